@@ -1,0 +1,218 @@
+//! Settings: built-in defaults, over them a file, over that `TILLSIGHT_*` variables.
+//!
+//! Loaded once at start and validated there; a setting that is unknown, misspelt or out of range ends the start with
+//! one line that names it. Secrets are [`SecretString`]s, which neither `Debug` nor a log can show.
+
+mod limits;
+mod validate;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use limits::{Checkout, Engine, Limits, Tokens};
+
+/// The file that is read when it is there and `TILLSIGHT_CONFIG` names no other.
+pub const DEFAULT_FILE: &str = "tillsight.toml";
+
+/// Variables that begin like settings but belong to the test set-up.
+const NOT_SETTINGS: [&str; 3] = ["config", "test_postgres_url", "skipped_tests"];
+
+/// Where the server runs; it decides how strict the start is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// A developer's machine.
+    Development,
+    /// Anything a customer can reach.
+    Production,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port to listen on.
+    pub bind: SocketAddr,
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`; secret, since it may hold a password.
+    pub database_url: SecretString,
+    /// Folder for the embedded database, images and the token key.
+    pub data_dir: PathBuf,
+    /// Manifest of the embedding model.
+    pub model: PathBuf,
+    /// Password of the first admin; without it the first start prints a one-time password.
+    pub admin_password: Option<SecretString>,
+    /// Key that signs access tokens, at least 32 bytes; without it one is made and kept in the data folder.
+    pub token_secret: Option<SecretString>,
+    /// Development or production.
+    pub environment: Environment,
+    /// Text or JSON log lines.
+    pub log_format: LogFormat,
+    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log_filter: String,
+    /// Currency of prices and stores that name none.
+    pub currency: String,
+    /// HTTP worker threads; 0 means as many as cores.
+    pub http_workers: usize,
+    /// Addresses of reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Web origins that may call the API from a browser, for example `https://till.example.org`.
+    pub cors_origins: Vec<String>,
+    /// Whether `/docs` and `/api/openapi.json` are served.
+    pub public_docs: bool,
+    /// Whether `/metrics` is served.
+    pub public_metrics: bool,
+    /// Seconds that requests in flight may take after a stop was asked for.
+    pub stop_timeout_s: u64,
+    /// Sizes, counts and times that bound what a client can ask for.
+    pub limits: Limits,
+    /// Lifetimes of tokens and the cost of passwords.
+    pub tokens: Tokens,
+    /// Threads and queues of decoding, embedding and search.
+    pub engine: Engine,
+    /// Rules of the bill.
+    pub checkout: Checkout,
+}
+
+/// The defaults in the form that files and variables are laid over; secrets are absent from it.
+#[derive(Serialize)]
+struct Defaults {
+    bind: &'static str,
+    data_dir: &'static str,
+    model: &'static str,
+    environment: Environment,
+    log_format: LogFormat,
+    log_filter: &'static str,
+    currency: &'static str,
+    http_workers: usize,
+    trusted_proxies: Vec<IpAddr>,
+    cors_origins: Vec<String>,
+    public_docs: bool,
+    public_metrics: bool,
+    stop_timeout_s: u64,
+    database_url: &'static str,
+    limits: Limits,
+    tokens: Tokens,
+    engine: Engine,
+    checkout: Checkout,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            bind: "127.0.0.1:8000",
+            database_url: "sqlite://data/tillsight.db",
+            data_dir: "data",
+            model: "models/tillsight-small.json",
+            environment: Environment::Production,
+            log_format: LogFormat::Text,
+            log_filter: "info,sqlx=warn,ort=warn,actix_server=warn",
+            currency: "EUR",
+            http_workers: 0,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            public_docs: true,
+            public_metrics: true,
+            stop_timeout_s: 30,
+            limits: Limits::default(),
+            tokens: Tokens::default(),
+            engine: Engine::default(),
+            checkout: Checkout::default(),
+        }
+    }
+}
+
+/// Why the settings cannot be used: one line for the person who starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was named is not there.
+    #[error("settings file {0} (from TILLSIGHT_CONFIG) does not exist")]
+    NoFile(PathBuf),
+    /// Something in file or environment does not parse.
+    #[error("setting {0}")]
+    Unreadable(String),
+    /// A value that parses and makes no sense.
+    #[error("setting {name}: {reason}")]
+    Invalid {
+        /// The setting.
+        name: &'static str,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+}
+
+impl Settings {
+    /// Reads defaults, file and environment, in this order, and checks the result.
+    pub fn load() -> Result<Self, ConfigError> {
+        let named = std::env::var_os("TILLSIGHT_CONFIG").map(PathBuf::from);
+        if let Some(path) = named.as_deref().filter(|path| !path.is_file()) {
+            return Err(ConfigError::NoFile(path.to_owned()));
+        }
+        let file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let environment = Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).split("__");
+        Self::from_figment(&Self::layers(&file).merge(environment))
+    }
+
+    /// The defaults and what `overlay` (TOML) changes: for tests and benches.
+    pub fn from_toml(overlay: &str) -> Result<Self, ConfigError> {
+        Self::from_figment(&Figment::from(Serialized::defaults(Defaults::default())).merge(Toml::string(overlay)))
+    }
+
+    fn layers(file: &Path) -> Figment {
+        Figment::from(Serialized::defaults(Defaults::default())).merge(Toml::file(file))
+    }
+
+    fn from_figment(figment: &Figment) -> Result<Self, ConfigError> {
+        let settings: Self = figment.extract().map_err(|error| ConfigError::Unreadable(explain(&error)))?;
+        validate::check(&settings)?;
+        Ok(settings)
+    }
+}
+
+/// Figment's error without its Rust vocabulary: `limits.image_bytes: found string "many", expected u64 (from …)`.
+fn explain(error: &figment::Error) -> String {
+    let source = error.metadata.as_ref().map(|meta| format!(" (from {})", meta.name)).unwrap_or_default();
+    let path = error.path.join(".");
+    let subject = if path.is_empty() { String::new() } else { format!("{path}: ") };
+    format!("{subject}{}{source}", error.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_those_that_other_programs_rely_on() {
+        let settings = Settings::from_toml("").unwrap();
+        assert_eq!(settings.bind.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.data_dir, PathBuf::from("data"));
+    }
+
+    #[test]
+    fn a_misspelt_setting_and_a_wrong_type_are_named() {
+        let unknown = Settings::from_toml("bindd = \"x\"").unwrap_err().to_string();
+        assert!(unknown.contains("bindd"), "{unknown}");
+        let wrong = Settings::from_toml("[limits]\nimage_bytes = \"many\"").unwrap_err().to_string();
+        assert!(wrong.contains("limits.image_bytes") && wrong.contains("many"), "{wrong}");
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        let settings = Settings::from_toml("admin_password = \"correct horse battery\"").unwrap();
+        assert!(!format!("{settings:?}").contains("horse"));
+    }
+}

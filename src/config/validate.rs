@@ -1,0 +1,87 @@
+//! Checks that a type cannot express: ranges, lengths of secrets, origins.
+
+use secrecy::ExposeSecret;
+
+use super::{ConfigError, Settings};
+use crate::domain::Currency;
+
+/// Secrets shorter than this can be guessed; 32 bytes is the key size of HMAC-SHA-256.
+const SHORTEST_SECRET: usize = 32;
+
+/// The first thing that is wrong with `settings`, if anything is.
+pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
+    let wrong = |name, reason: String| Err(ConfigError::Invalid { name, reason });
+    let url = settings.database_url.expose_secret();
+    if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
+        return wrong("database_url", "must begin with sqlite://, postgres:// or postgresql://".to_owned());
+    }
+    if let Err(error) = Currency::parse("currency", &settings.currency) {
+        return wrong("currency", error.message);
+    }
+    if let Some(length) = settings.token_secret.as_ref().map(|secret| secret.expose_secret().len())
+        && length < SHORTEST_SECRET
+    {
+        return wrong("token_secret", format!("has {length} bytes; at least {SHORTEST_SECRET} random ones are needed"));
+    }
+    for origin in &settings.cors_origins {
+        if !(origin.starts_with("https://") || origin.starts_with("http://"))
+            || origin.ends_with('/')
+            || origin.contains('*')
+        {
+            return wrong("cors_origins", format!("\"{origin}\" is no origin such as https://till.example.org"));
+        }
+    }
+    in_range("limits.image_bytes", settings.limits.image_bytes as i64, 1_024, 1 << 30)?;
+    in_range("limits.image_pixels", settings.limits.image_pixels as i64, 1_024, 1_000_000_000)?;
+    in_range("limits.images_per_upload", settings.limits.images_per_upload as i64, 1, 10_000)?;
+    in_range("limits.images_per_product", settings.limits.images_per_product as i64, 1, 100_000)?;
+    in_range("limits.json_bytes", settings.limits.json_bytes as i64, 1_024, 1 << 26)?;
+    in_range("limits.body_timeout_s", settings.limits.body_timeout_s as i64, 1, 3_600)?;
+    in_range("limits.page", settings.limits.page, 1, 1_000)?;
+    in_range("limits.database_connections", i64::from(settings.limits.database_connections), 1, 1_000)?;
+    in_range("limits.connections", settings.limits.connections as i64, 1, 1_000_000)?;
+    in_range("limits.login_failures", settings.limits.login_failures, 1, 1_000)?;
+    in_range("limits.login_window_s", settings.limits.login_window_s, 1, 86_400)?;
+    in_range("tokens.access_s", settings.tokens.access_s, 1, 86_400)?;
+    in_range("tokens.refresh_s", settings.tokens.refresh_s, 60, 31_536_000)?;
+    in_range("tokens.refresh_grace_s", settings.tokens.refresh_grace_s, 0, 60)?;
+    in_range("tokens.enrolment_s", settings.tokens.enrolment_s, 10, 604_800)?;
+    in_range("tokens.argon2_memory_kib", i64::from(settings.tokens.argon2_memory_kib), 19 * 1_024, 4 << 20)?;
+    in_range("tokens.argon2_passes", i64::from(settings.tokens.argon2_passes), 2, 100)?;
+    in_range("engine.threads_per_session", settings.engine.threads_per_session as i64, 1, 256)?;
+    in_range("engine.batch", settings.engine.batch as i64, 1, 256)?;
+    in_range("engine.queue", settings.engine.queue as i64, 1, 100_000)?;
+    in_range("engine.candidates", settings.engine.candidates as i64, 2, 100)?;
+    in_range("engine.follow_s", settings.engine.follow_s as i64, 1, 3_600)?;
+    in_range("checkout.idle_s", settings.checkout.idle_s, 10, 604_800)?;
+    in_range("checkout.items", settings.checkout.items, 1, 10_000)?;
+    in_range("checkout.quantity", settings.checkout.quantity, 1, 1_000_000)?;
+    in_range("checkout.idempotency_s", settings.checkout.idempotency_s, 60, 31_536_000)
+}
+
+fn in_range(name: &'static str, value: i64, least: i64, most: i64) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::Invalid { name, reason: format!("{value} is not between {least} and {most}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(overlay: &str) -> String {
+        Settings::from_toml(overlay).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_nonsense_is_refused_by_name_and_value() {
+        assert!(refused("database_url = \"mysql://x\"").contains("database_url"));
+        assert!(refused("currency = \"EURO\"").contains("EURO"));
+        assert!(refused("token_secret = \"short\"").contains("5 bytes"));
+        assert!(refused("cors_origins = [\"*\"]").contains("cors_origins"));
+        assert!(refused("[limits]\npage = 0").contains("limits.page"));
+        assert!(refused("[tokens]\nargon2_memory_kib = 1024").contains("argon2_memory_kib"));
+    }
+}

@@ -1,0 +1,96 @@
+//! One type per kind of identifier, so that a store's id cannot be handed in where a kiosk's belongs.
+//!
+//! All are UUID version 7: they sort by the time of their making, which keeps database indexes compact and gives lists
+//! a natural cursor.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::{NoContext, Uuid};
+
+use super::Timestamp;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new identifier made at `now`.
+            pub fn at(now: Timestamp) -> Self {
+                let (seconds, nanos) = now.seconds_and_nanos();
+                Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos)))
+            }
+
+            /// The bare UUID, for a database or a log.
+            pub fn uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(value: Uuid) -> Self {
+                Self(value)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A person with an account: shopper, clerk or admin.
+    UserId,
+    /// A refresh token; its family shares the id of its first member.
+    TokenId,
+    /// One counted failure of a login.
+    AttemptId,
+    /// A shop.
+    StoreId,
+    /// An enrolled device.
+    KioskId,
+    /// Something sold.
+    ProductId,
+    /// One price of a product, valid from its making on.
+    PriceId,
+    /// One enrolled photo of a product.
+    ImageId,
+    /// One shopper at one kiosk, from the first item to the receipt.
+    SessionId,
+    /// A line of a session's bill.
+    ItemId,
+    /// What was seen in one picture.
+    RecognitionId,
+    /// A confirmed bill.
+    OrderId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_sort_by_the_time_of_their_making() {
+        let early = OrderId::at(Timestamp::from_micros(1_000_000_000));
+        let late = OrderId::at(Timestamp::from_micros(2_000_000_000));
+        assert!(early < late);
+        assert_ne!(early, OrderId::at(Timestamp::from_micros(1_000_000_000)));
+    }
+
+    #[test]
+    fn text_that_is_no_uuid_is_refused() {
+        assert!("17".parse::<StoreId>().is_err());
+    }
+}

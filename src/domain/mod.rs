@@ -1,0 +1,21 @@
+//! Plain types that the whole house shares: identifiers, time stamps, money, checked text and roles.
+//!
+//! Nothing here does I/O, knows a database or knows HTTP. A value of one of these types is valid by construction: what
+//! comes from outside is parsed at the edge, and the parse error says which field was wrong and why.
+
+mod ids;
+mod money;
+mod page;
+mod role;
+mod text;
+mod time;
+
+pub use ids::{
+    AttemptId, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, SessionId, StoreId, TokenId,
+    UserId,
+};
+pub use money::{Currency, Money};
+pub use page::{Page, PageRequest};
+pub use role::{Actor, Caller, Role};
+pub use text::{InvalidField, barcode, line, optional_line, username};
+pub use time::Timestamp;

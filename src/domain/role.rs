@@ -1,0 +1,117 @@
+//! Who may do what: the three roles of people, and the actor of a request.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{KioskId, StoreId, UserId};
+
+/// What a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A shopper: reads what is theirs.
+    User,
+    /// Staff of one store.
+    Clerk,
+    /// Runs everything.
+    Admin,
+}
+
+impl Role {
+    /// The word that is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Clerk => "clerk",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = String;
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "user" => Ok(Self::User),
+            "clerk" => Ok(Self::Clerk),
+            "admin" => Ok(Self::Admin),
+            _ => Err(format!("\"{word}\" is not a role")),
+        }
+    }
+}
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// The server itself: set-up and scheduled work.
+    System,
+    /// A signed-in person; `store` is set for clerks.
+    Person {
+        /// Whose token it was.
+        id: UserId,
+        /// What they may do, read from the database with this request.
+        role: Role,
+        /// The store a clerk belongs to.
+        store: Option<StoreId>,
+    },
+    /// An enrolled device of a store.
+    Kiosk {
+        /// Which device.
+        id: KioskId,
+        /// The store it stands in.
+        store: StoreId,
+    },
+}
+
+impl Actor {
+    /// Whether this actor may read and change the affairs of `store`.
+    pub fn serves(&self, store: StoreId) -> bool {
+        match self {
+            Self::System | Self::Person { role: Role::Admin, .. } => true,
+            Self::Person { role: Role::Clerk, store: own, .. } => *own == Some(store),
+            Self::Person { role: Role::User, .. } => false,
+            Self::Kiosk { store: own, .. } => *own == store,
+        }
+    }
+
+    /// The person's id, where a person acts.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::Person { id, .. } => Some(*id),
+            Self::System | Self::Kiosk { .. } => None,
+        }
+    }
+
+    /// The device's id, where a kiosk acts.
+    pub fn kiosk_id(&self) -> Option<KioskId> {
+        match self {
+            Self::Kiosk { id, .. } => Some(*id),
+            Self::System | Self::Person { .. } => None,
+        }
+    }
+
+    /// `system`, `user:<id>` or `kiosk:<id>`, for audit rows, logs and the scope of idempotency keys.
+    pub fn label(&self) -> String {
+        match self {
+            Self::System => "system".to_owned(),
+            Self::Person { id, .. } => format!("user:{id}"),
+            Self::Kiosk { id, .. } => format!("kiosk:{id}"),
+        }
+    }
+}
+
+/// Who acts and from where: known after authentication, handed to every use case that someone may have to answer for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// Network address of the client, where there is one.
+    pub address: Option<String>,
+}
+
+impl Caller {
+    /// The server itself.
+    pub fn system() -> Self {
+        Self { actor: Actor::System, address: None }
+    }
+}

@@ -1,0 +1,11 @@
+//! tillsight: a till that sees.
+//!
+//! A kiosk camera posts a picture; the server says which products are in it, keeps the bill and turns the bill into an
+//! order with a gap-free receipt number. ARCHITECTURE.md has the map; this file only names the modules, from the top of
+//! the house to its foundation. A module imports from modules below it, never above; `tests/architecture.rs` enforces it.
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod store;
+pub mod telemetry;

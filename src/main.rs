@@ -1,0 +1,3 @@
+//! The `tillsight` program.
+
+fn main() {}

@@ -1,0 +1,169 @@
+//! Opening a database, bringing its tables up to date, beginning transactions.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use super::tx::Inner;
+use super::{Backend, StoreError, Tx};
+
+/// How long a use case waits for a connection to PostgreSQL before the client is told 503.
+const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
+/// The same for SQLite's single writer, behind which a burst of writers queues up.
+const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
+/// How long SQLite waits for a lock that another process holds (a backup, a shell).
+const SQLITE_BUSY: Duration = Duration::from_secs(5);
+
+/// An open database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store(Pools);
+
+#[derive(Debug, Clone)]
+enum Pools {
+    Postgres(PgPool),
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`) with at most `connections` connections (SQLite:
+    /// readers, beside the one writer). An SQLite file and its folder are made where missing. Fails with a message that
+    /// names what was tried and holds no password.
+    pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, StoreError> {
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url, connections).await
+        } else {
+            Self::open_postgres(url, connections).await
+        }
+    }
+
+    async fn open_postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let refused = |reason: String| StoreError::Unavailable(reason);
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| refused(format!("the PostgreSQL address does not parse: {error}")))?
+            .application_name("tillsight")
+            .options([("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")]);
+        let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
+        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
+        let pool = pool.connect_with(options).await;
+        Ok(Self(Pools::Postgres(pool.map_err(|error| refused(format!("PostgreSQL at {place}: {error}")))?)))
+    }
+
+    async fn open_sqlite(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let refused = |reason: String| StoreError::Unavailable(reason);
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|error| refused(format!("the SQLite address \"{url}\" does not parse: {error}")))?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(SQLITE_BUSY);
+        let file = options.get_filename().to_owned();
+        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            make_private_folder(folder).map_err(|error| refused(format!("folder {}: {error}", folder.display())))?;
+        }
+        let failed = |error: sqlx::Error| refused(format!("SQLite file {}: {error}", file.display()));
+        let one = SqlitePoolOptions::new().max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
+        let writer = one.connect_with(options.clone()).await.map_err(failed)?;
+        let many = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+        let readers = many.connect_with(options.read_only(true)).await.map_err(failed)?;
+        Ok(Self(Pools::Sqlite { writer, readers }))
+    }
+
+    /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let done = match &self.0 {
+            Pools::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await,
+            Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await,
+        };
+        done.map_err(|error| StoreError::Unexpected(format!("migration: {error}")))
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+        }))
+    }
+
+    /// Begins a transaction that only reads; on SQLite it never waits for the writer.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+        }))
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Pools::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.map(|_| ())?,
+            Pools::Sqlite { readers, .. } => sqlx::query("SELECT 1").execute(readers).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    /// Which database is open.
+    pub fn backend(&self) -> Backend {
+        match &self.0 {
+            Pools::Postgres(_) => Backend::Postgres,
+            Pools::Sqlite { .. } => Backend::Sqlite,
+        }
+    }
+
+    /// Closes every connection; open transactions are waited for.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+/// Makes `folder`, readable by its owner alone where it is new: databases and keys lie in it.
+pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    /// What a type of PostgreSQL is called in SQLite's strict tables.
+    const NAMES: [(&str, &str); 6] = [
+        ("UUID", "BLOB"),
+        ("BIGINT", "INTEGER"),
+        ("BYTEA", "BLOB"),
+        ("JSONB", "TEXT"),
+        ("BOOLEAN", "INTEGER"),
+        ("DOUBLE PRECISION", "REAL"),
+    ];
+
+    #[test]
+    fn the_migrations_of_both_databases_say_the_same() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut compared = 0;
+        for entry in std::fs::read_dir(root.join("postgres")).unwrap() {
+            let name = entry.unwrap().file_name();
+            let postgres = statements(&root.join("postgres").join(&name));
+            let sqlite = statements(&root.join("sqlite").join(&name));
+            let translated = NAMES.iter().fold(postgres, |text, (from, to)| text.replace(from, to));
+            assert_eq!(translated, sqlite.replace(") STRICT;", ");").replace("x''", "''"), "{name:?}");
+            compared += 1;
+        }
+        assert_eq!(compared, std::fs::read_dir(root.join("sqlite")).unwrap().count());
+    }
+
+    /// The text without comments.
+    fn statements(path: &std::path::Path) -> String {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,85 @@
+//! What can go wrong between us and a database, in words that a service can decide by.
+
+/// A failure of the database. Absence of a row is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique constraint refused the row. Named `table_column` on both databases, for example `products_sku`.
+    #[error("the database already holds such a row ({0})")]
+    Taken(String),
+    /// A row that this one names does not exist (or is still named by others).
+    #[error("a row that is referred to does not exist")]
+    Dangling,
+    /// The transaction lost against another one; running the whole use case again may succeed.
+    #[error("the transaction was in conflict with another one")]
+    Contended,
+    /// No connection, or none in time.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// The disk that holds the database is full.
+    #[error("the database's disk is full")]
+    Full,
+    /// A row that the types of this program cannot be made of, or a statement the database refused: a defect.
+    #[error("the database answered in an unexpected way: {0}")]
+    Unexpected(String),
+}
+
+impl StoreError {
+    /// Whether the same use case, run again, may succeed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Contended)
+    }
+
+    /// Whether the unique constraint `name` (as `table_column`) was broken.
+    pub fn is_taken(&self, name: &str) -> bool {
+        matches!(self, Self::Taken(constraint) if constraint == name)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error;
+        if let Error::Database(refusal) = &error {
+            return from_database(refusal.as_ref());
+        }
+        if matches!(
+            error,
+            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed
+        ) {
+            return Self::Unavailable(error.to_string());
+        }
+        Self::Unexpected(error.to_string())
+    }
+}
+
+/// SQLSTATE for PostgreSQL, the primary or extended result code for SQLite.
+fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> StoreError {
+    use sqlx::error::ErrorKind;
+    if matches!(refusal.kind(), ErrorKind::UniqueViolation) {
+        return StoreError::Taken(constraint_name(refusal));
+    }
+    if matches!(refusal.kind(), ErrorKind::ForeignKeyViolation) {
+        return StoreError::Dangling;
+    }
+    match refusal.code().as_deref() {
+        // PostgreSQL: serialization failure, deadlock, lock not available. SQLite: busy, busy snapshot, locked.
+        Some("40001" | "40P01" | "55P03" | "5" | "517" | "6") => StoreError::Contended,
+        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections, statement timeout.
+        Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "57014") => {
+            StoreError::Unavailable(refusal.message().to_owned())
+        }
+        Some("53100" | "13") => StoreError::Full,
+        Some(_) | None => StoreError::Unexpected(refusal.message().to_owned()),
+    }
+}
+
+/// PostgreSQL names the index (`products_sku`, `users_username_key`), SQLite the columns
+/// (`UNIQUE constraint failed: products.sku`); both become `products_sku`.
+fn constraint_name(refusal: &dyn sqlx::error::DatabaseError) -> String {
+    if let Some(name) = refusal.constraint() {
+        return name.strip_suffix("_key").unwrap_or(name).to_owned();
+    }
+    let columns = refusal.message().rsplit(": ").next().unwrap_or_default();
+    let mut columns = columns.split(", ");
+    let first = columns.next().unwrap_or_default().replace('.', "_");
+    columns.fold(first, |name, column| format!("{name}_{}", column.rsplit('.').next().unwrap_or_default()))
+}

@@ -1,0 +1,21 @@
+//! The database: PostgreSQL or an embedded SQLite, equals, behind one [`Store`].
+//!
+//! One use case is one [`Tx`]; the service that began it commits it last, and dropping it rolls back. Every SQL text is a
+//! constant that both databases run; the macro [`on!`] gives the query body to whichever is open. Lookups return
+//! `Option`: absence is not an error here. Nothing above this module names `sqlx`.
+//!
+//! Invariants: SQLite has exactly one writing connection and begins with `BEGIN IMMEDIATE` (a deferred transaction that
+//! reads first and writes later loses to every other writer); inference, hashing and network calls never happen while a
+//! `Tx` is open.
+
+pub mod audit;
+mod connect;
+mod error;
+pub mod stores;
+mod tx;
+mod types;
+
+pub use connect::Store;
+pub use error::StoreError;
+pub(crate) use tx::on;
+pub use tx::{Backend, Tx};

@@ -1,0 +1,109 @@
+//! A transaction on either database, and the macro that writes a query once for both.
+
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use super::StoreError;
+
+/// Which database is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A PostgreSQL server.
+    Postgres,
+    /// The embedded SQLite.
+    Sqlite,
+}
+
+/// One open transaction. Commit it last; dropping it undoes everything.
+#[derive(Debug)]
+pub struct Tx(pub(super) Inner);
+
+#[derive(Debug)]
+pub(super) enum Inner {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+impl Tx {
+    /// Makes everything done in this transaction durable.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: where the future is dropped before it is ready, the outcome is unknown until read back.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.0 {
+            Inner::Postgres(tx) => tx.commit().await?,
+            Inner::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Undoes everything done in this transaction, and waits until that is so.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        match self.0 {
+            Inner::Postgres(tx) => tx.rollback().await?,
+            Inner::Sqlite(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
+    /// Which database this transaction is on, for the few statements that differ.
+    pub fn backend(&self) -> Backend {
+        match &self.0 {
+            Inner::Postgres(_) => Backend::Postgres,
+            Inner::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+}
+
+/// Runs one query on whichever database `$tx` is open on: `on!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
+///
+/// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
+macro_rules! on {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match &mut $tx.0 {
+            $crate::store::tx::Inner::Postgres(inner) => {
+                let $conn = &mut **inner;
+                $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
+            }
+            $crate::store::tx::Inner::Sqlite(inner) => {
+                let $conn = &mut **inner;
+                $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+/// What a query gives, in a type that no longer names the database: `execute` gives the number of rows it touched,
+/// fetches give what they fetched.
+pub(crate) trait Outcome {
+    type Plain;
+    fn plain(self) -> Self::Plain;
+}
+
+impl Outcome for sqlx::postgres::PgQueryResult {
+    type Plain = u64;
+    fn plain(self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+impl Outcome for sqlx::sqlite::SqliteQueryResult {
+    type Plain = u64;
+    fn plain(self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+impl<T> Outcome for Option<T> {
+    type Plain = Self;
+    fn plain(self) -> Self {
+        self
+    }
+}
+
+impl<T> Outcome for Vec<T> {
+    type Plain = Self;
+    fn plain(self) -> Self {
+        self
+    }
+}

@@ -1,0 +1,76 @@
+//! How the domain's types are kept: identifiers as UUIDs, times as integers, words as text.
+//!
+//! Implemented here and not beside the types, so that `domain` need not know a database.
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::{Database, Decode, Encode, Type};
+use uuid::Uuid;
+
+use crate::domain::{
+    AttemptId, Currency, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, Role, SessionId,
+    StoreId, Timestamp, TokenId, UserId,
+};
+
+/// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
+macro_rules! kept_as {
+    ($($type:ty as $inner:ty: |$value:ident| $write:expr, |$raw:ident| $read:expr;)+) => {$(
+        impl<DB: Database> Type<DB> for $type
+        where
+            $inner: Type<DB>,
+        {
+            fn type_info() -> DB::TypeInfo {
+                <$inner as Type<DB>>::type_info()
+            }
+
+            fn compatible(ty: &DB::TypeInfo) -> bool {
+                <$inner as Type<DB>>::compatible(ty)
+            }
+        }
+
+        impl<'q, DB: Database> Encode<'q, DB> for $type
+        where
+            $inner: Encode<'q, DB>,
+        {
+            fn encode_by_ref(&self, buf: &mut <DB as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                let $value = self;
+                <$inner as Encode<'q, DB>>::encode($write, buf)
+            }
+        }
+
+        impl<'r, DB: Database> Decode<'r, DB> for $type
+        where
+            $inner: Decode<'r, DB>,
+        {
+            fn decode(value: <DB as Database>::ValueRef<'r>) -> Result<Self, BoxDynError> {
+                let $raw = <$inner as Decode<'r, DB>>::decode(value)?;
+                $read
+            }
+        }
+    )+};
+}
+
+macro_rules! ids_kept_as_uuids {
+    ($($id:ty),+ $(,)?) => { kept_as! {$( $id as Uuid: |id| id.uuid(), |raw| Ok(raw.into()); )+} };
+}
+
+ids_kept_as_uuids!(
+    UserId,
+    TokenId,
+    AttemptId,
+    StoreId,
+    KioskId,
+    ProductId,
+    PriceId,
+    ImageId,
+    SessionId,
+    ItemId,
+    RecognitionId,
+    OrderId
+);
+
+kept_as! {
+    Timestamp as i64: |time| time.micros(), |raw| Ok(Timestamp::from_micros(raw));
+    Role as String: |role| role.as_str().to_owned(), |raw| Ok(Role::try_from(raw)?);
+    Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);
+}

@@ -1,0 +1,75 @@
+//! Logs and metrics: how they are set up, and the names of the metrics.
+//!
+//! Logs go to standard error, one event where a failure is handled, with dotted field names and no personal data.
+//! Metrics are kept by the `metrics` crate and rendered by [`Metrics::render`] in Prometheus' text format; names follow
+//! Prometheus' rules (base units, `_total` for counters).
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Settings};
+
+/// Seconds from the first byte of a request to the last of its reply, by route and status.
+pub const HTTP_SECONDS: &str = "tillsight_http_request_duration_seconds";
+/// Requests answered, by route and status.
+pub const HTTP_TOTAL: &str = "tillsight_http_requests_total";
+/// Seconds of the stages of recognition, by `stage`: decode, queue, infer, search.
+pub const RECOGNITION_SECONDS: &str = "tillsight_recognition_duration_seconds";
+/// Regions judged, by verdict.
+pub const VERDICTS_TOTAL: &str = "tillsight_verdicts_total";
+/// Recognitions whose evidence could not be stored.
+pub const EVIDENCE_LOST_TOTAL: &str = "tillsight_recognition_evidence_lost_total";
+/// Orders confirmed, by store.
+pub const ORDERS_TOTAL: &str = "tillsight_orders_total";
+/// Seconds of one confirm.
+pub const ORDER_SECONDS: &str = "tillsight_order_creation_duration_seconds";
+/// Confirms refused because the session had changed or closed meanwhile.
+pub const ORDER_CONFLICTS_TOTAL: &str = "tillsight_order_creation_conflicts_total";
+/// Logins, by outcome.
+pub const LOGINS_TOTAL: &str = "tillsight_logins_total";
+
+/// Upper bounds of the buckets of every histogram that counts seconds.
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The process's metrics, ready to be shown.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Starts recording, once per process; later calls give the same recorder.
+    pub fn install() -> Self {
+        static RECORDER: OnceLock<Metrics> = OnceLock::new();
+        RECORDER.get_or_init(Self::build).clone()
+    }
+
+    fn build() -> Self {
+        let buckets = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+        let recorder = buckets.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder was installed first; /metrics will be empty");
+        }
+        Self(handle)
+    }
+
+    /// Everything recorded so far, in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// Sends log lines to standard error as the settings say. A second call changes nothing.
+pub fn init_logs(settings: &Settings) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&settings.log_filter)
+        .map_err(|error| format!("setting log_filter: \"{}\": {error}", settings.log_filter))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second initialisation can only come from tests that start several servers in one process.
+    let _already_set = match settings.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
