@@ -9,8 +9,13 @@
 //! `Tx` is open.
 
 pub mod audit;
+pub mod billing_items;
+pub mod checkout_sessions;
 mod connect;
 mod error;
+pub mod idempotency_keys;
+pub mod number_series;
+pub mod orders;
 pub mod stores;
 mod tx;
 mod types;
