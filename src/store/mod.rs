@@ -11,9 +11,13 @@
 pub mod audit;
 mod connect;
 mod error;
+pub mod kiosks;
+pub mod login_failures;
+pub mod refresh_tokens;
 pub mod stores;
 mod tx;
 mod types;
+pub mod users;
 
 pub use connect::Store;
 pub use error::StoreError;
