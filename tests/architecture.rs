@@ -20,7 +20,10 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("orders", &["clock", "config", "domain", "telemetry", "pool", "store"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "recognition"]),
     ("web", &["config"]),
-    ("http", &["clock", "config", "domain", "telemetry", "auth", "catalog", "recognition", "checkout", "orders", "web"]),
+    (
+        "http",
+        &["clock", "config", "domain", "telemetry", "auth", "catalog", "recognition", "checkout", "orders", "web"],
+    ),
     ("demo", &["domain"]),
     ("app", &ANYTHING_BUT_CLI),
     ("cli", &["app", "auth", "clock", "config", "demo", "domain", "store", "telemetry"]),
@@ -29,8 +32,21 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
 ];
 const LEAVES: [&str; 5] = ["clock", "config", "domain", "telemetry", "pool"];
 const ANYTHING_BUT_CLI: [&str; 15] = [
-    "clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index", "auth", "catalog", "recognition",
-    "orders", "checkout", "web", "http",
+    "clock",
+    "config",
+    "domain",
+    "telemetry",
+    "pool",
+    "store",
+    "embedding",
+    "index",
+    "auth",
+    "catalog",
+    "recognition",
+    "orders",
+    "checkout",
+    "web",
+    "http",
 ];
 
 /// `http` may name the errors of the store, so that an outage is mapped to a status in one place; nothing else of it.
@@ -55,7 +71,8 @@ fn modules_import_only_from_below() {
     let rules: BTreeMap<&str, &[&str]> = MAY_IMPORT.into_iter().collect();
     let mut breaches = Vec::new();
     for (file, module, text) in sources() {
-        let allowed = rules.get(module.as_str()).unwrap_or_else(|| panic!("{} is in no row of the table", file.display()));
+        let allowed =
+            rules.get(module.as_str()).unwrap_or_else(|| panic!("{} is in no row of the table", file.display()));
         for (number, line) in code(&text) {
             for named in names_after(line, "crate::") {
                 let top = named.split("::").next().unwrap_or_default();
@@ -77,7 +94,11 @@ fn crates_are_named_only_where_they_belong() {
         for (number, line) in code(&text) {
             for (krate, places) in CRATES {
                 if !names_after(line, &format!("{krate}::")).is_empty() && !places.contains(&module.as_str()) {
-                    breaches.push(format!("{}:{number}: {krate} belongs to {places:?}: {}", file.display(), line.trim()));
+                    breaches.push(format!(
+                        "{}:{number}: {krate} belongs to {places:?}: {}",
+                        file.display(),
+                        line.trim()
+                    ));
                 }
             }
         }

@@ -16,9 +16,13 @@ mod error;
 pub mod idempotency_keys;
 pub mod number_series;
 pub mod orders;
+pub mod kiosks;
+pub mod login_failures;
+pub mod refresh_tokens;
 pub mod stores;
 mod tx;
 mod types;
+pub mod users;
 
 pub use connect::Store;
 pub use error::StoreError;

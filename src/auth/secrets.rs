@@ -1,0 +1,135 @@
+//! Random secrets: tokens, device keys, codes that a person types, and the text type that keeps them out of logs.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::AuthError;
+
+/// What every device key begins with, so that a leaked one is recognised as what it is, and tokens are told apart.
+pub(super) const KIOSK_KEY_PREFIX: &str = "tsk_";
+
+/// Bytes of a refresh token and of a device key: 256 bits.
+const TOKEN_BYTES: usize = 32;
+
+/// Crockford's base 32: no I, L, O, U, which are misread or make words.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Letters of a code: 20 × 5 bits = 100 bits.
+const CODE_LETTERS: usize = 20;
+/// Letters between two hyphens.
+const CODE_GROUP: usize = 5;
+
+/// A secret on its way to the one person or device it is for: sent as plain text, shown in no log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct Handed(String);
+
+impl Handed {
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Handed {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl std::fmt::Debug for Handed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Random bytes of the operating system.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], AuthError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| AuthError::Internal(format!("no random numbers: {error}")))?;
+    Ok(bytes)
+}
+
+/// A new refresh token: 43 letters that carry 256 bits.
+pub(super) fn refresh_token() -> Result<String, AuthError> {
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(random::<TOKEN_BYTES>()?))
+}
+
+/// A new device key.
+pub(super) fn kiosk_key() -> Result<String, AuthError> {
+    Ok(format!("{KIOSK_KEY_PREFIX}{}", refresh_token()?))
+}
+
+/// A new code for a person to type: `XXXXX-XXXXX-XXXXX-XXXXX`.
+pub(super) fn code() -> Result<String, AuthError> {
+    let bytes = random::<CODE_LETTERS>()?;
+    let mut text = String::with_capacity(CODE_LETTERS + CODE_LETTERS / CODE_GROUP);
+    for (index, byte) in bytes.iter().enumerate() {
+        if index > 0 && index % CODE_GROUP == 0 {
+            text.push('-');
+        }
+        // 256 is a multiple of 32, so every letter is equally likely.
+        text.push(char::from(ALPHABET[usize::from(byte % 32)]));
+    }
+    Ok(text)
+}
+
+/// A one-time password for a person to type: a code is one.
+pub(super) fn one_time_password() -> Result<SecretString, AuthError> {
+    code().map(SecretString::from)
+}
+
+/// What is kept of a typed code: its hash, without hyphens and spaces, with letters that were misread put right.
+/// Nothing where it cannot be a code.
+pub(super) fn code_hash(typed: &str) -> Option<Vec<u8>> {
+    let letters: String = typed
+        .chars()
+        .filter(|c| !(c.is_whitespace() || *c == '-'))
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect();
+    let is_code = letters.len() == CODE_LETTERS && letters.bytes().all(|letter| ALPHABET.contains(&letter));
+    is_code.then(|| token_hash(&letters))
+}
+
+/// What is kept of a token: SHA-256. No salt and no slowness, since nobody can guess 256 random bits.
+pub(super) fn token_hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_100_bits_in_groups_and_forgive_misreading() {
+        let code = code().unwrap();
+        assert_eq!(code.len(), 23);
+        assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5, 5]);
+        let sloppy = code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
+        assert_eq!(code_hash(&sloppy), code_hash(&code));
+        assert!(code_hash(&code).is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_a_code_has_no_hash() {
+        for wrong in ["", "ABCDE", "UUUUU-UUUUU-UUUUU-UUUUU", "ABCDE-ABCDE-ABCDE-ABCDE-A", "우유"] {
+            assert_eq!(code_hash(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_two_secrets_are_alike_and_none_shows_in_debug_output() {
+        assert_ne!(refresh_token().unwrap(), refresh_token().unwrap());
+        assert_eq!(refresh_token().unwrap().len(), 43);
+        let key = kiosk_key().unwrap();
+        assert!(key.starts_with("tsk_"));
+        assert_eq!(format!("{:?}", Handed::from(key)), "[redacted]");
+    }
+}
