@@ -8,6 +8,7 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod orders;
 pub mod pool;
 pub mod store;
 pub mod telemetry;

@@ -9,10 +9,15 @@
 //! `Tx` is open.
 
 pub mod audit;
+pub mod billing_items;
+pub mod checkout_sessions;
 mod connect;
 mod error;
+pub mod idempotency_keys;
 pub mod kiosks;
 pub mod login_failures;
+pub mod number_series;
+pub mod orders;
 pub mod refresh_tokens;
 pub mod stores;
 mod tx;
