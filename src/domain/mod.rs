@@ -6,6 +6,7 @@
 mod ids;
 mod money;
 mod page;
+mod photo;
 mod role;
 mod text;
 mod time;
@@ -16,6 +17,7 @@ pub use ids::{
 };
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
+pub use photo::PhotoFault;
 pub use role::{Actor, Caller, Role};
 pub use text::{InvalidField, barcode, line, optional_line, username};
 pub use time::Timestamp;

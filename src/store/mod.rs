@@ -9,8 +9,13 @@
 //! `Tx` is open.
 
 pub mod audit;
+pub mod blobs;
+pub mod catalog_changes;
 mod connect;
 mod error;
+pub mod product_images;
+pub mod products;
+pub mod recognitions;
 pub mod stores;
 mod tx;
 mod types;
