@@ -7,5 +7,6 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod orders;
 pub mod store;
 pub mod telemetry;

@@ -1,3 +1,14 @@
-//! The `tillsight` program.
+//! The `tillsight` program: reads its arguments, does what they say, turns failures into exit codes.
 
-fn main() {}
+use clap::Parser;
+use tillsight::cli::{Arguments, run};
+
+fn main() -> std::process::ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tillsight: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -210,7 +210,6 @@ CREATE TABLE idempotency_keys (
     scope TEXT NOT NULL,
     key TEXT NOT NULL,
     request_hash BYTEA NOT NULL,
-    status BIGINT NOT NULL,
     body JSONB NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (scope, key)

@@ -3,14 +3,17 @@
 //! Nothing here does I/O, knows a database or knows HTTP. A value of one of these types is valid by construction: what
 //! comes from outside is parsed at the edge, and the parse error says which field was wrong and why.
 
+mod code;
 mod ids;
 mod money;
 mod page;
 mod photo;
 mod role;
+mod seal;
 mod text;
 mod time;
 
+pub use code::{readable_code, tidy_code};
 pub use ids::{
     AttemptId, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, SessionId, StoreId, TokenId,
     UserId,
@@ -19,5 +22,6 @@ pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
 pub use photo::PhotoFault;
 pub use role::{Actor, Caller, Role};
+pub use seal::Seal;
 pub use text::{InvalidField, barcode, line, optional_line, username};
 pub use time::Timestamp;

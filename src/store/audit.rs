@@ -4,11 +4,10 @@
 //! `audit_head` serialises writers: records number 1, 2, 3 … without gaps.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 
 use super::{StoreError, Tx, on};
-use crate::domain::{Caller, Timestamp};
+use crate::domain::{Caller, Seal, Timestamp};
 
 /// One act to be recorded. `details` must hold no secret: it is kept for ever.
 #[derive(Debug)]
@@ -39,7 +38,8 @@ pub struct Record {
     /// To which thing.
     pub subject: String,
     /// What was changed to what.
-    pub details: Json<Value>,
+    #[sqlx(json)]
+    pub details: Value,
     /// Network address of the client, where there was one.
     pub address: Option<String>,
     /// SHA-256 over the previous record's hash and this record's fields.
@@ -62,7 +62,7 @@ pub async fn append(tx: &mut Tx, entry: Entry<'_>) -> Result<(), StoreError> {
         actor: entry.caller.actor.label(),
         action: entry.action.to_owned(),
         subject: entry.subject,
-        details: Json(entry.details),
+        details: entry.details,
         address: entry.caller.address.clone(),
         hash: Vec::new(),
     };
@@ -73,7 +73,7 @@ pub async fn append(tx: &mut Tx, entry: Entry<'_>) -> Result<(), StoreError> {
         .bind(&record.actor)
         .bind(&record.action)
         .bind(&record.subject)
-        .bind(&record.details)
+        .bind(Json(&record.details))
         .bind(&record.address)
         .bind(&hash)
         .execute(c))?;
@@ -88,16 +88,15 @@ pub async fn list(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Record>, St
     on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
 }
 
-/// SHA-256 over the previous hash and the record's fields, each behind its length so that no two records read alike.
+/// The record's seal after the previous record's.
 pub fn chained(previous: &[u8], record: &Record) -> Vec<u8> {
-    let (seq, at) = (record.seq.to_string(), record.at.micros().to_string());
-    let details = record.details.0.to_string();
-    let address = record.address.as_deref().unwrap_or("");
-    let fields = [seq.as_str(), at.as_str(), &record.actor, &record.action, &record.subject, details.as_str(), address];
-    let mut hasher = Sha256::new_with_prefix(previous);
-    for field in fields {
-        hasher.update((field.len() as u64).to_be_bytes());
-        hasher.update(field);
-    }
-    hasher.finalize().to_vec()
+    Seal::after(previous)
+        .number(record.seq)
+        .number(record.at.micros())
+        .field(&record.actor)
+        .field(&record.action)
+        .field(&record.subject)
+        .field(record.details.to_string())
+        .optional(record.address.as_deref())
+        .finish()
 }

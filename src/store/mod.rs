@@ -9,10 +9,15 @@
 //! `Tx` is open.
 
 pub mod audit;
+pub mod billing_items;
 pub mod blobs;
 pub mod catalog_changes;
+pub mod checkout_sessions;
 mod connect;
 mod error;
+pub mod idempotency_keys;
+pub mod number_series;
+pub mod orders;
 pub mod product_images;
 pub mod products;
 pub mod recognitions;

@@ -1,0 +1,57 @@
+# What can be done here; `make help` lists it. Each target sets up what it needs first and is quick when all is there.
+# Everything that takes more than two lines is a script in deploy/, so that it can be read and run without make.
+
+# The processor that FAISS is compiled for, on x86-64 only: auto takes x86-64-v3 (AVX2; every server processor since 2013)
+# where this machine has it and plain x86-64 elsewhere. `make CPU= run` forces plain x86-64, as for a binary that is to run
+# on older machines; any name of GCC's -march does too (`make CPU=native bench`). A change compiles FAISS again.
+CPU = auto
+export FAISS_CPU = $(CPU)
+
+SHELL = /bin/bash
+BINARY = $${CARGO_TARGET_DIR:-target}/release/tillsight
+ENTER = . deploy/env.sh &&
+
+.DEFAULT_GOAL = help
+.PHONY: help setup build run demo test bench lint deny
+.NOTPARALLEL:
+
+help:
+	@printf '%s\n' \
+	  'make run     build the server and start it on http://127.0.0.1:8000 (SQLite in ./data); Ctrl-C stops it' \
+	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
+	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
+	  'make bench   the benchmarks' \
+	  'make lint    formatting, and clippy with the lints of this project' \
+	  'make deny    advisories, licences and sources of the dependencies (needs cargo-deny)' \
+	  'make build   the binary target/release/tillsight' \
+	  'make setup   only what the build needs: CMake, a BLAS, a C++ compiler, the library of ONNX Runtime' \
+	  '' \
+	  'CPU=         FAISS for any x86-64 processor instead of one with AVX2: make CPU= run' \
+	  'Settings are TILLSIGHT_* variables, for example TILLSIGHT_BIND=0.0.0.0:8000 make run'
+
+setup:
+	@deploy/setup.sh
+
+build: setup
+	@$(ENTER) explain_first_build release && cargo build --release --locked
+
+run: build
+	@$(ENTER) exec $(BINARY) serve
+
+demo: build
+	@$(ENTER) exec $(BINARY) demo
+
+test:
+	@deploy/setup.sh --tests
+	@deploy/test.sh
+
+bench: setup
+	@$(ENTER) explain_first_build release && cargo bench --locked
+
+lint: setup
+	@$(ENTER) cargo fmt --check
+	@$(ENTER) explain_first_build debug && cargo clippy --locked --all-targets --features fail-points -- -D warnings
+
+deny:
+	@$(ENTER) if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; \
+	  else echo 'cargo deny: SKIPPED, it is not installed (cargo install cargo-deny --locked, some minutes)'; fi

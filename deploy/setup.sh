@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# Brings a machine to the point where `cargo build` works and the server finds ONNX Runtime. Installs only what is missing:
+# system packages with apt (as root, or with sudo once), the rest into target/. Where there is no apt it lists what to install.
+#
+#   deploy/setup.sh           for building and running
+#   deploy/setup.sh --tests   PostgreSQL's server programs as well
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# The versions that are fetched, and the SHA-256 of each file that may come.
+ONNXRUNTIME=1.31.1
+ONNXRUNTIME_OLDEST=1.22 # what the `api-22` feature of the crate `ort` asks for
+ONNXRUNTIME_SHA256="
+x86_64  74a6a52994616c4d18b33db1e13c226333a70a6ba07480a5cab9c2a50dff1430
+aarch64 dcaedc50333876f3829ab966b242147f0e548229e29c36fe44622ecf748c25ee"
+CMAKE_OLDEST=3.24 # FAISS asks for it
+CMAKE=3.31.10
+CMAKE_SHA256="
+x86_64  2f766bb46367e5e0559fa33184653754bce044583a06014dcaebf8e6dff8a1f1
+aarch64 a4a5615f31f692c9b9aa8b365704e4b76172348af6fa40e16fea3f118bb01194"
+
+say() { printf 'tillsight: %s\n' "$*" >&2; }
+fail() { say "$@"; exit 1; }
+have() { command -v "$1" >/dev/null; }
+# $1 is version $2 or newer.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+sha256_of() { awk -v m="$(uname -m)" '$1 == m { print $2 }' <<<"$1"; }
+
+tests=no
+case ${1:-} in
+  '') ;;
+  --tests) tests=yes ;;
+  *) fail "deploy/setup.sh knows --tests, not $1" ;;
+esac
+
+# --- Rust: it comes from no package registry, so it is the one thing that is not installed here.
+have cargo || PATH=$PATH:${HOME:-/root}/.cargo/bin
+oldest_rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+rust=$(cargo --version 2>/dev/null | cut -d ' ' -f 2) || rust=
+if [ -z "$rust" ]; then
+  fail "Rust $oldest_rust or newer is needed and cargo was not found: install it from https://rustup.rs, then run this again"
+elif ! at_least "$rust" "$oldest_rust"; then
+  fail "Rust $oldest_rust or newer is needed, this is $rust: run 'rustup update stable' (or install it from https://rustup.rs)"
+fi
+
+# --- What is missing?
+cmake_is_good() { # of the system, or of an earlier run of this script
+  local cmake version
+  for cmake in target/tools/bin/cmake cmake; do
+    version=$("$cmake" --version 2>/dev/null | sed -n '1s/cmake version //p') || continue
+    [ -z "$version" ] || ! at_least "$version" "$CMAKE_OLDEST" || return 0
+  done
+  return 1
+}
+# FAISS is linked against libblas and liblapack, whoever provides them.
+blas_is_there() {
+  local name
+  for name in libblas liblapack; do
+    compgen -G "/usr/lib/$name.so" || compgen -G "/usr/lib64/$name.so" || compgen -G "/usr/local/lib/$name.so" ||
+      compgen -G "/usr/lib/*-linux-gnu*/$name.so" || return 1
+  done >/dev/null
+}
+python_can_make_a_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
+# ONNX Runtime: ORT_DYLIB_PATH, else what an earlier run put into target/, else the system's, else the wheel.
+ort_dir=target/onnxruntime
+ort_lib=$ort_dir/libonnxruntime.so
+system_onnxruntime() { # prints the path of a library that is new enough
+  local path version
+  for path in $(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | awk '$1 ~ /^libonnxruntime\.so/ { print $NF }'); do
+    version=$(basename "$(readlink -f "$path")")
+    version=${version#libonnxruntime.so.}
+    # Without a number in its name there is no telling its age short of loading it.
+    case $version in [0-9]*.[0-9]*) ! at_least "$version" "$ONNXRUNTIME_OLDEST" || { echo "$path"; return; } ;; esac
+  done
+}
+ort=present
+if [ -n "${ORT_DYLIB_PATH:-}" ]; then
+  [ -f "$ORT_DYLIB_PATH" ] || fail "ORT_DYLIB_PATH is $ORT_DYLIB_PATH, which is no file: name libonnxruntime.so, or unset it"
+elif ! { [ -f "$ort_lib" ] && { [ -L "$ort_lib" ] || [ "$(cat "$ort_dir/version" 2>/dev/null)" = "$ONNXRUNTIME" ]; }; }; then
+  ort=$(system_onnxruntime)
+  ort=${ort:-wheel}
+  if [ "$ort" = wheel ] && [ -z "$(sha256_of "$ONNXRUNTIME_SHA256")" ]; then
+    fail "there is no ONNX Runtime wheel for $(uname -sm): install ONNX Runtime $ONNXRUNTIME_OLDEST or newer and set" \
+      "ORT_DYLIB_PATH to its library"
+  fi
+fi
+
+packages=() # of Debian and Ubuntu
+wishes=()   # the same for people on other systems
+need() { packages+=("$1"); wishes+=("$2"); }
+# FAISS' own build and `cc` of Rust's linker; make drives both this and CMake.
+{ have cc && have c++; } || need g++ 'a C and C++17 compiler (cc and c++)'
+have make || need make 'make'
+blas_is_there || need libopenblas-dev 'a BLAS and LAPACK with libblas.so and liblapack.so (OpenBLAS is the fast one)'
+[ -n "${SSL_CERT_FILE:-}" ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] ||
+  need ca-certificates 'the certificates of public authorities (ca-certificates)'
+cmake=present
+cmake_is_good || cmake=missing
+if [ $tests = yes ] && ! deploy/find-postgres.sh >/dev/null; then
+  need postgresql "PostgreSQL's server programs (initdb, pg_ctl), for the tests only"
+fi
+
+# --- Install it.
+apt_cmake() { # how the CMake that apt would install looks, by the package lists that this machine has
+  local version
+  version=$(apt-cache policy cmake 2>/dev/null | awk '/Candidate:/ { print $2 }')
+  case $version in
+    '' | '(none)') echo unknown ;;
+    *) if at_least "${version#*:}" "$CMAKE_OLDEST"; then echo good; else echo old; fi ;;
+  esac
+}
+python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ]; } && ! python_can_make_a_venv; }
+
+if ! have apt-get; then
+  if [ $cmake = missing ]; then
+    if [ "$(uname -s)" = Linux ]; then cmake=wheel; else wishes+=("CMake $CMAKE_OLDEST or newer"); fi
+  fi
+  ! python_is_needed || wishes+=('Python 3 with venv and pip, to fetch ONNX Runtime (and CMake, where it is missing or too old)')
+  if [ ${#wishes[@]} -gt 0 ]; then
+    say 'this system has no apt, so please install these yourself and run this again:'
+    printf '  - %s\n' "${wishes[@]}" >&2
+    exit 1
+  fi
+elif [ $cmake = missing ] || [ ${#packages[@]} -gt 0 ] || python_is_needed; then
+  # How this user becomes root: without being asked, by typing a password (so only one command may need it), or not at all.
+  if [ "$(id -u)" = 0 ]; then becomes_root=freely as_root=(sh -c)
+  elif have sudo && sudo -n true 2>/dev/null; then becomes_root=freely as_root=(sudo sh -c)
+  elif have sudo && [ -t 0 ]; then becomes_root=by-password as_root=(sudo sh -c)
+  else becomes_root=never
+  fi
+  mkdir -p target
+  log=target/setup-apt.log
+  if [ $becomes_root = freely ]; then
+    say 'fetching the package lists'
+    "${as_root[@]}" 'apt-get update -qq' >"$log" 2>&1 || { tail -n 5 "$log" >&2; say 'that failed; going on with the lists there are'; }
+  fi
+  if [ $cmake = missing ]; then
+    case $(apt_cmake) in
+      good) packages+=(cmake) ;;
+      old) cmake=wheel ;;
+      unknown) packages+=(cmake python3-venv) ;; # no lists yet; should it be old, the wheel needs Python
+    esac
+  fi
+  if python_is_needed && [[ " ${packages[*]} " != *' python3-venv '* ]]; then packages+=(python3-venv); fi
+  if [ ${#packages[@]} -gt 0 ]; then
+    install="apt-get install -y --no-install-recommends ${packages[*]}"
+    case $becomes_root in
+      never) fail "packages are missing that this user cannot install; as root, run: apt-get update && $install" ;;
+      by-password) update='apt-get update -qq;' ;;
+      freely) update= ;;
+    esac
+    say "installing with apt: ${packages[*]}"
+    "${as_root[@]}" "$update DEBIAN_FRONTEND=noninteractive $install -qq -o DPkg::Lock::Timeout=300" >>"$log" 2>&1 ||
+      { tail -n 20 "$log" >&2; fail "apt could not install them (all it said is in $log)"; }
+  fi
+  [ $cmake != missing ] || cmake_is_good || cmake=wheel
+fi
+
+# --- What comes from PyPI, each file checked against its SHA-256 by pip.
+tools=target/tools
+pip() { PIP_DISABLE_PIP_VERSION_CHECK=1 "$tools/bin/python" -m pip --quiet "$@"; }
+make_tools() { [ -x "$tools/bin/pip" ] || { rm -rf "$tools" && python3 -m venv "$tools"; }; }
+pinned() { printf '%s==%s --hash=sha256:%s\n' "$1" "$2" "$3"; }
+
+if [ $cmake = wheel ]; then
+  sha256=$(sha256_of "$CMAKE_SHA256")
+  [ -n "$sha256" ] || fail "CMake $CMAKE_OLDEST or newer is needed, and there is no wheel of it for $(uname -sm): please install it"
+  say "fetching CMake $CMAKE (the system's is missing or older than $CMAKE_OLDEST) into $tools"
+  make_tools
+  pinned cmake "$CMAKE" "$sha256" >"$tools/cmake.txt"
+  pip install --force-reinstall --no-deps --only-binary=:all: --require-hashes -r "$tools/cmake.txt" ||
+    fail "pip could not fetch CMake (see above): install CMake $CMAKE_OLDEST or newer yourself, or see to the way to pypi.org"
+fi
+
+case $ort in
+  present) ;;
+  wheel)
+    say "fetching the library of ONNX Runtime $ONNXRUNTIME into $ort_dir"
+    make_tools
+    work=$(mktemp -d "$tools/onnxruntime.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    pinned onnxruntime "$ONNXRUNTIME" "$(sha256_of "$ONNXRUNTIME_SHA256")" >"$work/wanted.txt"
+    # Only the library is taken, so any Python's wheel does: always the same one, whatever Python is here.
+    pip download --no-deps --only-binary=:all: --require-hashes --python-version 3.13 --implementation cp --abi cp313 \
+      --platform "manylinux_2_28_$(uname -m)" --dest "$work" -r "$work/wanted.txt" ||
+      fail 'pip could not fetch ONNX Runtime (see above): see to the way to pypi.org, or set ORT_DYLIB_PATH to a libonnxruntime.so'
+    mkdir -p "$ort_dir"
+    "$tools/bin/python" - "$work" <<'PYTHON'
+import pathlib, re, shutil, sys, zipfile
+work = pathlib.Path(sys.argv[1])
+(wheel,) = work.glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    (name,) = [n for n in archive.namelist() if re.search(r"/libonnxruntime\.so[.\d]*$", n)]
+    with archive.open(name) as source, open(work / "library", "wb") as library:
+        shutil.copyfileobj(source, library)
+PYTHON
+    chmod 755 "$work/library"
+    mv -f "$work/library" "$ort_lib"
+    echo "$ONNXRUNTIME" >"$ort_dir/version"
+    ;;
+  *)
+    say "using the system's ONNX Runtime, $ort"
+    mkdir -p "$ort_dir"
+    ln -sfn "$ort" "$ort_lib"
+    rm -f "$ort_dir/version"
+    ;;
+esac

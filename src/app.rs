@@ -1,0 +1,235 @@
+//! The composition root: builds every part in order, binds the address, runs until stopped, drains.
+//!
+//! The order of the start is the order of its failures: settings, model, database, accounts, index, address. Whatever
+//! is missing ends the start with one [`StartError`] that says what and what to do.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web as actix};
+
+use crate::auth::{Auth, AuthError, FirstAdmin};
+use crate::catalog::{Catalog, CatalogError};
+use crate::checkout::Checkout;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::embedding::{Embedder, EmbedderOptions, Model, ModelError};
+use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
+use crate::orders::Orders;
+use crate::pool::Pool;
+use crate::recognition::RecognitionService;
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+use crate::web;
+
+/// Seconds for the head of a request to arrive.
+const REQUEST_HEAD: Duration = Duration::from_secs(5);
+/// How often replies kept for idempotency are tidied.
+const TIDY: Duration = Duration::from_secs(3_600);
+
+/// Why the server cannot start or run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log filter does not parse.
+    #[error("{0}")]
+    Logs(String),
+    /// The model or ONNX Runtime cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The database cannot be used.
+    #[error("database: {0}")]
+    Store(#[from] StoreError),
+    /// Accounts cannot be set up.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The index cannot be filled.
+    #[error("catalog: {0}")]
+    Catalog(#[from] CatalogError),
+    /// The operating system gives no more threads.
+    #[error("cannot start a thread: {0}")]
+    Threads(std::io::Error),
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {error}; choose another address with TILLSIGHT_BIND")]
+    Bind {
+        /// What was to be listened on.
+        address: std::net::SocketAddr,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// The server stopped by itself.
+    #[error("the HTTP server failed: {0}")]
+    Server(std::io::Error),
+}
+
+/// A server that is complete and listens, and does not run yet.
+pub struct Application {
+    server: Server,
+    address: std::net::SocketAddr,
+    readiness: Readiness,
+    store: Store,
+    catalog: Catalog,
+    checkout: Checkout,
+    first_admin: FirstAdmin,
+    follow: Duration,
+}
+
+impl Application {
+    /// Builds every part and binds the address.
+    pub async fn build(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let metrics = Metrics::install();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let model = Model::open(&located(&settings.model))?;
+        let embedder = Arc::new(start_embedder(&model, &settings, cores)?);
+        let store = Store::connect(&settings.database_url, settings.limits.database_connections).await?;
+        store.migrate().await?;
+        let engine = &settings.engine;
+        let hashing = Pool::new("hash", or_cores(engine.hash_threads, cores), engine.queue).map_err(StartError::Threads)?;
+        let auth = Auth::new(store.clone(), clock.clone(), hashing, &settings)?;
+        let first_admin = auth.ensure_first_admin().await?;
+        let catalog = Catalog::start(store.clone(), clock.clone(), Arc::clone(&embedder), &settings).await?;
+        let recognition = RecognitionService::new(store.clone(), clock.clone(), embedder, catalog.index(), &settings);
+        let orders = Orders::new(store.clone(), clock.clone());
+        let rules = settings.checkout.clone();
+        let checkout = Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), rules);
+        let readiness = Readiness::default();
+        let services = Services {
+            auth,
+            catalog: catalog.clone(),
+            recognition,
+            checkout: checkout.clone(),
+            orders,
+            metrics,
+            readiness: readiness.clone(),
+            limits: settings.limits.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            public_docs: settings.public_docs,
+            public_metrics: settings.public_metrics,
+        };
+        let (server, address) = listen(services, &settings, cores)?;
+        let follow = Duration::from_secs(engine.follow_s);
+        Ok(Self { server, address, readiness, store, catalog, checkout, first_admin, follow })
+    }
+
+    /// The port that was bound: the one to ask for with port 0.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Where the server listens, for people.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How the first admin came to be.
+    pub fn first_admin(&self) -> &FirstAdmin {
+        &self.first_admin
+    }
+
+    /// Serves until `asked_to_stop` is ready, then stops taking work at once, finishes the requests in flight and closes
+    /// the database.
+    pub async fn run_until(self, asked_to_stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
+        let handle = self.server.handle();
+        let readiness = self.readiness.clone();
+        readiness.set(true);
+        let follower = tokio::spawn(self.catalog.clone().follow_others(self.follow));
+        let tidier = tokio::spawn(tidy(self.checkout));
+        let stopper = tokio::spawn(async move {
+            asked_to_stop.await;
+            tracing::info!("asked to stop: finishing the requests in flight");
+            readiness.set(false);
+            handle.stop(true).await;
+        });
+        let served = self.server.await.map_err(StartError::Server);
+        for task in [follower, tidier, stopper] {
+            task.abort();
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+        served
+    }
+}
+
+async fn tidy(checkout: Checkout) {
+    let mut beat = tokio::time::interval(TIDY);
+    loop {
+        beat.tick().await;
+        if let Err(error) = checkout.forget_old_replies().await {
+            tracing::warn!(error = %error, "old idempotency replies could not be removed");
+        }
+    }
+}
+
+fn or_cores(threads: usize, cores: usize) -> usize {
+    if threads == 0 { cores } else { threads }
+}
+
+/// The manifest as named; where that is relative and not below the working directory, beside the program.
+fn located(manifest: &Path) -> PathBuf {
+    if manifest.is_relative() && !manifest.exists() {
+        let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(manifest)));
+        if let Some(found) = beside.filter(|path| path.exists()) {
+            return found;
+        }
+    }
+    manifest.to_owned()
+}
+
+fn start_embedder(model: &Model, settings: &Settings, cores: usize) -> Result<Embedder, ModelError> {
+    let engine = &settings.engine;
+    let sessions = if engine.model_sessions == 0 { (cores / engine.threads_per_session).max(1) } else { engine.model_sessions };
+    let options = EmbedderOptions {
+        sessions,
+        threads_per_session: engine.threads_per_session,
+        queue_limit: engine.queue,
+        max_batch: engine.batch,
+        decode_threads: or_cores(engine.decode_threads, cores),
+        limits: crate::embedding::DecodeLimits {
+            max_bytes: settings.limits.image_bytes,
+            max_pixels: settings.limits.image_pixels,
+        },
+    };
+    Embedder::start(model, options)
+}
+
+fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Server, std::net::SocketAddr), StartError> {
+    let unbound = |error| StartError::Bind { address: settings.bind, error };
+    let listener = TcpListener::bind(settings.bind).map_err(unbound)?;
+    let address = listener.local_addr().map_err(unbound)?;
+    let services = actix::Data::new(services);
+    let docs = settings.public_docs;
+    let origins = settings.cors_origins.clone();
+    let workers = or_cores(settings.http_workers, cores);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(services.clone())
+            .wrap(from_fn(authenticate::authorize))
+            .wrap(cross_origin(&origins))
+            .wrap(Compress::default())
+            .wrap(from_fn(observe::safe_headers))
+            .wrap(from_fn(observe::observe))
+            .configure(routes::configure)
+            .configure(openapi::configure)
+            .configure(|config| web::configure(config, docs))
+            .default_service(actix::to(routes::nothing_here))
+    })
+    .workers(workers)
+    .max_connections(settings.limits.connections.div_ceil(workers))
+    .client_request_timeout(REQUEST_HEAD)
+    .shutdown_timeout(settings.stop_timeout_s)
+    .disable_signals()
+    .listen(listener)
+    .map_err(unbound)?
+    .run();
+    Ok((server, address))
+}
+
+/// Answers browsers of the allowed origins; with none allowed, no origin but the server's own.
+fn cross_origin(origins: &[String]) -> actix_cors::Cors {
+    let headers = ["authorization", "content-type", "idempotency-key"];
+    let cors = actix_cors::Cors::default().allowed_methods(["GET", "POST", "PATCH", "DELETE"]).allowed_headers(headers);
+    origins.iter().fold(cors.max_age(600), |cors, origin| cors.allowed_origin(origin))
+}

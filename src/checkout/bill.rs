@@ -1,0 +1,144 @@
+//! The steps that every change of a bill is made of: see the session, check and raise its version, put items, show it.
+
+use super::view::SessionView;
+use super::{Checkout, CheckoutError, Wanted};
+use crate::domain::{Caller, InvalidField, ItemId, SessionId, barcode};
+use crate::recognition::{Sighting, Verdict};
+use crate::store::billing_items::{self, NewItem, Offer};
+use crate::store::checkout_sessions::{self, Expected, SessionRow};
+use crate::store::Tx;
+
+impl Checkout {
+    /// The session, if this caller may know of it.
+    pub(super) async fn visible(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: SessionId,
+    ) -> Result<SessionRow, CheckoutError> {
+        let session = checkout_sessions::find(tx, id).await?;
+        session.filter(|session| caller.actor.serves(session.store_id)).ok_or(CheckoutError::NotFound(id))
+    }
+
+    /// Raises the version of an open session, or says why that cannot be.
+    pub(super) async fn advance(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: SessionId,
+        version: Option<i64>,
+    ) -> Result<SessionRow, CheckoutError> {
+        let session = self.visible(tx, caller, id).await?;
+        match checkout_sessions::advance(tx, id, self.expected(version), self.clock.now()).await? {
+            Some(version) => Ok(SessionRow { version, ..session }),
+            None => Err(self.refusal(tx, id, version).await?),
+        }
+    }
+
+    pub(super) fn expected(&self, version: Option<i64>) -> Expected {
+        Expected { version, active_since: self.clock.now().plus_seconds(-self.rules.idle_s) }
+    }
+
+    /// Why the session could not be moved on: read again, since another client may have moved it just now.
+    pub(super) async fn refusal(
+        &self,
+        tx: &mut Tx,
+        id: SessionId,
+        asked: Option<i64>,
+    ) -> Result<CheckoutError, CheckoutError> {
+        let session = checkout_sessions::find(tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
+        Ok(self.why_not(&session, asked))
+    }
+
+    pub(super) fn why_not(&self, session: &SessionRow, asked: Option<i64>) -> CheckoutError {
+        if session.status != "open" {
+            return CheckoutError::Closed(session.status.clone());
+        }
+        if session.last_active_at < self.expected(asked).active_since {
+            return CheckoutError::Idle(self.rules.idle_s);
+        }
+        CheckoutError::StaleVersion { asked: asked.unwrap_or(session.version), current: session.version }
+    }
+
+    /// Puts `quantity` of an offer on the bill with its price, where that is in the store's currency.
+    pub(super) async fn put(
+        &self,
+        tx: &mut Tx,
+        session: &SessionRow,
+        offer: &Offer,
+        quantity: i64,
+        score: Option<f64>,
+    ) -> Result<(), CheckoutError> {
+        let now = self.clock.now();
+        let price = offer.amount.filter(|_| offer.currency == Some(session.currency));
+        let item = NewItem {
+            id: ItemId::at(now),
+            session_id: session.id,
+            product_id: offer.product_id,
+            quantity,
+            unit_price: price,
+            currency: price.map(|_| session.currency),
+            score,
+            at: now,
+        };
+        let quantity = billing_items::add(tx, &item).await?;
+        self.check_quantity(quantity)
+    }
+
+    /// Puts one of every product that was matched on the bill. A product that left the sale while the picture was looked
+    /// at is left out.
+    pub(super) async fn put_sighted(
+        &self,
+        tx: &mut Tx,
+        session: &SessionRow,
+        sighting: &Sighting,
+    ) -> Result<(), CheckoutError> {
+        for item in sighting.items.iter().filter(|item| item.verdict == Verdict::Matched) {
+            let Some(best) = item.candidates.first() else { continue };
+            if let Some(offer) = billing_items::offer(tx, best.product_id).await? {
+                self.put(tx, session, &offer, 1, Some(f64::from(best.score))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the length of the bill, commits, and shows it.
+    pub(super) async fn finish(&self, mut tx: Tx, id: SessionId) -> Result<SessionView, CheckoutError> {
+        let view = self.view(&mut tx, id).await?;
+        if view.items.len() as i64 > self.rules.items {
+            let message = format!("the bill would have {} lines; at most {} are allowed", view.items.len(), self.rules.items);
+            return Err(InvalidField::new("items", message).into());
+        }
+        tx.commit().await?;
+        Ok(view)
+    }
+
+    pub(super) async fn view(&self, tx: &mut Tx, id: SessionId) -> Result<SessionView, CheckoutError> {
+        let session = checkout_sessions::find(tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
+        let lines = billing_items::list(tx, id).await?;
+        Ok(SessionView::new(session, &lines))
+    }
+
+    pub(super) fn check_quantity(&self, quantity: i64) -> Result<(), CheckoutError> {
+        if (1..=self.rules.quantity).contains(&quantity) {
+            return Ok(());
+        }
+        let message = format!("{quantity} is not between 1 and {}; DELETE the item to take it off", self.rules.quantity);
+        Err(InvalidField::new("quantity", message).into())
+    }
+}
+
+/// What the till asks for, if it is on sale.
+pub(super) async fn find_offer(tx: &mut Tx, wanted: &Wanted) -> Result<Offer, CheckoutError> {
+    match wanted {
+        Wanted::Product(id) => {
+            let missing = CheckoutError::NotOnSale { by: "id", value: id.to_string() };
+            billing_items::offer(tx, *id).await?.ok_or(missing)
+        }
+        Wanted::Barcode(code) => {
+            let code = barcode("barcode", code)?;
+            let offer = billing_items::offer_by_barcode(tx, &code).await?;
+            offer.ok_or(CheckoutError::NotOnSale { by: "barcode", value: code })
+        }
+    }
+}

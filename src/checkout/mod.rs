@@ -1,0 +1,190 @@
+//! Checkout: one shopper at one kiosk, from the first item to the receipt.
+//!
+//! Invariants: the server owns the cart; quantities are bounded, prices and totals never come from the client. Every
+//! change names the version of the session it was made for and raises it; a stale one is refused. Looking at a picture
+//! happens before a transaction begins, never within one. A confirmed session has exactly one order.
+
+mod bill;
+mod confirm;
+mod error;
+mod view;
+
+use bytes::Bytes;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, StoreId, UserId};
+use crate::orders::Orders;
+use crate::recognition::RecognitionService;
+use crate::store::checkout_sessions::{self, SessionRow};
+use crate::store::{Store, billing_items, recognitions, stores};
+
+pub use error::{CheckoutError, Unsellable};
+pub use view::{FrameView, ItemView, SessionView};
+
+/// The checkout service; cheap to clone.
+#[derive(Clone)]
+pub struct Checkout {
+    store: Store,
+    clock: Clock,
+    recognition: RecognitionService,
+    orders: Orders,
+    rules: config::Checkout,
+}
+
+/// What is put on the bill by hand.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    /// The product with this id.
+    Product(ProductId),
+    /// The product with this barcode.
+    Barcode(String),
+}
+
+impl Checkout {
+    /// A service over `store` that looks at pictures with `recognition` and makes orders with `orders`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        recognition: RecognitionService,
+        orders: Orders,
+        rules: config::Checkout,
+    ) -> Self {
+        Self { store, clock, recognition, orders, rules }
+    }
+
+    /// Opens a session: at a kiosk in its own store, otherwise in `store`.
+    pub async fn open(&self, caller: &Caller, store: Option<StoreId>) -> Result<SessionView, CheckoutError> {
+        let own = match caller.actor {
+            Actor::Kiosk { store: own, .. } | Actor::Person { store: Some(own), .. } => Some(own),
+            Actor::System | Actor::Person { .. } => None,
+        };
+        let wanted = store.or(own).ok_or_else(|| InvalidField::new("store_id", "is needed: this account belongs to no store"))?;
+        let mut tx = self.store.begin().await?;
+        let found = stores::find(&mut tx, wanted).await?.filter(|_| caller.actor.serves(wanted));
+        let found = found.ok_or(CheckoutError::StoreNotFound(wanted))?;
+        let now = self.clock.now();
+        let session = SessionRow {
+            id: SessionId::at(now),
+            store_id: found.id,
+            currency: found.currency,
+            kiosk_id: caller.actor.kiosk_id(),
+            shopper_id: None,
+            status: "open".to_owned(),
+            version: 1,
+            created_at: now,
+            last_active_at: now,
+        };
+        checkout_sessions::insert(&mut tx, &session).await?;
+        tx.commit().await?;
+        Ok(SessionView::new(session, &[]))
+    }
+
+    /// A session and its bill.
+    pub async fn get(&self, caller: &Caller, id: SessionId) -> Result<SessionView, CheckoutError> {
+        let mut tx = self.store.read().await?;
+        self.visible(&mut tx, caller, id).await?;
+        self.view(&mut tx, id).await
+    }
+
+    /// Makes a signed-in shopper the session's shopper. They know its id from the kiosk's screen.
+    pub async fn join(&self, shopper: UserId, id: SessionId) -> Result<SessionView, CheckoutError> {
+        let mut tx = self.store.begin().await?;
+        let session = checkout_sessions::find(&mut tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
+        let now = self.clock.now();
+        if session.status != "open" || session.last_active_at < now.plus_seconds(-self.rules.idle_s) {
+            return Err(self.why_not(&session, None));
+        }
+        if !checkout_sessions::join(&mut tx, id, shopper).await? {
+            return Err(CheckoutError::Joined);
+        }
+        let view = self.view(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(view)
+    }
+
+    /// Puts `quantity` more of something on the bill.
+    pub async fn add_item(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        version: i64,
+        wanted: &Wanted,
+        quantity: i64,
+    ) -> Result<SessionView, CheckoutError> {
+        self.check_quantity(quantity)?;
+        let mut tx = self.store.begin().await?;
+        let session = self.advance(&mut tx, caller, id, Some(version)).await?;
+        let offer = bill::find_offer(&mut tx, wanted).await?;
+        self.put(&mut tx, &session, &offer, quantity, None).await?;
+        self.finish(tx, id).await
+    }
+
+    /// Sets the quantity of a line.
+    pub async fn set_quantity(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        version: i64,
+        item: ItemId,
+        quantity: i64,
+    ) -> Result<SessionView, CheckoutError> {
+        self.check_quantity(quantity)?;
+        let mut tx = self.store.begin().await?;
+        self.advance(&mut tx, caller, id, Some(version)).await?;
+        if !billing_items::set_quantity(&mut tx, id, item, quantity).await? {
+            return Err(CheckoutError::ItemNotFound(item));
+        }
+        self.finish(tx, id).await
+    }
+
+    /// Takes a line off the bill.
+    pub async fn remove_item(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        version: i64,
+        item: ItemId,
+    ) -> Result<SessionView, CheckoutError> {
+        let mut tx = self.store.begin().await?;
+        self.advance(&mut tx, caller, id, Some(version)).await?;
+        if !billing_items::remove(&mut tx, id, item).await? {
+            return Err(CheckoutError::ItemNotFound(item));
+        }
+        self.finish(tx, id).await
+    }
+
+    /// Looks at a picture and puts one of every matched product on the bill. Ambiguous and unknown regions change
+    /// nothing: the kiosk asks the shopper. The version is checked where given; a camera may leave it out.
+    pub async fn frame(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        version: Option<i64>,
+        picture: Bytes,
+    ) -> Result<FrameView, CheckoutError> {
+        let mut tx = self.store.read().await?;
+        self.visible(&mut tx, caller, id).await?;
+        tx.rollback().await?;
+        let sighting = self.recognition.look(picture).await?;
+        let mut tx = self.store.begin().await?;
+        let session = self.advance(&mut tx, caller, id, version).await?;
+        self.put_sighted(&mut tx, &session, &sighting).await?;
+        let evidence = self.recognition.evidence(caller, Some(id), &sighting);
+        recognitions::insert(&mut tx, &evidence).await?;
+        let session = self.finish(tx, id).await?;
+        Ok(FrameView { recognition: sighting.into_view(evidence.id), session })
+    }
+
+    /// Gives a session up.
+    pub async fn cancel(&self, caller: &Caller, id: SessionId) -> Result<(), CheckoutError> {
+        let mut tx = self.store.begin().await?;
+        let session = self.visible(&mut tx, caller, id).await?;
+        let expected = self.expected(None);
+        if checkout_sessions::close(&mut tx, id, "cancelled", expected, self.clock.now()).await?.is_none() {
+            return Err(self.why_not(&session, None));
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! The command line: what can be asked of the program, and what each answer's exit code is.
+//!
+//! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 the arguments make no sense.
+
+mod demo;
+mod render;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigError, Settings};
+
+/// A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.
+#[derive(Debug, Parser)]
+#[command(name = "tillsight", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server. Settings come from tillsight.toml and TILLSIGHT_* variables; README lists them.
+    Serve,
+    /// Bring the database's tables up to date and exit.
+    Migrate,
+    /// Try it without photos or a camera: render products, enrol them, play a kiosk, print the receipt.
+    Demo(demo::Options),
+    /// Write rendered photos of packages, one folder per product; the training of the shipped model uses them.
+    #[command(hide = true)]
+    Render {
+        #[arg(long, default_value_t = 24)]
+        products: usize,
+        #[arg(long, default_value_t = 8)]
+        views: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[arg(long, default_value_t = 320)]
+        side: u32,
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Why the program ends with exit code 1.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The server could not start or run.
+    #[error(transparent)]
+    Serve(#[from] crate::app::StartError),
+    /// The demonstration met something unexpected.
+    #[error("demo: {0}")]
+    Demo(String),
+    /// A file could not be written.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// The runtime could not start.
+    #[error("cannot start the asynchronous runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Does what the arguments ask for.
+pub fn run(arguments: Arguments) -> Result<(), CliError> {
+    match arguments.command {
+        Command::Serve => {
+            serve::with_single_threaded_libraries();
+            asynchronously(serve::serve(Settings::load()?))
+        }
+        Command::Migrate => asynchronously(serve::migrate(Settings::load()?)),
+        Command::Demo(options) => asynchronously(demo::run(options)),
+        Command::Render { products, views, seed, side, out } => render::write(products, views, seed, side, &out),
+    }
+}
+
+fn asynchronously(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,121 @@
+//! The OpenAPI document, made from the handlers, and the page to browse it.
+
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpResponse, Responder, get};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+use super::Services;
+use super::problem::{Kind, MEDIA_TYPE, Problem, ProblemBody};
+use super::routes::{auth, health, kiosks, mypage, orders, product_images, products, recognize, sessions, stores, users};
+
+/// The document's skeleton; [`document`] adds what the macro cannot say.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "tillsight", description = "A server for stores whose tills see."),
+    paths(
+        auth::signup, auth::login, auth::refresh, auth::logout, auth::me, auth::change_password,
+        users::list, users::create, users::show, users::change,
+        stores::list, stores::create, stores::show, stores::rename,
+        kiosks::list, kiosks::create, kiosks::revoke, kiosks::enrol,
+        products::list, products::create, products::show, products::change, products::remove,
+        product_images::list, product_images::add, product_images::show, product_images::remove,
+        recognize::recognize,
+        sessions::open, sessions::show, sessions::cancel, sessions::join, sessions::frame, sessions::add_item,
+        sessions::change_item, sessions::remove_item, sessions::confirm,
+        orders::list, orders::show,
+        mypage::list, mypage::show, mypage::claim,
+        health::healthz, health::readyz, health::metrics, openapi_json,
+    ),
+    components(schemas(ProblemBody)),
+    tags(
+        (name = "accounts", description = "Sign up, sign in, people and their roles."),
+        (name = "stores", description = "Stores and their kiosks."),
+        (name = "catalog", description = "Products and the photos they are recognised by."),
+        (name = "recognition", description = "What is in a picture."),
+        (name = "checkout", description = "Sessions at a kiosk, from the first item to the receipt."),
+        (name = "orders", description = "Confirmed bills, for the staff."),
+        (name = "mypage", description = "What a shopper sees of their own."),
+        (name = "operation", description = "Health and metrics."),
+    )
+)]
+struct Skeleton;
+
+/// The whole document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Skeleton::openapi();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    document.info.description = Some(description());
+    document
+}
+
+/// The introduction, with the table of problem types.
+fn description() -> String {
+    let rows: String = Kind::ALL
+        .iter()
+        .map(|kind| format!("| `{}` | {} | {} |\n", kind.urn(), kind.status().as_u16(), kind.title()))
+        .collect();
+    format!(
+        "A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.\n\n\
+         Sign in with `POST /api/auth/login` and send the access token as `Authorization: Bearer`; a kiosk sends its key \
+         the same way. Lists answer `{{\"data\":[…],\"next_cursor\":…}}`; pass `next_cursor` as `cursor`. Prices are \
+         integers in minor units of an ISO 4217 currency. Errors are `{MEDIA_TYPE}` with one of these types:\n\n\
+         | type | status | meaning |\n|---|---|---|\n{rows}"
+    )
+}
+
+/// Registers the document and the page.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(openapi_json);
+}
+
+/// This document.
+#[utoipa::path(tag = "operation", responses((status = 200, body = Object)))]
+#[get("/api/openapi.json")]
+pub async fn openapi_json(services: Data<Services>) -> Result<impl Responder, Problem> {
+    if !services.public_docs {
+        return Err(Problem::new(Kind::NotFound, "the documentation is closed; the setting public_docs opens it"));
+    }
+    Ok(HttpResponse::Ok().json(document()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::http::policy::{Policy, RULES};
+
+    /// Routes that are pages, not operations.
+    const PAGES: [&str; 3] = ["/", "/docs", "/docs/{_:.*}"];
+
+    #[test]
+    fn the_document_and_the_policy_table_name_the_same_routes() {
+        let document = serde_json::to_value(document()).unwrap();
+        let documented: BTreeSet<String> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, item)| {
+                item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        let ruled: BTreeSet<String> = RULES
+            .iter()
+            .filter(|rule| !PAGES.contains(&rule.pattern))
+            .map(|rule| format!("{} {}", rule.method, rule.pattern))
+            .collect();
+        assert_eq!(documented, ruled);
+    }
+
+    #[test]
+    fn an_operation_asks_for_credentials_exactly_where_the_policy_does() {
+        let document = serde_json::to_value(document()).unwrap();
+        for rule in RULES.iter().filter(|rule| !PAGES.contains(&rule.pattern)) {
+            let operation = &document["paths"][rule.pattern][rule.method.as_str().to_lowercase()];
+            let asks = operation.get("security").is_some_and(|security| !security.as_array().unwrap().is_empty());
+            assert_eq!(asks, rule.policy != Policy::Public, "{} {}", rule.method, rule.pattern);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Who may call which route: one table, read from top to bottom by whoever reviews it.
+//!
+//! A route that is not in the table is refused to everybody, so a forgotten line is a 403 and never a hole. Tests walk
+//! the OpenAPI document and this table against each other. What a caller may do *within* a route (a clerk in another
+//! store, another shopper's order) is decided by the services, which see the data.
+
+use actix_web::http::Method;
+
+use crate::domain::{Actor, Role};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Anybody, without credentials.
+    Public,
+    /// A signed-in person, even one who must change the password first.
+    AnyPassword,
+    /// Any signed-in person.
+    Person,
+    /// Clerks and admins.
+    Staff,
+    /// Admins.
+    Admin,
+    /// Kiosks, clerks and admins: whatever a till needs.
+    Till,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The method.
+    pub method: Method,
+    /// The route's pattern as it is registered.
+    pub pattern: &'static str,
+    /// Who may.
+    pub policy: Policy,
+}
+
+const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
+    Rule { method, pattern, policy }
+}
+
+/// The whole table.
+pub static RULES: [Rule; 49] = [
+    rule(Method::GET, "/", Policy::Public),
+    rule(Method::GET, "/healthz", Policy::Public),
+    rule(Method::GET, "/readyz", Policy::Public),
+    rule(Method::GET, "/metrics", Policy::Public),
+    rule(Method::GET, "/docs", Policy::Public),
+    rule(Method::GET, "/docs/{_:.*}", Policy::Public),
+    rule(Method::GET, "/api/openapi.json", Policy::Public),
+    rule(Method::POST, "/api/auth/signup", Policy::Public),
+    rule(Method::POST, "/api/auth/login", Policy::Public),
+    rule(Method::POST, "/api/auth/refresh", Policy::Public),
+    rule(Method::POST, "/api/auth/logout", Policy::Public),
+    rule(Method::GET, "/api/auth/me", Policy::AnyPassword),
+    rule(Method::POST, "/api/auth/password", Policy::AnyPassword),
+    rule(Method::GET, "/api/users", Policy::Admin),
+    rule(Method::POST, "/api/users", Policy::Admin),
+    rule(Method::GET, "/api/users/{id}", Policy::Admin),
+    rule(Method::PATCH, "/api/users/{id}", Policy::Admin),
+    rule(Method::GET, "/api/stores", Policy::Staff),
+    rule(Method::POST, "/api/stores", Policy::Admin),
+    rule(Method::GET, "/api/stores/{id}", Policy::Staff),
+    rule(Method::PATCH, "/api/stores/{id}", Policy::Admin),
+    rule(Method::GET, "/api/stores/{id}/kiosks", Policy::Staff),
+    rule(Method::POST, "/api/stores/{id}/kiosks", Policy::Admin),
+    rule(Method::DELETE, "/api/stores/{id}/kiosks/{kiosk_id}", Policy::Admin),
+    rule(Method::POST, "/api/kiosks/enrol", Policy::Public),
+    rule(Method::GET, "/api/products", Policy::Till),
+    rule(Method::POST, "/api/products", Policy::Admin),
+    rule(Method::GET, "/api/products/{id}", Policy::Till),
+    rule(Method::PATCH, "/api/products/{id}", Policy::Admin),
+    rule(Method::DELETE, "/api/products/{id}", Policy::Admin),
+    rule(Method::GET, "/api/products/{id}/images", Policy::Till),
+    rule(Method::POST, "/api/products/{id}/images", Policy::Admin),
+    rule(Method::GET, "/api/products/{id}/images/{image_id}", Policy::Till),
+    rule(Method::DELETE, "/api/products/{id}/images/{image_id}", Policy::Admin),
+    rule(Method::POST, "/api/recognize", Policy::Till),
+    rule(Method::POST, "/api/sessions", Policy::Till),
+    rule(Method::GET, "/api/sessions/{id}", Policy::Till),
+    rule(Method::DELETE, "/api/sessions/{id}", Policy::Till),
+    rule(Method::POST, "/api/sessions/{id}/join", Policy::Person),
+    rule(Method::POST, "/api/sessions/{id}/frames", Policy::Till),
+    rule(Method::POST, "/api/sessions/{id}/items", Policy::Till),
+    rule(Method::PATCH, "/api/sessions/{id}/items/{item_id}", Policy::Till),
+    rule(Method::DELETE, "/api/sessions/{id}/items/{item_id}", Policy::Till),
+    rule(Method::POST, "/api/sessions/{id}/confirm", Policy::Till),
+    rule(Method::GET, "/api/orders", Policy::Staff),
+    rule(Method::GET, "/api/orders/{id}", Policy::Staff),
+    rule(Method::GET, "/api/mypage/orders", Policy::Person),
+    rule(Method::GET, "/api/mypage/orders/{id}", Policy::Person),
+    rule(Method::POST, "/api/mypage/claims", Policy::Person),
+];
+
+/// The rule for a route, if the table has one.
+pub fn find(method: &Method, pattern: &str) -> Option<Policy> {
+    RULES.iter().find(|rule| rule.method == *method && rule.pattern == pattern).map(|rule| rule.policy)
+}
+
+impl Policy {
+    /// Whether `actor` is of a kind that this policy lets in.
+    pub fn admits(self, actor: &Actor) -> bool {
+        let role = match actor {
+            Actor::System => return true,
+            Actor::Kiosk { .. } => return matches!(self, Self::Public | Self::Till),
+            Actor::Person { role, .. } => *role,
+        };
+        match self {
+            Self::Public | Self::AnyPassword | Self::Person => true,
+            Self::Staff | Self::Till => matches!(role, Role::Clerk | Role::Admin),
+            Self::Admin => role == Role::Admin,
+        }
+    }
+
+    /// Whether a person whose password must be changed is let in all the same.
+    pub fn allows_old_password(self) -> bool {
+        matches!(self, Self::Public | Self::AnyPassword)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_route_stands_twice_in_the_table() {
+        for (place, rule) in RULES.iter().enumerate() {
+            let again = RULES.iter().skip(place + 1).any(|other| other.method == rule.method && other.pattern == rule.pattern);
+            assert!(!again, "{} {}", rule.method, rule.pattern);
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_has_no_policy() {
+        assert_eq!(find(&Method::PUT, "/api/products/{id}"), None);
+        assert_eq!(find(&Method::GET, "/api/unheard-of"), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Which service error is which problem. Every match is exhaustive.
+
+use serde_json::json;
+
+use super::{Kind, Problem};
+use crate::checkout::CheckoutError;
+use crate::orders::OrderError;
+use crate::store::StoreError;
+
+/// Seconds after which a client may try again when the database cannot be reached.
+const DATABASE_RETRY_S: u64 = 3;
+/// Seconds after which a client may try again when a queue is full: the queues drain in well under a second.
+pub(super) const OVERLOAD_RETRY_S: u64 = 1;
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Contended => {
+                tracing::error!(error = %error, "database unavailable");
+                Self::new(Kind::Unavailable, "the database did not answer in time; nothing was changed, try again")
+                    .retry_after(DATABASE_RETRY_S)
+            }
+            StoreError::Full => {
+                tracing::error!(error = %error, "disk full");
+                Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
+            }
+            StoreError::Taken(_) => Self::new(Kind::Taken, "another request made the same thing at the same time"),
+            StoreError::Dangling => Self::new(Kind::NotFound, "something that this request names does not exist any more"),
+            StoreError::Unexpected(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::NotFound(_) | OrderError::StoreNotFound(_) | OrderError::UnknownCode => {
+                Self::new(Kind::NotFound, error.to_string())
+            }
+            OrderError::NoStore => Self::new(Kind::Forbidden, error.to_string()),
+            OrderError::Randomness(_) | OrderError::Interrupted(_) => Self::internal(&error),
+            OrderError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CheckoutError> for Problem {
+    fn from(error: CheckoutError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CheckoutError::Invalid(invalid) => invalid.into(),
+            CheckoutError::NotFound(_)
+            | CheckoutError::StoreNotFound(_)
+            | CheckoutError::ItemNotFound(_)
+            | CheckoutError::NotOnSale { .. } => Self::new(Kind::NotFound, detail),
+            CheckoutError::StaleVersion { current, .. } => {
+                Self::new(Kind::StaleVersion, detail).with("current_version", current)
+            }
+            CheckoutError::Closed(_) | CheckoutError::Idle(_) => Self::new(Kind::SessionClosed, detail),
+            CheckoutError::Joined => Self::new(Kind::Taken, detail),
+            CheckoutError::Empty => Self::new(Kind::EmptyBill, detail),
+            CheckoutError::Unsellable(lines) => {
+                let lines: Vec<_> = lines
+                    .iter()
+                    .map(|line| json!({"item_id": line.item, "product_name": line.product_name, "reason": line.reason}))
+                    .collect();
+                Self::new(Kind::UnsellableItems, detail).with("items", lines)
+            }
+            CheckoutError::TotalTooLarge => Self::new(Kind::InvalidField, detail).with("field", "total"),
+            CheckoutError::KeyReused => Self::new(Kind::KeyReused, detail),
+            CheckoutError::Recognition(error) => error.into(),
+            CheckoutError::Order(error) => error.into(),
+            CheckoutError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Checkout sessions: open, look, change, confirm.
+
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpResponse, Responder, delete, get, patch, post};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::checkout::{FrameView, SessionView, Wanted};
+use crate::domain::{Caller, InvalidField, ItemId, ProductId, SessionId, StoreId};
+use crate::http::Services;
+use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, PathOf, QueryOf};
+use crate::http::problem::{Problem, ProblemBody};
+use crate::orders::OrderView;
+
+/// Where to open a session.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenSession {
+    /// Needed from an admin; a kiosk or clerk opens it in its own store.
+    store_id: Option<StoreId>,
+}
+
+/// What to put on the bill: `product_id` or `barcode`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddItem {
+    /// The session's version as the client knows it.
+    version: i64,
+    /// The product.
+    product_id: Option<ProductId>,
+    /// Or its barcode.
+    #[schema(examples("4006381333931"))]
+    barcode: Option<String>,
+    /// How many more; 1 unless told otherwise.
+    quantity: Option<i64>,
+}
+
+/// A line's new quantity.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeItem {
+    /// The session's version as the client knows it.
+    version: i64,
+    /// How many there shall be, at least 1.
+    quantity: i64,
+}
+
+/// The version that a change is made for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// The session's version as the client knows it.
+    version: i64,
+}
+
+/// The version that a removal is made for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VersionQuery {
+    /// The session's version as the client knows it.
+    version: i64,
+}
+
+/// The version that a frame is sent for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FrameQuery {
+    /// The session's version as the client knows it; a camera that only adds may leave it out.
+    version: Option<i64>,
+}
+
+/// A picture as a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form in the OpenAPI document")]
+pub struct ImageForm {
+    #[schema(format = Binary, value_type = String)]
+    image: Vec<u8>,
+}
+
+/// Registers the routes.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(open)
+        .service(show)
+        .service(cancel)
+        .service(join)
+        .service(frame)
+        .service(add_item)
+        .service(change_item)
+        .service(remove_item)
+        .service(confirm);
+}
+
+/// Open a session for the next shopper.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = OpenSession,
+    responses((status = 201, body = SessionView), (status = 404, body = ProblemBody)))]
+#[post("/api/sessions")]
+pub async fn open(
+    caller: Caller,
+    services: Data<Services>,
+    body: JsonBody<OpenSession>,
+) -> Result<impl Responder, Problem> {
+    let session = services.checkout.open(&caller, body.0.store_id).await?;
+    Ok(HttpResponse::Created().json(session))
+}
+
+/// The session and its bill.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody)))]
+#[get("/api/sessions/{id}")]
+pub async fn show(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.checkout.get(&caller, id.0).await?))
+}
+
+/// Give the session up.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[delete("/api/sessions/{id}")]
+pub async fn cancel(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+) -> Result<impl Responder, Problem> {
+    services.checkout.cancel(&caller, id.0).await?;
+    Ok(HttpResponse::NoContent())
+}
+
+/// Join a session as its shopper, with the id from the kiosk's screen: the order will be on your page.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[post("/api/sessions/{id}/join")]
+pub async fn join(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+) -> Result<impl Responder, Problem> {
+    let shopper = super::mypage::shopper(&caller)?;
+    Ok(HttpResponse::Ok().json(services.checkout.join(shopper, id.0).await?))
+}
+
+/// Post a picture: one of every matched product comes on the bill. Ambiguous and unknown regions change nothing.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path), FrameQuery),
+    request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
+    responses((status = 200, body = FrameView), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
+        (status = 415, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[post("/api/sessions/{id}/frames")]
+pub async fn frame(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+    query: QueryOf<FrameQuery>,
+    image: ImageBody,
+) -> Result<impl Responder, Problem> {
+    let frame = services.checkout.frame(&caller, id.0, query.0.version, image.0).await?;
+    Ok(HttpResponse::Ok().json(frame))
+}
+
+/// Put something on the bill by hand or by barcode.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)), request_body = AddItem,
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+#[post("/api/sessions/{id}/items")]
+pub async fn add_item(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+    body: JsonBody<AddItem>,
+) -> Result<impl Responder, Problem> {
+    let AddItem { version, product_id, barcode, quantity } = body.0;
+    let wanted = match (product_id, barcode) {
+        (Some(product), None) => Wanted::Product(product),
+        (None, Some(barcode)) => Wanted::Barcode(barcode),
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(InvalidField::new("product_id", "send exactly one of product_id and barcode").into());
+        }
+    };
+    let session = services.checkout.add_item(&caller, id.0, version, &wanted, quantity.unwrap_or(1)).await?;
+    Ok(HttpResponse::Ok().json(session))
+}
+
+/// Change the quantity of a line.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = ChangeItem,
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+#[patch("/api/sessions/{id}/items/{item_id}")]
+pub async fn change_item(
+    caller: Caller,
+    services: Data<Services>,
+    path: PathOf<(SessionId, ItemId)>,
+    body: JsonBody<ChangeItem>,
+) -> Result<impl Responder, Problem> {
+    let (id, item) = path.0;
+    let session = services.checkout.set_quantity(&caller, id, body.0.version, item, body.0.quantity).await?;
+    Ok(HttpResponse::Ok().json(session))
+}
+
+/// Take a line off the bill.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[delete("/api/sessions/{id}/items/{item_id}")]
+pub async fn remove_item(
+    caller: Caller,
+    services: Data<Services>,
+    path: PathOf<(SessionId, ItemId)>,
+    query: QueryOf<VersionQuery>,
+) -> Result<impl Responder, Problem> {
+    let (id, item) = path.0;
+    let session = services.checkout.remove_item(&caller, id, query.0.version, item).await?;
+    Ok(HttpResponse::Ok().json(session))
+}
+
+/// Turn the bill into an order with the store's next receipt number. Send the same Idempotency-Key when you try again:
+/// the order is made once, and a repeated request gets the first reply (with `Idempotent-Replayed: true`).
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = Confirm,
+    params(("id" = SessionId, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = OrderView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[post("/api/sessions/{id}/confirm")]
+pub async fn confirm(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+    key: IdempotencyKey,
+    body: JsonBody<Confirm>,
+) -> Result<impl Responder, Problem> {
+    let confirmed = services.checkout.confirm(&caller, id.0, body.0.version, &key.0).await?;
+    let mut reply = HttpResponse::Created();
+    if confirmed.replayed {
+        reply.insert_header(("Idempotent-Replayed", "true"));
+    }
+    Ok(reply.json(confirmed.body))
+}

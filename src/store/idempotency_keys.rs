@@ -1,0 +1,43 @@
+//! Replies kept under the key that the client chose, saved in the same transaction as the work.
+
+use serde_json::Value;
+use sqlx::types::Json;
+
+use super::{StoreError, Tx, on};
+use crate::domain::Timestamp;
+
+/// A kept reply.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct KeptReply {
+    /// SHA-256 of the request that it answered.
+    pub request_hash: Vec<u8>,
+    /// Its body.
+    #[sqlx(json)]
+    pub body: Value,
+}
+
+/// The reply kept under `key` for `scope`.
+pub async fn find(tx: &mut Tx, scope: &str, key: &str) -> Result<Option<KeptReply>, StoreError> {
+    const SELECT: &str = "SELECT request_hash, body FROM idempotency_keys WHERE scope = $1 AND key = $2";
+    on!(tx, c => sqlx::query_as(SELECT).bind(scope).bind(key).fetch_optional(c))
+}
+
+/// Keeps a reply.
+pub async fn insert(tx: &mut Tx, scope: &str, key: &str, reply: &KeptReply, now: Timestamp) -> Result<(), StoreError> {
+    const INSERT: &str = "INSERT INTO idempotency_keys (scope, key, request_hash, body, created_at) \
+        VALUES ($1, $2, $3, $4, $5)";
+    on!(tx, c => sqlx::query(INSERT)
+        .bind(scope)
+        .bind(key)
+        .bind(&reply.request_hash)
+        .bind(Json(&reply.body))
+        .bind(now)
+        .execute(c))?;
+    Ok(())
+}
+
+/// Forgets replies kept before `moment`; gives how many.
+pub async fn forget_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, StoreError> {
+    const DELETE: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
+    on!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
+}

@@ -1,0 +1,38 @@
+//! Receipt numbers: one counter per store and series, a row of a table and never a database sequence.
+//!
+//! The number is taken in the transaction that writes the record which carries it. The row stays locked until that
+//! transaction ends, so the next taker waits; a rollback gives the number back. Hence 1, 2, 3 … without gaps or
+//! duplicates, by construction.
+
+use super::{StoreError, Tx, on};
+use crate::domain::{Seal, StoreId};
+
+/// A number that was taken, and the seal of the record before it.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// 1, 2, 3 …
+    pub number: i64,
+    /// Seal of the record that carries the number before; [`Seal::FIRST`] for number 1.
+    pub previous_hash: Vec<u8>,
+}
+
+/// Takes the next number of a series. The caller must write the record and then [`set_hash`] in the same transaction.
+pub async fn take(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<Taken, StoreError> {
+    const TAKE: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 1, $3) \
+        ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number + 1 \
+        RETURNING last_number, last_hash";
+    let rows: Vec<(i64, Vec<u8>)> =
+        on!(tx, c => sqlx::query_as(TAKE).bind(store).bind(series).bind(&Seal::FIRST[..]).fetch_all(c))?;
+    let (number, previous_hash) = rows
+        .into_iter()
+        .next()
+        .ok_or_else(|| StoreError::Unexpected("taking a receipt number returned no row".to_owned()))?;
+    Ok(Taken { number, previous_hash })
+}
+
+/// Keeps the seal of the record that carries the number just taken.
+pub async fn set_hash(tx: &mut Tx, store: StoreId, series: &'static str, hash: &[u8]) -> Result<(), StoreError> {
+    const UPDATE: &str = "UPDATE number_series SET last_hash = $3 WHERE store_id = $1 AND series = $2";
+    on!(tx, c => sqlx::query(UPDATE).bind(store).bind(series).bind(hash).execute(c))?;
+    Ok(())
+}

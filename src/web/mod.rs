@@ -1,0 +1,55 @@
+//! Pages that are served from the binary: no build step, no other host.
+//!
+//! Today: a first page that says what this is and where to go, and the API's documentation. May import `config` only.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpResponse, Responder, get};
+use utoipa_swagger_ui::SwaggerUi;
+
+/// The first page; its one style sheet stands in it.
+const HOME: &str = include_str!("assets/home.html");
+/// SHA-256 of the style sheet in [`HOME`], which the page's policy names; a test keeps the two together.
+const HOME_STYLE: &str = "sha256-3MOuMZiKhbYIkiDLuVhtZo+tzhVowDH93NbgqMnpUgU=";
+
+/// Registers the first page and, with `docs`, the page to browse the API.
+pub fn configure(config: &mut ServiceConfig, docs: bool) {
+    config.service(home);
+    if docs {
+        let ui = utoipa_swagger_ui::Config::from("/api/openapi.json").try_it_out_enabled(true).persist_authorization(false);
+        config.service(docs_root).service(SwaggerUi::new("/docs/{_:.*}").config(ui));
+    }
+}
+
+#[get("/")]
+async fn home() -> impl Responder {
+    let policy = format!("default-src 'none'; style-src '{HOME_STYLE}'; img-src data:; frame-ancestors 'none'; base-uri 'none'");
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(HOME)
+}
+
+#[get("/docs")]
+async fn docs_root() -> impl Responder {
+    HttpResponse::PermanentRedirect().insert_header(("Location", "/docs/")).finish()
+}
+
+/// What the documentation page needs: its own scripts and styles; the library sets some styles inline.
+pub const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use sha2::{Digest, Sha256};
+
+    #[test]
+    fn the_policy_names_the_style_sheet_that_the_page_has() {
+        let style = HOME.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
+        assert_eq!(HOME_STYLE, format!("sha256-{hash}"));
+    }
+}
