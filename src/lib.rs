@@ -4,9 +4,14 @@
 //! order with a gap-free receipt number. ARCHITECTURE.md has the map; this file only names the modules, from the top of
 //! the house to its foundation. A module imports from modules below it, never above; `tests/architecture.rs` enforces it.
 
+pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod embedding;
+pub mod index;
 pub mod orders;
+pub mod pool;
+pub mod recognition;
 pub mod store;
 pub mod telemetry;

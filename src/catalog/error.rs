@@ -77,9 +77,18 @@ pub enum CatalogError {
         /// What keeps the index back.
         cause: FollowError,
     },
+    /// The index cannot be filled at start.
+    #[error("the index cannot be filled: {0}")]
+    Index(#[source] FollowError),
+    /// The index has lost its place in the catalog's log and refuses searches.
+    #[error("the index cannot be trusted until the server is started again: {0}")]
+    Distrusted(String),
+    /// The disk that holds the originals is full.
+    #[error("{0}")]
+    DiskFull(String),
     /// A photo's original could not be written or read.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
+    #[error("{0}")]
+    Files(String),
     /// A photo's original is gone from the folder of originals.
     #[error("the original of image {0} is missing from the folder of images")]
     LostOriginal(String),
@@ -89,6 +98,15 @@ pub enum CatalogError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<BlobError> for CatalogError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Full(_) => Self::DiskFull(error.to_string()),
+            BlobError::Damaged(_) | BlobError::Io { .. } | BlobError::Thread => Self::Files(error.to_string()),
+        }
+    }
 }
 
 /// Which photo of an upload is meant: its place and what the client calls it.

@@ -65,7 +65,7 @@ impl Catalog {
             duplicates_skipped: sent - images.len(),
             images,
             total_products,
-            total_embeddings: self.searched(),
+            total_embeddings: self.searched().await,
             index_revision,
         })
     }

@@ -24,17 +24,17 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Limits, Settings};
 use crate::domain::Currency;
 use crate::embedding::Embedder;
 use crate::index::VectorIndex;
 use crate::store::Store;
 use crate::store::blobs::Blobs;
+use vectors::Vectors;
 
 pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
-pub use load::{LoadError, load_index};
 pub use view::{EnrolmentView, ImageView, ProductView};
 
 /// One uploaded photo.
@@ -57,29 +57,19 @@ pub struct ProductSearch {
     pub barcode: Option<String>,
 }
 
-/// What a [`Catalog`] works with.
+/// How the catalog and its index are.
 #[derive(Debug, Clone)]
-pub struct CatalogParts {
-    /// The database.
-    pub store: Store,
-    /// Originals of photos.
-    pub blobs: Blobs,
-    /// Time.
-    pub clock: Clock,
+pub struct CatalogStatus {
     /// The active model.
-    pub embedder: Arc<Embedder>,
-    /// What [`load_index`] gave for the same database and model.
-    pub index: Arc<VectorIndex>,
-    /// Bounds on uploads.
-    pub limits: Limits,
-    /// Currency of prices that name none.
-    pub currency: Currency,
-    /// Photos of one upload that are embedded at the same time.
-    pub photos_at_once: usize,
+    pub model: String,
+    /// How many catalog changes the index has seen.
+    pub index_revision: i64,
+    /// How many embeddings are searched.
+    pub embeddings: usize,
 }
 
 /// The catalog service; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Catalog {
     store: Store,
     blobs: Blobs,
@@ -87,17 +77,51 @@ pub struct Catalog {
     embedder: Arc<Embedder>,
     index: Arc<VectorIndex>,
     limits: Limits,
+    /// Of prices that name none.
     currency: Currency,
+    /// Photos of one upload that are embedded at the same time.
     photos_at_once: usize,
     /// Held by whoever teaches changes to the index: two at once would read the same changes and apply them twice.
     turn: Arc<Mutex<()>>,
 }
 
 impl Catalog {
-    /// A catalog over these parts.
-    pub fn new(parts: CatalogParts) -> Self {
-        let CatalogParts { store, blobs, clock, embedder, index, limits, currency, photos_at_once } = parts;
-        let photos_at_once = photos_at_once.max(1);
-        Self { store, blobs, clock, embedder, index, limits, currency, photos_at_once, turn: Arc::default() }
+    /// Opens the folder of originals and fills the index from the database; photos that the active model has not seen yet
+    /// are embedded first. Takes a second per million embeddings or so; call it before serving.
+    pub async fn start(
+        store: Store,
+        clock: Clock,
+        embedder: Arc<Embedder>,
+        settings: &Settings,
+    ) -> Result<Self, CatalogError> {
+        let blobs = Blobs::open(&settings.data_dir)?;
+        let currency = Currency::parse("currency", &settings.currency)?;
+        let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
+        let index = vectors.load_index(&settings.engine).await.map_err(CatalogError::Index)?;
+        let limits = settings.limits.clone();
+        let photos_at_once = settings.engine.batch;
+        let turn = Arc::default();
+        Ok(Self { store, blobs, clock, embedder, index: Arc::new(index), limits, currency, photos_at_once, turn })
+    }
+
+    /// The index, for recognition to search in.
+    pub fn index(&self) -> Arc<VectorIndex> {
+        Arc::clone(&self.index)
+    }
+
+    /// How things are. An error where the database does not answer or the index cannot be trusted.
+    pub async fn status(&self) -> Result<CatalogStatus, CatalogError> {
+        self.store.ping().await?;
+        let stats = self.index.stats().await;
+        if let Some(reason) = self.index.distrusted() {
+            return Err(CatalogError::Distrusted(reason.to_owned()));
+        }
+        let model = self.embedder.model_id().to_string();
+        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows })
+    }
+
+    /// How many embeddings are searched.
+    async fn searched(&self) -> usize {
+        self.index.stats().await.rows
     }
 }

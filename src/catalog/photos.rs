@@ -59,7 +59,7 @@ impl Catalog {
 
     async fn embed(&self, photo: Probed) -> Result<(Probed, Embedding), CatalogError> {
         match self.embedder.embed_photo(photo.bytes.clone()).await {
-            Ok((embedding, _)) => Ok((photo, embedding)),
+            Ok(seen) => Ok((photo, seen.embedding)),
             Err(error) => Err(refusal(photo.name, error)),
         }
     }

@@ -62,7 +62,7 @@ impl Catalog {
             images,
             duplicates_skipped,
             total_products,
-            total_embeddings: self.searched(),
+            total_embeddings: self.searched().await,
             index_revision,
         })
     }

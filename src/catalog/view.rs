@@ -110,7 +110,7 @@ pub struct EnrolmentView {
     /// How many products the catalog has.
     pub total_products: i64,
     /// How many embeddings are searched.
-    pub total_embeddings: u64,
+    pub total_embeddings: usize,
     /// How many catalog changes the index has seen.
     pub index_revision: i64,
 }

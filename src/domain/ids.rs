@@ -17,6 +17,9 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Sorts before every identifier that was ever made.
+            pub const NIL: Self = Self(Uuid::nil());
+
             /// A new identifier made at `now`.
             pub fn at(now: Timestamp) -> Self {
                 let (seconds, nanos) = now.seconds_and_nanos();

@@ -7,10 +7,10 @@ pub enum PhotoFault {
     /// More bytes or pixels than are taken.
     #[error("{0}")]
     TooLarge(String),
-    /// Empty, or of no format that is taken.
+    /// Of no format that is taken.
     #[error("{0}")]
     NotAnImage(String),
-    /// Of a format that is taken, but damaged or cut off.
+    /// Empty, damaged or cut off.
     #[error("{0}")]
     Broken(String),
 }

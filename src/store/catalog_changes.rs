@@ -49,7 +49,8 @@ pub struct ChangeRow {
     /// The product whose photos they are.
     pub product_id: ProductId,
     /// The photos.
-    pub images: Json<Vec<ImageId>>,
+    #[sqlx(json)]
+    pub images: Vec<ImageId>,
     /// When.
     pub created_at: Timestamp,
 }

@@ -71,11 +71,11 @@ pub async fn insert(tx: &mut Tx, row: &ImageRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Keeps what `model` made of a photo. A second embedding of the same photo by the same model is left out: the model
-/// is deterministic, and another server may have been faster.
+/// Keeps what `model` made of a photo, in place of what it made before: the model is deterministic, so that differs only
+/// where the row was damaged.
 pub async fn insert_vector(tx: &mut Tx, image: ImageId, model: &str, vector: &[u8]) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO embeddings (image_id, model, vector) VALUES ($1, $2, $3) \
-                          ON CONFLICT (image_id, model) DO NOTHING";
+                          ON CONFLICT (image_id, model) DO UPDATE SET vector = excluded.vector";
     on!(tx, c => sqlx::query(INSERT).bind(image).bind(model).bind(vector).execute(c))?;
     Ok(())
 }

@@ -20,7 +20,8 @@ pub struct RecognitionRow {
     /// How many catalog changes the index had seen.
     pub index_revision: i64,
     /// Regions, verdicts, candidates and scores, as the client was told.
-    pub items: Json<Value>,
+    #[sqlx(json)]
+    pub items: Value,
     /// Microseconds from the picture's arrival to the verdicts.
     pub latency_us: i64,
     /// When.
@@ -38,7 +39,7 @@ pub async fn insert(tx: &mut Tx, row: &RecognitionRow) -> Result<(), StoreError>
         .bind(row.session_id)
         .bind(&row.model)
         .bind(row.index_revision)
-        .bind(&row.items)
+        .bind(Json(&row.items))
         .bind(row.latency_us)
         .bind(row.created_at)
         .execute(c))?;
