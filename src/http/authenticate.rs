@@ -9,7 +9,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpRequest, web};
 
 use super::problem::{Kind, Problem};
 use super::{Services, policy};
@@ -54,7 +54,7 @@ async fn admitted(request: &ServiceRequest, pattern: &str) -> Result<Option<Call
         let detail = format!("{} {pattern} is not open to {}", request.method(), kind_of(&identity.actor));
         return Err(Problem::new(Kind::Forbidden, detail));
     }
-    let address = client_address(request, &services.trusted_proxies);
+    let address = client_address(request.request(), &services.trusted_proxies);
     Ok(Some(Caller { actor: identity.actor, address }))
 }
 
@@ -88,7 +88,7 @@ fn bearer(request: &ServiceRequest) -> Result<&str, Problem> {
 
 /// The client's address: the peer's, or, where the peer is a trusted proxy, the last untrusted one that the proxies
 /// wrote into `X-Forwarded-For`. What a client itself wrote there is never believed.
-pub fn client_address(request: &ServiceRequest, trusted: &[IpAddr]) -> Option<String> {
+pub fn client_address(request: &HttpRequest, trusted: &[IpAddr]) -> Option<String> {
     let peer = request.peer_addr()?.ip();
     let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
     Some(believed(peer, forwarded, trusted).to_string())

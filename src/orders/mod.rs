@@ -59,7 +59,6 @@ impl Orders {
         let now = self.clock.now();
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         let taken = number_series::take(tx, draft.store, SERIES).await?;
-        fail::fail_point!("orders.place.numbered", |_| Err(OrderError::Interrupted("orders.place.numbered")));
         let mut order = OrderRow {
             id: OrderId::at(now),
             store_id: draft.store,
@@ -79,7 +78,8 @@ impl Orders {
         if let Some(shopper) = draft.shopper {
             orders::own(tx, order.id, shopper, now).await?;
         }
-        fail::fail_point!("orders.place.written", |_| Err(OrderError::Interrupted("orders.place.written")));
+        #[cfg(feature = "fail-points")]
+        fail::fail_point!(&format!("orders.place.written {}", order.session_id), |_| Err(OrderError::Interrupted));
         let store = stores::find(tx, order.store_id).await?;
         let claim_code = Some(order.claim_code.clone());
         let shown = OrderView::new(order, store.map(|store| store.name).unwrap_or_default(), draft.items);
@@ -126,8 +126,9 @@ impl Orders {
 
     /// Makes the order whose receipt carries `code` the shopper's. Again is no error; another's order is not found.
     pub async fn claim(&self, user: UserId, code: &str) -> Result<OrderView, OrderError> {
+        let code = tidy_code(code).ok_or(OrderError::UnknownCode)?;
         let mut tx = self.store.begin().await?;
-        let id = orders::find_by_claim_code(&mut tx, &tidy_code(code)).await?.ok_or(OrderError::UnknownCode)?;
+        let id = orders::find_by_claim_code(&mut tx, &code).await?.ok_or(OrderError::UnknownCode)?;
         if !orders::own(&mut tx, id, user, self.clock.now()).await? {
             return Err(OrderError::UnknownCode);
         }

@@ -16,14 +16,18 @@ pub mod checkout_sessions;
 mod connect;
 mod error;
 pub mod idempotency_keys;
+pub mod kiosks;
+pub mod login_failures;
 pub mod number_series;
 pub mod orders;
 pub mod product_images;
 pub mod products;
 pub mod recognitions;
+pub mod refresh_tokens;
 pub mod stores;
 mod tx;
 mod types;
+pub mod users;
 
 pub use connect::Store;
 pub use error::StoreError;

@@ -39,12 +39,14 @@ kinds! {
     InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "A field has a value that cannot be taken";
     NotAuthenticated = "not-authenticated", UNAUTHORIZED, "A valid access token or kiosk key is needed";
     WrongCredentials = "wrong-credentials", UNAUTHORIZED, "User name or password is wrong";
+    EnrolmentRefused = "enrolment-refused", UNAUTHORIZED, "The enrolment code is wrong, used or expired";
     Forbidden = "forbidden", FORBIDDEN, "This caller may not do this";
     PasswordChangeRequired = "password-change-required", FORBIDDEN, "The password must be changed first";
     NotFound = "not-found", NOT_FOUND, "There is no such thing";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not take this method";
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The request's body did not arrive in time";
     Taken = "taken", CONFLICT, "The value belongs to something else already";
+    LastAdmin = "last-admin", CONFLICT, "Somebody must remain who can administer";
     StaleVersion = "stale-version", CONFLICT, "The session has changed since it was read";
     SessionClosed = "session-closed", CONFLICT, "The session is no longer open";
     EmptyBill = "empty-bill", UNPROCESSABLE_ENTITY, "There is nothing on the bill";
