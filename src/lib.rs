@@ -9,6 +9,8 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod embedding;
+pub mod index;
 pub mod orders;
 pub mod pool;
 pub mod store;
