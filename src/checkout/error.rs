@@ -80,7 +80,8 @@ pub struct Unsellable {
 }
 
 fn summary(lines: &[Unsellable]) -> String {
-    let named: Vec<String> = lines.iter().take(5).map(|line| format!("{} ({})", line.product_name, line.reason)).collect();
+    let named: Vec<String> =
+        lines.iter().take(5).map(|line| format!("{} ({})", line.product_name, line.reason)).collect();
     named.join(", ")
 }
 

@@ -169,7 +169,10 @@ mod tests {
 
     fn files(root: &Path) -> Vec<PathBuf> {
         let folders = std::fs::read_dir(root.join("images")).unwrap();
-        folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).map(|f| f.unwrap().path()).collect()
+        folders
+            .flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap())
+            .map(|f| f.unwrap().path())
+            .collect()
     }
 
     #[tokio::test]
