@@ -174,7 +174,7 @@ mod tests {
             let pool = Arc::clone(&pool);
             async move { pool.run(|| 7).await }
         });
-        while pool.queue.as_ref().unwrap().len() < 1 {
+        while pool.queue.as_ref().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
         assert_eq!(pool.run(|| 8).await, Err(PoolError::Full));
