@@ -88,9 +88,6 @@ fn summary(lines: &[Unsellable]) -> String {
 impl CheckoutError {
     /// Whether the same use case, run again, may succeed.
     pub(super) fn is_retryable(&self) -> bool {
-        match self {
-            Self::Store(error) | Self::Order(OrderError::Store(error)) => error.is_retryable(),
-            _ => false,
-        }
+        matches!(self, Self::Store(error) | Self::Order(OrderError::Store(error)) if error.is_retryable())
     }
 }

@@ -10,6 +10,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::jpeg;
+use crate::domain::PhotoFault;
 
 use crate::domain::PhotoFault;
 

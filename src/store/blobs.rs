@@ -73,9 +73,9 @@ pub enum BlobError {
 impl BlobError {
     fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |error| match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full(path),
-            _ => Self::Io { path, error },
+        move |error| {
+            let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());
+            if full { Self::Full(path) } else { Self::Io { path, error } }
         }
     }
 }
