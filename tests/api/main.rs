@@ -3,8 +3,12 @@
 //! One binary. Every test takes a `Database` and is listed once in its file's `on_both_databases!`, which runs it on
 //! SQLite and on PostgreSQL; a test that is not listed is dead code and fails the lint.
 
+mod catalog;
 mod checkout;
+mod concurrency;
 mod harness;
 mod mypage;
 mod numbering;
 mod policy;
+mod real_photos;
+mod recognition;
