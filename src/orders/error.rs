@@ -21,9 +21,10 @@ pub enum OrderError {
     /// The operating system gave no random bytes for the claim code.
     #[error("no random bytes: {0}")]
     Randomness(String),
-    /// A test made the transaction fail at this point.
-    #[error("stopped on purpose at {0}")]
-    Interrupted(&'static str),
+    /// A test made the transaction fail after everything was written.
+    #[cfg(feature = "fail-points")]
+    #[error("stopped on purpose")]
+    Interrupted,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

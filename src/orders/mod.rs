@@ -59,7 +59,6 @@ impl Orders {
         let now = self.clock.now();
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         let taken = number_series::take(tx, draft.store, SERIES).await?;
-        fail::fail_point!("orders.place.numbered", |_| Err(OrderError::Interrupted("orders.place.numbered")));
         let mut order = OrderRow {
             id: OrderId::at(now),
             store_id: draft.store,
@@ -79,7 +78,8 @@ impl Orders {
         if let Some(shopper) = draft.shopper {
             orders::own(tx, order.id, shopper, now).await?;
         }
-        fail::fail_point!("orders.place.written", |_| Err(OrderError::Interrupted("orders.place.written")));
+        #[cfg(feature = "fail-points")]
+        fail::fail_point!(&format!("orders.place.written {}", order.session_id), |_| Err(OrderError::Interrupted));
         let store = stores::find(tx, order.store_id).await?;
         let claim_code = Some(order.claim_code.clone());
         let shown = OrderView::new(order, store.map(|store| store.name).unwrap_or_default(), draft.items);

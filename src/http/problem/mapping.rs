@@ -38,7 +38,9 @@ impl From<OrderError> for Problem {
                 Self::new(Kind::NotFound, error.to_string())
             }
             OrderError::NoStore => Self::new(Kind::Forbidden, error.to_string()),
-            OrderError::Randomness(_) | OrderError::Interrupted(_) => Self::internal(&error),
+            OrderError::Randomness(_) => Self::internal(&error),
+            #[cfg(feature = "fail-points")]
+            OrderError::Interrupted => Self::internal(&error),
             OrderError::Store(error) => error.into(),
         }
     }

@@ -1,0 +1,183 @@
+//! A running server and its clients.
+
+use std::time::Duration;
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tillsight::app::{Application, StartError};
+use tillsight::clock::Clock;
+use tillsight::config::Settings;
+use tillsight::domain::Timestamp;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{Database, Reply};
+
+/// The first admin's password in tests.
+pub const ADMIN_PASSWORD: &str = "the till sees everything";
+/// Where a test's clock begins: 2026-01-05 12:00 UTC.
+const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
+
+/// A server on a database of its own. Stops when dropped.
+pub struct TestApp {
+    pub url: String,
+    pub clock: Clock,
+    pub database: Database,
+    http: reqwest::Client,
+    overlay: String,
+    running: Option<(oneshot::Sender<()>, JoinHandle<Result<(), StartError>>)>,
+}
+
+impl TestApp {
+    /// Starts a server with the default settings.
+    pub async fn spawn(database: Database) -> Self {
+        Self::spawn_with(database, "").await
+    }
+
+    /// Starts a server with settings changed by `overlay` (TOML).
+    pub async fn spawn_with(database: Database, overlay: &str) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
+        let clock = Clock::fixed(START);
+        let mut app = Self { url: String::new(), clock, database, http, overlay: overlay.to_owned(), running: None };
+        app.start().await;
+        app
+    }
+
+    /// Stops the server as SIGTERM would, and starts another one on the same database and folder.
+    pub async fn restart(&mut self) {
+        let (stop, running) = self.running.take().unwrap();
+        stop.send(()).unwrap();
+        running.await.unwrap().unwrap();
+        self.start().await;
+    }
+
+    async fn start(&mut self) {
+        let application =
+            Application::build(self.settings(), self.clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+        self.url = application.url();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(application.run_until(async move {
+            let _asked_or_dropped = stopped.await;
+        }));
+        self.running = Some((stop, server));
+        for _ in 0..200 {
+            if self.call(Method::GET, "/readyz", None, |request| request).await.status == 200 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the server did not become ready");
+    }
+
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::from_toml(&self.overlay).unwrap();
+        settings.bind = ([127, 0, 0, 1], 0).into();
+        settings.database_url = SecretString::from(self.database.url().expose_secret());
+        settings.data_dir = self.database.folder().to_owned();
+        settings.model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json").into();
+        settings.admin_password = Some(SecretString::from(ADMIN_PASSWORD));
+        settings
+    }
+
+    /// Any request; `token` is an access token or a kiosk's key.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Reply {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
+        Reply::read(fill(request).send().await.unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::GET, path, Some(token), |request| request).await
+    }
+
+    pub async fn delete(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::DELETE, path, Some(token), |request| request).await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, Some(token), |request| request.json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call(Method::PATCH, path, Some(token), |request| request.json(&body)).await
+    }
+
+    /// `POST` without credentials.
+    pub async fn post_anonymously(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, None, |request| request.json(&body)).await
+    }
+
+    /// `POST` of bare bytes as a JPEG.
+    pub async fn post_picture(&self, path: &str, token: &str, picture: Vec<u8>) -> Reply {
+        let fill = |request: RequestBuilder| request.header("content-type", "image/jpeg").body(picture);
+        self.call(Method::POST, path, Some(token), fill).await
+    }
+
+    /// `POST` of a form of texts and pictures in the field `images`.
+    pub async fn post_form(&self, path: &str, token: &str, texts: &[(&str, &str)], pictures: Vec<Vec<u8>>) -> Reply {
+        let form =
+            texts.iter().fold(Form::new(), |form, (name, text)| form.text((*name).to_owned(), (*text).to_owned()));
+        let form = pictures
+            .into_iter()
+            .fold(form, |form, bytes| form.part("images", Part::bytes(bytes).file_name("photo.jpg")));
+        self.call(Method::POST, path, Some(token), |request| request.multipart(form)).await
+    }
+
+    /// The access token of a user.
+    pub async fn login(&self, username: &str, password: &str) -> String {
+        let credentials = json!({"username": username, "password": password});
+        let tokens = self.post_anonymously("/api/auth/login", credentials).await.expect(200);
+        tokens["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The access token of the first admin.
+    pub async fn admin(&self) -> String {
+        self.login("admin", ADMIN_PASSWORD).await
+    }
+
+    /// The access token of a new shopper.
+    pub async fn shopper(&self, username: &str) -> String {
+        const PASSWORD: &str = "apples and oranges";
+        self.post_anonymously("/api/auth/signup", json!({"username": username, "password": PASSWORD}))
+            .await
+            .expect(201);
+        self.login(username, PASSWORD).await
+    }
+
+    /// A new store; its id.
+    pub async fn store(&self, admin: &str) -> String {
+        let store = self.post("/api/stores", admin, json!({"name": "Test store", "currency": "EUR"})).await.expect(201);
+        store["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A new kiosk of a store; its key.
+    pub async fn kiosk(&self, admin: &str, store: &str) -> String {
+        let path = format!("/api/stores/{store}/kiosks");
+        let kiosk = self.post(&path, admin, json!({"name": "Kiosk"})).await.expect(201);
+        let enrolled =
+            self.post_anonymously("/api/kiosks/enrol", json!({"code": kiosk["enrolment_code"]})).await.expect(200);
+        enrolled["key"].as_str().unwrap().to_owned()
+    }
+
+    /// A new product without photos; its id.
+    pub async fn product(&self, admin: &str, texts: &[(&str, &str)]) -> String {
+        let added = self.post_form("/api/products", admin, texts, Vec::new()).await.expect(201);
+        added["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A metric's value: the sum over its labels, 0 where it was never counted.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let reply = self.call(Method::GET, "/metrics", None, |request| request).await;
+        let text = String::from_utf8(reply.bytes).unwrap();
+        let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}

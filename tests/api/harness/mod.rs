@@ -1,0 +1,30 @@
+//! Starts servers for tests and talks to them.
+
+mod app;
+mod database;
+mod pictures;
+mod reply;
+
+pub use app::TestApp;
+pub use database::Database;
+pub use pictures::{jpeg, package_photo};
+pub use reply::Reply;
+
+/// Runs each named test on SQLite and on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::harness::Database::sqlite()).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::harness::Database::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_databases;

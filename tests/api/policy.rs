@@ -1,0 +1,92 @@
+//! Every route that the OpenAPI document names, tried by every kind of caller: denied unless its policy says otherwise.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tillsight::http::policy::{Policy, find};
+
+use crate::harness::{Database, TestApp, on_both_databases};
+
+const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
+
+async fn every_route_is_denied_unless_its_policy_says_otherwise(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    let store = app.store(&admin).await;
+    let kiosk = app.kiosk(&admin, &store).await;
+    let shopper = app.shopper("ann").await;
+    let clerk = {
+        let body = json!({"username": "clerk", "password": "weighs every pear", "role": "clerk", "store_id": store});
+        app.post("/api/users", &admin, body).await.expect(201);
+        app.login("clerk", "weighs every pear").await
+    };
+    let document = app.call(Method::GET, "/api/openapi.json", None, |request| request).await.expect(200);
+    let mut tried = 0;
+    for (pattern, method) in operations(&document) {
+        let policy = find(&method, &pattern).unwrap();
+        if policy == Policy::Public {
+            continue;
+        }
+        let path = pattern
+            .replace("{id}", NOBODY)
+            .replace("{item_id}", NOBODY)
+            .replace("{kiosk_id}", NOBODY)
+            .replace("{image_id}", NOBODY);
+        let open_to = |callers: &str| callers.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let allowed = match policy {
+            Policy::Public => unreachable!("skipped above"),
+            Policy::AnyPassword | Policy::Person => open_to("shopper clerk admin"),
+            Policy::Staff => open_to("clerk admin"),
+            Policy::Admin => open_to("admin"),
+            Policy::Till => open_to("kiosk clerk admin"),
+        };
+        for (name, token) in [("kiosk", &kiosk), ("shopper", &shopper), ("clerk", &clerk), ("admin", &admin)] {
+            // Changing the password would end the tokens that this test still needs; an empty body is refused first.
+            let reply =
+                app.call(method.clone(), &path, Some(token), |request| request.json(&json!({"no": "field"}))).await;
+            let denied = reply.json["type"] == "urn:tillsight:problem:forbidden" && reply.status == 403;
+            assert_eq!(denied, !allowed.contains(&name.to_owned()), "{method} {path} as {name}: {}", reply.status);
+            assert!(reply.status.as_u16() < 500, "{method} {path} as {name}: {}", reply.status);
+            tried += 1;
+        }
+        let anonymous = app.call(method.clone(), &path, None, |request| request.json(&json!({}))).await;
+        anonymous.expect_problem(401, "not-authenticated");
+        let forged = app.call(method.clone(), &path, Some("tsk_forged"), |request| request.json(&json!({}))).await;
+        forged.expect_problem(401, "not-authenticated");
+    }
+    assert!(tried >= 30 * 4, "only {tried} tries");
+}
+
+fn operations(document: &Value) -> Vec<(String, Method)> {
+    let mut operations = Vec::new();
+    for (pattern, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            operations.push((pattern.clone(), method.to_uppercase().parse().unwrap()));
+        }
+    }
+    operations
+}
+
+async fn addresses_that_are_no_routes_are_problems_too(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    app.get("/api/nothing", &admin).await.expect_problem(404, "not-found");
+    app.call(Method::PUT, "/api/products", Some(&admin), |r| r).await.expect_problem(405, "method-not-allowed");
+    let syntax =
+        app.call(Method::POST, "/api/stores", Some(&admin), |r| r.body("{").header("content-type", "application/json"));
+    syntax.await.expect_problem(400, "bad-request");
+    let huge = app.call(Method::POST, "/api/stores", Some(&admin), |r| r.body(vec![b' '; 100_000])).await;
+    huge.expect_problem(413, "too-large");
+    let page = app.call(Method::GET, "/", None, |r| r).await;
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+    assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    page.expect(200);
+    let docs = app.call(Method::GET, "/docs", None, |r| r).await;
+    assert!(String::from_utf8_lossy(&docs.bytes).contains("swagger-ui"));
+    let text = app.call(Method::GET, "/metrics", None, |r| r).await;
+    assert!(String::from_utf8_lossy(&text.bytes).contains("tillsight_http_requests_total"));
+}
+
+on_both_databases!(
+    every_route_is_denied_unless_its_policy_says_otherwise,
+    addresses_that_are_no_routes_are_problems_too
+);

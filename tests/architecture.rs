@@ -1,0 +1,169 @@
+//! The rules of the house (ARCHITECTURE.md, "Code map"), read off the source text: which module may name which, and
+//! which crate may be named where. A breach fails here with the file, the line and the rule.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Each module and the modules that it may name; from the foundation up.
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
+    ("domain", &[]),
+    ("clock", &["domain"]),
+    ("config", &["domain"]),
+    ("telemetry", &["config"]),
+    ("pool", &["telemetry"]),
+    ("store", &LEAVES),
+    ("embedding", &LEAVES),
+    ("index", &LEAVES),
+    ("auth", &["clock", "config", "domain", "telemetry", "pool", "store"]),
+    ("catalog", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index"]),
+    ("recognition", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index"]),
+    ("orders", &["clock", "config", "domain", "telemetry", "pool", "store"]),
+    ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "recognition"]),
+    ("web", &["config"]),
+    (
+        "http",
+        &["clock", "config", "domain", "telemetry", "auth", "catalog", "recognition", "checkout", "orders", "web"],
+    ),
+    ("demo", &["domain"]),
+    ("app", &ANYTHING_BUT_CLI),
+    ("cli", &["app", "auth", "clock", "config", "demo", "domain", "store", "telemetry"]),
+    ("lib", &[]),
+    ("main", &["cli"]),
+];
+const LEAVES: [&str; 5] = ["clock", "config", "domain", "telemetry", "pool"];
+const ANYTHING_BUT_CLI: [&str; 15] = [
+    "clock",
+    "config",
+    "domain",
+    "telemetry",
+    "pool",
+    "store",
+    "embedding",
+    "index",
+    "auth",
+    "catalog",
+    "recognition",
+    "orders",
+    "checkout",
+    "web",
+    "http",
+];
+
+/// `http` may name the errors of the store, so that an outage is mapped to a status in one place; nothing else of it.
+const EXCEPTIONS: [(&str, &str); 1] = [("http", "store::StoreError")];
+
+/// Crates that belong to one part of the house.
+const CRATES: [(&str, &[&str]); 7] = [
+    ("actix_web", &["http", "web", "app"]),
+    ("actix_multipart", &["http"]),
+    ("sqlx", &["store"]),
+    ("ort", &["embedding"]),
+    ("faiss", &["index"]),
+    ("async_rwlock", &["index"]),
+    ("reqwest", &["demo"]),
+];
+
+/// Names that say nothing about what is inside.
+const DRAWERS: [&str; 4] = ["utils", "common", "helpers", "misc"];
+
+#[test]
+fn modules_import_only_from_below() {
+    let rules: BTreeMap<&str, &[&str]> = MAY_IMPORT.into_iter().collect();
+    let mut breaches = Vec::new();
+    for (file, module, text) in sources() {
+        let allowed =
+            rules.get(module.as_str()).unwrap_or_else(|| panic!("{} is in no row of the table", file.display()));
+        for (number, line) in code(&text) {
+            for named in names_after(line, "crate::") {
+                let top = named.split("::").next().unwrap_or_default();
+                let known = rules.contains_key(top);
+                let excused = EXCEPTIONS.iter().any(|(who, what)| *who == module && named.starts_with(what));
+                if known && top != module && !allowed.contains(&top) && !excused {
+                    breaches.push(format!("{}:{number}: {module} may not name {top}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn crates_are_named_only_where_they_belong() {
+    let mut breaches = Vec::new();
+    for (file, module, text) in sources() {
+        for (number, line) in code(&text) {
+            for (krate, places) in CRATES {
+                if !names_after(line, &format!("{krate}::")).is_empty() && !places.contains(&module.as_str()) {
+                    breaches.push(format!(
+                        "{}:{number}: {krate} belongs to {places:?}: {}",
+                        file.display(),
+                        line.trim()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn files_are_named_for_what_they_hold_are_of_a_size_to_read_and_say_their_purpose() {
+    for (file, _, text) in sources() {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(!DRAWERS.contains(&name.as_str()), "{} is a drawer", file.display());
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{} has {lines} lines: split it", file.display());
+        assert!(text.starts_with("//!"), "{} does not open with its purpose", file.display());
+    }
+}
+
+#[test]
+fn the_rules_find_a_breach() {
+    assert_eq!(names_after("use crate::store::{Store, Tx};", "crate::"), ["store::{Store"]);
+    assert_eq!(names_after("fn f(x: crate::http::Problem)", "crate::"), ["http::Problem"]);
+    assert_eq!(names_after("let x = sqlx::query(\"\");", "sqlx::"), ["query"]);
+    assert!(names_after("use my_sqlx::query;", "sqlx::").is_empty());
+    assert_eq!(code("a\n// crate::http\n\"//\" crate::web").len(), 2);
+}
+
+/// What follows each `prefix` in a line, where `prefix` is not the tail of a longer name.
+fn names_after(line: &str, prefix: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (place, _) in line.match_indices(prefix) {
+        let before = line[..place].chars().next_back();
+        if !before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            let rest = &line[place + prefix.len()..];
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || "_:{".contains(c))).unwrap_or(rest.len());
+            found.push(rest[..end].to_owned());
+        }
+    }
+    found
+}
+
+/// The numbered lines that are not comments.
+fn code(text: &str) -> Vec<(usize, &str)> {
+    let numbered = text.lines().enumerate().map(|(place, line)| (place + 1, line));
+    numbered.filter(|(_, line)| !line.trim_start().starts_with("//")).collect()
+}
+
+/// Every source file with the top-level module it belongs to.
+fn sources() -> Vec<(PathBuf, String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let first = path.strip_prefix(&root).unwrap().iter().next().unwrap();
+                let module = first.to_string_lossy().trim_end_matches(".rs").to_owned();
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path, module, text));
+            }
+        }
+    }
+    assert!(files.len() > 50, "only {} source files found", files.len());
+    files
+}
