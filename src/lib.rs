@@ -7,7 +7,10 @@
 pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
+pub mod embedding;
+pub mod index;
 pub mod orders;
 pub mod pool;
 pub mod store;

@@ -34,7 +34,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let docs = settings.public_docs;
     let application = Application::build(settings, Clock::system()).await?;
     match application.first_admin() {
-        FirstAdmin::Present => {}
+        FirstAdmin::Existing => {}
         FirstAdmin::FromSettings => println!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD."),
         FirstAdmin::OneTime(password) => {
             println!("First admin: \"admin\", one-time password: {}", password.expose_secret());

@@ -128,7 +128,13 @@ impl Client {
             return Ok(json);
         }
         let text = |name: &str| json[name].as_str().unwrap_or("no reason given").to_owned();
-        Err(DemoError::Refused { method, path: path.to_owned(), status: status.as_u16(), kind: text("type"), detail: text("detail") })
+        Err(DemoError::Refused {
+            method,
+            path: path.to_owned(),
+            status: status.as_u16(),
+            kind: text("type"),
+            detail: text("detail"),
+        })
     }
 }
 

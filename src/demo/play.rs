@@ -45,7 +45,8 @@ pub async fn play(admin: &Client, products: usize) -> Result<Report, DemoError> 
     print::bill(&bill);
     println!("\n5. The shopper pays; the store's next number is taken in the transaction that writes the order");
     let confirm = format!("/api/sessions/{session}/confirm");
-    let confirmed = kiosk.post_once(&confirm, &Uuid::new_v4().to_string(), json!({"version": number(&bill, "version")?})).await?;
+    let confirmed =
+        kiosk.post_once(&confirm, &Uuid::new_v4().to_string(), json!({"version": number(&bill, "version")?})).await?;
     let order = shopper.get(&format!("/api/mypage/orders/{}", text(&confirmed, "id")?)).await?;
     print::receipt(&order, &text(&store, "name")?, &text(&confirmed, "claim_code")?);
     Ok(Report { order, recognised, shown: SHOPPING })
@@ -86,7 +87,9 @@ async fn teach(admin: &Client, packages: &[Package]) -> Result<(), DemoError> {
     }
     bar.finish_and_clear();
     match last["total_embeddings"].as_i64() {
-        Some(total) => println!("   each was recognisable when its upload returned; the index now holds {total} vectors"),
+        Some(total) => {
+            println!("   each was recognisable when its upload returned; the index now holds {total} vectors")
+        }
         None => println!("   all of them were known to this server already"),
     }
     Ok(())

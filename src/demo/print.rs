@@ -42,7 +42,12 @@ fn frame(bill: &Value, head: impl FnOnce(&Value)) {
         println!("   │ {:>3} × {name:<name_width$} {price:>12} │", item["quantity"], name_width = WIDTH - 19);
     }
     println!("   ├{}┤", "─".repeat(WIDTH + 2));
-    println!("   │ {:<label_width$} {:>12} │", "Total", amount(&bill["total"], &bill["currency"]), label_width = WIDTH - 13);
+    println!(
+        "   │ {:<label_width$} {:>12} │",
+        "Total",
+        amount(&bill["total"], &bill["currency"]),
+        label_width = WIDTH - 13
+    );
     println!("   └{}┘", "─".repeat(WIDTH + 2));
 }
 

@@ -1,30 +1,42 @@
-//! Codes that people read from paper and type: random, grouped, without letters that look alike.
+//! Codes that people read from paper or a screen and type: random, grouped, forgiving about letters that look alike.
 
-/// 32 characters, 5 bits each: digits and capitals without 0/O and 1/I.
-const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-/// Groups of a code, and characters of a group: 20 × 5 = 100 random bits.
-const GROUPS: usize = 4;
+/// Crockford's base 32: no I, L, O, U, which are misread or make words.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Letters of a code: 20 × 5 = 100 random bits.
+const LETTERS: usize = 20;
+/// Letters between two dashes.
 const GROUP: usize = 5;
 
-/// A new random code such as `K7QW2-…`: 100 bits from the operating system, in four groups of five.
+/// A new random code such as `7K2M9-QX4TD-0H5VN-WB8CR`: 100 bits from the operating system.
 ///
 /// # Errors
 /// Where the operating system gives no random bytes.
 pub fn readable_code() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; GROUPS * GROUP];
+    let mut bytes = [0; LETTERS];
     getrandom::fill(&mut bytes)?;
-    let letters: Vec<char> = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect();
-    let groups: Vec<String> = letters.chunks(GROUP).map(|group| group.iter().collect()).collect();
-    Ok(groups.join("-"))
+    // 256 is a multiple of 32, so every letter is equally likely.
+    let letters: Vec<char> = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    Ok(grouped(&letters))
 }
 
-/// What a person typed, in the form that [`readable_code`] makes: capitals, grouped, spaces and dashes wherever they
-/// were. Text that cannot be a code is given back as it is, and will match none.
-pub fn tidy_code(typed: &str) -> String {
-    let letters: Vec<char> =
-        typed.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
-    let groups: Vec<String> = letters.chunks(GROUP).map(|group| group.iter().collect()).collect();
-    groups.join("-")
+/// The code that a person meant: capitals, dashes where they belong, letters that were misread put right. Nothing where
+/// the text cannot be a code.
+pub fn tidy_code(typed: &str) -> Option<String> {
+    let letters: Vec<char> = typed
+        .chars()
+        .filter(|c| !(c.is_whitespace() || *c == '-'))
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect();
+    let is_code = letters.len() == LETTERS && letters.iter().all(|c| c.is_ascii() && ALPHABET.contains(&(*c as u8)));
+    is_code.then(|| grouped(&letters))
+}
+
+fn grouped(letters: &[char]) -> String {
+    letters.chunks(GROUP).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -36,6 +48,9 @@ mod tests {
         let code = readable_code().unwrap();
         assert_eq!(code.len(), 23);
         assert_ne!(code, readable_code().unwrap());
-        assert_eq!(tidy_code(&format!(" {} ", code.to_lowercase().replace('-', " "))), code);
+        let typed = format!(" {} ", code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l"));
+        assert_eq!(tidy_code(&typed), Some(code));
+        assert_eq!(tidy_code("too short"), None);
+        assert_eq!(tidy_code(&"U".repeat(20)), None);
     }
 }

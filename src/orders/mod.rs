@@ -126,8 +126,9 @@ impl Orders {
 
     /// Makes the order whose receipt carries `code` the shopper's. Again is no error; another's order is not found.
     pub async fn claim(&self, user: UserId, code: &str) -> Result<OrderView, OrderError> {
+        let code = tidy_code(code).ok_or(OrderError::UnknownCode)?;
         let mut tx = self.store.begin().await?;
-        let id = orders::find_by_claim_code(&mut tx, &tidy_code(code)).await?.ok_or(OrderError::UnknownCode)?;
+        let id = orders::find_by_claim_code(&mut tx, &code).await?.ok_or(OrderError::UnknownCode)?;
         if !orders::own(&mut tx, id, user, self.clock.now()).await? {
             return Err(OrderError::UnknownCode);
         }

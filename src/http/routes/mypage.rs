@@ -16,7 +16,7 @@ use crate::orders::{OrderSummary, OrderView};
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// As printed; case, spaces and dashes do not matter.
-    #[schema(examples("K7QW2-9M4HX-TR8PA-3CZVB"))]
+    #[schema(examples("7K2M9-QX4TD-0H5VN-WB8CR"))]
     claim_code: String,
 }
 

@@ -1,0 +1,275 @@
+//! A bounded queue in front of workers that do several inputs at once.
+//!
+//! Work-conserving: a free worker takes what is waiting, up to its share and the largest batch, and never waits for more.
+//! The share is the queue's length divided by the number of workers, so that one does not take a burst while the others
+//! idle. Entries whose caller has gone are dropped and counted. Knows nothing of models.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+use crate::pool::panic_message;
+
+/// Entries by outcome: `done`, `failed`, `abandoned` (the caller left first), `refused` (the queue was full).
+const ENTRIES: &str = "tillsight_embed_requests_total";
+/// Time an entry waited for a worker.
+const QUEUE_SECONDS: &str = "tillsight_embed_queue_seconds";
+/// Time of one run of the model, for the whole batch.
+const RUN_SECONDS: &str = "tillsight_embed_run_seconds";
+/// Entries per run.
+const BATCH_ENTRIES: &str = "tillsight_embed_batch_entries";
+
+/// Does one batch. Owned by one thread.
+pub(super) trait Runner<I, O>: Send + 'static {
+    /// One output per input, in their order; or why the whole batch failed.
+    fn run(&mut self, inputs: Vec<I>) -> Result<Vec<O>, String>;
+}
+
+/// An output and where its time went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer<O> {
+    pub(super) output: O,
+    /// Waiting for a worker.
+    pub(super) queue: Duration,
+    /// The run of its batch.
+    pub(super) run: Duration,
+}
+
+/// Why an entry gave no output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum BatchError {
+    /// The queue is full.
+    Full,
+    /// The runner failed or panicked.
+    Failed(String),
+    /// The workers are gone.
+    Stopped,
+}
+
+struct Entry<I, O> {
+    input: I,
+    queued: Instant,
+    reply: oneshot::Sender<Result<Answer<O>, String>>,
+}
+
+/// The queue and its workers. Dropping it lets running batches finish and joins the threads.
+#[derive(Debug)]
+pub(super) struct Batcher<I, O> {
+    // Only taken by `drop`: closing the channel is what tells the workers to end.
+    queue: Option<Sender<Entry<I, O>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
+    /// One thread for each of `runners`, `queue_limit` waiting entries, at most `max_batch` of them per run.
+    pub(super) fn start(
+        runners: Vec<impl Runner<I, O>>,
+        queue_limit: usize,
+        max_batch: usize,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = bounded(queue_limit.max(1));
+        let workers = runners.len();
+        let mut batcher = Self { queue: Some(sender), threads: Vec::new() };
+        for runner in runners {
+            let entries = receiver.clone();
+            let name = "tillsight-embed".to_owned();
+            let work = move || work(runner, &entries, workers, max_batch.max(1));
+            batcher.threads.push(std::thread::Builder::new().name(name).spawn(work)?);
+        }
+        for outcome in ["done", "failed", "abandoned", "refused"] {
+            metrics::counter!(ENTRIES, "outcome" => outcome).increment(0);
+        }
+        Ok(batcher)
+    }
+
+    /// Queues `input` and waits for its output.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the entry is taken means that it is never run; later, that its output is thrown away.
+    pub(super) async fn submit(&self, input: I) -> Result<Answer<O>, BatchError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(BatchError::Stopped)?;
+        match queue.try_send(Entry { input, queued: Instant::now(), reply }) {
+            Ok(()) => answer.await.map_err(|_| BatchError::Stopped)?.map_err(BatchError::Failed),
+            Err(TrySendError::Full(_)) => {
+                count("refused", 1);
+                Err(BatchError::Full)
+            }
+            Err(TrySendError::Disconnected(_)) => Err(BatchError::Stopped),
+        }
+    }
+}
+
+impl<I, O> Drop for Batcher<I, O> {
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}
+
+fn work<I, O>(mut runner: impl Runner<I, O>, entries: &Receiver<Entry<I, O>>, workers: usize, max_batch: usize) {
+    while let Ok(first) = entries.recv() {
+        let share = (entries.len() + 1).div_ceil(workers).min(max_batch);
+        let taken = std::iter::once(first).chain(entries.try_iter().take(share - 1));
+        let (live, abandoned): (Vec<_>, Vec<_>) = taken.partition(|entry| !entry.reply.is_closed());
+        count("abandoned", abandoned.len());
+        if !live.is_empty() {
+            run(&mut runner, live);
+        }
+    }
+}
+
+fn run<I, O>(runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
+    let started = Instant::now();
+    let (inputs, waiting): (Vec<_>, Vec<_>) =
+        entries.into_iter().map(|entry| (entry.input, (entry.reply, started - entry.queued))).unzip();
+    let outcome = catch_unwind(AssertUnwindSafe(|| runner.run(inputs)))
+        .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_message(&*panic))));
+    let run = started.elapsed();
+    metrics::histogram!(RUN_SECONDS).record(run.as_secs_f64());
+    metrics::histogram!(BATCH_ENTRIES).record(waiting.len() as f64);
+    let outcome = outcome.and_then(|outputs| {
+        let found = outputs.len();
+        if found == waiting.len() { Ok(outputs) } else { Err(format!("{found} outputs for {} inputs", waiting.len())) }
+    });
+    count(if outcome.is_ok() { "done" } else { "failed" }, waiting.len());
+    let replies = waiting.into_iter().inspect(|(_, queue)| {
+        metrics::histogram!(QUEUE_SECONDS).record(queue.as_secs_f64());
+    });
+    // A reply that cannot be sent only says that its caller left during the run.
+    match outcome {
+        Ok(outputs) => replies.zip(outputs).for_each(|((reply, queue), output)| {
+            drop(reply.send(Ok(Answer { output, queue, run })));
+        }),
+        Err(reason) => replies.for_each(|(reply, _)| drop(reply.send(Err(reason.clone())))),
+    }
+}
+
+fn count(outcome: &'static str, entries: usize) {
+    metrics::counter!(ENTRIES, "outcome" => outcome).increment(entries as u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, mpsc};
+
+    use super::*;
+
+    /// Doubles its inputs, notes the size of each batch, and waits at its gate before each run.
+    struct Gated {
+        gate: mpsc::Receiver<()>,
+        sizes: Arc<Mutex<Vec<usize>>>,
+    }
+
+    impl Runner<u32, u32> for Gated {
+        fn run(&mut self, inputs: Vec<u32>) -> Result<Vec<u32>, String> {
+            self.sizes.lock().unwrap().push(inputs.len());
+            self.gate.recv().ok();
+            match inputs.as_slice() {
+                [13, ..] => Err("unlucky".to_owned()),
+                [14, ..] => panic!("unluckier"),
+                [15, ..] => Ok(Vec::new()),
+                _ => Ok(inputs.into_iter().map(|input| input * 2).collect()),
+            }
+        }
+    }
+
+    struct Bench {
+        batcher: Arc<Batcher<u32, u32>>,
+        gates: Vec<mpsc::Sender<()>>,
+        sizes: Arc<Mutex<Vec<usize>>>,
+    }
+
+    fn bench(workers: usize, queue_limit: usize, max_batch: usize) -> Bench {
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        let (gates, runners) = (0..workers)
+            .map(|_| {
+                let (open, gate) = mpsc::channel();
+                (open, Gated { gate, sizes: Arc::clone(&sizes) })
+            })
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        Bench { batcher: Arc::new(Batcher::start(runners, queue_limit, max_batch).unwrap()), gates, sizes }
+    }
+
+    impl Bench {
+        fn submit(&self, input: u32) -> tokio::task::JoinHandle<Result<u32, BatchError>> {
+            let batcher = Arc::clone(&self.batcher);
+            tokio::spawn(async move { batcher.submit(input).await.map(|answer| answer.output) })
+        }
+
+        /// Waits until `runs` runs have begun and `waiting` entries wait.
+        async fn settle(&self, runs: usize, waiting: usize) {
+            while self.sizes.lock().unwrap().len() != runs || self.batcher.queue.as_ref().unwrap().len() != waiting {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_done_together_and_each_gets_its_own_output() {
+        let bench = bench(1, 10, 4);
+        let first = bench.submit(1);
+        bench.settle(1, 0).await;
+        let mut others = Vec::new();
+        for input in 2..8 {
+            others.push(bench.submit(input));
+            bench.settle(1, input as usize - 1).await;
+        }
+        (0..3).for_each(|_| bench.gates[0].send(()).unwrap());
+        assert_eq!(first.await.unwrap(), Ok(2));
+        for (other, input) in others.into_iter().zip(2..) {
+            assert_eq!(other.await.unwrap(), Ok(input * 2));
+        }
+        assert_eq!(*bench.sizes.lock().unwrap(), [1, 4, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_shared_among_the_workers() {
+        let bench = bench(2, 10, 8);
+        let running = [bench.submit(0), bench.submit(1)];
+        bench.settle(2, 0).await;
+        let burst = [2, 3, 4, 5].map(|input| bench.submit(input));
+        bench.settle(2, 4).await;
+        for gate in &bench.gates {
+            (0..9).for_each(|_| gate.send(()).unwrap());
+        }
+        for task in running.into_iter().chain(burst) {
+            task.await.unwrap().unwrap();
+        }
+        assert!(bench.sizes.lock().unwrap()[2..].iter().all(|size| *size <= 2));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_and_entries_without_a_caller_are_dropped() {
+        let bench = bench(1, 2, 4);
+        let running = bench.submit(1);
+        bench.settle(1, 0).await;
+        let abandoned = bench.submit(2);
+        bench.settle(1, 1).await;
+        let waiting = bench.submit(3);
+        bench.settle(1, 2).await;
+        assert_eq!(bench.submit(4).await.unwrap(), Err(BatchError::Full));
+        abandoned.abort();
+        assert!(abandoned.await.unwrap_err().is_cancelled());
+        (0..2).for_each(|_| bench.gates[0].send(()).unwrap());
+        assert_eq!((running.await.unwrap(), waiting.await.unwrap()), (Ok(2), Ok(6)));
+        assert_eq!(*bench.sizes.lock().unwrap(), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_failure_or_panic_fails_its_batch_only() {
+        let bench = bench(1, 10, 1);
+        (0..4).for_each(|_| bench.gates[0].send(()).unwrap());
+        assert_eq!(bench.submit(13).await.unwrap(), Err(BatchError::Failed("unlucky".to_owned())));
+        let panicked = bench.submit(14).await.unwrap().unwrap_err();
+        assert_eq!(panicked, BatchError::Failed("it panicked: unluckier".to_owned()));
+        let short = bench.submit(15).await.unwrap().unwrap_err();
+        assert_eq!(short, BatchError::Failed("0 outputs for 1 inputs".to_owned()));
+        assert_eq!(bench.submit(5).await.unwrap(), Ok(10));
+    }
+}

@@ -1,0 +1,168 @@
+//! Decoding: what is taken, what is refused, and by which rule.
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
+
+use super::*;
+
+/// Left half red, right half blue, with a green row on top: shows every turn and flip.
+fn sample(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| match (x < width / 2, y < height / 4) {
+        (_, true) => Rgb([0, 200, 0]),
+        (true, false) => Rgb([200, 0, 0]),
+        (false, false) => Rgb([0, 0, 200]),
+    })
+}
+
+fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn with_orientation(picture: &RgbImage, orientation: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
+    // TIFF header, little endian; one entry: tag 0x0112 (orientation), type 3 (short), count 1.
+    let exif = [b'I', b'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0];
+    encoder.set_exif_metadata(exif.to_vec()).unwrap();
+    encoder.encode(picture, picture.width(), picture.height(), ExtendedColorType::Rgb8).unwrap();
+    bytes
+}
+
+fn near(photo: &Photo, x: u32, y: u32, color: [u8; 3]) -> bool {
+    let at = (y as usize * photo.width() as usize + x as usize) * 3;
+    photo.rgb()[at..at + 3].iter().zip(color).all(|(found, wanted)| found.abs_diff(wanted) < 40)
+}
+
+/// A PNG whose header announces `width` × `height` pixels, followed by almost no data.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |name: &[u8; 4], data: &[u8]| {
+        bytes.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
+        let body = [name.as_slice(), data].concat();
+        bytes.extend(&body);
+        bytes.extend(crc32(&body).to_be_bytes());
+    };
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes()[..], &[8, 2, 0, 0, 0]].concat();
+    chunk(b"IHDR", &header);
+    chunk(b"IDAT", &[0x78, 0x9c, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]);
+    chunk(b"IEND", &[]);
+    bytes
+}
+
+/// The checksum of PNG chunks, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+#[test]
+fn all_three_formats_are_told_by_their_first_bytes_and_decoded() {
+    let picture = sample(40, 24);
+    for (codec, format) in
+        [(ImageFormat::Jpeg, Format::Jpeg), (ImageFormat::Png, Format::Png), (ImageFormat::WebP, Format::WebP)]
+    {
+        let bytes = encoded(&picture, codec);
+        let limits = DecodeLimits::default();
+        assert_eq!(probe(&bytes, &limits).unwrap(), Header { format, width: 40, height: 24 });
+        let photo = decode(&bytes, &limits).unwrap();
+        assert_eq!((photo.width(), photo.height()), (40, 24));
+        assert!(near(&photo, 4, 20, [200, 0, 0]) && near(&photo, 36, 20, [0, 0, 200]), "{format}");
+    }
+}
+
+#[test]
+fn the_orientation_that_a_camera_noted_is_applied() {
+    // Where the green row (top of the stored pixels) and the red half (left) end up, by the EXIF standard.
+    let cases = [
+        (1_u8, (64, 32), [(32, 2), (4, 28)]),
+        (2, (64, 32), [(32, 2), (60, 28)]),
+        (3, (64, 32), [(32, 30), (60, 4)]),
+        (4, (64, 32), [(32, 30), (4, 4)]),
+        (5, (32, 64), [(2, 32), (28, 4)]),
+        (6, (32, 64), [(30, 32), (4, 4)]),
+        (7, (32, 64), [(30, 32), (4, 60)]),
+        (8, (32, 64), [(2, 32), (28, 60)]),
+    ];
+    for (orientation, size, [green, red]) in cases {
+        let photo = decode(&with_orientation(&sample(64, 32), orientation), &DecodeLimits::default()).unwrap();
+        assert_eq!((photo.width(), photo.height()), size, "orientation {orientation}");
+        assert!(near(&photo, green.0, green.1, [0, 200, 0]), "orientation {orientation}: green");
+        assert!(near(&photo, red.0, red.1, [200, 0, 0]), "orientation {orientation}: red");
+    }
+}
+
+#[test]
+fn a_picture_cut_off_anywhere_is_an_error() {
+    let picture = sample(96, 64);
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+        let bytes = encoded(&picture, format);
+        // A PNG's last chunk (12 bytes) holds nothing of the picture.
+        for length in [bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4, bytes.len() - 13] {
+            let error = decode(&bytes[..length], &DecodeLimits::default()).unwrap_err();
+            assert!(matches!(error, DecodeError::Broken { .. }), "{format:?} cut to {length}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_picture_is_refused_by_its_own_rule() {
+    let limits = DecodeLimits { max_bytes: 100, max_pixels: 1_000 };
+    assert_eq!(decode(b"", &limits), Err(DecodeError::Empty));
+    assert_eq!(decode(&[0; 101], &limits), Err(DecodeError::TooManyBytes { len: 101, limit: 100 }));
+    for bytes in
+        [&b"GIF89a......"[..], b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", b"\xFF", b"BM......", b"RIFF....WAVE"]
+    {
+        assert_eq!(decode(bytes, &limits), Err(DecodeError::UnknownFormat));
+    }
+    for bytes in [&b"\xFF\xD8\xFF"[..], b"\x89PNG\r\n\x1a\n", b"RIFF\x04\0\0\0WEBP"] {
+        assert!(matches!(decode(bytes, &limits), Err(DecodeError::Broken { .. })));
+    }
+}
+
+#[test]
+fn a_huge_picture_is_refused_by_its_header() {
+    let bytes = png_header(30_000, 30_000);
+    let refused = DecodeError::TooManyPixels { width: 30_000, height: 30_000, limit: 32_000_000 };
+    assert_eq!(probe(&bytes, &DecodeLimits::default()), Err(refused.clone()));
+    assert_eq!(decode(&bytes, &DecodeLimits::default()), Err(refused));
+    // The header is sound, so that it was the rule and not the damage that refused it.
+    let allowed = DecodeLimits { max_pixels: u64::from(u32::MAX), ..DecodeLimits::default() };
+    assert_eq!(probe(&bytes, &allowed).unwrap().width, 30_000);
+}
+
+#[test]
+fn grey_and_deep_pictures_become_rgb_and_transparent_parts_white() {
+    let mut bytes = Cursor::new(Vec::new());
+    let grey = image::ImageBuffer::from_pixel(9, 9, image::Luma([0x8000_u16]));
+    DynamicImage::ImageLuma16(grey).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    assert!(near(&decode(&bytes.into_inner(), &DecodeLimits::default()).unwrap(), 4, 4, [128; 3]));
+
+    let mut bytes = Vec::new();
+    let pixels = [[10, 20, 30, 0], [10, 20, 30, 255], [0, 0, 0, 128], [255, 0, 0, 128]].concat();
+    image::codecs::png::PngEncoder::new(&mut bytes).write_image(&pixels, 4, 1, ExtendedColorType::Rgba8).unwrap();
+    let photo = decode(&bytes, &DecodeLimits::default()).unwrap();
+    assert_eq!(photo.rgb(), [255, 255, 255, 10, 20, 30, 127, 127, 127, 255, 127, 127]);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    /// Damage may go unnoticed (a changed pixel is a picture too), but it must never take the process down.
+    #[test]
+    fn damaged_pictures_never_end_the_process(format in 0..3, hits in proptest::collection::vec((0_usize..4_000, 0_u8..), 1..12)) {
+        let format = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP][format as usize];
+        let mut bytes = encoded(&sample(48, 32), format);
+        for (at, value) in hits {
+            let at = at % bytes.len();
+            bytes[at] = value;
+        }
+        let limits = DecodeLimits { max_pixels: 1_000_000, ..DecodeLimits::default() };
+        let outcome = std::panic::catch_unwind(|| decode(&bytes, &limits));
+        if let Ok(Ok(photo)) = outcome {
+            proptest::prop_assert_eq!(photo.rgb().len(), photo.width() as usize * photo.height() as usize * 3);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The embedder: from an upload's bytes to an embedding, on bounded threads all the way.
+//!
+//! Decoding and resizing run on a pool of their own; the tensor then queues for one of the model's sessions. Both queues
+//! have a fixed length and fail fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that does
+//! not do what its manifest says is found by a warm-up run before [`Embedder::start`] returns.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ndarray::Array3;
+
+use super::batch::{Answer, BatchError, Batcher, Runner};
+use super::decode::{self, DecodeError, DecodeLimits, Photo};
+use super::manifest::{Model, ModelId, Thresholds};
+use super::preprocess::Preprocessor;
+use super::session::ModelSession;
+use super::vector::{Embedding, VectorError};
+use super::{EmbedError, ModelError};
+use crate::pool::{Pool, PoolError};
+
+/// How much of the machine an [`Embedder`] takes. Sessions × threads per session should not exceed the cores.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbedderOptions {
+    /// Sessions of the model, each with a thread and a copy of the weights.
+    pub sessions: usize,
+    /// Threads that one session computes with.
+    pub threads_per_session: usize,
+    /// Photos that may wait for a session, and photos that may wait to be decoded.
+    pub queue_limit: usize,
+    /// Most photos per run of a session.
+    pub max_batch: usize,
+    /// Threads that decode and resize.
+    pub decode_threads: usize,
+    /// What is taken of an upload.
+    pub limits: DecodeLimits,
+}
+
+impl Default for EmbedderOptions {
+    /// One session with one thread, two decoding threads.
+    fn default() -> Self {
+        let limits = DecodeLimits::default();
+        Self { sessions: 1, threads_per_session: 1, queue_limit: 64, max_batch: 8, decode_threads: 2, limits }
+    }
+}
+
+/// Where the time of one photo went, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Waiting for a decoding thread, decoding and turning upright.
+    pub decode_us: u64,
+    /// Resizing and scaling to the model's input.
+    pub resize_us: u64,
+    /// Waiting for a session.
+    pub queue_us: u64,
+    /// The run of the model, with the other photos of its batch.
+    pub infer_us: u64,
+}
+
+type Outcome = Result<Embedding, VectorError>;
+
+/// One model, ready to embed. Share it by `Arc`.
+#[derive(Debug)]
+pub struct Embedder {
+    id: ModelId,
+    dim: usize,
+    thresholds: Thresholds,
+    limits: DecodeLimits,
+    preprocessor: Arc<Preprocessor>,
+    decoders: Pool,
+    sessions: Batcher<Array3<f32>, Outcome>,
+}
+
+impl Embedder {
+    /// Opens `options.sessions` sessions of `model`, runs each once, and starts the threads. Takes as long as loading the
+    /// model does; call it before serving.
+    ///
+    /// # Errors
+    /// ONNX Runtime is missing; the graph's input or output is not what the manifest says; the warm-up run returns
+    /// another number of values, NaN, or zeros.
+    pub fn start(model: &Model, options: EmbedderOptions) -> Result<Self, ModelError> {
+        let preprocessor = Preprocessor::new(&model.manifest.input);
+        let mut sessions = Vec::new();
+        let mut max_batch = options.max_batch.max(1);
+        for _ in 0..options.sessions.max(1) {
+            let mut session = ModelSession::open(model, options.threads_per_session.max(1))?;
+            max_batch = warm_up(&mut session, &preprocessor, max_batch)
+                .map_err(|reason| ModelError::Unusable { path: model.path.clone(), reason })?;
+            sessions.push(session);
+        }
+        let manifest = &model.manifest;
+        tracing::info!(model.id = %model.id, model.dim = manifest.output.dim, embed.sessions = sessions.len(), "model ready");
+        Ok(Self {
+            id: model.id.clone(),
+            dim: manifest.output.dim,
+            thresholds: manifest.thresholds.clone(),
+            limits: options.limits,
+            preprocessor: Arc::new(preprocessor),
+            decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
+            sessions: Batcher::start(sessions, options.queue_limit, max_batch)?,
+        })
+    }
+
+    /// The key of this model's embeddings.
+    pub fn model_id(&self) -> &ModelId {
+        &self.id
+    }
+
+    /// Number of values of its embeddings.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Where a match begins.
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
+    /// What is taken of an upload.
+    pub fn limits(&self) -> &DecodeLimits {
+        &self.limits
+    }
+
+    /// Decodes, resizes and embeds the whole picture in `bytes` (a `Vec<u8>`, `bytes::Bytes` or the like; it is shared
+    /// with a thread, not copied).
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the photo out of whichever queue it is in; a step that has begun runs to its end and its
+    /// result is thrown away. Nothing else is changed by this function.
+    ///
+    /// # Errors
+    /// See [`EmbedError`].
+    pub async fn embed_photo(
+        &self,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<(Embedding, Timings), EmbedError> {
+        let begun = Instant::now();
+        let (limits, preprocessor) = (self.limits, Arc::clone(&self.preprocessor));
+        let prepared = self.decoders.run(move || {
+            let photo = decode::decode(bytes.as_ref(), &limits)?;
+            let resizing = Instant::now();
+            let tensor = preprocessor.tensor(&photo).map_err(EmbedError::Failed)?;
+            Ok::<_, EmbedError>((tensor, resizing.duration_since(begun), resizing.elapsed()))
+        });
+        let (tensor, decoded, resized) = prepared.await.map_err(|error| match error {
+            PoolError::Full => EmbedError::Busy,
+            PoolError::Panicked(reason) => EmbedError::Decode(DecodeError::Crashed { reason }),
+            PoolError::Stopped => EmbedError::Stopped,
+        })??;
+        let Answer { output, queue, run } = self.sessions.submit(tensor).await.map_err(|error| match error {
+            BatchError::Full => EmbedError::Busy,
+            BatchError::Failed(reason) => EmbedError::Failed(reason),
+            BatchError::Stopped => EmbedError::Stopped,
+        })?;
+        let timings = Timings {
+            decode_us: micros(decoded),
+            resize_us: micros(resized),
+            queue_us: micros(queue),
+            infer_us: micros(run),
+        };
+        Ok((output.map_err(embed_error)?, timings))
+    }
+}
+
+/// Runs one photo, then a full batch, so that memory is allotted before the first shopper. Returns the largest batch that
+/// this session takes.
+fn warm_up(session: &mut ModelSession, preprocessor: &Preprocessor, max_batch: usize) -> Result<usize, String> {
+    let max_batch = match session.fixed_batch {
+        None => max_batch,
+        Some(1) => 1,
+        Some(fixed) => {
+            return Err(format!("its graph takes exactly {fixed} photos at a time; export it with a free batch size"));
+        }
+    };
+    let tensor = preprocessor.tensor(&colours())?;
+    for batch in [1, max_batch] {
+        let outputs = session.run(vec![tensor.clone(); batch]).map_err(|reason| format!("warm-up: {reason}"))?;
+        for output in outputs {
+            output.map_err(|error| format!("warm-up: for an ordinary picture, {error}"))?;
+        }
+    }
+    Ok(max_batch)
+}
+
+/// An ordinary picture: every brightness of every channel.
+fn colours() -> Photo {
+    const SIDE: u8 = 64;
+    let pixel = |x: u8, y: u8| [x * 4, y * 4, 255 - x * 2 - y * 2];
+    let rgb = (0..SIDE).flat_map(|y| (0..SIDE).flat_map(move |x| pixel(x, y))).collect();
+    Photo::new(SIDE.into(), SIDE.into(), rgb).expect("64 × 64 pixels of three values")
+}
+
+fn embed_error(error: VectorError) -> EmbedError {
+    match error {
+        VectorError::NotFinite { at, value } => EmbedError::NotFinite { at, value: value.to_string() },
+        VectorError::ZeroNorm { .. } => EmbedError::ZeroNorm,
+        VectorError::WrongDimension { .. } | VectorError::NotUnit { .. } => EmbedError::Failed(error.to_string()),
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

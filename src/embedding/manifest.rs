@@ -1,0 +1,244 @@
+//! The model manifest: a JSON file beside an ONNX file that says how to feed it and how to read it.
+//!
+//! What is fed is `(pixel / 255 × range − mean) / std` per channel, in the order `color` names, as `N×3×height×width`.
+//! A manifest that could be misread is refused: unknown fields, values out of range and a model file whose SHA-256
+//! differs are errors that name the file, the field and the value.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::ModelError;
+
+/// Digits of the model file's SHA-256 that a [`ModelId`] shows.
+const ID_DIGITS: usize = 12;
+const LARGEST_SIDE: u32 = 2_048;
+const LARGEST_DIM: usize = 8_192;
+
+/// How a model is fed and read, as written in its manifest.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The model's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The ONNX file's name; it lies beside the manifest.
+    pub file: String,
+    /// SHA-256 of that file, in hexadecimal.
+    pub sha256: String,
+    /// What goes in.
+    pub input: Input,
+    /// What comes out.
+    pub output: Output,
+    /// Where a match begins.
+    pub thresholds: Thresholds,
+}
+
+/// The picture that a model expects.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Name of the graph's input.
+    pub name: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Order of the channels.
+    pub color: ColorOrder,
+    /// What a pixel of full brightness is before `mean` is taken off: 255 or 1, usually.
+    pub range: f32,
+    /// Taken off each channel, in the order of `color`.
+    pub mean: [f32; 3],
+    /// Divides each channel, in the order of `color`.
+    pub std: [f32; 3],
+    /// How a picture of another shape is made to fit.
+    pub resize: Fit,
+    /// How pixels are interpolated.
+    pub filter: Filter,
+}
+
+/// Order of the channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColorOrder {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+}
+
+/// How a picture whose shape is not the model's is made to fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// The middle, as large as fits.
+    Crop,
+    /// All of it, with borders of the mean colour (fed as zeros).
+    Pad,
+    /// All of it, distorted.
+    Stretch,
+}
+
+/// How pixels are interpolated. All but `nearest` widen their kernel when they shrink (as Pillow does), so that no
+/// pixel of the source is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Filter {
+    /// Triangle.
+    Bilinear,
+    /// Catmull-Rom, Pillow's bicubic.
+    Bicubic,
+    /// Lanczos with three lobes.
+    Lanczos,
+    /// The nearest pixel.
+    Nearest,
+}
+
+/// What a model returns.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Name of the graph's output.
+    pub name: String,
+    /// Number of values per picture.
+    pub dim: usize,
+}
+
+/// Where a match begins: calibrated with the model, since scores of two models cannot be compared.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// Cosine below which a product is unknown.
+    pub score: f32,
+    /// Lead over the second product below which a match is ambiguous.
+    pub margin: f32,
+    /// In words: on what the two were set, and what they accept and refuse there.
+    pub operating_point: String,
+}
+
+/// `name@version#<first 12 digits of the file's SHA-256>`: the key of this model's embeddings in the database. Another
+/// file is another model, whatever its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelId(String);
+
+impl ModelId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ModelId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A checked manifest and the bytes of its model file.
+#[derive(Clone)]
+pub struct Model {
+    /// What the manifest says.
+    pub manifest: Manifest,
+    /// The key of its embeddings.
+    pub id: ModelId,
+    /// Where the ONNX file lies, for messages.
+    pub path: PathBuf,
+    /// The file itself: what was hashed is what is loaded.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("id", &self.id).field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Manifest {
+    /// Reads and checks the manifest at `path`, without looking at the model file.
+    ///
+    /// # Errors
+    /// It cannot be read, is not such JSON, or a value is out of range.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ModelError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
+        let manifest: Self = serde_json::from_str(&text)
+            .map_err(|error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() })?;
+        match manifest.first_fault() {
+            None => Ok(manifest),
+            Some((field, fault)) => Err(ModelError::Field { path: path.to_owned(), field, fault }),
+        }
+    }
+
+    fn first_fault(&self) -> Option<(&'static str, String)> {
+        let (input, output) = (&self.input, &self.output);
+        let side = |pixels: u32| {
+            (!(8..=LARGEST_SIDE).contains(&pixels))
+                .then(|| format!("{pixels} is not between 8 and {LARGEST_SIDE} pixels"))
+        };
+        let number = |value: f32, holds: bool, rule: &str| (!holds).then(|| format!("{value} is not {rule}"));
+        let positive = |value: f32| number(value, value.is_finite() && value > 0.0, "a positive number");
+        let plain_file = Path::new(&self.file).file_name().is_some_and(|name| name == self.file.as_str());
+        let hex = self.sha256.len() == 64 && self.sha256.chars().all(|c| c.is_ascii_hexdigit());
+        [
+            ("name", not_a_word(&self.name)),
+            ("version", not_a_word(&self.version)),
+            ("file", (!plain_file).then(|| format!("\"{}\" is not the name of a file beside the manifest", self.file))),
+            ("sha256", (!hex).then(|| format!("\"{}\" is not a SHA-256 of 64 hexadecimal digits", self.sha256))),
+            ("input.name", input.name.is_empty().then(|| "must not be empty".to_owned())),
+            ("input.width", side(input.width)),
+            ("input.height", side(input.height)),
+            ("input.range", positive(input.range)),
+            ("input.mean", input.mean.iter().find_map(|mean| number(*mean, mean.is_finite(), "a finite number"))),
+            ("input.std", input.std.iter().find_map(|std| positive(*std))),
+            ("output.name", output.name.is_empty().then(|| "must not be empty".to_owned())),
+            (
+                "output.dim",
+                (!(1..=LARGEST_DIM).contains(&output.dim))
+                    .then(|| format!("{} is not between 1 and {LARGEST_DIM} values", output.dim)),
+            ),
+            ("thresholds.score", {
+                let score = self.thresholds.score;
+                number(score, (-1.0..=1.0).contains(&score), "a cosine between -1 and 1")
+            }),
+            ("thresholds.margin", {
+                let margin = self.thresholds.margin;
+                number(margin, (0.0..=2.0).contains(&margin), "a difference of cosines between 0 and 2")
+            }),
+        ]
+        .into_iter()
+        .find_map(|(field, fault)| fault.map(|fault| (field, fault)))
+    }
+}
+
+/// Names and versions become part of a [`ModelId`], where `@` and `#` separate.
+fn not_a_word(text: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
+    let word = (1..=64).contains(&text.len()) && text.chars().all(allowed);
+    (!word).then(|| format!("\"{text}\" is not 1 to 64 letters, digits or . _ - +"))
+}
+
+impl Model {
+    /// Reads the manifest at `path` and the model file beside it, and checks the file's SHA-256.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`]; the model file cannot be read; its SHA-256 is another one.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let manifest = Manifest::read(path)?;
+        let file = path.with_file_name(&manifest.file);
+        let bytes = std::fs::read(&file).map_err(|error| ModelError::NoModelFile {
+            path: file.clone(),
+            manifest: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let found = hex::encode(Sha256::digest(&bytes));
+        if !found.eq_ignore_ascii_case(&manifest.sha256) {
+            let expected = manifest.sha256;
+            return Err(ModelError::WrongHash { path: file, manifest: path.to_owned(), expected, found });
+        }
+        let id = ModelId(format!("{}@{}#{}", manifest.name, manifest.version, &found[..ID_DIGITS]));
+        Ok(Self { manifest, id, path: file, bytes })
+    }
+}

@@ -1,0 +1,33 @@
+//! From a photo to an embedding: decoding with limits, preprocessing by the model's manifest, ONNX Runtime.
+//!
+//! Invariants:
+//! * enrolled photos and photos to be recognised go through the same code with the same settings;
+//! * nothing here waits without a bound: queues have a fixed length and refuse when full;
+//! * an [`Embedding`] is finite and of length 1; a model that returns anything else gives an error, not a vector;
+//! * a model that does not do what its manifest says is an error at start-up.
+//!
+//! Knows nothing of products, databases or HTTP. The only module that uses `ort` and, with its tests, `image`'s decoders.
+
+mod batch;
+mod decode;
+mod engine;
+mod error;
+mod jpeg;
+mod manifest;
+mod preprocess;
+mod runtime;
+mod session;
+mod vector;
+
+#[cfg(test)]
+mod onnx_fixture;
+#[cfg(test)]
+mod tests;
+
+pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe};
+pub use engine::{Embedder, EmbedderOptions, Timings};
+pub use error::{EmbedError, ModelError};
+pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output, Thresholds};
+pub use preprocess::Preprocessor;
+pub use runtime::RuntimeError;
+pub use vector::{Embedding, VectorError};

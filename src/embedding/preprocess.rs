@@ -1,0 +1,169 @@
+//! From a photo to the numbers that a model is fed, as its manifest says.
+//!
+//! The one path for enrolled photos and for photos to be recognised: a difference here would move every score.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use ndarray::{Array3, s};
+
+use super::decode::Photo;
+use super::manifest::{ColorOrder, Filter, Fit, Input};
+
+/// Makes the input tensor of one model. Holds a table per channel, so that each value is computed once per model instead
+/// of once per pixel.
+#[derive(Debug, Clone)]
+pub struct Preprocessor {
+    width: u32,
+    height: u32,
+    fit: Fit,
+    options: ResizeOptions,
+    // For each channel as fed: which colour of the photo it is, and what each of its 256 values becomes.
+    channels: [(usize, Box<[f32; 256]>); 3],
+}
+
+impl Preprocessor {
+    /// For the input that a manifest describes.
+    pub fn new(input: &Input) -> Self {
+        let algorithm = match input.filter {
+            Filter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
+            Filter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
+            Filter::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
+            Filter::Nearest => ResizeAlg::Nearest,
+        };
+        let options = ResizeOptions::new().resize_alg(algorithm).use_alpha(false);
+        let channels = [0, 1, 2].map(|channel| {
+            let color = match input.color {
+                ColorOrder::Rgb => channel,
+                ColorOrder::Bgr => 2 - channel,
+            };
+            let mut table = Box::new([0.0; 256]);
+            for (pixel, value) in (0_u8..=255).zip(table.iter_mut()) {
+                *value = (f32::from(pixel) / 255.0 * input.range - input.mean[channel]) / input.std[channel];
+            }
+            (color, table)
+        });
+        Self { width: input.width, height: input.height, fit: input.resize, options, channels }
+    }
+
+    /// The tensor of `photo`: channels × height × width.
+    ///
+    /// # Errors
+    /// The resizer's words; it has no reason to fail for a valid [`Photo`].
+    pub fn tensor(&self, photo: &Photo) -> Result<Array3<f32>, String> {
+        let (width, height) = match self.fit {
+            Fit::Crop | Fit::Stretch => (self.width, self.height),
+            Fit::Pad => self.inside(photo),
+        };
+        let options = match self.fit {
+            Fit::Crop => self.options.fit_into_destination(None),
+            Fit::Pad | Fit::Stretch => self.options,
+        };
+        let source = ImageRef::new(photo.width(), photo.height(), photo.rgb(), PixelType::U8x3);
+        let source = source.map_err(|error| error.to_string())?;
+        let mut resized = Image::new(width, height, PixelType::U8x3);
+        Resizer::new().resize(&source, &mut resized, &options).map_err(|error| error.to_string())?;
+        Ok(self.fill(resized.buffer(), width as usize, height as usize))
+    }
+
+    /// The largest size of `photo`'s shape that fits; at least one pixel each way.
+    fn inside(&self, photo: &Photo) -> (u32, u32) {
+        let (width, height) = (u64::from(photo.width()), u64::from(photo.height()));
+        let (most_wide, most_high) = (u64::from(self.width), u64::from(self.height));
+        let scaled = |side: u64, to: u64, from: u64, most: u32| {
+            u32::try_from((side * to + from / 2) / from).unwrap_or(most).clamp(1, most)
+        };
+        if most_wide * height <= most_high * width {
+            (self.width, scaled(height, most_wide, width, self.height))
+        } else {
+            (scaled(width, most_high, height, self.width), self.height)
+        }
+    }
+
+    fn fill(&self, rgb: &[u8], width: usize, height: usize) -> Array3<f32> {
+        let (full_width, full_height) = (self.width as usize, self.height as usize);
+        let mut tensor = Array3::zeros((3, full_height, full_width));
+        let (left, top) = ((full_width - width) / 2, (full_height - height) / 2);
+        let mut middle = tensor.slice_mut(s![.., top..top + height, left..left + width]);
+        for (mut plane, (color, table)) in middle.outer_iter_mut().zip(&self.channels) {
+            for (value, pixel) in plane.iter_mut().zip(rgb.chunks_exact(3)) {
+                *value = table[usize::from(pixel[*color])];
+            }
+        }
+        tensor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(width: u32, height: u32, resize: Fit) -> Input {
+        Input {
+            name: "image".to_owned(),
+            width,
+            height,
+            color: ColorOrder::Rgb,
+            range: 1.0,
+            mean: [0.5; 3],
+            std: [0.25; 3],
+            resize,
+            filter: Filter::Bilinear,
+        }
+    }
+
+    /// Three vertical stripes: red, green, blue.
+    fn stripes(width: u32, height: u32) -> Photo {
+        let pixel = |x: u32| [[255, 0, 0], [0, 255, 0], [0, 0, 255]][(x * 3 / width) as usize];
+        let rgb = (0..height).flat_map(|_| (0..width).flat_map(pixel)).collect();
+        Photo::new(width, height, rgb).unwrap()
+    }
+
+    #[test]
+    fn fed_values_follow_the_manifest() {
+        let photo = Photo::new(16, 16, [0, 51, 255].repeat(256)).unwrap();
+        let fed = |input: &Input| {
+            let tensor = Preprocessor::new(input).tensor(&photo).unwrap();
+            [0, 1, 2].map(|channel| tensor[[channel, 7, 3]])
+        };
+        assert_eq!(fed(&input(8, 8, Fit::Stretch)), [-2.0, -1.2, 2.0]);
+        let bytes =
+            Input { range: 255.0, mean: [127.0, 0.0, 55.0], std: [127.5, 1.0, 2.0], ..input(8, 8, Fit::Stretch) };
+        assert_eq!(fed(&bytes), [-127.0 / 127.5, 51.0, 100.0]);
+        // With the channels turned round, mean and std still go by position.
+        let turned = Input { color: ColorOrder::Bgr, ..bytes };
+        assert_eq!(fed(&turned), [(255.0 - 127.0) / 127.5, 51.0, -27.5]);
+    }
+
+    #[test]
+    fn a_crop_keeps_the_middle_a_stretch_all() {
+        let photo = stripes(96, 32);
+        let cropped = Preprocessor::new(&input(8, 8, Fit::Crop)).tensor(&photo).unwrap();
+        assert!(cropped.slice(s![1, .., 1..7]).iter().all(|value| *value == 2.0));
+        assert!(cropped.slice(s![0, .., 1..7]).iter().all(|value| *value == -2.0));
+        let stretched = Preprocessor::new(&input(12, 12, Fit::Stretch)).tensor(&photo).unwrap();
+        assert_eq!(
+            [0, 5, 11].map(|x| [0, 1, 2].map(|c| stretched[[c, 6, x]] > 1.9)),
+            [[true, false, false], [false, true, false], [false, false, true]]
+        );
+    }
+
+    #[test]
+    fn a_pad_keeps_the_shape_between_borders_of_zeros() {
+        let padded = Preprocessor::new(&input(12, 12, Fit::Pad)).tensor(&stripes(96, 32)).unwrap();
+        assert!(padded.slice(s![.., 0..4, ..]).iter().chain(&padded.slice(s![.., 8.., ..])).all(|value| *value == 0.0));
+        assert!(padded.slice(s![.., 4..8, ..]).iter().all(|value| *value != 0.0));
+        assert!(padded[[0, 5, 0]] > 1.9 && padded[[2, 5, 11]] > 1.9);
+        // Extreme shapes still leave one row.
+        let line = Photo::new(3_000, 1, vec![9; 9_000]).unwrap();
+        assert_eq!(Preprocessor::new(&input(12, 12, Fit::Pad)).inside(&line), (12, 1));
+    }
+
+    #[test]
+    fn every_filter_keeps_an_even_colour() {
+        let photo = Photo::new(50, 70, vec![51; 50 * 70 * 3]).unwrap();
+        for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos, Filter::Nearest] {
+            let tensor = Preprocessor::new(&Input { filter, ..input(16, 16, Fit::Crop) }).tensor(&photo).unwrap();
+            assert!(tensor.iter().all(|value| *value == -1.2), "{filter:?}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The embedder on small models of our own making, and on a network that others trained where it is at hand.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::onnx_fixture::{Operator, model, op, op_with};
+use super::*;
+
+const SIDE: u32 = 16;
+const BATCHES: [i64; 4] = [-1, 3, SIDE as i64, SIDE as i64];
+
+/// The mean colour of the picture, as an embedding of three values.
+fn mean_colour() -> Vec<Operator> {
+    vec![op("GlobalAveragePool"), op("Flatten")]
+}
+
+/// A folder with a model and its manifest.
+struct Files {
+    folder: TempDir,
+    manifest: Value,
+}
+
+impl Files {
+    fn new(onnx: &[u8]) -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("tiny.onnx"), onnx).unwrap();
+        let manifest = json!({
+            "name": "tiny", "version": "1", "file": "tiny.onnx", "sha256": hex::encode(Sha256::digest(onnx)),
+            "input": {
+                "name": "image", "width": SIDE, "height": SIDE, "color": "rgb", "range": 1.0,
+                "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": "crop", "filter": "bilinear"
+            },
+            "output": {"name": "embedding", "dim": 3},
+            "thresholds": {"score": 0.5, "margin": 0.05, "operating_point": "made up"}
+        });
+        Self { folder, manifest }
+    }
+
+    fn set(mut self, pointer: &str, value: Value) -> Self {
+        *self.manifest.pointer_mut(pointer).unwrap() = value;
+        self
+    }
+
+    fn write(&self) -> PathBuf {
+        let path = self.folder.path().join("tiny.json");
+        std::fs::write(&path, self.manifest.to_string()).unwrap();
+        path
+    }
+
+    fn open(&self) -> Result<Model, ModelError> {
+        Model::open(&self.write())
+    }
+
+    fn start(&self) -> Result<Embedder, ModelError> {
+        Embedder::start(&self.open()?, EmbedderOptions { sessions: 2, ..EmbedderOptions::default() })
+    }
+}
+
+fn png(color: [u8; 3]) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    RgbImage::from_pixel(20, 30, Rgb(color)).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+fn message<T>(outcome: Result<T, ModelError>) -> String {
+    outcome.err().expect("an error").to_string()
+}
+
+#[tokio::test]
+async fn a_photo_becomes_the_embedding_that_the_model_computes() {
+    let embedder = Files::new(&model(&BATCHES, &mean_colour())).start().unwrap();
+    let (embedding, timings) = embedder.embed_photo(png([0, 153, 204])).await.unwrap();
+    for (value, expected) in embedding.as_slice().iter().zip([0.0, 0.6, 0.8]) {
+        assert!((value - expected).abs() < 1e-6, "{embedding:?}");
+    }
+    assert_eq!((embedder.dim(), embedding.dim()), (3, 3));
+    assert!(timings.decode_us > 0 && timings.infer_us > 0, "{timings:?}");
+}
+
+#[tokio::test]
+async fn photos_at_once_each_get_their_own_embedding_bit_for_bit() {
+    let embedder = Arc::new(Files::new(&model(&BATCHES, &mean_colour())).start().unwrap());
+    let color = |n: u8| [n * 5, 255 - n * 3, 100];
+    let mut alone = Vec::new();
+    for n in 0..40 {
+        alone.push(embedder.embed_photo(png(color(n))).await.unwrap().0);
+    }
+    let at_once = (0..40).map(|n| {
+        let embedder = Arc::clone(&embedder);
+        tokio::spawn(async move { embedder.embed_photo(png(color(n))).await.unwrap().0 })
+    });
+    let at_once: Vec<_> = at_once.collect();
+    for (task, alone) in at_once.into_iter().zip(alone) {
+        assert_eq!(task.await.unwrap(), alone);
+    }
+}
+
+#[tokio::test]
+async fn faults_of_a_photo_are_errors_and_the_next_photo_works() {
+    // The square root of a negative mean: NaN for dark pictures only. Zeros for black ones without the subtraction.
+    let chain = vec![op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.25), op("Sqrt")];
+    let embedder = Files::new(&model(&BATCHES, &chain)).start().unwrap();
+    let dark = embedder.embed_photo(png([10; 3])).await.unwrap_err();
+    assert!(matches!(&dark, EmbedError::NotFinite { at: 0, value } if value == "NaN"), "{dark:?}");
+    assert_eq!(embedder.embed_photo(Vec::new()).await.unwrap_err(), EmbedError::Decode(DecodeError::Empty));
+    let cut = embedder.embed_photo(png([9; 3])[..50].to_vec()).await.unwrap_err();
+    assert!(matches!(cut, EmbedError::Decode(DecodeError::Broken { .. })), "{cut:?}");
+    embedder.embed_photo(png([200; 3])).await.unwrap();
+
+    let embedder = Files::new(&model(&BATCHES, &mean_colour())).start().unwrap();
+    assert_eq!(embedder.embed_photo(png([0; 3])).await.unwrap_err(), EmbedError::ZeroNorm);
+}
+
+#[test]
+fn a_model_that_differs_from_its_manifest_does_not_start() {
+    let start = |onnx: &[u8]| Files::new(onnx).start();
+    let good = model(&BATCHES, &mean_colour());
+    let cases = [
+        (message(start(b"not a model")), "ONNX Runtime does not take it"),
+        (message(Files::new(&good).set("/input/name", json!("picture")).start()), "the graph has \"image\""),
+        (message(Files::new(&good).set("/output/name", json!("logits")).start()), "the graph has \"embedding\""),
+        (message(Files::new(&good).set("/output/dim", json!(4)).start()), "has shape 1 × 3 for 1 photos"),
+        (message(Files::new(&good).set("/input/width", json!(24)).start()), "N × 3 × 16 × 24"),
+        (message(start(&model(&[-1, 768], &[op("Sqrt")]))), "N × 3 × 16 × 16"),
+        (message(start(&model(&[4, 3, 16, 16], &mean_colour()))), "exactly 4 photos at a time"),
+        (message(start(&model(&BATCHES, &[op("GlobalAveragePool"), op("Flatten"), op_with("Mul", f32::NAN)]))), "NaN"),
+        (message(start(&model(&BATCHES, &[op("GlobalAveragePool"), op("Flatten"), op_with("Mul", 0.0)]))), "length 0"),
+    ];
+    for (found, expected) in cases {
+        assert!(found.contains(expected), "\"{found}\" does not say \"{expected}\"");
+        assert!(found.contains("tiny.onnx") && !found.contains('\n'), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_graph_for_one_photo_at_a_time_is_fed_one_at_a_time() {
+    let embedder = Arc::new(Files::new(&model(&[1, 3, 16, 16], &mean_colour())).start().unwrap());
+    let tasks = [50, 100, 150, 200].map(|value| {
+        let embedder = Arc::clone(&embedder);
+        tokio::spawn(async move { embedder.embed_photo(png([value; 3])).await })
+    });
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+}
+
+#[test]
+fn the_key_of_the_embeddings_names_the_file() {
+    let files = Files::new(&model(&BATCHES, &mean_colour()));
+    let opened = files.open().unwrap();
+    let hash = files.manifest["sha256"].as_str().unwrap().to_owned();
+    assert_eq!(opened.id.to_string(), format!("tiny@1#{}", &hash[..12]));
+    // Capitals mean the same file.
+    assert_eq!(files.set("/sha256", json!(hash.to_uppercase())).open().unwrap().id, opened.id);
+}
+
+#[test]
+fn what_is_wrong_with_a_manifest_is_said_by_field_and_value() {
+    let files = || Files::new(b"bytes");
+    let cases = [
+        ("/name", json!("a b"), "name: \"a b\""),
+        ("/version", json!(""), "version: \"\""),
+        ("/file", json!("../tiny.onnx"), "file: \"../tiny.onnx\""),
+        ("/sha256", json!("abc"), "sha256: \"abc\""),
+        ("/input/width", json!(0), "input.width: 0"),
+        ("/input/range", json!(-1.0), "input.range: -1"),
+        ("/input/std", json!([1.0, 0.0, 1.0]), "input.std: 0"),
+        ("/output/dim", json!(0), "output.dim: 0"),
+        ("/thresholds/score", json!(1.5), "thresholds.score: 1.5"),
+        ("/thresholds/margin", json!(-0.1), "thresholds.margin: -0.1"),
+        ("/input/color", json!("cmyk"), "unknown variant `cmyk`"),
+        ("/input/resize", json!("tile"), "unknown variant `tile`"),
+        ("/output", json!({"name": "e", "dim": 3, "size": 4}), "unknown field `size`"),
+        ("/sha256", json!("0".repeat(64)), "do not belong together"),
+        ("/file", json!("other.onnx"), "other.onnx"),
+    ];
+    for (pointer, value, expected) in cases {
+        let found = message(files().set(pointer, value).open());
+        assert!(found.contains(expected), "\"{found}\" does not say \"{expected}\"");
+        assert!(found.contains("tiny.json") && !found.contains('\n'), "{found}");
+    }
+    assert!(message(Model::open(Path::new("absent/model.json"))).contains("absent/model.json"));
+}
+
+/// Says by name that a test could not run here; a test run counts these.
+fn skipped(name: &str, reason: &str) {
+    println!("SKIPPED {name}: {reason}");
+    if let Some(list) = std::env::var_os("TILLSIGHT_SKIPPED_TESTS") {
+        let list = std::fs::OpenOptions::new().append(true).create(true).open(list);
+        list.and_then(|mut list| writeln!(list, "{name}")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_others_trained_tells_real_photos_apart() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let (network, photos) = (data.join("teachers/mobilenet_v2_1.0_224.onnx"), data.join("grocery/train"));
+    let Ok(onnx) = std::fs::read(&network) else {
+        return skipped("a_network_that_others_trained_tells_real_photos_apart", "no ../shared/data");
+    };
+    let files = Files::new(&onnx).set("/output/dim", json!(1280)).set(
+        "/input",
+        json!({
+            "name": "image", "width": 224, "height": 224, "color": "rgb", "range": 255.0,
+            "mean": [127.0, 127.0, 127.0], "std": [127.5, 127.5, 127.5], "resize": "crop", "filter": "bilinear"
+        }),
+    );
+    let embedder = files.start().unwrap();
+    let listed = std::fs::read_to_string(data.join("grocery/images.csv")).unwrap();
+    let mut by_class: std::collections::BTreeMap<&str, Vec<PathBuf>> = std::collections::BTreeMap::new();
+    for line in listed.lines().filter(|line| line.starts_with("train,")) {
+        let [_, path, class] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let path = photos.parent().unwrap().join(path);
+        by_class.entry(class).or_default().push(path);
+    }
+    let (mut same, mut other, mut enrolled) = (0.0, 0.0, Vec::<Embedding>::new());
+    for paths in by_class.values().take(12) {
+        let mut pair = Vec::new();
+        for path in &paths[..2] {
+            pair.push(embedder.embed_photo(std::fs::read(path).unwrap()).await.unwrap().0);
+        }
+        same += pair[0].score(&pair[1]) / 12.0;
+        other += enrolled.iter().map(|earlier| earlier.score(&pair[1])).sum::<f32>() / 66.0;
+        enrolled.push(pair.swap_remove(0));
+    }
+    println!("mean cosine of two photos of one product {same:.3}, of two products {other:.3}");
+    assert!(same > other + 0.1, "{same} against {other}");
+}

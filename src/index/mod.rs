@@ -1,0 +1,288 @@
+//! The vector index: exact inner-product search over the embeddings of the active model, kept in memory by FAISS.
+//!
+//! Invariants:
+//! * the database is the truth; the index is a cache that holds what the database held at [`Stats::revision`];
+//! * a change costs what it adds or removes, never a rebuild: rows lie in bounded segments whose memory is taken before
+//!   the write lock is (`segment`), so the lock is held for microseconds however large the index is;
+//! * searches share the read lock and never wait for one another; each sees one revision, whole;
+//! * vectors that FAISS would take without a word (NaN, zero, wrong length, an image twice) are refused before it sees
+//!   them.
+//!
+//! Changes go one at a time: a writer first checks and prepares beside the searches, then takes the write lock. Knows
+//! nothing of models or databases. The only module that uses `faiss` and the lock.
+
+mod error;
+mod meters;
+mod segment;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_rwlock::{Mutex, RwLock};
+
+use crate::domain::{ImageId, ProductId};
+use crate::pool::{Pool, PoolError};
+pub use error::{IndexError, VectorFault};
+use segment::Segment;
+use state::State;
+
+/// Memory of one segment's vectors: 16 384 rows of 256 values. Large enough that the overhead of a segment is lost in
+/// the scan of it, small enough that taking a fresh one, or copying one to be rid of dead rows, takes milliseconds.
+pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// One enrolled photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The photo.
+    pub image: ImageId,
+    /// What it shows.
+    pub product: ProductId,
+    /// Its embedding, of length 1.
+    pub vector: Arc<[f32]>,
+}
+
+/// One step of a change; the steps of a change take effect together.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Rows to add.
+    Add(Vec<Row>),
+    /// Images to remove; those that are not there are passed over.
+    Remove(Vec<ImageId>),
+}
+
+/// What [`VectorIndex::apply`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The change is in.
+    Changed {
+        /// Rows added.
+        added: usize,
+        /// Rows removed.
+        removed: usize,
+    },
+    /// The index holds this revision already; nothing was done.
+    Stale {
+        /// The revision that it holds.
+        revision: i64,
+    },
+}
+
+/// A product that a photo may show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// The product.
+    pub product: ProductId,
+    /// Which of its images came nearest.
+    pub image: ImageId,
+    /// The cosine between the two.
+    pub score: f32,
+}
+
+/// The products nearest to a photo, best first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hits {
+    /// The revision that was searched.
+    pub revision: i64,
+    /// At most one entry per product. Of equal scores the one enrolled first comes first.
+    pub hits: Vec<Hit>,
+}
+
+/// What the index holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// The last change that is in.
+    pub revision: i64,
+    /// Rows that searches can find.
+    pub rows: usize,
+    /// Removed rows whose memory has not been taken back yet.
+    pub dead: usize,
+    /// Products with at least one row.
+    pub products: usize,
+    /// Segments.
+    pub segments: usize,
+    /// Memory taken for vectors and rows.
+    pub bytes: usize,
+}
+
+/// How much of the machine a [`VectorIndex`] takes.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexOptions {
+    /// Threads that search; about the number of cores.
+    pub search_threads: usize,
+    /// Searches that may wait for a thread.
+    pub queue_limit: usize,
+    /// Rows per segment; `None` for as many as [`SEGMENT_BYTES`] holds.
+    pub segment_rows: Option<usize>,
+}
+
+impl Default for IndexOptions {
+    /// Two threads, 256 waiting searches, segments of [`SEGMENT_BYTES`].
+    fn default() -> Self {
+        Self { search_threads: 2, queue_limit: 256, segment_rows: None }
+    }
+}
+
+/// The index. Share it by `Arc`.
+#[derive(Debug)]
+pub struct VectorIndex {
+    dim: usize,
+    // An asynchronous lock, since writers wait for it in async code; searches take it on their own threads. It prefers
+    // writers: a steady stream of searches cannot keep a change out.
+    state: Arc<RwLock<State>>,
+    // Held by the one writer from its check to its last clean-up, so that what it checked is still so when it writes.
+    writer: Mutex<()>,
+    searchers: Pool,
+    // Takes memory for segments and copies them. Apart from the searchers, so that a burst of searches cannot refuse a
+    // change; one thread, as there is one writer.
+    keeper: Pool,
+}
+
+impl VectorIndex {
+    /// An empty index at revision 0.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::build`].
+    pub fn new(dim: usize, options: IndexOptions) -> Result<Self, IndexError> {
+        Self::build(dim, 0, Vec::new(), options)
+    }
+
+    /// An index of `rows`, in their order, that stands at `revision`. For the start of a process: it takes its time on
+    /// the calling thread, and every call is counted as a build.
+    ///
+    /// # Errors
+    /// A row is refused (see [`IndexError`]), or there is no memory or no thread.
+    pub fn build(dim: usize, revision: i64, rows: Vec<Row>, options: IndexOptions) -> Result<Self, IndexError> {
+        meters::register();
+        let begun = Instant::now();
+        let capacity = options.segment_rows.unwrap_or(SEGMENT_BYTES / (dim.max(1) * size_of::<f32>())).max(1);
+        let state = State::build(dim, capacity, revision, rows)?;
+        meters::built(begun.elapsed());
+        meters::holds(&state.stats());
+        Ok(Self {
+            dim,
+            state: Arc::new(RwLock::new(state)),
+            writer: Mutex::new(()),
+            searchers: Pool::new("tillsight-search", options.search_threads, options.queue_limit)?,
+            keeper: Pool::new("tillsight-index", 1, 4)?,
+        })
+    }
+
+    /// Number of values of its vectors.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// What it holds now.
+    pub async fn stats(&self) -> Stats {
+        self.state.read().await.stats()
+    }
+
+    /// Puts in the change that leads to `revision`: all of it, or, with an error, nothing. Rows that it adds are found by
+    /// every search that begins after this returns. A revision that is not above the index's own is passed over, so that
+    /// a change may be handed in more than once, by the request that made it and by a follower of the database's changes.
+    ///
+    /// Segments in which more than a quarter of the rows (and not just a few) are dead are copied without them afterwards, beside the
+    /// searches; only the exchange of the two takes the write lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the index with all of the change or none; handing it in again is then safe. At most the
+    /// clean-up is put off to the next removal.
+    ///
+    /// # Errors
+    /// A row is refused (see [`IndexError`]), or there is no memory.
+    pub async fn apply(&self, revision: i64, changes: Vec<Change>) -> Result<Applied, IndexError> {
+        state::check_vectors(self.dim, changes.iter().flat_map(Change::rows))?;
+        let _only_writer = self.writer.lock().await;
+        let (plan, missing) = {
+            let state = self.state.read().await;
+            if revision <= state.revision() {
+                return Ok(Applied::Stale { revision: state.revision() });
+            }
+            let plan = state.plan(changes)?;
+            let missing = state.missing_segments(&plan);
+            (plan, missing)
+        };
+        let fresh = self.fresh_segments(missing).await?;
+
+        let asked = Instant::now();
+        let mut state = self.state.write().await;
+        let locked = Instant::now();
+        let (applied, sparse) = state.commit(revision, plan, fresh)?;
+        let stats = state.stats();
+        drop(state);
+        meters::wrote(locked - asked, locked.elapsed(), applied);
+        meters::holds(&stats);
+
+        for segment in sparse {
+            if let Err(error) = self.compact(segment).await {
+                // Searches pass over dead rows, so the index stays right; the next removal tries again.
+                tracing::warn!(index.segment = segment, %error, "a segment could not be compacted");
+            }
+        }
+        Ok(applied)
+    }
+
+    /// The best image of each of the `products` products nearest to `query`: exact, whatever the index's size.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the search's turn means that it is never run. A search changes nothing.
+    ///
+    /// # Errors
+    /// [`IndexError::Busy`] where as many searches wait as may wait; the query has another dimension than the index, or
+    /// is not of length 1.
+    pub async fn search(&self, query: impl Into<Arc<[f32]>>, products: usize) -> Result<Hits, IndexError> {
+        let query: Arc<[f32]> = query.into();
+        state::check_vector(self.dim, &query).map_err(|fault| IndexError::Query { fault })?;
+        let state = Arc::clone(&self.state);
+        let searched = self.searchers.run(move || {
+            // Taken here and not before the queue: a search that waits for a thread must not hold up a change.
+            let state = state.read_blocking();
+            let begun = Instant::now();
+            let hits = state.search(&query, products);
+            meters::searched(begun.elapsed());
+            hits
+        });
+        searched.await.map_err(|error| match error {
+            PoolError::Full => IndexError::Busy,
+            PoolError::Panicked(_) | PoolError::Stopped => IndexError::Threads { reason: error.to_string() },
+        })?
+    }
+
+    async fn fresh_segments(&self, count: usize) -> Result<Vec<Segment>, IndexError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let capacity = self.state.read().await.capacity();
+        let dim = self.dim;
+        let made = self.keeper.run(move || (0..count).map(|_| Segment::new(dim, capacity)).collect());
+        made.await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
+    }
+
+    async fn compact(&self, segment: usize) -> Result<(), IndexError> {
+        let state = Arc::clone(&self.state);
+        let copied = self.keeper.run(move || state.read_blocking().compacted(segment));
+        let copy = copied.await.map_err(|error| IndexError::Threads { reason: error.to_string() })??;
+        let mut state = self.state.write().await;
+        let locked = Instant::now();
+        let sparse = state.exchange(segment, copy);
+        let stats = state.stats();
+        drop(state);
+        meters::compacted(locked.elapsed());
+        meters::holds(&stats);
+        // Freeing megabytes belongs outside the lock.
+        drop(sparse);
+        Ok(())
+    }
+}
+
+impl Change {
+    fn rows(&self) -> &[Row] {
+        match self {
+            Self::Add(rows) => rows,
+            Self::Remove(_) => &[],
+        }
+    }
+}

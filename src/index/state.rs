@@ -1,0 +1,231 @@
+//! What the lock guards: the segments, where each image lies, and the revision.
+//!
+//! Plain and synchronous. A change is checked and planned under a shared reference ([`State::plan`]) and then put in
+//! under an exclusive one ([`State::commit`]) without a further decision, in time proportional to the change.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::error::VectorFault;
+use super::segment::{Entry, Segment, best_per_product};
+use super::{Applied, Change, Hit, Hits, IndexError, Row, Stats};
+use crate::domain::{ImageId, ProductId};
+
+/// How far from 1 the length of a vector may be: rounding over a few thousand f32 values stays below 1e-5.
+const LENGTH_TOLERANCE: f64 = 1e-3;
+
+/// Where an image's row lies.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    segment: usize,
+    row: u64,
+    product: ProductId,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    dim: usize,
+    capacity: usize,
+    revision: i64,
+    next_row: u64,
+    segments: Vec<Segment>,
+    // Trees and not hash tables: a table of a million entries stops for tens of milliseconds to grow, under the lock.
+    images: BTreeMap<ImageId, Place>,
+    products: BTreeMap<ProductId, usize>,
+}
+
+/// A checked change: what it comes to, once its steps are taken together.
+#[derive(Debug)]
+pub(super) struct Plan {
+    removals: Vec<ImageId>,
+    additions: Vec<Row>,
+}
+
+impl State {
+    pub(super) fn build(dim: usize, capacity: usize, revision: i64, rows: Vec<Row>) -> Result<Self, IndexError> {
+        check_vectors(dim, &rows)?;
+        let (images, products) = (BTreeMap::new(), BTreeMap::new());
+        let mut state = Self { dim, capacity, revision, next_row: 0, segments: Vec::new(), images, products };
+        let plan = state.plan(vec![Change::Add(rows)])?;
+        let fresh = (0..state.missing_segments(&plan)).map(|_| Segment::new(dim, capacity));
+        state.commit(revision, plan, fresh.collect::<Result<_, _>>()?)?;
+        Ok(state)
+    }
+
+    pub(super) fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            revision: self.revision,
+            rows: self.images.len(),
+            dead: self.segments.iter().map(Segment::dead).sum(),
+            products: self.products.len(),
+            segments: self.segments.len(),
+            bytes: self.segments.iter().map(|segment| segment.bytes(self.dim)).sum(),
+        }
+    }
+
+    /// Goes through the steps in their order and keeps what they come to.
+    ///
+    /// # Errors
+    /// An image is added that is there at that point.
+    pub(super) fn plan(&self, changes: Vec<Change>) -> Result<Plan, IndexError> {
+        let mut removed = HashSet::new();
+        let mut added: HashMap<ImageId, usize> = HashMap::new();
+        let mut additions: Vec<Option<Row>> = Vec::new();
+        for change in changes {
+            match change {
+                Change::Add(rows) => {
+                    for row in rows {
+                        let image = row.image;
+                        let was_there = self.images.contains_key(&image) && !removed.contains(&image);
+                        if was_there || added.insert(image, additions.len()).is_some() {
+                            return Err(IndexError::Duplicate { image });
+                        }
+                        additions.push(Some(row));
+                    }
+                }
+                Change::Remove(images) => {
+                    for image in images {
+                        if let Some(at) = added.remove(&image) {
+                            additions[at] = None;
+                        } else if self.images.contains_key(&image) {
+                            removed.insert(image);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Plan { removals: removed.into_iter().collect(), additions: additions.into_iter().flatten().collect() })
+    }
+
+    /// How many segments must be made before [`State::commit`] has room for the plan's rows.
+    pub(super) fn missing_segments(&self, plan: &Plan) -> usize {
+        let room = self.segments.iter().map(Segment::room).sum();
+        plan.additions.len().saturating_sub(room).div_ceil(self.capacity)
+    }
+
+    /// Puts the plan in: all of it, or, where FAISS fails, nothing. Returns what was done and which segments became sparse.
+    pub(super) fn commit(
+        &mut self,
+        revision: i64,
+        plan: Plan,
+        fresh: Vec<Segment>,
+    ) -> Result<(Applied, Vec<usize>), IndexError> {
+        self.segments.extend(fresh);
+        let added = plan.additions.len();
+        let places = self.append(&plan.additions)?;
+        let mut touched: Vec<usize> = plan.removals.iter().filter_map(|image| self.remove(*image)).collect();
+        let removed = touched.len();
+        for (row, place) in plan.additions.iter().zip(places) {
+            self.images.insert(row.image, place);
+            *self.products.entry(row.product).or_default() += 1;
+        }
+        self.revision = revision;
+        touched.sort_unstable();
+        touched.dedup();
+        touched.retain(|segment| self.segments[*segment].is_sparse());
+        Ok((Applied::Changed { added, removed }, touched))
+    }
+
+    /// Appends rows to the segments that have room, first to last.
+    fn append(&mut self, mut rows: &[Row]) -> Result<Vec<Place>, IndexError> {
+        let mut places: Vec<Place> = Vec::with_capacity(rows.len());
+        for segment in 0..self.segments.len() {
+            let (here, rest) = rows.split_at(rows.len().min(self.segments[segment].room()));
+            if here.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.append_to(segment, here, &mut places) {
+                // What went into earlier segments is nobody's: searches pass over it.
+                for place in places {
+                    self.segments[place.segment].bury(place.row);
+                }
+                return Err(error);
+            }
+            rows = rest;
+        }
+        debug_assert!(rows.is_empty(), "missing_segments made room for every row");
+        Ok(places)
+    }
+
+    fn append_to(&mut self, segment: usize, rows: &[Row], places: &mut Vec<Place>) -> Result<(), IndexError> {
+        let numbers = self.next_row..;
+        let entries: Vec<Entry> = numbers
+            .zip(rows)
+            .map(|(row, Row { image, product, .. })| Entry { row, image: *image, product: *product, live: true })
+            .collect();
+        let mut vectors = Vec::with_capacity(rows.len() * self.dim);
+        rows.iter().for_each(|row| vectors.extend_from_slice(&row.vector));
+        self.segments[segment].append(&entries, &vectors)?;
+        self.next_row += rows.len() as u64;
+        places.extend(entries.iter().map(|Entry { row, product, .. }| Place { segment, row: *row, product: *product }));
+        Ok(())
+    }
+
+    /// Marks the image's row dead and tells its segment.
+    fn remove(&mut self, image: ImageId) -> Option<usize> {
+        let place = self.images.remove(&image)?;
+        self.segments[place.segment].bury(place.row);
+        if let Some(rows) = self.products.get_mut(&place.product) {
+            *rows -= 1;
+            if *rows == 0 {
+                self.products.remove(&place.product);
+            }
+        }
+        Some(place.segment)
+    }
+
+    /// A copy of a segment without its dead rows.
+    pub(super) fn compacted(&self, segment: usize) -> Result<Segment, IndexError> {
+        self.segments[segment].compacted()
+    }
+
+    /// Puts the copy in the segment's place and hands the old one out. Rows keep their numbers, so no place changes.
+    pub(super) fn exchange(&mut self, segment: usize, copy: Segment) -> Segment {
+        std::mem::replace(&mut self.segments[segment], copy)
+    }
+
+    /// The `products` nearest products. The nearest of all are among the nearest of each segment.
+    pub(super) fn search(&self, query: &[f32], products: usize) -> Result<Hits, IndexError> {
+        // Usually enough for one look: twice as many rows as that number of products has on average.
+        let rows_per_product = self.images.len().div_ceil(self.products.len().max(1));
+        let first_look = products.saturating_mul(rows_per_product).saturating_mul(2);
+        let mut found = Vec::new();
+        for segment in self.segments.iter().filter(|segment| segment.live() > 0) {
+            found.extend(segment.search(query, products, first_look)?);
+        }
+        let hits = best_per_product(found, products).into_iter().map(|found| Hit {
+            product: found.entry.product,
+            image: found.entry.image,
+            score: found.score,
+        });
+        Ok(Hits { revision: self.revision, hits: hits.collect() })
+    }
+}
+
+/// Refuses the first row whose vector FAISS must not see.
+pub(super) fn check_vectors<'a>(dim: usize, rows: impl IntoIterator<Item = &'a Row>) -> Result<(), IndexError> {
+    let check = |row: &Row| check_vector(dim, &row.vector).map_err(|fault| IndexError::Row { image: row.image, fault });
+    rows.into_iter().try_for_each(check)
+}
+
+/// Finite, of `dim` values and of length 1.
+pub(super) fn check_vector(dim: usize, vector: &[f32]) -> Result<(), VectorFault> {
+    if vector.len() != dim {
+        return Err(VectorFault::WrongDimension { expected: dim, found: vector.len() });
+    }
+    if let Some(at) = vector.iter().position(|value| !value.is_finite()) {
+        return Err(VectorFault::NotFinite { at, value: vector[at] });
+    }
+    let length = vector.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>().sqrt();
+    if (length - 1.0).abs() > LENGTH_TOLERANCE {
+        return Err(VectorFault::NotUnit { length });
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! The index against a search that looks at every row, and its promises about changes.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+const DIM: usize = 8;
+
+fn image(n: u32) -> ImageId {
+    Uuid::from_u128(u128::from(n)).into()
+}
+
+fn product(n: u32) -> ProductId {
+    Uuid::from_u128(1_000_000 + u128::from(n)).into()
+}
+
+/// One of 16 × 70 vectors of length 1 with four values of ±½: inner products are exact in f32, and ties are many.
+fn vector(seed: u32) -> Vec<f32> {
+    let choices: Vec<u32> = (0..1_u32 << DIM).filter(|mask| mask.count_ones() == 4).collect();
+    let mask = choices[seed as usize % choices.len()];
+    let mut signs = seed / 70;
+    (0..DIM)
+        .map(|at| {
+            if mask >> at & 1 == 0 {
+                return 0.0;
+            }
+            signs = signs.rotate_right(1);
+            if signs >> 31 == 0 { 0.5 } else { -0.5 }
+        })
+        .collect()
+}
+
+fn row(n: u32, of: u32, seed: u32) -> Row {
+    Row { image: image(n), product: product(of), vector: vector(seed).into() }
+}
+
+fn small() -> IndexOptions {
+    IndexOptions { segment_rows: Some(16), ..IndexOptions::default() }
+}
+
+fn add(rows: impl IntoIterator<Item = Row>) -> Vec<Change> {
+    vec![Change::Add(rows.into_iter().collect())]
+}
+
+fn remove(images: impl IntoIterator<Item = u32>) -> Vec<Change> {
+    vec![Change::Remove(images.into_iter().map(image).collect())]
+}
+
+/// Every row in the order of enrolment, looked at one by one.
+#[derive(Default)]
+struct Flat(Vec<Row>);
+
+impl Flat {
+    fn apply(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Add(rows) => self.0.extend(rows.iter().cloned()),
+                Change::Remove(images) => self.0.retain(|row| !images.contains(&row.image)),
+            }
+        }
+    }
+
+    fn search(&self, query: &[f32], products: usize) -> Vec<Hit> {
+        let score = |row: &Row| row.vector.iter().zip(query).map(|(a, b)| a * b).sum::<f32>() + 0.0;
+        let mut hits: Vec<Hit> =
+            self.0.iter().map(|row| Hit { product: row.product, image: row.image, score: score(row) }).collect();
+        // Stable: of equal scores the one enrolled first stays first.
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut best: Vec<Hit> = Vec::new();
+        for hit in hits {
+            if best.iter().all(|better| better.product != hit.product) {
+                best.push(hit);
+            }
+        }
+        best.truncate(products);
+        best
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Photos of one product.
+    Enrol { of: u32, seeds: Vec<u32> },
+    /// Which of the living rows to remove, as fractions of their number.
+    Remove(Vec<f64>),
+    /// A row replaced by another vector under the same image.
+    Replace { which: f64, seed: u32 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let enrol =
+        (0..12_u32, proptest::collection::vec(0..1_120_u32, 1..12)).prop_map(|(of, seeds)| Step::Enrol { of, seeds });
+    let remove = proptest::collection::vec(0.0..1.0, 1..20).prop_map(Step::Remove);
+    let replace = (0.0..1.0, 0..1_120_u32).prop_map(|(which, seed)| Step::Replace { which, seed });
+    proptest::collection::vec(prop_oneof![4 => enrol, 2 => remove, 1 => replace], 1..24)
+}
+
+fn pick(flat: &Flat, fraction: f64) -> Option<Row> {
+    flat.0.get((fraction * flat.0.len() as f64) as usize).cloned()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_was_added_and_removed_a_search_finds_what_looking_at_every_row_finds(
+        steps in steps(),
+        queries in proptest::collection::vec(0..1_120_u32, 4),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let index = VectorIndex::new(DIM, small()).unwrap();
+        let (mut flat, mut next) = (Flat::default(), 0);
+        for (step, revision) in steps.into_iter().zip(1..) {
+            let changes = match step {
+                Step::Enrol { of, seeds } => {
+                    let numbers = next..;
+                    next += u32::try_from(seeds.len()).unwrap();
+                    add(numbers.zip(seeds).map(|(n, seed)| row(n, of, seed)))
+                }
+                Step::Remove(which) => {
+                    let images = which.into_iter().filter_map(|fraction| pick(&flat, fraction)).map(|row| row.image);
+                    vec![Change::Remove(images.collect())]
+                }
+                Step::Replace { which, seed } => match pick(&flat, which) {
+                    Some(old) => {
+                        let new = Row { vector: vector(seed).into(), ..old.clone() };
+                        vec![Change::Remove(vec![old.image]), Change::Add(vec![new])]
+                    }
+                    None => Vec::new(),
+                },
+            };
+            flat.apply(&changes);
+            runtime.block_on(index.apply(revision, changes)).unwrap();
+            for (query, products) in queries.iter().zip([1, 2, 5, 40]) {
+                let query = vector(*query);
+                let hits = runtime.block_on(index.search(query.clone(), products)).unwrap();
+                prop_assert_eq!(hits.hits, flat.search(&query, products));
+                prop_assert_eq!(hits.revision, revision);
+            }
+        }
+        let stats = runtime.block_on(index.stats());
+        prop_assert_eq!(stats.rows, flat.0.len());
+        let products: std::collections::BTreeSet<_> = flat.0.iter().map(|row| row.product).collect();
+        prop_assert_eq!(stats.products, products.len());
+
+        // An index built from what is left answers the same, ties included.
+        let rebuilt = VectorIndex::build(DIM, 9, flat.0.clone(), small()).unwrap();
+        for query in queries {
+            let query = vector(query);
+            let hits = runtime.block_on(rebuilt.search(query.clone(), 5)).unwrap();
+            prop_assert_eq!(hits.hits, flat.search(&query, 5));
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_photos_of_one_product_do_not_hide_the_others() {
+    let twins = (0..60).map(|n| row(n, 1, 0)).chain([row(60, 2, 1), row(61, 3, 2)]);
+    let index = VectorIndex::build(DIM, 1, twins.collect(), IndexOptions::default()).unwrap();
+    let found = index.search(vector(0), 3).await.unwrap().hits;
+    assert_eq!(found.iter().map(|hit| hit.product).collect::<std::collections::BTreeSet<_>>().len(), 3);
+    assert_eq!((found[0].image, found[0].score), (image(0), 1.0));
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_taken_changes_nothing() {
+    let index = VectorIndex::build(DIM, 5, vec![row(1, 1, 1)], small()).unwrap();
+    let before = index.stats().await;
+    let with = |values: Vec<f32>| Row { vector: values.into(), ..row(2, 1, 0) };
+    let unit = |at: usize, value: f32| {
+        let mut values = vector(0);
+        values[at] = value;
+        values
+    };
+    for fault in [
+        with(vec![0.5; 4]),
+        with(vec![0.0; DIM]),
+        with(vec![1.0; DIM]),
+        with(unit(3, f32::NAN)),
+        with(unit(3, f32::INFINITY)),
+        with(Vec::new()),
+    ] {
+        let refused = index.apply(6, add([row(3, 1, 3), fault])).await.unwrap_err();
+        assert!(matches!(refused, IndexError::Row { image: at, .. } if at == image(2)), "{refused}");
+    }
+    for twice in [add([row(1, 2, 2)]), add([row(4, 1, 1), row(4, 1, 2)])] {
+        assert!(matches!(index.apply(6, twice).await, Err(IndexError::Duplicate { .. })));
+    }
+    assert_eq!(index.stats().await, before);
+    assert!(VectorIndex::build(DIM, 1, vec![row(1, 1, 1), row(1, 1, 2)], small()).is_err());
+    for query in [vec![f32::NAN; DIM], vec![0.0; DIM], vec![1.0; 3]] {
+        assert!(matches!(index.search(query, 1).await, Err(IndexError::Query { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_revision_is_taken_once() {
+    let index = VectorIndex::build(DIM, 5, vec![row(1, 1, 1)], small()).unwrap();
+    assert_eq!(index.apply(7, add([row(2, 2, 2)])).await.unwrap(), Applied::Changed { added: 1, removed: 0 });
+    // Handed in again by whoever follows the database: neither an error nor a second row.
+    for stale in [5, 6, 7] {
+        assert_eq!(index.apply(stale, add([row(2, 2, 2)])).await.unwrap(), Applied::Stale { revision: 7 });
+    }
+    assert_eq!(index.apply(8, remove([2, 77])).await.unwrap(), Applied::Changed { added: 0, removed: 1 });
+    let stats = index.stats().await;
+    assert_eq!((stats.revision, stats.rows, stats.products), (8, 1, 1));
+}
+
+#[tokio::test]
+async fn the_steps_of_a_change_take_effect_together_and_in_order() {
+    let index = VectorIndex::build(DIM, 1, vec![row(1, 1, 1)], small()).unwrap();
+    let changes = [remove([1]), add([row(1, 2, 9), row(2, 2, 3)]), remove([2])].concat();
+    assert_eq!(index.apply(2, changes).await.unwrap(), Applied::Changed { added: 1, removed: 1 });
+    let found = index.search(vector(9), 5).await.unwrap().hits;
+    assert_eq!(found, [Hit { product: product(2), image: image(1), score: 1.0 }]);
+}
+
+#[tokio::test]
+async fn dead_rows_are_cleared_away_and_their_room_is_used_again() {
+    let index = VectorIndex::new(DIM, small()).unwrap();
+    index.apply(1, add((0..48).map(|n| row(n, n, n)))).await.unwrap();
+    assert_eq!(index.stats().await.segments, 3);
+    index.apply(2, remove(0..12)).await.unwrap();
+    let stats = index.stats().await;
+    assert_eq!((stats.rows, stats.dead, stats.segments), (36, 0, 3));
+    index.apply(3, add((100..112).map(|n| row(n, n, n)))).await.unwrap();
+    assert_eq!(index.stats().await.segments, 3);
+    // Rows that moved within their segment are still found and removed.
+    index.apply(4, remove(12..16)).await.unwrap();
+    assert_eq!(index.stats().await.rows, 44);
+    assert!(index.search(vector(13), 48).await.unwrap().hits.iter().all(|hit| hit.product != product(13)));
+}
+
+#[tokio::test]
+async fn an_empty_index_finds_nothing() {
+    let index = VectorIndex::new(DIM, small()).unwrap();
+    assert_eq!(index.search(vector(0), 5).await.unwrap(), Hits { revision: 0, hits: Vec::new() });
+    index.apply(1, add([row(1, 1, 1)])).await.unwrap();
+    assert!(index.search(vector(0), 0).await.unwrap().hits.is_empty());
+    index.apply(2, remove([1])).await.unwrap();
+    assert!(index.search(vector(0), 5).await.unwrap().hits.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn searches_during_changes_see_each_revision_whole() {
+    // Revision n holds the products 0..n, each with two images added together.
+    let index = Arc::new(VectorIndex::new(DIM, small()).unwrap());
+    let searches = (0..8).map(|_| {
+        let index = Arc::clone(&index);
+        tokio::spawn(async move {
+            loop {
+                let Hits { revision, hits } = index.search(vector(0), 200).await.unwrap();
+                assert_eq!(hits.len(), usize::try_from(revision).unwrap());
+                if revision == 100 {
+                    return;
+                }
+            }
+        })
+    });
+    let searches: Vec<_> = searches.collect();
+    for n in 0..100_u32 {
+        let added = index.apply(i64::from(n) + 1, add([row(2 * n, n, n), row(2 * n + 1, n, n + 500)])).await.unwrap();
+        assert_eq!(added, Applied::Changed { added: 2, removed: 0 });
+        let found = index.search(vector(n), 200).await.unwrap().hits;
+        assert!(found.iter().any(|hit| hit.product == product(n) && hit.score == 1.0));
+    }
+    for search in searches {
+        search.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_change_handed_in_from_two_sides_at_once_is_taken_once() {
+    let index = Arc::new(VectorIndex::new(DIM, small()).unwrap());
+    for revision in 1..=50_u32 {
+        let both = [0, 1].map(|_| {
+            let index = Arc::clone(&index);
+            tokio::spawn(async move {
+                index.apply(revision.into(), add([row(revision, revision, revision)])).await.unwrap()
+            })
+        });
+        let mut outcomes = BTreeMap::new();
+        for side in both {
+            let outcome = side.await.unwrap();
+            *outcomes.entry(matches!(outcome, Applied::Changed { .. })).or_insert(0) += 1;
+        }
+        assert_eq!(outcomes, BTreeMap::from([(false, 1), (true, 1)]));
+    }
+    assert_eq!(index.stats().await.rows, 50);
+}
+
+#[tokio::test]
+async fn real_sized_vectors_score_as_their_cosines() {
+    let unit = |seed: u32| {
+        let values = (1..=256_u32)
+            .map(|at| f64::from(at.wrapping_mul(2_654_435_761).rotate_left(seed % 31) >> 8) / 16_777_216.0 - 0.5);
+        let values: Vec<f64> = values.collect();
+        let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+        values.iter().map(|value| (value / length) as f32).collect::<Vec<f32>>()
+    };
+    let rows = (0..31).map(|n| Row { image: image(n), product: product(n), vector: unit(n).into() });
+    let index = VectorIndex::build(256, 1, rows.collect(), IndexOptions::default()).unwrap();
+    for hit in index.search(unit(7), 31).await.unwrap().hits {
+        let n = u32::try_from(hit.image.uuid().as_u128()).unwrap();
+        let exact: f64 = unit(7).iter().zip(unit(n)).map(|(a, b)| f64::from(*a) * f64::from(b)).sum();
+        assert!((f64::from(hit.score) - exact).abs() < 1e-5, "{} against {exact}", hit.score);
+    }
+}

@@ -1,0 +1,231 @@
+//! Bounded pools of operating-system threads for work that would hold up an HTTP worker: decoding photos, scanning
+//! vectors, hashing passwords.
+//!
+//! Each kind of work has a pool of its own, so that a burst of one cannot starve another. Invariants:
+//! * a queue has a fixed length; where it is full, [`Pool::run`] fails at once instead of waiting ([`PoolError::Full`]);
+//! * a job whose caller has gone before its turn is not run, only counted;
+//! * a panic fails the job that panicked and nothing else: its thread goes on with the next job.
+//!
+//! A pool knows nothing of what it runs, and imports nothing from the rest of the house.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+/// Jobs by pool and outcome: `done`, `panicked`, `abandoned` (the caller left first), `refused` (the queue was full).
+const JOBS: &str = "tillsight_pool_jobs_total";
+/// Time a job waited for a thread.
+const QUEUE_SECONDS: &str = "tillsight_pool_queue_seconds";
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Why a job gave no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    /// As many jobs wait as may wait; try again later.
+    #[error("all threads are busy and the queue is full")]
+    Full,
+    /// The job panicked; the text is the panic's message.
+    #[error("the job panicked: {0}")]
+    Panicked(String),
+    /// The pool's threads are gone.
+    #[error("the pool has stopped")]
+    Stopped,
+}
+
+/// A fixed number of threads behind a queue of fixed length.
+///
+/// Dropping the pool lets running jobs finish and joins the threads; no caller can be waiting then, because
+/// [`Pool::run`] borrows the pool.
+#[derive(Debug)]
+pub struct Pool {
+    name: &'static str,
+    // Only taken by `drop`: closing the channel is what tells the threads to end.
+    queue: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Starts `threads` threads (at least one) called `name`, behind a queue of `queue_limit` waiting jobs (at least one).
+    ///
+    /// # Errors
+    /// The operating system refuses a thread.
+    pub fn new(name: &'static str, threads: usize, queue_limit: usize) -> std::io::Result<Self> {
+        let (sender, receiver) = bounded(queue_limit.max(1));
+        let mut pool = Self { name, queue: Some(sender), threads: Vec::new() };
+        for _ in 0..threads.max(1) {
+            let jobs = receiver.clone();
+            pool.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&jobs))?);
+        }
+        for outcome in ["done", "panicked", "abandoned", "refused"] {
+            metrics::counter!(JOBS, "pool" => name, "outcome" => outcome).increment(0);
+        }
+        Ok(pool)
+    }
+
+    /// Runs `job` on one of the pool's threads and returns what it returns.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the job's turn means that it is never run; dropping it later means that it runs to
+    /// its end and its result is thrown away. A job must therefore be safe to run without an audience.
+    ///
+    /// # Errors
+    /// [`PoolError::Full`] at once where the queue is full, [`PoolError::Panicked`] where the job panicked.
+    pub async fn run<T, F>(&self, job: F) -> Result<T, PoolError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let name = self.name;
+        let (reply, answer) = oneshot::channel();
+        let queued = Instant::now();
+        let entry: Job = Box::new(move || {
+            if reply.is_closed() {
+                metrics::counter!(JOBS, "pool" => name, "outcome" => "abandoned").increment(1);
+                return;
+            }
+            metrics::histogram!(QUEUE_SECONDS, "pool" => name).record(queued.elapsed().as_secs_f64());
+            let outcome =
+                catch_unwind(AssertUnwindSafe(job)).map_err(|panic| PoolError::Panicked(panic_message(&*panic)));
+            let label = if outcome.is_ok() { "done" } else { "panicked" };
+            metrics::counter!(JOBS, "pool" => name, "outcome" => label).increment(1);
+            // An error here only says that the caller left while the job ran.
+            drop(reply.send(outcome));
+        });
+        let queue = self.queue.as_ref().ok_or(PoolError::Stopped)?;
+        match queue.try_send(entry) {
+            Ok(()) => answer.await.unwrap_or(Err(PoolError::Stopped)),
+            Err(TrySendError::Full(_)) => {
+                metrics::counter!(JOBS, "pool" => name, "outcome" => "refused").increment(1);
+                Err(PoolError::Full)
+            }
+            Err(TrySendError::Disconnected(_)) => Err(PoolError::Stopped),
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.queue = None;
+        let current = std::thread::current().id();
+        for thread in self.threads.drain(..) {
+            // A job may own the last handle to its own pool; a thread cannot wait for itself.
+            if thread.thread().id() != current {
+                drop(thread.join());
+            }
+        }
+    }
+}
+
+fn work(jobs: &Receiver<Job>) {
+    for job in jobs {
+        // The job has caught its own panic; this catches one from dropping a result that nobody took.
+        drop(catch_unwind(AssertUnwindSafe(job)));
+    }
+}
+
+/// What a panic said, for a log or an error text.
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A pool of one thread that is held inside its first job until the returned sender is used or dropped.
+    async fn held_pool(queue_limit: usize) -> (Arc<Pool>, mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+        let pool = Arc::new(Pool::new("test", 1, queue_limit).unwrap());
+        let (release, gate) = mpsc::channel();
+        let (started, has_started) = oneshot::channel();
+        let held = Arc::clone(&pool);
+        let first = tokio::spawn(async move {
+            held.run(move || {
+                started.send(()).unwrap();
+                gate.recv().ok();
+            })
+            .await
+            .unwrap();
+        });
+        has_started.await.unwrap();
+        (pool, release, first)
+    }
+
+    #[tokio::test]
+    async fn a_job_runs_on_a_thread_of_the_pool_and_its_result_comes_back() {
+        let pool = Pool::new("test", 2, 4).unwrap();
+        let name = pool.run(|| std::thread::current().name().map(str::to_owned)).await.unwrap();
+        assert_eq!(name.as_deref(), Some("test"));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once() {
+        let (pool, release, first) = held_pool(1).await;
+        let waiting = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(|| 7).await }
+        });
+        while pool.queue.as_ref().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pool.run(|| 8).await, Err(PoolError::Full));
+        release.send(()).unwrap();
+        first.await.unwrap();
+        assert_eq!(waiting.await.unwrap(), Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_caller_has_gone_is_not_run() {
+        let (pool, release, first) = held_pool(4).await;
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let abandoned = tokio::time::timeout(
+            std::time::Duration::from_millis(5),
+            pool.run(move || counted.fetch_add(1, Ordering::SeqCst)),
+        );
+        assert!(abandoned.await.is_err());
+        release.send(()).unwrap();
+        first.await.unwrap();
+        pool.run(|| ()).await.unwrap();
+        assert_eq!(runs.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_its_own_job_only() {
+        let pool = Pool::new("test", 1, 4).unwrap();
+        let number = 3;
+        let failed: Result<(), _> = pool.run(move || panic!("bad picture {number}")).await;
+        assert_eq!(failed, Err(PoolError::Panicked("bad picture 3".to_owned())));
+        assert_eq!(pool.run(|| 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn the_last_handle_may_be_dropped_inside_a_job() {
+        let pool = Arc::new(Pool::new("test", 1, 1).unwrap());
+        let inner = Arc::clone(&pool);
+        let (done, finished) = oneshot::channel();
+        let job = tokio::spawn(async move {
+            let moved = Arc::clone(&inner);
+            inner
+                .run(move || {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    drop(moved);
+                    done.send(()).unwrap();
+                })
+                .await
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        job.abort();
+        drop(pool);
+        finished.await.unwrap();
+    }
+}
