@@ -56,6 +56,7 @@ kinds! {
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body or image is larger than allowed";
     NotAnImage = "not-an-image", UNSUPPORTED_MEDIA_TYPE, "The bytes are no JPEG, PNG or WebP image";
     BrokenImage = "broken-image", UNPROCESSABLE_ENTITY, "The image is damaged or incomplete";
+    UnusableImage = "unusable-image", UNPROCESSABLE_ENTITY, "The model can make nothing of the image";
     AlreadyEnrolled = "already-enrolled", CONFLICT, "The photo belongs to another product already";
     Throttled = "throttled", TOO_MANY_REQUESTS, "Too many failed attempts";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server has more work than it can take";
