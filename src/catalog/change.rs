@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn a_price_keeps_its_currency_unless_told_otherwise() {
         let price = |price, currency: Option<&str>| {
-            ProductChange { price, currency: currency.map(str::to_owned), ..ProductChange::default() }.price(&row(), euro())
+            ProductChange { price, currency: currency.map(str::to_owned), ..ProductChange::default() }
+                .price(&row(), euro())
         };
         assert_eq!(price(Some(Some(5)), None).unwrap().unwrap().to_string(), "0.05 EUR");
         assert_eq!(price(Some(Some(5)), Some("KRW")).unwrap().unwrap().to_string(), "5 KRW");

@@ -54,7 +54,9 @@ pub enum CatalogError {
         per: &'static str,
     },
     /// One of the photos is enrolled under another product, which would make the two look the same.
-    #[error("{photo}: this very photo is enrolled for product \"{product_name}\" ({product_id}); remove it there first")]
+    #[error(
+        "{photo}: this very photo is enrolled for product \"{product_name}\" ({product_id}); remove it there first"
+    )]
     AlreadyEnrolled {
         /// Which one.
         photo: PhotoName,

@@ -90,8 +90,11 @@ impl Catalog {
                 return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(revision) };
             };
             check_order(revision, &changes)?;
-            let added: Vec<ImageId> =
-                changes.iter().filter(|change| change.kind == ChangeKind::Add).flat_map(|change| change.images.clone()).collect();
+            let added: Vec<ImageId> = changes
+                .iter()
+                .filter(|change| change.kind == ChangeKind::Add)
+                .flat_map(|change| change.images.clone())
+                .collect();
             let rows = product_images::vectors(&mut tx, self.vectors().model(), &added).await?;
             tx.rollback().await?;
             let changes = self.readable(changes, rows).await?;
@@ -102,7 +105,8 @@ impl Catalog {
     /// The changes in their order, as the index takes them. Photos that are gone by now are left out: the change that took
     /// them away comes later in the log, and removing what is not there does nothing.
     async fn readable(&self, changes: Vec<ChangeRow>, rows: Vec<VectorRow>) -> Result<Vec<Change>, FollowError> {
-        let rows: HashMap<ImageId, Row> = self.vectors().of(rows).await?.into_iter().map(|row| (row.image, row)).collect();
+        let rows: HashMap<ImageId, Row> =
+            self.vectors().of(rows).await?.into_iter().map(|row| (row.image, row)).collect();
         let readable = changes.into_iter().map(|change| match change.kind {
             ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
             ChangeKind::Remove => Change::Remove(change.images),

@@ -54,7 +54,11 @@ impl Catalog {
         let at_once = self.photos_at_once;
         let embedded: Vec<(Probed, Embedding)> =
             stream::iter(photos).map(|photo| self.embed(photo)).buffered(at_once).try_collect().await?;
-        stream::iter(embedded).map(|(photo, embedding)| self.keep(photo, embedding)).buffered(at_once).try_collect().await
+        stream::iter(embedded)
+            .map(|(photo, embedding)| self.keep(photo, embedding))
+            .buffered(at_once)
+            .try_collect()
+            .await
     }
 
     async fn embed(&self, photo: Probed) -> Result<(Probed, Embedding), CatalogError> {
@@ -80,7 +84,8 @@ fn probe_all(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<Probed>
         }
     });
     let named: Vec<_> = named.collect::<Result<_, _>>()?;
-    let hashed = named.into_iter().map(|(name, header, bytes)| Probed { name, hash: ContentHash::of(&bytes), header, bytes });
+    let hashed =
+        named.into_iter().map(|(name, header, bytes)| Probed { name, hash: ContentHash::of(&bytes), header, bytes });
     Ok(hashed.collect())
 }
 

@@ -56,6 +56,19 @@ pub struct Timings {
     pub infer_us: u64,
 }
 
+/// What came of one photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// The whole picture's embedding.
+    pub embedding: Embedding,
+    /// Pixels from side to side of the upright picture.
+    pub width: u32,
+    /// Pixels from top to bottom of the upright picture.
+    pub height: u32,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
 type Outcome = Result<Embedding, VectorError>;
 
 /// One model, ready to embed. Share it by `Arc`.
@@ -129,19 +142,21 @@ impl Embedder {
     ///
     /// # Errors
     /// See [`EmbedError`].
-    pub async fn embed_photo(
-        &self,
-        bytes: impl AsRef<[u8]> + Send + 'static,
-    ) -> Result<(Embedding, Timings), EmbedError> {
+    pub async fn embed_photo(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<Embedded, EmbedError> {
         let begun = Instant::now();
         let (limits, preprocessor) = (self.limits, Arc::clone(&self.preprocessor));
         let prepared = self.decoders.run(move || {
             let photo = decode::decode(bytes.as_ref(), &limits)?;
             let resizing = Instant::now();
             let tensor = preprocessor.tensor(&photo).map_err(EmbedError::Failed)?;
-            Ok::<_, EmbedError>((tensor, resizing.duration_since(begun), resizing.elapsed()))
+            Ok::<_, EmbedError>((
+                tensor,
+                (photo.width(), photo.height()),
+                resizing.duration_since(begun),
+                resizing.elapsed(),
+            ))
         });
-        let (tensor, decoded, resized) = prepared.await.map_err(|error| match error {
+        let (tensor, (width, height), decoded, resized) = prepared.await.map_err(|error| match error {
             PoolError::Full => EmbedError::Busy,
             PoolError::Panicked(reason) => EmbedError::Decode(DecodeError::Crashed { reason }),
             PoolError::Stopped => EmbedError::Stopped,
@@ -157,7 +172,7 @@ impl Embedder {
             queue_us: micros(queue),
             infer_us: micros(run),
         };
-        Ok((output.map_err(embed_error)?, timings))
+        Ok(Embedded { embedding: output.map_err(embed_error)?, width, height, timings })
     }
 }
 

@@ -25,7 +25,7 @@ mod onnx_fixture;
 mod tests;
 
 pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe};
-pub use engine::{Embedder, EmbedderOptions, Timings};
+pub use engine::{Embedded, Embedder, EmbedderOptions, Timings};
 pub use error::{EmbedError, ModelError};
 pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output, Thresholds};
 pub use preprocess::Preprocessor;

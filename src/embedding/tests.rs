@@ -75,11 +75,12 @@ fn message<T>(outcome: Result<T, ModelError>) -> String {
 #[tokio::test]
 async fn a_photo_becomes_the_embedding_that_the_model_computes() {
     let embedder = Files::new(&model(&BATCHES, &mean_colour())).start().unwrap();
-    let (embedding, timings) = embedder.embed_photo(png([0, 153, 204])).await.unwrap();
+    let Embedded { embedding, width, height, timings } = embedder.embed_photo(png([0, 153, 204])).await.unwrap();
+    assert_eq!((width, height), (20, 30));
     for (value, expected) in embedding.as_slice().iter().zip([0.0, 0.6, 0.8]) {
         assert!((value - expected).abs() < 1e-6, "{embedding:?}");
     }
-    assert_eq!((embedder.dim(), embedding.dim()), (3, 3));
+    assert_eq!((embedder.dim(), embedding.dim(), width, height), (3, 3, 20, 30));
     assert!(timings.decode_us > 0 && timings.infer_us > 0, "{timings:?}");
 }
 
@@ -89,11 +90,11 @@ async fn photos_at_once_each_get_their_own_embedding_bit_for_bit() {
     let color = |n: u8| [n * 5, 255 - n * 3, 100];
     let mut alone = Vec::new();
     for n in 0..40 {
-        alone.push(embedder.embed_photo(png(color(n))).await.unwrap().0);
+        alone.push(embedder.embed_photo(png(color(n))).await.unwrap().embedding);
     }
     let at_once = (0..40).map(|n| {
         let embedder = Arc::clone(&embedder);
-        tokio::spawn(async move { embedder.embed_photo(png(color(n))).await.unwrap().0 })
+        tokio::spawn(async move { embedder.embed_photo(png(color(n))).await.unwrap().embedding })
     });
     let at_once: Vec<_> = at_once.collect();
     for (task, alone) in at_once.into_iter().zip(alone) {
@@ -223,7 +224,7 @@ async fn a_network_that_others_trained_tells_real_photos_apart() {
     for paths in by_class.values().take(12) {
         let mut pair = Vec::new();
         for path in &paths[..2] {
-            pair.push(embedder.embed_photo(std::fs::read(path).unwrap()).await.unwrap().0);
+            pair.push(embedder.embed_photo(std::fs::read(path).unwrap()).await.unwrap().embedding);
         }
         same += pair[0].score(&pair[1]) / 12.0;
         other += enrolled.iter().map(|earlier| earlier.score(&pair[1])).sum::<f32>() / 66.0;

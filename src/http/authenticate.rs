@@ -73,10 +73,9 @@ fn kind_of(actor: &crate::domain::Actor) -> &'static str {
 
 fn bearer(request: &ServiceRequest) -> Result<&str, Problem> {
     let needed = |detail: &'static str| Problem::new(Kind::NotAuthenticated, detail);
-    let header = request
-        .headers()
-        .get(AUTHORIZATION)
-        .ok_or_else(|| needed("send \"Authorization: Bearer\" with an access token from POST /api/auth/login or a kiosk's key"))?;
+    let header = request.headers().get(AUTHORIZATION).ok_or_else(|| {
+        needed("send \"Authorization: Bearer\" with an access token from POST /api/auth/login or a kiosk's key")
+    })?;
     let text = header.to_str().map_err(|_| needed("the Authorization header holds bytes that are no text"))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() {

@@ -52,6 +52,12 @@ pub enum IndexError {
         /// The image.
         image: ImageId,
     },
+    /// The index may no longer hold what the database holds; see [`distrust`](super::VectorIndex::distrust).
+    #[error("the index is not to be trusted: {reason}")]
+    Distrusted {
+        /// What was found.
+        reason: String,
+    },
     /// As many searches wait as may wait; try again later.
     #[error("too many searches are waiting")]
     Busy,

@@ -18,7 +18,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use async_rwlock::{Mutex, RwLock};
@@ -132,6 +132,8 @@ pub struct VectorIndex {
     // An asynchronous lock, since writers wait for it in async code; searches take it on their own threads. It prefers
     // writers: a steady stream of searches cannot keep a change out.
     state: Arc<RwLock<State>>,
+    // Why its answers may be wrong, once that is so. Nothing but a new index, filled anew, takes it back.
+    distrust: OnceLock<String>,
     // Held by the one writer from its check to its last clean-up, so that what it checked is still so when it writes.
     writer: Mutex<()>,
     searchers: Pool,
@@ -164,6 +166,7 @@ impl VectorIndex {
         Ok(Self {
             dim,
             state: Arc::new(RwLock::new(state)),
+            distrust: OnceLock::new(),
             writer: Mutex::new(()),
             searchers: Pool::new("tillsight-search", options.search_threads, options.queue_limit)?,
             keeper: Pool::new("tillsight-index", 1, 4)?,
@@ -173,6 +176,17 @@ impl VectorIndex {
     /// Number of values of its vectors.
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// From now on every search is refused with `reason`: the index may no longer hold what the database holds, and a wrong
+    /// answer is worse than none.
+    pub fn distrust(&self, reason: &str) {
+        self.distrust.get_or_init(|| reason.to_owned());
+    }
+
+    /// Why searches are refused, if they are.
+    pub fn distrusted(&self) -> Option<&str> {
+        self.distrust.get().map(String::as_str)
     }
 
     /// What it holds now.
@@ -231,9 +245,12 @@ impl VectorIndex {
     /// Dropping the future before the search's turn means that it is never run. A search changes nothing.
     ///
     /// # Errors
-    /// [`IndexError::Busy`] where as many searches wait as may wait; the query has another dimension than the index, or
-    /// is not of length 1.
+    /// [`IndexError::Busy`] where as many searches wait as may wait; [`IndexError::Distrusted`]; the query has another
+    /// dimension than the index, or is not of length 1.
     pub async fn search(&self, query: impl Into<Arc<[f32]>>, products: usize) -> Result<Hits, IndexError> {
+        if let Some(reason) = self.distrusted() {
+            return Err(IndexError::Distrusted { reason: reason.to_owned() });
+        }
         let query: Arc<[f32]> = query.into();
         state::check_vector(self.dim, &query).map_err(|fault| IndexError::Query { fault })?;
         let state = Arc::clone(&self.state);

@@ -309,3 +309,13 @@ async fn real_sized_vectors_score_as_their_cosines() {
         assert!((f64::from(hit.score) - exact).abs() < 1e-5, "{} against {exact}", hit.score);
     }
 }
+
+#[tokio::test]
+async fn an_index_that_is_not_to_be_trusted_answers_nothing() {
+    let index = VectorIndex::build(DIM, 1, vec![row(1, 1, 1)], small()).unwrap();
+    assert_eq!(index.distrusted(), None);
+    index.distrust("a hole in the log");
+    index.distrust("something later");
+    let refused = index.search(vector(1), 1).await.unwrap_err();
+    assert_eq!(refused, IndexError::Distrusted { reason: "a hole in the log".to_owned() });
+}

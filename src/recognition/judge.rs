@@ -24,7 +24,8 @@ mod tests {
     fn judged(scores: &[f32]) -> Verdict {
         let thresholds = Thresholds { score: 0.6, margin: 0.1, operating_point: String::new() };
         let now = Timestamp::from_micros(1);
-        let candidate = |score: &f32| Candidate { product_id: ProductId::at(now), product_name: "x".to_owned(), score: *score };
+        let candidate =
+            |score: &f32| Candidate { product_id: ProductId::at(now), product_name: "x".to_owned(), score: *score };
         judge(&scores.iter().map(candidate).collect::<Vec<_>>(), &thresholds)
     }
 

@@ -145,7 +145,10 @@ impl Timings {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a latency that does not fit took longer than the universe is old")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a latency that does not fit took longer than the universe is old"
+    )]
     fn total_us(&self) -> i64 {
         (self.total * 1_000.0) as i64
     }

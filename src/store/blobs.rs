@@ -73,9 +73,9 @@ pub enum BlobError {
 impl BlobError {
     fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |error| match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full(path),
-            _ => Self::Io { path, error },
+        move |error| {
+            let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());
+            if full { Self::Full(path) } else { Self::Io { path, error } }
         }
     }
 }
@@ -169,7 +169,10 @@ mod tests {
 
     fn files(root: &Path) -> Vec<PathBuf> {
         let folders = std::fs::read_dir(root.join("images")).unwrap();
-        folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).map(|f| f.unwrap().path()).collect()
+        folders
+            .flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap())
+            .map(|f| f.unwrap().path())
+            .collect()
     }
 
     #[tokio::test]

@@ -59,9 +59,12 @@ impl From<CatalogError> for Problem {
             CatalogError::Busy => overloaded(detail),
             CatalogError::Behind { product_id, .. } => {
                 tracing::error!(error = %detail, "a change of the catalog has not reached the index");
-                Self::new(Kind::IndexBehind, "the change is saved, but the index has not learnt of it yet; it will on its own")
-                    .with("product_id", product_id.to_string())
-                    .retry_after(INDEX_RETRY_S)
+                Self::new(
+                    Kind::IndexBehind,
+                    "the change is saved, but the index has not learnt of it yet; it will on its own",
+                )
+                .with("product_id", product_id.to_string())
+                .retry_after(INDEX_RETRY_S)
             }
             CatalogError::Distrusted(_) | CatalogError::Index(_) => index_behind(&detail),
             CatalogError::DiskFull(_) => {

@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn null_is_told_from_left_out() {
-        let change: ChangeProduct = serde_json::from_str("{\"sku\":null,\"price\":5}").unwrap();
-        assert_eq!((change.sku, change.barcode, change.price), (Some(None), None, Some(Some(5))));
+        let sent: ChangeProduct = serde_json::from_str("{\"sku\":null,\"price\":5}").unwrap();
+        assert_eq!((sent.sku, sent.barcode, sent.price), (Some(None), None, Some(Some(5))));
     }
 
     #[test]
