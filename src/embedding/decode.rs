@@ -12,8 +12,6 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 use super::jpeg;
 use crate::domain::PhotoFault;
 
-use crate::domain::PhotoFault;
-
 /// Bytes per pixel of the widest format (16 bits × RGBA).
 const WIDEST_PIXEL: u64 = 8;
 /// What a decoder may use beside the pixels: tables, colour profiles and other chunks.
