@@ -3,8 +3,12 @@
 //! One binary. Every test takes a `Database` and is listed once in its file's `on_both_databases!`, which runs it on
 //! SQLite and on PostgreSQL; a test that is not listed is dead code and fails the lint.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accounts;
 mod checkout;
 mod harness;
 mod mypage;
 mod numbering;
 mod policy;
+mod stores_and_kiosks;

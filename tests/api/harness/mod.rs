@@ -5,7 +5,7 @@ mod database;
 mod pictures;
 mod reply;
 
-pub use app::TestApp;
+pub use app::{ADMIN_PASSWORD, TestApp};
 pub use database::Database;
 pub use pictures::{jpeg, package_photo};
 pub use reply::Reply;
