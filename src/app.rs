@@ -87,7 +87,8 @@ impl Application {
         let store = Store::connect(&settings.database_url, settings.limits.database_connections).await?;
         store.migrate().await?;
         let engine = &settings.engine;
-        let hashing = Pool::new("hash", or_cores(engine.hash_threads, cores), engine.queue).map_err(StartError::Threads)?;
+        let hashing =
+            Pool::new("hash", or_cores(engine.hash_threads, cores), engine.queue).map_err(StartError::Threads)?;
         let auth = Auth::new(store.clone(), clock.clone(), hashing, &settings)?;
         let first_admin = auth.ensure_first_admin().await?;
         let catalog = Catalog::start(store.clone(), clock.clone(), Arc::clone(&embedder), &settings).await?;
@@ -180,7 +181,8 @@ fn located(manifest: &Path) -> PathBuf {
 
 fn start_embedder(model: &Model, settings: &Settings, cores: usize) -> Result<Embedder, ModelError> {
     let engine = &settings.engine;
-    let sessions = if engine.model_sessions == 0 { (cores / engine.threads_per_session).max(1) } else { engine.model_sessions };
+    let sessions =
+        if engine.model_sessions == 0 { (cores / engine.threads_per_session).max(1) } else { engine.model_sessions };
     let options = EmbedderOptions {
         sessions,
         threads_per_session: engine.threads_per_session,

@@ -4,14 +4,21 @@
 //! order with a gap-free receipt number. ARCHITECTURE.md has the map; this file only names the modules, from the top of
 //! the house to its foundation. A module imports from modules below it, never above; `tests/architecture.rs` enforces it.
 
+pub mod app;
 pub mod auth;
+pub mod catalog;
+pub mod checkout;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod embedding;
+pub mod http;
 pub mod index;
 pub mod orders;
 pub mod pool;
+pub mod recognition;
 pub mod store;
 pub mod telemetry;
+pub mod web;

@@ -69,6 +69,8 @@ CREATE INDEX product_prices_product ON product_prices (product_id);
 CREATE TABLE products (
     id UUID PRIMARY KEY,
     name TEXT NOT NULL,
+    -- The name in lower case by Unicode's rules, to search in: the databases' own rules differ.
+    name_folded TEXT NOT NULL,
     sku TEXT,
     barcode TEXT,
     description TEXT,
@@ -94,6 +96,7 @@ CREATE TABLE product_images (
     -- The same photo twice under one product adds nothing to recognise it by.
     UNIQUE (product_id, content_hash)
 );
+CREATE INDEX product_images_content ON product_images (content_hash);
 
 CREATE TABLE embeddings (
     image_id UUID NOT NULL REFERENCES product_images (id) ON DELETE CASCADE,

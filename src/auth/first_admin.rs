@@ -19,7 +19,7 @@ const USERNAME: &str = "admin";
 #[derive(Debug)]
 pub enum FirstAdmin {
     /// There was one already.
-    Present,
+    Existing,
     /// Made (or given its password) from `TILLSIGHT_ADMIN_PASSWORD`.
     FromSettings,
     /// Made with this password, which is to be printed once and must be changed at the first sign-in.
@@ -41,7 +41,7 @@ impl Auth {
         let stuck = admins.iter().find(|row| row.username == USERNAME && row.must_change_password);
         match (stuck, &self.0.admin_password) {
             (Some(row), Some(password)) => self.replace_lost_password(row, password).await,
-            (_, _) => Ok(FirstAdmin::Present),
+            (_, _) => Ok(FirstAdmin::Existing),
         }
     }
 
@@ -81,18 +81,18 @@ impl Auth {
     /// The name is taken: by another server that started at the same moment, or by somebody who is no admin.
     async fn taken_by_whom(&self) -> Result<FirstAdmin, AuthError> {
         let admins = users::active_admins(&mut self.0.store.read().await?).await?;
-        if admins.is_empty() { Err(AuthError::AdminNameTaken) } else { Ok(FirstAdmin::Present) }
+        if admins.is_empty() { Err(AuthError::AdminNameTaken) } else { Ok(FirstAdmin::Existing) }
     }
 
     async fn replace_lost_password(&self, seen: &UserRow, password: &SecretString) -> Result<FirstAdmin, AuthError> {
         if self.0.passwords.verify(password, Some(&seen.password_hash)).await? != Verdict::Wrong {
-            return Ok(FirstAdmin::Present);
+            return Ok(FirstAdmin::Existing);
         }
         let password_hash = self.0.passwords.hash(password).await?;
         let now = self.0.clock.now();
         let mut tx: Tx = self.0.store.begin().await?;
         let Some(mut row) = users::lock(&mut tx, seen.id).await?.filter(|row| row.must_change_password) else {
-            return Ok(FirstAdmin::Present);
+            return Ok(FirstAdmin::Existing);
         };
         row.password_hash = password_hash;
         row.must_change_password = false;
@@ -141,7 +141,7 @@ mod tests {
         let pair = home.auth.login("admin", &password, None).await.unwrap();
         assert_eq!(pair.user.role, Role::Admin);
         assert!(pair.user.must_change_password);
-        assert!(matches!(home.auth.ensure_first_admin().await.unwrap(), FirstAdmin::Present));
+        assert!(matches!(home.auth.ensure_first_admin().await.unwrap(), FirstAdmin::Existing));
         // The person lost it: the settings help out, once, and end what was begun with it.
         let helped = home.reopened(OWN);
         assert!(matches!(helped.ensure_first_admin().await.unwrap(), FirstAdmin::FromSettings));
@@ -156,7 +156,7 @@ mod tests {
         assert!(matches!(auth.ensure_first_admin().await.unwrap(), FirstAdmin::FromSettings));
         assert!(!auth.login("admin", &"harvest trombone".into(), None).await.unwrap().user.must_change_password);
         let later = home.reopened("admin_password = \"another trombone\"");
-        assert!(matches!(later.ensure_first_admin().await.unwrap(), FirstAdmin::Present));
+        assert!(matches!(later.ensure_first_admin().await.unwrap(), FirstAdmin::Existing));
         assert!(later.login("admin", &"another trombone".into(), None).await.is_err());
     }
 

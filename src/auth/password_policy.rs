@@ -73,11 +73,18 @@ pub(super) fn check(field: &'static str, password: &SecretString, username: &str
     Ok(())
 }
 
-/// Whether `folded`, or what remains without the digits and signs around it, is on the list, alone or repeated.
+/// Whether `folded`, or what it repeats, is on the list, with or without the digits and signs around and in it.
 fn is_common(folded: &str) -> bool {
-    let core = folded.trim_matches(|c: char| !c.is_alphabetic());
     let letters: String = folded.chars().filter(|c| c.is_alphanumeric()).collect();
-    [folded, core, &letters].into_iter().any(|form| COMMON.contains(form) || COMMON.contains(unit(form).as_str()))
+    [folded, &letters]
+        .into_iter()
+        .flat_map(|form| [form.to_owned(), unit(form), unit(core(form))])
+        .any(|form| COMMON.contains(form.as_str()) || COMMON.contains(core(&form)))
+}
+
+/// What remains of `text` without the digits and signs around it.
+fn core(text: &str) -> &str {
+    text.trim_matches(|c: char| !c.is_alphabetic())
 }
 
 fn is_monotonous(folded: &str) -> bool {

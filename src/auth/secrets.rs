@@ -57,7 +57,7 @@ pub(super) fn kiosk_key() -> Result<String, AuthError> {
     Ok(format!("{KIOSK_KEY_PREFIX}{}", refresh_token()?))
 }
 
-/// A new code for a person to type: `XXXXX-XXXXX-XXXXX-XXXXX`.
+/// A new code for a person to type: 100 random bits as `XXXXX-XXXXX-XXXXX-XXXXX`.
 pub(super) fn code() -> Result<String, AuthError> {
     readable_code().map_err(|error| AuthError::Internal(format!("no random numbers: {error}")))
 }
@@ -82,18 +82,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_have_100_bits_in_groups_and_forgive_misreading() {
+    fn a_code_is_known_however_it_was_typed() {
         let code = code().unwrap();
-        assert_eq!(code.len(), 23);
-        assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5, 5]);
-        let sloppy = code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
-        assert_eq!(code_hash(&sloppy), code_hash(&code));
+        assert_eq!(code_hash(&format!(" {} ", code.to_lowercase().replace('-', " "))), code_hash(&code));
         assert!(code_hash(&code).is_some());
-    }
-
-    #[test]
-    fn what_cannot_be_a_code_has_no_hash() {
-        for wrong in ["", "ABCDE", "UUUUU-UUUUU-UUUUU-UUUUU", "ABCDE-ABCDE-ABCDE-ABCDE-A", "우유"] {
+        for wrong in ["", "ABCDE", "ABCDE-ABCDE-ABCDE-ABCDE-A", "우유"] {
             assert_eq!(code_hash(wrong), None, "{wrong}");
         }
     }

@@ -15,7 +15,7 @@ pub struct UserView {
     /// Its identifier.
     pub id: UserId,
     /// The name to sign in with.
-    #[schema(example = "ann.lee")]
+    #[schema(examples("ann.lee"))]
     pub username: String,
     /// What the person may do.
     pub role: Role,
@@ -39,10 +39,10 @@ pub struct TokenPair {
     #[schema(value_type = String)]
     pub refresh_token: Handed,
     /// Always `Bearer`.
-    #[schema(example = "Bearer")]
+    #[schema(examples("Bearer"))]
     pub token_type: String,
     /// Seconds that the access token is good for.
-    #[schema(example = 600)]
+    #[schema(examples(600))]
     pub expires_in: i64,
     /// Whose session it is.
     pub user: UserView,
@@ -54,7 +54,7 @@ pub struct StoreView {
     /// Its identifier.
     pub id: StoreId,
     /// What people call it.
-    #[schema(example = "Main Street")]
+    #[schema(examples("Main Street"))]
     pub name: String,
     /// The currency of its bills.
     pub currency: Currency,
@@ -84,7 +84,7 @@ pub struct KioskView {
     /// Where it stands.
     pub store_id: StoreId,
     /// What people call it.
-    #[schema(example = "Till 1")]
+    #[schema(examples("Till 1"))]
     pub name: String,
     /// What can be done with it.
     pub status: KioskStatus,
@@ -105,7 +105,7 @@ pub struct NewKiosk {
     #[serde(flatten)]
     pub kiosk: KioskView,
     /// To be typed on the device, once.
-    #[schema(value_type = String, example = "7K2M9-QX4TD-0H5VN-WB8CR")]
+    #[schema(value_type = String, examples("K7QW2-9M4HX-TR8PA-3CZVB"))]
     pub enrolment_code: Handed,
 }
 

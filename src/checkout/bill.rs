@@ -4,9 +4,9 @@ use super::view::SessionView;
 use super::{Checkout, CheckoutError, Wanted};
 use crate::domain::{Caller, InvalidField, ItemId, SessionId, barcode};
 use crate::recognition::{Sighting, Verdict};
+use crate::store::Tx;
 use crate::store::billing_items::{self, NewItem, Offer};
 use crate::store::checkout_sessions::{self, Expected, SessionRow};
-use crate::store::Tx;
 
 impl Checkout {
     /// The session, if this caller may know of it.
@@ -106,7 +106,8 @@ impl Checkout {
     pub(super) async fn finish(&self, mut tx: Tx, id: SessionId) -> Result<SessionView, CheckoutError> {
         let view = self.view(&mut tx, id).await?;
         if view.items.len() as i64 > self.rules.items {
-            let message = format!("the bill would have {} lines; at most {} are allowed", view.items.len(), self.rules.items);
+            let message =
+                format!("the bill would have {} lines; at most {} are allowed", view.items.len(), self.rules.items);
             return Err(InvalidField::new("items", message).into());
         }
         tx.commit().await?;
@@ -123,7 +124,8 @@ impl Checkout {
         if (1..=self.rules.quantity).contains(&quantity) {
             return Ok(());
         }
-        let message = format!("{quantity} is not between 1 and {}; DELETE the item to take it off", self.rules.quantity);
+        let message =
+            format!("{quantity} is not between 1 and {}; DELETE the item to take it off", self.rules.quantity);
         Err(InvalidField::new("quantity", message).into())
     }
 }

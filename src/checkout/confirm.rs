@@ -118,7 +118,7 @@ async fn kept_reply(
 ) -> Result<Option<Confirmed>, CheckoutError> {
     match idempotency_keys::find(tx, scope, key).await? {
         None => Ok(None),
-        Some(kept) if kept.request_hash == request_hash => Ok(Some(Confirmed { body: kept.body.0, replayed: true })),
+        Some(kept) if kept.request_hash == request_hash => Ok(Some(Confirmed { body: kept.body, replayed: true })),
         Some(_) => Err(CheckoutError::KeyReused),
     }
 }

@@ -80,16 +80,14 @@ pub struct Unsellable {
 }
 
 fn summary(lines: &[Unsellable]) -> String {
-    let named: Vec<String> = lines.iter().take(5).map(|line| format!("{} ({})", line.product_name, line.reason)).collect();
+    let named: Vec<String> =
+        lines.iter().take(5).map(|line| format!("{} ({})", line.product_name, line.reason)).collect();
     named.join(", ")
 }
 
 impl CheckoutError {
     /// Whether the same use case, run again, may succeed.
     pub(super) fn is_retryable(&self) -> bool {
-        match self {
-            Self::Store(error) | Self::Order(OrderError::Store(error)) => error.is_retryable(),
-            _ => false,
-        }
+        matches!(self, Self::Store(error) | Self::Order(OrderError::Store(error)) if error.is_retryable())
     }
 }

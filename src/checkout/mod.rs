@@ -59,7 +59,9 @@ impl Checkout {
             Actor::Kiosk { store: own, .. } | Actor::Person { store: Some(own), .. } => Some(own),
             Actor::System | Actor::Person { .. } => None,
         };
-        let wanted = store.or(own).ok_or_else(|| InvalidField::new("store_id", "is needed: this account belongs to no store"))?;
+        let wanted = store
+            .or(own)
+            .ok_or_else(|| InvalidField::new("store_id", "is needed: this account belongs to no store"))?;
         let mut tx = self.store.begin().await?;
         let found = stores::find(&mut tx, wanted).await?.filter(|_| caller.actor.serves(wanted));
         let found = found.ok_or(CheckoutError::StoreNotFound(wanted))?;

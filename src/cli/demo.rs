@@ -41,7 +41,10 @@ async fn on_running_server(url: &str, products: u64) -> Result<(), CliError> {
     let shown = tell(url, &password, products).await?;
     println!("\nWhat to open next:");
     println!("   {url}/docs                      every operation, to read and to try");
-    println!("   {url}/api/mypage/orders/{}   this receipt, with the shopper's token", shown.order["id"].as_str().unwrap_or(""));
+    println!(
+        "   {url}/api/mypage/orders/{}   this receipt, with the shopper's token",
+        shown.order["id"].as_str().unwrap_or("")
+    );
     Ok(())
 }
 
@@ -79,7 +82,8 @@ async fn on_own_server(products: u64) -> Result<(), CliError> {
 
 async fn tell(url: &str, password: &str, products: u64) -> Result<crate::demo::Report, CliError> {
     let anybody = Client::new(url);
-    let tokens = anybody.post("/api/auth/login", json!({"username": "admin", "password": password})).await.map_err(failed)?;
+    let tokens =
+        anybody.post("/api/auth/login", json!({"username": "admin", "password": password})).await.map_err(failed)?;
     let token = tokens["access_token"].as_str().ok_or_else(|| failed(DemoError::Incomplete("access_token")))?;
     let products = usize::try_from(products).unwrap_or(usize::MAX);
     let report = play(&anybody.with_bearer(token), products).await.map_err(failed)?;

@@ -13,7 +13,9 @@ pub(super) fn write(products: usize, views: u64, seed: u64, side: u32, out: &Pat
         for view in 0..views {
             let file = folder.join(format!("{view:02}.jpg"));
             let bytes = jpeg(&photograph(package, view, side)).map_err(std::io::Error::other);
-            bytes.and_then(|bytes| std::fs::write(&file, bytes)).map_err(|error| CliError::File(file.clone(), error))?;
+            bytes
+                .and_then(|bytes| std::fs::write(&file, bytes))
+                .map_err(|error| CliError::File(file.clone(), error))?;
         }
     }
     Ok(())

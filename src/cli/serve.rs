@@ -24,7 +24,8 @@ pub(super) fn with_single_threaded_libraries() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
-    let error = Command::new(program).args(std::env::args_os().skip(1)).envs(THREAD_COUNTS.map(|name| (name, "1"))).exec();
+    let error =
+        Command::new(program).args(std::env::args_os().skip(1)).envs(THREAD_COUNTS.map(|name| (name, "1"))).exec();
     eprintln!("tillsight: could not start again with {THREAD_COUNTS:?} set to 1 ({error}); going on with more threads");
 }
 
@@ -34,8 +35,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let docs = settings.public_docs;
     let application = Application::build(settings, Clock::system()).await?;
     match application.first_admin() {
-        FirstAdmin::Present => {}
-        FirstAdmin::FromSettings => println!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD."),
+        FirstAdmin::Existing => {}
+        FirstAdmin::FromSettings => {
+            println!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
+        }
         FirstAdmin::OneTime(password) => {
             println!("First admin: \"admin\", one-time password: {}", password.expose_secret());
             println!("             It is shown only now and must be changed at the first login.");

@@ -28,6 +28,9 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Sorts before every identifier that was ever made.
+            pub const NIL: Self = Self(Uuid::nil());
+
             /// A new identifier made at `now`.
             pub fn at(now: Timestamp) -> Self {
                 Self(uuid_at(now))

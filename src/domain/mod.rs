@@ -7,6 +7,7 @@ mod code;
 mod ids;
 mod money;
 mod page;
+mod photo;
 mod role;
 mod seal;
 mod text;
@@ -19,6 +20,7 @@ pub use ids::{
 };
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
+pub use photo::PhotoFault;
 pub use role::{Actor, Caller, Role};
 pub use seal::Seal;
 pub use text::{InvalidField, barcode, line, optional_line, username};

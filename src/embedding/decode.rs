@@ -10,6 +10,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::jpeg;
+use crate::domain::PhotoFault;
 
 /// Bytes per pixel of the widest format (16 bits × RGBA).
 const WIDEST_PIXEL: u64 = 8;
@@ -132,6 +133,17 @@ pub enum DecodeError {
         /// The panic's message.
         reason: String,
     },
+}
+
+impl From<DecodeError> for PhotoFault {
+    fn from(error: DecodeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DecodeError::TooManyBytes { .. } | DecodeError::TooManyPixels { .. } => Self::TooLarge(detail),
+            DecodeError::UnknownFormat => Self::NotAnImage(detail),
+            DecodeError::Empty | DecodeError::Broken { .. } | DecodeError::Crashed { .. } => Self::Broken(detail),
+        }
+    }
 }
 
 /// What a picture's header says.

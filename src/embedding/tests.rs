@@ -80,7 +80,7 @@ async fn a_photo_becomes_the_embedding_that_the_model_computes() {
     for (value, expected) in embedding.as_slice().iter().zip([0.0, 0.6, 0.8]) {
         assert!((value - expected).abs() < 1e-6, "{embedding:?}");
     }
-    assert_eq!((embedder.dim(), embedding.dim()), (3, 3));
+    assert_eq!((embedder.dim(), embedding.dim(), width, height), (3, 3, 20, 30));
     assert!(timings.decode_us > 0 && timings.infer_us > 0, "{timings:?}");
 }
 

@@ -9,7 +9,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpRequest, web};
 
 use super::problem::{Kind, Problem};
 use super::{Services, policy};
@@ -54,7 +54,7 @@ async fn admitted(request: &ServiceRequest, pattern: &str) -> Result<Option<Call
         let detail = format!("{} {pattern} is not open to {}", request.method(), kind_of(&identity.actor));
         return Err(Problem::new(Kind::Forbidden, detail));
     }
-    let address = client_address(request, &services.trusted_proxies);
+    let address = client_address(request.request(), &services.trusted_proxies);
     Ok(Some(Caller { actor: identity.actor, address }))
 }
 
@@ -73,10 +73,9 @@ fn kind_of(actor: &crate::domain::Actor) -> &'static str {
 
 fn bearer(request: &ServiceRequest) -> Result<&str, Problem> {
     let needed = |detail: &'static str| Problem::new(Kind::NotAuthenticated, detail);
-    let header = request
-        .headers()
-        .get(AUTHORIZATION)
-        .ok_or_else(|| needed("send \"Authorization: Bearer\" with an access token from POST /api/auth/login or a kiosk's key"))?;
+    let header = request.headers().get(AUTHORIZATION).ok_or_else(|| {
+        needed("send \"Authorization: Bearer\" with an access token from POST /api/auth/login or a kiosk's key")
+    })?;
     let text = header.to_str().map_err(|_| needed("the Authorization header holds bytes that are no text"))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() {
@@ -88,7 +87,7 @@ fn bearer(request: &ServiceRequest) -> Result<&str, Problem> {
 
 /// The client's address: the peer's, or, where the peer is a trusted proxy, the last untrusted one that the proxies
 /// wrote into `X-Forwarded-For`. What a client itself wrote there is never believed.
-pub fn client_address(request: &ServiceRequest, trusted: &[IpAddr]) -> Option<String> {
+pub fn client_address(request: &HttpRequest, trusted: &[IpAddr]) -> Option<String> {
     let peer = request.peer_addr()?.ip();
     let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
     Some(believed(peer, forwarded, trusted).to_string())

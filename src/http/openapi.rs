@@ -7,7 +7,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::Services;
 use super::problem::{Kind, MEDIA_TYPE, Problem, ProblemBody};
-use super::routes::{auth, health, kiosks, mypage, orders, product_images, products, recognize, sessions, stores, users};
+use super::routes::{
+    auth, health, kiosks, mypage, orders, product_images, products, recognize, sessions, stores, users,
+};
 
 /// The document's skeleton; [`document`] adds what the macro cannot say.
 #[derive(OpenApi)]

@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn no_route_stands_twice_in_the_table() {
         for (place, rule) in RULES.iter().enumerate() {
-            let again = RULES.iter().skip(place + 1).any(|other| other.method == rule.method && other.pattern == rule.pattern);
+            let again =
+                RULES.iter().skip(place + 1).any(|other| other.method == rule.method && other.pattern == rule.pattern);
             assert!(!again, "{} {}", rule.method, rule.pattern);
         }
     }

@@ -99,6 +99,15 @@ impl Store {
         }))
     }
 
+    /// Begins a transaction that only reads and whose statements all see one and the same state of the database.
+    pub async fn snapshot(&self) -> Result<Tx, StoreError> {
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        Ok(Tx(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin_with(BEGIN).await?),
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+        }))
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match &self.0 {

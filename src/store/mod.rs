@@ -10,6 +10,8 @@
 
 pub mod audit;
 pub mod billing_items;
+pub mod blobs;
+pub mod catalog_changes;
 pub mod checkout_sessions;
 mod connect;
 mod error;
@@ -18,6 +20,9 @@ pub mod kiosks;
 pub mod login_failures;
 pub mod number_series;
 pub mod orders;
+pub mod product_images;
+pub mod products;
+pub mod recognitions;
 pub mod refresh_tokens;
 pub mod stores;
 mod tx;

@@ -7,6 +7,8 @@ use sqlx::error::BoxDynError;
 use sqlx::{Database, Decode, Encode, Type};
 use uuid::Uuid;
 
+use super::blobs::ContentHash;
+use super::catalog_changes::ChangeKind;
 use crate::domain::{
     AttemptId, Currency, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, Role, SessionId,
     StoreId, Timestamp, TokenId, UserId,
@@ -72,5 +74,7 @@ ids_kept_as_uuids!(
 kept_as! {
     Timestamp as i64: |time| time.micros(), |raw| Ok(Timestamp::from_micros(raw));
     Role as String: |role| role.as_str().to_owned(), |raw| Ok(Role::try_from(raw)?);
+    ChangeKind as String: |kind| kind.as_str().to_owned(), |raw| Ok(ChangeKind::try_from(raw)?);
+    ContentHash as Vec<u8>: |hash| hash.to_vec(), |raw| Ok(ContentHash::try_from(raw)?);
     Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);
 }

@@ -16,14 +16,16 @@ const HOME_STYLE: &str = "sha256-3MOuMZiKhbYIkiDLuVhtZo+tzhVowDH93NbgqMnpUgU=";
 pub fn configure(config: &mut ServiceConfig, docs: bool) {
     config.service(home);
     if docs {
-        let ui = utoipa_swagger_ui::Config::from("/api/openapi.json").try_it_out_enabled(true).persist_authorization(false);
+        let ui =
+            utoipa_swagger_ui::Config::from("/api/openapi.json").try_it_out_enabled(true).persist_authorization(false);
         config.service(docs_root).service(SwaggerUi::new("/docs/{_:.*}").config(ui));
     }
 }
 
 #[get("/")]
 async fn home() -> impl Responder {
-    let policy = format!("default-src 'none'; style-src '{HOME_STYLE}'; img-src data:; frame-ancestors 'none'; base-uri 'none'");
+    let policy =
+        format!("default-src 'none'; style-src '{HOME_STYLE}'; img-src data:; frame-ancestors 'none'; base-uri 'none'");
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, policy))

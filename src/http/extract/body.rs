@@ -18,10 +18,7 @@ pub(super) fn services(request: &HttpRequest) -> Result<Data<Services>, Problem>
 }
 
 /// Runs `reading`, but for `seconds` at most: a client that sends a byte a minute must not hold memory for ever.
-pub(super) async fn in_time<T>(
-    seconds: u64,
-    reading: impl Future<Output = Result<T, Problem>>,
-) -> Result<T, Problem> {
+pub(super) async fn in_time<T>(seconds: u64, reading: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     let late = || Problem::new(Kind::BodyTimeout, format!("the body took longer than {seconds} s to arrive"));
     tokio::time::timeout(Duration::from_secs(seconds), reading).await.map_err(|_| late())?
 }
@@ -50,5 +47,6 @@ pub(super) async fn read(payload: &mut Payload, limit: usize) -> Result<Bytes, P
 
 /// 413 with both numbers.
 pub(super) fn too_large(length: u64, limit: usize) -> Problem {
-    Problem::new(Kind::TooLarge, format!("{length} bytes were sent; at most {limit} are taken here")).with("limit_bytes", limit)
+    Problem::new(Kind::TooLarge, format!("{length} bytes were sent; at most {limit} are taken here"))
+        .with("limit_bytes", limit)
 }

@@ -2,6 +2,7 @@
 //!
 //! Every extractor bounds what it reads in bytes and in time, and refuses with a [`Problem`](super::problem::Problem).
 
+mod address;
 mod body;
 mod json;
 mod query;
@@ -15,6 +16,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use super::problem::{Kind, Problem};
 use crate::domain::Caller;
 
+pub use address::ClientAddress;
 pub use json::JsonBody;
 pub use query::{Cursor, CursorQuery, PathOf, QueryOf};
 pub use upload::{ImageBody, Upload, UploadForm};

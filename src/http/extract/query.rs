@@ -25,9 +25,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for PathOf<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let parsed = web::Path::<T>::from_request(request, payload).into_inner();
         let path = request.path();
-        ready(parsed.map(|path| Self(path.into_inner())).map_err(|error| {
-            Problem::new(Kind::NotFound, format!("{path} names nothing: {error}"))
-        }))
+        ready(
+            parsed
+                .map(|path| Self(path.into_inner()))
+                .map_err(|error| Problem::new(Kind::NotFound, format!("{path} names nothing: {error}"))),
+        )
     }
 }
 
@@ -41,9 +43,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for QueryOf<T> {
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let parsed = web::Query::<T>::from_query(request.query_string());
-        ready(parsed.map(|query| Self(query.into_inner())).map_err(|error| {
-            Problem::new(Kind::BadRequest, format!("the query string cannot be taken: {error}"))
-        }))
+        ready(
+            parsed
+                .map(|query| Self(query.into_inner()))
+                .map_err(|error| Problem::new(Kind::BadRequest, format!("the query string cannot be taken: {error}"))),
+        )
     }
 }
 
@@ -78,7 +82,8 @@ fn read(query: &str, most: i64) -> Result<Cursor, Problem> {
         .map_err(|error| Problem::new(Kind::BadRequest, format!("the query string cannot be taken: {error}")))?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT.min(most));
     if !(1..=most).contains(&limit) {
-        return Err(Problem::new(Kind::InvalidField, format!("limit: {limit} is not between 1 and {most}")).with("field", "limit"));
+        return Err(Problem::new(Kind::InvalidField, format!("limit: {limit} is not between 1 and {most}"))
+            .with("field", "limit"));
     }
     let before = query.cursor.as_deref().map(Uuid::from_str).transpose();
     let before = before.map_err(|_| {

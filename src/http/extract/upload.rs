@@ -41,7 +41,9 @@ impl UploadForm {
         let Some(place) = self.texts.iter().position(|(field, _)| field == name) else { return Ok(None) };
         let (_, text) = self.texts.swap_remove(place);
         if self.texts.iter().any(|(field, _)| field == name) {
-            return Err(Problem::new(Kind::InvalidField, format!("{name}: was sent more than once")).with("field", name));
+            return Err(
+                Problem::new(Kind::InvalidField, format!("{name}: was sent more than once")).with("field", name)
+            );
         }
         Ok(Some(text))
     }
@@ -50,9 +52,8 @@ impl UploadForm {
     pub fn finish(self) -> Result<Vec<Upload>, Problem> {
         match self.texts.first() {
             None => Ok(self.images),
-            Some((field, _)) => {
-                Err(Problem::new(Kind::InvalidField, format!("{field}: there is no such field here")).with("field", field.as_str()))
-            }
+            Some((field, _)) => Err(Problem::new(Kind::InvalidField, format!("{field}: there is no such field here"))
+                .with("field", field.as_str())),
         }
     }
 }
@@ -105,7 +106,9 @@ fn only_image(images: Vec<Upload>) -> Result<Bytes, Problem> {
     match <[Upload; 1]>::try_from(images) {
         Ok([image]) => Ok(image.bytes),
         Err(_) => {
-            let detail = format!("image: {count} files were sent in the field \"image\"; send exactly one, or the bare image as body");
+            let detail = format!(
+                "image: {count} files were sent in the field \"image\"; send exactly one, or the bare image as body"
+            );
             Err(Problem::new(Kind::InvalidField, detail).with("field", "image"))
         }
     }
@@ -119,12 +122,14 @@ async fn read_form(mut form: Multipart, limits: &Limits) -> Result<UploadForm, P
         let name = field.name().unwrap_or_default().to_owned();
         if name == "images" || name == "image" {
             if read.images.len() == limits.images_per_upload {
-                let detail = format!("images: more than {} files in one upload; send them in several", limits.images_per_upload);
+                let detail =
+                    format!("images: more than {} files in one upload; send them in several", limits.images_per_upload);
                 return Err(Problem::new(Kind::TooLarge, detail).with("field", "images"));
             }
             let file_name = field.content_disposition().and_then(|header| header.get_filename()).map(short_name);
             let limit = limits.image_bytes.min(limits.upload_bytes - total);
-            let bytes = field.bytes(limit).await.map_err(|_| too_large(limit as u64 + 1, limit))?.map_err(broken_form)?;
+            let bytes =
+                field.bytes(limit).await.map_err(|_| too_large(limit as u64 + 1, limit))?.map_err(broken_form)?;
             total += bytes.len();
             read.images.push(Upload { file_name, bytes });
         } else {
@@ -132,7 +137,8 @@ async fn read_form(mut form: Multipart, limits: &Limits) -> Result<UploadForm, P
                 return Err(Problem::new(Kind::TooLarge, format!("more than {TEXT_FIELDS} text fields in one form")));
             }
             let limit = limits.json_bytes;
-            let bytes = field.bytes(limit).await.map_err(|_| too_large(limit as u64 + 1, limit))?.map_err(broken_form)?;
+            let bytes =
+                field.bytes(limit).await.map_err(|_| too_large(limit as u64 + 1, limit))?.map_err(broken_form)?;
             let text = String::from_utf8(bytes.to_vec())
                 .map_err(|_| Problem::new(Kind::BadRequest, format!("{}: is not UTF-8 text", short_name(&name))))?;
             read.texts.push((name, text));

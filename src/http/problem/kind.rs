@@ -39,12 +39,14 @@ kinds! {
     InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "A field has a value that cannot be taken";
     NotAuthenticated = "not-authenticated", UNAUTHORIZED, "A valid access token or kiosk key is needed";
     WrongCredentials = "wrong-credentials", UNAUTHORIZED, "User name or password is wrong";
+    EnrolmentRefused = "enrolment-refused", UNAUTHORIZED, "The enrolment code is wrong, used or expired";
     Forbidden = "forbidden", FORBIDDEN, "This caller may not do this";
     PasswordChangeRequired = "password-change-required", FORBIDDEN, "The password must be changed first";
     NotFound = "not-found", NOT_FOUND, "There is no such thing";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not take this method";
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The request's body did not arrive in time";
     Taken = "taken", CONFLICT, "The value belongs to something else already";
+    LastAdmin = "last-admin", CONFLICT, "Somebody must remain who can administer";
     StaleVersion = "stale-version", CONFLICT, "The session has changed since it was read";
     SessionClosed = "session-closed", CONFLICT, "The session is no longer open";
     EmptyBill = "empty-bill", UNPROCESSABLE_ENTITY, "There is nothing on the bill";
@@ -54,6 +56,7 @@ kinds! {
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body or image is larger than allowed";
     NotAnImage = "not-an-image", UNSUPPORTED_MEDIA_TYPE, "The bytes are no JPEG, PNG or WebP image";
     BrokenImage = "broken-image", UNPROCESSABLE_ENTITY, "The image is damaged or incomplete";
+    UnusableImage = "unusable-image", UNPROCESSABLE_ENTITY, "The model can make nothing of the image";
     AlreadyEnrolled = "already-enrolled", CONFLICT, "The photo belongs to another product already";
     Throttled = "throttled", TOO_MANY_REQUESTS, "Too many failed attempts";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server has more work than it can take";

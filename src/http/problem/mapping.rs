@@ -25,7 +25,9 @@ impl From<StoreError> for Problem {
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
             }
             StoreError::Taken(_) => Self::new(Kind::Taken, "another request made the same thing at the same time"),
-            StoreError::Dangling => Self::new(Kind::NotFound, "something that this request names does not exist any more"),
+            StoreError::Dangling => {
+                Self::new(Kind::NotFound, "something that this request names does not exist any more")
+            }
             StoreError::Unexpected(_) => Self::internal(&error),
         }
     }

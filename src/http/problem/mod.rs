@@ -3,6 +3,8 @@
 //! The one place where a service's error becomes a status. Every mapping matches exhaustively, so that a new error does
 //! not become a 500 by accident. A 5xx tells the client nothing about its cause; the cause is logged here, once.
 
+mod auth;
+mod catalog;
 mod kind;
 mod mapping;
 

@@ -108,11 +108,7 @@ pub async fn open(
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody)))]
 #[get("/api/sessions/{id}")]
-pub async fn show(
-    caller: Caller,
-    services: Data<Services>,
-    id: PathOf<SessionId>,
-) -> Result<impl Responder, Problem> {
+pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<SessionId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.checkout.get(&caller, id.0).await?))
 }
 
@@ -133,11 +129,7 @@ pub async fn cancel(
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 #[post("/api/sessions/{id}/join")]
-pub async fn join(
-    caller: Caller,
-    services: Data<Services>,
-    id: PathOf<SessionId>,
-) -> Result<impl Responder, Problem> {
+pub async fn join(caller: Caller, services: Data<Services>, id: PathOf<SessionId>) -> Result<impl Responder, Problem> {
     let shopper = super::mypage::shopper(&caller)?;
     Ok(HttpResponse::Ok().json(services.checkout.join(shopper, id.0).await?))
 }

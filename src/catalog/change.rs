@@ -1,0 +1,164 @@
+//! Changing a product: its fields, its price, whether it is on sale.
+
+use serde_json::{Map, Value, json};
+
+use super::images::{find, record};
+use super::products::taken;
+use super::view::ProductView;
+use super::{Catalog, CatalogError, fields};
+use crate::domain::{Caller, Currency, InvalidField, Money, ProductId};
+use crate::store::catalog_changes::{self, ChangeKind};
+use crate::store::product_images;
+use crate::store::products::{self, ProductFields, ProductRow};
+
+/// What is to be changed of a product. The outer `None` leaves a value as it is; `Some(None)` takes it away.
+#[derive(Debug, Clone, Default)]
+pub struct ProductChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// The shop's own number for it.
+    pub sku: Option<Option<String>>,
+    /// What a scanner reads on it.
+    pub barcode: Option<Option<String>>,
+    /// A few words about it.
+    pub description: Option<Option<String>>,
+    /// Minor units.
+    pub price: Option<Option<i64>>,
+    /// Currency of the new price; that of the old price, or the server's own, where none is named.
+    pub currency: Option<String>,
+    /// Whether it is on sale.
+    pub active: Option<bool>,
+}
+
+impl ProductChange {
+    fn fields(&self, row: &ProductRow) -> Result<ProductFields, InvalidField> {
+        let changed = |change: &Option<Option<String>>, old: &Option<String>| match change {
+            Some(new) => new.clone(),
+            None => old.clone(),
+        };
+        Ok(ProductFields {
+            name: fields::name(self.name.as_deref().unwrap_or(&row.name))?,
+            sku: fields::sku(changed(&self.sku, &row.sku).as_deref())?,
+            barcode: fields::code(changed(&self.barcode, &row.barcode).as_deref())?,
+            description: fields::description(changed(&self.description, &row.description).as_deref())?,
+            active: self.active.unwrap_or(row.active),
+        })
+    }
+
+    fn price(&self, row: &ProductRow, default: Currency) -> Result<Option<Money>, InvalidField> {
+        let currency = self.currency.as_deref().map(|code| Currency::parse("currency", code)).transpose()?;
+        match (self.price, currency) {
+            (None, None) => Ok(row.price()),
+            (None, Some(_)) => Err(InvalidField::new("currency", "can only be changed together with the price")),
+            (Some(None), _) => Ok(None),
+            (Some(Some(amount)), currency) => {
+                let currency = currency.or(row.currency).unwrap_or(default);
+                Money::price("price", amount, currency).map(Some)
+            }
+        }
+    }
+}
+
+impl Catalog {
+    /// Changes a product. A product that goes off sale is no longer found; one that comes back is found again by the
+    /// photos it has. When this returns, the index has learnt of it.
+    pub async fn change(
+        &self,
+        caller: &Caller,
+        id: ProductId,
+        change: ProductChange,
+    ) -> Result<ProductView, CatalogError> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        catalog_changes::lock(&mut tx).await?;
+        let row = find(&mut tx, id).await?;
+        let fields = change.fields(&row)?;
+        let price = change.price(&row, self.currency)?;
+        let changes = differences(&row, &fields, price);
+        if changes.is_empty() {
+            return Ok(row.into());
+        }
+        products::update(&mut tx, id, &fields, now).await.map_err(|error| taken(error, &fields))?;
+        if price != row.price() {
+            products::set_price(&mut tx, id, price, now).await?;
+        }
+        let mut seq = None;
+        if fields.active != row.active && row.images_count > 0 {
+            let images = product_images::of_product(&mut tx, id).await?.iter().map(|image| image.id).collect();
+            let kind = if fields.active { ChangeKind::Add } else { ChangeKind::Remove };
+            seq = Some(catalog_changes::append(&mut tx, kind, id, images, now).await?);
+        }
+        record(&mut tx, caller, "product.change", id, Value::Object(changes), now).await?;
+        let changed = find(&mut tx, id).await?;
+        tx.commit().await?;
+        self.catch_up(id, seq).await?;
+        Ok(changed.into())
+    }
+}
+
+/// `{"name": {"from": …, "to": …}}`, for what really differs.
+fn differences(row: &ProductRow, fields: &ProductFields, price: Option<Money>) -> Map<String, Value> {
+    let shown = |price: Option<Money>| json!(price.map(|price| price.to_string()));
+    [
+        ("name", json!(row.name), json!(fields.name)),
+        ("sku", json!(row.sku), json!(fields.sku)),
+        ("barcode", json!(row.barcode), json!(fields.barcode)),
+        ("description", json!(row.description), json!(fields.description)),
+        ("active", json!(row.active), json!(fields.active)),
+        ("price", shown(row.price()), shown(price)),
+    ]
+    .into_iter()
+    .filter(|(_, from, to)| from != to)
+    .map(|(field, from, to)| (field.to_owned(), json!({ "from": from, "to": to })))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn row() -> ProductRow {
+        let now = Timestamp::from_micros(1);
+        ProductRow {
+            id: ProductId::at(now),
+            name: "Oat milk".to_owned(),
+            sku: Some("M-1".to_owned()),
+            barcode: None,
+            description: None,
+            amount: Some(199),
+            currency: Some(euro()),
+            active: true,
+            images_count: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    fn euro() -> Currency {
+        Currency::parse("currency", "EUR").unwrap()
+    }
+
+    #[test]
+    fn what_is_not_named_stays_and_null_takes_away() {
+        let change = ProductChange { sku: Some(None), ..ProductChange::default() };
+        let fields = change.fields(&row()).unwrap();
+        assert_eq!((fields.name.as_str(), fields.sku.as_deref()), ("Oat milk", None));
+        let price = change.price(&row(), euro()).unwrap();
+        assert_eq!(price, row().price());
+        let changes = differences(&row(), &fields, price);
+        assert_eq!(Value::Object(changes), json!({ "sku": { "from": "M-1", "to": null } }));
+    }
+
+    #[test]
+    fn a_price_keeps_its_currency_unless_told_otherwise() {
+        let price = |price, currency: Option<&str>| {
+            ProductChange { price, currency: currency.map(str::to_owned), ..ProductChange::default() }
+                .price(&row(), euro())
+        };
+        assert_eq!(price(Some(Some(5)), None).unwrap().unwrap().to_string(), "0.05 EUR");
+        assert_eq!(price(Some(Some(5)), Some("KRW")).unwrap().unwrap().to_string(), "5 KRW");
+        assert_eq!(price(Some(None), None).unwrap(), None);
+        assert_eq!(price(None, Some("KRW")).unwrap_err().field, "currency");
+    }
+}

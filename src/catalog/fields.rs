@@ -1,0 +1,110 @@
+//! What is said about a product, checked where it enters.
+
+use crate::domain::{Currency, InvalidField, Money, barcode, line, optional_line};
+use crate::store::products::ProductFields;
+
+const LONGEST_NAME: usize = 200;
+const LONGEST_SKU: usize = 64;
+const LONGEST_DESCRIPTION: usize = 2_000;
+
+/// A product to be added, as the client wrote it.
+#[derive(Debug, Clone, Default)]
+pub struct NewProduct {
+    /// What people call it.
+    pub name: String,
+    /// The shop's own number for it.
+    pub sku: Option<String>,
+    /// What a scanner reads on it.
+    pub barcode: Option<String>,
+    /// A few words about it.
+    pub description: Option<String>,
+    /// Minor units.
+    pub price: Option<i64>,
+    /// Currency of the price; the server's own where none is named.
+    pub currency: Option<String>,
+}
+
+impl NewProduct {
+    /// The checked fields, and the price if one was named.
+    pub(super) fn check(&self, default: Currency) -> Result<(ProductFields, Option<Money>), InvalidField> {
+        let fields = ProductFields {
+            name: name(&self.name)?,
+            sku: sku(self.sku.as_deref())?,
+            barcode: code(self.barcode.as_deref())?,
+            description: description(self.description.as_deref())?,
+            active: true,
+        };
+        let currency = self.currency.as_deref().map(|code| Currency::parse("currency", code)).transpose()?;
+        let price = self.price.map(|amount| Money::price("price", amount, currency.unwrap_or(default))).transpose()?;
+        Ok((fields, price))
+    }
+}
+
+pub(super) fn name(value: &str) -> Result<String, InvalidField> {
+    line("name", value, LONGEST_NAME)
+}
+
+pub(super) fn sku(value: Option<&str>) -> Result<Option<String>, InvalidField> {
+    optional_line("sku", value, LONGEST_SKU)
+}
+
+pub(super) fn code(value: Option<&str>) -> Result<Option<String>, InvalidField> {
+    let written = value.map(str::trim).filter(|text| !text.is_empty());
+    written.map(|text| barcode("barcode", text)).transpose()
+}
+
+/// Unlike the others, a description may have several lines.
+pub(super) fn description(value: Option<&str>) -> Result<Option<String>, InvalidField> {
+    let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let length = text.chars().count();
+    if length > LONGEST_DESCRIPTION {
+        let message = format!("has {length} characters; at most {LONGEST_DESCRIPTION} are allowed");
+        return Err(InvalidField::new("description", message));
+    }
+    let line_break = |c: char| matches!(c, '\n' | '\r' | '\t');
+    if text.chars().any(|c| c.is_control() && !line_break(c)) {
+        return Err(InvalidField::new("description", "must not contain control characters other than line breaks"));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn euro() -> Currency {
+        Currency::parse("currency", "EUR").unwrap()
+    }
+
+    #[test]
+    fn the_default_currency_counts_where_none_is_named() {
+        let mut new = NewProduct { name: " Oat milk ".to_owned(), price: Some(199), ..NewProduct::default() };
+        let (fields, price) = new.check(euro()).unwrap();
+        assert_eq!((fields.name.as_str(), price.unwrap().to_string().as_str()), ("Oat milk", "1.99 EUR"));
+        new.currency = Some("KRW".to_owned());
+        assert_eq!(new.check(euro()).unwrap().1.unwrap().to_string(), "199 KRW");
+    }
+
+    #[test]
+    fn each_bad_value_is_refused_by_the_name_of_its_field() {
+        let good = NewProduct { name: "Milk".to_owned(), ..NewProduct::default() };
+        let with = |change: fn(&mut NewProduct)| {
+            let mut new = good.clone();
+            change(&mut new);
+            new.check(euro()).unwrap_err().field
+        };
+        assert_eq!(with(|new| new.name = " ".to_owned()), "name");
+        assert_eq!(with(|new| new.sku = Some("x".repeat(65))), "sku");
+        assert_eq!(with(|new| new.barcode = Some("12 34".to_owned())), "barcode");
+        assert_eq!(with(|new| new.price = Some(-1)), "price");
+        assert_eq!(with(|new| new.currency = Some("EURO".to_owned())), "currency");
+        assert_eq!(with(|new| new.description = Some("a\0b".to_owned())), "description");
+        assert_eq!(good.check(euro()).unwrap().1, None);
+    }
+
+    #[test]
+    fn a_description_may_have_lines() {
+        assert_eq!(description(Some(" fresh\nlocal ")).unwrap().as_deref(), Some("fresh\nlocal"));
+        assert_eq!(description(Some("  ")).unwrap(), None);
+    }
+}

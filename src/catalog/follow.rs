@@ -1,0 +1,174 @@
+//! Teaching the index what has changed in the catalog: the one way into it.
+//!
+//! Every server reads the catalog's log from where its own index stands, in order and without a gap. It does so after
+//! each of its own changes, once in a while for changes made through other servers, and at start. A crash between commit
+//! and index is healed by the same replay. Where the log has a hole, or is shorter than what the index has seen, the
+//! index cannot be trusted: it is marked so, and answers nothing until a restart fills it anew.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::vectors::Vectors;
+use super::{Catalog, CatalogError, FollowError};
+use crate::domain::{ImageId, ProductId};
+use crate::index::{Change, Row};
+use crate::store::catalog_changes::{self, ChangeKind, ChangeRow};
+use crate::store::product_images::{self, VectorRow};
+use crate::telemetry::FOLLOW_FAILURES_TOTAL;
+
+/// Changes that are read and applied at a time.
+const BATCH: i64 = 64;
+/// Waits before another try where our own change did not reach the index; the client is waiting.
+const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(500)];
+
+impl Catalog {
+    /// Brings the index up to the newest change of the catalog; gives the number of the last change it has seen.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the index at a change that it has seen whole; the next follower goes on from there.
+    pub async fn follow(&self) -> Result<i64, FollowError> {
+        let _turn = self.turn.lock().await;
+        let followed = self.follow_in_turn().await;
+        if let Err(error) = &followed {
+            metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.reason()).increment(1);
+            if matches!(error, FollowError::Hole { .. } | FollowError::Ahead { .. }) {
+                self.index.distrust(&error.to_string());
+            }
+        }
+        followed
+    }
+
+    /// Follows changes made through other servers, every `every`, for as long as it is polled.
+    pub async fn follow_others(self, every: Duration) {
+        let mut beat = tokio::time::interval(every);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            beat.tick().await;
+            match self.follow().await {
+                Ok(revision) if failing => {
+                    tracing::info!(index.revision = revision, "the index follows the catalog again");
+                    failing = false;
+                }
+                Ok(_) => {}
+                Err(error) if !failing => {
+                    tracing::error!(error = %error, "the index cannot follow the catalog; trying again");
+                    failing = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Follows until our own change `seq` of `product` is in the index; gives the index's revision. Nothing to do for a
+    /// change that the index need not learn of.
+    pub(super) async fn catch_up(&self, product: ProductId, seq: Option<i64>) -> Result<i64, CatalogError> {
+        let Some(seq) = seq else { return Ok(self.revision().await) };
+        let mut waits = RETRIES.into_iter();
+        loop {
+            let cause = match self.follow().await {
+                Ok(revision) if revision >= seq => return Ok(revision),
+                Ok(revision) => FollowError::Hole { expected: revision + 1, found: seq },
+                Err(error) => error,
+            };
+            match waits.next() {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(CatalogError::Behind { product_id: product, cause }),
+            }
+        }
+    }
+
+    async fn follow_in_turn(&self) -> Result<i64, FollowError> {
+        loop {
+            let revision = self.revision().await;
+            let mut tx = self.store.read().await?;
+            let changes = catalog_changes::after(&mut tx, revision, BATCH).await?;
+            let Some(last) = changes.last().map(|change| change.seq) else {
+                let head = catalog_changes::head(&mut tx).await?;
+                tx.rollback().await?;
+                // A change may have been committed between the two reads: then the head is newer, and next time counts.
+                return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(revision) };
+            };
+            check_order(revision, &changes)?;
+            let added: Vec<ImageId> = changes
+                .iter()
+                .filter(|change| change.kind == ChangeKind::Add)
+                .flat_map(|change| change.images.clone())
+                .collect();
+            let rows = product_images::vectors(&mut tx, self.vectors().model(), &added).await?;
+            tx.rollback().await?;
+            let changes = self.readable(changes, rows).await?;
+            self.index.apply(last, changes).await?;
+        }
+    }
+
+    /// The changes in their order, as the index takes them. Photos that are gone by now are left out: the change that took
+    /// them away comes later in the log, and removing what is not there does nothing.
+    async fn readable(&self, changes: Vec<ChangeRow>, rows: Vec<VectorRow>) -> Result<Vec<Change>, FollowError> {
+        let rows: HashMap<ImageId, Row> =
+            self.vectors().of(rows).await?.into_iter().map(|row| (row.image, row)).collect();
+        let readable = changes.into_iter().map(|change| match change.kind {
+            ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
+            ChangeKind::Remove => Change::Remove(change.images),
+        });
+        Ok(readable.collect())
+    }
+
+    async fn revision(&self) -> i64 {
+        self.index.stats().await.revision
+    }
+
+    pub(super) fn vectors(&self) -> Vectors<'_> {
+        Vectors { store: &self.store, blobs: &self.blobs, embedder: &self.embedder }
+    }
+}
+
+/// Whether the changes go on from `revision`, one by one.
+fn check_order(revision: i64, changes: &[ChangeRow]) -> Result<(), FollowError> {
+    let mut expected = revision;
+    for change in changes {
+        expected += 1;
+        if change.seq != expected {
+            return Err(FollowError::Hole { expected, found: change.seq });
+        }
+    }
+    Ok(())
+}
+
+impl FollowError {
+    /// The label of the metric.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Hole { .. } => "hole",
+            Self::Ahead { .. } => "ahead",
+            Self::Embedder(_) => "embedder",
+            Self::Index(_) => "index",
+            Self::Store(_) => "store",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn changes(seqs: &[i64]) -> Vec<ChangeRow> {
+        let now = Timestamp::from_micros(1);
+        let change = |seq: &i64| ChangeRow {
+            seq: *seq,
+            kind: ChangeKind::Add,
+            product_id: ProductId::at(now),
+            images: Vec::new(),
+            created_at: now,
+        };
+        seqs.iter().map(change).collect()
+    }
+
+    #[test]
+    fn a_hole_is_found_at_the_beginning_and_within() {
+        assert!(check_order(4, &changes(&[5, 6, 7])).is_ok());
+        assert!(matches!(check_order(4, &changes(&[6])), Err(FollowError::Hole { expected: 5, found: 6 })));
+        assert!(matches!(check_order(4, &changes(&[5, 7])), Err(FollowError::Hole { expected: 6, found: 7 })));
+    }
+}

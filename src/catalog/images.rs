@@ -1,0 +1,197 @@
+//! Photos of a product: enrolled, listed, shown, taken away.
+
+use serde_json::json;
+
+use super::photos::{Prepared, Probed};
+use super::view::{EnrolmentView, ImageView};
+use super::{Catalog, CatalogError, NewPhoto};
+use crate::domain::{Caller, ImageId, InvalidField, ProductId, Timestamp};
+use crate::store::catalog_changes::{self, ChangeKind};
+use crate::store::product_images::{self, ImageRow};
+use crate::store::products::{self, ProductRow};
+use crate::store::{StoreError, Tx, audit};
+
+impl Catalog {
+    /// Enrols more photos of a product. When this returns, they are searched.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the transaction's commit leaves the catalog as it was; after it, the photos are
+    /// enrolled and the next follower teaches them to the index.
+    pub async fn add_images(
+        &self,
+        caller: &Caller,
+        product: ProductId,
+        photos: Vec<NewPhoto>,
+    ) -> Result<EnrolmentView, CatalogError> {
+        if photos.is_empty() {
+            return Err(InvalidField::new("images", "send at least one photo").into());
+        }
+        let (mut probed, doubles) = self.probe(photos).await?;
+        let sent = probed.len() + doubles;
+        let mut tx = self.store.read().await?;
+        find(&mut tx, product).await?;
+        self.leave_out_known(&mut tx, product, &mut probed).await?;
+        tx.rollback().await?;
+        let prepared = self.prepare(probed).await?;
+
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        catalog_changes::lock(&mut tx).await?;
+        let row = find(&mut tx, product).await?;
+        let known = product_images::of_product(&mut tx, product).await?;
+        let new: Vec<Prepared> =
+            prepared.into_iter().filter(|photo| known.iter().all(|row| row.content_hash != photo.hash)).collect();
+        self.check_room(known.len() + new.len())?;
+        let images = self.insert_photos(&mut tx, product, &new, now).await?;
+        let mut seq = None;
+        if !images.is_empty() {
+            if row.active {
+                let added = catalog_changes::append(&mut tx, ChangeKind::Add, product, images.clone(), now).await?;
+                seq = Some(added);
+            }
+            products::touch(&mut tx, product, now).await?;
+            let details = json!({ "added": images });
+            record(&mut tx, caller, "product.images.add", product, details, now).await?;
+        }
+        let total_products = products::count(&mut tx).await?;
+        tx.commit().await?;
+
+        let index_revision = self.catch_up(product, seq).await?;
+        Ok(EnrolmentView {
+            status: if images.is_empty() { "unchanged" } else { "added" },
+            id: product,
+            product_name: row.name,
+            images_count: to_i64(known.len() + images.len()),
+            duplicates_skipped: sent - images.len(),
+            images,
+            total_products,
+            total_embeddings: self.searched().await,
+            index_revision,
+        })
+    }
+
+    /// All photos of a product, oldest first.
+    pub async fn images(&self, product: ProductId) -> Result<Vec<ImageView>, CatalogError> {
+        let mut tx = self.store.read().await?;
+        find(&mut tx, product).await?;
+        let rows = product_images::of_product(&mut tx, product).await?;
+        Ok(rows.into_iter().map(ImageView::from).collect())
+    }
+
+    /// One photo of a product, without its pixels.
+    pub async fn image(&self, product: ProductId, id: ImageId) -> Result<ImageView, CatalogError> {
+        let mut tx = self.store.read().await?;
+        Ok(find_image(&mut tx, product, id).await?.into())
+    }
+
+    /// The original of a photo, as it was uploaded.
+    pub async fn original(&self, product: ProductId, id: ImageId) -> Result<Vec<u8>, CatalogError> {
+        let mut tx = self.store.read().await?;
+        let row = find_image(&mut tx, product, id).await?;
+        tx.rollback().await?;
+        self.blobs.get(row.content_hash).await?.ok_or_else(|| CatalogError::LostOriginal(id.to_string()))
+    }
+
+    /// Takes a photo away; the product is no longer found by it.
+    pub async fn remove_image(&self, caller: &Caller, product: ProductId, id: ImageId) -> Result<(), CatalogError> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        catalog_changes::lock(&mut tx).await?;
+        let row = find(&mut tx, product).await?;
+        if !product_images::delete(&mut tx, product, id).await? {
+            return Err(no_image(id));
+        }
+        let seq = match row.active {
+            true => Some(catalog_changes::append(&mut tx, ChangeKind::Remove, product, vec![id], now).await?),
+            false => None,
+        };
+        products::touch(&mut tx, product, now).await?;
+        record(&mut tx, caller, "product.images.remove", product, json!({ "removed": id }), now).await?;
+        tx.commit().await?;
+        self.catch_up(product, seq).await?;
+        Ok(())
+    }
+
+    /// Writes prepared photos and their embeddings; gives their ids in the same order.
+    pub(super) async fn insert_photos(
+        &self,
+        tx: &mut Tx,
+        product: ProductId,
+        photos: &[Prepared],
+        now: Timestamp,
+    ) -> Result<Vec<ImageId>, CatalogError> {
+        let mut ids = Vec::with_capacity(photos.len());
+        for photo in photos {
+            if let Some(holder) = product_images::holder(tx, photo.hash, product).await? {
+                let (product_id, product_name) = (holder.product_id, holder.name);
+                return Err(CatalogError::AlreadyEnrolled { photo: photo.name.clone(), product_id, product_name });
+            }
+            let row = ImageRow {
+                id: ImageId::at(now),
+                product_id: product,
+                content_hash: photo.hash,
+                media_type: photo.header.format.media_type().to_owned(),
+                width: i64::from(photo.header.width),
+                height: i64::from(photo.header.height),
+                bytes: to_i64(photo.size),
+                created_at: now,
+            };
+            product_images::insert(tx, &row).await?;
+            let model = self.embedder.model_id().as_str();
+            product_images::insert_vector(tx, row.id, model, &photo.embedding.to_bytes()).await?;
+            ids.push(row.id);
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn check_room(&self, count: usize) -> Result<(), CatalogError> {
+        let limit = self.limits.images_per_product;
+        if count > limit {
+            return Err(CatalogError::TooManyImages { count, limit, per: "for one product" });
+        }
+        Ok(())
+    }
+
+    /// Drops photos that the product has already and refuses what cannot be stored anyway, before any is embedded.
+    async fn leave_out_known(
+        &self,
+        tx: &mut Tx,
+        product: ProductId,
+        photos: &mut Vec<Probed>,
+    ) -> Result<(), CatalogError> {
+        let known = product_images::of_product(tx, product).await?;
+        photos.retain(|photo| known.iter().all(|row| row.content_hash != photo.hash));
+        self.check_room(known.len() + photos.len())
+    }
+}
+
+/// The product, or the error that says there is none.
+pub(super) async fn find(tx: &mut Tx, id: ProductId) -> Result<ProductRow, CatalogError> {
+    let row = products::find(tx, id).await?;
+    row.ok_or_else(|| CatalogError::NotFound { what: "product", id: id.to_string() })
+}
+
+async fn find_image(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {
+    find(tx, product).await?;
+    product_images::find(tx, product, id).await?.ok_or_else(|| no_image(id))
+}
+
+fn no_image(id: ImageId) -> CatalogError {
+    CatalogError::NotFound { what: "image", id: id.to_string() }
+}
+
+/// Writes the audit record of a change to `product`.
+pub(super) async fn record(
+    tx: &mut Tx,
+    caller: &Caller,
+    action: &'static str,
+    product: ProductId,
+    details: serde_json::Value,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    audit::append(tx, audit::Entry { at: now, caller, action, subject: product.to_string(), details }).await
+}
+
+pub(super) fn to_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

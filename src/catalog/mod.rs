@@ -1,0 +1,127 @@
+//! The catalog: products, their prices and photos, and how the index learns of them.
+//!
+//! Invariants: the database is the truth, the index a cache of it. Every change that recognition must learn of takes the
+//! next number of the catalog's log in its own transaction, and reaches the index through [`Catalog::follow`] alone, the
+//! same way as a change made by another server. A reply is sent when the index has seen the change. Photos are decoded,
+//! embedded and written to disk before a transaction begins, never within one.
+//!
+//! Who may call what is decided above; this module knows nothing of HTTP.
+
+mod change;
+mod error;
+mod fields;
+mod follow;
+mod images;
+mod load;
+mod photos;
+mod products;
+mod vectors;
+mod view;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+
+use crate::clock::Clock;
+use crate::config::{Limits, Settings};
+use crate::domain::Currency;
+use crate::embedding::Embedder;
+use crate::index::VectorIndex;
+use crate::store::Store;
+use crate::store::blobs::Blobs;
+use vectors::Vectors;
+
+pub use change::ProductChange;
+pub use error::{CatalogError, FollowError, PhotoName};
+pub use fields::NewProduct;
+pub use view::{EnrolmentView, ImageView, ProductView};
+
+/// One uploaded photo.
+#[derive(Debug, Clone)]
+pub struct NewPhoto {
+    /// What the client calls it; only ever repeated back in messages.
+    pub file_name: Option<String>,
+    /// The file.
+    pub bytes: Bytes,
+}
+
+/// Which products of a list are wanted; what is `None` narrows nothing down.
+#[derive(Debug, Clone, Default)]
+pub struct ProductSearch {
+    /// A part of the name, whatever the case of its letters.
+    pub name_part: Option<String>,
+    /// The whole SKU.
+    pub sku: Option<String>,
+    /// The whole barcode.
+    pub barcode: Option<String>,
+}
+
+/// How the catalog and its index are.
+#[derive(Debug, Clone)]
+pub struct CatalogStatus {
+    /// The active model.
+    pub model: String,
+    /// How many catalog changes the index has seen.
+    pub index_revision: i64,
+    /// How many embeddings are searched.
+    pub embeddings: usize,
+}
+
+/// The catalog service; cheap to clone.
+#[derive(Clone)]
+pub struct Catalog {
+    store: Store,
+    blobs: Blobs,
+    clock: Clock,
+    embedder: Arc<Embedder>,
+    index: Arc<VectorIndex>,
+    limits: Limits,
+    /// Of prices that name none.
+    currency: Currency,
+    /// Photos of one upload that are embedded at the same time.
+    photos_at_once: usize,
+    /// Held by whoever teaches changes to the index: two at once would read the same changes and apply them twice.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Catalog {
+    /// Opens the folder of originals and fills the index from the database; photos that the active model has not seen yet
+    /// are embedded first. Takes a second per million embeddings or so; call it before serving.
+    pub async fn start(
+        store: Store,
+        clock: Clock,
+        embedder: Arc<Embedder>,
+        settings: &Settings,
+    ) -> Result<Self, CatalogError> {
+        let blobs = Blobs::open(&settings.data_dir)?;
+        let currency = Currency::parse("currency", &settings.currency)?;
+        let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
+        let index = vectors.load_index(&settings.engine).await.map_err(CatalogError::Index)?;
+        let limits = settings.limits.clone();
+        let photos_at_once = settings.engine.batch;
+        let turn = Arc::default();
+        Ok(Self { store, blobs, clock, embedder, index: Arc::new(index), limits, currency, photos_at_once, turn })
+    }
+
+    /// The index, for recognition to search in.
+    pub fn index(&self) -> Arc<VectorIndex> {
+        Arc::clone(&self.index)
+    }
+
+    /// How things are. An error where the database does not answer or the index cannot be trusted.
+    pub async fn status(&self) -> Result<CatalogStatus, CatalogError> {
+        self.store.ping().await?;
+        let stats = self.index.stats().await;
+        if let Some(reason) = self.index.distrusted() {
+            return Err(CatalogError::Distrusted(reason.to_owned()));
+        }
+        let model = self.embedder.model_id().to_string();
+        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows })
+    }
+
+    /// How many embeddings are searched.
+    async fn searched(&self) -> usize {
+        self.index.stats().await.rows
+    }
+}

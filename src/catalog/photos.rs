@@ -1,0 +1,101 @@
+//! From uploaded bytes to photos that can be written in one transaction: checked, told apart, embedded, kept.
+//!
+//! Order, so that nothing costly happens for an upload that is refused anyway: every header is checked before any pixel
+//! is decoded, and every photo is embedded before any is kept.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::error::{CatalogError, PhotoName};
+use super::{Catalog, NewPhoto};
+use crate::domain::PhotoFault;
+use crate::embedding::{DecodeLimits, EmbedError, Embedding, Header, probe};
+use crate::store::blobs::ContentHash;
+
+/// A photo whose header has been checked.
+#[derive(Debug, Clone)]
+pub(super) struct Probed {
+    pub(super) name: PhotoName,
+    pub(super) hash: ContentHash,
+    pub(super) header: Header,
+    bytes: Bytes,
+}
+
+/// A photo that can be written: its original is on the disk, its embedding is known.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    pub(super) name: PhotoName,
+    pub(super) hash: ContentHash,
+    pub(super) header: Header,
+    pub(super) size: usize,
+    pub(super) embedding: Embedding,
+}
+
+impl Catalog {
+    /// Checks every header and hashes every photo. The same content sent twice is kept once; how often that happened
+    /// comes second.
+    pub(super) async fn probe(&self, photos: Vec<NewPhoto>) -> Result<(Vec<Probed>, usize), CatalogError> {
+        let (count, limit) = (photos.len(), self.limits.images_per_upload);
+        if count > limit {
+            return Err(CatalogError::TooManyImages { count, limit, per: "in one upload" });
+        }
+        let limits = *self.embedder.limits();
+        // Hashing 100 MB takes a third of a second, which an HTTP worker does not have.
+        let probed = tokio::task::spawn_blocking(move || probe_all(photos, &limits)).await;
+        let mut probed = probed.map_err(|error| CatalogError::Embedder(error.to_string()))??;
+        let mut seen = std::collections::HashSet::new();
+        probed.retain(|photo| seen.insert(photo.hash));
+        let doubles = count - probed.len();
+        Ok((probed, doubles))
+    }
+
+    /// Embeds photos, a few at a time, then keeps their originals.
+    pub(super) async fn prepare(&self, photos: Vec<Probed>) -> Result<Vec<Prepared>, CatalogError> {
+        let at_once = self.photos_at_once;
+        let embedded: Vec<(Probed, Embedding)> =
+            stream::iter(photos).map(|photo| self.embed(photo)).buffered(at_once).try_collect().await?;
+        stream::iter(embedded)
+            .map(|(photo, embedding)| self.keep(photo, embedding))
+            .buffered(at_once)
+            .try_collect()
+            .await
+    }
+
+    async fn embed(&self, photo: Probed) -> Result<(Probed, Embedding), CatalogError> {
+        match self.embedder.embed_photo(photo.bytes.clone()).await {
+            Ok(seen) => Ok((photo, seen.embedding)),
+            Err(error) => Err(refusal(photo.name, error)),
+        }
+    }
+
+    async fn keep(&self, photo: Probed, embedding: Embedding) -> Result<Prepared, CatalogError> {
+        let size = photo.bytes.len();
+        self.blobs.put(photo.hash, photo.bytes).await?;
+        Ok(Prepared { name: photo.name, hash: photo.hash, header: photo.header, size, embedding })
+    }
+}
+
+fn probe_all(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<Probed>, CatalogError> {
+    let named = photos.into_iter().enumerate().map(|(index, photo)| {
+        let name = PhotoName { index, file_name: photo.file_name };
+        match probe(&photo.bytes, limits) {
+            Ok(header) => Ok((name, header, photo.bytes)),
+            Err(error) => Err(CatalogError::Image { photo: name, fault: PhotoFault::from(error) }),
+        }
+    });
+    let named: Vec<_> = named.collect::<Result<_, _>>()?;
+    let hashed =
+        named.into_iter().map(|(name, header, bytes)| Probed { name, hash: ContentHash::of(&bytes), header, bytes });
+    Ok(hashed.collect())
+}
+
+fn refusal(photo: PhotoName, error: EmbedError) -> CatalogError {
+    match error {
+        EmbedError::Decode(error) => CatalogError::Image { photo, fault: error.into() },
+        EmbedError::NotFinite { .. } | EmbedError::ZeroNorm => {
+            CatalogError::Unusable { photo, reason: error.to_string() }
+        }
+        EmbedError::Busy => CatalogError::Busy,
+        EmbedError::Failed(_) | EmbedError::Stopped => CatalogError::Embedder(error.to_string()),
+    }
+}

@@ -1,0 +1,117 @@
+//! Products: added with their photos, listed, read, removed.
+
+use serde_json::json;
+
+use super::fields::NewProduct;
+use super::images::{find, record, to_i64};
+use super::view::{EnrolmentView, ProductView};
+use super::{Catalog, CatalogError, NewPhoto, ProductSearch};
+use crate::domain::{Caller, Page, PageRequest, ProductId};
+use crate::store::catalog_changes::{self, ChangeKind};
+use crate::store::products::{self, ProductFields, ProductFilter};
+use crate::store::{StoreError, product_images};
+
+impl Catalog {
+    /// Adds a product with its photos. When this returns, it is found by them. Without photos it can be sold by barcode
+    /// or by hand.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the transaction's commit leaves the catalog as it was; after it, the product exists and
+    /// the next follower teaches it to the index.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        new: NewProduct,
+        photos: Vec<NewPhoto>,
+    ) -> Result<EnrolmentView, CatalogError> {
+        let (fields, price) = new.check(self.currency)?;
+        self.check_room(photos.len().min(self.limits.images_per_upload))?;
+        let (probed, duplicates_skipped) = self.probe(photos).await?;
+        let prepared = self.prepare(probed).await?;
+
+        let now = self.clock.now();
+        let id = ProductId::at(now);
+        let mut tx = self.store.begin().await?;
+        catalog_changes::lock(&mut tx).await?;
+        products::insert(&mut tx, id, &fields, now).await.map_err(|error| taken(error, &fields))?;
+        if price.is_some() {
+            products::set_price(&mut tx, id, price, now).await?;
+        }
+        let images = self.insert_photos(&mut tx, id, &prepared, now).await?;
+        let seq = match images.is_empty() {
+            true => None,
+            false => Some(catalog_changes::append(&mut tx, ChangeKind::Add, id, images.clone(), now).await?),
+        };
+        let details = json!({
+            "name": fields.name,
+            "sku": fields.sku,
+            "barcode": fields.barcode,
+            "price": price.map(|price| price.to_string()),
+            "images": images,
+        });
+        record(&mut tx, caller, "product.create", id, details, now).await?;
+        let total_products = products::count(&mut tx).await?;
+        tx.commit().await?;
+
+        let index_revision = self.catch_up(id, seq).await?;
+        Ok(EnrolmentView {
+            status: "added",
+            id,
+            product_name: fields.name,
+            images_count: to_i64(images.len()),
+            images,
+            duplicates_skipped,
+            total_products,
+            total_embeddings: self.searched().await,
+            index_revision,
+        })
+    }
+
+    /// Products, newest first.
+    pub async fn list(&self, search: ProductSearch, page: PageRequest) -> Result<Page<ProductView>, CatalogError> {
+        let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let ProductSearch { name_part, sku, barcode } = search;
+        let filter = ProductFilter { name_part: tidy(name_part), sku: tidy(sku), barcode: tidy(barcode) };
+        let mut tx = self.store.read().await?;
+        let rows = products::list(&mut tx, &filter, page).await?;
+        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ProductView::from))
+    }
+
+    /// One product.
+    pub async fn get(&self, id: ProductId) -> Result<ProductView, CatalogError> {
+        let mut tx = self.store.read().await?;
+        Ok(find(&mut tx, id).await?.into())
+    }
+
+    /// Takes a product out of the catalog. Bills and orders that name it keep it; its SKU, barcode and photos can be used
+    /// for another product.
+    pub async fn remove(&self, caller: &Caller, id: ProductId) -> Result<(), CatalogError> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        catalog_changes::lock(&mut tx).await?;
+        let row = find(&mut tx, id).await?;
+        let images = product_images::of_product(&mut tx, id).await?;
+        products::remove(&mut tx, id, now).await?;
+        let seq = match row.active && !images.is_empty() {
+            true => {
+                let images = images.iter().map(|image| image.id).collect();
+                Some(catalog_changes::append(&mut tx, ChangeKind::Remove, id, images, now).await?)
+            }
+            false => None,
+        };
+        record(&mut tx, caller, "product.remove", id, json!({ "name": row.name }), now).await?;
+        tx.commit().await?;
+        self.catch_up(id, seq).await?;
+        Ok(())
+    }
+}
+
+/// Says which value is taken, where that is what the database objects to.
+pub(super) fn taken(error: StoreError, fields: &ProductFields) -> CatalogError {
+    let (field, value) = match () {
+        () if error.is_taken("products_sku") => ("sku", &fields.sku),
+        () if error.is_taken("products_barcode") => ("barcode", &fields.barcode),
+        () => return error.into(),
+    };
+    CatalogError::Taken { field, value: value.clone().unwrap_or_default() }
+}

@@ -1,0 +1,116 @@
+//! What the catalog shows of itself.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::{Currency, ImageId, ProductId, Timestamp};
+use crate::store::product_images::ImageRow;
+use crate::store::products::ProductRow;
+
+/// A product.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ProductView {
+    /// Its identifier.
+    pub id: ProductId,
+    /// What people call it.
+    #[schema(examples("Oat milk 1 l"))]
+    pub name: String,
+    /// The shop's own number for it.
+    pub sku: Option<String>,
+    /// What a scanner reads on it.
+    pub barcode: Option<String>,
+    /// A few words about it.
+    pub description: Option<String>,
+    /// Minor units of `currency`; `null` while it has no price and cannot be sold.
+    #[schema(examples(199))]
+    pub price: Option<i64>,
+    /// Currency of the price.
+    pub currency: Option<Currency>,
+    /// Whether it is on sale; recognition does not find what is not.
+    pub active: bool,
+    /// How many photos of it are enrolled; without one it can only be scanned or chosen by hand.
+    pub images_count: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<ProductRow> for ProductView {
+    fn from(row: ProductRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            sku: row.sku,
+            barcode: row.barcode,
+            description: row.description,
+            price: row.amount,
+            currency: row.currency,
+            active: row.active,
+            images_count: row.images_count,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// An enrolled photo of a product.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ImageView {
+    /// Its identifier.
+    pub id: ImageId,
+    /// The product it shows.
+    pub product_id: ProductId,
+    /// Format, as found in its first bytes.
+    #[schema(examples("image/jpeg"))]
+    pub media_type: String,
+    /// Pixels from side to side, before any rotation that the file asks for.
+    pub width: i64,
+    /// Pixels from top to bottom, before any rotation that the file asks for.
+    pub height: i64,
+    /// Size of the file.
+    pub bytes: i64,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// When it was enrolled.
+    pub created_at: Timestamp,
+}
+
+impl From<ImageRow> for ImageView {
+    fn from(row: ImageRow) -> Self {
+        Self {
+            id: row.id,
+            product_id: row.product_id,
+            media_type: row.media_type,
+            width: row.width,
+            height: row.height,
+            bytes: row.bytes,
+            sha256: row.content_hash.to_string(),
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// What an upload did. By the time a client reads it, the product is found by its photos.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EnrolmentView {
+    /// `added`; `unchanged` where every photo was enrolled for this product before.
+    #[schema(examples("added"))]
+    pub status: &'static str,
+    /// The product.
+    pub id: ProductId,
+    /// What people call it.
+    pub product_name: String,
+    /// How many photos of it are enrolled now.
+    pub images_count: i64,
+    /// The photos that this upload added, in the order sent.
+    pub images: Vec<ImageId>,
+    /// Photos that were left out because the product has them already, or because they were sent twice.
+    pub duplicates_skipped: usize,
+    /// How many products the catalog has.
+    pub total_products: i64,
+    /// How many embeddings are searched.
+    pub total_embeddings: usize,
+    /// How many catalog changes the index has seen.
+    pub index_revision: i64,
+}

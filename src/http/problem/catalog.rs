@@ -1,0 +1,94 @@
+//! Which error of the catalog and of recognition is which problem. Every match is exhaustive.
+
+use super::mapping::OVERLOAD_RETRY_S;
+use super::{Kind, Problem};
+use crate::catalog::{CatalogError, PhotoName};
+use crate::domain::PhotoFault;
+use crate::recognition::RecognitionError;
+
+/// Seconds after which the index has most likely caught up.
+const INDEX_RETRY_S: u64 = 2;
+
+/// The kind of a picture's fault; `detail` says which picture it is.
+fn of_photo(fault: &PhotoFault, detail: String) -> Problem {
+    let kind = match fault {
+        PhotoFault::TooLarge(_) => Kind::TooLarge,
+        PhotoFault::NotAnImage(_) => Kind::NotAnImage,
+        PhotoFault::Broken(_) => Kind::BrokenImage,
+    };
+    Problem::new(kind, detail)
+}
+
+fn overloaded(detail: String) -> Problem {
+    Problem::new(Kind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S)
+}
+
+/// Neither a search nor an upload can be answered rightly now.
+fn index_behind(cause: &str) -> Problem {
+    tracing::error!(error = %cause, "the index cannot follow the catalog");
+    Problem::new(Kind::IndexBehind, "the index does not agree with the catalog; recognition is stopped until it does")
+        .retry_after(INDEX_RETRY_S)
+}
+
+impl Problem {
+    /// Says which photo of an upload is meant.
+    fn about(self, photo: &PhotoName) -> Self {
+        let named = self.with("field", "images").with("image_index", photo.index);
+        match photo.file_name.as_deref() {
+            Some(name) => named.with("file_name", name),
+            None => named,
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CatalogError::Invalid(invalid) => invalid.into(),
+            CatalogError::NotFound { .. } => Self::new(Kind::NotFound, detail),
+            CatalogError::Taken { field, .. } => Self::new(Kind::Taken, detail).with("field", field),
+            CatalogError::Image { photo, fault } => of_photo(&fault, detail).about(&photo),
+            CatalogError::Unusable { photo, .. } => Self::new(Kind::UnusableImage, detail).about(&photo),
+            CatalogError::TooManyImages { limit, .. } => {
+                Self::new(Kind::TooLarge, detail).with("field", "images").with("limit", limit)
+            }
+            CatalogError::AlreadyEnrolled { photo, product_id, .. } => {
+                Self::new(Kind::AlreadyEnrolled, detail).about(&photo).with("product_id", product_id.to_string())
+            }
+            CatalogError::Busy => overloaded(detail),
+            CatalogError::Behind { product_id, .. } => {
+                tracing::error!(error = %detail, "a change of the catalog has not reached the index");
+                Self::new(
+                    Kind::IndexBehind,
+                    "the change is saved, but the index has not learnt of it yet; it will on its own",
+                )
+                .with("product_id", product_id.to_string())
+                .retry_after(INDEX_RETRY_S)
+            }
+            CatalogError::Distrusted(_) | CatalogError::Index(_) => index_behind(&detail),
+            CatalogError::DiskFull(_) => {
+                tracing::error!(error = %detail, "disk full");
+                Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
+            }
+            CatalogError::Files(_) | CatalogError::LostOriginal(_) | CatalogError::Embedder(_) => {
+                Self::internal(&detail)
+            }
+            CatalogError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RecognitionError> for Problem {
+    fn from(error: RecognitionError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RecognitionError::Image(fault) => of_photo(&fault, detail).with("field", "image"),
+            RecognitionError::Unusable(_) => Self::new(Kind::UnusableImage, detail).with("field", "image"),
+            RecognitionError::Busy => overloaded(detail),
+            RecognitionError::IndexBehind(_) => index_behind(&detail),
+            RecognitionError::Engine(_) => Self::internal(&detail),
+            RecognitionError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a picture was not recognised.
+
+use crate::domain::PhotoFault;
+use crate::embedding::EmbedError;
+use crate::index::IndexError;
+use crate::store::StoreError;
+
+/// A refusal or failure of the recognition service.
+#[derive(Debug, thiserror::Error)]
+pub enum RecognitionError {
+    /// The picture cannot be taken.
+    #[error("image: {0}")]
+    Image(#[from] PhotoFault),
+    /// More pictures wait than may wait.
+    #[error("too many pictures are waiting to be recognised")]
+    Busy,
+    /// The model gave no usable embedding for this picture.
+    #[error("image: {0}")]
+    Unusable(String),
+    /// The index has lost its place in the catalog's log of changes; what it would answer may be wrong.
+    #[error("the index cannot be trusted at the moment: {0}")]
+    IndexBehind(String),
+    /// The model, the index or one of their threads failed.
+    #[error("the recognition engine failed: {0}")]
+    Engine(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<EmbedError> for RecognitionError {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Decode(error) => Self::Image(error.into()),
+            EmbedError::Busy => Self::Busy,
+            EmbedError::NotFinite { .. } | EmbedError::ZeroNorm => Self::Unusable(error.to_string()),
+            EmbedError::Failed(_) | EmbedError::Stopped => Self::Engine(error.to_string()),
+        }
+    }
+}
+
+impl From<IndexError> for RecognitionError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Busy => Self::Busy,
+            IndexError::Distrusted { reason } => Self::IndexBehind(reason),
+            IndexError::Row { .. }
+            | IndexError::Query { .. }
+            | IndexError::Duplicate { .. }
+            | IndexError::Faiss { .. }
+            | IndexError::Threads { .. } => Self::Engine(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Recognition: from a picture to one verdict per region.
+//!
+//! decode → regions → embed → search → best score per product → names → verdict. Searches share the index's read lock, so
+//! none waits for another. Invariants: a product that left the catalog is never named, even while the index still has
+//! it; a verdict is judged over the candidates that are shown; an index that has lost its place in the catalog's log
+//! answers nothing rather than something wrong.
+//!
+//! [`RecognitionService::look`] writes nothing: who keeps the evidence in a transaction of their own (checkout) writes
+//! what [`RecognitionService::evidence`] gives; [`RecognitionService::recognize`] is both at once.
+
+mod error;
+mod judge;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
+use crate::embedding::Embedder;
+use crate::index::{Hit, VectorIndex};
+use crate::store::recognitions::{self, RecognitionRow};
+use crate::store::{Store, StoreError, products};
+use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
+
+pub use error::RecognitionError;
+pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings, Verdict};
+
+/// The recognition service; cheap to clone.
+#[derive(Clone)]
+pub struct RecognitionService {
+    store: Store,
+    clock: Clock,
+    embedder: Arc<Embedder>,
+    index: Arc<VectorIndex>,
+    /// Products named for one region at most.
+    candidates: usize,
+}
+
+impl RecognitionService {
+    /// A service that embeds with `embedder` and searches `index`, which holds embeddings of that same model.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        embedder: Arc<Embedder>,
+        index: Arc<VectorIndex>,
+        settings: &Settings,
+    ) -> Self {
+        Self { store, clock, embedder, index, candidates: settings.engine.candidates }
+    }
+
+    /// Looks at a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an error:
+    /// nobody is charged for this picture.
+    pub async fn recognize(&self, caller: &Caller, picture: Bytes) -> Result<RecognitionView, RecognitionError> {
+        let sighting = self.look(picture).await?;
+        let evidence = self.evidence(caller, None, &sighting);
+        if let Err(error) = self.keep(&evidence).await {
+            metrics::counter!(EVIDENCE_LOST_TOTAL).increment(1);
+            tracing::warn!(error = %error, recognition.id = %evidence.id, "evidence of a recognition could not be kept");
+        }
+        Ok(sighting.into_view(evidence.id))
+    }
+
+    /// Looks at a picture: what is in it, as one region that is the whole frame. Writes nothing.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
+    pub async fn look(&self, picture: Bytes) -> Result<Sighting, RecognitionError> {
+        let begun = Instant::now();
+        let seen = self.embedder.embed_photo(picture).await?;
+        let searching = Instant::now();
+        let hits = self.index.search(seen.embedding, self.candidates).await?;
+        let searched = searching.elapsed();
+        let candidates = self.named(&hits.hits).await?;
+        let verdict = judge::judge(&candidates, self.embedder.thresholds());
+        metrics::counter!(VERDICTS_TOTAL, "verdict" => verdict.as_str()).increment(1);
+        let region = Region { x: 0, y: 0, width: seen.width, height: seen.height };
+        let timings = Timings {
+            decode: millis(seen.timings.decode_us + seen.timings.resize_us),
+            queue: millis(seen.timings.queue_us),
+            infer: millis(seen.timings.infer_us),
+            search: searched.as_secs_f64() * 1_000.0,
+            total: begun.elapsed().as_secs_f64() * 1_000.0,
+        };
+        timings.record();
+        Ok(Sighting {
+            items: vec![RecognizedItem { verdict, region, candidates }],
+            model: self.embedder.model_id().to_string(),
+            index_revision: hits.revision,
+            timings,
+        })
+    }
+
+    /// What is to be kept of a sighting, under an id of its own, for whoever stores it in a transaction of their own.
+    pub fn evidence(&self, caller: &Caller, session: Option<SessionId>, sighting: &Sighting) -> RecognitionRow {
+        let now = self.clock.now();
+        RecognitionRow {
+            id: RecognitionId::at(now),
+            actor: caller.actor.label(),
+            session_id: session,
+            model: sighting.model.clone(),
+            index_revision: sighting.index_revision,
+            items: serde_json::json!(sighting.items),
+            latency_us: sighting.timings.total_us(),
+            created_at: now,
+        }
+    }
+
+    async fn keep(&self, evidence: &RecognitionRow) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        recognitions::insert(&mut tx, evidence).await?;
+        tx.commit().await
+    }
+
+    /// The hits with the names of their products; a product that is no longer on sale is left out.
+    async fn named(&self, hits: &[Hit]) -> Result<Vec<Candidate>, RecognitionError> {
+        if hits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<ProductId> = hits.iter().map(|hit| hit.product).collect();
+        let mut tx = self.store.read().await?;
+        let mut names: HashMap<_, _> = products::names(&mut tx, &ids).await?.into_iter().collect();
+        tx.rollback().await?;
+        let candidate = |hit: &Hit| {
+            let product_name = names.remove(&hit.product)?;
+            Some(Candidate { product_id: hit.product, product_name, score: hit.score })
+        };
+        Ok(hits.iter().filter_map(candidate).collect())
+    }
+}
+
+fn millis(micros: u64) -> f64 {
+    std::time::Duration::from_micros(micros).as_secs_f64() * 1_000.0
+}
+
+impl Timings {
+    fn record(&self) {
+        let stages = [("decode", self.decode), ("queue", self.queue), ("infer", self.infer), ("search", self.search)];
+        for (stage, millis) in stages {
+            metrics::histogram!(RECOGNITION_SECONDS, "stage" => stage).record(millis / 1_000.0);
+        }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a latency that does not fit took longer than the universe is old"
+    )]
+    fn total_us(&self) -> i64 {
+        (self.total * 1_000.0) as i64
+    }
+}

@@ -1,0 +1,117 @@
+//! What recognition answers.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::{ProductId, RecognitionId};
+
+/// What is said about one region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The first candidate is it.
+    Matched,
+    /// The first two candidates are too close to call: ask.
+    Ambiguous,
+    /// Nothing in the catalog is like it.
+    Unknown,
+}
+
+impl Verdict {
+    /// The word that is sent, and the label of the metric.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Ambiguous => "ambiguous",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A part of the picture, in pixels of the upright picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Region {
+    /// From the left side.
+    pub x: u32,
+    /// From the top.
+    pub y: u32,
+    /// To the right.
+    pub width: u32,
+    /// Down.
+    pub height: u32,
+}
+
+/// A product that a region may show.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Candidate {
+    /// The product.
+    pub product_id: ProductId,
+    /// What people call it.
+    pub product_name: String,
+    /// Cosine to the most alike of its enrolled photos, −1 to 1.
+    #[schema(examples(0.83))]
+    pub score: f32,
+}
+
+/// One region and what is said about it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RecognizedItem {
+    /// What is said.
+    pub verdict: Verdict,
+    /// About which part of the picture.
+    pub region: Region,
+    /// Products it may be, best first.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Milliseconds of the stages.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Timings {
+    /// Waiting for a decoding thread, decoding, resizing.
+    pub decode: f64,
+    /// Waiting for the model.
+    pub queue: f64,
+    /// The run of the model.
+    pub infer: f64,
+    /// Searching the index.
+    pub search: f64,
+    /// From the picture's last byte to the verdicts.
+    pub total: f64,
+}
+
+/// What was seen in one picture; nothing of it is stored yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// One per region.
+    pub items: Vec<RecognizedItem>,
+    /// The model that embedded the picture.
+    pub model: String,
+    /// How many catalog changes the index had seen.
+    pub index_revision: i64,
+    /// Milliseconds of the stages.
+    pub timings: Timings,
+}
+
+impl Sighting {
+    /// As the client is shown it, under the id of its evidence.
+    pub fn into_view(self, id: RecognitionId) -> RecognitionView {
+        let Self { items, model, index_revision, timings } = self;
+        RecognitionView { id, items, model, index_revision, timings_ms: timings }
+    }
+}
+
+/// What was seen in a picture.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RecognitionView {
+    /// Under which the evidence is kept.
+    pub id: RecognitionId,
+    /// One per region.
+    pub items: Vec<RecognizedItem>,
+    /// The model that embedded the picture.
+    #[schema(examples("tillsight-small@1#0123456789ab"))]
+    pub model: String,
+    /// How many catalog changes the index had seen.
+    pub index_revision: i64,
+    /// Milliseconds of the stages.
+    pub timings_ms: Timings,
+}

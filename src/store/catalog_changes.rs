@@ -1,0 +1,101 @@
+//! The numbered log of what the index must learn: 1, 2, 3 … without gaps, visible in this order.
+//!
+//! The one row of `catalog_head` is locked by whoever changes the catalog, from [`lock`] (or the first [`append`]) until
+//! the end of the transaction. A number is therefore never visible before a smaller one, and a rolled-back change gives
+//! its number back: whoever has read up to `seq` has missed nothing.
+
+use sqlx::types::Json;
+
+use super::{StoreError, Tx, on};
+use crate::domain::{ImageId, ProductId, Timestamp};
+
+/// What happened to the photos of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// They are to be found from now on.
+    Add,
+    /// They are no longer to be found.
+    Remove,
+}
+
+impl ChangeKind {
+    /// The word that is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+impl TryFrom<String> for ChangeKind {
+    type Error = String;
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "add" => Ok(Self::Add),
+            "remove" => Ok(Self::Remove),
+            _ => Err(format!("\"{word}\" is not a kind of catalog change")),
+        }
+    }
+}
+
+/// One change.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ChangeRow {
+    /// 1, 2, 3 …
+    pub seq: i64,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The product whose photos they are.
+    pub product_id: ProductId,
+    /// The photos.
+    #[sqlx(json)]
+    pub images: Vec<ImageId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Waits until no one else changes the catalog, and keeps others out until this transaction ends. Everything read
+/// afterwards is as the change before left it.
+pub async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    const LOCK: &str = "UPDATE catalog_head SET seq = seq WHERE id = 1";
+    match on!(tx, c => sqlx::query(LOCK).execute(c))? {
+        1 => Ok(()),
+        _ => Err(lost_head()),
+    }
+}
+
+/// Adds a change and returns its number.
+pub async fn append(
+    tx: &mut Tx,
+    kind: ChangeKind,
+    product: ProductId,
+    images: Vec<ImageId>,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    const NEXT: &str = "UPDATE catalog_head SET seq = seq + 1 WHERE id = 1 RETURNING seq";
+    const INSERT: &str =
+        "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) VALUES ($1, $2, $3, $4, $5)";
+    let next: Vec<(i64,)> = on!(tx, c => sqlx::query_as(NEXT).fetch_all(c))?;
+    let (seq,) = next.first().copied().ok_or_else(lost_head)?;
+    on!(tx, c => sqlx::query(INSERT).bind(seq).bind(kind).bind(product).bind(Json(&images)).bind(now).execute(c))?;
+    Ok(seq)
+}
+
+/// The number of the newest change, 0 where there is none.
+pub async fn head(tx: &mut Tx) -> Result<i64, StoreError> {
+    const SELECT: &str = "SELECT seq FROM catalog_head WHERE id = 1";
+    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(SELECT).fetch_optional(c))?;
+    row.map(|row| row.0).ok_or_else(lost_head)
+}
+
+/// Changes after number `after`, oldest first.
+pub async fn after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<ChangeRow>, StoreError> {
+    const SELECT: &str = "SELECT seq, kind, product_id, images, created_at FROM catalog_changes \
+                          WHERE seq > $1 ORDER BY seq LIMIT $2";
+    on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
+}
+
+fn lost_head() -> StoreError {
+    StoreError::Unexpected("table catalog_head has lost its row".to_owned())
+}
