@@ -6,9 +6,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod catalog;
 mod checkout;
+mod concurrency;
 mod harness;
 mod mypage;
 mod numbering;
 mod policy;
+mod real_photos;
+mod recognition;
 mod stores_and_kiosks;

@@ -1,5 +1,6 @@
 //! A running server and its clients.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
@@ -10,6 +11,8 @@ use tillsight::app::{Application, StartError};
 use tillsight::clock::Clock;
 use tillsight::config::Settings;
 use tillsight::domain::Timestamp;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -17,6 +20,8 @@ use super::{Database, Reply};
 
 /// The first admin's password in tests.
 pub const ADMIN_PASSWORD: &str = "the till sees everything";
+/// The shipped model.
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 /// Where a test's clock begins: 2026-01-05 12:00 UTC.
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
 
@@ -27,6 +32,8 @@ pub struct TestApp {
     pub database: Database,
     http: reqwest::Client,
     overlay: String,
+    /// A program of its own, where this is not a server within the test's process.
+    process: Option<Child>,
     running: Option<(oneshot::Sender<()>, JoinHandle<Result<(), StartError>>)>,
 }
 
@@ -40,8 +47,42 @@ impl TestApp {
     pub async fn spawn_with(database: Database, overlay: &str) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
         let clock = Clock::fixed(START);
-        let mut app = Self { url: String::new(), clock, database, http, overlay: overlay.to_owned(), running: None };
+        let overlay = overlay.to_owned();
+        let mut app = Self { url: String::new(), clock, database, http, overlay, process: None, running: None };
         app.start().await;
+        app
+    }
+
+    /// Starts another server on the database, folder and clock of `other`.
+    pub async fn spawn_beside(other: &Self) -> Self {
+        let (clock, database) = (other.clock.clone(), other.database.clone());
+        let (http, overlay) = (other.http.clone(), other.overlay.clone());
+        let mut app = Self { url: String::new(), clock, database, http, overlay, process: None, running: None };
+        app.start().await;
+        app
+    }
+
+    /// Starts the program itself, with metrics that no other test moves. Its clock is the system's.
+    pub async fn spawn_program(database: Database) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+        program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(database.folder());
+        program.env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);
+        program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
+        program.env("TILLSIGHT_DATA_DIR", database.folder()).env("TILLSIGHT_MODEL", MODEL);
+        let mut process = program.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let url = loop {
+            let line = lines.next_line().await.unwrap().expect("the program says where it listens");
+            if let Some((_, url)) = line.split_once("listens on ") {
+                break url.to_owned();
+            }
+        };
+        // Whatever else it prints must find a reader: a closed pipe would end it.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
+        let (clock, overlay) = (Clock::system(), String::new());
+        let app = Self { url, clock, database, http, overlay, process: Some(process), running: None };
+        app.until_ready().await;
         app
     }
 
@@ -62,6 +103,10 @@ impl TestApp {
             let _asked_or_dropped = stopped.await;
         }));
         self.running = Some((stop, server));
+        self.until_ready().await;
+    }
+
+    async fn until_ready(&self) {
         for _ in 0..200 {
             if self.call(Method::GET, "/readyz", None, |request| request).await.status == 200 {
                 return;
@@ -76,7 +121,7 @@ impl TestApp {
         settings.bind = ([127, 0, 0, 1], 0).into();
         settings.database_url = SecretString::from(self.database.url().expose_secret());
         settings.data_dir = self.database.folder().to_owned();
-        settings.model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json").into();
+        settings.model = MODEL.into();
         settings.admin_password = Some(SecretString::from(ADMIN_PASSWORD));
         settings
     }

@@ -1,24 +1,27 @@
 //! A database of its own for each test.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
 /// Where `make test` says that its throwaway PostgreSQL is.
 const POSTGRES: &str = "TILLSIGHT_TEST_POSTGRES_URL";
 
-/// An empty database and a folder, both gone when the test is over.
+/// An empty database and a folder, both gone when the test is over. A clone is the same database.
+#[derive(Clone)]
 pub struct Database {
     url: SecretString,
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Database {
     /// A file in a temporary folder.
     pub fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         Self { url: url.into(), folder }
     }
@@ -34,11 +37,42 @@ impl Database {
         sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
         pool.close().await;
         let (address, _database) = server.rsplit_once('/').unwrap();
-        Self { url: format!("{address}/{name}").into(), folder: tempfile::tempdir().unwrap() }
+        Self { url: format!("{address}/{name}").into(), folder: Arc::new(tempfile::tempdir().unwrap()) }
     }
 
     pub fn url(&self) -> &SecretString {
         &self.url
+    }
+
+    /// `sqlite` or `postgres`: the module that `on_both_databases!` puts the test in.
+    pub fn kind(&self) -> &'static str {
+        if self.url.expose_secret().starts_with("sqlite:") { "sqlite" } else { "postgres" }
+    }
+
+    /// Runs a statement behind the server's back.
+    pub async fn execute(&self, sql: &'static str) {
+        let url = self.url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let pool = SqlitePool::connect(url).await.unwrap();
+            sqlx::query(sql).execute(&pool).await.unwrap();
+            pool.close().await;
+        } else {
+            let pool = PgPool::connect(url).await.unwrap();
+            sqlx::query(sql).execute(&pool).await.unwrap();
+            pool.close().await;
+        }
+    }
+
+    /// The one number that a query gives.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        let url = self.url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let pool = SqlitePool::connect(url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+        } else {
+            let pool = PgPool::connect(url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+        }
     }
 
     /// The test's folder.

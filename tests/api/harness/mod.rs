@@ -4,11 +4,13 @@ mod app;
 mod database;
 mod pictures;
 mod reply;
+mod skip;
 
 pub use app::{ADMIN_PASSWORD, TestApp};
 pub use database::Database;
-pub use pictures::{jpeg, package_photo};
+pub use pictures::{jpeg, package_photo, png_of_size};
 pub use reply::Reply;
+pub use skip::{say, skip};
 
 /// Runs each named test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

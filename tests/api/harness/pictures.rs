@@ -13,3 +13,25 @@ pub fn package_photo(product: usize, view: u64) -> Vec<u8> {
 pub fn jpeg(colour: [u8; 3]) -> Vec<u8> {
     packages::jpeg(&image::RgbImage::from_pixel(64, 64, image::Rgb(colour))).unwrap()
 }
+
+/// A PNG whose header promises `width` × `height` grey pixels, and whose data end after the first few: what a decoder
+/// would have to believe before it finds out.
+pub fn png_of_size(width: u32, height: u32) -> Vec<u8> {
+    let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    let header = [size.as_slice(), &[8, 0, 0, 0, 0]].concat();
+    // zlib: a stored block of one row's beginning.
+    let data = [0x78, 0x01, 0x01, 0x04, 0x00, 0xFB, 0xFF, 0x00, 0x7F, 0x7F, 0x7F];
+    [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &data), chunk(b"IEND", &[])].concat()
+}
+
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let named = [kind.as_slice(), data].concat();
+    [&u32::try_from(data.len()).unwrap().to_be_bytes(), named.as_slice(), &crc32(&named).to_be_bytes()].concat()
+}
+
+/// The checksum of a PNG chunk (ISO 3309).
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
+    })
+}

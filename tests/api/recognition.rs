@@ -1,0 +1,105 @@
+//! Recognition over HTTP: what comes back, what is kept, and every picture that is refused.
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::harness::{Database, TestApp, jpeg, on_both_databases, package_photo, png_of_size};
+
+const PATH: &str = "/api/recognize";
+
+async fn a_picture_comes_as_a_form_or_as_the_body(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    let store = app.store(&admin).await;
+    let kiosk = app.kiosk(&admin, &store).await;
+    app.post_form("/api/products", &admin, &[("name", "One")], vec![package_photo(0, 0)]).await.expect(201);
+    let bare = app.post_picture(PATH, &kiosk, package_photo(0, 0)).await.expect(200);
+    let form = Form::new().part("image", Part::bytes(package_photo(0, 0)).file_name("x.jpg"));
+    let form = app.call(Method::POST, PATH, Some(&kiosk), |request| request.multipart(form)).await.expect(200);
+    assert_eq!(bare["items"], form["items"]);
+    assert_ne!(bare["id"], form["id"]);
+    let item = &bare["items"][0];
+    assert_eq!((&item["verdict"], &item["candidates"][0]["product_name"]), (&json!("matched"), &json!("One")));
+    assert!(item["candidates"][0]["score"].as_f64().unwrap() > 0.999);
+    let size = image::load_from_memory(&package_photo(0, 0)).unwrap();
+    assert_eq!(item["region"], json!({"x": 0, "y": 0, "width": size.width(), "height": size.height()}));
+    assert!(bare["model"].as_str().unwrap().contains("@"));
+    for stage in ["decode", "queue", "infer", "search", "total"] {
+        assert!(bare["timings_ms"][stage].as_f64().unwrap() >= 0.0, "{bare}");
+    }
+    assert_eq!(
+        app.database.count("SELECT COUNT(*) FROM recognitions WHERE actor LIKE 'kiosk:%'").await,
+        2,
+        "the evidence"
+    );
+}
+
+async fn at_most_five_products_are_named_best_first(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    for product in 0..7 {
+        let name = format!("Product {product}");
+        let photos = vec![package_photo(product, 0), package_photo(product, 1)];
+        app.post_form("/api/products", &admin, &[("name", name.as_str())], photos).await.expect(201);
+    }
+    let seen = app.post_picture(PATH, &admin, package_photo(4, 1)).await.expect(200);
+    let candidates = seen["items"][0]["candidates"].as_array().unwrap();
+    let scores: Vec<f64> = candidates.iter().map(|candidate| candidate["score"].as_f64().unwrap()).collect();
+    assert_eq!((candidates.len(), &candidates[0]["product_name"]), (5, &json!("Product 4")));
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    let mut ids: Vec<&str> = candidates.iter().map(|candidate| candidate["product_id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 5, "each product once, though each has two photos");
+}
+
+async fn two_products_that_look_the_same_are_ambiguous(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    // Another file with the very same pixels: a comment after the first two bytes changes nothing that is seen.
+    let photo = package_photo(0, 0);
+    let comment = [&photo[..2], &[0xFF, 0xFE, 0x00, 0x06, b't', b'w', b'i', b'n'], &photo[2..]].concat();
+    app.post_form("/api/products", &admin, &[("name", "One")], vec![photo.clone()]).await.expect(201);
+    app.post_form("/api/products", &admin, &[("name", "Twin")], vec![comment]).await.expect(201);
+    let seen = app.post_picture(PATH, &admin, photo).await.expect(200);
+    assert_eq!(seen["items"][0]["verdict"], "ambiguous");
+    assert_eq!(seen["items"][0]["candidates"].as_array().unwrap().len(), 2);
+}
+
+async fn bad_pictures_are_refused_and_the_server_goes_on(database: Database) {
+    let app = TestApp::spawn_with(database, "[limits]\nimage_bytes = 200000").await;
+    let admin = app.admin().await;
+    let photo = package_photo(0, 0);
+    let refused = async |picture: Vec<u8>, status: u16, slug: &str| -> Value {
+        app.post_picture(PATH, &admin, picture).await.expect_problem(status, slug)
+    };
+    refused(b"no picture".to_vec(), 415, "not-an-image").await;
+    refused(Vec::new(), 422, "broken-image").await;
+    refused(photo[..photo.len() / 2].to_vec(), 422, "broken-image").await;
+    let mut flipped = photo.clone();
+    flipped.truncate(40);
+    refused(flipped, 422, "broken-image").await;
+    let huge = refused(png_of_size(30_000, 30_000), 413, "too-large").await;
+    assert!(huge["detail"].as_str().unwrap().contains("30000"), "{huge}");
+    refused(vec![0xFF; 200_001], 413, "too-large").await;
+    let two = Form::new().part("image", Part::bytes(jpeg([1; 3]))).part("image", Part::bytes(jpeg([2; 3])));
+    let two = app.call(Method::POST, PATH, Some(&admin), |request| request.multipart(two)).await;
+    assert_eq!(two.expect_problem(422, "invalid-field")["field"], "image");
+    let none =
+        app.call(Method::POST, PATH, Some(&admin), |request| request.multipart(Form::new().text("note", "x"))).await;
+    none.expect_problem(422, "invalid-field");
+    app.call(Method::POST, PATH, None, |request| request.body(photo.clone()))
+        .await
+        .expect_problem(401, "not-authenticated");
+    app.post_picture(PATH, &app.shopper("ann").await, photo.clone()).await.expect_problem(403, "forbidden");
+    app.post_picture(PATH, &admin, photo).await.expect(200);
+    assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, 1);
+}
+
+on_both_databases!(
+    a_picture_comes_as_a_form_or_as_the_body,
+    at_most_five_products_are_named_best_first,
+    two_products_that_look_the_same_are_ambiguous,
+    bad_pictures_are_refused_and_the_server_goes_on,
+);
