@@ -22,7 +22,7 @@ const SIDE_ALLOCATION: u64 = 16 * 1024 * 1024;
 pub struct DecodeLimits {
     /// Largest file, in bytes.
     pub max_bytes: usize,
-    /// Most pixels (width × height). Decoding takes up to 11 bytes of memory per pixel.
+    /// Most pixels (width × height). Decoding takes up to 16 bytes of memory per pixel, 3 to 9 for the usual kinds.
     pub max_pixels: u64,
 }
 

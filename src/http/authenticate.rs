@@ -46,13 +46,13 @@ async fn admitted(request: &ServiceRequest, pattern: &str) -> Result<Option<Call
         .ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))?;
     let token = bearer(request)?;
     let identity = services.auth.authenticate(token).await?;
-    if identity.must_change_password && !policy.allows_old_password() {
-        let detail = "the password is a one-time password: change it with POST /api/auth/password, then sign in again";
-        return Err(Problem::new(Kind::PasswordChangeRequired, detail));
-    }
     if !policy.admits(&identity.actor) {
         let detail = format!("{} {pattern} is not open to {}", request.method(), kind_of(&identity.actor));
         return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    if identity.must_change_password && !policy.allows_old_password() {
+        let detail = "the password is a one-time password: change it with POST /api/auth/password, then sign in again";
+        return Err(Problem::new(Kind::PasswordChangeRequired, detail));
     }
     let address = client_address(request.request(), &services.trusted_proxies);
     Ok(Some(Caller { actor: identity.actor, address }))

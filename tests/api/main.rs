@@ -3,6 +3,9 @@
 //! One binary. Every test takes a `Database` and is listed once in its file's `on_both_databases!`, which runs it on
 //! SQLite and on PostgreSQL; a test that is not listed is dead code and fails the lint.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accounts;
 mod catalog;
 mod checkout;
 mod concurrency;
@@ -12,3 +15,4 @@ mod numbering;
 mod policy;
 mod real_photos;
 mod recognition;
+mod stores_and_kiosks;

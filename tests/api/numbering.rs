@@ -91,7 +91,7 @@ async fn one_confirmation_sent_many_times_at_once_is_one_order(database: Databas
     let session = filled_session(&app, &kiosk, &product).await;
     let attempts = (0..20).map(|_| {
         let (app, kiosk, session) = (Arc::clone(&app), kiosk.clone(), session.clone());
-        tokio::spawn(async move { confirm(&app, &kiosk, &session, "the one key").await })
+        tokio::spawn(async move { confirm(&app, &kiosk, &session, "the-one-key").await })
     });
     let mut answers = Vec::new();
     for attempt in attempts.collect::<Vec<_>>() {

@@ -14,11 +14,7 @@ async fn every_route_is_denied_unless_its_policy_says_otherwise(database: Databa
     let store = app.store(&admin).await;
     let kiosk = app.kiosk(&admin, &store).await;
     let shopper = app.shopper("ann").await;
-    let clerk = {
-        let body = json!({"username": "clerk", "password": "weighs every pear", "role": "clerk", "store_id": store});
-        app.post("/api/users", &admin, body).await.expect(201);
-        app.login("clerk", "weighs every pear").await
-    };
+    let clerk = app.clerk(&admin, &store).await;
     let document = app.call(Method::GET, "/api/openapi.json", None, |request| request).await.expect(200);
     let mut tried = 0;
     for (pattern, method) in operations(&document) {

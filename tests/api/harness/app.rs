@@ -197,6 +197,18 @@ impl TestApp {
         self.login(username, PASSWORD).await
     }
 
+    /// The access token of a new clerk of a store, who has changed the password that the admin chose.
+    pub async fn clerk(&self, admin: &str, store: &str) -> String {
+        const GIVEN: &str = "weighs every pear";
+        const OWN: &str = "knows every apple";
+        let body = json!({"username": "clerk", "password": GIVEN, "role": "clerk", "store_id": store});
+        self.post("/api/users", admin, body).await.expect(201);
+        let first = self.login("clerk", GIVEN).await;
+        let change = json!({"current_password": GIVEN, "new_password": OWN});
+        let tokens = self.post("/api/auth/password", &first, change).await.expect(200);
+        tokens["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// A new store; its id.
     pub async fn store(&self, admin: &str) -> String {
         let store = self.post("/api/stores", admin, json!({"name": "Test store", "currency": "EUR"})).await.expect(201);

@@ -1,0 +1,114 @@
+//! One photo from bytes to embedding, step by step: decode, resize, embed.
+//!
+//! The peer of the resizing is the `image` crate's own, to the same size with the same kernel. Photos: one of 1280 × 720
+//! made here (as a kiosk's camera delivers), one of 4000 × 3000 (as a phone does), and a real one where
+//! `../shared/data` is at hand. Embedding needs the shipped model.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use image::imageops::FilterType;
+use image::{ImageFormat, Rgb, RgbImage};
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use tillsight::embedding::{
+    ColorOrder, DecodeLimits, Embedder, EmbedderOptions, Filter, Fit, Input, Model, Preprocessor, decode,
+};
+
+const SEED: u64 = 20_261_121;
+const MODEL: &str = "models/tillsight-small.json";
+const REAL_PHOTOS: &str = "../shared/data/grocery/val";
+/// Side of the picture that the resizing makes; the shipped model's may differ.
+const SIDE: u32 = 224;
+
+/// Soft shapes with some noise: compresses about as a photo does.
+fn made(width: u32, height: u32) -> Vec<u8> {
+    let mut random = Pcg64Mcg::seed_from_u64(SEED);
+    let wave = |at: u32, period: f32, phase: f32| ((at as f32 / period + phase).sin() * 90.0) + 128.0;
+    let picture = RgbImage::from_fn(width, height, |x, y| {
+        let noise = random.random_range(-12.0..12.0);
+        Rgb([wave(x, 70.0, 0.0), wave(y, 50.0, 1.0), wave(x + y, 90.0, 2.0)].map(|value| (value + noise) as u8))
+    });
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Jpeg).expect("a JPEG");
+    bytes.into_inner()
+}
+
+fn real() -> Option<Vec<u8>> {
+    let folder = std::fs::read_dir(Path::new(REAL_PHOTOS)).ok()?;
+    let mut folders: Vec<_> = folder.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    folders.sort();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folders.first()?).ok()?.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    files.sort();
+    std::fs::read(files.first()?).ok()
+}
+
+fn photos() -> Vec<(&'static str, Vec<u8>)> {
+    let made = [("1280x720", made(1280, 720)), ("4000x3000", made(4000, 3000))];
+    let real = real().map(|bytes| ("real", bytes));
+    if real.is_none() {
+        println!("no photos in {REAL_PHOTOS}: only made ones");
+    }
+    made.into_iter().chain(real).collect()
+}
+
+fn input() -> Input {
+    Input {
+        name: "image".to_owned(),
+        width: SIDE,
+        height: SIDE,
+        color: ColorOrder::Rgb,
+        range: 1.0,
+        mean: [0.5; 3],
+        std: [0.25; 3],
+        resize: Fit::Stretch,
+        filter: Filter::Bilinear,
+    }
+}
+
+fn steps(criterion: &mut Criterion) {
+    println!("seed {SEED}, resized to {SIDE} × {SIDE} (bilinear)");
+    let limits = DecodeLimits::default();
+    let preprocessor = Preprocessor::new(&input());
+    for (name, bytes) in photos() {
+        let photo = decode(&bytes, &limits).expect("a photo");
+        println!("{name}: {} × {} pixels, {} kB", photo.width(), photo.height(), bytes.len() / 1_000);
+        criterion.bench_function(&format!("decode/{name}"), |bench| bench.iter(|| decode(&bytes, &limits)));
+        let id = format!("resize and scale/{name}");
+        criterion.bench_function(&id, |bench| bench.iter(|| preprocessor.tensor(&photo)));
+        let pixels = RgbImage::from_raw(photo.width(), photo.height(), photo.rgb().to_vec()).expect("the same pixels");
+        let id = format!("peer: resize by the image crate/{name}");
+        criterion.bench_function(&id, |bench| {
+            bench.iter(|| image::imageops::resize(&pixels, SIDE, SIDE, FilterType::Triangle));
+        });
+    }
+}
+
+fn whole(criterion: &mut Criterion) {
+    let model = match Model::open(Path::new(MODEL)) {
+        Ok(model) => model,
+        Err(error) => return println!("no model, so nothing is embedded: {error}"),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let options = EmbedderOptions { sessions: 1, threads_per_session: 1, ..EmbedderOptions::default() };
+    let embedder = match Embedder::start(&model, options) {
+        Ok(embedder) => embedder,
+        Err(error) => return println!("nothing is embedded: {error}"),
+    };
+    println!("{}, one session with one thread", model.id);
+    for (name, bytes) in photos() {
+        let seen = runtime.block_on(embedder.embed_photo(bytes.clone())).expect("an embedding");
+        println!("{name}: one photo alone: {:?}", seen.timings);
+        let id = format!("decode, resize and embed/{name}");
+        criterion.bench_function(&id, |bench| bench.iter(|| runtime.block_on(embedder.embed_photo(bytes.clone()))));
+    }
+}
+
+criterion_group! {
+    name = photo;
+    config = Criterion::default().sample_size(30).measurement_time(std::time::Duration::from_secs(3));
+    targets = steps, whole
+}
+criterion_main!(photo);

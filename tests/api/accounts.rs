@@ -1,0 +1,266 @@
+//! People: signing up and in, sessions, passwords, roles, and how guessing is slowed down.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{ADMIN_PASSWORD, Database, Reply, TestApp, on_both_databases};
+
+const PASSWORD: &str = "a till that sees";
+
+async fn sign_up(app: &TestApp, username: &str) -> Value {
+    app.post_anonymously("/api/auth/signup", json!({"username": username, "password": PASSWORD})).await.expect(201)
+}
+
+async fn try_login(app: &TestApp, username: &str, password: &str) -> Reply {
+    app.post_anonymously("/api/auth/login", json!({"username": username, "password": password})).await
+}
+
+async fn refresh(app: &TestApp, pair: &Value) -> Reply {
+    app.post_anonymously("/api/auth/refresh", json!({"refresh_token": pair["refresh_token"]})).await
+}
+
+fn access(pair: &Value) -> &str {
+    pair["access_token"].as_str().unwrap()
+}
+
+/// The path of the account that a pair of tokens belongs to.
+fn account(pair: &Value) -> String {
+    format!("/api/users/{}", pair["user"]["id"].as_str().unwrap())
+}
+
+async fn a_shopper_signs_up_and_in_and_reads_their_account(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let signed_up = sign_up(&app, "Ann.Lee").await;
+    let pair = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
+    assert_eq!((pair["token_type"].as_str(), pair["expires_in"].as_i64()), (Some("Bearer"), Some(600)));
+    let user = &pair["user"];
+    assert_eq!(*user, signed_up["user"]);
+    assert_eq!((user["username"].as_str(), user["role"].as_str()), (Some("ann.lee"), Some("user")));
+    assert_eq!((&user["store_id"], &user["must_change_password"]), (&Value::Null, &json!(false)));
+    assert_eq!(user["created_at"], "2026-01-05T12:00:00Z");
+    assert_eq!(app.get("/api/auth/me", access(&pair)).await.expect(200), *user);
+    let taken = json!({"username": "ANN.LEE", "password": PASSWORD});
+    let taken = app.post_anonymously("/api/auth/signup", taken).await.expect_problem(409, "taken");
+    assert_eq!(taken["field"], "username");
+}
+
+async fn a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_stolen(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let first = sign_up(&app, "ann.lee").await;
+    let second = refresh(&app, &first).await.expect(200);
+    assert_ne!(first["refresh_token"], second["refresh_token"]);
+    app.clock.advance(20);
+    refresh(&app, &first).await.expect(200);
+    app.clock.advance(600);
+    app.get("/api/auth/me", access(&second)).await.expect_problem(401, "not-authenticated");
+    let third = refresh(&app, &second).await.expect(200);
+    app.get("/api/auth/me", access(&third)).await.expect(200);
+    refresh(&app, &first).await.expect_problem(401, "not-authenticated");
+    refresh(&app, &third).await.expect_problem(401, "not-authenticated");
+    app.get("/api/auth/me", access(&third)).await.expect_problem(401, "not-authenticated");
+}
+
+async fn signing_out_ends_this_session_and_no_other(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let here = sign_up(&app, "ann.lee").await;
+    let there = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
+    for _ in 0..2 {
+        let token = json!({"refresh_token": here["refresh_token"]});
+        app.post_anonymously("/api/auth/logout", token).await.expect(204);
+    }
+    refresh(&app, &here).await.expect_problem(401, "not-authenticated");
+    app.get("/api/auth/me", access(&here)).await.expect_problem(401, "not-authenticated");
+    app.get("/api/auth/me", access(&there)).await.expect(200);
+}
+
+async fn another_password_ends_every_session(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let old = sign_up(&app, "ann.lee").await;
+    let change = |current: &str, new: &str| json!({"current_password": current, "new_password": new});
+    let path = "/api/auth/password";
+    let wrong = app.post(path, access(&old), change("not the old one", "harvest trombone")).await;
+    assert_eq!(wrong.expect_problem(422, "invalid-field")["field"], "current_password");
+    let short = app.post(path, access(&old), change(PASSWORD, "short")).await;
+    assert_eq!(short.expect_problem(422, "invalid-field")["field"], "new_password");
+    let new = app.post(path, access(&old), change(PASSWORD, "harvest trombone")).await.expect(200);
+    app.get("/api/auth/me", access(&old)).await.expect_problem(401, "not-authenticated");
+    refresh(&app, &old).await.expect_problem(401, "not-authenticated");
+    app.get("/api/auth/me", access(&new)).await.expect(200);
+    try_login(&app, "ann.lee", PASSWORD).await.expect_problem(401, "wrong-credentials");
+    try_login(&app, "ann.lee", "harvest trombone").await.expect(200);
+}
+
+async fn nobody_learns_from_a_login_which_names_exist(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    sign_up(&app, "ann.lee").await;
+    let shut = sign_up(&app, "shut.out").await;
+    app.patch(&account(&shut), &admin, json!({"disabled": true})).await.expect(200);
+    let known = try_login(&app, "ann.lee", "something else").await;
+    let unknown = try_login(&app, "nobody", "something else").await;
+    let disabled = try_login(&app, "shut.out", PASSWORD).await;
+    let no_name = try_login(&app, "no name at all", PASSWORD).await;
+    for other in [unknown, disabled, no_name] {
+        assert_eq!(other.bytes, known.bytes);
+        assert_eq!(other.status, known.status);
+        assert_eq!(other.headers.len(), known.headers.len());
+    }
+    known.expect_problem(401, "wrong-credentials");
+}
+
+async fn guessing_is_slowed_down_across_a_restart(database: Database) {
+    let mut app = TestApp::spawn_with(database, "limits.login_failures = 3").await;
+    sign_up(&app, "ann.lee").await;
+    for name in ["ann.lee", "nobody"] {
+        for _ in 0..3 {
+            try_login(&app, name, "something else").await.expect_problem(401, "wrong-credentials");
+        }
+    }
+    app.restart().await;
+    for name in ["ann.lee", "nobody"] {
+        let refused = try_login(&app, name, PASSWORD).await;
+        assert_eq!(refused.headers["retry-after"], "900");
+        assert_eq!(refused.expect_problem(429, "throttled")["retry_after_s"], 900);
+    }
+    app.clock.advance(901);
+    try_login(&app, "ann.lee", PASSWORD).await.expect(200);
+}
+
+async fn spraying_from_one_address_is_slowed_down_whatever_the_forwarded_header_says(database: Database) {
+    let app = TestApp::spawn_with(database, "limits.login_failures = 1").await;
+    for attempt in 0..5 {
+        let body = json!({"username": format!("name{attempt}"), "password": PASSWORD});
+        let forged = format!("198.51.100.{attempt}");
+        let spray = app.call(Method::POST, "/api/auth/login", None, |request| {
+            request.json(&body).header("x-forwarded-for", forged)
+        });
+        spray.await.expect_problem(401, "wrong-credentials");
+    }
+    try_login(&app, "admin", ADMIN_PASSWORD).await.expect_problem(429, "throttled");
+}
+
+async fn a_first_password_must_be_changed_before_anything_else(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    let store = app.store(&admin).await;
+    let bob = json!({"username": "bob", "password": PASSWORD, "role": "clerk", "store_id": store});
+    let created = app.post("/api/users", &admin, bob).await.expect(201);
+    assert_eq!((&created["must_change_password"], &created["store_id"]), (&json!(true), &json!(store)));
+    let pair = try_login(&app, "bob", PASSWORD).await.expect(200);
+    app.get("/api/stores", access(&pair)).await.expect_problem(403, "password-change-required");
+    app.get("/api/auth/me", access(&pair)).await.expect(200);
+    let change = json!({"current_password": PASSWORD, "new_password": "harvest trombone"});
+    let pair = app.post("/api/auth/password", access(&pair), change).await.expect(200);
+    app.get("/api/stores", access(&pair)).await.expect(200);
+}
+
+async fn a_role_counts_from_the_next_request_on(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    let ann = sign_up(&app, "ann.lee").await;
+    let path = account(&ann);
+    app.get("/api/users", access(&ann)).await.expect_problem(403, "forbidden");
+    app.patch(&path, access(&ann), json!({"role": "admin"})).await.expect_problem(403, "forbidden");
+    let no_store = app.patch(&path, &admin, json!({"role": "clerk"})).await.expect_problem(422, "invalid-field");
+    assert_eq!(no_store["field"], "store_id");
+    assert_eq!(app.patch(&path, &admin, json!({"role": "admin"})).await.expect(200)["role"], "admin");
+    app.get("/api/users", access(&ann)).await.expect_problem(401, "not-authenticated");
+    let ann = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
+    app.get(&path, access(&ann)).await.expect(200);
+    app.patch(&path, &admin, json!({"disabled": true})).await.expect(200);
+    app.get(&path, access(&ann)).await.expect_problem(401, "not-authenticated");
+    refresh(&app, &ann).await.expect_problem(401, "not-authenticated");
+}
+
+async fn the_last_admin_cannot_be_lost_even_when_two_demote_each_other(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = try_login(&app, "admin", ADMIN_PASSWORD).await.expect(200);
+    for change in [json!({"role": "user"}), json!({"disabled": true})] {
+        app.patch(&account(&admin), access(&admin), change).await.expect_problem(409, "last-admin");
+    }
+    let ann = sign_up(&app, "ann.lee").await;
+    app.patch(&account(&ann), access(&admin), json!({"role": "admin"})).await.expect(200);
+    let ann = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
+    let demote = || json!({"role": "user"});
+    let (first, second) = (account(&ann), account(&admin));
+    let (one, other) =
+        tokio::join!(app.patch(&first, access(&admin), demote()), app.patch(&second, access(&ann), demote()),);
+    let done = [&one, &other].into_iter().filter(|reply| reply.status == 200).count();
+    assert_eq!(done, 1, "{one:?} {other:?}");
+}
+
+async fn accounts_are_listed_in_pages_newest_first(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    for name in ["first", "second", "third"] {
+        sign_up(&app, name).await;
+    }
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..3 {
+        let page = app.get(&format!("/api/users?limit=2{cursor}"), &admin).await.expect(200);
+        let rows = page["data"].as_array().unwrap();
+        names.extend(rows.iter().map(|row| row["username"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["third", "second", "first", "admin"]);
+}
+
+async fn bad_names_and_passwords_are_refused_by_field_and_not_repeated(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let bad = [
+        ("an", PASSWORD, "username", "3 characters"),
+        ("ann lee", PASSWORD, "username", "' '"),
+        ("ann.lee", "elevenchars", "password", "11 characters"),
+        ("ann.lee", "Password123456", "password", "tried first"),
+        ("ann.lee", "i am ann.lee really", "password", "username"),
+    ];
+    for (username, password, field, reason) in bad {
+        let body = json!({"username": username, "password": password});
+        let refused = app.post_anonymously("/api/auth/signup", body).await.expect_problem(422, "invalid-field");
+        assert_eq!(refused["field"], field);
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains(reason) && !detail.contains(password), "{detail}");
+    }
+    let missing = app.post_anonymously("/api/auth/login", json!({"username": "ann.lee"})).await;
+    assert!(missing.expect_problem(422, "invalid-field")["detail"].as_str().unwrap().contains("password"));
+}
+
+async fn a_token_that_is_not_ours_is_refused(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let pair = sign_up(&app, "ann.lee").await;
+    let good = access(&pair);
+    let (head, signature) = good.rsplit_once('.').unwrap();
+    let payload = head.rsplit_once('.').unwrap().1;
+    let forged = [
+        "nonsense".to_owned(),
+        "tsk_nonsense".to_owned(),
+        format!("{head}."),
+        format!("{head}.{}", signature.chars().rev().collect::<String>()),
+        // {"alg":"none","typ":"JWT"}
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."),
+        pair["refresh_token"].as_str().unwrap().to_owned(),
+    ];
+    for token in forged {
+        app.get("/api/auth/me", &token).await.expect_problem(401, "not-authenticated");
+    }
+    app.get("/api/auth/me", good).await.expect(200);
+}
+
+on_both_databases!(
+    a_shopper_signs_up_and_in_and_reads_their_account,
+    a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_stolen,
+    signing_out_ends_this_session_and_no_other,
+    another_password_ends_every_session,
+    nobody_learns_from_a_login_which_names_exist,
+    guessing_is_slowed_down_across_a_restart,
+    spraying_from_one_address_is_slowed_down_whatever_the_forwarded_header_says,
+    a_first_password_must_be_changed_before_anything_else,
+    a_role_counts_from_the_next_request_on,
+    the_last_admin_cannot_be_lost_even_when_two_demote_each_other,
+    accounts_are_listed_in_pages_newest_first,
+    bad_names_and_passwords_are_refused_by_field_and_not_repeated,
+    a_token_that_is_not_ours_is_refused,
+);

@@ -1,0 +1,200 @@
+//! The program as a person starts it: what it prints, how it ends, what survives a kill.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
+const PASSWORD: &str = "the till sees everything";
+
+/// The program with a data folder of its own and nothing else in its environment that could be a setting.
+fn tillsight(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    command.args(arguments).current_dir(folder).env("TILLSIGHT_MODEL", MODEL).env("TILLSIGHT_BIND", "127.0.0.1:0");
+    command.env_remove("TILLSIGHT_TEST_POSTGRES_URL").env_remove("TILLSIGHT_ADMIN_PASSWORD");
+    command
+}
+
+/// Checks that the start ended with exit code 1 and one line on standard error, and gives that line.
+#[track_caller]
+fn one_line(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("tillsight: ")).collect();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!(lines.len(), 1, "{text}");
+    lines[0].to_owned()
+}
+
+#[test]
+fn what_is_missing_at_the_start_is_said_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve =
+        |name: &str, value: &str| one_line(&tillsight(folder.path(), &["serve"]).env(name, value).output().unwrap());
+    let missing = serve("TILLSIGHT_MODEL", "nowhere/model.json");
+    assert!(missing.contains("nowhere/model.json"), "{missing}");
+    let database = serve("TILLSIGHT_DATABASE_URL", "postgres://nobody:hunter2secret@127.0.0.1:1/none");
+    assert!(database.contains("127.0.0.1:1/none") && !database.contains("hunter2secret"), "{database}");
+    let library = serve("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so");
+    assert!(library.contains("/nowhere/libonnxruntime.so"), "{library}");
+    assert!(serve("TILLSIGHT_BINDD", "x").contains("bindd"));
+    assert!(serve("TILLSIGHT_CONFIG", "nowhere.toml").contains("nowhere.toml"));
+    assert!(serve("TILLSIGHT_TOKEN_SECRET", "short").contains("token_secret"));
+    assert!(serve("TILLSIGHT_DATABASE_URL", "sqlite:///proc/nothing/x.db").contains("/proc/nothing"));
+    assert!(serve("TILLSIGHT_ADMIN_PASSWORD", "password1234").to_lowercase().contains("password"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert!(serve("TILLSIGHT_BIND", &address).contains(&address));
+}
+
+#[test]
+fn a_model_that_is_not_what_its_manifest_says_ends_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest: Value = serde_json::from_slice(&std::fs::read(MODEL).unwrap()).unwrap();
+    let onnx = Path::new(MODEL).with_file_name(manifest["file"].as_str().unwrap());
+    std::fs::copy(&onnx, folder.path().join("copy.onnx")).unwrap();
+    let start = |change: &dyn Fn(&mut Value)| {
+        let mut changed = manifest.clone();
+        changed["file"] = json!("copy.onnx");
+        change(&mut changed);
+        let path = folder.path().join("model.json");
+        std::fs::write(&path, changed.to_string()).unwrap();
+        one_line(&tillsight(folder.path(), &["serve"]).env("TILLSIGHT_MODEL", &path).output().unwrap())
+    };
+    assert!(start(&|manifest| manifest["sha256"] = json!("0".repeat(64))).contains("SHA-256"));
+    assert!(start(&|manifest| manifest["output"]["dim"] = json!(255)).contains("255"));
+    assert!(start(&|manifest| manifest["output"]["name"] = json!("nothing")).contains("nothing"));
+    assert!(start(&|manifest| manifest["input"]["name"] = json!("nothing")).contains("nothing"));
+    assert!(start(&|manifest| manifest["input"]["width"] = json!(0)).contains("width"));
+    assert!(start(&|manifest| manifest["colour"] = json!("rgb")).contains("colour"));
+    std::fs::write(folder.path().join("copy.onnx"), b"not a model").unwrap();
+    let hash = hex::encode(Sha256::digest(b"not a model"));
+    assert!(start(&|manifest| manifest["sha256"] = json!(hash)).contains("copy.onnx"));
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_exit_code_2_and_migrate_can_be_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(tillsight(folder.path(), &["sell"]).output().unwrap().status.code(), Some(2));
+    for _ in 0..2 {
+        assert!(tillsight(folder.path(), &["migrate"]).output().unwrap().status.success());
+    }
+    assert!(folder.path().join("data/tillsight.db").exists());
+}
+
+/// A running server and the lines that it has still to print.
+struct Server {
+    process: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+    printed: Vec<String>,
+    url: String,
+}
+
+impl Server {
+    fn start(folder: &Path, password: Option<&str>) -> Self {
+        let mut command = tillsight(folder, &["serve"]);
+        if let Some(password) = password {
+            command.env("TILLSIGHT_ADMIN_PASSWORD", password);
+        }
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut server = Self { process, lines, printed: Vec::new(), url: String::new() };
+        while let Some(Ok(line)) = server.lines.next() {
+            server.printed.push(line.clone());
+            if let Some(url) = line.strip_prefix("tillsight listens on ") {
+                server.url = url.to_owned();
+                return server;
+            }
+        }
+        panic!("the server ended before it listened: {:?}", server.printed);
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody to tell.
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+async fn post(url: &str, token: &str, body: Value) -> (u16, Value) {
+    let request = reqwest::Client::new().post(url).bearer_auth(token).json(&body);
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap_or(Value::Null))
+}
+
+async fn login(server: &Server, password: &str) -> Value {
+    let (status, tokens) =
+        post(&format!("{}/api/auth/login", server.url), "", json!({"username": "admin", "password": password})).await;
+    assert_eq!(status, 200, "{tokens}");
+    tokens
+}
+
+#[tokio::test]
+async fn the_first_start_prints_a_one_time_password_that_must_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), None);
+    let line = server.printed.iter().find(|line| line.contains("one-time password: ")).unwrap();
+    let password = line.rsplit(": ").next().unwrap().to_owned();
+    let tokens = login(&server, &password).await;
+    assert_eq!(tokens["user"]["must_change_password"], true);
+    let token = tokens["access_token"].as_str().unwrap();
+    let (status, problem) = post(&format!("{}/api/stores", server.url), token, json!({"name": "x"})).await;
+    assert_eq!((status, &problem["type"]), (403, &json!("urn:tillsight:problem:password-change-required")));
+    drop(server);
+    let again = Server::start(folder.path(), None);
+    assert!(!again.printed.iter().any(|line| line.contains("one-time")), "{:?}", again.printed);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_and_a_stop_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), Some(PASSWORD));
+    let token = login(&server, PASSWORD).await["access_token"].as_str().unwrap().to_owned();
+    let mut acknowledged = Vec::new();
+    for place in 0..10 {
+        let (status, store) =
+            post(&format!("{}/api/stores", server.url), &token, json!({"name": format!("Store {place}")})).await;
+        assert_eq!(status, 201);
+        acknowledged.push(store["id"].as_str().unwrap().to_owned());
+    }
+    server.signal("-KILL");
+    drop(server);
+
+    let mut server = Server::start(folder.path(), Some(PASSWORD));
+    let client = reqwest::Client::new();
+    let stores: Value = client
+        .get(format!("{}/api/stores", server.url))
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let listed: Vec<&str> =
+        stores["data"].as_array().unwrap().iter().map(|store| store["id"].as_str().unwrap()).collect();
+    assert!(acknowledged.iter().all(|id| listed.contains(&id.as_str())), "{stores}");
+    server.signal("-TERM");
+    assert!(server.process.wait().unwrap().success());
+}
+
+#[test]
+fn the_demonstration_ends_with_a_receipt() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tillsight(folder.path(), &["demo", "--products", "6"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        text.contains("receipt number 1") && text.contains("Total") && text.contains("What to open next"),
+        "{text}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+}
