@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tillsight::demo::packages;
 
 /// Photos that have been rendered: a second of work each in an unoptimised build, and the tests ask for the same few.
-static RENDERED: Mutex<BTreeMap<(usize, u64), Arc<OnceLock<Vec<u8>>>>> = Mutex::new(BTreeMap::new());
+static RENDERED: Mutex<BTreeMap<(usize, u64), Rendered>> = Mutex::new(BTreeMap::new());
+
+/// One photo, once the first who asked for it has rendered it.
+type Rendered = Arc<OnceLock<Vec<u8>>>;
 
 /// A photo of product `product` of the test catalogue; `view` chooses position, light and background.
 pub fn package_photo(product: usize, view: u64) -> Vec<u8> {

@@ -8,7 +8,7 @@ const SKIPPED: &str = "TILLSIGHT_SKIPPED_TESTS";
 
 /// Prints a line that is shown even when the test passes: the test runner holds back what `println!` prints, not this.
 pub fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    std::io::stderr().lock().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// Reports that test `name` (as the runner calls it) lacks what it needs; it returns without having shown anything.
