@@ -11,9 +11,9 @@ use crate::harness::{Database, TestApp, on_both_databases, package_photo};
 const SHOPPERS: usize = 32;
 /// Admins that upload at the same time, and products that each of them uploads.
 const ADMINS: usize = 2;
-const PRODUCTS: usize = 12;
+const PRODUCTS: usize = 10;
 /// Photos of each product.
-const PHOTOS: usize = 3;
+const PHOTOS: usize = 2;
 
 /// 32 clients post pictures without a pause while products are uploaded. No request fails, and each product is found by
 /// the first request after the reply to its upload. The program runs by itself, so its counters are this test's alone.

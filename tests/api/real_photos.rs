@@ -136,7 +136,7 @@ async fn receipt(app: &TestApp, admin: &str, store: &str, kiosk: &str, classes: 
         session = frame.expect(200)["session"].take();
     }
     let body = json!({"version": session["version"]});
-    let fill = |request: RequestBuilder| request.header("idempotency-key", "five photos").json(&body);
+    let fill = |request: RequestBuilder| request.header("idempotency-key", "five-photos").json(&body);
     let order = app.call(Method::POST, &format!("{path}/confirm"), Some(kiosk), fill).await.expect(201);
 
     let total: i64 = bought.iter().map(|sighting| price(sighting.class)).sum();

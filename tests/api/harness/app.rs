@@ -36,6 +36,7 @@ pub struct TestApp {
     http: reqwest::Client,
     overlay: String,
     /// A program of its own, where this is not a server within the test's process.
+    #[expect(dead_code, reason = "only held: dropping it ends the program")]
     process: Option<Child>,
     running: Option<Running>,
 }
@@ -72,6 +73,7 @@ impl TestApp {
         program.env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);
         program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
         program.env("TILLSIGHT_DATA_DIR", database.folder()).env("TILLSIGHT_MODEL", MODEL);
+        program.env("TILLSIGHT_LOG_FILTER", "warn");
         let mut process = program.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let url = loop {

@@ -1,9 +1,20 @@
 //! Pictures for tests: rendered packages, so that no photo need be shipped.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
 use tillsight::demo::packages;
+
+/// Photos that have been rendered: a second of work each in an unoptimised build, and the tests ask for the same few.
+static RENDERED: Mutex<BTreeMap<(usize, u64), Arc<OnceLock<Vec<u8>>>>> = Mutex::new(BTreeMap::new());
 
 /// A photo of product `product` of the test catalogue; `view` chooses position, light and background.
 pub fn package_photo(product: usize, view: u64) -> Vec<u8> {
+    let place = Arc::clone(RENDERED.lock().unwrap().entry((product, view)).or_default());
+    place.get_or_init(|| rendered(product, view)).clone()
+}
+
+fn rendered(product: usize, view: u64) -> Vec<u8> {
     const SEED: u64 = 7;
     let package = packages::catalogue(SEED, product + 1).pop().unwrap();
     packages::jpeg(&packages::photograph(&package, view, 240)).unwrap()
