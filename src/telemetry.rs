@@ -4,6 +4,7 @@
 //! Metrics are kept by the `metrics` crate and rendered by [`Metrics::render`] in Prometheus' text format; names follow
 //! Prometheus' rules (base units, `_total` for counters).
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -70,6 +71,8 @@ pub fn init_logs(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter)
         .map_err(|error| format!("setting log_filter: \"{}\": {error}", settings.log_filter))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for a person at a terminal; in a file or a journal they are rubbish.
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
     // A second initialisation can only come from tests that start several servers in one process.
     let _already_set = match settings.log_format {
         LogFormat::Text => lines.try_init(),

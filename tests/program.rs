@@ -1,5 +1,7 @@
 //! The program as a person starts it: what it prints, how it ends, what survives a kill.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};

@@ -90,7 +90,7 @@ mod tests {
     use crate::http::policy::{Policy, RULES};
 
     /// Routes that are pages, not operations.
-    const PAGES: [&str; 3] = ["/", "/docs", "/docs/{_:.*}"];
+    const PAGES: [&str; 4] = ["/", "/assets/catalogue.jpg", "/docs", "/docs/{_:.*}"];
 
     #[test]
     fn the_document_and_the_policy_table_name_the_same_routes() {

@@ -41,8 +41,9 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
 }
 
 /// The whole table.
-pub static RULES: [Rule; 49] = [
+pub static RULES: [Rule; 50] = [
     rule(Method::GET, "/", Policy::Public),
+    rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
     rule(Method::GET, "/readyz", Policy::Public),
     rule(Method::GET, "/metrics", Policy::Public),

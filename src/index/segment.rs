@@ -145,3 +145,27 @@ impl Segment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn filling_a_segment_never_moves_its_vectors() {
+        let (dim, capacity) = (4, 1_000);
+        let mut segment = Segment::new(dim, capacity).unwrap();
+        let entry = |row: u64| {
+            let id = Uuid::from_u128(u128::from(row));
+            Entry { row, image: id.into(), product: id.into(), live: true }
+        };
+        segment.append(&[entry(0)], &[1.0, 0.0, 0.0, 0.0]).unwrap();
+        let place = segment.flat.xb().as_ptr();
+        for row in 1..capacity as u64 {
+            segment.append(&[entry(row)], &[0.0, 1.0, 0.0, 0.0]).unwrap();
+        }
+        assert_eq!(segment.flat.xb().as_ptr(), place, "FAISS copied the segment to grow");
+        assert_eq!((segment.room(), segment.flat.xb().len()), (0, dim * capacity));
+    }
+}

@@ -3,29 +3,39 @@
 //! Today: a first page that says what this is and where to go, and the API's documentation. May import `config` only.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use actix_web::web::ServiceConfig;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web::{ServiceConfig, scope};
 use actix_web::{HttpResponse, Responder, get};
 use utoipa_swagger_ui::SwaggerUi;
 
 /// The first page; its one style sheet stands in it.
 const HOME: &str = include_str!("assets/home.html");
+/// The demonstration's catalogue, drawn by `demo::packages`.
+const CATALOGUE_PICTURE: &[u8] = include_bytes!("assets/catalogue.jpg");
 /// SHA-256 of the style sheet in [`HOME`], which the page's policy names; a test keeps the two together.
-const HOME_STYLE: &str = "sha256-3MOuMZiKhbYIkiDLuVhtZo+tzhVowDH93NbgqMnpUgU=";
+const HOME_STYLE: &str = "sha256-gIXYVON23YCwRkRBAyzJwT1OkTs2QowGvdCVJjYZvas=";
+
+/// What the documentation page needs: its own scripts and styles; the library sets some styles inline.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// Registers the first page and, with `docs`, the page to browse the API.
 pub fn configure(config: &mut ServiceConfig, docs: bool) {
-    config.service(home);
+    config.service(home).service(catalogue_picture);
     if docs {
         let ui =
             utoipa_swagger_ui::Config::from("/api/openapi.json").try_it_out_enabled(true).persist_authorization(false);
-        config.service(docs_root).service(SwaggerUi::new("/docs/{_:.*}").config(ui));
+        let policy = DefaultHeaders::new().add((CONTENT_SECURITY_POLICY, DOCS_POLICY));
+        let pages = scope("/docs").wrap(policy).service(docs_root).service(SwaggerUi::new("/{_:.*}").config(ui));
+        config.service(pages);
     }
 }
 
 #[get("/")]
 async fn home() -> impl Responder {
-    let policy =
-        format!("default-src 'none'; style-src '{HOME_STYLE}'; img-src data:; frame-ancestors 'none'; base-uri 'none'");
+    let policy = format!(
+        "default-src 'none'; style-src '{HOME_STYLE}'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    );
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, policy))
@@ -33,14 +43,18 @@ async fn home() -> impl Responder {
         .body(HOME)
 }
 
-#[get("/docs")]
+#[get("/assets/catalogue.jpg")]
+async fn catalogue_picture() -> impl Responder {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "image/jpeg"))
+        .insert_header((CACHE_CONTROL, "public, max-age=86400"))
+        .body(CATALOGUE_PICTURE)
+}
+
+#[get("")]
 async fn docs_root() -> impl Responder {
     HttpResponse::PermanentRedirect().insert_header(("Location", "/docs/")).finish()
 }
-
-/// What the documentation page needs: its own scripts and styles; the library sets some styles inline.
-pub const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 #[cfg(test)]
 mod tests {

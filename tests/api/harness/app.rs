@@ -25,6 +25,9 @@ const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small
 /// Where a test's clock begins: 2026-01-05 12:00 UTC.
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
 
+/// What stops a server, and what it ended with.
+type Running = (oneshot::Sender<()>, JoinHandle<Result<(), StartError>>);
+
 /// A server on a database of its own. Stops when dropped.
 pub struct TestApp {
     pub url: String,
@@ -35,7 +38,7 @@ pub struct TestApp {
     /// A program of its own, where this is not a server within the test's process.
     #[expect(dead_code, reason = "only held: dropping it ends the program")]
     process: Option<Child>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<Result<(), StartError>>)>,
+    running: Option<Running>,
 }
 
 impl TestApp {
