@@ -15,6 +15,8 @@ mod images;
 mod load;
 mod photos;
 mod products;
+#[cfg(test)]
+mod tests;
 mod vectors;
 mod view;
 

@@ -3,13 +3,16 @@
 //! Order, so that nothing costly happens for an upload that is refused anyway: every header is checked before any pixel
 //! is decoded, and every photo is embedded before any is kept.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::error::{CatalogError, PhotoName};
 use super::{Catalog, NewPhoto};
 use crate::domain::PhotoFault;
-use crate::embedding::{DecodeLimits, EmbedError, Embedding, Header, probe};
+use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedding, Header, probe};
+use crate::pool::panic_message;
 use crate::store::blobs::ContentHash;
 
 /// A photo whose header has been checked.
@@ -78,15 +81,23 @@ impl Catalog {
 fn probe_all(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<Probed>, CatalogError> {
     let named = photos.into_iter().enumerate().map(|(index, photo)| {
         let name = PhotoName { index, file_name: photo.file_name };
-        match probe(&photo.bytes, limits) {
+        match probed(&photo.bytes, limits) {
             Ok(header) => Ok((name, header, photo.bytes)),
-            Err(error) => Err(CatalogError::Image { photo: name, fault: PhotoFault::from(error) }),
+            Err(fault) => Err(CatalogError::Image { photo: name, fault }),
         }
     });
     let named: Vec<_> = named.collect::<Result<_, _>>()?;
     let hashed =
         named.into_iter().map(|(name, header, bytes)| Probed { name, hash: ContentHash::of(&bytes), header, bytes });
     Ok(hashed.collect())
+}
+
+/// A decoder that panics over a header has met a hostile file: that photo is at fault, not the server.
+fn probed(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, PhotoFault> {
+    let looked = catch_unwind(AssertUnwindSafe(|| probe(bytes, limits)));
+    looked
+        .unwrap_or_else(|panic| Err(DecodeError::Crashed { reason: panic_message(&*panic) }))
+        .map_err(PhotoFault::from)
 }
 
 fn refusal(photo: PhotoName, error: EmbedError) -> CatalogError {

@@ -25,8 +25,8 @@ impl Catalog {
         photos: Vec<NewPhoto>,
     ) -> Result<EnrolmentView, CatalogError> {
         let (fields, price) = new.check(self.currency)?;
-        self.check_room(photos.len().min(self.limits.images_per_upload))?;
         let (probed, duplicates_skipped) = self.probe(photos).await?;
+        self.check_room(probed.len())?;
         let prepared = self.prepare(probed).await?;
 
         let now = self.clock.now();

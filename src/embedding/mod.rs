@@ -20,7 +20,7 @@ mod session;
 mod vector;
 
 #[cfg(test)]
-mod onnx_fixture;
+pub(crate) mod onnx_fixture;
 #[cfg(test)]
 mod tests;
 

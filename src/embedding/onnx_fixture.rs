@@ -78,3 +78,29 @@ fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
 fn text(field: u64, value: &str) -> Vec<u8> {
     bytes(field, value.as_bytes())
 }
+
+/// A running embedder of mean colours (three values) that returns NaN for dark pictures. Its files lie in `folder`.
+pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Embedder {
+    let onnx = model(&[-1, 3, 16, 16], &[op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.25), op("Sqrt")]);
+    let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&onnx));
+    let manifest = serde_json::json!({
+        "name": "tiny", "version": "1", "file": "tiny.onnx", "sha256": sha256,
+        "input": {
+            "name": "image", "width": 16, "height": 16, "color": "rgb", "range": 1.0,
+            "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": "crop", "filter": "bilinear"
+        },
+        "output": {"name": "embedding", "dim": 3},
+        "thresholds": {"score": 0.5, "margin": 0.0, "operating_point": "made up"}
+    });
+    std::fs::write(folder.join("tiny.onnx"), onnx).unwrap();
+    let path = folder.join("tiny.json");
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    super::Embedder::start(&super::Model::open(&path).unwrap(), super::EmbedderOptions::default()).unwrap()
+}
+
+/// A PNG of 20 × 30 pixels of one colour.
+pub(crate) fn png(colour: [u8; 3]) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(20, 30, image::Rgb(colour)).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}

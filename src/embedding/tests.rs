@@ -4,12 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::onnx_fixture::{Operator, model, op, op_with};
+use super::onnx_fixture::{Operator, model, op, op_with, png};
 use super::*;
 
 const SIDE: u32 = 16;
@@ -60,12 +59,6 @@ impl Files {
     fn start(&self) -> Result<Embedder, ModelError> {
         Embedder::start(&self.open()?, EmbedderOptions { sessions: 2, ..EmbedderOptions::default() })
     }
-}
-
-fn png(color: [u8; 3]) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    RgbImage::from_pixel(20, 30, Rgb(color)).write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
 }
 
 fn message<T>(outcome: Result<T, ModelError>) -> String {

@@ -10,6 +10,8 @@
 
 mod error;
 mod judge;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::HashMap;

@@ -135,21 +135,12 @@ pub async fn vectors(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec
     Ok(rows)
 }
 
-/// Vectors under `model` of photos whose product is on sale, in the order of the photos' ids, after `after`. Photos that
-/// the model has not seen are left out; [`unseen`] finds them.
-pub async fn searchable(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, StoreError> {
-    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
-                          JOIN products p ON p.id = i.product_id \
-                          JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
-                          WHERE i.id > $2 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $3";
-    on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
-}
-
-/// Photos in the catalog that `model` has not seen, in the order of their ids, after `after`.
-pub async fn unseen(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, StoreError> {
+/// Photos whose product is on sale, in the order of their ids, after `after`; those that `model` has not seen come without
+/// a vector.
+pub async fn on_sale(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, StoreError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
-                          WHERE i.id > $2 AND e.image_id IS NULL AND p.removed_at IS NULL ORDER BY i.id LIMIT $3";
+                          WHERE i.id > $2 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $3";
     on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
 }

@@ -1,5 +1,6 @@
 //! Products and their photos: added, found, changed, taken away, and every upload that is refused.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -251,6 +252,21 @@ async fn one_photo_belongs_to_one_product(database: Database) {
     catalog.add(&[("name", "Two"), ("sku", "S")], photos).await.expect(201);
 }
 
+async fn a_race_for_a_photo_or_a_code_has_one_winner(database: Database) {
+    let catalog = Catalog::open(database).await;
+    let statuses = |replies: Vec<Reply>| {
+        let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
+        statuses.sort_unstable();
+        statuses
+    };
+    let for_a_photo = (0..4).map(|_| catalog.add(&[("name", "Photo")], vec![package_photo(0, 0)]));
+    assert_eq!(statuses(join_all(for_a_photo).await), [201, 409, 409, 409]);
+    let for_a_code = (0..4).map(|_| catalog.add(&[("name", "Code"), ("sku", "S")], Vec::new()));
+    assert_eq!(statuses(join_all(for_a_code).await), [201, 409, 409, 409]);
+    assert_eq!(catalog.names("").await.len(), 2);
+    assert_eq!(catalog.seen(package_photo(0, 0)).await.0, ["Photo"]);
+}
+
 async fn bad_uploads_are_refused_whole_and_by_name(database: Database) {
     let limits = "[limits]\nimage_bytes = 200000\nimages_per_upload = 4\nimages_per_product = 5\nupload_bytes = 500000";
     let catalog = Catalog::open_with(database, limits).await;
@@ -383,6 +399,7 @@ on_both_databases!(
     what_is_removed_or_off_sale_is_no_longer_seen,
     photos_are_added_served_and_taken_away,
     one_photo_belongs_to_one_product,
+    a_race_for_a_photo_or_a_code_has_one_winner,
     bad_uploads_are_refused_whole_and_by_name,
     a_restart_gives_the_same_answers,
     a_hole_in_the_log_stops_recognition_until_a_restart,

@@ -1,0 +1,48 @@
+//! Recognition over a model that returns NaN for some pictures, and over an index that is not to be trusted.
+
+use super::*;
+use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
+use crate::index::IndexOptions;
+
+const RED: [u8; 3] = [250, 100, 100];
+
+async fn service(folder: &std::path::Path) -> RecognitionService {
+    let url = format!("sqlite://{}/test.db", folder.display()).into();
+    let store = Store::connect(&url, 2).await.unwrap();
+    store.migrate().await.unwrap();
+    let embedder = Arc::new(embedder_blind_to_the_dark(folder));
+    let index = Arc::new(VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap());
+    RecognitionService::new(store, Clock::system(), embedder, index, &Settings::from_toml("").unwrap())
+}
+
+#[tokio::test]
+async fn a_picture_that_the_model_returns_nan_for_is_refused_and_the_next_one_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path()).await;
+    let refused = service.recognize(&Caller::system(), png([10; 3]).into()).await.unwrap_err();
+    assert!(matches!(refused, RecognitionError::Unusable(_)), "{refused:?}");
+    let seen = service.recognize(&Caller::system(), png(RED).into()).await.unwrap();
+    let region = Region { x: 0, y: 0, width: 20, height: 30 };
+    assert_eq!(seen.items, [RecognizedItem { verdict: Verdict::Unknown, region, candidates: Vec::new() }]);
+    let kept = recognitions::find(&mut service.store.read().await.unwrap(), seen.id).await.unwrap().unwrap();
+    assert_eq!((kept.items, kept.actor.as_str()), (serde_json::json!(seen.items), "system"));
+}
+
+#[tokio::test]
+async fn evidence_that_cannot_be_kept_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path()).await;
+    service.store.close().await;
+    // With an empty index no name is asked for, so only the evidence needs the database.
+    let seen = service.recognize(&Caller::system(), png(RED).into()).await.unwrap();
+    assert_eq!(seen.items[0].verdict, Verdict::Unknown);
+}
+
+#[tokio::test]
+async fn an_index_that_lost_its_place_answers_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path()).await;
+    service.index.distrust("change 5 is missing");
+    let refused = service.look(png(RED).into()).await.unwrap_err();
+    assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
+}
