@@ -36,7 +36,8 @@ pub const ORDER_CONFLICTS_TOTAL: &str = "tillsight_order_creation_conflicts_tota
 pub const LOGINS_TOTAL: &str = "tillsight_logins_total";
 
 /// Upper bounds of the buckets of every histogram that counts seconds.
-const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const SECONDS: [f64; 17] =
+    [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The process's metrics, ready to be shown.
 #[derive(Clone)]
