@@ -87,7 +87,12 @@ async fn tell(url: &str, password: &str, products: u64) -> Result<crate::demo::R
     let token = tokens["access_token"].as_str().ok_or_else(|| failed(DemoError::Incomplete("access_token")))?;
     let products = usize::try_from(products).unwrap_or(usize::MAX);
     let report = play(&anybody.with_bearer(token), products).await.map_err(failed)?;
-    println!("\nOf {} things shown, the camera alone recognised {}.", report.shown, report.recognised);
+    let scanned = report.shown - report.matched - report.asked;
+    println!(
+        "\nOf {} things shown, the camera was sure of {}, asked about {} with the right answer among the",
+        report.shown, report.matched, report.asked
+    );
+    println!("candidates, and left {scanned} to the scanner.");
     Ok(report)
 }
 

@@ -22,9 +22,11 @@ const SHOPPING: usize = 6;
 pub struct Report {
     /// The order as the shopper reads it on mypage.
     pub order: Value,
-    /// Regions that the kiosk matched to the product that was shown.
-    pub recognised: usize,
-    /// Regions that were shown.
+    /// Things that the kiosk put on the bill by itself, and rightly.
+    pub matched: usize,
+    /// Things that it asked about with the right one among the answers.
+    pub asked: usize,
+    /// Things that were shown.
     pub shown: usize,
 }
 
@@ -39,7 +41,7 @@ pub async fn play(admin: &Client, products: usize) -> Result<Report, DemoError> 
     let shopper = sign_up(admin).await?;
     let session = text(&kiosk.post("/api/sessions", json!({})).await?, "id")?;
     shopper.post(&format!("/api/sessions/{session}/join"), json!({})).await?;
-    let recognised = shop(&kiosk, &session, &packages).await?;
+    let (matched, asked) = shop(&kiosk, &session, &packages).await?;
     println!("\n4. The bill");
     let bill = kiosk.get(&format!("/api/sessions/{session}")).await?;
     print::bill(&bill);
@@ -49,7 +51,7 @@ pub async fn play(admin: &Client, products: usize) -> Result<Report, DemoError> 
         kiosk.post_once(&confirm, &Uuid::new_v4().to_string(), json!({"version": number(&bill, "version")?})).await?;
     let order = shopper.get(&format!("/api/mypage/orders/{}", text(&confirmed, "id")?)).await?;
     print::receipt(&order, &text(&store, "name")?, &text(&confirmed, "claim_code")?);
-    Ok(Report { order, recognised, shown: SHOPPING })
+    Ok(Report { order, matched, asked, shown: SHOPPING })
 }
 
 async fn open_store(admin: &Client) -> Result<(Value, Client), DemoError> {
@@ -105,10 +107,11 @@ async fn sign_up(anybody: &Client) -> Result<Client, DemoError> {
     Ok(anybody.with_bearer(&text(&tokens, "access_token")?))
 }
 
-/// Shows one thing after another; what the kiosk is not sure of is settled as a shopper would: by scanning the barcode.
-/// Gives how many were matched to what was shown.
-async fn shop(kiosk: &Client, session: &str, packages: &[Package]) -> Result<usize, DemoError> {
-    let mut recognised = 0;
+/// Shows one thing after another. What the kiosk is not sure of is settled as a shopper would: by tapping the right one
+/// of the candidates, or, where it is not among them, by scanning the barcode. Gives how many were matched, and how many
+/// were tapped.
+async fn shop(kiosk: &Client, session: &str, packages: &[Package]) -> Result<(usize, usize), DemoError> {
+    let (mut matched, mut asked) = (0, 0);
     let mut before = Value::Null;
     for turn in 0..SHOPPING {
         let package = &packages[(turn * 5 + 2) % packages.len()];
@@ -116,21 +119,29 @@ async fn shop(kiosk: &Client, session: &str, packages: &[Package]) -> Result<usi
         let frame = kiosk.post_picture(&format!("/api/sessions/{session}/frames"), shown).await?;
         let seen = &frame["recognition"]["items"][0];
         print::sighting(&package.name, seen, &frame["recognition"]["timings_ms"]);
-        let right = seen["candidates"][0]["product_name"] == package.name.as_str();
+        let candidates = seen["candidates"].as_array().cloned().unwrap_or_default();
+        let right = candidates.iter().position(|candidate| candidate["product_name"] == package.name.as_str());
         let after = frame["session"].clone();
-        before = match (seen["verdict"] == "matched", right) {
-            (true, true) => {
-                recognised += 1;
+        before = match (seen["verdict"].as_str(), right) {
+            (Some("matched"), Some(0)) => {
+                matched += 1;
                 after
             }
-            (true, false) => {
+            (Some("matched"), _) => {
                 let corrected = take_back(kiosk, session, &before, &after).await?;
                 scan(kiosk, session, package, &corrected).await?
             }
-            (false, _) => scan(kiosk, session, package, &after).await?,
+            (Some("ambiguous"), Some(place)) => {
+                asked += 1;
+                println!("      the kiosk asks; the shopper taps {}", package.name);
+                let item =
+                    json!({"version": number(&after, "version")?, "product_id": candidates[place]["product_id"]});
+                kiosk.post(&format!("/api/sessions/{session}/items"), item).await?
+            }
+            (_, _) => scan(kiosk, session, package, &after).await?,
         };
     }
-    Ok(recognised)
+    Ok((matched, asked))
 }
 
 /// Undoes what the last frame put on the bill: the line whose quantity grew.

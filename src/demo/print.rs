@@ -39,7 +39,8 @@ fn frame(bill: &Value, head: impl FnOnce(&Value)) {
     for item in bill["items"].as_array().into_iter().flatten() {
         let name: String = item["product_name"].as_str().unwrap_or("").chars().take(WIDTH - 24).collect();
         let price = amount(&item["line_total"], &bill["currency"]);
-        println!("   │ {:>3} × {name:<name_width$} {price:>12} │", item["quantity"], name_width = WIDTH - 19);
+        let quantity = item["quantity"].as_i64().unwrap_or(0);
+        println!("   │ {quantity:>3} × {name:<name_width$} {price:>12} │", name_width = WIDTH - 19);
     }
     println!("   ├{}┤", "─".repeat(WIDTH + 2));
     println!(

@@ -1,0 +1,1 @@
+"""How `tillsight-small` is made: photos, rendered packages, network, losses, export and calibration."""
