@@ -88,7 +88,7 @@ impl Application {
         store.migrate().await?;
         let engine = &settings.engine;
         let hashing =
-            Pool::new("hash", or_cores(engine.hash_threads, cores), engine.queue).map_err(StartError::Threads)?;
+            Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue).map_err(StartError::Threads)?;
         let auth = Auth::new(store.clone(), clock.clone(), hashing, &settings)?;
         let first_admin = auth.ensure_first_admin().await?;
         let catalog = Catalog::start(store.clone(), clock.clone(), Arc::clone(&embedder), &settings).await?;

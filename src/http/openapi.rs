@@ -3,10 +3,12 @@
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get};
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::Services;
-use super::problem::{Kind, MEDIA_TYPE, Problem, ProblemBody};
+use super::problem::{Kind, Problem, ProblemBody};
 use super::routes::{
     auth, health, kiosks, mypage, orders, product_images, products, recognize, sessions, stores, users,
 };
@@ -48,23 +50,29 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Skeleton::openapi();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
-    document.info.description = Some(description());
+    document.info.description = Some(INTRODUCTION.to_owned());
+    if let Some(RefOr::T(Schema::Object(problem))) =
+        document.components.as_mut().and_then(|components| components.schemas.get_mut("Problem"))
+    {
+        problem.description = Some(problem_types());
+    }
     document
 }
 
-/// The introduction, with the table of problem types.
-fn description() -> String {
+/// The first words of the document.
+const INTRODUCTION: &str = "A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.\n\n\
+    Sign in with `POST /api/auth/login` and send the access token as `Authorization: Bearer`; a kiosk sends its key the \
+    same way. Lists answer with `data` and `next_cursor`; pass `next_cursor` as `cursor` for the next page. Prices are \
+    integers in minor units of an ISO 4217 currency. Errors are `application/problem+json`; the schema `Problem`, at the \
+    end of this page, lists their types.";
+
+/// What the schema of a problem says: the table of all types.
+fn problem_types() -> String {
     let rows: String = Kind::ALL
         .iter()
         .map(|kind| format!("| `{}` | {} | {} |\n", kind.urn(), kind.status().as_u16(), kind.title()))
         .collect();
-    format!(
-        "A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.\n\n\
-         Sign in with `POST /api/auth/login` and send the access token as `Authorization: Bearer`; a kiosk sends its key \
-         the same way. Lists answer `{{\"data\":[…],\"next_cursor\":…}}`; pass `next_cursor` as `cursor`. Prices are \
-         integers in minor units of an ISO 4217 currency. Errors are `{MEDIA_TYPE}` with one of these types:\n\n\
-         | type | status | meaning |\n|---|---|---|\n{rows}"
-    )
+    format!("An error, as RFC 9457 has it.\n\n| type | status | meaning |\n|---|---|---|\n{rows}")
 }
 
 /// Registers the document and the page.
@@ -109,6 +117,13 @@ mod tests {
             .map(|rule| format!("{} {}", rule.method, rule.pattern))
             .collect();
         assert_eq!(documented, ruled);
+    }
+
+    #[test]
+    fn the_document_lists_every_type_of_problem() {
+        let document = serde_json::to_value(document()).unwrap();
+        let text = document["components"]["schemas"]["Problem"]["description"].as_str().unwrap();
+        assert!(Kind::ALL.iter().all(|kind| text.contains(&kind.urn())), "{text}");
     }
 
     #[test]
