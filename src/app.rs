@@ -30,6 +30,8 @@ use crate::web;
 const REQUEST_HEAD: Duration = Duration::from_secs(5);
 /// How often replies kept for idempotency are tidied.
 const TIDY: Duration = Duration::from_secs(3_600);
+/// How often samples are folded into histograms, whether or not anybody reads `/metrics`.
+const METRICS_UPKEEP: Duration = Duration::from_secs(10);
 
 /// Why the server cannot start or run.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,7 @@ pub struct Application {
     store: Store,
     catalog: Catalog,
     checkout: Checkout,
+    metrics: Metrics,
     first_admin: FirstAdmin,
     follow: Duration,
 }
@@ -87,10 +90,9 @@ impl Application {
         let store = Store::connect(&settings.database_url, settings.limits.database_connections).await?;
         store.migrate().await?;
         let engine = &settings.engine;
-        let hashing =
-            Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue).map_err(StartError::Threads)?;
+        let hashing = Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue)
+            .map_err(StartError::Threads)?;
         let auth = Auth::new(store.clone(), clock.clone(), hashing, &settings)?;
-        let first_admin = auth.ensure_first_admin().await?;
         let catalog = Catalog::start(store.clone(), clock.clone(), Arc::clone(&embedder), &settings).await?;
         let recognition = RecognitionService::new(store.clone(), clock.clone(), embedder, catalog.index(), &settings);
         let orders = Orders::new(store.clone(), clock.clone());
@@ -98,12 +100,12 @@ impl Application {
         let checkout = Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), rules);
         let readiness = Readiness::default();
         let services = Services {
-            auth,
+            auth: auth.clone(),
             catalog: catalog.clone(),
             recognition,
             checkout: checkout.clone(),
             orders,
-            metrics,
+            metrics: metrics.clone(),
             readiness: readiness.clone(),
             limits: settings.limits.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
@@ -111,8 +113,11 @@ impl Application {
             public_metrics: settings.public_metrics,
         };
         let (server, address) = listen(services, &settings, cores)?;
+        // Last, since a one-time password is shown only once: nothing may fail between its making and its printing. The
+        // server does not answer before it is run, so nobody can take the name first.
+        let first_admin = auth.ensure_first_admin().await?;
         let follow = Duration::from_secs(engine.follow_s);
-        Ok(Self { server, address, readiness, store, catalog, checkout, first_admin, follow })
+        Ok(Self { server, address, readiness, store, catalog, checkout, metrics, first_admin, follow })
     }
 
     /// The port that was bound: the one to ask for with port 0.
@@ -138,6 +143,7 @@ impl Application {
         readiness.set(true);
         let follower = tokio::spawn(self.catalog.clone().follow_others(self.follow));
         let tidier = tokio::spawn(tidy(self.checkout));
+        let upkeep = tokio::spawn(keep_metrics(self.metrics));
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
             tracing::info!("asked to stop: finishing the requests in flight");
@@ -145,12 +151,20 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        for task in [follower, tidier, stopper] {
+        for task in [follower, tidier, upkeep, stopper] {
             task.abort();
         }
         self.store.close().await;
         tracing::info!("stopped");
         served
+    }
+}
+
+async fn keep_metrics(metrics: Metrics) {
+    let mut beat = tokio::time::interval(METRICS_UPKEEP);
+    loop {
+        beat.tick().await;
+        metrics.upkeep();
     }
 }
 
@@ -216,11 +230,12 @@ fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Serv
             .configure(routes::configure)
             .configure(openapi::configure)
             .configure(|config| web::configure(config, docs))
-            .default_service(actix::to(routes::nothing_here))
     })
     .workers(workers)
     .max_connections(settings.limits.connections.div_ceil(workers))
     .client_request_timeout(REQUEST_HEAD)
+    // A client that has hung up wants no answer: its work is dropped.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(settings.stop_timeout_s)
     .disable_signals()
     .listen(listener)
@@ -229,9 +244,15 @@ fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Serv
     Ok((server, address))
 }
 
+/// Headers of an answer that a page of an allowed origin may read.
+const EXPOSED: [&str; 4] = ["Retry-After", "Idempotent-Replayed", "Location", "X-Request-Id"];
+
 /// Answers browsers of the allowed origins; with none allowed, no origin but the server's own.
 fn cross_origin(origins: &[String]) -> actix_cors::Cors {
     let headers = ["authorization", "content-type", "idempotency-key"];
-    let cors = actix_cors::Cors::default().allowed_methods(["GET", "POST", "PATCH", "DELETE"]).allowed_headers(headers);
+    let cors = actix_cors::Cors::default()
+        .allowed_methods(["GET", "POST", "PATCH", "DELETE"])
+        .allowed_headers(headers)
+        .expose_headers(EXPOSED);
     origins.iter().fold(cors.max_age(600), |cors, origin| cors.allowed_origin(origin))
 }

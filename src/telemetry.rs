@@ -26,7 +26,7 @@ pub const EVIDENCE_LOST_TOTAL: &str = "tillsight_recognition_evidence_lost_total
 pub const UNSEARCHABLE_IMAGES_TOTAL: &str = "tillsight_unsearchable_images_total";
 /// Attempts to follow the catalog's log that failed, by reason: hole, ahead, embedder, index, store.
 pub const FOLLOW_FAILURES_TOTAL: &str = "tillsight_catalog_follow_failures_total";
-/// Orders confirmed, by store.
+/// Orders confirmed.
 pub const ORDERS_TOTAL: &str = "tillsight_orders_total";
 /// Seconds of one confirm.
 pub const ORDER_SECONDS: &str = "tillsight_order_creation_duration_seconds";
@@ -58,6 +58,12 @@ impl Metrics {
             tracing::warn!("another metrics recorder was installed first; /metrics will be empty");
         }
         Self(handle)
+    }
+
+    /// Folds what was recorded into the histograms. Without it samples pile up until somebody asks for the text: call it
+    /// every few seconds.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
     }
 
     /// Everything recorded so far, in Prometheus' text format.

@@ -137,9 +137,9 @@ CREATE TABLE billing_items (
     session_id UUID NOT NULL REFERENCES checkout_sessions (id),
     product_id UUID NOT NULL REFERENCES products (id),
     quantity BIGINT NOT NULL CHECK (quantity > 0),
-    -- What the shopper was shown when the item came on the bill; absent while the product has no price.
+    -- What the shopper was shown when the item came on the bill, in the store's currency; absent while the product has
+    -- no price in it.
     unit_price BIGINT,
-    currency TEXT,
     avg_score DOUBLE PRECISION,
     -- How many recognitions `avg_score` is the mean of.
     sightings BIGINT NOT NULL,

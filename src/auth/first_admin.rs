@@ -20,6 +20,8 @@ const USERNAME: &str = "admin";
 pub enum FirstAdmin {
     /// There was one already.
     Existing,
+    /// There is `admin`, who has never changed the one-time password.
+    Waiting,
     /// Made (or given its password) from `TILLSIGHT_ADMIN_PASSWORD`.
     FromSettings,
     /// Made with this password, which is to be printed once and must be changed at the first sign-in.
@@ -41,7 +43,8 @@ impl Auth {
         let stuck = admins.iter().find(|row| row.username == USERNAME && row.must_change_password);
         match (stuck, &self.0.admin_password) {
             (Some(row), Some(password)) => self.replace_lost_password(row, password).await,
-            (_, _) => Ok(FirstAdmin::Existing),
+            (Some(_), None) => Ok(FirstAdmin::Waiting),
+            (None, _) => Ok(FirstAdmin::Existing),
         }
     }
 
@@ -104,16 +107,15 @@ impl Auth {
         Ok(FirstAdmin::FromSettings)
     }
 
-    /// A dozen hashes for each admin, at start only, spread over the threads of the pool.
+    /// A dozen hashes for each admin, at start only, one after another: the pool's queue may be short.
     async fn refuse_well_known_passwords(&self, admins: &[UserRow]) -> Result<(), AuthError> {
         if self.0.environment == Environment::Development {
             return Ok(());
         }
         for admin in admins {
-            let guesses: Vec<SecretString> = WELL_KNOWN.iter().map(|guess| SecretString::from(*guess)).collect();
-            let verdicts = guesses.iter().map(|guess| self.0.passwords.verify(guess, Some(&admin.password_hash)));
-            for verdict in futures_util::future::join_all(verdicts).await {
-                if verdict? != Verdict::Wrong {
+            for guess in WELL_KNOWN {
+                let verdict = self.0.passwords.verify(&SecretString::from(guess), Some(&admin.password_hash)).await?;
+                if verdict != Verdict::Wrong {
                     return Err(AuthError::WellKnownPassword(admin.username.clone()));
                 }
             }
@@ -141,7 +143,7 @@ mod tests {
         let pair = home.auth.login("admin", &password, None).await.unwrap();
         assert_eq!(pair.user.role, Role::Admin);
         assert!(pair.user.must_change_password);
-        assert!(matches!(home.auth.ensure_first_admin().await.unwrap(), FirstAdmin::Existing));
+        assert!(matches!(home.auth.ensure_first_admin().await.unwrap(), FirstAdmin::Waiting));
         // The person lost it: the settings help out, once, and end what was begun with it.
         let helped = home.reopened(OWN);
         assert!(matches!(helped.ensure_first_admin().await.unwrap(), FirstAdmin::FromSettings));

@@ -56,6 +56,8 @@ impl Auth {
     pub async fn logout(&self, token: &SecretString) -> Result<(), AuthError> {
         let mut tx = self.0.store.begin().await?;
         if let Some(row) = refresh_tokens::find_by_hash(&mut tx, &token_hash(token.expose_secret())).await? {
+            // A refresh under way holds the user's row; its new token must be there when the family is ended.
+            users::lock(&mut tx, row.user_id).await?;
             refresh_tokens::end_family(&mut tx, row.family, self.0.clock.now()).await?;
             tx.commit().await?;
         }

@@ -80,7 +80,10 @@ impl Auth {
         let suspect = self.0.throttle.suspect(Some(&name), address);
         let _turn = self.0.throttle.turn(&suspect).await;
         self.0.throttle.admit(&suspect).await?;
-        let user = users::find_by_username(&mut self.0.store.read().await?, &name).await?;
+        let user = match username("username", &name) {
+            Ok(name) => users::find_by_username(&mut self.0.store.read().await?, &name).await?,
+            Err(_) => None,
+        };
         let verdict = self.0.passwords.verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
         let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
             self.0.throttle.failed(&suspect).await?;

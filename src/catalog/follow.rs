@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::vectors::Vectors;
 use super::{Catalog, CatalogError, FollowError};
 use crate::domain::{ImageId, ProductId};
+use crate::index::IndexError;
 use crate::index::{Change, Row};
 use crate::store::catalog_changes::{self, ChangeKind, ChangeRow};
 use crate::store::product_images::{self, VectorRow};
@@ -31,7 +32,14 @@ impl Catalog {
         let followed = self.follow_in_turn().await;
         if let Err(error) = &followed {
             metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.reason()).increment(1);
-            if matches!(error, FollowError::Hole { .. } | FollowError::Ahead { .. }) {
+            // None of these is mended by trying again.
+            let refused = |error: &IndexError| matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. });
+            let lost = match error {
+                FollowError::Hole { .. } | FollowError::Ahead { .. } => true,
+                FollowError::Index(error) => refused(error),
+                FollowError::Embedder(_) | FollowError::Store(_) => false,
+            };
+            if lost {
                 self.index.distrust(&error.to_string());
             }
         }

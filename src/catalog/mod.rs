@@ -101,7 +101,8 @@ impl Catalog {
         let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
         let index = vectors.load_index(&settings.engine).await.map_err(CatalogError::Index)?;
         let limits = settings.limits.clone();
-        let photos_at_once = settings.engine.batch;
+        // No more than may wait, or a large upload would be refused on an idle server.
+        let photos_at_once = settings.engine.batch.min(settings.engine.queue);
         let turn = Arc::default();
         Ok(Self { store, blobs, clock, embedder, index: Arc::new(index), limits, currency, photos_at_once, turn })
     }

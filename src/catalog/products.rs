@@ -6,10 +6,13 @@ use super::fields::NewProduct;
 use super::images::{find, record, to_i64};
 use super::view::{EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhoto, ProductSearch};
-use crate::domain::{Caller, Page, PageRequest, ProductId};
+use crate::domain::{Caller, Page, PageRequest, ProductId, optional_line};
 use crate::store::catalog_changes::{self, ChangeKind};
 use crate::store::products::{self, ProductFields, ProductFilter};
 use crate::store::{StoreError, product_images};
+
+/// Characters of a filter; no name or code is longer.
+const LONGEST_FILTER: usize = 200;
 
 impl Catalog {
     /// Adds a product with its photos. When this returns, it is found by them. Without photos it can be sold by barcode
@@ -69,9 +72,11 @@ impl Catalog {
 
     /// Products, newest first.
     pub async fn list(&self, search: ProductSearch, page: PageRequest) -> Result<Page<ProductView>, CatalogError> {
-        let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let ProductSearch { name_part, sku, barcode } = search;
-        let filter = ProductFilter { name_part: tidy(name_part), sku: tidy(sku), barcode: tidy(barcode) };
+        let filter = ProductFilter {
+            name_part: optional_line("q", search.name_part.as_deref(), LONGEST_FILTER)?,
+            sku: optional_line("sku", search.sku.as_deref(), LONGEST_FILTER)?,
+            barcode: optional_line("barcode", search.barcode.as_deref(), LONGEST_FILTER)?,
+        };
         let mut tx = self.store.read().await?;
         let rows = products::list(&mut tx, &filter, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ProductView::from))

@@ -7,7 +7,7 @@ use super::FollowError;
 use crate::domain::ImageId;
 use crate::embedding::{EmbedError, Embedder, Embedding};
 use crate::index::Row;
-use crate::store::blobs::Blobs;
+use crate::store::blobs::{BlobError, Blobs};
 use crate::store::product_images::{self, VectorRow};
 use crate::store::{Store, StoreError};
 use crate::telemetry::UNSEARCHABLE_IMAGES_TOTAL;
@@ -58,7 +58,9 @@ impl Vectors<'_> {
         let original = match self.blobs.get(row.content_hash).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return lost("its original is missing from the folder of images".to_owned()),
-            Err(error) => return lost(error.to_string()),
+            Err(error @ BlobError::Damaged { .. }) => return lost(error.to_string()),
+            // A disk that fails for a moment must not cost the photo its place: the follower tries again.
+            Err(error) => return Err(FollowError::Embedder(error.to_string())),
         };
         match self.embedder.embed_photo(original).await {
             Ok(seen) => {

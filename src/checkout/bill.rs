@@ -77,7 +77,6 @@ impl Checkout {
             product_id: offer.product_id,
             quantity,
             unit_price: price,
-            currency: price.map(|_| session.currency),
             score,
             at: now,
         };

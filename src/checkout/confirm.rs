@@ -75,7 +75,7 @@ impl Checkout {
         if let Some(kept) = kept_reply(&mut tx, &scope, key, &request_hash).await? {
             return Ok(kept);
         }
-        let session = self.visible(&mut tx, caller, id).await?;
+        self.visible(&mut tx, caller, id).await?;
         let expected = self.expected(Some(version));
         let closed = checkout_sessions::close(&mut tx, id, "confirmed", expected, self.clock.now()).await?;
         if closed.is_none() {
@@ -85,6 +85,8 @@ impl Checkout {
                 None => Err(self.refusal(&mut tx, id, Some(version)).await?),
             };
         }
+        // Read again now that its row is held: a shopper may have joined since.
+        let session = self.visible(&mut tx, caller, id).await?;
         let draft = draft(session, billing_items::list(&mut tx, id).await?)?;
         let order = self.orders.place(&mut tx, draft).await?;
         let body = serde_json::to_value(&order).map_err(|error| StoreError::Unexpected(error.to_string()))?;

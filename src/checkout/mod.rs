@@ -1,7 +1,9 @@
 //! Checkout: one shopper at one kiosk, from the first item to the receipt.
 //!
 //! Invariants: the server owns the cart; quantities are bounded, prices and totals never come from the client. Every
-//! change names the version of the session it was made for and raises it; a stale one is refused. Looking at a picture
+//! change of the bill raises the session's version; whoever changes a line or confirms names the version it was made
+//! for, and a stale one is refused. A frame may leave it out, since it only adds; giving a session up and joining it do not
+//! look at the bill. Looking at a picture
 //! happens before a transaction begins, never within one. A confirmed session has exactly one order.
 
 mod bill;
@@ -92,13 +94,10 @@ impl Checkout {
     /// Makes a signed-in shopper the session's shopper. They know its id from the kiosk's screen.
     pub async fn join(&self, shopper: UserId, id: SessionId) -> Result<SessionView, CheckoutError> {
         let mut tx = self.store.begin().await?;
-        let session = checkout_sessions::find(&mut tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
-        let now = self.clock.now();
-        if session.status != "open" || session.last_active_at < now.plus_seconds(-self.rules.idle_s) {
-            return Err(self.why_not(&session, None));
-        }
-        if !checkout_sessions::join(&mut tx, id, shopper).await? {
-            return Err(CheckoutError::Joined);
+        if !checkout_sessions::join(&mut tx, id, shopper, self.expected(None).active_since).await? {
+            let session = checkout_sessions::find(&mut tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
+            let joined = session.shopper_id.is_some_and(|other| other != shopper);
+            return Err(if joined { CheckoutError::Joined } else { self.why_not(&session, None) });
         }
         let view = self.view(&mut tx, id).await?;
         tx.commit().await?;
@@ -181,10 +180,10 @@ impl Checkout {
     /// Gives a session up.
     pub async fn cancel(&self, caller: &Caller, id: SessionId) -> Result<(), CheckoutError> {
         let mut tx = self.store.begin().await?;
-        let session = self.visible(&mut tx, caller, id).await?;
+        self.visible(&mut tx, caller, id).await?;
         let expected = self.expected(None);
         if checkout_sessions::close(&mut tx, id, "cancelled", expected, self.clock.now()).await?.is_none() {
-            return Err(self.why_not(&session, None));
+            return Err(self.refusal(&mut tx, id, None).await?);
         }
         tx.commit().await?;
         Ok(())

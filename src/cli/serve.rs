@@ -36,6 +36,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let application = Application::build(settings, Clock::system()).await?;
     match application.first_admin() {
         FirstAdmin::Existing => {}
+        FirstAdmin::Waiting => {
+            println!("The user \"admin\" has not changed the one-time password yet. Where it is lost, start once with");
+            println!("             TILLSIGHT_ADMIN_PASSWORD set: it takes its place.");
+        }
         FirstAdmin::FromSettings => {
             println!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
         }

@@ -22,6 +22,9 @@ pub const DEFAULT_FILE: &str = "tillsight.toml";
 /// Variables that begin like settings but belong to the test set-up.
 const NOT_SETTINGS: [&str; 3] = ["config", "test_postgres_url", "skipped_tests"];
 
+/// Settings whose values are never shown and never interpreted.
+const SECRETS: [&str; 3] = ["admin_password", "token_secret", "database_url"];
+
 /// Where the server runs; it decides how strict the start is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -163,8 +166,16 @@ impl Settings {
             return Err(ConfigError::NoFile(path.to_owned()));
         }
         let file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-        let environment = Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).split("__");
-        Self::from_figment(&Self::layers(&file).merge(environment))
+        let environment = Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).ignore(&SECRETS).split("__");
+        // Secrets are taken as they are: a password of digits is a text, and a quotation mark in it is part of it.
+        let secrets = SECRETS.iter().filter_map(|name| {
+            let value = std::env::var(format!("TILLSIGHT_{}", name.to_uppercase())).ok()?;
+            Some((*name, value))
+        });
+        let layers = secrets.fold(Self::layers(&file).merge(environment), |layers, secret| {
+            layers.merge(Serialized::global(secret.0, secret.1))
+        });
+        Self::from_figment(&layers)
     }
 
     /// The defaults and what `overlay` (TOML) changes: for tests and benches.
@@ -187,6 +198,9 @@ impl Settings {
 fn explain(error: &figment::Error) -> String {
     let source = error.metadata.as_ref().map(|meta| format!(" (from {})", meta.name)).unwrap_or_default();
     let path = error.path.join(".");
+    if SECRETS.contains(&path.as_str()) {
+        return format!("{path}: must be a text{source}");
+    }
     let subject = if path.is_empty() { String::new() } else { format!("{path}: ") };
     format!("{subject}{}{source}", error.kind)
 }
@@ -214,5 +228,7 @@ mod tests {
     fn secrets_do_not_show_in_debug_output() {
         let settings = Settings::from_toml("admin_password = \"correct horse battery\"").unwrap();
         assert!(!format!("{settings:?}").contains("horse"));
+        let refused = Settings::from_toml("admin_password = 837261940581").unwrap_err().to_string();
+        assert!(refused.contains("admin_password") && !refused.contains("8372"), "{refused}");
     }
 }

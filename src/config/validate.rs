@@ -49,6 +49,12 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     in_range("tokens.enrolment_s", settings.tokens.enrolment_s, 10, 604_800)?;
     in_range("tokens.argon2_memory_kib", i64::from(settings.tokens.argon2_memory_kib), 19 * 1_024, 4 << 20)?;
     in_range("tokens.argon2_passes", i64::from(settings.tokens.argon2_passes), 2, 100)?;
+    in_range("http_workers", settings.http_workers as i64, 0, 1_024)?;
+    in_range("stop_timeout_s", settings.stop_timeout_s as i64, 0, 3_600)?;
+    in_range("engine.decode_threads", settings.engine.decode_threads as i64, 0, 1_024)?;
+    in_range("engine.model_sessions", settings.engine.model_sessions as i64, 0, 256)?;
+    in_range("engine.search_threads", settings.engine.search_threads as i64, 0, 1_024)?;
+    in_range("engine.hash_threads", settings.engine.hash_threads as i64, 0, 1_024)?;
     in_range("engine.threads_per_session", settings.engine.threads_per_session as i64, 1, 256)?;
     in_range("engine.batch", settings.engine.batch as i64, 1, 256)?;
     in_range("engine.queue", settings.engine.queue as i64, 1, 100_000)?;

@@ -5,32 +5,51 @@
 
 use std::net::IpAddr;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 
 use super::problem::{Kind, Problem};
 use super::{Services, policy};
 use crate::domain::Caller;
 
-/// Passes a request on only where the policy table says so.
+/// Passes a request on only where the policy table says so. A refusal is an answer like any other, so that the middleware
+/// further out adds its headers to it.
 pub async fn authorize(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let Some(pattern) = request.match_pattern() else {
-        return next.call(request).await;
-    };
-    if let Some(caller) = admitted(&request, &pattern).await? {
-        request.extensions_mut().insert(caller);
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    // HEAD is GET without the body, which the HTTP layer leaves out by itself.
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
     }
-    next.call(request).await
+    match admitted(&request).await {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+            Ok(next.call(request).await?.map_into_left_body())
+        }
+        Err(problem) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
+    }
+}
+
+/// The pattern of the route that will get this request. Taken from the decoded path, which is what the router routes by:
+/// judging the path as it was sent would let `/api/%70roducts` in without a rule.
+pub fn pattern_of(request: &ServiceRequest) -> Option<String> {
+    request.resource_map().match_pattern(request.match_info().as_str())
 }
 
 /// The caller where credentials were needed, nothing where the route is public, or the refusal.
-async fn admitted(request: &ServiceRequest, pattern: &str) -> Result<Option<Caller>, Problem> {
+async fn admitted(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
+    let Some(pattern) = pattern_of(request) else {
+        let shown: String = request.path().chars().take(200).collect();
+        return Err(Problem::new(Kind::NotFound, format!("{shown} is no address of this server")));
+    };
+    let pattern = pattern.as_str();
     let Some(policy) = policy::find(request.method(), pattern) else {
         if policy::RULES.iter().any(|rule| rule.pattern == pattern) {
             let detail = format!("{} is not among the methods of {pattern}", request.method());
@@ -89,17 +108,21 @@ fn bearer(request: &ServiceRequest) -> Result<&str, Problem> {
 /// wrote into `X-Forwarded-For`. What a client itself wrote there is never believed.
 pub fn client_address(request: &HttpRequest, trusted: &[IpAddr]) -> Option<String> {
     let peer = request.peer_addr()?.ip();
-    let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    Some(believed(peer, forwarded, trusted).to_string())
+    // A proxy may append a line of its own instead of lengthening the client's; the last word is the nearest proxy's.
+    let lines = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let forwarded = lines.collect::<Vec<_>>().join(",");
+    Some(believed(peer, &forwarded, trusted).to_string())
 }
 
-fn believed(peer: IpAddr, forwarded: Option<&str>, trusted: &[IpAddr]) -> IpAddr {
+fn believed(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
+    // An IPv4 client of an IPv6 socket is the same client.
+    let peer = peer.to_canonical();
     if !trusted.contains(&peer) {
         return peer;
     }
     let mut nearest = peer;
-    for hop in forwarded.unwrap_or("").rsplit(',') {
-        match hop.trim().parse::<IpAddr>() {
+    for hop in forwarded.rsplit(',') {
+        match hop.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(address) if trusted.contains(&address) => nearest = address,
             Ok(address) => return address,
             Err(_) => break,
@@ -115,10 +138,11 @@ mod tests {
     #[test]
     fn a_forged_forwarded_header_counts_only_from_a_trusted_proxy() {
         let (client, proxy): (IpAddr, IpAddr) = ("203.0.113.9".parse().unwrap(), "10.0.0.1".parse().unwrap());
-        assert_eq!(believed(client, Some("198.51.100.1"), &[proxy]), client);
-        assert_eq!(believed(proxy, Some("198.51.100.1, 203.0.113.9"), &[proxy]), client);
-        assert_eq!(believed(proxy, Some("203.0.113.9, 10.0.0.1"), &[proxy]), client);
-        assert_eq!(believed(proxy, None, &[proxy]), proxy);
-        assert_eq!(believed(proxy, Some("nonsense"), &[proxy]), proxy);
+        assert_eq!(believed(client, "198.51.100.1", &[proxy]), client);
+        assert_eq!(believed(proxy, "198.51.100.1, 203.0.113.9", &[proxy]), client);
+        assert_eq!(believed(proxy, "203.0.113.9, 10.0.0.1", &[proxy]), client);
+        assert_eq!(believed(proxy, "", &[proxy]), proxy);
+        assert_eq!(believed(proxy, "nonsense", &[proxy]), proxy);
+        assert_eq!(believed("::ffff:10.0.0.1".parse().unwrap(), "203.0.113.9", &[proxy]), client);
     }
 }

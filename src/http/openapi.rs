@@ -1,5 +1,7 @@
 //! The OpenAPI document, made from the handlers, and the page to browse it.
 
+use std::sync::LazyLock;
+
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get};
 use utoipa::OpenApi;
@@ -87,7 +89,9 @@ pub async fn openapi_json(services: Data<Services>) -> Result<impl Responder, Pr
     if !services.public_docs {
         return Err(Problem::new(Kind::NotFound, "the documentation is closed; the setting public_docs opens it"));
     }
-    Ok(HttpResponse::Ok().json(document()))
+    // Made once: anybody may ask for it, and making it takes milliseconds.
+    static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(document);
+    Ok(HttpResponse::Ok().json(&*DOCUMENT))
 }
 
 #[cfg(test)]

@@ -56,9 +56,10 @@ impl Orders {
     /// Turns a draft into an order with the store's next number, within the caller's transaction: roll it back and the
     /// number is given back too.
     pub async fn place(&self, tx: &mut Tx, draft: Draft) -> Result<OrderView, OrderError> {
-        let now = self.clock.now();
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         let taken = number_series::take(tx, draft.store, SERIES).await?;
+        // The time is taken while the number's row is held, so that receipts are dated in the order of their numbers.
+        let now = self.clock.now();
         let mut order = OrderRow {
             id: OrderId::at(now),
             store_id: draft.store,

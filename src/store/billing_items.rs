@@ -27,8 +27,6 @@ pub struct NewItem {
     pub quantity: i64,
     /// The price shown, in minor units of the store's currency.
     pub unit_price: Option<i64>,
-    /// The store's currency, where there is a price.
-    pub currency: Option<Currency>,
     /// How sure recognition was; nothing for items put there by hand.
     pub score: Option<f64>,
     /// When.
@@ -80,8 +78,8 @@ pub async fn offer_by_barcode(tx: &mut Tx, barcode: &str) -> Result<Option<Offer
 /// the line's new quantity.
 pub async fn add(tx: &mut Tx, item: &NewItem) -> Result<i64, StoreError> {
     const UPSERT: &str = "INSERT INTO billing_items \
-        (id, session_id, product_id, quantity, unit_price, currency, avg_score, sightings, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+        (id, session_id, product_id, quantity, unit_price, avg_score, sightings, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
         ON CONFLICT (session_id, product_id) DO UPDATE SET \
         quantity = billing_items.quantity + excluded.quantity, \
         avg_score = CASE WHEN excluded.avg_score IS NULL THEN billing_items.avg_score ELSE \
@@ -95,7 +93,6 @@ pub async fn add(tx: &mut Tx, item: &NewItem) -> Result<i64, StoreError> {
         .bind(item.product_id)
         .bind(item.quantity)
         .bind(item.unit_price)
-        .bind(item.currency)
         .bind(item.score)
         .bind(i64::from(item.score.is_some()))
         .bind(item.at)

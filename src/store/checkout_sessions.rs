@@ -101,9 +101,10 @@ async fn move_to(
     Ok(moved.map(|(version,)| version))
 }
 
-/// Makes `shopper` the session's shopper unless it has one. Whether it is theirs now.
-pub async fn join(tx: &mut Tx, id: SessionId, shopper: UserId) -> Result<bool, StoreError> {
-    const UPDATE: &str = "UPDATE checkout_sessions SET shopper_id = $2 \
-        WHERE id = $1 AND (shopper_id IS NULL OR shopper_id = $2)";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(shopper).execute(c))? == 1)
+/// Makes `shopper` the shopper of an open session that was active since `active_since` and has no other. Whether it is
+/// theirs now. The version stays: the bill is the same.
+pub async fn join(tx: &mut Tx, id: SessionId, shopper: UserId, active_since: Timestamp) -> Result<bool, StoreError> {
+    const UPDATE: &str = "UPDATE checkout_sessions SET shopper_id = $2 WHERE id = $1 AND status = 'open' \
+        AND last_active_at >= $3 AND (shopper_id IS NULL OR shopper_id = $2)";
+    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(shopper).bind(active_since).execute(c))? == 1)
 }

@@ -46,7 +46,11 @@ impl Store {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| refused(format!("the PostgreSQL address does not parse: {error}")))?
             .application_name("tillsight")
-            .options([("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")]);
+            .options([
+                ("statement_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("synchronous_commit", "on"),
+            ]);
         let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
         let pool = pool.connect_with(options).await;
@@ -77,7 +81,14 @@ impl Store {
     /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let done = match &self.0 {
-            Pools::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await,
+            Pools::Postgres(pool) => {
+                // Of several servers that start at once, one migrates and the others wait for it, however long.
+                let mut connection = pool.acquire().await?;
+                sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
+                let done = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
+                connection.close().await?;
+                done
+            }
             Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await,
         };
         done.map_err(|error| StoreError::Unexpected(format!("migration: {error}")))

@@ -160,12 +160,6 @@ pub async fn find(tx: &mut Tx, id: ProductId) -> Result<Option<ProductRow>, Stor
     on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
-/// The product with this barcode.
-pub async fn find_by_barcode(tx: &mut Tx, barcode: &str) -> Result<Option<ProductRow>, StoreError> {
-    const SELECT: &str = select!("p.barcode = $1");
-    on!(tx, c => sqlx::query_as(SELECT).bind(barcode).fetch_optional(c))
-}
-
 /// Products, newest first.
 pub async fn list(tx: &mut Tx, filter: &ProductFilter, page: PageRequest) -> Result<Vec<ProductRow>, StoreError> {
     const SELECT: &str = select!(

@@ -45,7 +45,17 @@ async fn every_route_is_denied_unless_its_policy_says_otherwise(database: Databa
             tried += 1;
         }
         let anonymous = app.call(method.clone(), &path, None, |request| request.json(&json!({}))).await;
+        assert!(
+            anonymous.headers.contains_key("x-request-id") && anonymous.headers.contains_key("content-security-policy")
+        );
         anonymous.expect_problem(401, "not-authenticated");
+        // The router decodes paths; whoever encodes a letter must not get round the rule.
+        let (encoded, before) = (path.replacen("/api/", "/api/%", 1), path.len());
+        let letter = path.as_bytes()["/api/".len()];
+        let encoded = encoded.replacen(&format!("%{}", char::from(letter)), &format!("%{letter:02X}"), 1);
+        assert_eq!(encoded.len(), before + 2);
+        let disguised = app.call(method.clone(), &encoded, None, |request| request.json(&json!({}))).await;
+        disguised.expect_problem(401, "not-authenticated");
         let forged = app.call(method.clone(), &path, Some("tsk_forged"), |request| request.json(&json!({}))).await;
         forged.expect_problem(401, "not-authenticated");
     }
@@ -72,6 +82,13 @@ async fn addresses_that_are_no_routes_are_problems_too(database: Database) {
     syntax.await.expect_problem(400, "bad-request");
     let huge = app.call(Method::POST, "/api/stores", Some(&admin), |r| r.body(vec![b' '; 100_000])).await;
     huge.expect_problem(413, "too-large");
+    let odd = app.call(Method::from_bytes(b"BREW").unwrap(), "/healthz", None, |r| r).await;
+    odd.expect_problem(405, "method-not-allowed");
+    let head = app.call(Method::HEAD, "/healthz", None, |r| r).await;
+    assert_eq!((head.status.as_u16(), head.bytes.len()), (200, 0));
+    app.get("/api/products?q=%00", &admin).await.expect_problem(422, "invalid-field");
+    let nul = json!({"username": "a\u{0}b", "password": "apples and oranges"});
+    app.post_anonymously("/api/auth/login", nul).await.expect_problem(401, "wrong-credentials");
     let page = app.call(Method::GET, "/", None, |r| r).await;
     assert!(page.headers["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
@@ -79,7 +96,10 @@ async fn addresses_that_are_no_routes_are_problems_too(database: Database) {
     let docs = app.call(Method::GET, "/docs", None, |r| r).await;
     assert!(String::from_utf8_lossy(&docs.bytes).contains("swagger-ui"));
     let text = app.call(Method::GET, "/metrics", None, |r| r).await;
-    assert!(String::from_utf8_lossy(&text.bytes).contains("tillsight_http_requests_total"));
+    let text = String::from_utf8_lossy(&text.bytes).into_owned();
+    assert!(
+        text.contains("tillsight_http_requests_total") && text.contains("method=\"other\"") && !text.contains("BREW")
+    );
 }
 
 on_both_databases!(

@@ -60,11 +60,6 @@ impl Problem {
         Self { kind, detail: detail.into(), retry_after_s: None, more: Map::new() }
     }
 
-    /// Nothing with that id (that this caller may know of).
-    pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
-        Self::new(Kind::NotFound, format!("there is no {what} {id}"))
-    }
-
     /// A defect or an outage behind us: the cause goes to the log, the client is told nothing of it.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "request failed");

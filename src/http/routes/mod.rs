@@ -13,9 +13,6 @@ pub mod stores;
 pub mod users;
 
 use actix_web::web::ServiceConfig;
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
-
-use super::problem::{Kind, Problem};
 
 /// Registers every route.
 pub fn configure(config: &mut ServiceConfig) {
@@ -31,10 +28,4 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(sessions::configure)
         .configure(orders::configure)
         .configure(mypage::configure);
-}
-
-/// The answer to an address that is no route.
-pub async fn nothing_here(request: HttpRequest) -> HttpResponse {
-    let shown: String = request.path().chars().take(200).collect();
-    Problem::new(Kind::NotFound, format!("{shown} is no address of this server; GET /docs lists them")).error_response()
 }
