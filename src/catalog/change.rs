@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::images::{find, record};
 use super::products::taken;
+use super::rows::{find, record};
 use super::view::ProductView;
 use super::{Catalog, CatalogError, fields};
 use crate::domain::{Caller, Currency, InvalidField, Money, ProductId};

@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::photos::{Prepared, Probed};
+use super::rows::{find, record, to_i64};
 use super::view::{EnrolmentView, ImageView};
 use super::{Catalog, CatalogError, NewPhoto};
 use crate::domain::{Caller, ImageId, InvalidField, ProductId, Timestamp};
+use crate::store::Tx;
 use crate::store::catalog_changes::{self, ChangeKind};
 use crate::store::product_images::{self, ImageRow};
-use crate::store::products::{self, ProductRow};
-use crate::store::{StoreError, Tx, audit};
+use crate::store::products;
 
 impl Catalog {
     /// Enrols more photos of a product. When this returns, they are searched.
@@ -165,12 +166,6 @@ impl Catalog {
     }
 }
 
-/// The product, or the error that says there is none.
-pub(super) async fn find(tx: &mut Tx, id: ProductId) -> Result<ProductRow, CatalogError> {
-    let row = products::find(tx, id).await?;
-    row.ok_or_else(|| CatalogError::NotFound { what: "product", id: id.to_string() })
-}
-
 async fn find_image(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {
     find(tx, product).await?;
     product_images::find(tx, product, id).await?.ok_or_else(|| no_image(id))
@@ -178,20 +173,4 @@ async fn find_image(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<Imag
 
 fn no_image(id: ImageId) -> CatalogError {
     CatalogError::NotFound { what: "image", id: id.to_string() }
-}
-
-/// Writes the audit record of a change to `product`.
-pub(super) async fn record(
-    tx: &mut Tx,
-    caller: &Caller,
-    action: &'static str,
-    product: ProductId,
-    details: serde_json::Value,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    audit::append(tx, audit::Entry { at: now, caller, action, subject: product.to_string(), details }).await
-}
-
-pub(super) fn to_i64(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

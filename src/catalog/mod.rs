@@ -15,6 +15,7 @@ mod images;
 mod load;
 mod photos;
 mod products;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod vectors;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fields::NewProduct;
-use super::images::{find, record, to_i64};
+use super::rows::{find, record, to_i64};
 use super::view::{EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhoto, ProductSearch};
 use crate::domain::{Caller, Page, PageRequest, ProductId, optional_line};

@@ -52,10 +52,7 @@ pub async fn append(tx: &mut Tx, entry: Entry<'_>) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO audit_log (seq, at, actor, action, subject, details, address, hash) \
                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     const MOVE_HEAD: &str = "UPDATE audit_head SET hash = $1 WHERE id = 1";
-    let (seq, previous): (i64, Vec<u8>) = on!(tx, c => sqlx::query_as(LOCK_HEAD).fetch_all(c))?
-        .into_iter()
-        .next()
-        .ok_or_else(|| StoreError::Unexpected("table audit_head has lost its row".to_owned()))?;
+    let (seq, previous) = on!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(LOCK_HEAD).fetch_one(c))?;
     let record = Record {
         seq,
         at: entry.at,

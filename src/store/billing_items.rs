@@ -87,7 +87,7 @@ pub async fn add(tx: &mut Tx, item: &NewItem) -> Result<i64, StoreError> {
           / (billing_items.sightings + 1) END, \
         sightings = billing_items.sightings + excluded.sightings \
         RETURNING quantity";
-    let (quantity,): (i64,) = on!(tx, c => sqlx::query_as(UPSERT)
+    on!(tx, c => sqlx::query_as::<_, (i64,)>(UPSERT)
         .bind(item.id)
         .bind(item.session_id)
         .bind(item.product_id)
@@ -96,11 +96,7 @@ pub async fn add(tx: &mut Tx, item: &NewItem) -> Result<i64, StoreError> {
         .bind(item.score)
         .bind(i64::from(item.score.is_some()))
         .bind(item.at)
-        .fetch_all(c))?
-    .into_iter()
-    .next()
-    .ok_or_else(|| StoreError::Unexpected("an upsert of billing_items returned no row".to_owned()))?;
-    Ok(quantity)
+        .fetch_one(c))
 }
 
 /// Sets the quantity of a line. Whether the session has that line.

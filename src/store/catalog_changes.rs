@@ -61,7 +61,7 @@ pub async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
     const LOCK: &str = "UPDATE catalog_head SET seq = seq WHERE id = 1";
     match on!(tx, c => sqlx::query(LOCK).execute(c))? {
         1 => Ok(()),
-        _ => Err(lost_head()),
+        _ => Err(StoreError::Unexpected("table catalog_head has lost its row".to_owned())),
     }
 }
 
@@ -76,8 +76,7 @@ pub async fn append(
     const NEXT: &str = "UPDATE catalog_head SET seq = seq + 1 WHERE id = 1 RETURNING seq";
     const INSERT: &str =
         "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) VALUES ($1, $2, $3, $4, $5)";
-    let next: Vec<(i64,)> = on!(tx, c => sqlx::query_as(NEXT).fetch_all(c))?;
-    let (seq,) = next.first().copied().ok_or_else(lost_head)?;
+    let seq = on!(tx, c => sqlx::query_as::<_, (i64,)>(NEXT).fetch_one(c))?;
     on!(tx, c => sqlx::query(INSERT).bind(seq).bind(kind).bind(product).bind(Json(&images)).bind(now).execute(c))?;
     Ok(seq)
 }
@@ -85,8 +84,7 @@ pub async fn append(
 /// The number of the newest change, 0 where there is none.
 pub async fn head(tx: &mut Tx) -> Result<i64, StoreError> {
     const SELECT: &str = "SELECT seq FROM catalog_head WHERE id = 1";
-    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(SELECT).fetch_optional(c))?;
-    row.map(|row| row.0).ok_or_else(lost_head)
+    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
 /// Changes after number `after`, oldest first.
@@ -94,8 +92,4 @@ pub async fn after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<ChangeRow>
     const SELECT: &str = "SELECT seq, kind, product_id, images, created_at FROM catalog_changes \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
     on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
-}
-
-fn lost_head() -> StoreError {
-    StoreError::Unexpected("table catalog_head has lost its row".to_owned())
 }

@@ -21,12 +21,11 @@ pub async fn take(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<T
     const TAKE: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 1, $3) \
         ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number + 1 \
         RETURNING last_number, last_hash";
-    let rows: Vec<(i64, Vec<u8>)> =
-        on!(tx, c => sqlx::query_as(TAKE).bind(store).bind(series).bind(&Seal::FIRST[..]).fetch_all(c))?;
-    let (number, previous_hash) = rows
-        .into_iter()
-        .next()
-        .ok_or_else(|| StoreError::Unexpected("taking a receipt number returned no row".to_owned()))?;
+    let (number, previous_hash) = on!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(TAKE)
+        .bind(store)
+        .bind(series)
+        .bind(&Seal::FIRST[..])
+        .fetch_one(c))?;
     Ok(Taken { number, previous_hash })
 }
 

@@ -74,7 +74,7 @@ macro_rules! on {
 pub(crate) use on;
 
 /// What a query gives, in a type that no longer names the database: `execute` gives the number of rows it touched,
-/// fetches give what they fetched.
+/// fetches give what they fetched, a single column bare.
 pub(crate) trait Outcome {
     type Plain;
     fn plain(self) -> Self::Plain;
@@ -91,6 +91,22 @@ impl Outcome for sqlx::sqlite::SqliteQueryResult {
     type Plain = u64;
     fn plain(self) -> u64 {
         self.rows_affected()
+    }
+}
+
+/// `fetch_one` of one column.
+impl<A> Outcome for (A,) {
+    type Plain = A;
+    fn plain(self) -> A {
+        self.0
+    }
+}
+
+/// `fetch_one` of two columns.
+impl<A, B> Outcome for (A, B) {
+    type Plain = Self;
+    fn plain(self) -> Self {
+        self
     }
 }
 

@@ -1,0 +1,29 @@
+//! What every change of the catalog does with rows: find the product, write the audit record, count.
+
+use super::CatalogError;
+use crate::domain::{Caller, ProductId, Timestamp};
+use crate::store::products::{self, ProductRow};
+use crate::store::{StoreError, Tx, audit};
+
+/// The product, or the error that says there is none.
+pub(super) async fn find(tx: &mut Tx, id: ProductId) -> Result<ProductRow, CatalogError> {
+    let row = products::find(tx, id).await?;
+    row.ok_or_else(|| CatalogError::NotFound { what: "product", id: id.to_string() })
+}
+
+/// Writes the audit record of a change to `product`.
+pub(super) async fn record(
+    tx: &mut Tx,
+    caller: &Caller,
+    action: &'static str,
+    product: ProductId,
+    details: serde_json::Value,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    audit::append(tx, audit::Entry { at: now, caller, action, subject: product.to_string(), details }).await
+}
+
+/// A count as the database and the API keep it.
+pub(super) fn to_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
