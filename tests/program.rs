@@ -152,7 +152,15 @@ async fn the_first_start_prints_a_one_time_password_that_must_be_changed() {
     assert_eq!((status, &problem["type"]), (403, &json!("urn:tillsight:problem:password-change-required")));
     drop(server);
     let again = Server::start(folder.path(), None);
-    assert!(!again.printed.iter().any(|line| line.contains("one-time")), "{:?}", again.printed);
+    assert!(!again.printed.iter().any(|line| line.contains("one-time password: ")), "{:?}", again.printed);
+    assert!(
+        again.printed.iter().any(|line| line.contains("has not changed the one-time password")),
+        "{:?}",
+        again.printed
+    );
+    drop(again);
+    let helped = Server::start(folder.path(), Some(PASSWORD));
+    assert_eq!(login(&helped, PASSWORD).await["user"]["must_change_password"], false);
 }
 
 #[tokio::test]

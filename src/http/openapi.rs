@@ -53,7 +53,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
     document.info.description = Some(INTRODUCTION.to_owned());
-    if let Some(RefOr::T(Schema::Object(problem))) =
+    // The flattened members make it a composition.
+    if let Some(RefOr::T(Schema::AllOf(problem))) =
         document.components.as_mut().and_then(|components| components.schemas.get_mut("Problem"))
     {
         problem.description = Some(problem_types());

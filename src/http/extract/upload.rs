@@ -93,8 +93,9 @@ impl FromRequest for ImageBody {
             let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
             if media_type.starts_with("multipart/") {
                 let form = Multipart::new(request.headers(), payload);
-                let one = Limits { upload_bytes: limits.image_bytes, images_per_upload: 1, ..limits.clone() };
-                let form = in_time(limits.body_timeout_s, read_form(form, &one)).await?;
+                // Room for a second one, so that the refusal can say what is wrong.
+                let few = Limits { upload_bytes: 2 * limits.image_bytes, images_per_upload: 2, ..limits.clone() };
+                let form = in_time(limits.body_timeout_s, read_form(form, &few)).await?;
                 return only_image(form.finish()?).map(Self);
             }
             in_time(limits.body_timeout_s, read(&mut payload, limits.image_bytes)).await.map(Self)
