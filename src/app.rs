@@ -18,6 +18,7 @@ use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::embedding::{Embedder, EmbedderOptions, Model, ModelError};
+use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
 use crate::orders::Orders;
 use crate::pool::Pool;
@@ -108,6 +109,7 @@ impl Application {
             metrics: metrics.clone(),
             readiness: readiness.clone(),
             limits: settings.limits.clone(),
+            bodies: BodyBudget::new(settings.limits.bodies_bytes),
             trusted_proxies: settings.trusted_proxies.clone(),
             public_docs: settings.public_docs,
             public_metrics: settings.public_metrics,

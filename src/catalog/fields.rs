@@ -35,6 +35,9 @@ impl NewProduct {
             active: true,
         };
         let currency = self.currency.as_deref().map(|code| Currency::parse("currency", code)).transpose()?;
+        if self.price.is_none() && currency.is_some() {
+            return Err(InvalidField::new("currency", "is that of a price; send \"price\" with it"));
+        }
         let price = self.price.map(|amount| Money::price("price", amount, currency.unwrap_or(default))).transpose()?;
         Ok((fields, price))
     }

@@ -41,15 +41,12 @@ async fn on_running_server(url: &str, products: u64) -> Result<(), CliError> {
     let shown = tell(url, &password, products).await?;
     println!("\nWhat to open next:");
     println!("   {url}/docs                      every operation, to read and to try");
-    println!(
-        "   {url}/api/mypage/orders/{}   this receipt, with the shopper's token",
-        shown.order["id"].as_str().unwrap_or("")
-    );
+    println!("   {url}/api/orders/{}   this order, with the admin's token", shown.order["id"].as_str().unwrap_or(""));
     Ok(())
 }
 
 async fn on_own_server(products: u64) -> Result<(), CliError> {
-    super::serve::with_single_threaded_libraries();
+    super::serve::with_settled_libraries();
     let folder = tempfile::tempdir().map_err(|error| CliError::File(std::env::temp_dir(), error))?;
     let password = Uuid::new_v4().to_string();
     let mut settings = Settings::load()?;

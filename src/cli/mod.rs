@@ -68,7 +68,7 @@ pub enum CliError {
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     match arguments.command {
         Command::Serve => {
-            serve::with_single_threaded_libraries();
+            serve::with_settled_libraries();
             asynchronously(serve::serve(Settings::load()?))
         }
         Command::Migrate => asynchronously(serve::migrate(Settings::load()?)),

@@ -12,6 +12,8 @@ pub struct Limits {
     pub image_pixels: u64,
     /// Bytes of all images of one upload together: what one request can make the server hold in memory.
     pub upload_bytes: usize,
+    /// Bytes of all bodies that are being received or worked on together; more are answered 429.
+    pub bodies_bytes: usize,
     /// Images in one upload.
     pub images_per_upload: usize,
     /// Images of one product.
@@ -38,6 +40,7 @@ impl Default for Limits {
             image_bytes: 10 * 1024 * 1024,
             image_pixels: 50_000_000,
             upload_bytes: 100 * 1024 * 1024,
+            bodies_bytes: 512 * 1024 * 1024,
             images_per_upload: 50,
             images_per_product: 500,
             json_bytes: 64 * 1024,

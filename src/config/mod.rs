@@ -123,7 +123,7 @@ impl Default for Defaults {
             model: "models/tillsight-small.json",
             environment: Environment::Production,
             log_format: LogFormat::Text,
-            log_filter: "info,sqlx=warn,ort=warn,actix_server=warn",
+            log_filter: "info,sqlx=warn,ort=warn,actix_server=warn,actix_http=off",
             currency: "EUR",
             http_workers: 0,
             trusted_proxies: Vec::new(),

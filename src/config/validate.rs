@@ -33,6 +33,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     }
     in_range("limits.image_bytes", settings.limits.image_bytes as i64, 1_024, 1 << 30)?;
     in_range("limits.upload_bytes", settings.limits.upload_bytes as i64, 1_024, 1 << 32)?;
+    in_range("limits.bodies_bytes", settings.limits.bodies_bytes as i64, settings.limits.upload_bytes as i64, 1 << 40)?;
     in_range("limits.image_pixels", settings.limits.image_pixels as i64, 1_024, 1_000_000_000)?;
     in_range("limits.images_per_upload", settings.limits.images_per_upload as i64, 1, 10_000)?;
     in_range("limits.images_per_product", settings.limits.images_per_product as i64, 1, 100_000)?;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 
@@ -33,7 +33,17 @@ pub async fn authorize(
             }
             Ok(next.call(request).await?.map_into_left_body())
         }
-        Err(problem) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
+        Err(problem) => {
+            let mut response = problem.error_response();
+            if problem.kind() == Kind::MethodNotAllowed {
+                let methods = policy::RULES.iter().filter(|rule| Some(rule.pattern) == pattern_of(&request).as_deref());
+                let methods = methods.map(|rule| rule.method.as_str()).collect::<Vec<_>>().join(", ");
+                if let Ok(methods) = HeaderValue::from_str(&methods) {
+                    response.headers_mut().insert(ALLOW, methods);
+                }
+            }
+            Ok(request.into_response(response).map_into_right_body())
+        }
     }
 }
 

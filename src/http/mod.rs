@@ -42,6 +42,8 @@ pub struct Services {
     pub readiness: Readiness,
     /// Bounds on what a client can ask for.
     pub limits: Limits,
+    /// Memory that bodies may take together.
+    pub bodies: extract::BodyBudget,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// Whether `/docs` and `/api/openapi.json` are served.

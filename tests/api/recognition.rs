@@ -89,6 +89,14 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: Database) {
     let none =
         app.call(Method::POST, PATH, Some(&admin), |request| request.multipart(Form::new().text("note", "x"))).await;
     none.expect_problem(422, "invalid-field");
+    let elsewhere = Form::new().part("file", Part::bytes(photo.clone()).file_name("photo.jpg"));
+    let elsewhere = app.call(Method::POST, PATH, Some(&admin), |request| request.multipart(elsewhere)).await;
+    assert_eq!(elsewhere.expect_problem(422, "invalid-field")["field"], "file");
+    // Everything that was announced has arrived, and the last boundary is not among it: no reason to wait.
+    let cut = "--x\r\ncontent-disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n\r\nbytes\r\n";
+    let fill =
+        |request: reqwest::RequestBuilder| request.header("content-type", "multipart/form-data; boundary=x").body(cut);
+    app.call(Method::POST, PATH, Some(&admin), fill).await.expect_problem(400, "bad-request");
     app.call(Method::POST, PATH, None, |request| request.body(photo.clone()))
         .await
         .expect_problem(401, "not-authenticated");

@@ -8,6 +8,7 @@ use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{Bytes, BytesMut, Data};
 use futures_util::StreamExt;
 
+use super::meter::Meter;
 use crate::http::Services;
 use crate::http::problem::{Kind, Problem};
 
@@ -33,20 +34,22 @@ pub(super) fn check_length(request: &HttpRequest, limit: usize) -> Result<(), Pr
 }
 
 /// The whole body, at most `limit` bytes.
-pub(super) async fn read(payload: &mut Payload, limit: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read(payload: &mut Payload, limit: usize, meter: &mut Meter) -> Result<Bytes, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Problem::new(Kind::BadRequest, format!("the body broke off: {error}")))?;
         if body.len() + chunk.len() > limit {
-            return Err(too_large((body.len() + chunk.len()) as u64, limit));
+            let detail = format!("the body has more than {limit} bytes, which is all that is taken here");
+            return Err(Problem::new(Kind::TooLarge, detail).with("limit_bytes", limit));
         }
+        meter.add(chunk.len())?;
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }
 
 /// 413 with both numbers.
-pub(super) fn too_large(length: u64, limit: usize) -> Problem {
+fn too_large(length: u64, limit: usize) -> Problem {
     Problem::new(Kind::TooLarge, format!("{length} bytes were sent; at most {limit} are taken here"))
         .with("limit_bytes", limit)
 }

@@ -7,6 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
 use super::body::{check_length, in_time, read, services};
+use super::meter::Meter;
 use crate::http::problem::{Kind, Problem};
 
 /// A JSON body of type `T`. An empty body counts as `{}`, so that requests whose fields are all optional need none.
@@ -24,7 +25,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
             let services = services(&request)?;
             let limits = &services.limits;
             check_length(&request, limits.json_bytes)?;
-            let body = in_time(limits.body_timeout_s, read(&mut payload, limits.json_bytes)).await?;
+            let mut meter = Meter::new(&services.bodies);
+            let body = in_time(limits.body_timeout_s, read(&mut payload, limits.json_bytes, &mut meter)).await?;
             parse(if body.is_empty() { b"{}" } else { &body }).map(Self)
         })
     }

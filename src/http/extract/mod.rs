@@ -4,7 +4,9 @@
 
 mod address;
 mod body;
+mod form;
 mod json;
+mod meter;
 mod query;
 mod upload;
 
@@ -18,6 +20,7 @@ use crate::domain::Caller;
 
 pub use address::ClientAddress;
 pub use json::JsonBody;
+pub use meter::BodyBudget;
 pub use query::{Cursor, CursorQuery, PathOf, QueryOf};
 pub use upload::{ImageBody, Upload, UploadForm};
 

@@ -39,9 +39,9 @@ pub struct ProductForm {
     currency: Option<String>,
     /// A few words about it, at most 2 000 characters.
     description: Option<String>,
-    /// Photos, as many fields of this name as there are photos.
-    #[schema(format = Binary, value_type = Vec<String>)]
-    images: Vec<Vec<u8>>,
+    /// Photos, as many fields of this name as there are photos; without any it is sold by barcode or by hand.
+    #[schema(format = Binary, value_type = Option<Vec<String>>)]
+    images: Option<Vec<Vec<u8>>>,
 }
 
 /// What to change of a product. A field that is left out stays as it is; `null` takes a value away.
