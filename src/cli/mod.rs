@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 the arguments make no sense.
 
 mod demo;
+mod model;
 mod render;
 mod serve;
 
@@ -28,6 +29,9 @@ enum Command {
     Migrate,
     /// Try it without photos or a camera: render products, enrol them, play a kiosk, print the receipt.
     Demo(demo::Options),
+    /// Embedding models: measure them on your own photos, choose their thresholds.
+    #[command(subcommand)]
+    Model(model::Command),
     /// Write rendered photos of packages, one folder per product; the training of the shipped model uses them.
     #[command(hide = true)]
     Render {
@@ -73,6 +77,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         }
         Command::Migrate => asynchronously(serve::migrate(Settings::load()?)),
         Command::Demo(options) => asynchronously(demo::run(options)),
+        Command::Model(command) => model::run(command),
         Command::Render { products, views, seed, side, out } => render::write(products, views, seed, side, &out),
     }
 }
