@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::decode::DecodeError;
+use super::refusal::Refusal;
 use super::runtime::RuntimeError;
 
 /// Why a model cannot be used. Each is one line for the person who starts the server.
@@ -64,7 +65,24 @@ pub enum ModelError {
     Unusable {
         /// The model file.
         path: PathBuf,
-        /// What differs.
+        /// What is wrong, and what to do.
+        reason: Refusal,
+    },
+    /// A file in the models folder stands in the way.
+    #[error(
+        "{} is there already and holds something else; choose another name (--name) or replace it with --force",
+        path.display()
+    )]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file in the models folder cannot be written.
+    #[error("cannot write {}: {reason}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
         reason: String,
     },
     /// The operating system refuses a thread.
