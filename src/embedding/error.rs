@@ -34,6 +34,20 @@ pub enum ModelError {
         /// The value and what is wrong with it.
         fault: String,
     },
+    /// The manifest cannot be rewritten.
+    #[error("cannot rewrite the model manifest {}: {reason}", path.display())]
+    Unwritable {
+        /// The manifest.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The manifest was exchanged while its model was being measured.
+    #[error("model manifest {} names another model file by now; it is left alone: calibrate again", path.display())]
+    Replaced {
+        /// The manifest.
+        path: PathBuf,
+    },
     /// The model file cannot be read.
     #[error("cannot read the model file {} that {} names: {reason}", path.display(), manifest.display())]
     NoModelFile {

@@ -17,6 +17,7 @@ mod manifest;
 mod preprocess;
 mod runtime;
 mod session;
+mod thresholds;
 mod vector;
 
 #[cfg(test)]
@@ -27,7 +28,8 @@ mod tests;
 pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe};
 pub use engine::{Embedded, Embedder, EmbedderOptions, Timings};
 pub use error::{EmbedError, ModelError};
-pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output, Thresholds};
+pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output};
 pub use preprocess::Preprocessor;
 pub use runtime::RuntimeError;
+pub use thresholds::{OperatingPoint, Thresholds};
 pub use vector::{Embedding, VectorError};
