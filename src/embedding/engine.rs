@@ -11,9 +11,10 @@ use ndarray::Array3;
 
 use super::batch::{Answer, BatchError, Batcher};
 use super::decode::{self, DecodeError, DecodeLimits};
-use super::manifest::{Model, ModelId, Thresholds};
+use super::manifest::{Model, ModelId};
 use super::preprocess::Preprocessor;
 use super::session::ModelSession;
+use super::thresholds::Thresholds;
 use super::vector::{Embedding, VectorError};
 use super::{EmbedError, ModelError, proof};
 use crate::pool::{Pool, PoolError};

@@ -35,6 +35,20 @@ pub enum ModelError {
         /// The value and what is wrong with it.
         fault: String,
     },
+    /// The manifest cannot be rewritten.
+    #[error("cannot rewrite the model manifest {}: {reason}", path.display())]
+    Unwritable {
+        /// The manifest.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The manifest was exchanged while its model was being measured.
+    #[error("model manifest {} names another model file by now; it is left alone: calibrate again", path.display())]
+    Replaced {
+        /// The manifest.
+        path: PathBuf,
+    },
     /// The model file cannot be read.
     #[error("cannot read the model file {} that {} names: {reason}", path.display(), manifest.display())]
     NoModelFile {
@@ -42,6 +56,14 @@ pub enum ModelError {
         path: PathBuf,
         /// Its manifest.
         manifest: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A model file that no manifest names yet cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
         /// What the system said.
         reason: String,
     },
@@ -79,7 +101,7 @@ pub enum ModelError {
     },
     /// A file in the models folder cannot be written.
     #[error("cannot write {}: {reason}", path.display())]
-    Unwritable {
+    NotInstalled {
         /// The file.
         path: PathBuf,
         /// What the system said.

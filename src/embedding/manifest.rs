@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ModelError;
 use super::pooling::Pooling;
+use super::{ModelError, Thresholds};
 
 /// Digits of the model file's SHA-256 that a [`ModelId`] shows.
 const ID_DIGITS: usize = 12;
@@ -19,7 +19,7 @@ const LARGEST_SIDE: u32 = 2_048;
 const LARGEST_DIM: usize = 8_192;
 
 /// How a model is fed and read, as written in its manifest.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The model's name.
@@ -124,18 +124,6 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Where a match begins: calibrated with the model, since scores of two models cannot be compared.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Thresholds {
-    /// Cosine below which a product is unknown.
-    pub score: f32,
-    /// Lead over the second product below which a match is ambiguous.
-    pub margin: f32,
-    /// In words: on what the two were set, and what they accept and refuse there.
-    pub operating_point: String,
-}
-
 /// `name@version#<first 12 digits of the file's SHA-256>`: the key of this model's embeddings in the database. Another
 /// file is another model, whatever its manifest says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -181,16 +169,25 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ModelError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
-        let manifest: Self = serde_json::from_str(&text)
+        Self::parse(&text, path)
+    }
+
+    /// As [`Manifest::read`], of a text that was read from `path` or is about to be written there.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
+        let manifest: Self = serde_json::from_str(text)
             .map_err(|error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() })?;
-        match manifest.first_fault() {
-            None => Ok(manifest),
-            Some((field, fault)) => Err(ModelError::Field { path: path.to_owned(), field, fault }),
-        }
+        manifest.check(path)?;
+        Ok(manifest)
+    }
+
+    /// Checks every value of the manifest at `path`.
+    pub(super) fn check(&self, path: &Path) -> Result<(), ModelError> {
+        let fault = self.first_fault();
+        fault.map_or(Ok(()), |(field, fault)| Err(ModelError::Field { path: path.to_owned(), field, fault }))
     }
 
     /// The first field whose value cannot be meant, and what is wrong with it.
-    pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
+    fn first_fault(&self) -> Option<(&'static str, String)> {
         let (input, output) = (&self.input, &self.output);
         let side = |pixels: u32| {
             (!(8..=LARGEST_SIDE).contains(&pixels))
@@ -224,17 +221,10 @@ impl Manifest {
                 (!(1..=LARGEST_DIM).contains(&output.dim))
                     .then(|| format!("{} is not between 1 and {LARGEST_DIM} values", output.dim)),
             ),
-            ("thresholds.score", {
-                let score = self.thresholds.score;
-                number(score, (-1.0..=1.0).contains(&score), "a cosine between -1 and 1")
-            }),
-            ("thresholds.margin", {
-                let margin = self.thresholds.margin;
-                number(margin, (0.0..=2.0).contains(&margin), "a difference of cosines between 0 and 2")
-            }),
         ]
         .into_iter()
         .find_map(|(field, fault)| fault.map(|fault| (field, fault)))
+        .or_else(|| self.thresholds.first_fault())
     }
 
     fn resize_fault(&self) -> Option<String> {

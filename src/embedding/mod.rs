@@ -27,6 +27,7 @@ mod proof;
 mod refusal;
 mod runtime;
 mod session;
+mod thresholds;
 mod vector;
 
 #[cfg(test)]
@@ -35,12 +36,12 @@ pub(crate) mod onnx_fixture;
 mod tests;
 
 pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe};
-pub use draft::{Draft, Wishes, draft};
+pub use draft::{Wishes, draft};
 pub use engine::{Embedded, Embedder, EmbedderOptions, Timings};
 pub use error::{EmbedError, ModelError};
 pub use inspection::{Inspection, PresetFit, inspect};
 pub use install::{Installed, install};
-pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output, Thresholds};
+pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output};
 pub use pooling::Pooling;
 pub use port::{Port, Side};
 pub use preprocess::Preprocessor;
@@ -48,4 +49,5 @@ pub use presets::{PRESETS, Preset};
 pub use proof::{OneByOne, Proof, prove_model};
 pub use refusal::Refusal;
 pub use runtime::RuntimeError;
+pub use thresholds::{OperatingPoint, Thresholds};
 pub use vector::{Embedding, VectorError};

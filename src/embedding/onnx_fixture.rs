@@ -90,7 +90,7 @@ pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Emb
             "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": "crop", "filter": "bilinear"
         },
         "output": {"name": "embedding", "dim": 3},
-        "thresholds": {"score": 0.5, "margin": 0.0, "operating_point": "made up"}
+        "thresholds": {"score": 0.5, "margin": 0.0}
     });
     std::fs::write(folder.join("tiny.onnx"), onnx).unwrap();
     let path = folder.join("tiny.json");

@@ -18,7 +18,7 @@ use super::vector::{Embedding, VectorError};
 use super::{ModelError, Refusal};
 
 /// Most pictures per run that [`prove`] tries.
-const BATCH: usize = 8;
+pub(super) const BATCH: usize = 8;
 
 /// What was shown about a model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,7 +69,7 @@ pub fn prove_model(model: &Model, photos: &[Photo]) -> Result<Proof, ModelError>
         .map_err(|reason| ModelError::Unusable { path: model.path.clone(), reason })
 }
 
-/// Proves a session on [`ordinary_pictures`] and on `photos`, in batches of at most `max_batch`.
+/// Proves a session on ordinary pictures and on `photos`, in batches of at most `max_batch`.
 pub(super) fn prove(
     session: &mut ModelSession,
     preprocessor: &Preprocessor,
@@ -139,20 +139,20 @@ fn embed(session: &mut ModelSession, tensor: &Array3<f32>) -> Result<Embedding, 
     embedding.map_err(|error| Refusal::BadValues { reason: error.to_string() })
 }
 
-fn tensor(preprocessor: &Preprocessor, photo: &Photo) -> Result<Array3<f32>, Refusal> {
+pub(super) fn tensor(preprocessor: &Preprocessor, photo: &Photo) -> Result<Array3<f32>, Refusal> {
     let failed = |reason| Refusal::Run { width: photo.width() as usize, height: photo.height() as usize, reason };
     preprocessor.tensor(photo).map_err(failed)
 }
 
 /// Pictures that every network must tell apart without being at a loss: warm colours, plain grey, noise. None is dark.
-pub(super) fn ordinary_pictures() -> [Photo; 3] {
+fn ordinary_pictures() -> [Photo; 3] {
     let mut random = Pcg64::seed_from_u64(7);
     let noise = (0..SIDE * SIDE).flat_map(|_| random.random::<[u8; 3]>()).collect();
     let grey = vec![128; SIDE * SIDE * 3];
     [warm_colours(), photo(grey), photo(noise)]
 }
 
-/// Pixels from side to side of the [`ordinary_pictures`].
+/// Pixels from side to side of the ordinary pictures.
 const SIDE: usize = 64;
 
 /// Reds and oranges that grow brighter towards one corner, over a little blue.

@@ -23,7 +23,7 @@ pub enum Refusal {
          of it: export with external_data=False, or join them: python -c \"import onnx; onnx.save(onnx.load('model.onnx'), \
          'joined.onnx')\"",
         files.join(", "),
-        missing(missing)
+        absent(missing)
     )]
     ExternalData {
         /// Their names, relative to the model.
@@ -176,7 +176,7 @@ fn list(ports: &[Port]) -> String {
     ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn missing(files: &[String]) -> String {
+fn absent(files: &[String]) -> String {
     if files.is_empty() { String::new() } else { format!("; not there: {}", files.join(", ")) }
 }
 

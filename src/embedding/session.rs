@@ -91,11 +91,19 @@ impl ModelSession {
     /// # Errors
     /// As [`Graph::load`]; input or output are not what the manifest says.
     pub(super) fn open(model: &Model, threads: usize) -> Result<Self, ModelError> {
-        let unusable = |reason: Refusal| ModelError::Unusable { path: model.path.clone(), reason };
         let (graph, _) = Graph::load(&model.path, &model.bytes, threads)?;
-        let Manifest { input, output, .. } = &model.manifest;
-        let fed = check_input(&graph.inputs(), input).map_err(unusable)?;
-        check_output(&graph.outputs(), &output.name).map_err(unusable)?;
+        Self::of(graph, &model.manifest).map_err(|reason| ModelError::Unusable { path: model.path.clone(), reason })
+    }
+
+    /// A loaded graph, fed and read as `manifest` says.
+    ///
+    /// # Errors
+    /// Input or output are not what the manifest says.
+    pub(super) fn of(graph: Graph, manifest: &Manifest) -> Result<Self, Refusal> {
+        let Manifest { input, output, .. } = manifest;
+        let inputs = graph.inputs();
+        let fed = check_input(&inputs, input)?;
+        check_output(&graph.outputs(), &output.name)?;
         let fixed_batch = fed.shape[0].fixed().and_then(|batch| usize::try_from(batch).ok()).filter(|batch| *batch > 0);
         Ok(Self { graph, input: input.name.clone(), output: output.clone(), fixed_batch })
     }
@@ -156,7 +164,11 @@ pub(super) fn picture_input(inputs: &[Port]) -> Result<&Port, Refusal> {
     }
 }
 
-fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Port, Refusal> {
+/// The picture input, if it is the one that `fed` describes.
+///
+/// # Errors
+/// As [`picture_input`]; it has another name or another size.
+pub(super) fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Port, Refusal> {
     let wanted = format!("N × 3 × {} × {}", fed.height, fed.width);
     let input = picture_input(inputs).map_err(|refusal| match refusal {
         Refusal::InputShape { found, advice, .. } => Refusal::InputShape { found, wanted: wanted.clone(), advice },

@@ -36,7 +36,7 @@ impl Files {
                 "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": "crop", "filter": "bilinear"
             },
             "output": {"name": "embedding", "dim": 3},
-            "thresholds": {"score": 0.5, "margin": 0.05, "operating_point": "made up"}
+            "thresholds": {"score": 0.5, "margin": 0.05}
         });
         Self { folder, manifest }
     }

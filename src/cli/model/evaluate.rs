@@ -8,7 +8,7 @@ use crate::cli::CliError;
 
 /// What can be chosen about a measurement.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// A folder per product, a folder with train/ and val/, or a table (CSV) of photos.
     photos: PathBuf,
 }
