@@ -60,6 +60,17 @@ pub enum CliError {
     /// The demonstration met something unexpected.
     #[error("demo: {0}")]
     Demo(String),
+    /// A model cannot be added or looked at.
+    #[error(transparent)]
+    Model(#[from] crate::embedding::ModelError),
+    /// A model was looked at and cannot be used.
+    #[error("model {}: {reason}", path.display())]
+    UnusableModel {
+        /// The model file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A file could not be written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),

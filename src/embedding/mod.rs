@@ -31,6 +31,8 @@ mod thresholds;
 mod vector;
 
 #[cfg(test)]
+mod adding_tests;
+#[cfg(test)]
 pub(crate) mod onnx_fixture;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! `tillsight model …`: what can be asked of embedding models without a server.
 
+mod add;
 mod calibrate;
 mod evaluate;
+mod inspect;
 
 use clap::Subcommand;
 
@@ -10,6 +12,12 @@ use super::CliError;
 /// What is asked of a model.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Look at a model: what it takes and gives, which presets fit, how fast it is, whether tillsight can use it.
+    Inspect(inspect::Options),
+    /// Add a model: write its manifest after a preset, prove it on pictures, put both into the models folder.
+    Add(Box<add::Options>),
+    /// List the presets of `model add`.
+    Presets,
     /// Measure models on labelled photos: top-1, few photos per product, catalogue pictures, products never seen.
     Evaluate(evaluate::Options),
     /// Choose a model's thresholds on labelled photos and write them into its manifest.
@@ -19,6 +27,12 @@ pub(super) enum Command {
 /// Does what is asked.
 pub(super) fn run(command: Command) -> Result<(), CliError> {
     match command {
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Add(options) => add::run(*options),
+        Command::Presets => {
+            add::list();
+            Ok(())
+        }
         Command::Evaluate(options) => evaluate::run(&options),
         Command::Calibrate(options) => calibrate::run(&options),
     }
