@@ -60,6 +60,12 @@ pub enum CliError {
     /// The demonstration met something unexpected.
     #[error("demo: {0}")]
     Demo(String),
+    /// A model cannot be used.
+    #[error(transparent)]
+    Model(#[from] crate::embedding::ModelError),
+    /// A model could not be measured.
+    #[error(transparent)]
+    Evaluation(#[from] crate::evaluation::EvaluationError),
     /// A file could not be written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),

@@ -2,10 +2,16 @@
 
 mod calibrate;
 mod evaluate;
+mod figures;
+mod labelled;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use super::CliError;
+use crate::app;
+use crate::config::Settings;
 
 /// What is asked of a model.
 #[derive(Debug, Subcommand)]
@@ -19,7 +25,15 @@ pub(super) enum Command {
 /// Does what is asked.
 pub(super) fn run(command: Command) -> Result<(), CliError> {
     match command {
-        Command::Evaluate(options) => evaluate::run(&options),
-        Command::Calibrate(options) => calibrate::run(&options),
+        Command::Evaluate(options) => super::asynchronously(evaluate::run(&options)),
+        Command::Calibrate(options) => super::asynchronously(calibrate::run(&options)),
+    }
+}
+
+/// The manifest that was named, or else that of the server's settings.
+fn manifest(named: Option<&PathBuf>) -> Result<PathBuf, CliError> {
+    match named {
+        Some(path) => Ok(path.clone()),
+        None => Ok(app::manifest_path(&Settings::load()?)),
     }
 }
