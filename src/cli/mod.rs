@@ -60,9 +60,12 @@ pub enum CliError {
     /// The demonstration met something unexpected.
     #[error("demo: {0}")]
     Demo(String),
-    /// A model cannot be added or looked at.
+    /// A model cannot be used.
     #[error(transparent)]
     Model(#[from] crate::embedding::ModelError),
+    /// A model could not be measured.
+    #[error(transparent)]
+    Evaluation(#[from] crate::evaluation::EvaluationError),
     /// A model was looked at and cannot be used.
     #[error("model {}: {reason}", path.display())]
     UnusableModel {

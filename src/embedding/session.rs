@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use ndarray::{Array3, Array4, Axis};
+use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
@@ -139,6 +140,8 @@ fn load(bytes: &[u8], environment: &ort::environment::Environment, threads: usiz
     }
     let builder = Session::builder(environment).map_err(words)?;
     let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(words)?;
+    // It also prints what it returns; who asked says it better.
+    let builder = builder.with_log_level(LogLevel::Fatal).map_err(words)?;
     let builder = builder.with_intra_threads(threads).map_err(words)?;
     let builder = builder.with_intra_op_spinning(false).map_err(words)?;
     let mut builder = builder.with_memory_pattern(false).map_err(words)?;

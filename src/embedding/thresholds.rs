@@ -207,7 +207,10 @@ mod tests {
         let new = std::fs::read_to_string(&path).unwrap();
         let (before, after) = old.split_once("{\"score\": 0.5, \"margin\": 0.1}").unwrap();
         assert!(new.starts_with(before) && new.ends_with(after), "{new}");
-        assert!(new.contains("\n    \"score\": 0.523,\n    \"margin\": 0.165,\n"), "indented as its surroundings: {new}");
+        assert!(
+            new.contains("\n    \"score\": 0.523,\n    \"margin\": 0.165,\n"),
+            "indented as its surroundings: {new}"
+        );
         assert_eq!(Manifest::read(&path).unwrap().thresholds, thresholds());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert!(link.is_symlink());

@@ -28,8 +28,8 @@ use crate::store::recognitions::{self, RecognitionRow};
 use crate::store::{Store, StoreError, products};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
-pub use error::RecognitionError;
 pub use crate::domain::Verdict;
+pub use error::RecognitionError;
 pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings};
 
 /// The recognition service; cheap to clone.

@@ -3,11 +3,17 @@
 mod add;
 mod calibrate;
 mod evaluate;
+mod figures;
 mod inspect;
+mod labelled;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use super::CliError;
+use crate::app;
+use crate::config::Settings;
 
 /// What is asked of a model.
 #[derive(Debug, Subcommand)]
@@ -33,7 +39,15 @@ pub(super) fn run(command: Command) -> Result<(), CliError> {
             add::list();
             Ok(())
         }
-        Command::Evaluate(options) => evaluate::run(&options),
-        Command::Calibrate(options) => calibrate::run(&options),
+        Command::Evaluate(options) => super::asynchronously(evaluate::run(&options)),
+        Command::Calibrate(options) => super::asynchronously(calibrate::run(&options)),
+    }
+}
+
+/// The manifest that was named, or else that of the server's settings.
+fn manifest(named: Option<&PathBuf>) -> Result<PathBuf, CliError> {
+    match named {
+        Some(path) => Ok(path.clone()),
+        None => Ok(app::manifest_path(&Settings::load()?)),
     }
 }
