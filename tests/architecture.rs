@@ -56,11 +56,12 @@ const ANYTHING_BUT_CLI: [&str; 15] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "store::StoreError")];
 
 /// Crates that belong to one part of the house.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("actix_web", &["http", "web", "app"]),
     ("actix_multipart", &["http"]),
     ("sqlx", &["store"]),
     ("ort", &["embedding"]),
+    ("prost", &["embedding"]),
     ("faiss", &["index"]),
     ("async_rwlock", &["index"]),
     ("reqwest", &["demo"]),

@@ -58,7 +58,10 @@ fn what_cannot_be_used_is_refused_when_it_is_added_and_at_the_start_in_the_same_
         (&pooled(op_with("Mul", 0.0)), &["length 0"]),
         (&tiny(&FREE, &constant), &["the same embedding", "right output"]),
         (&pooled(op("RandomUniformLike")), &["the second time", ".eval()"]),
-        (&tiny(&[-1, 3, -1, -1], &[op_with_integers("Reshape", &[-1, 700])]), &["does not run on 16 × 16", "another size"]),
+        (
+            &tiny(&[-1, 3, -1, -1], &[op_with_integers("Reshape", &[-1, 700])]),
+            &["does not run on 16 × 16", "another size"],
+        ),
     ];
     for (onnx, expected) in cases {
         let files = Files::new(onnx);
@@ -152,7 +155,8 @@ async fn a_model_that_does_not_bear_batches_is_fed_one_picture_at_a_time() {
     let fails = pooled(op_with_integers("Reshape", &[1, 3]));
     // Adds up along the batch: the first picture is right, the others depend on those before them.
     let differs = pooled(op_with_integer("CumSum", 0));
-    for (onnx, expected) in [(fixed, "one photo at a time"), (fails, "fails on 8"), (differs, "depends on the others")] {
+    for (onnx, expected) in [(fixed, "one photo at a time"), (fails, "fails on 8"), (differs, "depends on the others")]
+    {
         let files = Files::new(&onnx);
         let (_, proof) = add(files.folder.path(), &Wishes::default()).unwrap();
         assert_eq!((proof.max_batch, proof.batch_cosine), (1, None));

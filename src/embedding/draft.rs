@@ -160,7 +160,8 @@ fn output_of(name: &str, shape: &[i64], preset: &Preset, wishes: &Wishes) -> Res
     let pooling = match (wishes.pooling, shape) {
         (Some(pooling), _) => pooling,
         (None, [_, _, _]) => {
-            let choice = "cls (the first token) or mean (of all, --skip-tokens leaves out the first); or name another output";
+            let choice =
+                "cls (the first token) or mean (of all, --skip-tokens leaves out the first); or name another output";
             preset.tokens.ok_or_else(|| which(choice))?
         }
         (None, [_, _, height, width]) if height * width > 1 => Pooling::Average,

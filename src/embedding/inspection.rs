@@ -75,7 +75,8 @@ pub struct PresetFit {
 /// A file cannot be read, a manifest is none or contradicts its file, ONNX Runtime is missing. That the model itself cannot be
 /// used is no error here: [`Inspection::refusal`] says it.
 pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
-    let own = if path.extension().is_some_and(|extension| extension == "json") { Some(Model::open(path)?) } else { None };
+    let own =
+        if path.extension().is_some_and(|extension| extension == "json") { Some(Model::open(path)?) } else { None };
     let (path, bytes) = match &own {
         Some(model) => (model.path.clone(), model.bytes.clone()),
         None => (path.to_owned(), read(path)?),
@@ -131,18 +132,19 @@ fn look(seen: &mut Inspection, bytes: &[u8]) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// The first of the presets that fit after which a manifest can be drafted; otherwise what the first of them objects to.
+/// The first of the presets that fit after which a manifest can be drafted; otherwise what the first of all objects to, which
+/// knows no limits of sizes.
 fn drafted(graph: &mut Graph, seen: &Inspection) -> Result<(&'static str, Manifest), ModelError> {
-    let fitting = seen.presets.iter().filter(|fit| fit.objection.is_none()).filter_map(|fit| Preset::named(fit.preset));
-    let mut first_error = None;
-    for preset in fitting {
-        match draft_for(graph, &seen.path, &seen.sha256, preset, &Wishes::default()) {
-            Ok(manifest) => return Ok((preset.name, manifest)),
-            Err(error) => first_error = first_error.or(Some(error)),
-        }
+    let mut draft = |preset: &'static Preset| {
+        let manifest = draft_for(graph, &seen.path, &seen.sha256, preset, &Wishes::default())?;
+        Ok((preset.name, manifest))
+    };
+    let first = draft(&PRESETS[0]);
+    if first.is_ok() {
+        return first;
     }
-    let nothing_fits = Refusal::WhichOutput { found: seen.outputs.clone() };
-    Err(first_error.unwrap_or_else(|| ModelError::Unusable { path: seen.path.clone(), reason: nothing_fits }))
+    let fitting = seen.presets.iter().filter(|fit| fit.objection.is_none()).filter_map(|fit| Preset::named(fit.preset));
+    fitting.skip(1).find_map(|preset| draft(preset).ok()).map_or(first, Ok)
 }
 
 fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {
@@ -151,7 +153,9 @@ fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {
     let mut asks = Vec::new();
     match output {
         None => asks.push("--output: it has several and the preset knows none of their names".to_owned()),
-        Some(output) if outputs.len() > 1 => asks.push(format!("reads output \"{}\"; --output names another", output.name)),
+        Some(output) if outputs.len() > 1 => {
+            asks.push(format!("reads output \"{}\"; --output names another", output.name))
+        }
         Some(_) => {}
     }
     if output.is_some_and(|output| output.shape.len() == 3) {

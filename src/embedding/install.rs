@@ -38,7 +38,8 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
     };
     written(folder, std::fs::create_dir_all(folder))?;
     let onnx_is_there = std::fs::read(&onnx).is_ok_and(|bytes| bytes == model.bytes);
-    let manifest_is_there = Manifest::read(&manifest).is_ok_and(|there| same_but_for_thresholds(&there, &model.manifest));
+    let manifest_is_there =
+        Manifest::read(&manifest).is_ok_and(|there| same_but_for_thresholds(&there, &model.manifest));
     for (path, is_there) in [(&onnx, onnx_is_there), (&manifest, manifest_is_there)] {
         if !force && !is_there && path.exists() {
             return Err(ModelError::Exists { path: path.clone() });

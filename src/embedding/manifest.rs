@@ -212,9 +212,8 @@ impl Manifest {
             ("output.name", output.name.is_empty().then(|| "must not be empty".to_owned())),
             ("output.skip_tokens", {
                 let (skip, pooling) = (output.skip_tokens, output.pooling);
-                (skip > 0 && pooling != Pooling::Mean).then(|| {
-                    format!("{skip} needs \"pooling\": \"mean\"; \"{pooling}\" takes no mean over tokens")
-                })
+                (skip > 0 && pooling != Pooling::Mean)
+                    .then(|| format!("{skip} needs \"pooling\": \"mean\"; \"{pooling}\" takes no mean over tokens"))
             }),
             (
                 "output.dim",

@@ -121,13 +121,18 @@ impl OnnxFile {
         if bytes.starts_with(LFS_POINTER) {
             return Err(not_onnx("it is a Git LFS pointer to the file (`git lfs pull` fetches it)"));
         }
-        let model = ModelProto::decode(bytes).map_err(|error| not_onnx(&format!("cut off, or of another kind: {error}")))?;
+        let model =
+            ModelProto::decode(bytes).map_err(|error| not_onnx(&format!("cut off, or of another kind: {error}")))?;
         let graph = model.graph.ok_or_else(|| not_onnx("it holds no graph"))?;
         let mut file = Self {
             ir_version: model.ir_version,
             producer: format!("{} {}", model.producer_name, model.producer_version).trim().to_owned(),
             // "ai.onnx" is the long form of the standard operators' empty domain.
-            opset: model.opset_import.iter().find(|set| ["", "ai.onnx"].contains(&set.domain.as_str())).map(|set| set.version),
+            opset: model
+                .opset_import
+                .iter()
+                .find(|set| ["", "ai.onnx"].contains(&set.domain.as_str()))
+                .map(|set| set.version),
             parameters: 0,
             external_data: BTreeSet::new(),
         };

@@ -157,7 +157,8 @@ const SIDE: usize = 64;
 
 /// Reds and oranges that grow brighter towards one corner, over a little blue.
 pub(super) fn warm_colours() -> Photo {
-    let pixel = |x: usize, y: usize| [255 - x, 100 + 2 * y, 50 + x + y / 2].map(|value| u8::try_from(value).unwrap_or(255));
+    let pixel =
+        |x: usize, y: usize| [255 - x, 100 + 2 * y, 50 + x + y / 2].map(|value| u8::try_from(value).unwrap_or(255));
     photo((0..SIDE).flat_map(|y| (0..SIDE).flat_map(move |x| pixel(x, y))).collect())
 }
 

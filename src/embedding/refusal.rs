@@ -121,7 +121,9 @@ pub enum Refusal {
         pooling: String,
     },
     /// No pooling was named for a shape that needs one.
-    #[error("output \"{output}\" has shape {found}; say with --pooling how that becomes one vector per picture: {choice}")]
+    #[error(
+        "output \"{output}\" has shape {found}; say with --pooling how that becomes one vector per picture: {choice}"
+    )]
     WhichPooling {
         /// The output's name.
         output: String,
@@ -131,7 +133,9 @@ pub enum Refusal {
         choice: &'static str,
     },
     /// It does not run.
-    #[error("it does not run on {width} × {height} pixels: {reason}; where it was made for another size, name that one")]
+    #[error(
+        "it does not run on {width} × {height} pixels: {reason}; where it was made for another size, name that one"
+    )]
     Run {
         /// Width of what it was fed.
         width: usize,
@@ -141,7 +145,9 @@ pub enum Refusal {
         reason: String,
     },
     /// An embedding of an ordinary picture holds NaN or nothing but zeros.
-    #[error("for an ordinary picture, {reason}; look whether the export is whole and mean, std and range are the network's")]
+    #[error(
+        "for an ordinary picture, {reason}; look whether the export is whole and mean, std and range are the network's"
+    )]
     BadValues {
         /// What is wrong with the vector.
         reason: String,

@@ -18,8 +18,7 @@ use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};
 use super::{ModelError, Refusal, pooling, runtime};
 
-const CHANNELS_LAST: &str =
-    "; its channels come last: export it channels first (of TensorFlow: tf2onnx --inputs-as-nchw with the input's name)";
+const CHANNELS_LAST: &str = "; its channels come last: export it channels first (of TensorFlow: tf2onnx --inputs-as-nchw with the input's name)";
 
 /// A model's graph, loaded and ready to run; nothing is known yet about how it is fed.
 pub(super) struct Graph {
@@ -114,7 +113,8 @@ impl ModelSession {
     /// # Errors
     /// The graph does not run, or its output is not of the shape that the manifest says.
     pub(super) fn embed(&mut self, pictures: &[Array3<f32>]) -> Result<Vec<Result<Embedding, VectorError>>, Refusal> {
-        let (height, width) = pictures.first().map_or((0, 0), |picture| (picture.len_of(Axis(1)), picture.len_of(Axis(2))));
+        let (height, width) =
+            pictures.first().map_or((0, 0), |picture| (picture.len_of(Axis(1)), picture.len_of(Axis(2))));
         let failed = |reason: String| Refusal::Run { width, height, reason };
         let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
         let batch = ndarray::stack(Axis(0), &views).map_err(|error| failed(error.to_string()))?;

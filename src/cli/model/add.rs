@@ -90,7 +90,10 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
         println!("\nIt was there already, and its thresholds stay as they are: {place}");
     } else {
         println!("\nWritten: {place} and {}", installed.model.display());
-        println!("Its thresholds are a guess (score {}, margin {}). Choose them on photos of your own:", preset.score, preset.margin);
+        println!(
+            "Its thresholds are a guess (score {}, margin {}). Choose them on photos of your own:",
+            preset.score, preset.margin
+        );
         println!("   tillsight model calibrate --help");
     }
     println!("Use it:\n   TILLSIGHT_MODEL={place} tillsight serve");
@@ -114,7 +117,9 @@ pub(super) fn list() {
             numbers(preset.std),
         );
     }
-    println!("\nEach number can be overridden; `tillsight model add --help` lists how. models/ADDING.md tells how to export.");
+    println!(
+        "\nEach number can be overridden; `tillsight model add --help` lists how. models/ADDING.md tells how to export."
+    );
 }
 
 fn wishes(options: Options) -> Wishes {
@@ -161,12 +166,18 @@ fn tell(model: &Model, preset: &Preset, proof: &Proof) {
         numbers(input.mean),
         numbers(input.std),
     );
-    let skipped = if output.skip_tokens > 0 { format!(" without the first {}", output.skip_tokens) } else { String::new() };
-    println!("   read  \"{}\": {} values, pooling {}{skipped}, scaled to length 1", output.name, output.dim, output.pooling);
+    let skipped =
+        if output.skip_tokens > 0 { format!(" without the first {}", output.skip_tokens) } else { String::new() };
+    println!(
+        "   read  \"{}\": {} values, pooling {}{skipped}, scaled to length 1",
+        output.name, output.dim, output.pooling
+    );
     println!("   proof {} pictures; the two most unlike have cosine {:.3}", proof.pictures, proof.lowest_cosine);
     match (&proof.one_by_one, proof.batch_cosine) {
         (Some(reason), _) => println!("         fed one picture at a time: {reason}"),
-        (None, Some(cosine)) => println!("         alone and in a batch of {} the same (cosine {cosine:.6})", proof.max_batch),
+        (None, Some(cosine)) => {
+            println!("         alone and in a batch of {} the same (cosine {cosine:.6})", proof.max_batch)
+        }
         (None, None) => {}
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
 }
 
 fn describe(seen: &Inspection) {
+    let other_files = seen.external_data.join(", ");
     line("file", &format!("{} ({:.1} MB)", seen.path.display(), seen.bytes as f64 / 1e6));
     line("SHA-256", &seen.sha256);
     if !seen.producer.is_empty() {
@@ -43,10 +44,9 @@ fn describe(seen: &Inspection) {
     }
     if let Some(parameters) = seen.parameters {
         line("weights", &format!("{:.2} million", parameters as f64 / 1e6));
+        let none = "none: all weights are in this file".to_owned();
+        line("other files", if seen.external_data.is_empty() { &none } else { &other_files });
     }
-    let none = "none: all weights are in this file".to_owned();
-    let other = seen.external_data.join(", ");
-    line("other files", if seen.external_data.is_empty() { &none } else { &other });
     ports("input", &seen.inputs);
     ports("output", &seen.outputs);
     presets(&seen.presets);
@@ -77,7 +77,8 @@ fn proved(seen: &Inspection) {
     println!();
     if let Some(manifest) = &seen.manifest {
         let (input, output) = (&manifest.input, &manifest.output);
-        let how = seen.tried_as.map_or_else(|| "its manifest".to_owned(), |preset| format!("preset {preset}, to try it"));
+        let how =
+            seen.tried_as.map_or_else(|| "its manifest".to_owned(), |preset| format!("preset {preset}, to try it"));
         let read = format!("\"{}\", pooling {}, {} values", output.name, output.pooling, output.dim);
         line("fed and read", &format!("by {how}: {} × {} pixels; {read}", input.width, input.height));
     }
@@ -85,7 +86,9 @@ fn proved(seen: &Inspection) {
         line("proof", &format!("{} pictures get different embeddings", proof.pictures));
         match (&proof.one_by_one, proof.batch_cosine) {
             (Some(reason), _) => line("batches", &format!("one at a time: {reason}")),
-            (None, Some(cosine)) => line("batches", &format!("a picture's embedding is the same in them ({cosine:.6})")),
+            (None, Some(cosine)) => {
+                line("batches", &format!("a picture's embedding is the same in them ({cosine:.6})"))
+            }
             (None, None) => {}
         }
     }
@@ -93,10 +96,12 @@ fn proved(seen: &Inspection) {
         line("one picture", &format!("{time:.1} ms on one thread, without decoding and resizing"));
     }
     if seen.refusal.is_none() {
-        println!("\ntillsight can use it: `tillsight model add FILE --preset …`, or name its manifest in TILLSIGHT_MODEL.");
+        println!(
+            "\ntillsight can use it: `tillsight model add FILE --preset …`, or name its manifest in TILLSIGHT_MODEL."
+        );
     }
 }
 
 fn line(what: &str, value: &str) {
-    println!("{what:<14} {value}");
+    println!("{}", format!("{what:<14} {value}").trim_end());
 }
