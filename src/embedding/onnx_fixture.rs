@@ -156,8 +156,8 @@ fn text(field: u64, value: &str) -> Vec<u8> {
     bytes(field, value.as_bytes())
 }
 
-/// A running embedder of mean colours (three values) that returns NaN for dark pictures. Its files lie in `folder`.
-pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Embedder {
+/// A model of mean colours (three values) that returns NaN for dark pictures. Its files lie in `folder`.
+pub(crate) fn model_blind_to_the_dark(folder: &std::path::Path) -> super::Model {
     let onnx = model(&[-1, 3, 16, 16], &[op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.25), op("Sqrt")]);
     let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&onnx));
     let manifest = serde_json::json!({
@@ -172,7 +172,12 @@ pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Emb
     std::fs::write(folder.join("tiny.onnx"), onnx).unwrap();
     let path = folder.join("tiny.json");
     std::fs::write(&path, manifest.to_string()).unwrap();
-    super::Embedder::start(&super::Model::open(&path).unwrap(), super::EmbedderOptions::default()).unwrap()
+    super::Model::open(&path).unwrap()
+}
+
+/// [`model_blind_to_the_dark`], running.
+pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Embedder {
+    super::Embedder::start(&model_blind_to_the_dark(folder), super::EmbedderOptions::default()).unwrap()
 }
 
 /// A PNG of 20 × 30 pixels of one colour.

@@ -89,6 +89,9 @@ impl Thresholds {
     /// # Errors
     /// The manifest cannot be read or written, or names another model file by now; a threshold is out of range.
     pub fn write_into(&self, path: &Path, sha256: &str) -> Result<(), ModelError> {
+        if let Some((field, fault)) = self.first_fault() {
+            return Err(ModelError::Field { path: path.to_owned(), field, fault });
+        }
         let unwritten =
             |error: std::io::Error| ModelError::Unwritable { path: path.to_owned(), reason: error.to_string() };
         let target = path.canonicalize().map_err(unwritten)?;

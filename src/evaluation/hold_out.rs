@@ -32,7 +32,7 @@ impl HeldOut {
     pub fn drawn(products: &[Product], candidates: &[usize], count: usize, seed: u64) -> Result<Self, EvaluationError> {
         if candidates.len() < count + 2 {
             return Err(EvaluationError::Unreachable(format!(
-                "--unseen {count}: only {} products are enrolled, and two must remain; hold out fewer",
+                "--unseen {count}: enrolled products: {}; two of them must remain, so hold out fewer",
                 candidates.len()
             )));
         }

@@ -24,6 +24,9 @@ mod scores;
 mod speed;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use calibration::{Calibration, CurvePoint, Wanted, calibrate};
 pub use embed::{LeftOut, Sample, Samples, embed};
 pub use error::EvaluationError;

@@ -126,7 +126,12 @@ impl Listing {
         };
         let asked = match asked {
             Some(asked) if splits.contains_key(asked.as_str()) => asked,
-            _ if splits.is_empty() => return Err(fault("there are no photos in it".to_owned())),
+            _ if splits.is_empty() => {
+                return Err(fault(
+                    "there are no photos in it; a folder per product, or splits with such folders, is wanted"
+                        .to_owned(),
+                ));
+            }
             Some(asked) => return Err(fault(format!("no photos have the split \"{asked}\"; it has {there}"))),
             None => return Err(fault(format!("no split is asked about; it has {there}: name one with --ask"))),
         };
@@ -148,7 +153,7 @@ impl Listing {
         }
         for (split, count) in &splits {
             if *split != asked && !ENROLLED.contains(split) && !CATALOGUE.contains(split) {
-                passed_over.push(format!("{count} photos of the split \"{split}\""));
+                passed_over.push(format!("photos of the split \"{split}\": {count}"));
             }
         }
         let asked_split = self.has_splits.then(|| asked.clone());

@@ -48,7 +48,9 @@ impl ScoreTable {
         gallery.iter().for_each(|sample| in_gallery[sample.product] = true);
         let mut scores = Array2::from_elem((asked.len(), products), f32::NEG_INFINITY);
         let known = matrix(gallery.iter().copied());
-        for (block, part) in asked.chunks(BLOCK).enumerate() {
+        // A product of matrices with an empty one has no size.
+        let blocks = asked.chunks(BLOCK).enumerate().take_while(|_| !gallery.is_empty());
+        for (block, part) in blocks {
             let cosines = matrix(part.iter()).dot(&known.t());
             for (place, row) in cosines.outer_iter().enumerate() {
                 let mut of_photo = scores.row_mut(block * BLOCK + place);

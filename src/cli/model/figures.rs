@@ -83,17 +83,17 @@ fn said_of_photos(report: &Report, photos: &DataReport) -> String {
         if ids.len() > 8 { format!("{named}, …") } else { named }
     };
     if let without @ [_, ..] = &photos.products_without_asked_photos[..] {
-        text += &format!("\n{} enrolled products are not asked about: {}", without.len(), list(without));
+        text += &format!("\nenrolled products that no photo asks about: {} ({})", without.len(), list(without));
     }
     if let strangers @ [_, ..] = &photos.products_never_enrolled[..] {
         text += &format!(
-            "\n{} products are asked about and not enrolled; they count as unknown ones only: {}",
+            "\nproducts that are asked about and not enrolled, and count as unknown ones only: {} ({})",
             strangers.len(),
             list(strangers)
         );
     }
     if !photos.left_out.is_empty() {
-        text += &format!("\n{} photos are left out (see the notes)", photos.left_out.len());
+        text += &format!("\nphotos that are left out (see the notes): {}", photos.left_out.len());
     }
     text
 }

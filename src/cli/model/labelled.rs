@@ -61,13 +61,11 @@ pub(super) async fn embedded(model: &Model, set: &PhotoSet) -> Result<Samples, E
 /// Says on standard error which photos are not part of the figures, the first few by name.
 pub(super) fn say_left_out(samples: &Samples) {
     let (copies, broken): (Vec<_>, Vec<_>) = samples.left_out.iter().partition(|photo| photo.copy);
-    for (what, photos) in
-        [("cannot be used and are left out", broken), ("are copies of others and are left out", copies)]
-    {
+    for (what, photos) in [("photos that cannot be used", broken), ("copies of other photos", copies)] {
         if photos.is_empty() {
             continue;
         }
-        eprintln!("note: {} photos {what}:", photos.len());
+        eprintln!("note: left out: {what}: {}", photos.len());
         for photo in photos.iter().take(NAMED) {
             eprintln!("      {}: {}", photo.path.display(), photo.reason);
         }
