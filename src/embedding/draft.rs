@@ -12,7 +12,7 @@ use super::pooling::{Pooling, dimension};
 use super::port::{Port, product};
 use super::preprocess::Preprocessor;
 use super::presets::Preset;
-use super::session::{Graph, check_input, check_output, picture_input};
+use super::session::{ANY_SIZE, Graph, check_input, check_output, picture_input};
 use super::{ModelError, Refusal, Thresholds, proof};
 
 /// What a person says about a model; each wins over the preset.
@@ -74,10 +74,10 @@ pub(super) fn draft_for(
     preset: &Preset,
     wishes: &Wishes,
 ) -> Result<Manifest, ModelError> {
-    let unusable = |reason: Refusal| ModelError::Unusable { path: file.to_owned(), reason };
+    let unusable = |reason: Refusal| ModelError::unusable(file, reason);
     let name = wishes.name.clone().unwrap_or_else(|| name_of(file));
     let inputs = graph.inputs();
-    let input = picture_input(&inputs).map_err(unusable)?;
+    let input = picture_input(&inputs, ANY_SIZE).map_err(unusable)?;
     let outputs = graph.outputs();
     let output = chosen_output(&outputs, preset, wishes).map_err(unusable)?;
     let mut manifest = Manifest {

@@ -92,7 +92,7 @@ impl Embedder {
     /// ONNX Runtime is missing, or the model is not one that can be used: see [`Refusal`](super::Refusal).
     pub fn start(model: &Model, options: EmbedderOptions) -> Result<Self, ModelError> {
         let preprocessor = Preprocessor::new(&model.manifest.input);
-        let unusable = |reason| ModelError::Unusable { path: model.path.clone(), reason };
+        let unusable = |reason| ModelError::unusable(&model.path, reason);
         let threads = options.threads_per_session.max(1);
         let mut first = ModelSession::open(model, threads)?;
         let proof = proof::prove(&mut first, &preprocessor, &[], options.max_batch).map_err(unusable)?;

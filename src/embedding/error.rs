@@ -1,6 +1,6 @@
 //! What can go wrong with a model at start-up ([`ModelError`]) and with a photo later ([`EmbedError`]).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::decode::DecodeError;
 use super::refusal::Refusal;
@@ -88,7 +88,7 @@ pub enum ModelError {
         /// The model file.
         path: PathBuf,
         /// What is wrong, and what to do.
-        reason: Refusal,
+        reason: Box<Refusal>,
     },
     /// A file in the models folder stands in the way.
     #[error(
@@ -110,6 +110,13 @@ pub enum ModelError {
     /// The operating system refuses a thread.
     #[error("cannot start the threads of the model: {0}")]
     Threads(#[from] std::io::Error),
+}
+
+impl ModelError {
+    /// The model in the file at `path` is refused.
+    pub(super) fn unusable(path: &Path, reason: Refusal) -> Self {
+        Self::Unusable { path: path.to_owned(), reason: Box::new(reason) }
+    }
 }
 
 /// Why a photo gave no embedding.

@@ -14,7 +14,7 @@ use super::port::Port;
 use super::preprocess::Preprocessor;
 use super::presets::{PRESETS, Preset};
 use super::proof::{self, BATCH, Proof};
-use super::session::{Graph, ModelSession, picture_input};
+use super::session::{ANY_SIZE, Graph, ModelSession, picture_input};
 use super::{ModelError, Refusal};
 
 /// Runs whose median is the time of one picture, and the time after which no more are begun.
@@ -112,10 +112,10 @@ pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
 /// Loads the graph, describes its ends, proves it and takes its time.
 fn look(seen: &mut Inspection, bytes: &[u8]) -> Result<(), ModelError> {
     let path = seen.path.clone();
-    let unusable = |reason: Refusal| ModelError::Unusable { path: path.clone(), reason };
+    let unusable = |reason: Refusal| ModelError::unusable(&path, reason);
     let (mut graph, _) = Graph::load(&path, bytes, 1)?;
     (seen.inputs, seen.outputs) = (graph.inputs(), graph.outputs());
-    let input = picture_input(&seen.inputs).map_err(unusable)?;
+    let input = picture_input(&seen.inputs, ANY_SIZE).map_err(unusable)?;
     seen.presets = PRESETS.iter().map(|preset| fit(preset, input, &seen.outputs)).collect();
     let manifest = match &seen.manifest {
         Some(manifest) => manifest.clone(),

@@ -65,8 +65,7 @@ pub enum OneByOne {
 pub fn prove_model(model: &Model, photos: &[Photo]) -> Result<Proof, ModelError> {
     let mut session = ModelSession::open(model, 1)?;
     let preprocessor = Preprocessor::new(&model.manifest.input);
-    prove(&mut session, &preprocessor, photos, BATCH)
-        .map_err(|reason| ModelError::Unusable { path: model.path.clone(), reason })
+    prove(&mut session, &preprocessor, photos, BATCH).map_err(|reason| ModelError::unusable(&model.path, reason))
 }
 
 /// Proves a session on ordinary pictures and on `photos`, in batches of at most `max_batch`.

@@ -18,6 +18,8 @@ use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};
 use super::{ModelError, Refusal, pooling, runtime};
 
+/// What [`picture_input`] is asked for where no size is settled yet.
+pub(super) const ANY_SIZE: &str = "N × 3 × height × width";
 const CHANNELS_LAST: &str = "; its channels come last: export it channels first (of TensorFlow: tf2onnx --inputs-as-nchw with the input's name)";
 
 /// A model's graph, loaded and ready to run; nothing is known yet about how it is fed.
@@ -34,7 +36,7 @@ impl Graph {
     /// # Errors
     /// It is no ONNX file, keeps weights elsewhere, or ONNX Runtime is missing or does not take it.
     pub(super) fn load(path: &Path, bytes: &[u8], threads: usize) -> Result<(Self, OnnxFile), ModelError> {
-        let unusable = |reason: Refusal| ModelError::Unusable { path: path.to_owned(), reason };
+        let unusable = |reason: Refusal| ModelError::unusable(path, reason);
         let file = OnnxFile::read(bytes).map_err(unusable)?;
         if !file.external_data.is_empty() {
             let files: Vec<String> = file.external_data.iter().cloned().collect();
@@ -92,7 +94,7 @@ impl ModelSession {
     /// As [`Graph::load`]; input or output are not what the manifest says.
     pub(super) fn open(model: &Model, threads: usize) -> Result<Self, ModelError> {
         let (graph, _) = Graph::load(&model.path, &model.bytes, threads)?;
-        Self::of(graph, &model.manifest).map_err(|reason| ModelError::Unusable { path: model.path.clone(), reason })
+        Self::of(graph, &model.manifest).map_err(|reason| ModelError::unusable(&model.path, reason))
     }
 
     /// A loaded graph, fed and read as `manifest` says.
@@ -151,8 +153,8 @@ fn load(bytes: &[u8], environment: &ort::environment::Environment, threads: usiz
 /// The one input that pictures can be fed to: float32 of four sides, the second of which is the channels.
 ///
 /// # Errors
-/// There is another number of inputs, or this one takes something else.
-pub(super) fn picture_input(inputs: &[Port]) -> Result<&Port, Refusal> {
+/// There is another number of inputs, or this one takes something else than `wanted` says in words.
+pub(super) fn picture_input<'a>(inputs: &'a [Port], wanted: &str) -> Result<&'a Port, Refusal> {
     let [input] = inputs else { return Err(Refusal::Inputs { found: inputs.to_vec() }) };
     if input.element != "float32" {
         return Err(Refusal::InputType { found: input.clone() });
@@ -162,7 +164,7 @@ pub(super) fn picture_input(inputs: &[Port]) -> Result<&Port, Refusal> {
         shape => {
             let last = matches!(shape, [_, _, _, channels] if channels.fixed() == Some(3));
             let advice = if last { CHANNELS_LAST } else { "; export a network that takes pictures in colour" };
-            Err(Refusal::InputShape { found: input.clone(), wanted: "N × 3 × height × width".to_owned(), advice })
+            Err(Refusal::InputShape { found: input.clone(), wanted: wanted.to_owned(), advice })
         }
     }
 }
@@ -173,10 +175,7 @@ pub(super) fn picture_input(inputs: &[Port]) -> Result<&Port, Refusal> {
 /// As [`picture_input`]; it has another name or another size.
 pub(super) fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Port, Refusal> {
     let wanted = format!("N × 3 × {} × {}", fed.height, fed.width);
-    let input = picture_input(inputs).map_err(|refusal| match refusal {
-        Refusal::InputShape { found, advice, .. } => Refusal::InputShape { found, wanted: wanted.clone(), advice },
-        other => other,
-    })?;
+    let input = picture_input(inputs, &wanted)?;
     if input.name != fed.name {
         return Err(Refusal::NoSuchInput { wanted: fed.name.clone(), found: inputs.to_vec() });
     }
