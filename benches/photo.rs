@@ -64,6 +64,7 @@ fn input() -> Input {
         mean: [0.5; 3],
         std: [0.25; 3],
         resize: Fit::Stretch,
+        resize_to: None,
         filter: Filter::Bilinear,
     }
 }

@@ -3,7 +3,7 @@
 # system packages with apt (as root, or with sudo once), the rest into target/. Where there is no apt it lists what to install.
 #
 #   deploy/setup.sh           for building and running
-#   deploy/setup.sh --tests   PostgreSQL's server programs as well
+#   deploy/setup.sh --tests   PostgreSQL's server programs as well, and a Python environment that the parity tests compare with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -86,6 +86,12 @@ elif ! { [ -f "$ort_lib" ] && { [ -L "$ort_lib" ] || [ "$(cat "$ort_dir/version"
   fi
 fi
 
+# The parity tests compute embeddings with Python's packages, in the versions that the models were made with.
+parity=target/parity
+parity_pins() { grep -E '^(numpy|onnx|onnxruntime|pillow)==' models/requirements.txt; }
+parity_is_there() { [ -x $parity/bin/python ] && [ "$(cat $parity/pins 2>/dev/null)" = "$(parity_pins)" ]; }
+parity_is_missing() { [ $tests = yes ] && ! parity_is_there; }
+
 packages=() # of Debian and Ubuntu
 wishes=()   # the same for people on other systems
 need() { packages+=("$1"); wishes+=("$2"); }
@@ -110,13 +116,13 @@ apt_cmake() { # how the CMake that apt would install looks, by the package lists
     *) if at_least "${version#*:}" "$CMAKE_OLDEST"; then echo good; else echo old; fi ;;
   esac
 }
-python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ]; } && ! python_can_make_a_venv; }
+python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || parity_is_missing; } && ! python_can_make_a_venv; }
 
 if ! have apt-get; then
   if [ $cmake = missing ]; then
     if [ "$(uname -s)" = Linux ]; then cmake=wheel; else wishes+=("CMake $CMAKE_OLDEST or newer"); fi
   fi
-  ! python_is_needed || wishes+=('Python 3 with venv and pip, to fetch ONNX Runtime (and CMake, where it is missing or too old)')
+  ! python_is_needed || wishes+=('Python 3 with venv and pip, to fetch what is on PyPI (ONNX Runtime, CMake, packages for the tests)')
   if [ ${#wishes[@]} -gt 0 ]; then
     say 'this system has no apt, so please install these yourself and run this again:'
     printf '  - %s\n' "${wishes[@]}" >&2
@@ -206,3 +212,16 @@ PYTHON
     rm -f "$ort_dir/version"
     ;;
 esac
+
+if parity_is_missing; then
+  say "fetching numpy, onnx, onnxruntime and Pillow for Python into $parity, for the parity tests"
+  rm -rf $parity
+  # The file of pins comes last: it says that all is there.
+  if python3 -m venv $parity && parity_pins >$parity/wanted.txt &&
+    PIP_DISABLE_PIP_VERSION_CHECK=1 $parity/bin/python -m pip --quiet install --only-binary=:all: -r $parity/wanted.txt; then
+    mv $parity/wanted.txt $parity/pins
+  else
+    rm -rf $parity
+    say 'that failed (the versions in models/requirements.txt want Python 3.11 or newer): the parity tests will be skipped'
+  fi
+fi

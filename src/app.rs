@@ -4,7 +4,7 @@
 //! is missing ends the start with one [`StartError`] that says what and what to do.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,7 +86,13 @@ impl Application {
     pub async fn build(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let metrics = Metrics::install();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let model = Model::open(&located(&settings.model))?;
+        let model = Model::open(&manifest_path(&settings))?;
+        if model.manifest.thresholds.operating_point.is_none() {
+            tracing::warn!(
+                model.id = %model.id,
+                "the thresholds of this model are a guess; `tillsight model calibrate` chooses them on photos"
+            );
+        }
         let embedder = Arc::new(start_embedder(&model, &settings, cores)?);
         let store = Store::connect(&settings.database_url, settings.limits.database_connections).await?;
         store.migrate().await?;
@@ -184,15 +190,17 @@ fn or_cores(threads: usize, cores: usize) -> usize {
     if threads == 0 { cores } else { threads }
 }
 
-/// The manifest as named; where that is relative and not below the working directory, beside the program.
-fn located(manifest: &Path) -> PathBuf {
+/// The manifest of the model that `settings` name; where that is relative and not below the working directory, beside the
+/// program.
+pub fn manifest_path(settings: &Settings) -> PathBuf {
+    let manifest = &settings.model;
     if manifest.is_relative() && !manifest.exists() {
         let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(manifest)));
         if let Some(found) = beside.filter(|path| path.exists()) {
             return found;
         }
     }
-    manifest.to_owned()
+    manifest.clone()
 }
 
 fn start_embedder(model: &Model, settings: &Settings, cores: usize) -> Result<Embedder, ModelError> {

@@ -14,6 +14,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod embedding;
+pub mod evaluation;
 pub mod http;
 pub mod index;
 pub mod orders;

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 the arguments make no sense.
 
 mod demo;
+mod model;
 mod render;
 mod serve;
 
@@ -28,6 +29,9 @@ enum Command {
     Migrate,
     /// Try it without photos or a camera: render products, enrol them, play a kiosk, print the receipt.
     Demo(demo::Options),
+    /// Embedding models: measure them on your own photos, choose their thresholds.
+    #[command(subcommand)]
+    Model(model::Command),
     /// Write rendered photos of packages, one folder per product; the training of the shipped model uses them.
     #[command(hide = true)]
     Render {
@@ -56,6 +60,20 @@ pub enum CliError {
     /// The demonstration met something unexpected.
     #[error("demo: {0}")]
     Demo(String),
+    /// A model cannot be used.
+    #[error(transparent)]
+    Model(#[from] crate::embedding::ModelError),
+    /// A model could not be measured.
+    #[error(transparent)]
+    Evaluation(#[from] crate::evaluation::EvaluationError),
+    /// A model was looked at and cannot be used.
+    #[error("model {}: {reason}", path.display())]
+    UnusableModel {
+        /// The model file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A file could not be written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
@@ -73,6 +91,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         }
         Command::Migrate => asynchronously(serve::migrate(Settings::load()?)),
         Command::Demo(options) => asynchronously(demo::run(options)),
+        Command::Model(command) => model::run(command),
         Command::Render { products, views, seed, side, out } => render::write(products, views, seed, side, &out),
     }
 }

@@ -12,6 +12,7 @@ mod role;
 mod seal;
 mod text;
 mod time;
+mod verdict;
 
 pub use code::{readable_code, tidy_code};
 pub use ids::{
@@ -25,3 +26,4 @@ pub use role::{Actor, Caller, Role};
 pub use seal::Seal;
 pub use text::{InvalidField, barcode, line, optional_line, username};
 pub use time::Timestamp;
+pub use verdict::Verdict;

@@ -2,20 +2,21 @@
 //!
 //! Decoding and resizing run on a pool of their own; the tensor then queues for one of the model's sessions. Both queues
 //! have a fixed length and fail fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that does
-//! not do what its manifest says is found by a warm-up run before [`Embedder::start`] returns.
+//! not do what its manifest says is found by a proof run before [`Embedder::start`] returns.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 
-use super::batch::{Answer, BatchError, Batcher, Runner};
-use super::decode::{self, DecodeError, DecodeLimits, Photo};
-use super::manifest::{Model, ModelId, Thresholds};
+use super::batch::{Answer, BatchError, Batcher};
+use super::decode::{self, DecodeError, DecodeLimits};
+use super::manifest::{Model, ModelId};
 use super::preprocess::Preprocessor;
 use super::session::ModelSession;
+use super::thresholds::Thresholds;
 use super::vector::{Embedding, VectorError};
-use super::{EmbedError, ModelError};
+use super::{EmbedError, ModelError, proof};
 use crate::pool::{Pool, PoolError};
 
 /// How much of the machine an [`Embedder`] takes. Sessions × threads per session should not exceed the cores.
@@ -84,20 +85,25 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Opens `options.sessions` sessions of `model`, runs each once, and starts the threads. Takes as long as loading the
-    /// model does; call it before serving.
+    /// Opens `options.sessions` sessions of `model`, [proves](super::Proof) it on the first, runs a full batch on each, and
+    /// starts the threads. Takes as long as loading the model and some tens of pictures do; call it before serving.
     ///
     /// # Errors
-    /// ONNX Runtime is missing; the graph's input or output is not what the manifest says; the warm-up run returns
-    /// another number of values, NaN, or zeros.
+    /// ONNX Runtime is missing, or the model is not one that can be used: see [`Refusal`](super::Refusal).
     pub fn start(model: &Model, options: EmbedderOptions) -> Result<Self, ModelError> {
         let preprocessor = Preprocessor::new(&model.manifest.input);
-        let mut sessions = Vec::new();
-        let mut max_batch = options.max_batch.max(1);
-        for _ in 0..options.sessions.max(1) {
-            let mut session = ModelSession::open(model, options.threads_per_session.max(1))?;
-            max_batch = warm_up(&mut session, &preprocessor, max_batch)
-                .map_err(|reason| ModelError::Unusable { path: model.path.clone(), reason })?;
+        let unusable = |reason| ModelError::unusable(&model.path, reason);
+        let threads = options.threads_per_session.max(1);
+        let mut first = ModelSession::open(model, threads)?;
+        let proof = proof::prove(&mut first, &preprocessor, &[], options.max_batch).map_err(unusable)?;
+        let max_batch = proof.max_batch;
+        if let Some(reason) = &proof.one_by_one {
+            tracing::warn!(model.id = %model.id, %reason, "the model is fed one photo at a time");
+        }
+        let mut sessions = vec![first];
+        for _ in 1..options.sessions.max(1) {
+            let mut session = ModelSession::open(model, threads)?;
+            proof::warm_up(&mut session, &preprocessor, max_batch).map_err(unusable)?;
             sessions.push(session);
         }
         let manifest = &model.manifest;
@@ -174,34 +180,6 @@ impl Embedder {
         };
         Ok(Embedded { embedding: output.map_err(embed_error)?, width, height, timings })
     }
-}
-
-/// Runs one photo, then a full batch, so that memory is allotted before the first shopper. Returns the largest batch that
-/// this session takes.
-fn warm_up(session: &mut ModelSession, preprocessor: &Preprocessor, max_batch: usize) -> Result<usize, String> {
-    let max_batch = match session.fixed_batch {
-        None => max_batch,
-        Some(1) => 1,
-        Some(fixed) => {
-            return Err(format!("its graph takes exactly {fixed} photos at a time; export it with a free batch size"));
-        }
-    };
-    let tensor = preprocessor.tensor(&colours())?;
-    for batch in [1, max_batch] {
-        let outputs = session.run(vec![tensor.clone(); batch]).map_err(|reason| format!("warm-up: {reason}"))?;
-        for output in outputs {
-            output.map_err(|error| format!("warm-up: for an ordinary picture, {error}"))?;
-        }
-    }
-    Ok(max_batch)
-}
-
-/// An ordinary picture: every brightness of every channel.
-fn colours() -> Photo {
-    const SIDE: u8 = 64;
-    let pixel = |x: u8, y: u8| [x * 4, y * 4, 255 - x * 2 - y * 2];
-    let rgb = (0..SIDE).flat_map(|y| (0..SIDE).flat_map(move |x| pixel(x, y))).collect();
-    Photo::new(SIDE.into(), SIDE.into(), rgb).expect("64 × 64 pixels of three values")
 }
 
 fn embed_error(error: VectorError) -> EmbedError {

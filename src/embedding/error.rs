@@ -1,8 +1,9 @@
 //! What can go wrong with a model at start-up ([`ModelError`]) and with a photo later ([`EmbedError`]).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::decode::DecodeError;
+use super::refusal::Refusal;
 use super::runtime::RuntimeError;
 
 /// Why a model cannot be used. Each is one line for the person who starts the server.
@@ -34,6 +35,20 @@ pub enum ModelError {
         /// The value and what is wrong with it.
         fault: String,
     },
+    /// The manifest cannot be rewritten.
+    #[error("cannot rewrite the model manifest {}: {reason}", path.display())]
+    Unwritable {
+        /// The manifest.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The manifest was exchanged while its model was being measured.
+    #[error("model manifest {} names another model file by now; it is left alone: calibrate again", path.display())]
+    Replaced {
+        /// The manifest.
+        path: PathBuf,
+    },
     /// The model file cannot be read.
     #[error("cannot read the model file {} that {} names: {reason}", path.display(), manifest.display())]
     NoModelFile {
@@ -41,6 +56,14 @@ pub enum ModelError {
         path: PathBuf,
         /// Its manifest.
         manifest: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A model file that no manifest names yet cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
         /// What the system said.
         reason: String,
     },
@@ -64,12 +87,36 @@ pub enum ModelError {
     Unusable {
         /// The model file.
         path: PathBuf,
-        /// What differs.
+        /// What is wrong, and what to do.
+        reason: Box<Refusal>,
+    },
+    /// A file in the models folder stands in the way.
+    #[error(
+        "{} is there already and holds something else; choose another name (--name) or replace it with --force",
+        path.display()
+    )]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file in the models folder cannot be written.
+    #[error("cannot write {}: {reason}", path.display())]
+    NotInstalled {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
         reason: String,
     },
     /// The operating system refuses a thread.
     #[error("cannot start the threads of the model: {0}")]
     Threads(#[from] std::io::Error),
+}
+
+impl ModelError {
+    /// The model in the file at `path` is refused.
+    pub(super) fn unusable(path: &Path, reason: Refusal) -> Self {
+        Self::Unusable { path: path.to_owned(), reason: Box::new(reason) }
+    }
 }
 
 /// Why a photo gave no embedding.

@@ -1,15 +1,17 @@
 //! The model manifest: a JSON file beside an ONNX file that says how to feed it and how to read it.
 //!
 //! What is fed is `(pixel / 255 × range − mean) / std` per channel, in the order `color` names, as `N×3×height×width`.
+//! What is read is one output, made into one vector per picture as `pooling` says, and scaled to length 1.
 //! A manifest that could be misread is refused: unknown fields, values out of range and a model file whose SHA-256
 //! differs are errors that name the file, the field and the value.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ModelError;
+use super::pooling::Pooling;
+use super::{ModelError, Thresholds};
 
 /// Digits of the model file's SHA-256 that a [`ModelId`] shows.
 const ID_DIGITS: usize = 12;
@@ -17,7 +19,7 @@ const LARGEST_SIDE: u32 = 2_048;
 const LARGEST_DIM: usize = 8_192;
 
 /// How a model is fed and read, as written in its manifest.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The model's name.
@@ -37,7 +39,7 @@ pub struct Manifest {
 }
 
 /// The picture that a model expects.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Name of the graph's input.
@@ -56,12 +58,16 @@ pub struct Input {
     pub std: [f32; 3],
     /// How a picture of another shape is made to fit.
     pub resize: Fit,
+    /// With `resize` = `crop`: the shorter side is scaled to this many pixels, then the middle is cut out. `None`: the
+    /// middle, as large as fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize_to: Option<u32>,
     /// How pixels are interpolated.
     pub filter: Filter,
 }
 
 /// Order of the channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColorOrder {
     /// Red, green, blue.
@@ -71,10 +77,10 @@ pub enum ColorOrder {
 }
 
 /// How a picture whose shape is not the model's is made to fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
-    /// The middle, as large as fits.
+    /// The middle: as large as fits, or of a picture scaled to `resize_to`.
     Crop,
     /// All of it, with borders of the mean colour (fed as zeros).
     Pad,
@@ -84,7 +90,7 @@ pub enum Fit {
 
 /// How pixels are interpolated. All but `nearest` widen their kernel when they shrink (as Pillow does), so that no
 /// pixel of the source is skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
     /// Triangle.
@@ -98,25 +104,24 @@ pub enum Filter {
 }
 
 /// What a model returns.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
     /// Name of the graph's output.
     pub name: String,
-    /// Number of values per picture.
+    /// Number of values per picture, after pooling.
     pub dim: usize,
+    /// How one vector per picture is made of it.
+    #[serde(default, skip_serializing_if = "Pooling::is_none")]
+    pub pooling: Pooling,
+    /// With `pooling` = `mean`: tokens at the beginning that are left out of the mean, such as class and register tokens.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip_tokens: usize,
 }
 
-/// Where a match begins: calibrated with the model, since scores of two models cannot be compared.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Thresholds {
-    /// Cosine below which a product is unknown.
-    pub score: f32,
-    /// Lead over the second product below which a match is ambiguous.
-    pub margin: f32,
-    /// In words: on what the two were set, and what they accept and refuse there.
-    pub operating_point: String,
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// `name@version#<first 12 digits of the file's SHA-256>`: the key of this model's embeddings in the database. Another
@@ -164,14 +169,24 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ModelError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
-        let manifest: Self = serde_json::from_str(&text)
-            .map_err(|error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() })?;
-        match manifest.first_fault() {
-            None => Ok(manifest),
-            Some((field, fault)) => Err(ModelError::Field { path: path.to_owned(), field, fault }),
-        }
+        Self::parse(&text, path)
     }
 
+    /// As [`Manifest::read`], of a text that was read from `path` or is about to be written there.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
+        let manifest: Self = serde_json::from_str(text)
+            .map_err(|error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() })?;
+        manifest.check(path)?;
+        Ok(manifest)
+    }
+
+    /// Checks every value of the manifest at `path`.
+    pub(super) fn check(&self, path: &Path) -> Result<(), ModelError> {
+        let fault = self.first_fault();
+        fault.map_or(Ok(()), |(field, fault)| Err(ModelError::Field { path: path.to_owned(), field, fault }))
+    }
+
+    /// The first field whose value cannot be meant, and what is wrong with it.
     fn first_fault(&self) -> Option<(&'static str, String)> {
         let (input, output) = (&self.input, &self.output);
         let side = |pixels: u32| {
@@ -193,23 +208,32 @@ impl Manifest {
             ("input.range", positive(input.range)),
             ("input.mean", input.mean.iter().find_map(|mean| number(*mean, mean.is_finite(), "a finite number"))),
             ("input.std", input.std.iter().find_map(|std| positive(*std))),
+            ("input.resize_to", self.resize_fault()),
             ("output.name", output.name.is_empty().then(|| "must not be empty".to_owned())),
+            ("output.skip_tokens", {
+                let (skip, pooling) = (output.skip_tokens, output.pooling);
+                (skip > 0 && pooling != Pooling::Mean)
+                    .then(|| format!("{skip} needs \"pooling\": \"mean\"; \"{pooling}\" takes no mean over tokens"))
+            }),
             (
                 "output.dim",
                 (!(1..=LARGEST_DIM).contains(&output.dim))
                     .then(|| format!("{} is not between 1 and {LARGEST_DIM} values", output.dim)),
             ),
-            ("thresholds.score", {
-                let score = self.thresholds.score;
-                number(score, (-1.0..=1.0).contains(&score), "a cosine between -1 and 1")
-            }),
-            ("thresholds.margin", {
-                let margin = self.thresholds.margin;
-                number(margin, (0.0..=2.0).contains(&margin), "a difference of cosines between 0 and 2")
-            }),
         ]
         .into_iter()
         .find_map(|(field, fault)| fault.map(|fault| (field, fault)))
+        .or_else(|| self.thresholds.first_fault())
+    }
+
+    fn resize_fault(&self) -> Option<String> {
+        let Input { width, height, resize, resize_to, .. } = self.input;
+        let (to, least) = (resize_to?, width.max(height));
+        if resize != Fit::Crop {
+            return Some(format!("{to} needs \"resize\": \"crop\"; nothing is cut out otherwise"));
+        }
+        (!(least..=LARGEST_SIDE).contains(&to))
+            .then(|| format!("{to} is not between the input's larger side, {least}, and {LARGEST_SIDE} pixels"))
     }
 }
 
@@ -233,12 +257,23 @@ impl Model {
             manifest: path.to_owned(),
             reason: error.to_string(),
         })?;
-        let found = hex::encode(Sha256::digest(&bytes));
+        let found = sha256(&bytes);
         if !found.eq_ignore_ascii_case(&manifest.sha256) {
             let expected = manifest.sha256;
             return Err(ModelError::WrongHash { path: file, manifest: path.to_owned(), expected, found });
         }
-        let id = ModelId(format!("{}@{}#{}", manifest.name, manifest.version, &found[..ID_DIGITS]));
-        Ok(Self { manifest, id, path: file, bytes })
+        Ok(Self::new(manifest, file, bytes))
     }
+
+    /// A model that need not lie on the disk yet: the SHA-256 in `manifest` is that of `bytes`, which came from `path`.
+    pub(super) fn new(manifest: Manifest, path: PathBuf, bytes: Vec<u8>) -> Self {
+        let digits = manifest.sha256[..ID_DIGITS].to_ascii_lowercase();
+        let id = ModelId(format!("{}@{}#{digits}", manifest.name, manifest.version));
+        Self { manifest, id, path, bytes }
+    }
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }

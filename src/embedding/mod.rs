@@ -4,30 +4,52 @@
 //! * enrolled photos and photos to be recognised go through the same code with the same settings;
 //! * nothing here waits without a bound: queues have a fixed length and refuse when full;
 //! * an [`Embedding`] is finite and of length 1; a model that returns anything else gives an error, not a vector;
-//! * a model that does not do what its manifest says is an error at start-up.
+//! * a model that does not do what its manifest says is an error at start-up, by the same proof as when it is added.
 //!
-//! Knows nothing of products, databases or HTTP. The only module that uses `ort` and, with its tests, `image`'s decoders.
+//! Knows nothing of products, databases or HTTP. The only module that uses `ort`, `prost` and, with its tests, `image`'s
+//! decoders.
 
 mod batch;
 mod decode;
+mod draft;
 mod engine;
 mod error;
+mod inspection;
+mod install;
 mod jpeg;
 mod manifest;
+mod onnx_file;
+mod pooling;
+mod port;
 mod preprocess;
+mod presets;
+mod proof;
+mod refusal;
 mod runtime;
 mod session;
+mod thresholds;
 mod vector;
 
+#[cfg(test)]
+mod adding_tests;
 #[cfg(test)]
 pub(crate) mod onnx_fixture;
 #[cfg(test)]
 mod tests;
 
 pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe};
+pub use draft::{Wishes, draft};
 pub use engine::{Embedded, Embedder, EmbedderOptions, Timings};
 pub use error::{EmbedError, ModelError};
-pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output, Thresholds};
+pub use inspection::{Inspection, PresetFit, inspect};
+pub use install::{Installed, install};
+pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output};
+pub use pooling::Pooling;
+pub use port::{Port, Side};
 pub use preprocess::Preprocessor;
+pub use presets::{PRESETS, Preset};
+pub use proof::{OneByOne, Proof, prove_model};
+pub use refusal::Refusal;
 pub use runtime::RuntimeError;
+pub use thresholds::{OperatingPoint, Thresholds};
 pub use vector::{Embedding, VectorError};

@@ -4,49 +4,126 @@
 //! GraphProto, NodeProto, ValueInfoProto, TensorProto). The graph is a chain: the input goes through one operator after
 //! the other, and the last one's result is the output.
 
-/// One operator of the chain; `constant` is its second operand, a single number.
+/// One operator of the chain.
 pub(crate) struct Operator {
     name: &'static str,
-    constant: Option<f32>,
+    operand: Option<Operand>,
+}
+
+/// An operator's second operand.
+enum Operand {
+    Number(f32),
+    Integer(i64),
+    Integers(Vec<i64>),
 }
 
 /// An operator of one operand.
 pub(crate) fn op(name: &'static str) -> Operator {
-    Operator { name, constant: None }
+    Operator { name, operand: None }
 }
 
-/// An operator of two operands, the second of which is `constant`.
+/// An operator of two operands, the second of which is a single number.
 pub(crate) fn op_with(name: &'static str, constant: f32) -> Operator {
-    Operator { name, constant: Some(constant) }
+    Operator { name, operand: Some(Operand::Number(constant)) }
+}
+
+/// An operator of two operands, the second of which is a single integer.
+pub(crate) fn op_with_integer(name: &'static str, constant: i64) -> Operator {
+    Operator { name, operand: Some(Operand::Integer(constant)) }
+}
+
+/// An operator of two operands, the second of which is a list of integers.
+pub(crate) fn op_with_integers(name: &'static str, constants: &[i64]) -> Operator {
+    Operator { name, operand: Some(Operand::Integers(constants.to_vec())) }
+}
+
+/// Element types of ONNX tensors.
+pub(crate) const FLOAT: u64 = 1;
+pub(crate) const UINT8: u64 = 2;
+pub(crate) const INT64: u64 = 7;
+pub(crate) const FLOAT16: u64 = 10;
+
+/// A model to be written, of the usual kind but for what is said otherwise.
+pub(crate) struct Tiny<'a> {
+    /// Sizes of the input "image"; `-1`: free.
+    pub(crate) input: &'a [i64],
+    /// What it goes through, to become "embedding".
+    pub(crate) chain: &'a [Operator],
+    /// Element type of both.
+    pub(crate) element: u64,
+    /// Name of a second input, which nothing uses.
+    pub(crate) second_input: Option<&'a str>,
+    /// Results on the way that are outputs as well: `step1` is that of the first operator.
+    pub(crate) further_outputs: &'a [&'a str],
+    /// Where the constants lie, if not in the file.
+    pub(crate) constants_in: Option<&'a str>,
 }
 
 /// A model `image → embedding` over `input` sizes (`-1`: free) and the given chain. The output's shape is left open.
 pub(crate) fn model(input: &[i64], chain: &[Operator]) -> Vec<u8> {
-    let mut graph = Vec::new();
-    for (at, operator) in chain.iter().enumerate() {
-        let from = if at == 0 { "image".to_owned() } else { format!("step{at}") };
-        let to = if at + 1 == chain.len() { "embedding".to_owned() } else { format!("step{}", at + 1) };
-        let constant = format!("constant{at}");
-        let mut node = text(1, &from);
-        if let Some(value) = operator.constant {
-            node.extend(text(1, &constant));
-            // A scalar: no dimensions, data type 1 (float), four raw bytes, a name.
-            let tensor = [number(2, 1), bytes(9, &value.to_le_bytes()), text(8, &constant)].concat();
-            graph.extend(bytes(5, &tensor));
-        }
-        node.extend([text(2, &to), text(4, operator.name)].concat());
-        graph.extend(bytes(1, &node));
-    }
-    graph.extend(text(2, "chain"));
-    graph.extend(bytes(11, &value_info("image", Some(input))));
-    graph.extend(bytes(12, &value_info("embedding", None)));
-    let opset = number(2, 13);
-    [number(1, 8), bytes(8, &opset), bytes(7, &graph)].concat()
+    Tiny::new(input, chain).write()
 }
 
-/// Name and type: a float tensor of these sizes.
-fn value_info(name: &str, sizes: Option<&[i64]>) -> Vec<u8> {
-    let mut tensor = number(1, 1);
+/// A model whose only constant lies in another file.
+pub(crate) fn with_external_weights(file: &str) -> Vec<u8> {
+    let chain = [op("GlobalAveragePool"), op("Flatten"), op_with("Add", 0.5)];
+    Tiny { constants_in: Some(file), ..Tiny::new(&[-1, 3, 16, 16], &chain) }.write()
+}
+
+impl<'a> Tiny<'a> {
+    /// Floats in and out, everything in one file.
+    pub(crate) fn new(input: &'a [i64], chain: &'a [Operator]) -> Self {
+        Self { input, chain, element: FLOAT, second_input: None, further_outputs: &[], constants_in: None }
+    }
+
+    /// The file.
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut graph = Vec::new();
+        for (at, operator) in self.chain.iter().enumerate() {
+            let from = if at == 0 { "image".to_owned() } else { format!("step{at}") };
+            let to = if at + 1 == self.chain.len() { "embedding".to_owned() } else { format!("step{}", at + 1) };
+            let mut node = text(1, &from);
+            if let Some(operand) = &operator.operand {
+                let name = format!("constant{at}");
+                node.extend(text(1, &name));
+                graph.extend(bytes(5, &self.tensor(operand, &name)));
+            }
+            node.extend([text(2, &to), text(4, operator.name)].concat());
+            graph.extend(bytes(1, &node));
+        }
+        graph.extend(text(2, "chain"));
+        graph.extend(bytes(11, &value_info("image", self.element, Some(self.input))));
+        if let Some(name) = self.second_input {
+            graph.extend(bytes(11, &value_info(name, INT64, Some(&[-1]))));
+        }
+        graph.extend(bytes(12, &value_info("embedding", self.element, None)));
+        for name in self.further_outputs {
+            graph.extend(bytes(12, &value_info(name, self.element, None)));
+        }
+        let opset = number(2, 13);
+        [number(1, 8), bytes(8, &opset), bytes(7, &graph)].concat()
+    }
+
+    /// Sides, data type, raw bytes or where they are, a name.
+    fn tensor(&self, operand: &Operand, name: &str) -> Vec<u8> {
+        let (sides, element, raw) = match operand {
+            Operand::Number(value) => (Vec::new(), FLOAT, value.to_le_bytes().to_vec()),
+            Operand::Integer(value) => (Vec::new(), INT64, value.to_le_bytes().to_vec()),
+            Operand::Integers(values) => {
+                (number(1, values.len() as u64), INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+        };
+        let data = match self.constants_in {
+            None => bytes(9, &raw),
+            Some(file) => [bytes(13, &[text(1, "location"), text(2, file)].concat()), number(14, 1)].concat(),
+        };
+        [sides, number(2, element), data, text(8, name)].concat()
+    }
+}
+
+/// Name and type: a tensor of these elements and sizes.
+fn value_info(name: &str, element: u64, sizes: Option<&[i64]>) -> Vec<u8> {
+    let mut tensor = number(1, element);
     if let Some(sizes) = sizes {
         let dimension = |size: &i64| match u64::try_from(*size) {
             Ok(size) => bytes(1, &number(1, size)),
@@ -79,8 +156,8 @@ fn text(field: u64, value: &str) -> Vec<u8> {
     bytes(field, value.as_bytes())
 }
 
-/// A running embedder of mean colours (three values) that returns NaN for dark pictures. Its files lie in `folder`.
-pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Embedder {
+/// A model of mean colours (three values) that returns NaN for dark pictures. Its files lie in `folder`.
+pub(crate) fn model_blind_to_the_dark(folder: &std::path::Path) -> super::Model {
     let onnx = model(&[-1, 3, 16, 16], &[op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.25), op("Sqrt")]);
     let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&onnx));
     let manifest = serde_json::json!({
@@ -90,12 +167,17 @@ pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Emb
             "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": "crop", "filter": "bilinear"
         },
         "output": {"name": "embedding", "dim": 3},
-        "thresholds": {"score": 0.5, "margin": 0.0, "operating_point": "made up"}
+        "thresholds": {"score": 0.5, "margin": 0.0}
     });
     std::fs::write(folder.join("tiny.onnx"), onnx).unwrap();
     let path = folder.join("tiny.json");
     std::fs::write(&path, manifest.to_string()).unwrap();
-    super::Embedder::start(&super::Model::open(&path).unwrap(), super::EmbedderOptions::default()).unwrap()
+    super::Model::open(&path).unwrap()
+}
+
+/// [`model_blind_to_the_dark`], running.
+pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Embedder {
+    super::Embedder::start(&model_blind_to_the_dark(folder), super::EmbedderOptions::default()).unwrap()
 }
 
 /// A PNG of 20 × 30 pixels of one colour.

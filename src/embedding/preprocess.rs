@@ -16,6 +16,7 @@ pub struct Preprocessor {
     width: u32,
     height: u32,
     fit: Fit,
+    resize_to: Option<u32>,
     options: ResizeOptions,
     // For each channel as fed: which colour of the photo it is, and what each of its 256 values becomes.
     channels: [(usize, Box<[f32; 256]>); 3],
@@ -42,7 +43,8 @@ impl Preprocessor {
             }
             (color, table)
         });
-        Self { width: input.width, height: input.height, fit: input.resize, options, channels }
+        let Input { width, height, resize: fit, resize_to, .. } = *input;
+        Self { width, height, fit, resize_to, options, channels }
     }
 
     /// The tensor of `photo`: channels × height × width.
@@ -55,7 +57,7 @@ impl Preprocessor {
             Fit::Pad => self.inside(photo),
         };
         let options = match self.fit {
-            Fit::Crop => self.options.fit_into_destination(None),
+            Fit::Crop => self.resize_to.map_or(self.options.fit_into_destination(None), |to| self.window(photo, to)),
             Fit::Pad | Fit::Stretch => self.options,
         };
         let source = ImageRef::new(photo.width(), photo.height(), photo.rgb(), PixelType::U8x3);
@@ -63,6 +65,23 @@ impl Preprocessor {
         let mut resized = Image::new(width, height, PixelType::U8x3);
         Resizer::new().resize(&source, &mut resized, &options).map_err(|error| error.to_string())?;
         Ok(self.fill(resized.buffer(), width as usize, height as usize))
+    }
+
+    /// Cuts the middle out of `photo` scaled until its shorter side has `to` pixels, without computing the rest of that
+    /// picture: the window is looked up in the source instead. Sizes and offsets are rounded as torchvision's `Resize` and
+    /// `CenterCrop` do: the longer side down, half a pixel of offset to the even one.
+    fn window(&self, photo: &Photo, to: u32) -> ResizeOptions {
+        let shorter = u64::from(photo.width().min(photo.height()));
+        let span = |side: u32, wanted: u32| {
+            let scaled = (u64::from(side) * u64::from(to) / shorter) as f64;
+            let (side, wanted) = (f64::from(side), f64::from(wanted));
+            let begin = ((scaled - wanted) / 2.0).round_ties_even() * side / scaled;
+            // Rounding must not lead past the edge.
+            (begin, (wanted * side / scaled).min(side - begin))
+        };
+        let (left, width) = span(photo.width(), self.width);
+        let (top, height) = span(photo.height(), self.height);
+        self.options.crop(left, top, width, height)
     }
 
     /// The largest size of `photo`'s shape that fits; at least one pixel each way.
@@ -107,6 +126,7 @@ mod tests {
             mean: [0.5; 3],
             std: [0.25; 3],
             resize,
+            resize_to: None,
             filter: Filter::Bilinear,
         }
     }
@@ -145,6 +165,35 @@ mod tests {
             [0, 5, 11].map(|x| [0, 1, 2].map(|c| stretched[[c, 6, x]] > 1.9)),
             [[true, false, false], [false, true, false], [false, false, true]]
         );
+    }
+
+    /// Every pixel another colour, in no order that a filter could guess.
+    fn speckled(width: u32, height: u32) -> Photo {
+        let rgb = (0..width * height * 3).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        Photo::new(width, height, rgb).unwrap()
+    }
+
+    #[test]
+    fn the_middle_of_a_scaled_picture_is_what_scaling_all_of_it_and_cutting_gives() {
+        // (photo, shorter side, width and height of the cut, whole scaled picture, left and top of the cut)
+        let cases = [
+            ((90, 60), 40, (32, 32), (60, 40), (14, 4)),
+            ((60, 91), 40, (32, 24), (40, 60), (4, 18)),
+            // 101 → 53.02: the longer side is rounded down; (53 - 32) / 2 = 10.5 goes to the even 10.
+            ((101, 80), 42, (32, 33), (53, 42), (10, 4)),
+            ((33, 33), 33, (33, 33), (33, 33), (0, 0)),
+            ((20, 15), 30, (24, 24), (40, 30), (8, 3)),
+        ];
+        for ((photo_width, photo_height), to, (width, height), whole, (left, top)) in cases {
+            let photo = speckled(photo_width, photo_height);
+            let cut = Input { resize_to: Some(to), ..input(width, height, Fit::Crop) };
+            let cut = Preprocessor::new(&cut).tensor(&photo).unwrap();
+            let all = Preprocessor::new(&input(whole.0, whole.1, Fit::Stretch)).tensor(&photo).unwrap();
+            let expected = all.slice(s![.., top..top + height as usize, left..left + width as usize]);
+            // One step of 8 bits is 1 / 255 / 0.25.
+            let furthest = (&cut - &expected).iter().fold(0.0_f32, |most, gap| most.max(gap.abs()));
+            assert!(furthest < 1.01 / 255.0 / 0.25, "{photo:?} to {to}: {furthest}");
+        }
     }
 
     #[test]

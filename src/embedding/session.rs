@@ -3,66 +3,136 @@
 //! A session belongs to one thread, because running it needs it exclusively. What the manifest says and the graph does
 //! not do is found here, at start-up, with a message that names both.
 
+use std::path::Path;
+
 use ndarray::{Array3, Array4, Axis};
+use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::value::{Outlet, TensorElementType, TensorRef};
+use ort::value::TensorRef;
 
-use super::ModelError;
 use super::batch::Runner;
-use super::manifest::{Manifest, Model};
-use super::runtime;
+use super::manifest::{Input, Manifest, Model, Output};
+use super::onnx_file::OnnxFile;
+use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};
+use super::{ModelError, Refusal, pooling, runtime};
+
+/// What [`picture_input`] is asked for where no size is settled yet.
+pub(super) const ANY_SIZE: &str = "N × 3 × height × width";
+const CHANNELS_LAST: &str = "; its channels come last: export it channels first (of TensorFlow: tf2onnx --inputs-as-nchw with the input's name)";
+
+/// A model's graph, loaded and ready to run; nothing is known yet about how it is fed.
+pub(super) struct Graph {
+    session: Session,
+}
+
+impl Graph {
+    /// Loads the model in `bytes`, which came from `path`, with `threads` threads. Gives also what the file says of itself.
+    ///
+    /// Threads do not spin (an idle session that spins uses whole cores), and memory patterns are off because the
+    /// batch size varies.
+    ///
+    /// # Errors
+    /// It is no ONNX file, keeps weights elsewhere, or ONNX Runtime is missing or does not take it.
+    pub(super) fn load(path: &Path, bytes: &[u8], threads: usize) -> Result<(Self, OnnxFile), ModelError> {
+        let unusable = |reason: Refusal| ModelError::unusable(path, reason);
+        let file = OnnxFile::read(bytes).map_err(unusable)?;
+        if !file.external_data.is_empty() {
+            let files: Vec<String> = file.external_data.iter().cloned().collect();
+            let missing = files.iter().filter(|name| !path.with_file_name(name).exists()).cloned().collect();
+            return Err(unusable(Refusal::ExternalData { files, missing }));
+        }
+        let session = load(bytes, runtime::environment()?, threads);
+        let session = session.map_err(|reason| unusable(Refusal::Unloadable { reason: one_line(&reason) }))?;
+        Ok((Self { session }, file))
+    }
+
+    /// The graph's inputs.
+    pub(super) fn inputs(&self) -> Vec<Port> {
+        self.session.inputs().iter().map(Port::of).collect()
+    }
+
+    /// The graph's outputs.
+    pub(super) fn outputs(&self) -> Vec<Port> {
+        self.session.outputs().iter().map(Port::of).collect()
+    }
+
+    /// Runs `batch` and hands values and shape of `output` to `read`.
+    ///
+    /// # Errors
+    /// ONNX Runtime's words on one line.
+    pub(super) fn run<T>(
+        &mut self,
+        input: &str,
+        batch: &Array4<f32>,
+        output: &str,
+        read: impl FnOnce(&[f32], &[i64]) -> T,
+    ) -> Result<T, String> {
+        let words = |error: ort::Error| one_line(&error.to_string());
+        let tensor = TensorRef::from_array_view(batch.view()).map_err(words)?;
+        let outputs = self.session.run(ort::inputs![input => tensor]).map_err(words)?;
+        let value = outputs.get(output).ok_or_else(|| format!("no output called \"{output}\""))?;
+        let (shape, values) = value.try_extract_tensor::<f32>().map_err(words)?;
+        Ok(read(values, shape))
+    }
+}
 
 /// A session and what is needed to feed and read it.
 pub(super) struct ModelSession {
-    session: Session,
+    graph: Graph,
     input: String,
-    output: String,
-    dim: usize,
+    output: Output,
     /// The largest batch that the graph takes; `None` where it takes any.
     pub(super) fixed_batch: Option<usize>,
 }
 
 impl ModelSession {
-    /// Loads `model` with `threads` threads and checks the shape of its input and the name of its output.
+    /// Loads `model` with `threads` threads and checks that the graph's ends are what its manifest says.
     ///
-    /// Threads do not spin (an idle session that spins uses whole cores), and memory patterns are off because the
-    /// batch size varies.
+    /// # Errors
+    /// As [`Graph::load`]; input or output are not what the manifest says.
     pub(super) fn open(model: &Model, threads: usize) -> Result<Self, ModelError> {
-        let unusable = |reason: String| ModelError::Unusable { path: model.path.clone(), reason };
-        let session = load(&model.bytes, runtime::environment()?, threads)
-            .map_err(|error| unusable(format!("ONNX Runtime does not take it: {error}")))?;
-        let fixed_batch = check(&session, &model.manifest).map_err(unusable)?;
-        let Manifest { input, output, .. } = &model.manifest;
-        Ok(Self { session, input: input.name.clone(), output: output.name.clone(), dim: output.dim, fixed_batch })
+        let (graph, _) = Graph::load(&model.path, &model.bytes, threads)?;
+        Self::of(graph, &model.manifest).map_err(|reason| ModelError::unusable(&model.path, reason))
     }
 
-    fn infer(&mut self, batch: &Array4<f32>) -> Result<Vec<Result<Embedding, VectorError>>, String> {
-        let count = batch.len_of(Axis(0));
-        let words = |error: ort::Error| error.to_string();
-        let input = TensorRef::from_array_view(batch.view()).map_err(words)?;
-        let outputs = self.session.run(ort::inputs![self.input.as_str() => input]).map_err(words)?;
-        let output = outputs.get(&self.output).ok_or_else(|| format!("no output called \"{}\"", self.output))?;
-        let (shape, values) = output.try_extract_tensor::<f32>().map_err(words)?;
-        // Further dimensions of size 1 are common in converted networks (N × dim × 1 × 1) and harmless.
-        let per_photo = shape.get(1..).map(|rest| rest.iter().product::<i64>());
-        if shape.first() != i64::try_from(count).ok().as_ref() || per_photo != i64::try_from(self.dim).ok() {
-            let (dim, name) = (self.dim, &self.output);
-            return Err(format!(
-                "output \"{name}\" has shape {} for {count} photos; the manifest says {dim} values per photo",
-                sizes(shape)
-            ));
-        }
-        Ok(values.chunks_exact(self.dim).map(Embedding::normalised).collect())
+    /// A loaded graph, fed and read as `manifest` says.
+    ///
+    /// # Errors
+    /// Input or output are not what the manifest says.
+    pub(super) fn of(graph: Graph, manifest: &Manifest) -> Result<Self, Refusal> {
+        let Manifest { input, output, .. } = manifest;
+        let inputs = graph.inputs();
+        let fed = check_input(&inputs, input)?;
+        check_output(&graph.outputs(), &output.name)?;
+        let fixed_batch = fed.shape[0].fixed().and_then(|batch| usize::try_from(batch).ok()).filter(|batch| *batch > 0);
+        Ok(Self { graph, input: input.name.clone(), output: output.clone(), fixed_batch })
+    }
+
+    /// One embedding for each of `pictures`, in one run.
+    ///
+    /// # Errors
+    /// The graph does not run, or its output is not of the shape that the manifest says.
+    pub(super) fn embed(&mut self, pictures: &[Array3<f32>]) -> Result<Vec<Result<Embedding, VectorError>>, Refusal> {
+        let (height, width) =
+            pictures.first().map_or((0, 0), |picture| (picture.len_of(Axis(1)), picture.len_of(Axis(2))));
+        let failed = |reason: String| Refusal::Run { width, height, reason };
+        let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
+        let batch = ndarray::stack(Axis(0), &views).map_err(|error| failed(error.to_string()))?;
+        let (count, output) = (pictures.len(), &self.output);
+        let read = |values: &[f32], shape: &[i64]| {
+            let vectors = pooling::vectors(values, shape, output, count);
+            let vectors = vectors.ok_or_else(|| output_shape(output, shape, count))?;
+            Ok(vectors.iter().map(|vector| Embedding::normalised(vector)).collect())
+        };
+        self.graph.run(&self.input, &batch, &output.name, read).map_err(failed)?
     }
 }
 
 impl Runner<Array3<f32>, Result<Embedding, VectorError>> for ModelSession {
     fn run(&mut self, inputs: Vec<Array3<f32>>) -> Result<Vec<Result<Embedding, VectorError>>, String> {
-        let views: Vec<_> = inputs.iter().map(|input| input.view()).collect();
-        let batch = ndarray::stack(Axis(0), &views).map_err(|error| error.to_string())?;
-        self.infer(&batch)
+        self.embed(&inputs).map_err(|refusal| refusal.to_string())
     }
 }
 
@@ -72,49 +142,72 @@ fn load(bytes: &[u8], environment: &ort::environment::Environment, threads: usiz
     }
     let builder = Session::builder(environment).map_err(words)?;
     let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(words)?;
+    // It also prints what it returns; who asked says it better.
+    let builder = builder.with_log_level(LogLevel::Fatal).map_err(words)?;
     let builder = builder.with_intra_threads(threads).map_err(words)?;
     let builder = builder.with_intra_op_spinning(false).map_err(words)?;
     let mut builder = builder.with_memory_pattern(false).map_err(words)?;
     builder.commit_from_memory(bytes).map_err(words)
 }
 
-/// Compares the graph's ends with the manifest; returns the batch size where the graph has a fixed one.
-fn check(session: &Session, manifest: &Manifest) -> Result<Option<usize>, String> {
-    let input = &manifest.input;
-    let outlet = match session.inputs() {
-        [only] if only.name() == input.name => only,
-        others => {
-            return Err(format!("the manifest feeds one input \"{}\"; the graph has {}", input.name, names(others)));
+/// The one input that pictures can be fed to: float32 of four sides, the second of which is the channels.
+///
+/// # Errors
+/// There is another number of inputs, or this one takes something else than `wanted` says in words.
+pub(super) fn picture_input<'a>(inputs: &'a [Port], wanted: &str) -> Result<&'a Port, Refusal> {
+    let [input] = inputs else { return Err(Refusal::Inputs { found: inputs.to_vec() }) };
+    if input.element != "float32" {
+        return Err(Refusal::InputType { found: input.clone() });
+    }
+    match &input.shape[..] {
+        [_, channels, _, _] if channels.fits(3) => Ok(input),
+        shape => {
+            let last = matches!(shape, [_, _, _, channels] if channels.fixed() == Some(3));
+            let advice = if last { CHANNELS_LAST } else { "; export a network that takes pictures in colour" };
+            Err(Refusal::InputShape { found: input.clone(), wanted: wanted.to_owned(), advice })
         }
-    };
-    if !session.outputs().iter().any(|output| output.name() == manifest.output.name) {
-        let (wanted, found) = (&manifest.output.name, names(session.outputs()));
-        return Err(format!("the manifest reads output \"{wanted}\"; the graph has {found}"));
-    }
-    let shape = outlet.dtype().tensor_shape().map_or(&[][..], |shape| shape);
-    let wanted = [3, i64::from(input.height), i64::from(input.width)];
-    let fits = |(size, wanted): (&i64, &i64)| *size == -1 || size == wanted;
-    if outlet.dtype().tensor_type() != Some(TensorElementType::Float32)
-        || shape.len() != 4
-        || !shape[1..].iter().zip(&wanted).all(fits)
-    {
-        let [channels, height, width] = wanted;
-        return Err(format!(
-            "input \"{}\" is {}; the manifest feeds float32 of shape N × {channels} × {height} × {width}",
-            input.name,
-            outlet.dtype()
-        ));
-    }
-    Ok(usize::try_from(shape[0]).ok().filter(|batch| *batch > 0))
-}
-
-fn names(outlets: &[Outlet]) -> String {
-    match outlets {
-        [] => "none".to_owned(),
-        some => some.iter().map(|outlet| format!("\"{}\"", outlet.name())).collect::<Vec<_>>().join(", "),
     }
 }
 
-fn sizes(shape: &[i64]) -> String {
-    shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+/// The picture input, if it is the one that `fed` describes.
+///
+/// # Errors
+/// As [`picture_input`]; it has another name or another size.
+pub(super) fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Port, Refusal> {
+    let wanted = format!("N × 3 × {} × {}", fed.height, fed.width);
+    let input = picture_input(inputs, &wanted)?;
+    if input.name != fed.name {
+        return Err(Refusal::NoSuchInput { wanted: fed.name.clone(), found: inputs.to_vec() });
+    }
+    if !input.shape[2].fits(fed.height.into()) || !input.shape[3].fits(fed.width.into()) {
+        let advice = "; its size is fixed: give width and height in the manifest (--side) that value";
+        return Err(Refusal::InputShape { found: input.clone(), wanted, advice });
+    }
+    Ok(input)
+}
+
+/// The output of that name, if it gives float32.
+///
+/// # Errors
+/// There is none, or it gives something else.
+pub(super) fn check_output<'a>(outputs: &'a [Port], name: &str) -> Result<&'a Port, Refusal> {
+    let output = outputs.iter().find(|output| output.name == name);
+    let output = output.ok_or_else(|| Refusal::NoSuchOutput { wanted: name.to_owned(), found: outputs.to_vec() })?;
+    if output.element == "float32" { Ok(output) } else { Err(Refusal::OutputType { found: output.clone() }) }
+}
+
+fn output_shape(output: &Output, shape: &[i64], pictures: usize) -> Refusal {
+    Refusal::OutputShape {
+        output: output.name.clone(),
+        found: product(shape),
+        pictures,
+        dim: output.dim,
+        wanted: output.pooling.reads(),
+        pooling: output.pooling.to_string(),
+    }
+}
+
+/// ONNX Runtime's messages may span lines; errors here are one line.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -20,28 +20,28 @@ fn mean_colour() -> Vec<Operator> {
 }
 
 /// A folder with a model and its manifest.
-struct Files {
-    folder: TempDir,
+pub(super) struct Files {
+    pub(super) folder: TempDir,
     manifest: Value,
 }
 
 impl Files {
-    fn new(onnx: &[u8]) -> Self {
+    pub(super) fn new(onnx: &[u8]) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("tiny.onnx"), onnx).unwrap();
         let manifest = json!({
             "name": "tiny", "version": "1", "file": "tiny.onnx", "sha256": hex::encode(Sha256::digest(onnx)),
             "input": {
                 "name": "image", "width": SIDE, "height": SIDE, "color": "rgb", "range": 1.0,
-                "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": "crop", "filter": "bilinear"
+                "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "resize": "crop", "resize_to": null, "filter": "bilinear"
             },
-            "output": {"name": "embedding", "dim": 3},
-            "thresholds": {"score": 0.5, "margin": 0.05, "operating_point": "made up"}
+            "output": {"name": "embedding", "dim": 3, "pooling": "none", "skip_tokens": 0},
+            "thresholds": {"score": 0.5, "margin": 0.05}
         });
         Self { folder, manifest }
     }
 
-    fn set(mut self, pointer: &str, value: Value) -> Self {
+    pub(super) fn set(mut self, pointer: &str, value: Value) -> Self {
         *self.manifest.pointer_mut(pointer).unwrap() = value;
         self
     }
@@ -56,12 +56,12 @@ impl Files {
         Model::open(&self.write())
     }
 
-    fn start(&self) -> Result<Embedder, ModelError> {
+    pub(super) fn start(&self) -> Result<Embedder, ModelError> {
         Embedder::start(&self.open()?, EmbedderOptions { sessions: 2, ..EmbedderOptions::default() })
     }
 }
 
-fn message<T>(outcome: Result<T, ModelError>) -> String {
+pub(super) fn message<T>(outcome: Result<T, ModelError>) -> String {
     outcome.err().expect("an error").to_string()
 }
 
@@ -116,7 +116,7 @@ fn a_model_that_differs_from_its_manifest_does_not_start() {
     let start = |onnx: &[u8]| Files::new(onnx).start();
     let good = model(&BATCHES, &mean_colour());
     let cases = [
-        (message(start(b"not a model")), "ONNX Runtime does not take it"),
+        (message(start(b"not a model")), "not an ONNX file"),
         (message(Files::new(&good).set("/input/name", json!("picture")).start()), "the graph has \"image\""),
         (message(Files::new(&good).set("/output/name", json!("logits")).start()), "the graph has \"embedding\""),
         (message(Files::new(&good).set("/output/dim", json!(4)).start()), "has shape 1 × 3 for 1 photos"),
@@ -168,6 +168,10 @@ fn what_is_wrong_with_a_manifest_is_said_by_field_and_value() {
         ("/output/dim", json!(0), "output.dim: 0"),
         ("/thresholds/score", json!(1.5), "thresholds.score: 1.5"),
         ("/thresholds/margin", json!(-0.1), "thresholds.margin: -0.1"),
+        ("/input/resize_to", json!(15), "input.resize_to: 15"),
+        ("/input/resize_to", json!(4000), "input.resize_to: 4000"),
+        ("/output/skip_tokens", json!(1), "output.skip_tokens: 1"),
+        ("/output/pooling", json!("max"), "unknown variant `max`"),
         ("/input/color", json!("cmyk"), "unknown variant `cmyk`"),
         ("/input/resize", json!("tile"), "unknown variant `tile`"),
         ("/output", json!({"name": "e", "dim": 3, "size": 4}), "unknown field `size`"),

@@ -9,7 +9,6 @@
 //! what [`RecognitionService::evidence`] gives; [`RecognitionService::recognize`] is both at once.
 
 mod error;
-mod judge;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -23,14 +22,15 @@ use bytes::Bytes;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
-use crate::embedding::Embedder;
+use crate::embedding::{Embedder, Thresholds};
 use crate::index::{Hit, VectorIndex};
 use crate::store::recognitions::{self, RecognitionRow};
 use crate::store::{Store, StoreError, products};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
+pub use crate::domain::Verdict;
 pub use error::RecognitionError;
-pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings, Verdict};
+pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings};
 
 /// The recognition service; cheap to clone.
 #[derive(Clone)]
@@ -78,7 +78,8 @@ impl RecognitionService {
         let hits = self.index.search(seen.embedding, self.candidates).await?;
         let searched = searching.elapsed();
         let candidates = self.named(&hits.hits).await?;
-        let verdict = judge::judge(&candidates, self.embedder.thresholds());
+        let Thresholds { score, margin, .. } = self.embedder.thresholds();
+        let verdict = Verdict::of(candidates.iter().map(|candidate| candidate.score), *score, *margin);
         metrics::counter!(VERDICTS_TOTAL, "verdict" => verdict.as_str()).increment(1);
         let region = Region { x: 0, y: 0, width: seen.width, height: seen.height };
         let timings = Timings {

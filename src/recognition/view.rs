@@ -3,30 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{ProductId, RecognitionId};
-
-/// What is said about one region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// The first candidate is it.
-    Matched,
-    /// The first two candidates are too close to call: ask.
-    Ambiguous,
-    /// Nothing in the catalog is like it.
-    Unknown,
-}
-
-impl Verdict {
-    /// The word that is sent, and the label of the metric.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Matched => "matched",
-            Self::Ambiguous => "ambiguous",
-            Self::Unknown => "unknown",
-        }
-    }
-}
+use crate::domain::{ProductId, RecognitionId, Verdict};
 
 /// A part of the picture, in pixels of the upright picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

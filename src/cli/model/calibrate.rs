@@ -1,0 +1,78 @@
+//! `tillsight model calibrate`: thresholds chosen on labelled photos, written into the model's manifest.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::figures;
+use super::labelled::{PhotoOptions, embedded, say_left_out};
+use crate::cli::CliError;
+use crate::embedding::Model;
+use crate::evaluation::{EvaluationError, Wanted, calibrate};
+
+/// Fewer matched answers than this say little about how many are correct.
+const FEW_MATCHED: f64 = 30.0;
+
+/// What can be chosen about a calibration.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Options {
+    #[command(flatten)]
+    photos: PhotoOptions,
+    /// Manifest of the model, which is rewritten; without it, the one that the server would use.
+    #[arg(long, value_name = "MANIFEST")]
+    model: Option<PathBuf>,
+    /// Share of the correct first answers that are to reach the score.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
+    accept_known: f64,
+    /// Share of the matched answers that are to be correct: a wrong product on the bill costs more than a question.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.90, value_parser = share)]
+    correct: f64,
+    /// Most photos per product to compare with, the first ones: about as many as the store will enrol.
+    #[arg(long, value_name = "N", default_value = "10")]
+    enrol_per_product: NonZeroUsize,
+    /// Only show what would be written.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Chooses and writes.
+pub(super) async fn run(options: &Options) -> Result<(), CliError> {
+    let manifest = super::manifest(options.model.as_ref())?;
+    let model = Model::open(&manifest)?;
+    let set = options.photos.read()?;
+    let samples = embedded(&model, &set).await?;
+    say_left_out(&samples);
+    let wanted = Wanted {
+        accept_known: options.accept_known,
+        correct: options.correct,
+        photos_per_product: options.enrol_per_product.get(),
+    };
+    let found = calibrate(&set, &samples, wanted)?;
+    println!("{}: score {:.3}\n\n{}\n", model.id, found.score, figures::curve(&found));
+    let thresholds = found.thresholds.map_err(EvaluationError::Unreachable)?;
+    if let Some(point) = &thresholds.operating_point {
+        println!("{point}.");
+        if point.matched * (point.photos as f64) < FEW_MATCHED {
+            eprintln!("note: so few answers are matched that \"correct\" is uncertain; ask about more photos");
+        }
+    }
+    let (score, margin) = (thresholds.score, thresholds.margin);
+    if options.dry_run {
+        println!("score {score:.3}, margin {margin:.3}: not written (--dry-run)");
+    } else {
+        thresholds.write_into(&manifest, &model.manifest.sha256)?;
+        println!("score {score:.3}, margin {margin:.3}: written to {}", manifest.display());
+    }
+    Ok(())
+}
+
+/// A share above 0 and up to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "not a number; a share is written like 0.95".to_owned())?;
+    if share > 0.0 && share <= 1.0 {
+        Ok(share)
+    } else {
+        Err("not a share above 0 and up to 1, such as 0.95".to_owned())
+    }
+}

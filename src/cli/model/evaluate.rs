@@ -1,0 +1,136 @@
+//! `tillsight model evaluate`: figures of one or several models on labelled photos.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::figures;
+use super::labelled::{PhotoOptions, embedded, say_left_out};
+use crate::cli::CliError;
+use crate::embedding::Model;
+use crate::evaluation::{
+    HeldOut, Measurement, ModelReport, PhotoSet, Report, Role, listed_products, measure, speeds_side_by_side,
+};
+
+/// What can be chosen about a measurement.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Options {
+    #[command(flatten)]
+    photos: PhotoOptions,
+    /// Manifest of the model; without it, the one that the server would use.
+    #[arg(long, value_name = "MANIFEST")]
+    model: Option<PathBuf>,
+    /// Another model's manifest, measured in the same run and shown beside; may be repeated.
+    #[arg(long, value_name = "MANIFEST")]
+    compare: Vec<PathBuf>,
+    /// Numbers of photos per product to enrol, the first ones in the order of the table or of the file names.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values = ["1", "3", "5", "10"])]
+    few_shot: Vec<NonZeroUsize>,
+    /// Treat N enrolled products, drawn by lot, as never seen.
+    #[arg(long, value_name = "N", conflicts_with = "held_out")]
+    unseen: Option<NonZeroUsize>,
+    /// Number of such draws, with seeds SEED, SEED + 1, …
+    #[arg(long, value_name = "D", default_value = "1", requires = "unseen")]
+    draws: NonZeroUsize,
+    /// Seed of the draws and of the intervals. A draw takes the first N product ids by SHA-256 of "SEED:ID".
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Treat the products that this file lists (an id per line) as never seen: those that a model was not trained on.
+    #[arg(long, value_name = "FILE")]
+    held_out: Option<PathBuf>,
+    /// Runs per model behind the time per embedding; 0 leaves it out.
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    speed_runs: usize,
+    /// Write every figure to this file as JSON; `-` writes it to standard output instead of the table.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Measures and prints.
+pub(super) async fn run(options: &Options) -> Result<(), CliError> {
+    let manifests = [vec![super::manifest(options.model.as_ref())?], options.compare.clone()].concat();
+    let models = manifests.iter().map(|path| Model::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let set = options.photos.read()?;
+    let few_shot = options.few_shot.iter().map(|count| count.get()).collect::<BTreeSet<_>>();
+    let wanted =
+        Measurement { few_shot: few_shot.into_iter().collect(), held_out: options.held_out(&set)?, seed: options.seed };
+    // Before an hour is spent: can the report be written?
+    let mut json = options.json.as_deref().filter(|path| *path != Path::new("-")).map(JsonFile::begin).transpose()?;
+
+    let mut reports: Vec<ModelReport> = Vec::new();
+    for model in &models {
+        let samples = embedded(model, &set).await?;
+        if reports.first().is_none_or(|first| first.photos.left_out != samples.left_out) {
+            say_left_out(&samples);
+        }
+        reports.push(measure(model, &set, &samples, &wanted)?);
+    }
+    if options.speed_runs > 0 {
+        let speeds = speeds_side_by_side(&models, &set, options.speed_runs).await?;
+        for (report, speed) in reports.iter_mut().zip(speeds) {
+            report.speed = Some(speed);
+        }
+    }
+    let report = Report {
+        tillsight: env!("CARGO_PKG_VERSION"),
+        data: set.name,
+        asked_split: set.asked_split,
+        passed_over: set.passed_over,
+        first_photos: "in the order of the table, or of the sorted file names",
+        seed: options.seed,
+        models: reports,
+    };
+    let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other);
+    let text = text.map_err(|error| CliError::File(PathBuf::from("the report"), error))? + "\n";
+    match &mut json {
+        Some(file) => file.write(&text)?,
+        None if options.json.is_some() => print!("{text}"),
+        None => {}
+    }
+    if json.is_some() || options.json.is_none() {
+        println!("{}", figures::of(&report));
+    }
+    Ok(())
+}
+
+impl Options {
+    /// The products to treat as never seen: by lot among the enrolled ones, or from a list.
+    fn held_out(&self, set: &PhotoSet) -> Result<Vec<HeldOut>, CliError> {
+        if let Some(list) = &self.held_out {
+            return Ok(vec![listed_products(list, &set.products)?]);
+        }
+        let Some(count) = self.unseen else { return Ok(Vec::new()) };
+        let enrolled = set.photos.iter().filter(|photo| photo.role == Role::Enrolled).map(|photo| photo.product);
+        let enrolled: Vec<usize> = enrolled.collect::<BTreeSet<_>>().into_iter().collect();
+        let draws = (0..self.draws.get() as u64).map(|draw| self.seed.wrapping_add(draw));
+        let drawn = draws.map(|seed| HeldOut::drawn(&set.products, &enrolled, count.get(), seed));
+        Ok(drawn.collect::<Result<_, _>>()?)
+    }
+}
+
+/// The report's file: begun under a temporary name beside it, in its place when it is complete.
+struct JsonFile {
+    path: PathBuf,
+    unfinished: Option<tempfile::NamedTempFile>,
+}
+
+impl JsonFile {
+    fn begin(path: &Path) -> Result<Self, CliError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let unfinished = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(folder)
+            .map_err(|error| CliError::File(path.to_owned(), error))?;
+        Ok(Self { path: path.to_owned(), unfinished: Some(unfinished) })
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), CliError> {
+        let Some(mut unfinished) = self.unfinished.take() else { return Ok(()) };
+        let written = unfinished.write_all(text.as_bytes());
+        let in_place = written.and_then(|()| Ok(unfinished.persist(&self.path)?));
+        in_place.map(drop).map_err(|error| CliError::File(self.path.clone(), error))
+    }
+}

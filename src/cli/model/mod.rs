@@ -1,0 +1,53 @@
+//! `tillsight model …`: what can be asked of embedding models without a server.
+
+mod add;
+mod calibrate;
+mod evaluate;
+mod figures;
+mod inspect;
+mod labelled;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::CliError;
+use crate::app;
+use crate::config::Settings;
+
+/// What is asked of a model.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Look at a model: what it takes and gives, which presets fit, how fast it is, whether tillsight can use it.
+    Inspect(inspect::Options),
+    /// Add a model: write its manifest after a preset, prove it on pictures, put both into the models folder.
+    Add(Box<add::Options>),
+    /// List the presets of `model add`.
+    Presets,
+    /// Measure models on labelled photos: top-1, few photos per product, catalogue pictures, products never seen.
+    Evaluate(evaluate::Options),
+    /// Choose a model's thresholds on labelled photos and write them into its manifest.
+    Calibrate(calibrate::Options),
+}
+
+/// Does what is asked.
+pub(super) fn run(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Add(options) => add::run(*options),
+        Command::Presets => {
+            add::list();
+            Ok(())
+        }
+        Command::Evaluate(options) => super::asynchronously(evaluate::run(&options)),
+        Command::Calibrate(options) => super::asynchronously(calibrate::run(&options)),
+    }
+}
+
+/// The manifest that was named, or else that of the server's settings.
+fn manifest(named: Option<&PathBuf>) -> Result<PathBuf, CliError> {
+    match named {
+        Some(path) => Ok(path.clone()),
+        None => Ok(app::manifest_path(&Settings::load()?)),
+    }
+}

@@ -1,0 +1,183 @@
+//! Looking at a model file or a manifest without adding or serving it.
+//!
+//! The same reading, the same checks and the same refusals as when a model is added: what is said here holds there.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::draft::{Wishes, draft_for, read};
+use super::manifest::{Manifest, Model, sha256};
+use super::onnx_file::OnnxFile;
+use super::port::Port;
+use super::preprocess::Preprocessor;
+use super::presets::{PRESETS, Preset};
+use super::proof::{self, BATCH, Proof};
+use super::session::{ANY_SIZE, Graph, ModelSession, picture_input};
+use super::{ModelError, Refusal};
+
+/// Runs whose median is the time of one picture, and the time after which no more are begun.
+const RUNS: usize = 15;
+const ENOUGH: Duration = Duration::from_millis(1_500);
+
+/// What there is to say about a model.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    /// The ONNX file.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// The program that wrote it; empty where it does not say, or is no ONNX file.
+    pub producer: String,
+    /// Version of the standard operators.
+    pub opset: Option<i64>,
+    /// Version of the file format.
+    pub ir_version: Option<i64>,
+    /// Number of weights.
+    pub parameters: Option<u64>,
+    /// Files that hold weights beside this one.
+    pub external_data: Vec<String>,
+    /// What the graph takes.
+    pub inputs: Vec<Port>,
+    /// What the graph gives.
+    pub outputs: Vec<Port>,
+    /// Which presets it can belong to, judged by sizes alone.
+    pub presets: Vec<PresetFit>,
+    /// How it was fed and read for the two figures below: its own manifest, or one drafted after `tried_as`.
+    pub manifest: Option<Manifest>,
+    /// The preset after which that was drafted; absent where there is a manifest.
+    pub tried_as: Option<&'static str>,
+    /// What the proof showed.
+    pub proof: Option<Proof>,
+    /// Median time of one picture on one thread, in milliseconds, without decoding and resizing.
+    pub one_picture_ms: Option<f64>,
+    /// Why tillsight cannot use it; absent where it can.
+    pub refusal: Option<String>,
+}
+
+/// Whether a model can belong to a family, judged by sizes alone. Where the file came from, only a person knows.
+#[derive(Debug, Clone, Serialize)]
+pub struct PresetFit {
+    /// The preset's name.
+    pub preset: &'static str,
+    /// Why it cannot; absent where it can.
+    pub objection: Option<String>,
+    /// What the preset would decide or ask for, in words.
+    pub asks: Vec<String>,
+}
+
+/// Looks at `path`: a manifest where its name ends in `.json`, otherwise an ONNX file.
+///
+/// # Errors
+/// A file cannot be read, a manifest is none or contradicts its file, ONNX Runtime is missing. That the model itself cannot be
+/// used is no error here: [`Inspection::refusal`] says it.
+pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
+    let own =
+        if path.extension().is_some_and(|extension| extension == "json") { Some(Model::open(path)?) } else { None };
+    let (path, bytes) = match &own {
+        Some(model) => (model.path.clone(), model.bytes.clone()),
+        None => (path.to_owned(), read(path)?),
+    };
+    let file = OnnxFile::read(&bytes).ok();
+    let mut seen = Inspection {
+        bytes: bytes.len() as u64,
+        sha256: sha256(&bytes),
+        producer: file.as_ref().map(|file| file.producer.clone()).unwrap_or_default(),
+        opset: file.as_ref().and_then(|file| file.opset),
+        ir_version: file.as_ref().map(|file| file.ir_version),
+        parameters: file.as_ref().map(|file| file.parameters),
+        external_data: file.map(|file| file.external_data.into_iter().collect()).unwrap_or_default(),
+        path,
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        presets: Vec::new(),
+        manifest: own.map(|model| model.manifest),
+        tried_as: None,
+        proof: None,
+        one_picture_ms: None,
+        refusal: None,
+    };
+    match look(&mut seen, &bytes) {
+        // The file's name is there already.
+        Err(ModelError::Unusable { reason, .. }) => seen.refusal = Some(reason.to_string()),
+        Err(error) => return Err(error),
+        Ok(()) => {}
+    }
+    Ok(seen)
+}
+
+/// Loads the graph, describes its ends, proves it and takes its time.
+fn look(seen: &mut Inspection, bytes: &[u8]) -> Result<(), ModelError> {
+    let path = seen.path.clone();
+    let unusable = |reason: Refusal| ModelError::unusable(&path, reason);
+    let (mut graph, _) = Graph::load(&path, bytes, 1)?;
+    (seen.inputs, seen.outputs) = (graph.inputs(), graph.outputs());
+    let input = picture_input(&seen.inputs, ANY_SIZE).map_err(unusable)?;
+    seen.presets = PRESETS.iter().map(|preset| fit(preset, input, &seen.outputs)).collect();
+    let manifest = match &seen.manifest {
+        Some(manifest) => manifest.clone(),
+        None => {
+            let (preset, manifest) = drafted(&mut graph, seen)?;
+            seen.tried_as = Some(preset);
+            seen.manifest.insert(manifest).clone()
+        }
+    };
+    let mut session = ModelSession::of(graph, &manifest).map_err(unusable)?;
+    let preprocessor = Preprocessor::new(&manifest.input);
+    seen.proof = Some(proof::prove(&mut session, &preprocessor, &[], BATCH).map_err(unusable)?);
+    seen.one_picture_ms = Some(one_picture_ms(&mut session, &preprocessor).map_err(unusable)?);
+    Ok(())
+}
+
+/// The first of the presets that fit after which a manifest can be drafted; otherwise what the first of all objects to, which
+/// knows no limits of sizes.
+fn drafted(graph: &mut Graph, seen: &Inspection) -> Result<(&'static str, Manifest), ModelError> {
+    let mut draft = |preset: &'static Preset| {
+        let manifest = draft_for(graph, &seen.path, &seen.sha256, preset, &Wishes::default())?;
+        Ok((preset.name, manifest))
+    };
+    let first = draft(&PRESETS[0]);
+    if first.is_ok() {
+        return first;
+    }
+    let fitting = seen.presets.iter().filter(|fit| fit.objection.is_none()).filter_map(|fit| Preset::named(fit.preset));
+    fitting.skip(1).find_map(|preset| draft(preset).ok()).map_or(first, Ok)
+}
+
+fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {
+    let known = preset.outputs.iter().find_map(|name| outputs.iter().find(|output| output.name == *name));
+    let output = known.or(if let [only] = outputs { Some(only) } else { None });
+    let mut asks = Vec::new();
+    match output {
+        None => asks.push("--output: it has several and the preset knows none of their names".to_owned()),
+        Some(output) if outputs.len() > 1 => {
+            asks.push(format!("reads output \"{}\"; --output names another", output.name))
+        }
+        Some(_) => {}
+    }
+    if output.is_some_and(|output| output.shape.len() == 3) {
+        asks.push(match preset.tokens {
+            Some(pooling) => format!("reads its tokens by {pooling}; --pooling names another way"),
+            None => "--pooling: cls or mean of its tokens".to_owned(),
+        });
+    }
+    if input.shape[2..].iter().any(|side| side.fixed().is_none()) {
+        asks.push(format!("feeds {0} × {0} pixels; --side names another size", preset.side));
+    }
+    PresetFit { preset: preset.name, objection: preset.objection(input, output), asks }
+}
+
+fn one_picture_ms(session: &mut ModelSession, preprocessor: &Preprocessor) -> Result<f64, Refusal> {
+    let tensor = [proof::tensor(preprocessor, &proof::warm_colours())?];
+    let (begun, mut times) = (Instant::now(), Vec::new());
+    while times.is_empty() || (times.len() < RUNS && begun.elapsed() < ENOUGH) {
+        let run = Instant::now();
+        session.embed(&tensor)?;
+        times.push(run.elapsed().as_secs_f64() * 1_000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}

@@ -1,0 +1,78 @@
+//! Putting a proved model into the models folder: the ONNX file, then its manifest.
+//!
+//! Each file appears whole or not at all (temporary name, fsync, rename, fsync of the folder). The manifest comes last, so
+//! that one that can be read names a model that is there. Nothing that is there already is overwritten unasked.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::manifest::{Manifest, Model};
+use super::{ModelError, Thresholds};
+
+/// Readable by the account that runs the server, whoever added the model.
+const READABLE: u32 = 0o644;
+
+/// Where a model lies now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its manifest: what `TILLSIGHT_MODEL` is to name.
+    pub manifest: PathBuf,
+    /// Its ONNX file.
+    pub model: PathBuf,
+    /// Whether the same model was there already and nothing was written. Its thresholds, calibrated or not, stay.
+    pub was_there: bool,
+}
+
+/// Writes `model` into `folder`, which is made where it is missing, under the model's name.
+///
+/// # Errors
+/// Without `force`: a file of that name holds something else. The folder or a file cannot be written.
+pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, ModelError> {
+    let onnx = folder.join(&model.manifest.file);
+    let manifest = onnx.with_file_name(format!("{}.json", model.manifest.name));
+    let written = |path: &Path, outcome: std::io::Result<()>| {
+        outcome.map_err(|error| ModelError::NotInstalled { path: path.to_owned(), reason: error.to_string() })
+    };
+    written(folder, std::fs::create_dir_all(folder))?;
+    let onnx_is_there = std::fs::read(&onnx).is_ok_and(|bytes| bytes == model.bytes);
+    let manifest_is_there =
+        Manifest::read(&manifest).is_ok_and(|there| same_but_for_thresholds(&there, &model.manifest));
+    for (path, is_there) in [(&onnx, onnx_is_there), (&manifest, manifest_is_there)] {
+        if !force && !is_there && path.exists() {
+            return Err(ModelError::Exists { path: path.clone() });
+        }
+    }
+    if !onnx_is_there {
+        written(&onnx, write(&onnx, &model.bytes, force))?;
+    }
+    if !manifest_is_there {
+        let text = serde_json::to_string_pretty(&model.manifest).map_err(std::io::Error::from);
+        written(&manifest, text.and_then(|text| write(&manifest, format!("{text}\n").as_bytes(), force)))?;
+    }
+    // What is there now is what was proved: the hash of the file as it lies on the disk.
+    Model::open(&manifest)?;
+    Ok(Installed { manifest, model: onnx, was_there: onnx_is_there && manifest_is_there })
+}
+
+fn same_but_for_thresholds(one: &Manifest, other: &Manifest) -> bool {
+    let without = |manifest: &Manifest| {
+        let thresholds = Thresholds { score: 0.0, margin: 0.0, operating_point: None };
+        Manifest { thresholds, sha256: manifest.sha256.to_ascii_lowercase(), ..manifest.clone() }
+    };
+    without(one) == without(other)
+}
+
+fn write(path: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut unfinished = NamedTempFile::new_in(folder)?;
+    unfinished.write_all(bytes)?;
+    unfinished.as_file().set_permissions(std::fs::Permissions::from_mode(READABLE))?;
+    unfinished.as_file().sync_all()?;
+    // Even a file that appeared since we looked is not overwritten unasked.
+    let persisted = if force { unfinished.persist(path) } else { unfinished.persist_noclobber(path) };
+    persisted.map_err(|error| error.error)?;
+    std::fs::File::open(folder)?.sync_all()
+}

@@ -1,0 +1,71 @@
+//! Which products are treated as never seen: by lot, or from a list.
+//!
+//! The lot is easy to draw anywhere else, so that a model can be trained without the same products: with seed S, draw d
+//! (from 0) puts the product ids in the order of SHA-256 of the text `"<S + d>:<product id>"` and takes the first.
+//!
+//! ```python
+//! sorted(ids, key=lambda id: hashlib.sha256(f"{seed + draw}:{id}".encode()).digest())[:count]
+//! ```
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::EvaluationError;
+use super::photos::Product;
+
+/// Products that are left out of the gallery and asked about as unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldOut {
+    /// The seed of the draw; `None` for a list.
+    pub seed: Option<u64>,
+    /// Positions in the photo set's products, in the order drawn or listed.
+    pub products: Vec<usize>,
+}
+
+impl HeldOut {
+    /// Draws `count` of the products at `candidates` (positions in `products`) with `seed`.
+    ///
+    /// # Errors
+    /// Fewer than two products would remain.
+    pub fn drawn(products: &[Product], candidates: &[usize], count: usize, seed: u64) -> Result<Self, EvaluationError> {
+        if candidates.len() < count + 2 {
+            return Err(EvaluationError::Unreachable(format!(
+                "--unseen {count}: enrolled products: {}; two of them must remain, so hold out fewer",
+                candidates.len()
+            )));
+        }
+        let lot = |place: &usize| <[u8; 32]>::from(Sha256::digest(format!("{seed}:{}", products[*place].id)));
+        let mut order = candidates.to_vec();
+        order.sort_by_cached_key(lot);
+        order.truncate(count);
+        Ok(Self { seed: Some(seed), products: order })
+    }
+}
+
+/// The products that the file at `path` lists: an id per line; empty lines and lines that begin with `#` are passed over.
+///
+/// # Errors
+/// The file cannot be read, lists nothing, a product twice, or one that is not among `products`.
+pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOut, EvaluationError> {
+    let text = std::fs::read_to_string(path).map_err(EvaluationError::reading(path))?;
+    let places: HashMap<&str, usize> = products.iter().enumerate().map(|(place, of)| (of.id.as_str(), place)).collect();
+    let mut listed = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let id = line.trim();
+        if id.is_empty() || id.starts_with('#') {
+            continue;
+        }
+        let fault = |fault: &str| EvaluationError::photos(path, format!("line {}: \"{id}\" {fault}", number + 1));
+        let place = *places.get(id).ok_or_else(|| fault("is the id of no product among the photos"))?;
+        if listed.contains(&place) {
+            return Err(fault("is listed twice"));
+        }
+        listed.push(place);
+    }
+    if listed.is_empty() {
+        return Err(EvaluationError::photos(path, "it lists no product"));
+    }
+    Ok(HeldOut { seed: None, products: listed })
+}

@@ -1,0 +1,39 @@
+//! What an embedding model is worth on labelled photos, and the thresholds that follow from it.
+//!
+//! Photos are read ([`PhotoSet`]), embedded by the server's own embedder ([`embed`]) and compared as in the server: a
+//! product's score is that of its best enrolled photo, and verdicts are those of [`crate::domain::Verdict`]. From
+//! the scores come figures ([`measure`]) and thresholds ([`calibrate`]).
+//!
+//! Invariants:
+//! * a photo that was asked about is never among the enrolled ones, not even as a copy under another name;
+//! * whatever was left out is named in the report: photos, products, splits;
+//! * the same photos, options and seed give the same figures; only the measured times differ.
+//!
+//! Knows nothing of terminals, databases or HTTP.
+
+mod calibration;
+mod embed;
+mod error;
+mod folders;
+mod hold_out;
+mod measure;
+mod metrics;
+mod photos;
+mod report;
+mod scores;
+mod speed;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use calibration::{Calibration, CurvePoint, Wanted, calibrate};
+pub use embed::{LeftOut, Sample, Samples, embed};
+pub use error::EvaluationError;
+pub use folders::FolderLayout;
+pub use hold_out::{HeldOut, listed_products};
+pub use measure::{Measurement, measure};
+pub use metrics::{Interval, area_under_curve, bootstrap_interval, reached_by, share};
+pub use photos::{LabelledPhoto, PhotoSet, Product, Role, Source};
+pub use report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, Report, UnseenDraw, UnseenMean};
+pub use speed::{Speed, speeds_side_by_side};

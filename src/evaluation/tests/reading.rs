@@ -1,0 +1,145 @@
+//! Folders and tables of photos, and what is said of those that make no measurement.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder with empty files by these names.
+fn folder(files: &[&str]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for file in files {
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"").unwrap();
+    }
+    folder
+}
+
+fn source(path: &Path) -> Source {
+    Source { path: path.to_owned(), ask: None, layout: FolderLayout::FirstEnrolled(2) }
+}
+
+fn read(folder: &TempDir) -> Result<PhotoSet, EvaluationError> {
+    PhotoSet::read(&source(folder.path()))
+}
+
+/// Each photo as `E product/file`, the letter for its role.
+fn brief(set: &PhotoSet) -> Vec<String> {
+    let of = |photo: &LabelledPhoto| {
+        let role = match photo.role {
+            Role::Enrolled => 'E',
+            Role::Catalogue => 'C',
+            Role::Asked => 'A',
+        };
+        format!("{role} {}/{}", set.products[photo.product].id, photo.path.file_name().unwrap().to_str().unwrap())
+    };
+    set.photos.iter().map(of).collect()
+}
+
+fn table(text: &str) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("photos.csv");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn refused(text: &str) -> String {
+    let (_folder, path) = table(text);
+    let error = PhotoSet::read(&source(&path)).unwrap_err().to_string();
+    assert!(error.contains("photos.csv") && !error.contains('\n'), "{error}");
+    error
+}
+
+#[test]
+fn a_folder_per_product_is_divided_by_the_order_of_the_names() {
+    let folder =
+        folder(&["tea/2.jpg", "tea/1.JPG", "tea/10.webp", "jam/a.png", "tea/notes.txt", "tea/old/3.jpg", ".git/x.jpg"]);
+    let set = read(&folder).unwrap();
+    assert_eq!(brief(&set), ["E jam/a.png", "E tea/1.JPG", "E tea/10.webp", "A tea/2.jpg"]);
+    assert_eq!((set.asked_split, set.passed_over.len()), (None, 1));
+    assert!(set.passed_over[0].starts_with("2 files or folders"), "{:?}", set.passed_over);
+}
+
+#[test]
+fn two_folders_are_enrolled_and_asked() {
+    let (shop, till) = (folder(&["tea/1.jpg", "jam/1.jpg"]), folder(&["tea/1.jpg", "salt/1.jpg"]));
+    let layout = FolderLayout::AskedIn(till.path().to_owned());
+    let set = PhotoSet::read(&Source { layout, ..source(shop.path()) }).unwrap();
+    assert_eq!(brief(&set), ["E jam/1.jpg", "E tea/1.jpg", "A salt/1.jpg", "A tea/1.jpg"]);
+}
+
+#[test]
+fn splits_are_known_by_their_names_and_catalogue_pictures_by_their_product() {
+    let files =
+        ["train/tea/1.jpg", "val/tea/2.jpg", "test/tea/3.jpg", "iconic/tea.jpg", "iconic/jam/1.png", "readme.md"];
+    let folder = folder(&files);
+    let set = read(&folder).unwrap();
+    assert_eq!(brief(&set), ["C jam/1.png", "C tea/tea.jpg", "E tea/1.jpg", "A tea/2.jpg"]);
+    assert_eq!(set.asked_split.as_deref(), Some("val"));
+    assert!(set.passed_over.iter().any(|what| what == "photos of the split \"test\": 1"), "{:?}", set.passed_over);
+    assert!(set.passed_over.iter().any(|what| what.contains("readme.md")), "{:?}", set.passed_over);
+    let test = PhotoSet::read(&Source { ask: Some("Test".to_owned()), ..source(folder.path()) }).unwrap();
+    assert_eq!(brief(&test).iter().filter(|photo| photo.starts_with('A')).collect::<Vec<_>>(), ["A tea/3.jpg"]);
+    let error =
+        PhotoSet::read(&Source { ask: Some("night".to_owned()), ..source(folder.path()) }).unwrap_err().to_string();
+    assert!(error.contains("\"night\"") && error.contains("\"val\""), "{error}");
+}
+
+#[test]
+fn a_table_may_call_its_columns_and_roles_by_other_names() {
+    let expected = ["E 7/a.jpg", "C 7/b.jpg", "A 7/c.jpg"];
+    let (_own, path) = table("path,product,role\na.jpg,7,enrol\nb.jpg,7,catalogue\nc.jpg,7,ask\n");
+    assert_eq!(brief(&PhotoSet::read(&source(&path)).unwrap()), expected);
+    // As a spreadsheet of Europe writes it, with a byte-order mark and quotes; names beside it.
+    let (folder, path) = table(
+        "\u{feff}Split;Class_ID;File\r\nTrain;7;\"x/a.jpg\"\r\niconic;7;b.jpg\r\nval;7;c.jpg\r\nextra;8;d.jpg\r\n",
+    );
+    std::fs::write(folder.path().join("classes.csv"), "class_id,name,coarse\n7,Green tea,Tea\n").unwrap();
+    let set = PhotoSet::read(&source(&path)).unwrap();
+    assert_eq!(brief(&set), expected);
+    assert_eq!(set.photos[0].path, folder.path().join("x/a.jpg"), "relative to the table");
+    assert_eq!((set.products.len(), set.products[0].name.as_str()), (1, "Green tea"));
+    assert!(set.passed_over[0].contains("\"extra\""), "{:?}", set.passed_over);
+    assert_eq!(read(&folder).unwrap().photos, set.photos, "a folder with a table is read by its table");
+}
+
+#[test]
+fn what_is_wrong_with_a_table_is_named() {
+    let missing = refused("path,class,colour\na.jpg,7,red\n");
+    assert!(missing.contains("no column \"role\"") && missing.contains("path, class, colour"), "{missing}");
+    assert!(refused("path,product,role\na.jpg,,enrol\n").contains("line 2: the product is empty"));
+    assert!(refused("path,product,role\na.jpg,7\n").contains("line: 2"));
+    assert!(refused("path,product,role\na.jpg,7,enrol\n").contains("no split is asked about"));
+    assert!(refused("path,product,role\na.jpg,7,ask\n").contains("no photos are enrolled"));
+    assert!(refused("path,product,role\n").contains("no photos"));
+}
+
+#[test]
+fn folders_that_make_no_measurement_say_why() {
+    let empty = read(&folder(&[])).unwrap_err().to_string();
+    assert!(empty.contains("there are no photos in it"), "{empty}");
+    let loose = read(&folder(&["1.jpg", "2.jpg"])).unwrap_err().to_string();
+    assert!(loose.contains("there are no photos in it") && loose.contains("folder per product"), "{loose}");
+    let few = read(&folder(&["tea/1.jpg", "tea/2.jpg"])).unwrap_err().to_string();
+    assert!(few.contains("no product has more than 2 photos") && few.contains("--enrol"), "{few}");
+    let absent = PhotoSet::read(&source(Path::new("/nowhere/photos"))).unwrap_err().to_string();
+    assert!(absent.contains("/nowhere/photos"), "{absent}");
+}
+
+#[test]
+fn a_list_of_held_out_products_is_checked() {
+    let set = products(3);
+    let (_folder, path) = table("# drawn by hand\nc\n\n a \n");
+    assert_eq!(listed_products(&path, &set.products).unwrap(), HeldOut { seed: None, products: vec![2, 0] });
+    for (text, fault) in [
+        ("z\n", "line 1: \"z\" is the id of no product"),
+        ("a\na\n", "line 2: \"a\" is listed twice"),
+        ("#\n", "lists no product"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = listed_products(&path, &set.products).unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+}

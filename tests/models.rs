@@ -1,0 +1,124 @@
+//! `tillsight model add`, `inspect` and `presets` as a person calls them, on the shipped network.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
+
+fn tillsight(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    command.args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[track_caller]
+fn good(output: &Output) -> String {
+    assert!(output.status.success(), "{}\n{}", printed(output), String::from_utf8_lossy(&output.stderr));
+    printed(output)
+}
+
+/// The one line on standard error of a command that failed.
+#[track_caller]
+fn refused(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+    text
+}
+
+/// A folder with the shipped network as somebody's `net.onnx`, and what its manifest says.
+fn somebodys_network() -> (tempfile::TempDir, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest: Value = serde_json::from_slice(&std::fs::read(SHIPPED).unwrap()).unwrap();
+    let onnx = Path::new(SHIPPED).with_file_name(manifest["file"].as_str().unwrap());
+    std::fs::copy(onnx, folder.path().join("net.onnx")).unwrap();
+    (folder, manifest)
+}
+
+fn manifest_at(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_model_is_added_once_and_replaced_only_when_asked() {
+    let (folder, shipped) = somebodys_network();
+    let add = |further: &[&str]| {
+        let arguments = ["model", "add", "net.onnx", "--preset", "tillsight", "--dir", "models"];
+        tillsight(folder.path(), &[&arguments, further].concat())
+    };
+    let text = good(&add(&[]));
+    assert!(text.contains("Written: models/net.json") && text.contains("are a guess"), "{text}");
+    let place = folder.path().join("models/net.json");
+    let manifest = manifest_at(&place);
+    assert_eq!((&manifest["input"], &manifest["output"]), (&shipped["input"], &shipped["output"]));
+    assert_eq!((&manifest["name"], &manifest["sha256"]), (&Value::from("net"), &shipped["sha256"]));
+    assert_eq!(manifest["thresholds"]["operating_point"], Value::Null);
+
+    assert!(good(&add(&[])).contains("was there already"));
+    let refusal = refused(&add(&["--resize", "stretch"]));
+    assert!(refusal.contains("net.json") && refusal.contains("--force"), "{refusal}");
+    assert_eq!(manifest_at(&place), manifest);
+    good(&add(&["--resize", "stretch", "--mean", "0.1,0.2,-0.3", "--force", "--version", "2"]));
+    let replaced = manifest_at(&place);
+    assert_eq!((&replaced["input"]["resize"], &replaced["version"]), (&Value::from("stretch"), &Value::from("2")));
+    assert_eq!(replaced["input"]["mean"], serde_json::json!([0.1, 0.2, -0.3]));
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_in_one_line_and_leaves_nothing_behind() {
+    let (folder, _) = somebodys_network();
+    let whole = std::fs::read(folder.path().join("net.onnx")).unwrap();
+    std::fs::write(folder.path().join("cut.onnx"), &whole[..whole.len() / 2]).unwrap();
+    let add = |file: &str, further: &[&str]| {
+        let arguments = ["model", "add", file, "--preset", "tillsight", "--dir", "models"];
+        tillsight(folder.path(), &[&arguments, further].concat())
+    };
+    for (file, further, expected) in [
+        ("cut.onnx", &[][..], "not an ONNX file"),
+        ("absent.onnx", &[], "absent.onnx"),
+        ("net.onnx", &["--side", "100"], "100 × 100"),
+        ("net.onnx", &["--output", "logits"], "\"embedding\""),
+        ("net.onnx", &["--pooling", "cls"], "pooling"),
+        ("net.onnx", &["--std", "0"], "input.std: 0"),
+    ] {
+        let refusal = refused(&add(file, further));
+        assert!(refusal.contains(expected), "\"{refusal}\" does not say \"{expected}\"");
+    }
+    for further in [&["--filter", "best"][..], &["--mean", "1,2"], &["--preset", "resnet"]] {
+        assert_eq!(add("net.onnx", further).status.code(), Some(2), "{further:?}");
+    }
+    assert!(!folder.path().join("models").exists());
+}
+
+#[test]
+fn a_look_tells_people_and_programs_the_same() {
+    let (folder, shipped) = somebodys_network();
+    let text = good(&tillsight(folder.path(), &["model", "inspect", "net.onnx"]));
+    let hash = shipped["sha256"].as_str().unwrap();
+    assert!(text.contains(hash) && text.contains("\"image\" float32") && text.contains("ms on one thread"), "{text}");
+    let json = good(&tillsight(folder.path(), &["model", "inspect", "--json", "net.onnx"]));
+    let seen: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&seen["sha256"], &seen["refusal"]), (&shipped["sha256"], &Value::Null));
+    assert_eq!(seen["manifest"]["output"]["dim"], shipped["output"]["dim"]);
+    assert!(seen["one_picture_ms"].as_f64().unwrap() > 0.0 && seen["proof"]["lowest_cosine"].as_f64().unwrap() < 0.9);
+    good(&tillsight(folder.path(), &["model", "inspect", SHIPPED]));
+
+    std::fs::write(folder.path().join("page.onnx"), "<!DOCTYPE html>").unwrap();
+    let output = tillsight(folder.path(), &["model", "inspect", "page.onnx", "--json"]);
+    let seen: Value = serde_json::from_str(&printed(&output)).unwrap();
+    assert!(refused(&output).contains("page.onnx") && seen["refusal"].as_str().unwrap().contains("not an ONNX file"));
+}
+
+#[test]
+fn the_presets_are_listed_with_their_numbers() {
+    let text = good(&tillsight(Path::new("/"), &["model", "presets"]));
+    for expected in ["dinov2", "clip", "siglip", "mobileclip", "timm", "mobilenet-v1", "shorter side of 256", "0.485"] {
+        assert!(text.contains(expected), "{expected} is missing: {text}");
+    }
+}
