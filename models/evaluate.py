@@ -47,7 +47,7 @@ def measure(manifest: Path, data: Path, threads: int, calibrate: bool) -> None:
         found = ranking.calibrate(ranked)
         graph = manifest.parent / model.manifest["file"]
         write_manifest(
-            manifest, graph, model.size[0], found.score, found.margin, operating_point(found, len(ranked.truth))
+            manifest, graph, model.size[0], found.score, found.margin, operating_point(found, splits, ranked)
         )
         model = evaluation.Model(manifest, threads)
     limits = model.manifest["thresholds"]
@@ -60,11 +60,29 @@ def measure(manifest: Path, data: Path, threads: int, calibrate: bool) -> None:
     print(f"products not enrolled: AUROC of the first score {auroc:.3f}; {passing:.1%} reach the score threshold")
 
 
-def operating_point(found: ranking.Thresholds, queries: int) -> str:
-    return (
-        f"Grocery Store Dataset, {queries} val photos against the first {evaluation.ENROLLED} train photos of each "
-        f"product: 95 % of the correct first answers reach the score; {rates(found)}."
-    )
+def operating_point(found: ranking.Thresholds, splits: dict, ranked: ranking.Ranking) -> dict:
+    """As the server's manifest has it; see src/embedding/thresholds.rs."""
+    gallery, owners = splits["train"]
+    rows = ranking.first(owners, evaluation.ENROLLED)
+    accepted, matched = ranking.strangers_at(gallery[rows], owners[rows], *splits["val"], found.score, found.margin)
+    shares = {
+        "matched": found.matched,
+        "matched_correct": found.right_when_matched,
+        "ambiguous": found.ambiguous,
+        "unknown": found.unknown,
+        "unknown_accepted": accepted,
+        "unknown_matched": matched,
+    }
+    return {
+        "data": "grocery/images.csv",
+        "photos": len(ranked.truth),
+        "products": len(np.unique(ranked.truth)),
+        "enrolled_products": len(np.unique(owners)),
+        "photos_per_product": evaluation.ENROLLED,
+        "accept_known": ranking.KEEP,
+        "correct": ranking.WANTED,
+        **{name: round(share, 4) for name, share in shares.items()},
+    }
 
 
 def rates(found: ranking.Thresholds) -> str:

@@ -64,7 +64,10 @@ def verify(net: Embedder, side: int, path: Path) -> None:
     print(f"largest deviation from unit length {length:.1e}; {size / 1e6:.2f} MB")
 
 
-def write_manifest(path: Path, graph: Path, side: int, score: float, margin: float, operating_point: str) -> None:
+def write_manifest(
+    path: Path, graph: Path, side: int, score: float, margin: float, operating_point: dict | None
+) -> None:
+    """Without an operating point the thresholds count as a guess, until `tillsight model calibrate` has set them."""
     manifest = {
         "name": NAME,
         "version": VERSION,
@@ -82,8 +85,10 @@ def write_manifest(path: Path, graph: Path, side: int, score: float, margin: flo
             "filter": "bilinear",
         },
         "output": {"name": "embedding", "dim": DIM},
-        "thresholds": {"score": score, "margin": margin, "operating_point": operating_point},
+        "thresholds": {"score": score, "margin": margin},
     }
+    if operating_point is not None:
+        manifest["thresholds"]["operating_point"] = operating_point
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps(manifest, indent=2) + "\n")
     unfinished.replace(path)

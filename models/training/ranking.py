@@ -56,7 +56,10 @@ class Thresholds:
     right_when_matched: float
 
 
-def calibrate(ranking: Ranking, keep: float = 0.95, wanted: float = 0.90) -> Thresholds:
+KEEP, WANTED = 0.95, 0.90
+
+
+def calibrate(ranking: Ranking, keep: float = KEEP, wanted: float = WANTED) -> Thresholds:
     """The score that `keep` of the correct first answers reach, then the smallest margin from which on `wanted` of
     the answers above both are correct. Where no margin gives that, the margin with the largest share of correct
     ones is taken.
@@ -90,3 +93,14 @@ def strangers(gallery, owners, queries, truth, score: float) -> tuple[float, flo
     unknown = similarity.max(1)
     above, equal = known[:, None] > unknown[None, :], known[:, None] == unknown[None, :]
     return float(above.mean() + equal.mean() / 2), float((unknown >= score).mean())
+
+
+def strangers_at(gallery, owners, queries, truth, score: float, margin: float) -> tuple[float, float]:
+    """Each query once more as if its product were not enrolled: the share that reach the score, and the share that
+    would be matched.
+    """
+    similarity = queries @ gallery.T
+    similarity[owners[None, :] == truth[:, None]] = -1
+    best = np.sort(np.stack([similarity[:, owners == p].max(1) for p in np.unique(owners)], axis=1), axis=1)
+    passed = best[:, -1] >= score
+    return float(passed.mean()), float((passed & (best[:, -1] - best[:, -2] >= margin)).mean())
