@@ -3,7 +3,7 @@
 # system packages with apt (as root, or with sudo once), the rest into target/. Where there is no apt it lists what to install.
 #
 #   deploy/setup.sh           for building and running
-#   deploy/setup.sh --tests   PostgreSQL's server programs as well, and a Python environment that the parity tests compare with
+#   deploy/setup.sh --tests   PostgreSQL's server programs as well, and Python's packages for the tests of the models
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -86,11 +86,12 @@ elif ! { [ -f "$ort_lib" ] && { [ -L "$ort_lib" ] || [ "$(cat "$ort_dir/version"
   fi
 fi
 
-# The parity tests compute embeddings with Python's packages, in the versions that the models were made with.
-parity=target/parity
-parity_pins() { grep -E '^(numpy|onnx|onnxruntime|pillow)==' models/requirements.txt; }
-parity_is_there() { [ -x $parity/bin/python ] && [ "$(cat $parity/pins 2>/dev/null)" = "$(parity_pins)" ]; }
-parity_is_missing() { [ $tests = yes ] && ! parity_is_there; }
+# The tests compute embeddings with Python's packages and run the training on little, in the versions that the models were
+# made with. PyTorch is fetched after the others: it is large, and only the training needs it.
+python=target/python
+python_pins() { case $1 in parity) grep -E '^(numpy|onnx|onnxruntime|pillow)==' models/requirements.txt ;; training) grep '==' models/requirements.txt ;; esac; }
+python_is_there() { [ -x $python/bin/python ] && [ "$(cat "$python/$1-pins" 2>/dev/null)" = "$(python_pins "$1")" ]; }
+python_is_missing() { [ $tests = yes ] && ! python_is_there "$1"; }
 
 packages=() # of Debian and Ubuntu
 wishes=()   # the same for people on other systems
@@ -116,7 +117,7 @@ apt_cmake() { # how the CMake that apt would install looks, by the package lists
     *) if at_least "${version#*:}" "$CMAKE_OLDEST"; then echo good; else echo old; fi ;;
   esac
 }
-python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || parity_is_missing; } && ! python_can_make_a_venv; }
+python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || python_is_missing training; } && ! python_can_make_a_venv; }
 
 if ! have apt-get; then
   if [ $cmake = missing ]; then
@@ -213,15 +214,20 @@ PYTHON
     ;;
 esac
 
-if parity_is_missing; then
-  say "fetching numpy, onnx, onnxruntime and Pillow for Python into $parity, for the parity tests"
-  rm -rf $parity
-  # The file of pins comes last: it says that all is there.
-  if python3 -m venv $parity && parity_pins >$parity/wanted.txt &&
-    PIP_DISABLE_PIP_VERSION_CHECK=1 $parity/bin/python -m pip --quiet install --only-binary=:all: -r $parity/wanted.txt; then
-    mv $parity/wanted.txt $parity/pins
-  else
-    rm -rf $parity
-    say 'that failed (the versions in models/requirements.txt want Python 3.11 or newer): the parity tests will be skipped'
+fetch_for_python() { # PURPOSE: parity or training
+  python_pins "$1" >"$python/wanted.txt" &&
+    PIP_DISABLE_PIP_VERSION_CHECK=1 $python/bin/python -m pip --quiet install --only-binary=:all: -r $python/wanted.txt &&
+    mv "$python/wanted.txt" "$python/$1-pins" # comes last: it says that all is there
+}
+if python_is_missing parity; then
+  say "fetching numpy, onnx, onnxruntime and Pillow for Python into $python, for the parity tests"
+  rm -rf $python
+  if ! { python3 -m venv $python && fetch_for_python parity; }; then
+    rm -rf $python
+    say 'that failed (the versions in models/requirements.txt want Python 3.11 or newer): tests that need them will be skipped'
   fi
+fi
+if python_is_missing training && python_is_there parity; then
+  say "fetching PyTorch for Python into $python, for the test of the training: about 3 GB, once"
+  fetch_for_python training || say 'that failed: the test of the training will be skipped'
 fi

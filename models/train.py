@@ -1,10 +1,13 @@
-"""Train tillsight-small, export it, set its thresholds and measure it.
+"""Train a model of tillsight from the photos and export it.
 
-    python models/train.py [--minutes 60] [--data ../shared/data]
+    python models/train.py [small|base] [--data ../shared/data]
 
-A run that was stopped goes on from its checkpoint when started again with `--resume`. `--smoke` runs the whole way
-in about a minute on a few rendered packages, without the data folder, and leaves its worthless model in the work
-folder.
+Three stages, each kept in the work folder, so that a run that was stopped goes on where it was: the tutor (imported
+networks, taught our products), its views (what it answers to thousands of pictures), and the student (the network that
+is shipped). Afterwards `tillsight model calibrate` sets the thresholds and `tillsight model evaluate` measures.
+`--smoke` goes the whole way in about a minute on a few rendered packages, without the data folder, and leaves its
+worthless model in the work folder. `--hold-out DRAW` leaves 20 of the products out of everything, to measure how well
+products are told apart that no training saw.
 """
 
 import argparse
@@ -15,89 +18,97 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from evaluate import measure
-from training import data as pictures
-from training import teachers
-from training.export import NAME, write_graph, write_manifest
-from training.network import Embedder
-from training.run import Recipe, Trainer
+from training import data, glance, imported, lessons, student, tutor, views
+from training.export import write_graph, write_manifest
+from training.machine import DEVICE, NATIVE_BFLOAT16
+from training.network import SIZES, Body, Embedder, Size
 
 HERE = Path(__file__).resolve().parent
-FINAL_SIDE = 160  # a little larger than the last training size: crops showed the network its products enlarged
-CHECKPOINT = "checkpoint.pt"
-UNCALIBRATED = "Not calibrated: trained without the real photos."
+HELD_OUT_PRODUCTS = 20
+NO_PRODUCTS = np.empty(0, int)
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description="Train, export, calibrate and measure tillsight-small.")
-    options.add_argument(
-        "--data",
-        type=Path,
-        default=Path("../shared/data"),
-        help="folder with grocery/ and teachers/ (default ../shared/data)",
+    options = argparse.ArgumentParser(
+        description="Train a model of tillsight and export it.", epilog="models/README.md is the model card."
     )
+    options.add_argument("size", nargs="?", choices=sorted(SIZES), default="small")
     options.add_argument(
-        "--work", type=Path, default=HERE / "work", help="caches and checkpoints (default models/work)"
+        "--data", type=Path, default=Path("../shared/data"), help="folder with grocery/ and teachers/ (%(default)s)"
     )
-    options.add_argument("--out", type=Path, default=HERE, help="where the model and its manifest go (default models/)")
-    options.add_argument(
-        "--minutes", type=float, default=60, help="wall-clock budget of the training loop (default 60)"
-    )
+    options.add_argument("--work", type=Path, default=HERE / "work", help="what is kept between runs (models/work)")
+    options.add_argument("--out", type=Path, help="where the model and its manifest go (models/, with --hold-out work)")
+    options.add_argument("--tutor-epochs", type=int, default=tutor.Recipe.epochs, help="(%(default)s)")
+    options.add_argument("--view-passes", type=int, default=16, help="views of every photo (%(default)s)")
+    options.add_argument("--passes", type=float, default=student.Recipe.passes, help="over all views (%(default)s)")
     options.add_argument("--threads", type=int, default=2)
-    options.add_argument("--products", type=int, default=300, help="rendered products (default 300)")
-    options.add_argument("--views", type=int, default=10, help="views per rendered product (default 10)")
-    options.add_argument("--resume", action="store_true", help="go on from the checkpoint in the work folder")
-    options.add_argument("--export", action="store_true", help="no training: publish the checkpoint as it is")
-    options.add_argument(
-        "--smoke", action="store_true", help="a short run on rendered packages alone, to see that everything works"
-    )
+    options.add_argument("--hold-out", type=int, metavar="DRAW", help="leave 20 products out; DRAW says which")
+    options.add_argument("--smoke", action="store_true", help="a short run, to see that everything works")
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
+    print(f"training on {DEVICE.type}, {'bfloat16' if NATIVE_BFLOAT16 else 'float32'}", flush=True)
     if chosen.smoke:
-        chosen.work = chosen.out = chosen.work / "smoke"
-        chosen.minutes, chosen.products, chosen.views, chosen.data = 0.2, 24, 6, Path("no-data-in-a-smoke-run")
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    net = saved(chosen.work / CHECKPOINT) if chosen.export else trained(chosen)
-    publish(net, chosen)
+        smoke(chosen.work / "smoke")
+    else:
+        train(chosen)
 
 
-def trained(chosen: argparse.Namespace) -> Embedder:
-    photos = pictures.grocery(chosen.data)
-    if photos is None and not chosen.smoke:
+def train(chosen: argparse.Namespace) -> None:
+    if not data.present(chosen.data):
         sys.exit(
             f"{chosen.data / 'grocery' / 'images.csv'} is missing: name the data folder with --data, or try --smoke"
         )
-    packs = pictures.rendered(chosen.products, chosen.views, chosen.work, bar("rendering packages"))
-    teacher = None
-    if photos is not None and teachers.present(chosen.data):
-        pixels = np.concatenate([photos.pixels, packs.pixels])
-        teacher = teachers.embeddings(chosen.data, pixels, chosen.work, chosen.threads, bar("asking the teachers"))
-    elif photos is not None:
-        print(f"no networks in {chosen.data / 'teachers'}: training without teachers")
-    trainer = Trainer(Recipe(minutes=chosen.minutes), photos, packs, teacher)
-    if chosen.resume:
-        trainer.restore(existing(chosen.work / CHECKPOINT))
-    trainer.fit(chosen.work / CHECKPOINT)
-    return trainer.average
+    if not imported.present(chosen.data):
+        sys.exit(f"{chosen.data / 'teachers'} lacks the networks that the tutor is made of: see models/README.md")
+    photos, catalogue = data.grocery(chosen.data, "train"), data.grocery(chosen.data, "iconic")
+    left_out, label = NO_PRODUCTS, "all"
+    if chosen.hold_out is not None:
+        left_out = data.held_out(photos.products, HELD_OUT_PRODUCTS, chosen.hold_out)
+        label = f"draw-{chosen.hold_out}"
+        photos, catalogue = data.without(photos, left_out), data.without(catalogue, left_out)
+    work = chosen.work / label
+    work.mkdir(parents=True, exist_ok=True)
+    packages = data.rendered(300, 10, chosen.work, bar("rendering packages"))
+    photos, catalogue = lessons.of_grocery(photos, catalogue)
+    learned = lessons.Lessons(
+        [
+            [lessons.Kind(photos), lessons.Kind(catalogue, repeats=3)],
+            [lessons.Kind(packages, every=5, weight=0.3, mirrored=False)],
+        ]
+    )
+    teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
+    teacher = tutor.fit(teacher, learned, tutor.Recipe(epochs=chosen.tutor_epochs), work / "tutor.pt")
+    glance.report("tutor", teacher, views.ASKED_SIDE, chosen.data, left_out)
+    seen = views.collect(teacher, learned, chosen.view_passes, run=1, folder=work / "views")
+    size = SIZES[chosen.size]
+    course = student.Course(
+        size.widths, seen, learned.weight(), student.Recipe(passes=chosen.passes), work / f"{chosen.size}.pt"
+    )
+    net = course.fit()
+    glance.report(chosen.size, net, size.side, chosen.data, left_out)
+    publish(net, size, f"tillsight-{chosen.size}", chosen.out or (HERE if label == "all" else work))
 
 
-def saved(checkpoint: Path) -> Embedder:
-    net = Embedder()
-    net.load_state_dict(torch.load(existing(checkpoint), map_location="cpu", weights_only=True)["average"])
-    return net
+def smoke(work: Path) -> None:
+    """Every stage on little: rendered packages, a tutor that knows nothing, a tiny student."""
+    tiny, started = Size((8, 8, 16, 16), 64), time.monotonic()
+    work.mkdir(parents=True, exist_ok=True)
+    packages = data.rendered(12, 4, work, bar("rendering packages"))
+    learned = lessons.Lessons([[lessons.Kind(packages, mirrored=False)]])
+    teacher = tutor.Tutor([Body(tiny.widths), Body(tiny.widths)])
+    teacher = tutor.fit(teacher, learned, tutor.Recipe(epochs=2, side=64, batch=12), work / "tutor.pt")
+    seen = views.collect(teacher, learned, 2, run=1, folder=work / "views")
+    recipe = student.Recipe(passes=3, sides=((0.0, 48), (0.5, 64)), batch=16)
+    net = student.Course(tiny.widths, seen, learned.weight(), recipe, work / "tiny.pt").fit()
+    publish(net, tiny, "tillsight-smoke", work)
+    print(f"smoke run: the whole way in {time.monotonic() - started:.0f} s")
 
 
-def existing(checkpoint: Path) -> Path:
-    if not checkpoint.is_file():
-        sys.exit(f"{checkpoint} is missing: start without --resume and --export")
-    return checkpoint
-
-
-def publish(net: Embedder, chosen: argparse.Namespace) -> None:
-    graph, manifest = chosen.out / f"{NAME}.onnx", chosen.out / f"{NAME}.json"
-    write_graph(net, FINAL_SIDE, graph)
-    write_manifest(manifest, graph, FINAL_SIDE, score=0.5, margin=0.05, operating_point=UNCALIBRATED)
-    measure(manifest, chosen.data, chosen.threads, calibrate=True)
+def publish(net: Embedder, size: Size, name: str, folder: Path) -> None:
+    graph, manifest = folder / f"{name}.onnx", folder / f"{name}.json"
+    write_graph(net.cpu(), size.side, graph)
+    write_manifest(manifest, name, graph, size.side)
+    print(f"{manifest} written. Now: tillsight model calibrate, then tillsight model evaluate (models/README.md)")
 
 
 def bar(what: str):

@@ -24,7 +24,7 @@ use tillsight::embedding::{Embedder, EmbedderOptions, Model};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The environment that `deploy/setup.sh --tests` makes.
-const PYTHON: &str = "target/parity/bin/python";
+const PYTHON: &str = "target/python/bin/python";
 /// Networks that others trained, and photos, beside the checkout where they are at hand.
 const TEACHERS: &str = "../shared/data/teachers";
 const GROCERY: &str = "../shared/data/grocery";
@@ -53,7 +53,7 @@ fn skip(name: &str, reason: &str) {
 /// Python with the packages that the reference needs, or the reason why there is none.
 fn python() -> Result<PathBuf, &'static str> {
     let python = Path::new(ROOT).join(PYTHON);
-    if python.exists() { Ok(python) } else { Err("no target/parity: deploy/setup.sh --tests makes it") }
+    if python.exists() { Ok(python) } else { Err("no target/python: deploy/setup.sh --tests makes it") }
 }
 
 #[track_caller]

@@ -1,35 +1,51 @@
-"""Random views of a batch of cached pictures: another crop, turn, mirror, light and an occlusion, at the size asked
-for.
+"""Random views of a batch of pictures: first the camera's place (`reframe`), then its light (`relight`).
+
+They are apart because the tutor answers for the reframed picture, and the student has to give the same answer in
+another light.
 """
 
 import torch
 import torch.nn.functional as F
 
+from .machine import DEVICE
 
-def views(pixels: torch.Tensor, side: int, mirror: torch.Tensor) -> torch.Tensor:
-    """From uint8 N × H × W × 3 to float N × 3 × side × side in 0..1. `mirror` says which pictures may be mirrored
-    (not printed packages).
+
+def between(low: float, high: float, *shape: int) -> torch.Tensor:
+    return torch.empty(shape, device=DEVICE).uniform_(low, high)
+
+
+def reframe(pixels: torch.Tensor, side: int, mirrored: torch.Tensor) -> torch.Tensor:
+    """Another crop, turn and stretch, and of those that are `mirrored` every second one's mirror image. From uint8
+    N × H × W × 3 to float N × 3 × side × side in 0..1.
     """
     n = len(pixels)
-    x = pixels.permute(0, 3, 1, 2).float() / 255
-    angle = (torch.rand(n) - 0.5) * 0.6
-    zoom = torch.empty(n).uniform_(0.45, 1.05)
-    stretch = torch.empty(n).uniform_(0.9, 1.1)
-    flip = 1 - 2 * (mirror & (torch.rand(n) < 0.5)).float()
-    grid = torch.zeros(n, 2, 3)
+    x = pixels.to(DEVICE).permute(0, 3, 1, 2).float() / 255
+    angle = between(-0.27, 0.27, n)  # radians, 15 degrees to either side
+    zoom = between(0.42, 1.03, n)  # the share of the picture's width that is seen
+    stretch = between(0.85, 1.18, n)
+    flip = 1 - 2 * ((between(0, 1, n) < 0.5) & mirrored.to(DEVICE)).float()
+    grid = torch.zeros(n, 2, 3, device=DEVICE)
     grid[:, 0, 0], grid[:, 0, 1] = torch.cos(angle) * zoom * stretch * flip, -torch.sin(angle) * zoom
     grid[:, 1, 0], grid[:, 1, 1] = torch.sin(angle) * zoom * flip, torch.cos(angle) * zoom / stretch
-    grid[:, :, 2] = (torch.rand(n, 2) - 0.5) * (1.1 - zoom.clamp(max=1)).unsqueeze(1) * 1.6
-    x = F.grid_sample(
-        x, F.affine_grid(grid, (n, 3, side, side), align_corners=False), padding_mode="reflection", align_corners=False
-    )
-    x = x * torch.empty(n, 1, 1, 1).uniform_(0.65, 1.35) * torch.empty(n, 3, 1, 1).uniform_(0.9, 1.1)
+    # The closer the crop, the further it may lie from the middle; 0.8 keeps most of the product inside.
+    grid[:, :, 2] = between(-0.8, 0.8, n, 2) * (1.1 - zoom.clamp(max=1)).unsqueeze(1)
+    grid = F.affine_grid(grid, (n, 3, side, side), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+
+
+def relight(x: torch.Tensor) -> torch.Tensor:
+    """Another exposure, colour of light, contrast and saturation, and for a third of them something in the way. The
+    ranges are wide: another store's light is what cost the first model most of its errors.
+    """
+    n, _, side, _ = x.shape
+    x = x.clamp(1e-3, 1).pow(between(-0.35, 0.35, n, 1, 1, 1).exp())
+    x = x * between(0.55, 1.45, n, 1, 1, 1) * between(0.8, 1.2, n, 3, 1, 1)
     middle = x.mean((1, 2, 3), keepdim=True)
-    x = (x - middle) * torch.empty(n, 1, 1, 1).uniform_(0.7, 1.3) + middle
+    x = (x - middle) * between(0.65, 1.35, n, 1, 1, 1) + middle
     grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * torch.empty(n, 1, 1, 1).uniform_(0.7, 1.3)
+    x = grey + (x - grey) * between(0.5, 1.5, n, 1, 1, 1)
     for k in torch.nonzero(torch.rand(n) < 0.35).flatten():
         h, w = torch.randint(side // 8, side // 3, (2,)).tolist()
         top, left = int(torch.randint(side - h, (1,))), int(torch.randint(side - w, (1,)))
-        x[k, :, top : top + h, left : left + w] = torch.rand(3, 1, 1)
+        x[k, :, top : top + h, left : left + w] = between(0, 1, 3, 1, 1)
     return x.clamp(0, 1)

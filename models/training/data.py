@@ -1,9 +1,11 @@
-"""The pictures to learn from, as uint8 arrays in memory, kept between runs under the work folder.
+"""The pictures to learn from, as uint8 arrays in memory.
 
-Only `train/` is ever learned from; `val/` and `iconic/` are read by `evaluation` alone.
+Only `train/` and the catalogue pictures in `iconic/` are ever learned from; `val/` is read by `glance` alone. A product
+that is held out is left out of everything: its photos and its catalogue picture.
 """
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from PIL import Image, ImageOps
 
 from . import packages
 
-# Cached pictures are larger than what the network sees, so that random crops keep their detail.
-CACHE_SIDE = 192
+# Pictures are kept larger than what a network sees, so that random crops keep their detail.
+SIDE = 224
 PACKAGE_SEED = 20260
 
 
@@ -25,11 +27,10 @@ class Photo:
 
 @dataclass(frozen=True)
 class Pictures:
-    """`pixels` is N × side × side × 3, `labels` counts from 0 to `products` − 1."""
+    """`pixels` is N × side × side × 3; `products` are numbers that need not be consecutive."""
 
     pixels: np.ndarray
-    labels: np.ndarray
-    products: int
+    products: np.ndarray
 
 
 def photos(data: Path, split: str) -> list[Photo]:
@@ -41,14 +42,15 @@ def photos(data: Path, split: str) -> list[Photo]:
         ]
 
 
-def grocery(data: Path) -> Pictures | None:
-    """The real training photos, or nothing where the data folder is missing."""
-    if not (data / "grocery" / "images.csv").is_file():
-        return None
-    listed = photos(data, "train")
-    pixels = np.stack([np.asarray(square(photo.path, CACHE_SIDE)) for photo in listed])
-    labels = np.array([photo.product for photo in listed])
-    return Pictures(pixels, labels, int(labels.max()) + 1)
+def present(data: Path) -> bool:
+    return (data / "grocery" / "images.csv").is_file()
+
+
+def grocery(data: Path, split: str) -> Pictures:
+    """All pictures of a split."""
+    listed = photos(data, split)
+    pixels = np.stack([np.asarray(square(photo.path, SIDE)) for photo in listed])
+    return Pictures(pixels, np.array([photo.product for photo in listed]))
 
 
 def square(path: Path, side: int) -> Image.Image:
@@ -58,14 +60,27 @@ def square(path: Path, side: int) -> Image.Image:
     return ImageOps.fit(upright, (side, side), Image.BILINEAR)
 
 
+def held_out(products: np.ndarray, count: int, draw: int) -> np.ndarray:
+    """The products that a draw leaves out: the first `count` by the SHA-256 of "draw:product", as in
+    `tillsight model evaluate --unseen`.
+    """
+    by_hash = sorted(set(products.tolist()), key=lambda p: hashlib.sha256(f"{draw}:{p}".encode()).hexdigest())
+    return np.array(sorted(by_hash[:count]))
+
+
+def without(pictures: Pictures, left_out: np.ndarray) -> Pictures:
+    kept = ~np.isin(pictures.products, left_out)
+    return Pictures(pictures.pixels[kept], pictures.products[kept])
+
+
 def rendered(products: int, views: int, work: Path, progress) -> Pictures:
     """Rendered packages; rendering thousands takes a minute, so they are kept in the work folder."""
-    kept = work / f"packages-{products}x{views}-{CACHE_SIDE}-{PACKAGE_SEED}.npy"
+    kept = work / f"packages-{products}x{views}-{SIDE}-{PACKAGE_SEED}.npy"
+    owners = np.repeat(np.arange(products), views)
     if kept.is_file():
-        pixels = np.load(kept)
-        return Pictures(pixels, np.repeat(np.arange(products), views), products)
-    pixels, labels = packages.catalogue(products, views, CACHE_SIDE, PACKAGE_SEED, progress)
+        return Pictures(np.load(kept), owners)
+    pixels, _ = packages.catalogue(products, views, SIDE, PACKAGE_SEED, progress)
     unfinished = kept.with_suffix(".part.npy")
     np.save(unfinished, pixels)
     unfinished.rename(kept)
-    return Pictures(pixels, labels, products)
+    return Pictures(pixels, owners)

@@ -15,8 +15,8 @@ import torch
 
 from .network import DIM, Embedder
 
-NAME, VERSION, OPSET = "tillsight-small", "1", 17
-MAX_BYTES = 15_000_000
+VERSION, OPSET = "2", 17
+MAX_BYTES = 30_000_000
 
 
 def write_graph(net: Embedder, side: int, path: Path) -> None:
@@ -64,9 +64,10 @@ def verify(net: Embedder, side: int, path: Path) -> None:
     print(f"largest deviation from unit length {length:.1e}; {size / 1e6:.2f} MB")
 
 
-def write_manifest(path: Path, graph: Path, side: int, score: float, margin: float, operating_point: str) -> None:
+def write_manifest(path: Path, name: str, graph: Path, side: int) -> None:
+    """The thresholds are a guess without an operating point, until `tillsight model calibrate` has set them."""
     manifest = {
-        "name": NAME,
+        "name": name,
         "version": VERSION,
         "file": graph.name,
         "sha256": hashlib.sha256(graph.read_bytes()).hexdigest(),
@@ -82,7 +83,7 @@ def write_manifest(path: Path, graph: Path, side: int, score: float, margin: flo
             "filter": "bilinear",
         },
         "output": {"name": "embedding", "dim": DIM},
-        "thresholds": {"score": score, "margin": margin, "operating_point": operating_point},
+        "thresholds": {"score": 0.5, "margin": 0.05},
     }
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps(manifest, indent=2) + "\n")

@@ -2,16 +2,30 @@
 
 Sized for CPUs: a wide first stride keeps the costly high-resolution maps small; dense 3 × 3 convolutions run faster
 there than depthwise ones. Input: N × 3 × S × S, RGB in 0..1 (the normalisation is the network's first step). S is
-free: training starts small and ends at full size.
+free: training uses smaller pictures than the exported network.
 """
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 DIM = 256
-WIDTHS = (32, 64, 128, 256)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Size:
+    """`widths` are the channels at strides 4, 8, 16 and 32; `side` is the exported network's input in pixels, a little
+    larger than the training's: crops showed the network its products enlarged.
+    """
+
+    widths: tuple[int, int, int, int]
+    side: int
+
+
+SIZES = {"small": Size((32, 64, 128, 256), 160), "base": Size((64, 112, 224, 384), 192)}
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -35,53 +49,75 @@ class Residual(nn.Module):
         return F.relu(self.body(x) + self.shortcut(x))
 
 
-class Embedder(nn.Module):
-    def __init__(self):
+class Body(nn.Module):
+    """From pictures N × 3 × S × S in 0..1 to (the last map at stride 16, the last map, at stride 32)."""
+
+    def __init__(self, widths: tuple[int, int, int, int]):
         super().__init__()
-        first, second, third, fourth = WIDTHS
+        first, second, third, fourth = widths
+        self.channels, self.middle_channels = fourth, third
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
         self.stem = nn.Sequential(conv(3, first, 7, 4), nn.ReLU(inplace=True))
-        self.stages = nn.Sequential(
+        self.to_sixteenth = nn.Sequential(
             Residual(first, first, 1),
             Residual(first, second, 2),
             Residual(second, second, 1),
             Residual(second, third, 2),
             Residual(third, third, 1),
-            Residual(third, fourth, 2),
-            Residual(fourth, fourth, 1),
         )
-        self.neck = nn.Linear(fourth, DIM, bias=False)
+        self.to_last = nn.Sequential(Residual(third, fourth, 2), Residual(fourth, fourth, 1))
+
+    def forward(self, image):
+        x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        middle = self.to_sixteenth(self.stem(x))
+        return middle, self.to_last(middle)
+
+
+class Embedder(nn.Module):
+    def __init__(self, widths: tuple[int, int, int, int]):
+        super().__init__()
+        self.body = Body(widths)
+        self.neck = nn.Linear(widths[-1], DIM, bias=False)
         self.norm = nn.BatchNorm1d(DIM)
 
-    def pooled(self, image):
+    def embed(self, last):
         """Generalised-mean pooling with exponent 3: between average and maximum, so a small product in a large
         picture still counts.
         """
-        x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        x = self.stages(self.stem(x)).clamp(min=1e-6)
-        return (x * x * x).mean((2, 3)).pow(1 / 3)
-
-    def head(self, pooled):
-        return F.normalize(self.norm(self.neck(pooled)))
+        x = last.float().clamp(min=1e-6)
+        return F.normalize(self.norm(self.neck((x * x * x).mean((2, 3)).pow(1 / 3))))
 
     def forward(self, image):
-        return self.head(self.pooled(image))
+        return self.embed(self.body(image)[1])
 
 
 class CosineSoftmax(nn.Module):
-    """One direction per product; the right one must win by a margin. Used in training only."""
+    """One direction per product; the right one must win by a margin. Used in training only. `weight` says how much
+    each product counts.
+    """
 
-    SCALE, MARGIN, SMOOTHING = 20.0, 0.15, 0.05
+    SCALE, MARGIN = 20.0, 0.15
 
-    def __init__(self, products: int, weight=None):
+    def __init__(self, weight: torch.Tensor):
         super().__init__()
-        self.directions = nn.Parameter(torch.randn(products, DIM) * 0.01)
+        self.directions = nn.Parameter(torch.randn(len(weight), DIM) * 0.05)
         self.register_buffer("weight", weight)
 
     def forward(self, embedding, labels):
         cosine = embedding @ F.normalize(self.directions).T
         handicap = self.MARGIN * F.one_hot(labels, len(self.directions))
-        return F.cross_entropy(
-            (cosine - handicap) * self.SCALE, labels, weight=self.weight, label_smoothing=self.SMOOTHING
-        )
+        return F.cross_entropy((cosine - handicap) * self.SCALE, labels, weight=self.weight)
+
+
+@torch.no_grad()
+def follow(slow: nn.Module, fast: nn.Module, step: int, keep: float) -> None:
+    """Moves a running average towards the trained network; early on the average is short, or it would remember the
+    start.
+    """
+    keep = min(keep, (1 + step) / (10 + step))
+    for old, new in zip(slow.state_dict().values(), fast.state_dict().values(), strict=True):
+        if old.dtype.is_floating_point:
+            old.lerp_(new, 1 - keep)
+        else:
+            old.copy_(new)

@@ -67,6 +67,8 @@ pub async fn embed(model: &Model, set: &PhotoSet, mut done: impl FnMut()) -> Res
         threads_per_session: cores / sessions,
         queue_limit: at_once,
         decode_threads: cores,
+        // One at a time, as a till sends them: in a batch the last digits depend on who else is in it.
+        max_batch: 1,
         ..EmbedderOptions::default()
     };
     let embedder = Embedder::start(model, options)?;

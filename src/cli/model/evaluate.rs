@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -57,8 +58,11 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let few_shot = options.few_shot.iter().map(|count| count.get()).collect::<BTreeSet<_>>();
     let wanted =
         Measurement { few_shot: few_shot.into_iter().collect(), held_out: options.held_out(&set)?, seed: options.seed };
-    // Before an hour is spent: can the report be written?
-    let mut json = options.json.as_deref().filter(|path| *path != Path::new("-")).map(JsonFile::begin).transpose()?;
+    let json = options.json.as_deref().filter(|path| *path != Path::new("-"));
+    if let Some(path) = json {
+        // Before an hour is spent: the file is removed again at once.
+        beside(path)?;
+    }
 
     let mut reports: Vec<ModelReport> = Vec::new();
     for model in &models {
@@ -85,13 +89,12 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     };
     let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other);
     let text = text.map_err(|error| CliError::File(PathBuf::from("the report"), error))? + "\n";
-    match &mut json {
-        Some(file) => file.write(&text)?,
-        None if options.json.is_some() => print!("{text}"),
-        None => {}
+    if let Some(path) = json {
+        write(path, &text)?;
     }
-    if json.is_some() || options.json.is_none() {
-        println!("{}", figures::of(&report));
+    match options.json {
+        Some(_) if json.is_none() => print!("{text}"),
+        _ => println!("{}", figures::of(&report)),
     }
     Ok(())
 }
@@ -111,26 +114,17 @@ impl Options {
     }
 }
 
-/// The report's file: begun under a temporary name beside it, in its place when it is complete.
-struct JsonFile {
-    path: PathBuf,
-    unfinished: Option<tempfile::NamedTempFile>,
+/// A new file in the folder of `path`, under a temporary name.
+fn beside(path: &Path) -> Result<tempfile::NamedTempFile, CliError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new();
+    file.permissions(PermissionsExt::from_mode(0o644));
+    file.tempfile_in(folder).map_err(|error| CliError::File(path.to_owned(), error))
 }
 
-impl JsonFile {
-    fn begin(path: &Path) -> Result<Self, CliError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let unfinished = tempfile::Builder::new()
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-            .tempfile_in(folder)
-            .map_err(|error| CliError::File(path.to_owned(), error))?;
-        Ok(Self { path: path.to_owned(), unfinished: Some(unfinished) })
-    }
-
-    fn write(&mut self, text: &str) -> Result<(), CliError> {
-        let Some(mut unfinished) = self.unfinished.take() else { return Ok(()) };
-        let written = unfinished.write_all(text.as_bytes());
-        let in_place = written.and_then(|()| Ok(unfinished.persist(&self.path)?));
-        in_place.map(drop).map_err(|error| CliError::File(self.path.clone(), error))
-    }
+/// Puts the report in its place when it is complete.
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let mut file = beside(path)?;
+    let written = file.write_all(text.as_bytes());
+    written.and_then(|()| Ok(file.persist(path)?)).map(drop).map_err(|error| CliError::File(path.to_owned(), error))
 }

@@ -1,0 +1,55 @@
+"""A first look at a network on `val`, in PyTorch, while it is still being made: one line.
+
+The published figures are not these: `tillsight model evaluate` measures the exported file as the server uses it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .data import grocery
+from .machine import DEVICE
+
+
+@torch.no_grad()
+def embeddings(net, pixels: np.ndarray, side: int) -> np.ndarray:
+    net.eval()
+    found = []
+    for at in range(0, len(pixels), 48):
+        x = torch.from_numpy(pixels[at : at + 48]).to(DEVICE).permute(0, 3, 1, 2).float() / 255
+        x = F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
+        found.append(net(x).cpu().numpy())
+    return np.concatenate(found)
+
+
+def nearest(queries, truth, gallery, owners) -> float:
+    return float((owners[(queries @ gallery.T).argmax(1)] == truth).mean())
+
+
+def first(owners: np.ndarray, count: int) -> np.ndarray:
+    """Row numbers of the first `count` pictures of each product."""
+    return np.concatenate([np.flatnonzero(owners == p)[:count] for p in np.unique(owners)])
+
+
+def report(what: str, net, side: int, data: Path, left_out: np.ndarray) -> None:
+    """`left_out`: products that the network has not seen; they are then asked for by themselves too."""
+    splits = {split: grocery(data, split) for split in ("train", "val", "iconic")}
+    vectors = {split: embeddings(net, pictures.pixels, side) for split, pictures in splits.items()}
+    owners = {split: pictures.products for split, pictures in splits.items()}
+    asked, truth = vectors["val"], owners["val"]
+    five = first(owners["train"], 5)
+    parts = {
+        "all photos": nearest(asked, truth, vectors["train"], owners["train"]),
+        "five": nearest(asked, truth, vectors["train"][five], owners["train"][five]),
+        "catalogue picture": nearest(asked, truth, vectors["iconic"], owners["iconic"]),
+    }
+    if len(left_out):
+        unseen, known = np.isin(truth, left_out), np.isin(owners["train"], left_out)
+        parts["unseen among themselves"] = nearest(
+            asked[unseen], truth[unseen], vectors["train"][known], owners["train"][known]
+        )
+        parts["unseen among all"] = nearest(asked[unseen], truth[unseen], vectors["train"], owners["train"])
+    told = ", ".join(f"{name} {share:.1%}" for name, share in parts.items())
+    print(f"{what} on val at {side} px, nearest photo: {told}", flush=True)

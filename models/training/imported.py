@@ -1,0 +1,91 @@
+"""Networks that others trained, read from ONNX into PyTorch so that they can be trained on: the tutor's backbones.
+
+Only what MobileNet V1 and V2 consist of is understood (Conv, Clip to 0..6, Add, then global average pooling); anything
+else is refused by name. Their batch norms are already part of the convolutions. None of their weights become part of
+the shipped model.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+import torch.nn.functional as F
+from onnx import numpy_helper
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Source:
+    """`mean` and `std` in 0..255, from the data folder's README. Convolutions before `trained_from` keep their
+    weights: the first half sees edges and textures that need no lesson, and its backward pass is what costs most.
+    """
+
+    file: str
+    mean: float
+    std: float
+    trained_from: int
+
+
+SOURCES = (
+    Source("mobilenet_v1_1.0_224.onnx", 128.0, 128.0, 15),
+    Source("mobilenet_v2_1.0_224.onnx", 127.0, 127.5, 33),
+)
+
+
+def present(data: Path) -> bool:
+    return all((data / "teachers" / source.file).is_file() for source in SOURCES)
+
+
+class Imported(nn.Module):
+    """From pictures N × 3 × S × S in 0..1 to (the last map at stride 16, the last map, at stride 32)."""
+
+    def __init__(self, data: Path, source: Source):
+        super().__init__()
+        self.source = source
+        graph = onnx.load(data / "teachers" / source.file).graph
+        weights = {w.name: torch.from_numpy(numpy_helper.to_array(w).copy()) for w in graph.initializer}
+        self.convolutions, self.steps = nn.ModuleList(), []
+        for node in graph.node:
+            if node.op_type == "GlobalAveragePool":
+                self.last = node.input[0]
+                break
+            if node.op_type not in ("Conv", "Clip", "Add"):
+                raise SystemExit(f"{source.file}: {node.op_type} is not understood; only MobileNet V1 and V2 are")
+            padding = self.add_convolution(node, weights) if node.op_type == "Conv" else None
+            self.steps.append((node.op_type, tuple(node.input), node.output[0], padding))
+        self.channels = self.convolutions[-1].out_channels
+        self.to(memory_format=torch.channels_last)
+
+    def add_convolution(self, node, weights) -> list[int]:
+        """TensorFlow pads one side more than the other, which PyTorch's convolution cannot: the padding is a step of
+        its own.
+        """
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        weight, groups = weights[node.input[1]], attributes.get("group", 1)
+        layer = nn.Conv2d(
+            weight.shape[1] * groups, weight.shape[0], weight.shape[2:], attributes.get("strides", 1), groups=groups
+        )
+        layer.weight.data, layer.bias.data = weight, weights[node.input[2]]
+        self.convolutions.append(layer)
+        top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
+        return [left, right, top, bottom]
+
+    def forward(self, image):
+        fed = (image * 255 - self.source.mean) / self.source.std
+        values = {"image": fed.contiguous(memory_format=torch.channels_last)}
+        convolution, sixteenth, learning = 0, image.shape[-1] // 16, torch.is_grad_enabled()
+        for operation, inputs, output, padding in self.steps:
+            if operation == "Conv":
+                with torch.set_grad_enabled(learning and convolution >= self.source.trained_from):
+                    x = values[inputs[0]]
+                    x = F.pad(x, padding) if any(padding) else x
+                    values[output] = self.convolutions[convolution](x)
+                convolution += 1
+            elif operation == "Clip":
+                values[output] = F.relu6(values[inputs[0]])
+            else:
+                values[output] = values[inputs[0]] + values[inputs[1]]
+            if values[output].shape[-1] == sixteenth:
+                middle = values[output]
+        return middle, values[self.last]

@@ -1,0 +1,82 @@
+"""What is learned in one pass, of which kind of picture how much: the same for the tutor and for its views.
+
+Products of different kinds never share a label, and labels are consecutive, whatever was held out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .data import Pictures
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of pictures. In every pass each `every`-th of them is taken, `repeats` times; the next pass takes the
+    next ones. `weight` is how much its products count beside others; `mirrored` whether a mirror image still shows the
+    same product (print does not).
+    """
+
+    pictures: Pictures
+    every: int = 1
+    repeats: int = 1
+    weight: float = 1.0
+    mirrored: bool = True
+
+
+def of_grocery(photos: Pictures, catalogue: Pictures) -> list[Pictures]:
+    """Photos and catalogue pictures with one numbering of their products: they show the same ones."""
+    products = np.unique(np.concatenate([photos.products, catalogue.products]))
+    return [Pictures(p.pixels, np.searchsorted(products, p.products)) for p in (photos, catalogue)]
+
+
+class Lessons:
+    """All pictures of all kinds. `groups` are lists of kinds that share one numbering of products, counted from 0."""
+
+    def __init__(self, groups: list[list[Kind]]):
+        kinds = [kind for group in groups for kind in group]
+        first, offsets = 0, []
+        for group in groups:
+            offsets += [first] * len(group)
+            first += 1 + max(int(kind.pictures.products.max()) for kind in group)
+        self.kinds, self.products = kinds, first
+        self.pixels = np.concatenate([kind.pictures.pixels for kind in kinds])
+        parts = [kind.pictures.products + offset for kind, offset in zip(kinds, offsets, strict=True)]
+        self.labels = np.concatenate(parts)
+        self.mirrored = np.concatenate([np.full(len(k.pictures.products), k.mirrored) for k in kinds])
+        self.kind_weight = np.concatenate([np.full(len(k.pictures.products), k.weight) for k in kinds])
+
+    def rows(self, number: int) -> np.ndarray:
+        """Row numbers of pass `number`, in order."""
+        found, first = [], 0
+        for kind in self.kinds:
+            count = len(kind.pictures.products)
+            found.append(np.repeat(np.arange(first + number % kind.every, first + count, kind.every), kind.repeats))
+            first += count
+        return np.concatenate(found)
+
+    def batches(self, batch: int) -> int:
+        """Batches in a pass: a few rows that do not fill one are left out."""
+        return max(1, min(len(self.rows(number)) for number in range(max(k.every for k in self.kinds))) // batch)
+
+    def taken(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pixels, labels, and which may be mirrored."""
+        return tuple(torch.from_numpy(part[rows]) for part in (self.pixels, self.labels, self.mirrored))
+
+    def epoch(self, batch: int, number: int):
+        """The batches of a pass in a random order that follows from PyTorch's seed."""
+        rows = self.rows(number)
+        rows = rows[torch.randperm(len(rows)).numpy()]
+        for at in range(self.batches(batch)):
+            yield self.taken(rows[at * batch : (at + 1) * batch])
+
+    def weight(self) -> torch.Tensor:
+        """Per product: those with few pictures count more, by the square root, times their kind's weight; the mean over
+        all pictures' products is 1.
+        """
+        count = np.bincount(self.labels, minlength=self.products).clip(min=1)
+        kind = np.zeros(self.products)
+        kind[self.labels] = self.kind_weight
+        weight = torch.from_numpy(kind / np.sqrt(count)).float()
+        return weight / weight.mean()

@@ -1,0 +1,111 @@
+"""The tutor's views: thousands of reframed pictures with the tutor's answers to each, for the students to learn from.
+
+To ask the tutor anew in every step would cost more than the student itself. So it is asked once per view; light is
+varied later, and the answer to it must stay the same. Beside its embedding the tutor tells what it sees *where*: its
+maps at strides 16 and 32, reduced to their principal components, are many more answers per picture, and what lets a
+student learn to see from few pictures.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from . import augment
+from .lessons import Lessons
+from .machine import DEVICE, seed
+from .tutor import Tutor
+
+STAGE = 2
+ASKED_SIDE, KEPT_SIDE = 192, 144  # what the tutor sees; what the student gets, at most
+MIDDLE_GRID, LAST_GRID = 8, 4
+MIDDLE_COMPONENTS, LAST_COMPONENTS = 64, 128
+
+
+@dataclass(frozen=True)
+class Views:
+    """`pixels` N × 144 × 144 × 3 uint8, `answers` N × 256, `middle` N × 8 × 8 × 64, `last` N × 4 × 4 × 128 (all three
+    float16), `labels` N.
+    """
+
+    pixels: np.ndarray
+    answers: np.ndarray
+    middle: np.ndarray
+    last: np.ndarray
+    labels: np.ndarray
+
+
+COLUMNS = [field.name for field in fields(Views)]
+
+
+class Components:
+    """Principal components of maps, each scaled by the root of its deviation: strong ones lead, weak ones are heard."""
+
+    def __init__(self, maps: torch.Tensor, count: int):
+        points = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+        self.mean = points.mean(0)
+        _, strength, directions = torch.linalg.svd(points - self.mean, full_matrices=False)
+        deviation = (strength[:count] / len(points) ** 0.5).clamp(min=1e-6)
+        self.directions = directions[:count].T / deviation.sqrt()
+
+    def of(self, maps: torch.Tensor) -> np.ndarray:
+        return ((maps.permute(0, 2, 3, 1) - self.mean) @ self.directions).half().cpu().numpy()
+
+
+@torch.no_grad()
+def asked(tutor: Tutor, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The tutor's embedding and its backbones' maps side by side, on the grids of the lessons."""
+    maps = tutor.maps(pictures)
+    middle = torch.cat([F.adaptive_avg_pool2d(m.float(), MIDDLE_GRID) for m, _ in maps], 1)
+    last = torch.cat([F.adaptive_avg_pool2d(m.float(), LAST_GRID) for _, m in maps], 1)
+    return tutor.embed(tutor.pooled(maps)), middle, last
+
+
+def components(tutor: Tutor, lessons: Lessons) -> tuple[Components, Components]:
+    """Found on 192 pictures: 12 000 and 3 000 places."""
+    rows = lessons.rows(0)
+    rows = rows[torch.randperm(len(rows)).numpy()][:192]
+    found = [asked(tutor, view(lessons, part)) for part in np.array_split(rows, max(1, len(rows) // 48))]
+    middle, last = (torch.cat([answer[at] for answer in found]) for at in (1, 2))
+    return Components(middle, MIDDLE_COMPONENTS), Components(last, LAST_COMPONENTS)
+
+
+def view(lessons: Lessons, rows: np.ndarray) -> torch.Tensor:
+    pixels, _, mirrored = lessons.taken(rows)
+    return augment.reframe(pixels, ASKED_SIDE, mirrored)
+
+
+def collect(tutor: Tutor, lessons: Lessons, passes: int, run: int, folder: Path) -> Views:
+    """Asks the tutor about every picture of `passes` passes. Each pass is a file in `folder`, so that a run that was
+    stopped goes on with the next one; `run` is its seed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tutor.to(DEVICE).eval()
+    seed(run, STAGE)
+    reduce = None
+    for number in range(passes):
+        kept = folder / f"pass-{number:03d}.npz"
+        if kept.is_file():
+            continue
+        if reduce is None:
+            seed(run, STAGE)
+            reduce = components(tutor, lessons)
+        seed(run, STAGE, number)
+        rows, parts = lessons.rows(number), []
+        for at in range(0, len(rows), 48):
+            some = rows[at : at + 48]
+            pictures = view(lessons, some)
+            answers, middle, last = asked(tutor, pictures)
+            small = F.interpolate(pictures, (KEPT_SIDE, KEPT_SIDE), mode="bilinear", antialias=True) * 255
+            pixels = small.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+            found = (pixels, answers.half().cpu().numpy(), reduce[0].of(middle), reduce[1].of(last))
+            parts.append((*found, lessons.labels[some]))
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        unfinished = kept.with_suffix(".part.npz")
+        np.savez(unfinished, **dict(zip(COLUMNS, columns, strict=True)))
+        unfinished.replace(kept)
+        print(f"views: pass {number + 1} of {passes}, {len(rows)} pictures", flush=True)
+    files = [np.load(folder / f"pass-{number:03d}.npz") for number in range(passes)]
+    return Views(*(np.concatenate([file[column] for file in files]) for column in COLUMNS))

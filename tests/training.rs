@@ -1,0 +1,67 @@
+//! The training, the whole way on little: `models/train.py --smoke` teaches a tutor, asks it for its views, trains a student
+//! and exports it, on rendered packages alone. What comes out is worthless, but it must be a model that the server takes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// The environment that `deploy/setup.sh --tests` makes; without PyTorch in it nothing can be trained.
+const PYTHON: &str = "target/python/bin/python";
+const WITH_PYTORCH: &str = "target/python/training-pins";
+
+#[track_caller]
+fn good(output: Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+#[test]
+fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped() {
+    let root = Path::new(ROOT);
+    if !root.join(WITH_PYTORCH).exists() {
+        let name = "a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped";
+        println!("SKIPPED {name}: no PyTorch in target/python");
+        if let Some(list) = std::env::var_os("TILLSIGHT_SKIPPED_TESTS") {
+            let list = std::fs::OpenOptions::new().append(true).create(true).open(list);
+            list.and_then(|mut list| writeln!(list, "{name}: deploy/setup.sh --tests could not fetch PyTorch")).unwrap();
+        }
+        return;
+    }
+    let work = tempfile::tempdir().unwrap();
+    let smoke = || {
+        let mut python = Command::new(root.join(PYTHON));
+        python.arg(root.join("models/train.py")).args(["--smoke", "--work"]).arg(work.path());
+        // Nothing of the checkout is written to, not even compiled Python.
+        good(python.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root).output().unwrap())
+    };
+    let told = smoke();
+    for stage in ["tutor: 100.0%", "views: pass 2 of 2", "student: 100.0%", "smallest cosine"] {
+        assert!(told.contains(stage), "{stage} is not in:\n{told}");
+    }
+
+    let manifest = work.path().join("smoke/tillsight-smoke.json");
+    let inspected = Command::new(env!("CARGO_BIN_EXE_tillsight"))
+        .args(["model", "inspect", "--json"])
+        .arg(&manifest)
+        .current_dir(work.path())
+        .output();
+    let report: Value = serde_json::from_str(&good(inspected.unwrap())).unwrap();
+    assert_eq!(report["usable"], true, "{report:#}");
+
+    // The views are kept: a second run asks the tutor for none, trains nothing that is already trained, and exports the
+    // same network.
+    let hash = |manifest: &Path| {
+        let manifest: Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
+        manifest["sha256"].as_str().unwrap().to_owned()
+    };
+    let first = hash(&manifest);
+    let again = smoke();
+    assert!(!again.contains("views: pass"), "{again}");
+    assert_eq!(hash(&manifest), first);
+}
