@@ -48,7 +48,7 @@ impl PhotoOptions {
 /// Embeds the photos, with a progress bar where standard error is a terminal.
 pub(super) async fn embedded(model: &Model, set: &PhotoSet) -> Result<Samples, EvaluationError> {
     let bar = ProgressBar::new(set.photos.len() as u64);
-    let template = "{prefix}  [{wide_bar:.cyan/dim}] {pos} of {len} photos, {per_sec}, {eta} left";
+    let template = "{prefix}  [{wide_bar:.cyan/dim}] {pos} of {len} photos, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("━╸─"));
     }
