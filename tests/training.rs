@@ -1,8 +1,6 @@
 //! The training, the whole way on little: `models/train.py --smoke` teaches a tutor, asks it for its views, trains a student
 //! and exports it, on rendered packages alone. What comes out is worthless, but it must be a model that the server takes.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -29,7 +27,8 @@ fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_
         println!("SKIPPED {name}: no PyTorch in target/python");
         if let Some(list) = std::env::var_os("TILLSIGHT_SKIPPED_TESTS") {
             let list = std::fs::OpenOptions::new().append(true).create(true).open(list);
-            list.and_then(|mut list| writeln!(list, "{name}: deploy/setup.sh --tests could not fetch PyTorch")).unwrap();
+            list.and_then(|mut list| writeln!(list, "{name}: deploy/setup.sh --tests could not fetch PyTorch"))
+                .unwrap();
         }
         return;
     }

@@ -25,7 +25,7 @@ class Size:
     side: int
 
 
-SIZES = {"small": Size((32, 64, 128, 256), 160), "base": Size((64, 112, 224, 384), 192)}
+SIZES = {"small": Size((32, 64, 128, 256), 176), "base": Size((64, 112, 224, 384), 192)}
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
