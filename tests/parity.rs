@@ -4,10 +4,10 @@
 //! inference, against `parity/reference.py`, which is written after what each family of networks publishes. The networks: a
 //! vision transformer with random weights, made by that script, and two that others trained, where they are at hand.
 //!
-//! Where the two differ: JPEG decoders round the inverse transform and spread the half-resolution colours over the pixels
-//! in slightly different ways (one or two steps of 256), and the resizers round between their two passes in another order
-//! (one step). Each picture is therefore also handed to the server as a PNG of the pixels that Pillow decoded; what is left
-//! then is the resizers' share. No JPEG is decoded at a reduced scale here or there.
+//! Where the two differ: JPEG decoders round in slightly different ways where they spread half-resolution colours over the
+//! pixels, and so do the resizers between their two passes. Each picture is therefore also handed to the server as a PNG of
+//! the pixels that Pillow decoded; what is left then is the resizers' share. No JPEG is decoded at a reduced scale here or
+//! there. models/ADDING.md has the figures.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
