@@ -292,6 +292,6 @@ fn real_photos_are_read_without_conversion_and_measured() {
     assert_eq!((&photos["enrolled_products"], &photos["asked_products"]), (&81.into(), &60.into()));
     assert_eq!((&photos["catalogue_pictures"], &photos["asked_photos"]), (&81.into(), &120.into()));
     // Far below what the shipped model reaches and far above guessing (1.2 %, and 0.5): a broken road fails here.
-    assert!(top_1("all_enrolled") > 0.4 && top_1("catalogue") > 0.2, "{told}");
+    assert!(top_1("all_enrolled") > 0.65 && top_1("catalogue") > 0.6, "{told}");
     assert!(report["unseen_mean"]["auroc"].as_f64().unwrap() > 0.55, "{told}");
 }

@@ -30,7 +30,7 @@ class Recipe:
     pictures first, as they teach the coarse things more cheaply.
     """
 
-    passes: float = 14
+    passes: float = 10
     sides: tuple = ((0.0, 96), (0.35, 112), (0.7, 128))
     batch: int = 64
     peak_rate: float = 3e-3

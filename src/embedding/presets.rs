@@ -79,7 +79,7 @@ pub static PRESETS: [Preset; 9] = [
     Preset {
         name: "tillsight",
         about: "models trained by models/train.py",
-        side: 160,
+        side: 176,
         filter: Filter::Bilinear,
         score: 0.5,
         margin: 0.15,
