@@ -11,8 +11,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "api/harness/skip.rs"]
+mod skip;
+
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -40,15 +42,6 @@ const SMALL: u32 = 448;
 const LEAST_OF_PIXELS: f32 = 0.9995;
 
 type Embeddings = BTreeMap<String, Vec<f32>>;
-
-/// Says by name that a test could not run here; a test run counts these.
-fn skip(name: &str, reason: &str) {
-    println!("SKIPPED {name}: {reason}");
-    if let Some(list) = std::env::var_os("TILLSIGHT_SKIPPED_TESTS") {
-        let list = std::fs::OpenOptions::new().append(true).create(true).open(list);
-        list.and_then(|mut list| writeln!(list, "{name}: {reason}")).unwrap();
-    }
-}
 
 /// Python with the packages that the reference needs, or the reason why there is none.
 fn python() -> Result<PathBuf, &'static str> {
@@ -173,7 +166,7 @@ fn compare(what: &str, ours: &Embeddings, theirs: &Embeddings, photos: &Path, le
 async fn a_vision_transformer_is_fed_and_read_as_python_does_it() {
     let python = match python() {
         Ok(python) => python,
-        Err(reason) => return skip("a_vision_transformer_is_fed_and_read_as_python_does_it", reason),
+        Err(reason) => return skip::skip("a_vision_transformer_is_fed_and_read_as_python_does_it", reason),
     };
     let folder = tempfile::tempdir().unwrap();
     let (photos, models) = (folder.path().join("photos"), folder.path().join("models"));
@@ -215,8 +208,8 @@ async fn networks_that_others_trained_are_fed_and_read_as_python_does_it() {
     let teachers = Path::new(ROOT).join(TEACHERS);
     let python = match python() {
         Ok(python) if teachers.is_dir() => python,
-        Ok(_) => return skip(name, "no ../shared/data/teachers"),
-        Err(reason) => return skip(name, reason),
+        Ok(_) => return skip::skip(name, "no ../shared/data/teachers"),
+        Err(reason) => return skip::skip(name, reason),
     };
     let folder = tempfile::tempdir().unwrap();
     let (photos, models) = (folder.path().join("photos"), folder.path().join("models"));

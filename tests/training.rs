@@ -1,7 +1,11 @@
 //! The training, the whole way on little: `models/train.py --smoke` teaches a tutor, asks it for its views, trains a student
 //! and exports it, on rendered packages alone. What comes out is worthless, but it must be a model that the server takes.
 
-use std::io::Write;
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "api/harness/skip.rs"]
+mod skip;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -24,13 +28,7 @@ fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_
     let root = Path::new(ROOT);
     if !root.join(WITH_PYTORCH).exists() {
         let name = "a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped";
-        println!("SKIPPED {name}: no PyTorch in target/python");
-        if let Some(list) = std::env::var_os("TILLSIGHT_SKIPPED_TESTS") {
-            let list = std::fs::OpenOptions::new().append(true).create(true).open(list);
-            list.and_then(|mut list| writeln!(list, "{name}: deploy/setup.sh --tests could not fetch PyTorch"))
-                .unwrap();
-        }
-        return;
+        return skip::skip(name, "no PyTorch: deploy/setup.sh --tests could not fetch it");
     }
     let work = tempfile::tempdir().unwrap();
     let smoke = || {

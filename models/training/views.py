@@ -83,7 +83,6 @@ def collect(tutor: Tutor, lessons: Lessons, passes: int, run: int, folder: Path)
     """
     folder.mkdir(parents=True, exist_ok=True)
     tutor.to(DEVICE).eval()
-    seed(run, STAGE)
     reduce = None
     for number in range(passes):
         kept = folder / f"pass-{number:03d}.npz"

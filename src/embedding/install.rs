@@ -1,15 +1,14 @@
 //! Putting a proved model into the models folder: the ONNX file, then its manifest.
 //!
-//! Each file appears whole or not at all (temporary name, fsync, rename, fsync of the folder). The manifest comes last, so
+//! Each file appears whole or not at all (`whole_file`). The manifest comes last, so
 //! that one that can be read names a model that is there. Nothing that is there already is overwritten unasked.
 
-use std::io::Write;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::manifest::{Manifest, Model};
+use super::whole_file::{self, Existing};
 use super::{ModelError, Thresholds};
 
 /// Readable by the account that runs the server, whoever added the model.
@@ -45,12 +44,15 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
             return Err(ModelError::Exists { path: path.clone() });
         }
     }
+    // Even a file that appeared since we looked is not overwritten unasked.
+    let existing = if force { Existing::Replace } else { Existing::Keep };
+    let put = |path: &Path, bytes: &[u8]| whole_file::put(path, bytes, Permissions::from_mode(READABLE), existing);
     if !onnx_is_there {
-        written(&onnx, write(&onnx, &model.bytes, force))?;
+        written(&onnx, put(&onnx, &model.bytes))?;
     }
     if !manifest_is_there {
         let text = serde_json::to_string_pretty(&model.manifest).map_err(std::io::Error::from);
-        written(&manifest, text.and_then(|text| write(&manifest, format!("{text}\n").as_bytes(), force)))?;
+        written(&manifest, text.and_then(|text| put(&manifest, format!("{text}\n").as_bytes())))?;
     }
     // What is there now is what was proved: the hash of the file as it lies on the disk.
     Model::open(&manifest)?;
@@ -63,16 +65,4 @@ fn same_but_for_thresholds(one: &Manifest, other: &Manifest) -> bool {
         Manifest { thresholds, sha256: manifest.sha256.to_ascii_lowercase(), ..manifest.clone() }
     };
     without(one) == without(other)
-}
-
-fn write(path: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut unfinished = NamedTempFile::new_in(folder)?;
-    unfinished.write_all(bytes)?;
-    unfinished.as_file().set_permissions(std::fs::Permissions::from_mode(READABLE))?;
-    unfinished.as_file().sync_all()?;
-    // Even a file that appeared since we looked is not overwritten unasked.
-    let persisted = if force { unfinished.persist(path) } else { unfinished.persist_noclobber(path) };
-    persisted.map_err(|error| error.error)?;
-    std::fs::File::open(folder)?.sync_all()
 }

@@ -29,6 +29,7 @@ mod runtime;
 mod session;
 mod thresholds;
 mod vector;
+mod whole_file;
 
 #[cfg(test)]
 mod adding_tests;

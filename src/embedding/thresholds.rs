@@ -3,12 +3,12 @@
 //! Scores of two models cannot be compared, so thresholds belong to a model and not to the settings. They are replaced
 //! in the manifest's own text: every other byte of it stays as it was, and a reader sees the old file or the new one.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::whole_file::{self, Existing};
 use super::{Manifest, ModelError};
 
 /// Where a match begins.
@@ -101,17 +101,8 @@ impl Thresholds {
         if !manifest.sha256.eq_ignore_ascii_case(sha256) {
             return Err(ModelError::Replaced { path: path.to_owned() });
         }
-        let folder = target.parent().unwrap_or(Path::new("/"));
-        let write = || {
-            let permissions = std::fs::metadata(&target)?.permissions();
-            let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
-            unfinished.write_all(changed.as_bytes())?;
-            unfinished.as_file().set_permissions(permissions)?;
-            unfinished.as_file().sync_all()?;
-            unfinished.persist(&target)?;
-            std::fs::File::open(folder)?.sync_all()
-        };
-        write().map_err(unwritten)
+        let permissions = std::fs::metadata(&target).map_err(unwritten)?.permissions();
+        whole_file::put(&target, changed.as_bytes(), permissions, Existing::Replace).map_err(unwritten)
     }
 
     /// The manifest's text with these thresholds in the place of its own.
