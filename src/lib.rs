@@ -23,3 +23,4 @@ pub mod recognition;
 pub mod store;
 pub mod telemetry;
 pub mod web;
+pub mod whole_file;

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("pool", &["telemetry"]),
+    ("whole_file", &[]),
     ("store", &LEAVES),
-    ("embedding", &LEAVES),
+    ("embedding", &["clock", "config", "domain", "telemetry", "pool", "whole_file"]),
     ("index", &LEAVES),
     ("evaluation", &["domain", "embedding"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "store"]),
@@ -29,7 +30,22 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ),
     ("demo", &["domain"]),
     ("app", &ANYTHING_BUT_CLI),
-    ("cli", &["app", "auth", "clock", "config", "demo", "domain", "embedding", "evaluation", "store", "telemetry"]),
+    (
+        "cli",
+        &[
+            "app",
+            "auth",
+            "clock",
+            "config",
+            "demo",
+            "domain",
+            "embedding",
+            "evaluation",
+            "store",
+            "telemetry",
+            "whole_file",
+        ],
+    ),
     ("lib", &[]),
     ("main", &["cli"]),
 ];

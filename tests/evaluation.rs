@@ -163,8 +163,11 @@ fn thresholds_are_written_into_the_manifest_and_nothing_else_is_changed() {
     assert!(dry.contains("not written (--dry-run)"), "{dry}");
     assert_eq!(bench.read("tillsight-small.json"), text_before);
 
-    let (told, notes) = bench.good(&calibrate);
-    assert!(notes.contains("so few answers are matched"), "18 photos are few: {notes}");
+    let refused = bench.bad(&calibrate);
+    assert!(refused.contains("too few") && refused.contains("--force"), "18 photos are few: {refused}");
+    assert_eq!(bench.read("tillsight-small.json"), text_before);
+    let (told, notes) = bench.good(&[&calibrate[..], &["--force"]].concat());
+    assert!(notes.contains("too few"), "{notes}");
     let mut after = bench.json("tillsight-small.json");
     let thresholds = after["thresholds"].clone();
     let point = &thresholds["operating_point"];
@@ -205,6 +208,12 @@ fn thresholds_are_written_into_the_manifest_and_nothing_else_is_changed() {
     }
     let wrong = bench.bad(&["model", "calibrate", "mixed-up"]);
     assert!(wrong.contains("none of 2 first answers is correct"), "{wrong}");
+    for photo in 0..2 {
+        let copied = std::fs::read(bench.path(&format!("photos/0000/0{photo}.jpg"))).unwrap();
+        bench.write(&format!("lonely/tea/{photo}.jpg"), &copied);
+    }
+    let lonely = bench.bad(&["model", "calibrate", "lonely", "--enrol", "1"]);
+    assert!(lonely.contains("one product") && lonely.contains("at least two"), "{lonely}");
     assert_eq!(bench.read("tillsight-small.json"), written);
 }
 
@@ -249,7 +258,14 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     assert!(evaluate(&["photos", "--enrol", "6"]).contains("no product has more than 6 photos"));
     assert!(evaluate(&["photos", "--held-out", "held.txt"]).contains("held.txt: line 2: \"tea\""));
     assert!(evaluate(&["photos", "--unseen", "5"]).contains("--unseen 5: enrolled products: 6;"));
+    assert!(evaluate(&["photos", "--unseen", "18446744073709551615"]).contains("enrolled products: 6;"));
     assert!(evaluate(&["photos", "--json", "nowhere/report.json"]).contains("nowhere/report.json"));
+    assert!(evaluate(&["photos", "--json", "photos"]).contains("name another file"));
+    assert!(evaluate(&["photos", "--json", "./tillsight-small.json"]).contains("name another file"));
+    assert!(evaluate(&["photos", "--model", "tillsight-small.onnx"]).contains("name its manifest"));
+    assert!(evaluate(&["photos/0000"]).contains("(there are 6 files or folders"), "{}", evaluate(&["photos/0000"]));
+    bench.write("list.csv", b"path,product,role\nphotos/0000/00.jpg,tea,enrol\nphotos/0000/01.jpg,tea,ask\n");
+    assert!(evaluate(&["list.csv", "--asked-folder", "till"]).contains("it is a table"));
     assert!(evaluate(&["photos", "--model", "other.json"]).contains("other.json"));
     assert!(evaluate(&["photos", "--ask", "night"]).contains("\"night\""));
     bench.write("broken/enrol/tea/1.jpg", b"x");

@@ -91,7 +91,11 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         }
         Command::Migrate => asynchronously(serve::migrate(Settings::load()?)),
         Command::Demo(options) => asynchronously(demo::run(options)),
-        Command::Model(command) => model::run(command),
+        Command::Model(command) => {
+            // `… | head` ends the program quietly, as a person expects; without this the next print would panic.
+            sigpipe::reset();
+            model::run(command)
+        }
         Command::Render { products, views, seed, side, out } => render::write(products, views, seed, side, &out),
     }
 }

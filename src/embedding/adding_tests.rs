@@ -189,7 +189,8 @@ fn a_model_is_put_in_place_whole_and_nothing_else_is_overwritten_unasked() {
     let folder: PathBuf = place.path().join("models");
     let installed = install(&first, &folder, false).unwrap();
     assert!(!installed.was_there);
-    assert_eq!(names(&folder), ["tiny.json", "tiny.onnx"]);
+    let onnx = |model: &Model| format!("tiny-{}.onnx", &model.manifest.sha256[..12]);
+    assert_eq!(names(&folder), [onnx(&first).as_str(), "tiny.json"]);
     let opened = Model::open(&installed.manifest).unwrap();
     assert_eq!((&opened.id, &opened.manifest), (&first.id, &first.manifest));
     assert_eq!(opened.manifest.thresholds.operating_point, None);
@@ -206,14 +207,15 @@ fn a_model_is_put_in_place_whole_and_nothing_else_is_overwritten_unasked() {
     let (other, _) = add(other.folder.path(), &Wishes::default()).unwrap();
     let stretched = Wishes { resize: Some(Fit::Stretch), ..Wishes::default() };
     let (stretched, _) = add(files.folder.path(), &stretched).unwrap();
-    for (model, in_the_way) in [(&other, "tiny.onnx"), (&stretched, "tiny.json")] {
+    for model in [&other, &stretched] {
         let refused = message(install(model, &folder, false));
-        assert!(refused.contains(in_the_way) && refused.contains("--force"), "{refused}");
+        assert!(refused.contains("tiny.json") && refused.contains("--force"), "{refused}");
         assert_eq!(Model::open(&installed.manifest).unwrap().id, first.id);
+        assert_eq!(names(&folder), [onnx(&first).as_str(), "tiny.json"]);
     }
     install(&other, &folder, true).unwrap();
     assert_eq!(Model::open(&installed.manifest).unwrap().id, other.id);
-    assert_eq!(names(&folder), ["tiny.json", "tiny.onnx"]);
+    assert_eq!(names(&folder), [onnx(&other).as_str(), "tiny.json"]);
 }
 
 #[test]
@@ -245,4 +247,28 @@ fn a_look_says_what_the_file_is_and_whether_it_can_be_used() {
     let seen = inspect(&elsewhere.folder.path().join("tiny.onnx")).unwrap();
     assert_eq!(seen.external_data, ["weights.bin"]);
     assert!(seen.inputs.is_empty() && seen.refusal.unwrap().contains("weights.bin"));
+}
+
+#[test]
+fn a_model_that_is_constant_at_every_start_cannot_be_added_because_a_photo_differs() {
+    // Only what is brighter than 95 % changes the embedding, and no ordinary picture is.
+    let [pool, flatten] = mean_colour();
+    let bright = [pool, flatten, op_with("Mul", 100.0), op_with("Add", -95.0), op("Relu"), op_with("Add", 1.0)];
+    let files = Files::new(&model(&FREE, &bright));
+    let model = draft(&files.folder.path().join("tiny.onnx"), tillsight(), &side(16)).unwrap();
+    let red = decode(&png([255, 0, 0]), &DecodeLimits::default()).unwrap();
+    let at_add = message(prove_model(&model, &[red]));
+    assert!(at_add.contains("the same embedding"), "{at_add}");
+    assert_eq!(at_add, message(files.start()));
+}
+
+#[test]
+fn a_model_that_wants_other_values_than_the_first_preset_gives_is_inspected_with_the_next() {
+    // 1 for values of 0 and more: fed with 0..1 as by `tillsight`, every picture looks the same.
+    let [pool, flatten] = mean_colour();
+    let below_zero = [pool, flatten, op_with("Mul", -50.0), op("Relu"), op_with("Add", 1.0)];
+    let files = Files::new(&model(&FREE, &below_zero));
+    let seen = inspect(&files.folder.path().join("tiny.onnx")).unwrap();
+    assert_eq!((seen.refusal, seen.tried_as), (None, Some("timm")));
+    assert!(seen.proof.is_some());
 }

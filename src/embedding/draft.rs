@@ -81,7 +81,7 @@ pub(super) fn draft_for(
     let outputs = graph.outputs();
     let output = chosen_output(&outputs, preset, wishes).map_err(unusable)?;
     let mut manifest = Manifest {
-        file: format!("{name}.onnx"),
+        file: installed_name(&name, hash),
         name,
         version: wishes.version.clone().unwrap_or_else(|| "1".to_owned()),
         sha256: hash.to_owned(),
@@ -96,6 +96,12 @@ pub(super) fn draft_for(
     manifest.output = output_of(&output.name, &shape, preset, wishes).map_err(unusable)?;
     manifest.check(&place)?;
     Ok(manifest)
+}
+
+/// The name under which a model's file lies in the models folder: by its content, so that the manifest's rename alone
+/// decides which file is used.
+pub(super) fn installed_name(name: &str, sha256: &str) -> String {
+    format!("{name}-{}.onnx", &sha256[..12])
 }
 
 /// A name for a model out of its file's, with the characters that a manifest allows.

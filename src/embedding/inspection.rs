@@ -117,34 +117,54 @@ fn look(seen: &mut Inspection, bytes: &[u8]) -> Result<(), ModelError> {
     (seen.inputs, seen.outputs) = (graph.inputs(), graph.outputs());
     let input = picture_input(&seen.inputs, ANY_SIZE).map_err(unusable)?;
     seen.presets = PRESETS.iter().map(|preset| fit(preset, input, &seen.outputs)).collect();
-    let manifest = match &seen.manifest {
-        Some(manifest) => manifest.clone(),
-        None => {
-            let (preset, manifest) = drafted(&mut graph, seen)?;
-            seen.tried_as = Some(preset);
-            seen.manifest.insert(manifest).clone()
+    let mut drafts = match &seen.manifest {
+        Some(_) => Vec::new(),
+        None => drafted(&mut graph, seen)?,
+    }
+    .into_iter();
+    if let Some((preset, manifest)) = drafts.next() {
+        (seen.tried_as, seen.manifest) = (Some(preset), Some(manifest));
+    }
+    let mut outcome = seen.manifest.as_ref().map_or(Ok(None), |manifest| shown(graph, manifest).map(Some));
+    for (preset, manifest) in drafts {
+        // Pictures in the wrong range of values can look all alike to a good network.
+        if !matches!(outcome, Err(Refusal::Constant { .. } | Refusal::BadValues { .. })) {
+            break;
         }
-    };
-    let mut session = ModelSession::of(graph, &manifest).map_err(unusable)?;
-    let preprocessor = Preprocessor::new(&manifest.input);
-    seen.proof = Some(proof::prove(&mut session, &preprocessor, &[], BATCH).map_err(unusable)?);
-    seen.one_picture_ms = Some(one_picture_ms(&mut session, &preprocessor).map_err(unusable)?);
+        if let Ok(proved) = shown(Graph::load(&path, bytes, 1)?.0, &manifest) {
+            (seen.tried_as, seen.manifest) = (Some(preset), Some(manifest));
+            outcome = Ok(Some(proved));
+        }
+    }
+    if let Some((proof, one_picture_ms)) = outcome.map_err(unusable)? {
+        (seen.proof, seen.one_picture_ms) = (Some(proof), Some(one_picture_ms));
+    }
     Ok(())
 }
 
-/// The first of the presets that fit after which a manifest can be drafted; otherwise what the first of all objects to, which
-/// knows no limits of sizes.
-fn drafted(graph: &mut Graph, seen: &Inspection) -> Result<(&'static str, Manifest), ModelError> {
+/// The proof of a graph that is fed and read as `manifest` says, and the milliseconds that a picture takes.
+fn shown(graph: Graph, manifest: &Manifest) -> Result<(Proof, f64), Refusal> {
+    let mut session = ModelSession::of(graph, manifest)?;
+    let preprocessor = Preprocessor::new(&manifest.input);
+    let proof = proof::prove(&mut session, &preprocessor, &[], BATCH)?;
+    Ok((proof, one_picture_ms(&mut session, &preprocessor)?))
+}
+
+/// The manifests that can be drafted: by the first preset of all, which knows no limits of sizes, then by the others that
+/// fit. Where there is none, what the first objects to.
+fn drafted(graph: &mut Graph, seen: &Inspection) -> Result<Vec<(&'static str, Manifest)>, ModelError> {
     let mut draft = |preset: &'static Preset| {
         let manifest = draft_for(graph, &seen.path, &seen.sha256, preset, &Wishes::default())?;
         Ok((preset.name, manifest))
     };
     let first = draft(&PRESETS[0]);
-    if first.is_ok() {
-        return first;
-    }
     let fitting = seen.presets.iter().filter(|fit| fit.objection.is_none()).filter_map(|fit| Preset::named(fit.preset));
-    fitting.skip(1).find_map(|preset| draft(preset).ok()).map_or(first, Ok)
+    let others = fitting.filter(|preset| preset.name != PRESETS[0].name).filter_map(|preset| draft(preset).ok());
+    let others: Vec<_> = others.collect();
+    match first {
+        Err(objection) if others.is_empty() => Err(objection),
+        first => Ok(first.into_iter().chain(others).collect()),
+    }
 }
 
 fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {

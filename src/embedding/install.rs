@@ -1,15 +1,17 @@
 //! Putting a proved model into the models folder: the ONNX file, then its manifest.
 //!
-//! Each file appears whole or not at all (`whole_file`). The manifest comes last, so
-//! that one that can be read names a model that is there. Nothing that is there already is overwritten unasked.
+//! Each file appears whole or not at all (`whole_file`), and the ONNX file's name has its hash in it. The manifest comes
+//! after it, so that at every moment, also of a replacement, the manifest names a model that is there. Nothing that is
+//! there already is overwritten unasked.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::draft::installed_name;
 use super::manifest::{Manifest, Model};
-use super::whole_file::{self, Existing};
 use super::{ModelError, Thresholds};
+use crate::whole_file::{self, Existing};
 
 /// Readable by the account that runs the server, whoever added the model.
 const READABLE: u32 = 0o644;
@@ -37,8 +39,8 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
     };
     written(folder, std::fs::create_dir_all(folder))?;
     let onnx_is_there = std::fs::read(&onnx).is_ok_and(|bytes| bytes == model.bytes);
-    let manifest_is_there =
-        Manifest::read(&manifest).is_ok_and(|there| same_but_for_thresholds(&there, &model.manifest));
+    let before = Manifest::read(&manifest).ok();
+    let manifest_is_there = before.as_ref().is_some_and(|there| same_but_for_thresholds(there, &model.manifest));
     for (path, is_there) in [(&onnx, onnx_is_there), (&manifest, manifest_is_there)] {
         if !force && !is_there && path.exists() {
             return Err(ModelError::Exists { path: path.clone() });
@@ -56,6 +58,13 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
     }
     // What is there now is what was proved: the hash of the file as it lies on the disk.
     Model::open(&manifest)?;
+    if let Some(before) = before {
+        let ours = before.file == installed_name(&before.name, &before.sha256.to_ascii_lowercase());
+        if ours && before.file != model.manifest.file {
+            let replaced = folder.join(&before.file);
+            written(&replaced, std::fs::remove_file(&replaced))?;
+        }
+    }
     Ok(Installed { manifest, model: onnx, was_there: onnx_is_there && manifest_is_there })
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::pooling::Pooling;
 use super::{ModelError, Thresholds};
 
-/// Digits of the model file's SHA-256 that a [`ModelId`] shows.
+/// Digits of the SHA-256 over a model's file and its way of being fed and read that a [`ModelId`] shows.
 const ID_DIGITS: usize = 12;
 const LARGEST_SIDE: u32 = 2_048;
 const LARGEST_DIM: usize = 8_192;
@@ -167,9 +167,13 @@ impl Manifest {
     /// # Errors
     /// It cannot be read, is not such JSON, or a value is out of range.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ModelError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
-        Self::parse(&text, path)
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let onnx = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
+            let hint =
+                if onnx { "; it is a model: name its manifest, the .json file that `model add` writes" } else { "" };
+            ModelError::Unreadable { path: path.to_owned(), reason: format!("{error}{hint}") }
+        })?;
+        Self::parse(text.trim_start_matches('\u{feff}'), path)
     }
 
     /// As [`Manifest::read`], of a text that was read from `path` or is about to be written there.
@@ -267,7 +271,9 @@ impl Model {
 
     /// A model that need not lie on the disk yet: the SHA-256 in `manifest` is that of `bytes`, which came from `path`.
     pub(super) fn new(manifest: Manifest, path: PathBuf, bytes: Vec<u8>) -> Self {
-        let digits = manifest.sha256[..ID_DIGITS].to_ascii_lowercase();
+        // The same file fed in another way gives other embeddings, which must not be compared with the old ones.
+        let fed_and_read = serde_json::json!([manifest.sha256.to_ascii_lowercase(), manifest.input, manifest.output]);
+        let digits = &sha256(fed_and_read.to_string().as_bytes())[..ID_DIGITS];
         let id = ModelId(format!("{}@{}#{digits}", manifest.name, manifest.version));
         Self { manifest, id, path, bytes }
     }

@@ -29,7 +29,6 @@ mod runtime;
 mod session;
 mod thresholds;
 mod vector;
-mod whole_file;
 
 #[cfg(test)]
 mod adding_tests;

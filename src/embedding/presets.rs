@@ -22,8 +22,9 @@ pub struct Preset {
     pub dims: &'static [u64],
     /// How a picture of another shape is made to fit.
     pub resize: Fit,
-    /// With `resize` = `crop`: what the shorter side is scaled to, as a share of `side` in 1/1000; `None`: not scaled first.
-    pub resize_to: Option<u32>,
+    /// With `resize` = `crop`: what the shorter side is scaled to, as a ratio to `side`, rounded down as timm and
+    /// torchvision do; `None`: not scaled first.
+    pub resize_to: Option<(u32, u32)>,
     /// How pixels are interpolated.
     pub filter: Filter,
     /// Order of the channels.
@@ -49,9 +50,9 @@ const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 /// A shorter side of 256 for a cut of 224, ImageNet's usual evaluation (8/7).
-const TO_256_FOR_224: Option<u32> = Some(1_143);
+const TO_256_FOR_224: Option<(u32, u32)> = Some((8, 7));
 /// The shorter side is scaled to the side of the cut.
-const TO_SIDE: Option<u32> = Some(1_000);
+const TO_SIDE: Option<(u32, u32)> = Some((1, 1));
 
 /// Begun from by every preset.
 const PLAIN: Preset = Preset {
@@ -223,8 +224,8 @@ impl Preset {
 
     /// What the shorter side is scaled to before a square of `side` pixels is cut out.
     pub fn resize_to(&self, side: u32) -> Option<u32> {
-        let share = self.resize_to?;
-        Some(((u64::from(side) * u64::from(share) + 500) / 1_000).try_into().unwrap_or(side).max(side))
+        let (over, under) = self.resize_to?;
+        Some((u64::from(side) * u64::from(over) / u64::from(under)).try_into().unwrap_or(side))
     }
 
     /// Why a graph with this input and this output cannot be of this family, judged by sizes alone; `None`: it can.
@@ -252,6 +253,10 @@ mod tests {
     fn the_usual_evaluation_scales_to_the_usual_size() {
         let dinov2 = Preset::named("dinov2").unwrap();
         assert_eq!([224, 518].map(|side| dinov2.resize_to(side)), [Some(256), Some(592)]);
+        // floor(side / 0.875), as timm's own configurations have it.
+        let timm = Preset::named("timm").unwrap();
+        let sides = [160, 256, 299, 320, 384].map(|side| timm.resize_to(side));
+        assert_eq!(sides, [182, 292, 341, 365, 438].map(Some));
         let clip = Preset::named("clip").unwrap();
         assert_eq!([224, 336].map(|side| clip.resize_to(side)), [Some(224), Some(336)]);
         assert_eq!(Preset::named("siglip").unwrap().resize_to(384), None);

@@ -90,11 +90,16 @@ pub(super) fn prove(
     if cosine < SAME {
         return Err(Refusal::Unsteady { cosine });
     }
-    let pairs = alone.iter().enumerate().flat_map(|(at, one)| alone[..at].iter().map(|other| one.score(other)));
-    let lowest_cosine = pairs.fold(1.0, f32::min);
-    if lowest_cosine >= SAME {
-        return Err(Refusal::Constant { pictures, lowest: lowest_cosine });
+    let lowest = |vectors: &[Embedding]| {
+        let pairs = vectors.iter().enumerate().flat_map(|(at, one)| vectors[..at].iter().map(|other| one.score(other)));
+        pairs.fold(1.0, f32::min)
+    };
+    // Judged by the ordinary pictures alone, which are the same at every start, whatever else was shown when it was added.
+    let ordinary_lowest = lowest(&alone[..ordinary.len()]);
+    if ordinary_lowest >= SAME {
+        return Err(Refusal::Constant { pictures: ordinary.len(), lowest: ordinary_lowest });
     }
+    let lowest_cosine = lowest(&alone);
     let batch = match session.fixed_batch {
         Some(_) => Err(OneByOne::Fixed),
         None if max_batch <= 1 => Ok(None),

@@ -8,8 +8,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::whole_file::{self, Existing};
 use super::{Manifest, ModelError};
+use crate::whole_file::{self, Existing};
 
 /// Where a match begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

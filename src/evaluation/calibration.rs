@@ -64,9 +64,15 @@ pub struct Calibration {
 /// Chooses thresholds on the photos of `set`, whose vectors are `samples`.
 ///
 /// # Errors
-/// No asked photo of an enrolled product is answered correctly, so that there is nothing to choose by.
+/// Fewer than two products are enrolled; no asked photo of an enrolled product is answered correctly, so that there is
+/// nothing to choose by.
 pub fn calibrate(set: &PhotoSet, samples: &Samples, wanted: Wanted) -> Result<Calibration, EvaluationError> {
     let gallery = first_of_each(&samples.enrolled, set.products.len(), wanted.photos_per_product);
+    if gallery.iter().all(|sample| sample.product == gallery[0].product) {
+        let fault = "photos of one product are enrolled: with nothing to mistake it for, no threshold can be chosen; \
+                     enrol at least two";
+        return Err(EvaluationError::photos(&set.name, fault.to_owned()));
+    }
     let table = ScoreTable::new(&samples.asked, &gallery, set.products.len());
     let (known, unknown) = (table.known(), table.unknown());
     let right: Vec<f32> = known.iter().filter(|answer| answer.is_correct()).map(|answer| answer.best).collect();

@@ -20,8 +20,8 @@ pub enum FolderLayout {
     AskedIn(PathBuf),
 }
 
-/// Lists the photos in `folder`.
-pub(super) fn read(folder: &Path, layout: &FolderLayout) -> Result<Listing, EvaluationError> {
+/// Lists the photos in `folder`. `ask` is the split to be asked about, if one was named: it may have any name.
+pub(super) fn read(folder: &Path, layout: &FolderLayout, ask: Option<&str>) -> Result<Listing, EvaluationError> {
     let mut listing = Listing { path: folder.to_owned(), ..Listing::default() };
     let mut strays = Strays::default();
     match layout {
@@ -31,9 +31,10 @@ pub(super) fn read(folder: &Path, layout: &FolderLayout) -> Result<Listing, Eval
         }
         FolderLayout::FirstEnrolled(count) => {
             let entries = Entries::of(folder)?;
-            let splits: Vec<_> = entries.folders.iter().filter(|split| is_split(&name(split))).collect();
-            let has = |wanted: fn(&str) -> bool| splits.iter().any(|split| wanted(&name(split)));
-            if has(is_enrolled) && has(|word| !is_enrolled(word) && !is_catalogue(word)) {
+            let named = |word: &str| ask.is_some_and(|ask| ask.eq_ignore_ascii_case(word));
+            let asked = |word: &str| named(word) || is_split(word) && !is_enrolled(word) && !is_catalogue(word);
+            let has = |wanted: &dyn Fn(&str) -> bool| entries.folders.iter().any(|split| wanted(&name(split)));
+            if has(&is_enrolled) && has(&asked) {
                 listing.has_splits = true;
                 for split in entries.folders {
                     add_split(&mut listing, &mut strays, &split)?;

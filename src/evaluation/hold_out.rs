@@ -30,7 +30,7 @@ impl HeldOut {
     /// # Errors
     /// Fewer than two products would remain.
     pub fn drawn(products: &[Product], candidates: &[usize], count: usize, seed: u64) -> Result<Self, EvaluationError> {
-        if candidates.len() < count + 2 {
+        if candidates.len().saturating_sub(2) < count {
             return Err(EvaluationError::Unreachable(format!(
                 "--unseen {count}: enrolled products: {}; two of them must remain, so hold out fewer",
                 candidates.len()
@@ -52,7 +52,7 @@ pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOut, Eva
     let text = std::fs::read_to_string(path).map_err(EvaluationError::reading(path))?;
     let places: HashMap<&str, usize> = products.iter().enumerate().map(|(place, of)| (of.id.as_str(), place)).collect();
     let mut listed = Vec::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let id = line.trim();
         if id.is_empty() || id.starts_with('#') {
             continue;

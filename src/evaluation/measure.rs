@@ -126,7 +126,8 @@ fn unseen(set: &PhotoSet, every: &ScoreTable, held: &HeldOut, seed: u64) -> Resu
     let askable = |product: usize| is_held(product) && every.has(product);
     let remain = (0..set.products.len()).filter(|product| every.has(*product) && !is_held(*product)).count();
     let fault = |fault: &str| EvaluationError::Unreachable(format!("{}: {fault}", said_of(held)));
-    let among = hits(&every.answers(askable, is_held), held.products.len(), seed);
+    let enrolled = held.products.iter().filter(|product| every.has(**product)).count();
+    let among = hits(&every.answers(askable, is_held), enrolled, seed);
     let full = hits(&every.answers(askable, |_| true), in_gallery(every, set.products.len()), seed);
     let nothing_asked = "no photo asks about a held-out product that is enrolled; hold out others, or more";
     let known = every.answers(|product| every.has(product) && !is_held(product), |product| !is_held(product));

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 /// Resamples behind a bootstrap interval: its ends move by about a tenth of its width from seed to seed.
 const RESAMPLES: usize = 2_000;
+/// Square of the standard normal distribution's 97.5 % point.
+const Z_SQUARED: f64 = 1.96 * 1.96;
 
 /// Where a share lies with 95 % confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -58,11 +60,18 @@ pub fn area_under_curve(known: &[f32], unknown: &[f32]) -> Option<f64> {
     Some((rank_sum - known * (known + 1.0) / 2.0) / (known * unknown))
 }
 
-/// 95 % percentile bootstrap interval of the share of `true` in `hits`, photos drawn with replacement. Photos of one
-/// product taken in one place are alike, so the truth may be wider. `None` of nothing.
+/// 95 % percentile bootstrap interval of the share of `true` in `hits`, photos drawn with replacement; of all or none,
+/// which no drawing varies, Wilson's. Photos of one product taken in one place are alike, so the truth may be wider.
+/// `None` of nothing.
 pub fn bootstrap_interval(hits: &[bool], seed: u64) -> Option<Interval> {
     if hits.is_empty() {
         return None;
+    }
+    let photos = hits.len() as f64;
+    match hits.iter().filter(|hit| **hit).count() {
+        0 => return Some(Interval { low: 0.0, high: Z_SQUARED / (photos + Z_SQUARED) }),
+        all if all == hits.len() => return Some(Interval { low: photos / (photos + Z_SQUARED), high: 1.0 }),
+        _ => {}
     }
     let mut random = Pcg64::seed_from_u64(seed);
     let mut draw = || share((0..hits.len()).map(|_| hits[random.random_range(0..hits.len())]));
@@ -112,7 +121,11 @@ mod tests {
         assert_eq!(bootstrap_interval(&hits, 7), Some(interval));
         // 1.96 × √(0.75 × 0.25 / 400) = 0.0424 on either side of 0.75.
         assert!((interval.low - 0.7076).abs() < 0.008 && (interval.high - 0.7924).abs() < 0.008, "{interval:?}");
-        assert_eq!(bootstrap_interval(&[true; 9], 1), Some(Interval { low: 1.0, high: 1.0 }));
+        // Wilson, E. B. (1927): of 9 of 9 the lower end is 9 / (9 + 1.96²) = 0.7009.
+        let all = bootstrap_interval(&[true; 9], 1).unwrap();
+        assert!((all.low - 0.7009).abs() < 1e-4 && all.high == 1.0, "{all:?}");
+        let none = bootstrap_interval(&[false; 9], 1).unwrap();
+        assert!((none.high - 0.2991).abs() < 1e-4 && none.low == 0.0, "{none:?}");
         assert_eq!(bootstrap_interval(&[], 1), None);
     }
 

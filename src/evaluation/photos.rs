@@ -84,10 +84,17 @@ impl PhotoSet {
         let kind = std::fs::metadata(path).map_err(EvaluationError::reading(path))?;
         let table =
             if kind.is_dir() { TABLES.map(|name| path.join(name)).into_iter().find(|at| at.is_file()) } else { None };
+        if let (FolderLayout::AskedIn(asked), false) = (&source.layout, kind.is_dir()) {
+            let fault = format!(
+                "it is a table, and a table says itself what is asked about; the folder {} goes with a folder only",
+                asked.display()
+            );
+            return Err(EvaluationError::photos(path, fault));
+        }
         let listed = match (kind.is_dir(), table, &source.layout) {
             (false, ..) => table::read(path)?,
             (true, Some(table), FolderLayout::FirstEnrolled(_)) => table::read(&table)?,
-            (true, ..) => folders::read(path, &source.layout)?,
+            (true, ..) => folders::read(path, &source.layout, source.ask.as_deref())?,
         };
         listed.into_set(source)
     }
@@ -127,10 +134,14 @@ impl Listing {
         let asked = match asked {
             Some(asked) if splits.contains_key(asked.as_str()) => asked,
             _ if splits.is_empty() => {
-                return Err(fault(
-                    "there are no photos in it; a folder per product, or splits with such folders, is wanted"
-                        .to_owned(),
-                ));
+                let instead = match &self.passed_over[..] {
+                    [] => String::new(),
+                    others => format!(" (there are {})", others.join("; ")),
+                };
+                return Err(fault(format!(
+                    "there are no photos in it where they are looked for{instead}; a folder per product with JPEG, PNG \
+                     or WebP files, or splits with such folders, is wanted"
+                )));
             }
             Some(asked) => return Err(fault(format!("no photos have the split \"{asked}\"; it has {there}"))),
             None => return Err(fault(format!("no split is asked about; it has {there}: name one with --ask"))),

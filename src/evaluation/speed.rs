@@ -31,8 +31,8 @@ pub async fn speeds_side_by_side(models: &[Model], set: &PhotoSet, runs: usize) 
     let alone = EmbedderOptions { max_batch: 1, decode_threads: 1, ..EmbedderOptions::default() };
     let embedders = models.iter().map(|model| Embedder::start(model, alone)).collect::<Result<Vec<_>, _>>()?;
     let pictures = pictures(&embedders, set).await?;
-    let mut times = vec![Vec::with_capacity(runs); models.len()];
-    for turn in 0..WARM_UP + runs {
+    let mut times = vec![Vec::new(); models.len()];
+    for turn in 0..WARM_UP.saturating_add(runs) {
         for (embedder, times) in embedders.iter().zip(&mut times) {
             let embedded = embedder.embed_photo(pictures[turn % pictures.len()].clone()).await;
             let embedded =

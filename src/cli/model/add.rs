@@ -94,7 +94,7 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
             "Its thresholds are a guess (score {}, margin {}). Choose them on photos of your own:",
             preset.score, preset.margin
         );
-        println!("   tillsight model calibrate --help");
+        println!("   tillsight model calibrate PHOTOS --model {place}");
     }
     println!("Use it:\n   TILLSIGHT_MODEL={place} tillsight serve");
     Ok(())

@@ -11,7 +11,7 @@ use crate::cli::CliError;
 use crate::embedding::Model;
 use crate::evaluation::{EvaluationError, Wanted, calibrate};
 
-/// Fewer matched answers than this say little about how many are correct.
+/// Fewer matched answers than this say too little about how many are correct to choose a margin by.
 const FEW_MATCHED: f64 = 30.0;
 
 /// What can be chosen about a calibration.
@@ -34,6 +34,9 @@ pub(in crate::cli) struct Options {
     /// Only show what would be written.
     #[arg(long)]
     dry_run: bool,
+    /// Write thresholds even where fewer than 30 answers were matched.
+    #[arg(long)]
+    force: bool,
 }
 
 /// Chooses and writes.
@@ -51,13 +54,24 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let found = calibrate(&set, &samples, wanted)?;
     println!("{}: score {:.3}\n\n{}\n", model.id, found.score, figures::curve(&found));
     let thresholds = found.thresholds.map_err(EvaluationError::Unreachable)?;
+    let (score, margin) = (thresholds.score, thresholds.margin);
+    let mut few = None;
     if let Some(point) = &thresholds.operating_point {
         println!("{point}.");
-        if point.matched * (point.photos as f64) < FEW_MATCHED {
-            eprintln!("note: so few answers are matched that \"correct\" is uncertain; ask about more photos");
-        }
+        let matched = (point.matched * point.photos as f64).round();
+        few = (matched < FEW_MATCHED).then_some(matched);
     }
-    let (score, margin) = (thresholds.score, thresholds.margin);
+    if let Some(matched) = few {
+        let fault =
+            format!("{matched} answers are matched, too few to say how many are correct; {FEW_MATCHED} are wanted");
+        if !options.dry_run && !options.force {
+            let fault = format!(
+                "{fault}: ask about more photos, or write score {score:.3} and margin {margin:.3} with --force"
+            );
+            return Err(EvaluationError::Unreachable(fault).into());
+        }
+        eprintln!("note: {fault}");
+    }
     if options.dry_run {
         println!("score {score:.3}, margin {margin:.3}: not written (--dry-run)");
     } else {

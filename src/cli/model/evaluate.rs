@@ -1,7 +1,7 @@
 //! `tillsight model evaluate`: figures of one or several models on labelled photos.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::fs::Permissions;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use crate::embedding::Model;
 use crate::evaluation::{
     HeldOut, Measurement, ModelReport, PhotoSet, Report, Role, listed_products, measure, speeds_side_by_side,
 };
+use crate::whole_file::{self, Existing};
 
 /// What can be chosen about a measurement.
 #[derive(Debug, Args)]
@@ -60,8 +61,13 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         Measurement { few_shot: few_shot.into_iter().collect(), held_out: options.held_out(&set)?, seed: options.seed };
     let json = options.json.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = json {
-        // Before an hour is spent: the file is removed again at once.
-        beside(path)?;
+        // Before an hour is spent: what is tried here is gone again at once.
+        if path.is_dir() || manifests.iter().any(|manifest| same_file(manifest, path)) {
+            let fault = "the report would take the place of a folder or of a model's manifest; name another file";
+            return Err(CliError::File(path.to_owned(), std::io::Error::other(fault)));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        tempfile::tempfile_in(folder).map_err(|error| CliError::File(path.to_owned(), error))?;
     }
 
     let mut reports: Vec<ModelReport> = Vec::new();
@@ -90,7 +96,8 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other);
     let text = text.map_err(|error| CliError::File(PathBuf::from("the report"), error))? + "\n";
     if let Some(path) = json {
-        write(path, &text)?;
+        whole_file::put(path, text.as_bytes(), Permissions::from_mode(0o644), Existing::Replace)
+            .map_err(|error| CliError::File(path.to_owned(), error))?;
     }
     match options.json {
         Some(_) if json.is_none() => print!("{text}"),
@@ -114,17 +121,7 @@ impl Options {
     }
 }
 
-/// A new file in the folder of `path`, under a temporary name.
-fn beside(path: &Path) -> Result<tempfile::NamedTempFile, CliError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new();
-    file.permissions(PermissionsExt::from_mode(0o644));
-    file.tempfile_in(folder).map_err(|error| CliError::File(path.to_owned(), error))
-}
-
-/// Puts the report in its place when it is complete.
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    let mut file = beside(path)?;
-    let written = file.write_all(text.as_bytes());
-    written.and_then(|()| Ok(file.persist(path)?)).map(drop).map_err(|error| CliError::File(path.to_owned(), error))
+/// Whether both paths lead to one file that is there.
+fn same_file(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }

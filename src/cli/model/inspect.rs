@@ -67,9 +67,10 @@ fn presets(fits: &[PresetFit]) {
     for fit in fits.iter().filter(|fit| fit.objection.is_none()) {
         line(&format!("  {}", fit.preset), &fit.asks.join("; "));
     }
-    let not: Vec<&str> = fits.iter().filter(|fit| fit.objection.is_some()).map(|fit| fit.preset).collect();
-    if !not.is_empty() {
-        line("  not", &not.join(", "));
+    for fit in fits {
+        if let Some(objection) = &fit.objection {
+            line(&format!("  not {}", fit.preset), objection);
+        }
     }
 }
 
@@ -95,10 +96,12 @@ fn proved(seen: &Inspection) {
     if let Some(time) = seen.one_picture_ms {
         line("one picture", &format!("{time:.1} ms on one thread, without decoding and resizing"));
     }
-    if seen.refusal.is_none() {
-        println!(
-            "\ntillsight can use it: `tillsight model add FILE --preset …`, or name its manifest in TILLSIGHT_MODEL."
-        );
+    match (&seen.refusal, seen.tried_as) {
+        (Some(_), _) => {}
+        (None, Some(_)) => {
+            println!("\ntillsight can use it: `tillsight model add FILE --preset …` writes its manifest.")
+        }
+        (None, None) => println!("\ntillsight can use it: name this manifest in TILLSIGHT_MODEL."),
     }
 }
 

@@ -71,6 +71,13 @@ fn two_folders_are_enrolled_and_asked() {
 }
 
 #[test]
+fn a_split_of_any_name_can_be_asked_about() {
+    let folder = folder(&["train/tea/1.jpg", "night/tea/2.jpg"]);
+    let set = PhotoSet::read(&Source { ask: Some("Night".to_owned()), ..source(folder.path()) }).unwrap();
+    assert_eq!(brief(&set), ["A tea/2.jpg", "E tea/1.jpg"]);
+}
+
+#[test]
 fn splits_are_known_by_their_names_and_catalogue_pictures_by_their_product() {
     let files =
         ["train/tea/1.jpg", "val/tea/2.jpg", "test/tea/3.jpg", "iconic/tea.jpg", "iconic/jam/1.png", "readme.md"];

@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 /// Whether a file that is there already is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Existing {
+pub enum Existing {
     /// Another takes its place.
     Replace,
     /// It stays, and that it is there is an error, even where it appeared at the last moment.
@@ -16,7 +16,10 @@ pub(super) enum Existing {
 }
 
 /// Puts `bytes` at `path`.
-pub(super) fn put(path: &Path, bytes: &[u8], permissions: Permissions, existing: Existing) -> std::io::Result<()> {
+///
+/// # Errors
+/// The folder is missing, or a file in it cannot be written; with [`Existing::Keep`], something is at `path` already.
+pub fn put(path: &Path, bytes: &[u8], permissions: Permissions, existing: Existing) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut unfinished = NamedTempFile::new_in(folder)?;
     unfinished.write_all(bytes)?;
