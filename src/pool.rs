@@ -6,7 +6,10 @@
 //! * a job whose caller has gone before its turn is not run, only counted;
 //! * a panic fails the job that panicked and nothing else: its thread goes on with the next job.
 //!
-//! A pool knows nothing of what it runs, and imports nothing from the rest of the house.
+//! A pool knows nothing of what it runs, and imports nothing from the rest of the house. [`Batcher`] is the pool for work
+//! that is cheaper done several at once.
+
+mod batch;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +18,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
+
+pub use batch::{Answer, BatchError, Batcher, Names, Runner};
 
 /// Jobs by pool and outcome: `done`, `panicked`, `abandoned` (the caller left first), `refused` (the queue was full).
 const JOBS: &str = "tillsight_pool_jobs_total";

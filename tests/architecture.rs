@@ -72,13 +72,14 @@ const ANYTHING_BUT_CLI: [&str; 15] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "store::StoreError")];
 
 /// Crates that belong to one part of the house.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("actix_web", &["http", "web", "app"]),
     ("actix_multipart", &["http"]),
     ("sqlx", &["store"]),
     ("ort", &["embedding"]),
     ("prost", &["embedding"]),
     ("faiss", &["index"]),
+    ("rayon", &["index"]),
     ("async_rwlock", &["index"]),
     ("reqwest", &["demo"]),
 ];

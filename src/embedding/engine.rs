@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 
-use super::batch::{Answer, BatchError, Batcher};
 use super::decode::{self, DecodeError, DecodeLimits};
 use super::manifest::{Model, ModelId};
 use super::preprocess::Preprocessor;
@@ -17,7 +16,15 @@ use super::session::ModelSession;
 use super::thresholds::Thresholds;
 use super::vector::{Embedding, VectorError};
 use super::{EmbedError, ModelError, proof};
-use crate::pool::{Pool, PoolError};
+use crate::pool::{Answer, BatchError, Batcher, Names, Pool, PoolError};
+
+const NAMES: Names = Names {
+    thread: "tillsight-embed",
+    entries: "tillsight_embed_requests_total",
+    queue_seconds: "tillsight_embed_queue_seconds",
+    run_seconds: "tillsight_embed_run_seconds",
+    batch_entries: "tillsight_embed_batch_entries",
+};
 
 /// How much of the machine an [`Embedder`] takes. Sessions × threads per session should not exceed the cores.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +122,7 @@ impl Embedder {
             limits: options.limits,
             preprocessor: Arc::new(preprocessor),
             decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
-            sessions: Batcher::start(sessions, options.queue_limit, max_batch)?,
+            sessions: Batcher::start(NAMES, sessions, options.queue_limit, max_batch)?,
         })
     }
 

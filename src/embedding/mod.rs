@@ -9,7 +9,6 @@
 //! Knows nothing of products, databases or HTTP. The only module that uses `ort`, `prost` and, with its tests, `image`'s
 //! decoders.
 
-mod batch;
 mod decode;
 mod draft;
 mod engine;

@@ -11,12 +11,12 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
-use super::batch::Runner;
 use super::manifest::{Input, Manifest, Model, Output};
 use super::onnx_file::OnnxFile;
 use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};
 use super::{ModelError, Refusal, pooling, runtime};
+use crate::pool::Runner;
 
 /// What [`picture_input`] is asked for where no size is settled yet.
 pub(super) const ANY_SIZE: &str = "N × 3 × height × width";

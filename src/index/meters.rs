@@ -17,8 +17,6 @@ const COMPACTIONS: &str = "tillsight_index_compactions_total";
 /// Time a change waited for running searches, and time it then kept searches waiting.
 const LOCK_WAIT_SECONDS: &str = "tillsight_index_write_wait_seconds";
 const LOCK_SECONDS: &str = "tillsight_index_write_lock_seconds";
-/// Time of one search on its thread.
-const SEARCH_SECONDS: &str = "tillsight_search_seconds";
 const ROWS: &str = "tillsight_index_rows";
 const DEAD: &str = "tillsight_index_dead_rows";
 const PRODUCTS: &str = "tillsight_index_products";
@@ -50,10 +48,6 @@ pub(super) fn wrote(waited: Duration, held: Duration, applied: Applied) {
 pub(super) fn compacted(held: Duration) {
     metrics::histogram!(LOCK_SECONDS).record(held.as_secs_f64());
     metrics::counter!(COMPACTIONS).increment(1);
-}
-
-pub(super) fn searched(took: Duration) {
-    metrics::histogram!(SEARCH_SECONDS).record(took.as_secs_f64());
 }
 
 pub(super) fn holds(stats: &Stats) {

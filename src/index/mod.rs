@@ -13,6 +13,7 @@
 
 mod error;
 mod meters;
+mod scan;
 mod segment;
 mod state;
 #[cfg(test)]
@@ -24,14 +25,16 @@ use std::time::Instant;
 use async_rwlock::{Mutex, RwLock};
 
 use crate::domain::{ImageId, ProductId};
-use crate::pool::{Pool, PoolError};
+use crate::pool::Pool;
 pub use error::{IndexError, VectorFault};
+use scan::{Query, Searchers};
 use segment::Segment;
 use state::State;
 
-/// Memory of one segment's vectors: 16 384 rows of 256 values. Large enough that the overhead of a segment is lost in
-/// the scan of it, small enough that taking a fresh one, or copying one to be rid of dead rows, takes milliseconds.
-pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Memory of one segment's vectors: 4 096 rows of 256 values. Large enough that the overhead of a segment is lost in the
+/// scan of it; small enough that cores can share a scan evenly, and that taking a fresh one, or copying one to be rid of
+/// dead rows, takes about a millisecond.
+pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// One enrolled photo.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +89,7 @@ pub struct Hit {
 pub struct Hits {
     /// The revision that was searched.
     pub revision: i64,
-    /// At most one entry per product. Of equal scores the one enrolled first comes first.
+    /// At most one entry per product. Of equal scores the image with the smaller identifier, the older one, comes first.
     pub hits: Vec<Hit>,
 }
 
@@ -136,7 +139,7 @@ pub struct VectorIndex {
     distrust: OnceLock<String>,
     // Held by the one writer from its check to its last clean-up, so that what it checked is still so when it writes.
     writer: Mutex<()>,
-    searchers: Pool,
+    searchers: Searchers,
     // Takes memory for segments and copies them. Apart from the searchers, so that a burst of searches cannot refuse a
     // change; one thread, as there is one writer.
     keeper: Pool,
@@ -163,12 +166,14 @@ impl VectorIndex {
         let state = State::build(dim, capacity, revision, rows)?;
         meters::built(begun.elapsed());
         meters::holds(&state.stats());
+        let state = Arc::new(RwLock::new(state));
+        let searchers = Searchers::start(&state, options.search_threads, options.queue_limit)?;
         Ok(Self {
             dim,
-            state: Arc::new(RwLock::new(state)),
+            state,
             distrust: OnceLock::new(),
             writer: Mutex::new(()),
-            searchers: Pool::new("tillsight-search", options.search_threads, options.queue_limit)?,
+            searchers,
             keeper: Pool::new("tillsight-index", 1, 4)?,
         })
     }
@@ -251,21 +256,9 @@ impl VectorIndex {
         if let Some(reason) = self.distrusted() {
             return Err(IndexError::Distrusted { reason: reason.to_owned() });
         }
-        let query: Arc<[f32]> = query.into();
-        state::check_vector(self.dim, &query).map_err(|fault| IndexError::Query { fault })?;
-        let state = Arc::clone(&self.state);
-        let searched = self.searchers.run(move || {
-            // Taken here and not before the queue: a search that waits for a thread must not hold up a change.
-            let state = state.read_blocking();
-            let begun = Instant::now();
-            let hits = state.search(&query, products);
-            meters::searched(begun.elapsed());
-            hits
-        });
-        searched.await.map_err(|error| match error {
-            PoolError::Full => IndexError::Busy,
-            PoolError::Panicked(_) | PoolError::Stopped => IndexError::Threads { reason: error.to_string() },
-        })?
+        let vector: Arc<[f32]> = query.into();
+        state::check_vector(self.dim, &vector).map_err(|fault| IndexError::Query { fault })?;
+        self.searchers.search(Query { vector, products }).await
     }
 
     async fn fresh_segments(&self, count: usize) -> Result<Vec<Segment>, IndexError> {

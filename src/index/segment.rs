@@ -8,13 +8,19 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use faiss::index::flat::FlatIndexImpl;
-use faiss::{ConcurrentIndex, Index};
+use faiss::{ConcurrentIndex, Idx, Index};
 
 use super::IndexError;
+use super::scan::Query;
 use crate::domain::{ImageId, ProductId};
 
 /// Fewest rows that a first look into a segment asks for.
 const FIRST_LOOK: usize = 16;
+/// Queries from which on FAISS multiplies matrices instead of going through the rows once per query (its
+/// `distance_compute_blas_threshold`). That is several times as fast per query, so from [`PADDED_FROM`] on a batch is
+/// filled up to it.
+const MATRIX_FROM: usize = 20;
+const PADDED_FROM: usize = 5;
 /// How much further each next look goes.
 const WIDENING: usize = 4;
 
@@ -36,9 +42,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Best first: by score, then by the order of enrolment.
+    /// Best first: by score, then by the image's identifier, which rises with time. Nothing of it depends on when and in what
+    /// order this index learned of the rows.
     pub(super) fn order(&self, other: &Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.entry.row.cmp(&other.entry.row))
+        other.score.total_cmp(&self.score).then(self.entry.image.cmp(&other.entry.image))
     }
 }
 
@@ -117,33 +124,97 @@ impl Segment {
         Ok(copy)
     }
 
-    /// The best row of each of the `products` products of this segment that are nearest to `query`.
+    /// For each query the best rows of the products of this segment that are nearest to it, one row per product.
     ///
-    /// FAISS returns the k best rows, not products, and knows nothing of dead ones. So k is widened until there are
-    /// enough living products and the worst row returned scores below the last of them (rows cut off at k could tie
-    /// with it otherwise), or until every row has been returned.
-    pub(super) fn search(&self, query: &[f32], products: usize, first_look: usize) -> Result<Vec<Found>, IndexError> {
-        if self.live == 0 || products == 0 {
-            return Ok(Vec::new());
+    /// FAISS returns the k best rows, not products, and knows nothing of dead ones. So k is widened until there are enough
+    /// living products and the worst row returned scores below the last of them (rows cut off at k could tie with it
+    /// otherwise), or until every row has been returned. FAISS' scores, which depend on how many queries it was given at
+    /// once, only choose the rows; what a row scores is computed here.
+    pub(super) fn search(&self, queries: &[Query], first_look: usize) -> Result<Vec<Vec<Found>>, IndexError> {
+        let mut best = vec![Vec::new(); queries.len()];
+        if self.live == 0 {
+            return Ok(best);
         }
+        let mut open: Vec<usize> = (0..queries.len()).filter(|at| queries[*at].products > 0).collect();
         let mut k = first_look.max(FIRST_LOOK).min(self.entries.len());
-        loop {
-            // By its full name: the other trait's `search` wants the index to itself.
-            let result = ConcurrentIndex::search(&self.flat, query, k)?;
-            let worst = result.distances.last().copied();
-            let rows = result.labels.iter().zip(&result.distances).filter_map(|(label, score)| {
-                let entry = *self.entries.get(usize::try_from(label.get()?).ok()?)?;
-                // Adding zero turns -0 into 0, which would otherwise sort behind it.
-                entry.live.then_some(Found { score: score + 0.0, entry })
-            });
-            let best = best_per_product(rows.collect(), products);
-            let last = best.get(products - 1).map(|found| found.score);
-            if k == self.entries.len() || last.zip(worst).is_some_and(|(last, worst)| worst < last) {
-                return Ok(best);
+        while !open.is_empty() {
+            let rows = self.nearest(open.iter().map(|at| &*queries[*at].vector), k)?;
+            let mut unfinished = Vec::new();
+            for (at, (labels, scores)) in open.iter().copied().zip(rows.per_query(k)) {
+                let query = &queries[at];
+                let living = labels.iter().filter_map(|label| self.found(*label, &query.vector));
+                let products = best_per_product(living.collect(), query.products);
+                let last = products.get(query.products - 1).map(|found| found.score);
+                let worst = scores.last().map(|worst| worst + self.rounding());
+                if k == self.entries.len() || last.zip(worst).is_some_and(|(last, worst)| worst < last) {
+                    best[at] = products;
+                } else {
+                    unfinished.push(at);
+                }
             }
+            open = unfinished;
             k = (k * WIDENING).min(self.entries.len());
         }
+        Ok(best)
     }
+
+    /// FAISS' k nearest rows of each query.
+    fn nearest<'a>(&self, queries: impl Iterator<Item = &'a [f32]>, k: usize) -> Result<Nearest, IndexError> {
+        let mut end_to_end: Vec<f32> = queries.flat_map(|query| query.iter().copied()).collect();
+        let dim = self.dim();
+        let count = end_to_end.len() / dim;
+        if (PADDED_FROM..MATRIX_FROM).contains(&count) {
+            let last = end_to_end[end_to_end.len() - dim..].to_vec();
+            (count..MATRIX_FROM).for_each(|_| end_to_end.extend_from_slice(&last));
+        }
+        // By its full name: the other trait's `search` wants the index to itself.
+        let result = ConcurrentIndex::search(&self.flat, &end_to_end, k)?;
+        Ok(Nearest { labels: result.labels, scores: result.distances })
+    }
+
+    /// The living row that FAISS calls `label`, with its score.
+    fn found(&self, label: Idx, query: &[f32]) -> Option<Found> {
+        let at = usize::try_from(label.get()?).ok()?;
+        let entry = *self.entries.get(at).filter(|entry| entry.live)?;
+        let dim = self.dim();
+        Some(Found { score: score(query, &self.flat.xb()[at * dim..(at + 1) * dim]), entry })
+    }
+
+    fn dim(&self) -> usize {
+        self.flat.d() as usize
+    }
+
+    /// How far FAISS' score of two vectors of length 1 can be from ours: every one of `dim` sums in f32 rounds by at most half
+    /// an EPSILON of what is summed, which is 1 at most (Higham, Accuracy and Stability of Numerical Algorithms, §3.1).
+    fn rounding(&self) -> f32 {
+        self.dim() as f32 * f32::EPSILON
+    }
+}
+
+/// Rows by query, `k` of each.
+struct Nearest {
+    labels: Vec<Idx>,
+    scores: Vec<f32>,
+}
+
+impl Nearest {
+    fn per_query(&self, k: usize) -> impl Iterator<Item = (&[Idx], &[f32])> {
+        self.labels.chunks_exact(k).zip(self.scores.chunks_exact(k))
+    }
+}
+
+/// The inner product, summed in f64 and always in the same order, eight sums side by side as the processor likes it. Adding
+/// zero turns -0 into 0, which would otherwise sort behind it.
+fn score(one: &[f32], other: &[f32]) -> f32 {
+    let mut sums = [0.0_f64; 8];
+    let (ones, others) = (one.chunks_exact(8), other.chunks_exact(8));
+    let rest: f64 = ones.remainder().iter().zip(others.remainder()).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+    for (one, other) in ones.zip(others) {
+        for (sum, (a, b)) in sums.iter_mut().zip(one.iter().zip(other)) {
+            *sum += f64::from(*a) * f64::from(*b);
+        }
+    }
+    (sums.iter().sum::<f64>() + rest) as f32 + 0.0
 }
 
 #[cfg(test)]

@@ -5,13 +5,21 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
 use super::error::VectorFault;
-use super::segment::{Entry, Segment, best_per_product};
+use super::scan::Query;
+use super::segment::{Entry, Found, Segment, best_per_product};
 use super::{Applied, Change, Hit, Hits, IndexError, Row, Stats};
 use crate::domain::{ImageId, ProductId};
 
 /// How far from 1 the length of a vector may be: rounding over a few thousand f32 values stays below 1e-5.
 const LENGTH_TOLERANCE: f64 = 1e-3;
+
+/// Segments from which on a scan is shared: handing the work out and waiting for it takes some 20 µs, the scan of a
+/// segment ten times that.
+const SHARED_FROM: usize = 2;
 
 /// Where an image's row lies.
 #[derive(Debug, Clone, Copy)]
@@ -191,21 +199,28 @@ impl State {
         std::mem::replace(&mut self.segments[segment], copy)
     }
 
-    /// The `products` nearest products. The nearest of all are among the nearest of each segment.
-    pub(super) fn search(&self, query: &[f32], products: usize) -> Result<Hits, IndexError> {
+    /// For each query its nearest products. The nearest of all are among the nearest of each segment. `helpers` share the
+    /// segments out where there are enough of them.
+    pub(super) fn search(&self, queries: &[Query], helpers: Option<&ThreadPool>) -> Result<Vec<Hits>, IndexError> {
         // Usually enough for one look: twice as many rows as that number of products has on average.
         let rows_per_product = self.images.len().div_ceil(self.products.len().max(1));
-        let first_look = products.saturating_mul(rows_per_product).saturating_mul(2);
-        let mut found = Vec::new();
-        for segment in self.segments.iter().filter(|segment| segment.live() > 0) {
-            found.extend(segment.search(query, products, first_look)?);
-        }
-        let hits = best_per_product(found, products).into_iter().map(|found| Hit {
-            product: found.entry.product,
-            image: found.entry.image,
-            score: found.score,
+        let most = queries.iter().map(|query| query.products).max().unwrap_or_default();
+        let first_look = most.saturating_mul(rows_per_product).saturating_mul(2);
+        let segments: Vec<&Segment> = self.segments.iter().filter(|segment| segment.live() > 0).collect();
+        let look = |segment: &&Segment| segment.search(queries, first_look);
+        let found: Vec<Vec<Vec<Found>>> = match helpers {
+            Some(helpers) if segments.len() >= SHARED_FROM => {
+                helpers.install(|| segments.par_iter().map(look).collect::<Result<_, _>>())?
+            }
+            _ => segments.iter().map(look).collect::<Result<_, _>>()?,
+        };
+        let hits = queries.iter().enumerate().map(|(at, query)| {
+            let of_query = found.iter().flat_map(|of_segment| of_segment[at].iter().copied()).collect();
+            let best = best_per_product(of_query, query.products).into_iter();
+            let hit = |Found { score, entry }| Hit { product: entry.product, image: entry.image, score };
+            Hits { revision: self.revision, hits: best.map(hit).collect() }
         });
-        Ok(Hits { revision: self.revision, hits: hits.collect() })
+        Ok(hits.collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use super::*;
@@ -67,8 +68,7 @@ impl Flat {
         let score = |row: &Row| row.vector.iter().zip(query).map(|(a, b)| a * b).sum::<f32>() + 0.0;
         let mut hits: Vec<Hit> =
             self.0.iter().map(|row| Hit { product: row.product, image: row.image, score: score(row) }).collect();
-        // Stable: of equal scores the one enrolled first stays first.
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.image.cmp(&b.image)));
         let mut best: Vec<Hit> = Vec::new();
         for hit in hits {
             if best.iter().all(|better| better.product != hit.product) {
@@ -292,21 +292,69 @@ async fn one_change_handed_in_from_two_sides_at_once_is_taken_once() {
     assert_eq!(index.stats().await.rows, 50);
 }
 
-#[tokio::test]
-async fn real_sized_vectors_score_as_their_cosines() {
-    let unit = |seed: u32| {
-        let values = (1..=256_u32)
-            .map(|at| f64::from(at.wrapping_mul(2_654_435_761).rotate_left(seed % 31) >> 8) / 16_777_216.0 - 0.5);
-        let values: Vec<f64> = values.collect();
+/// Vectors of length 1 with 256 values, in clusters, so that scores lie close together as those of real photos do.
+fn real_sized(count: usize, seed: u64) -> Vec<Arc<[f32]>> {
+    let mut random = rand_pcg::Pcg64::seed_from_u64(seed);
+    let centres: Vec<Vec<f64>> = (0..40).map(|_| (0..256).map(|_| random.random::<f64>() - 0.5).collect()).collect();
+    let vector = |at: usize| {
+        let near = centres[at % 40].iter().map(|value| value + 0.05 * (random.random::<f64>() - 0.5));
+        let values: Vec<f64> = near.collect();
         let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-        values.iter().map(|value| (value / length) as f32).collect::<Vec<f32>>()
+        values.iter().map(|value| (value / length) as f32).collect()
     };
-    let rows = (0..31).map(|n| Row { image: image(n), product: product(n), vector: unit(n).into() });
-    let index = VectorIndex::build(256, 1, rows.collect(), IndexOptions::default()).unwrap();
-    for hit in index.search(unit(7), 31).await.unwrap().hits {
-        let n = u32::try_from(hit.image.uuid().as_u128()).unwrap();
-        let exact: f64 = unit(7).iter().zip(unit(n)).map(|(a, b)| f64::from(*a) * f64::from(b)).sum();
-        assert!((f64::from(hit.score) - exact).abs() < 1e-5, "{} against {exact}", hit.score);
+    (0..count).map(vector).collect()
+}
+
+/// Of every query the best images of the best five products, by inner products in f64 over all rows.
+fn exact(rows: &[Row], query: &[f32]) -> Vec<Hit> {
+    let score = |row: &Row| row.vector.iter().zip(query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    let mut hits: Vec<Hit> =
+        rows.iter().map(|row| Hit { product: row.product, image: row.image, score: score(row) as f32 }).collect();
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut best: Vec<Hit> = Vec::new();
+    for hit in hits {
+        if best.iter().all(|better| better.product != hit.product) {
+            best.push(hit);
+        }
+    }
+    best.truncate(5);
+    best
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn queries_are_answered_alike_alone_in_company_and_by_many_threads() {
+    let numbered = (0_u32..).zip(real_sized(700, 1));
+    let rows: Vec<Row> = numbered.map(|(n, vector)| Row { image: image(n), product: product(n / 3), vector }).collect();
+    let options = |threads| IndexOptions { search_threads: threads, segment_rows: Some(64), ..IndexOptions::default() };
+    for threads in [1, 4] {
+        let index = Arc::new(VectorIndex::build(256, 1, rows.clone(), options(threads)).unwrap());
+        for company in [1, 4, 7, 40] {
+            let asked = real_sized(company, 2).into_iter().map(|query| {
+                let index = Arc::clone(&index);
+                tokio::spawn(async move { (Arc::clone(&query), index.search(query, 5).await.unwrap().hits) })
+            });
+            for task in asked.collect::<Vec<_>>() {
+                let (query, hits) = task.await.unwrap();
+                assert_eq!(hits, exact(&rows, &query), "{company} queries, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_any_size_is_answered_as_its_queries_are_alone() {
+    let numbered = (0_u32..).zip(real_sized(300, 3));
+    let rows: Vec<Row> = numbered.map(|(n, vector)| Row { image: image(n), product: product(n), vector }).collect();
+    let state = State::build(256, 100, 1, rows.clone()).unwrap();
+    let query = |vector: Arc<[f32]>| Query { vector, products: 5 };
+    for size in [1, 2, 4, 5, 6, 19, 20, 21, 64] {
+        let vectors = real_sized(size, 4);
+        let batch: Vec<Query> = vectors.iter().cloned().map(query).collect();
+        let together = state.search(&batch, None).unwrap();
+        for (vector, hits) in vectors.iter().zip(together) {
+            assert_eq!(hits.hits, exact(&rows, vector), "a batch of {size}");
+            assert_eq!(state.search(&[query(Arc::clone(vector))], None).unwrap(), [hits]);
+        }
     }
 }
 

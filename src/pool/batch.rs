@@ -2,7 +2,7 @@
 //!
 //! Work-conserving: a free worker takes what is waiting, up to its share and the largest batch, and never waits for more.
 //! The share is the queue's length divided by the number of workers, so that one does not take a burst while the others
-//! idle. Entries whose caller has gone are dropped and counted. Knows nothing of models.
+//! idle. Entries whose caller has gone are dropped and counted. Knows nothing of models or vectors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
@@ -11,36 +11,43 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-use crate::pool::panic_message;
+use super::panic_message;
 
-/// Entries by outcome: `done`, `failed`, `abandoned` (the caller left first), `refused` (the queue was full).
-const ENTRIES: &str = "tillsight_embed_requests_total";
-/// Time an entry waited for a worker.
-const QUEUE_SECONDS: &str = "tillsight_embed_queue_seconds";
-/// Time of one run of the model, for the whole batch.
-const RUN_SECONDS: &str = "tillsight_embed_run_seconds";
-/// Entries per run.
-const BATCH_ENTRIES: &str = "tillsight_embed_batch_entries";
+/// What a [`Batcher`] and its metrics are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// Its threads.
+    pub thread: &'static str,
+    /// Entries by outcome: `done`, `failed`, `abandoned` (the caller left first), `refused` (the queue was full).
+    pub entries: &'static str,
+    /// Time an entry waited for a worker, in seconds.
+    pub queue_seconds: &'static str,
+    /// Time of one run, for the whole batch, in seconds.
+    pub run_seconds: &'static str,
+    /// Entries per run.
+    pub batch_entries: &'static str,
+}
 
 /// Does one batch. Owned by one thread.
-pub(super) trait Runner<I, O>: Send + 'static {
+pub trait Runner<I, O>: Send + 'static {
     /// One output per input, in their order; or why the whole batch failed.
     fn run(&mut self, inputs: Vec<I>) -> Result<Vec<O>, String>;
 }
 
 /// An output and where its time went.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answer<O> {
-    pub(super) output: O,
+pub struct Answer<O> {
+    /// What the runner gave for the entry.
+    pub output: O,
     /// Waiting for a worker.
-    pub(super) queue: Duration,
+    pub queue: Duration,
     /// The run of its batch.
-    pub(super) run: Duration,
+    pub run: Duration,
 }
 
 /// Why an entry gave no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum BatchError {
+pub enum BatchError {
     /// The queue is full.
     Full,
     /// The runner failed or panicked.
@@ -57,7 +64,8 @@ struct Entry<I, O> {
 
 /// The queue and its workers. Dropping it lets running batches finish and joins the threads.
 #[derive(Debug)]
-pub(super) struct Batcher<I, O> {
+pub struct Batcher<I, O> {
+    names: Names,
     // Only taken by `drop`: closing the channel is what tells the workers to end.
     queue: Option<Sender<Entry<I, O>>>,
     threads: Vec<JoinHandle<()>>,
@@ -65,22 +73,25 @@ pub(super) struct Batcher<I, O> {
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     /// One thread for each of `runners`, `queue_limit` waiting entries, at most `max_batch` of them per run.
-    pub(super) fn start(
+    ///
+    /// # Errors
+    /// The operating system refuses a thread.
+    pub fn start(
+        names: Names,
         runners: Vec<impl Runner<I, O>>,
         queue_limit: usize,
         max_batch: usize,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(queue_limit.max(1));
         let workers = runners.len();
-        let mut batcher = Self { queue: Some(sender), threads: Vec::new() };
+        let mut batcher = Self { names, queue: Some(sender), threads: Vec::new() };
         for runner in runners {
             let entries = receiver.clone();
-            let name = "tillsight-embed".to_owned();
-            let work = move || work(runner, &entries, workers, max_batch.max(1));
-            batcher.threads.push(std::thread::Builder::new().name(name).spawn(work)?);
+            let work = move || work(&names, runner, &entries, workers, max_batch.max(1));
+            batcher.threads.push(std::thread::Builder::new().name(names.thread.to_owned()).spawn(work)?);
         }
         for outcome in ["done", "failed", "abandoned", "refused"] {
-            metrics::counter!(ENTRIES, "outcome" => outcome).increment(0);
+            count(&names, outcome, 0);
         }
         Ok(batcher)
     }
@@ -89,13 +100,16 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     ///
     /// # Cancel safety
     /// Dropping the future before the entry is taken means that it is never run; later, that its output is thrown away.
-    pub(super) async fn submit(&self, input: I) -> Result<Answer<O>, BatchError> {
+    ///
+    /// # Errors
+    /// [`BatchError::Full`] at once where the queue is full; the run failed or panicked; the workers are gone.
+    pub async fn submit(&self, input: I) -> Result<Answer<O>, BatchError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(BatchError::Stopped)?;
         match queue.try_send(Entry { input, queued: Instant::now(), reply }) {
             Ok(()) => answer.await.map_err(|_| BatchError::Stopped)?.map_err(BatchError::Failed),
             Err(TrySendError::Full(_)) => {
-                count("refused", 1);
+                count(&self.names, "refused", 1);
                 Err(BatchError::Full)
             }
             Err(TrySendError::Disconnected(_)) => Err(BatchError::Stopped),
@@ -112,34 +126,40 @@ impl<I, O> Drop for Batcher<I, O> {
     }
 }
 
-fn work<I, O>(mut runner: impl Runner<I, O>, entries: &Receiver<Entry<I, O>>, workers: usize, max_batch: usize) {
+fn work<I, O>(
+    names: &Names,
+    mut runner: impl Runner<I, O>,
+    entries: &Receiver<Entry<I, O>>,
+    workers: usize,
+    max_batch: usize,
+) {
     while let Ok(first) = entries.recv() {
         let share = (entries.len() + 1).div_ceil(workers).min(max_batch);
         let taken = std::iter::once(first).chain(entries.try_iter().take(share - 1));
         let (live, abandoned): (Vec<_>, Vec<_>) = taken.partition(|entry| !entry.reply.is_closed());
-        count("abandoned", abandoned.len());
+        count(names, "abandoned", abandoned.len());
         if !live.is_empty() {
-            run(&mut runner, live);
+            run(names, &mut runner, live);
         }
     }
 }
 
-fn run<I, O>(runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
+fn run<I, O>(names: &Names, runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
     let started = Instant::now();
     let (inputs, waiting): (Vec<_>, Vec<_>) =
         entries.into_iter().map(|entry| (entry.input, (entry.reply, started - entry.queued))).unzip();
     let outcome = catch_unwind(AssertUnwindSafe(|| runner.run(inputs)))
         .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_message(&*panic))));
     let run = started.elapsed();
-    metrics::histogram!(RUN_SECONDS).record(run.as_secs_f64());
-    metrics::histogram!(BATCH_ENTRIES).record(waiting.len() as f64);
+    metrics::histogram!(names.run_seconds).record(run.as_secs_f64());
+    metrics::histogram!(names.batch_entries).record(waiting.len() as f64);
     let outcome = outcome.and_then(|outputs| {
         let found = outputs.len();
         if found == waiting.len() { Ok(outputs) } else { Err(format!("{found} outputs for {} inputs", waiting.len())) }
     });
-    count(if outcome.is_ok() { "done" } else { "failed" }, waiting.len());
+    count(names, if outcome.is_ok() { "done" } else { "failed" }, waiting.len());
     let replies = waiting.into_iter().inspect(|(_, queue)| {
-        metrics::histogram!(QUEUE_SECONDS).record(queue.as_secs_f64());
+        metrics::histogram!(names.queue_seconds).record(queue.as_secs_f64());
     });
     // A reply that cannot be sent only says that its caller left during the run.
     match outcome {
@@ -150,8 +170,8 @@ fn run<I, O>(runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
     }
 }
 
-fn count(outcome: &'static str, entries: usize) {
-    metrics::counter!(ENTRIES, "outcome" => outcome).increment(entries as u64);
+fn count(names: &Names, outcome: &'static str, entries: usize) {
+    metrics::counter!(names.entries, "outcome" => outcome).increment(entries as u64);
 }
 
 #[cfg(test)]
@@ -159,6 +179,14 @@ mod tests {
     use std::sync::{Arc, Mutex, mpsc};
 
     use super::*;
+
+    const NAMES: Names = Names {
+        thread: "test",
+        entries: "test_requests_total",
+        queue_seconds: "test_queue_seconds",
+        run_seconds: "test_run_seconds",
+        batch_entries: "test_batch_entries",
+    };
 
     /// Doubles its inputs, notes the size of each batch, and waits at its gate before each run.
     struct Gated {
@@ -193,7 +221,7 @@ mod tests {
                 (open, Gated { gate, sizes: Arc::clone(&sizes) })
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        Bench { batcher: Arc::new(Batcher::start(runners, queue_limit, max_batch).unwrap()), gates, sizes }
+        Bench { batcher: Arc::new(Batcher::start(NAMES, runners, queue_limit, max_batch).unwrap()), gates, sizes }
     }
 
     impl Bench {
