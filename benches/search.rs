@@ -95,7 +95,7 @@ fn sum(words: &[u64], threads: usize) -> u64 {
     std::thread::scope(|scope| {
         let share = words.len().div_ceil(threads);
         let parts: Vec<_> = words.chunks(share).map(|part| scope.spawn(move || sum_of(part))).collect();
-        parts.into_iter().fold(0, |all, part| all.wrapping_add(part.join().unwrap_or_default()))
+        parts.into_iter().fold(0_u64, |all, part| all.wrapping_add(part.join().unwrap_or_default()))
     })
 }
 

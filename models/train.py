@@ -13,15 +13,16 @@ products are told apart that no training saw.
 import argparse
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from training import data, glance, imported, lessons, student, tutor, views
-from training.export import write_graph, write_manifest
+from training import data, export, glance, imported, lessons, student, tutor, views
 from training.machine import DEVICE, NATIVE_BFLOAT16
-from training.network import SIZES, Body, Embedder, Size
+from training.network import SIZES, Body, Embedder, Mirrored, Size
+from training.stages import made_from
 
 HERE = Path(__file__).resolve().parent
 HELD_OUT_PRODUCTS = 20
@@ -76,17 +77,16 @@ def train(chosen: argparse.Namespace) -> None:
             [lessons.Kind(packages, every=5, weight=0.3, mirrored=False)],
         ]
     )
-    teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
-    teacher = tutor.fit(teacher, learned, tutor.Recipe(epochs=chosen.tutor_epochs), work / "tutor.pt")
-    glance.report("tutor", teacher, views.ASKED_SIDE, chosen.data, left_out)
-    seen = views.collect(teacher, learned, chosen.view_passes, run=1, folder=work / "views")
     size = SIZES[chosen.size]
-    course = student.Course(
-        size.widths, seen, learned.weight(), student.Recipe(passes=chosen.passes), work / f"{chosen.size}.pt"
+    plan = Plan(
+        tutor.Recipe(epochs=chosen.tutor_epochs), chosen.view_passes, student.Recipe(passes=chosen.passes), size, left_out
     )
-    net = course.fit()
-    glance.report(chosen.size, net, size.side, chosen.data, left_out)
-    publish(net, size, f"tillsight-{chosen.size}", chosen.out or (HERE if label == "all" else work))
+    out = chosen.out or (HERE if label == "all" else work)
+    out.mkdir(parents=True, exist_ok=True)
+    teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
+    name = f"tillsight-{chosen.size}"
+    net = learn(plan, teacher, learned, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out))
+    finish(net, size, name, out, learned)
 
 
 def smoke(work: Path) -> None:
@@ -95,20 +95,48 @@ def smoke(work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     packages = data.rendered(12, 4, work, bar("rendering packages"))
     learned = lessons.Lessons([[lessons.Kind(packages, mirrored=False)]])
+    plan = Plan(
+        tutor.Recipe(epochs=2, side=64, batch=12),
+        2,
+        student.Recipe(passes=3, sides=((0.0, 48), (0.5, 64)), batch=16),
+        tiny,
+        NO_PRODUCTS,
+    )
     teacher = tutor.Tutor([Body(tiny.widths), Body(tiny.widths)])
-    teacher = tutor.fit(teacher, learned, tutor.Recipe(epochs=2, side=64, batch=12), work / "tutor.pt")
-    seen = views.collect(teacher, learned, 2, run=1, folder=work / "views")
-    recipe = student.Recipe(passes=3, sides=((0.0, 48), (0.5, 64)), batch=16)
-    net = student.Course(tiny.widths, seen, learned.weight(), recipe, work / "tiny.pt").fit()
-    publish(net, tiny, "tillsight-smoke", work)
+    net = learn(plan, teacher, learned, work, "tillsight-smoke", lambda *_: None)
+    finish(net, tiny, "tillsight-smoke", work, learned)
     print(f"smoke run: the whole way in {time.monotonic() - started:.0f} s")
 
 
-def publish(net: Embedder, size: Size, name: str, folder: Path) -> None:
-    graph, manifest = folder / f"{name}.onnx", folder / f"{name}.json"
-    write_graph(net.cpu(), size.side, graph)
-    write_manifest(manifest, name, graph, size.side)
-    print(f"{manifest} written. Now: tillsight model calibrate, then tillsight model evaluate (models/README.md)")
+@dataclass(frozen=True)
+class Plan:
+    tutor: tutor.Recipe
+    view_passes: int
+    student: student.Recipe
+    size: Size
+    left_out: np.ndarray
+
+
+def learn(plan: Plan, teacher: tutor.Tutor, learned: lessons.Lessons, work: Path, name: str, look) -> Embedder:
+    """Tutor, views, student: each goes on from what `work` keeps of it, and refuses what was made from something else.
+    `look` is shown the tutor and the student with the side of the pictures that they take.
+    """
+    facts = {"recipe": asdict(plan.tutor), "left_out": plan.left_out.tolist(), "pictures": learned.digest()}
+    facts = {"tutor": made_from(work / "tutor.pt", facts)}
+    teacher = tutor.fit(teacher, learned, plan.tutor, work / "tutor.pt")
+    look("tutor", teacher, views.ASKED_SIDE)
+    facts = {"views": made_from(work / "views", facts), "passes": plan.view_passes}
+    seen = views.collect(teacher, learned, plan.view_passes, run=1, folder=work / "views")
+    made_from(work / f"{name}.pt", {**facts, "recipe": asdict(plan.student), "widths": plan.size.widths})
+    net = student.Course(plan.size.widths, seen, learned.weight(), plan.student, work / f"{name}.pt").fit()
+    look(name, net, plan.size.side)
+    return net
+
+
+def finish(net: Embedder, size: Size, name: str, folder: Path, learned: lessons.Lessons) -> None:
+    pictures = [glance.plain(learned.some(240, first), size.side).cpu().numpy() for first in (0, 1)]
+    export.publish(Mirrored(net).cpu(), size.side, name, folder, (pictures[0], pictures[1]))
+    print(f"{folder / name}.onnx written. Now: tillsight model calibrate, then evaluate (models/README.md)")
 
 
 def bar(what: str):

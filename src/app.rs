@@ -79,6 +79,7 @@ pub struct Application {
     metrics: Metrics,
     first_admin: FirstAdmin,
     follow: Duration,
+    snapshots: Option<Duration>,
 }
 
 impl Application {
@@ -125,7 +126,8 @@ impl Application {
         // server does not answer before it is run, so nobody can take the name first.
         let first_admin = auth.ensure_first_admin().await?;
         let follow = Duration::from_secs(engine.follow_s);
-        Ok(Self { server, address, readiness, store, catalog, checkout, metrics, first_admin, follow })
+        let snapshots = (engine.snapshot_s > 0).then(|| Duration::from_secs(engine.snapshot_s));
+        Ok(Self { server, address, readiness, store, catalog, checkout, metrics, first_admin, follow, snapshots })
     }
 
     /// The port that was bound: the one to ask for with port 0.
@@ -150,6 +152,7 @@ impl Application {
         let readiness = self.readiness.clone();
         readiness.set(true);
         let follower = tokio::spawn(self.catalog.clone().follow_others(self.follow));
+        let snapshots = self.snapshots.map(|every| tokio::spawn(self.catalog.clone().keep_snapshots(every)));
         let tidier = tokio::spawn(tidy(self.checkout));
         let upkeep = tokio::spawn(keep_metrics(self.metrics));
         let stopper = tokio::spawn(async move {
@@ -159,7 +162,7 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        for task in [follower, tidier, upkeep, stopper] {
+        for task in [follower, tidier, upkeep, stopper].into_iter().chain(snapshots) {
             task.abort();
         }
         self.store.close().await;

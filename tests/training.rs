@@ -1,5 +1,6 @@
 //! The training, the whole way on little: `models/train.py --smoke` teaches a tutor, asks it for its views, trains a student
 //! and exports it, on rendered packages alone. What comes out is worthless, but it must be a model that the server takes.
+//! And stage by stage: a run that is stopped and started again ends with the same numbers.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -42,14 +43,16 @@ fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_
         assert!(told.contains(stage), "{stage} is not in:\n{told}");
     }
 
-    let manifest = work.path().join("smoke/tillsight-smoke.json");
-    let inspected = Command::new(env!("CARGO_BIN_EXE_tillsight"))
-        .args(["model", "inspect", "--json"])
-        .arg(&manifest)
-        .current_dir(work.path())
-        .output();
-    let report: Value = serde_json::from_str(&good(inspected.unwrap())).unwrap();
-    assert!(report["refusal"].is_null() && report["proof"].is_object(), "{report:#}");
+    let [integers, whole] = ["", "-fp32"].map(|kind| work.path().join(format!("smoke/tillsight-smoke{kind}.json")));
+    for manifest in [&integers, &whole] {
+        let inspected = Command::new(env!("CARGO_BIN_EXE_tillsight"))
+            .args(["model", "inspect", "--json"])
+            .arg(manifest)
+            .current_dir(work.path())
+            .output();
+        let report: Value = serde_json::from_str(&good(inspected.unwrap())).unwrap();
+        assert!(report["refusal"].is_null() && report["proof"].is_object(), "{report:#}");
+    }
 
     // The views are kept: a second run asks the tutor for none, trains nothing that is already trained, and exports the
     // same network.
@@ -57,8 +60,22 @@ fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_
         let manifest: Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
         manifest["sha256"].as_str().unwrap().to_owned()
     };
-    let first = hash(&manifest);
+    let first = hash(&whole);
     let again = smoke();
     assert!(!again.contains("views: pass"), "{again}");
-    assert_eq!(hash(&manifest), first);
+    assert_eq!(hash(&whole), first);
+}
+
+#[test]
+fn every_stage_of_the_training_goes_on_as_if_it_had_not_been_stopped_and_refuses_another_recipe() {
+    let root = Path::new(ROOT);
+    if !root.join(WITH_PYTORCH).exists() {
+        let name = "every_stage_of_the_training_goes_on_as_if_it_had_not_been_stopped_and_refuses_another_recipe";
+        return skip::skip(name, "no PyTorch: deploy/setup.sh --tests could not fetch it");
+    }
+    let work = tempfile::tempdir().unwrap();
+    let mut python = Command::new(root.join(PYTHON));
+    python.arg(root.join("tests/training/resume.py")).arg(root.join("models")).arg(work.path());
+    let told = good(python.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap());
+    assert_eq!(told.matches(": the same").count(), 5, "{told}");
 }

@@ -1,7 +1,6 @@
-"""From the trained network to the two files the server reads: the ONNX graph and its manifest.
+"""From the trained network to what the server reads: ONNX graphs and their manifests.
 
-Both are written under a temporary name and renamed, the graph first, so that a reader never sees a manifest without
-its file.
+All graphs are complete and checked before any of them takes its place.
 """
 
 import hashlib
@@ -12,56 +11,67 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
+from torch import nn
 
-from .network import DIM, Embedder
+from .network import DIM
+from .quantise import compare, quantise
 
-VERSION, OPSET = "2", 17
+VERSION, OPSET = "3", 17
 MAX_BYTES = 30_000_000
 
 
-def write_graph(net: Embedder, side: int, path: Path) -> None:
-    """Export, check, and only then put the file in its place. The graph takes RGB in 0..1: its normalisation is
-    inside.
+def publish(net: nn.Module, side: int, name: str, folder: Path, pictures: tuple[np.ndarray, np.ndarray]) -> None:
+    """`name`.onnx in 8-bit integers, which is what the server takes by default, and `name`-fp32.onnx, each with its
+    manifest. The graphs take RGB in 0..1, N × 3 × side × side: their normalisation is inside. `pictures` as they are fed:
+    those that the integers' ranges are fitted on, and others to check them with.
     """
     net.eval()
-    unfinished = path.with_suffix(".part.onnx")
+    small, whole = folder / f"{name}.onnx", folder / f"{name}-fp32.onnx"
+    parts = {file: file.with_suffix(".part.onnx") for file in (small, whole)}
     torch.onnx.export(
         net,
         (torch.rand(2, 3, side, side),),
-        unfinished,
+        parts[whole],
         input_names=["image"],
         output_names=["embedding"],
         dynamic_axes={"image": {0: "n"}, "embedding": {0: "n"}},
         opset_version=OPSET,
         dynamo=False,
     )
-    onnx.checker.check_model(unfinished)
-    verify(net, side, unfinished)
-    unfinished.replace(path)
+    fitted_on, others = pictures
+    quantise(parts[whole], fitted_on, parts[small])
+    compare(parts[whole], parts[small], others)
+    with torch.no_grad():
+        torch_says = net(torch.from_numpy(others[:16])).numpy()
+    verify(parts[whole], others[:16], torch_says)
+    verify(parts[small], others[:16], None)
+    for file, part in parts.items():
+        part.replace(file)
+        write_manifest(file.with_suffix(".json"), file.stem, file, side)
 
 
-@torch.no_grad()
-def verify(net: Embedder, side: int, path: Path) -> None:
-    """The file must say what the network says, alone and in a batch, in unit length, and fit its limits."""
+def verify(path: Path, pictures: np.ndarray, torch_says: np.ndarray | None) -> None:
+    """The file must say what the network says, and the same alone and in a batch, in unit length, and fit its limits."""
+    onnx.checker.check_model(path)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise SystemExit(f"{path}: {size} bytes, more than the {MAX_BYTES} a shipped model may have")
-    pictures = np.random.default_rng(0).random((5, 3, side, side), np.float32)
-    pictures[1] *= 0.2
-    pictures[2] = pictures[2].mean()
     session = ort.InferenceSession(path)
     together = session.run(["embedding"], {"image": pictures})[0]
     alone = np.concatenate([session.run(["embedding"], {"image": p[None]})[0] for p in pictures])
-    torch_says = net(torch.from_numpy(pictures)).numpy()
-    if together.shape != (5, DIM):
-        raise SystemExit(f"{path}: output shape {together.shape}, wanted (5, {DIM})")
-    for what, other in (("PyTorch", torch_says), ("batch size 1", alone)):
+    if together.shape != (len(pictures), DIM):
+        raise SystemExit(f"{path}: output shape {together.shape}, wanted {(len(pictures), DIM)}")
+    for what, other in (("PyTorch", torch_says), ("one at a time", alone)):
+        if other is None:
+            continue
         worst = float((together * other).sum(1).min())
         if not worst > 0.9999:
-            raise SystemExit(f"{path}: cosine {worst:.6f} between ONNX Runtime in a batch of 5 and {what}")
-        print(f"ONNX Runtime, batch of 5, against {what}: smallest cosine {worst:.7f}")
+            raise SystemExit(f"{path}: cosine {worst:.6f} between ONNX Runtime in a batch and {what}")
+        print(f"{path.name}: ONNX Runtime in a batch against {what}: smallest cosine {worst:.7f}")
     length = np.abs(np.linalg.norm(together, axis=1) - 1).max()
-    print(f"largest deviation from unit length {length:.1e}; {size / 1e6:.2f} MB")
+    if length > 1e-4:
+        raise SystemExit(f"{path}: an embedding's length is off by {length:.1e}")
+    print(f"{path.name}: {size / 1e6:.2f} MB")
 
 
 def write_manifest(path: Path, name: str, graph: Path, side: int) -> None:

@@ -13,15 +13,17 @@ from .data import grocery
 from .machine import DEVICE
 
 
+def plain(pixels: np.ndarray, side: int) -> torch.Tensor:
+    """Pictures as a network is fed them: N × 3 × side × side in 0..1, antialiased bilinear."""
+    x = torch.from_numpy(pixels).to(DEVICE).permute(0, 3, 1, 2).float() / 255
+    return F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
+
+
 @torch.no_grad()
 def embeddings(net, pixels: np.ndarray, side: int) -> np.ndarray:
     net.eval()
-    found = []
-    for at in range(0, len(pixels), 48):
-        x = torch.from_numpy(pixels[at : at + 48]).to(DEVICE).permute(0, 3, 1, 2).float() / 255
-        x = F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
-        found.append(net(x).cpu().numpy())
-    return np.concatenate(found)
+    batches = range(0, len(pixels), 48)
+    return np.concatenate([net(plain(pixels[at : at + 48], side)).cpu().numpy() for at in batches])
 
 
 def nearest(queries, truth, gallery, owners) -> float:

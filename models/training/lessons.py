@@ -3,6 +3,7 @@
 Products of different kinds never share a label, and labels are consecutive, whatever was held out.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,10 @@ class Lessons:
         self.mirrored = np.concatenate([np.full(len(k.pictures.products), k.mirrored) for k in kinds])
         self.kind_weight = np.concatenate([np.full(len(k.pictures.products), k.weight) for k in kinds])
 
+    def digest(self) -> str:
+        """SHA-256 over all pictures and their labels."""
+        return hashlib.sha256(self.pixels.tobytes() + self.labels.tobytes()).hexdigest()
+
     def rows(self, number: int) -> np.ndarray:
         """Row numbers of pass `number`, in order."""
         found, first = [], 0
@@ -55,6 +60,11 @@ class Lessons:
             found.append(np.repeat(np.arange(first + number % kind.every, first + count, kind.every), kind.repeats))
             first += count
         return np.concatenate(found)
+
+    def some(self, count: int, first: int = 0) -> np.ndarray:
+        """Pixels of `count` pictures (or all, if there are fewer), spread evenly over a pass from its picture `first` on."""
+        rows = self.rows(0)
+        return self.pixels[rows[first :: max(1, len(rows) // count)][:count]]
 
     def batches(self, batch: int) -> int:
         """Batches in a pass: a few rows that do not fill one are left out."""

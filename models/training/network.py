@@ -92,6 +92,18 @@ class Embedder(nn.Module):
         return self.embed(self.body(image)[1])
 
 
+class Mirrored(nn.Module):
+    """What is exported: the mean of the embeddings of a picture and of its mirror image, again of unit length."""
+
+    def __init__(self, net: Embedder):
+        super().__init__()
+        self.net = net
+
+    def forward(self, image):
+        both = torch.stack([image, image.flip(3)], 1).flatten(0, 1)
+        return F.normalize(self.net(both).reshape(-1, 2, DIM).sum(1))
+
+
 class CosineSoftmax(nn.Module):
     """One direction per product; the right one must win by a margin. Used in training only. `weight` says how much
     each product counts.

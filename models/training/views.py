@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from . import augment
 from .lessons import Lessons
 from .machine import DEVICE, seed
+from .runtime import maps_of
 from .tutor import Tutor
 
 STAGE = 2
@@ -43,33 +44,49 @@ COLUMNS = [field.name for field in fields(Views)]
 class Components:
     """Principal components of maps, each scaled by the root of its deviation: strong ones lead, weak ones are heard."""
 
-    def __init__(self, maps: torch.Tensor, count: int):
+    def __init__(self, mean: torch.Tensor, directions: torch.Tensor):
+        self.mean, self.directions = mean, directions
+
+    @classmethod
+    def found(cls, maps: torch.Tensor, count: int) -> "Components":
         points = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
-        self.mean = points.mean(0)
-        _, strength, directions = torch.linalg.svd(points - self.mean, full_matrices=False)
+        mean = points.mean(0)
+        _, strength, directions = torch.linalg.svd(points - mean, full_matrices=False)
         deviation = (strength[:count] / len(points) ** 0.5).clamp(min=1e-6)
-        self.directions = directions[:count].T / deviation.sqrt()
+        return cls(mean, directions[:count].T / deviation.sqrt())
 
     def of(self, maps: torch.Tensor) -> np.ndarray:
         return ((maps.permute(0, 2, 3, 1) - self.mean) @ self.directions).half().cpu().numpy()
 
 
 @torch.no_grad()
-def asked(tutor: Tutor, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def asked(tutor: Tutor, maps_of_pictures, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The tutor's embedding and its backbones' maps side by side, on the grids of the lessons."""
-    maps = tutor.maps(pictures)
+    maps = maps_of_pictures(pictures)
     middle = torch.cat([F.adaptive_avg_pool2d(m.float(), MIDDLE_GRID) for m, _ in maps], 1)
     last = torch.cat([F.adaptive_avg_pool2d(m.float(), LAST_GRID) for _, m in maps], 1)
     return tutor.embed(tutor.pooled(maps)), middle, last
 
 
-def components(tutor: Tutor, lessons: Lessons) -> tuple[Components, Components]:
+def components(tutor: Tutor, maps, lessons: Lessons) -> tuple[Components, Components]:
     """Found on 192 pictures: 12 000 and 3 000 places."""
     rows = lessons.rows(0)
     rows = rows[torch.randperm(len(rows)).numpy()][:192]
-    found = [asked(tutor, view(lessons, part)) for part in np.array_split(rows, max(1, len(rows) // 48))]
+    found = [asked(tutor, maps, view(lessons, part)) for part in np.array_split(rows, max(1, len(rows) // 48))]
     middle, last = (torch.cat([answer[at] for answer in found]) for at in (1, 2))
-    return Components(middle, MIDDLE_COMPONENTS), Components(last, LAST_COMPONENTS)
+    return Components.found(middle, MIDDLE_COMPONENTS), Components.found(last, LAST_COMPONENTS)
+
+
+def kept_components(kept: Path, tutor: Tutor, maps, lessons: Lessons) -> tuple[Components, Components]:
+    """Found once: another machine would find the same directions with other signs, and a place's answer in one pass would
+    contradict that in the next.
+    """
+    if not kept.is_file():
+        unfinished = kept.with_suffix(".part")
+        torch.save([[each.mean, each.directions] for each in components(tutor, maps, lessons)], unfinished)
+        unfinished.replace(kept)
+    middle, last = torch.load(kept, map_location=DEVICE, weights_only=True)
+    return Components(*middle), Components(*last)
 
 
 def view(lessons: Lessons, rows: np.ndarray) -> torch.Tensor:
@@ -83,20 +100,21 @@ def collect(tutor: Tutor, lessons: Lessons, passes: int, run: int, folder: Path)
     """
     folder.mkdir(parents=True, exist_ok=True)
     tutor.to(DEVICE).eval()
-    reduce = None
+    maps = reduce = None
     for number in range(passes):
         kept = folder / f"pass-{number:03d}.npz"
         if kept.is_file():
             continue
         if reduce is None:
             seed(run, STAGE)
-            reduce = components(tutor, lessons)
+            maps = maps_of(tutor.backbones, ASKED_SIDE)
+            reduce = kept_components(folder / "components.pt", tutor, maps, lessons)
         seed(run, STAGE, number)
         rows, parts = lessons.rows(number), []
         for at in range(0, len(rows), 48):
             some = rows[at : at + 48]
             pictures = view(lessons, some)
-            answers, middle, last = asked(tutor, pictures)
+            answers, middle, last = asked(tutor, maps, pictures)
             small = F.interpolate(pictures, (KEPT_SIDE, KEPT_SIDE), mode="bilinear", antialias=True) * 255
             pixels = small.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
             found = (pixels, answers.half().cpu().numpy(), reduce[0].of(middle), reduce[1].of(last))
@@ -107,4 +125,17 @@ def collect(tutor: Tutor, lessons: Lessons, passes: int, run: int, folder: Path)
         unfinished.replace(kept)
         print(f"views: pass {number + 1} of {passes}, {len(rows)} pictures", flush=True)
     files = [np.load(folder / f"pass-{number:03d}.npz") for number in range(passes)]
-    return Views(*(np.concatenate([file[column] for file in files]) for column in COLUMNS))
+    return Views(*(joined(files, column) for column in COLUMNS))
+
+
+def joined(files: list, column: str) -> np.ndarray:
+    """One column of all passes, without ever holding it twice: it may be most of the memory."""
+    whole, at = None, 0
+    for file in files:
+        part = file[column]
+        if whole is None:
+            rows = sum(len(each["labels"]) for each in files)
+            whole = np.empty((rows, *part.shape[1:]), part.dtype)
+        whole[at : at + len(part)] = part
+        at += len(part)
+    return whole

@@ -13,6 +13,13 @@ const PAGE: i64 = 2_000;
 /// Photos that are embedded between two lines in the log.
 const PROGRESS: usize = 100;
 
+/// What the settings say about the index.
+pub(super) fn index_options(engine: &Engine) -> IndexOptions {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let search_threads = if engine.search_threads == 0 { cores } else { engine.search_threads };
+    IndexOptions { search_threads, queue_limit: engine.queue, ..IndexOptions::default() }
+}
+
 impl Vectors<'_> {
     /// An index of everything on sale, at the catalog's newest change. Photos that the active model has not seen are
     /// embedded from their originals: none, unless the model is another one than last time; then it takes as long as
@@ -30,12 +37,7 @@ impl Vectors<'_> {
                 "embedding photos that this model has not seen"
             );
         }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let options = IndexOptions {
-            search_threads: if engine.search_threads == 0 { cores } else { engine.search_threads },
-            queue_limit: engine.queue,
-            ..IndexOptions::default()
-        };
+        let options = index_options(engine);
         let (dim, embeddings) = (self.embedder.dim(), rows.len());
         let built = tokio::task::spawn_blocking(move || VectorIndex::build(dim, revision, rows, options)).await;
         let index = built.map_err(|error| IndexError::Threads { reason: error.to_string() })??;

@@ -16,11 +16,13 @@ mod load;
 mod photos;
 mod products;
 mod rows;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod vectors;
 mod view;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -38,6 +40,7 @@ use vectors::Vectors;
 pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
+pub use snapshot::SnapshotFault;
 pub use view::{EnrolmentView, ImageView, ProductView};
 
 /// One uploaded photo.
@@ -86,11 +89,16 @@ pub struct Catalog {
     photos_at_once: usize,
     /// Held by whoever teaches changes to the index: two at once would read the same changes and apply them twice.
     turn: Arc<Mutex<()>>,
+    /// Where the index's snapshot lies.
+    snapshot: PathBuf,
+    /// Where the snapshot stood from which the index came, if it did.
+    snapshot_revision: Option<i64>,
 }
 
 impl Catalog {
-    /// Opens the folder of originals and fills the index from the database; photos that the active model has not seen yet
-    /// are embedded first. Takes a second per million embeddings or so; call it before serving.
+    /// Opens the folder of originals and fills the index: from its snapshot and the changes since, or, where there is none
+    /// that may be used, from the database alone; photos that the active model has not seen yet are then embedded first.
+    /// Call it before serving.
     pub async fn start(
         store: Store,
         clock: Clock,
@@ -100,12 +108,57 @@ impl Catalog {
         let blobs = Blobs::open(&settings.data_dir)?;
         let currency = Currency::parse("currency", &settings.currency)?;
         let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
-        let index = vectors.load_index(&settings.engine).await.map_err(CatalogError::Index)?;
+        let snapshot = snapshot::place(&settings.data_dir);
+        let kept = vectors.index_from_snapshot(&snapshot, load::index_options(&settings.engine)).await;
+        let from_snapshot = kept.is_some();
+        let index = match kept {
+            Some(index) => index,
+            None => vectors.load_index(&settings.engine).await.map_err(CatalogError::Index)?,
+        };
         let limits = settings.limits.clone();
         // No more than may wait, or a large upload would be refused on an idle server.
         let photos_at_once = settings.engine.batch.min(settings.engine.queue);
         let turn = Arc::default();
-        Ok(Self { store, blobs, clock, embedder, index: Arc::new(index), limits, currency, photos_at_once, turn })
+        let index = Arc::new(index);
+        let mut catalog = Self {
+            store,
+            blobs,
+            clock,
+            embedder,
+            index,
+            limits,
+            currency,
+            photos_at_once,
+            turn,
+            snapshot,
+            snapshot_revision: None,
+        };
+        if from_snapshot {
+            catalog.go_on_from_snapshot(settings).await?;
+        }
+        Ok(catalog)
+    }
+
+    /// Follows the log from the snapshot; where it cannot be followed from there, fills the index from the database.
+    async fn go_on_from_snapshot(&mut self, settings: &Settings) -> Result<(), CatalogError> {
+        let stood_at = self.index.stats().await;
+        match self.follow().await {
+            Ok(revision) => {
+                self.snapshot_revision = Some(stood_at.revision);
+                tracing::info!(
+                    index.revision = revision,
+                    snapshot.revision = stood_at.revision,
+                    snapshot.embeddings = stood_at.rows,
+                    "index loaded from its snapshot and the changes since"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the log cannot be followed from the index's snapshot; filling it from the database");
+                let index = self.vectors().load_index(&settings.engine).await.map_err(CatalogError::Index)?;
+                self.index = Arc::new(index);
+            }
+        }
+        Ok(())
     }
 
     /// The index, for recognition to search in.

@@ -107,6 +107,8 @@ pub struct Engine {
     pub candidates: usize,
     /// Seconds between two looks at the catalog's change log for changes made through other servers.
     pub follow_s: u64,
+    /// Seconds between two snapshots of an index that changes; 0 for none.
+    pub snapshot_s: u64,
 }
 
 impl Default for Engine {
@@ -121,6 +123,7 @@ impl Default for Engine {
             queue: 256,
             candidates: 5,
             follow_s: 1,
+            snapshot_s: 600,
         }
     }
 }

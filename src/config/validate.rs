@@ -61,6 +61,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     in_range("engine.queue", settings.engine.queue as i64, 1, 100_000)?;
     in_range("engine.candidates", settings.engine.candidates as i64, 2, 100)?;
     in_range("engine.follow_s", settings.engine.follow_s as i64, 1, 3_600)?;
+    in_range("engine.snapshot_s", settings.engine.snapshot_s as i64, 0, 604_800)?;
     in_range("checkout.idle_s", settings.checkout.idle_s, 10, 604_800)?;
     in_range("checkout.items", settings.checkout.items, 1, 10_000)?;
     in_range("checkout.quantity", settings.checkout.quantity, 1, 1_000_000)?;

@@ -15,6 +15,9 @@ mod error;
 mod meters;
 mod scan;
 mod segment;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_tests;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -29,6 +32,7 @@ use crate::pool::Pool;
 pub use error::{IndexError, VectorFault};
 use scan::{Query, Searchers};
 use segment::Segment;
+pub use snapshot::{Head, Mark, Snapshot, SnapshotError, Stamp};
 use state::State;
 
 /// Memory of one segment's vectors: 4 096 rows of 256 values. Large enough that the overhead of a segment is lost in the
@@ -160,12 +164,13 @@ impl VectorIndex {
     /// # Errors
     /// A row is refused (see [`IndexError`]), or there is no memory or no thread.
     pub fn build(dim: usize, revision: i64, rows: Vec<Row>, options: IndexOptions) -> Result<Self, IndexError> {
-        meters::register();
-        let begun = Instant::now();
-        let capacity = options.segment_rows.unwrap_or(SEGMENT_BYTES / (dim.max(1) * size_of::<f32>())).max(1);
-        let state = State::build(dim, capacity, revision, rows)?;
-        meters::built(begun.elapsed());
-        meters::holds(&state.stats());
+        let mut builder = IndexBuilder::new(dim, options);
+        builder.add(rows)?;
+        builder.finish(revision)
+    }
+
+    fn of(state: State, options: IndexOptions) -> Result<Self, IndexError> {
+        let dim = state.dim();
         let state = Arc::new(RwLock::new(state));
         let searchers = Searchers::start(&state, options.search_threads, options.queue_limit)?;
         Ok(Self {
@@ -285,6 +290,42 @@ impl VectorIndex {
         // Freeing megabytes belongs outside the lock.
         drop(sparse);
         Ok(())
+    }
+}
+
+/// An index that is being filled, piece by piece, so that no more than a piece lies in memory twice.
+#[derive(Debug)]
+pub struct IndexBuilder {
+    state: State,
+    options: IndexOptions,
+    begun: Instant,
+}
+
+impl IndexBuilder {
+    /// Nothing in it yet.
+    pub fn new(dim: usize, options: IndexOptions) -> Self {
+        let capacity = options.segment_rows.unwrap_or(SEGMENT_BYTES / (dim.max(1) * size_of::<f32>())).max(1);
+        Self { state: State::new(dim, capacity), options, begun: Instant::now() }
+    }
+
+    /// Adds rows. Takes its time on the calling thread.
+    ///
+    /// # Errors
+    /// A row is refused (see [`IndexError`]), or there is no memory.
+    pub fn add(&mut self, rows: Vec<Row>) -> Result<(), IndexError> {
+        self.state.fill(rows)
+    }
+
+    /// The index, which stands at `revision`. Counted as a build.
+    ///
+    /// # Errors
+    /// There is no thread.
+    pub fn finish(mut self, revision: i64) -> Result<VectorIndex, IndexError> {
+        self.state.stand_at(revision);
+        meters::register();
+        meters::built(self.begun.elapsed());
+        meters::holds(&self.state.stats());
+        VectorIndex::of(self.state, self.options)
     }
 }
 

@@ -114,12 +114,16 @@ impl Segment {
         buried
     }
 
+    /// The living rows and their vectors.
+    pub(super) fn living(&self) -> impl Iterator<Item = (&Entry, &[f32])> {
+        self.entries.iter().zip(self.flat.xb().chunks_exact(self.dim())).filter(|(entry, _)| entry.live)
+    }
+
     /// A copy without the dead rows.
     pub(super) fn compacted(&self) -> Result<Self, IndexError> {
-        let dim = self.flat.d() as usize;
-        let mut copy = Self::new(dim, self.capacity)?;
-        let rows = self.entries.iter().zip(self.flat.xb().chunks_exact(dim)).filter(|(entry, _)| entry.live);
-        let (entries, vectors): (Vec<Entry>, Vec<&[f32]>) = rows.map(|(entry, vector)| (*entry, vector)).unzip();
+        let mut copy = Self::new(self.dim(), self.capacity)?;
+        let (entries, vectors): (Vec<Entry>, Vec<&[f32]>) =
+            self.living().map(|(entry, vector)| (*entry, vector)).unzip();
         copy.append(&entries, &vectors.concat())?;
         Ok(copy)
     }

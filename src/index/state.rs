@@ -11,6 +11,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use super::error::VectorFault;
 use super::scan::Query;
 use super::segment::{Entry, Found, Segment, best_per_product};
+use super::snapshot::{Mark, put_row};
 use super::{Applied, Change, Hit, Hits, IndexError, Row, Stats};
 use crate::domain::{ImageId, ProductId};
 
@@ -49,14 +50,43 @@ pub(super) struct Plan {
 }
 
 impl State {
-    pub(super) fn build(dim: usize, capacity: usize, revision: i64, rows: Vec<Row>) -> Result<Self, IndexError> {
-        check_vectors(dim, &rows)?;
+    /// Nothing in it yet; at revision 0.
+    pub(super) fn new(dim: usize, capacity: usize) -> Self {
         let (images, products) = (BTreeMap::new(), BTreeMap::new());
-        let mut state = Self { dim, capacity, revision, next_row: 0, segments: Vec::new(), images, products };
-        let plan = state.plan(vec![Change::Add(rows)])?;
-        let fresh = (0..state.missing_segments(&plan)).map(|_| Segment::new(dim, capacity));
-        state.commit(revision, plan, fresh.collect::<Result<_, _>>()?)?;
-        Ok(state)
+        Self { dim, capacity, revision: 0, next_row: 0, segments: Vec::new(), images, products }
+    }
+
+    /// Adds rows without a change of revision: only while nobody searches yet.
+    pub(super) fn fill(&mut self, rows: Vec<Row>) -> Result<(), IndexError> {
+        check_vectors(self.dim, &rows)?;
+        let plan = self.plan(vec![Change::Add(rows)])?;
+        let fresh = (0..self.missing_segments(&plan)).map(|_| Segment::new(self.dim, self.capacity));
+        let fresh = fresh.collect::<Result<_, _>>()?;
+        self.commit(self.revision, plan, fresh)?;
+        Ok(())
+    }
+
+    /// After filling: the change up to which it is full.
+    pub(super) fn stand_at(&mut self, revision: i64) {
+        self.revision = revision;
+    }
+
+    pub(super) fn dim(&self) -> usize {
+        self.dim
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { revision: self.revision, next_row: self.next_row, segments: self.segments.len() }
+    }
+
+    /// The segment's living rows with numbers below `next_row`, as a snapshot has them, and how many they are.
+    pub(super) fn copied(&self, segment: usize, next_row: u64) -> (u64, Vec<u8>) {
+        let (mut rows, mut bytes) = (0, Vec::new());
+        for (entry, vector) in self.segments[segment].living().filter(|(entry, _)| entry.row < next_row) {
+            put_row(&mut bytes, entry.image.uuid(), entry.product.uuid(), vector);
+            rows += 1;
+        }
+        (rows, bytes)
     }
 
     pub(super) fn revision(&self) -> i64 {

@@ -345,7 +345,8 @@ async fn queries_are_answered_alike_alone_in_company_and_by_many_threads() {
 fn a_batch_of_any_size_is_answered_as_its_queries_are_alone() {
     let numbered = (0_u32..).zip(real_sized(300, 3));
     let rows: Vec<Row> = numbered.map(|(n, vector)| Row { image: image(n), product: product(n), vector }).collect();
-    let state = State::build(256, 100, 1, rows.clone()).unwrap();
+    let mut state = State::new(256, 100);
+    state.fill(rows.clone()).unwrap();
     let query = |vector: Arc<[f32]>| Query { vector, products: 5 };
     for size in [1, 2, 4, 5, 6, 19, 20, 21, 64] {
         let vectors = real_sized(size, 4);

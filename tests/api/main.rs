@@ -15,4 +15,5 @@ mod numbering;
 mod policy;
 mod real_photos;
 mod recognition;
+mod snapshot;
 mod stores_and_kiosks;

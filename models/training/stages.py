@@ -1,0 +1,25 @@
+"""What each stage that is kept in the work folder was made from, so that none is ever continued or used with another
+recipe, other products or the answers of another tutor.
+"""
+
+import json
+from pathlib import Path
+
+# To be raised when a change of the code gives a stage another outcome from the same facts.
+FORMAT = 2
+
+
+def made_from(kept: Path, facts: dict) -> dict:
+    """Writes `facts` beside the stage at `kept` (a file or a folder), or, where there is one already, compares them.
+    Returns them, for the next stage's facts.
+    """
+    note = kept.with_name(kept.name + ".made-from.json")
+    facts = json.loads(json.dumps({"format": FORMAT, **facts}))
+    if not kept.exists():
+        note.write_text(json.dumps(facts, indent=2) + "\n")
+    elif not note.is_file() or json.loads(note.read_text()) != facts:
+        raise SystemExit(
+            f"{kept} was made with other options, products or recipe than those of now ({note.name} tells which): "
+            "delete it and what follows from it, or name another folder with --work"
+        )
+    return facts

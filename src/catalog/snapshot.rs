@@ -1,0 +1,158 @@
+//! The index's snapshot: when it is written, and whether one that is there may be used.
+//!
+//! It is a cache. What it was made from is named by its stamp: the model, and the very change at which it stands. A file of
+//! another catalog, of this catalog before a backup was restored, or of another model has another stamp, because changes
+//! carry identifiers and times that do not come twice. Whatever is wrong with it, the database fills the index instead.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::Catalog;
+use super::vectors::Vectors;
+use crate::index::{IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
+use crate::store::catalog_changes::{self, ChangeRow};
+use crate::store::{Store, StoreError};
+use crate::telemetry::{INDEX_SNAPSHOT_SECONDS, INDEX_SNAPSHOTS_REJECTED_TOTAL};
+
+/// How often is looked whether one is due.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Where the snapshot lies.
+pub(super) fn place(data_dir: &Path) -> PathBuf {
+    data_dir.join("index.snapshot")
+}
+
+/// Why a snapshot is not used, or not written.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotFault {
+    /// It cannot be read or written, or is damaged.
+    #[error(transparent)]
+    File(#[from] SnapshotError),
+    /// It has seen changes that the database does not have.
+    #[error("it stands at change {snapshot}, and the catalog ends at {head}")]
+    Ahead {
+        /// The change at which it stands.
+        snapshot: i64,
+        /// The newest one in the database.
+        head: i64,
+    },
+    /// Its stamp is another one.
+    #[error("it was made by another model, or from another catalog")]
+    Other,
+    /// The index may not hold what the database holds, so it is not written.
+    #[error("the index is not to be trusted: {0}")]
+    Distrusted(String),
+    /// The database failed.
+    #[error("the database does not answer: {0}")]
+    Store(#[from] StoreError),
+    /// The thread that read or wrote it failed.
+    #[error("its thread failed: {0}")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+impl SnapshotFault {
+    /// The label of the metric.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::File(_) => "damaged",
+            Self::Ahead { .. } => "ahead",
+            Self::Other => "other",
+            Self::Distrusted(_) | Self::Store(_) | Self::Thread(_) => "failed",
+        }
+    }
+}
+
+impl Vectors<'_> {
+    /// The index as the snapshot has it; nothing where there is none that may be used. It may lag behind the catalog, whose
+    /// log is then followed from where it stands.
+    pub(super) async fn index_from_snapshot(&self, place: &Path, options: IndexOptions) -> Option<VectorIndex> {
+        if !place.exists() {
+            return None;
+        }
+        match self.read_snapshot(place.to_owned(), options).await {
+            Ok(index) => Some(index),
+            Err(reason) => {
+                metrics::counter!(INDEX_SNAPSHOTS_REJECTED_TOTAL, "reason" => reason.reason()).increment(1);
+                tracing::warn!(path = %place.display(), error = %reason,
+                    "the index's snapshot is not used; the index is filled from the database");
+                None
+            }
+        }
+    }
+
+    async fn read_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<VectorIndex, SnapshotFault> {
+        let snapshot = tokio::task::spawn_blocking(move || Snapshot::open(&place)).await??;
+        let head = snapshot.head();
+        let newest = newest_change(self.store).await?;
+        if head.revision > newest {
+            return Err(SnapshotFault::Ahead { snapshot: head.revision, head: newest });
+        }
+        if head.dim != self.embedder.dim() || head.stamp != stamp_at(self.store, self.model(), head.revision).await? {
+            return Err(SnapshotFault::Other);
+        }
+        Ok(tokio::task::spawn_blocking(move || snapshot.load(options)).await??)
+    }
+}
+
+impl Catalog {
+    /// Writes a snapshot whenever the index has changed and the last one is `every` old, for as long as it is polled.
+    pub async fn keep_snapshots(self, every: Duration) {
+        let mut beat = tokio::time::interval(LOOK.min(every));
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut written, mut last) = (self.snapshot_revision, Instant::now());
+        loop {
+            beat.tick().await;
+            if last.elapsed() < every || Some(self.index.stats().await.revision) == written {
+                continue;
+            }
+            last = Instant::now();
+            match self.write_snapshot().await {
+                Ok(revision) => written = Some(revision),
+                Err(error) => tracing::warn!(%error, "the index's snapshot could not be written; trying again later"),
+            }
+        }
+    }
+
+    /// Writes a snapshot of what the index holds now and tells its revision.
+    ///
+    /// # Errors
+    /// The index is not to be trusted, the database does not answer, or the file cannot be written.
+    pub async fn write_snapshot(&self) -> Result<i64, SnapshotFault> {
+        if let Some(reason) = self.index.distrusted() {
+            return Err(SnapshotFault::Distrusted(reason.to_owned()));
+        }
+        let begun = Instant::now();
+        let mark = self.index.mark().await;
+        let stamp = stamp_at(&self.store, self.vectors().model(), mark.revision).await?;
+        let (index, place) = (self.index(), self.snapshot.clone());
+        let head = tokio::task::spawn_blocking(move || index.write_snapshot(mark, stamp, &place)).await??;
+        metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(begun.elapsed().as_secs_f64());
+        tracing::info!(index.revision = head.revision, index.embeddings = head.rows, "index snapshot written");
+        Ok(head.revision)
+    }
+}
+
+async fn newest_change(store: &Store) -> Result<i64, StoreError> {
+    let mut tx = store.read().await?;
+    let head = catalog_changes::head(&mut tx).await?;
+    tx.rollback().await?;
+    Ok(head)
+}
+
+async fn stamp_at(store: &Store, model: &str, revision: i64) -> Result<Stamp, StoreError> {
+    let mut tx = store.read().await?;
+    let change = catalog_changes::after(&mut tx, revision - 1, 1).await?.into_iter().next();
+    tx.rollback().await?;
+    Ok(stamp(model, change.filter(|change| change.seq == revision).as_ref()))
+}
+
+/// SHA-256 over the model and the change; of revision 0, which has none, over the model alone.
+fn stamp(model: &str, change: Option<&ChangeRow>) -> Stamp {
+    let change = change.map(|change| {
+        let images: Vec<_> = change.images.iter().map(|image| image.uuid()).collect();
+        (change.seq, change.kind.as_str(), change.product_id.uuid(), images, change.created_at.micros())
+    });
+    Sha256::digest(serde_json::json!([model, change]).to_string()).into()
+}

@@ -1,0 +1,123 @@
+//! The snapshot of the index: a start goes on from it, and from nothing that only looks like it.
+//!
+//! Which of the two the index came from is told by stored embeddings that are overwritten behind the server's back: the
+//! snapshot still has what they were.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use tillsight::index::Snapshot;
+
+use crate::harness::{Database, TestApp, on_both_databases, package_photo};
+
+struct Shop {
+    app: TestApp,
+    admin: String,
+}
+
+impl Shop {
+    /// Three products, and a snapshot that has them.
+    async fn with_snapshot(database: Database) -> Self {
+        let app = TestApp::spawn_with(database, "[engine]\nsnapshot_s = 1\n").await;
+        let admin = app.admin().await;
+        let shop = Self { app, admin };
+        for product in 0..3 {
+            shop.enrol(product).await;
+        }
+        shop.until_written(3).await;
+        shop
+    }
+
+    async fn enrol(&self, product: usize) -> String {
+        let name = format!("Product {product}");
+        let photos = vec![package_photo(product, 0), package_photo(product, 1)];
+        let added = self.app.post_form("/api/products", &self.admin, &[("name", name.as_str())], photos).await;
+        added.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    fn place(&self) -> PathBuf {
+        self.app.database.folder().join("index.snapshot")
+    }
+
+    async fn until_written(&self, revision: i64) {
+        for _ in 0..300 {
+            if Snapshot::open(&self.place()).is_ok_and(|snapshot| snapshot.head().revision == revision) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no snapshot of revision {revision} was written");
+    }
+
+    /// The best product for a photo that was enrolled as one of `product`, and whether it is that very photo.
+    async fn sees(&self, product: usize) -> (Value, bool) {
+        let seen = self.app.post_picture("/api/recognize", &self.admin, package_photo(product, 0)).await.expect(200);
+        let best = &seen["items"][0]["candidates"][0];
+        (best["product_name"].clone(), best["score"].as_f64().unwrap() > 0.999)
+    }
+
+    /// All stored embeddings become that of one photo.
+    async fn overwrite_embeddings(&self) {
+        let first = "UPDATE embeddings SET vector = (SELECT vector FROM embeddings ORDER BY image_id LIMIT 1)";
+        self.app.database.execute(first).await;
+    }
+
+    /// Whether the index has what the snapshot had: photos that are told apart.
+    async fn came_from_the_snapshot(&self) -> bool {
+        self.sees(2).await == (Value::from("Product 2"), true)
+    }
+}
+
+async fn a_start_goes_on_from_the_snapshot_and_the_changes_since(database: Database) {
+    let mut shop = Shop::with_snapshot(database).await;
+    shop.overwrite_embeddings().await;
+    let newest = shop.enrol(3).await;
+    let first = shop.app.get("/api/products?q=Product%200", &shop.admin).await.expect(200);
+    let first = format!("/api/products/{}", first["data"][0]["id"].as_str().unwrap());
+    // Another snapshot may be written in between; that it lags behind is the rule and not the exception here.
+    shop.app.delete(&first, &shop.admin).await.expect(204);
+    shop.app.restart().await;
+    assert!(shop.came_from_the_snapshot().await);
+    assert_eq!(shop.sees(3).await, (Value::from("Product 3"), true));
+    assert_ne!(shop.sees(0).await.0, "Product 0");
+    let ready = shop.app.get("/readyz", &shop.admin).await.expect(200);
+    assert_eq!((&ready["index_revision"], &ready["embeddings"]), (&5.into(), &6.into()), "{ready}");
+    shop.app.delete(&format!("/api/products/{newest}"), &shop.admin).await.expect(204);
+    assert_ne!(shop.sees(3).await.0, "Product 3");
+}
+
+async fn a_damaged_snapshot_is_passed_over_and_written_anew(database: Database) {
+    let mut shop = Shop::with_snapshot(database).await;
+    shop.overwrite_embeddings().await;
+    let whole = std::fs::read(shop.place()).unwrap();
+    std::fs::write(shop.place(), &whole[..whole.len() - 5]).unwrap();
+    shop.app.restart().await;
+    assert!(!shop.came_from_the_snapshot().await);
+    shop.until_written(3).await;
+    let anew = std::fs::read(shop.place()).unwrap();
+    assert!(anew.len() == whole.len() && anew != whole);
+}
+
+async fn a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over(database: Database) {
+    let mut shop = Shop::with_snapshot(database).await;
+    shop.overwrite_embeddings().await;
+    // As many changes, but not the same ones: a backup was restored, and other things happened since.
+    shop.app.database.execute("UPDATE catalog_changes SET created_at = created_at + 1 WHERE seq = 3").await;
+    shop.app.restart().await;
+    assert!(!shop.came_from_the_snapshot().await);
+
+    shop.until_written(3).await;
+    // An older backup, to which nothing has happened yet.
+    shop.app.database.execute("DELETE FROM catalog_changes WHERE seq = 3").await;
+    shop.app.database.execute("UPDATE catalog_head SET seq = 2").await;
+    shop.app.restart().await;
+    let ready = shop.app.get("/readyz", &shop.admin).await.expect(200);
+    assert_eq!(ready["index_revision"], 2);
+}
+
+on_both_databases!(
+    a_start_goes_on_from_the_snapshot_and_the_changes_since,
+    a_damaged_snapshot_is_passed_over_and_written_anew,
+    a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over,
+);

@@ -1,0 +1,98 @@
+"""A training that was stopped goes on as it would have, in every stage: to the last bit, on one thread.
+
+    python tests/training/resume.py MODELS_FOLDER WORK_FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
+sys.path.insert(0, str(MODELS))
+
+from training import data, lessons, student, tutor, views  # noqa: E402
+from training.network import Body  # noqa: E402
+from training.stages import made_from  # noqa: E402
+
+WIDTHS = (8, 8, 16, 16)
+TUTOR = tutor.Recipe(epochs=2, side=32, batch=12)
+STUDENT = student.Recipe(passes=24, sides=((0.0, 32), (0.5, 48)), batch=8)
+
+
+class Stopped(Exception):
+    pass
+
+
+class Interrupted(lessons.Lessons):
+    """Stops the second epoch."""
+
+    def epoch(self, batch, number):
+        if number == 1:
+            raise Stopped
+        return super().epoch(batch, number)
+
+
+class StoppedCourse(student.Course):
+    def one_step(self):
+        if self.step == 70:
+            raise Stopped
+        return super().one_step()
+
+
+def fresh_tutor():
+    torch.manual_seed(5)
+    return tutor.Tutor([Body(WIDTHS), Body(WIDTHS)])
+
+
+def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def stopped(work) -> None:
+    try:
+        work()
+    except Stopped:
+        return
+    raise SystemExit("it was not stopped")
+
+
+def check(what: str, holds: bool) -> None:
+    print(f"{what}: {'the same' if holds else 'NOT the same'}", flush=True)
+    if not holds:
+        sys.exit(1)
+
+
+torch.set_num_threads(1)
+student.CHECKPOINT_SECONDS = 0
+packages = data.rendered(6, 4, WORK, lambda *_: None)
+kinds = [[lessons.Kind(packages, mirrored=False)]]
+learned = lessons.Lessons(kinds)
+
+straight = tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "straight.pt")
+stopped(lambda: tutor.fit(fresh_tutor(), Interrupted(kinds), TUTOR, WORK / "stopped.pt"))
+check("tutor", same(straight, tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "stopped.pt")))
+
+seen = views.collect(straight, learned, 2, run=1, folder=WORK / "views")
+(WORK / "views" / "pass-001.npz").unlink()
+again = views.collect(straight, learned, 2, run=1, folder=WORK / "views")
+check("views", all(np.array_equal(getattr(seen, c), getattr(again, c)) for c in views.COLUMNS))
+
+once = student.Course(WIDTHS, seen, learned.weight(), STUDENT, WORK / "once.pt").fit()
+twice = (WIDTHS, seen, learned.weight(), STUDENT, WORK / "twice.pt")
+stopped(StoppedCourse(*twice).fit)
+going_on = student.Course(*twice)
+check("student's place", 64 == going_on.step)
+check("student", same(once, going_on.fit()))
+
+made_from(WORK / "stage.pt", {"recipe": {"epochs": 2}})
+(WORK / "stage.pt").touch()
+made_from(WORK / "stage.pt", {"recipe": {"epochs": 2}})
+try:
+    made_from(WORK / "stage.pt", {"recipe": {"epochs": 3}})
+except SystemExit as refusal:
+    check("the refusal of another recipe", "--work" in str(refusal))
+else:
+    sys.exit("another recipe was not refused")
