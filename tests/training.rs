@@ -24,20 +24,25 @@ fn good(output: Output) -> String {
     text
 }
 
+/// The set-up's Python at the root of the checkout, into which it writes nothing, not even compiled Python; reports test
+/// `name` as skipped where it has no PyTorch.
+fn with_pytorch(name: &str) -> Option<Command> {
+    if !Path::new(ROOT).join(WITH_PYTORCH).exists() {
+        skip::skip(name, "no PyTorch: deploy/setup.sh --tests could not fetch it");
+        return None;
+    }
+    let mut python = Command::new(Path::new(ROOT).join(PYTHON));
+    python.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(ROOT);
+    Some(python)
+}
+
 #[test]
 fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped() {
-    let root = Path::new(ROOT);
-    if !root.join(WITH_PYTORCH).exists() {
-        let name = "a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped";
-        return skip::skip(name, "no PyTorch: deploy/setup.sh --tests could not fetch it");
-    }
+    let name = "a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped";
+    let Some(mut python) = with_pytorch(name) else { return };
     let work = tempfile::tempdir().unwrap();
-    let smoke = || {
-        let mut python = Command::new(root.join(PYTHON));
-        python.arg(root.join("models/train.py")).args(["--smoke", "--work"]).arg(work.path());
-        // Nothing of the checkout is written to, not even compiled Python.
-        good(python.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root).output().unwrap())
-    };
+    python.args(["models/train.py", "--smoke", "--work"]).arg(work.path());
+    let mut smoke = || good(python.output().unwrap());
     let told = smoke();
     for stage in ["tutor: 100.0%", "views: pass 2 of 2", "student: 100.0%", "smallest cosine"] {
         assert!(told.contains(stage), "{stage} is not in:\n{told}");
@@ -68,14 +73,9 @@ fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_
 
 #[test]
 fn every_stage_of_the_training_goes_on_as_if_it_had_not_been_stopped_and_refuses_another_recipe() {
-    let root = Path::new(ROOT);
-    if !root.join(WITH_PYTORCH).exists() {
-        let name = "every_stage_of_the_training_goes_on_as_if_it_had_not_been_stopped_and_refuses_another_recipe";
-        return skip::skip(name, "no PyTorch: deploy/setup.sh --tests could not fetch it");
-    }
+    let name = "every_stage_of_the_training_goes_on_as_if_it_had_not_been_stopped_and_refuses_another_recipe";
+    let Some(mut python) = with_pytorch(name) else { return };
     let work = tempfile::tempdir().unwrap();
-    let mut python = Command::new(root.join(PYTHON));
-    python.arg(root.join("tests/training/resume.py")).arg(root.join("models")).arg(work.path());
-    let told = good(python.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap());
+    let told = good(python.args(["tests/training/resume.py", "models"]).arg(work.path()).output().unwrap());
     assert_eq!(told.matches(": the same").count(), 5, "{told}");
 }

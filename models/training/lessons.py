@@ -50,7 +50,9 @@ class Lessons:
 
     def digest(self) -> str:
         """SHA-256 over all pictures and their labels."""
-        return hashlib.sha256(self.pixels.tobytes() + self.labels.tobytes()).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(self.pixels))
+        digest.update(np.ascontiguousarray(self.labels))
+        return digest.hexdigest()
 
     def rows(self, number: int) -> np.ndarray:
         """Row numbers of pass `number`, in order."""

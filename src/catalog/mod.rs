@@ -134,31 +134,9 @@ impl Catalog {
             snapshot_revision: None,
         };
         if from_snapshot {
-            catalog.go_on_from_snapshot(settings).await?;
+            catalog.go_on_from_snapshot(&settings.engine).await?;
         }
         Ok(catalog)
-    }
-
-    /// Follows the log from the snapshot; where it cannot be followed from there, fills the index from the database.
-    async fn go_on_from_snapshot(&mut self, settings: &Settings) -> Result<(), CatalogError> {
-        let stood_at = self.index.stats().await;
-        match self.follow().await {
-            Ok(revision) => {
-                self.snapshot_revision = Some(stood_at.revision);
-                tracing::info!(
-                    index.revision = revision,
-                    snapshot.revision = stood_at.revision,
-                    snapshot.embeddings = stood_at.rows,
-                    "index loaded from its snapshot and the changes since"
-                );
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the log cannot be followed from the index's snapshot; filling it from the database");
-                let index = self.vectors().load_index(&settings.engine).await.map_err(CatalogError::Index)?;
-                self.index = Arc::new(index);
-            }
-        }
-        Ok(())
     }
 
     /// The index, for recognition to search in.

@@ -5,14 +5,17 @@
 //! carry identifiers and times that do not come twice. Whatever is wrong with it, the database fills the index instead.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::Catalog;
 use super::vectors::Vectors;
+use super::{Catalog, CatalogError, FollowError};
+use crate::config::Engine;
 use crate::index::{IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeRow};
+use crate::store::product_images;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{INDEX_SNAPSHOT_SECONDS, INDEX_SNAPSHOTS_REJECTED_TOTAL};
 
@@ -41,6 +44,17 @@ pub enum SnapshotFault {
     /// Its stamp is another one.
     #[error("it was made by another model, or from another catalog")]
     Other,
+    /// The log cannot be followed from where it stands.
+    #[error("the catalog's log cannot be followed from it: {0}")]
+    Behind(#[from] FollowError),
+    /// Photos on sale are missing from it, or others are in it: one could not be embedded when it was written, perhaps.
+    #[error("with the changes since it has {found} of {wanted} photos on sale")]
+    Incomplete {
+        /// Rows of the index.
+        found: usize,
+        /// Photos on sale.
+        wanted: i64,
+    },
     /// The index may not hold what the database holds, so it is not written.
     #[error("the index is not to be trusted: {0}")]
     Distrusted(String),
@@ -59,7 +73,8 @@ impl SnapshotFault {
             Self::File(_) => "damaged",
             Self::Ahead { .. } => "ahead",
             Self::Other => "other",
-            Self::Distrusted(_) | Self::Store(_) | Self::Thread(_) => "failed",
+            Self::Incomplete { .. } => "incomplete",
+            Self::Behind(_) | Self::Distrusted(_) | Self::Store(_) | Self::Thread(_) => "failed",
         }
     }
 }
@@ -74,9 +89,7 @@ impl Vectors<'_> {
         match self.read_snapshot(place.to_owned(), options).await {
             Ok(index) => Some(index),
             Err(reason) => {
-                metrics::counter!(INDEX_SNAPSHOTS_REJECTED_TOTAL, "reason" => reason.reason()).increment(1);
-                tracing::warn!(path = %place.display(), error = %reason,
-                    "the index's snapshot is not used; the index is filled from the database");
+                passed_over(place, &reason);
                 None
             }
         }
@@ -97,6 +110,41 @@ impl Vectors<'_> {
 }
 
 impl Catalog {
+    /// Brings the index that came from the snapshot up to the catalog's newest change; where that does not give what is on
+    /// sale, fills it from the database.
+    pub(super) async fn go_on_from_snapshot(&mut self, engine: &Engine) -> Result<(), CatalogError> {
+        let stood_at = self.index.stats().await.revision;
+        match self.follow_from_snapshot().await {
+            Ok(revision) => {
+                self.snapshot_revision = Some(stood_at);
+                tracing::info!(
+                    index.revision = revision,
+                    snapshot.revision = stood_at,
+                    "index loaded from its snapshot and the changes since"
+                );
+            }
+            Err(reason) => {
+                passed_over(&self.snapshot, &reason);
+                let index = self.vectors().load_index(engine).await.map_err(CatalogError::Index)?;
+                self.index = Arc::new(index);
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow_from_snapshot(&self) -> Result<i64, SnapshotFault> {
+        let revision = self.follow().await?;
+        let mut tx = self.store.read().await?;
+        let wanted = product_images::count_on_sale(&mut tx).await?;
+        tx.rollback().await?;
+        let found = self.index.stats().await.rows;
+        if i64::try_from(found).is_ok_and(|found| found == wanted) {
+            Ok(revision)
+        } else {
+            Err(SnapshotFault::Incomplete { found, wanted })
+        }
+    }
+
     /// Writes a snapshot whenever the index has changed and the last one is `every` old, for as long as it is polled.
     pub async fn keep_snapshots(self, every: Duration) {
         let mut beat = tokio::time::interval(LOOK.min(every));
@@ -132,6 +180,12 @@ impl Catalog {
         tracing::info!(index.revision = head.revision, index.embeddings = head.rows, "index snapshot written");
         Ok(head.revision)
     }
+}
+
+fn passed_over(place: &Path, reason: &SnapshotFault) {
+    metrics::counter!(INDEX_SNAPSHOTS_REJECTED_TOTAL, "reason" => reason.reason()).increment(1);
+    tracing::warn!(path = %place.display(), error = %reason,
+        "the index's snapshot is not used; the index is filled from the database");
 }
 
 async fn newest_change(store: &Store) -> Result<i64, StoreError> {

@@ -17,8 +17,8 @@ use crate::domain::{ImageId, ProductId};
 /// Fewest rows that a first look into a segment asks for.
 const FIRST_LOOK: usize = 16;
 /// Queries from which on FAISS multiplies matrices instead of going through the rows once per query (its
-/// `distance_compute_blas_threshold`). That is several times as fast per query, so from [`PADDED_FROM`] on a batch is
-/// filled up to it.
+/// `distance_compute_blas_threshold`). From [`PADDED_FROM`] on a batch is filled up to it: an estimate of where a product of
+/// 20 queries becomes cheaper than as many passes.
 const MATRIX_FROM: usize = 20;
 const PADDED_FROM: usize = 5;
 /// How much further each next look goes.

@@ -1,8 +1,8 @@
 //! The index in a file: a cache of what the database holds, so that a start need not read it all from there.
 //!
-//! Layout, little-endian: 8 bytes of magic, SHA-256 of the rows and then of what stands before them, stamp (32 bytes that the caller chose and
-//! understands), dimension u64, revision i64, rows u64; then per row the image's and the product's identifier (16 bytes
-//! each) and the vector. A file that is cut off, damaged, of another format, or not followed by its end is refused.
+//! Layout, little-endian: 8 bytes of magic, SHA-256 of the rows and then of the head, the head (a stamp of 32 bytes that the
+//! caller chose and understands, dimension u64, revision i64, rows u64); then per row the image's and the product's
+//! identifier (16 bytes each) and the vector. A file that is cut off, damaged, of another format, or not followed by its end is refused.
 //!
 //! Written beside the searches and changes: each segment is copied under the read lock, which takes about a millisecond,
 //! and nothing is written under it. Changes that come in meanwhile are no harm: rows newer than [`Mark`] are left out, and

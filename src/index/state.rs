@@ -18,8 +18,8 @@ use crate::domain::{ImageId, ProductId};
 /// How far from 1 the length of a vector may be: rounding over a few thousand f32 values stays below 1e-5.
 const LENGTH_TOLERANCE: f64 = 1e-3;
 
-/// Segments from which on a scan is shared: handing the work out and waiting for it takes some 20 µs, the scan of a
-/// segment ten times that.
+/// Segments from which on a scan is shared: below that there is nothing to share. To be raised if the bench shows that handing
+/// the work out costs more than it saves.
 const SHARED_FROM: usize = 2;
 
 /// Where an image's row lies.

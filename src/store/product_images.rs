@@ -135,6 +135,13 @@ pub async fn vectors(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec
     Ok(rows)
 }
 
+/// How many photos [`on_sale`] gives in all.
+pub async fn count_on_sale(tx: &mut Tx) -> Result<i64, StoreError> {
+    const SELECT: &str = "SELECT COUNT(*) FROM product_images i JOIN products p ON p.id = i.product_id \
+                          WHERE p.active AND p.removed_at IS NULL";
+    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+}
+
 /// Photos whose product is on sale, in the order of their ids, after `after`; those that `model` has not seen come without
 /// a vector.
 pub async fn on_sale(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, StoreError> {

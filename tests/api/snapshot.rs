@@ -116,8 +116,19 @@ async fn a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over(database
     assert_eq!(ready["index_revision"], 2);
 }
 
+async fn a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over(database: Database) {
+    let mut shop = Shop::with_snapshot(database).await;
+    shop.overwrite_embeddings().await;
+    // Behind the server's back, so the log says nothing of it.
+    shop.app.database.execute("UPDATE products SET active = FALSE WHERE name = 'Product 0'").await;
+    shop.app.restart().await;
+    assert!(!shop.came_from_the_snapshot().await);
+    assert_eq!(shop.app.get("/readyz", &shop.admin).await.expect(200)["embeddings"], 4);
+}
+
 on_both_databases!(
     a_start_goes_on_from_the_snapshot_and_the_changes_since,
     a_damaged_snapshot_is_passed_over_and_written_anew,
     a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over,
+    a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over,
 );
