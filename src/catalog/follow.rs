@@ -1,7 +1,7 @@
 //! Teaching the index what has changed in the catalog: the one way into it.
 //!
 //! Every server reads the catalog's log from where its own index stands, in order and without a gap. It does so after
-//! each of its own changes, once in a while for changes made through other servers, and at start. A crash between commit
+//! each of its own changes, when another server's change is announced (`others`), and at start. A crash between commit
 //! and index is healed by the same replay. Where the log has a hole, or is shorter than what the index has seen, the
 //! index cannot be trusted: it is marked so, and answers nothing until a restart fills it anew.
 
@@ -44,28 +44,6 @@ impl Catalog {
             }
         }
         followed
-    }
-
-    /// Follows changes made through other servers, every `every`, for as long as it is polled.
-    pub async fn follow_others(self, every: Duration) {
-        let mut beat = tokio::time::interval(every);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut failing = false;
-        loop {
-            beat.tick().await;
-            match self.follow().await {
-                Ok(revision) if failing => {
-                    tracing::info!(index.revision = revision, "the index follows the catalog again");
-                    failing = false;
-                }
-                Ok(_) => {}
-                Err(error) if !failing => {
-                    tracing::error!(error = %error, "the index cannot follow the catalog; trying again");
-                    failing = true;
-                }
-                Err(_) => {}
-            }
-        }
     }
 
     /// Follows until our own change `seq` of `product` is in the index; gives the index's revision. Nothing to do for a

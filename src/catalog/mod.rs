@@ -13,6 +13,7 @@ mod fields;
 mod follow;
 mod images;
 mod load;
+mod others;
 mod photos;
 mod products;
 mod rows;

@@ -6,7 +6,7 @@
 
 use sqlx::types::Json;
 
-use super::{StoreError, Tx, on};
+use super::{StoreError, Tx, notices, on};
 use crate::domain::{ImageId, ProductId, Timestamp};
 
 /// What happened to the photos of a change.
@@ -65,7 +65,7 @@ pub async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
     }
 }
 
-/// Adds a change and returns its number.
+/// Adds a change and returns its number. Other servers are told when the transaction is committed, where the database can.
 pub async fn append(
     tx: &mut Tx,
     kind: ChangeKind,
@@ -78,6 +78,7 @@ pub async fn append(
         "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) VALUES ($1, $2, $3, $4, $5)";
     let seq = on!(tx, c => sqlx::query_as::<_, (i64,)>(NEXT).fetch_one(c))?;
     on!(tx, c => sqlx::query(INSERT).bind(seq).bind(kind).bind(product).bind(Json(&images)).bind(now).execute(c))?;
+    notices::announce(tx).await?;
     Ok(seq)
 }
 

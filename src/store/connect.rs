@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::tx::Inner;
-use super::{Backend, StoreError, Tx};
+use super::{Backend, Notices, StoreError, Tx};
 
 /// How long a use case waits for a connection to PostgreSQL before the client is told 503.
 const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
@@ -126,6 +126,14 @@ impl Store {
             Pools::Sqlite { readers, .. } => sqlx::query("SELECT 1").execute(readers).await.map(|_| ())?,
         }
         Ok(())
+    }
+
+    /// Word of catalog changes made through whichever server, as they are committed; nothing on SQLite.
+    pub async fn notices(&self) -> Result<Option<Notices>, StoreError> {
+        match &self.0 {
+            Pools::Postgres(pool) => Notices::of(pool).await.map(Some),
+            Pools::Sqlite { .. } => Ok(None),
+        }
     }
 
     /// Which database is open.

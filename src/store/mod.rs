@@ -18,6 +18,7 @@ mod error;
 pub mod idempotency_keys;
 pub mod kiosks;
 pub mod login_failures;
+mod notices;
 pub mod number_series;
 pub mod orders;
 pub mod product_images;
@@ -31,5 +32,6 @@ pub mod users;
 
 pub use connect::Store;
 pub use error::StoreError;
+pub use notices::Notices;
 pub(crate) use tx::on;
 pub use tx::{Backend, Tx};

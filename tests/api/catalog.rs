@@ -368,28 +368,6 @@ async fn a_lost_or_damaged_embedding_is_made_anew_at_the_start(database: Databas
     assert!(catalog.seen(jpeg([9, 9, 9])).await.1 < 0.999);
 }
 
-async fn changes_made_through_another_server_are_followed(database: Database) {
-    let here = Catalog::open(database).await;
-    let there = TestApp::spawn_beside(&here.app).await;
-    let product = here.product("Shared", vec![package_photo(0, 0)]).await;
-    let sees = async |wanted: usize| {
-        for _ in 0..100 {
-            let seen = there.post_picture("/api/recognize", &here.admin, package_photo(0, 0)).await.expect(200);
-            if seen["items"][0]["candidates"].as_array().unwrap().len() == wanted {
-                return true;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        false
-    };
-    assert!(sees(1).await, "the other server learns of the product by itself");
-    here.remove(&product).await;
-    assert!(sees(0).await, "and of its end");
-    let added =
-        there.post_form("/api/products", &here.admin, &[("name", "Back")], vec![package_photo(0, 0)]).await.expect(201);
-    assert_eq!(added["index_revision"], 3);
-}
-
 on_both_databases!(
     a_product_is_recognised_the_moment_its_upload_returns,
     a_product_without_photos_can_be_sold_and_not_seen,
@@ -404,5 +382,4 @@ on_both_databases!(
     a_restart_gives_the_same_answers,
     a_hole_in_the_log_stops_recognition_until_a_restart,
     a_lost_or_damaged_embedding_is_made_anew_at_the_start,
-    changes_made_through_another_server_are_followed,
 );

@@ -15,5 +15,6 @@ mod numbering;
 mod policy;
 mod real_photos;
 mod recognition;
+mod servers;
 mod snapshot;
 mod stores_and_kiosks;

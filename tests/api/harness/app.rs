@@ -1,6 +1,5 @@
 //! A running server and its clients.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
@@ -11,8 +10,7 @@ use tillsight::app::{Application, StartError};
 use tillsight::clock::Clock;
 use tillsight::config::Settings;
 use tillsight::domain::Timestamp;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -21,7 +19,7 @@ use super::{Database, Reply};
 /// The first admin's password in tests.
 pub const ADMIN_PASSWORD: &str = "the till sees everything";
 /// The shipped model.
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
+pub(super) const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 /// Where a test's clock begins: 2026-01-05 12:00 UTC.
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
 
@@ -33,12 +31,11 @@ pub struct TestApp {
     pub url: String,
     pub clock: Clock,
     pub database: Database,
-    http: reqwest::Client,
-    overlay: String,
+    pub(super) http: reqwest::Client,
+    pub(super) overlay: String,
     /// A program of its own, where this is not a server within the test's process.
-    #[expect(dead_code, reason = "only held: dropping it ends the program")]
-    process: Option<Child>,
-    running: Option<Running>,
+    pub(super) process: Option<Child>,
+    pub(super) running: Option<Running>,
 }
 
 impl TestApp {
@@ -49,7 +46,7 @@ impl TestApp {
 
     /// Starts a server with settings changed by `overlay` (TOML).
     pub async fn spawn_with(database: Database, overlay: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
+        let http = client();
         let clock = Clock::fixed(START);
         let overlay = overlay.to_owned();
         let mut app = Self { url: String::new(), clock, database, http, overlay, process: None, running: None };
@@ -63,31 +60,6 @@ impl TestApp {
         let (http, overlay) = (other.http.clone(), other.overlay.clone());
         let mut app = Self { url: String::new(), clock, database, http, overlay, process: None, running: None };
         app.start().await;
-        app
-    }
-
-    /// Starts the program itself, with metrics that no other test moves. Its clock is the system's.
-    pub async fn spawn_program(database: Database) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
-        program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(database.folder());
-        program.env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);
-        program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
-        program.env("TILLSIGHT_DATA_DIR", database.folder()).env("TILLSIGHT_MODEL", MODEL);
-        program.env("TILLSIGHT_LOG_FILTER", "warn");
-        let mut process = program.spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let url = loop {
-            let line = lines.next_line().await.unwrap().expect("the program says where it listens");
-            if let Some((_, url)) = line.split_once("listens on ") {
-                break url.to_owned();
-            }
-        };
-        // Whatever else it prints must find a reader: a closed pipe would end it.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
-        let (clock, overlay) = (Clock::system(), String::new());
-        let app = Self { url, clock, database, http, overlay, process: Some(process), running: None };
-        app.until_ready().await;
         app
     }
 
@@ -111,7 +83,7 @@ impl TestApp {
         self.until_ready().await;
     }
 
-    async fn until_ready(&self) {
+    pub(super) async fn until_ready(&self) {
         for _ in 0..200 {
             if self.call(Method::GET, "/readyz", None, |request| request).await.status == 200 {
                 return;
@@ -139,9 +111,20 @@ impl TestApp {
         token: Option<&str>,
         fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Reply {
+        self.attempt(method, path, token, fill).await.unwrap()
+    }
+
+    /// Any request to a server that may be killed meanwhile.
+    pub async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> reqwest::Result<Reply> {
         let request = self.http.request(method, format!("{}{path}", self.url));
         let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
-        Reply::read(fill(request).send().await.unwrap()).await
+        Reply::read(fill(request).send().await?).await
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Reply {
@@ -173,12 +156,7 @@ impl TestApp {
 
     /// `POST` of a form of texts and pictures in the field `images`.
     pub async fn post_form(&self, path: &str, token: &str, texts: &[(&str, &str)], pictures: Vec<Vec<u8>>) -> Reply {
-        let form =
-            texts.iter().fold(Form::new(), |form, (name, text)| form.text((*name).to_owned(), (*text).to_owned()));
-        let form = pictures
-            .into_iter()
-            .fold(form, |form, bytes| form.part("images", Part::bytes(bytes).file_name("photo.jpg")));
-        self.call(Method::POST, path, Some(token), |request| request.multipart(form)).await
+        self.call(Method::POST, path, Some(token), |request| request.multipart(form(texts, pictures))).await
     }
 
     /// The access token of a user.
@@ -242,4 +220,16 @@ impl TestApp {
         let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
+}
+
+/// A form of texts, and of pictures in the field `images`.
+pub fn form(texts: &[(&str, &str)], pictures: Vec<Vec<u8>>) -> Form {
+    let form = texts.iter().fold(Form::new(), |form, (name, text)| form.text((*name).to_owned(), (*text).to_owned()));
+    let photo = |bytes| Part::bytes(bytes).file_name("photo.jpg");
+    pictures.into_iter().fold(form, |form, bytes| form.part("images", photo(bytes)))
+}
+
+/// A client that waits for long, since these machines are slow at times, and not for ever.
+pub(super) fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap()
 }

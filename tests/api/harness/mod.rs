@@ -3,10 +3,11 @@
 mod app;
 mod database;
 mod pictures;
+mod program;
 mod reply;
 mod skip;
 
-pub use app::{ADMIN_PASSWORD, TestApp};
+pub use app::{ADMIN_PASSWORD, TestApp, form};
 pub use database::Database;
 pub use pictures::{jpeg, package_photo, png_of_size};
 pub use reply::Reply;

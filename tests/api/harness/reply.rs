@@ -14,11 +14,11 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub async fn read(response: reqwest::Response) -> Self {
+    pub async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap().to_vec();
+        let bytes = response.bytes().await?.to_vec();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Self { status, headers, json, bytes }
+        Ok(Self { status, headers, json, bytes })
     }
 
     /// The body, after checking the status.

@@ -1,0 +1,205 @@
+//! Several servers on one database: what is done through one holds on all of them, and one may be killed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Database, Reply, TestApp, form, on_both_databases, package_photo, say};
+
+/// Whether the server comes to name `wanted` products for the picture: at most 20 s are waited, as long as a machine that
+/// is busy with everything else may need.
+async fn comes_to_see(server: &TestApp, token: &str, picture: &[u8], wanted: usize) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) {
+        let seen = server.post_picture("/api/recognize", token, picture.to_vec()).await.expect(200);
+        if seen["items"][0]["candidates"].as_array().unwrap().len() == wanted {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}
+
+/// PostgreSQL announces changes, so there the servers hardly ever look by themselves; on SQLite they look every second.
+async fn changes_made_through_another_server_are_followed(database: Database) {
+    let announced = database.kind() == "postgres";
+    let here = TestApp::spawn_with(database, if announced { "[engine]\nfollow_s = 3600" } else { "" }).await;
+    let there = TestApp::spawn_beside(&here).await;
+    let (admin, photo) = (here.admin().await, package_photo(0, 0));
+    let add = async |server: &TestApp, name: &str| {
+        server.post_form("/api/products", &admin, &[("name", name)], vec![photo.clone()]).await.expect(201)
+    };
+    let remove = async |server: &TestApp, product: &Value| {
+        let path = format!("/api/products/{}", product["id"].as_str().unwrap());
+        server.delete(&path, &admin).await.expect(204);
+    };
+    let shared = add(&here, "Shared").await;
+    assert!(comes_to_see(&there, &admin, &photo, 1).await, "the other server learns of the product by itself");
+    remove(&here, &shared).await;
+    assert!(comes_to_see(&there, &admin, &photo, 0).await, "and of its end");
+    assert_eq!(add(&there, "Back").await["index_revision"], 3);
+
+    if announced {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+        here.database.execute(cut).await;
+        let after = there.post_form("/api/products", &admin, &[("name", "After")], vec![package_photo(1, 0)]).await;
+        let after = after.expect(201);
+        assert!(comes_to_see(&here, &admin, &photo, 2).await, "word that was lost with the connection is made up for");
+        remove(&there, &after).await;
+        assert!(comes_to_see(&here, &admin, &photo, 1).await, "and word comes again");
+    }
+}
+
+on_both_databases!(changes_made_through_another_server_are_followed);
+
+/// Products taught and bills confirmed while one of three servers is killed.
+const PRODUCTS: usize = 12;
+const CONFIRMS: usize = 60;
+/// Clients that confirm at the same time.
+const TILLS: usize = 6;
+/// Confirmed bills after which one server is killed.
+const KILLED_AFTER: usize = 15;
+
+/// Three servers and what a client needs to talk to any of them.
+struct Chain {
+    servers: Vec<TestApp>,
+    admin: String,
+    kiosk: String,
+    milk: String,
+}
+
+impl Chain {
+    /// A request that goes to the next server where one does not answer or takes no work: as a client behind a proxy
+    /// sees it.
+    async fn ask(&self, first: usize, path: &str, token: &str, key: Option<&str>, body: &Value) -> Reply {
+        for turn in 0..60 {
+            let server = &self.servers[(first + turn) % self.servers.len()];
+            let sent = server.attempt(Method::POST, path, Some(token), |request| {
+                key.into_iter().fold(request, |request, key| request.header("idempotency-key", key)).json(body)
+            });
+            match sent.await {
+                Ok(reply) if reply.status != 503 => return reply,
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+        panic!("no server answers {path}");
+    }
+
+    /// Opens a session through one server, puts milk on its bill through the next and confirms it through the third;
+    /// gives the receipt's number.
+    async fn sell(&self, turn: usize) -> i64 {
+        let session = self.ask(turn, "/api/sessions", &self.kiosk, None, &json!({})).await.expect(201);
+        let path = format!("/api/sessions/{}", session["id"].as_str().unwrap());
+        let item = json!({"version": 1, "product_id": self.milk});
+        let filled = self.ask(turn + 1, &format!("{path}/items"), &self.kiosk, None, &item).await;
+        // The one that was asked first may have done it and been killed before it said so.
+        let version = if filled.status == 200 { filled.json["version"].clone() } else { json!(2) };
+        let (body, key) = (json!({"version": version}), format!("turn-{turn}"));
+        let order = self.ask(turn + 2, &format!("{path}/confirm"), &self.kiosk, Some(&key), &body).await.expect(201);
+        order["receipt_number"].as_i64().unwrap()
+    }
+
+    /// Teaches a product of one photo through some server. True where that was acknowledged, by whichever server.
+    async fn teach(&self, product: usize, photo: &[u8]) -> bool {
+        for turn in 0..60 {
+            let server = &self.servers[(product + turn) % self.servers.len()];
+            let name = format!("Product {product}");
+            let sent = server.attempt(Method::POST, "/api/products", Some(&self.admin), |request| {
+                request.multipart(form(&[("name", &name)], vec![photo.to_vec()]))
+            });
+            match sent.await {
+                // 409: the photo is enrolled; the server that was asked before had committed it.
+                Ok(reply) if reply.status == 201 || reply.status == 409 => return true,
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+        false
+    }
+}
+
+/// Names of all products that the server sees in the photos, best candidate of each.
+async fn seen(server: &TestApp, token: &str, photos: &[Vec<u8>]) -> Vec<String> {
+    let mut names = Vec::new();
+    for photo in photos {
+        let seen = server.post_picture("/api/recognize", token, photo.clone()).await.expect(200);
+        names.push(seen["items"][0]["candidates"][0]["product_name"].as_str().unwrap_or("nothing").to_owned());
+    }
+    names
+}
+
+async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Database) {
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let settings = [("TILLSIGHT_ENGINE__FOLLOW_S", "3600")];
+    let mut servers = Vec::new();
+    for folder in &folders {
+        servers.push(TestApp::spawn_program_in(database.clone(), folder.path(), &settings).await);
+    }
+    let admin = servers[0].admin().await;
+    let store = servers[1].store(&admin).await;
+    let kiosk = servers[2].kiosk(&admin, &store).await;
+    let texts = [("name", "Milk"), ("price", "129"), ("currency", "EUR")];
+    let milk = servers[0].product(&admin, &texts).await;
+
+    let first = package_photo(PRODUCTS, 0);
+    servers[0].post_form("/api/products", &admin, &[("name", "First")], vec![first.clone()]).await.expect(201);
+    let taught = Instant::now();
+    for server in &servers[1..] {
+        assert!(comes_to_see(server, &admin, &first, 1).await);
+    }
+    say(&format!("taught through one server, found through two others {} ms later", taught.elapsed().as_millis()));
+
+    let photos: Arc<Vec<Vec<u8>>> = Arc::new((0..PRODUCTS).map(|product| package_photo(product, 0)).collect());
+    let chain = Arc::new(Chain { servers, admin, kiosk, milk });
+    let (turns, sold) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(BTreeMap::new())));
+    let mut clients = Vec::new();
+    for _ in 0..TILLS {
+        let (chain, turns, sold) = (Arc::clone(&chain), Arc::clone(&turns), Arc::clone(&sold));
+        clients.push(tokio::spawn(async move {
+            loop {
+                let turn = turns.fetch_add(1, Ordering::SeqCst);
+                if turn >= CONFIRMS {
+                    break;
+                }
+                let number = chain.sell(turn).await;
+                let mut sold = sold.lock().unwrap();
+                assert_eq!(sold.insert(number, turn), None, "receipt {number} was given twice");
+                if sold.len() == KILLED_AFTER {
+                    chain.servers[2].kill();
+                }
+            }
+        }));
+    }
+    for product in 0..PRODUCTS {
+        assert!(chain.teach(product, &photos[product]).await, "no server takes product {product}");
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    let numbers: Vec<i64> = sold.lock().unwrap().keys().copied().collect();
+    assert_eq!(numbers, (1..=CONFIRMS as i64).collect::<Vec<_>>(), "every acknowledged receipt, without a gap");
+    assert_eq!(database.count("SELECT COUNT(*) FROM orders").await, CONFIRMS as i64);
+
+    let names: Vec<String> = (0..PRODUCTS).map(|product| format!("Product {product}")).collect();
+    for server in &chain.servers[..2] {
+        assert!(comes_to_see(server, &chain.admin, &photos[PRODUCTS - 1], 5).await);
+        assert_eq!(seen(server, &chain.admin, &photos).await, names);
+    }
+    let again = TestApp::spawn_program_in(database.clone(), folders[2].path(), &settings).await;
+    assert_eq!(seen(&again, &chain.admin, &photos).await, names, "the killed one has caught up");
+    let revision =
+        async |server: &TestApp| server.get("/readyz", &chain.admin).await.expect(200)["index_revision"].clone();
+    assert_eq!(revision(&again).await, revision(&chain.servers[0]).await);
+}
+
+mod postgresql {
+    /// Of PostgreSQL alone: SQLite is for one server.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn three_servers_are_one_store_and_one_of_them_may_be_killed() {
+        super::three_servers_are_one_store_and_one_of_them_may_be_killed(super::Database::postgres().await).await;
+    }
+}
