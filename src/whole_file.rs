@@ -1,10 +1,17 @@
 //! Files that appear whole or not at all: temporary name beside the place, fsync, rename, fsync of the folder.
+//!
+//! Until the rename whatever lay at the place lies there untouched. A process that is killed before it leaves a file
+//! `.NAME.….part` behind, which nothing reads; [`remove_abandoned`] clears such files away.
 
 use std::fs::{File, Permissions};
-use std::io::Write;
+use std::io::{Error, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
+
+/// How unfinished files end.
+const UNFINISHED: &str = ".part";
 
 /// Whether a file that is there already is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +27,127 @@ pub enum Existing {
 /// # Errors
 /// The folder is missing, or a file in it cannot be written; with [`Existing::Keep`], something is at `path` already.
 pub fn put(path: &Path, bytes: &[u8], permissions: Permissions, existing: Existing) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut unfinished = NamedTempFile::new_in(folder)?;
-    unfinished.write_all(bytes)?;
+    fill(path, permissions, existing, |file| file.write_all(bytes), |_| Ok(()))
+}
+
+/// Puts at `path` what `write` writes into the empty file that it is handed; for content that is not in memory at once.
+/// Once all of it is on the disk, `verify` is handed the file's temporary path and has the last word before the rename.
+///
+/// # Errors
+/// As [`put`]; what `write` or `verify` says. Nothing appears at `path` then, and the temporary file is removed.
+pub fn fill<T, E: From<Error>>(
+    path: &Path,
+    permissions: Permissions,
+    existing: Existing,
+    write: impl FnOnce(&mut File) -> Result<T, E>,
+    verify: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<T, E> {
+    let folder = folder_of(path);
+    let mut unfinished = tempfile::Builder::new().prefix(&prefix(path)).suffix(UNFINISHED).tempfile_in(folder)?;
+    let written = write(unfinished.as_file_mut())?;
     unfinished.as_file().set_permissions(permissions)?;
     unfinished.as_file().sync_all()?;
+    verify(unfinished.path())?;
+    persist(unfinished, path, existing)?;
+    File::open(folder)?.sync_all()?;
+    Ok(written)
+}
+
+/// Removes unfinished files of `path` that nobody has written to for `idle`, by the clock of the disk that they lie on:
+/// whoever wrote them was killed. Gives how many they were.
+///
+/// # Errors
+/// The folder cannot be read or written. A file that is gone by itself meanwhile is none.
+pub fn remove_abandoned(path: &Path, idle: Duration) -> std::io::Result<usize> {
+    let (folder, prefix) = (folder_of(path), prefix(path));
+    let now = NamedTempFile::new_in(folder)?.as_file().metadata()?.modified()?;
+    let mut removed = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !(name.starts_with(&prefix) && name.ends_with(UNFINISHED)) {
+            continue;
+        }
+        let written = entry.metadata().and_then(|about| about.modified());
+        if written.is_ok_and(|written| now.duration_since(written).is_ok_and(|since| since >= idle)) {
+            match std::fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => removed += 1,
+            }
+        }
+    }
+    Ok(removed)
+}
+
+fn persist(unfinished: NamedTempFile, path: &Path, existing: Existing) -> std::io::Result<()> {
     let persisted = match existing {
         Existing::Replace => unfinished.persist(path),
         Existing::Keep => unfinished.persist_noclobber(path),
     };
-    persisted.map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    persisted.map(drop).map_err(|error| error.error)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// How the names of the unfinished files of `path` begin.
+fn prefix(path: &Path) -> String {
+    format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn private() -> Permissions {
+        Permissions::from_mode(0o600)
+    }
+
+    #[test]
+    fn what_cannot_be_written_or_verified_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        put(&path, b"old", private(), Existing::Replace).unwrap();
+        let refused = || Err(Error::other("no"));
+        let unwritten = fill(&path, private(), Existing::Replace, |_| refused(), |_| Ok(()));
+        assert_eq!(unwritten.unwrap_err().to_string(), "no");
+        let unverified = fill(
+            &path,
+            private(),
+            Existing::Replace,
+            |file| file.write_all(b"new"),
+            |unfinished| {
+                assert_eq!((std::fs::read(unfinished)?, std::fs::read(&path)?), (b"new".to_vec(), b"old".to_vec()));
+                refused()
+            },
+        );
+        assert_eq!(unverified.unwrap_err().to_string(), "no");
+        assert!(put(&path, b"new", private(), Existing::Keep).is_err());
+        assert_eq!((std::fs::read(&path).unwrap(), names(folder.path())), (b"old".to_vec(), vec!["a".to_owned()]));
+    }
+
+    #[test]
+    fn only_unfinished_files_of_this_place_that_rest_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let hour = Duration::from_secs(3_600);
+        for name in [".a.1.part", ".a.2.part", ".ab.1.part", "a", ".a.1"] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            if name != ".a.2.part" {
+                file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            }
+        }
+        assert_eq!(remove_abandoned(&folder.path().join("a"), hour).unwrap(), 1);
+        assert_eq!(names(folder.path()), [".a.1", ".a.2.part", ".ab.1.part", "a"]);
+    }
 }

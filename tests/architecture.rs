@@ -19,7 +19,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("index", &LEAVES),
     ("evaluation", &["domain", "embedding"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "store"]),
-    ("catalog", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index"]),
+    ("catalog", &["clock", "config", "domain", "telemetry", "pool", "whole_file", "store", "embedding", "index"]),
     ("recognition", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index"]),
     ("orders", &["clock", "config", "domain", "telemetry", "pool", "store"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "recognition"]),
@@ -49,7 +49,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("lib", &[]),
     ("main", &["cli"]),
 ];
-const LEAVES: [&str; 5] = ["clock", "config", "domain", "telemetry", "pool"];
+const LEAVES: [&str; 6] = ["clock", "config", "domain", "telemetry", "pool", "whole_file"];
 const ANYTHING_BUT_CLI: [&str; 15] = [
     "clock",
     "config",

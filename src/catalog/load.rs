@@ -1,15 +1,18 @@
 //! Filling the index at start, from the database alone.
+//!
+//! Page by page: beside the index itself no more than two pages of embeddings are in memory, one that is being read and
+//! one that is being added.
 
 use super::FollowError;
-use super::vectors::Vectors;
+use super::vectors::{self, Vectors};
 use crate::config::Engine;
 use crate::domain::ImageId;
-use crate::index::{IndexError, IndexOptions, Row, VectorIndex};
-use crate::store::catalog_changes;
+use crate::index::{IndexBuilder, IndexError, IndexOptions, Row, VectorIndex};
 use crate::store::product_images::{self, VectorRow};
+use crate::store::{Store, catalog_changes};
 
 /// Rows that are read at a time: about 2 MB of vectors.
-const PAGE: i64 = 2_000;
+pub(super) const PAGE: i64 = 2_000;
 /// Photos that are embedded between two lines in the log.
 const PROGRESS: usize = 100;
 
@@ -25,45 +28,67 @@ impl Vectors<'_> {
     /// embedded from their originals: none, unless the model is another one than last time; then it takes as long as
     /// enrolling everything again.
     pub(super) async fn load_index(&self, engine: &Engine) -> Result<VectorIndex, FollowError> {
-        let (revision, mut rows, unseen) = self.everything_on_sale().await?;
+        let dim = self.embedder.dim();
+        let OnSale { revision, mut builder, unseen } =
+            on_sale(self.store, self.model(), dim, index_options(engine)).await?;
+        let all = unseen.len();
         let mut embedded = 0;
         for some in unseen.chunks(PROGRESS) {
-            rows.extend(self.of(some.to_vec()).await?);
+            builder = added(builder, self.of(some.to_vec()).await?).await?;
             embedded += some.len();
             tracing::info!(
                 model.id = self.model(),
                 images.done = embedded,
-                images.all = unseen.len(),
+                images.all = all,
                 "embedding photos that this model has not seen"
             );
         }
-        let options = index_options(engine);
-        let (dim, embeddings) = (self.embedder.dim(), rows.len());
-        let built = tokio::task::spawn_blocking(move || VectorIndex::build(dim, revision, rows, options)).await;
-        let index = built.map_err(|error| IndexError::Threads { reason: error.to_string() })??;
+        let index = builder.finish(revision)?;
+        let embeddings = index.stats().await.rows;
         tracing::info!(index.revision = revision, index.embeddings = embeddings, "index loaded from the database");
         Ok(index)
     }
+}
 
-    /// The newest change, and what is on sale after it: rows for the index, and photos that have no vector of this model.
-    /// One state of the database, read page by page.
-    async fn everything_on_sale(&self) -> Result<(i64, Vec<Row>, Vec<VectorRow>), FollowError> {
-        let mut tx = self.store.snapshot().await?;
-        let revision = catalog_changes::head(&mut tx).await?;
-        let (mut rows, mut unseen) = (Vec::new(), Vec::new());
-        let mut after = ImageId::NIL;
-        loop {
-            let page = product_images::on_sale(&mut tx, self.model(), after, PAGE).await?;
-            let Some(last) = page.last().map(|row| row.image_id) else { break };
-            after = last;
-            for row in page {
-                match self.kept(&row) {
-                    Some(vector) => rows.push(Row { image: row.image_id, product: row.product_id, vector }),
-                    None => unseen.push(row),
-                }
+/// What the database has on sale.
+pub(super) struct OnSale {
+    /// The newest change.
+    pub(super) revision: i64,
+    /// Every photo on sale that has a sound embedding, in the order of their identifiers.
+    pub(super) builder: IndexBuilder,
+    /// The others, without their damaged bytes.
+    pub(super) unseen: Vec<VectorRow>,
+}
+
+/// Reads what is on sale into an index under construction: one state of the database.
+pub(super) async fn on_sale(
+    store: &Store,
+    model: &str,
+    dim: usize,
+    options: IndexOptions,
+) -> Result<OnSale, FollowError> {
+    let mut tx = store.snapshot().await?;
+    let revision = catalog_changes::head(&mut tx).await?;
+    let (mut builder, mut unseen) = (IndexBuilder::new(dim, options), Vec::new());
+    let mut page = product_images::on_sale(&mut tx, model, ImageId::NIL, PAGE).await?;
+    while let Some(last) = page.last().map(|row| row.image_id) {
+        let mut rows = Vec::with_capacity(page.len());
+        for row in page {
+            match vectors::kept(&row, dim) {
+                Some(vector) => rows.push(Row { image: row.image_id, product: row.product_id, vector }),
+                None => unseen.push(VectorRow { vector: None, ..row }),
             }
         }
-        tx.rollback().await?;
-        Ok((revision, rows, unseen))
+        // The next page is read while this one is being added.
+        let (next, grown) = tokio::join!(product_images::on_sale(&mut tx, model, last, PAGE), added(builder, rows));
+        (page, builder) = (next?, grown?);
     }
+    tx.rollback().await?;
+    Ok(OnSale { revision, builder, unseen })
+}
+
+/// The builder with `rows` added, on a thread that may block.
+async fn added(mut builder: IndexBuilder, rows: Vec<Row>) -> Result<IndexBuilder, IndexError> {
+    let work = move || builder.add(rows).map(|()| builder);
+    tokio::task::spawn_blocking(work).await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
 }

@@ -109,7 +109,7 @@ impl Catalog {
         let blobs = Blobs::open(&settings.data_dir)?;
         let currency = Currency::parse("currency", &settings.currency)?;
         let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
-        let snapshot = snapshot::place(&settings.data_dir);
+        let snapshot = snapshot::place(&settings.data_dir, embedder.model_id().as_str());
         let kept = vectors.index_from_snapshot(&snapshot, load::index_options(&settings.engine)).await;
         let from_snapshot = kept.is_some();
         let index = match kept {

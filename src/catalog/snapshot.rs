@@ -18,13 +18,19 @@ use crate::store::catalog_changes::{self, ChangeRow};
 use crate::store::product_images;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{INDEX_SNAPSHOT_SECONDS, INDEX_SNAPSHOTS_REJECTED_TOTAL};
+use crate::whole_file;
 
 /// How often is looked whether one is due.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Where the snapshot lies.
-pub(super) fn place(data_dir: &Path) -> PathBuf {
-    data_dir.join("index.snapshot")
+/// After it an unfinished snapshot that nobody has written to is what a killed server left behind.
+const ABANDONED: Duration = Duration::from_secs(3_600);
+
+/// Where the snapshot of `model`'s embeddings lies: `index-NAME@VERSION-DIGITS.snapshot`. Each model has a file of its own, so
+/// that servers with different models can share a folder, and so that going back to a model finds its snapshot.
+pub(super) fn place(data_dir: &Path, model: &str) -> PathBuf {
+    // A model's key has one `#`, and nothing else that a file's name may not have or that a shell would mind.
+    data_dir.join(format!("index-{}.snapshot", model.replace('#', "-")))
 }
 
 /// Why a snapshot is not used, or not written.
@@ -175,7 +181,13 @@ impl Catalog {
         let mark = self.index.mark().await;
         let stamp = stamp_at(&self.store, self.vectors().model(), mark.revision).await?;
         let (index, place) = (self.index(), self.snapshot.clone());
-        let head = tokio::task::spawn_blocking(move || index.write_snapshot(mark, stamp, &place)).await??;
+        let write = move || {
+            if let Err(error) = whole_file::remove_abandoned(&place, ABANDONED) {
+                tracing::warn!(path = %place.display(), %error, "unfinished snapshots could not be removed");
+            }
+            index.write_snapshot(mark, stamp, &place)
+        };
+        let head = tokio::task::spawn_blocking(write).await??;
         metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(begun.elapsed().as_secs_f64());
         tracing::info!(index.revision = head.revision, index.embeddings = head.rows, "index snapshot written");
         Ok(head.revision)

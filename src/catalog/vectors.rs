@@ -30,22 +30,13 @@ impl Vectors<'_> {
     pub(super) async fn of(&self, rows: Vec<VectorRow>) -> Result<Vec<Row>, FollowError> {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
-            let vector = match self.kept(&row) {
+            let vector = match kept(&row, self.embedder.dim()) {
                 Some(vector) => Some(vector),
                 None => self.make(&row).await?.map(Arc::from),
             };
             found.extend(vector.map(|vector| Row { image: row.image_id, product: row.product_id, vector }));
         }
         Ok(found)
-    }
-
-    /// The vector that is stored; nothing where there is none, or one that is damaged (of another length, not finite).
-    pub(super) fn kept(&self, row: &VectorRow) -> Option<Arc<[f32]>> {
-        let read = Embedding::from_bytes(row.vector.as_deref()?, self.embedder.dim());
-        let read = read.inspect_err(|error| {
-            tracing::error!(image.id = %row.image_id, error = %error, "a stored embedding is damaged; making it anew");
-        });
-        read.ok().map(Arc::from)
     }
 
     async fn make(&self, row: &VectorRow) -> Result<Option<Embedding>, FollowError> {
@@ -89,4 +80,14 @@ impl Vectors<'_> {
             }
         }
     }
+}
+
+/// The vector that is stored; nothing where there is none, or one that is damaged (not of `dim` values, not finite, not of
+/// length 1).
+pub(super) fn kept(row: &VectorRow, dim: usize) -> Option<Arc<[f32]>> {
+    let read = Embedding::from_bytes(row.vector.as_deref()?, dim);
+    let read = read.inspect_err(|error| {
+        tracing::error!(image.id = %row.image_id, error = %error, "a stored embedding is damaged; making it anew");
+    });
+    read.ok().map(Arc::from)
 }

@@ -8,15 +8,16 @@
 //! and nothing is written under it. Changes that come in meanwhile are no harm: rows newer than [`Mark`] are left out, and
 //! a row that was removed meanwhile is missing, which the removal, replayed after the start, passes over.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::{IndexBuilder, IndexError, IndexOptions, Row, VectorIndex};
+use crate::whole_file::{self, Existing};
 
 const MAGIC: &[u8; 8] = b"TILLIDX1";
 const HASH: usize = 32;
@@ -75,35 +76,35 @@ impl VectorIndex {
         self.state.read().await.mark()
     }
 
-    /// Writes what the index held at `mark` to `path`: under a temporary name, synced, read back and compared, renamed.
-    /// Blocks: call it on a thread that may.
+    /// Writes what the index held at `mark` to `path`: under a temporary name, synced, read back and compared, renamed. A
+    /// snapshot that is there is kept until then. Blocks: call it on a thread that may.
     ///
     /// # Errors
     /// The file cannot be written, or reads back as something else.
     pub fn write_snapshot(&self, mark: Mark, stamp: Stamp, path: &Path) -> Result<Head, SnapshotError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut unfinished = NamedTempFile::new_in(folder)?;
+        let write = |file: &mut File| self.write_rows(mark, stamp, file);
+        let verify = |unfinished: &Path| Snapshot::open(unfinished)?.check();
+        whole_file::fill(path, Permissions::from_mode(0o600), Existing::Replace, write, verify)
+    }
+
+    fn write_rows(&self, mark: Mark, stamp: Stamp, file: &mut File) -> Result<Head, SnapshotError> {
         let mut head = Head { stamp, dim: self.dim, revision: mark.revision, rows: 0 };
         let mut body = Sha256::new();
-        let mut file = BufWriter::new(unfinished.as_file_mut());
+        let mut file = BufWriter::new(file);
         file.write_all(&[0; MAGIC.len() + HASH + HEAD])?;
+        // Memory for the rows of a segment, taken once and outside the lock.
+        let mut copy = Vec::with_capacity(self.state.read_blocking().capacity() * row_bytes(self.dim));
         for segment in 0..mark.segments {
             // A copy: the lock is let go before anything is written.
-            let (rows, bytes) = self.state.read_blocking().copied(segment, mark.next_row);
-            head.rows += rows;
-            body.update(&bytes);
-            file.write_all(&bytes)?;
+            head.rows += self.state.read_blocking().copy_to(&mut copy, segment, mark.next_row);
+            body.update(&copy);
+            file.write_all(&copy)?;
         }
         file.seek(SeekFrom::Start(0))?;
         file.write_all(MAGIC)?;
         file.write_all(&hash(&head, body))?;
         file.write_all(&head.to_bytes())?;
         file.flush()?;
-        drop(file);
-        unfinished.as_file().sync_all()?;
-        Snapshot::open(unfinished.path())?.check()?;
-        unfinished.persist(path).map_err(|error| error.error)?;
-        File::open(folder)?.sync_all()?;
         Ok(head)
     }
 }

@@ -79,14 +79,16 @@ impl State {
         Mark { revision: self.revision, next_row: self.next_row, segments: self.segments.len() }
     }
 
-    /// The segment's living rows with numbers below `next_row`, as a snapshot has them, and how many they are.
-    pub(super) fn copied(&self, segment: usize, next_row: u64) -> (u64, Vec<u8>) {
-        let (mut rows, mut bytes) = (0, Vec::new());
+    /// Fills `bytes` with the segment's living rows with numbers below `next_row`, as a snapshot has them, and tells how
+    /// many they are.
+    pub(super) fn copy_to(&self, bytes: &mut Vec<u8>, segment: usize, next_row: u64) -> u64 {
+        bytes.clear();
+        let mut rows = 0;
         for (entry, vector) in self.segments[segment].living().filter(|(entry, _)| entry.row < next_row) {
-            put_row(&mut bytes, entry.image.uuid(), entry.product.uuid(), vector);
+            put_row(bytes, entry.image.uuid(), entry.product.uuid(), vector);
             rows += 1;
         }
-        (rows, bytes)
+        rows
     }
 
     pub(super) fn revision(&self) -> i64 {

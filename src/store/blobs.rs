@@ -1,21 +1,22 @@
 //! Originals of enrolled photos: files named by the SHA-256 of their content, under `images/` of the data folder.
 //!
 //! Invariants: a file's path is made from its hash alone, never from what a client sent; a file that has its final name is
-//! complete and on the disk (temporary name → write → fsync → rename → fsync of the folder); a file is never changed.
+//! complete and on the disk (`whole_file`); a file is never changed.
 //! Nothing deletes a file here: at the moment that the last row naming it goes, another upload of the same content may be
 //! about to name it again. Files that no row names cost space and nothing else; they can be swept while no server runs.
 //!
 //! Servers that share a database must share this folder too. File work blocks, so it runs on tokio's blocking threads;
 //! it must never be done inside a [`Tx`](super::Tx).
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::connect::make_private_folder;
+use crate::whole_file::{self, Existing};
 
 /// SHA-256 of a photo's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,7 +119,6 @@ impl Blobs {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
-    use std::os::unix::fs::OpenOptionsExt;
     let folder = path.parent().unwrap_or(path);
     let size = std::fs::metadata(path).map(|known| known.len());
     if size.is_ok_and(|size| size == bytes.len() as u64) {
@@ -129,19 +129,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
         make_private_folder(folder).map_err(BlobError::at(folder))?;
         sync_folder(folder.parent().unwrap_or(folder))?;
     }
-    let temporary = temporary_name(path);
-    let mut options = OpenOptions::new();
-    let written = options.write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| std::fs::rename(&temporary, path));
-    if let Err(error) = renamed {
-        // Best effort: the name is never used again, so a file that cannot be deleted either does no harm.
-        drop(std::fs::remove_file(&temporary));
-        return Err(BlobError::at(path)(error));
-    }
-    sync_folder(folder)
+    whole_file::put(path, bytes, Permissions::from_mode(0o600), Existing::Replace).map_err(BlobError::at(path))
 }
 
 fn read(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
@@ -156,11 +144,6 @@ fn read(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
 /// A rename is on the disk once the folder that holds the name is.
 fn sync_folder(folder: &Path) -> Result<(), BlobError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(BlobError::at(folder))
-}
-
-/// A name beside `path` that nobody else uses, this process or another; if one does, the file is not opened.
-fn temporary_name(path: &Path) -> PathBuf {
-    path.with_extension(format!("{:016x}.tmp", getrandom::u64().unwrap_or_default()))
 }
 
 #[cfg(test)]

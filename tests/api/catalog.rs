@@ -362,10 +362,21 @@ async fn a_lost_or_damaged_embedding_is_made_anew_at_the_start(database: Databas
     catalog.app.restart().await;
     let (names, score) = catalog.seen(package_photo(0, 0)).await;
     assert!(names == ["One"] && score > 0.999, "embedded from its original: {names:?} {score}");
-    catalog.app.database.execute("UPDATE embeddings SET vector = substr(vector, 1, 8)").await;
-    catalog.app.restart().await;
-    assert!(catalog.seen(package_photo(0, 0)).await.1 > 0.999);
-    assert!(catalog.seen(jpeg([9, 9, 9])).await.1 < 0.999);
+    // Too short; a value that is NaN; of another length than 1.
+    let nan = match catalog.app.database.kind() {
+        "sqlite" => "UPDATE embeddings SET vector = CAST(x'0000c07f' || substr(vector, 5) AS BLOB)",
+        _ => r"UPDATE embeddings SET vector = '\x0000c07f'::bytea || substr(vector, 5)",
+    };
+    let longer = match catalog.app.database.kind() {
+        "sqlite" => "UPDATE embeddings SET vector = CAST(x'0000803f0000803f' || substr(vector, 9) AS BLOB)",
+        _ => r"UPDATE embeddings SET vector = '\x0000803f0000803f'::bytea || substr(vector, 9)",
+    };
+    for damage in ["UPDATE embeddings SET vector = substr(vector, 1, 8)", nan, longer] {
+        catalog.app.database.execute(damage).await;
+        catalog.app.restart().await;
+        assert!(catalog.seen(package_photo(0, 0)).await.1 > 0.999, "{damage}");
+        assert!(catalog.seen(jpeg([9, 9, 9])).await.1 < 0.999, "{damage}");
+    }
 }
 
 on_both_databases!(

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
+use tillsight::embedding::Model;
 use tillsight::index::Snapshot;
 
-use crate::harness::{Database, TestApp, on_both_databases, package_photo};
+use crate::harness::{Database, MODEL, TestApp, on_both_databases, package_photo};
 
 struct Shop {
     app: TestApp,
@@ -37,7 +38,8 @@ impl Shop {
     }
 
     fn place(&self) -> PathBuf {
-        self.app.database.folder().join("index.snapshot")
+        let model = Model::open(MODEL.as_ref()).unwrap().id.as_str().replace('#', "-");
+        self.app.database.folder().join(format!("index-{model}.snapshot"))
     }
 
     async fn until_written(&self, revision: i64) {

@@ -19,7 +19,7 @@ use super::{Database, Reply};
 /// The first admin's password in tests.
 pub const ADMIN_PASSWORD: &str = "the till sees everything";
 /// The shipped model.
-pub(super) const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
+pub const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 /// Where a test's clock begins: 2026-01-05 12:00 UTC.
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
 
