@@ -101,8 +101,8 @@ impl Application {
         let hashing = Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue)
             .map_err(StartError::Threads)?;
         let auth = Auth::new(store.clone(), clock.clone(), hashing, &settings)?;
-        let catalog = Catalog::start(store.clone(), clock.clone(), Arc::clone(&embedder), &settings).await?;
-        let recognition = RecognitionService::new(store.clone(), clock.clone(), embedder, catalog.index(), &settings);
+        let catalog = Catalog::start(store.clone(), clock.clone(), embedder, &settings).await?;
+        let recognition = RecognitionService::new(store.clone(), clock.clone(), catalog.active_model(), &settings);
         let orders = Orders::new(store.clone(), clock.clone());
         let rules = settings.checkout.clone();
         let checkout = Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), rules);

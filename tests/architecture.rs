@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -19,8 +19,23 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("index", &LEAVES),
     ("evaluation", &["domain", "embedding"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "store"]),
-    ("catalog", &["clock", "config", "domain", "telemetry", "pool", "whole_file", "store", "embedding", "index"]),
-    ("recognition", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index"]),
+    ("active_model", &["embedding", "index"]),
+    (
+        "catalog",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "pool",
+            "whole_file",
+            "store",
+            "embedding",
+            "index",
+            "active_model",
+        ],
+    ),
+    ("recognition", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index", "active_model"]),
     ("orders", &["clock", "config", "domain", "telemetry", "pool", "store"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "recognition"]),
     ("web", &["config"]),
@@ -50,7 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 6] = ["clock", "config", "domain", "telemetry", "pool", "whole_file"];
-const ANYTHING_BUT_CLI: [&str; 15] = [
+const ANYTHING_BUT_CLI: [&str; 16] = [
     "clock",
     "config",
     "domain",
@@ -59,6 +74,7 @@ const ANYTHING_BUT_CLI: [&str; 15] = [
     "store",
     "embedding",
     "index",
+    "active_model",
     "auth",
     "catalog",
     "recognition",

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::vectors::Vectors;
 use super::{Catalog, CatalogError, FollowError};
+use crate::active_model::ActiveModel;
 use crate::domain::{ImageId, ProductId};
 use crate::index::IndexError;
-use crate::index::{Change, Row};
+use crate::index::{Change, Row, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeKind, ChangeRow};
 use crate::store::product_images::{self, VectorRow};
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
@@ -29,7 +30,8 @@ impl Catalog {
     /// Dropping the future leaves the index at a change that it has seen whole; the next follower goes on from there.
     pub async fn follow(&self) -> Result<i64, FollowError> {
         let _turn = self.turn.lock().await;
-        let followed = self.follow_in_turn().await;
+        let active = self.active.now();
+        let followed = self.vectors(&active).bring_up(&active.index).await;
         if let Err(error) = &followed {
             metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.reason()).increment(1);
             // None of these is mended by trying again.
@@ -40,7 +42,7 @@ impl Catalog {
                 FollowError::Embedder(_) | FollowError::Store(_) => false,
             };
             if lost {
-                self.index.distrust(&error.to_string());
+                active.index.distrust(&error.to_string());
             }
         }
         followed
@@ -64,9 +66,21 @@ impl Catalog {
         }
     }
 
-    async fn follow_in_turn(&self) -> Result<i64, FollowError> {
+    async fn revision(&self) -> i64 {
+        self.active.now().index.stats().await.revision
+    }
+
+    pub(super) fn vectors<'a>(&'a self, active: &'a ActiveModel) -> Vectors<'a> {
+        Vectors { store: &self.store, blobs: &self.blobs, embedder: &active.embedder }
+    }
+}
+
+impl Vectors<'_> {
+    /// Brings an index of this model up to the newest change of the catalog; gives the number of the last change it has
+    /// seen.
+    pub(super) async fn bring_up(&self, index: &VectorIndex) -> Result<i64, FollowError> {
         loop {
-            let revision = self.revision().await;
+            let revision = index.stats().await.revision;
             let mut tx = self.store.read().await?;
             let changes = catalog_changes::after(&mut tx, revision, BATCH).await?;
             let Some(last) = changes.last().map(|change| change.seq) else {
@@ -81,31 +95,22 @@ impl Catalog {
                 .filter(|change| change.kind == ChangeKind::Add)
                 .flat_map(|change| change.images.clone())
                 .collect();
-            let rows = product_images::vectors(&mut tx, self.vectors().model(), &added).await?;
+            let rows = product_images::vectors(&mut tx, self.model(), &added).await?;
             tx.rollback().await?;
             let changes = self.readable(changes, rows).await?;
-            self.index.apply(last, changes).await?;
+            index.apply(last, changes).await?;
         }
     }
 
     /// The changes in their order, as the index takes them. Photos that are gone by now are left out: the change that took
     /// them away comes later in the log, and removing what is not there does nothing.
     async fn readable(&self, changes: Vec<ChangeRow>, rows: Vec<VectorRow>) -> Result<Vec<Change>, FollowError> {
-        let rows: HashMap<ImageId, Row> =
-            self.vectors().of(rows).await?.into_iter().map(|row| (row.image, row)).collect();
+        let rows: HashMap<ImageId, Row> = self.of(rows).await?.into_iter().map(|row| (row.image, row)).collect();
         let readable = changes.into_iter().map(|change| match change.kind {
             ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
             ChangeKind::Remove => Change::Remove(change.images),
         });
         Ok(readable.collect())
-    }
-
-    async fn revision(&self) -> i64 {
-        self.index.stats().await.revision
-    }
-
-    pub(super) fn vectors(&self) -> Vectors<'_> {
-        Vectors { store: &self.store, blobs: &self.blobs, embedder: &self.embedder }
     }
 }
 

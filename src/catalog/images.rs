@@ -138,8 +138,7 @@ impl Catalog {
                 created_at: now,
             };
             product_images::insert(tx, &row).await?;
-            let model = self.embedder.model_id().as_str();
-            product_images::insert_vector(tx, row.id, model, &photo.embedding.to_bytes()).await?;
+            product_images::insert_vector(tx, row.id, photo.model.as_str(), &photo.embedding.to_bytes()).await?;
             ids.push(row.id);
         }
         Ok(ids)

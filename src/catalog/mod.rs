@@ -29,11 +29,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
+use crate::active_model::{ActiveModel, ModelSlot};
 use crate::clock::Clock;
 use crate::config::{Limits, Settings};
 use crate::domain::Currency;
 use crate::embedding::Embedder;
-use crate::index::VectorIndex;
 use crate::store::Store;
 use crate::store::blobs::Blobs;
 use vectors::Vectors;
@@ -81,8 +81,7 @@ pub struct Catalog {
     store: Store,
     blobs: Blobs,
     clock: Clock,
-    embedder: Arc<Embedder>,
-    index: Arc<VectorIndex>,
+    active: ModelSlot,
     limits: Limits,
     /// Of prices that name none.
     currency: Currency,
@@ -90,9 +89,9 @@ pub struct Catalog {
     photos_at_once: usize,
     /// Held by whoever teaches changes to the index: two at once would read the same changes and apply them twice.
     turn: Arc<Mutex<()>>,
-    /// Where the index's snapshot lies.
-    snapshot: PathBuf,
-    /// Where the snapshot stood from which the index came, if it did.
+    /// The folder of the index's snapshots.
+    snapshots: PathBuf,
+    /// Where the snapshot stood from which the first index came, if it did.
     snapshot_revision: Option<i64>,
 }
 
@@ -109,55 +108,35 @@ impl Catalog {
         let blobs = Blobs::open(&settings.data_dir)?;
         let currency = Currency::parse("currency", &settings.currency)?;
         let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
-        let snapshot = snapshot::place(&settings.data_dir, embedder.model_id().as_str());
-        let kept = vectors.index_from_snapshot(&snapshot, load::index_options(&settings.engine)).await;
-        let from_snapshot = kept.is_some();
-        let index = match kept {
-            Some(index) => index,
-            None => vectors.load_index(&settings.engine).await.map_err(CatalogError::Index)?,
-        };
+        let snapshots = settings.data_dir.clone();
+        let opened = vectors.open_index(&snapshots, &settings.engine).await.map_err(CatalogError::Index)?;
+        let active = ModelSlot::new(ActiveModel { embedder, index: Arc::new(opened.index) });
         let limits = settings.limits.clone();
         // No more than may wait, or a large upload would be refused on an idle server.
         let photos_at_once = settings.engine.batch.min(settings.engine.queue);
-        let turn = Arc::default();
-        let index = Arc::new(index);
-        let mut catalog = Self {
-            store,
-            blobs,
-            clock,
-            embedder,
-            index,
-            limits,
-            currency,
-            photos_at_once,
-            turn,
-            snapshot,
-            snapshot_revision: None,
-        };
-        if from_snapshot {
-            catalog.go_on_from_snapshot(&settings.engine).await?;
-        }
-        Ok(catalog)
+        let (turn, snapshot_revision) = (Arc::default(), opened.snapshot_revision);
+        Ok(Self { store, blobs, clock, active, limits, currency, photos_at_once, turn, snapshots, snapshot_revision })
     }
 
-    /// The index, for recognition to search in.
-    pub fn index(&self) -> Arc<VectorIndex> {
-        Arc::clone(&self.index)
+    /// The model in use, for recognition to see by.
+    pub fn active_model(&self) -> ModelSlot {
+        self.active.clone()
     }
 
     /// How things are. An error where the database does not answer or the index cannot be trusted.
     pub async fn status(&self) -> Result<CatalogStatus, CatalogError> {
         self.store.ping().await?;
-        let stats = self.index.stats().await;
-        if let Some(reason) = self.index.distrusted() {
+        let active = self.active.now();
+        let stats = active.index.stats().await;
+        if let Some(reason) = active.index.distrusted() {
             return Err(CatalogError::Distrusted(reason.to_owned()));
         }
-        let model = self.embedder.model_id().to_string();
+        let model = active.embedder.model_id().to_string();
         Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows })
     }
 
     /// How many embeddings are searched.
     async fn searched(&self) -> usize {
-        self.index.stats().await.rows
+        self.active.now().index.stats().await.rows
     }
 }

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::error::{CatalogError, PhotoName};
 use super::{Catalog, NewPhoto};
 use crate::domain::PhotoFault;
-use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedding, Header, probe};
+use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedder, Embedding, Header, ModelId, probe};
 use crate::pool::panic_message;
 use crate::store::blobs::ContentHash;
 
@@ -32,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) header: Header,
     pub(super) size: usize,
     pub(super) embedding: Embedding,
+    /// What made it.
+    pub(super) model: ModelId,
 }
 
 impl Catalog {
@@ -42,7 +44,7 @@ impl Catalog {
         if count > limit {
             return Err(CatalogError::TooManyImages { count, limit, per: "in one upload" });
         }
-        let limits = *self.embedder.limits();
+        let limits = *self.active.now().embedder.limits();
         // Hashing 100 MB takes a third of a second, which an HTTP worker does not have.
         let probed = tokio::task::spawn_blocking(move || probe_all(photos, &limits)).await;
         let mut probed = probed.map_err(|error| CatalogError::Embedder(error.to_string()))??;
@@ -55,26 +57,29 @@ impl Catalog {
     /// Embeds photos, a few at a time, then keeps their originals.
     pub(super) async fn prepare(&self, photos: Vec<Probed>) -> Result<Vec<Prepared>, CatalogError> {
         let at_once = self.photos_at_once;
+        let active = self.active.now();
+        let embedder = &*active.embedder;
         let embedded: Vec<(Probed, Embedding)> =
-            stream::iter(photos).map(|photo| self.embed(photo)).buffered(at_once).try_collect().await?;
+            stream::iter(photos).map(|photo| embed(embedder, photo)).buffered(at_once).try_collect().await?;
         stream::iter(embedded)
-            .map(|(photo, embedding)| self.keep(photo, embedding))
+            .map(|(photo, embedding)| self.keep(photo, embedding, embedder.model_id()))
             .buffered(at_once)
             .try_collect()
             .await
     }
 
-    async fn embed(&self, photo: Probed) -> Result<(Probed, Embedding), CatalogError> {
-        match self.embedder.embed_photo(photo.bytes.clone()).await {
-            Ok(seen) => Ok((photo, seen.embedding)),
-            Err(error) => Err(refusal(photo.name, error)),
-        }
-    }
-
-    async fn keep(&self, photo: Probed, embedding: Embedding) -> Result<Prepared, CatalogError> {
+    async fn keep(&self, photo: Probed, embedding: Embedding, model: &ModelId) -> Result<Prepared, CatalogError> {
         let size = photo.bytes.len();
         self.blobs.put(photo.hash, photo.bytes).await?;
-        Ok(Prepared { name: photo.name, hash: photo.hash, header: photo.header, size, embedding })
+        let Probed { name, hash, header, .. } = photo;
+        Ok(Prepared { name, hash, header, size, embedding, model: model.clone() })
+    }
+}
+
+async fn embed(embedder: &Embedder, photo: Probed) -> Result<(Probed, Embedding), CatalogError> {
+    match embedder.embed_photo(photo.bytes.clone()).await {
+        Ok(seen) => Ok((photo, seen.embedding)),
+        Err(error) => Err(refusal(photo.name, error)),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::vectors::Vectors;
-use super::{Catalog, CatalogError, FollowError};
+use super::{Catalog, FollowError, load};
 use crate::config::Engine;
 use crate::index::{IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeRow};
@@ -28,7 +28,7 @@ const ABANDONED: Duration = Duration::from_secs(3_600);
 
 /// Where the snapshot of `model`'s embeddings lies: `index-NAME@VERSION-DIGITS.snapshot`. Each model has a file of its own, so
 /// that servers with different models can share a folder, and so that going back to a model finds its snapshot.
-pub(super) fn place(data_dir: &Path, model: &str) -> PathBuf {
+fn place(data_dir: &Path, model: &str) -> PathBuf {
     // A model's key has one `#`, and nothing else that a file's name may not have or that a shell would mind.
     data_dir.join(format!("index-{}.snapshot", model.replace('#', "-")))
 }
@@ -85,20 +85,44 @@ impl SnapshotFault {
     }
 }
 
+/// An index that is ready.
+pub(super) struct Opened {
+    pub(super) index: VectorIndex,
+    /// Where the snapshot stood from which it came, if it did.
+    pub(super) snapshot_revision: Option<i64>,
+}
+
 impl Vectors<'_> {
-    /// The index as the snapshot has it; nothing where there is none that may be used. It may lag behind the catalog, whose
-    /// log is then followed from where it stands.
-    pub(super) async fn index_from_snapshot(&self, place: &Path, options: IndexOptions) -> Option<VectorIndex> {
-        if !place.exists() {
-            return None;
-        }
-        match self.read_snapshot(place.to_owned(), options).await {
-            Ok(index) => Some(index),
-            Err(reason) => {
-                passed_over(place, &reason);
-                None
+    /// The index of everything on sale at the catalog's newest change: from its snapshot in `folder` and the changes since,
+    /// or, where there is none that may be used, from the database.
+    pub(super) async fn open_index(&self, folder: &Path, engine: &Engine) -> Result<Opened, FollowError> {
+        let place = place(folder, self.model());
+        if place.exists() {
+            match self.from_snapshot(place.clone(), load::index_options(engine)).await {
+                Ok(opened) => return Ok(opened),
+                Err(reason) => passed_over(&place, &reason),
             }
         }
+        Ok(Opened { index: self.load_index(engine).await?, snapshot_revision: None })
+    }
+
+    async fn from_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {
+        let index = self.read_snapshot(place, options).await?;
+        let stood_at = index.stats().await.revision;
+        let revision = self.bring_up(&index).await?;
+        let mut tx = self.store.read().await?;
+        let wanted = product_images::count_on_sale(&mut tx).await?;
+        tx.rollback().await?;
+        let found = index.stats().await.rows;
+        if i64::try_from(found) != Ok(wanted) {
+            return Err(SnapshotFault::Incomplete { found, wanted });
+        }
+        tracing::info!(
+            index.revision = revision,
+            snapshot.revision = stood_at,
+            "index loaded from its snapshot and the changes since"
+        );
+        Ok(Opened { index, snapshot_revision: Some(stood_at) })
     }
 
     async fn read_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<VectorIndex, SnapshotFault> {
@@ -116,54 +140,23 @@ impl Vectors<'_> {
 }
 
 impl Catalog {
-    /// Brings the index that came from the snapshot up to the catalog's newest change; where that does not give what is on
-    /// sale, fills it from the database.
-    pub(super) async fn go_on_from_snapshot(&mut self, engine: &Engine) -> Result<(), CatalogError> {
-        let stood_at = self.index.stats().await.revision;
-        match self.follow_from_snapshot().await {
-            Ok(revision) => {
-                self.snapshot_revision = Some(stood_at);
-                tracing::info!(
-                    index.revision = revision,
-                    snapshot.revision = stood_at,
-                    "index loaded from its snapshot and the changes since"
-                );
-            }
-            Err(reason) => {
-                passed_over(&self.snapshot, &reason);
-                let index = self.vectors().load_index(engine).await.map_err(CatalogError::Index)?;
-                self.index = Arc::new(index);
-            }
-        }
-        Ok(())
-    }
-
-    async fn follow_from_snapshot(&self) -> Result<i64, SnapshotFault> {
-        let revision = self.follow().await?;
-        let mut tx = self.store.read().await?;
-        let wanted = product_images::count_on_sale(&mut tx).await?;
-        tx.rollback().await?;
-        let found = self.index.stats().await.rows;
-        if i64::try_from(found).is_ok_and(|found| found == wanted) {
-            Ok(revision)
-        } else {
-            Err(SnapshotFault::Incomplete { found, wanted })
-        }
-    }
-
     /// Writes a snapshot whenever the index has changed and the last one is `every` old, for as long as it is polled.
     pub async fn keep_snapshots(self, every: Duration) {
         let mut beat = tokio::time::interval(LOOK.min(every));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut written, mut last) = (self.snapshot_revision, Instant::now());
+        let model = self.active.now().embedder.model_id().clone();
+        let mut written = self.snapshot_revision.map(|revision| (model, revision));
+        let mut last = Instant::now();
         loop {
             beat.tick().await;
-            if last.elapsed() < every || Some(self.index.stats().await.revision) == written {
+            let active = self.active.now();
+            let now = (active.embedder.model_id().clone(), active.index.stats().await.revision);
+            if last.elapsed() < every || written.as_ref() == Some(&now) {
                 continue;
             }
             last = Instant::now();
             match self.write_snapshot().await {
-                Ok(revision) => written = Some(revision),
+                Ok(revision) => written = Some((now.0, revision)),
                 Err(error) => tracing::warn!(%error, "the index's snapshot could not be written; trying again later"),
             }
         }
@@ -174,13 +167,15 @@ impl Catalog {
     /// # Errors
     /// The index is not to be trusted, the database does not answer, or the file cannot be written.
     pub async fn write_snapshot(&self) -> Result<i64, SnapshotFault> {
-        if let Some(reason) = self.index.distrusted() {
+        let active = self.active.now();
+        if let Some(reason) = active.index.distrusted() {
             return Err(SnapshotFault::Distrusted(reason.to_owned()));
         }
         let begun = Instant::now();
-        let mark = self.index.mark().await;
-        let stamp = stamp_at(&self.store, self.vectors().model(), mark.revision).await?;
-        let (index, place) = (self.index(), self.snapshot.clone());
+        let model = active.embedder.model_id().as_str();
+        let mark = active.index.mark().await;
+        let stamp = stamp_at(&self.store, model, mark.revision).await?;
+        let (index, place) = (Arc::clone(&active.index), place(&self.snapshots, model));
         let write = move || {
             if let Err(error) = whole_file::remove_abandoned(&place, ABANDONED) {
                 tracing::warn!(path = %place.display(), %error, "unfinished snapshots could not be removed");

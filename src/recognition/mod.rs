@@ -14,16 +14,16 @@ mod tests;
 mod view;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::active_model::ModelSlot;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
-use crate::embedding::{Embedder, Thresholds};
-use crate::index::{Hit, VectorIndex};
+use crate::embedding::Thresholds;
+use crate::index::Hit;
 use crate::store::recognitions::{self, RecognitionRow};
 use crate::store::{Store, StoreError, products};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
@@ -37,22 +37,15 @@ pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Tim
 pub struct RecognitionService {
     store: Store,
     clock: Clock,
-    embedder: Arc<Embedder>,
-    index: Arc<VectorIndex>,
+    active: ModelSlot,
     /// Products named for one region at most.
     candidates: usize,
 }
 
 impl RecognitionService {
-    /// A service that embeds with `embedder` and searches `index`, which holds embeddings of that same model.
-    pub fn new(
-        store: Store,
-        clock: Clock,
-        embedder: Arc<Embedder>,
-        index: Arc<VectorIndex>,
-        settings: &Settings,
-    ) -> Self {
-        Self { store, clock, embedder, index, candidates: settings.engine.candidates }
+    /// A service that sees by the model in `active`.
+    pub fn new(store: Store, clock: Clock, active: ModelSlot, settings: &Settings) -> Self {
+        Self { store, clock, active, candidates: settings.engine.candidates }
     }
 
     /// Looks at a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an error:
@@ -73,12 +66,13 @@ impl RecognitionService {
     /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
     pub async fn look(&self, picture: Bytes) -> Result<Sighting, RecognitionError> {
         let begun = Instant::now();
-        let seen = self.embedder.embed_photo(picture).await?;
+        let active = self.active.now();
+        let seen = active.embedder.embed_photo(picture).await?;
         let searching = Instant::now();
-        let hits = self.index.search(seen.embedding, self.candidates).await?;
+        let hits = active.index.search(seen.embedding, self.candidates).await?;
         let searched = searching.elapsed();
         let candidates = self.named(&hits.hits).await?;
-        let Thresholds { score, margin, .. } = self.embedder.thresholds();
+        let Thresholds { score, margin, .. } = active.embedder.thresholds();
         let verdict = Verdict::of(candidates.iter().map(|candidate| candidate.score), *score, *margin);
         metrics::counter!(VERDICTS_TOTAL, "verdict" => verdict.as_str()).increment(1);
         let region = Region { x: 0, y: 0, width: seen.width, height: seen.height };
@@ -92,7 +86,7 @@ impl RecognitionService {
         timings.record();
         Ok(Sighting {
             items: vec![RecognizedItem { verdict, region, candidates }],
-            model: self.embedder.model_id().to_string(),
+            model: active.embedder.model_id().to_string(),
             index_revision: hits.revision,
             timings,
         })

@@ -1,8 +1,11 @@
 //! Recognition over a model that returns NaN for some pictures, and over an index that is not to be trusted.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::active_model::ActiveModel;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
-use crate::index::IndexOptions;
+use crate::index::{IndexOptions, VectorIndex};
 
 const RED: [u8; 3] = [250, 100, 100];
 
@@ -12,7 +15,8 @@ async fn service(folder: &std::path::Path) -> RecognitionService {
     store.migrate().await.unwrap();
     let embedder = Arc::new(embedder_blind_to_the_dark(folder));
     let index = Arc::new(VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap());
-    RecognitionService::new(store, Clock::system(), embedder, index, &Settings::from_toml("").unwrap())
+    let active = ModelSlot::new(ActiveModel { embedder, index });
+    RecognitionService::new(store, Clock::system(), active, &Settings::from_toml("").unwrap())
 }
 
 #[tokio::test]
@@ -42,7 +46,7 @@ async fn evidence_that_cannot_be_kept_is_no_error() {
 async fn an_index_that_lost_its_place_answers_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
-    service.index.distrust("change 5 is missing");
+    service.active.now().index.distrust("change 5 is missing");
     let refused = service.look(png(RED).into()).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
 }
