@@ -18,6 +18,10 @@ pub struct ActiveModel {
     pub embedder: Arc<Embedder>,
     /// Embeddings of the enrolled photos, by that embedder's model.
     pub index: Arc<VectorIndex>,
+    /// File name of the model's manifest.
+    pub manifest: String,
+    /// The switch by which it became active, counted over all; nothing where it is the settings'.
+    pub generation: Option<i64>,
 }
 
 /// Holds the model in use; a clone is the same slot.

@@ -1,11 +1,10 @@
 //! The composition root: builds every part in order, binds the address, runs until stopped, drains.
 //!
-//! The order of the start is the order of its failures: settings, model, database, accounts, index, address. Whatever
+//! The order of the start is the order of its failures: settings, database, model, accounts, index, address. Whatever
 //! is missing ends the start with one [`StartError`] that says what and what to do.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -13,11 +12,11 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
 
 use crate::auth::{Auth, AuthError, FirstAdmin};
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, FirstModel, ModelFolder, ModelSwitches, SwitchError};
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::embedding::{Embedder, EmbedderOptions, Model, ModelError};
+use crate::embedding::EmbedderOptions;
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
 use crate::orders::Orders;
@@ -42,7 +41,7 @@ pub enum StartError {
     Logs(String),
     /// The model or ONNX Runtime cannot be used.
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Model(#[from] SwitchError),
     /// The database cannot be used.
     #[error("database: {0}")]
     Store(#[from] StoreError),
@@ -75,6 +74,7 @@ pub struct Application {
     readiness: Readiness,
     store: Store,
     catalog: Catalog,
+    models: ModelSwitches,
     checkout: Checkout,
     metrics: Metrics,
     first_admin: FirstAdmin,
@@ -87,21 +87,23 @@ impl Application {
     pub async fn build(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let metrics = Metrics::install();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let model = Model::open(&manifest_path(&settings))?;
+        let store = Store::connect(&settings.database_url, settings.limits.database_connections).await?;
+        store.migrate().await?;
+        let folder = ModelFolder::of(&manifest_path(&settings), embedder_options(&settings, cores));
+        let FirstModel { model, manifest, generation } = folder.first(&store).await?;
         if model.manifest.thresholds.operating_point.is_none() {
             tracing::warn!(
                 model.id = %model.id,
                 "the thresholds of this model are a guess; `tillsight model calibrate` chooses them on photos"
             );
         }
-        let embedder = Arc::new(start_embedder(&model, &settings, cores)?);
-        let store = Store::connect(&settings.database_url, settings.limits.database_connections).await?;
-        store.migrate().await?;
+        let embedder = folder.start(model).await?;
         let engine = &settings.engine;
         let hashing = Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue)
             .map_err(StartError::Threads)?;
         let auth = Auth::new(store.clone(), clock.clone(), hashing, &settings)?;
-        let catalog = Catalog::start(store.clone(), clock.clone(), embedder, &settings).await?;
+        let catalog = Catalog::start(store.clone(), clock.clone(), embedder, (manifest, generation), &settings).await?;
+        let models = ModelSwitches::new(catalog.clone(), folder, engine.clone());
         let recognition = RecognitionService::new(store.clone(), clock.clone(), catalog.active_model(), &settings);
         let orders = Orders::new(store.clone(), clock.clone());
         let rules = settings.checkout.clone();
@@ -110,6 +112,7 @@ impl Application {
         let services = Services {
             auth: auth.clone(),
             catalog: catalog.clone(),
+            models: models.clone(),
             recognition,
             checkout: checkout.clone(),
             orders,
@@ -127,7 +130,19 @@ impl Application {
         let first_admin = auth.ensure_first_admin().await?;
         let follow = Duration::from_secs(engine.follow_s);
         let snapshots = (engine.snapshot_s > 0).then(|| Duration::from_secs(engine.snapshot_s));
-        Ok(Self { server, address, readiness, store, catalog, checkout, metrics, first_admin, follow, snapshots })
+        Ok(Self {
+            server,
+            address,
+            readiness,
+            store,
+            catalog,
+            models,
+            checkout,
+            metrics,
+            first_admin,
+            follow,
+            snapshots,
+        })
     }
 
     /// The port that was bound: the one to ask for with port 0.
@@ -153,6 +168,8 @@ impl Application {
         readiness.set(true);
         let follower = tokio::spawn(self.catalog.clone().follow_others(self.follow));
         let snapshots = self.snapshots.map(|every| tokio::spawn(self.catalog.clone().keep_snapshots(every)));
+        let worker = tokio::spawn(self.models.clone().work(self.follow));
+        let adopter = tokio::spawn(self.models.clone().keep_up(self.follow));
         let tidier = tokio::spawn(tidy(self.checkout));
         let upkeep = tokio::spawn(keep_metrics(self.metrics));
         let stopper = tokio::spawn(async move {
@@ -162,8 +179,11 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        for task in [follower, tidier, upkeep, stopper].into_iter().chain(snapshots) {
+        for task in [follower, worker, adopter, tidier, upkeep, stopper].into_iter().chain(snapshots) {
             task.abort();
+        }
+        if let Err(error) = self.models.release().await {
+            tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
         }
         self.store.close().await;
         tracing::info!("stopped");
@@ -206,11 +226,11 @@ pub fn manifest_path(settings: &Settings) -> PathBuf {
     manifest.clone()
 }
 
-fn start_embedder(model: &Model, settings: &Settings, cores: usize) -> Result<Embedder, ModelError> {
+fn embedder_options(settings: &Settings, cores: usize) -> EmbedderOptions {
     let engine = &settings.engine;
     let sessions =
         if engine.model_sessions == 0 { (cores / engine.threads_per_session).max(1) } else { engine.model_sessions };
-    let options = EmbedderOptions {
+    EmbedderOptions {
         sessions,
         threads_per_session: engine.threads_per_session,
         queue_limit: engine.queue,
@@ -220,8 +240,7 @@ fn start_embedder(model: &Model, settings: &Settings, cores: usize) -> Result<Em
             max_bytes: settings.limits.image_bytes,
             max_pixels: settings.limits.image_pixels,
         },
-    };
-    Embedder::start(model, options)
+    }
 }
 
 fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Server, std::net::SocketAddr), StartError> {

@@ -26,6 +26,8 @@ pub const EVIDENCE_LOST_TOTAL: &str = "tillsight_recognition_evidence_lost_total
 pub const UNSEARCHABLE_IMAGES_TOTAL: &str = "tillsight_unsearchable_images_total";
 /// Attempts to follow the catalog's log that failed, by reason: hole, ahead, embedder, index, store.
 pub const FOLLOW_FAILURES_TOTAL: &str = "tillsight_catalog_follow_failures_total";
+/// Attempts to take up the model that was switched to that failed.
+pub const MODEL_ADOPTION_FAILURES_TOTAL: &str = "tillsight_model_adoption_failures_total";
 /// Snapshots of the index that were there and not used, by reason: damaged, ahead, other, incomplete, failed.
 pub const INDEX_SNAPSHOTS_REJECTED_TOTAL: &str = "tillsight_index_snapshots_rejected_total";
 /// Seconds to write a snapshot of the index.

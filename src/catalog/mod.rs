@@ -18,6 +18,7 @@ mod photos;
 mod products;
 mod rows;
 mod snapshot;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -42,6 +43,9 @@ pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
 pub use snapshot::SnapshotFault;
+pub use switch::{
+    Comparison, FirstModel, ModelFolder, ModelSwitches, ModelView, ModelsView, Stuck, SwitchError, SwitchView,
+};
 pub use view::{EnrolmentView, ImageView, ProductView};
 
 /// One uploaded photo.
@@ -103,6 +107,7 @@ impl Catalog {
         store: Store,
         clock: Clock,
         embedder: Arc<Embedder>,
+        (manifest, generation): (String, Option<i64>),
         settings: &Settings,
     ) -> Result<Self, CatalogError> {
         let blobs = Blobs::open(&settings.data_dir)?;
@@ -110,7 +115,7 @@ impl Catalog {
         let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
         let snapshots = settings.data_dir.clone();
         let opened = vectors.open_index(&snapshots, &settings.engine).await.map_err(CatalogError::Index)?;
-        let active = ModelSlot::new(ActiveModel { embedder, index: Arc::new(opened.index) });
+        let active = ModelSlot::new(ActiveModel { embedder, index: Arc::new(opened.index), manifest, generation });
         let limits = settings.limits.clone();
         // No more than may wait, or a large upload would be refused on an idle server.
         let photos_at_once = settings.engine.batch.min(settings.engine.queue);

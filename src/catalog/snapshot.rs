@@ -98,7 +98,7 @@ impl Vectors<'_> {
     pub(super) async fn open_index(&self, folder: &Path, engine: &Engine) -> Result<Opened, FollowError> {
         let place = place(folder, self.model());
         if place.exists() {
-            match self.from_snapshot(place.clone(), load::index_options(engine)).await {
+            match self.open_snapshot(place.clone(), load::index_options(engine)).await {
                 Ok(opened) => return Ok(opened),
                 Err(reason) => passed_over(&place, &reason),
             }
@@ -106,7 +106,7 @@ impl Vectors<'_> {
         Ok(Opened { index: self.load_index(engine).await?, snapshot_revision: None })
     }
 
-    async fn from_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {
+    async fn open_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {
         let index = self.read_snapshot(place, options).await?;
         let stood_at = index.stats().await.revision;
         let revision = self.bring_up(&index).await?;

@@ -23,7 +23,8 @@ async fn a_photo_that_the_model_returns_nan_for_is_refused_and_nothing_is_kept()
     let store = Store::connect(&url, 4).await.unwrap();
     store.migrate().await.unwrap();
     let embedder = Arc::new(embedder_blind_to_the_dark(folder.path()));
-    let catalog = Catalog::start(store, Clock::system(), embedder, &settings).await.unwrap();
+    let catalog =
+        Catalog::start(store, Clock::system(), embedder, ("blind.json".to_owned(), None), &settings).await.unwrap();
     let caller = Caller::system();
 
     let refused = catalog.create(&caller, named("Dark"), uploads(&[RED, DARK])).await.unwrap_err();

@@ -40,23 +40,31 @@ impl Vectors<'_> {
     }
 
     async fn make(&self, row: &VectorRow) -> Result<Option<Embedding>, FollowError> {
-        let lost = |reason: String| {
+        let made = self.try_make(row).await?;
+        let lost = |reason: &String| {
             metrics::counter!(UNSEARCHABLE_IMAGES_TOTAL).increment(1);
             tracing::error!(image.id = %row.image_id, product.id = %row.product_id, error = %reason,
                 "a photo cannot be embedded; its product is not recognised by it");
-            Ok(None)
         };
+        Ok(made.inspect_err(lost).ok())
+    }
+
+    /// Embeds a photo from its original and keeps the embedding; or tells why it cannot be embedded at all.
+    ///
+    /// # Errors
+    /// It may be embedded later: the disk, the database or the embedder has no time for it now.
+    pub(super) async fn try_make(&self, row: &VectorRow) -> Result<Result<Embedding, String>, FollowError> {
         let original = match self.blobs.get(row.content_hash).await {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return lost("its original is missing from the folder of images".to_owned()),
-            Err(error @ BlobError::Damaged { .. }) => return lost(error.to_string()),
+            Ok(None) => return Ok(Err("its original is missing from the folder of images".to_owned())),
+            Err(error @ BlobError::Damaged { .. }) => return Ok(Err(error.to_string())),
             // A disk that fails for a moment must not cost the photo its place: the follower tries again.
             Err(error) => return Err(FollowError::Embedder(error.to_string())),
         };
         match self.embedder.embed_photo(original).await {
             Ok(seen) => {
                 self.write(row.image_id, &seen.embedding).await?;
-                Ok(Some(seen.embedding))
+                Ok(Ok(seen.embedding))
             }
             Err(error @ (EmbedError::Busy | EmbedError::Stopped)) => Err(FollowError::Embedder(error.to_string())),
             Err(
@@ -64,7 +72,7 @@ impl Vectors<'_> {
                 | EmbedError::NotFinite { .. }
                 | EmbedError::ZeroNorm
                 | EmbedError::Failed(_)),
-            ) => lost(error.to_string()),
+            ) => Ok(Err(error.to_string())),
         }
     }
 

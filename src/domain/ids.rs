@@ -88,6 +88,8 @@ ids! {
     RecognitionId,
     /// A confirmed bill.
     OrderId,
+    /// A change of the embedding model.
+    SwitchId,
 }
 
 #[cfg(test)]

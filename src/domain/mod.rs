@@ -16,8 +16,8 @@ mod verdict;
 
 pub use code::{readable_code, tidy_code};
 pub use ids::{
-    AttemptId, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, SessionId, StoreId, TokenId,
-    UserId,
+    AttemptId, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, SessionId, StoreId, SwitchId,
+    TokenId, UserId,
 };
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::auth::Auth;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ModelSwitches};
 use crate::checkout::Checkout;
 use crate::config::Limits;
 use crate::orders::Orders;
@@ -30,6 +30,8 @@ pub struct Services {
     pub auth: Auth,
     /// Products and their photos.
     pub catalog: Catalog,
+    /// Models and changing between them.
+    pub models: ModelSwitches,
     /// What is in a picture.
     pub recognition: RecognitionService,
     /// Sessions and bills.

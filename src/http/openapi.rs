@@ -12,7 +12,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use super::Services;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::routes::{
-    auth, health, kiosks, mypage, orders, product_images, products, recognize, sessions, stores, users,
+    auth, health, kiosks, models, mypage, orders, product_images, products, recognize, sessions, stores, users,
 };
 
 /// The document's skeleton; [`document`] adds what the macro cannot say.
@@ -26,6 +26,7 @@ use super::routes::{
         kiosks::list, kiosks::create, kiosks::revoke, kiosks::enrol,
         products::list, products::create, products::show, products::change, products::remove,
         product_images::list, product_images::add, product_images::show, product_images::remove,
+        models::list, models::begin, models::activate, models::cancel, models::roll_back,
         recognize::recognize,
         sessions::open, sessions::show, sessions::cancel, sessions::join, sessions::frame, sessions::add_item,
         sessions::change_item, sessions::remove_item, sessions::confirm,
@@ -38,6 +39,7 @@ use super::routes::{
         (name = "accounts", description = "Sign up, sign in, people and their roles."),
         (name = "stores", description = "Stores and their kiosks."),
         (name = "catalog", description = "Products and the photos they are recognised by."),
+        (name = "models", description = "Embedding models, and changing between them while the server serves."),
         (name = "recognition", description = "What is in a picture."),
         (name = "checkout", description = "Sessions at a kiosk, from the first item to the receipt."),
         (name = "orders", description = "Confirmed bills, for the staff."),

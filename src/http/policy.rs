@@ -41,7 +41,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
 }
 
 /// The whole table.
-pub static RULES: [Rule; 50] = [
+pub static RULES: [Rule; 55] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -77,6 +77,11 @@ pub static RULES: [Rule; 50] = [
     rule(Method::POST, "/api/products/{id}/images", Policy::Admin),
     rule(Method::GET, "/api/products/{id}/images/{image_id}", Policy::Till),
     rule(Method::DELETE, "/api/products/{id}/images/{image_id}", Policy::Admin),
+    rule(Method::GET, "/api/models", Policy::Admin),
+    rule(Method::POST, "/api/models/switch", Policy::Admin),
+    rule(Method::DELETE, "/api/models/switch", Policy::Admin),
+    rule(Method::POST, "/api/models/switch/activate", Policy::Admin),
+    rule(Method::POST, "/api/models/rollback", Policy::Admin),
     rule(Method::POST, "/api/recognize", Policy::Till),
     rule(Method::POST, "/api/sessions", Policy::Till),
     rule(Method::GET, "/api/sessions/{id}", Policy::Till),

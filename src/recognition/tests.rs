@@ -15,7 +15,7 @@ async fn service(folder: &std::path::Path) -> RecognitionService {
     store.migrate().await.unwrap();
     let embedder = Arc::new(embedder_blind_to_the_dark(folder));
     let index = Arc::new(VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap());
-    let active = ModelSlot::new(ActiveModel { embedder, index });
+    let active = ModelSlot::new(ActiveModel { embedder, index, manifest: "blind.json".to_owned(), generation: None });
     RecognitionService::new(store, Clock::system(), active, &Settings::from_toml("").unwrap())
 }
 

@@ -18,6 +18,7 @@ mod error;
 pub mod idempotency_keys;
 pub mod kiosks;
 pub mod login_failures;
+pub mod model_switches;
 mod notices;
 pub mod number_series;
 pub mod orders;

@@ -151,3 +151,21 @@ pub async fn on_sale(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Re
                           WHERE i.id > $2 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $3";
     on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
 }
+
+/// How many photos on sale `model` has not seen.
+pub async fn count_unseen(tx: &mut Tx, model: &str) -> Result<i64, StoreError> {
+    const SELECT: &str = "SELECT COUNT(*) FROM product_images i JOIN products p ON p.id = i.product_id \
+                          WHERE p.active AND p.removed_at IS NULL AND NOT EXISTS \
+                          (SELECT 1 FROM embeddings e WHERE e.image_id = i.id AND e.model = $1)";
+    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(model).fetch_one(c))
+}
+
+/// Photos on sale that `model` has not seen, in the order of their ids, after `after`.
+pub async fn unseen(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, StoreError> {
+    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
+                          JOIN products p ON p.id = i.product_id \
+                          LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
+                          WHERE i.id > $2 AND p.active AND p.removed_at IS NULL AND e.image_id IS NULL \
+                          ORDER BY i.id LIMIT $3";
+    on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
+}

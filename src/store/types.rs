@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::blobs::ContentHash;
 use super::catalog_changes::ChangeKind;
+use super::model_switches::SwitchState;
 use crate::domain::{
     AttemptId, Currency, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, Role, SessionId,
-    StoreId, Timestamp, TokenId, UserId,
+    StoreId, SwitchId, Timestamp, TokenId, UserId,
 };
 
 /// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
@@ -68,12 +69,14 @@ ids_kept_as_uuids!(
     SessionId,
     ItemId,
     RecognitionId,
-    OrderId
+    OrderId,
+    SwitchId,
 );
 
 kept_as! {
     Timestamp as i64: |time| time.micros(), |raw| Ok(Timestamp::from_micros(raw));
     Role as String: |role| role.as_str().to_owned(), |raw| Ok(Role::try_from(raw)?);
+    SwitchState as String: |state| state.as_str().to_owned(), |raw| Ok(SwitchState::try_from(raw)?);
     ChangeKind as String: |kind| kind.as_str().to_owned(), |raw| Ok(ChangeKind::try_from(raw)?);
     ContentHash as Vec<u8>: |hash| hash.to_vec(), |raw| Ok(ContentHash::try_from(raw)?);
     Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);

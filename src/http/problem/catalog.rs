@@ -2,7 +2,7 @@
 
 use super::mapping::OVERLOAD_RETRY_S;
 use super::{Kind, Problem};
-use crate::catalog::{CatalogError, PhotoName};
+use crate::catalog::{CatalogError, PhotoName, SwitchError};
 use crate::domain::PhotoFault;
 use crate::recognition::RecognitionError;
 
@@ -89,6 +89,24 @@ impl From<RecognitionError> for Problem {
             RecognitionError::IndexBehind(_) => index_behind(&detail),
             RecognitionError::Engine(_) => Self::internal(&detail),
             RecognitionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SwitchError> for Problem {
+    fn from(error: SwitchError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SwitchError::UnknownModel { .. } => Self::new(Kind::NotFound, detail).with("field", "manifest"),
+            SwitchError::Unusable(_) => Self::new(Kind::UnusableModel, detail).with("field", "manifest"),
+            SwitchError::Same { .. }
+            | SwitchError::Open { .. }
+            | SwitchError::NoneOpen
+            | SwitchError::NoPrevious
+            | SwitchError::Replaced { .. } => Self::new(Kind::SwitchRefused, detail),
+            SwitchError::NotReady { missing, .. } => Self::new(Kind::SwitchRefused, detail).with("missing", missing),
+            SwitchError::Folder { .. } | SwitchError::Index(_) | SwitchError::Thread(_) => Self::internal(&detail),
+            SwitchError::Store(error) => error.into(),
         }
     }
 }

@@ -58,6 +58,8 @@ kinds! {
     BrokenImage = "broken-image", UNPROCESSABLE_ENTITY, "The image is damaged or incomplete";
     UnusableImage = "unusable-image", UNPROCESSABLE_ENTITY, "The model can make nothing of the image";
     AlreadyEnrolled = "already-enrolled", CONFLICT, "The photo belongs to another product already";
+    UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "The embedding model cannot be used";
+    SwitchRefused = "switch-refused", CONFLICT, "The model cannot be switched now";
     Throttled = "throttled", TOO_MANY_REQUESTS, "Too many failed attempts";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server has more work than it can take";
     IndexBehind = "index-behind", SERVICE_UNAVAILABLE, "The index has not caught up with the catalog";

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod health;
 pub mod kiosks;
+pub mod models;
 pub mod mypage;
 pub mod orders;
 pub mod product_images;
@@ -24,6 +25,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(kiosks::configure)
         .configure(products::configure)
         .configure(product_images::configure)
+        .configure(models::configure)
         .configure(recognize::configure)
         .configure(sessions::configure)
         .configure(orders::configure)

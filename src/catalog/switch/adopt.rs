@@ -1,0 +1,59 @@
+//! Taking up the model that was switched to: each server for itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ModelSwitches, SwitchError};
+use crate::active_model::ActiveModel;
+use crate::catalog::vectors::Vectors;
+use crate::store::model_switches;
+use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
+
+impl ModelSwitches {
+    /// Takes up models that were switched to through whichever server, looking every `every`, for as long as it is polled.
+    pub async fn keep_up(self, every: Duration) {
+        let mut beat = tokio::time::interval(every);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = None;
+        loop {
+            beat.tick().await;
+            match self.adopt().await {
+                Ok(()) => told = None,
+                Err(error) => {
+                    metrics::counter!(MODEL_ADOPTION_FAILURES_TOTAL).increment(1);
+                    let error = error.to_string();
+                    if told.as_ref() != Some(&error) {
+                        tracing::error!(%error, "the model that was switched to cannot be taken up; the old one stays");
+                        told = Some(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Exchanges this server's model for the one that was switched to last, where that is another one. Recognition goes on
+    /// by the old one until the new one's index is filled.
+    pub(super) async fn adopt(&self) -> Result<(), SwitchError> {
+        let _one = self.exchanging.lock().await;
+        let mut tx = self.catalog.store.read().await?;
+        let switched = model_switches::active(&mut tx).await?;
+        tx.rollback().await?;
+        let Some(row) = switched else { return Ok(()) };
+        // What this server began with may be newer than the last switch: a model whose file was exchanged since.
+        if self.catalog.active.now().generation >= row.generation {
+            return Ok(());
+        }
+        let (folder, manifest, generation) = (self.folder.clone(), row.to_manifest.clone(), row.generation);
+        let model = self.blocking(move || folder.open_switched(&row)).await?;
+        let embedder = self.folder.start(model).await?;
+        let vectors = Vectors { store: &self.catalog.store, blobs: &self.catalog.blobs, embedder: &embedder };
+        let index = vectors.open_index(&self.catalog.snapshots, &self.engine).await?.index;
+        // Nobody teaches the old index a change that the new one would miss.
+        let _turn = self.catalog.turn.lock().await;
+        let revision = vectors.bring_up(&index).await?;
+        let id = embedder.model_id().to_string();
+        self.catalog.active.exchange(ActiveModel { embedder, index: Arc::new(index), manifest, generation });
+        tracing::info!(model.id = id, index.revision = revision, "recognising by another model now");
+        Ok(())
+    }
+}

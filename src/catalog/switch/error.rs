@@ -1,0 +1,85 @@
+//! Why the model cannot be changed.
+
+use std::path::PathBuf;
+
+use crate::catalog::FollowError;
+use crate::embedding::ModelError;
+use crate::store::StoreError;
+
+/// A refusal or failure of a model switch. None of them stops recognition by the model that is active.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// No such manifest.
+    #[error("there is no manifest \"{manifest}\" in {}; there are: {known}", folder.display())]
+    UnknownModel {
+        /// What was asked for.
+        manifest: String,
+        /// Where was looked.
+        folder: PathBuf,
+        /// What there is.
+        known: String,
+    },
+    /// The model cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] ModelError),
+    /// It is the active one.
+    #[error("{model} is the active model already")]
+    Same {
+        /// Its key.
+        model: String,
+    },
+    /// Another switch is under way.
+    #[error("a switch to {model} is under way; carry it out or cancel it first")]
+    Open {
+        /// The model that it leads to.
+        model: String,
+    },
+    /// No switch is under way.
+    #[error("no switch is under way; begin one first")]
+    NoneOpen,
+    /// Photos on sale have not been seen by the new model.
+    #[error(
+        "{missing} of {photos} photos on sale have not been embedded by {model} yet{}",
+        if *stuck > 0 { format!("; {stuck} of them cannot be: remove them, or cancel the switch") } else { String::new() }
+    )]
+    NotReady {
+        /// The new model's key.
+        model: String,
+        /// How many are missing.
+        missing: i64,
+        /// Of how many.
+        photos: i64,
+        /// How many of the missing cannot be embedded.
+        stuck: usize,
+    },
+    /// There is nothing to go back to.
+    #[error("the model was never switched, so there is none to go back to")]
+    NoPrevious,
+    /// A manifest of that name is there, of another model.
+    #[error("manifest \"{manifest}\" is of {found} now; the switch is to {wanted}")]
+    Replaced {
+        /// Its file name.
+        manifest: String,
+        /// The model that was meant.
+        wanted: String,
+        /// The model that is there.
+        found: String,
+    },
+    /// The folder of models cannot be read.
+    #[error("folder {}: {error}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// The index of the new model cannot be filled.
+    #[error("the index of the new model cannot be filled: {0}")]
+    Index(#[from] FollowError),
+    /// A thread failed.
+    #[error("a thread failed: {0}")]
+    Thread(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,120 @@
+//! The folder of models: the manifest that the settings name, and those beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::SwitchError;
+use crate::embedding::{Embedder, EmbedderOptions, Model};
+use crate::store::Store;
+use crate::store::model_switches::{self, SwitchRow};
+
+/// Where manifests lie, and how their models are started.
+#[derive(Debug, Clone)]
+pub struct ModelFolder {
+    folder: PathBuf,
+    /// File name of the manifest that the settings name.
+    own: String,
+    options: EmbedderOptions,
+}
+
+/// The model that a server starts with.
+#[derive(Debug)]
+pub struct FirstModel {
+    /// The model.
+    pub model: Model,
+    /// File name of its manifest.
+    pub manifest: String,
+    /// The last switch before the start, counted over all.
+    pub generation: Option<i64>,
+}
+
+impl ModelFolder {
+    /// The folder of the manifest at `manifest`, which is what a server begins with.
+    pub fn of(manifest: &Path, options: EmbedderOptions) -> Self {
+        let folder = manifest.parent().unwrap_or(Path::new("")).to_owned();
+        let own = manifest.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { folder, own, options }
+    }
+
+    /// The model to start with: the one that was switched to last, if any was and this folder has it; else the settings'.
+    ///
+    /// # Errors
+    /// The settings' model cannot be opened, or the database does not answer.
+    pub async fn first(&self, store: &Store) -> Result<FirstModel, SwitchError> {
+        let mut tx = store.read().await?;
+        let switched = model_switches::active(&mut tx).await?;
+        tx.rollback().await?;
+        let generation = switched.as_ref().and_then(|row| row.generation);
+        match switched.map(|row| (self.open_switched(&row), row.to_manifest)) {
+            Some((Ok(model), manifest)) => {
+                if manifest != self.own {
+                    tracing::info!(model.id = %model.id, manifest, settings.manifest = self.own,
+                        "the model that was switched to last is used, not the settings'");
+                }
+                return Ok(FirstModel { model, manifest, generation });
+            }
+            Some((Err(error), manifest)) => tracing::warn!(%error, manifest, settings.manifest = self.own,
+                "the model that was switched to last cannot be used; the settings' is"),
+            None => {}
+        }
+        let model = Model::open(&self.folder.join(&self.own))?;
+        Ok(FirstModel { model, manifest: self.own.clone(), generation })
+    }
+
+    /// The model that was switched to, if it is still what it was.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the manifest of that name is of another model now.
+    pub(super) fn open_switched(&self, row: &SwitchRow) -> Result<Model, SwitchError> {
+        let model = self.open(&row.to_manifest)?;
+        if model.id.as_str() == row.to_model {
+            return Ok(model);
+        }
+        let (manifest, wanted, found) = (row.to_manifest.clone(), row.to_model.clone(), model.id.to_string());
+        Err(SwitchError::Replaced { manifest, wanted, found })
+    }
+
+    /// Reads and checks a model. Blocks for as long as reading and hashing its file takes.
+    ///
+    /// # Errors
+    /// There is no such manifest, or its model cannot be used.
+    pub(super) fn open(&self, manifest: &str) -> Result<Model, SwitchError> {
+        let known = self.manifests()?;
+        if !known.iter().any(|name| name == manifest) {
+            let (manifest, folder) = (manifest.to_owned(), self.folder.clone());
+            return Err(SwitchError::UnknownModel { manifest, folder, known: known.join(", ") });
+        }
+        Ok(Model::open(&self.folder.join(manifest))?)
+    }
+
+    /// File names of all manifests, sorted.
+    pub(super) fn manifests(&self) -> Result<Vec<String>, SwitchError> {
+        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
+        let failed = |error| SwitchError::Folder { folder: folder.to_owned(), error };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            names.extend(name.filter(|name| name.ends_with(".json")).map(str::to_owned));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Starts a model as the server does for its customers.
+    pub async fn start(&self, model: Model) -> Result<Arc<Embedder>, SwitchError> {
+        started(model, self.options).await
+    }
+
+    /// Starts a model beside the one that serves the customers: one session, one thread.
+    pub(super) async fn start_beside(&self, model: Model) -> Result<Arc<Embedder>, SwitchError> {
+        let options = EmbedderOptions { sessions: 1, threads_per_session: 1, decode_threads: 1, ..self.options };
+        started(model, options).await
+    }
+}
+
+async fn started(model: Model, options: EmbedderOptions) -> Result<Arc<Embedder>, SwitchError> {
+    let started = tokio::task::spawn_blocking(move || Embedder::start(&model, options));
+    let embedder = started.await.map_err(|error| SwitchError::Thread(error.to_string()))?;
+    Ok(Arc::new(embedder?))
+}

@@ -1,0 +1,213 @@
+//! Changing the embedding model while the servers serve: blue and green.
+//!
+//! A switch is begun; one of the servers embeds every photo on sale by the new model, beside the old one, which goes on
+//! recognising (`worker`); when none is missing it is carried out, at once or by hand; then every server fills an index of
+//! the new model and exchanges the two (`adopt`). Going back is a switch to the model before, whose embeddings are all
+//! still there.
+//!
+//! Invariants: whatever is needed to go on is in the database, so a kill at any moment costs what was being embedded; a
+//! switch is carried out under the catalog's lock and only while no photo on sale lacks its embedding; a server exchanges
+//! its model only for an index that stands at the catalog's newest change, so there is no moment without recognition.
+
+mod adopt;
+mod compare;
+mod error;
+mod folder;
+mod view;
+mod worker;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::Catalog;
+use crate::config::Engine;
+use crate::domain::{Caller, SwitchId};
+use crate::store::model_switches::{self, SwitchRow, SwitchState};
+use crate::store::{StoreError, Tx, audit, catalog_changes, product_images};
+
+pub use error::SwitchError;
+pub use folder::{FirstModel, ModelFolder};
+pub use view::{Comparison, ModelView, ModelsView, Stuck, SwitchView};
+
+/// Switches that are shown.
+const SHOWN: i64 = 20;
+
+/// The service; cheap to clone.
+#[derive(Clone)]
+pub struct ModelSwitches {
+    catalog: Catalog,
+    folder: ModelFolder,
+    engine: Engine,
+    /// Names this server where several could do the same work.
+    me: Uuid,
+    /// Held while a model is being exchanged: once is enough.
+    exchanging: Arc<Mutex<()>>,
+}
+
+impl ModelSwitches {
+    /// Switches the model of `catalog` among those of `folder`.
+    pub fn new(catalog: Catalog, folder: ModelFolder, engine: Engine) -> Self {
+        let me = SwitchId::at(catalog.clock.now()).uuid();
+        Self { catalog, folder, engine, me, exchanging: Arc::default() }
+    }
+
+    /// The models of this server's folder, the switch under way and earlier ones.
+    pub async fn models(&self) -> Result<ModelsView, SwitchError> {
+        let folder = self.folder.clone();
+        let opened = self.blocking(move || {
+            let open = |manifest: String| {
+                let model = folder.open(&manifest).map(|model| model.id);
+                (manifest, model)
+            };
+            Ok(folder.manifests()?.into_iter().map(open).collect::<Vec<_>>())
+        });
+        let opened = opened.await?;
+        let active = self.catalog.active.now();
+        let mut tx = self.catalog.store.read().await?;
+        let photos = product_images::count_on_sale(&mut tx).await?;
+        let mut models = Vec::with_capacity(opened.len());
+        for (manifest, model) in opened {
+            models.push(match model {
+                Ok(id) => ModelView {
+                    active: id == *active.embedder.model_id(),
+                    embedded: photos - product_images::count_unseen(&mut tx, id.as_str()).await?,
+                    model: Some(id.to_string()),
+                    problem: None,
+                    manifest,
+                },
+                Err(error) => {
+                    ModelView { manifest, model: None, active: false, embedded: 0, problem: Some(error.to_string()) }
+                }
+            });
+        }
+        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut tx, SHOWN)
+            .await?
+            .into_iter()
+            .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
+        tx.rollback().await?;
+        let history = ended.into_iter().map(SwitchView::from).collect();
+        Ok(ModelsView { models, photos, switch: open.into_iter().next().map(SwitchView::from), history })
+    }
+
+    /// Begins a switch to the model of `manifest`, which is proved first. `at_once`: carry it out as soon as every photo is
+    /// embedded, without another call.
+    pub async fn begin(&self, caller: &Caller, manifest: &str, at_once: bool) -> Result<SwitchView, SwitchError> {
+        let (folder, name) = (self.folder.clone(), manifest.to_owned());
+        let model = self.blocking(move || folder.open(&name)).await?;
+        let (to_model, active) = (model.id.to_string(), self.catalog.active.now());
+        if model.id == *active.embedder.model_id() {
+            return Err(SwitchError::Same { model: to_model });
+        }
+        // A model that does not do what its manifest says is refused here, not by the worker an hour later.
+        self.folder.start_beside(model).await?;
+
+        let now = self.catalog.clock.now();
+        let mut tx = self.catalog.store.begin().await?;
+        if let Some(open) = model_switches::open(&mut tx).await? {
+            return Err(SwitchError::Open { model: open.to_model });
+        }
+        let row = SwitchRow {
+            id: SwitchId::at(now),
+            from_model: active.embedder.model_id().to_string(),
+            from_manifest: active.manifest.clone(),
+            photos: product_images::count_on_sale(&mut tx).await?,
+            missing: product_images::count_unseen(&mut tx, &to_model).await?,
+            to_model,
+            to_manifest: manifest.to_owned(),
+            state: SwitchState::Embedding,
+            at_once,
+            problems: json!([]),
+            comparison: None,
+            generation: None,
+            created_at: now,
+            changed_at: now,
+        };
+        match model_switches::insert(&mut tx, &row).await {
+            Err(error) if error.is_taken("model_switches_open") => {
+                return Err(SwitchError::Open { model: "another model".to_owned() });
+            }
+            inserted => inserted?,
+        }
+        self.record(&mut tx, caller, "model.switch.begin", &row).await?;
+        tx.commit().await?;
+        Ok(row.into())
+    }
+
+    /// Begins a switch back to the model that was active before the last one, and carries it out when it is ready: at
+    /// once, but for photos that were enrolled since.
+    pub async fn roll_back(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
+        let mut tx = self.catalog.store.read().await?;
+        let last = model_switches::active(&mut tx).await?;
+        tx.rollback().await?;
+        let last = last.ok_or(SwitchError::NoPrevious)?;
+        self.begin(caller, &last.from_manifest, true).await
+    }
+
+    /// Gives up the switch that is under way. What was embedded is kept, for another try.
+    pub async fn cancel(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
+        let now = self.catalog.clock.now();
+        let mut tx = self.catalog.store.begin().await?;
+        let mut row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
+        if !model_switches::cancel(&mut tx, row.id, now).await? {
+            return Err(SwitchError::NoneOpen);
+        }
+        self.record(&mut tx, caller, "model.switch.cancel", &row).await?;
+        tx.commit().await?;
+        (row.state, row.changed_at) = (SwitchState::Cancelled, now);
+        Ok(row.into())
+    }
+
+    /// Carries out the switch that is under way; when this returns, this server recognises by the new model. Other servers
+    /// follow within seconds.
+    pub async fn activate(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
+        let row = self.carry_out(caller).await?;
+        self.adopt().await?;
+        Ok(row.into())
+    }
+
+    /// Makes the new model the active one in the database.
+    async fn carry_out(&self, caller: &Caller) -> Result<SwitchRow, SwitchError> {
+        let now = self.catalog.clock.now();
+        let mut tx = self.catalog.store.begin().await?;
+        // From here on no photo is enrolled until the commit.
+        catalog_changes::lock(&mut tx).await?;
+        let mut row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
+        row.photos = product_images::count_on_sale(&mut tx).await?;
+        row.missing = product_images::count_unseen(&mut tx, &row.to_model).await?;
+        if row.missing > 0 {
+            let stuck = row.problems.as_array().map_or(0, Vec::len);
+            let (model, missing, photos) = (row.to_model, row.missing, row.photos);
+            return Err(SwitchError::NotReady { model, missing, photos, stuck });
+        }
+        if !model_switches::activate(&mut tx, row.id, now).await? {
+            return Err(SwitchError::NoneOpen);
+        }
+        self.record(&mut tx, caller, "model.switch.activate", &row).await?;
+        tx.commit().await?;
+        tracing::info!(model.id = row.to_model, "the model was switched");
+        (row.state, row.changed_at) = (SwitchState::Active, now);
+        Ok(row)
+    }
+
+    async fn record(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        action: &'static str,
+        row: &SwitchRow,
+    ) -> Result<(), StoreError> {
+        let details = json!({ "from": row.from_model, "to": row.to_model, "at_once": row.at_once });
+        let at = self.catalog.clock.now();
+        audit::append(tx, audit::Entry { at, caller, action, subject: row.id.to_string(), details }).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, SwitchError> + Send + 'static,
+    ) -> Result<T, SwitchError> {
+        tokio::task::spawn_blocking(work).await.map_err(|error| SwitchError::Thread(error.to_string()))?
+    }
+}

@@ -1,0 +1,111 @@
+//! What the API shows of models and their switches.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::{SwitchId, Timestamp};
+use crate::store::model_switches::SwitchRow;
+
+/// A model of the folder.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelView {
+    /// File name of its manifest: what to name it by.
+    #[schema(examples("tillsight-small.json"))]
+    pub manifest: String,
+    /// Key of its embeddings; absent where the model cannot be used.
+    #[schema(examples("tillsight-small@3#0f3a9b2c1d4e"))]
+    pub model: Option<String>,
+    /// Whether this server recognises by it.
+    pub active: bool,
+    /// Photos on sale that it has seen.
+    pub embedded: i64,
+    /// Why it cannot be used.
+    pub problem: Option<String>,
+}
+
+/// The models of this server's folder.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelsView {
+    /// All of them, by file name.
+    pub models: Vec<ModelView>,
+    /// Photos on sale.
+    pub photos: i64,
+    /// The switch that is under way.
+    pub switch: Option<SwitchView>,
+    /// Earlier ones, newest first, at most 20.
+    pub history: Vec<SwitchView>,
+}
+
+/// A photo that the new model cannot embed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
+pub struct Stuck {
+    /// The photo.
+    pub image_id: String,
+    /// Its product.
+    pub product_id: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// A change of the model.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SwitchView {
+    /// Its identifier.
+    pub id: SwitchId,
+    /// The model that was active.
+    pub from: String,
+    /// The new one.
+    pub to: String,
+    /// File name of its manifest.
+    pub to_manifest: String,
+    /// `embedding`, `ready`, `active` or `cancelled`.
+    pub state: &'static str,
+    /// Whether it is carried out as soon as it is ready.
+    pub at_once: bool,
+    /// Photos on sale when last counted.
+    pub photos: i64,
+    /// Those that the new model has seen.
+    pub embedded: i64,
+    /// Photos that cannot be embedded; the switch waits until they are removed.
+    #[schema(value_type = Vec<Stuck>)]
+    pub problems: Value,
+    /// How well each model tells the enrolled photos apart: half of each product's photos asked against the other half, the
+    /// first answer counted. Absent until every photo is embedded.
+    #[schema(value_type = Option<Comparison>)]
+    pub comparison: Option<Value>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+}
+
+/// Both models on enrolled photos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Comparison {
+    /// Photos asked.
+    pub asked: usize,
+    /// Of these, right by the model that was active.
+    pub right_before: usize,
+    /// Of these, right by the new one.
+    pub right_after: usize,
+}
+
+impl From<SwitchRow> for SwitchView {
+    fn from(row: SwitchRow) -> Self {
+        Self {
+            id: row.id,
+            from: row.from_model,
+            to: row.to_model,
+            to_manifest: row.to_manifest,
+            state: row.state.as_str(),
+            at_once: row.at_once,
+            photos: row.photos,
+            embedded: row.photos - row.missing,
+            problems: row.problems,
+            comparison: row.comparison,
+            created_at: row.created_at,
+            changed_at: row.changed_at,
+        }
+    }
+}

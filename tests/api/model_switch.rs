@@ -1,0 +1,246 @@
+//! The embedding model is changed while the server serves, and back; nothing is lost on the way and no request waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Database, Reply, TestApp, jpeg, on_both_databases, package_photo};
+
+const SMALL: &str = "tillsight-small.json";
+/// The same network in FP32, beside it in the folder of models.
+const OTHER: &str = "tillsight-small-fp32.json";
+
+struct Shop {
+    app: TestApp,
+    admin: String,
+}
+
+impl Shop {
+    async fn open(database: Database) -> Self {
+        let app = TestApp::spawn(database).await;
+        let admin = app.admin().await;
+        Self { app, admin }
+    }
+
+    async fn teach(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
+        let added = self.app.post_form("/api/products", &self.admin, &[("name", name)], photos).await.expect(201);
+        added["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn begin(&self, manifest: &str, at_once: bool) -> Reply {
+        self.app.post("/api/models/switch", &self.admin, json!({"manifest": manifest, "at_once": at_once})).await
+    }
+
+    async fn activate(&self) -> Reply {
+        self.app.post("/api/models/switch/activate", &self.admin, json!({})).await
+    }
+
+    async fn models(&self) -> Value {
+        self.app.get("/api/models", &self.admin).await.expect(200)
+    }
+
+    /// Waits until `GET /api/models` is as wanted; a busy machine may need a while for a few photos.
+    async fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let models = self.models().await;
+            if wanted(&models) {
+                return models;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(120), "{what} does not come: {models}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn until_active(&self, manifest: &str) -> Value {
+        self.until(manifest, |models| active(models) == manifest && models["switch"].is_null()).await
+    }
+
+    /// The best candidate's name and score, and the model by which it was seen.
+    async fn seen(&self, photo: &[u8]) -> (String, f64, String) {
+        let seen = self.app.post_picture("/api/recognize", &self.admin, photo.to_vec()).await.expect(200);
+        let best = &seen["items"][0]["candidates"][0];
+        let name = best["product_name"].as_str().unwrap_or("nothing").to_owned();
+        (name, best["score"].as_f64().unwrap_or(0.0), seen["model"].as_str().unwrap().to_owned())
+    }
+}
+
+fn active(models: &Value) -> String {
+    let models = models["models"].as_array().unwrap();
+    let active: Vec<&Value> = models.iter().filter(|model| model["active"] == true).collect();
+    assert_eq!(active.len(), 1, "{models:?}");
+    active[0]["manifest"].as_str().unwrap().to_owned()
+}
+
+async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(database: Database) {
+    let mut shop = Shop::open(database).await;
+    let photos: Vec<Vec<Vec<u8>>> =
+        (0..3).map(|product| (0..2).map(|view| package_photo(product, view)).collect()).collect();
+    for (product, photos) in photos.iter().enumerate() {
+        shop.teach(&format!("Product {product}"), photos.clone()).await;
+    }
+    let (_, _, small) = shop.seen(&photos[0][0]).await;
+    assert_eq!(active(&shop.models().await), SMALL);
+
+    let shop_now = Arc::new(shop);
+    let done = Arc::new(AtomicBool::new(false));
+    let (customer_shop, customer_done, customer_photos) = (Arc::clone(&shop_now), Arc::clone(&done), photos.clone());
+    let customer = tokio::spawn(async move {
+        let mut models = std::collections::BTreeSet::new();
+        let mut turn = 0;
+        while !customer_done.load(Ordering::SeqCst) {
+            let product = turn % customer_photos.len();
+            let (name, score, model) = customer_shop.seen(&customer_photos[product][0]).await;
+            assert_eq!(name, format!("Product {product}"), "by {model}");
+            assert!(score > 0.999, "{score}: an embedding was compared with another model's");
+            models.insert(model);
+            turn += 1;
+        }
+        models
+    });
+    let begun = shop_now.begin(OTHER, false).await.expect(202);
+    assert_eq!((&begun["state"], &begun["photos"], &begun["embedded"]), (&json!("embedding"), &json!(6), &json!(0)));
+    let ready = shop_now.until("ready", |models| models["switch"]["state"] == "ready").await;
+    assert_eq!(ready["switch"]["comparison"], json!({"asked": 3, "right_before": 3, "right_after": 3}));
+    assert_eq!(active(&ready), SMALL, "nothing changes before it is asked for");
+    shop_now.teach("Late", vec![package_photo(3, 0)]).await;
+    shop_now.until("the late one", |models| models["switch"]["embedded"] == 7).await;
+    assert_eq!(shop_now.activate().await.expect(200)["state"], "active");
+    let (name, score, other) = shop_now.seen(&package_photo(3, 0)).await;
+    assert!(name == "Late" && score > 0.999 && other != small, "{name} {score} {other}");
+    done.store(true, Ordering::SeqCst);
+    let models = customer.await.unwrap();
+    assert!(models.contains(&small), "{models:?}");
+
+    shop_now.teach("New", vec![package_photo(4, 0)]).await;
+    assert_eq!(shop_now.seen(&package_photo(4, 0)).await.0, "New");
+    shop = Arc::into_inner(shop_now).unwrap();
+    shop.app.restart().await;
+    assert_eq!(active(&shop.models().await), OTHER, "a restart stays with what was switched to");
+    assert_eq!(shop.seen(&package_photo(4, 0)).await.2, other);
+
+    shop.app.post("/api/models/rollback", &shop.admin, json!({})).await.expect(202);
+    let back = shop.until_active(SMALL).await;
+    assert_eq!(
+        shop.seen(&package_photo(4, 0)).await,
+        ("New".to_owned(), shop.seen(&package_photo(4, 0)).await.1, small)
+    );
+    assert_eq!(back["history"].as_array().unwrap().len(), 2);
+    let audited = shop.app.database.count("SELECT COUNT(*) FROM audit_log WHERE action LIKE 'model.switch.%'").await;
+    assert_eq!(audited, 4, "two begun, two carried out");
+}
+
+async fn what_cannot_be_switched_to_is_refused_by_name(database: Database) {
+    let shop = Shop::open(database).await;
+    shop.teach("One", vec![package_photo(0, 0)]).await;
+    let unknown = shop.begin("nothing.json", true).await.expect_problem(404, "not-found");
+    assert!(unknown["detail"].as_str().unwrap().contains(OTHER), "it names those that there are: {unknown}");
+    shop.begin("../models/tillsight-small-fp32.json", true).await.expect_problem(404, "not-found");
+    shop.begin(SMALL, true).await.expect_problem(409, "switch-refused");
+    shop.activate().await.expect_problem(409, "switch-refused");
+    shop.app.delete("/api/models/switch", &shop.admin).await.expect_problem(409, "switch-refused");
+    shop.app.post("/api/models/rollback", &shop.admin, json!({})).await.expect_problem(409, "switch-refused");
+    shop.app
+        .post("/api/models/switch", &shop.admin, json!({"model": OTHER}))
+        .await
+        .expect_problem(422, "invalid-field");
+
+    let begun = shop.begin(OTHER, false).await.expect(202);
+    shop.begin(OTHER, false).await.expect_problem(409, "switch-refused");
+    let cancelled = shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
+    assert_eq!((&cancelled["id"], &cancelled["state"]), (&begun["id"], &json!("cancelled")));
+    let models = shop.models().await;
+    assert!(models["switch"].is_null() && active(&models) == SMALL, "{models}");
+}
+
+/// A photo whose original is gone keeps the switch from ending, by name, until it is removed.
+async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: Database) {
+    let shop = Shop::open(database).await;
+    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let broken = shop.teach("Broken", vec![package_photo(1, 0)]).await;
+    let image = shop.app.get(&format!("/api/products/{broken}/images"), &shop.admin).await.expect(200);
+    let image = image["data"][0]["id"].as_str().or(image[0]["id"].as_str()).unwrap().to_owned();
+    lose_original(&shop, &broken, &image).await;
+
+    shop.begin(OTHER, true).await.expect(202);
+    let stuck = shop.until("the problem", |models| models["switch"]["problems"][0]["image_id"] == image.as_str()).await;
+    assert_eq!((&stuck["switch"]["state"], &stuck["switch"]["embedded"]), (&json!("embedding"), &json!(1)));
+    let refused = shop.activate().await.expect_problem(409, "switch-refused");
+    assert_eq!(refused["missing"], 1);
+    assert_eq!(shop.seen(&package_photo(1, 0)).await.0, "Broken", "the old model still knows it");
+    shop.app.delete(&format!("/api/products/{broken}/images/{image}"), &shop.admin).await.expect(204);
+    shop.until_active(OTHER).await;
+    assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "Sound");
+}
+
+/// Deletes the file of a photo's original.
+async fn lose_original(shop: &Shop, product: &str, image: &str) {
+    let path = format!("/api/products/{product}/images/{image}");
+    let original = shop.app.get(&path, &shop.admin).await;
+    assert_eq!(original.status, 200);
+    let same = |path: &std::path::Path| std::fs::read(path).is_ok_and(|bytes| bytes == original.bytes);
+    let mut folders = vec![shop.app.database.folder().to_owned()];
+    let mut lost = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if same(&path) {
+                std::fs::remove_file(path).unwrap();
+                lost += 1;
+            }
+        }
+    }
+    assert_eq!(lost, 1);
+}
+
+/// The program is killed while it embeds by the new model; started again it goes on, and ends.
+async fn a_switch_goes_on_after_a_kill(database: Database) {
+    let app = TestApp::spawn_program(database.clone()).await;
+    let admin = app.admin().await;
+    let shop = Shop { app, admin };
+    let photos: Vec<Vec<u8>> = (0..40).map(|shade| jpeg([shade * 6, 255 - shade * 5, 90])).collect();
+    for some in photos.chunks(10) {
+        shop.teach(&format!("Product {}", some[0][300]), some.to_vec()).await;
+    }
+    shop.begin(OTHER, true).await.expect(202);
+    let models = shop.until("progress", |models| models["switch"]["embedded"] != json!(0)).await;
+    shop.app.kill();
+    let embedded = models["switch"]["embedded"].as_i64().unwrap_or(40);
+
+    let app = TestApp::spawn_program(database).await;
+    let shop = Shop { app, admin: shop.admin.clone() };
+    let again = shop.models().await;
+    let switch = again["switch"]["embedded"].as_i64().unwrap_or(40);
+    assert!(switch >= embedded, "{switch} of 40 after the kill, {embedded} before");
+    let ended = shop.until_active(OTHER).await;
+    assert_eq!((&ended["history"][0]["embedded"], &ended["photos"]), (&json!(40), &json!(40)));
+    assert!(shop.seen(&photos[7]).await.1 > 0.999);
+}
+
+async fn every_server_takes_up_the_new_model(database: Database) {
+    let shop = Shop::open(database).await;
+    shop.teach("One", vec![package_photo(0, 0)]).await;
+    let beside = Shop { app: TestApp::spawn_beside(&shop.app).await, admin: shop.admin.clone() };
+    shop.begin(OTHER, true).await.expect(202);
+    shop.until_active(OTHER).await;
+    beside.until_active(OTHER).await;
+    assert_eq!(beside.seen(&package_photo(0, 0)).await, shop.seen(&package_photo(0, 0)).await);
+    beside.teach("Two", vec![package_photo(1, 0)]).await;
+    let begun = Instant::now();
+    while shop.seen(&package_photo(1, 0)).await.0 != "Two" {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the other server does not learn of it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+on_both_databases!(
+    the_model_is_switched_and_switched_back_while_pictures_are_recognised,
+    what_cannot_be_switched_to_is_refused_by_name,
+    a_switch_waits_for_a_photo_that_cannot_be_embedded,
+    a_switch_goes_on_after_a_kill,
+    every_server_takes_up_the_new_model,
+);
