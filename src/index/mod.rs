@@ -11,7 +11,9 @@
 //! Changes go one at a time: a writer first checks and prepares beside the searches, then takes the write lock. Knows
 //! nothing of models or databases. The only module that uses `faiss` and the lock.
 
+mod block_map;
 mod error;
+mod memory;
 mod meters;
 mod scan;
 mod segment;
@@ -30,6 +32,7 @@ use async_rwlock::{Mutex, RwLock};
 use crate::domain::{ImageId, ProductId};
 use crate::pool::Pool;
 pub use error::{IndexError, VectorFault};
+pub use memory::Memory;
 use scan::{Query, Searchers};
 use segment::Segment;
 pub use snapshot::{Head, Mark, Snapshot, SnapshotError, Stamp};
@@ -110,8 +113,8 @@ pub struct Stats {
     pub products: usize,
     /// Segments.
     pub segments: usize,
-    /// Memory taken for vectors and rows.
-    pub bytes: usize,
+    /// Memory taken.
+    pub memory: Memory,
 }
 
 /// How much of the machine a [`VectorIndex`] takes.
@@ -123,6 +126,13 @@ pub struct IndexOptions {
     pub queue_limit: usize,
     /// Rows per segment; `None` for as many as [`SEGMENT_BYTES`] holds.
     pub segment_rows: Option<usize>,
+}
+
+impl IndexOptions {
+    /// Rows per segment of vectors with `dim` values.
+    fn capacity(&self, dim: usize) -> usize {
+        self.segment_rows.unwrap_or(SEGMENT_BYTES / (dim.max(1) * size_of::<f32>())).max(1)
+    }
 }
 
 impl Default for IndexOptions {
@@ -202,6 +212,12 @@ impl VectorIndex {
     /// What it holds now.
     pub async fn stats(&self) -> Stats {
         self.state.read().await.stats()
+    }
+
+    /// Rows that searches can find, in the order of their images' identifiers, after `after`, at most `limit` of them: to be
+    /// compared with where they came from.
+    pub async fn rows_after(&self, after: ImageId, limit: usize) -> Vec<Row> {
+        self.state.read().await.rows_after(after).take(limit).collect()
     }
 
     /// Puts in the change that leads to `revision`: all of it, or, with an error, nothing. Rows that it adds are found by
@@ -304,8 +320,7 @@ pub struct IndexBuilder {
 impl IndexBuilder {
     /// Nothing in it yet.
     pub fn new(dim: usize, options: IndexOptions) -> Self {
-        let capacity = options.segment_rows.unwrap_or(SEGMENT_BYTES / (dim.max(1) * size_of::<f32>())).max(1);
-        Self { state: State::new(dim, capacity), options, begun: Instant::now() }
+        Self { state: State::new(dim, options.capacity(dim)), options, begun: Instant::now() }
     }
 
     /// Adds rows. Takes its time on the calling thread.
