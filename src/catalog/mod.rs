@@ -17,6 +17,7 @@ mod photos;
 mod products;
 mod rows;
 mod snapshot;
+mod stored_index;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -41,6 +42,10 @@ pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
 pub use snapshot::SnapshotFault;
+pub use stored_index::{
+    Difference, FileReport, IndexReport, ModelReport, Rebuilt, SnapshotReport, StoredIndex, StoredIndexError,
+    Verification,
+};
 pub use view::{EnrolmentView, ImageView, ProductView};
 
 /// One uploaded photo.

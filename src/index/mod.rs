@@ -23,6 +23,7 @@ mod snapshot_tests;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod yardstick;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;

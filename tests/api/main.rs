@@ -10,6 +10,7 @@ mod catalog;
 mod checkout;
 mod concurrency;
 mod harness;
+mod index_commands;
 mod mypage;
 mod numbering;
 mod policy;

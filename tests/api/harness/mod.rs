@@ -6,7 +6,7 @@ mod pictures;
 mod reply;
 mod skip;
 
-pub use app::{ADMIN_PASSWORD, MODEL, TestApp};
+pub use app::{ADMIN_PASSWORD, MODEL, TestApp, model_key, snapshot_place};
 pub use database::Database;
 pub use pictures::{jpeg, package_photo, png_of_size};
 pub use reply::Reply;
