@@ -12,6 +12,7 @@
 //! nothing of models or databases. The only module that uses `faiss` and the lock.
 
 mod block_map;
+mod builder;
 mod error;
 mod memory;
 mod meters;
@@ -32,6 +33,7 @@ use async_rwlock::{Mutex, RwLock};
 
 use crate::domain::{ImageId, ProductId};
 use crate::pool::Pool;
+pub use builder::IndexBuilder;
 pub use error::{IndexError, VectorFault};
 pub use memory::Memory;
 use scan::{Query, Searchers};
@@ -307,41 +309,6 @@ impl VectorIndex {
         // Freeing megabytes belongs outside the lock.
         drop(sparse);
         Ok(())
-    }
-}
-
-/// An index that is being filled, piece by piece, so that no more than a piece lies in memory twice.
-#[derive(Debug)]
-pub struct IndexBuilder {
-    state: State,
-    options: IndexOptions,
-    begun: Instant,
-}
-
-impl IndexBuilder {
-    /// Nothing in it yet.
-    pub fn new(dim: usize, options: IndexOptions) -> Self {
-        Self { state: State::new(dim, options.capacity(dim)), options, begun: Instant::now() }
-    }
-
-    /// Adds rows. Takes its time on the calling thread.
-    ///
-    /// # Errors
-    /// A row is refused (see [`IndexError`]), or there is no memory.
-    pub fn add(&mut self, rows: Vec<Row>) -> Result<(), IndexError> {
-        self.state.fill(rows)
-    }
-
-    /// The index, which stands at `revision`. Counted as a build.
-    ///
-    /// # Errors
-    /// There is no thread.
-    pub fn finish(mut self, revision: i64) -> Result<VectorIndex, IndexError> {
-        self.state.stand_at(revision);
-        meters::register();
-        meters::built(self.begun.elapsed());
-        meters::holds(&self.state.stats());
-        VectorIndex::of(self.state, self.options)
     }
 }
 

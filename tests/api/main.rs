@@ -11,6 +11,7 @@ mod checkout;
 mod concurrency;
 mod harness;
 mod index_commands;
+mod index_truth;
 mod mypage;
 mod numbering;
 mod policy;

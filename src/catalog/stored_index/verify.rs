@@ -74,10 +74,7 @@ impl StoredIndex {
             return Err(StoredIndexError::NoSnapshot(path));
         }
         let verified = self.verify_snapshot(path.clone()).await;
-        verified.map_err(|fault| match fault {
-            SnapshotFault::Store(error) => StoredIndexError::Store(error),
-            fault => StoredIndexError::Snapshot { path, fault },
-        })
+        verified.map_err(|fault| StoredIndexError::of_snapshot(path, fault))
     }
 
     async fn verify_snapshot(&self, path: PathBuf) -> Result<Verification, SnapshotFault> {
