@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use faiss::Index;
 use faiss::index::flat::FlatIndexImpl;
-use support::{DIM, Made, SEED, median, micros};
+use support::{DIM, SEED, micros};
+use tillsight::index::yardstick::{MadeUp, median};
 use tillsight::index::{Change, IndexOptions, VectorIndex};
 
 const CATALOGUES: [usize; 5] = [100, 500, 1_000, 5_000, 10_000];
@@ -33,7 +34,7 @@ fn main() {
         "products", "vectors", "add µs", "rebuild µs", "ratio", "bare FAISS µs", "ratio"
     );
     for products in CATALOGUES {
-        let mut made = Made::new(SEED);
+        let mut made = MadeUp::new(SEED, DIM);
         let rows = made.rows(products, IMAGES);
         let (mut rebuilds, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..REBUILDS {

@@ -14,7 +14,8 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use support::{DIM, Made, SEED, median, micros};
+use support::{DIM, SEED, micros};
+use tillsight::index::yardstick::{MadeUp, median, reading};
 use tillsight::index::{IndexOptions, VectorIndex};
 
 const VECTORS: [usize; 3] = [1_000, 10_000, 100_000];
@@ -24,8 +25,6 @@ const SEARCHES: usize = 200;
 /// Queries that are handed in at once, and how often.
 const COMPANY: usize = 64;
 const CROWDS: usize = 20;
-/// Sums that run at once; four AVX2 registers of four.
-const LANES: usize = 16;
 
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
@@ -44,7 +43,7 @@ fn main() {
     }
     for threads in threads {
         for vectors in VECTORS {
-            let mut made = Made::new(SEED);
+            let mut made = MadeUp::new(SEED, DIM);
             let rows = made.rows(vectors / IMAGES, IMAGES);
             let words = vec![1_u64; vectors * DIM * size_of::<f32>() / size_of::<u64>()];
             let options = IndexOptions { search_threads: threads, ..IndexOptions::default() };
@@ -54,7 +53,7 @@ fn main() {
             for turn in 0..SEARCHES {
                 let query = made.vector();
                 searches.push(timed(|| runtime.block_on(index.search(query, PRODUCTS)).expect("hits")));
-                reads.push(timed(|| sum(black_box(&words), threads)));
+                reads.push(reading(&words, threads));
                 if turn % (SEARCHES / CROWDS) == 0 {
                     let queries: Vec<Vec<f32>> = (0..COMPANY).map(|_| made.vector()).collect();
                     crowds.push(timed(|| {
@@ -85,26 +84,4 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
     let begun = Instant::now();
     black_box(work());
     begun.elapsed()
-}
-
-/// The sum of all words, each of `threads` threads adding up its share.
-fn sum(words: &[u64], threads: usize) -> u64 {
-    if threads == 1 {
-        return sum_of(words);
-    }
-    std::thread::scope(|scope| {
-        let share = words.len().div_ceil(threads);
-        let parts: Vec<_> = words.chunks(share).map(|part| scope.spawn(move || sum_of(part))).collect();
-        parts.into_iter().fold(0_u64, |all, part| all.wrapping_add(part.join().unwrap_or_default()))
-    })
-}
-
-fn sum_of(words: &[u64]) -> u64 {
-    let mut sums = [0_u64; LANES];
-    for chunk in words.chunks_exact(LANES) {
-        for (sum, word) in sums.iter_mut().zip(chunk) {
-            *sum = sum.wrapping_add(*word);
-        }
-    }
-    sums.iter().fold(0, |all, sum| all.wrapping_add(*sum))
 }

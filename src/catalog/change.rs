@@ -90,8 +90,7 @@ impl Catalog {
         }
         record(&mut tx, caller, "product.change", id, Value::Object(changes), now).await?;
         let changed = find(&mut tx, id).await?;
-        tx.commit().await?;
-        self.catch_up(id, seq).await?;
+        self.commit(tx, id, seq).await?;
         Ok(changed.into())
     }
 }

@@ -55,9 +55,7 @@ impl Catalog {
             record(&mut tx, caller, "product.images.add", product, details, now).await?;
         }
         let total_products = products::count(&mut tx).await?;
-        tx.commit().await?;
-
-        let index_revision = self.catch_up(product, seq).await?;
+        let index_revision = self.commit(tx, product, seq).await?;
         Ok(EnrolmentView {
             status: if images.is_empty() { "unchanged" } else { "added" },
             id: product,
@@ -108,8 +106,7 @@ impl Catalog {
         };
         products::touch(&mut tx, product, now).await?;
         record(&mut tx, caller, "product.images.remove", product, json!({ "removed": id }), now).await?;
-        tx.commit().await?;
-        self.catch_up(product, seq).await?;
+        self.commit(tx, product, seq).await?;
         Ok(())
     }
 

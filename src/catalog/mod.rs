@@ -18,6 +18,7 @@ mod photos;
 mod products;
 mod rows;
 mod snapshot;
+mod stored_index;
 mod switch;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,10 @@ pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
 pub use snapshot::SnapshotFault;
+pub use stored_index::{
+    Difference, FileReport, IndexReport, ModelReport, Rebuilt, SnapshotReport, StoredIndex, StoredIndexError,
+    Verification,
+};
 pub use switch::{
     Comparison, FirstModel, ModelFolder, ModelSwitches, ModelView, ModelsView, Stuck, SwitchError, SwitchView,
 };

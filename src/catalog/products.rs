@@ -54,9 +54,7 @@ impl Catalog {
         });
         record(&mut tx, caller, "product.create", id, details, now).await?;
         let total_products = products::count(&mut tx).await?;
-        tx.commit().await?;
-
-        let index_revision = self.catch_up(id, seq).await?;
+        let index_revision = self.commit(tx, id, seq).await?;
         Ok(EnrolmentView {
             status: "added",
             id,
@@ -105,8 +103,7 @@ impl Catalog {
             false => None,
         };
         record(&mut tx, caller, "product.remove", id, json!({ "name": row.name }), now).await?;
-        tx.commit().await?;
-        self.catch_up(id, seq).await?;
+        self.commit(tx, id, seq).await?;
         Ok(())
     }
 }

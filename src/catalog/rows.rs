@@ -1,6 +1,6 @@
-//! What every change of the catalog does with rows: find the product, write the audit record, count.
+//! What every change of the catalog does with rows: find the product, write the audit record, count, commit.
 
-use super::CatalogError;
+use super::{Catalog, CatalogError};
 use crate::domain::{Caller, ProductId, Timestamp};
 use crate::store::products::{self, ProductRow};
 use crate::store::{StoreError, Tx, audit};
@@ -9,6 +9,17 @@ use crate::store::{StoreError, Tx, audit};
 pub(super) async fn find(tx: &mut Tx, id: ProductId) -> Result<ProductRow, CatalogError> {
     let row = products::find(tx, id).await?;
     row.ok_or_else(|| CatalogError::NotFound { what: "product", id: id.to_string() })
+}
+
+impl Catalog {
+    /// Makes a change of `product` durable and brings the index up to `seq`, its number in the log, if it has one; gives the
+    /// index's revision. What a kill between the two leaves undone, the next follower does.
+    pub(super) async fn commit(&self, tx: Tx, product: ProductId, seq: Option<i64>) -> Result<i64, CatalogError> {
+        tx.commit().await?;
+        #[cfg(feature = "fail-points")]
+        fail::fail_point!(&format!("catalog.committed {}", self.snapshots.display()));
+        self.catch_up(product, seq).await
+    }
 }
 
 /// Writes the audit record of a change to `product`.

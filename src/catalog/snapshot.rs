@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::vectors::Vectors;
 use super::{Catalog, FollowError, load};
 use crate::config::Engine;
-use crate::index::{IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
+use crate::index::{Head, IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeRow};
 use crate::store::product_images;
 use crate::store::{Store, StoreError};
@@ -26,11 +26,20 @@ const LOOK: Duration = Duration::from_secs(10);
 /// After it an unfinished snapshot that nobody has written to is what a killed server left behind.
 const ABANDONED: Duration = Duration::from_secs(3_600);
 
+/// How the names of snapshots begin and end.
+const NAME: (&str, &str) = ("index-", ".snapshot");
+
 /// Where the snapshot of `model`'s embeddings lies: `index-NAME@VERSION-DIGITS.snapshot`. Each model has a file of its own, so
 /// that servers with different models can share a folder, and so that going back to a model finds its snapshot.
-fn place(data_dir: &Path, model: &str) -> PathBuf {
+pub(super) fn place(data_dir: &Path, model: &str) -> PathBuf {
     // A model's key has one `#`, and nothing else that a file's name may not have or that a shell would mind.
-    data_dir.join(format!("index-{}.snapshot", model.replace('#', "-")))
+    data_dir.join(format!("{}{}{}", NAME.0, model.replace('#', "-"), NAME.1))
+}
+
+/// The model whose snapshot has this name, if it is one's.
+pub(super) fn model_of(name: &str) -> Option<String> {
+    let (model, digits) = name.strip_prefix(NAME.0)?.strip_suffix(NAME.1)?.rsplit_once('-')?;
+    Some(format!("{model}#{digits}"))
 }
 
 /// Why a snapshot is not used, or not written.
@@ -126,17 +135,44 @@ impl Vectors<'_> {
     }
 
     async fn read_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<VectorIndex, SnapshotFault> {
-        let snapshot = tokio::task::spawn_blocking(move || Snapshot::open(&place)).await??;
-        let head = snapshot.head();
-        let newest = newest_change(self.store).await?;
-        if head.revision > newest {
-            return Err(SnapshotFault::Ahead { snapshot: head.revision, head: newest });
-        }
-        if head.dim != self.embedder.dim() || head.stamp != stamp_at(self.store, self.model(), head.revision).await? {
-            return Err(SnapshotFault::Other);
-        }
+        let snapshot = open(self.store, self.model(), self.embedder.dim(), place).await?;
         Ok(tokio::task::spawn_blocking(move || snapshot.load(options)).await??)
     }
+}
+
+/// The snapshot at `place`, whose head says that it was made of this database by this model. Its rows are still to be read.
+pub(super) async fn open(store: &Store, model: &str, dim: usize, place: PathBuf) -> Result<Snapshot, SnapshotFault> {
+    let snapshot = tokio::task::spawn_blocking(move || Snapshot::open(&place)).await??;
+    let head = snapshot.head();
+    let newest = newest_change(store).await?;
+    if head.revision > newest {
+        return Err(SnapshotFault::Ahead { snapshot: head.revision, head: newest });
+    }
+    if head.dim != dim || head.stamp != stamp_at(store, model, head.revision).await? {
+        return Err(SnapshotFault::Other);
+    }
+    Ok(snapshot)
+}
+
+/// Writes what `index` holds now of the embeddings of `model` to `place`, and tells what the file then says of itself.
+pub(super) async fn write(
+    store: &Store,
+    model: &str,
+    index: Arc<VectorIndex>,
+    place: PathBuf,
+) -> Result<Head, SnapshotFault> {
+    if let Some(reason) = index.distrusted() {
+        return Err(SnapshotFault::Distrusted(reason.to_owned()));
+    }
+    let mark = index.mark().await;
+    let stamp = stamp_at(store, model, mark.revision).await?;
+    let write = move || {
+        if let Err(error) = whole_file::remove_abandoned(&place, ABANDONED) {
+            tracing::warn!(path = %place.display(), %error, "unfinished snapshots could not be removed");
+        }
+        index.write_snapshot(mark, stamp, &place)
+    };
+    Ok(tokio::task::spawn_blocking(write).await??)
 }
 
 impl Catalog {
@@ -168,21 +204,10 @@ impl Catalog {
     /// The index is not to be trusted, the database does not answer, or the file cannot be written.
     pub async fn write_snapshot(&self) -> Result<i64, SnapshotFault> {
         let active = self.active.now();
-        if let Some(reason) = active.index.distrusted() {
-            return Err(SnapshotFault::Distrusted(reason.to_owned()));
-        }
         let begun = Instant::now();
         let model = active.embedder.model_id().as_str();
-        let mark = active.index.mark().await;
-        let stamp = stamp_at(&self.store, model, mark.revision).await?;
-        let (index, place) = (Arc::clone(&active.index), place(&self.snapshots, model));
-        let write = move || {
-            if let Err(error) = whole_file::remove_abandoned(&place, ABANDONED) {
-                tracing::warn!(path = %place.display(), %error, "unfinished snapshots could not be removed");
-            }
-            index.write_snapshot(mark, stamp, &place)
-        };
-        let head = tokio::task::spawn_blocking(write).await??;
+        let place = place(&self.snapshots, model);
+        let head = write(&self.store, model, Arc::clone(&active.index), place).await?;
         metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(begun.elapsed().as_secs_f64());
         tracing::info!(index.revision = head.revision, index.embeddings = head.rows, "index snapshot written");
         Ok(head.revision)
@@ -195,7 +220,7 @@ fn passed_over(place: &Path, reason: &SnapshotFault) {
         "the index's snapshot is not used; the index is filled from the database");
 }
 
-async fn newest_change(store: &Store) -> Result<i64, StoreError> {
+pub(super) async fn newest_change(store: &Store) -> Result<i64, StoreError> {
     let mut tx = store.read().await?;
     let head = catalog_changes::head(&mut tx).await?;
     tx.rollback().await?;
@@ -216,4 +241,19 @@ fn stamp(model: &str, change: Option<&ChangeRow>) -> Stamp {
         (change.seq, change.kind.as_str(), change.product_id.uuid(), images, change.created_at.micros())
     });
     Sha256::digest(serde_json::json!([model, change]).to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_named_for_its_model() {
+        let model = "tillsight-small@3-b#0123456789ab";
+        let place = place(Path::new("data"), model);
+        assert_eq!(place, Path::new("data/index-tillsight-small@3-b-0123456789ab.snapshot"));
+        assert_eq!(model_of(place.file_name().unwrap().to_str().unwrap()).as_deref(), Some(model));
+        assert_eq!(model_of("index.snapshot"), None);
+        assert_eq!(model_of(".index-a@1-0.snapshot.x.part"), None);
+    }
 }

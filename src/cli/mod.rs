@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 the arguments make no sense.
 
 mod demo;
+mod index;
 mod model;
 mod render;
 mod serve;
@@ -29,6 +30,9 @@ enum Command {
     Migrate,
     /// Try it without photos or a camera: render products, enrol them, play a kiosk, print the receipt.
     Demo(demo::Options),
+    /// The index of enrolled photos: what there is, whether it is right, build it anew, measure it. Works beside a server.
+    #[command(subcommand)]
+    Index(index::Command),
     /// Embedding models: measure them on your own photos, choose their thresholds.
     #[command(subcommand)]
     Model(model::Command),
@@ -74,6 +78,18 @@ pub enum CliError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// The index or its database cannot be looked at.
+    #[error("index: {0}")]
+    Index(#[from] crate::catalog::StoredIndexError),
+    /// The index cannot be measured.
+    #[error("index: {0}")]
+    Search(#[from] crate::index::IndexError),
+    /// The index was looked at, and something is wrong.
+    #[error("index: {0}")]
+    Unsound(String),
+    /// An answer cannot be written as JSON.
+    #[error("the answer cannot be written as JSON: {0}")]
+    Answer(String),
     /// A file could not be written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
@@ -91,6 +107,11 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         }
         Command::Migrate => asynchronously(serve::migrate(Settings::load()?)),
         Command::Demo(options) => asynchronously(demo::run(options)),
+        Command::Index(command) => {
+            sigpipe::reset();
+            serve::with_settled_libraries();
+            asynchronously(index::run(command))
+        }
         Command::Model(command) => {
             // `… | head` ends the program quietly, as a person expects; without this the next print would panic.
             sigpipe::reset();

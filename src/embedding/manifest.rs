@@ -176,6 +176,14 @@ impl Manifest {
         Self::parse(text.trim_start_matches('\u{feff}'), path)
     }
 
+    /// The key of the model's embeddings: what the manifest says decides it, and the SHA-256 in it stands for the file.
+    pub fn model_id(&self) -> ModelId {
+        // The same file fed in another way gives other embeddings, which must not be compared with the old ones.
+        let fed_and_read = serde_json::json!([self.sha256.to_ascii_lowercase(), self.input, self.output]);
+        let digits = &sha256(fed_and_read.to_string().as_bytes())[..ID_DIGITS];
+        ModelId(format!("{}@{}#{digits}", self.name, self.version))
+    }
+
     /// As [`Manifest::read`], of a text that was read from `path` or is about to be written there.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
         let manifest: Self = serde_json::from_str(text)
@@ -271,10 +279,7 @@ impl Model {
 
     /// A model that need not lie on the disk yet: the SHA-256 in `manifest` is that of `bytes`, which came from `path`.
     pub(super) fn new(manifest: Manifest, path: PathBuf, bytes: Vec<u8>) -> Self {
-        // The same file fed in another way gives other embeddings, which must not be compared with the old ones.
-        let fed_and_read = serde_json::json!([manifest.sha256.to_ascii_lowercase(), manifest.input, manifest.output]);
-        let digits = &sha256(fed_and_read.to_string().as_bytes())[..ID_DIGITS];
-        let id = ModelId(format!("{}@{}#{digits}", manifest.name, manifest.version));
+        let id = manifest.model_id();
         Self { manifest, id, path, bytes }
     }
 }

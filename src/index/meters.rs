@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Applied, Stats};
+use super::{Applied, Memory, Stats};
 
 /// Indexes built from all vectors, by reason: `start` only.
 const BUILDS: &str = "tillsight_index_builds_total";
@@ -20,6 +20,7 @@ const LOCK_SECONDS: &str = "tillsight_index_write_lock_seconds";
 const ROWS: &str = "tillsight_index_rows";
 const DEAD: &str = "tillsight_index_dead_rows";
 const PRODUCTS: &str = "tillsight_index_products";
+/// Memory taken, by part: vectors, rows, images, products.
 const BYTES: &str = "tillsight_index_bytes";
 const REVISION: &str = "tillsight_index_revision";
 
@@ -54,6 +55,9 @@ pub(super) fn holds(stats: &Stats) {
     metrics::gauge!(ROWS).set(stats.rows as f64);
     metrics::gauge!(DEAD).set(stats.dead as f64);
     metrics::gauge!(PRODUCTS).set(stats.products as f64);
-    metrics::gauge!(BYTES).set(stats.bytes as f64);
+    let Memory { vectors, rows, images, products } = stats.memory;
+    for (part, bytes) in [("vectors", vectors), ("rows", rows), ("images", images), ("products", products)] {
+        metrics::gauge!(BYTES, "part" => part).set(bytes as f64);
+    }
     metrics::gauge!(REVISION).set(stats.revision as f64);
 }

@@ -11,7 +11,10 @@
 //! Changes go one at a time: a writer first checks and prepares beside the searches, then takes the write lock. Knows
 //! nothing of models or databases. The only module that uses `faiss` and the lock.
 
+mod block_map;
+mod builder;
 mod error;
+mod memory;
 mod meters;
 mod scan;
 mod segment;
@@ -21,6 +24,7 @@ mod snapshot_tests;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod yardstick;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -29,7 +33,9 @@ use async_rwlock::{Mutex, RwLock};
 
 use crate::domain::{ImageId, ProductId};
 use crate::pool::Pool;
+pub use builder::IndexBuilder;
 pub use error::{IndexError, VectorFault};
+pub use memory::Memory;
 use scan::{Query, Searchers};
 use segment::Segment;
 pub use snapshot::{Head, Mark, Snapshot, SnapshotError, Stamp};
@@ -110,8 +116,8 @@ pub struct Stats {
     pub products: usize,
     /// Segments.
     pub segments: usize,
-    /// Memory taken for vectors and rows.
-    pub bytes: usize,
+    /// Memory taken.
+    pub memory: Memory,
 }
 
 /// How much of the machine a [`VectorIndex`] takes.
@@ -123,6 +129,13 @@ pub struct IndexOptions {
     pub queue_limit: usize,
     /// Rows per segment; `None` for as many as [`SEGMENT_BYTES`] holds.
     pub segment_rows: Option<usize>,
+}
+
+impl IndexOptions {
+    /// Rows per segment of vectors with `dim` values.
+    fn capacity(&self, dim: usize) -> usize {
+        self.segment_rows.unwrap_or(SEGMENT_BYTES / (dim.max(1) * size_of::<f32>())).max(1)
+    }
 }
 
 impl Default for IndexOptions {
@@ -202,6 +215,12 @@ impl VectorIndex {
     /// What it holds now.
     pub async fn stats(&self) -> Stats {
         self.state.read().await.stats()
+    }
+
+    /// Rows that searches can find, in the order of their images' identifiers, after `after`, at most `limit` of them: to be
+    /// compared with where they came from.
+    pub async fn rows_after(&self, after: ImageId, limit: usize) -> Vec<Row> {
+        self.state.read().await.rows_after(after).take(limit).collect()
     }
 
     /// Puts in the change that leads to `revision`: all of it, or, with an error, nothing. Rows that it adds are found by
@@ -290,42 +309,6 @@ impl VectorIndex {
         // Freeing megabytes belongs outside the lock.
         drop(sparse);
         Ok(())
-    }
-}
-
-/// An index that is being filled, piece by piece, so that no more than a piece lies in memory twice.
-#[derive(Debug)]
-pub struct IndexBuilder {
-    state: State,
-    options: IndexOptions,
-    begun: Instant,
-}
-
-impl IndexBuilder {
-    /// Nothing in it yet.
-    pub fn new(dim: usize, options: IndexOptions) -> Self {
-        let capacity = options.segment_rows.unwrap_or(SEGMENT_BYTES / (dim.max(1) * size_of::<f32>())).max(1);
-        Self { state: State::new(dim, capacity), options, begun: Instant::now() }
-    }
-
-    /// Adds rows. Takes its time on the calling thread.
-    ///
-    /// # Errors
-    /// A row is refused (see [`IndexError`]), or there is no memory.
-    pub fn add(&mut self, rows: Vec<Row>) -> Result<(), IndexError> {
-        self.state.fill(rows)
-    }
-
-    /// The index, which stands at `revision`. Counted as a build.
-    ///
-    /// # Errors
-    /// There is no thread.
-    pub fn finish(mut self, revision: i64) -> Result<VectorIndex, IndexError> {
-        self.state.stand_at(revision);
-        meters::register();
-        meters::built(self.begun.elapsed());
-        meters::holds(&self.state.stats());
-        VectorIndex::of(self.state, self.options)
     }
 }
 

@@ -1,17 +1,18 @@
 //! A bounded piece of the index: a FAISS flat index and, row for row, what its vectors stand for.
 //!
 //! FAISS keeps a flat index in one growing array. Left alone, an add would now and then copy all of it; so a segment takes
-//! its whole memory when it is made (outside any lock) and is never filled beyond that. Row numbers rise within a
-//! segment, since rows are only appended; that is how a row is found again after the segment has been compacted.
+//! its whole memory when it is made (outside any lock) and is never filled beyond that. Each row gets the segment's next
+//! serial number and keeps it; that is how it is found again after the segment has been compacted.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use faiss::index::flat::FlatIndexImpl;
 use faiss::{ConcurrentIndex, Idx, Index};
 
-use super::IndexError;
 use super::scan::Query;
+use super::{IndexError, Row};
 use crate::domain::{ImageId, ProductId};
 
 /// Fewest rows that a first look into a segment asks for.
@@ -27,11 +28,11 @@ const WIDENING: usize = 4;
 /// What one vector of a segment stands for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    /// Number of the row in the index: rises with every row ever added.
-    pub(super) row: u64,
     pub(super) image: ImageId,
     pub(super) product: ProductId,
-    pub(super) live: bool,
+    /// Number of the row in its segment: rises with every row ever added there.
+    serial: u32,
+    live: bool,
 }
 
 /// A row that a search found.
@@ -64,6 +65,7 @@ pub(super) struct Segment {
     entries: Vec<Entry>,
     live: usize,
     capacity: usize,
+    next_serial: u32,
 }
 
 impl Segment {
@@ -73,11 +75,17 @@ impl Segment {
         // FAISS has no call to reserve memory, but clearing an index keeps what it had.
         flat.add(&vec![0.0; dim * capacity])?;
         flat.reset()?;
-        Ok(Self { flat, entries: Vec::with_capacity(capacity), live: 0, capacity })
+        Ok(Self { flat, entries: Vec::with_capacity(capacity), live: 0, capacity, next_serial: 0 })
     }
 
+    /// Rows that can be appended. None once the serial numbers are used up, which takes more than a million times its size.
     pub(super) fn room(&self) -> usize {
-        self.capacity - self.entries.len()
+        (self.capacity - self.entries.len()).min((u32::MAX - self.next_serial) as usize)
+    }
+
+    /// The serial number that the next row will get.
+    pub(super) fn next_serial(&self) -> u32 {
+        self.next_serial
     }
 
     pub(super) fn live(&self) -> usize {
@@ -93,38 +101,65 @@ impl Segment {
         self.dead() * 4 > self.entries.len() && self.dead() * 64 >= self.capacity
     }
 
-    pub(super) fn bytes(&self, dim: usize) -> usize {
-        self.capacity * (dim * size_of::<f32>() + size_of::<Entry>())
+    /// Memory of the vectors of a segment, filled or not.
+    pub(super) const fn vector_bytes(dim: usize, capacity: usize) -> usize {
+        capacity * dim * size_of::<f32>()
     }
 
-    /// Appends `entries` with their `vectors`, laid end to end. On an error the segment is as before.
-    pub(super) fn append(&mut self, entries: &[Entry], vectors: &[f32]) -> Result<(), IndexError> {
-        debug_assert!(entries.len() <= self.room());
-        self.flat.add(vectors)?;
-        self.entries.extend_from_slice(entries);
-        self.live += entries.iter().filter(|entry| entry.live).count();
-        Ok(())
+    /// Memory of what they stand for.
+    pub(super) const fn entry_bytes(capacity: usize) -> usize {
+        capacity * size_of::<Entry>()
     }
 
-    /// Marks the row dead; true where it was alive.
-    pub(super) fn bury(&mut self, row: u64) -> bool {
-        let found = self.entries.binary_search_by_key(&row, |entry| entry.row);
-        let buried = found.is_ok_and(|at| std::mem::replace(&mut self.entries[at].live, false));
-        self.live -= usize::from(buried);
+    /// Appends `rows`, for which there must be room, and gives their serial numbers. On an error the segment is as before.
+    pub(super) fn append(&mut self, rows: &[Row]) -> Result<Range<u32>, IndexError> {
+        debug_assert!(rows.len() <= self.room());
+        let mut vectors = Vec::with_capacity(rows.len() * self.dim());
+        rows.iter().for_each(|row| vectors.extend_from_slice(&row.vector));
+        self.flat.add(&vectors)?;
+        let serials = self.next_serial..self.next_serial + rows.len() as u32;
+        let entry = |(serial, row): (u32, &Row)| Entry { image: row.image, product: row.product, serial, live: true };
+        self.entries.extend(serials.clone().zip(rows).map(entry));
+        self.live += rows.len();
+        self.next_serial = serials.end;
+        Ok(serials)
+    }
+
+    /// Marks the row dead; gives its product where it was alive.
+    pub(super) fn bury(&mut self, serial: u32) -> Option<ProductId> {
+        let at = self.place(serial)?;
+        let entry = &mut self.entries[at];
+        let buried = std::mem::replace(&mut entry.live, false).then_some(entry.product);
+        self.live -= usize::from(buried.is_some());
         buried
     }
 
-    /// The living rows and their vectors.
-    pub(super) fn living(&self) -> impl Iterator<Item = (&Entry, &[f32])> {
-        self.entries.iter().zip(self.flat.xb().chunks_exact(self.dim())).filter(|(entry, _)| entry.live)
+    /// The living row of this serial number.
+    pub(super) fn row(&self, serial: u32) -> Option<Row> {
+        let at = self.place(serial)?;
+        let Entry { image, product, live, .. } = self.entries[at];
+        live.then(|| Row { image, product, vector: self.vector(at).into() })
+    }
+
+    fn place(&self, serial: u32) -> Option<usize> {
+        self.entries.binary_search_by_key(&serial, |entry| entry.serial).ok()
+    }
+
+    /// The living rows with serial numbers below `end`, and their vectors.
+    pub(super) fn living(&self, end: u32) -> impl Iterator<Item = (&Entry, &[f32])> {
+        let rows = self.entries.iter().zip(self.flat.xb().chunks_exact(self.dim()));
+        rows.take_while(move |(entry, _)| entry.serial < end).filter(|(entry, _)| entry.live)
     }
 
     /// A copy without the dead rows.
     pub(super) fn compacted(&self) -> Result<Self, IndexError> {
         let mut copy = Self::new(self.dim(), self.capacity)?;
         let (entries, vectors): (Vec<Entry>, Vec<&[f32]>) =
-            self.living().map(|(entry, vector)| (*entry, vector)).unzip();
-        copy.append(&entries, &vectors.concat())?;
+            self.living(self.next_serial).map(|(entry, vector)| (*entry, vector)).unzip();
+        copy.flat.add(&vectors.concat())?;
+        copy.live = entries.len();
+        copy.entries.extend(entries);
+        copy.next_serial = self.next_serial;
         Ok(copy)
     }
 
@@ -180,8 +215,12 @@ impl Segment {
     fn found(&self, label: Idx, query: &[f32]) -> Option<Found> {
         let at = usize::try_from(label.get()?).ok()?;
         let entry = *self.entries.get(at).filter(|entry| entry.live)?;
+        Some(Found { score: score(query, self.vector(at)), entry })
+    }
+
+    fn vector(&self, at: usize) -> &[f32] {
         let dim = self.dim();
-        Some(Found { score: score(query, &self.flat.xb()[at * dim..(at + 1) * dim]), entry })
+        &self.flat.xb()[at * dim..(at + 1) * dim]
     }
 
     fn dim(&self) -> usize {
@@ -231,16 +270,30 @@ mod tests {
     fn filling_a_segment_never_moves_its_vectors() {
         let (dim, capacity) = (4, 1_000);
         let mut segment = Segment::new(dim, capacity).unwrap();
-        let entry = |row: u64| {
-            let id = Uuid::from_u128(u128::from(row));
-            Entry { row, image: id.into(), product: id.into(), live: true }
+        let row = |n: u32, vector: [f32; 4]| {
+            let id = Uuid::from_u128(u128::from(n));
+            Row { image: id.into(), product: id.into(), vector: vector.to_vec().into() }
         };
-        segment.append(&[entry(0)], &[1.0, 0.0, 0.0, 0.0]).unwrap();
+        segment.append(&[row(0, [1.0, 0.0, 0.0, 0.0])]).unwrap();
         let place = segment.flat.xb().as_ptr();
-        for row in 1..capacity as u64 {
-            segment.append(&[entry(row)], &[0.0, 1.0, 0.0, 0.0]).unwrap();
+        for n in 1..1_000 {
+            segment.append(&[row(n, [0.0, 1.0, 0.0, 0.0])]).unwrap();
         }
         assert_eq!(segment.flat.xb().as_ptr(), place, "FAISS copied the segment to grow");
         assert_eq!((segment.room(), segment.flat.xb().len()), (0, dim * capacity));
+    }
+    #[test]
+    fn a_segment_whose_serial_numbers_run_out_takes_no_more_rows() {
+        let mut segment = Segment::new(1, 8).unwrap();
+        segment.next_serial = u32::MAX - 2;
+        assert_eq!(segment.room(), 2);
+        let row = |n: u128| Row {
+            image: Uuid::from_u128(n).into(),
+            product: Uuid::from_u128(9).into(),
+            vector: vec![1.0].into(),
+        };
+        assert_eq!(segment.append(&[row(1), row(2)]).unwrap(), u32::MAX - 2..u32::MAX);
+        assert_eq!(segment.room(), 0);
+        assert_eq!(segment.compacted().unwrap().row(u32::MAX - 1).unwrap().image, row(2).image);
     }
 }

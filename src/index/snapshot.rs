@@ -5,7 +5,7 @@
 //! identifier (16 bytes each) and the vector. A file that is cut off, damaged, of another format, or not followed by its end is refused.
 //!
 //! Written beside the searches and changes: each segment is copied under the read lock, which takes about a millisecond,
-//! and nothing is written under it. Changes that come in meanwhile are no harm: rows newer than [`Mark`] are left out, and
+//! and nothing is written under it. Changes that come in meanwhile are no harm: rows newer than the [`Mark`] are left out, and
 //! a row that was removed meanwhile is missing, which the removal, replayed after the start, passes over.
 
 use std::fs::{File, Permissions};
@@ -32,12 +32,12 @@ const MOST_VALUES: u64 = 1 << 16;
 pub type Stamp = [u8; 32];
 
 /// A point in the index's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The change that was in.
     pub revision: i64,
-    pub(super) next_row: u64,
-    pub(super) segments: usize,
+    /// Of each segment, the serial number that its next row was to get.
+    pub(super) serials: Vec<u32>,
 }
 
 /// What a snapshot says of itself.
@@ -82,21 +82,21 @@ impl VectorIndex {
     /// # Errors
     /// The file cannot be written, or reads back as something else.
     pub fn write_snapshot(&self, mark: Mark, stamp: Stamp, path: &Path) -> Result<Head, SnapshotError> {
-        let write = |file: &mut File| self.write_rows(mark, stamp, file);
+        let write = |file: &mut File| self.write_rows(&mark, stamp, file);
         let verify = |unfinished: &Path| Snapshot::open(unfinished)?.check();
         whole_file::fill(path, Permissions::from_mode(0o600), Existing::Replace, write, verify)
     }
 
-    fn write_rows(&self, mark: Mark, stamp: Stamp, file: &mut File) -> Result<Head, SnapshotError> {
+    fn write_rows(&self, mark: &Mark, stamp: Stamp, file: &mut File) -> Result<Head, SnapshotError> {
         let mut head = Head { stamp, dim: self.dim, revision: mark.revision, rows: 0 };
         let mut body = Sha256::new();
         let mut file = BufWriter::new(file);
         file.write_all(&[0; MAGIC.len() + HASH + HEAD])?;
         // Memory for the rows of a segment, taken once and outside the lock.
         let mut copy = Vec::with_capacity(self.state.read_blocking().capacity() * row_bytes(self.dim));
-        for segment in 0..mark.segments {
+        for (segment, end) in mark.serials.iter().enumerate() {
             // A copy: the lock is let go before anything is written.
-            head.rows += self.state.read_blocking().copy_to(&mut copy, segment, mark.next_row);
+            head.rows += self.state.read_blocking().copy_to(&mut copy, segment, *end);
             body.update(&copy);
             file.write_all(&copy)?;
         }

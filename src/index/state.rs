@@ -3,16 +3,17 @@
 //! Plain and synchronous. A change is checked and planned under a shared reference ([`State::plan`]) and then put in
 //! under an exclusive one ([`State::commit`]) without a further decision, in time proportional to the change.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
+use super::block_map::BlockMap;
 use super::error::VectorFault;
 use super::scan::Query;
-use super::segment::{Entry, Found, Segment, best_per_product};
+use super::segment::{Found, Segment, best_per_product};
 use super::snapshot::{Mark, put_row};
-use super::{Applied, Change, Hit, Hits, IndexError, Row, Stats};
+use super::{Applied, Change, Hit, Hits, IndexError, Memory, Row, Stats};
 use crate::domain::{ImageId, ProductId};
 
 /// How far from 1 the length of a vector may be: rounding over a few thousand f32 values stays below 1e-5.
@@ -24,22 +25,24 @@ const SHARED_FROM: usize = 2;
 
 /// Where an image's row lies.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    segment: usize,
-    row: u64,
-    product: ProductId,
+pub(super) struct Place {
+    segment: u32,
+    serial: u32,
 }
+
+/// Where each living image's row lies.
+pub(super) type Images = BlockMap<ImageId, Place>;
+/// How many living rows each product has.
+pub(super) type Products = BlockMap<ProductId, u32>;
 
 #[derive(Debug)]
 pub(super) struct State {
     dim: usize,
     capacity: usize,
     revision: i64,
-    next_row: u64,
     segments: Vec<Segment>,
-    // Trees and not hash tables: a table of a million entries stops for tens of milliseconds to grow, under the lock.
-    images: BTreeMap<ImageId, Place>,
-    products: BTreeMap<ProductId, usize>,
+    images: Images,
+    products: Products,
 }
 
 /// A checked change: what it comes to, once its steps are taken together.
@@ -52,8 +55,7 @@ pub(super) struct Plan {
 impl State {
     /// Nothing in it yet; at revision 0.
     pub(super) fn new(dim: usize, capacity: usize) -> Self {
-        let (images, products) = (BTreeMap::new(), BTreeMap::new());
-        Self { dim, capacity, revision: 0, next_row: 0, segments: Vec::new(), images, products }
+        Self { dim, capacity, revision: 0, segments: Vec::new(), images: Images::new(), products: Products::new() }
     }
 
     /// Adds rows without a change of revision: only while nobody searches yet.
@@ -76,15 +78,15 @@ impl State {
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { revision: self.revision, next_row: self.next_row, segments: self.segments.len() }
+        Mark { revision: self.revision, serials: self.segments.iter().map(Segment::next_serial).collect() }
     }
 
-    /// Fills `bytes` with the segment's living rows with numbers below `next_row`, as a snapshot has them, and tells how
+    /// Fills `bytes` with the segment's living rows with serial numbers below `end`, as a snapshot has them, and tells how
     /// many they are.
-    pub(super) fn copy_to(&self, bytes: &mut Vec<u8>, segment: usize, next_row: u64) -> u64 {
+    pub(super) fn copy_to(&self, bytes: &mut Vec<u8>, segment: usize, end: u32) -> u64 {
         bytes.clear();
         let mut rows = 0;
-        for (entry, vector) in self.segments[segment].living().filter(|(entry, _)| entry.row < next_row) {
+        for (entry, vector) in self.segments[segment].living(end) {
             put_row(bytes, entry.image.uuid(), entry.product.uuid(), vector);
             rows += 1;
         }
@@ -106,8 +108,18 @@ impl State {
             dead: self.segments.iter().map(Segment::dead).sum(),
             products: self.products.len(),
             segments: self.segments.len(),
-            bytes: self.segments.iter().map(|segment| segment.bytes(self.dim)).sum(),
+            memory: Memory {
+                vectors: self.segments.len() * Segment::vector_bytes(self.dim, self.capacity),
+                rows: self.segments.len() * Segment::entry_bytes(self.capacity),
+                images: self.images.bytes(),
+                products: self.products.bytes(),
+            },
         }
+    }
+
+    /// Living rows in the order of their images' identifiers, after `after`.
+    pub(super) fn rows_after(&self, after: ImageId) -> impl Iterator<Item = Row> {
+        self.images.after(after).filter_map(|(_, place)| self.segments[place.segment as usize].row(place.serial))
     }
 
     /// Goes through the steps in their order and keeps what they come to.
@@ -123,7 +135,7 @@ impl State {
                 Change::Add(rows) => {
                     for row in rows {
                         let image = row.image;
-                        let was_there = self.images.contains_key(&image) && !removed.contains(&image);
+                        let was_there = self.images.contains(image) && !removed.contains(&image);
                         if was_there || added.insert(image, additions.len()).is_some() {
                             return Err(IndexError::Duplicate { image });
                         }
@@ -134,7 +146,7 @@ impl State {
                     for image in images {
                         if let Some(at) = added.remove(&image) {
                             additions[at] = None;
-                        } else if self.images.contains_key(&image) {
+                        } else if self.images.contains(image) {
                             removed.insert(image);
                         }
                     }
@@ -164,7 +176,7 @@ impl State {
         let removed = touched.len();
         for (row, place) in plan.additions.iter().zip(places) {
             self.images.insert(row.image, place);
-            *self.products.entry(row.product).or_default() += 1;
+            self.products.insert(row.product, self.products.get(row.product).unwrap_or_default() + 1);
         }
         self.revision = revision;
         touched.sort_unstable();
@@ -176,17 +188,20 @@ impl State {
     /// Appends rows to the segments that have room, first to last.
     fn append(&mut self, mut rows: &[Row]) -> Result<Vec<Place>, IndexError> {
         let mut places: Vec<Place> = Vec::with_capacity(rows.len());
-        for segment in 0..self.segments.len() {
-            let (here, rest) = rows.split_at(rows.len().min(self.segments[segment].room()));
+        for (segment, number) in self.segments.iter_mut().zip(0..) {
+            let (here, rest) = rows.split_at(rows.len().min(segment.room()));
             if here.is_empty() {
                 continue;
             }
-            if let Err(error) = self.append_to(segment, here, &mut places) {
-                // What went into earlier segments is nobody's: searches pass over it.
-                for place in places {
-                    self.segments[place.segment].bury(place.row);
+            match segment.append(here) {
+                Ok(serials) => places.extend(serials.map(|serial| Place { segment: number, serial })),
+                Err(error) => {
+                    // What went into earlier segments is nobody's: searches pass over it.
+                    for Place { segment, serial } in places {
+                        self.segments[segment as usize].bury(serial);
+                    }
+                    return Err(error);
                 }
-                return Err(error);
             }
             rows = rest;
         }
@@ -194,31 +209,16 @@ impl State {
         Ok(places)
     }
 
-    fn append_to(&mut self, segment: usize, rows: &[Row], places: &mut Vec<Place>) -> Result<(), IndexError> {
-        let numbers = self.next_row..;
-        let entries: Vec<Entry> = numbers
-            .zip(rows)
-            .map(|(row, Row { image, product, .. })| Entry { row, image: *image, product: *product, live: true })
-            .collect();
-        let mut vectors = Vec::with_capacity(rows.len() * self.dim);
-        rows.iter().for_each(|row| vectors.extend_from_slice(&row.vector));
-        self.segments[segment].append(&entries, &vectors)?;
-        self.next_row += rows.len() as u64;
-        places.extend(entries.iter().map(|Entry { row, product, .. }| Place { segment, row: *row, product: *product }));
-        Ok(())
-    }
-
     /// Marks the image's row dead and tells its segment.
     fn remove(&mut self, image: ImageId) -> Option<usize> {
-        let place = self.images.remove(&image)?;
-        self.segments[place.segment].bury(place.row);
-        if let Some(rows) = self.products.get_mut(&place.product) {
-            *rows -= 1;
-            if *rows == 0 {
-                self.products.remove(&place.product);
+        let Place { segment, serial } = self.images.remove(image)?;
+        if let Some(product) = self.segments[segment as usize].bury(serial) {
+            match self.products.get(product) {
+                Some(rows) if rows > 1 => self.products.insert(product, rows - 1),
+                _ => drop(self.products.remove(product)),
             }
         }
-        Some(place.segment)
+        Some(segment as usize)
     }
 
     /// A copy of a segment without its dead rows.

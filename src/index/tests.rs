@@ -11,7 +11,7 @@ use super::*;
 const DIM: usize = 8;
 
 fn image(n: u32) -> ImageId {
-    Uuid::from_u128(u128::from(n)).into()
+    Uuid::from_u128(1 + u128::from(n)).into()
 }
 
 fn product(n: u32) -> ProductId {
@@ -140,6 +140,12 @@ proptest! {
                 prop_assert_eq!(hits.hits, flat.search(&query, products));
                 prop_assert_eq!(hits.revision, revision);
             }
+            let mut rows = flat.0.clone();
+            rows.sort_by_key(|row| row.image);
+            let half = rows.len() / 2;
+            let middle = rows.get(half).map_or(ImageId::NIL, |row| row.image);
+            prop_assert_eq!(&runtime.block_on(index.rows_after(ImageId::NIL, usize::MAX))[..], &rows[..]);
+            prop_assert_eq!(&runtime.block_on(index.rows_after(middle, 2))[..], rows.get(half + 1..).map_or(&[][..], |rest| &rest[..rest.len().min(2)]));
         }
         let stats = runtime.block_on(index.stats());
         prop_assert_eq!(stats.rows, flat.0.len());
@@ -367,4 +373,18 @@ async fn an_index_that_is_not_to_be_trusted_answers_nothing() {
     index.distrust("something later");
     let refused = index.search(vector(1), 1).await.unwrap_err();
     assert_eq!(refused, IndexError::Distrusted { reason: "a hole in the log".to_owned() });
+}
+
+#[tokio::test]
+async fn what_it_takes_is_what_was_reckoned_and_stays_near_the_bytes_of_the_vectors() {
+    let index = VectorIndex::new(DIM, small()).unwrap();
+    assert_eq!(index.stats().await.memory, Memory::default());
+    for revision in 1..=5 {
+        let first = (revision - 1) * 100;
+        index.apply(revision.into(), add((first..first + 100).map(|n| row(n, n / 2, n)))).await.unwrap();
+    }
+    assert_eq!(index.stats().await.memory, Memory::expected(500, 250, DIM, small()));
+    let million = Memory::expected(1_000_000, 1_000_000, 256, IndexOptions::default());
+    let vectors = 1_000_000 * 256 * size_of::<f32>();
+    assert!(million.total() < vectors / 100 * 110, "{million:?} of {vectors}");
 }

@@ -37,11 +37,26 @@ impl Store {
         if url.starts_with("sqlite:") {
             Self::open_sqlite(url, connections).await
         } else {
-            Self::open_postgres(url, connections).await
+            Self::open_postgres(url, connections, false).await
         }
     }
 
-    async fn open_postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
+    /// As [`Store::connect`], of a database that is there already, for reading alone: whatever would write is refused, and
+    /// nothing is made. Safe beside a running server.
+    pub async fn connect_to_read(url: &SecretString, connections: u32) -> Result<Self, StoreError> {
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let options = sqlite_options(url)?.create_if_missing(false).read_only(true);
+            let file = options.get_filename().to_owned();
+            let readers = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+            let readers = readers.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))?;
+            Ok(Self(Pools::Sqlite { writer: readers.clone(), readers }))
+        } else {
+            Self::open_postgres(url, connections, true).await
+        }
+    }
+
+    async fn open_postgres(url: &str, connections: u32, read_only: bool) -> Result<Self, StoreError> {
         let refused = |reason: String| StoreError::Unavailable(reason);
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| refused(format!("the PostgreSQL address does not parse: {error}")))?
@@ -50,6 +65,7 @@ impl Store {
                 ("statement_timeout", "10s"),
                 ("idle_in_transaction_session_timeout", "30s"),
                 ("synchronous_commit", "on"),
+                ("default_transaction_read_only", if read_only { "on" } else { "off" }),
             ]);
         let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
@@ -58,19 +74,13 @@ impl Store {
     }
 
     async fn open_sqlite(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let refused = |reason: String| StoreError::Unavailable(reason);
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| refused(format!("the SQLite address \"{url}\" does not parse: {error}")))?
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(SQLITE_BUSY);
+        let options = sqlite_options(url)?.create_if_missing(true);
         let file = options.get_filename().to_owned();
         if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            make_private_folder(folder).map_err(|error| refused(format!("folder {}: {error}", folder.display())))?;
+            let unmade = |error| StoreError::Unavailable(format!("folder {}: {error}", folder.display()));
+            make_private_folder(folder).map_err(unmade)?;
         }
-        let failed = |error: sqlx::Error| refused(format!("SQLite file {}: {error}", file.display()));
+        let failed = |error: sqlx::Error| sqlite_refused(&file, &error);
         let one = SqlitePoolOptions::new().max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
         let writer = one.connect_with(options.clone()).await.map_err(failed)?;
         let many = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
@@ -154,6 +164,17 @@ impl Store {
             }
         }
     }
+}
+
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| StoreError::Unavailable(format!("the SQLite address \"{url}\" does not parse: {error}")))?;
+    let options = options.foreign_keys(true).journal_mode(SqliteJournalMode::Wal);
+    Ok(options.synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY))
+}
+
+fn sqlite_refused(file: &Path, error: &sqlx::Error) -> StoreError {
+    StoreError::Unavailable(format!("SQLite file {}: {error}", file.display()))
 }
 
 /// Makes `folder`, readable by its owner alone where it is new: databases and keys lie in it.

@@ -142,6 +142,23 @@ pub async fn count_on_sale(tx: &mut Tx) -> Result<i64, StoreError> {
     on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
+/// Products that [`on_sale`] has photos of.
+pub async fn count_products_on_sale(tx: &mut Tx) -> Result<i64, StoreError> {
+    const SELECT: &str = "SELECT COUNT(DISTINCT i.product_id) FROM product_images i \
+                          JOIN products p ON p.id = i.product_id WHERE p.active AND p.removed_at IS NULL";
+    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+}
+
+/// How many of the photos of [`on_sale`] each model has seen, by the models' keys.
+pub async fn count_on_sale_by_model(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
+    const SELECT: &str = "SELECT e.model, COUNT(*) FROM embeddings e JOIN product_images i ON i.id = e.image_id \
+                          JOIN products p ON p.id = i.product_id WHERE p.active AND p.removed_at IS NULL GROUP BY e.model";
+    let mut counts: Vec<(String, i64)> = on!(tx, c => sqlx::query_as(SELECT).fetch_all(c))?;
+    // Not by the database: the two sort texts differently.
+    counts.sort();
+    Ok(counts)
+}
+
 /// Photos whose product is on sale, in the order of their ids, after `after`; those that `model` has not seen come without
 /// a vector.
 pub async fn on_sale(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, StoreError> {

@@ -10,6 +10,8 @@ mod catalog;
 mod checkout;
 mod concurrency;
 mod harness;
+mod index_commands;
+mod index_truth;
 mod model_switch;
 mod mypage;
 mod numbering;

@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use tillsight::embedding::Model;
 use tillsight::index::Snapshot;
 
-use crate::harness::{Database, MODEL, TestApp, on_both_databases, package_photo};
+use crate::harness::{Database, TestApp, on_both_databases, package_photo, snapshot_place};
 
 struct Shop {
     app: TestApp,
@@ -38,8 +37,7 @@ impl Shop {
     }
 
     fn place(&self) -> PathBuf {
-        let model = Model::open(MODEL.as_ref()).unwrap().id.as_str().replace('#', "-");
-        self.app.database.folder().join(format!("index-{model}.snapshot"))
+        snapshot_place(&self.app.database)
     }
 
     async fn until_written(&self, revision: i64) {

@@ -1,5 +1,6 @@
 //! A running server and its clients.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
@@ -10,6 +11,7 @@ use tillsight::app::{Application, StartError};
 use tillsight::clock::Clock;
 use tillsight::config::Settings;
 use tillsight::domain::Timestamp;
+use tillsight::embedding::Manifest;
 use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -22,6 +24,16 @@ pub const ADMIN_PASSWORD: &str = "the till sees everything";
 pub const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 /// Where a test's clock begins: 2026-01-05 12:00 UTC.
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
+
+/// Where servers on `database` keep the snapshot of their index.
+pub fn snapshot_place(database: &Database) -> PathBuf {
+    database.folder().join(format!("index-{}.snapshot", model_key().replace('#', "-")))
+}
+
+/// The key of the shipped model.
+pub fn model_key() -> String {
+    Manifest::read(MODEL.as_ref()).unwrap().model_id().to_string()
+}
 
 /// What stops a server, and what it ended with.
 type Running = (oneshot::Sender<()>, JoinHandle<Result<(), StartError>>);

@@ -63,6 +63,20 @@ impl Database {
         }
     }
 
+    /// As [`Database::execute`], with a text for `$1`.
+    pub async fn execute_with(&self, sql: &'static str, text: &str) {
+        let url = self.url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let pool = SqlitePool::connect(url).await.unwrap();
+            sqlx::query(sql).bind(text).execute(&pool).await.unwrap();
+            pool.close().await;
+        } else {
+            let pool = PgPool::connect(url).await.unwrap();
+            sqlx::query(sql).bind(text).execute(&pool).await.unwrap();
+            pool.close().await;
+        }
+    }
+
     /// The one number that a query gives.
     pub async fn count(&self, sql: &'static str) -> i64 {
         let url = self.url.expose_secret();

@@ -7,7 +7,7 @@ mod program;
 mod reply;
 mod skip;
 
-pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form};
+pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_place};
 pub use database::Database;
 pub use pictures::{jpeg, package_photo, png_of_size};
 pub use reply::Reply;

@@ -1,0 +1,148 @@
+//! The index as it is kept, without a server and without running a model: what is in the database and in the folder.
+//!
+//! Only reads the database, and replaces the snapshot whole or not at all: safe beside running servers.
+
+mod report;
+mod verify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::load::{self, OnSale};
+use super::{FollowError, SnapshotFault, snapshot};
+use crate::config::Settings;
+use crate::embedding::Manifest;
+use crate::index::{IndexOptions, VectorIndex};
+use crate::store::{Store, StoreError};
+pub use report::{FileReport, IndexReport, ModelReport, SnapshotReport};
+pub use verify::{Difference, Verification};
+
+/// The index of one model.
+#[derive(Debug, Clone)]
+pub struct StoredIndex {
+    store: Store,
+    model: String,
+    dim: usize,
+    options: IndexOptions,
+    data_dir: PathBuf,
+}
+
+/// Why something cannot be told of the index, or done with it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredIndexError {
+    /// The database failed.
+    #[error("database: {0}")]
+    Store(#[from] StoreError),
+    /// The database is not one of tillsight's, or an older version's.
+    #[error("the database has no catalog ({0}): start the server once, or run `tillsight migrate`")]
+    NoCatalog(String),
+    /// The embeddings cannot be read into an index.
+    #[error("the index cannot be filled from the database: {0}")]
+    Unfilled(#[from] FollowError),
+    /// There is no snapshot.
+    #[error("there is no snapshot {}: the server writes one while it runs, `tillsight index rebuild` now", .0.display())]
+    NoSnapshot(PathBuf),
+    /// The snapshot cannot be used, or not be written.
+    #[error("snapshot {}: {fault}; `tillsight index rebuild` writes a new one", path.display())]
+    Snapshot {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong.
+        fault: SnapshotFault,
+    },
+    /// Photos lack embeddings, which only a running model can make.
+    #[error(
+        "{count} photos on sale have no sound embedding of model {model} (the first: {first}); only the server can make \
+         them: start it once with this model"
+    )]
+    Unembedded {
+        /// How many.
+        count: usize,
+        /// The model.
+        model: String,
+        /// One of them.
+        first: String,
+    },
+    /// The folder cannot be looked through.
+    #[error("{}: {error}", path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+/// A snapshot that was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rebuilt {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// The change at which it stands.
+    pub revision: i64,
+    /// Its rows.
+    pub rows: u64,
+}
+
+impl StoredIndexError {
+    /// What is wrong with the snapshot at `path`, unless it is the database that failed.
+    fn of_snapshot(path: PathBuf, fault: SnapshotFault) -> Self {
+        if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Snapshot { path, fault } }
+    }
+}
+
+impl StoredIndex {
+    /// The index of the model that `manifest` describes; the model's file is not looked at.
+    ///
+    /// # Errors
+    /// The database does not answer, or has no catalog.
+    pub async fn open(store: Store, manifest: &Manifest, settings: &Settings) -> Result<Self, StoredIndexError> {
+        let checked = snapshot::newest_change(&store).await;
+        checked.map_err(|error| {
+            if let StoreError::Unexpected(reason) = error { StoredIndexError::NoCatalog(reason) } else { error.into() }
+        })?;
+        Ok(Self {
+            store,
+            model: manifest.model_id().as_str().to_owned(),
+            dim: manifest.output.dim,
+            options: load::index_options(&settings.engine),
+            data_dir: settings.data_dir.clone(),
+        })
+    }
+
+    /// An index of what the database has on sale, and how many photos were left out for want of a sound embedding.
+    ///
+    /// # Errors
+    /// The database does not answer, or the index refuses what it has.
+    pub async fn load(&self) -> Result<(VectorIndex, usize), StoredIndexError> {
+        let OnSale { revision, builder, unseen } = self.on_sale().await?;
+        Ok((builder.finish(revision).map_err(FollowError::from)?, unseen.len()))
+    }
+
+    /// Writes a new snapshot of what the database has on sale.
+    ///
+    /// # Errors
+    /// The database does not answer; a photo has no sound embedding; the file cannot be written.
+    pub async fn rebuild(&self) -> Result<Rebuilt, StoredIndexError> {
+        let OnSale { revision, builder, unseen } = self.on_sale().await?;
+        if let Some(first) = unseen.first() {
+            let (count, first) = (unseen.len(), first.image_id.to_string());
+            return Err(StoredIndexError::Unembedded { count, model: self.model.clone(), first });
+        }
+        let index = Arc::new(builder.finish(revision).map_err(FollowError::from)?);
+        let path = self.place();
+        let head = snapshot::write(&self.store, &self.model, index, path.clone()).await;
+        let head = head.map_err(|fault| StoredIndexError::of_snapshot(path.clone(), fault))?;
+        Ok(Rebuilt { path, revision: head.revision, rows: head.rows })
+    }
+
+    async fn on_sale(&self) -> Result<OnSale, FollowError> {
+        load::on_sale(&self.store, &self.model, self.dim, self.options).await
+    }
+
+    fn place(&self) -> PathBuf {
+        snapshot::place(&self.data_dir, &self.model)
+    }
+}

@@ -1,0 +1,154 @@
+//! What there is: in the database, in the folder, and in memory once it is loaded.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::super::{SnapshotFault, snapshot};
+use super::{StoredIndex, StoredIndexError};
+use crate::index::{Memory, Snapshot, SnapshotError};
+use crate::store::{catalog_changes, product_images};
+
+/// What there is.
+#[derive(Debug, Clone, Serialize)]
+pub struct IndexReport {
+    /// The key of the settings' model.
+    pub model: String,
+    /// Values per vector.
+    pub dim: usize,
+    /// The catalog's newest change.
+    pub revision: i64,
+    /// Photos on sale.
+    pub photos: i64,
+    /// Products with such photos.
+    pub products: i64,
+    /// How many of those photos have an embedding, by model.
+    pub models: Vec<ModelReport>,
+    /// This model's snapshot, if there is one.
+    pub snapshot: Option<SnapshotReport>,
+    /// Files that this model's servers do not read: other models' snapshots, and unfinished ones.
+    pub other_files: Vec<FileReport>,
+    /// What the index takes in memory once all photos that have an embedding of this model are in it.
+    pub memory: Memory,
+}
+
+/// Embeddings of one model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelReport {
+    /// Its key.
+    pub model: String,
+    /// Photos on sale that it has seen.
+    pub embeddings: i64,
+    /// Photos on sale that it has not seen.
+    pub missing: i64,
+}
+
+/// A snapshot, as far as its head tells.
+#[derive(Debug, Clone, Serialize)]
+pub struct SnapshotReport {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// The change at which it stands, if its head can be read.
+    pub revision: Option<i64>,
+    /// Its rows.
+    pub rows: Option<u64>,
+    /// Changes since.
+    pub behind: Option<i64>,
+    /// Why a start would pass it over, as far as its head tells; its rows are read by `verify`.
+    pub fault: Option<String>,
+}
+
+/// A file beside the snapshot.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileReport {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// The key of the model whose snapshot it is; none of an unfinished file.
+    pub model: Option<String>,
+}
+
+impl StoredIndex {
+    /// What there is.
+    ///
+    /// # Errors
+    /// The database does not answer, or the folder cannot be read.
+    pub async fn report(&self) -> Result<IndexReport, StoredIndexError> {
+        let mut tx = self.store.snapshot().await?;
+        let revision = catalog_changes::head(&mut tx).await?;
+        let photos = product_images::count_on_sale(&mut tx).await?;
+        let products = product_images::count_products_on_sale(&mut tx).await?;
+        let seen = product_images::count_on_sale_by_model(&mut tx).await?;
+        tx.rollback().await?;
+        let of_model =
+            |(model, embeddings): (String, i64)| ModelReport { model, embeddings, missing: photos - embeddings };
+        let mut models: Vec<ModelReport> = seen.into_iter().map(of_model).collect();
+        if models.iter().all(|known| known.model != self.model) {
+            models.push(of_model((self.model.clone(), 0)));
+        }
+        let embeddings = models.iter().find(|known| known.model == self.model).map_or(0, |known| known.embeddings);
+        let count = |count: i64| usize::try_from(count).unwrap_or_default();
+        Ok(IndexReport {
+            model: self.model.clone(),
+            dim: self.dim,
+            revision,
+            photos,
+            products,
+            models,
+            snapshot: self.snapshot_report(revision).await?,
+            other_files: self.other_files()?,
+            memory: Memory::expected(count(embeddings), count(products.min(embeddings)), self.dim, self.options),
+        })
+    }
+
+    async fn snapshot_report(&self, newest: i64) -> Result<Option<SnapshotReport>, StoredIndexError> {
+        let path = self.place();
+        let Ok(about) = std::fs::metadata(&path) else { return Ok(None) };
+        let opened = snapshot::open(&self.store, &self.model, self.dim, path.clone()).await;
+        let (head, fault) = match opened {
+            Ok(snapshot) => (Some(snapshot.head()), None),
+            Err(SnapshotFault::Store(error)) => return Err(error.into()),
+            Err(SnapshotFault::File(SnapshotError::Io(error))) => {
+                return Err(StoredIndexError::Folder { path, error });
+            }
+            Err(fault) => (Snapshot::open(&path).ok().map(|snapshot| snapshot.head()), Some(fault.to_string())),
+        };
+        Ok(Some(SnapshotReport {
+            path,
+            bytes: about.len(),
+            revision: head.map(|head| head.revision),
+            rows: head.map(|head| head.rows),
+            behind: head.filter(|_| fault.is_none()).map(|head| newest.saturating_sub(head.revision)),
+            fault,
+        }))
+    }
+
+    fn other_files(&self) -> Result<Vec<FileReport>, StoredIndexError> {
+        let unreadable = |error| StoredIndexError::Folder { path: self.data_dir.clone(), error };
+        let entries = match std::fs::read_dir(&self.data_dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(unreadable)?,
+        };
+        let own = self.place();
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(unreadable)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let model = snapshot::model_of(&name);
+            let unfinished = name.starts_with(".index-") && name.ends_with(".part");
+            // One that is gone by now was somebody's unfinished file.
+            if let Some(bytes) = size(&path).filter(|_| path != own && (model.is_some() || unfinished)) {
+                files.push(FileReport { path, bytes, model });
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+}
+
+fn size(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|about| about.len())
+}

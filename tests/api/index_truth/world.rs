@@ -1,0 +1,178 @@
+//! A catalog to which things happen, what it is drawn from by lot, and what must hold after each step.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use secrecy::{ExposeSecret, SecretString};
+use tillsight::catalog::{Catalog, NewPhoto};
+use tillsight::clock::Clock;
+use tillsight::config::Settings;
+use tillsight::domain::{ImageId, PageRequest, ProductId, Timestamp};
+use tillsight::embedding::{Embedder, EmbedderOptions, Embedding, Model};
+use tillsight::index::Row;
+use tillsight::store::{Store, product_images, products};
+use tokio::task::JoinHandle;
+
+use super::brute_force;
+use crate::harness::{Database, MODEL, jpeg, snapshot_place};
+
+/// Queries after each step.
+const QUERIES: usize = 6;
+/// Products that each of them asks for.
+const PRODUCTS: usize = 7;
+/// Dead rows from which on a segment of the usual size may be compacted (a 64th of it).
+const WORTH_COMPACTING: usize = 64;
+
+pub struct World {
+    pub(super) random: Pcg64Mcg,
+    database: Database,
+    settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) embedder: Arc<Embedder>,
+    /// What another server writes with; none of the catalog's own.
+    pub(super) store: Store,
+    pub(super) server: Server,
+    /// Servers that hang: they still follow, and nobody asks them.
+    pub(super) hanging: Vec<Server>,
+    history: History,
+}
+
+/// A catalog and the task that follows other servers' changes, as a server has them.
+pub(super) struct Server {
+    pub(super) catalog: Catalog,
+    follower: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+/// What happened, printed where the test fails.
+struct History {
+    seed: u64,
+    database: &'static str,
+    steps: Vec<String>,
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let steps = self.steps.join("\n  ");
+            eprintln!("INDEX_TRUTH_SEED={} on {} failed after:\n  {steps}", self.seed, self.database);
+        }
+    }
+}
+
+impl World {
+    pub async fn open(database: Database) -> Self {
+        let chosen = std::env::var("INDEX_TRUTH_SEED").ok().map(|seed| seed.parse().expect("a number"));
+        let seed = chosen.unwrap_or_else(|| getrandom::u64().unwrap());
+        let mut settings = Settings::from_toml("").unwrap();
+        settings.database_url = SecretString::from(database.url().expose_secret());
+        settings.data_dir = database.folder().to_owned();
+        let clock = Clock::fixed(Timestamp::from_micros(1_767_614_400_000_000));
+        let model = Model::open(MODEL.as_ref()).unwrap();
+        let embedder = Arc::new(Embedder::start(&model, EmbedderOptions::default()).unwrap());
+        let store = Store::connect(&settings.database_url, 4).await.unwrap();
+        store.migrate().await.unwrap();
+        let server = start(&settings, &clock, &embedder).await;
+        let history = History { seed, database: database.kind(), steps: Vec::new() };
+        let random = Pcg64Mcg::seed_from_u64(seed);
+        Self { random, database, settings, clock, embedder, store, server, hanging: Vec::new(), history }
+    }
+
+    /// Compares the index with the database; gives how many dead rows it has.
+    pub async fn check(&mut self) -> usize {
+        let revision = self.server.catalog.follow().await.unwrap();
+        let rows = self.rows_on_sale().await;
+        let index = self.server.catalog.active_model().now().index.clone();
+        let stats = index.stats().await;
+        assert_eq!((stats.revision, stats.rows), (revision, rows.len()));
+        assert!(index.rows_after(ImageId::NIL, usize::MAX).await == rows, "the index holds other rows");
+        for _ in 0..QUERIES {
+            let query = match rows.choose(&mut self.random) {
+                Some(row) if self.random.random() => row.vector.to_vec(),
+                _ => self.made_up_vector(),
+            };
+            let hits = index.search(query.clone(), PRODUCTS).await.unwrap().hits;
+            assert_eq!(hits, brute_force::search(&rows, &query, PRODUCTS));
+        }
+        let sparse = stats.dead >= WORTH_COMPACTING && stats.dead * 4 > stats.dead + stats.rows;
+        assert!(!sparse, "{} dead rows beside {} were not cleared away", stats.dead, stats.rows);
+        stats.dead
+    }
+
+    /// As the database has them, in the order of their identifiers.
+    pub(super) async fn rows_on_sale(&self) -> Vec<Row> {
+        let mut tx = self.store.read().await.unwrap();
+        let model = self.embedder.model_id().as_str();
+        let rows = product_images::on_sale(&mut tx, model, ImageId::NIL, i64::MAX).await.unwrap();
+        let dim = self.embedder.dim();
+        let row = |row: product_images::VectorRow| Row {
+            image: row.image_id,
+            product: row.product_id,
+            vector: Embedding::from_bytes(&row.vector.unwrap(), dim).unwrap().into(),
+        };
+        rows.into_iter().map(row).collect()
+    }
+
+    pub(super) fn note(&mut self, step: impl Into<String>) {
+        self.history.steps.push(step.into());
+        self.clock.advance(1);
+    }
+
+    pub(super) async fn started(&self) -> Server {
+        start(&self.settings, &self.clock, &self.embedder).await
+    }
+
+    pub(super) fn folder(&self) -> &std::path::Path {
+        self.database.folder()
+    }
+
+    pub(super) fn place(&self) -> PathBuf {
+        snapshot_place(&self.database)
+    }
+
+    /// A product that the catalog has, on sale or not.
+    pub(super) async fn product(&mut self) -> Option<ProductId> {
+        let mut tx = self.store.read().await.unwrap();
+        let all = PageRequest { before: None, limit: 200 };
+        let rows = products::list(&mut tx, &products::ProductFilter::default(), all).await.unwrap();
+        rows.choose(&mut self.random).map(|row| row.id)
+    }
+
+    /// A photo that is on sale.
+    pub(super) async fn image(&mut self) -> Option<(ProductId, ImageId)> {
+        let rows = self.rows_on_sale().await;
+        rows.choose(&mut self.random).map(|row| (row.product, row.image))
+    }
+
+    /// One to three small pictures.
+    pub(super) fn photos(&mut self) -> Vec<NewPhoto> {
+        let count = self.random.random_range(1..=3);
+        (0..count).map(|_| NewPhoto { file_name: None, bytes: jpeg(self.random.random()).into() }).collect()
+    }
+
+    /// A vector of length 1 with four values of ±½ among its first six, so that many are alike.
+    pub(super) fn made_up_vector(&mut self) -> Vec<f32> {
+        let mut vector = vec![0.0; self.embedder.dim()];
+        for at in [0, 1, 2, 3, 4, 5].choose_multiple(&mut self.random, 4) {
+            vector[*at] = 0.5;
+        }
+        vector.iter().map(|value| if self.random.random() { -value } else { *value }).collect()
+    }
+}
+
+async fn start(settings: &Settings, clock: &Clock, embedder: &Arc<Embedder>) -> Server {
+    let store = Store::connect(&settings.database_url, 4).await.unwrap();
+    let manifest = ("tillsight-small.json".to_owned(), None);
+    let catalog = Catalog::start(store, clock.clone(), Arc::clone(embedder), manifest, settings).await.unwrap();
+    let follower = tokio::spawn(catalog.clone().follow_others(Duration::from_millis(20)));
+    Server { catalog, follower }
+}
