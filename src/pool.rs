@@ -7,8 +7,9 @@
 //! * a panic fails the job that panicked and nothing else: its thread goes on with the next job.
 //!
 //! A pool knows nothing of what it runs, and imports nothing from the rest of the house. [`Batcher`] is the pool for work
-//! that is cheaper done several at once.
+//! that is cheaper done several at once; [`Admission`] stands before a chain of pools and bounds the wait in it by time.
 
+mod admission;
 mod batch;
 
 use std::any::Any;
@@ -19,6 +20,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
+pub use admission::{Admission, Place};
 pub use batch::{Answer, BatchError, Batcher, Names, Runner};
 
 /// Jobs by pool and outcome: `done`, `panicked`, `abandoned` (the caller left first), `refused` (the queue was full).

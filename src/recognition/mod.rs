@@ -73,7 +73,7 @@ impl RecognitionService {
     /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
     pub async fn look(&self, picture: Bytes) -> Result<Sighting, RecognitionError> {
         let begun = Instant::now();
-        let seen = self.embedder.embed_photo(picture).await?;
+        let seen = self.embedder.embed_promptly(picture).await?;
         let searching = Instant::now();
         let hits = self.index.search(seen.embedding, self.candidates).await?;
         let searched = searching.elapsed();

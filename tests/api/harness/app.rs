@@ -66,14 +66,15 @@ impl TestApp {
         app
     }
 
-    /// Starts the program itself, with metrics that no other test moves. Its clock is the system's.
-    pub async fn spawn_program(database: Database) -> Self {
+    /// Starts the program itself with these settings as variables, and metrics that no other test moves. Its clock is the
+    /// system's.
+    pub async fn spawn_program(database: Database, variables: &[(&str, &str)]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
         program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(database.folder());
         program.env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);
         program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
         program.env("TILLSIGHT_DATA_DIR", database.folder()).env("TILLSIGHT_MODEL", MODEL);
-        program.env("TILLSIGHT_LOG_FILTER", "warn");
+        program.env("TILLSIGHT_LOG_FILTER", "warn").envs(variables.iter().copied());
         let mut process = program.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let url = loop {
