@@ -26,24 +26,32 @@ pub struct Load {
     pub refused_without_retry_after: usize,
     /// Answered otherwise, or not at all.
     pub failed: usize,
+    /// What became of the first of those.
+    pub first_failure: Option<String>,
     /// How much later than planned photos were sent, in milliseconds, least first; of an open loop.
     pub late_ms: Vec<f64>,
 }
 
 enum Fate {
     Answered(f64),
-    Refused { says_when: bool },
-    Failed,
+    /// And after how long it may come back, where that was said.
+    Refused(Option<Duration>),
+    Failed(String),
 }
 
-/// `clients` clients for about `time`, each sending its next photo when the last one was answered.
+/// `clients` clients for about `time`, each sending its next photo when the last one was answered. One who is refused comes back
+/// when it was told to: clients that knock without a pause would only measure how fast they are turned away.
 pub async fn closed(contestant: &Contestant, shop: &Shop, clients: usize, time: Duration) -> Load {
     let begun = Instant::now();
     let client = |first: usize| async move {
         let mut fates = Vec::new();
         while begun.elapsed() < time {
             // Each client begins with another photo.
-            fates.push(send(contestant.post(shop.photo(first + fates.len()).jpeg.clone())).await);
+            let fate = send(contestant.post(shop.photo(first + fates.len()).jpeg.clone())).await;
+            if let Fate::Refused(Some(pause)) = fate {
+                tokio::time::sleep(pause.min(time.saturating_sub(begun.elapsed()))).await;
+            }
+            fates.push(fate);
         }
         fates
     };
@@ -72,15 +80,24 @@ pub async fn open(contestant: &Contestant, shop: &Shop, rate: f64, time: Duratio
 
 async fn send(request: reqwest::RequestBuilder) -> Fate {
     let begun = Instant::now();
-    let Ok(reply) = request.send().await else { return Fate::Failed };
-    let (status, says_when) = (reply.status(), reply.headers().contains_key(RETRY_AFTER));
+    let reply = match request.send().await {
+        Ok(reply) => reply,
+        Err(error) => return Fate::Failed(in_full(&error)),
+    };
+    let status = reply.status();
+    let seconds = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     // An answer is one when its last byte is there.
-    let whole = reply.bytes().await.is_ok();
-    match status {
-        StatusCode::OK if whole => Fate::Answered(millis(begun.elapsed())),
-        StatusCode::TOO_MANY_REQUESTS => Fate::Refused { says_when },
-        _ => Fate::Failed,
+    match reply.text().await {
+        Ok(_) if status == StatusCode::OK => Fate::Answered(millis(begun.elapsed())),
+        Ok(_) if status == StatusCode::TOO_MANY_REQUESTS => Fate::Refused(seconds.map(Duration::from_secs)),
+        Ok(body) => Fate::Failed(format!("{status}: {body}")),
+        Err(error) => Fate::Failed(in_full(&error)),
     }
+}
+
+/// An error and what caused it.
+fn in_full(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", in_full(cause)))
 }
 
 fn millis(time: Duration) -> f64 {
@@ -94,11 +111,14 @@ impl Load {
         for fate in fates {
             match fate {
                 Fate::Answered(millis) => load.answered_ms.push(millis),
-                Fate::Refused { says_when } => {
+                Fate::Refused(pause) => {
                     load.refused += 1;
-                    load.refused_without_retry_after += usize::from(!says_when);
+                    load.refused_without_retry_after += usize::from(pause.is_none());
                 }
-                Fate::Failed => load.failed += 1,
+                Fate::Failed(reason) => {
+                    load.failed += 1;
+                    load.first_failure.get_or_insert(reason);
+                }
             }
         }
         load.answered_ms.sort_unstable_by(f64::total_cmp);

@@ -6,8 +6,8 @@
 //! * the *peer*: FastAPI, uvicorn, onnxruntime, faiss-cpu and Pillow with the same model (`benches/peer/server.py`), where its
 //!   Python is at hand. It keeps no accounts and no evidence, which is in its favour.
 //!
-//! **Capacity** is found by a closed loop: C clients, each of which sends its next photo when the last one is answered (a
-//! refused one too), with C growing until the rate of answers no longer does.
+//! **Capacity** is found by a closed loop: C clients, each of which sends its next photo when the last one is answered (or, where
+//! it is refused, when it was told to come back), with C growing until the rate of answers no longer does.
 //!
 //! **Overload** is an open loop: photos are sent at three times that rate at seeded random instants (exponential gaps: kiosks
 //! do not know of each other), whatever became of the earlier ones. Three times as many clients in a closed loop would be a
@@ -122,6 +122,11 @@ async fn one_round(
     let full_took = watch.lap();
     let over = load::open(contestant, shop, OVERLOAD * contestant.capacity, seconds, round as u64).await;
     let over_took = watch.lap();
+    for (what, load) in [("one client", &alone), ("saturation", &full), ("overload", &over)] {
+        if let Some(failure) = &load.first_failure {
+            eprintln!("{}, {what}: {} photos failed, the first: {failure}", contestant.name, load.failed);
+        }
+    }
     ([alone, full, over], [alone_took, full_took, over_took])
 }
 

@@ -105,9 +105,10 @@ impl Rounds {
         for (figure, (_, words)) in FIGURES.iter().enumerate() {
             self.row(words, contestants, |_, place| self.median(place, figure));
         }
-        println!(
-            "The peer keeps no accounts and no evidence of what it answered. Its memory is summed over its processes."
-        );
+        match contestants {
+            [_, _] => println!("The peer keeps no accounts and no evidence. Its memory is summed over its processes."),
+            _ => println!("{}", without_peer(&options.peer)),
+        }
     }
 
     fn row(&self, words: &str, contestants: &[Contestant], value: impl Fn(&Contestant, usize) -> f64) {

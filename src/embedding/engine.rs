@@ -140,6 +140,10 @@ impl Embedder {
         if let Some(reason) = &proof.one_by_one {
             tracing::warn!(model.id = %model.id, %reason, "the model is fed one photo at a time");
         }
+        // What the work on a photo takes at least, until one has been through.
+        let working = Instant::now();
+        proof::warm_up(&mut first, &preprocessor, 1).map_err(unusable)?;
+        let work = working.elapsed();
         let mut sessions = vec![first];
         for _ in 1..options.sessions.max(1) {
             let mut session = ModelSession::open(model, threads)?;
@@ -149,6 +153,8 @@ impl Embedder {
         let manifest = &model.manifest;
         // Each thread works on a photo; decoding and inference use the same cores, so the larger number of them counts.
         let at_once = sessions.len().max(options.decode_threads);
+        let admission = Admission::new("tillsight-embed", at_once, options.max_wait, options.queue_limit);
+        admission.learn(work);
         tracing::info!(model.id = %model.id, model.dim = manifest.output.dim, embed.sessions = sessions.len(), "model ready");
         Ok(Self {
             id: model.id.clone(),
@@ -156,7 +162,7 @@ impl Embedder {
             thresholds: manifest.thresholds.clone(),
             limits: options.limits,
             preprocessor: Arc::new(preprocessor),
-            admission: Admission::new("tillsight-embed", at_once, options.max_wait, options.queue_limit),
+            admission,
             decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
             sessions: Batcher::start(NAMES, sessions, options.queue_limit, max_batch)?,
         })
