@@ -18,6 +18,10 @@ use super::{CLIENTS, GROWTH, STEPS_WITHOUT_GROWTH, load};
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer/server.py");
 /// How long a server may take to start; the peer embeds its gallery first.
 const START: Duration = Duration::from_secs(600);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(120);
+/// After how long an idle connection is not used any more.
+const IDLE: Duration = Duration::from_secs(2);
 /// How often it is looked whether a server has stopped, and how long lies between.
 const STOP_LOOKS: usize = 100;
 const STOP_LOOK: Duration = Duration::from_millis(100);
@@ -77,7 +81,8 @@ impl Contestant {
 
     /// Waits until it answers, shows it each photo once, and counts how many it names rightly.
     async fn ready(name: String, base: &str, key: String, mut process: Child, shop: &Shop) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().expect("a client");
+        // Both servers hang up on a connection that is idle for 5 s; one that is used at that very moment would be lost.
+        let http = reqwest::Client::builder().timeout(ANSWER).pool_idle_timeout(IDLE).build().expect("a client");
         let waiting = async {
             while !http.get(format!("{base}/healthz")).send().await.is_ok_and(|reply| reply.status().is_success()) {
                 if let Ok(Some(status)) = process.try_wait() {
