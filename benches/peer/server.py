@@ -7,13 +7,14 @@ The bench starts it; by hand:
 
     target/peer-python/bin/python benches/peer/server.py --model models/tillsight-small.json --gallery FOLDER
 
-FOLDER holds `products.json`, a list of `{"name", "folder"}`, and the photos of each product in its folder. It is embedded once,
-before the workers start. `POST /api/recognize` takes a JPEG as its body and answers in the shape of tillsight's.
+FOLDER holds `products.json`, a list of `{"name", "folder"}`, and the photos of each product in its folder. It is
+embedded once, before the workers start. `POST /api/recognize` takes a JPEG as its body and answers in the shape of
+tillsight's.
 
-It is what that stack's documentation recommends: the event loop only receives and answers, everything that computes runs on a
-pool of as many threads as the process has cores (Pillow, onnxruntime and faiss release the GIL), ONNX Runtime computes one photo
-on one thread without spinning, and with several workers each has its share of the cores. It has no accounts, no evidence, no
-limits of what is sent to it, and no admission: what comes waits.
+It is what that stack's documentation recommends: the event loop only receives and answers, everything that computes
+runs on a pool of as many threads as the process has cores (Pillow, onnxruntime and faiss release the GIL), ONNX Runtime
+computes one photo on one thread without spinning, and with several workers each has its share of the cores. It has no
+accounts, no evidence, no limits of what is sent to it, and no admission: what comes waits.
 """
 
 import argparse
@@ -46,8 +47,9 @@ class Embedder:
         self.manifest = json.loads(manifest.read_text())
         self.input, self.output = self.manifest["input"], self.manifest["output"]
         fed = (self.input["resize"], self.input["filter"], self.input["color"])
-        if fed != ("crop", "bilinear", "rgb") or self.input.get("resize_to") or self.output.get("pooling", "none") != "none":
-            raise SystemExit(f"{manifest}: the peer only knows models that are fed and read like the shipped one, not {fed}")
+        as_shipped = fed == ("crop", "bilinear", "rgb") and not self.input.get("resize_to")
+        if not as_shipped or self.output.get("pooling", "none") != "none":
+            raise SystemExit(f"{manifest}: the peer only knows models that are fed and read like the shipped one")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -100,16 +102,18 @@ class Recognizer:
             if len(best) == CANDIDATES:
                 break
         candidates = [
-            {"product_id": product, "product_name": self.names[product], "score": score} for product, score in best.items()
+            {"product_id": product, "product_name": self.names[product], "score": score}
+            for product, score in best.items()
         ]
         done = time.perf_counter()
         region = {"x": 0, "y": 0, "width": photo.width, "height": photo.height}
-        stages = {"decode": decoded - begun, "infer": embedded - decoded, "search": done - embedded, "total": done - begun}
+        seconds = {"decode": decoded - begun, "infer": embedded - decoded, "search": done - embedded}
+        seconds["total"] = done - begun
         return {
             "id": str(uuid.uuid4()),
             "items": [{"verdict": self.verdict(list(best.values())), "region": region, "candidates": candidates}],
             "model": self.embedder.manifest["name"],
-            "timings_ms": {stage: seconds * 1e3 for stage, seconds in stages.items()},
+            "timings_ms": {stage: spent * 1e3 for stage, spent in seconds.items()},
         }
 
     def verdict(self, scores: list[float]) -> str:

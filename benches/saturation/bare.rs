@@ -1,7 +1,8 @@
 //! The bare loop: the parts of recognition on all cores, each core by itself, and nothing around them.
 //!
-//! Each core has a thread, a session of the model with one thread and an index of its own, and does decode → resize → ONNX
-//! Runtime → FAISS over and over. No queue, no lock, no HTTP, no database: what a server built of these parts cannot exceed.
+//! Each core has a thread, a session of the model with one thread and an index of its own, and does decode → resize →
+//! ONNX Runtime → FAISS over and over. No queue, no lock, no HTTP, no database: what a server built of these parts
+//! cannot exceed.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

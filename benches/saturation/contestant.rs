@@ -81,7 +81,8 @@ impl Contestant {
 
     /// Waits until it answers, shows it each photo once, and counts how many it names rightly.
     async fn ready(name: String, base: &str, key: String, mut process: Child, shop: &Shop) -> Self {
-        // Both servers hang up on a connection that is idle for 5 s; one that is used at that very moment would be lost.
+        // Both servers hang up on a connection that is idle for 5 s; one that is used at that very moment would be
+        // lost.
         let http = reqwest::Client::builder().timeout(ANSWER).pool_idle_timeout(IDLE).build().expect("a client");
         let waiting = async {
             while !http.get(format!("{base}/healthz")).send().await.is_ok_and(|reply| reply.status().is_success()) {

@@ -39,8 +39,8 @@ enum Fate {
     Failed(String),
 }
 
-/// `clients` clients for about `time`, each sending its next photo when the last one was answered. One who is refused comes back
-/// when it was told to: clients that knock without a pause would only measure how fast they are turned away.
+/// `clients` clients for about `time`, each sending its next photo when the last one was answered. One who is refused
+/// comes back when it was told to: clients that knock without a pause would only measure how fast they are turned away.
 pub async fn closed(contestant: &Contestant, shop: &Shop, clients: usize, time: Duration) -> Load {
     let begun = Instant::now();
     let client = |first: usize| async move {
@@ -59,7 +59,8 @@ pub async fn closed(contestant: &Contestant, shop: &Shop, clients: usize, time: 
     Load::of(fates.into_iter().flatten(), Vec::new(), begun)
 }
 
-/// `rate` photos per second for `time`, at random instants that follow from the seed and `round`; then waits for all answers.
+/// `rate` photos per second for `time`, at random instants that follow from the seed and `round`; then waits for all
+/// answers.
 pub async fn open(contestant: &Contestant, shop: &Shop, rate: f64, time: Duration, round: u64) -> Load {
     let mut random = Pcg64Mcg::seed_from_u64(SEED + round);
     let begun = Instant::now();

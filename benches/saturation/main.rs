@@ -1,22 +1,26 @@
-//! The whole road of a kiosk's photo, at saturation and beyond: HTTP in, verdict out, beside what the machine could do at best.
+//! The whole road of a kiosk's photo, at saturation and beyond: HTTP in, verdict out, beside what the machine could do
+//! at best.
 //!
-//! The server is the program itself (`tillsight serve`, SQLite in a temporary folder, the shipped model), taught rendered products
-//! through its API. One request carries one photo of 1280 × 720 pixels, as a kiosk's camera delivers it. Beside it:
-//! * the *bare loop*: decoding, resizing, ONNX Runtime and FAISS on all cores, without HTTP, queues or database ([`bare`]);
-//! * the *peer*: FastAPI, uvicorn, onnxruntime, faiss-cpu and Pillow with the same model (`benches/peer/server.py`), where its
-//!   Python is at hand. It keeps no accounts and no evidence, which is in its favour.
+//! The server is the program itself (`tillsight serve`, SQLite in a temporary folder, the shipped model), taught
+//! rendered products through its API. One request carries one photo of 1280 × 720 pixels, as a kiosk's camera delivers
+//! it. Beside it:
+//! * the *bare loop*: decoding, resizing, ONNX Runtime and FAISS on all cores, without HTTP, queues or database
+//!   ([`bare`]);
+//! * the *peer*: FastAPI, uvicorn, onnxruntime, faiss-cpu and Pillow with the same model (`benches/peer/server.py`),
+//!   where its Python is at hand. It keeps no accounts and no evidence, which is in its favour.
 //!
-//! **Capacity** is found by a closed loop: C clients, each of which sends its next photo when the last one is answered (or, where
-//! it is refused, when it was told to come back), with C growing until the rate of answers no longer does.
+//! **Capacity** is found by a closed loop: C clients, each of which sends its next photo when the last one is answered
+//! (or, where it is refused, when it was told to come back), with C growing until the rate of answers no longer does.
 //!
-//! **Overload** is an open loop: photos are sent at three times that rate at seeded random instants (exponential gaps: kiosks
-//! do not know of each other), whatever became of the earlier ones. Three times as many clients in a closed loop would be a
-//! gentler thing: they slow down with the server and so hide what they wait. Times are taken from the instant of sending;
-//! how much later than planned a photo was sent is printed too, since this program shares the cores with the server.
+//! **Overload** is an open loop: photos are sent at three times that rate at seeded random instants (exponential gaps:
+//! kiosks do not know of each other), whatever became of the earlier ones. Three times as many clients in a closed loop
+//! would be a gentler thing: they slow down with the server and so hide what they wait. Times are taken from the
+//! instant of sending; how much later than planned a photo was sent is printed too, since this program shares the cores
+//! with the server.
 //!
-//! After a warm-up everything is measured in turns (bare, server, peer, bare, …) and medians over the rounds are printed, so
-//! that a busy moment of the machine falls on all of them. The limits that they are held against stand beside the figures.
-//! `cargo bench --bench saturation -- --help` lists what can be chosen.
+//! After a warm-up everything is measured in turns (bare, server, peer, bare, …) and medians over the rounds are
+//! printed, so that a busy moment of the machine falls on all of them. The limits that they are held against stand
+//! beside the figures. `cargo bench --bench saturation -- --help` lists what can be chosen.
 
 mod bare;
 mod contestant;
@@ -130,7 +134,8 @@ async fn one_round(
     ([alone, full, over], [alone_took, full_took, over_took])
 }
 
-/// The peer with one process and with one per core, whichever answers more; nothing, and a word about it, without its Python.
+/// The peer with one process and with one per core, whichever answers more; nothing, and a word about it, without its
+/// Python.
 fn the_peer(
     python: &Path,
     shop: &pictures::Shop,

@@ -1,4 +1,5 @@
-//! What a server takes of the machine: seconds of processors and memory of its processes, as Linux counts them in `/proc`.
+//! What a server takes of the machine: seconds of processors and memory of its processes, as Linux counts them in
+//! `/proc`.
 
 use std::fs;
 
@@ -10,7 +11,8 @@ const TICKS: f64 = 100.0;
 pub struct Usage {
     /// Seconds of processors.
     pub cpu_s: f64,
-    /// Most memory that was resident at a time, in MB; summed over the processes, so that what they share counts for each.
+    /// Most memory that was resident at a time, in MB; summed over the processes, so that what they share counts for
+    /// each.
     pub peak_mb: f64,
 }
 

@@ -85,13 +85,13 @@ impl Rounds {
     /// For people.
     pub fn print(&self, contestants: &[Contestant], shop: &Shop, batch: usize, cores: usize, options: &Options) {
         println!(
-            "{} kiosk photos of {WIDTH} × {HEIGHT} ({} kB on average), {} products taught with {VIEWS} photos each; seed {SEED}",
+            "{} photos of {WIDTH} × {HEIGHT} ({} kB on average), {} products taught with {VIEWS} photos each; seed {SEED}",
             shop.shown.len(),
             shop.mean_bytes() / 1_000,
             shop.packages.len()
         );
         println!(
-            "{cores} cores, which the clients share; medians of {} rounds of {} s; the bare loop embeds {batch} at a time",
+            "{cores} cores, shared with the clients; medians of {} rounds of {} s; the bare loop embeds {batch} at a time",
             options.rounds, options.seconds
         );
         print!("{:<48}", "");

@@ -62,7 +62,8 @@ pub struct Tokens {
     pub access_s: i64,
     /// Seconds that an unused refresh token is good for.
     pub refresh_s: i64,
-    /// Seconds in which a rotated refresh token may be shown once more (two tabs, a lost reply) without ending the family.
+    /// Seconds in which a rotated refresh token may be shown once more (two tabs, a lost reply) without ending the
+    /// family.
     pub refresh_grace_s: i64,
     /// Seconds that a kiosk's enrolment code is good for.
     pub enrolment_s: i64,

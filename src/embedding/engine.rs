@@ -1,10 +1,10 @@
 //! The embedder: from an upload's bytes to an embedding, on bounded threads all the way.
 //!
-//! Decoding and resizing run on a pool of their own; the tensor then queues for one of the model's sessions. In front of both
-//! stands an [`Admission`]: a shopper's photo is refused at once where it would wait for too long
-//! ([`Embedder::embed_promptly`]), a photo that can wait takes its turn ([`Embedder::embed_photo`]). The queues behind it have
-//! a fixed length and fail fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that does not do
-//! what its manifest says is found by a proof run before [`Embedder::start`] returns.
+//! Decoding and resizing run on a pool of their own; the tensor then queues for one of the model's sessions. In front
+//! of both stands an [`Admission`]: a shopper's photo is refused at once where it would wait for too long
+//! ([`Embedder::embed_promptly`]), a photo that can wait takes its turn ([`Embedder::embed_photo`]). The queues behind
+//! it have a fixed length and fail fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that
+//! does not do what its manifest says is found by a proof run before [`Embedder::start`] returns.
 //!
 //! Whose caller left gives up its place at once while it waits, and only at the end of the step while it is worked on:
 //! what is counted as inside is what takes the machine's time.
@@ -38,10 +38,11 @@ pub struct EmbedderOptions {
     pub sessions: usize,
     /// Threads that one session computes with.
     pub threads_per_session: usize,
-    /// Photos that may wait for a session, photos that may wait to be decoded, and patient photos that may wait for their turn.
+    /// Photos that may wait for a session, photos that may wait to be decoded, and patient photos that may wait for
+    /// their turn.
     pub queue_limit: usize,
-    /// How long a photo of [`Embedder::embed_promptly`] may be expected to wait; without it, for half as long as the work
-    /// on one photo takes.
+    /// How long a photo of [`Embedder::embed_promptly`] may be expected to wait; without it, for half as long as the
+    /// work on one photo takes.
     pub max_wait: Option<Duration>,
     /// Most photos per run of a session.
     pub max_batch: usize,
@@ -125,8 +126,8 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Opens `options.sessions` sessions of `model`, [proves](super::Proof) it on the first, runs a full batch on each, and
-    /// starts the threads. Takes as long as loading the model and some tens of pictures do; call it before serving.
+    /// Opens `options.sessions` sessions of `model`, [proves](super::Proof) it on the first, runs a full batch on each,
+    /// and starts the threads. Takes as long as loading the model and some tens of pictures do; call it before serving.
     ///
     /// # Errors
     /// ONNX Runtime is missing, or the model is not one that can be used: see [`Refusal`](super::Refusal).
@@ -193,8 +194,8 @@ impl Embedder {
     /// [`Self::embed_promptly`].
     ///
     /// # Cancel safety
-    /// Dropping the future takes the photo out of whichever queue it is in; a step that has begun runs to its end and its
-    /// result is thrown away. Nothing else is changed by this function.
+    /// Dropping the future takes the photo out of whichever queue it is in; a step that has begun runs to its end and
+    /// its result is thrown away. Nothing else is changed by this function.
     ///
     /// # Errors
     /// See [`EmbedError`]; [`EmbedError::Busy`] only where more photos wait than may wait.

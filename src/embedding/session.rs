@@ -27,10 +27,11 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Loads the model in `bytes`, which came from `path`, with `threads` threads. Gives also what the file says of itself.
+    /// Loads the model in `bytes`, which came from `path`, with `threads` threads. Gives also what the file says of
+    /// itself.
     ///
-    /// Threads do not spin (an idle session that spins uses whole cores), and memory patterns are off because the
-    /// batch size varies.
+    /// Threads do not spin (an idle session that spins uses whole cores), and memory patterns are off because the batch
+    /// size varies.
     ///
     /// # Errors
     /// It is no ONNX file, keeps weights elsewhere, or ONNX Runtime is missing or does not take it.
@@ -77,8 +78,8 @@ impl Graph {
     }
 }
 
-/// A session and what is needed to feed and read it. The server runs it behind an [`Embedder`](super::Embedder); a program
-/// that has a thread of its own for it can run it bare.
+/// A session and what is needed to feed and read it. The server runs it behind an [`Embedder`](super::Embedder); a
+/// program that has a thread of its own for it can run it bare.
 pub struct ModelSession {
     graph: Graph,
     input: String,
@@ -110,7 +111,8 @@ impl ModelSession {
         Ok(Self { graph, input: input.name.clone(), output: output.clone(), fixed_batch })
     }
 
-    /// One embedding for each of `pictures` (channels × height × width, of [`Preprocessor`](super::Preprocessor)), in one run.
+    /// One embedding for each of `pictures` (channels × height × width, of [`Preprocessor`](super::Preprocessor)), in
+    /// one run.
     ///
     /// # Errors
     /// The graph does not run, or its output is not of the shape that the manifest says.

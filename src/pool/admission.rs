@@ -1,17 +1,18 @@
 //! Who may enter a chain of pools: bounded by the time that the next one would wait, not by a number of entries alone.
 //!
-//! A queue of fixed length keeps memory in bounds and says nothing about time: 256 photos in front of a shopper are seconds.
-//! Whoever is hurried is therefore let in only while the expected wait is short, and told to come back otherwise, so that
-//! those who were let in are served nearly as fast as on an idle machine however many knock.
+//! A queue of fixed length keeps memory in bounds and says nothing about time: 256 photos in front of a shopper are
+//! seconds. Whoever is hurried is therefore let in only while the expected wait is short, and told to come back
+//! otherwise, so that those who were let in are served nearly as fast as on an idle machine however many knock.
 //!
-//! The expected wait of somebody who finds `n` others inside, of whom `m` are worked on at once, is
-//! `(n − m + ½) ÷ m` works on one entry (none where `n < m`): those ahead finish evenly, one in every `work ÷ m`, and the
-//! next of them after half of that on average. The mean stay then follows by Little's law.
+//! The expected wait of somebody who finds `n` others inside, of whom `m` are worked on at once, is `(n − m + ½) ÷ m`
+//! works on one entry (none where `n < m`): those ahead finish evenly, one in every `work ÷ m`, and the next of them
+//! after half of that on average. The mean stay then follows by Little's law.
 //!
-//! Whoever is patient (an upload of many photos, a catalogue that is embedded anew) waits for a turn instead, in the order of
-//! coming: while the machine is idle as many are worked on as can be, beside hurried ones exactly one, so that neither
-//! starves the other. Invariants: hurried entries are never refused because of patient ones; patient ones are refused only
-//! where more wait than the limit; a place is given back when its [`Place`] is dropped, and by nothing else.
+//! Whoever is patient (an upload of many photos, a catalogue that is embedded anew) waits for a turn instead, in the
+//! order of coming: while the machine is idle as many are worked on as can be, beside hurried ones exactly one, so that
+//! neither starves the other. Invariants: hurried entries are never refused because of patient ones; patient ones are
+//! refused only where more wait than the limit; a place is given back when its [`Place`] is dropped, and by nothing
+//! else.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,8 @@ use tokio::sync::{Mutex as Turnstile, Notify, Semaphore};
 
 use super::PoolError;
 
-/// Entries by pool and outcome: `hurried`, `patient` (let in), `refused` (the wait would be too long, or too many wait).
+/// Entries by pool and outcome: `hurried`, `patient` (let in), `refused` (the wait would be too long, or too many
+/// wait).
 const ADMISSIONS: &str = "tillsight_pool_admissions_total";
 
 /// A new measurement counts for an eighth of the estimate: some ten photos make it, one giant does not.
@@ -66,9 +68,10 @@ pub struct Place {
 }
 
 impl Admission {
-    /// A door before pools called `name` that work on `at_once` entries at the same time (at least one). A hurried entry may
-    /// be expected to wait for `max_wait`; without it, for half as long as the work on one entry takes, which keeps the
-    /// mean stay below twice that of an idle machine whatever the work is. `waiting_limit` patient ones may wait.
+    /// A door before pools called `name` that work on `at_once` entries at the same time (at least one). A hurried
+    /// entry may be expected to wait for `max_wait`; without it, for half as long as the work on one entry takes, which
+    /// keeps the mean stay below twice that of an idle machine whatever the work is. `waiting_limit` patient ones may
+    /// wait.
     pub fn new(name: &'static str, at_once: usize, max_wait: Option<Duration>, waiting_limit: usize) -> Self {
         for outcome in ["hurried", "patient", "refused"] {
             metrics::counter!(ADMISSIONS, "pool" => name, "outcome" => outcome).increment(0);

@@ -105,8 +105,8 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: Database) {
     assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, 1);
 }
 
-/// 48 kiosks at once and threads for one picture: whoever is let in is answered, the others are told when to come back, and
-/// nothing but the pictures that were looked at leaves evidence.
+/// 48 kiosks at once and threads for one picture: whoever is let in is answered, the others are told when to come back,
+/// and nothing but the pictures that were looked at leaves evidence.
 async fn more_kiosks_than_can_be_served_promptly_are_told_to_come_back(database: Database) {
     let app = TestApp::spawn_with(database, "[engine]\ndecode_threads = 1\nmodel_sessions = 1").await;
     let admin = app.admin().await;

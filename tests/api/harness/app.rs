@@ -66,8 +66,8 @@ impl TestApp {
         app
     }
 
-    /// Starts the program itself with these settings as variables, and metrics that no other test moves. Its clock is the
-    /// system's.
+    /// Starts the program itself with these settings as variables, and metrics that no other test moves. Its clock is
+    /// the system's.
     pub async fn spawn_program(database: Database, variables: &[(&str, &str)]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
         program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(database.folder());
