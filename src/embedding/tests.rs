@@ -148,7 +148,8 @@ async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
     assert!(futures_util::poll!(&mut comes).is_pending(), "there is room again");
     go_on.send(()).unwrap();
     held.await.unwrap().unwrap();
-    (stays.await.unwrap(), comes.await.unwrap());
+    stays.await.unwrap();
+    comes.await.unwrap();
 }
 
 #[tokio::test]
