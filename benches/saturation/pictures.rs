@@ -91,7 +91,7 @@ fn kiosk_frame(square: &RgbImage) -> RgbImage {
     let margin = (WIDTH - square.width()) / 2;
     let last = square.width() - 1;
     RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
-        let x = if x < margin { margin - x } else { x - margin };
+        let x = x.abs_diff(margin);
         *square.get_pixel(if x > last { 2 * last - x } else { x }, y)
     })
 }
