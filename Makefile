@@ -20,7 +20,7 @@ help:
 	  'make run     build the server and start it on http://127.0.0.1:8000 (SQLite in ./data); Ctrl-C stops it' \
 	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
 	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
-	  'make bench   the benchmarks' \
+	  'make bench   the benchmarks; ARCHITECTURE.md tells how to have the peers in Python measured too' \
 	  'make lint    formatting, and clippy with the lints of this project' \
 	  'make deny    advisories, licences and sources of the dependencies (needs cargo-deny)' \
 	  'make build   the binary target/release/tillsight' \

@@ -236,6 +236,7 @@ fn embedder_options(settings: &Settings, cores: usize) -> EmbedderOptions {
         queue_limit: engine.queue,
         max_batch: engine.batch,
         decode_threads: or_cores(engine.decode_threads, cores),
+        max_wait: (engine.max_wait_ms > 0).then(|| Duration::from_millis(engine.max_wait_ms)),
         limits: crate::embedding::DecodeLimits {
             max_bytes: settings.limits.image_bytes,
             max_pixels: settings.limits.image_pixels,

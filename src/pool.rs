@@ -2,13 +2,16 @@
 //! vectors, hashing passwords.
 //!
 //! Each kind of work has a pool of its own, so that a burst of one cannot starve another. Invariants:
-//! * a queue has a fixed length; where it is full, [`Pool::run`] fails at once instead of waiting ([`PoolError::Full`]);
+//! * a queue has a fixed length; where it is full, [`Pool::run`] fails at once instead of waiting
+//!   ([`PoolError::Full`]);
 //! * a job whose caller has gone before its turn is not run, only counted;
 //! * a panic fails the job that panicked and nothing else: its thread goes on with the next job.
 //!
-//! A pool knows nothing of what it runs, and imports nothing from the rest of the house. [`Batcher`] is the pool for work
-//! that is cheaper done several at once.
+//! A pool knows nothing of what it runs, and imports nothing from the rest of the house. [`Batcher`] is the pool for
+//! work that is cheaper done several at once; [`Admission`] stands before a chain of pools and bounds the wait in it by
+//! time.
 
+mod admission;
 mod batch;
 
 use std::any::Any;
@@ -19,6 +22,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
+pub use admission::{Admission, Place};
 pub use batch::{Answer, BatchError, Batcher, Names, Runner};
 
 /// Jobs by pool and outcome: `done`, `panicked`, `abandoned` (the caller left first), `refused` (the queue was full).
@@ -55,7 +59,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts `threads` threads (at least one) called `name`, behind a queue of `queue_limit` waiting jobs (at least one).
+    /// Starts `threads` threads (at least one) called `name`, behind a queue of `queue_limit` waiting jobs (at least
+    /// one).
     ///
     /// # Errors
     /// The operating system refuses a thread.

@@ -1,7 +1,7 @@
 """Our search beside faiss-cpu's flat index, as it comes from PyPI: one query alone, and 64 at once.
 
-    python3 -m venv target/peer && target/peer/bin/pip install -r benches/peer/requirements.txt
-    target/peer/bin/python benches/peer/search.py
+    python3 -m venv target/peer-python && target/peer-python/bin/pip install -r benches/peer/requirements.txt
+    target/peer-python/bin/python benches/peer/search.py
 
 Each round runs our bench (`cargo bench --bench search -- --json`) and then faiss-cpu on as many vectors of the same kind,
 with the same numbers of threads, in one process per side; medians over the rounds are printed.

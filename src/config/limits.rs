@@ -62,7 +62,8 @@ pub struct Tokens {
     pub access_s: i64,
     /// Seconds that an unused refresh token is good for.
     pub refresh_s: i64,
-    /// Seconds in which a rotated refresh token may be shown once more (two tabs, a lost reply) without ending the family.
+    /// Seconds in which a rotated refresh token may be shown once more (two tabs, a lost reply) without ending the
+    /// family.
     pub refresh_grace_s: i64,
     /// Seconds that a kiosk's enrolment code is good for.
     pub enrolment_s: i64,
@@ -103,6 +104,9 @@ pub struct Engine {
     pub hash_threads: usize,
     /// Jobs that may wait before each of these; more are answered 429.
     pub queue: usize,
+    /// Milliseconds that a picture from a till may be expected to wait before it is worked on; where it would wait for
+    /// longer, it is answered 429. 0: half as long as the work on one picture takes, whatever that is on this machine.
+    pub max_wait_ms: u64,
     /// Products named for one region at most.
     pub candidates: usize,
     /// Seconds between two looks at the catalog's change log for changes made through other servers.
@@ -121,6 +125,7 @@ impl Default for Engine {
             search_threads: 0,
             hash_threads: 0,
             queue: 256,
+            max_wait_ms: 0,
             candidates: 5,
             follow_s: 1,
             snapshot_s: 600,

@@ -59,6 +59,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     in_range("engine.threads_per_session", settings.engine.threads_per_session as i64, 1, 256)?;
     in_range("engine.batch", settings.engine.batch as i64, 1, 256)?;
     in_range("engine.queue", settings.engine.queue as i64, 1, 100_000)?;
+    in_range("engine.max_wait_ms", settings.engine.max_wait_ms as i64, 0, 60_000)?;
     in_range("engine.candidates", settings.engine.candidates as i64, 2, 100)?;
     in_range("engine.follow_s", settings.engine.follow_s as i64, 1, 3_600)?;
     in_range("engine.snapshot_s", settings.engine.snapshot_s as i64, 0, 604_800)?;

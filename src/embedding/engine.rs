@@ -1,10 +1,15 @@
 //! The embedder: from an upload's bytes to an embedding, on bounded threads all the way.
 //!
-//! Decoding and resizing run on a pool of their own; the tensor then queues for one of the model's sessions. Both queues
-//! have a fixed length and fail fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that does
-//! not do what its manifest says is found by a proof run before [`Embedder::start`] returns.
+//! Decoding and resizing run on a pool of their own; the tensor then queues for one of the model's sessions. In front
+//! of both stands an [`Admission`]: a shopper's photo is refused at once where it would wait for too long
+//! ([`Embedder::embed_promptly`]), a photo that can wait takes its turn ([`Embedder::embed_photo`]). The queues behind
+//! it have a fixed length and fail fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that
+//! does not do what its manifest says is found by a proof run before [`Embedder::start`] returns.
+//!
+//! Whose caller left gives up its place at once while it waits, and only at the end of the step while it is worked on:
+//! what is counted as inside is what takes the machine's time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use ndarray::Array3;
@@ -16,7 +21,7 @@ use super::session::ModelSession;
 use super::thresholds::Thresholds;
 use super::vector::{Embedding, VectorError};
 use super::{EmbedError, ModelError, proof};
-use crate::pool::{Answer, BatchError, Batcher, Names, Pool, PoolError};
+use crate::pool::{Admission, Answer, BatchError, Batcher, Names, Place, Pool, PoolError, Runner};
 
 const NAMES: Names = Names {
     thread: "tillsight-embed",
@@ -33,8 +38,12 @@ pub struct EmbedderOptions {
     pub sessions: usize,
     /// Threads that one session computes with.
     pub threads_per_session: usize,
-    /// Photos that may wait for a session, and photos that may wait to be decoded.
+    /// Photos that may wait for a session, photos that may wait to be decoded, and patient photos that may wait for
+    /// their turn.
     pub queue_limit: usize,
+    /// How long a photo of [`Embedder::embed_promptly`] may be expected to wait; without it, for half as long as the
+    /// work on one photo takes.
+    pub max_wait: Option<Duration>,
     /// Most photos per run of a session.
     pub max_batch: usize,
     /// Threads that decode and resize.
@@ -47,7 +56,15 @@ impl Default for EmbedderOptions {
     /// One session with one thread, two decoding threads.
     fn default() -> Self {
         let limits = DecodeLimits::default();
-        Self { sessions: 1, threads_per_session: 1, queue_limit: 64, max_batch: 8, decode_threads: 2, limits }
+        Self {
+            sessions: 1,
+            threads_per_session: 1,
+            queue_limit: 64,
+            max_wait: None,
+            max_batch: 8,
+            decode_threads: 2,
+            limits,
+        }
     }
 }
 
@@ -79,6 +96,22 @@ pub struct Embedded {
 
 type Outcome = Result<Embedding, VectorError>;
 
+/// A photo as the model is fed it, and the place that it holds as long as its caller is there.
+#[derive(Debug)]
+struct Tensor {
+    values: Array3<f32>,
+    place: Weak<Place>,
+}
+
+impl Runner<Tensor, Outcome> for ModelSession {
+    fn run(&mut self, inputs: Vec<Tensor>) -> Result<Vec<Outcome>, String> {
+        // Held until the run has ended, whoever leaves meanwhile.
+        let _places: Vec<_> = inputs.iter().filter_map(|input| input.place.upgrade()).collect();
+        let values: Vec<_> = inputs.into_iter().map(|input| input.values).collect();
+        self.embed(&values).map_err(|refusal| refusal.to_string())
+    }
+}
+
 /// One model, ready to embed. Share it by `Arc`.
 #[derive(Debug)]
 pub struct Embedder {
@@ -87,13 +120,14 @@ pub struct Embedder {
     thresholds: Thresholds,
     limits: DecodeLimits,
     preprocessor: Arc<Preprocessor>,
-    decoders: Pool,
-    sessions: Batcher<Array3<f32>, Outcome>,
+    pub(super) admission: Admission,
+    pub(super) decoders: Pool,
+    sessions: Batcher<Tensor, Outcome>,
 }
 
 impl Embedder {
-    /// Opens `options.sessions` sessions of `model`, [proves](super::Proof) it on the first, runs a full batch on each, and
-    /// starts the threads. Takes as long as loading the model and some tens of pictures do; call it before serving.
+    /// Opens `options.sessions` sessions of `model`, [proves](super::Proof) it on the first, runs a full batch on each,
+    /// and starts the threads. Takes as long as loading the model and some tens of pictures do; call it before serving.
     ///
     /// # Errors
     /// ONNX Runtime is missing, or the model is not one that can be used: see [`Refusal`](super::Refusal).
@@ -107,6 +141,10 @@ impl Embedder {
         if let Some(reason) = &proof.one_by_one {
             tracing::warn!(model.id = %model.id, %reason, "the model is fed one photo at a time");
         }
+        // What the work on a photo takes at least, until one has been through.
+        let working = Instant::now();
+        proof::warm_up(&mut first, &preprocessor, 1).map_err(unusable)?;
+        let work = working.elapsed();
         let mut sessions = vec![first];
         for _ in 1..options.sessions.max(1) {
             let mut session = ModelSession::open(model, threads)?;
@@ -114,6 +152,10 @@ impl Embedder {
             sessions.push(session);
         }
         let manifest = &model.manifest;
+        // Each thread works on a photo; decoding and inference use the same cores, so the larger number of them counts.
+        let at_once = sessions.len().max(options.decode_threads);
+        let admission = Admission::new("tillsight-embed", at_once, options.max_wait, options.queue_limit);
+        admission.learn(work);
         tracing::info!(model.id = %model.id, model.dim = manifest.output.dim, embed.sessions = sessions.len(), "model ready");
         Ok(Self {
             id: model.id.clone(),
@@ -121,6 +163,7 @@ impl Embedder {
             thresholds: manifest.thresholds.clone(),
             limits: options.limits,
             preprocessor: Arc::new(preprocessor),
+            admission,
             decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
             sessions: Batcher::start(NAMES, sessions, options.queue_limit, max_batch)?,
         })
@@ -147,45 +190,84 @@ impl Embedder {
     }
 
     /// Decodes, resizes and embeds the whole picture in `bytes` (a `Vec<u8>`, `bytes::Bytes` or the like; it is shared
-    /// with a thread, not copied).
+    /// with a thread, not copied). It waits for its turn behind other patient photos and beside those of
+    /// [`Self::embed_promptly`].
     ///
     /// # Cancel safety
-    /// Dropping the future takes the photo out of whichever queue it is in; a step that has begun runs to its end and its
-    /// result is thrown away. Nothing else is changed by this function.
+    /// Dropping the future takes the photo out of whichever queue it is in; a step that has begun runs to its end and
+    /// its result is thrown away. Nothing else is changed by this function.
     ///
     /// # Errors
-    /// See [`EmbedError`].
+    /// See [`EmbedError`]; [`EmbedError::Busy`] only where more photos wait than may wait.
     pub async fn embed_photo(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<Embedded, EmbedError> {
+        let place = self.admission.enter_patient().await.map_err(not_let_in)?;
+        self.embed_inside(bytes, Arc::new(place)).await
+    }
+
+    /// As [`Self::embed_photo`], for a photo that somebody stands and waits for.
+    ///
+    /// # Errors
+    /// [`EmbedError::Busy`] at once where it would wait for longer than [`EmbedderOptions::max_wait`].
+    pub async fn embed_promptly(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<Embedded, EmbedError> {
+        let place = self.admission.enter_hurried().map_err(not_let_in)?;
+        self.embed_inside(bytes, Arc::new(place)).await
+    }
+
+    async fn embed_inside(
+        &self,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+        place: Arc<Place>,
+    ) -> Result<Embedded, EmbedError> {
         let begun = Instant::now();
         let (limits, preprocessor) = (self.limits, Arc::clone(&self.preprocessor));
+        let waiting = Arc::downgrade(&place);
         let prepared = self.decoders.run(move || {
+            // Held until this step has ended, even if the caller leaves meanwhile.
+            let _place = waiting.upgrade();
+            let working = Instant::now();
             let photo = decode::decode(bytes.as_ref(), &limits)?;
             let resizing = Instant::now();
             let tensor = preprocessor.tensor(&photo).map_err(EmbedError::Failed)?;
-            Ok::<_, EmbedError>((
-                tensor,
-                (photo.width(), photo.height()),
-                resizing.duration_since(begun),
-                resizing.elapsed(),
-            ))
+            let spent = Spent { decoded: resizing - begun, resized: resizing.elapsed(), worked: working.elapsed() };
+            Ok::<_, EmbedError>((tensor, (photo.width(), photo.height()), spent))
         });
-        let (tensor, (width, height), decoded, resized) = prepared.await.map_err(|error| match error {
+        let (values, (width, height), spent) = prepared.await.map_err(|error| match error {
             PoolError::Full => EmbedError::Busy,
             PoolError::Panicked(reason) => EmbedError::Decode(DecodeError::Crashed { reason }),
             PoolError::Stopped => EmbedError::Stopped,
         })??;
-        let Answer { output, queue, run } = self.sessions.submit(tensor).await.map_err(|error| match error {
+        let tensor = Tensor { values, place: Arc::downgrade(&place) };
+        let Answer { output, queue, run, batch } = self.sessions.submit(tensor).await.map_err(|error| match error {
             BatchError::Full => EmbedError::Busy,
             BatchError::Failed(reason) => EmbedError::Failed(reason),
             BatchError::Stopped => EmbedError::Stopped,
         })?;
+        self.admission.learn(spent.worked + run.div_f64(batch.max(1) as f64));
         let timings = Timings {
-            decode_us: micros(decoded),
-            resize_us: micros(resized),
+            decode_us: micros(spent.decoded),
+            resize_us: micros(spent.resized),
             queue_us: micros(queue),
             infer_us: micros(run),
         };
         Ok(Embedded { embedding: output.map_err(embed_error)?, width, height, timings })
+    }
+}
+
+/// Where the time of the first step went.
+struct Spent {
+    /// Waiting for a thread and decoding.
+    decoded: Duration,
+    /// Resizing and scaling.
+    resized: Duration,
+    /// All of it but the waiting.
+    worked: Duration,
+}
+
+fn not_let_in(error: PoolError) -> EmbedError {
+    match error {
+        PoolError::Full => EmbedError::Busy,
+        PoolError::Panicked(reason) => EmbedError::Failed(reason),
+        PoolError::Stopped => EmbedError::Stopped,
     }
 }
 

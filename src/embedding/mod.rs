@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! * enrolled photos and photos to be recognised go through the same code with the same settings;
-//! * nothing here waits without a bound: queues have a fixed length and refuse when full;
+//! * nothing here waits without a bound: queues have a fixed length and refuse when full, and a photo that somebody
+//!   waits for is refused where it would wait for long;
 //! * an [`Embedding`] is finite and of length 1; a model that returns anything else gives an error, not a vector;
 //! * a model that does not do what its manifest says is an error at start-up, by the same proof as when it is added.
 //!
@@ -50,5 +51,6 @@ pub use presets::{PRESETS, Preset};
 pub use proof::{OneByOne, Proof, prove_model};
 pub use refusal::Refusal;
 pub use runtime::RuntimeError;
+pub use session::ModelSession;
 pub use thresholds::{OperatingPoint, Thresholds};
 pub use vector::{Embedding, VectorError};

@@ -16,7 +16,6 @@ use super::onnx_file::OnnxFile;
 use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};
 use super::{ModelError, Refusal, pooling, runtime};
-use crate::pool::Runner;
 
 /// What [`picture_input`] is asked for where no size is settled yet.
 pub(super) const ANY_SIZE: &str = "N × 3 × height × width";
@@ -28,10 +27,11 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Loads the model in `bytes`, which came from `path`, with `threads` threads. Gives also what the file says of itself.
+    /// Loads the model in `bytes`, which came from `path`, with `threads` threads. Gives also what the file says of
+    /// itself.
     ///
-    /// Threads do not spin (an idle session that spins uses whole cores), and memory patterns are off because the
-    /// batch size varies.
+    /// Threads do not spin (an idle session that spins uses whole cores), and memory patterns are off because the batch
+    /// size varies.
     ///
     /// # Errors
     /// It is no ONNX file, keeps weights elsewhere, or ONNX Runtime is missing or does not take it.
@@ -78,8 +78,9 @@ impl Graph {
     }
 }
 
-/// A session and what is needed to feed and read it.
-pub(super) struct ModelSession {
+/// A session and what is needed to feed and read it. The server runs it behind an [`Embedder`](super::Embedder); a
+/// program that has a thread of its own for it can run it bare.
+pub struct ModelSession {
     graph: Graph,
     input: String,
     output: Output,
@@ -92,7 +93,7 @@ impl ModelSession {
     ///
     /// # Errors
     /// As [`Graph::load`]; input or output are not what the manifest says.
-    pub(super) fn open(model: &Model, threads: usize) -> Result<Self, ModelError> {
+    pub fn open(model: &Model, threads: usize) -> Result<Self, ModelError> {
         let (graph, _) = Graph::load(&model.path, &model.bytes, threads)?;
         Self::of(graph, &model.manifest).map_err(|reason| ModelError::unusable(&model.path, reason))
     }
@@ -110,11 +111,12 @@ impl ModelSession {
         Ok(Self { graph, input: input.name.clone(), output: output.clone(), fixed_batch })
     }
 
-    /// One embedding for each of `pictures`, in one run.
+    /// One embedding for each of `pictures` (channels × height × width, of [`Preprocessor`](super::Preprocessor)), in
+    /// one run.
     ///
     /// # Errors
     /// The graph does not run, or its output is not of the shape that the manifest says.
-    pub(super) fn embed(&mut self, pictures: &[Array3<f32>]) -> Result<Vec<Result<Embedding, VectorError>>, Refusal> {
+    pub fn embed(&mut self, pictures: &[Array3<f32>]) -> Result<Vec<Result<Embedding, VectorError>>, Refusal> {
         let (height, width) =
             pictures.first().map_or((0, 0), |picture| (picture.len_of(Axis(1)), picture.len_of(Axis(2))));
         let failed = |reason: String| Refusal::Run { width, height, reason };
@@ -127,12 +129,6 @@ impl ModelSession {
             Ok(vectors.iter().map(|vector| Embedding::normalised(vector)).collect())
         };
         self.graph.run(&self.input, &batch, &output.name, read).map_err(failed)?
-    }
-}
-
-impl Runner<Array3<f32>, Result<Embedding, VectorError>> for ModelSession {
-    fn run(&mut self, inputs: Vec<Array3<f32>>) -> Result<Vec<Result<Embedding, VectorError>>, String> {
-        self.embed(&inputs).map_err(|refusal| refusal.to_string())
     }
 }
 

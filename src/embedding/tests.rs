@@ -57,7 +57,9 @@ impl Files {
     }
 
     pub(super) fn start(&self) -> Result<Embedder, ModelError> {
-        Embedder::start(&self.open()?, EmbedderOptions { sessions: 2, ..EmbedderOptions::default() })
+        // More threads that decode than sessions, so that photos meet in batches.
+        let options = EmbedderOptions { sessions: 2, decode_threads: 8, ..EmbedderOptions::default() };
+        Embedder::start(&self.open()?, options)
     }
 }
 
@@ -109,6 +111,45 @@ async fn photos_at_once_each_get_their_own_embedding_bit_for_bit() {
     for (task, alone) in at_once.into_iter().zip(alone) {
         assert_eq!(task.await.unwrap(), alone);
     }
+}
+
+#[tokio::test]
+async fn a_shopper_is_refused_where_shoppers_wait_already_and_an_upload_takes_its_turn() {
+    let model = Files::new(&model(&BATCHES, &mean_colour())).open().unwrap();
+    let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
+    let embedder = Embedder::start(&model, options).unwrap();
+    let inside = [(); 2].map(|()| embedder.admission.enter_hurried().unwrap());
+    assert_eq!(embedder.embed_promptly(png([200; 3])).await.unwrap_err(), EmbedError::Busy);
+    embedder.embed_photo(png([200; 3])).await.unwrap();
+    drop(inside);
+    embedder.embed_promptly(png([200; 3])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
+    let model = Files::new(&model(&BATCHES, &mean_colour())).open().unwrap();
+    let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
+    let embedder = Arc::new(Embedder::start(&model, options).unwrap());
+    // The only thread that decodes is held up, so whoever comes waits.
+    let ((begun, has_begun), (go_on, gate)) = (tokio::sync::oneshot::channel(), std::sync::mpsc::channel::<()>());
+    let held = tokio::spawn({
+        let embedder = Arc::clone(&embedder);
+        async move { embedder.decoders.run(move || (begun.send(()), gate.recv())).await.map(drop) }
+    });
+    has_begun.await.unwrap();
+    let mut waiting = [(); 2].map(|()| Box::pin(embedder.embed_promptly(png([200; 3]))));
+    for photo in &mut waiting {
+        assert!(futures_util::poll!(photo).is_pending());
+    }
+    assert_eq!(embedder.embed_promptly(png([200; 3])).await.unwrap_err(), EmbedError::Busy);
+    let [stays, leaves] = waiting;
+    drop(leaves);
+    let mut comes = Box::pin(embedder.embed_promptly(png([100; 3])));
+    assert!(futures_util::poll!(&mut comes).is_pending(), "there is room again");
+    go_on.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    stays.await.unwrap();
+    comes.await.unwrap();
 }
 
 #[tokio::test]

@@ -43,6 +43,8 @@ pub struct Answer<O> {
     pub queue: Duration,
     /// The run of its batch.
     pub run: Duration,
+    /// Entries in its batch.
+    pub batch: usize,
 }
 
 /// Why an entry gave no output.
@@ -158,13 +160,14 @@ fn run<I, O>(names: &Names, runner: &mut impl Runner<I, O>, entries: Vec<Entry<I
         if found == waiting.len() { Ok(outputs) } else { Err(format!("{found} outputs for {} inputs", waiting.len())) }
     });
     count(names, if outcome.is_ok() { "done" } else { "failed" }, waiting.len());
+    let batch = waiting.len();
     let replies = waiting.into_iter().inspect(|(_, queue)| {
         metrics::histogram!(names.queue_seconds).record(queue.as_secs_f64());
     });
     // A reply that cannot be sent only says that its caller left during the run.
     match outcome {
         Ok(outputs) => replies.zip(outputs).for_each(|((reply, queue), output)| {
-            drop(reply.send(Ok(Answer { output, queue, run })));
+            drop(reply.send(Ok(Answer { output, queue, run, batch })));
         }),
         Err(reason) => replies.for_each(|(reply, _)| drop(reply.send(Err(reason.clone())))),
     }

@@ -67,7 +67,7 @@ impl RecognitionService {
     pub async fn look(&self, picture: Bytes) -> Result<Sighting, RecognitionError> {
         let begun = Instant::now();
         let active = self.active.now();
-        let seen = active.embedder.embed_photo(picture).await?;
+        let seen = active.embedder.embed_promptly(picture).await?;
         let searching = Instant::now();
         let hits = active.index.search(seen.embedding, self.candidates).await?;
         let searched = searching.elapsed();

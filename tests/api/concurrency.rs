@@ -23,7 +23,8 @@ async fn products_uploaded_under_load_are_found_by_the_next_request(database: Da
             .map(|product| (0..PHOTOS).map(|view| package_photo(product, view as u64)).collect())
             .collect(),
     );
-    let app = Arc::new(TestApp::spawn_program(database).await);
+    // More shoppers than this machine can serve promptly: here they wait instead of being sent away.
+    let app = Arc::new(TestApp::spawn_program(database, &[("TILLSIGHT_ENGINE__MAX_WAIT_MS", "60000")]).await);
     let admin = app.admin().await;
     let store = app.store(&admin).await;
     let kiosk = app.kiosk(&admin, &store).await;

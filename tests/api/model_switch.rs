@@ -199,7 +199,7 @@ async fn lose_original(shop: &Shop, product: &str, image: &str) {
 
 /// The program is killed while it embeds by the new model; started again it goes on, and ends.
 async fn a_switch_goes_on_after_a_kill(database: Database) {
-    let app = TestApp::spawn_program(database.clone()).await;
+    let app = TestApp::spawn_program(database.clone(), &[]).await;
     let admin = app.admin().await;
     let shop = Shop { app, admin };
     let photos: Vec<Vec<u8>> = (0..40).map(|shade| jpeg([shade * 6, 255 - shade * 5, 90])).collect();
@@ -211,7 +211,7 @@ async fn a_switch_goes_on_after_a_kill(database: Database) {
     shop.app.kill();
     let embedded = models["switch"]["embedded"].as_i64().unwrap_or(40);
 
-    let app = TestApp::spawn_program(database).await;
+    let app = TestApp::spawn_program(database, &[]).await;
     let shop = Shop { app, admin: shop.admin.clone() };
     let again = shop.models().await;
     let switch = again["switch"]["embedded"].as_i64().unwrap_or(40);

@@ -69,7 +69,8 @@ async fn real_photos_are_recognised_and_become_a_receipt(database: Database) {
     }
     let classes = classes(folder);
     let kind = database.kind();
-    let app = TestApp::spawn(database).await;
+    // More looks at once than a small machine can serve promptly: here they wait instead of being sent away.
+    let app = TestApp::spawn_with(database, "[engine]\nmax_wait_ms = 60000").await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
     let kiosk = app.kiosk(&admin, &store).await;

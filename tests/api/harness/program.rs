@@ -16,10 +16,10 @@ use super::{ADMIN_PASSWORD, Database, TestApp};
 const TOKEN_SECRET: &str = "every server of a chain signs with this";
 
 impl TestApp {
-    /// Starts the program on the database, with the test's folder as its own.
-    pub async fn spawn_program(database: Database) -> Self {
+    /// Starts the program on the database, with the test's folder as its own, and further settings.
+    pub async fn spawn_program(database: Database, settings: &[(&str, &str)]) -> Self {
         let folder = database.folder().to_owned();
-        Self::spawn_program_in(database, &folder, &[]).await
+        Self::spawn_program_in(database, &folder, settings).await
     }
 
     /// Starts the program on the database, with a folder of its own as on another machine, and further settings.

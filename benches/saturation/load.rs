@@ -1,0 +1,153 @@
+//! Asking a server: a closed loop of clients, and an open loop at a fixed rate.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+use tokio::task::JoinSet;
+
+use super::contestant::Contestant;
+use super::pictures::Shop;
+use super::support::SEED;
+
+/// What became of the photos of one measurement.
+#[derive(Debug, Default)]
+pub struct Load {
+    /// From the first photo sent to the last answer, in seconds.
+    pub seconds: f64,
+    /// How long the answered ones took, in milliseconds, shortest first.
+    pub answered_ms: Vec<f64>,
+    /// Answered 429.
+    pub refused: usize,
+    /// Of those, without saying when to come back.
+    pub refused_without_retry_after: usize,
+    /// Answered otherwise, or not at all.
+    pub failed: usize,
+    /// What became of the first of those.
+    pub first_failure: Option<String>,
+    /// How much later than planned photos were sent, in milliseconds, least first; of an open loop.
+    pub late_ms: Vec<f64>,
+}
+
+enum Fate {
+    Answered(f64),
+    /// And after how long it may come back, where that was said.
+    Refused(Option<Duration>),
+    Failed(String),
+}
+
+/// `clients` clients for about `time`, each sending its next photo when the last one was answered. One who is refused
+/// comes back when it was told to: clients that knock without a pause would only measure how fast they are turned away.
+pub async fn closed(contestant: &Contestant, shop: &Shop, clients: usize, time: Duration) -> Load {
+    let begun = Instant::now();
+    let client = |first: usize| async move {
+        let mut fates = Vec::new();
+        while begun.elapsed() < time {
+            // Each client begins with another photo.
+            let fate = send(contestant.post(shop.photo(first + fates.len()).jpeg.clone())).await;
+            if let Fate::Refused(Some(pause)) = fate {
+                tokio::time::sleep(pause.min(time.saturating_sub(begun.elapsed()))).await;
+            }
+            fates.push(fate);
+        }
+        fates
+    };
+    let fates = join_all((0..clients).map(client)).await;
+    Load::of(fates.into_iter().flatten(), Vec::new(), begun)
+}
+
+/// `rate` photos per second for `time`, at random instants that follow from the seed and `round`; then waits for all
+/// answers.
+pub async fn open(contestant: &Contestant, shop: &Shop, rate: f64, time: Duration, round: u64) -> Load {
+    let mut random = Pcg64Mcg::seed_from_u64(SEED + round);
+    let begun = Instant::now();
+    let (mut planned, mut late, mut sent) = (Duration::ZERO, Vec::new(), JoinSet::new());
+    loop {
+        // Gaps of an exponential distribution, by the inverse of its distribution function.
+        planned += Duration::from_secs_f64(-(1.0 - random.random::<f64>()).ln() / rate);
+        if planned > time {
+            break;
+        }
+        tokio::time::sleep_until((begun + planned).into()).await;
+        late.push(millis(begun.elapsed().saturating_sub(planned)));
+        sent.spawn(send(contestant.post(shop.photo(late.len()).jpeg.clone())));
+    }
+    let fates = sent.join_all().await;
+    Load::of(fates.into_iter(), late, begun)
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Fate {
+    let begun = Instant::now();
+    let reply = match request.send().await {
+        Ok(reply) => reply,
+        Err(error) => return Fate::Failed(in_full(&error)),
+    };
+    let status = reply.status();
+    let seconds = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    // An answer is one when its last byte is there.
+    match reply.text().await {
+        Ok(_) if status == StatusCode::OK => Fate::Answered(millis(begun.elapsed())),
+        Ok(_) if status == StatusCode::TOO_MANY_REQUESTS => Fate::Refused(seconds.map(Duration::from_secs)),
+        Ok(body) => Fate::Failed(format!("{status}: {body}")),
+        Err(error) => Fate::Failed(in_full(&error)),
+    }
+}
+
+/// An error and what caused it.
+fn in_full(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", in_full(cause)))
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+impl Load {
+    fn of(fates: impl Iterator<Item = Fate>, mut late_ms: Vec<f64>, begun: Instant) -> Self {
+        late_ms.sort_unstable_by(f64::total_cmp);
+        let mut load = Self { seconds: begun.elapsed().as_secs_f64(), late_ms, ..Self::default() };
+        for fate in fates {
+            match fate {
+                Fate::Answered(millis) => load.answered_ms.push(millis),
+                Fate::Refused(pause) => {
+                    load.refused += 1;
+                    load.refused_without_retry_after += usize::from(pause.is_none());
+                }
+                Fate::Failed(reason) => {
+                    load.failed += 1;
+                    load.first_failure.get_or_insert(reason);
+                }
+            }
+        }
+        load.answered_ms.sort_unstable_by(f64::total_cmp);
+        load
+    }
+
+    /// Photos answered per second.
+    pub fn rate(&self) -> f64 {
+        self.answered_ms.len() as f64 / self.seconds
+    }
+
+    /// The share of photos that were refused, in percent.
+    pub fn refused_percent(&self) -> f64 {
+        100.0 * self.refused as f64 / (self.answered_ms.len() + self.refused + self.failed).max(1) as f64
+    }
+
+    /// The time below which this share of the answers stayed, in milliseconds; nearest rank.
+    pub fn quantile(&self, share: f64) -> f64 {
+        quantile(&self.answered_ms, share)
+    }
+
+    /// How much later than planned 99 % were sent at most, in milliseconds.
+    pub fn late_p99(&self) -> f64 {
+        quantile(&self.late_ms, 0.99)
+    }
+}
+
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
