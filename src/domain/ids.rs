@@ -88,6 +88,12 @@ ids! {
     RecognitionId,
     /// A confirmed bill.
     OrderId,
+    /// Money taken for an order.
+    PaymentId,
+    /// A refund or a void of an order.
+    RefundId,
+    /// A daily closing of a store.
+    ZReportId,
 }
 
 #[cfg(test)]
