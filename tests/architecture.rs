@@ -72,7 +72,7 @@ const ANYTHING_BUT_CLI: [&str; 15] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "store::StoreError")];
 
 /// Crates that belong to one part of the house.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("actix_web", &["http", "web", "app"]),
     ("actix_multipart", &["http"]),
     ("sqlx", &["store"]),
@@ -82,6 +82,9 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("rayon", &["index"]),
     ("async_rwlock", &["index"]),
     ("reqwest", &["demo"]),
+    ("jiff", &["domain"]),
+    ("askama", &["web"]),
+    ("qrcode", &["web"]),
 ];
 
 /// Names that say nothing about what is inside.

@@ -40,7 +40,8 @@ impl Auth {
         require_admin(caller)?;
         let now = self.0.clock.now();
         let currency = new.currency.map_or(Ok(self.0.currency), |code| Currency::parse("currency", &code))?;
-        let zone = new.time_zone.map_or_else(|| Ok(self.0.time_zone.clone()), |name| TimeZone::parse("time_zone", &name));
+        let zone =
+            new.time_zone.map_or_else(|| Ok(self.0.time_zone.clone()), |name| TimeZone::parse("time_zone", &name));
         let row = StoreRow {
             id: StoreId::at(now),
             name: line("name", &new.name, LONGEST_NAME)?,
@@ -145,11 +146,10 @@ mod tests {
         let plain = home.auth.create_store(&admin, named(" Main Street ")).await.unwrap();
         assert_eq!((plain.name.as_str(), plain.currency.code()), ("Main Street", "EUR"));
         assert_eq!((plain.time_zone.name(), plain.prices_include_tax), ("UTC", true));
-        let korean = NewStore {
-            currency: Some("KRW".to_owned()),
-            time_zone: Some("Asia/Seoul".to_owned()),
-            ..named("강남점")
-        };
+        let korean =
+            NewStore {
+                currency: Some("KRW".to_owned()), time_zone: Some("Asia/Seoul".to_owned()), ..named("강남점")
+            };
         let korean = home.auth.create_store(&admin, korean).await.unwrap();
         assert_eq!((korean.currency.code(), korean.time_zone.name()), ("KRW", "Asia/Seoul"));
         let unknown = NewStore { currency: Some("WON".to_owned()), ..named("x") };

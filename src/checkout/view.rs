@@ -127,14 +127,19 @@ impl SessionView {
         let charged = charge(&known, discount(&session), session.prices_include_tax);
         let sum = |of: fn(&Charged) -> i64| charged.iter().map(of).fold(0, i64::saturating_add);
         let mut amounts = charged.iter().map(|line| line.amount);
-        let shown = lines.iter().zip(&priced).map(|(line, priced)| {
-            ItemView::new(line, session.currency, priced.as_ref().and_then(|_| amounts.next()))
-        });
+        let shown = lines
+            .iter()
+            .zip(&priced)
+            .map(|(line, priced)| ItemView::new(line, session.currency, priced.as_ref().and_then(|_| amounts.next())));
         let items: Vec<ItemView> = shown.collect();
         let sellable = items.iter().all(|item| item.problem.is_none() && item.amount.is_some());
         Self {
             prices_include_tax: session.prices_include_tax,
-            discount: DiscountView::new(session.discount_rate, session.discount_amount, session.discount_reason.as_ref()),
+            discount: DiscountView::new(
+                session.discount_rate,
+                session.discount_amount,
+                session.discount_reason.as_ref(),
+            ),
             discount_total: sum(|line| line.discount.saturating_add(line.bill_discount)),
             tax_total: sum(|line| line.tax),
             total: sum(|line| line.amount),

@@ -23,7 +23,10 @@ impl TimeZone {
         });
         known.ok_or_else(|| {
             let shown: String = name.chars().take(60).collect();
-            InvalidField::new(field, format!("\"{shown}\" is no IANA time zone such as Europe/Berlin, Asia/Seoul or UTC"))
+            InvalidField::new(
+                field,
+                format!("\"{shown}\" is no IANA time zone such as Europe/Berlin, Asia/Seoul or UTC"),
+            )
         })
     }
 

@@ -189,7 +189,9 @@ impl ZReportView {
 
 impl CurrencySums {
     fn new(currency: Currency, lines: &[ZReportLineRow]) -> Self {
-        let of = |section: &'static str| lines.iter().filter(move |line| line.currency == currency && line.section == section);
+        let of = |section: &'static str| {
+            lines.iter().filter(move |line| line.currency == currency && line.section == section)
+        };
         let sums = |section: &'static str, rate: Option<i64>| {
             let line = of(section).find(|line| line.tax_rate == rate);
             line.map_or_else(Sums::default, |line| Sums { count: line.records, amount: line.amount, tax: line.tax })

@@ -32,7 +32,9 @@ pub enum OrderError {
     #[error("the order is paid; give money back with POST /api/orders/{0}/refunds")]
     AlreadyPaid(OrderId),
     /// Refunding what was never paid.
-    #[error("no payment of the order is recorded, so there is nothing to give back; void it with POST /api/orders/{0}/void")]
+    #[error(
+        "no payment of the order is recorded, so there is nothing to give back; void it with POST /api/orders/{0}/void"
+    )]
     NotPaid(OrderId),
     /// The order was voided.
     #[error("the order {0} is voided: nothing more can be done with it")]

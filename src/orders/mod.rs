@@ -21,9 +21,9 @@ mod view;
 mod void;
 
 use crate::clock::Clock;
-use crate::domain::{Caller, Currency, KioskId, OrderId, SessionId, StoreId, UserId, readable_code};
-use crate::store::orders::{OrderItemRow, OrderRow};
-use crate::store::{Store, Tx, number_series, orders, seals};
+use crate::domain::{Caller, Currency, KioskId, OrderId, OrderState, SessionId, StoreId, UserId, readable_code};
+use crate::store::orders::{OrderItemRow, OrderRow, StandingRow};
+use crate::store::{Store, Tx, number_series, orders, seals, stores};
 
 pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
 pub use error::OrderError;
@@ -82,6 +82,8 @@ impl Orders {
     /// number is given back too.
     pub async fn place(&self, tx: &mut Tx, draft: Draft) -> Result<OrderView, OrderError> {
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
+        let store_name = stores::find(tx, draft.store).await?.map(|store| store.name).unwrap_or_default();
+        // From here on every other order of the store waits: nothing that can be done before or after is done in between.
         let taken = number_series::take(tx, draft.store, SERIES).await?;
         // The time is taken while the number's row is held, so that receipts are dated in the order of their numbers.
         let now = self.clock.now();
@@ -110,7 +112,8 @@ impl Orders {
         #[cfg(feature = "fail-points")]
         fail::fail_point!(&format!("orders.place.written {}", order.session_id), |_| Err(OrderError::Interrupted));
         let claim_code = Some(order.claim_code.clone());
-        let shown = read::assemble(tx, order).await?;
+        let standing = StandingRow { state: OrderState::Confirmed, paid: 0, refunded: 0 };
+        let shown = OrderView::new(order, store_name, draft.items, standing, Vec::new(), Vec::new());
         Ok(OrderView { claim_code, ..shown })
     }
 

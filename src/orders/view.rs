@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Currency, KioskId, OrderId, OrderState, PaymentId, PaymentMethod, ProductId, RefundId, SessionId, StoreId, Timestamp,
+    Currency, KioskId, OrderId, OrderState, PaymentId, PaymentMethod, ProductId, RefundId, SessionId, StoreId,
+    Timestamp,
 };
 use crate::store::orders::{OrderItemRow, OrderRow, OrderSummaryRow, StandingRow};
 use crate::store::payments::PaymentRow;

@@ -128,7 +128,8 @@ pub async fn set_discount(
         .bind(discount.and_then(|(discount, _)| discount.rate()))
         .bind(discount.and_then(|(discount, _)| discount.amount()))
         .bind(discount.map(|(_, reason)| reason))
-        .execute(c))? == 1)
+        .execute(c))?
+        == 1)
 }
 
 /// Takes a line off the bill. Whether the session had it.

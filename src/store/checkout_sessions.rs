@@ -110,11 +110,7 @@ async fn move_to(
 }
 
 /// Gives a discount on the whole bill, or takes it back. Call [`advance`] first, which holds the row.
-pub async fn set_discount(
-    tx: &mut Tx,
-    id: SessionId,
-    discount: Option<(Discount, &str)>,
-) -> Result<(), StoreError> {
+pub async fn set_discount(tx: &mut Tx, id: SessionId, discount: Option<(Discount, &str)>) -> Result<(), StoreError> {
     const UPDATE: &str = "UPDATE checkout_sessions SET discount_rate = $2, discount_amount = $3, discount_reason = $4 \
         WHERE id = $1";
     on!(tx, c => sqlx::query(UPDATE)

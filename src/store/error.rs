@@ -39,10 +39,7 @@ impl From<sqlx::Error> for StoreError {
         if let Error::Database(refusal) = &error {
             return from_database(refusal.as_ref());
         }
-        if matches!(
-            error,
-            Error::Io(_) | Error::Tls(_) | Error::PoolClosed | Error::WorkerCrashed
-        ) {
+        if matches!(error, Error::Io(_) | Error::Tls(_) | Error::PoolClosed | Error::WorkerCrashed) {
             return Self::Unavailable(error.to_string());
         }
         if matches!(error, Error::PoolTimedOut) {

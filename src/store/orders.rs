@@ -2,8 +2,7 @@
 
 use super::{Backend, StoreError, Tx, on};
 use crate::domain::{
-    Currency, KioskId, OrderId, OrderState, PageRequest, ProductId, SessionId, StoreId, TimeZone, Timestamp,
-    UserId,
+    Currency, KioskId, OrderId, OrderState, PageRequest, ProductId, SessionId, StoreId, TimeZone, Timestamp, UserId,
 };
 
 /// A confirmed bill.

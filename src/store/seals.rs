@@ -97,11 +97,7 @@ pub fn refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
         .number(row.created_at.micros())
         .number(items.len() as i64);
     let lines = items.iter().fold(head, |seal, item| {
-        seal.number(item.line)
-            .number(item.quantity)
-            .number(item.amount)
-            .number(item.tax_rate)
-            .number(item.tax)
+        seal.number(item.line).number(item.quantity).number(item.amount).number(item.tax_rate).number(item.tax)
     });
     lines.finish()
 }
@@ -117,14 +113,8 @@ pub fn z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
         .field(&row.business_day)
         .optional(row.opened_at.map(|moment| moment.micros().to_be_bytes()))
         .number(row.closed_at.micros());
-    let ranges = [
-        row.first_order,
-        row.last_order,
-        row.first_refund,
-        row.last_refund,
-        row.first_payment,
-        row.last_payment,
-    ];
+    let ranges =
+        [row.first_order, row.last_order, row.first_refund, row.last_refund, row.first_payment, row.last_payment];
     let head = ranges.into_iter().fold(head, Seal::number).field(&row.made_by).number(lines.len() as i64);
     let lines = lines.iter().fold(head, |seal, line| {
         seal.number(line.line)

@@ -57,5 +57,6 @@ pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, StoreError> {
         .bind(&row.name)
         .bind(&row.time_zone)
         .bind(row.prices_include_tax)
-        .execute(c))? == 1)
+        .execute(c))?
+        == 1)
 }

@@ -78,46 +78,46 @@ pub struct Span {
 
 /// Everything that a closing of `span` sums up, in the order in which it is shown.
 pub async fn sums(tx: &mut Tx, store: StoreId, span: Span) -> Result<Vec<ZReportLineRow>, StoreError> {
-    const SALES: &str = "SELECT 0 AS line, 'sales' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const SALES: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(o.total) AS BIGINT) AS amount, \
         CAST(SUM((SELECT COALESCE(SUM(i.tax), 0) FROM order_items i WHERE i.order_id = o.id)) AS BIGINT) AS tax \
         FROM orders o WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
         GROUP BY o.currency ORDER BY o.currency";
-    const SALES_BY_RATE: &str = "SELECT 0 AS line, 'sales_by_rate' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const SALES_BY_RATE: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales_by_rate' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
         i.tax_rate, COUNT(DISTINCT o.id) AS records, CAST(SUM(i.line_total - i.discount - i.bill_discount \
         + CASE WHEN o.prices_include_tax THEN 0 ELSE i.tax END) AS BIGINT) AS amount, CAST(SUM(i.tax) AS BIGINT) AS tax \
         FROM orders o JOIN order_items i ON i.order_id = o.id \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
         GROUP BY o.currency, i.tax_rate ORDER BY o.currency, i.tax_rate";
-    const DISCOUNTS: &str = "SELECT 0 AS line, 'discounts' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const DISCOUNTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'discounts' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(DISTINCT o.id) AS records, \
         CAST(SUM(i.discount + i.bill_discount) AS BIGINT) AS amount, CAST(0 AS BIGINT) AS tax \
         FROM orders o JOIN order_items i ON i.order_id = o.id \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
         AND i.discount + i.bill_discount > 0 GROUP BY o.currency ORDER BY o.currency";
-    const UNPAID: &str = "SELECT 0 AS line, 'unpaid' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const UNPAID: &str = "SELECT CAST(0 AS BIGINT) AS line, 'unpaid' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(o.total) AS BIGINT) AS amount, \
         CAST(0 AS BIGINT) AS tax FROM orders o JOIN order_states s ON s.order_id = o.id \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 AND s.state = 'confirmed' \
         GROUP BY o.currency ORDER BY o.currency";
-    const PAYMENTS: &str = "SELECT 0 AS line, 'payments' AS section, p.currency, p.method, \
+    const PAYMENTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payments' AS section, p.currency, p.method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(p.amount) AS BIGINT) AS amount, \
         CAST(0 AS BIGINT) AS tax FROM payments p \
         WHERE p.store_id = $1 AND p.series = 'payment' AND p.number BETWEEN $2 AND $3 \
         GROUP BY p.currency, p.method ORDER BY p.currency, p.method";
-    const REFUNDS: &str = "SELECT 0 AS line, CASE r.kind WHEN 'void' THEN 'voids' ELSE 'refunds' END AS section, \
+    const REFUNDS: &str = "SELECT CAST(0 AS BIGINT) AS line, CASE r.kind WHEN 'void' THEN 'voids' ELSE 'refunds' END AS section, \
         r.currency, CAST(NULL AS TEXT) AS method, CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, \
         CAST(SUM(r.amount) AS BIGINT) AS amount, CAST(SUM(r.tax) AS BIGINT) AS tax FROM refunds r \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 \
         GROUP BY r.kind, r.currency ORDER BY r.kind, r.currency";
-    const REFUNDS_BY_RATE: &str = "SELECT 0 AS line, \
+    const REFUNDS_BY_RATE: &str = "SELECT CAST(0 AS BIGINT) AS line, \
         CASE r.kind WHEN 'void' THEN 'voids_by_rate' ELSE 'refunds_by_rate' END AS section, \
         r.currency, CAST(NULL AS TEXT) AS method, i.tax_rate, COUNT(DISTINCT r.id) AS records, \
         CAST(SUM(i.amount) AS BIGINT) AS amount, CAST(SUM(i.tax) AS BIGINT) AS tax \
         FROM refunds r JOIN refund_items i ON i.refund_id = r.id \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 \
         GROUP BY r.kind, r.currency, i.tax_rate ORDER BY r.kind, r.currency, i.tax_rate";
-    const PAYOUTS: &str = "SELECT 0 AS line, 'payouts' AS section, r.currency, r.method, \
+    const PAYOUTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payouts' AS section, r.currency, r.method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(r.amount) AS BIGINT) AS amount, \
         CAST(0 AS BIGINT) AS tax FROM refunds r \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 AND r.kind = 'refund' \

@@ -7,13 +7,18 @@
 
 mod accounts;
 mod catalog;
+mod chains;
 mod checkout;
+mod closings;
 mod concurrency;
+mod discounts_and_tax;
 mod harness;
 mod mypage;
 mod numbering;
+mod order_life;
 mod policy;
 mod real_photos;
+mod receipts;
 mod recognition;
 mod snapshot;
 mod stores_and_kiosks;

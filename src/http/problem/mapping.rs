@@ -46,9 +46,7 @@ impl From<OrderError> for Problem {
             OrderError::AlreadyPaid(_) => Self::new(Kind::OrderPaid, error.to_string()),
             OrderError::NotPaid(_) => Self::new(Kind::OrderNotPaid, error.to_string()),
             OrderError::Voided(_) => Self::new(Kind::OrderVoided, error.to_string()),
-            OrderError::NotWhatIsDue { due, .. } => {
-                Self::new(Kind::AmountMismatch, error.to_string()).with("due", due)
-            }
+            OrderError::NotWhatIsDue { due, .. } => Self::new(Kind::AmountMismatch, error.to_string()).with("due", due),
             OrderError::WrongCurrency { due, .. } => {
                 Self::new(Kind::WrongCurrency, error.to_string()).with("currency", due.code())
             }

@@ -172,8 +172,7 @@ pub async fn change(
     body: JsonBody<ChangeProduct>,
 ) -> Result<impl Responder, Problem> {
     let ChangeProduct { name, sku, barcode, description, price, currency, tax_rate_bp, active } = body.0;
-    let change =
-        ProductChange { name, sku, barcode, description, price, currency, tax_rate: tax_rate_bp, active };
+    let change = ProductChange { name, sku, barcode, description, price, currency, tax_rate: tax_rate_bp, active };
     Ok(HttpResponse::Ok().json(services.catalog.change(&caller, id.0, change).await?))
 }
 

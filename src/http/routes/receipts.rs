@@ -87,9 +87,10 @@ fn shown(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
         let label = format!("{} {}: {}", refund.kind, refund.refund_number, refund.reason);
         Row::new(label, money(-refund.amount))
     });
-    let taxes = receipt.taxes.iter().map(|tax| {
-        Row::new(format!("tax {} of {}", percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax))
-    });
+    let taxes = receipt
+        .taxes
+        .iter()
+        .map(|tax| Row::new(format!("tax {} of {}", percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax)));
     let bill_discount: i64 = order.items.iter().map(|item| item.bill_discount).sum();
     let discount = (bill_discount > 0).then(|| {
         let reason = order.discount_reason.as_deref().unwrap_or_default();
@@ -144,7 +145,10 @@ mod tests {
 
     #[test]
     fn rates_are_shown_as_people_write_them() {
-        assert_eq!((percent(1_900).as_str(), percent(750).as_str(), percent(825).as_str()), ("19 %", "7.5 %", "8.25 %"));
+        assert_eq!(
+            (percent(1_900).as_str(), percent(750).as_str(), percent(825).as_str()),
+            ("19 %", "7.5 %", "8.25 %")
+        );
         assert_eq!((percent(5).as_str(), percent(0).as_str()), ("0.05 %", "0 %"));
     }
 }

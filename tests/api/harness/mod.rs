@@ -4,12 +4,14 @@ mod app;
 mod database;
 mod pictures;
 mod reply;
+mod shop;
 mod skip;
 
 pub use app::{ADMIN_PASSWORD, TestApp};
 pub use database::Database;
 pub use pictures::{jpeg, package_photo, png_of_size};
 pub use reply::Reply;
+pub use shop::{Shop, of};
 pub use skip::{say, skip};
 
 /// Runs each named test on SQLite and on PostgreSQL.
