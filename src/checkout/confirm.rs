@@ -68,7 +68,8 @@ impl Checkout {
         let order = self.orders.place(&mut tx, draft).await?;
         let reply = once.keep(&mut tx, &order, self.clock.now()).await?;
         tx.commit().await?;
-        tracing::info!(order.id = %order.id, store.id = %order.store_id, receipt.number = order.receipt_number, "order confirmed");
+        let (order, store, number) = (order.id, order.store_id, order.receipt_number);
+        tracing::info!(order.id = %order, store.id = %store, receipt.number = number, "order confirmed");
         Ok(reply)
     }
 

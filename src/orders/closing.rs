@@ -1,8 +1,9 @@
 //! Daily closings (Z reports): what a store took and gave back since the closing before, summed by the server, numbered
 //! and sealed, never changed.
 //!
-//! Invariants: every order, payment, refund and void of a store is in exactly one closing, or in the next one. A closing
-//! holds all series of its store while it sums, so nothing is being written with a number that it takes.
+//! Invariants: every order, payment, refund and void of a store is in exactly one closing, or in the next one: a closing
+//! takes what is numbered from one past the closing before to where the counters stand, and all of that is there to be
+//! summed. Tills go on meanwhile.
 
 use serde_json::json;
 
@@ -32,12 +33,12 @@ impl Orders {
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        let held = number_series::hold(&mut tx, id).await?;
+        let counters = number_series::of_store(&mut tx, id).await?;
         let previous = match taken.number {
             1 => None,
             number => Some(z_reports::find(&mut tx, id, number - 1).await?.ok_or_else(|| lost(number - 1, id))?),
         };
-        let span = span(previous.as_ref(), &held);
+        let span = span(previous.as_ref(), &counters);
         let lines = z_reports::sums(&mut tx, id, span).await?;
         let now = self.clock.now();
         let mut row = ZReportRow {
@@ -102,9 +103,9 @@ fn lost(number: i64, store: StoreId) -> StoreError {
     StoreError::Unexpected(format!("closing {number} of store {store} is gone from the database"))
 }
 
-/// From one past the closing before to the last number taken.
-fn span(previous: Option<&ZReportRow>, held: &[SeriesRow]) -> Span {
-    let last = |series: &str| held.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
+/// From one past the closing before to where the counters stand.
+fn span(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> Span {
+    let last = |series: &str| counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
     let first = |of: fn(&ZReportRow) -> i64| previous.map_or(0, of) + 1;
     Span {
         orders: (first(|row| row.last_order), last("order")),

@@ -23,7 +23,7 @@ mod void;
 use crate::clock::Clock;
 use crate::domain::{Caller, Currency, KioskId, OrderId, OrderState, SessionId, StoreId, UserId, readable_code};
 use crate::store::orders::{OrderItemRow, OrderRow, StandingRow};
-use crate::store::{Store, Tx, number_series, orders, seals, stores};
+use crate::store::{Store, StoreError, Tx, number_series, orders, seals, stores};
 
 pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
 pub use error::OrderError;
@@ -103,7 +103,7 @@ impl Orders {
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        order.hash = seals::order(&order, &draft.items).unwrap_or_default();
+        order.hash = seals::order(&order, &draft.items).ok_or_else(unknown_version)?;
         orders::insert(tx, &order, &draft.items).await?;
         number_series::set_hash(tx, draft.store, SERIES, &order.hash).await?;
         if let Some(shopper) = draft.shopper {
@@ -124,4 +124,8 @@ impl Orders {
         orders::lock(tx, id).await?;
         Ok(order)
     }
+}
+
+fn unknown_version() -> StoreError {
+    StoreError::Unexpected(format!("no seal of version {} is known", seals::ORDER_VERSION))
 }

@@ -1,7 +1,7 @@
 //! What a refund gives back of each line: pieces, money and tax, to the last minor unit.
 //!
-//! Invariants: over all refunds of a line, pieces, money and tax never exceed what was sold, paid and taxed, and are exactly
-//! that once everything came back. Nothing here reads or writes.
+//! Invariants: over all refunds of a line, pieces, money and tax never exceed what was sold, paid and taxed, and are
+//! exactly that once everything came back. Nothing here reads or writes.
 
 use super::OrderError;
 use crate::domain::InvalidField;

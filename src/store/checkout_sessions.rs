@@ -56,7 +56,8 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), StoreError> {
 /// The session with this id.
 pub async fn find(tx: &mut Tx, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
     const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.prices_include_tax, s.kiosk_id, s.shopper_id, s.status, \
-        s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, s.discount_reason FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
+        s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, s.discount_reason \
+        FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
     on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 

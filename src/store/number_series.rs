@@ -47,15 +47,7 @@ pub struct SeriesRow {
     pub last_hash: Vec<u8>,
 }
 
-/// Holds every series of a store until the transaction ends: numbers that are being taken are waited for, later ones wait.
-/// A series of which nothing was ever taken is not among them.
-pub async fn hold(tx: &mut Tx, store: StoreId) -> Result<Vec<SeriesRow>, StoreError> {
-    const HOLD: &str = "UPDATE number_series SET last_number = last_number WHERE store_id = $1 \
-        RETURNING series, last_number, last_hash";
-    on!(tx, c => sqlx::query_as(HOLD).bind(store).fetch_all(c))
-}
-
-/// The series of a store, to look at.
+/// The series of a store. A series of which nothing was ever taken is not among them.
 pub async fn of_store(tx: &mut Tx, store: StoreId) -> Result<Vec<SeriesRow>, StoreError> {
     const SELECT: &str = "SELECT series, last_number, last_hash FROM number_series WHERE store_id = $1 ORDER BY series";
     on!(tx, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))

@@ -69,8 +69,8 @@ pub struct TakenBack {
 /// Adds a refund or void with its lines. A second void of an order fails with `refunds_one_void` or `refunds_order_id`
 /// taken.
 pub async fn insert(tx: &mut Tx, row: &RefundRow, items: &[RefundItemRow]) -> Result<(), StoreError> {
-    const REFUND: &str = "INSERT INTO refunds (id, store_id, series, number, kind, order_id, amount, tax, currency, method, \
-        reference, reason, made_by, created_at, previous_hash, hash) \
+    const REFUND: &str = "INSERT INTO refunds (id, store_id, series, number, kind, order_id, amount, tax, currency, \
+        method, reference, reason, made_by, created_at, previous_hash, hash) \
         VALUES ($1, $2, 'refund', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     const ITEM: &str = "INSERT INTO refund_items (refund_id, line, quantity, amount, tax_rate, tax) \
         VALUES ($1, $2, $3, $4, $5, $6)";

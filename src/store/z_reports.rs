@@ -1,7 +1,8 @@
 //! Daily closings: what a store took and gave back since the closing before. Written once and never changed.
 //!
-//! A closing is bounded by the numbers of the store's series, which its transaction holds (`number_series::hold`): what
-//! is being written meanwhile gets a higher number and belongs to the next closing.
+//! A closing is bounded by the numbers of the store's series. Counter and record become visible together, one number after
+//! the other, so whoever reads that a counter stands at 7 sees the records 1 to 7 from then on; what is being written
+//! meanwhile gets a higher number and belongs to the next closing. Nobody waits for a closing.
 
 use super::{StoreError, Tx, on};
 use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId};
@@ -76,36 +77,44 @@ pub struct Span {
     pub payments: (i64, i64),
 }
 
-/// Everything that a closing of `span` sums up, in the order in which it is shown.
+/// Everything that a closing of `span` sums up, its lines numbered from 1.
 pub async fn sums(tx: &mut Tx, store: StoreId, span: Span) -> Result<Vec<ZReportLineRow>, StoreError> {
-    const SALES: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const SALES: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(o.total) AS BIGINT) AS amount, \
         CAST(SUM((SELECT COALESCE(SUM(i.tax), 0) FROM order_items i WHERE i.order_id = o.id)) AS BIGINT) AS tax \
         FROM orders o WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
         GROUP BY o.currency ORDER BY o.currency";
-    const SALES_BY_RATE: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales_by_rate' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const SALES_BY_RATE: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales_by_rate' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
         i.tax_rate, COUNT(DISTINCT o.id) AS records, CAST(SUM(i.line_total - i.discount - i.bill_discount \
         + CASE WHEN o.prices_include_tax THEN 0 ELSE i.tax END) AS BIGINT) AS amount, CAST(SUM(i.tax) AS BIGINT) AS tax \
         FROM orders o JOIN order_items i ON i.order_id = o.id \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
         GROUP BY o.currency, i.tax_rate ORDER BY o.currency, i.tax_rate";
-    const DISCOUNTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'discounts' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const DISCOUNTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'discounts' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(DISTINCT o.id) AS records, \
         CAST(SUM(i.discount + i.bill_discount) AS BIGINT) AS amount, CAST(0 AS BIGINT) AS tax \
         FROM orders o JOIN order_items i ON i.order_id = o.id \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
         AND i.discount + i.bill_discount > 0 GROUP BY o.currency ORDER BY o.currency";
-    const UNPAID: &str = "SELECT CAST(0 AS BIGINT) AS line, 'unpaid' AS section, o.currency, CAST(NULL AS TEXT) AS method, \
+    const UNPAID: &str = "SELECT CAST(0 AS BIGINT) AS line, 'unpaid' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(o.total) AS BIGINT) AS amount, \
-        CAST(0 AS BIGINT) AS tax FROM orders o JOIN order_states s ON s.order_id = o.id \
-        WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 AND s.state = 'confirmed' \
+        CAST(0 AS BIGINT) AS tax FROM orders o \
+        WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
+        AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.number <= $4) \
+        AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.kind = 'void' AND r.number <= $5) \
         GROUP BY o.currency ORDER BY o.currency";
-    const PAYMENTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payments' AS section, p.currency, p.method, \
+    const PAYMENTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payments' AS section, \
+        p.currency, p.method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(p.amount) AS BIGINT) AS amount, \
         CAST(0 AS BIGINT) AS tax FROM payments p \
         WHERE p.store_id = $1 AND p.series = 'payment' AND p.number BETWEEN $2 AND $3 \
         GROUP BY p.currency, p.method ORDER BY p.currency, p.method";
-    const REFUNDS: &str = "SELECT CAST(0 AS BIGINT) AS line, CASE r.kind WHEN 'void' THEN 'voids' ELSE 'refunds' END AS section, \
+    const REFUNDS: &str = "SELECT CAST(0 AS BIGINT) AS line, \
+        CASE r.kind WHEN 'void' THEN 'voids' ELSE 'refunds' END AS section, \
         r.currency, CAST(NULL AS TEXT) AS method, CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, \
         CAST(SUM(r.amount) AS BIGINT) AS amount, CAST(SUM(r.tax) AS BIGINT) AS tax FROM refunds r \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 \
@@ -117,7 +126,8 @@ pub async fn sums(tx: &mut Tx, store: StoreId, span: Span) -> Result<Vec<ZReport
         FROM refunds r JOIN refund_items i ON i.refund_id = r.id \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 \
         GROUP BY r.kind, r.currency, i.tax_rate ORDER BY r.kind, r.currency, i.tax_rate";
-    const PAYOUTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payouts' AS section, r.currency, r.method, \
+    const PAYOUTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payouts' AS section, \
+        r.currency, r.method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(r.amount) AS BIGINT) AS amount, \
         CAST(0 AS BIGINT) AS tax FROM refunds r \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 AND r.kind = 'refund' \
@@ -126,13 +136,19 @@ pub async fn sums(tx: &mut Tx, store: StoreId, span: Span) -> Result<Vec<ZReport
         (SALES, span.orders),
         (SALES_BY_RATE, span.orders),
         (DISCOUNTS, span.orders),
-        (UNPAID, span.orders),
         (PAYMENTS, span.payments),
         (REFUNDS, span.refunds),
         (REFUNDS_BY_RATE, span.refunds),
         (PAYOUTS, span.refunds),
     ];
-    let mut lines: Vec<ZReportLineRow> = Vec::new();
+    // What was paid or voided since the counters were read is unpaid in this closing, as the next one has it.
+    let mut lines: Vec<ZReportLineRow> = on!(tx, c => sqlx::query_as(UNPAID)
+        .bind(store)
+        .bind(span.orders.0)
+        .bind(span.orders.1)
+        .bind(span.payments.1)
+        .bind(span.refunds.1)
+        .fetch_all(c))?;
     for (query, (first, last)) in queries {
         let more: Vec<ZReportLineRow> =
             on!(tx, c => sqlx::query_as(query).bind(store).bind(first).bind(last).fetch_all(c))?;

@@ -10,7 +10,8 @@ use qrcode::{Color, EcLevel, QrCode};
 const QUIET: usize = 4;
 
 /// The page's `Content-Security-Policy`; a test keeps the hash and the style sheet together.
-pub const POLICY: &str = "default-src 'none'; style-src 'sha256-9+n7r5h41b0O0ccDHn7rBFGqBq0kFGB5k2piNdWCHvQ='; frame-ancestors 'none'; base-uri 'none'";
+pub const POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-9+n7r5h41b0O0ccDHn7rBFGqBq0kFGB5k2piNdWCHvQ='; frame-ancestors 'none'; base-uri 'none'";
 
 /// A label and an amount.
 #[derive(Debug, Clone)]

@@ -148,9 +148,7 @@ async fn every_act_is_in_the_audit_log_with_its_actor(database: Database) {
 /// An order that was made and sealed by the first release, in a database that then gets the second's tables.
 async fn an_order_of_the_first_release_keeps_its_seal_and_can_be_paid(database: Database) {
     migrate_first_only(&database).await;
-    for statement in first_release(database.kind()) {
-        database.execute(statement).await;
-    }
+    database.run_script(include_str!("first_release/sqlite.sql"), include_str!("first_release/postgres.sql")).await;
     let store = "019b8f00-0000-7000-8000-000000000001";
     let app = TestApp::spawn(database.clone()).await;
     assert_eq!(checked(&database, store).await, Ok(vec![("order".to_owned(), 1)]));
@@ -182,56 +180,6 @@ async fn migrate_first_only(database: &Database) {
         first.migrations.to_mut().retain(|migration| migration.version == 1);
         first.run(&pool).await.unwrap();
         pool.close().await;
-    }
-}
-
-/// A store and its first order, as the first release wrote them. The seal was reckoned apart from this program.
-fn first_release(kind: &str) -> [&'static str; 6] {
-    macro_rules! rows {
-        ($open:literal, $close:literal, $store:literal, $session:literal, $product:literal, $order:literal, $hash_open:literal,
-         $true:literal) => {
-            [
-                concat!("INSERT INTO stores (id, name, currency, created_at) VALUES (", $open, $store, $close,
-                    ", 'Old shop', 'EUR', 1767614400000000)"),
-                concat!("INSERT INTO checkout_sessions (id, store_id, status, version, created_at, last_active_at) VALUES (",
-                    $open, $session, $close, ", ", $open, $store, $close,
-                    ", 'confirmed', 3, 1767614400000000, 1767614400000000)"),
-                concat!("INSERT INTO products (id, name, name_folded, active, created_at, updated_at) VALUES (",
-                    $open, $product, $close, ", 'Milk', 'milk', ", $true, ", 1767614400000000, 1767614400000000)"),
-                concat!("INSERT INTO orders (id, store_id, series, number, session_id, total, currency, claim_code, \
-                    created_at, previous_hash, hash) VALUES (", $open, $order, $close, ", ", $open, $store, $close,
-                    ", 'order', 1, ", $open, $session, $close, ", 258, 'EUR', '7K2M9-QX4TD-0H5VN-WB8CR', 1767614400000000, ",
-                    $hash_open, "0000000000000000000000000000000000000000000000000000000000000000', ",
-                    $hash_open, "ae9b0b24ccceec5dd8cb8e568909b14038450004dde76a3d0f0be0ce1551bb6b')"),
-                concat!("INSERT INTO order_items (order_id, line, product_id, name, sku, quantity, unit_price, line_total, \
-                    avg_score) VALUES (", $open, $order, $close, ", 1, ", $open, $product, $close,
-                    ", 'Milk', 'M-1', 2, 129, 258, 0.75)"),
-                concat!("INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES (",
-                    $open, $store, $close, ", 'order', 1, ", $hash_open, "ae9b0b24ccceec5dd8cb8e568909b14038450004dde76a3d0f0be0ce1551bb6b')"),
-            ]
-        };
-    }
-    match kind {
-        "sqlite" => rows!(
-            "x'",
-            "'",
-            "019b8f00000070008000000000000001",
-            "019b8f00000070008000000000000002",
-            "019b8f00000070008000000000000003",
-            "019b8f00000070008000000000000004",
-            "x'",
-            "1"
-        ),
-        _ => rows!(
-            "'",
-            "'",
-            "019b8f00-0000-7000-8000-000000000001",
-            "019b8f00-0000-7000-8000-000000000002",
-            "019b8f00-0000-7000-8000-000000000003",
-            "019b8f00-0000-7000-8000-000000000004",
-            "'\\x",
-            "TRUE"
-        ),
     }
 }
 

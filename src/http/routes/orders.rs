@@ -38,7 +38,8 @@ pub fn configure(config: &mut ServiceConfig) {
 
 /// Orders, newest first.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(OrderQuery, CursorQuery),
-    responses((status = 200, body = Page<OrderSummary>), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = Page<OrderSummary>), (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[get("/api/orders")]
 pub async fn list(
     caller: Caller,
