@@ -78,16 +78,20 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: Database) {
         let (app, ann) = (&shop.app, &ann);
         async move {
             let page = app.get(&format!("/api/mypage/orders?{query}"), ann).await.expect(200);
-            page["data"].as_array().unwrap().iter().map(|order| order["id"].clone()).collect::<Vec<_>>()
+            page["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|order| order["receipt_number"].as_i64().unwrap())
+                .collect::<Vec<_>>()
         }
     };
-    let (early, late) = (early["id"].clone(), late["id"].clone());
-    assert_eq!(found(String::new()).await, [late.clone(), early.clone()]);
-    assert_eq!(found("state=partly_refunded".to_owned()).await, [early.clone()]);
-    assert_eq!(found("state=voided".to_owned()).await, [late.clone()]);
-    assert_eq!(found("from=2026-01-05T12:00:30Z".to_owned()).await, [late.clone()]);
-    assert_eq!(found("to=2026-01-05T12:00:30Z".to_owned()).await, [early.clone()]);
-    assert_eq!(found(format!("store_id={}", shop.store)).await, [late, early]);
+    assert_eq!(found(String::new()).await, [2, 1]);
+    assert_eq!(found("state=partly_refunded".to_owned()).await, [1]);
+    assert_eq!(found("state=voided".to_owned()).await, [2]);
+    assert_eq!(found("from=2026-01-05T12:00:30Z".to_owned()).await, [2]);
+    assert_eq!(found("to=2026-01-05T12:00:30Z".to_owned()).await, [1]);
+    assert_eq!(found(format!("store_id={}", shop.store)).await, [2, 1]);
     let other = shop.app.store(&shop.admin).await;
     assert!(found(format!("store_id={other}")).await.is_empty());
     let list = shop.app.get("/api/mypage/orders?state=partly_refunded", &ann).await.expect(200);

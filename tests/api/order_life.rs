@@ -123,6 +123,11 @@ async fn an_unpaid_order_is_voided_once_and_for_good(database: Database) {
     assert_eq!(listed("voided").await[0]["id"], order["id"]);
     assert_eq!(listed("refunded").await[0]["refunded"], 645);
     assert_eq!(listed("paid").await, json!([]));
+    // The tests of one process share its counters, so there may be more.
+    for metric in ["tillsight_payments_total", "tillsight_refunds_total"] {
+        assert!(shop.app.metric(metric).await >= 1.0, "{metric}");
+    }
+    assert!(shop.app.metric("tillsight_order_creation_duration_seconds_count").await >= 2.0);
 }
 
 async fn an_order_of_nothing_due_is_settled_with_nothing(database: Database) {
