@@ -284,7 +284,7 @@ const EXPOSED: [&str; 4] = ["Retry-After", "Idempotent-Replayed", "Location", "X
 fn cross_origin(origins: &[String]) -> actix_cors::Cors {
     let headers = ["authorization", "content-type", "idempotency-key"];
     let cors = actix_cors::Cors::default()
-        .allowed_methods(["GET", "POST", "PATCH", "DELETE"])
+        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
         .allowed_headers(headers)
         .expose_headers(EXPOSED);
     origins.iter().fold(cors.max_age(600), |cors, origin| cors.allowed_origin(origin))

@@ -38,6 +38,14 @@ pub const ORDERS_TOTAL: &str = "tillsight_orders_total";
 pub const ORDER_SECONDS: &str = "tillsight_order_creation_duration_seconds";
 /// Confirms refused because the session had changed or closed meanwhile.
 pub const ORDER_CONFLICTS_TOTAL: &str = "tillsight_order_creation_conflicts_total";
+/// Transactions that met another one over a number, or found the number there already.
+pub const ORDER_NUMBER_CONFLICTS_TOTAL: &str = "tillsight_order_number_conflicts_total";
+/// Transactions that take a number and were run again, by `reason`: conflict, timeout, error.
+pub const ORDER_NUMBER_RETRIES_TOTAL: &str = "tillsight_order_number_retries_total";
+/// Payments recorded, by method.
+pub const PAYMENTS_TOTAL: &str = "tillsight_payments_total";
+/// Refunds and voids, by kind.
+pub const REFUNDS_TOTAL: &str = "tillsight_refunds_total";
 /// Logins, by outcome.
 pub const LOGINS_TOTAL: &str = "tillsight_logins_total";
 

@@ -90,7 +90,7 @@ const ANYTHING_BUT_CLI: [&str; 16] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "store::StoreError")];
 
 /// Crates that belong to one part of the house.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("actix_web", &["http", "web", "app"]),
     ("actix_multipart", &["http"]),
     ("sqlx", &["store"]),
@@ -100,6 +100,9 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("rayon", &["index"]),
     ("async_rwlock", &["index"]),
     ("reqwest", &["demo"]),
+    ("jiff", &["domain"]),
+    ("askama", &["web"]),
+    ("qrcode", &["web"]),
 ];
 
 /// Names that say nothing about what is inside.

@@ -30,11 +30,12 @@ pub use error::{AuthError, TokenFault};
 pub use first_admin::FirstAdmin;
 pub use people::{NewUser, UserChange};
 pub use secrets::Handed;
+pub use stores::{NewStore, StoreChange};
 pub use views::{EnrolledKiosk, KioskStatus, KioskView, NewKiosk, StoreView, TokenPair, UserView};
 
 use crate::clock::Clock;
 use crate::config::{Environment, Settings};
-use crate::domain::{Actor, Caller, Currency, Role};
+use crate::domain::{Actor, Caller, Currency, Role, TimeZone};
 use crate::pool::Pool;
 use crate::store::{Store, kiosks as kiosk_rows, users};
 use passwords::Passwords;
@@ -57,6 +58,7 @@ struct Inner {
     refresh_grace_s: i64,
     enrolment_s: i64,
     currency: Currency,
+    time_zone: TimeZone,
     environment: Environment,
     admin_password: Option<SecretString>,
     /// Counts sessions that were opened, for the clean-up of expired ones now and then.
@@ -84,6 +86,7 @@ impl Auth {
             refresh_grace_s: settings.tokens.refresh_grace_s,
             enrolment_s: settings.tokens.enrolment_s,
             currency: Currency::parse("currency", &settings.currency)?,
+            time_zone: TimeZone::parse("time_zone", &settings.time_zone)?,
             environment: settings.environment,
             admin_password: settings.admin_password.clone(),
             opened: std::sync::atomic::AtomicU64::new(0),

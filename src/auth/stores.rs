@@ -1,31 +1,60 @@
-//! Shops: made and renamed by admins, read by those who serve in them.
+//! Shops: made and changed by admins, read by those who serve in them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Auth, AuthError, StoreView, require_admin};
-use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, line};
+use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, TimeZone, line};
 use crate::store::stores::StoreRow;
 use crate::store::{Tx, audit, stores};
 
 /// Most characters of a store's and of a kiosk's name.
 pub(super) const LONGEST_NAME: usize = 120;
 
+/// A shop to be made, as the client wrote it.
+#[derive(Debug, Clone, Default)]
+pub struct NewStore {
+    /// What people call it.
+    pub name: String,
+    /// ISO 4217 code; that of the settings where it is left out.
+    pub currency: Option<String>,
+    /// IANA name; that of the settings where it is left out.
+    pub time_zone: Option<String>,
+    /// Whether prices contain the tax; they do where it is left out.
+    pub prices_include_tax: Option<bool>,
+}
+
+/// What to change of a shop; what is left out stays.
+#[derive(Debug, Clone, Default)]
+pub struct StoreChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// IANA name.
+    pub time_zone: Option<String>,
+    /// Whether prices contain the tax.
+    pub prices_include_tax: Option<bool>,
+}
+
 impl Auth {
-    /// Makes a shop; without a currency it gets the one from the settings. For admins.
-    pub async fn create_store(
-        &self,
-        caller: &Caller,
-        name: &str,
-        currency: Option<&str>,
-    ) -> Result<StoreView, AuthError> {
+    /// Makes a shop. For admins.
+    pub async fn create_store(&self, caller: &Caller, new: NewStore) -> Result<StoreView, AuthError> {
         require_admin(caller)?;
         let now = self.0.clock.now();
-        let currency = currency.map_or(Ok(self.0.currency), |code| Currency::parse("currency", code))?;
-        let name = line("name", name, LONGEST_NAME)?;
-        let row = StoreRow { id: StoreId::at(now), name, currency, created_at: now };
+        let currency = new.currency.map_or(Ok(self.0.currency), |code| Currency::parse("currency", &code))?;
+        let zone =
+            new.time_zone.map_or_else(|| Ok(self.0.time_zone.clone()), |name| TimeZone::parse("time_zone", &name));
+        let row = StoreRow {
+            id: StoreId::at(now),
+            name: line("name", &new.name, LONGEST_NAME)?,
+            currency,
+            time_zone: zone?,
+            prices_include_tax: new.prices_include_tax.unwrap_or(true),
+            created_at: now,
+        };
         let mut tx = self.0.store.begin().await?;
         stores::insert(&mut tx, &row).await?;
-        let (subject, details) = (row.id.to_string(), json!({"name": row.name, "currency": row.currency}));
+        let mut details = described(&row);
+        details["currency"] = json!(row.currency);
+        let subject = row.id.to_string();
         audit::append(&mut tx, audit::Entry { at: now, caller, action: "store.create", subject, details }).await?;
         tx.commit().await?;
         Ok(row.into())
@@ -57,21 +86,38 @@ impl Auth {
         Ok(served_store(&mut tx, caller, id).await?.into())
     }
 
-    /// Gives a shop another name. For admins.
-    pub async fn rename_store(&self, caller: &Caller, id: StoreId, name: &str) -> Result<StoreView, AuthError> {
+    /// Changes a shop's name, time zone, or whether its prices contain the tax: for the orders and closings to come, since
+    /// those that there are carry what was so when they were made. For admins.
+    pub async fn change_store(
+        &self,
+        caller: &Caller,
+        id: StoreId,
+        change: StoreChange,
+    ) -> Result<StoreView, AuthError> {
         require_admin(caller)?;
-        let name = line("name", name, LONGEST_NAME)?;
+        let name = change.name.map(|name| line("name", &name, LONGEST_NAME)).transpose()?;
+        let time_zone = change.time_zone.map(|name| TimeZone::parse("time_zone", &name)).transpose()?;
         let now = self.0.clock.now();
         let mut tx = self.0.store.begin().await?;
-        let mut row = served_store(&mut tx, caller, id).await?;
-        let details = json!({"from": row.name, "to": name});
-        stores::rename(&mut tx, id, &name).await?;
+        let old = served_store(&mut tx, caller, id).await?;
+        let row = StoreRow {
+            name: name.unwrap_or_else(|| old.name.clone()),
+            time_zone: time_zone.unwrap_or_else(|| old.time_zone.clone()),
+            prices_include_tax: change.prices_include_tax.unwrap_or(old.prices_include_tax),
+            ..old.clone()
+        };
+        stores::update(&mut tx, &row).await?;
+        let details = json!({"from": described(&old), "to": described(&row)});
         let subject = id.to_string();
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "store.rename", subject, details }).await?;
+        audit::append(&mut tx, audit::Entry { at: now, caller, action: "store.change", subject, details }).await?;
         tx.commit().await?;
-        row.name = name;
         Ok(row.into())
     }
+}
+
+/// What can be changed of a shop, for the audit log.
+fn described(row: &StoreRow) -> Value {
+    json!({"name": row.name, "time_zone": row.time_zone, "prices_include_tax": row.prices_include_tax})
 }
 
 /// The shop, where it exists and `caller` serves in it; both failures read alike.
@@ -85,21 +131,36 @@ mod tests {
     use super::super::testing::Home;
     use super::*;
 
+    fn named(name: &str) -> NewStore {
+        NewStore { name: name.to_owned(), ..NewStore::default() }
+    }
+
+    fn renamed(name: &str) -> StoreChange {
+        StoreChange { name: Some(name.to_owned()), ..StoreChange::default() }
+    }
+
     #[tokio::test]
-    async fn admins_make_and_rename_stores() {
+    async fn admins_make_and_change_stores() {
         let home = Home::new().await;
         let admin = home.admin().await;
-        let plain = home.auth.create_store(&admin, " Main Street ", None).await.unwrap();
+        let plain = home.auth.create_store(&admin, named(" Main Street ")).await.unwrap();
         assert_eq!((plain.name.as_str(), plain.currency.code()), ("Main Street", "EUR"));
-        let korean = home.auth.create_store(&admin, "강남점", Some("KRW")).await.unwrap();
-        assert_eq!(korean.currency.code(), "KRW");
-        assert!(matches!(home.auth.create_store(&admin, "x", Some("WON")).await, Err(AuthError::Invalid(_))));
-        assert!(matches!(home.auth.create_store(&admin, "  ", None).await, Err(AuthError::Invalid(_))));
-        assert_eq!(home.auth.rename_store(&admin, plain.id, "High Street").await.unwrap().name, "High Street");
-        assert_eq!(home.auth.store(&admin, plain.id).await.unwrap().name, "High Street");
-        let unknown = home.auth.rename_store(&admin, StoreId::at(home.clock.now()), "x").await;
+        assert_eq!((plain.time_zone.name(), plain.prices_include_tax), ("UTC", true));
+        let korean =
+            NewStore {
+                currency: Some("KRW".to_owned()), time_zone: Some("Asia/Seoul".to_owned()), ..named("강남점")
+            };
+        let korean = home.auth.create_store(&admin, korean).await.unwrap();
+        assert_eq!((korean.currency.code(), korean.time_zone.name()), ("KRW", "Asia/Seoul"));
+        let unknown = NewStore { currency: Some("WON".to_owned()), ..named("x") };
+        assert!(matches!(home.auth.create_store(&admin, unknown).await, Err(AuthError::Invalid(_))));
+        assert!(matches!(home.auth.create_store(&admin, named("  ")).await, Err(AuthError::Invalid(_))));
+        let changed = home.auth.change_store(&admin, plain.id, renamed("High Street")).await.unwrap();
+        assert_eq!((changed.name.as_str(), changed.time_zone.name()), ("High Street", "UTC"));
+        assert_eq!(home.auth.store(&admin, plain.id).await.unwrap(), changed);
+        let unknown = home.auth.change_store(&admin, StoreId::at(home.clock.now()), renamed("x")).await;
         assert!(matches!(unknown, Err(AuthError::NotFound { what: "store", .. })));
-        assert_eq!(home.audited().await, ["store.create", "store.create", "store.rename"]);
+        assert_eq!(home.audited().await, ["store.create", "store.create", "store.change"]);
     }
 
     #[tokio::test]
@@ -112,7 +173,7 @@ mod tests {
         assert_eq!(seen.data.iter().map(|store| store.id).collect::<Vec<_>>(), [own]);
         home.auth.store(&clerk, own).await.unwrap();
         assert!(matches!(home.auth.store(&clerk, other).await, Err(AuthError::NotFound { .. })));
-        assert!(matches!(home.auth.rename_store(&clerk, own, "x").await, Err(AuthError::Forbidden(_))));
+        assert!(matches!(home.auth.change_store(&clerk, own, renamed("x")).await, Err(AuthError::Forbidden(_))));
         let (shopper, _) = home.shopper("ann.lee").await;
         assert!(matches!(home.auth.stores(&shopper, page).await, Err(AuthError::Forbidden(_))));
         assert_eq!(home.auth.stores(&home.admin().await, page).await.unwrap().data.len(), 2);

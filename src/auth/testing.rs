@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::{Auth, FirstAdmin, NewUser, TokenPair};
+use super::{Auth, FirstAdmin, NewStore, NewUser, TokenPair};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::{Actor, Caller, Role, StoreId, Timestamp};
@@ -73,7 +73,8 @@ impl Home {
 
     /// A store, made by the server itself.
     pub(super) async fn store_named(&self, name: &str) -> StoreId {
-        self.auth.create_store(&Caller::system(), name, None).await.unwrap().id
+        let new = NewStore { name: name.to_owned(), ..NewStore::default() };
+        self.auth.create_store(&Caller::system(), new).await.unwrap().id
     }
 
     /// What the audit log says was done, the first admin's making aside.

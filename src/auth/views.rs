@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::secrets::Handed;
-use crate::domain::{Currency, KioskId, Role, StoreId, Timestamp, UserId};
+use crate::domain::{Currency, KioskId, Role, StoreId, TimeZone, Timestamp, UserId};
 use crate::store::kiosks::KioskRow;
 use crate::store::stores::StoreRow;
 use crate::store::users::UserRow;
@@ -49,7 +49,7 @@ pub struct TokenPair {
 }
 
 /// A shop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StoreView {
     /// Its identifier.
     pub id: StoreId,
@@ -58,6 +58,10 @@ pub struct StoreView {
     pub name: String,
     /// The currency of its bills.
     pub currency: Currency,
+    /// Its days and months begin by the clocks there.
+    pub time_zone: TimeZone,
+    /// Whether prices contain the tax; otherwise it comes on top.
+    pub prices_include_tax: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -139,7 +143,14 @@ impl From<&UserRow> for UserView {
 
 impl From<StoreRow> for StoreView {
     fn from(row: StoreRow) -> Self {
-        Self { id: row.id, name: row.name, currency: row.currency, created_at: row.created_at }
+        Self {
+            id: row.id,
+            name: row.name,
+            currency: row.currency,
+            time_zone: row.time_zone,
+            prices_include_tax: row.prices_include_tax,
+            created_at: row.created_at,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::products::taken;
 use super::rows::{find, record};
 use super::view::ProductView;
 use super::{Catalog, CatalogError, fields};
-use crate::domain::{Caller, Currency, InvalidField, Money, ProductId};
+use crate::domain::{Caller, Currency, InvalidField, Money, ProductId, tax_rate};
 use crate::store::catalog_changes::{self, ChangeKind};
 use crate::store::product_images;
 use crate::store::products::{self, ProductFields, ProductRow};
@@ -26,6 +26,8 @@ pub struct ProductChange {
     pub price: Option<Option<i64>>,
     /// Currency of the new price; that of the old price, or the server's own, where none is named.
     pub currency: Option<String>,
+    /// Tax in basis points.
+    pub tax_rate: Option<i64>,
     /// Whether it is on sale.
     pub active: Option<bool>,
 }
@@ -41,6 +43,7 @@ impl ProductChange {
             sku: fields::sku(changed(&self.sku, &row.sku).as_deref())?,
             barcode: fields::code(changed(&self.barcode, &row.barcode).as_deref())?,
             description: fields::description(changed(&self.description, &row.description).as_deref())?,
+            tax_rate: tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(row.tax_rate))?,
             active: self.active.unwrap_or(row.active),
         })
     }
@@ -103,6 +106,7 @@ fn differences(row: &ProductRow, fields: &ProductFields, price: Option<Money>) -
         ("sku", json!(row.sku), json!(fields.sku)),
         ("barcode", json!(row.barcode), json!(fields.barcode)),
         ("description", json!(row.description), json!(fields.description)),
+        ("tax_rate_bp", json!(row.tax_rate), json!(fields.tax_rate)),
         ("active", json!(row.active), json!(fields.active)),
         ("price", shown(row.price()), shown(price)),
     ]
@@ -127,6 +131,7 @@ mod tests {
             description: None,
             amount: Some(199),
             currency: Some(euro()),
+            tax_rate: 0,
             active: true,
             images_count: 0,
             created_at: now,

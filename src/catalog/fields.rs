@@ -1,6 +1,6 @@
 //! What is said about a product, checked where it enters.
 
-use crate::domain::{Currency, InvalidField, Money, barcode, line, optional_line};
+use crate::domain::{Currency, InvalidField, Money, barcode, line, optional_line, tax_rate};
 use crate::store::products::ProductFields;
 
 const LONGEST_NAME: usize = 200;
@@ -22,6 +22,8 @@ pub struct NewProduct {
     pub price: Option<i64>,
     /// Currency of the price; the server's own where none is named.
     pub currency: Option<String>,
+    /// Tax in basis points; none where it is left out.
+    pub tax_rate: Option<i64>,
 }
 
 impl NewProduct {
@@ -32,6 +34,7 @@ impl NewProduct {
             sku: sku(self.sku.as_deref())?,
             barcode: code(self.barcode.as_deref())?,
             description: description(self.description.as_deref())?,
+            tax_rate: tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(0))?,
             active: true,
         };
         let currency = self.currency.as_deref().map(|code| Currency::parse("currency", code)).transpose()?;
@@ -100,6 +103,7 @@ mod tests {
         assert_eq!(with(|new| new.sku = Some("x".repeat(65))), "sku");
         assert_eq!(with(|new| new.barcode = Some("12 34".to_owned())), "barcode");
         assert_eq!(with(|new| new.price = Some(-1)), "price");
+        assert_eq!(with(|new| new.tax_rate = Some(10_001)), "tax_rate_bp");
         assert_eq!(with(|new| new.currency = Some("EURO".to_owned())), "currency");
         assert_eq!(with(|new| new.description = Some("a\0b".to_owned())), "description");
         assert_eq!(good.check(euro()).unwrap().1, None);

@@ -50,6 +50,7 @@ impl Catalog {
             "sku": fields.sku,
             "barcode": fields.barcode,
             "price": price.map(|price| price.to_string()),
+            "tax_rate_bp": fields.tax_rate,
             "images": images,
         });
         record(&mut tx, caller, "product.create", id, details, now).await?;

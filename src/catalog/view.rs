@@ -26,6 +26,9 @@ pub struct ProductView {
     pub price: Option<i64>,
     /// Currency of the price.
     pub currency: Option<Currency>,
+    /// Tax in basis points: 1900 is 19 %.
+    #[schema(examples(1900))]
+    pub tax_rate_bp: i64,
     /// Whether it is on sale; recognition does not find what is not.
     pub active: bool,
     /// How many photos of it are enrolled; without one it can only be scanned or chosen by hand.
@@ -46,6 +49,7 @@ impl From<ProductRow> for ProductView {
             description: row.description,
             price: row.amount,
             currency: row.currency,
+            tax_rate_bp: row.tax_rate,
             active: row.active,
             images_count: row.images_count,
             created_at: row.created_at,

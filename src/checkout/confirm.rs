@@ -6,31 +6,17 @@
 
 use std::time::Instant;
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-
-use super::view::price;
+use super::amounts::{Charged, charge};
+use super::view::{discount, price, priced};
 use super::{Checkout, CheckoutError, Unsellable};
 use crate::domain::{Caller, Currency, Money, SessionId};
 use crate::orders::Draft;
+use crate::orders::once::{Once, Reply, with_retries};
 use crate::store::billing_items::{self, BillLine};
 use crate::store::checkout_sessions::{self, SessionRow};
-use crate::store::idempotency_keys::{self, KeptReply};
+use crate::store::idempotency_keys;
 use crate::store::orders::OrderItemRow;
-use crate::store::{StoreError, Tx};
 use crate::telemetry::{ORDER_CONFLICTS_TOTAL, ORDER_SECONDS, ORDERS_TOTAL};
-
-/// Times a confirmation is run where the database says that it lost against another transaction.
-const ATTEMPTS: u32 = 3;
-
-/// The reply to a confirmation.
-#[derive(Debug, Clone)]
-pub struct Confirmed {
-    /// The order as JSON: as it was shown the first time, however often it is asked for.
-    pub body: Value,
-    /// Whether this is the kept reply of an earlier request.
-    pub replayed: bool,
-}
 
 impl Checkout {
     /// Turns the bill into an order. `key` is the client's Idempotency-Key.
@@ -40,20 +26,13 @@ impl Checkout {
         id: SessionId,
         version: i64,
         key: &str,
-    ) -> Result<Confirmed, CheckoutError> {
+    ) -> Result<Reply, CheckoutError> {
         let started = Instant::now();
-        let mut outcome = self.confirm_once(caller, id, version, key).await;
-        for _ in 1..ATTEMPTS {
-            match &outcome {
-                Err(error) if error.is_retryable() || lost_race_for_key(error) => {
-                    outcome = self.confirm_once(caller, id, version, key).await;
-                }
-                Ok(_) | Err(_) => break,
-            }
-        }
+        let once = Once::new("confirm", caller, key, &format!("{id} {version}"));
+        let outcome = with_retries(async || self.confirm_once(caller, id, version, &once).await).await;
         metrics::histogram!(ORDER_SECONDS).record(started.elapsed().as_secs_f64());
         match &outcome {
-            Ok(confirmed) if !confirmed.replayed => metrics::counter!(ORDERS_TOTAL).increment(1),
+            Ok(reply) if !reply.replayed => metrics::counter!(ORDERS_TOTAL).increment(1),
             Err(CheckoutError::StaleVersion { .. } | CheckoutError::Closed(_)) => {
                 metrics::counter!(ORDER_CONFLICTS_TOTAL).increment(1);
             }
@@ -67,12 +46,10 @@ impl Checkout {
         caller: &Caller,
         id: SessionId,
         version: i64,
-        key: &str,
-    ) -> Result<Confirmed, CheckoutError> {
-        let scope = format!("confirm {}", caller.actor.label());
-        let request_hash = Sha256::digest(format!("{id} {version}")).to_vec();
+        once: &Once,
+    ) -> Result<Reply, CheckoutError> {
         let mut tx = self.store.begin().await?;
-        if let Some(kept) = kept_reply(&mut tx, &scope, key, &request_hash).await? {
+        if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
         self.visible(&mut tx, caller, id).await?;
@@ -80,7 +57,7 @@ impl Checkout {
         let closed = checkout_sessions::close(&mut tx, id, "confirmed", expected, self.clock.now()).await?;
         if closed.is_none() {
             // The same request may have been answered while this one waited for the session's row.
-            return match kept_reply(&mut tx, &scope, key, &request_hash).await? {
+            return match once.kept(&mut tx).await? {
                 Some(kept) => Ok(kept),
                 None => Err(self.refusal(&mut tx, id, Some(version)).await?),
             };
@@ -89,12 +66,11 @@ impl Checkout {
         let session = self.visible(&mut tx, caller, id).await?;
         let draft = draft(session, billing_items::list(&mut tx, id).await?)?;
         let order = self.orders.place(&mut tx, draft).await?;
-        let body = serde_json::to_value(&order).map_err(|error| StoreError::Unexpected(error.to_string()))?;
-        let reply = KeptReply { request_hash, body: body.clone() };
-        idempotency_keys::insert(&mut tx, &scope, key, &reply, self.clock.now()).await?;
+        let reply = once.keep(&mut tx, &order, self.clock.now()).await?;
         tx.commit().await?;
-        tracing::info!(order.id = %order.id, store.id = %order.store_id, receipt.number = order.receipt_number, "order confirmed");
-        Ok(Confirmed { body, replayed: false })
+        let (order, store, number) = (order.id, order.store_id, order.receipt_number);
+        tracing::info!(order.id = %order, store.id = %store, receipt.number = number, "order confirmed");
+        Ok(reply)
     }
 
     /// Forgets kept replies that are past their time; gives how many.
@@ -107,24 +83,6 @@ impl Checkout {
     }
 }
 
-/// Two requests with one key, both new: the second to write it is told by the unique key, and finds the reply next time.
-fn lost_race_for_key(error: &CheckoutError) -> bool {
-    matches!(error, CheckoutError::Store(error) if error.is_taken("idempotency_keys_pkey") || error.is_taken("idempotency_keys_scope_key"))
-}
-
-async fn kept_reply(
-    tx: &mut Tx,
-    scope: &str,
-    key: &str,
-    request_hash: &[u8],
-) -> Result<Option<Confirmed>, CheckoutError> {
-    match idempotency_keys::find(tx, scope, key).await? {
-        None => Ok(None),
-        Some(kept) if kept.request_hash == request_hash => Ok(Some(Confirmed { body: kept.body, replayed: true })),
-        Some(_) => Err(CheckoutError::KeyReused),
-    }
-}
-
 /// The bill as a draft of an order, if every line can be sold.
 fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutError> {
     if lines.is_empty() {
@@ -134,15 +92,18 @@ fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutErr
     if !unsellable.is_empty() {
         return Err(CheckoutError::Unsellable(unsellable));
     }
-    let mut items = Vec::with_capacity(lines.len());
-    let mut total: i64 = 0;
-    for (line, place) in lines.into_iter().zip(1..) {
-        let item = order_item(line, place, session.currency).ok_or(CheckoutError::TotalTooLarge)?;
-        total = total.saturating_add(item.line_total);
-        items.push(item);
-    }
-    if total > Money::LARGEST {
+    let priced: Option<Vec<_>> = lines.iter().map(|line| priced(line, session.currency)).collect();
+    let priced = priced.ok_or(CheckoutError::TotalTooLarge)?;
+    // Before anything is taken off or comes on top, the prices alone must be money.
+    let prices = priced.iter().fold(0_i64, |sum, line| sum.saturating_add(line.line_total));
+    let charged = charge(&priced, discount(&session), session.prices_include_tax);
+    let total = charged.iter().fold(0_i64, |sum, line| sum.saturating_add(line.amount));
+    if prices.max(total) > Money::LARGEST {
         return Err(CheckoutError::TotalTooLarge);
+    }
+    let mut items = Vec::with_capacity(lines.len());
+    for ((line, charged), place) in lines.into_iter().zip(charged).zip(1..) {
+        items.push(order_item(line, charged, place, session.currency).ok_or(CheckoutError::TotalTooLarge)?);
     }
     Ok(Draft {
         session: session.id,
@@ -150,6 +111,8 @@ fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutErr
         kiosk: session.kiosk_id,
         shopper: session.shopper_id,
         currency: session.currency,
+        prices_include_tax: session.prices_include_tax,
+        discount_reason: session.discount_reason,
         items,
         total,
     })
@@ -160,7 +123,7 @@ fn blocked(line: &BillLine, currency: Currency) -> Option<Unsellable> {
     Some(Unsellable { item: line.id, product_name: line.name.clone(), reason })
 }
 
-fn order_item(line: BillLine, place: i64, currency: Currency) -> Option<OrderItemRow> {
+fn order_item(line: BillLine, charged: Charged, place: i64, currency: Currency) -> Option<OrderItemRow> {
     let unit = price(&line, currency).ok()?;
     Some(OrderItemRow {
         line: place,
@@ -171,6 +134,11 @@ fn order_item(line: BillLine, place: i64, currency: Currency) -> Option<OrderIte
         quantity: line.quantity,
         unit_price: unit.amount,
         line_total: unit.times(line.quantity)?.amount,
+        discount: charged.discount,
+        discount_reason: line.discount_reason,
+        bill_discount: charged.bill_discount,
+        tax_rate: line.tax_rate,
+        tax: charged.tax,
         avg_score: line.avg_score,
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::{InvalidField, ItemId, SessionId, StoreId};
 use crate::orders::OrderError;
+use crate::orders::once::FromStore;
 use crate::recognition::RecognitionError;
 use crate::store::StoreError;
 
@@ -54,9 +55,6 @@ pub enum CheckoutError {
     /// The sum is past what money can hold.
     #[error("the total is larger than {} minor units", crate::domain::Money::LARGEST)]
     TotalTooLarge,
-    /// The key was used before, for another request.
-    #[error("this Idempotency-Key was used with another request; choose a new key for a new request")]
-    KeyReused,
     /// The picture could not be looked at.
     #[error(transparent)]
     Recognition(#[from] RecognitionError),
@@ -85,9 +83,8 @@ fn summary(lines: &[Unsellable]) -> String {
     named.join(", ")
 }
 
-impl CheckoutError {
-    /// Whether the same use case, run again, may succeed.
-    pub(super) fn is_retryable(&self) -> bool {
-        matches!(self, Self::Store(error) | Self::Order(OrderError::Store(error)) if error.is_retryable())
+impl FromStore for CheckoutError {
+    fn store_error(&self) -> Option<&StoreError> {
+        if let Self::Store(error) | Self::Order(OrderError::Store(error)) = self { Some(error) } else { None }
     }
 }

@@ -6,8 +6,10 @@
 //! look at the bill. Looking at a picture
 //! happens before a transaction begins, never within one. A confirmed session has exactly one order.
 
+mod amounts;
 mod bill;
 mod confirm;
+mod discount;
 mod error;
 mod view;
 
@@ -21,8 +23,9 @@ use crate::recognition::RecognitionService;
 use crate::store::checkout_sessions::{self, SessionRow};
 use crate::store::{Store, billing_items, recognitions, stores};
 
+pub use discount::Given;
 pub use error::{CheckoutError, Unsellable};
-pub use view::{FrameView, ItemView, SessionView};
+pub use view::{DiscountView, FrameView, ItemView, SessionView};
 
 /// The checkout service; cheap to clone.
 #[derive(Clone)]
@@ -72,12 +75,16 @@ impl Checkout {
             id: SessionId::at(now),
             store_id: found.id,
             currency: found.currency,
+            prices_include_tax: found.prices_include_tax,
             kiosk_id: caller.actor.kiosk_id(),
             shopper_id: None,
             status: "open".to_owned(),
             version: 1,
             created_at: now,
             last_active_at: now,
+            discount_rate: None,
+            discount_amount: None,
+            discount_reason: None,
         };
         checkout_sessions::insert(&mut tx, &session).await?;
         tx.commit().await?;

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Currency, ItemId, KioskId, Money, ProductId, SessionId, StoreId, Timestamp, UserId};
+use super::amounts::{Charged, Priced, charge};
+use crate::domain::{Currency, Discount, ItemId, KioskId, Money, ProductId, SessionId, StoreId, Timestamp, UserId};
 use crate::recognition::RecognitionView;
 use crate::store::billing_items::BillLine;
 use crate::store::checkout_sessions::SessionRow;
@@ -28,7 +29,15 @@ pub struct SessionView {
     pub currency: Currency,
     /// The bill, in the order in which its lines came.
     pub items: Vec<ItemView>,
-    /// Sum of the priced lines, in minor units.
+    /// Whether the prices contain the tax; otherwise it comes on top.
+    pub prices_include_tax: bool,
+    /// The discount on the whole bill.
+    pub discount: Option<DiscountView>,
+    /// What the discounts take off the priced lines, in minor units.
+    pub discount_total: i64,
+    /// The tax in the total, in minor units.
+    pub tax_total: i64,
+    /// What is due for the priced lines, in minor units.
     pub total: i64,
     /// Whether the bill could be confirmed as it is.
     pub confirmable: bool,
@@ -51,12 +60,29 @@ pub struct ItemView {
     pub quantity: i64,
     /// Price of one, in minor units, as shown when the item came on the bill; `null` while it has none.
     pub unit_price: Option<i64>,
-    /// Price of all, in minor units.
+    /// Price of all before discounts, in minor units.
     pub line_total: Option<i64>,
+    /// The discount on the line.
+    pub discount: Option<DiscountView>,
+    /// Tax in basis points: 1900 is 19 %.
+    pub tax_rate_bp: i64,
+    /// What is due for the line after all discounts, with tax; `null` while it has no price.
+    pub amount: Option<i64>,
     /// Mean score of its recognitions; `null` where it was put there by hand.
     pub avg_score: Option<f64>,
     /// Why the line blocks the confirmation: `unpriced`, `other-currency`, `not-on-sale`; `null` where it does not.
     pub problem: Option<&'static str>,
+}
+
+/// A discount that a clerk gave: a rate or an amount.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DiscountView {
+    /// Basis points: 1000 is 10 %.
+    pub rate_bp: Option<i64>,
+    /// Minor units.
+    pub amount: Option<i64>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// What a frame did: what was seen in it, and the bill after it.
@@ -82,13 +108,42 @@ pub(super) fn price(line: &BillLine, currency: Currency) -> Result<Money, &'stat
     }
 }
 
+/// The discount on the whole bill.
+pub(super) fn discount(session: &SessionRow) -> Option<Discount> {
+    Discount::kept(session.discount_rate, session.discount_amount)
+}
+
+/// A line as it goes into the reckoning; nothing where it has no price or its price is past what money can hold.
+pub(super) fn priced(line: &BillLine, currency: Currency) -> Option<Priced> {
+    let line_total = price(line, currency).ok()?.times(line.quantity)?.amount;
+    let discount = Discount::kept(line.discount_rate, line.discount_amount);
+    Some(Priced { line_total, discount, tax_rate: line.tax_rate })
+}
+
 impl SessionView {
     pub(super) fn new(session: SessionRow, lines: &[BillLine]) -> Self {
-        let items: Vec<ItemView> = lines.iter().map(|line| ItemView::new(line, session.currency)).collect();
-        let priced = items.iter().all(|item| item.problem.is_none() && item.line_total.is_some());
+        let priced: Vec<Option<Priced>> = lines.iter().map(|line| priced(line, session.currency)).collect();
+        let known: Vec<Priced> = priced.iter().copied().flatten().collect();
+        let charged = charge(&known, discount(&session), session.prices_include_tax);
+        let sum = |of: fn(&Charged) -> i64| charged.iter().map(of).fold(0, i64::saturating_add);
+        let mut amounts = charged.iter().map(|line| line.amount);
+        let shown = lines
+            .iter()
+            .zip(&priced)
+            .map(|(line, priced)| ItemView::new(line, session.currency, priced.as_ref().and_then(|_| amounts.next())));
+        let items: Vec<ItemView> = shown.collect();
+        let sellable = items.iter().all(|item| item.problem.is_none() && item.amount.is_some());
         Self {
-            total: items.iter().filter_map(|item| item.line_total).fold(0, i64::saturating_add),
-            confirmable: session.status == "open" && priced && !items.is_empty(),
+            prices_include_tax: session.prices_include_tax,
+            discount: DiscountView::new(
+                session.discount_rate,
+                session.discount_amount,
+                session.discount_reason.as_ref(),
+            ),
+            discount_total: sum(|line| line.discount.saturating_add(line.bill_discount)),
+            tax_total: sum(|line| line.tax),
+            total: sum(|line| line.amount),
+            confirmable: session.status == "open" && sellable && !items.is_empty(),
             items,
             id: session.id,
             store_id: session.store_id,
@@ -103,8 +158,14 @@ impl SessionView {
     }
 }
 
+impl DiscountView {
+    fn new(rate_bp: Option<i64>, amount: Option<i64>, reason: Option<&String>) -> Option<Self> {
+        Discount::kept(rate_bp, amount).map(|_| Self { rate_bp, amount, reason: reason.cloned() })
+    }
+}
+
 impl ItemView {
-    fn new(line: &BillLine, currency: Currency) -> Self {
+    fn new(line: &BillLine, currency: Currency, amount: Option<i64>) -> Self {
         let price = price(line, currency);
         Self {
             id: line.id,
@@ -113,6 +174,9 @@ impl ItemView {
             quantity: line.quantity,
             unit_price: price.ok().map(|price| price.amount),
             line_total: price.ok().and_then(|price| price.times(line.quantity)).map(|total| total.amount),
+            discount: DiscountView::new(line.discount_rate, line.discount_amount, line.discount_reason.as_ref()),
+            tax_rate_bp: line.tax_rate,
+            amount,
             avg_score: line.avg_score,
             problem: price.err(),
         }
@@ -137,6 +201,10 @@ mod tests {
             current_price: current.map(|(amount, _)| amount),
             current_currency: current.map(|(_, code)| Currency::parse("currency", code).unwrap()),
             avg_score: None,
+            tax_rate: 0,
+            discount_rate: None,
+            discount_amount: None,
+            discount_reason: None,
         }
     }
 

@@ -69,6 +69,8 @@ pub struct Settings {
     pub log_filter: String,
     /// Currency of prices and stores that name none.
     pub currency: String,
+    /// IANA name of the time zone of stores that name none.
+    pub time_zone: String,
     /// HTTP worker threads; 0 means as many as cores.
     pub http_workers: usize,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed.
@@ -101,6 +103,7 @@ struct Defaults {
     log_format: LogFormat,
     log_filter: &'static str,
     currency: &'static str,
+    time_zone: &'static str,
     http_workers: usize,
     trusted_proxies: Vec<IpAddr>,
     cors_origins: Vec<String>,
@@ -125,6 +128,7 @@ impl Default for Defaults {
             log_format: LogFormat::Text,
             log_filter: "info,sqlx=warn,ort=warn,actix_server=warn,actix_http=off",
             currency: "EUR",
+            time_zone: "UTC",
             http_workers: 0,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),

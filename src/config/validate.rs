@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::{ConfigError, Settings};
-use crate::domain::Currency;
+use crate::domain::{Currency, TimeZone};
 
 /// Secrets shorter than this can be guessed; 32 bytes is the key size of HMAC-SHA-256.
 const SHORTEST_SECRET: usize = 32;
@@ -17,6 +17,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     }
     if let Err(error) = Currency::parse("currency", &settings.currency) {
         return wrong("currency", error.message);
+    }
+    if let Err(error) = TimeZone::parse("time_zone", &settings.time_zone) {
+        return wrong("time_zone", error.message);
     }
     if let Some(length) = settings.token_secret.as_ref().map(|secret| secret.expose_secret().len())
         && length < SHORTEST_SECRET

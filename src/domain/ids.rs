@@ -90,6 +90,12 @@ ids! {
     OrderId,
     /// A change of the embedding model.
     SwitchId,
+    /// Money taken for an order.
+    PaymentId,
+    /// A refund or a void of an order.
+    RefundId,
+    /// A daily closing of a store.
+    ZReportId,
 }
 
 #[cfg(test)]

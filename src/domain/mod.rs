@@ -4,26 +4,32 @@
 //! comes from outside is parsed at the edge, and the parse error says which field was wrong and why.
 
 mod code;
+mod discount;
 mod ids;
 mod money;
 mod page;
+mod payment;
 mod photo;
 mod role;
 mod seal;
 mod text;
 mod time;
+mod time_zone;
 mod verdict;
 
 pub use code::{readable_code, tidy_code};
+pub use discount::{Discount, LARGEST_RATE, tax_rate};
 pub use ids::{
-    AttemptId, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, SessionId, StoreId, SwitchId,
-    TokenId, UserId,
+    AttemptId, ImageId, ItemId, KioskId, OrderId, PaymentId, PriceId, ProductId, RecognitionId, RefundId, SessionId,
+    StoreId, SwitchId, TokenId, UserId, ZReportId,
 };
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
+pub use payment::{OrderState, PaymentMethod};
 pub use photo::PhotoFault;
 pub use role::{Actor, Caller, Role};
 pub use seal::Seal;
 pub use text::{InvalidField, barcode, line, optional_line, username};
 pub use time::Timestamp;
+pub use time_zone::TimeZone;
 pub use verdict::Verdict;

@@ -12,7 +12,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use super::Services;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::routes::{
-    auth, health, kiosks, models, mypage, orders, product_images, products, recognize, sessions, stores, users,
+    auth, closings, health, kiosks, models, mypage, order_life, orders, product_images, products, receipts, recognize,
+    session_discounts, sessions, stores, users,
 };
 
 /// The document's skeleton; [`document`] adds what the macro cannot say.
@@ -22,7 +23,7 @@ use super::routes::{
     paths(
         auth::signup, auth::login, auth::refresh, auth::logout, auth::me, auth::change_password,
         users::list, users::create, users::show, users::change,
-        stores::list, stores::create, stores::show, stores::rename,
+        stores::list, stores::create, stores::show, stores::change,
         kiosks::list, kiosks::create, kiosks::revoke, kiosks::enrol,
         products::list, products::create, products::show, products::change, products::remove,
         product_images::list, product_images::add, product_images::show, product_images::remove,
@@ -30,8 +31,12 @@ use super::routes::{
         recognize::recognize,
         sessions::open, sessions::show, sessions::cancel, sessions::join, sessions::frame, sessions::add_item,
         sessions::change_item, sessions::remove_item, sessions::confirm,
-        orders::list, orders::show,
-        mypage::list, mypage::show, mypage::claim,
+        session_discounts::set_on_bill, session_discounts::remove_from_bill,
+        session_discounts::set_on_item, session_discounts::remove_from_item,
+        orders::list, orders::show, order_life::pay, order_life::refund, order_life::void,
+        receipts::show, receipts::print,
+        closings::list, closings::create, closings::show,
+        mypage::list, mypage::show, mypage::spending, mypage::claim, receipts::show_own, receipts::page_own,
         health::healthz, health::readyz, health::metrics, openapi_json,
     ),
     components(schemas(ProblemBody)),
@@ -42,7 +47,7 @@ use super::routes::{
         (name = "models", description = "Embedding models, and changing between them while the server serves."),
         (name = "recognition", description = "What is in a picture."),
         (name = "checkout", description = "Sessions at a kiosk, from the first item to the receipt."),
-        (name = "orders", description = "Confirmed bills, for the staff."),
+        (name = "orders", description = "Confirmed bills: payment, refund, void, receipt, daily closing."),
         (name = "mypage", description = "What a shopper sees of their own."),
         (name = "operation", description = "Health and metrics."),
     )

@@ -41,7 +41,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
 }
 
 /// The whole table.
-pub static RULES: [Rule; 55] = [
+pub static RULES: [Rule; 70] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -92,10 +92,25 @@ pub static RULES: [Rule; 55] = [
     rule(Method::PATCH, "/api/sessions/{id}/items/{item_id}", Policy::Till),
     rule(Method::DELETE, "/api/sessions/{id}/items/{item_id}", Policy::Till),
     rule(Method::POST, "/api/sessions/{id}/confirm", Policy::Till),
+    rule(Method::PUT, "/api/sessions/{id}/discount", Policy::Staff),
+    rule(Method::DELETE, "/api/sessions/{id}/discount", Policy::Staff),
+    rule(Method::PUT, "/api/sessions/{id}/items/{item_id}/discount", Policy::Staff),
+    rule(Method::DELETE, "/api/sessions/{id}/items/{item_id}/discount", Policy::Staff),
     rule(Method::GET, "/api/orders", Policy::Staff),
     rule(Method::GET, "/api/orders/{id}", Policy::Staff),
+    rule(Method::POST, "/api/orders/{id}/payments", Policy::Till),
+    rule(Method::POST, "/api/orders/{id}/refunds", Policy::Staff),
+    rule(Method::POST, "/api/orders/{id}/void", Policy::Staff),
+    rule(Method::GET, "/api/orders/{id}/receipt", Policy::Till),
+    rule(Method::POST, "/api/orders/{id}/receipt/prints", Policy::Till),
+    rule(Method::GET, "/api/stores/{id}/z-reports", Policy::Staff),
+    rule(Method::POST, "/api/stores/{id}/z-reports", Policy::Staff),
+    rule(Method::GET, "/api/stores/{id}/z-reports/{number}", Policy::Staff),
     rule(Method::GET, "/api/mypage/orders", Policy::Person),
     rule(Method::GET, "/api/mypage/orders/{id}", Policy::Person),
+    rule(Method::GET, "/api/mypage/orders/{id}/receipt", Policy::Person),
+    rule(Method::GET, "/api/mypage/orders/{id}/receipt/page", Policy::Person),
+    rule(Method::GET, "/api/mypage/spending", Policy::Person),
     rule(Method::POST, "/api/mypage/claims", Policy::Person),
 ];
 

@@ -1,25 +1,46 @@
-//! Orders: confirmed bills with gap-free receipt numbers, and who may read them.
+//! Orders: confirmed bills with gap-free receipt numbers, and what happens to them afterwards: payment, refund, void,
+//! receipt, daily closing; and who may read them.
 //!
 //! Invariants: an order takes its number, its items and its seal in one transaction and is never changed afterwards;
-//! numbers of a store are 1, 2, 3 … without gaps or duplicates; each order's seal begins with the seal of the order
-//! before it. Knows nothing of kiosks' frames or of the bill's making; `checkout` calls [`Orders::place`].
+//! payments, refunds with voids, and closings are records of their own, numbered and sealed in the same way; where an
+//! order stands follows from the records that are linked to it. Numbers of a series are 1, 2, 3 … without gaps or
+//! duplicates; each record's seal begins with the seal of the one before it. What is linked to an order is decided while
+//! its row is held, so no two decide at once. Knows nothing of kiosks' frames or of the bill's making; `checkout` calls
+//! [`Orders::place`].
 
+mod closing;
+mod closing_view;
 mod error;
+pub mod once;
+mod payment;
+mod read;
+mod receipt;
+mod refund;
+mod refund_plan;
 mod view;
+mod void;
 
 use crate::clock::Clock;
-use crate::domain::{
-    Actor, Caller, Currency, KioskId, OrderId, Page, PageRequest, Role, Seal, SessionId, StoreId, UserId,
-    readable_code, tidy_code,
-};
-use crate::store::orders::{OrderItemRow, OrderRow};
-use crate::store::{Store, Tx, number_series, orders, stores};
+use crate::domain::{Caller, Currency, KioskId, OrderId, OrderState, SessionId, StoreId, UserId, readable_code};
+use crate::store::orders::{OrderItemRow, OrderRow, StandingRow};
+use crate::store::{Store, StoreError, Tx, number_series, orders, seals, stores};
 
+pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
 pub use error::OrderError;
-pub use view::{OrderItemView, OrderSummary, OrderView};
+pub use once::Reply;
+pub use payment::Tender;
+pub use read::{MonthSpending, OrderSearch};
+pub use receipt::{ReceiptTax, ReceiptView};
+pub use refund::RefundRequest;
+pub use refund_plan::WantedBack;
+pub use view::{OrderItemView, OrderSummary, OrderView, PaymentView, RefundItemView, RefundView};
 
 /// The series that orders are numbered in.
 const SERIES: &str = "order";
+/// Most characters of a reason.
+const LONGEST_REASON: usize = 200;
+/// Most characters of what a terminal or provider calls a payment.
+const LONGEST_REFERENCE: usize = 100;
 
 /// The orders service; cheap to clone.
 #[derive(Clone)]
@@ -41,9 +62,13 @@ pub struct Draft {
     pub shopper: Option<UserId>,
     /// The store's currency.
     pub currency: Currency,
+    /// Whether the prices contain the tax.
+    pub prices_include_tax: bool,
+    /// Why there is a discount on the whole bill.
+    pub discount_reason: Option<String>,
     /// The lines, numbered from 1.
     pub items: Vec<OrderItemRow>,
-    /// Sum of the lines.
+    /// What is due for the lines together.
     pub total: i64,
 }
 
@@ -57,6 +82,8 @@ impl Orders {
     /// number is given back too.
     pub async fn place(&self, tx: &mut Tx, draft: Draft) -> Result<OrderView, OrderError> {
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
+        let store_name = stores::find(tx, draft.store).await?.map(|store| store.name).unwrap_or_default();
+        // From here on every other order of the store waits: nothing that can be done before or after is done in between.
         let taken = number_series::take(tx, draft.store, SERIES).await?;
         // The time is taken while the number's row is held, so that receipts are dated in the order of their numbers.
         let now = self.clock.now();
@@ -69,11 +96,14 @@ impl Orders {
             total: draft.total,
             currency: draft.currency,
             claim_code,
+            prices_include_tax: draft.prices_include_tax,
+            discount_reason: draft.discount_reason,
             created_at: now,
+            hash_version: seals::ORDER_VERSION,
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        order.hash = seal(&order, &draft.items);
+        order.hash = seals::order(&order, &draft.items).ok_or_else(unknown_version)?;
         orders::insert(tx, &order, &draft.items).await?;
         number_series::set_hash(tx, draft.store, SERIES, &order.hash).await?;
         if let Some(shopper) = draft.shopper {
@@ -81,96 +111,21 @@ impl Orders {
         }
         #[cfg(feature = "fail-points")]
         fail::fail_point!(&format!("orders.place.written {}", order.session_id), |_| Err(OrderError::Interrupted));
-        let store = stores::find(tx, order.store_id).await?;
         let claim_code = Some(order.claim_code.clone());
-        let shown = OrderView::new(order, store.map(|store| store.name).unwrap_or_default(), draft.items);
+        let standing = StandingRow { state: OrderState::Confirmed, paid: 0, refunded: 0 };
+        let shown = OrderView::new(order, store_name, draft.items, standing, Vec::new(), Vec::new());
         Ok(OrderView { claim_code, ..shown })
     }
 
-    /// Orders that the caller's work is about, newest first: an admin's all, a clerk's store's.
-    pub async fn list(
-        &self,
-        caller: &Caller,
-        store: Option<StoreId>,
-        page: PageRequest,
-    ) -> Result<Page<OrderSummary>, OrderError> {
-        let own = match caller.actor {
-            Actor::System | Actor::Person { role: Role::Admin, .. } => store,
-            Actor::Kiosk { store: own, .. } | Actor::Person { role: Role::Clerk, store: Some(own), .. } => Some(own),
-            Actor::Person { .. } => return Err(OrderError::NoStore),
-        };
-        if let Some(asked) = store.filter(|asked| own != Some(*asked)) {
-            return Err(OrderError::StoreNotFound(asked));
-        }
-        let mut tx = self.store.read().await?;
-        let rows = orders::list(&mut tx, own, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(OrderSummary::from))
-    }
-
-    /// One order, for the staff of its store.
-    pub async fn get(&self, caller: &Caller, id: OrderId) -> Result<OrderView, OrderError> {
-        let view = self.read(id, None).await?;
-        if caller.actor.serves(view.store_id) { Ok(view) } else { Err(OrderError::NotFound(id)) }
-    }
-
-    /// The orders of a shopper, newest first.
-    pub async fn list_own(&self, user: UserId, page: PageRequest) -> Result<Page<OrderSummary>, OrderError> {
-        let mut tx = self.store.read().await?;
-        let rows = orders::list_owned(&mut tx, user, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(OrderSummary::from))
-    }
-
-    /// One order of a shopper. Another's is not found: its existence is nobody's business.
-    pub async fn get_own(&self, user: UserId, id: OrderId) -> Result<OrderView, OrderError> {
-        self.read(id, Some(user)).await
-    }
-
-    /// Makes the order whose receipt carries `code` the shopper's. Again is no error; another's order is not found.
-    pub async fn claim(&self, user: UserId, code: &str) -> Result<OrderView, OrderError> {
-        let code = tidy_code(code).ok_or(OrderError::UnknownCode)?;
-        let mut tx = self.store.begin().await?;
-        let id = orders::find_by_claim_code(&mut tx, &code).await?.ok_or(OrderError::UnknownCode)?;
-        if !orders::own(&mut tx, id, user, self.clock.now()).await? {
-            return Err(OrderError::UnknownCode);
-        }
-        tx.commit().await?;
-        self.get_own(user, id).await
-    }
-
-    async fn read(&self, id: OrderId, owner: Option<UserId>) -> Result<OrderView, OrderError> {
-        let mut tx = self.store.read().await?;
-        let order = orders::find(&mut tx, id, owner).await?.ok_or(OrderError::NotFound(id))?;
-        let items = orders::items(&mut tx, id).await?;
-        let store = stores::find(&mut tx, order.store_id).await?;
-        Ok(OrderView::new(order, store.map(|store| store.name).unwrap_or_default(), items))
+    /// The order, if the caller serves in its store, held until the transaction ends.
+    async fn hold(&self, tx: &mut Tx, caller: &Caller, id: OrderId) -> Result<OrderRow, OrderError> {
+        let order = orders::find(tx, id, None).await?.filter(|order| caller.actor.serves(order.store_id));
+        let order = order.ok_or(OrderError::NotFound(id))?;
+        orders::lock(tx, id).await?;
+        Ok(order)
     }
 }
 
-/// The seal of an order: over every field that the receipt shows and every line. An integrity check recomputes it from
-/// the stored rows, so the fields and their order must stay as they are for as long as there are orders.
-pub fn seal(order: &OrderRow, items: &[OrderItemRow]) -> Vec<u8> {
-    let head = Seal::after(&order.previous_hash)
-        .field(order.id.uuid())
-        .field(order.store_id.uuid())
-        .field(SERIES)
-        .number(order.number)
-        .field(order.session_id.uuid())
-        .optional(order.kiosk_id.map(|kiosk| kiosk.uuid()))
-        .number(order.total)
-        .field(order.currency.code())
-        .field(&order.claim_code)
-        .number(order.created_at.micros())
-        .number(items.len() as i64);
-    let lines = items.iter().fold(head, |seal, item| {
-        seal.number(item.line)
-            .field(item.product_id.uuid())
-            .field(&item.name)
-            .optional(item.sku.as_deref())
-            .optional(item.barcode.as_deref())
-            .number(item.quantity)
-            .number(item.unit_price)
-            .number(item.line_total)
-            .optional(item.avg_score.map(|score| score.to_bits().to_be_bytes()))
-    });
-    lines.finish()
+fn unknown_version() -> StoreError {
+    StoreError::Unexpected(format!("no seal of version {} is known", seals::ORDER_VERSION))
 }

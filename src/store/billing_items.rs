@@ -1,7 +1,7 @@
 //! The lines of a bill: one per session and product.
 
 use super::{StoreError, Tx, on};
-use crate::domain::{Currency, ItemId, ProductId, SessionId, Timestamp};
+use crate::domain::{Currency, Discount, ItemId, ProductId, SessionId, Timestamp};
 
 /// A product as a till may sell it.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -58,6 +58,14 @@ pub struct BillLine {
     pub current_currency: Option<Currency>,
     /// Mean of the scores of its recognitions.
     pub avg_score: Option<f64>,
+    /// The product's tax now, in basis points.
+    pub tax_rate: i64,
+    /// Discount on the line, in basis points of its price; this or the next, or neither.
+    pub discount_rate: Option<i64>,
+    /// Discount on the line, in minor units.
+    pub discount_amount: Option<i64>,
+    /// Why it was given.
+    pub discount_reason: Option<String>,
 }
 
 /// The active product with this id.
@@ -105,6 +113,25 @@ pub async fn set_quantity(tx: &mut Tx, session: SessionId, item: ItemId, quantit
     Ok(on!(tx, c => sqlx::query(UPDATE).bind(session).bind(item).bind(quantity).execute(c))? == 1)
 }
 
+/// Gives a discount on a line, or takes it back. Whether the session has that line.
+pub async fn set_discount(
+    tx: &mut Tx,
+    session: SessionId,
+    item: ItemId,
+    discount: Option<(Discount, &str)>,
+) -> Result<bool, StoreError> {
+    const UPDATE: &str = "UPDATE billing_items SET discount_rate = $3, discount_amount = $4, discount_reason = $5 \
+        WHERE session_id = $1 AND id = $2";
+    Ok(on!(tx, c => sqlx::query(UPDATE)
+        .bind(session)
+        .bind(item)
+        .bind(discount.and_then(|(discount, _)| discount.rate()))
+        .bind(discount.and_then(|(discount, _)| discount.amount()))
+        .bind(discount.map(|(_, reason)| reason))
+        .execute(c))?
+        == 1)
+}
+
 /// Takes a line off the bill. Whether the session had it.
 pub async fn remove(tx: &mut Tx, session: SessionId, item: ItemId) -> Result<bool, StoreError> {
     const DELETE: &str = "DELETE FROM billing_items WHERE session_id = $1 AND id = $2";
@@ -115,7 +142,8 @@ pub async fn remove(tx: &mut Tx, session: SessionId, item: ItemId) -> Result<boo
 pub async fn list(tx: &mut Tx, session: SessionId) -> Result<Vec<BillLine>, StoreError> {
     const SELECT: &str = "SELECT b.id, b.product_id, p.name, p.sku, p.barcode, \
         (p.active AND p.removed_at IS NULL) AS on_sale, b.quantity, b.unit_price, \
-        r.amount AS current_price, r.currency AS current_currency, b.avg_score \
+        r.amount AS current_price, r.currency AS current_currency, b.avg_score, \
+        p.tax_rate, b.discount_rate, b.discount_amount, b.discount_reason \
         FROM billing_items b JOIN products p ON p.id = b.product_id \
         LEFT JOIN product_prices r ON r.id = p.price_id WHERE b.session_id = $1 ORDER BY b.id";
     on!(tx, c => sqlx::query_as(SELECT).bind(session).fetch_all(c))

@@ -2,7 +2,7 @@
 //! statement and thereby hold the session's row until the transaction ends.
 
 use super::{StoreError, Tx, on};
-use crate::domain::{Currency, KioskId, SessionId, StoreId, Timestamp, UserId};
+use crate::domain::{Currency, Discount, KioskId, SessionId, StoreId, Timestamp, UserId};
 
 /// A session and the store it belongs to.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -13,6 +13,8 @@ pub struct SessionRow {
     pub store_id: StoreId,
     /// The currency of that store.
     pub currency: Currency,
+    /// Whether that store's prices contain the tax.
+    pub prices_include_tax: bool,
     /// The kiosk that opened it, unless a person did.
     pub kiosk_id: Option<KioskId>,
     /// The shopper, once known.
@@ -25,6 +27,12 @@ pub struct SessionRow {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub last_active_at: Timestamp,
+    /// Discount on the whole bill, in basis points; this or the next, or neither.
+    pub discount_rate: Option<i64>,
+    /// Discount on the whole bill, in minor units.
+    pub discount_amount: Option<i64>,
+    /// Why it was given.
+    pub discount_reason: Option<String>,
 }
 
 /// Adds a session.
@@ -47,8 +55,9 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), StoreError> {
 
 /// The session with this id.
 pub async fn find(tx: &mut Tx, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
-    const SELECT: &str = "SELECT s.id, s.store_id, t.currency, s.kiosk_id, s.shopper_id, s.status, s.version, \
-        s.created_at, s.last_active_at FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
+    const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.prices_include_tax, s.kiosk_id, s.shopper_id, s.status, \
+        s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, s.discount_reason \
+        FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
     on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
@@ -99,6 +108,19 @@ async fn move_to(
         .bind(expected.version)
         .fetch_optional(c))?;
     Ok(moved.map(|(version,)| version))
+}
+
+/// Gives a discount on the whole bill, or takes it back. Call [`advance`] first, which holds the row.
+pub async fn set_discount(tx: &mut Tx, id: SessionId, discount: Option<(Discount, &str)>) -> Result<(), StoreError> {
+    const UPDATE: &str = "UPDATE checkout_sessions SET discount_rate = $2, discount_amount = $3, discount_reason = $4 \
+        WHERE id = $1";
+    on!(tx, c => sqlx::query(UPDATE)
+        .bind(id)
+        .bind(discount.and_then(|(discount, _)| discount.rate()))
+        .bind(discount.and_then(|(discount, _)| discount.amount()))
+        .bind(discount.map(|(_, reason)| reason))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Makes `shopper` the shopper of an open session that was active since `active_since` and has no other. Whether it is

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// No connection, or none in time.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
+    /// A statement or a wait for a connection took too long.
+    #[error("the database did not answer in time: {0}")]
+    TimedOut(String),
     /// The disk that holds the database is full.
     #[error("the database's disk is full")]
     Full,
@@ -24,11 +27,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same use case, run again, may succeed.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Contended)
-    }
-
     /// Whether the unique constraint `name` (as `table_column`) was broken.
     pub fn is_taken(&self, name: &str) -> bool {
         matches!(self, Self::Taken(constraint) if constraint == name)
@@ -41,11 +39,11 @@ impl From<sqlx::Error> for StoreError {
         if let Error::Database(refusal) = &error {
             return from_database(refusal.as_ref());
         }
-        if matches!(
-            error,
-            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed
-        ) {
+        if matches!(error, Error::Io(_) | Error::Tls(_) | Error::PoolClosed | Error::WorkerCrashed) {
             return Self::Unavailable(error.to_string());
+        }
+        if matches!(error, Error::PoolTimedOut) {
+            return Self::TimedOut(error.to_string());
         }
         Self::Unexpected(error.to_string())
     }
@@ -63,8 +61,10 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> StoreError {
     match refusal.code().as_deref() {
         // PostgreSQL: serialization failure, deadlock, lock not available. SQLite: busy, busy snapshot, locked.
         Some("40001" | "40P01" | "55P03" | "5" | "517" | "6") => StoreError::Contended,
-        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections, statement timeout.
-        Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "57014") => {
+        // PostgreSQL: statement timeout, transaction left idle for too long.
+        Some("57014" | "25P03") => StoreError::TimedOut(refusal.message().to_owned()),
+        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections.
+        Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300") => {
             StoreError::Unavailable(refusal.message().to_owned())
         }
         Some("53100" | "13") => StoreError::Full,

@@ -35,3 +35,20 @@ pub async fn set_hash(tx: &mut Tx, store: StoreId, series: &'static str, hash: &
     on!(tx, c => sqlx::query(UPDATE).bind(store).bind(series).bind(hash).execute(c))?;
     Ok(())
 }
+
+/// One series of a store as it stands.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SeriesRow {
+    /// Its name.
+    pub series: String,
+    /// The last number that was taken.
+    pub last_number: i64,
+    /// Seal of the record that carries it.
+    pub last_hash: Vec<u8>,
+}
+
+/// The series of a store. A series of which nothing was ever taken is not among them.
+pub async fn of_store(tx: &mut Tx, store: StoreId) -> Result<Vec<SeriesRow>, StoreError> {
+    const SELECT: &str = "SELECT series, last_number, last_hash FROM number_series WHERE store_id = $1 ORDER BY series";
+    on!(tx, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
+}

@@ -26,6 +26,8 @@ pub struct ProductRow {
     pub amount: Option<i64>,
     /// What they are units of; absent while it has no price.
     pub currency: Option<Currency>,
+    /// Tax in basis points: 1900 is 19 %.
+    pub tax_rate: i64,
     /// Whether it is on sale.
     pub active: bool,
     /// How many photos of it are enrolled.
@@ -54,6 +56,8 @@ pub struct ProductFields {
     pub barcode: Option<String>,
     /// A few words about it.
     pub description: Option<String>,
+    /// Tax in basis points.
+    pub tax_rate: i64,
     /// Whether it is on sale.
     pub active: bool,
 }
@@ -72,8 +76,8 @@ pub struct ProductFilter {
 /// Adds a product without a price. Fails with `products_sku` or `products_barcode` taken.
 pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Timestamp) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO products \
-        (id, name, name_folded, sku, barcode, description, price_id, active, created_at, updated_at, removed_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $8, NULL)";
+        (id, name, name_folded, sku, barcode, description, price_id, active, created_at, updated_at, removed_at, \
+        tax_rate) VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $8, NULL, $9)";
     on!(tx, c => sqlx::query(INSERT)
         .bind(id)
         .bind(&fields.name)
@@ -83,6 +87,7 @@ pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
         .bind(&fields.description)
         .bind(fields.active)
         .bind(now)
+        .bind(fields.tax_rate)
         .execute(c))?;
     Ok(())
 }
@@ -90,7 +95,7 @@ pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
 /// Overwrites a product's fields. Fails with `products_sku` or `products_barcode` taken.
 pub async fn update(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Timestamp) -> Result<(), StoreError> {
     const UPDATE: &str = "UPDATE products SET name = $2, name_folded = $3, sku = $4, barcode = $5, description = $6, \
-                          active = $7, updated_at = $8 WHERE id = $1 AND removed_at IS NULL";
+                          active = $7, updated_at = $8, tax_rate = $9 WHERE id = $1 AND removed_at IS NULL";
     on!(tx, c => sqlx::query(UPDATE)
         .bind(id)
         .bind(&fields.name)
@@ -100,6 +105,7 @@ pub async fn update(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
         .bind(&fields.description)
         .bind(fields.active)
         .bind(now)
+        .bind(fields.tax_rate)
         .execute(c))?;
     Ok(())
 }
@@ -145,7 +151,7 @@ pub async fn remove(tx: &mut Tx, id: ProductId, now: Timestamp) -> Result<bool, 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT p.id, p.name, p.sku, p.barcode, p.description, r.amount, r.currency, p.active, ",
+            "SELECT p.id, p.name, p.sku, p.barcode, p.description, r.amount, r.currency, p.tax_rate, p.active, ",
             "(SELECT COUNT(*) FROM product_images i WHERE i.product_id = p.id) AS images_count, ",
             "p.created_at, p.updated_at ",
             "FROM products p LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.removed_at IS NULL AND ",

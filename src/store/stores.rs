@@ -1,7 +1,7 @@
 //! Shops.
 
 use super::{StoreError, Tx, on};
-use crate::domain::{Currency, PageRequest, StoreId, Timestamp};
+use crate::domain::{Currency, PageRequest, StoreId, TimeZone, Timestamp};
 
 /// A shop: receipts are numbered per shop, in its currency.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -12,32 +12,51 @@ pub struct StoreRow {
     pub name: String,
     /// The currency of its bills.
     pub currency: Currency,
+    /// Where it stands: its days and months begin by the clocks there.
+    pub time_zone: TimeZone,
+    /// Whether prices contain the tax; otherwise it comes on top.
+    pub prices_include_tax: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
 /// Adds a shop.
 pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), StoreError> {
-    const INSERT: &str = "INSERT INTO stores (id, name, currency, created_at) VALUES ($1, $2, $3, $4)";
-    on!(tx, c => sqlx::query(INSERT).bind(row.id).bind(&row.name).bind(row.currency).bind(row.created_at).execute(c))?;
+    const INSERT: &str = "INSERT INTO stores (id, name, currency, created_at, time_zone, prices_include_tax) \
+                          VALUES ($1, $2, $3, $4, $5, $6)";
+    on!(tx, c => sqlx::query(INSERT)
+        .bind(row.id)
+        .bind(&row.name)
+        .bind(row.currency)
+        .bind(row.created_at)
+        .bind(&row.time_zone)
+        .bind(row.prices_include_tax)
+        .execute(c))?;
     Ok(())
 }
 
 /// The shop with this id.
 pub async fn find(tx: &mut Tx, id: StoreId) -> Result<Option<StoreRow>, StoreError> {
-    const SELECT: &str = "SELECT id, name, currency, created_at FROM stores WHERE id = $1";
+    const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, created_at FROM stores \
+                          WHERE id = $1";
     on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Shops, newest first.
 pub async fn list(tx: &mut Tx, page: PageRequest) -> Result<Vec<StoreRow>, StoreError> {
-    const SELECT: &str = "SELECT id, name, currency, created_at FROM stores \
+    const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, created_at FROM stores \
                           WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
     on!(tx, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
-/// Gives a shop another name.
-pub async fn rename(tx: &mut Tx, id: StoreId, name: &str) -> Result<bool, StoreError> {
-    const UPDATE: &str = "UPDATE stores SET name = $2 WHERE id = $1";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(name).execute(c))? == 1)
+/// Overwrites what can be changed of a shop: name, time zone, whether prices contain the tax. The currency stays.
+pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, StoreError> {
+    const UPDATE: &str = "UPDATE stores SET name = $2, time_zone = $3, prices_include_tax = $4 WHERE id = $1";
+    Ok(on!(tx, c => sqlx::query(UPDATE)
+        .bind(row.id)
+        .bind(&row.name)
+        .bind(&row.time_zone)
+        .bind(row.prices_include_tax)
+        .execute(c))?
+        == 1)
 }

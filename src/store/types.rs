@@ -11,8 +11,8 @@ use super::blobs::ContentHash;
 use super::catalog_changes::ChangeKind;
 use super::model_switches::SwitchState;
 use crate::domain::{
-    AttemptId, Currency, ImageId, ItemId, KioskId, OrderId, PriceId, ProductId, RecognitionId, Role, SessionId,
-    StoreId, SwitchId, Timestamp, TokenId, UserId,
+    AttemptId, Currency, ImageId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod, PriceId, ProductId,
+    RecognitionId, RefundId, Role, SessionId, StoreId, SwitchId, TimeZone, Timestamp, TokenId, UserId, ZReportId,
 };
 
 /// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
@@ -71,6 +71,9 @@ ids_kept_as_uuids!(
     RecognitionId,
     OrderId,
     SwitchId,
+    PaymentId,
+    RefundId,
+    ZReportId
 );
 
 kept_as! {
@@ -79,5 +82,8 @@ kept_as! {
     SwitchState as String: |state| state.as_str().to_owned(), |raw| Ok(SwitchState::try_from(raw)?);
     ChangeKind as String: |kind| kind.as_str().to_owned(), |raw| Ok(ChangeKind::try_from(raw)?);
     ContentHash as Vec<u8>: |hash| hash.to_vec(), |raw| Ok(ContentHash::try_from(raw)?);
+    PaymentMethod as String: |method| method.as_str().to_owned(), |raw| Ok(PaymentMethod::try_from(raw)?);
+    OrderState as String: |state| state.as_str().to_owned(), |raw| Ok(OrderState::try_from(raw)?);
+    TimeZone as String: |zone| zone.name().to_owned(), |raw| Ok(TimeZone::try_from(raw)?);
     Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);
 }

@@ -1,6 +1,9 @@
 //! Pages that are served from the binary: no build step, no other host.
 //!
-//! Today: a first page that says what this is and where to go, and the API's documentation. May import `config` only.
+//! Today: a first page that says what this is and where to go, the API's documentation, and the receipt to print. May
+//! import `config` only.
+
+pub mod receipt;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::middleware::DefaultHeaders;

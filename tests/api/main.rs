@@ -7,16 +7,21 @@
 
 mod accounts;
 mod catalog;
+mod chains;
 mod checkout;
+mod closings;
 mod concurrency;
+mod discounts_and_tax;
 mod harness;
 mod index_commands;
 mod index_truth;
 mod model_switch;
 mod mypage;
 mod numbering;
+mod order_life;
 mod policy;
 mod real_photos;
+mod receipts;
 mod recognition;
 mod servers;
 mod snapshot;

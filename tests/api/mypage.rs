@@ -1,48 +1,27 @@
 //! What a shopper sees of their own, and of nobody else's.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, TestApp, on_both_databases};
+use crate::harness::{Database, Shop, on_both_databases};
 
-struct Shop {
-    app: TestApp,
-    kiosk: String,
-    product: String,
-}
-
-impl Shop {
-    async fn open(database: Database) -> Self {
-        let app = TestApp::spawn(database).await;
-        let admin = app.admin().await;
-        let store = app.store(&admin).await;
-        let kiosk = app.kiosk(&admin, &store).await;
-        let product = app.product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;
-        Self { app, kiosk, product }
+/// A confirmed order of one milk; `shopper` joins its session first.
+async fn order(shop: &Shop, shopper: Option<&str>) -> Value {
+    let session = shop.bill(&[(&shop.milk, 1)]).await;
+    if let Some(shopper) = shopper {
+        let join = format!("/api/sessions/{}/join", session["id"].as_str().unwrap());
+        shop.app.post(&join, shopper, json!({})).await.expect(200);
     }
-
-    /// A confirmed order; `shopper` joins its session first.
-    async fn order(&self, key: &str, shopper: Option<&str>) -> Value {
-        let session = self.app.post("/api/sessions", &self.kiosk, json!({})).await.expect(201);
-        let path = format!("/api/sessions/{}", session["id"].as_str().unwrap());
-        if let Some(shopper) = shopper {
-            self.app.post(&format!("{path}/join"), shopper, json!({})).await.expect(200);
-        }
-        let item = json!({"version": 1, "product_id": self.product});
-        self.app.post(&format!("{path}/items"), &self.kiosk, item).await.expect(200);
-        let fill = |r: reqwest::RequestBuilder| r.header("idempotency-key", key).json(&json!({"version": 2}));
-        self.app.call(Method::POST, &format!("{path}/confirm"), Some(&self.kiosk), fill).await.expect(201)
-    }
+    shop.confirm(&session).await
 }
 
 async fn a_shopper_reads_their_own_orders_page_by_page(database: Database) {
     let shop = Shop::open(database).await;
     let ann = shop.app.shopper("ann").await;
     let bob = shop.app.shopper("bob").await;
-    for place in 0..5 {
-        shop.order(&format!("ann-{place}"), Some(&ann)).await;
+    for _ in 0..5 {
+        order(&shop, Some(&ann)).await;
     }
-    let bobs = shop.order("bob", Some(&bob)).await;
+    let bobs = order(&shop, Some(&bob)).await;
     let mut numbers = Vec::new();
     let mut cursor = String::new();
     for _ in 0..3 {
@@ -53,7 +32,7 @@ async fn a_shopper_reads_their_own_orders_page_by_page(database: Database) {
     assert_eq!((numbers, cursor.as_str()), (vec![5, 4, 3, 2, 1], ""));
 
     let own = shop.app.get(&format!("/api/mypage/orders/{}", bobs["id"].as_str().unwrap()), &bob).await.expect(200);
-    assert_eq!((&own["items"][0]["product_name"], &own["total"]), (&json!("Milk"), &json!(129)));
+    assert_eq!((&own["items"][0]["product_name"], &own["total"]), (&json!("Milk & <b>honey</b>"), &json!(129)));
     let path = format!("/api/mypage/orders/{}", bobs["id"].as_str().unwrap());
     shop.app.get(&path, &ann).await.expect_problem(404, "not-found");
     shop.app.get("/api/mypage/orders?cursor=rubbish", &ann).await.expect_problem(422, "invalid-field");
@@ -63,7 +42,7 @@ async fn a_shopper_reads_their_own_orders_page_by_page(database: Database) {
 async fn a_receipt_is_claimed_once(database: Database) {
     let shop = Shop::open(database).await;
     let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
-    let order = shop.order("anonymous", None).await;
+    let order = order(&shop, None).await;
     let path = format!("/api/mypage/orders/{}", order["id"].as_str().unwrap());
     shop.app.get(&path, &ann).await.expect_problem(404, "not-found");
     let typed = order["claim_code"].as_str().unwrap().to_lowercase().replace('-', " ");
@@ -86,4 +65,79 @@ async fn a_session_has_one_shopper(database: Database) {
     shop.app.post(&join, &bob, json!({})).await.expect_problem(409, "taken");
 }
 
-on_both_databases!(a_shopper_reads_their_own_orders_page_by_page, a_receipt_is_claimed_once, a_session_has_one_shopper,);
+async fn a_shopper_finds_orders_by_store_time_and_state(database: Database) {
+    let shop = Shop::open(database).await;
+    let ann = shop.app.shopper("ann").await;
+    let early = order(&shop, Some(&ann)).await;
+    shop.pay(&early, json!([{"method": "card", "amount": 129}])).await.expect(201);
+    shop.refund(&early, json!([{"line": 1, "amount": 29}])).await.expect(201);
+    shop.app.clock.advance(60);
+    let late = order(&shop, Some(&ann)).await;
+    shop.void(&late).await.expect(201);
+    let found = |query: String| {
+        let (app, ann) = (&shop.app, &ann);
+        async move {
+            let page = app.get(&format!("/api/mypage/orders?{query}"), ann).await.expect(200);
+            page["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|order| order["receipt_number"].as_i64().unwrap())
+                .collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(found(String::new()).await, [2, 1]);
+    assert_eq!(found("state=partly_refunded".to_owned()).await, [1]);
+    assert_eq!(found("state=voided".to_owned()).await, [2]);
+    assert_eq!(found("from=2026-01-05T12:00:30Z".to_owned()).await, [2]);
+    assert_eq!(found("to=2026-01-05T12:00:30Z".to_owned()).await, [1]);
+    assert_eq!(found(format!("store_id={}", shop.store)).await, [2, 1]);
+    let other = shop.app.store(&shop.admin).await;
+    assert!(found(format!("store_id={other}")).await.is_empty());
+    let list = shop.app.get("/api/mypage/orders?state=partly_refunded", &ann).await.expect(200);
+    assert_eq!((&list["data"][0]["refunded"], &list["data"][0]["total"]), (&json!(29), &json!(129)));
+    shop.app.get("/api/mypage/orders?state=lost", &ann).await.expect_problem(400, "bad-request");
+    shop.app.get("/api/mypage/orders?from=yesterday", &ann).await.expect_problem(400, "bad-request");
+    let backwards = "/api/mypage/orders?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z";
+    assert_eq!(shop.app.get(backwards, &ann).await.expect_problem(422, "invalid-field")["field"], "to");
+}
+
+/// The clock of the tests begins on the fifth of January 2026; 26 days later it is February in Seoul, not yet in London.
+async fn spending_is_told_by_month_of_the_stores_clock(database: Database) {
+    let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
+    let shop = Shop::open_as(database, body).await;
+    let ann = shop.app.shopper("ann").await;
+    let bob = shop.app.shopper("bob").await;
+    let january = order(&shop, Some(&ann)).await;
+    shop.pay(&january, json!([{"method": "card", "amount": 129}])).await.expect(201);
+    let voided = order(&shop, Some(&ann)).await;
+    shop.void(&voided).await.expect(201);
+    order(&shop, Some(&bob)).await;
+    shop.app.clock.advance(26 * 86_400 + 4 * 3_600);
+    let ann = shop.app.login("ann", "apples and oranges").await;
+    let clerk = shop.app.login("clerk", "knows every apple").await;
+    order(&shop, Some(&ann)).await;
+    order(&shop, Some(&ann)).await;
+    let refund = json!({"currency": "EUR", "method": "card", "reason": "late", "lines": [{"line": 1, "amount": 29}]});
+    let path = format!("/api/orders/{}/refunds", january["id"].as_str().unwrap());
+    shop.once(&path, &clerk, refund).await.expect(201);
+    let spent = shop.app.get("/api/mypage/spending", &ann).await.expect(200);
+    let expected = json!([
+        {"month": "2026-02", "currency": "EUR", "orders": 2, "spent": 258, "refunded": 0, "net": 258},
+        {"month": "2026-01", "currency": "EUR", "orders": 1, "spent": 129, "refunded": 29, "net": 100},
+    ]);
+    assert_eq!(spent, expected);
+    let this_month = shop.app.get("/api/mypage/spending?months=1", &ann).await.expect(200);
+    assert_eq!(this_month, json!([expected[0]]));
+    let refused = shop.app.get("/api/mypage/spending?months=0", &ann).await.expect_problem(422, "invalid-field");
+    assert_eq!(refused["field"], "months");
+    shop.app.get("/api/mypage/spending", &shop.kiosk).await.expect_problem(403, "forbidden");
+}
+
+on_both_databases!(
+    a_shopper_reads_their_own_orders_page_by_page,
+    a_receipt_is_claimed_once,
+    a_session_has_one_shopper,
+    a_shopper_finds_orders_by_store_time_and_state,
+    spending_is_told_by_month_of_the_stores_clock,
+);

@@ -53,6 +53,12 @@ kinds! {
     UnsellableItems = "unsellable-items", UNPROCESSABLE_ENTITY, "Items on the bill cannot be sold";
     KeyMissing = "idempotency-key-missing", BAD_REQUEST, "This request needs an Idempotency-Key";
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used with another request";
+    OrderPaid = "order-paid", CONFLICT, "The order is paid already";
+    OrderNotPaid = "order-not-paid", CONFLICT, "The order is not paid";
+    OrderVoided = "order-voided", CONFLICT, "The order is voided";
+    AmountMismatch = "amount-mismatch", UNPROCESSABLE_ENTITY, "The payments are not what is due";
+    WrongCurrency = "wrong-currency", UNPROCESSABLE_ENTITY, "The order is in another currency";
+    RefundTooLarge = "refund-too-large", CONFLICT, "More is wanted back than is left";
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body or image is larger than allowed";
     NotAnImage = "not-an-image", UNSUPPORTED_MEDIA_TYPE, "The bytes are no JPEG, PNG or WebP image";
     BrokenImage = "broken-image", UNPROCESSABLE_ENTITY, "The image is damaged or incomplete";

@@ -15,7 +15,7 @@ pub(super) const OVERLOAD_RETRY_S: u64 = 1;
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Contended => {
+            StoreError::Unavailable(_) | StoreError::TimedOut(_) | StoreError::Contended => {
                 tracing::error!(error = %error, "database unavailable");
                 Self::new(Kind::Unavailable, "the database did not answer in time; nothing was changed, try again")
                     .retry_after(DATABASE_RETRY_S)
@@ -36,10 +36,21 @@ impl From<StoreError> for Problem {
 impl From<OrderError> for Problem {
     fn from(error: OrderError) -> Self {
         match error {
-            OrderError::NotFound(_) | OrderError::StoreNotFound(_) | OrderError::UnknownCode => {
-                Self::new(Kind::NotFound, error.to_string())
-            }
+            OrderError::Invalid(invalid) => invalid.into(),
+            OrderError::NotFound(_)
+            | OrderError::StoreNotFound(_)
+            | OrderError::ClosingNotFound(_)
+            | OrderError::UnknownCode => Self::new(Kind::NotFound, error.to_string()),
             OrderError::NoStore => Self::new(Kind::Forbidden, error.to_string()),
+            OrderError::KeyReused => Self::new(Kind::KeyReused, error.to_string()),
+            OrderError::AlreadyPaid(_) => Self::new(Kind::OrderPaid, error.to_string()),
+            OrderError::NotPaid(_) => Self::new(Kind::OrderNotPaid, error.to_string()),
+            OrderError::Voided(_) => Self::new(Kind::OrderVoided, error.to_string()),
+            OrderError::NotWhatIsDue { due, .. } => Self::new(Kind::AmountMismatch, error.to_string()).with("due", due),
+            OrderError::WrongCurrency { due, .. } => {
+                Self::new(Kind::WrongCurrency, error.to_string()).with("currency", due.code())
+            }
+            OrderError::TooMuch { left, .. } => Self::new(Kind::RefundTooLarge, error.to_string()).with("left", left),
             OrderError::Randomness(_) => Self::internal(&error),
             #[cfg(feature = "fail-points")]
             OrderError::Interrupted => Self::internal(&error),
@@ -71,7 +82,6 @@ impl From<CheckoutError> for Problem {
                 Self::new(Kind::UnsellableItems, detail).with("items", lines)
             }
             CheckoutError::TotalTooLarge => Self::new(Kind::InvalidField, detail).with("field", "total"),
-            CheckoutError::KeyReused => Self::new(Kind::KeyReused, detail),
             CheckoutError::Recognition(error) => error.into(),
             CheckoutError::Order(error) => error.into(),
             CheckoutError::Store(error) => error.into(),

@@ -1,19 +1,26 @@
 //! One file per kind of thing; each reads from top to bottom: request and reply types, handlers with their OpenAPI text.
 
 pub mod auth;
+pub mod closings;
 pub mod health;
 pub mod kiosks;
 pub mod models;
 pub mod mypage;
+pub mod order_life;
 pub mod orders;
 pub mod product_images;
 pub mod products;
+pub mod receipts;
 pub mod recognize;
+pub mod session_discounts;
 pub mod sessions;
 pub mod stores;
 pub mod users;
 
+use actix_web::HttpResponse;
 use actix_web::web::ServiceConfig;
+
+use crate::orders::Reply;
 
 /// Registers every route.
 pub fn configure(config: &mut ServiceConfig) {
@@ -28,6 +35,19 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(models::configure)
         .configure(recognize::configure)
         .configure(sessions::configure)
+        .configure(session_discounts::configure)
         .configure(orders::configure)
+        .configure(order_life::configure)
+        .configure(receipts::configure)
+        .configure(closings::configure)
         .configure(mypage::configure);
+}
+
+/// The answer to a request with an Idempotency-Key: 201 with the reply of the first time, marked where it is repeated.
+fn created_once(reply: Reply) -> HttpResponse {
+    let mut answer = HttpResponse::Created();
+    if reply.replayed {
+        answer.insert_header(("Idempotent-Replayed", "true"));
+    }
+    answer.json(reply.body)
 }

@@ -1,15 +1,16 @@
-//! What a shopper sees of their own: orders, and the claim of a receipt.
+//! What a shopper sees of their own: orders, spending, and the claim of a receipt. Receipts are in `receipts`.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use super::orders::OrderQuery;
 use crate::domain::{Caller, OrderId, Page, UserId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf};
+use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf, QueryOf};
 use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::orders::{OrderSummary, OrderView};
+use crate::orders::{MonthSpending, OrderSummary, OrderView};
 
 /// The code on a receipt.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -20,9 +21,20 @@ pub struct Claim {
     claim_code: String,
 }
 
+/// How far back.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SpendingQuery {
+    /// Months of the calendar, this one among them: 1 to 36; 12 unless told otherwise.
+    months: Option<i64>,
+}
+
+/// Months of spending when the client names no number.
+const DEFAULT_MONTHS: i64 = 12;
+
 /// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(show).service(claim);
+    config.service(list).service(show).service(spending).service(claim);
 }
 
 /// The person who calls; the policy table lets nobody else through to here.
@@ -32,14 +44,33 @@ pub(super) fn shopper(caller: &Caller) -> Result<UserId, Problem> {
 }
 
 /// Your orders, newest first.
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(CursorQuery),
-    responses((status = 200, body = Page<OrderSummary>)))]
+#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(OrderQuery, CursorQuery),
+    responses((status = 200, body = Page<OrderSummary>), (status = 422, body = ProblemBody)))]
 #[get("/api/mypage/orders")]
-pub async fn list(caller: Caller, services: Data<Services>, cursor: Cursor) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.list_own(shopper(&caller)?, cursor.0).await?))
+pub async fn list(
+    caller: Caller,
+    services: Data<Services>,
+    query: QueryOf<OrderQuery>,
+    cursor: Cursor,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.orders.list_own(shopper(&caller)?, query.0.into(), cursor.0).await?))
 }
 
-/// One of your orders with its items.
+/// What you spent in each month, in each store's currency, newest month first. A month begins by the clocks of the store;
+/// what was given back counts in the month of the order.
+#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(SpendingQuery),
+    responses((status = 200, body = Vec<MonthSpending>), (status = 422, body = ProblemBody)))]
+#[get("/api/mypage/spending")]
+pub async fn spending(
+    caller: Caller,
+    services: Data<Services>,
+    query: QueryOf<SpendingQuery>,
+) -> Result<impl Responder, Problem> {
+    let months = query.0.months.unwrap_or(DEFAULT_MONTHS);
+    Ok(HttpResponse::Ok().json(services.orders.spending(shopper(&caller)?, months).await?))
+}
+
+/// One of your orders with its items, payments and refunds.
 #[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 200, body = OrderView), (status = 404, body = ProblemBody)))]
 #[get("/api/mypage/orders/{id}")]

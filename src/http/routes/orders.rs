@@ -5,11 +5,11 @@ use actix_web::{HttpResponse, Responder, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::domain::{Caller, OrderId, Page, StoreId};
+use crate::domain::{Caller, OrderId, OrderState, Page, StoreId, Timestamp};
 use crate::http::Services;
 use crate::http::extract::{Cursor, CursorQuery, PathOf, QueryOf};
 use crate::http::problem::{Problem, ProblemBody};
-use crate::orders::{OrderSummary, OrderView};
+use crate::orders::{OrderSearch, OrderSummary, OrderView};
 
 /// Which orders.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -17,6 +17,18 @@ use crate::orders::{OrderSummary, OrderView};
 pub struct OrderQuery {
     /// Only those of this store; a clerk sees their own store's anyway.
     store_id: Option<StoreId>,
+    /// Only those that stand there.
+    state: Option<OrderState>,
+    /// Only those confirmed at this moment or later (RFC 3339).
+    from: Option<Timestamp>,
+    /// Only those confirmed before this moment (RFC 3339).
+    to: Option<Timestamp>,
+}
+
+impl From<OrderQuery> for OrderSearch {
+    fn from(query: OrderQuery) -> Self {
+        Self { store: query.store_id, state: query.state, from: query.from, to: query.to }
+    }
 }
 
 /// Registers the routes.
@@ -26,7 +38,8 @@ pub fn configure(config: &mut ServiceConfig) {
 
 /// Orders, newest first.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(OrderQuery, CursorQuery),
-    responses((status = 200, body = Page<OrderSummary>), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = Page<OrderSummary>), (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[get("/api/orders")]
 pub async fn list(
     caller: Caller,
@@ -34,10 +47,10 @@ pub async fn list(
     query: QueryOf<OrderQuery>,
     cursor: Cursor,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.list(&caller, query.0.store_id, cursor.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.list(&caller, query.0.into(), cursor.0).await?))
 }
 
-/// One order with its items.
+/// One order with its items, payments and refunds.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 200, body = OrderView), (status = 404, body = ProblemBody)))]
 #[get("/api/orders/{id}")]

@@ -37,6 +37,8 @@ pub struct ProductForm {
     price: Option<i64>,
     /// ISO 4217 code; the server's own where it is left out.
     currency: Option<String>,
+    /// Tax in basis points, 0 to 10000: 1900 is 19 %; none where it is left out.
+    tax_rate_bp: Option<i64>,
     /// A few words about it, at most 2 000 characters.
     description: Option<String>,
     /// Photos, as many fields of this name as there are photos; without any it is sold by barcode or by hand.
@@ -68,6 +70,8 @@ pub struct ChangeProduct {
     price: Option<Option<i64>>,
     /// Currency of the new price; that of the old one where it is left out.
     currency: Option<String>,
+    /// Tax in basis points, 0 to 10000: 1900 is 19 %. Counts for the orders to come.
+    tax_rate_bp: Option<i64>,
     /// Whether it is on sale; what is not is neither found nor sold.
     active: Option<bool>,
 }
@@ -117,18 +121,27 @@ fn read_form(mut form: UploadForm) -> Result<(NewProduct, Vec<NewPhoto>), Proble
         sku: form.take("sku")?,
         barcode: form.take("barcode")?,
         description: form.take("description")?,
-        price: form.take("price")?.map(|text| whole_number(&text)).transpose()?.flatten(),
+        price: form.take("price")?.map(|text| minor_units(&text)).transpose()?.flatten(),
+        tax_rate: form.take("tax_rate_bp")?.map(|text| basis_points(&text)).transpose()?.flatten(),
         currency: form.take("currency")?.filter(|code| !code.trim().is_empty()),
     };
     Ok((new, photos(form)?))
 }
 
+fn minor_units(text: &str) -> Result<Option<i64>, InvalidField> {
+    whole_number("price", text, "minor units; 1.99 EUR is 199")
+}
+
+fn basis_points(text: &str) -> Result<Option<i64>, InvalidField> {
+    whole_number("tax_rate_bp", text, "basis points; 19 % is 1900")
+}
+
 /// Empty means none, as a browser sends an empty field of a form.
-fn whole_number(text: &str) -> Result<Option<i64>, InvalidField> {
+fn whole_number(field: &'static str, text: &str, of_what: &str) -> Result<Option<i64>, InvalidField> {
     let text = text.trim();
     let wrong = |_| {
         let shown: String = text.chars().take(40).collect();
-        InvalidField::new("price", format!("\"{shown}\" is no whole number of minor units; 1.99 EUR is 199"))
+        InvalidField::new(field, format!("\"{shown}\" is no whole number of {of_what}"))
     };
     if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
 }
@@ -158,8 +171,8 @@ pub async fn change(
     id: PathOf<ProductId>,
     body: JsonBody<ChangeProduct>,
 ) -> Result<impl Responder, Problem> {
-    let ChangeProduct { name, sku, barcode, description, price, currency, active } = body.0;
-    let change = ProductChange { name, sku, barcode, description, price, currency, active };
+    let ChangeProduct { name, sku, barcode, description, price, currency, tax_rate_bp, active } = body.0;
+    let change = ProductChange { name, sku, barcode, description, price, currency, tax_rate: tax_rate_bp, active };
     Ok(HttpResponse::Ok().json(services.catalog.change(&caller, id.0, change).await?))
 }
 
@@ -188,9 +201,10 @@ mod tests {
 
     #[test]
     fn a_price_with_a_decimal_point_is_refused_with_an_example() {
-        assert_eq!(whole_number(" 199 ").unwrap(), Some(199));
-        assert_eq!(whole_number("").unwrap(), None);
-        let refused = whole_number("1.99").unwrap_err();
+        assert_eq!(minor_units(" 199 ").unwrap(), Some(199));
+        assert_eq!(minor_units("").unwrap(), None);
+        assert_eq!(basis_points("19 %").unwrap_err().field, "tax_rate_bp");
+        let refused = minor_units("1.99").unwrap_err();
         assert!(refused.message.contains("\"1.99\"") && refused.message.contains("199"), "{refused}");
     }
 }

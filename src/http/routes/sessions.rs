@@ -58,7 +58,7 @@ pub struct Confirm {
 #[into_params(parameter_in = Query)]
 pub struct VersionQuery {
     /// The session's version as the client knows it.
-    version: i64,
+    pub(super) version: i64,
 }
 
 /// The version that a frame is sent for.
@@ -221,10 +221,5 @@ pub async fn confirm(
     key: IdempotencyKey,
     body: JsonBody<Confirm>,
 ) -> Result<impl Responder, Problem> {
-    let confirmed = services.checkout.confirm(&caller, id.0, body.0.version, &key.0).await?;
-    let mut reply = HttpResponse::Created();
-    if confirmed.replayed {
-        reply.insert_header(("Idempotent-Replayed", "true"));
-    }
-    Ok(reply.json(confirmed.body))
+    Ok(super::created_once(services.checkout.confirm(&caller, id.0, body.0.version, &key.0).await?))
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Responder, get, patch, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::auth::StoreView;
+use crate::auth::{NewStore, StoreChange, StoreView};
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
 use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf};
@@ -21,19 +21,29 @@ pub struct CreateStore {
     /// ISO 4217 code of its bills; the server's default unless told otherwise. It cannot be changed later.
     #[schema(examples("EUR"))]
     currency: Option<String>,
+    /// IANA name of its time zone; the server's default unless told otherwise. Days and months begin by it.
+    #[schema(examples("Europe/Berlin"))]
+    time_zone: Option<String>,
+    /// Whether prices contain the tax (they do unless told otherwise) or it comes on top.
+    prices_include_tax: Option<bool>,
 }
 
-/// Another name for a store.
+/// What to change of a store; what is left out stays. Orders and closings that there are keep what was so.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RenameStore {
+pub struct ChangeStore {
     /// What people call it from now on.
-    name: String,
+    name: Option<String>,
+    /// IANA name of its time zone.
+    #[schema(examples("Asia/Seoul"))]
+    time_zone: Option<String>,
+    /// Whether prices contain the tax.
+    prices_include_tax: Option<bool>,
 }
 
 /// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(create).service(show).service(rename);
+    config.service(list).service(create).service(show).service(change);
 }
 
 /// Stores, newest first; a clerk sees their own only.
@@ -53,8 +63,9 @@ pub async fn create(
     services: Data<Services>,
     body: JsonBody<CreateStore>,
 ) -> Result<impl Responder, Problem> {
-    let store = services.auth.create_store(&caller, &body.0.name, body.0.currency.as_deref()).await?;
-    Ok(HttpResponse::Created().json(store))
+    let CreateStore { name, currency, time_zone, prices_include_tax } = body.0;
+    let new = NewStore { name, currency, time_zone, prices_include_tax };
+    Ok(HttpResponse::Created().json(services.auth.create_store(&caller, new).await?))
 }
 
 /// One store; for a clerk, other stores than their own do not exist.
@@ -65,15 +76,17 @@ pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<StoreId>)
     Ok(HttpResponse::Ok().json(services.auth.store(&caller, id.0).await?))
 }
 
-/// Give a store another name.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)), request_body = RenameStore,
+/// Change a store's name, time zone, or whether its prices contain the tax.
+#[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)), request_body = ChangeStore,
     responses((status = 200, body = StoreView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[patch("/api/stores/{id}")]
-pub async fn rename(
+pub async fn change(
     caller: Caller,
     services: Data<Services>,
     id: PathOf<StoreId>,
-    body: JsonBody<RenameStore>,
+    body: JsonBody<ChangeStore>,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.auth.rename_store(&caller, id.0, &body.0.name).await?))
+    let ChangeStore { name, time_zone, prices_include_tax } = body.0;
+    let change = StoreChange { name, time_zone, prices_include_tax };
+    Ok(HttpResponse::Ok().json(services.auth.change_store(&caller, id.0, change).await?))
 }

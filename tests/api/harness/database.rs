@@ -77,6 +77,20 @@ impl Database {
         }
     }
 
+    /// Runs the one of two texts, of many statements each, that is for this database.
+    pub async fn run_script(&self, sqlite: &'static str, postgres: &'static str) {
+        let url = self.url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let pool = SqlitePool::connect(url).await.unwrap();
+            sqlx::raw_sql(sqlite).execute(&pool).await.unwrap();
+            pool.close().await;
+        } else {
+            let pool = PgPool::connect(url).await.unwrap();
+            sqlx::raw_sql(postgres).execute(&pool).await.unwrap();
+            pool.close().await;
+        }
+    }
+
     /// The one number that a query gives.
     pub async fn count(&self, sql: &'static str) -> i64 {
         let url = self.url.expose_secret();

@@ -5,12 +5,14 @@ mod database;
 mod pictures;
 mod program;
 mod reply;
+mod shop;
 mod skip;
 
 pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_place};
 pub use database::Database;
 pub use pictures::{jpeg, package_photo, png_of_size};
 pub use reply::Reply;
+pub use shop::{Shop, of};
 pub use skip::{say, skip};
 
 /// Runs each named test on SQLite and on PostgreSQL.

@@ -1,0 +1,88 @@
+//! Rates in basis points, and discounts: a part of a price, or an amount off it.
+
+use super::{InvalidField, Money};
+
+/// All of it: 10 000 basis points are 100 %.
+pub const LARGEST_RATE: i64 = 10_000;
+
+/// What is taken off a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discount {
+    /// Basis points of the price, 1 to [`LARGEST_RATE`].
+    Rate(i64),
+    /// Minor units, at least 1; of a smaller price, all.
+    Amount(i64),
+}
+
+impl Discount {
+    /// The discount that a client asks for: exactly one of a rate in basis points and an amount in minor units.
+    pub fn parse(rate: Option<i64>, amount: Option<i64>) -> Result<Self, InvalidField> {
+        match (rate, amount) {
+            (Some(rate), None) if (1..=LARGEST_RATE).contains(&rate) => Ok(Self::Rate(rate)),
+            (Some(rate), None) => {
+                Err(InvalidField::new("rate_bp", format!("{rate} is not between 1 and {LARGEST_RATE} basis points")))
+            }
+            (None, Some(amount)) if (1..=Money::LARGEST).contains(&amount) => Ok(Self::Amount(amount)),
+            (None, Some(amount)) => {
+                let message = format!("{amount} is not between 1 and {} minor units", Money::LARGEST);
+                Err(InvalidField::new("amount", message))
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                Err(InvalidField::new("rate_bp", "send exactly one of rate_bp and amount"))
+            }
+        }
+    }
+
+    /// The discount that a row's two columns hold; nothing where both are empty.
+    pub fn kept(rate: Option<i64>, amount: Option<i64>) -> Option<Self> {
+        rate.map(Self::Rate).or(amount.map(Self::Amount))
+    }
+
+    /// The rate, where it is one.
+    pub fn rate(self) -> Option<i64> {
+        match self {
+            Self::Rate(rate) => Some(rate),
+            Self::Amount(_) => None,
+        }
+    }
+
+    /// The amount, where it is one.
+    pub fn amount(self) -> Option<i64> {
+        match self {
+            Self::Rate(_) => None,
+            Self::Amount(amount) => Some(amount),
+        }
+    }
+}
+
+/// A tax rate in basis points, 0 to 100 %.
+pub fn tax_rate(field: &'static str, rate: i64) -> Result<i64, InvalidField> {
+    if (0..=LARGEST_RATE).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(InvalidField::new(field, format!("{rate} is not between 0 and {LARGEST_RATE} basis points; 19 % is 1900")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_discount_is_one_rate_or_one_amount_within_bounds() {
+        assert_eq!(Discount::parse(Some(1_000), None).unwrap(), Discount::Rate(1_000));
+        assert_eq!(Discount::parse(None, Some(50)).unwrap(), Discount::Amount(50));
+        for (rate, amount, field) in [
+            (Some(0), None, "rate_bp"),
+            (Some(10_001), None, "rate_bp"),
+            (None, Some(0), "amount"),
+            (None, Some(-5), "amount"),
+            (Some(1), Some(1), "rate_bp"),
+            (None, None, "rate_bp"),
+        ] {
+            assert_eq!(Discount::parse(rate, amount).unwrap_err().field, field);
+        }
+        assert_eq!(tax_rate("tax_rate_bp", 10_000).unwrap(), 10_000);
+        assert!(tax_rate("tax_rate_bp", -1).unwrap_err().message.contains("-1"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Daily closings of a store (Z reports).
+
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpResponse, Responder, get, post};
+
+use super::created_once;
+use crate::domain::{Caller, Page, StoreId};
+use crate::http::Services;
+use crate::http::extract::{Cursor, CursorQuery, IdempotencyKey, PathOf};
+use crate::http::problem::{Problem, ProblemBody};
+use crate::orders::{ZReportSummary, ZReportView};
+
+/// Registers the routes.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(list).service(create).service(show);
+}
+
+/// The closings of a store, newest first.
+#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = StoreId, Path), CursorQuery),
+    responses((status = 200, body = Page<ZReportSummary>), (status = 404, body = ProblemBody)))]
+#[get("/api/stores/{id}/z-reports")]
+pub async fn list(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<StoreId>,
+    cursor: Cursor,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.orders.closings(&caller, id.0, cursor.0).await?))
+}
+
+/// Close the day: sum up everything that the store recorded since the closing before. It cannot be undone or changed.
+/// Send the same Idempotency-Key when you try again.
+#[utoipa::path(tag = "orders", security(("bearer" = [])),
+    params(("id" = StoreId, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = ZReportView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+#[post("/api/stores/{id}/z-reports")]
+pub async fn create(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<StoreId>,
+    key: IdempotencyKey,
+) -> Result<impl Responder, Problem> {
+    Ok(created_once(services.orders.close_day(&caller, id.0, &key.0).await?))
+}
+
+/// One closing with its sums.
+#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = StoreId, Path), ("number" = i64, Path)),
+    responses((status = 200, body = ZReportView), (status = 404, body = ProblemBody)))]
+#[get("/api/stores/{id}/z-reports/{number}")]
+pub async fn show(
+    caller: Caller,
+    services: Data<Services>,
+    path: PathOf<(StoreId, i64)>,
+) -> Result<impl Responder, Problem> {
+    let (store, number) = path.0;
+    Ok(HttpResponse::Ok().json(services.orders.closing(&caller, store, number).await?))
+}

@@ -1,0 +1,154 @@
+//! Receipts: as JSON, and as a page to print. Every print at the till is counted; the second and later ones are copies.
+
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpResponse, Responder, get, post};
+
+use super::mypage::shopper;
+use crate::domain::{Caller, Currency, Money, OrderId};
+use crate::http::Services;
+use crate::http::extract::PathOf;
+use crate::http::problem::{Problem, ProblemBody};
+use crate::orders::{OrderItemView, ReceiptView};
+use crate::web::receipt::{self, ReceiptLine, ReceiptPage, Row};
+
+/// Registers the routes.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(show).service(print).service(show_own).service(page_own);
+}
+
+/// The receipt of an order. Looking at it is no print.
+#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
+    responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
+#[get("/api/orders/{id}/receipt")]
+pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.orders.receipt(&caller, id.0).await?))
+}
+
+/// The receipt as a page to print, with a QR code to claim it. Each call is counted as a print: the second and later ones
+/// are marked as copies.
+#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
+    responses((status = 201, body = String, content_type = "text/html"), (status = 404, body = ProblemBody)))]
+#[post("/api/orders/{id}/receipt/prints")]
+pub async fn print(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
+    let receipt = services.orders.print_receipt(&caller, id.0).await?;
+    let copy = (receipt.prints > 1).then(|| format!("COPY {}", receipt.prints - 1));
+    page(HttpResponse::Created(), &receipt, copy)
+}
+
+/// The receipt of one of your orders.
+#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
+    responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
+#[get("/api/mypage/orders/{id}/receipt")]
+pub async fn show_own(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<OrderId>,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.orders.receipt_own(shopper(&caller)?, id.0).await?))
+}
+
+/// The receipt of one of your orders as a page to print, always marked as the customer's copy.
+#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
+    responses((status = 200, body = String, content_type = "text/html"), (status = 404, body = ProblemBody)))]
+#[get("/api/mypage/orders/{id}/receipt/page")]
+pub async fn page_own(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<OrderId>,
+) -> Result<impl Responder, Problem> {
+    let receipt = services.orders.receipt_own(shopper(&caller)?, id.0).await?;
+    page(HttpResponse::Ok(), &receipt, Some("CUSTOMER'S COPY".to_owned()))
+}
+
+fn page(
+    mut answer: actix_web::HttpResponseBuilder,
+    receipt: &ReceiptView,
+    copy: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let html = shown(receipt, copy).html().map_err(|error| Problem::internal(&error))?;
+    Ok(answer
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CONTENT_SECURITY_POLICY, receipt::POLICY))
+        .body(html))
+}
+
+/// Everything as text: the page decides nothing.
+fn shown(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
+    let order = &receipt.order;
+    let money = |amount: i64| Money { amount, currency: order.currency }.to_string();
+    let payments = order.payments.iter().flat_map(|payment| {
+        let paid = Row::new(payment.method.as_str(), money(payment.amount));
+        let given = payment.tendered.map(|given| Row::new("given", money(given)));
+        let change = payment.change.map(|change| Row::new("change", money(change)));
+        [Some(paid), given, change].into_iter().flatten()
+    });
+    let refunds = order.refunds.iter().map(|refund| {
+        let label = format!("{} {}: {}", refund.kind, refund.refund_number, refund.reason);
+        Row::new(label, money(-refund.amount))
+    });
+    let taxes = receipt
+        .taxes
+        .iter()
+        .map(|tax| Row::new(format!("tax {} of {}", percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax)));
+    let bill_discount: i64 = order.items.iter().map(|item| item.bill_discount).sum();
+    let discount = (bill_discount > 0).then(|| {
+        let reason = order.discount_reason.as_deref().unwrap_or_default();
+        Row::new(format!("discount: {reason}"), money(-bill_discount))
+    });
+    ReceiptPage {
+        store: order.store_name.clone(),
+        number: order.receipt_number,
+        time: receipt.local_time.clone(),
+        state: order.state.as_str().replace('_', " "),
+        copy,
+        lines: order.items.iter().map(|item| line(item, order.currency)).collect(),
+        discount,
+        total: money(order.total),
+        taxes: taxes.collect(),
+        tax_note: if order.prices_include_tax { "prices include tax" } else { "tax on top of prices" },
+        taxes_contained: order.prices_include_tax,
+        payments: payments.collect(),
+        refunds: refunds.collect(),
+        claim_code: receipt.claim_code.clone(),
+        hash: order.hash.clone(),
+    }
+}
+
+fn line(item: &OrderItemView, currency: Currency) -> ReceiptLine {
+    let money = |amount: i64| Money { amount, currency }.to_string();
+    let discount = (item.discount > 0).then(|| {
+        let reason = item.discount_reason.as_deref().unwrap_or_default();
+        Row::new(format!("discount: {reason}"), money(-item.discount))
+    });
+    ReceiptLine {
+        quantity: item.quantity,
+        name: item.product_name.clone(),
+        unit_price: money(item.unit_price),
+        total: money(item.line_total),
+        discount,
+    }
+}
+
+/// Basis points for people: `19 %`, `7.5 %`.
+fn percent(basis_points: i64) -> String {
+    let (whole, part) = (basis_points / 100, basis_points % 100);
+    match part {
+        0 => format!("{whole} %"),
+        _ => format!("{whole}.{} %", format!("{part:02}").trim_end_matches('0')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_shown_as_people_write_them() {
+        assert_eq!(
+            (percent(1_900).as_str(), percent(750).as_str(), percent(825).as_str()),
+            ("19 %", "7.5 %", "8.25 %")
+        );
+        assert_eq!((percent(5).as_str(), percent(0).as_str()), ("0.05 %", "0 %"));
+    }
+}

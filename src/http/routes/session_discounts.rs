@@ -1,0 +1,103 @@
+//! Discounts on an open bill, for the staff.
+
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpResponse, Responder, delete, put};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::sessions::VersionQuery;
+use crate::checkout::{Given, SessionView};
+use crate::domain::{Caller, Discount, InvalidField, ItemId, SessionId};
+use crate::http::Services;
+use crate::http::extract::{JsonBody, PathOf, QueryOf};
+use crate::http::problem::{Problem, ProblemBody};
+
+/// A discount: `rate_bp` or `amount`, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetDiscount {
+    /// The session's version as the client knows it.
+    version: i64,
+    /// Basis points, 1 to 10000: 1000 is 10 %.
+    #[schema(examples(1000))]
+    rate_bp: Option<i64>,
+    /// Or minor units; of a smaller price, all.
+    amount: Option<i64>,
+    /// At most 200 characters; it is printed on the receipt.
+    #[schema(examples("dented box"))]
+    reason: String,
+}
+
+impl SetDiscount {
+    fn given(self) -> Result<Given, InvalidField> {
+        Ok(Given { discount: Discount::parse(self.rate_bp, self.amount)?, reason: self.reason })
+    }
+}
+
+/// Registers the routes.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(set_on_bill).service(remove_from_bill).service(set_on_item).service(remove_from_item);
+}
+
+/// Give a discount on the whole bill; it is shared out over the lines, after their own discounts.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)), request_body = SetDiscount,
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+#[put("/api/sessions/{id}/discount")]
+pub async fn set_on_bill(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+    body: JsonBody<SetDiscount>,
+) -> Result<impl Responder, Problem> {
+    let version = body.0.version;
+    let session = services.checkout.set_discount(&caller, id.0, version, None, Some(body.0.given()?)).await?;
+    Ok(HttpResponse::Ok().json(session))
+}
+
+/// Take the discount on the whole bill back.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path), VersionQuery),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[delete("/api/sessions/{id}/discount")]
+pub async fn remove_from_bill(
+    caller: Caller,
+    services: Data<Services>,
+    id: PathOf<SessionId>,
+    query: QueryOf<VersionQuery>,
+) -> Result<impl Responder, Problem> {
+    let session = services.checkout.set_discount(&caller, id.0, query.0.version, None, None).await?;
+    Ok(HttpResponse::Ok().json(session))
+}
+
+/// Give a discount on a line.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = SetDiscount,
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+#[put("/api/sessions/{id}/items/{item_id}/discount")]
+pub async fn set_on_item(
+    caller: Caller,
+    services: Data<Services>,
+    path: PathOf<(SessionId, ItemId)>,
+    body: JsonBody<SetDiscount>,
+) -> Result<impl Responder, Problem> {
+    let ((id, item), version) = (path.0, body.0.version);
+    let session = services.checkout.set_discount(&caller, id, version, Some(item), Some(body.0.given()?)).await?;
+    Ok(HttpResponse::Ok().json(session))
+}
+
+/// Take the discount on a line back.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[delete("/api/sessions/{id}/items/{item_id}/discount")]
+pub async fn remove_from_item(
+    caller: Caller,
+    services: Data<Services>,
+    path: PathOf<(SessionId, ItemId)>,
+    query: QueryOf<VersionQuery>,
+) -> Result<impl Responder, Problem> {
+    let (id, item) = path.0;
+    let session = services.checkout.set_discount(&caller, id, query.0.version, Some(item), None).await?;
+    Ok(HttpResponse::Ok().json(session))
+}

@@ -1,0 +1,115 @@
+//! Daily closings (Z reports): what a store took and gave back since the closing before, summed by the server, numbered
+//! and sealed, never changed.
+//!
+//! Invariants: every order, payment, refund and void of a store is in exactly one closing, or in the next one: a closing
+//! takes what is numbered from one past the closing before to where the counters stand, and all of that is there to be
+//! summed. Tills go on meanwhile.
+
+use serde_json::json;
+
+use super::once::{Once, Reply, with_retries};
+use super::{OrderError, Orders, ZReportSummary, ZReportView};
+use crate::domain::{Caller, Page, PageRequest, StoreId, ZReportId};
+use crate::store::number_series::SeriesRow;
+use crate::store::stores::StoreRow;
+use crate::store::z_reports::{self, Span, ZReportRow};
+use crate::store::{StoreError, Tx, audit, number_series, seals, stores};
+
+/// The series that closings are numbered in.
+const SERIES: &str = "closing";
+
+impl Orders {
+    /// Closes the day of a store: everything since the closing before, be it nothing.
+    pub async fn close_day(&self, caller: &Caller, store: StoreId, key: &str) -> Result<Reply, OrderError> {
+        let once = Once::new("close", caller, key, &store.to_string());
+        with_retries(async || self.close_once(caller, store, &once).await).await
+    }
+
+    async fn close_once(&self, caller: &Caller, id: StoreId, once: &Once) -> Result<Reply, OrderError> {
+        let mut tx = self.store.begin().await?;
+        let store = served(&mut tx, caller, id).await?;
+        // Taking the number holds the row: of two closings at once, the second goes on when the first is done.
+        let taken = number_series::take(&mut tx, id, SERIES).await?;
+        if let Some(kept) = once.kept(&mut tx).await? {
+            return Ok(kept);
+        }
+        let counters = number_series::of_store(&mut tx, id).await?;
+        let previous = match taken.number {
+            1 => None,
+            number => Some(z_reports::find(&mut tx, id, number - 1).await?.ok_or_else(|| lost(number - 1, id))?),
+        };
+        let span = span(previous.as_ref(), &counters);
+        let lines = z_reports::sums(&mut tx, id, span).await?;
+        let now = self.clock.now();
+        let mut row = ZReportRow {
+            id: ZReportId::at(now),
+            store_id: id,
+            number: taken.number,
+            business_day: store.time_zone.day(now),
+            time_zone: store.time_zone,
+            opened_at: previous.map(|previous| previous.closed_at),
+            closed_at: now,
+            first_order: span.orders.0,
+            last_order: span.orders.1,
+            first_refund: span.refunds.0,
+            last_refund: span.refunds.1,
+            first_payment: span.payments.0,
+            last_payment: span.payments.1,
+            made_by: caller.actor.label(),
+            previous_hash: taken.previous_hash,
+            hash: Vec::new(),
+        };
+        row.hash = seals::z_report(&row, &lines);
+        z_reports::insert(&mut tx, &row, &lines).await?;
+        number_series::set_hash(&mut tx, id, SERIES, &row.hash).await?;
+        let details = json!({"z_number": row.number, "business_day": row.business_day,
+            "receipts": [row.first_order, row.last_order]});
+        let subject = id.to_string();
+        let reply = once.keep(&mut tx, &ZReportView::new(row, store.name, lines), now).await?;
+        audit::append(&mut tx, audit::Entry { at: now, caller, action: "store.close_day", subject, details }).await?;
+        tx.commit().await?;
+        Ok(reply)
+    }
+
+    /// The closings of a store, newest first.
+    pub async fn closings(
+        &self,
+        caller: &Caller,
+        store: StoreId,
+        page: PageRequest,
+    ) -> Result<Page<ZReportSummary>, OrderError> {
+        let mut tx = self.store.read().await?;
+        served(&mut tx, caller, store).await?;
+        let rows = z_reports::list(&mut tx, store, page).await?;
+        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ZReportSummary::from))
+    }
+
+    /// One closing of a store with its sums.
+    pub async fn closing(&self, caller: &Caller, store: StoreId, number: i64) -> Result<ZReportView, OrderError> {
+        let mut tx = self.store.read().await?;
+        let store = served(&mut tx, caller, store).await?;
+        let row = z_reports::find(&mut tx, store.id, number).await?.ok_or(OrderError::ClosingNotFound(number))?;
+        let lines = z_reports::lines(&mut tx, row.id).await?;
+        Ok(ZReportView::new(row, store.name, lines))
+    }
+}
+
+async fn served(tx: &mut Tx, caller: &Caller, id: StoreId) -> Result<StoreRow, OrderError> {
+    let store = stores::find(tx, id).await?.filter(|_| caller.actor.serves(id));
+    store.ok_or(OrderError::StoreNotFound(id))
+}
+
+fn lost(number: i64, store: StoreId) -> StoreError {
+    StoreError::Unexpected(format!("closing {number} of store {store} is gone from the database"))
+}
+
+/// From one past the closing before to where the counters stand.
+fn span(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> Span {
+    let last = |series: &str| counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
+    let first = |of: fn(&ZReportRow) -> i64| previous.map_or(0, of) + 1;
+    Span {
+        orders: (first(|row| row.last_order), last("order")),
+        refunds: (first(|row| row.last_refund), last("refund")),
+        payments: (first(|row| row.last_payment), last("payment")),
+    }
+}

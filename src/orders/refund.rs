@@ -1,0 +1,150 @@
+//! Refunds: money that is given back for a paid order, in a record of its own with a number of its own.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::once::{Once, Reply, with_retries};
+use super::refund_plan::{WantedBack, plan};
+use super::{LONGEST_REASON, LONGEST_REFERENCE, OrderError, Orders, RefundView};
+use crate::domain::{
+    Caller, Currency, InvalidField, OrderId, OrderState, PaymentMethod, RefundId, line, optional_line,
+};
+use crate::store::orders::OrderRow;
+use crate::store::refunds::{self, RefundItemRow, RefundRow};
+use crate::store::{Tx, audit, number_series, orders, seals};
+use crate::telemetry::REFUNDS_TOTAL;
+
+/// The series of refunds and voids. They share it, so that all that takes turnover back reads as one unbroken row.
+const SERIES: &str = "refund";
+
+/// A refund as a clerk asks for it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefundRequest {
+    /// Of the money that is given back; must be the order's.
+    pub currency: Currency,
+    /// How it is given back.
+    pub method: PaymentMethod,
+    /// What a terminal or provider calls it.
+    pub reference: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// What comes back; everything that is left where it is not said.
+    pub lines: Option<Vec<WantedBack>>,
+}
+
+/// What a record that takes turnover back is made of, beside its number and seal.
+pub(super) struct Counter {
+    pub(super) kind: &'static str,
+    pub(super) method: Option<PaymentMethod>,
+    pub(super) reference: Option<String>,
+    pub(super) reason: String,
+    pub(super) items: Vec<RefundItemRow>,
+}
+
+impl Orders {
+    /// Gives money of a paid order back: what the lines say, or all that is left.
+    pub async fn refund(
+        &self,
+        caller: &Caller,
+        id: OrderId,
+        request: RefundRequest,
+        key: &str,
+    ) -> Result<Reply, OrderError> {
+        let request = RefundRequest {
+            reason: line("reason", &request.reason, LONGEST_REASON)?,
+            reference: optional_line("reference", request.reference.as_deref(), LONGEST_REFERENCE)?,
+            ..request
+        };
+        if request.lines.as_ref().is_some_and(Vec::is_empty) {
+            let message = "is empty; leave it out to refund everything that is left";
+            return Err(InvalidField::new("lines", message).into());
+        }
+        let once = Once::new("refund", caller, key, &json!([id, request]).to_string());
+        with_retries(async || self.refund_once(caller, id, &request, &once).await).await
+    }
+
+    async fn refund_once(
+        &self,
+        caller: &Caller,
+        id: OrderId,
+        request: &RefundRequest,
+        once: &Once,
+    ) -> Result<Reply, OrderError> {
+        let mut tx = self.store.begin().await?;
+        let order = self.hold(&mut tx, caller, id).await?;
+        if let Some(kept) = once.kept(&mut tx).await? {
+            return Ok(kept);
+        }
+        let standing = orders::standing(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
+        match standing.state {
+            OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => {}
+            OrderState::Confirmed => return Err(OrderError::NotPaid(id)),
+            OrderState::Voided => return Err(OrderError::Voided(id)),
+        }
+        if request.currency != order.currency {
+            return Err(OrderError::WrongCurrency { given: request.currency, due: order.currency });
+        }
+        let items = orders::items(&mut tx, id).await?;
+        let taken_back = refunds::taken_back(&mut tx, id).await?;
+        let planned = plan(&items, order.prices_include_tax, &taken_back, request.lines.as_deref())?;
+        let (wanted, left) = (sum(&planned), standing.paid - standing.refunded);
+        if planned.is_empty() || wanted > left {
+            return Err(OrderError::TooMuch { what: "the order, minor units".to_owned(), wanted, left });
+        }
+        let counter = Counter {
+            kind: "refund",
+            method: Some(request.method),
+            reference: request.reference.clone(),
+            reason: request.reason.clone(),
+            items: planned,
+        };
+        let reply = self.take_back(&mut tx, caller, order, counter, once).await?;
+        tx.commit().await?;
+        metrics::counter!(REFUNDS_TOTAL, "kind" => "refund").increment(1);
+        Ok(reply)
+    }
+
+    /// Writes a refund or void with the store's next number, keeps the reply and the audit record.
+    pub(super) async fn take_back(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        order: OrderRow,
+        counter: Counter,
+        once: &Once,
+    ) -> Result<Reply, OrderError> {
+        let taken = number_series::take(tx, order.store_id, SERIES).await?;
+        let now = self.clock.now();
+        let mut row = RefundRow {
+            id: RefundId::at(now),
+            store_id: order.store_id,
+            number: taken.number,
+            kind: counter.kind.to_owned(),
+            order_id: order.id,
+            amount: sum(&counter.items),
+            tax: counter.items.iter().map(|item| item.tax).sum(),
+            currency: order.currency,
+            method: counter.method,
+            reference: counter.reference,
+            reason: counter.reason,
+            made_by: caller.actor.label(),
+            created_at: now,
+            previous_hash: taken.previous_hash,
+            hash: Vec::new(),
+        };
+        row.hash = seals::refund(&row, &counter.items);
+        refunds::insert(tx, &row, &counter.items).await?;
+        number_series::set_hash(tx, order.store_id, SERIES, &row.hash).await?;
+        let action = if counter.kind == "void" { "order.void" } else { "order.refund" };
+        let details = json!({"receipt_number": order.number, "refund_number": row.number, "amount": row.amount,
+            "currency": row.currency, "method": row.method, "reason": row.reason});
+        let subject = order.id.to_string();
+        let reply = once.keep(tx, &RefundView::new(row, counter.items), now).await?;
+        audit::append(tx, audit::Entry { at: now, caller, action, subject, details }).await?;
+        Ok(reply)
+    }
+}
+
+fn sum(items: &[RefundItemRow]) -> i64 {
+    items.iter().map(|item| item.amount).sum()
+}

@@ -1,0 +1,43 @@
+//! Voids: an order that was never paid is cancelled, by a record of its own that takes its whole turnover back.
+
+use serde_json::json;
+
+use super::once::{Once, Reply, with_retries};
+use super::refund::Counter;
+use super::refund_plan::whole;
+use super::{LONGEST_REASON, OrderError, Orders};
+use crate::domain::{Caller, OrderId, OrderState, line};
+use crate::store::orders;
+use crate::telemetry::REFUNDS_TOTAL;
+
+impl Orders {
+    /// Cancels an order of which no payment is recorded. One that was paid is refunded instead, so that the money that
+    /// was taken and the money that was given back both stand in the books.
+    pub async fn void(&self, caller: &Caller, id: OrderId, reason: &str, key: &str) -> Result<Reply, OrderError> {
+        let reason = line("reason", reason, LONGEST_REASON)?;
+        let once = Once::new("void", caller, key, &json!([id, reason]).to_string());
+        with_retries(async || self.void_once(caller, id, &reason, &once).await).await
+    }
+
+    async fn void_once(&self, caller: &Caller, id: OrderId, reason: &str, once: &Once) -> Result<Reply, OrderError> {
+        let mut tx = self.store.begin().await?;
+        let order = self.hold(&mut tx, caller, id).await?;
+        if let Some(kept) = once.kept(&mut tx).await? {
+            return Ok(kept);
+        }
+        let standing = orders::standing(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
+        match standing.state {
+            OrderState::Confirmed => {}
+            OrderState::Voided => return Err(OrderError::Voided(id)),
+            OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => {
+                return Err(OrderError::AlreadyPaid(id));
+            }
+        }
+        let items = whole(&orders::items(&mut tx, id).await?, order.prices_include_tax);
+        let counter = Counter { kind: "void", method: None, reference: None, reason: reason.to_owned(), items };
+        let reply = self.take_back(&mut tx, caller, order, counter, once).await?;
+        tx.commit().await?;
+        metrics::counter!(REFUNDS_TOTAL, "kind" => "void").increment(1);
+        Ok(reply)
+    }
+}

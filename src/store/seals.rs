@@ -1,0 +1,130 @@
+//! The seals of what is numbered: over every field that counts and the seal of the record before it in its series.
+//!
+//! They are made here and not in the services, so that whoever checks the chains needs the rows alone. The fields and
+//! their order must stay as they are for as long as there are such records; other fields are another version.
+
+use super::orders::{OrderItemRow, OrderRow};
+use super::payments::PaymentRow;
+use super::refunds::{RefundItemRow, RefundRow};
+use super::z_reports::{ZReportLineRow, ZReportRow};
+use crate::domain::Seal;
+
+/// The version that orders are sealed with today.
+pub const ORDER_VERSION: i64 = 2;
+
+/// The seal of an order, by the version it was made with: 1 knows neither tax nor discounts. Nothing for a version that
+/// this program does not know.
+pub fn order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
+    let head = match order.hash_version {
+        1 => Seal::after(&order.previous_hash),
+        ORDER_VERSION => Seal::after(&order.previous_hash).number(ORDER_VERSION),
+        _ => return None,
+    };
+    let head = head
+        .field(order.id.uuid())
+        .field(order.store_id.uuid())
+        .field("order")
+        .number(order.number)
+        .field(order.session_id.uuid())
+        .optional(order.kiosk_id.map(|kiosk| kiosk.uuid()))
+        .number(order.total)
+        .field(order.currency.code())
+        .field(&order.claim_code)
+        .number(order.created_at.micros())
+        .number(items.len() as i64);
+    let versioned = order.hash_version == ORDER_VERSION;
+    let head = match versioned {
+        true => head.number(i64::from(order.prices_include_tax)).optional(order.discount_reason.as_deref()),
+        false => head,
+    };
+    let lines = items.iter().fold(head, |seal, item| {
+        let seal = seal
+            .number(item.line)
+            .field(item.product_id.uuid())
+            .field(&item.name)
+            .optional(item.sku.as_deref())
+            .optional(item.barcode.as_deref())
+            .number(item.quantity)
+            .number(item.unit_price)
+            .number(item.line_total)
+            .optional(item.avg_score.map(|score| score.to_bits().to_be_bytes()));
+        if !versioned {
+            return seal;
+        }
+        seal.number(item.discount)
+            .optional(item.discount_reason.as_deref())
+            .number(item.bill_discount)
+            .number(item.tax_rate)
+            .number(item.tax)
+    });
+    Some(lines.finish())
+}
+
+/// The seal of a payment.
+pub fn payment(row: &PaymentRow) -> Vec<u8> {
+    Seal::after(&row.previous_hash)
+        .field(row.id.uuid())
+        .field(row.store_id.uuid())
+        .field("payment")
+        .number(row.number)
+        .field(row.order_id.uuid())
+        .field(row.method.as_str())
+        .number(row.amount)
+        .optional(row.tendered.map(i64::to_be_bytes))
+        .field(row.currency.code())
+        .optional(row.reference.as_deref())
+        .field(&row.made_by)
+        .number(row.created_at.micros())
+        .finish()
+}
+
+/// The seal of a refund or void.
+pub fn refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
+    let head = Seal::after(&row.previous_hash)
+        .field(row.id.uuid())
+        .field(row.store_id.uuid())
+        .field("refund")
+        .number(row.number)
+        .field(&row.kind)
+        .field(row.order_id.uuid())
+        .number(row.amount)
+        .number(row.tax)
+        .field(row.currency.code())
+        .optional(row.method.map(|method| method.as_str()))
+        .optional(row.reference.as_deref())
+        .field(&row.reason)
+        .field(&row.made_by)
+        .number(row.created_at.micros())
+        .number(items.len() as i64);
+    let lines = items.iter().fold(head, |seal, item| {
+        seal.number(item.line).number(item.quantity).number(item.amount).number(item.tax_rate).number(item.tax)
+    });
+    lines.finish()
+}
+
+/// The seal of a daily closing.
+pub fn z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
+    let head = Seal::after(&row.previous_hash)
+        .field(row.id.uuid())
+        .field(row.store_id.uuid())
+        .field("closing")
+        .number(row.number)
+        .field(row.time_zone.name())
+        .field(&row.business_day)
+        .optional(row.opened_at.map(|moment| moment.micros().to_be_bytes()))
+        .number(row.closed_at.micros());
+    let ranges =
+        [row.first_order, row.last_order, row.first_refund, row.last_refund, row.first_payment, row.last_payment];
+    let head = ranges.into_iter().fold(head, Seal::number).field(&row.made_by).number(lines.len() as i64);
+    let lines = lines.iter().fold(head, |seal, line| {
+        seal.number(line.line)
+            .field(&line.section)
+            .field(line.currency.code())
+            .optional(line.method.map(|method| method.as_str()))
+            .optional(line.tax_rate.map(i64::to_be_bytes))
+            .number(line.records)
+            .number(line.amount)
+            .number(line.tax)
+    });
+    lines.finish()
+}

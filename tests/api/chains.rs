@@ -1,0 +1,190 @@
+//! Orders, payments, refunds with voids, and closings are numbered without gaps and sealed in chains; what was changed by
+//! hand no longer fits its seal. Orders from before seals knew of tax keep theirs.
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+use tillsight::domain::{Seal, StoreId};
+use tillsight::store::{Store, Tx, number_series, orders, payments, refunds, seals, z_reports};
+
+use crate::harness::{Database, Shop, TestApp, of, on_both_databases};
+
+/// More records than any test makes.
+const ALL: i64 = 1_000;
+
+/// A link of a chain: number, seal of the one before, seal as stored, seal as reckoned from the row.
+type Link = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
+
+/// How many records each series of the store has, if numbers and seals are whole; else the first place that is not.
+async fn checked(database: &Database, store: &str) -> Result<Vec<(String, i64)>, String> {
+    let opened = Store::connect(database.url(), 2).await.unwrap();
+    let mut tx = opened.snapshot().await.unwrap();
+    let store: StoreId = store.parse().unwrap();
+    let mut counts = Vec::new();
+    for series in number_series::of_store(&mut tx, store).await.unwrap() {
+        let links = links(&mut tx, store, &series.series).await;
+        let mut before = Seal::FIRST.to_vec();
+        for (place, (number, previous, kept, reckoned)) in links.iter().enumerate() {
+            let name = format!("{} {number}", series.series);
+            if *number != place as i64 + 1 {
+                return Err(format!("{name}: number"));
+            }
+            if *previous != before || kept != reckoned {
+                return Err(format!("{name}: seal"));
+            }
+            before.clone_from(kept);
+        }
+        assert_eq!((links.len() as i64, &before), (series.last_number, &series.last_hash), "{}", series.series);
+        counts.push((series.series, links.len() as i64));
+    }
+    Ok(counts)
+}
+
+async fn links(tx: &mut Tx, store: StoreId, series: &str) -> Vec<Link> {
+    let mut links = Vec::new();
+    match series {
+        "order" => {
+            for row in orders::chain(tx, store, 1, ALL).await.unwrap() {
+                let items = orders::items(tx, row.id).await.unwrap();
+                let seal = seals::order(&row, &items).expect("a version that is known");
+                links.push((row.number, row.previous_hash, row.hash, seal));
+            }
+        }
+        "payment" => {
+            for row in payments::chain(tx, store, 1, ALL).await.unwrap() {
+                let seal = seals::payment(&row);
+                links.push((row.number, row.previous_hash, row.hash, seal));
+            }
+        }
+        "refund" => {
+            for row in refunds::chain(tx, store, 1, ALL).await.unwrap() {
+                let items = refunds::items(tx, row.id).await.unwrap();
+                let seal = seals::refund(&row, &items);
+                links.push((row.number, row.previous_hash, row.hash, seal));
+            }
+        }
+        "closing" => {
+            for number in 1.. {
+                let Some(row) = z_reports::find(tx, store, number).await.unwrap() else { break };
+                let lines = z_reports::lines(tx, row.id).await.unwrap();
+                let seal = seals::z_report(&row, &lines);
+                links.push((row.number, row.previous_hash, row.hash, seal));
+            }
+        }
+        other => panic!("no such series: {other}"),
+    }
+    links
+}
+
+async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: Database) {
+    let shop = Shop::open(database.clone()).await;
+    for _ in 0..2 {
+        let paid = shop.paid_order().await;
+        shop.refund(&paid, json!([{"line": 1, "quantity": 2}])).await.expect(201);
+        let order = shop.order(&[(&shop.milk, 1), (&shop.soap, 2)]).await;
+        shop.void(&order).await.expect(201);
+        let close = format!("/api/stores/{}/z-reports", shop.store);
+        shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+    }
+    let expected = [("closing", 2), ("order", 4), ("payment", 2), ("refund", 4)];
+    let expected: Vec<_> = expected.into_iter().map(|(series, count)| (series.to_owned(), count)).collect();
+    assert_eq!(checked(&database, &shop.store).await, Ok(expected));
+
+    for (change, back, found) in [
+        (
+            "UPDATE refund_items SET amount = amount - 1 WHERE amount = 258 AND quantity = 2",
+            "UPDATE refund_items SET amount = amount + 1 WHERE amount = 257 AND quantity = 2",
+            "refund 1: seal",
+        ),
+        ("UPDATE payments SET method = 'cash'", "UPDATE payments SET method = 'card'", "payment 1: seal"),
+        ("UPDATE order_items SET tax = tax + 1", "UPDATE order_items SET tax = tax - 1", "order 1: seal"),
+        ("UPDATE orders SET hash_version = 1", "UPDATE orders SET hash_version = 2", "order 1: seal"),
+        (
+            "UPDATE z_report_lines SET amount = amount + 1 WHERE section = 'sales'",
+            "UPDATE z_report_lines SET amount = amount - 1 WHERE section = 'sales'",
+            "closing 1: seal",
+        ),
+        (
+            "UPDATE refunds SET reason = 'stolen' WHERE number = 3",
+            "UPDATE refunds SET reason = 'came back' WHERE number = 3",
+            "refund 3: seal",
+        ),
+    ] {
+        database.execute(change).await;
+        assert_eq!(checked(&database, &shop.store).await, Err(found.to_owned()), "{change}");
+        database.execute(back).await;
+        assert!(checked(&database, &shop.store).await.is_ok(), "{back}");
+    }
+}
+
+async fn every_act_is_in_the_audit_log_with_its_actor(database: Database) {
+    let shop = Shop::open(database.clone()).await;
+    let paid = shop.paid_order().await;
+    shop.refund(&paid, Value::Null).await.expect(201);
+    let order = shop.order(&[(&shop.milk, 1)]).await;
+    shop.void(&order).await.expect(201);
+    shop.app.post(&of(&paid, "/receipt/prints"), &shop.kiosk, json!({})).await.expect(201);
+    let close = format!("/api/stores/{}/z-reports", shop.store);
+    shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+    let opened = Store::connect(database.url(), 2).await.unwrap();
+    let records = tillsight::store::audit::list(&mut opened.read().await.unwrap(), 0, ALL).await.unwrap();
+    let acts: Vec<_> = records
+        .iter()
+        .skip_while(|record| record.action != "order.pay")
+        .map(|record| (record.action.as_str(), record.actor.split(':').next().unwrap()))
+        .collect();
+    let expected = [
+        ("order.pay", "kiosk"),
+        ("order.refund", "user"),
+        ("order.void", "user"),
+        ("receipt.print", "kiosk"),
+        ("store.close_day", "user"),
+    ];
+    assert_eq!(acts, expected);
+    assert!(records.iter().any(|record| record.action == "order.refund" && record.details["reason"] == "came back"));
+}
+
+/// An order that was made and sealed by the first release, in a database that then gets the second's tables.
+async fn an_order_of_the_first_release_keeps_its_seal_and_can_be_paid(database: Database) {
+    migrate_first_only(&database).await;
+    database.run_script(include_str!("first_release/sqlite.sql"), include_str!("first_release/postgres.sql")).await;
+    let store = "019b8f00-0000-7000-8000-000000000001";
+    let app = TestApp::spawn(database.clone()).await;
+    assert_eq!(checked(&database, store).await, Ok(vec![("order".to_owned(), 1)]));
+    let admin = app.admin().await;
+    let order = app.get("/api/orders/019b8f00-0000-7000-8000-000000000004", &admin).await.expect(200);
+    assert_eq!((&order["state"], &order["total"], &order["tax_total"]), (&json!("confirmed"), &json!(258), &json!(0)));
+    let receipt = app.get(&of(&order, "/receipt"), &admin).await.expect(200);
+    assert_eq!(receipt["taxes"], json!([]), "nothing is said about tax that was never recorded");
+    let pay = json!({"currency": "EUR", "payments": [{"method": "card", "amount": 258}]});
+    let fill = |request: reqwest::RequestBuilder| request.header("idempotency-key", "k").json(&pay);
+    let paid = app.call(reqwest::Method::POST, &of(&order, "/payments"), Some(&admin), fill).await.expect(201);
+    assert_eq!((&paid["state"], &paid["hash"]), (&json!("paid"), &order["hash"]));
+    assert_eq!(checked(&database, store).await, Ok(vec![("order".to_owned(), 1), ("payment".to_owned(), 1)]));
+}
+
+/// Brings an empty database to where the first release had it.
+async fn migrate_first_only(database: &Database) {
+    let url = database.url().expose_secret();
+    if database.kind() == "sqlite" {
+        let options = url.parse::<sqlx::sqlite::SqliteConnectOptions>().unwrap().create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        let mut first = sqlx::migrate!("migrations/sqlite");
+        first.migrations.to_mut().retain(|migration| migration.version == 1);
+        first.run(&pool).await.unwrap();
+        pool.close().await;
+    } else {
+        let pool = PgPool::connect(url).await.unwrap();
+        let mut first = sqlx::migrate!("migrations/postgres");
+        first.migrations.to_mut().retain(|migration| migration.version == 1);
+        first.run(&pool).await.unwrap();
+        pool.close().await;
+    }
+}
+
+on_both_databases!(
+    every_series_is_whole_and_a_change_by_hand_is_seen,
+    every_act_is_in_the_audit_log_with_its_actor,
+    an_order_of_the_first_release_keeps_its_seal_and_can_be_paid,
+);

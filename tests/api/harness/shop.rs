@@ -1,0 +1,115 @@
+//! A store with a kiosk, a clerk and things to sell, and the short ways to an order.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Database, Reply, TestApp};
+
+/// A store that is open.
+pub struct Shop {
+    pub app: TestApp,
+    pub admin: String,
+    pub clerk: String,
+    pub kiosk: String,
+    pub store: String,
+    /// 1.29 EUR, 7 % tax.
+    pub milk: String,
+    /// 2.50 EUR, 19 % tax.
+    pub soap: String,
+}
+
+impl Shop {
+    /// A store in euro whose prices contain the tax.
+    pub async fn open(database: Database) -> Self {
+        Self::open_as(database, json!({"name": "Corner <shop>", "currency": "EUR"})).await
+    }
+
+    /// A store made of `body`.
+    pub async fn open_as(database: Database, body: Value) -> Self {
+        let app = TestApp::spawn(database).await;
+        let admin = app.admin().await;
+        let currency = body["currency"].as_str().unwrap().to_owned();
+        let store = app.post("/api/stores", &admin, body).await.expect(201);
+        let store = store["id"].as_str().unwrap().to_owned();
+        let kiosk = app.kiosk(&admin, &store).await;
+        let clerk = app.clerk(&admin, &store).await;
+        let texts = |name, price, tax| {
+            [("name", name), ("price", price), ("currency", currency.as_str()), ("tax_rate_bp", tax)]
+        };
+        let milk = app.product(&admin, &texts("Milk & <b>honey</b>", "129", "700")).await;
+        let soap = app.product(&admin, &texts("Soap", "250", "1900")).await;
+        Self { app, admin, clerk, kiosk, store, milk, soap }
+    }
+
+    /// An open session with these products and quantities on its bill.
+    pub async fn bill(&self, lines: &[(&str, i64)]) -> Value {
+        let mut session = self.app.post("/api/sessions", &self.kiosk, json!({})).await.expect(201);
+        for (product, quantity) in lines {
+            let items = format!("/api/sessions/{}/items", session["id"].as_str().unwrap());
+            let body = json!({"version": session["version"], "product_id": product, "quantity": quantity});
+            session = self.app.post(&items, &self.kiosk, body).await.expect(200);
+        }
+        session
+    }
+
+    /// The order that a bill becomes.
+    pub async fn confirm(&self, session: &Value) -> Value {
+        let path = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
+        self.once(&path, &self.kiosk, json!({"version": session["version"]})).await.expect(201)
+    }
+
+    /// A confirmed order of these products and quantities.
+    pub async fn order(&self, lines: &[(&str, i64)]) -> Value {
+        let session = self.bill(lines).await;
+        self.confirm(&session).await
+    }
+
+    /// An order of 5 × milk, 6.45 EUR, paid by card.
+    pub async fn paid_order(&self) -> Value {
+        let order = self.order(&[(&self.milk, 5)]).await;
+        self.pay(&order, json!([{"method": "card", "amount": order["total"]}])).await.expect(201)
+    }
+
+    /// `POST` with a key of its own.
+    pub async fn once(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.keyed(path, token, &Uuid::new_v4().to_string(), body).await
+    }
+
+    /// `POST` with this Idempotency-Key.
+    pub async fn keyed(&self, path: &str, token: &str, key: &str, body: Value) -> Reply {
+        let fill = |request: RequestBuilder| request.header("idempotency-key", key).json(&body);
+        self.app.call(Method::POST, path, Some(token), fill).await
+    }
+
+    pub async fn pay(&self, order: &Value, payments: Value) -> Reply {
+        let body = json!({"currency": order["currency"], "payments": payments});
+        self.once(&of(order, "/payments"), &self.kiosk, body).await
+    }
+
+    /// Refunds what `lines` say, in cash; everything that is left where it is `null`.
+    pub async fn refund(&self, order: &Value, lines: Value) -> Reply {
+        let body = json!({"currency": order["currency"], "method": "cash", "reason": "came back", "lines": lines});
+        self.once(&of(order, "/refunds"), &self.clerk, body).await
+    }
+
+    pub async fn void(&self, order: &Value) -> Reply {
+        self.once(&of(order, "/void"), &self.clerk, json!({"reason": "shopper left"})).await
+    }
+
+    /// The order as the staff sees it now.
+    pub async fn look(&self, order: &Value) -> Value {
+        self.app.get(&of(order, ""), &self.clerk).await.expect(200)
+    }
+
+    /// A clerk's view of another, newly made store of the same owner.
+    pub async fn other_kiosk(&self) -> String {
+        let other = self.app.store(&self.admin).await;
+        self.app.kiosk(&self.admin, &other).await
+    }
+}
+
+/// A path of an order.
+pub fn of(order: &Value, rest: &str) -> String {
+    format!("/api/orders/{}{rest}", order["id"].as_str().unwrap())
+}
