@@ -10,6 +10,7 @@
 //! Knows nothing of products, databases or HTTP. The only module that uses `ort`, `prost` and, with its tests, `image`'s
 //! decoders.
 
+mod accelerator;
 mod decode;
 mod draft;
 mod engine;

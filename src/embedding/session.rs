@@ -15,7 +15,7 @@ use super::manifest::{Input, Manifest, Model, Output};
 use super::onnx_file::OnnxFile;
 use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};
-use super::{ModelError, Refusal, pooling, runtime};
+use super::{ModelError, Refusal, accelerator, pooling, runtime};
 
 /// What [`picture_input`] is asked for where no size is settled yet.
 pub(super) const ANY_SIZE: &str = "N × 3 × height × width";
@@ -142,7 +142,8 @@ fn load(bytes: &[u8], environment: &ort::environment::Environment, threads: usiz
     let builder = builder.with_log_level(LogLevel::Fatal).map_err(words)?;
     let builder = builder.with_intra_threads(threads).map_err(words)?;
     let builder = builder.with_intra_op_spinning(false).map_err(words)?;
-    let mut builder = builder.with_memory_pattern(false).map_err(words)?;
+    let builder = builder.with_memory_pattern(false).map_err(words)?;
+    let mut builder = accelerator::chosen(builder);
     builder.commit_from_memory(bytes).map_err(words)
 }
 

@@ -55,8 +55,14 @@ impl World {
         let now = self.clock.now();
         let id = ProductId::at(now);
         self.note(format!("another server adds {count} photos of {id}"));
-        let fields =
-            ProductFields { name: "Bulk".to_owned(), sku: None, barcode: None, description: None, active: true };
+        let fields = ProductFields {
+            name: "Bulk".to_owned(),
+            sku: None,
+            barcode: None,
+            description: None,
+            active: true,
+            tax_rate: 0,
+        };
         let mut tx = self.store.begin().await.unwrap();
         catalog_changes::lock(&mut tx).await.unwrap();
         products::insert(&mut tx, id, &fields, now).await.unwrap();
