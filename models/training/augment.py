@@ -14,14 +14,17 @@ def between(low: float, high: float, *shape: int) -> torch.Tensor:
     return torch.empty(shape, device=DEVICE).uniform_(low, high)
 
 
-def reframe(pixels: torch.Tensor, side: int, mirrored: torch.Tensor) -> torch.Tensor:
+def reframe(
+    pixels: torch.Tensor, side: int, mirrored: torch.Tensor, turn: float = 0.27, closest: float = 0.42
+) -> torch.Tensor:
     """Another crop, turn and stretch, and of those that are `mirrored` every second one's mirror image. From uint8
-    N × H × W × 3 to float N × 3 × side × side in 0..1.
+    N × H × W × 3 to float N × 3 × side × side in 0..1. `turn` is the largest angle in radians (0.27 is 15 degrees),
+    `closest` the smallest share of the picture's width that is seen.
     """
     n = len(pixels)
     x = pixels.to(DEVICE).permute(0, 3, 1, 2).float() / 255
-    angle = between(-0.27, 0.27, n)  # radians, 15 degrees to either side
-    zoom = between(0.42, 1.03, n)  # the share of the picture's width that is seen
+    angle = between(-turn, turn, n)
+    zoom = between(closest, 1.03, n)
     stretch = between(0.85, 1.18, n)
     flip = 1 - 2 * ((between(0, 1, n) < 0.5) & mirrored.to(DEVICE)).float()
     grid = torch.zeros(n, 2, 3, device=DEVICE)
@@ -31,6 +34,17 @@ def reframe(pixels: torch.Tensor, side: int, mirrored: torch.Tensor) -> torch.Te
     grid[:, :, 2] = between(-0.8, 0.8, n, 2) * (1.1 - zoom.clamp(max=1)).unsqueeze(1)
     grid = F.affine_grid(grid, (n, 3, side, side), align_corners=False)
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+
+
+def compose(x: torch.Tensor) -> torch.Tensor:
+    """Into every second picture a rectangle of the next one, a third to three quarters as wide and high."""
+    n, _, _, side = x.shape
+    y = x.clone()
+    for k in range(0, n - 1, 2):
+        h, w = torch.randint(side // 3, side * 3 // 4, (2,)).tolist()
+        top, left = int(torch.randint(side - h, (1,))), int(torch.randint(side - w, (1,)))
+        y[k, :, top : top + h, left : left + w] = x[k + 1, :, top : top + h, left : left + w]
+    return y
 
 
 def relight(x: torch.Tensor) -> torch.Tensor:

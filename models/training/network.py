@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 DIM = 256
+NO_PRODUCT = -1  # the label of pictures that show none
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -25,7 +26,7 @@ class Size:
     side: int
 
 
-SIZES = {"small": Size((32, 64, 128, 256), 176), "base": Size((64, 112, 224, 384), 192)}
+SIZES = {"small": Size((32, 64, 128, 256), 192), "base": Size((64, 112, 224, 384), 192)}
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -106,7 +107,7 @@ class Mirrored(nn.Module):
 
 class CosineSoftmax(nn.Module):
     """One direction per product; the right one must win by a margin. Used in training only. `weight` says how much
-    each product counts.
+    each product counts; pictures labelled `NO_PRODUCT` do not.
     """
 
     SCALE, MARGIN = 20.0, 0.15
@@ -118,8 +119,10 @@ class CosineSoftmax(nn.Module):
 
     def forward(self, embedding, labels):
         cosine = embedding @ F.normalize(self.directions).T
-        handicap = self.MARGIN * F.one_hot(labels, len(self.directions))
-        return F.cross_entropy((cosine - handicap) * self.SCALE, labels, weight=self.weight)
+        handicap = self.MARGIN * F.one_hot(labels.clamp(min=0), len(self.directions))
+        scores = (cosine - handicap) * self.SCALE
+        losses = F.cross_entropy(scores, labels, weight=self.weight, ignore_index=NO_PRODUCT, reduction="sum")
+        return losses / (self.weight[labels] * (labels != NO_PRODUCT)).sum().clamp(min=1e-6)
 
 
 @torch.no_grad()

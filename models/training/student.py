@@ -18,6 +18,7 @@ from torch import nn
 from . import augment
 from .machine import DEVICE, mixed_precision, seed
 from .network import CosineSoftmax, Embedder, follow
+from .optimiser import MuonAndAdamW
 from .views import Views
 
 STAGE = 3
@@ -30,8 +31,8 @@ class Recipe:
     pictures first, as they teach the coarse things more cheaply.
     """
 
-    passes: float = 10
-    sides: tuple = ((0.0, 96), (0.35, 112), (0.7, 128))
+    passes: float = 5
+    sides: tuple = ((0.0, 96), (0.45, 112), (0.75, 128), (0.9, 144))
     batch: int = 64
     peak_rate: float = 3e-3
     warm_up: float = 0.04
@@ -81,8 +82,9 @@ class Course:
         self.views, self.recipe, self.kept = views, recipe, kept
         self.student = Student(widths, weight, views).to(DEVICE)
         self.average = copy.deepcopy(self.student.net)
-        self.optimiser = torch.optim.AdamW(
-            self.student.parameters(), lr=recipe.peak_rate, weight_decay=recipe.weight_decay
+        body = self.student.net.body
+        self.optimiser = MuonAndAdamW(
+            self.student, [body.to_sixteenth, body.to_last], recipe.peak_rate, recipe.weight_decay
         )
         self.step, self.a_pass = 0, max(1, len(views.labels) // recipe.batch)
         self.order, self.shuffled = None, -1
@@ -101,12 +103,11 @@ class Course:
         unfinished.replace(self.kept)
 
     def rate(self) -> float:
-        """Learning rate: a short rise, then a half cosine that ends at a 500th of the peak."""
+        """Share of the peak learning rate: a short rise, then a half cosine that ends at a 500th."""
         done, warm = self.step / self.steps, self.recipe.warm_up
         if done < warm:
-            return self.recipe.peak_rate * (0.05 + 0.95 * done / warm)
-        falling = (1 + math.cos(math.pi * (done - warm) / (1 - warm))) / 2
-        return self.recipe.peak_rate * (0.002 + 0.998 * falling)
+            return 0.05 + 0.95 * done / warm
+        return 0.002 + 0.998 * (1 + math.cos(math.pi * (done - warm) / (1 - warm))) / 2
 
     def side(self) -> int:
         return [side for begins, side in self.recipe.sides if begins <= self.step / self.steps][-1]
@@ -130,11 +131,10 @@ class Course:
         return augment.relight(pictures), labels, answers.float(), middle, last
 
     def one_step(self) -> list[float]:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate()
+        self.optimiser.set_rate(self.rate())
         product, answer, place = self.student.losses(*self.batch())
         loss = product + self.recipe.answer_weight * answer + self.recipe.place_weight * place
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         self.step += 1

@@ -1,7 +1,8 @@
 """The tutor: networks that others trained, taught our products, whose answers the student then learns to give.
 
 2 640 photos are too few to learn to see from nothing; fine-tuned, what the imported networks know of the world becomes
-an embedding of products. The tutor is three to ten times as slow as the student and is not part of what is shipped.
+an embedding of products. First its linear layer alone learns (`neck`), then everything, gently. The tutor is three to
+ten times as slow as the student and is not part of what is shipped.
 """
 
 import copy
@@ -14,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from . import augment
+from . import augment, neck
 from .lessons import Lessons
 from .machine import DEVICE, mixed_precision, seed
 from .network import DIM, CosineSoftmax, follow
@@ -24,12 +25,15 @@ STAGE = 1
 
 @dataclass(frozen=True)
 class Recipe:
-    epochs: int = 8
+    neck_passes: int = 3
+    neck_epochs: int = 12
+    neck_rate: float = 5e-4
+    epochs: int = 4
     side: int = 160
     batch: int = 48
-    # The imported layers are moved gently, the new ones learn from nothing.
-    rate_imported: float = 3e-4
-    rate_new: float = 2e-3
+    # The imported layers are moved gently: what they know of things that are not in our photos is worth keeping.
+    rate_imported: float = 1.5e-4
+    rate_new: float = 3e-4
     weight_decay: float = 0.05
     warm_up_steps: int = 60
     average: float = 0.995
@@ -46,7 +50,7 @@ class Tutor(nn.Module):
         self.backbones = nn.ModuleList(backbones)
         features = sum(backbone.channels for backbone in backbones)
         self.register_buffer("centre", torch.zeros(features))
-        self.dropout, self.neck = nn.Dropout(0.3), nn.Linear(features, DIM)
+        self.dropout, self.neck = nn.Dropout(0.3), nn.Linear(features, DIM, bias=False)
 
     def maps(self, image):
         """Each backbone's maps at strides 16 and 32."""
@@ -61,21 +65,6 @@ class Tutor(nn.Module):
 
     def forward(self, image):
         return self.embed(self.pooled(self.maps(image)))
-
-    @torch.no_grad()
-    def centre_on(self, lessons: Lessons, side: int) -> None:
-        """The mean of the features before any of them is moved, over every fourth picture: what all pictures share
-        would make every two of them alike.
-        """
-        self.eval()
-        some = lessons.rows(0)[::4]
-        parts = []
-        for at in range(0, len(some), 48):
-            pixels, _, _ = lessons.taken(some[at : at + 48])
-            plain = pixels.to(DEVICE).permute(0, 3, 1, 2).float() / 255
-            plain = F.interpolate(plain, (side, side), mode="bilinear", antialias=True)
-            parts.append(self.pooled(self.maps(plain)))
-        self.centre.copy_(torch.cat(parts).mean(0))
 
 
 def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
@@ -95,7 +84,9 @@ def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
         for part, state in zip(parts, states, strict=True):
             part.load_state_dict(state)
     else:
-        tutor.centre_on(lessons, recipe.side)
+        neck.fit(
+            tutor, softmax, lessons, recipe.neck_passes, recipe.neck_epochs, recipe.side, recipe.neck_rate
+        )
         average.load_state_dict(tutor.state_dict())
     steps = recipe.epochs * lessons.batches(recipe.batch)
     step, told, losses = begin * lessons.batches(recipe.batch), time.monotonic(), []

@@ -4,8 +4,13 @@ To ask the tutor anew in every step would cost more than the student itself. So 
 varied later, and the answer to it must stay the same. Beside its embedding the tutor tells what it sees *where*: its
 maps at strides 16 and 32, reduced to their principal components, are many more answers per picture, and what lets a
 student learn to see from few pictures.
+
+A fifth of the views are wild: turned anyhow, from very near, relit, every second one with a piece of another picture in
+it. They show no product (their label is `NO_PRODUCT`), but the tutor has an answer to them as to any picture, and a
+student that knows its answers to those too does not merely know 2 640 photos by heart.
 """
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,6 +21,7 @@ import torch.nn.functional as F
 from . import augment
 from .lessons import Lessons
 from .machine import DEVICE, seed
+from .network import NO_PRODUCT
 from .runtime import maps_of
 from .tutor import Tutor
 
@@ -72,7 +78,7 @@ def components(tutor: Tutor, maps, lessons: Lessons) -> tuple[Components, Compon
     """Found on 192 pictures: 12 000 and 3 000 places."""
     rows = lessons.rows(0)
     rows = rows[torch.randperm(len(rows)).numpy()][:192]
-    found = [asked(tutor, maps, view(lessons, part)) for part in np.array_split(rows, max(1, len(rows) // 48))]
+    found = [asked(tutor, maps, view(lessons, part, False)) for part in np.array_split(rows, max(1, len(rows) // 48))]
     middle, last = (torch.cat([answer[at] for answer in found]) for at in (1, 2))
     return Components.found(middle, MIDDLE_COMPONENTS), Components.found(last, LAST_COMPONENTS)
 
@@ -89,14 +95,25 @@ def kept_components(kept: Path, tutor: Tutor, maps, lessons: Lessons) -> tuple[C
     return Components(*middle), Components(*last)
 
 
-def view(lessons: Lessons, rows: np.ndarray) -> torch.Tensor:
+def view(lessons: Lessons, rows: np.ndarray, wild: bool) -> torch.Tensor:
     pixels, _, mirrored = lessons.taken(rows)
-    return augment.reframe(pixels, ASKED_SIDE, mirrored)
+    if not wild:
+        return augment.reframe(pixels, ASKED_SIDE, mirrored)
+    turned = augment.reframe(pixels, ASKED_SIDE, torch.ones_like(mirrored), turn=math.pi, closest=0.25)
+    return augment.compose(augment.relight(turned))
+
+
+def batches(rows: np.ndarray) -> list[tuple[np.ndarray, bool]]:
+    """Batches of rows, and whether they are for wild views. For the tame ones the rows in order; for the wild ones every
+    fourth row, mixed so that neighbours differ.
+    """
+    mixed = rows[torch.randperm(len(rows)).numpy()][::4]
+    return [(each[at : at + 48], each is mixed) for each in (rows, mixed) for at in range(0, len(each), 48)]
 
 
 def collect(tutor: Tutor, lessons: Lessons, passes: int, run: int, folder: Path) -> Views:
-    """Asks the tutor about every picture of `passes` passes. Each pass is a file in `folder`, so that a run that was
-    stopped goes on with the next one; `run` is its seed.
+    """Asks the tutor about every picture of `passes` passes once tame, and about every fourth one once more, wild. Each
+    pass is a file in `folder`, so that a run that was stopped goes on with the next one; `run` is its seed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tutor.to(DEVICE).eval()
@@ -111,19 +128,19 @@ def collect(tutor: Tutor, lessons: Lessons, passes: int, run: int, folder: Path)
             reduce = kept_components(folder / "components.pt", tutor, maps, lessons)
         seed(run, STAGE, number)
         rows, parts = lessons.rows(number), []
-        for at in range(0, len(rows), 48):
-            some = rows[at : at + 48]
-            pictures = view(lessons, some)
+        for some, wild in batches(rows):
+            pictures = view(lessons, some, wild)
             answers, middle, last = asked(tutor, maps, pictures)
             small = F.interpolate(pictures, (KEPT_SIDE, KEPT_SIDE), mode="bilinear", antialias=True) * 255
             pixels = small.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
             found = (pixels, answers.half().cpu().numpy(), reduce[0].of(middle), reduce[1].of(last))
-            parts.append((*found, lessons.labels[some]))
+            parts.append((*found, np.full(len(some), NO_PRODUCT) if wild else lessons.labels[some]))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        labels = columns[-1]
         unfinished = kept.with_suffix(".part.npz")
         np.savez(unfinished, **dict(zip(COLUMNS, columns, strict=True)))
         unfinished.replace(kept)
-        print(f"views: pass {number + 1} of {passes}, {len(rows)} pictures", flush=True)
+        print(f"views: pass {number + 1} of {passes}, {len(labels)} pictures", flush=True)
     files = [np.load(folder / f"pass-{number:03d}.npz") for number in range(passes)]
     return Views(*(joined(files, column) for column in COLUMNS))
 

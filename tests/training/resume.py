@@ -17,7 +17,7 @@ from training.network import Body  # noqa: E402
 from training.stages import made_from  # noqa: E402
 
 WIDTHS = (8, 8, 16, 16)
-TUTOR = tutor.Recipe(epochs=2, side=32, batch=12)
+TUTOR = tutor.Recipe(neck_passes=1, neck_epochs=1, epochs=2, side=32, batch=12)
 STUDENT = student.Recipe(passes=24, sides=((0.0, 32), (0.5, 48)), batch=8)
 
 
