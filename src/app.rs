@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::embedding::{Embedder, EmbedderOptions, Model, ModelError};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
+use crate::integrity::Integrity;
 use crate::orders::Orders;
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
@@ -76,6 +77,7 @@ pub struct Application {
     store: Store,
     catalog: Catalog,
     checkout: Checkout,
+    integrity: Option<Integrity>,
     metrics: Metrics,
     first_admin: FirstAdmin,
     follow: Duration,
@@ -104,6 +106,7 @@ impl Application {
         let catalog = Catalog::start(store.clone(), clock.clone(), Arc::clone(&embedder), &settings).await?;
         let recognition = RecognitionService::new(store.clone(), clock.clone(), embedder, catalog.index(), &settings);
         let orders = Orders::new(store.clone(), clock.clone());
+        let integrity = Integrity::new(store.clone(), clock.clone(), settings.monitoring.clone());
         let rules = settings.checkout.clone();
         let checkout = Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), rules);
         let readiness = Readiness::default();
@@ -113,6 +116,7 @@ impl Application {
             recognition,
             checkout: checkout.clone(),
             orders,
+            integrity: integrity.clone(),
             metrics: metrics.clone(),
             readiness: readiness.clone(),
             limits: settings.limits.clone(),
@@ -127,7 +131,20 @@ impl Application {
         let first_admin = auth.ensure_first_admin().await?;
         let follow = Duration::from_secs(engine.follow_s);
         let snapshots = (engine.snapshot_s > 0).then(|| Duration::from_secs(engine.snapshot_s));
-        Ok(Self { server, address, readiness, store, catalog, checkout, metrics, first_admin, follow, snapshots })
+        let integrity = settings.monitoring.enabled.then_some(integrity);
+        Ok(Self {
+            server,
+            address,
+            readiness,
+            store,
+            catalog,
+            checkout,
+            integrity,
+            metrics,
+            first_admin,
+            follow,
+            snapshots,
+        })
     }
 
     /// The port that was bound: the one to ask for with port 0.
@@ -154,6 +171,7 @@ impl Application {
         let follower = tokio::spawn(self.catalog.clone().follow_others(self.follow));
         let snapshots = self.snapshots.map(|every| tokio::spawn(self.catalog.clone().keep_snapshots(every)));
         let tidier = tokio::spawn(tidy(self.checkout));
+        let checks = self.integrity.map(|integrity| tokio::spawn(integrity.keep_checking()));
         let upkeep = tokio::spawn(keep_metrics(self.metrics));
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
@@ -162,7 +180,7 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        for task in [follower, tidier, upkeep, stopper].into_iter().chain(snapshots) {
+        for task in [follower, tidier, upkeep, stopper].into_iter().chain(snapshots).chain(checks) {
             task.abort();
         }
         self.store.close().await;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -23,10 +23,23 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("recognition", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index"]),
     ("orders", &["clock", "config", "domain", "telemetry", "pool", "store"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "recognition"]),
+    ("integrity", &["clock", "config", "domain", "telemetry", "store"]),
     ("web", &["config"]),
     (
         "http",
-        &["clock", "config", "domain", "telemetry", "auth", "catalog", "recognition", "checkout", "orders", "web"],
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "auth",
+            "catalog",
+            "recognition",
+            "checkout",
+            "orders",
+            "integrity",
+            "web",
+        ],
     ),
     ("demo", &["domain"]),
     ("app", &ANYTHING_BUT_CLI),
@@ -41,6 +54,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "domain",
             "embedding",
             "evaluation",
+            "integrity",
             "store",
             "telemetry",
             "whole_file",
@@ -50,7 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 5] = ["clock", "config", "domain", "telemetry", "pool"];
-const ANYTHING_BUT_CLI: [&str; 15] = [
+const ANYTHING_BUT_CLI: [&str; 16] = [
     "clock",
     "config",
     "domain",
@@ -64,6 +78,7 @@ const ANYTHING_BUT_CLI: [&str; 15] = [
     "recognition",
     "orders",
     "checkout",
+    "integrity",
     "web",
     "http",
 ];

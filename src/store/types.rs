@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::blobs::ContentHash;
 use super::catalog_changes::ChangeKind;
 use crate::domain::{
-    AttemptId, Currency, ImageId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod, PriceId, ProductId,
-    RecognitionId, RefundId, Role, SessionId, StoreId, TimeZone, Timestamp, TokenId, UserId, ZReportId,
+    AttemptId, Currency, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod,
+    PriceId, ProductId, RecognitionId, RefundId, Role, SessionId, StoreId, TimeZone, Timestamp, TokenId, UserId,
+    ZReportId,
 };
 
 /// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
@@ -71,7 +72,8 @@ ids_kept_as_uuids!(
     OrderId,
     PaymentId,
     RefundId,
-    ZReportId
+    ZReportId,
+    IntegrityReportId
 );
 
 kept_as! {
