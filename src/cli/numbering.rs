@@ -68,6 +68,9 @@ async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), 
     };
     let checked = integrity.check(depth, options.store, REQUESTED_BY, keep, print).await;
     checked.map_err(|error| CliError::Numbering(error.to_string()))?;
+    if reports == 0 && !options.json {
+        println!("There are no stores to check.");
+    }
     if faulty > 0 {
         return Err(CliError::Numbering(format!(
             "{faulty} of {reports} reports have findings; the lowest health is {worst} of 100"

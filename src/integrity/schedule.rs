@@ -64,12 +64,10 @@ impl Integrity {
                 self.put_off(depth, self.clock.now().plus_seconds(lease)).await?;
             }
         }
-        self.put_off(Depth::Quick, began.plus_seconds(self.interval_s(Depth::Quick))).await?;
         if depth == Depth::Deep {
             self.check_strays(SCHEDULE, Keep::History).await?;
-            self.put_off(Depth::Deep, began.plus_seconds(self.interval_s(Depth::Deep))).await?;
         }
-        Ok(())
+        self.put_off(depth, began.plus_seconds(self.interval_s(depth))).await
     }
 
     async fn claim(&self, depth: Depth) -> Result<bool, IntegrityError> {
@@ -78,6 +76,11 @@ impl Integrity {
         let furthest = now.plus_seconds(self.interval_s(depth));
         let mut tx = self.store.begin().await?;
         let ours = integrity_reports::claim(&mut tx, depth.as_str(), now, until, furthest).await?;
+        if ours && depth == Depth::Deep {
+            // No other server need make the check that this one contains.
+            let quick = now.plus_seconds(self.interval_s(Depth::Quick));
+            integrity_reports::set_due(&mut tx, Depth::Quick.as_str(), quick).await?;
+        }
         tx.commit().await?;
         Ok(ours)
     }

@@ -13,6 +13,7 @@ mod closings;
 mod concurrency;
 mod discounts_and_tax;
 mod harness;
+mod integrity;
 mod mypage;
 mod numbering;
 mod order_life;
