@@ -9,7 +9,7 @@ use super::CliError;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::StoreId;
-use crate::integrity::{Depth, Finding, Integrity, Keep, ReportView};
+use crate::integrity::{Depth, Finding, Integrity, IntegrityError, Keep, ReportView};
 use crate::store::{Store, StoreError};
 
 /// What the reports say of who wanted them.
@@ -67,7 +67,7 @@ async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), 
         }
     };
     let checked = integrity.check(depth, options.store, REQUESTED_BY, keep, print).await;
-    checked.map_err(|error| CliError::Numbering(error.to_string()))?;
+    checked.map_err(|error| CliError::Numbering(told(&error)))?;
     if reports == 0 && !options.json {
         println!("There are no stores to check.");
     }
@@ -77,6 +77,16 @@ async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), 
         )));
     }
     Ok(())
+}
+
+/// The error, and what to do where the tables are those of an older program.
+fn told(error: &IntegrityError) -> String {
+    match error {
+        IntegrityError::Store(StoreError::Unexpected(_)) => {
+            format!("{error}; where tables or columns are missing, `tillsight migrate` brings them up to date")
+        }
+        IntegrityError::StoreNotFound(_) | IntegrityError::Busy | IntegrityError::Store(_) => error.to_string(),
+    }
 }
 
 fn describe(report: &ReportView) {

@@ -17,8 +17,9 @@ mod strays;
 mod view;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::Monitoring;
@@ -32,6 +33,8 @@ pub use view::{Depth, ReportView, RunView, StandingView, SummaryView};
 
 /// Stores that are listed at a time.
 const STORES: i64 = 200;
+/// How long whoever asks for a check waits for another one to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Reports with findings that the answer to a run shows at most.
 const SHOWN: usize = 100;
 
@@ -74,15 +77,16 @@ impl Integrity {
         Self { store, clock, settings, turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Checks one store or all of them now, and shows those with findings. [`IntegrityError::Busy`] while this server
-    /// checks already.
+    /// Checks one store or all of them now, and shows those with findings. Waits a little for a check that this server is
+    /// making already, then gives up with [`IntegrityError::Busy`].
     pub async fn run(
         &self,
         depth: Depth,
         only: Option<StoreId>,
         requested_by: &str,
     ) -> Result<RunView, IntegrityError> {
-        let _turn = self.turn()?;
+        let turn = tokio::time::timeout(PATIENCE, self.turn.acquire()).await;
+        let _turn = turn.ok().and_then(Result::ok).ok_or(IntegrityError::Busy)?;
         let mut run = RunView::new(depth);
         let started = self.clock.now();
         self.check(depth, only, requested_by, Keep::History, |report| run.add(report, SHOWN)).await?;
@@ -211,10 +215,6 @@ impl Integrity {
         let rows = integrity_reports::list(&mut tx, store, page).await?;
         let rows = rows.into_iter().map(ReportView::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()))
-    }
-
-    fn turn(&self) -> Result<SemaphorePermit<'_>, IntegrityError> {
-        self.turn.try_acquire().map_err(|_| IntegrityError::Busy)
     }
 }
 

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::{Depth, Integrity, IntegrityError, Keep, finding::FindingKind, standing};
-use crate::domain::{IntegrityReportId, Series, StoreId};
-use crate::store::{integrity_reports, number_checks};
+use crate::domain::{IntegrityReportId, Series, StoreId, Timestamp};
+use crate::store::{StoreError, integrity_reports, number_checks};
 use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS};
 
 /// How often the schedule is looked at.
@@ -41,7 +41,7 @@ impl Integrity {
     /// contains. Gives its depth.
     pub async fn run_due(&self) -> Result<Option<Depth>, IntegrityError> {
         // A check that somebody asked for goes on: the next beat comes soon.
-        let Ok(_turn) = self.turn() else { return Ok(None) };
+        let Ok(_turn) = self.turn.try_acquire() else { return Ok(None) };
         for depth in [Depth::Deep, Depth::Quick] {
             if self.claim(depth).await? {
                 self.check_as_scheduled(depth).await?;
@@ -54,12 +54,21 @@ impl Integrity {
     async fn check_as_scheduled(&self, depth: Depth) -> Result<(), IntegrityError> {
         let began = self.clock.now();
         let mut after = StoreId::NIL;
+        let mut failed = None;
         loop {
             let page = number_checks::stores(&mut self.store.read().await?, after, super::STORES).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
-                self.check_store(depth, id, SCHEDULE, Keep::History).await?;
+                match self.check_store(depth, id, SCHEDULE, Keep::History).await {
+                    Ok(_) => {}
+                    Err(IntegrityError::Store(error)) if !matches!(error, StoreError::Unavailable(_)) => {
+                        // One store that cannot be checked keeps no other from it.
+                        tracing::warn!(store.id = %id, error = %error, "the store's numbers could not be checked");
+                        failed = Some(error);
+                    }
+                    Err(error) => return Err(error),
+                }
                 let lease = self.lease_s(depth);
                 self.put_off(depth, self.clock.now().plus_seconds(lease)).await?;
             }
@@ -67,13 +76,18 @@ impl Integrity {
         if depth == Depth::Deep {
             self.check_strays(SCHEDULE, Keep::History).await?;
         }
-        self.put_off(depth, began.plus_seconds(self.interval_s(depth))).await
+        match failed {
+            // The lease runs out, and the check is made again.
+            Some(error) => Err(error.into()),
+            None => self.put_off(depth, began.plus_seconds(self.interval_s(depth))).await,
+        }
     }
 
     async fn claim(&self, depth: Depth) -> Result<bool, IntegrityError> {
         let now = self.clock.now();
         let until = now.plus_seconds(self.lease_s(depth));
-        let furthest = now.plus_seconds(self.interval_s(depth));
+        // Twice the interval, since the servers' clocks differ a little and their settings may.
+        let furthest = now.plus_seconds(2 * self.interval_s(depth));
         let mut tx = self.store.begin().await?;
         let ours = integrity_reports::claim(&mut tx, depth.as_str(), now, until, furthest).await?;
         if ours && depth == Depth::Deep {
@@ -85,7 +99,7 @@ impl Integrity {
         Ok(ours)
     }
 
-    async fn put_off(&self, depth: Depth, due: crate::domain::Timestamp) -> Result<(), IntegrityError> {
+    async fn put_off(&self, depth: Depth, due: Timestamp) -> Result<(), IntegrityError> {
         let mut tx = self.store.begin().await?;
         integrity_reports::set_due(&mut tx, depth.as_str(), due).await?;
         tx.commit().await?;

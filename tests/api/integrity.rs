@@ -2,6 +2,8 @@
 //! gone once it is mended; a whole store gives 100.
 
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -10,10 +12,13 @@ use tillsight::integrity::{Depth, Integrity};
 use tillsight::store::{Store, integrity_reports};
 use tokio::process::Command;
 
-use crate::harness::{Database, Shop, TestApp, on_both_databases};
+use crate::harness::{Database, Reply, Shop, TestApp, on_both_databases};
 
 const RUN: &str = "/api/monitoring/numbering/jobs/integrity/run-check";
 const STANDING: &str = "/api/monitoring/numbering/integrity";
+
+/// A server that makes no check by itself.
+const ONLY_ON_DEMAND: &str = "[monitoring]\nenabled = false";
 
 /// A kind of finding, its series and the first number that it names.
 type Found = (&'static str, &'static str, i64);
@@ -27,7 +32,8 @@ macro_rules! by_hand {
 
 /// Five paid orders, of which the first two have a refund each, a voided sixth, and a closing.
 async fn shop_of_six_orders(database: &Database) -> Shop {
-    let shop = Shop::open(database.clone()).await;
+    let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
+    let shop = Shop::open_on(app, json!({"name": "Corner <shop>", "currency": "EUR"})).await;
     for number in 1..=5 {
         let paid = shop.paid_order().await;
         if number <= 2 {
@@ -272,7 +278,7 @@ async fn lines_whose_record_is_gone_are_found(database: Database) {
 }
 
 async fn due_checks_are_made_once_across_servers(database: Database) {
-    let app = TestApp::spawn_with(database.clone(), "[monitoring]\nenabled = false").await;
+    let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
     let settings = Monitoring { reports_kept: 2, ..Monitoring::default() };
@@ -320,6 +326,56 @@ async fn due_checks_are_made_once_across_servers(database: Database) {
     let depths: Vec<_> = history["data"].as_array().unwrap().iter().map(|report| report["depth"].clone()).collect();
     let count = |depth: &str| depths.iter().filter(|kept| **kept == depth).count();
     assert_eq!((count("quick"), count("deep")), (2, 2), "of each depth no more than is to be kept: {depths:?}");
+}
+
+/// A server with the default settings finds by itself what is wrong, and says so in its metrics.
+async fn a_server_checks_by_itself(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    database.execute("UPDATE number_series SET last_number = 7 WHERE series = 'order'").await;
+    let beside = TestApp::spawn(database).await;
+    let path = format!("{STANDING}/stores/{}", shop.store);
+    let standing = until(|| beside.get(&path, &shop.admin), |standing| !standing["latest_deep"].is_null()).await;
+    let report = &standing["latest_deep"];
+    assert_eq!((&report["requested_by"], &report["health"]), (&json!("schedule"), &json!(75)), "{report}");
+    let summary = format!("{STANDING}/summary");
+    until(|| beside.get(&summary, &shop.admin), |summary| !summary["strays"].is_null()).await;
+}
+
+/// Asks until the answer is as wanted; fails after many tries.
+async fn until<F: Future<Output = Reply>>(ask: impl Fn() -> F, wanted: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..1_000 {
+        let answer = ask().await.expect(200);
+        if wanted(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the answer never came");
+}
+
+/// What is being written while a check goes on is no fault.
+async fn checks_beside_busy_tills_find_nothing(database: Database) {
+    const TILLS: usize = 3;
+    const ORDERS: usize = 6;
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let shop = Arc::new(Shop::open_on(app, json!({"name": "Busy", "currency": "EUR"})).await);
+    let sell = |shop: Arc<Shop>| async move {
+        for _ in 0..ORDERS {
+            let paid = shop.paid_order().await;
+            shop.refund(&paid, Value::Null).await.expect(201);
+        }
+    };
+    let tills: Vec<_> = (0..TILLS).map(|_| tokio::spawn(sell(Arc::clone(&shop)))).collect();
+    let mut last = false;
+    while !last {
+        last = tills.iter().all(|till| till.is_finished());
+        assert_eq!(found(&shop.check(true).await), []);
+    }
+    for till in tills {
+        till.await.unwrap();
+    }
+    // An order, a payment and a refund each.
+    assert_eq!(shop.standing().await["latest"]["records"], json!(TILLS * ORDERS * 3));
 }
 
 async fn the_command_line_checks_beside_a_server(database: Database) {
@@ -385,6 +441,8 @@ on_both_databases!(
     a_quick_check_does_not_cover_up_what_a_deep_one_found,
     lines_whose_record_is_gone_are_found,
     due_checks_are_made_once_across_servers,
+    a_server_checks_by_itself,
+    checks_beside_busy_tills_find_nothing,
     the_command_line_checks_beside_a_server,
     what_cannot_be_asked_is_refused,
 );

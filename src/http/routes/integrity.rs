@@ -53,7 +53,7 @@ pub async fn history(services: Data<Services>, id: PathOf<StoreId>, cursor: Curs
 }
 
 /// Check now and wait for what is found. A deep check reads every record: of large stores rather ask for one at a time. A
-/// server checks once at a time; another request meanwhile is answered 429.
+/// server makes one check at a time: another request waits a few seconds for it and is then answered 429.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(RunQuery),
     responses((status = 200, body = RunView), (status = 404, body = ProblemBody), (status = 429, body = ProblemBody)))]
 #[post("/api/monitoring/numbering/jobs/integrity/run-check")]
