@@ -19,6 +19,7 @@ use crate::config::Settings;
 use crate::embedding::EmbedderOptions;
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
+use crate::integrity::Integrity;
 use crate::orders::Orders;
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
@@ -76,6 +77,7 @@ pub struct Application {
     catalog: Catalog,
     models: ModelSwitches,
     checkout: Checkout,
+    integrity: Option<Integrity>,
     metrics: Metrics,
     first_admin: FirstAdmin,
     follow: Duration,
@@ -106,6 +108,7 @@ impl Application {
         let models = ModelSwitches::new(catalog.clone(), folder, engine.clone());
         let recognition = RecognitionService::new(store.clone(), clock.clone(), catalog.active_model(), &settings);
         let orders = Orders::new(store.clone(), clock.clone());
+        let integrity = Integrity::new(store.clone(), clock.clone(), settings.monitoring.clone());
         let rules = settings.checkout.clone();
         let checkout = Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), rules);
         let readiness = Readiness::default();
@@ -116,6 +119,7 @@ impl Application {
             recognition,
             checkout: checkout.clone(),
             orders,
+            integrity: integrity.clone(),
             metrics: metrics.clone(),
             readiness: readiness.clone(),
             limits: settings.limits.clone(),
@@ -130,6 +134,7 @@ impl Application {
         let first_admin = auth.ensure_first_admin().await?;
         let follow = Duration::from_secs(engine.follow_s);
         let snapshots = (engine.snapshot_s > 0).then(|| Duration::from_secs(engine.snapshot_s));
+        let integrity = settings.monitoring.enabled.then_some(integrity);
         Ok(Self {
             server,
             address,
@@ -138,6 +143,7 @@ impl Application {
             catalog,
             models,
             checkout,
+            integrity,
             metrics,
             first_admin,
             follow,
@@ -171,6 +177,7 @@ impl Application {
         let worker = tokio::spawn(self.models.clone().work(self.follow));
         let adopter = tokio::spawn(self.models.clone().keep_up(self.follow));
         let tidier = tokio::spawn(tidy(self.checkout));
+        let checks = self.integrity.map(|integrity| tokio::spawn(integrity.keep_checking()));
         let upkeep = tokio::spawn(keep_metrics(self.metrics));
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
@@ -179,7 +186,8 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        for task in [follower, worker, adopter, tidier, upkeep, stopper].into_iter().chain(snapshots) {
+        let tasks = [follower, worker, adopter, tidier, upkeep, stopper];
+        for task in tasks.into_iter().chain(snapshots).chain(checks) {
             task.abort();
         }
         if let Err(error) = self.models.release().await {

@@ -18,6 +18,7 @@ pub mod embedding;
 pub mod evaluation;
 pub mod http;
 pub mod index;
+pub mod integrity;
 pub mod orders;
 pub mod pool;
 pub mod recognition;

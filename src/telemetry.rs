@@ -46,6 +46,12 @@ pub const ORDER_NUMBER_RETRIES_TOTAL: &str = "tillsight_order_number_retries_tot
 pub const PAYMENTS_TOTAL: &str = "tillsight_payments_total";
 /// Refunds and voids, by kind.
 pub const REFUNDS_TOTAL: &str = "tillsight_refunds_total";
+/// Receipt numbers that no order carries, by `store`: of the newest check.
+pub const ORDER_NUMBER_GAPS: &str = "tillsight_order_number_gaps";
+/// Receipt numbers that several orders carry, by `store`: of the newest check.
+pub const ORDER_NUMBER_DUPLICATES: &str = "tillsight_order_number_duplicates";
+/// Health of numbers and hash chains, 0 to 100, by `store`; `none` stands for lines that belong to no store.
+pub const INTEGRITY_HEALTH: &str = "tillsight_integrity_health";
 /// Logins, by outcome.
 pub const LOGINS_TOTAL: &str = "tillsight_logins_total";
 

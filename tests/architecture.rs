@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -38,10 +38,23 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("recognition", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index", "active_model"]),
     ("orders", &["clock", "config", "domain", "telemetry", "pool", "store"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "recognition"]),
+    ("integrity", &["clock", "config", "domain", "telemetry", "store"]),
     ("web", &["config"]),
     (
         "http",
-        &["clock", "config", "domain", "telemetry", "auth", "catalog", "recognition", "checkout", "orders", "web"],
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "auth",
+            "catalog",
+            "recognition",
+            "checkout",
+            "orders",
+            "integrity",
+            "web",
+        ],
     ),
     ("demo", &["domain"]),
     ("app", &ANYTHING_BUT_CLI),
@@ -58,6 +71,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "embedding",
             "evaluation",
             "index",
+            "integrity",
             "store",
             "telemetry",
             "whole_file",
@@ -67,7 +81,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 6] = ["clock", "config", "domain", "telemetry", "pool", "whole_file"];
-const ANYTHING_BUT_CLI: [&str; 16] = [
+const ANYTHING_BUT_CLI: [&str; 17] = [
     "clock",
     "config",
     "domain",
@@ -82,6 +96,7 @@ const ANYTHING_BUT_CLI: [&str; 16] = [
     "recognition",
     "orders",
     "checkout",
+    "integrity",
     "web",
     "http",
 ];

@@ -5,6 +5,7 @@
 mod demo;
 mod index;
 mod model;
+mod numbering;
 mod render;
 mod serve;
 
@@ -36,6 +37,9 @@ enum Command {
     /// Embedding models: measure them on your own photos, choose their thresholds.
     #[command(subcommand)]
     Model(model::Command),
+    /// Receipt numbers and hash chains: whether they are whole.
+    #[command(subcommand)]
+    Numbering(numbering::Command),
     /// Write rendered photos of packages, one folder per product; the training of the shipped model uses them.
     #[command(hide = true)]
     Render {
@@ -90,6 +94,9 @@ pub enum CliError {
     /// An answer cannot be written as JSON.
     #[error("the answer cannot be written as JSON: {0}")]
     Answer(String),
+    /// Numbers or chains are not whole, or could not be checked.
+    #[error("numbering: {0}")]
+    Numbering(String),
     /// A file could not be written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
@@ -116,6 +123,10 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             // `… | head` ends the program quietly, as a person expects; without this the next print would panic.
             sigpipe::reset();
             model::run(command)
+        }
+        Command::Numbering(command) => {
+            sigpipe::reset();
+            asynchronously(numbering::run(command, Settings::load()?))
         }
         Command::Render { products, views, seed, side, out } => render::write(products, views, seed, side, &out),
     }

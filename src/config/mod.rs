@@ -14,7 +14,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-pub use limits::{Checkout, Engine, Limits, Tokens};
+pub use limits::{Checkout, Engine, Limits, Monitoring, Tokens};
 
 /// The file that is read when it is there and `TILLSIGHT_CONFIG` names no other.
 pub const DEFAULT_FILE: &str = "tillsight.toml";
@@ -91,6 +91,8 @@ pub struct Settings {
     pub engine: Engine,
     /// Rules of the bill.
     pub checkout: Checkout,
+    /// When numbers and hash chains are checked.
+    pub monitoring: Monitoring,
 }
 
 /// The defaults in the form that files and variables are laid over; secrets are absent from it.
@@ -115,6 +117,7 @@ struct Defaults {
     tokens: Tokens,
     engine: Engine,
     checkout: Checkout,
+    monitoring: Monitoring,
 }
 
 impl Default for Defaults {
@@ -139,6 +142,7 @@ impl Default for Defaults {
             tokens: Tokens::default(),
             engine: Engine::default(),
             checkout: Checkout::default(),
+            monitoring: Monitoring::default(),
         }
     }
 }

@@ -69,7 +69,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     in_range("checkout.idle_s", settings.checkout.idle_s, 10, 604_800)?;
     in_range("checkout.items", settings.checkout.items, 1, 10_000)?;
     in_range("checkout.quantity", settings.checkout.quantity, 1, 1_000_000)?;
-    in_range("checkout.idempotency_s", settings.checkout.idempotency_s, 60, 31_536_000)
+    in_range("checkout.idempotency_s", settings.checkout.idempotency_s, 60, 31_536_000)?;
+    in_range("monitoring.quick_check_s", settings.monitoring.quick_check_s, 60, 604_800)?;
+    in_range("monitoring.deep_check_s", settings.monitoring.deep_check_s, 60, 2_592_000)?;
+    in_range("monitoring.reports_kept", settings.monitoring.reports_kept, 1, 1_000_000)
 }
 
 fn in_range(name: &'static str, value: i64, least: i64, most: i64) -> Result<(), ConfigError> {
@@ -95,6 +98,7 @@ mod tests {
         assert!(refused("token_secret = \"short\"").contains("5 bytes"));
         assert!(refused("cors_origins = [\"*\"]").contains("cors_origins"));
         assert!(refused("[limits]\npage = 0").contains("limits.page"));
+        assert!(refused("[monitoring]\nquick_check_s = 5").contains("monitoring.quick_check_s"));
         assert!(refused("[tokens]\nargon2_memory_kib = 1024").contains("argon2_memory_kib"));
     }
 }

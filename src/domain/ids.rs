@@ -96,6 +96,8 @@ ids! {
     RefundId,
     /// A daily closing of a store.
     ZReportId,
+    /// What a check of numbers and chains found in a store.
+    IntegrityReportId,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod payment;
 mod photo;
 mod role;
 mod seal;
+mod series;
 mod text;
 mod time;
 mod time_zone;
@@ -20,8 +21,8 @@ mod verdict;
 pub use code::{readable_code, tidy_code};
 pub use discount::{Discount, LARGEST_RATE, tax_rate};
 pub use ids::{
-    AttemptId, ImageId, ItemId, KioskId, OrderId, PaymentId, PriceId, ProductId, RecognitionId, RefundId, SessionId,
-    StoreId, SwitchId, TokenId, UserId, ZReportId,
+    AttemptId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PriceId, ProductId, RecognitionId,
+    RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
 };
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};
@@ -29,6 +30,7 @@ pub use payment::{OrderState, PaymentMethod};
 pub use photo::PhotoFault;
 pub use role::{Actor, Caller, Role};
 pub use seal::Seal;
+pub use series::Series;
 pub use text::{InvalidField, barcode, line, optional_line, username};
 pub use time::Timestamp;
 pub use time_zone::TimeZone;

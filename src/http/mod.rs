@@ -19,6 +19,7 @@ use crate::auth::Auth;
 use crate::catalog::{Catalog, ModelSwitches};
 use crate::checkout::Checkout;
 use crate::config::Limits;
+use crate::integrity::Integrity;
 use crate::orders::Orders;
 use crate::recognition::RecognitionService;
 use crate::telemetry::Metrics;
@@ -38,6 +39,8 @@ pub struct Services {
     pub checkout: Checkout,
     /// Confirmed bills.
     pub orders: Orders,
+    /// Whether numbers and hash chains are whole.
+    pub integrity: Integrity,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Whether new work is welcome.

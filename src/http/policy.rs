@@ -41,7 +41,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
 }
 
 /// The whole table.
-pub static RULES: [Rule; 70] = [
+pub static RULES: [Rule; 74] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -106,6 +106,10 @@ pub static RULES: [Rule; 70] = [
     rule(Method::GET, "/api/stores/{id}/z-reports", Policy::Staff),
     rule(Method::POST, "/api/stores/{id}/z-reports", Policy::Staff),
     rule(Method::GET, "/api/stores/{id}/z-reports/{number}", Policy::Staff),
+    rule(Method::GET, "/api/monitoring/numbering/integrity/summary", Policy::Admin),
+    rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}", Policy::Admin),
+    rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}/reports", Policy::Admin),
+    rule(Method::POST, "/api/monitoring/numbering/jobs/integrity/run-check", Policy::Admin),
     rule(Method::GET, "/api/mypage/orders", Policy::Person),
     rule(Method::GET, "/api/mypage/orders/{id}", Policy::Person),
     rule(Method::GET, "/api/mypage/orders/{id}/receipt", Policy::Person),

@@ -35,7 +35,17 @@ impl Store {
     pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, StoreError> {
         let url = url.expose_secret();
         if url.starts_with("sqlite:") {
-            Self::open_sqlite(url, connections).await
+            Self::open_sqlite(url, connections, true).await
+        } else {
+            Self::open_postgres(url, connections, false).await
+        }
+    }
+
+    /// [`Store::connect`] to a database that must be there: a mistyped path is refused and no file is made.
+    pub async fn open(url: &SecretString, connections: u32) -> Result<Self, StoreError> {
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url, connections, false).await
         } else {
             Self::open_postgres(url, connections, false).await
         }
@@ -73,10 +83,10 @@ impl Store {
         Ok(Self(Pools::Postgres(pool.map_err(|error| refused(format!("PostgreSQL at {place}: {error}")))?)))
     }
 
-    async fn open_sqlite(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let options = sqlite_options(url)?.create_if_missing(true);
+    async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, StoreError> {
+        let options = sqlite_options(url)?.create_if_missing(create);
         let file = options.get_filename().to_owned();
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = file.parent().filter(|folder| create && !folder.as_os_str().is_empty()) {
             let unmade = |error| StoreError::Unavailable(format!("folder {}: {error}", folder.display()));
             make_private_folder(folder).map_err(unmade)?;
         }

@@ -67,6 +67,7 @@ pub async fn of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, St
 /// A store's payments from number `first` on, at most `limit`: for whoever walks the chain.
 pub async fn chain(tx: &mut Tx, store: StoreId, first: i64, limit: i64) -> Result<Vec<PaymentRow>, StoreError> {
     const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
-        created_at, previous_hash, hash FROM payments WHERE store_id = $1 AND number >= $2 ORDER BY number LIMIT $3";
+        created_at, previous_hash, hash FROM payments WHERE store_id = $1 AND series = 'payment' AND number >= $2 \
+        ORDER BY number LIMIT $3";
     on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
 }

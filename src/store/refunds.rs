@@ -114,7 +114,7 @@ pub async fn of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<RefundRow>, Sto
 /// A store's refunds and voids from number `first` on, at most `limit`: for whoever walks the chain.
 pub async fn chain(tx: &mut Tx, store: StoreId, first: i64, limit: i64) -> Result<Vec<RefundRow>, StoreError> {
     const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
-        made_by, created_at, previous_hash, hash FROM refunds WHERE store_id = $1 AND number >= $2 \
+        made_by, created_at, previous_hash, hash FROM refunds WHERE store_id = $1 AND series = 'refund' AND number >= $2 \
         ORDER BY number LIMIT $3";
     on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
 }

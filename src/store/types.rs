@@ -11,8 +11,9 @@ use super::blobs::ContentHash;
 use super::catalog_changes::ChangeKind;
 use super::model_switches::SwitchState;
 use crate::domain::{
-    AttemptId, Currency, ImageId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod, PriceId, ProductId,
-    RecognitionId, RefundId, Role, SessionId, StoreId, SwitchId, TimeZone, Timestamp, TokenId, UserId, ZReportId,
+    AttemptId, Currency, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod,
+    PriceId, ProductId, RecognitionId, RefundId, Role, SessionId, StoreId, SwitchId, TimeZone, Timestamp, TokenId,
+    UserId, ZReportId,
 };
 
 /// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
@@ -73,7 +74,8 @@ ids_kept_as_uuids!(
     SwitchId,
     PaymentId,
     RefundId,
-    ZReportId
+    ZReportId,
+    IntegrityReportId
 );
 
 kept_as! {

@@ -15,6 +15,7 @@ mod discounts_and_tax;
 mod harness;
 mod index_commands;
 mod index_truth;
+mod integrity;
 mod model_switch;
 mod mypage;
 mod numbering;

@@ -4,11 +4,14 @@ use serde_json::json;
 
 use super::{Kind, Problem};
 use crate::checkout::CheckoutError;
+use crate::integrity::IntegrityError;
 use crate::orders::OrderError;
 use crate::store::StoreError;
 
 /// Seconds after which a client may try again when the database cannot be reached.
 const DATABASE_RETRY_S: u64 = 3;
+/// Seconds after which a client may ask for a check again while another one goes on.
+const CHECK_RETRY_S: u64 = 5;
 /// Seconds after which a client may try again when a queue is full: the queues drain in well under a second.
 pub(super) const OVERLOAD_RETRY_S: u64 = 1;
 
@@ -55,6 +58,16 @@ impl From<OrderError> for Problem {
             #[cfg(feature = "fail-points")]
             OrderError::Interrupted => Self::internal(&error),
             OrderError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IntegrityError> for Problem {
+    fn from(error: IntegrityError) -> Self {
+        match error {
+            IntegrityError::StoreNotFound(_) => Self::new(Kind::NotFound, error.to_string()),
+            IntegrityError::Busy => Self::new(Kind::Overloaded, error.to_string()).retry_after(CHECK_RETRY_S),
+            IntegrityError::Store(error) => error.into(),
         }
     }
 }

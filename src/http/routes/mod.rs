@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod closings;
 pub mod health;
+pub mod integrity;
 pub mod kiosks;
 pub mod models;
 pub mod mypage;
@@ -40,7 +41,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(order_life::configure)
         .configure(receipts::configure)
         .configure(closings::configure)
-        .configure(mypage::configure);
+        .configure(mypage::configure)
+        .configure(integrity::configure);
 }
 
 /// The answer to a request with an Idempotency-Key: 201 with the reply of the first time, marked where it is repeated.

@@ -27,7 +27,11 @@ impl Shop {
 
     /// A store made of `body`.
     pub async fn open_as(database: Database, body: Value) -> Self {
-        let app = TestApp::spawn(database).await;
+        Self::open_on(TestApp::spawn(database).await, body).await
+    }
+
+    /// A store made of `body` on a server that runs already.
+    pub async fn open_on(app: TestApp, body: Value) -> Self {
         let admin = app.admin().await;
         let currency = body["currency"].as_str().unwrap().to_owned();
         let store = app.post("/api/stores", &admin, body).await.expect(201);

@@ -1,0 +1,232 @@
+//! Whether receipt numbers and hash chains are whole: checks, what they found, and when they are made.
+//!
+//! The quick check reads numbers alone: gaps, duplicates, counters that stand elsewhere than the last record. The deep check
+//! also makes every seal anew, follows the chains, and compares lines with totals and refunds with payments. Both hold
+//! nothing while they read: what they look at never changes, and what is written meanwhile has higher numbers and is left
+//! to the next check. Memory is bounded whatever the store's size and whatever is found.
+//!
+//! What a check cannot show: that the end of a chain was cut off together with its counter. The daily closings, kept
+//! elsewhere, show that.
+
+mod chain;
+mod finding;
+mod links;
+mod numbers;
+mod schedule;
+mod strays;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::Monitoring;
+use crate::domain::{IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
+use crate::store::integrity_reports::{self, ReportRow};
+use crate::store::{Store, StoreError, Tx, number_checks, stores};
+
+use finding::Findings;
+pub use finding::{Finding, FindingKind, NumberSpan, health};
+pub use view::{Depth, ReportView, RunView, StandingView, SummaryView};
+
+/// Stores that are listed at a time.
+const STORES: i64 = 200;
+/// How long whoever asks for a check waits for another one to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Reports with findings that the answer to a run shows at most.
+const SHOWN: usize = 100;
+
+/// A refusal or failure of a check.
+#[derive(Debug, thiserror::Error)]
+pub enum IntegrityError {
+    /// No such store.
+    #[error("there is no store {0}")]
+    StoreNotFound(StoreId),
+    /// This server is checking already.
+    #[error("this server is checking already; ask again when that check is done")]
+    Busy,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What becomes of the reports of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: the database is only read.
+    Nothing,
+    /// They are kept in the history.
+    History,
+}
+
+/// The checks; cheap to clone.
+#[derive(Clone)]
+pub struct Integrity {
+    store: Store,
+    clock: Clock,
+    settings: Monitoring,
+    /// One check at a time on each server.
+    turn: Arc<Semaphore>,
+}
+
+impl Integrity {
+    /// Checks over `store`.
+    pub fn new(store: Store, clock: Clock, settings: Monitoring) -> Self {
+        Self { store, clock, settings, turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Checks one store or all of them now, and shows those with findings. Waits a little for a check that this server is
+    /// making already, then gives up with [`IntegrityError::Busy`].
+    pub async fn run(
+        &self,
+        depth: Depth,
+        only: Option<StoreId>,
+        requested_by: &str,
+    ) -> Result<RunView, IntegrityError> {
+        let turn = tokio::time::timeout(PATIENCE, self.turn.acquire()).await;
+        let _turn = turn.ok().and_then(Result::ok).ok_or(IntegrityError::Busy)?;
+        let mut run = RunView::new(depth);
+        let started = self.clock.now();
+        self.check(depth, only, requested_by, Keep::History, |report| run.add(report, SHOWN)).await?;
+        run.duration_us = since(started, self.clock.now());
+        self.publish().await?;
+        Ok(run)
+    }
+
+    /// Checks one store or all of them, with `each` for every report. The deep check of all stores ends with a report on
+    /// lines whose record is gone.
+    pub async fn check(
+        &self,
+        depth: Depth,
+        only: Option<StoreId>,
+        requested_by: &str,
+        keep: Keep,
+        mut each: impl FnMut(ReportView),
+    ) -> Result<(), IntegrityError> {
+        if let Some(id) = only {
+            let known = stores::find(&mut self.store.read().await?, id).await?.is_some();
+            if !known {
+                return Err(IntegrityError::StoreNotFound(id));
+            }
+            each(self.check_store(depth, id, requested_by, keep).await?);
+            return Ok(());
+        }
+        let mut after = StoreId::NIL;
+        loop {
+            let page = number_checks::stores(&mut self.store.read().await?, after, STORES).await?;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            for id in page {
+                each(self.check_store(depth, id, requested_by, keep).await?);
+            }
+        }
+        if depth == Depth::Deep {
+            each(self.check_strays(requested_by, keep).await?);
+        }
+        Ok(())
+    }
+
+    async fn check_store(
+        &self,
+        depth: Depth,
+        id: StoreId,
+        requested_by: &str,
+        keep: Keep,
+    ) -> Result<ReportView, IntegrityError> {
+        let started = self.clock.now();
+        let (mut findings, mut records) = (Findings::default(), 0_i64);
+        for series in Series::ALL {
+            let stand = number_checks::stand(&mut self.store.read().await?, id, series).await?;
+            let seen = numbers::check(&self.store, id, series, &stand, &mut findings).await?;
+            records = records.saturating_add(seen);
+            if depth == Depth::Deep {
+                chain::check(&self.store, id, series, &stand, &mut findings).await?;
+            }
+        }
+        self.report(depth, id, requested_by, started, (findings, records), keep).await
+    }
+
+    async fn check_strays(&self, requested_by: &str, keep: Keep) -> Result<ReportView, IntegrityError> {
+        let started = self.clock.now();
+        let mut findings = Findings::default();
+        let records = strays::check(&self.store, &mut findings).await?;
+        self.report(Depth::Deep, StoreId::NIL, requested_by, started, (findings, records), keep).await
+    }
+
+    async fn report(
+        &self,
+        depth: Depth,
+        store: StoreId,
+        requested_by: &str,
+        started: Timestamp,
+        (findings, records): (Findings, i64),
+        keep: Keep,
+    ) -> Result<ReportView, IntegrityError> {
+        let findings = findings.finish();
+        let row = ReportRow {
+            id: IntegrityReportId::at(started),
+            store_id: store,
+            depth: depth.as_str().to_owned(),
+            requested_by: requested_by.to_owned(),
+            health: health(&findings),
+            records,
+            findings: serde_json::to_value(&findings).map_err(|error| StoreError::Unexpected(error.to_string()))?,
+            started_at: started,
+            duration_us: since(started, self.clock.now()),
+        };
+        if keep == Keep::History {
+            let mut tx = self.store.begin().await?;
+            integrity_reports::insert(&mut tx, &row, self.settings.reports_kept).await?;
+            tx.commit().await?;
+        }
+        if !findings.is_empty() {
+            tracing::warn!(store.id = %store, depth = depth.as_str(), health = row.health, findings = findings.len(),
+                "receipt numbers or hash chains are not whole");
+        }
+        Ok(ReportView::try_from(row)?)
+    }
+
+    /// How each store stands, newest store first, and what is known of lines without a record.
+    pub async fn summary(&self, page: PageRequest) -> Result<SummaryView, IntegrityError> {
+        let mut tx = self.store.read().await?;
+        let stores = Page::cut(stores::list(&mut tx, page).await?, page, |row| row.id.uuid());
+        let mut data = Vec::with_capacity(stores.data.len());
+        for store in stores.data {
+            data.push(standing(&mut tx, store.id).await?.of(store.id, store.name));
+        }
+        let strays = integrity_reports::newest(&mut tx, StoreId::NIL, None).await?;
+        let strays = strays.map(ReportView::try_from).transpose()?;
+        Ok(SummaryView { strays, data, next_cursor: stores.next_cursor })
+    }
+
+    /// How one store stands.
+    pub async fn standing(&self, store: StoreId) -> Result<StandingView, IntegrityError> {
+        let mut tx = self.store.read().await?;
+        let row = stores::find(&mut tx, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
+        Ok(standing(&mut tx, store).await?.of(row.id, row.name))
+    }
+
+    /// The reports that are kept of a store, newest first.
+    pub async fn history(&self, store: StoreId, page: PageRequest) -> Result<Page<ReportView>, IntegrityError> {
+        let mut tx = self.store.read().await?;
+        stores::find(&mut tx, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
+        let rows = integrity_reports::list(&mut tx, store, page).await?;
+        let rows = rows.into_iter().map(ReportView::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(rows, page, |row| row.id.uuid()))
+    }
+}
+
+/// The newest reports of a store.
+async fn standing(tx: &mut Tx, store: StoreId) -> Result<view::Newest, StoreError> {
+    let latest = integrity_reports::newest(tx, store, None).await?.map(ReportView::try_from).transpose()?;
+    let deep = Some(Depth::Deep.as_str());
+    let latest_deep = integrity_reports::newest(tx, store, deep).await?.map(ReportView::try_from).transpose()?;
+    Ok(view::Newest { latest, latest_deep })
+}
+
+/// Microseconds from `started` to `now`; 0 where the clock went back.
+fn since(started: Timestamp, now: Timestamp) -> i64 {
+    now.micros().saturating_sub(started.micros()).max(0)
+}

@@ -1,0 +1,112 @@
+//! The quick check of a series: every number from 1 to the highest is carried by one record, and the counter stands there.
+
+use super::finding::{FindingKind, Findings};
+use crate::domain::{Series, StoreId};
+use crate::store::number_checks::{self, Stand, Stretch};
+use crate::store::{Store, StoreError};
+
+/// Numbers that are read at a time.
+const PAGE: i64 = 10_000;
+
+/// Walks the numbers of a series that stood at `stand` and gives how many records carry them. What is written meanwhile
+/// has higher numbers and is left to the next check. Each page is a transaction of its own.
+pub(super) async fn check(
+    store: &Store,
+    id: StoreId,
+    series: Series,
+    stand: &Stand,
+    findings: &mut Findings,
+) -> Result<i64, StoreError> {
+    let highest = stand.highest.unwrap_or(0);
+    let mut walk = Walk::default();
+    let mut first = Some(i64::MIN);
+    while let Some(from) = first {
+        let mut tx = store.read().await?;
+        let stretch = Stretch { store: id, first: from, last: highest };
+        let page = number_checks::numbers(&mut tx, series, stretch, PAGE).await?;
+        tx.rollback().await?;
+        for row in &page {
+            walk.step(series, row.number, row.copies, findings);
+        }
+        first = page.last().filter(|_| page.len() as i64 == PAGE).and_then(|row| row.number.checked_add(1));
+    }
+    walk.end(series, stand, findings);
+    Ok(walk.records)
+}
+
+/// What the walk has seen so far.
+#[derive(Debug, Default)]
+struct Walk {
+    /// The highest number, at least 0.
+    last: i64,
+    records: i64,
+}
+
+impl Walk {
+    fn step(&mut self, series: Series, number: i64, copies: i64, findings: &mut Findings) {
+        self.records = self.records.saturating_add(copies);
+        if copies > 1 {
+            findings.add(FindingKind::Duplicate, series, number);
+        }
+        if number < 1 {
+            findings.add(FindingKind::OutOfRange, series, number);
+            return;
+        }
+        // `number` is above `last`, which is 0 or more.
+        if number - self.last > 1 {
+            findings.add_span(FindingKind::Gap, series, self.last + 1, number - 1);
+        }
+        self.last = number;
+    }
+
+    fn end(&self, series: Series, stand: &Stand, findings: &mut Findings) {
+        let counter = stand.counter.unwrap_or(0).max(0);
+        if counter > self.last {
+            findings.add_span(FindingKind::Gap, series, self.last + 1, counter);
+            findings.add_span(FindingKind::CounterAhead, series, self.last + 1, counter);
+        }
+        if counter < self.last {
+            findings.add_span(FindingKind::CounterBehind, series, counter + 1, self.last);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::NumberSpan;
+    use super::*;
+
+    /// The findings of numbers with their copies and a counter: kind, first and last number.
+    fn found(numbers: &[(i64, i64)], counter: Option<i64>) -> Vec<(FindingKind, i64, i64)> {
+        let (mut walk, mut findings) = (Walk::default(), Findings::default());
+        for (number, copies) in numbers {
+            walk.step(Series::Order, *number, *copies, &mut findings);
+        }
+        let highest = numbers.last().map(|(number, _)| *number);
+        walk.end(Series::Order, &Stand { counter, counter_hash: None, highest }, &mut findings);
+        let spans = |finding: super::super::Finding| {
+            finding.numbers.into_iter().map(move |NumberSpan { first, last }| (finding.kind, first, last))
+        };
+        findings.finish().into_iter().flat_map(spans).collect()
+    }
+
+    #[test]
+    fn a_whole_series_and_an_empty_one_give_nothing() {
+        assert_eq!(found(&[(1, 1), (2, 1), (3, 1)], Some(3)), []);
+        assert_eq!(found(&[], None), []);
+        assert_eq!(found(&[], Some(0)), []);
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        use FindingKind::{CounterAhead, CounterBehind, Duplicate, Gap, OutOfRange};
+        assert_eq!(found(&[(2, 1), (5, 1)], Some(5)), [(Gap, 1, 1), (Gap, 3, 4)]);
+        assert_eq!(found(&[(1, 1), (2, 3)], Some(2)), [(Duplicate, 2, 2)]);
+        assert_eq!(found(&[(1, 1)], Some(3)), [(Gap, 2, 3), (CounterAhead, 2, 3)]);
+        assert_eq!(found(&[(1, 1), (2, 1)], Some(1)), [(CounterBehind, 2, 2)]);
+        assert_eq!(found(&[(1, 1), (2, 1)], None), [(CounterBehind, 1, 2)]);
+        assert_eq!(found(&[(i64::MIN, 1), (1, 1)], Some(1)), [(OutOfRange, i64::MIN, i64::MIN)]);
+        let far = found(&[(1, 1), (i64::MAX, 1)], Some(1));
+        assert_eq!(far, [(Gap, 2, i64::MAX - 1), (CounterBehind, 2, i64::MAX)]);
+    }
+}

@@ -1,0 +1,160 @@
+//! When checks are made: each at its interval, once across all servers, and what they found as metrics of every server.
+//!
+//! A row of the database says when a check is due. Whoever moves that time first has the check for as long as a lease
+//! lasts, and moves it to the next interval when the check is done. A server that dies leaves a lease that runs out. No
+//! transaction stays open while a check goes on.
+
+use std::time::Duration;
+
+use super::{Depth, Integrity, IntegrityError, Keep, finding::FindingKind, standing};
+use crate::domain::{IntegrityReportId, Series, StoreId, Timestamp};
+use crate::store::{StoreError, integrity_reports, number_checks};
+use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS};
+
+/// How often the schedule is looked at.
+const BEAT: Duration = Duration::from_secs(30);
+/// Longest that a check belongs to a server without a sign of life.
+const LEASE_S: i64 = 3_600;
+/// Who wanted a check that nobody asked for.
+const SCHEDULE: &str = "schedule";
+/// What the metric calls lines that belong to no store.
+const NO_STORE: &str = "none";
+
+impl Integrity {
+    /// Makes the checks that are due, for as long as it is polled.
+    pub async fn keep_checking(self) {
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut shown = None;
+        loop {
+            beat.tick().await;
+            if let Err(error) = self.run_due().await {
+                tracing::warn!(error = %error, "receipt numbers could not be checked; the check is tried again later");
+            }
+            if let Err(error) = self.publish_new(&mut shown).await {
+                tracing::warn!(error = %error, "the reports on receipt numbers could not be read");
+            }
+        }
+    }
+
+    /// Makes the check that is due, if any is and no other server makes it: the deep one before the quick one, which it
+    /// contains. Gives its depth.
+    pub async fn run_due(&self) -> Result<Option<Depth>, IntegrityError> {
+        // A check that somebody asked for goes on: the next beat comes soon.
+        let Ok(_turn) = self.turn.try_acquire() else { return Ok(None) };
+        for depth in [Depth::Deep, Depth::Quick] {
+            if self.claim(depth).await? {
+                self.check_as_scheduled(depth).await?;
+                return Ok(Some(depth));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn check_as_scheduled(&self, depth: Depth) -> Result<(), IntegrityError> {
+        let began = self.clock.now();
+        let mut after = StoreId::NIL;
+        let mut failed = None;
+        loop {
+            let page = number_checks::stores(&mut self.store.read().await?, after, super::STORES).await?;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            for id in page {
+                match self.check_store(depth, id, SCHEDULE, Keep::History).await {
+                    Ok(_) => {}
+                    Err(IntegrityError::Store(error)) if !matches!(error, StoreError::Unavailable(_)) => {
+                        // One store that cannot be checked keeps no other from it.
+                        tracing::warn!(store.id = %id, error = %error, "the store's numbers could not be checked");
+                        failed = Some(error);
+                    }
+                    Err(error) => return Err(error),
+                }
+                let lease = self.lease_s(depth);
+                self.put_off(depth, self.clock.now().plus_seconds(lease)).await?;
+            }
+        }
+        if depth == Depth::Deep {
+            self.check_strays(SCHEDULE, Keep::History).await?;
+        }
+        match failed {
+            // The lease runs out, and the check is made again.
+            Some(error) => Err(error.into()),
+            None => self.put_off(depth, began.plus_seconds(self.interval_s(depth))).await,
+        }
+    }
+
+    async fn claim(&self, depth: Depth) -> Result<bool, IntegrityError> {
+        let now = self.clock.now();
+        let until = now.plus_seconds(self.lease_s(depth));
+        // Twice the interval, since the servers' clocks differ a little and their settings may.
+        let furthest = now.plus_seconds(2 * self.interval_s(depth));
+        let mut tx = self.store.begin().await?;
+        let ours = integrity_reports::claim(&mut tx, depth.as_str(), now, until, furthest).await?;
+        if ours && depth == Depth::Deep {
+            // No other server need make the check that this one contains.
+            let quick = now.plus_seconds(self.interval_s(Depth::Quick));
+            integrity_reports::set_due(&mut tx, Depth::Quick.as_str(), quick).await?;
+        }
+        tx.commit().await?;
+        Ok(ours)
+    }
+
+    async fn put_off(&self, depth: Depth, due: Timestamp) -> Result<(), IntegrityError> {
+        let mut tx = self.store.begin().await?;
+        integrity_reports::set_due(&mut tx, depth.as_str(), due).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn interval_s(&self, depth: Depth) -> i64 {
+        match depth {
+            Depth::Quick => self.settings.quick_check_s,
+            Depth::Deep => self.settings.deep_check_s,
+        }
+    }
+
+    fn lease_s(&self, depth: Depth) -> i64 {
+        LEASE_S.min(self.interval_s(depth))
+    }
+
+    /// Sets this server's metrics where there is a report that it has not seen yet, whichever server made it.
+    async fn publish_new(&self, shown: &mut Option<IntegrityReportId>) -> Result<(), IntegrityError> {
+        let newest = integrity_reports::newest_id(&mut self.store.read().await?).await?;
+        if newest != *shown {
+            self.publish().await?;
+            *shown = newest;
+        }
+        Ok(())
+    }
+
+    /// Sets the metrics of every store from its newest reports. Gaps and duplicates are those of receipts; health counts
+    /// all series.
+    pub(super) async fn publish(&self) -> Result<(), IntegrityError> {
+        let mut after = StoreId::NIL;
+        loop {
+            let page = number_checks::stores(&mut self.store.read().await?, after, super::STORES).await?;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            for id in page {
+                let newest = standing(&mut self.store.read().await?, id).await?;
+                if newest.latest.is_none() {
+                    continue;
+                }
+                let findings = newest.findings();
+                let count = |kind| {
+                    let of = findings.iter().find(|found| found.kind == kind && found.series == Series::Order);
+                    of.map_or(0, |found| found.count) as f64
+                };
+                let label = id.to_string();
+                metrics::gauge!(ORDER_NUMBER_GAPS, "store" => label.clone()).set(count(FindingKind::Gap));
+                metrics::gauge!(ORDER_NUMBER_DUPLICATES, "store" => label.clone()).set(count(FindingKind::Duplicate));
+                metrics::gauge!(INTEGRITY_HEALTH, "store" => label).set(super::health(&findings) as f64);
+            }
+        }
+        let strays = integrity_reports::newest(&mut self.store.read().await?, StoreId::NIL, None).await?;
+        if let Some(report) = strays {
+            metrics::gauge!(INTEGRITY_HEALTH, "store" => NO_STORE).set(report.health as f64);
+        }
+        Ok(())
+    }
+}

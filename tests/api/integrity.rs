@@ -1,0 +1,448 @@
+//! Checks of numbers and hash chains: whatever is done to a database by hand is found, named with store and number, and
+//! gone once it is mended; a whole store gives 100.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tillsight::config::Monitoring;
+use tillsight::integrity::{Depth, Integrity};
+use tillsight::store::{Store, integrity_reports};
+use tokio::process::Command;
+
+use crate::harness::{Database, Reply, Shop, TestApp, on_both_databases};
+
+const RUN: &str = "/api/monitoring/numbering/jobs/integrity/run-check";
+const STANDING: &str = "/api/monitoring/numbering/integrity";
+
+/// A server that makes no check by itself.
+const ONLY_ON_DEMAND: &str = "[monitoring]\nenabled = false";
+
+/// A kind of finding, its series and the first number that it names.
+type Found = (&'static str, &'static str, i64);
+
+/// Runs statements behind the server's back, in a copy that has lost its constraints or as if it had.
+macro_rules! by_hand {
+    ($database:expr, $sql:literal) => {
+        $database.run_script(concat!("PRAGMA foreign_keys = OFF; ", $sql), $sql).await
+    };
+}
+
+/// Five paid orders, of which the first two have a refund each, a voided sixth, and a closing.
+async fn shop_of_six_orders(database: &Database) -> Shop {
+    let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
+    let shop = Shop::open_on(app, json!({"name": "Corner <shop>", "currency": "EUR"})).await;
+    for number in 1..=5 {
+        let paid = shop.paid_order().await;
+        if number <= 2 {
+            shop.refund(&paid, json!([{"line": 1, "quantity": 2}])).await.expect(201);
+        }
+    }
+    let order = shop.order(&[(&shop.milk, 1), (&shop.soap, 2)]).await;
+    shop.void(&order).await.expect(201);
+    let close = format!("/api/stores/{}/z-reports", shop.store);
+    shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+    shop
+}
+
+/// Makes the tables lose primary keys, unique indexes and foreign keys, as a copy made by hand does, and saves their rows.
+async fn lose_constraints(database: &Database) {
+    let sqlite = "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; \
+        CREATE TABLE plain AS SELECT * FROM orders; DROP TABLE orders; ALTER TABLE plain RENAME TO orders; \
+        CREATE TABLE plain AS SELECT * FROM refunds; DROP TABLE refunds; ALTER TABLE plain RENAME TO refunds;";
+    let postgres = "ALTER TABLE orders DROP CONSTRAINT orders_pkey CASCADE, \
+          DROP CONSTRAINT orders_store_id_series_number_key, DROP CONSTRAINT orders_session_id_key, \
+          DROP CONSTRAINT orders_claim_code_key; \
+        ALTER TABLE refunds DROP CONSTRAINT refunds_pkey CASCADE;";
+    database.run_script(sqlite, postgres).await;
+    by_hand!(
+        database,
+        "CREATE TABLE saved_orders AS SELECT * FROM orders; \
+         CREATE TABLE saved_order_items AS SELECT * FROM order_items; \
+         CREATE TABLE saved_payments AS SELECT * FROM payments; \
+         CREATE TABLE saved_refunds AS SELECT * FROM refunds; \
+         CREATE TABLE saved_number_series AS SELECT * FROM number_series;"
+    );
+}
+
+async fn mend(database: &Database) {
+    by_hand!(
+        database,
+        "DELETE FROM order_items; DELETE FROM payments; DELETE FROM refunds; DELETE FROM orders; \
+         DELETE FROM number_series; \
+         INSERT INTO orders SELECT * FROM saved_orders; INSERT INTO order_items SELECT * FROM saved_order_items; \
+         INSERT INTO payments SELECT * FROM saved_payments; INSERT INTO refunds SELECT * FROM saved_refunds; \
+         INSERT INTO number_series SELECT * FROM saved_number_series;"
+    );
+}
+
+impl Shop {
+    async fn check(&self, deep: bool) -> Value {
+        let path = format!("{RUN}?deep_check={deep}&store_id={}", self.store);
+        self.app.post(&path, &self.admin, json!({})).await.expect(200)
+    }
+
+    async fn standing(&self) -> Value {
+        self.app.get(&format!("{STANDING}/stores/{}", self.store), &self.admin).await.expect(200)
+    }
+
+    /// The value of a metric of this store.
+    async fn gauge(&self, name: &str) -> f64 {
+        let reply = self.app.call(reqwest::Method::GET, "/metrics", None, |request| request).await;
+        let text = String::from_utf8(reply.bytes).unwrap();
+        let wanted = format!("{name}{{store=\"{}\"}} ", self.store);
+        let line = text.lines().find_map(|line| line.strip_prefix(wanted.as_str()));
+        line.unwrap_or_else(|| panic!("{wanted} is not among the metrics")).parse().unwrap()
+    }
+}
+
+/// What a run found in the one store that it looked at.
+fn found(run: &Value) -> Vec<(String, String, i64)> {
+    let findings = run["reports"].as_array().unwrap().iter().flat_map(|report| report["findings"].as_array().unwrap());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    findings
+        .map(|finding| {
+            (text(&finding["kind"]), text(&finding["series"]), finding["numbers"][0]["first"].as_i64().unwrap())
+        })
+        .collect()
+}
+
+async fn a_whole_store_has_full_health(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    let before = shop.standing().await;
+    assert_eq!((&before["latest_deep"], &before["findings"]), (&Value::Null, &json!([])));
+    shop.app.clock.advance(60);
+    let admin = shop.app.admin().await;
+    for (deep, depth) in [(false, "quick"), (true, "deep")] {
+        let path = format!("{RUN}?deep_check={deep}");
+        let run = shop.app.post(&path, &admin, json!({})).await.expect(200);
+        assert_eq!((&run["depth"], &run["stores"], &run["with_findings"]), (&json!(depth), &json!(1), &json!(0)));
+        assert_eq!((&run["lowest_health"], &run["reports"]), (&json!(100), &json!([])));
+    }
+    let standing = shop.standing().await;
+    assert_eq!((&standing["health"], &standing["store_name"]), (&json!(100), &json!("Corner <shop>")));
+    let latest = &standing["latest_deep"];
+    // 6 orders, 5 payments, 3 refunds and voids, 1 closing.
+    assert_eq!((&latest["records"], &latest["health"]), (&json!(15), &json!(100)));
+    assert!(latest["requested_by"].as_str().unwrap().starts_with("user:"), "{latest}");
+    assert_eq!(latest["started_at"], "2026-01-05T12:01:00Z");
+    assert_eq!(standing["latest"], *latest);
+    let path = format!("{STANDING}/stores/{}/reports?limit=1", shop.store);
+    let history = shop.app.get(&path, &admin).await.expect(200);
+    assert_eq!((&history["data"][0], history["next_cursor"].is_string()), (latest, true));
+    let summary = shop.app.get(&format!("{STANDING}/summary"), &admin).await.expect(200);
+    assert_eq!((&summary["data"][0], &summary["strays"]["store_id"]), (&standing, &Value::Null));
+    assert_eq!(summary["strays"]["health"], 100);
+    for (name, value) in [("order_number_gaps", 0.0), ("order_number_duplicates", 0.0), ("integrity_health", 100.0)] {
+        assert_eq!(shop.gauge(&format!("tillsight_{name}")).await, value, "{name}");
+    }
+}
+
+async fn whatever_is_done_by_hand_is_found_and_gone_once_mended(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    lose_constraints(&database).await;
+    assert_eq!(found(&shop.check(true).await), []);
+    macro_rules! finds {
+        ($sql:literal, $($expected:expr),+ $(,)?) => {
+            by_hand!(&database, $sql);
+            expect_found(&shop, $sql, &[$($expected),+]).await;
+            mend(&database).await;
+            assert_eq!(found(&shop.check(true).await), [], "mended after: {}", $sql);
+        };
+    }
+    finds!(
+        "DELETE FROM orders WHERE number = 2",
+        ("gap", "order", 2),
+        ("no_order", "payment", 2),
+        ("no_order", "refund", 2)
+    );
+    finds!(
+        "DELETE FROM orders WHERE number = 6",
+        ("gap", "order", 6),
+        ("counter_ahead", "order", 6),
+        ("no_order", "refund", 3)
+    );
+    finds!("DELETE FROM payments WHERE number = 1", ("overrefund", "order", 1), ("gap", "payment", 1));
+    finds!("INSERT INTO orders SELECT * FROM orders WHERE number = 3", ("duplicate", "order", 3));
+    finds!(
+        "UPDATE orders SET number = 40 WHERE number = 4",
+        ("gap", "order", 4),
+        ("counter_behind", "order", 7),
+        ("broken_seal", "order", 40)
+    );
+    finds!(
+        "UPDATE orders SET number = 4 WHERE number = 5",
+        ("gap", "order", 5),
+        ("duplicate", "order", 4),
+        ("broken_seal", "order", 4),
+        ("broken_link", "order", 4)
+    );
+    finds!(
+        "UPDATE orders SET total = total + 1 WHERE number = 3",
+        ("broken_seal", "order", 3),
+        ("wrong_sum", "order", 3),
+        ("wrong_payment", "order", 3)
+    );
+    finds!(
+        "UPDATE orders SET hash = previous_hash WHERE number = 3",
+        ("broken_seal", "order", 3),
+        ("broken_link", "order", 4)
+    );
+    finds!(
+        "UPDATE order_items SET unit_price = unit_price + 1 WHERE order_id = (SELECT id FROM orders WHERE number = 3)",
+        ("broken_seal", "order", 3),
+        ("wrong_sum", "order", 3)
+    );
+    finds!(
+        "UPDATE orders SET currency = 'marks' WHERE number = 3",
+        ("unreadable", "order", 3),
+        ("no_order", "payment", 3)
+    );
+    finds!(
+        "UPDATE payments SET amount = amount - 1 WHERE number = 1",
+        ("wrong_payment", "order", 1),
+        ("broken_seal", "payment", 1)
+    );
+    finds!(
+        "UPDATE refunds SET amount = 9999 WHERE number = 1",
+        ("overrefund", "order", 1),
+        ("broken_seal", "refund", 1),
+        ("wrong_sum", "refund", 1)
+    );
+    finds!(
+        "UPDATE number_series SET last_number = 4 WHERE series = 'order'",
+        ("counter_behind", "order", 5),
+        ("counter_seal", "order", 4)
+    );
+    finds!(
+        "UPDATE number_series SET last_number = 8 WHERE series = 'order'",
+        ("gap", "order", 7),
+        ("counter_ahead", "order", 7)
+    );
+    finds!(
+        "UPDATE number_series SET last_hash = (SELECT previous_hash FROM orders WHERE number = 6) WHERE series = 'order'",
+        ("counter_seal", "order", 6)
+    );
+    finds!("DELETE FROM number_series WHERE series = 'refund'", ("counter_behind", "refund", 1));
+}
+
+/// The deep check finds `expected`, the quick check those of them that are about numbers and counters; both name the store
+/// and take health from it.
+async fn expect_found(shop: &Shop, done: &str, expected: &[Found]) {
+    let owned = |expected: Vec<&Found>| -> Vec<(String, String, i64)> {
+        expected.iter().map(|(kind, series, first)| ((*kind).to_owned(), (*series).to_owned(), *first)).collect()
+    };
+    let numbers = ["gap", "duplicate", "counter_behind", "counter_ahead"];
+    let quick = owned(expected.iter().filter(|(kind, ..)| numbers.contains(kind)).collect());
+    assert_eq!(found(&shop.check(false).await), quick, "quickly: {done}");
+    let run = shop.check(true).await;
+    assert_eq!(found(&run), owned(expected.iter().collect()), "deeply: {done}");
+    assert_eq!(run["reports"][0]["store_id"], json!(shop.store));
+    let standing = shop.standing().await;
+    assert_eq!(standing["findings"].as_array().unwrap().len(), expected.len(), "{standing}");
+    assert!(standing["health"].as_i64().unwrap() < 100, "{standing}");
+    let count = |wanted: &str| {
+        let findings = run["reports"][0]["findings"].as_array().unwrap();
+        let of = |finding: &&Value| finding["kind"] == wanted && finding["series"] == "order";
+        findings.iter().find(of).map_or(0, |finding| finding["count"].as_i64().unwrap()) as f64
+    };
+    assert_eq!(shop.gauge("tillsight_order_number_gaps").await, count("gap"), "{done}");
+    assert_eq!(shop.gauge("tillsight_order_number_duplicates").await, count("duplicate"), "{done}");
+    assert_eq!(shop.gauge("tillsight_integrity_health").await, standing["health"].as_f64().unwrap(), "{done}");
+}
+
+/// A quick check knows nothing of seals: what the last deep check found of them stands until the next one.
+async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
+    shop.check(true).await;
+    assert_eq!(shop.check(false).await["lowest_health"], 100);
+    let standing = shop.standing().await;
+    assert_eq!((&standing["latest"]["depth"], &standing["latest"]["health"]), (&json!("quick"), &json!(100)));
+    assert_eq!((&standing["health"], standing["findings"].as_array().unwrap().len()), (&json!(45), 3));
+}
+
+async fn lines_whose_record_is_gone_are_found(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    lose_constraints(&database).await;
+    by_hand!(&database, "DELETE FROM orders WHERE number IN (2, 3)");
+    let run = shop.app.post(&format!("{RUN}?deep_check=true"), &shop.admin, json!({})).await.expect(200);
+    let strays = run["reports"].as_array().unwrap().iter().find(|report| report["store_id"].is_null()).unwrap();
+    let expected = json!([{"kind": "stray_lines", "series": "order", "count": 2, "numbers": []}]);
+    assert_eq!((&strays["findings"], &strays["health"]), (&expected, &json!(95)));
+    mend(&database).await;
+    let run = shop.app.post(&format!("{RUN}?deep_check=true"), &shop.admin, json!({})).await.expect(200);
+    assert_eq!(run["with_findings"], 0);
+}
+
+async fn due_checks_are_made_once_across_servers(database: Database) {
+    let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
+    let admin = app.admin().await;
+    let store = app.store(&admin).await;
+    let settings = Monitoring { reports_kept: 2, ..Monitoring::default() };
+    let opened = Store::connect(database.url(), 4).await.unwrap();
+    let server = || Integrity::new(opened.clone(), app.clock.clone(), settings.clone());
+    let (one, other) = (server(), server());
+    let due = async || {
+        let (first, second) = tokio::join!(one.run_due(), other.run_due());
+        let mut made: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
+        assert!(made.len() <= 1, "{made:?}");
+        made.pop()
+    };
+    assert_eq!(due().await, Some(Depth::Deep), "never checked before");
+    assert_eq!(due().await, None);
+    app.clock.advance(1_799);
+    assert_eq!(due().await, None);
+    app.clock.advance(1);
+    assert_eq!(due().await, Some(Depth::Quick));
+    app.clock.advance(21_600 - 1_800);
+    assert_eq!(due().await, Some(Depth::Deep));
+    assert_eq!(due().await, None, "the deep check contains the quick one");
+    app.clock.advance(1_800);
+    assert_eq!(due().await, Some(Depth::Quick));
+    app.clock.advance(1_800);
+    assert_eq!(due().await, Some(Depth::Quick));
+
+    // A server takes a check and dies: its lease runs out.
+    app.clock.advance(1_800);
+    let now = app.clock.now();
+    let (until, furthest) = (now.plus_seconds(1_800), now.plus_seconds(1_800));
+    let mut tx = opened.begin().await.unwrap();
+    assert!(integrity_reports::claim(&mut tx, "quick", now, until, furthest).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(due().await, None);
+    app.clock.advance(1_800);
+    assert_eq!(due().await, Some(Depth::Quick));
+
+    // A clock that went wrong leaves no time that nobody lives to see.
+    app.clock.advance(-1_000_000);
+    assert_eq!(due().await, Some(Depth::Deep));
+
+    app.clock.advance(1_000_000);
+    let admin = app.admin().await;
+    let history = app.get(&format!("{STANDING}/stores/{store}/reports"), &admin).await.expect(200);
+    let depths: Vec<_> = history["data"].as_array().unwrap().iter().map(|report| report["depth"].clone()).collect();
+    let count = |depth: &str| depths.iter().filter(|kept| **kept == depth).count();
+    assert_eq!((count("quick"), count("deep")), (2, 2), "of each depth no more than is to be kept: {depths:?}");
+}
+
+/// A server with the default settings finds by itself what is wrong, and says so in its metrics.
+async fn a_server_checks_by_itself(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    database.execute("UPDATE number_series SET last_number = 7 WHERE series = 'order'").await;
+    let beside = TestApp::spawn(database).await;
+    let path = format!("{STANDING}/stores/{}", shop.store);
+    let standing = until(|| beside.get(&path, &shop.admin), |standing| !standing["latest_deep"].is_null()).await;
+    let report = &standing["latest_deep"];
+    assert_eq!((&report["requested_by"], &report["health"]), (&json!("schedule"), &json!(75)), "{report}");
+    let summary = format!("{STANDING}/summary");
+    until(|| beside.get(&summary, &shop.admin), |summary| !summary["strays"].is_null()).await;
+}
+
+/// Asks until the answer is as wanted; fails after many tries.
+async fn until<F: Future<Output = Reply>>(ask: impl Fn() -> F, wanted: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..1_000 {
+        let answer = ask().await.expect(200);
+        if wanted(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the answer never came");
+}
+
+/// What is being written while a check goes on is no fault.
+async fn checks_beside_busy_tills_find_nothing(database: Database) {
+    const TILLS: usize = 3;
+    const ORDERS: usize = 6;
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let shop = Arc::new(Shop::open_on(app, json!({"name": "Busy", "currency": "EUR"})).await);
+    let sell = |shop: Arc<Shop>| async move {
+        for _ in 0..ORDERS {
+            let paid = shop.paid_order().await;
+            shop.refund(&paid, Value::Null).await.expect(201);
+        }
+    };
+    let tills: Vec<_> = (0..TILLS).map(|_| tokio::spawn(sell(Arc::clone(&shop)))).collect();
+    let mut last = false;
+    while !last {
+        last = tills.iter().all(|till| till.is_finished());
+        assert_eq!(found(&shop.check(true).await), []);
+    }
+    for till in tills {
+        till.await.unwrap();
+    }
+    // An order, a payment and a refund each.
+    assert_eq!(shop.standing().await["latest"]["records"], json!(TILLS * ORDERS * 3));
+}
+
+async fn the_command_line_checks_beside_a_server(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    let before = database.count("SELECT COUNT(*) FROM integrity_reports").await;
+    let (code, out, _) = numbering(&database, &["check", "--deep"]).await;
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains(&format!("store {}: health 100, 15 records", shop.store)), "{out}");
+    assert_eq!(database.count("SELECT COUNT(*) FROM integrity_reports").await, before, "it only reads");
+
+    database.execute("UPDATE orders SET claim_code = 'mine' WHERE number = 5").await;
+    let (code, out, _) = numbering(&database, &["check", "--json"]).await;
+    assert_eq!(code, 0, "numbers alone are whole: {out}");
+    let (code, out, error) = numbering(&database, &["check", "--deep"]).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("order 5 (1 in all)") && error.contains("1 of 2 reports"), "{out}{error}");
+    let (code, out, _) = numbering(&database, &["check", "--deep", "--json", "--keep", "--store", &shop.store]).await;
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &report["findings"][0]["kind"], &report["health"]), (1, &json!("broken_seal"), &json!(75)));
+    assert_eq!(database.count("SELECT COUNT(*) FROM integrity_reports").await, before + 1);
+
+    let nobody = "01890000-0000-7000-8000-000000000000";
+    let (code, _, error) = numbering(&database, &["check", "--store", nobody]).await;
+    assert!(code == 1 && error.contains(nobody), "{error}");
+    let (code, _, _) = numbering(&database, &["check", "--store", "seven"]).await;
+    assert_eq!(code, 2);
+    let missing = database.folder().join("mistyped.db");
+    let url = format!("sqlite://{}", missing.display());
+    let (code, _, error) = run(&url, &database, &["check"]).await;
+    assert!(code == 1 && error.contains("mistyped.db") && !missing.exists(), "{error}");
+}
+
+async fn numbering(database: &Database, arguments: &[&str]) -> (i32, String, String) {
+    run(database.url().expose_secret(), database, arguments).await
+}
+
+/// `tillsight numbering …` on the database at `url`: exit code, standard output, standard error.
+async fn run(url: &str, database: &Database, arguments: &[&str]) -> (i32, String, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    program.arg("numbering").args(arguments).stdin(Stdio::null()).current_dir(database.folder());
+    let output = program.env("TILLSIGHT_DATABASE_URL", url).output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+async fn what_cannot_be_asked_is_refused(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    let nobody = "01890000-0000-7000-8000-000000000000";
+    for rest in ["", "/reports"] {
+        let path = format!("{STANDING}/stores/{nobody}{rest}");
+        app.get(&path, &admin).await.expect_problem(404, "not-found");
+    }
+    app.post(&format!("{RUN}?store_id={nobody}"), &admin, json!({})).await.expect_problem(404, "not-found");
+    for query in ["deep_check=perhaps", "store_id=seven", "deeply=true"] {
+        app.post(&format!("{RUN}?{query}"), &admin, json!({})).await.expect_problem(400, "bad-request");
+    }
+}
+
+on_both_databases!(
+    a_whole_store_has_full_health,
+    whatever_is_done_by_hand_is_found_and_gone_once_mended,
+    a_quick_check_does_not_cover_up_what_a_deep_one_found,
+    lines_whose_record_is_gone_are_found,
+    due_checks_are_made_once_across_servers,
+    a_server_checks_by_itself,
+    checks_beside_busy_tills_find_nothing,
+    the_command_line_checks_beside_a_server,
+    what_cannot_be_asked_is_refused,
+);
