@@ -117,6 +117,9 @@ fn in_words(finding: &Finding) -> String {
     let listed = ranges.join(", ");
     let more = if finding.numbers.len() > SHOWN { " and more" } else { "" };
     let (series, count, words) = (finding.series.as_str(), finding.count, finding.kind.in_words());
+    if finding.numbers.is_empty() {
+        return format!("{series}, {count} in all: {words}");
+    }
     format!("{series} {listed}{more} ({count} in all): {words}")
 }
 
@@ -132,6 +135,8 @@ mod tests {
         let mut finding =
             Finding { kind: FindingKind::Gap, series: Series::Order, count: 4, numbers: vec![span(3, 3), span(6, 8)] };
         assert_eq!(in_words(&finding), "order 3, 6–8 (4 in all): missing");
+        let strays = Finding { kind: FindingKind::StrayLines, numbers: Vec::new(), ..finding.clone() };
+        assert_eq!(in_words(&strays), "order, 4 in all: lines without their record");
         finding.numbers = (0..60).map(|place| span(place * 2, place * 2)).collect();
         assert!(in_words(&finding).contains("22 and more"), "{}", in_words(&finding));
     }
