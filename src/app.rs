@@ -29,6 +29,8 @@ use crate::web;
 
 /// Seconds for the head of a request to arrive.
 const REQUEST_HEAD: Duration = Duration::from_secs(5);
+/// How often at least is looked for a change of the model.
+const SWITCHES: Duration = Duration::from_secs(2);
 /// How often replies kept for idempotency are tidied.
 const TIDY: Duration = Duration::from_secs(3_600);
 /// How often samples are folded into histograms, whether or not anybody reads `/metrics`.
@@ -174,8 +176,9 @@ impl Application {
         readiness.set(true);
         let follower = tokio::spawn(self.catalog.clone().follow_others(self.follow));
         let snapshots = self.snapshots.map(|every| tokio::spawn(self.catalog.clone().keep_snapshots(every)));
-        let worker = tokio::spawn(self.models.clone().work(self.follow));
-        let adopter = tokio::spawn(self.models.clone().keep_up(self.follow));
+        let switches = self.follow.min(SWITCHES);
+        let worker = tokio::spawn(self.models.clone().work(switches));
+        let adopter = tokio::spawn(self.models.clone().keep_up(switches));
         let tidier = tokio::spawn(tidy(self.checkout));
         let checks = self.integrity.map(|integrity| tokio::spawn(integrity.keep_checking()));
         let upkeep = tokio::spawn(keep_metrics(self.metrics));

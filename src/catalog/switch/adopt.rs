@@ -48,6 +48,8 @@ impl ModelSwitches {
         let embedder = self.folder.start(model).await?;
         let vectors = Vectors { store: &self.catalog.store, blobs: &self.catalog.blobs, embedder: &embedder };
         let index = vectors.open_index(&self.catalog.snapshots, &self.engine).await?.index;
+        // The long way first: uploads wait for whoever has the turn.
+        vectors.bring_up(&index).await?;
         // Nobody teaches the old index a change that the new one would miss.
         let _turn = self.catalog.turn.lock().await;
         let revision = vectors.bring_up(&index).await?;

@@ -44,7 +44,7 @@ impl ModelFolder {
         let mut tx = store.read().await?;
         let switched = model_switches::active(&mut tx).await?;
         tx.rollback().await?;
-        let generation = switched.as_ref().and_then(|row| row.generation);
+        let mut generation = switched.as_ref().and_then(|row| row.generation);
         match switched.map(|row| (self.open_switched(&row), row.to_manifest)) {
             Some((Ok(model), manifest)) => {
                 if manifest != self.own {
@@ -53,8 +53,14 @@ impl ModelFolder {
                 }
                 return Ok(FirstModel { model, manifest, generation });
             }
-            Some((Err(error), manifest)) => tracing::warn!(%error, manifest, settings.manifest = self.own,
-                "the model that was switched to last cannot be used; the settings' is"),
+            Some((Err(error), manifest)) => {
+                // A model that is gone was taken away on purpose. Anything else may pass: it is tried again while serving.
+                if !matches!(error, SwitchError::Replaced { .. } | SwitchError::UnknownModel { .. }) {
+                    generation = None;
+                }
+                tracing::warn!(%error, manifest, settings.manifest = self.own,
+                    "the model that was switched to last cannot be used; the settings' is");
+            }
             None => {}
         }
         let model = Model::open(&self.folder.join(&self.own))?;
@@ -66,11 +72,19 @@ impl ModelFolder {
     /// # Errors
     /// It cannot be opened, or the manifest of that name is of another model now.
     pub(super) fn open_switched(&self, row: &SwitchRow) -> Result<Model, SwitchError> {
-        let model = self.open(&row.to_manifest)?;
-        if model.id.as_str() == row.to_model {
+        self.open_exactly(&row.to_manifest, &row.to_model)
+    }
+
+    /// The model of `manifest`, if its key is `wanted`.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open_switched`].
+    pub(super) fn open_exactly(&self, manifest: &str, wanted: &str) -> Result<Model, SwitchError> {
+        let model = self.open(manifest)?;
+        if model.id.as_str() == wanted {
             return Ok(model);
         }
-        let (manifest, wanted, found) = (row.to_manifest.clone(), row.to_model.clone(), model.id.to_string());
+        let (manifest, wanted, found) = (manifest.to_owned(), wanted.to_owned(), model.id.to_string());
         Err(SwitchError::Replaced { manifest, wanted, found })
     }
 

@@ -97,10 +97,7 @@ impl ModelSwitches {
     pub async fn begin(&self, caller: &Caller, manifest: &str, at_once: bool) -> Result<SwitchView, SwitchError> {
         let (folder, name) = (self.folder.clone(), manifest.to_owned());
         let model = self.blocking(move || folder.open(&name)).await?;
-        let (to_model, active) = (model.id.to_string(), self.catalog.active.now());
-        if model.id == *active.embedder.model_id() {
-            return Err(SwitchError::Same { model: to_model });
-        }
+        let to_model = model.id.to_string();
         // A model that does not do what its manifest says is refused here, not by the worker an hour later.
         self.folder.start_beside(model).await?;
 
@@ -109,10 +106,14 @@ impl ModelSwitches {
         if let Some(open) = model_switches::open(&mut tx).await? {
             return Err(SwitchError::Open { model: open.to_model });
         }
+        let (from_model, from_manifest) = self.active(&mut tx).await?;
+        if from_model == to_model {
+            return Err(SwitchError::Same { model: to_model });
+        }
         let row = SwitchRow {
             id: SwitchId::at(now),
-            from_model: active.embedder.model_id().to_string(),
-            from_manifest: active.manifest.clone(),
+            from_model,
+            from_manifest,
             photos: product_images::count_on_sale(&mut tx).await?,
             missing: product_images::count_unseen(&mut tx, &to_model).await?,
             to_model,
@@ -143,7 +144,19 @@ impl ModelSwitches {
         let last = model_switches::active(&mut tx).await?;
         tx.rollback().await?;
         let last = last.ok_or(SwitchError::NoPrevious)?;
-        self.begin(caller, &last.from_manifest, true).await
+        let (folder, manifest) = (self.folder.clone(), last.from_manifest.clone());
+        // A file of that name may be of another model by now, which was never active.
+        self.blocking(move || folder.open_exactly(&last.from_manifest, &last.from_model)).await?;
+        self.begin(caller, &manifest, true).await
+    }
+
+    /// Key and manifest of the active model: this server's, unless it has yet to take up what was switched to last.
+    async fn active(&self, tx: &mut Tx) -> Result<(String, String), StoreError> {
+        let ours = self.catalog.active.now();
+        Ok(match model_switches::active(tx).await? {
+            Some(row) if row.generation > ours.generation => (row.to_model, row.to_manifest),
+            _ => (ours.embedder.model_id().to_string(), ours.manifest.clone()),
+        })
     }
 
     /// Gives up the switch that is under way. What was embedded is kept, for another try.
@@ -163,18 +176,25 @@ impl ModelSwitches {
     /// Carries out the switch that is under way; when this returns, this server recognises by the new model. Other servers
     /// follow within seconds.
     pub async fn activate(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
-        let row = self.carry_out(caller).await?;
+        let mut tx = self.catalog.store.read().await?;
+        let row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
+        tx.rollback().await?;
+        // Refused while nothing has happened yet, where this server could not take the model up.
+        let (folder, id, ours) = (self.folder.clone(), row.id, row);
+        self.blocking(move || folder.open_switched(&ours)).await?;
+        let row = self.carry_out(caller, id).await?;
         self.adopt().await?;
         Ok(row.into())
     }
 
-    /// Makes the new model the active one in the database.
-    async fn carry_out(&self, caller: &Caller) -> Result<SwitchRow, SwitchError> {
+    /// Makes the new model of switch `id` the active one in the database, if that is still the one under way.
+    async fn carry_out(&self, caller: &Caller, id: SwitchId) -> Result<SwitchRow, SwitchError> {
         let now = self.catalog.clock.now();
         let mut tx = self.catalog.store.begin().await?;
         // From here on no photo is enrolled until the commit.
         catalog_changes::lock(&mut tx).await?;
-        let mut row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
+        let open = model_switches::open(&mut tx).await?;
+        let mut row = open.filter(|row| row.id == id).ok_or(SwitchError::NoneOpen)?;
         row.photos = product_images::count_on_sale(&mut tx).await?;
         row.missing = product_images::count_unseen(&mut tx, &row.to_model).await?;
         if row.missing > 0 {

@@ -21,6 +21,8 @@ const BATCH: i64 = 32;
 const AT_ONCE: usize = 4;
 /// How long a server has the work to itself after each report. One that is killed is waited for that long.
 const LEASE_S: i64 = 30;
+/// How long a server that failed leaves the work to others.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// Photos that cannot be embedded and are named; the others are counted.
 const NAMED: usize = 20;
 
@@ -51,6 +53,11 @@ impl ModelSwitches {
                         tracing::error!(%error, "photos cannot be embedded by the new model now; trying again");
                         told = Some(error);
                     }
+                    // Another server may be able to.
+                    if let Err(error) = self.release().await {
+                        tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
+                    }
+                    tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }
         }
@@ -83,8 +90,15 @@ impl ModelSwitches {
             if more {
                 continue;
             }
+            if !work.stuck.is_empty() {
+                // Another server may have the originals that this one lacks.
+                self.release().await?;
+            }
             if row.state == SwitchState::Ready && row.at_once {
-                match self.carry_out(&Caller::system()).await {
+                // The session that embedded makes room for those that serve.
+                *work = Work::default();
+                drop(embedder);
+                match self.carry_out(&Caller::system(), row.id).await {
                     Ok(_) => self.adopt().await?,
                     // Photos were enrolled meanwhile: the next look embeds them.
                     Err(SwitchError::NotReady { .. } | SwitchError::NoneOpen) => {}
@@ -100,9 +114,15 @@ impl ModelSwitches {
     /// The open switch, if there is one and this server may work on it.
     async fn claimed(&self) -> Result<Option<SwitchRow>, SwitchError> {
         let mut tx = self.catalog.store.read().await?;
-        let open = model_switches::open(&mut tx).await?;
+        let Some(row) = model_switches::open(&mut tx).await? else { return Ok(None) };
+        // Waiting to be carried out by hand, with nothing enrolled since: nothing is written meanwhile.
+        let idle = row.state == SwitchState::Ready
+            && !row.at_once
+            && product_images::count_unseen(&mut tx, &row.to_model).await? == 0;
         tx.rollback().await?;
-        let Some(row) = open else { return Ok(None) };
+        if idle {
+            return Ok(None);
+        }
         let now = self.catalog.clock.now();
         let mut tx = self.catalog.store.begin().await?;
         let ours = model_switches::claim(&mut tx, row.id, self.me, now, now.plus_seconds(LEASE_S)).await?;
