@@ -115,7 +115,7 @@ impl Vectors<'_> {
 }
 
 /// Whether the changes go on from `revision`, one by one.
-fn check_order(revision: i64, changes: &[ChangeRow]) -> Result<(), FollowError> {
+pub(super) fn check_order(revision: i64, changes: &[ChangeRow]) -> Result<(), FollowError> {
     let mut expected = revision;
     for change in changes {
         expected += 1;

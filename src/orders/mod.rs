@@ -124,6 +124,15 @@ impl Orders {
         orders::lock(tx, id).await?;
         Ok(order)
     }
+
+    /// An order for which nothing was recorded yet may be paid or voided.
+    async fn refuse_unless_unpaid(&self, tx: &mut Tx, id: OrderId) -> Result<(), OrderError> {
+        match orders::standing(tx, id).await?.ok_or(OrderError::NotFound(id))?.state {
+            OrderState::Confirmed => Ok(()),
+            OrderState::Voided => Err(OrderError::Voided(id)),
+            OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => Err(OrderError::AlreadyPaid(id)),
+        }
+    }
 }
 
 fn unknown_version() -> StoreError {

@@ -5,12 +5,10 @@ use serde_json::json;
 
 use super::once::{Once, Reply, with_retries};
 use super::{LONGEST_REFERENCE, OrderError, Orders, read};
-use crate::domain::{
-    Caller, Currency, InvalidField, Money, OrderId, OrderState, PaymentId, PaymentMethod, optional_line,
-};
+use crate::domain::{Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, optional_line};
 use crate::store::orders::OrderRow;
 use crate::store::payments::{self, PaymentRow};
-use crate::store::{Tx, audit, number_series, orders, seals};
+use crate::store::{Tx, audit, number_series, seals};
 use crate::telemetry::PAYMENTS_TOTAL;
 
 /// The series that payments are numbered in.
@@ -59,14 +57,7 @@ impl Orders {
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        let standing = orders::standing(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
-        match standing.state {
-            OrderState::Confirmed => {}
-            OrderState::Voided => return Err(OrderError::Voided(id)),
-            OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => {
-                return Err(OrderError::AlreadyPaid(id));
-            }
-        }
+        self.refuse_unless_unpaid(&mut tx, id).await?;
         if currency != order.currency {
             return Err(OrderError::WrongCurrency { given: currency, due: order.currency });
         }

@@ -6,7 +6,7 @@ use super::once::{Once, Reply, with_retries};
 use super::refund::Counter;
 use super::refund_plan::whole;
 use super::{LONGEST_REASON, OrderError, Orders};
-use crate::domain::{Caller, OrderId, OrderState, line};
+use crate::domain::{Caller, OrderId, line};
 use crate::store::orders;
 use crate::telemetry::REFUNDS_TOTAL;
 
@@ -25,14 +25,7 @@ impl Orders {
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        let standing = orders::standing(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
-        match standing.state {
-            OrderState::Confirmed => {}
-            OrderState::Voided => return Err(OrderError::Voided(id)),
-            OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => {
-                return Err(OrderError::AlreadyPaid(id));
-            }
-        }
+        self.refuse_unless_unpaid(&mut tx, id).await?;
         let items = whole(&orders::items(&mut tx, id).await?, order.prices_include_tax);
         let counter = Counter { kind: "void", method: None, reference: None, reason: reason.to_owned(), items };
         let reply = self.take_back(&mut tx, caller, order, counter, once).await?;

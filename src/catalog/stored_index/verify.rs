@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::super::load::PAGE;
 use super::super::{FollowError, SnapshotFault, snapshot, vectors};
 use super::{StoredIndex, StoredIndexError};
+use crate::catalog::follow::check_order;
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Change, Row, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeKind, ChangeRow};
@@ -110,11 +111,7 @@ impl StoredIndex {
             let Some(last) = changes.last().map(|change| change.seq) else {
                 return Err(FollowError::Ahead { revision: at, head: to });
             };
-            for (change, expected) in changes.iter().zip(at + 1..) {
-                if change.seq != expected {
-                    return Err(FollowError::Hole { expected, found: change.seq });
-                }
-            }
+            check_order(at, &changes)?;
             let changes = self.readable(tx, changes).await?;
             index.apply(last, changes).await?;
             at = last;
