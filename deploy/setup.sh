@@ -231,3 +231,17 @@ if python_is_missing training && python_is_there parity; then
   say "fetching PyTorch for Python into $python, for the test of the training: about 3 GB, once"
   fetch_for_python training || say 'that failed: the test of the training will be skipped'
 fi
+
+# promtool judges the metrics' text in the tests. Debian has it in the package of the whole Prometheus, which would run as a
+# service: only the one program is taken out of it.
+promtool=target/promtool/promtool
+if [ $tests = yes ] && ! have promtool && [ ! -x $promtool ] && have apt-get && have dpkg-deb; then
+  say "fetching promtool into $(dirname $promtool), for a test of the metrics"
+  mkdir -p target/promtool/deb
+  if (cd target/promtool/deb && apt-get -qq download prometheus 2>../log && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >../unfinished); then
+    chmod 755 target/promtool/unfinished && mv target/promtool/unfinished $promtool
+  else
+    say 'that failed: the test of the metrics will be skipped'
+  fi
+  rm -rf target/promtool/deb target/promtool/unfinished
+fi

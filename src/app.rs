@@ -11,6 +11,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
 
+use crate::alerts::{Alerts, SinkError};
 use crate::auth::{Auth, AuthError, FirstAdmin};
 use crate::catalog::{Catalog, CatalogError, FirstModel, ModelFolder, ModelSwitches, SwitchError};
 use crate::checkout::Checkout;
@@ -21,6 +22,7 @@ use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
 use crate::integrity::Integrity;
 use crate::orders::Orders;
+use crate::performance::Performance;
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
 use crate::store::{Store, StoreError};
@@ -31,7 +33,7 @@ use crate::web;
 const REQUEST_HEAD: Duration = Duration::from_secs(5);
 /// How often at least is looked for a change of the model.
 const SWITCHES: Duration = Duration::from_secs(2);
-/// How often replies kept for idempotency are tidied.
+/// How often replies kept for idempotency and old rows on how orders went are removed.
 const TIDY: Duration = Duration::from_secs(3_600);
 /// How often samples are folded into histograms, whether or not anybody reads `/metrics`.
 const METRICS_UPKEEP: Duration = Duration::from_secs(10);
@@ -51,6 +53,9 @@ pub enum StartError {
     /// Accounts cannot be set up.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// Alerts cannot be sent.
+    #[error(transparent)]
+    Alerts(#[from] SinkError),
     /// The index cannot be filled.
     #[error("catalog: {0}")]
     Catalog(#[from] CatalogError),
@@ -79,7 +84,9 @@ pub struct Application {
     catalog: Catalog,
     models: ModelSwitches,
     checkout: Checkout,
+    performance: Performance,
     integrity: Option<Integrity>,
+    alerts: Option<Alerts>,
     metrics: Metrics,
     first_admin: FirstAdmin,
     follow: Duration,
@@ -112,7 +119,16 @@ impl Application {
         let orders = Orders::new(store.clone(), clock.clone());
         let integrity = Integrity::new(store.clone(), clock.clone(), settings.monitoring.clone());
         let rules = settings.checkout.clone();
-        let checkout = Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), rules);
+        let performance = Performance::new(store.clone(), clock.clone());
+        let alerts = Alerts::new(
+            store.clone(),
+            clock.clone(),
+            integrity.clone(),
+            performance.clone(),
+            settings.monitoring.clone(),
+        )?;
+        let checkout =
+            Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), performance.clone(), rules);
         let readiness = Readiness::default();
         let services = Services {
             auth: auth.clone(),
@@ -122,6 +138,8 @@ impl Application {
             checkout: checkout.clone(),
             orders,
             integrity: integrity.clone(),
+            performance: performance.clone(),
+            alerts: alerts.clone(),
             metrics: metrics.clone(),
             readiness: readiness.clone(),
             limits: settings.limits.clone(),
@@ -136,6 +154,7 @@ impl Application {
         let first_admin = auth.ensure_first_admin().await?;
         let follow = Duration::from_secs(engine.follow_s);
         let snapshots = (engine.snapshot_s > 0).then(|| Duration::from_secs(engine.snapshot_s));
+        let alerts = (settings.monitoring.enabled && settings.monitoring.alerts).then_some(alerts);
         let integrity = settings.monitoring.enabled.then_some(integrity);
         Ok(Self {
             server,
@@ -145,7 +164,9 @@ impl Application {
             catalog,
             models,
             checkout,
+            performance,
             integrity,
+            alerts,
             metrics,
             first_admin,
             follow,
@@ -179,7 +200,9 @@ impl Application {
         let switches = self.follow.min(SWITCHES);
         let worker = tokio::spawn(self.models.clone().work(switches));
         let adopter = tokio::spawn(self.models.clone().keep_up(switches));
-        let tidier = tokio::spawn(tidy(self.checkout));
+        let tidier = tokio::spawn(tidy(self.checkout, self.performance.clone()));
+        let performance = tokio::spawn(self.performance.clone().keep_flushing());
+        let watch = self.alerts.map(|alerts| tokio::spawn(alerts.keep_watching()));
         let checks = self.integrity.map(|integrity| tokio::spawn(integrity.keep_checking()));
         let upkeep = tokio::spawn(keep_metrics(self.metrics));
         let stopper = tokio::spawn(async move {
@@ -189,9 +212,12 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        let tasks = [follower, worker, adopter, tidier, upkeep, stopper];
-        for task in tasks.into_iter().chain(snapshots).chain(checks) {
+        let tasks = [follower, worker, adopter, tidier, performance, upkeep, stopper];
+        for task in tasks.into_iter().chain(snapshots).chain(checks).chain(watch) {
             task.abort();
+        }
+        if let Err(error) = self.performance.flush().await {
+            tracing::warn!(%error, "how the last orders went could not be written");
         }
         if let Err(error) = self.models.release().await {
             tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
@@ -210,10 +236,13 @@ async fn keep_metrics(metrics: Metrics) {
     }
 }
 
-async fn tidy(checkout: Checkout) {
+async fn tidy(checkout: Checkout, performance: Performance) {
     let mut beat = tokio::time::interval(TIDY);
     loop {
         beat.tick().await;
+        if let Err(error) = performance.forget_old().await {
+            tracing::warn!(error = %error, "old rows on how orders went could not be removed");
+        }
         if let Err(error) = checkout.forget_old_replies().await {
             tracing::warn!(error = %error, "old idempotency replies could not be removed");
         }

@@ -5,6 +5,7 @@
 //! the house to its foundation. A module imports from modules below it, never above; `tests/architecture.rs` enforces it.
 
 pub mod active_model;
+pub mod alerts;
 pub mod app;
 pub mod auth;
 pub mod catalog;
@@ -20,6 +21,7 @@ pub mod http;
 pub mod index;
 pub mod integrity;
 pub mod orders;
+pub mod performance;
 pub mod pool;
 pub mod recognition;
 pub mod store;

@@ -22,13 +22,10 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
+use crate::telemetry::{POOL_JOBS_TOTAL, POOL_QUEUE_SECONDS};
+
 pub use admission::{Admission, Place};
 pub use batch::{Answer, BatchError, Batcher, Names, Runner};
-
-/// Jobs by pool and outcome: `done`, `panicked`, `abandoned` (the caller left first), `refused` (the queue was full).
-const JOBS: &str = "tillsight_pool_jobs_total";
-/// Time a job waited for a thread.
-const QUEUE_SECONDS: &str = "tillsight_pool_queue_seconds";
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -72,7 +69,7 @@ impl Pool {
             pool.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&jobs))?);
         }
         for outcome in ["done", "panicked", "abandoned", "refused"] {
-            metrics::counter!(JOBS, "pool" => name, "outcome" => outcome).increment(0);
+            metrics::counter!(POOL_JOBS_TOTAL, "pool" => name, "outcome" => outcome).increment(0);
         }
         Ok(pool)
     }
@@ -95,14 +92,14 @@ impl Pool {
         let queued = Instant::now();
         let entry: Job = Box::new(move || {
             if reply.is_closed() {
-                metrics::counter!(JOBS, "pool" => name, "outcome" => "abandoned").increment(1);
+                metrics::counter!(POOL_JOBS_TOTAL, "pool" => name, "outcome" => "abandoned").increment(1);
                 return;
             }
-            metrics::histogram!(QUEUE_SECONDS, "pool" => name).record(queued.elapsed().as_secs_f64());
+            metrics::histogram!(POOL_QUEUE_SECONDS, "pool" => name).record(queued.elapsed().as_secs_f64());
             let outcome =
                 catch_unwind(AssertUnwindSafe(job)).map_err(|panic| PoolError::Panicked(panic_message(&*panic)));
             let label = if outcome.is_ok() { "done" } else { "panicked" };
-            metrics::counter!(JOBS, "pool" => name, "outcome" => label).increment(1);
+            metrics::counter!(POOL_JOBS_TOTAL, "pool" => name, "outcome" => label).increment(1);
             // An error here only says that the caller left while the job ran.
             drop(reply.send(outcome));
         });
@@ -110,7 +107,7 @@ impl Pool {
         match queue.try_send(entry) {
             Ok(()) => answer.await.unwrap_or(Err(PoolError::Stopped)),
             Err(TrySendError::Full(_)) => {
-                metrics::counter!(JOBS, "pool" => name, "outcome" => "refused").increment(1);
+                metrics::counter!(POOL_JOBS_TOTAL, "pool" => name, "outcome" => "refused").increment(1);
                 Err(PoolError::Full)
             }
             Err(TrySendError::Disconnected(_)) => Err(PoolError::Stopped),

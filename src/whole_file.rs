@@ -25,7 +25,7 @@ pub enum Existing {
 /// Puts `bytes` at `path`.
 ///
 /// # Errors
-/// The folder is missing, or a file in it cannot be written; with [`Existing::Keep`], something is at `path` already.
+/// The folder is missing, or a file in it cannot be written; something is at `path` that is no regular file; with [`Existing::Keep`], something is at `path` already.
 pub fn put(path: &Path, bytes: &[u8], permissions: Permissions, existing: Existing) -> std::io::Result<()> {
     fill(path, permissions, existing, |file| file.write_all(bytes), |_| Ok(()))
 }
@@ -34,7 +34,7 @@ pub fn put(path: &Path, bytes: &[u8], permissions: Permissions, existing: Existi
 /// Once all of it is on the disk, `verify` is handed the file's temporary path and has the last word before the rename.
 ///
 /// # Errors
-/// As [`put`]; what `write` or `verify` says. Nothing appears at `path` then, and the temporary file is removed.
+/// As [`put`]; something is at `path` that is no regular file; what `write` or `verify` says. Nothing appears at `path` then, and the temporary file is removed.
 pub fn fill<T, E: From<Error>>(
     path: &Path,
     permissions: Permissions,
@@ -42,6 +42,10 @@ pub fn fill<T, E: From<Error>>(
     write: impl FnOnce(&mut File) -> Result<T, E>,
     verify: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<T, E> {
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        // The rename would put a file in the place of a device, a pipe or a link.
+        return Err(Error::other("something is there that is no regular file, and is not replaced").into());
+    }
     let folder = folder_of(path);
     let mut unfinished = tempfile::Builder::new().prefix(&prefix(path)).suffix(UNFINISHED).tempfile_in(folder)?;
     let written = write(unfinished.as_file_mut())?;
@@ -112,6 +116,22 @@ mod tests {
 
     fn private() -> Permissions {
         Permissions::from_mode(0o600)
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&target, "kept").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for path in [link.as_path(), folder.path(), Path::new("/dev/null")] {
+            let error = put(path, b"new", private(), Existing::Replace).unwrap_err().to_string();
+            assert!(error.contains("no regular file"), "{}: {error}", path.display());
+        }
+        assert_eq!(
+            (names(folder.path()), std::fs::read(&target).unwrap()),
+            (vec!["a".into(), "b".into()], b"kept".into())
+        );
     }
 
     #[test]

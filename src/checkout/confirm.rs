@@ -4,19 +4,28 @@
 //! the client's key. A replay with the same key gets the kept reply; the key with another request is an error. Rolling
 //! back gives the number back.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use super::amounts::{Charged, charge};
 use super::view::{discount, price, priced};
 use super::{Checkout, CheckoutError, Unsellable};
-use crate::domain::{Caller, Currency, Money, SessionId};
+use crate::domain::{Actor, Caller, Currency, Money, SessionId, StoreId};
 use crate::orders::Draft;
-use crate::orders::once::{Once, Reply, with_retries};
+use crate::orders::once::{Once, Reply, with_counted_retries};
+use crate::performance::{Attempt, Outcome};
 use crate::store::billing_items::{self, BillLine};
 use crate::store::checkout_sessions::{self, SessionRow};
 use crate::store::idempotency_keys;
 use crate::store::orders::OrderItemRow;
 use crate::telemetry::{ORDER_CONFLICTS_TOTAL, ORDER_SECONDS, ORDERS_TOTAL};
+
+/// Makes the counters of confirms appear at 0 before anything is counted.
+pub(super) fn register() {
+    for name in [ORDERS_TOTAL, ORDER_CONFLICTS_TOTAL] {
+        metrics::counter!(name).increment(0);
+    }
+}
 
 impl Checkout {
     /// Turns the bill into an order. `key` is the client's Idempotency-Key.
@@ -29,8 +38,14 @@ impl Checkout {
     ) -> Result<Reply, CheckoutError> {
         let started = Instant::now();
         let once = Once::new("confirm", caller, key, &format!("{id} {version}"));
-        let outcome = with_retries(async || self.confirm_once(caller, id, version, &once).await).await;
-        metrics::histogram!(ORDER_SECONDS).record(started.elapsed().as_secs_f64());
+        let store = Cell::new(own_store(caller));
+        let (outcome, retries) =
+            with_counted_retries(async || self.confirm_once(caller, id, version, &once, &store).await).await;
+        let took = started.elapsed();
+        metrics::histogram!(ORDER_SECONDS).record(took.as_secs_f64());
+        if let Some(outcome) = how_it_ended(&outcome) {
+            self.performance.record(&Attempt { store: store.get(), outcome, retries, took });
+        }
         match &outcome {
             Ok(reply) if !reply.replayed => metrics::counter!(ORDERS_TOTAL).increment(1),
             Err(CheckoutError::StaleVersion { .. } | CheckoutError::Closed(_)) => {
@@ -47,12 +62,13 @@ impl Checkout {
         id: SessionId,
         version: i64,
         once: &Once,
+        store: &Cell<Option<StoreId>>,
     ) -> Result<Reply, CheckoutError> {
         let mut tx = self.store.begin().await?;
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        self.visible(&mut tx, caller, id).await?;
+        store.set(Some(self.visible(&mut tx, caller, id).await?.store_id));
         let expected = self.expected(Some(version));
         let closed = checkout_sessions::close(&mut tx, id, "confirmed", expected, self.clock.now()).await?;
         if closed.is_none() {
@@ -80,6 +96,24 @@ impl Checkout {
         let forgotten = idempotency_keys::forget_before(&mut tx, moment).await?;
         tx.commit().await?;
         Ok(forgotten)
+    }
+}
+
+/// The store that whoever asks belongs to: the order's, where the database cannot even be asked for the session.
+fn own_store(caller: &Caller) -> Option<StoreId> {
+    match caller.actor {
+        Actor::Kiosk { store, .. } => Some(store),
+        Actor::Person { store, .. } => store,
+        Actor::System => None,
+    }
+}
+
+/// Whether there is an order now, and whose fault it is if not; nothing where a reply was only given again.
+fn how_it_ended(outcome: &Result<Reply, CheckoutError>) -> Option<Outcome> {
+    match outcome {
+        Ok(reply) => (!reply.replayed).then_some(Outcome::Succeeded),
+        Err(error) if error.is_ours() => Some(Outcome::Failed),
+        Err(_) => Some(Outcome::Refused),
     }
 }
 

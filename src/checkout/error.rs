@@ -66,6 +66,32 @@ pub enum CheckoutError {
     Store(#[from] StoreError),
 }
 
+impl CheckoutError {
+    /// Whether the server or its database is at fault, and not what was asked for.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Dangling) | Self::Order(OrderError::Store(StoreError::Dangling)) => false,
+            Self::Store(_) | Self::Order(OrderError::Store(_) | OrderError::Randomness(_)) => true,
+            #[cfg(feature = "fail-points")]
+            Self::Order(OrderError::Interrupted) => true,
+            Self::Invalid(_)
+            | Self::NotFound(_)
+            | Self::StoreNotFound(_)
+            | Self::ItemNotFound(_)
+            | Self::NotOnSale { .. }
+            | Self::StaleVersion { .. }
+            | Self::Closed(_)
+            | Self::Idle(_)
+            | Self::Joined
+            | Self::Empty
+            | Self::Unsellable(_)
+            | Self::TotalTooLarge
+            | Self::Recognition(_)
+            | Self::Order(_) => false,
+        }
+    }
+}
+
 /// A line that blocks the confirmation.
 #[derive(Debug, Clone)]
 pub struct Unsellable {

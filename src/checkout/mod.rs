@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, StoreId, UserId};
 use crate::orders::Orders;
+use crate::performance::Performance;
 use crate::recognition::RecognitionService;
 use crate::store::checkout_sessions::{self, SessionRow};
 use crate::store::{Store, billing_items, recognitions, stores};
@@ -34,6 +35,7 @@ pub struct Checkout {
     clock: Clock,
     recognition: RecognitionService,
     orders: Orders,
+    performance: Performance,
     rules: config::Checkout,
 }
 
@@ -47,15 +49,18 @@ pub enum Wanted {
 }
 
 impl Checkout {
-    /// A service over `store` that looks at pictures with `recognition` and makes orders with `orders`.
+    /// A service over `store` that looks at pictures with `recognition`, makes orders with `orders` and tells
+    /// `performance` how that went.
     pub fn new(
         store: Store,
         clock: Clock,
         recognition: RecognitionService,
         orders: Orders,
+        performance: Performance,
         rules: config::Checkout,
     ) -> Self {
-        Self { store, clock, recognition, orders, rules }
+        confirm::register();
+        Self { store, clock, recognition, orders, performance, rules }
     }
 
     /// Opens a session: at a kiosk in its own store, otherwise in `store`.

@@ -9,7 +9,7 @@ use super::CliError;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::StoreId;
-use crate::integrity::{Depth, Finding, Integrity, IntegrityError, Keep, ReportView};
+use crate::integrity::{Depth, Integrity, IntegrityError, Keep, ReportView};
 use crate::store::{Store, StoreError};
 
 /// What the reports say of who wanted them.
@@ -97,47 +97,6 @@ fn describe(report: &ReportView) {
     let (health, records) = (report.health, report.records);
     println!("{name}: health {health}, {records} records, {:.1} ms", report.duration_us as f64 / 1_000.0);
     for finding in &report.findings {
-        println!("  {}", in_words(finding));
-    }
-}
-
-/// `order 3, 6–8 and more (120 in all): missing`.
-fn in_words(finding: &Finding) -> String {
-    /// Ranges that fit on a line.
-    const SHOWN: usize = 12;
-    let ranges: Vec<String> = finding
-        .numbers
-        .iter()
-        .take(SHOWN)
-        .map(|span| match span.first == span.last {
-            true => span.first.to_string(),
-            false => format!("{}–{}", span.first, span.last),
-        })
-        .collect();
-    let listed = ranges.join(", ");
-    let more = if finding.numbers.len() > SHOWN { " and more" } else { "" };
-    let (series, count, words) = (finding.series.as_str(), finding.count, finding.kind.in_words());
-    if finding.numbers.is_empty() {
-        return format!("{series}, {count} in all: {words}");
-    }
-    format!("{series} {listed}{more} ({count} in all): {words}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Series;
-    use crate::integrity::{FindingKind, NumberSpan};
-
-    #[test]
-    fn a_finding_is_a_line_that_names_series_and_numbers() {
-        let span = |first, last| NumberSpan { first, last };
-        let mut finding =
-            Finding { kind: FindingKind::Gap, series: Series::Order, count: 4, numbers: vec![span(3, 3), span(6, 8)] };
-        assert_eq!(in_words(&finding), "order 3, 6–8 (4 in all): missing");
-        let strays = Finding { kind: FindingKind::StrayLines, numbers: Vec::new(), ..finding.clone() };
-        assert_eq!(in_words(&strays), "order, 4 in all: lines without their record");
-        finding.numbers = (0..60).map(|place| span(place * 2, place * 2)).collect();
-        assert!(in_words(&finding).contains("22 and more"), "{}", in_words(&finding));
+        println!("  {}", finding.in_words());
     }
 }

@@ -152,23 +152,3 @@ impl Default for Checkout {
         Self { idle_s: 1_800, items: 500, quantity: 9_999, idempotency_s: 7 * 24 * 3_600 }
     }
 }
-
-/// When numbers and hash chains are checked.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Monitoring {
-    /// Whether the server checks by itself; on demand it always does.
-    pub enabled: bool,
-    /// Seconds from one quick check to the next.
-    pub quick_check_s: i64,
-    /// Seconds from one deep check to the next.
-    pub deep_check_s: i64,
-    /// Reports that are kept of each store and depth.
-    pub reports_kept: i64,
-}
-
-impl Default for Monitoring {
-    fn default() -> Self {
-        Self { enabled: true, quick_check_s: 1_800, deep_check_s: 21_600, reports_kept: 1_000 }
-    }
-}

@@ -4,6 +4,7 @@
 //! one line that names it. Secrets are [`SecretString`]s, which neither `Debug` nor a log can show.
 
 mod limits;
+mod monitoring;
 mod validate;
 
 use std::net::{IpAddr, SocketAddr};
@@ -11,10 +12,12 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::UncasedStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-pub use limits::{Checkout, Engine, Limits, Monitoring, Tokens};
+pub use limits::{Checkout, Engine, Limits, Tokens};
+pub use monitoring::{Monitoring, Rules};
 
 /// The file that is read when it is there and `TILLSIGHT_CONFIG` names no other.
 pub const DEFAULT_FILE: &str = "tillsight.toml";
@@ -23,7 +26,14 @@ pub const DEFAULT_FILE: &str = "tillsight.toml";
 const NOT_SETTINGS: [&str; 3] = ["config", "test_postgres_url", "skipped_tests"];
 
 /// Settings whose values are never shown and never interpreted.
-const SECRETS: [&str; 3] = ["admin_password", "token_secret", "database_url"];
+const SECRETS: [&str; 6] = [
+    "admin_password",
+    "token_secret",
+    "database_url",
+    "monitoring.slack_url",
+    "monitoring.webhook_url",
+    "monitoring.webhook_secret",
+];
 
 /// Where the server runs; it decides how strict the start is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +101,7 @@ pub struct Settings {
     pub engine: Engine,
     /// Rules of the bill.
     pub checkout: Checkout,
-    /// When numbers and hash chains are checked.
+    /// What is watched, and who is told.
     pub monitoring: Monitoring,
 }
 
@@ -174,10 +184,13 @@ impl Settings {
             return Err(ConfigError::NoFile(path.to_owned()));
         }
         let file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-        let environment = Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).ignore(&SECRETS).split("__");
+        let is_secret = |key: &UncasedStr| SECRETS.iter().any(|name| *key == name.replace('.', "__"));
+        let environment =
+            Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).filter(move |key| !is_secret(key)).split("__");
         // Secrets are taken as they are: a password of digits is a text, and a quotation mark in it is part of it.
         let secrets = SECRETS.iter().filter_map(|name| {
-            let value = std::env::var(format!("TILLSIGHT_{}", name.to_uppercase())).ok()?;
+            let variable = format!("TILLSIGHT_{}", name.to_uppercase().replace('.', "__"));
+            let value = std::env::var(variable).ok()?;
             Some((*name, value))
         });
         let layers = secrets.fold(Self::layers(&file).merge(environment), |layers, secret| {

@@ -1,12 +1,14 @@
 //! Checks that a type cannot express: ranges, lengths of secrets, origins.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigError, Settings};
+use super::{ConfigError, Monitoring, Settings};
 use crate::domain::{Currency, TimeZone};
 
 /// Secrets shorter than this can be guessed; 32 bytes is the key size of HMAC-SHA-256.
 const SHORTEST_SECRET: usize = 32;
+/// What the specification Standard Webhooks asks for at least.
+const SHORTEST_WEBHOOK_SECRET: usize = 24;
 
 /// The first thing that is wrong with `settings`, if anything is.
 pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
@@ -72,7 +74,62 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     in_range("checkout.idempotency_s", settings.checkout.idempotency_s, 60, 31_536_000)?;
     in_range("monitoring.quick_check_s", settings.monitoring.quick_check_s, 60, 604_800)?;
     in_range("monitoring.deep_check_s", settings.monitoring.deep_check_s, 60, 2_592_000)?;
-    in_range("monitoring.reports_kept", settings.monitoring.reports_kept, 1, 1_000_000)
+    in_range("monitoring.reports_kept", settings.monitoring.reports_kept, 1, 1_000_000)?;
+    monitoring(&settings.monitoring)
+}
+
+fn monitoring(settings: &Monitoring) -> Result<(), ConfigError> {
+    in_range("monitoring.look_s", settings.look_s, 1, 3_600)?;
+    in_range("monitoring.cool_down_s", settings.cool_down_s, 0, 604_800)?;
+    in_range("monitoring.escalate_s", settings.escalate_s, 60, 2_592_000)?;
+    in_range("monitoring.escalations", settings.escalations, 0, 100)?;
+    in_range("monitoring.alerts_kept_days", settings.alerts_kept_days, 1, 36_500)?;
+    in_range("monitoring.delivery_timeout_s", settings.delivery_timeout_s as i64, 1, 60)?;
+    let (failure, conflict, slow) = (&settings.rules.failure_rate, &settings.rules.conflict_rate, &settings.rules.slow);
+    share("monitoring.rules.failure_rate.threshold", failure.threshold, 1.0)?;
+    // One attempt may meet several others.
+    share("monitoring.rules.conflict_rate.threshold", conflict.threshold, 10.0)?;
+    share("monitoring.rules.slow.threshold", slow.threshold, 600.0)?;
+    in_range("monitoring.rules.failure_rate.window_s", failure.window_s, 60, 604_800)?;
+    in_range("monitoring.rules.conflict_rate.window_s", conflict.window_s, 60, 604_800)?;
+    in_range("monitoring.rules.slow.window_s", slow.window_s, 60, 604_800)?;
+    in_range("monitoring.rules.failure_rate.attempts", failure.attempts, 1, 1_000_000)?;
+    in_range("monitoring.rules.conflict_rate.attempts", conflict.attempts, 1, 1_000_000)?;
+    in_range("monitoring.rules.slow.attempts", slow.attempts, 1, 1_000_000)?;
+    web_address("monitoring.slack_url", settings.slack_url.as_ref())?;
+    web_address("monitoring.webhook_url", settings.webhook_url.as_ref())?;
+    let key = settings.webhook_secret.as_ref().map(|secret| secret.expose_secret().len());
+    match key {
+        None if settings.webhook_url.is_some() => Err(ConfigError::Invalid {
+            name: "monitoring.webhook_secret",
+            reason: "is missing: what is posted to monitoring.webhook_url is signed with it".to_owned(),
+        }),
+        Some(length) if length < SHORTEST_WEBHOOK_SECRET => Err(ConfigError::Invalid {
+            name: "monitoring.webhook_secret",
+            reason: format!("has {length} bytes; at least {SHORTEST_WEBHOOK_SECRET} random ones are needed"),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A number that is above 0, or 0, and no more than `most`.
+fn share(name: &'static str, value: f64, most: f64) -> Result<(), ConfigError> {
+    if (0.0..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::Invalid { name, reason: format!("{value} is not between 0 and {most}") })
+    }
+}
+
+/// The address itself is not told: it is a secret.
+fn web_address(name: &'static str, address: Option<&SecretString>) -> Result<(), ConfigError> {
+    let Some(address) = address else { return Ok(()) };
+    let reason = match url::Url::parse(address.expose_secret()) {
+        Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => return Ok(()),
+        Ok(_) => "must begin with https:// (or http:// for a receiver on this machine) and name a host".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(ConfigError::Invalid { name, reason })
 }
 
 fn in_range(name: &'static str, value: i64, least: i64, most: i64) -> Result<(), ConfigError> {
@@ -99,6 +156,13 @@ mod tests {
         assert!(refused("cors_origins = [\"*\"]").contains("cors_origins"));
         assert!(refused("[limits]\npage = 0").contains("limits.page"));
         assert!(refused("[monitoring]\nquick_check_s = 5").contains("monitoring.quick_check_s"));
+        assert!(refused("[monitoring.rules.slow]\nthreshold = -1.0").contains("-1 is not between"));
+        assert!(refused("[monitoring.rules.failure_rate]\nthreshold = nan").contains("failure_rate"));
+        let receiver = "webhook_url = \"https://user:pass@example.org/x\"";
+        assert!(refused(&format!("[monitoring]\n{receiver}")).contains("monitoring.webhook_secret: is missing"));
+        assert!(refused(&format!("[monitoring]\n{receiver}\nwebhook_secret = \"short\"")).contains("5 bytes"));
+        let address = refused("[monitoring]\nslack_url = \"ftp://host/secret-part\"");
+        assert!(address.contains("monitoring.slack_url") && !address.contains("secret-part"), "{address}");
         assert!(refused("[tokens]\nargon2_memory_kib = 1024").contains("argon2_memory_kib"));
     }
 }

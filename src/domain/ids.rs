@@ -98,6 +98,10 @@ ids! {
     ZReportId,
     /// What a check of numbers and chains found in a store.
     IntegrityReportId,
+    /// One time that something began to be wrong.
+    AlertId,
+    /// One message about an alert to one sink.
+    DeliveryId,
 }
 
 #[cfg(test)]

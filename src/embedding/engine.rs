@@ -22,13 +22,14 @@ use super::thresholds::Thresholds;
 use super::vector::{Embedding, VectorError};
 use super::{EmbedError, ModelError, proof};
 use crate::pool::{Admission, Answer, BatchError, Batcher, Names, Place, Pool, PoolError, Runner};
+use crate::telemetry::{EMBED_BATCH_ENTRIES, EMBED_QUEUE_SECONDS, EMBED_REQUESTS_TOTAL, EMBED_RUN_SECONDS};
 
 const NAMES: Names = Names {
     thread: "tillsight-embed",
-    entries: "tillsight_embed_requests_total",
-    queue_seconds: "tillsight_embed_queue_seconds",
-    run_seconds: "tillsight_embed_run_seconds",
-    batch_entries: "tillsight_embed_batch_entries",
+    entries: EMBED_REQUESTS_TOTAL,
+    queue_seconds: EMBED_QUEUE_SECONDS,
+    run_seconds: EMBED_RUN_SECONDS,
+    batch_entries: EMBED_BATCH_ENTRIES,
 };
 
 /// How much of the machine an [`Embedder`] takes. Sessions × threads per session should not exceed the cores.

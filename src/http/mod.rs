@@ -15,12 +15,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::alerts::Alerts;
 use crate::auth::Auth;
 use crate::catalog::{Catalog, ModelSwitches};
 use crate::checkout::Checkout;
 use crate::config::Limits;
 use crate::integrity::Integrity;
 use crate::orders::Orders;
+use crate::performance::Performance;
 use crate::recognition::RecognitionService;
 use crate::telemetry::Metrics;
 
@@ -41,6 +43,10 @@ pub struct Services {
     pub orders: Orders,
     /// Whether numbers and hash chains are whole.
     pub integrity: Integrity,
+    /// How the creation of orders goes.
+    pub performance: Performance,
+    /// What is wrong, and who was told.
+    pub alerts: Alerts,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Whether new work is welcome.

@@ -12,8 +12,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use super::Services;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::routes::{
-    auth, closings, health, integrity, kiosks, models, mypage, order_life, orders, product_images, products, receipts,
-    recognize, session_discounts, sessions, stores, users,
+    alerts, auth, closings, health, integrity, kiosks, models, mypage, order_life, orders, performance, product_images,
+    products, receipts, recognize, session_discounts, sessions, stores, users,
 };
 
 /// The document's skeleton; [`document`] adds what the macro cannot say.
@@ -38,6 +38,8 @@ use super::routes::{
         closings::list, closings::create, closings::show,
         mypage::list, mypage::show, mypage::spending, mypage::claim, receipts::show_own, receipts::page_own,
         integrity::summary, integrity::show, integrity::history, integrity::run,
+        performance::stats, performance::export,
+        alerts::active, alerts::history, alerts::acknowledge, alerts::resolve,
         health::healthz, health::readyz, health::metrics, openapi_json,
     ),
     components(schemas(ProblemBody)),
@@ -50,7 +52,7 @@ use super::routes::{
         (name = "checkout", description = "Sessions at a kiosk, from the first item to the receipt."),
         (name = "orders", description = "Confirmed bills: payment, refund, void, receipt, daily closing."),
         (name = "mypage", description = "What a shopper sees of their own."),
-        (name = "monitoring", description = "Whether receipt numbers and hash chains are whole."),
+        (name = "monitoring", description = "Whether receipt numbers and hash chains are whole, how orders go, alerts."),
         (name = "operation", description = "Health and metrics."),
     )
 )]

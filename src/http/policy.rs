@@ -41,7 +41,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
 }
 
 /// The whole table.
-pub static RULES: [Rule; 74] = [
+pub static RULES: [Rule; 80] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -110,6 +110,12 @@ pub static RULES: [Rule; 74] = [
     rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}/reports", Policy::Admin),
     rule(Method::POST, "/api/monitoring/numbering/jobs/integrity/run-check", Policy::Admin),
+    rule(Method::GET, "/api/monitoring/numbering/performance/stats", Policy::Admin),
+    rule(Method::GET, "/api/monitoring/numbering/metrics/export", Policy::Admin),
+    rule(Method::GET, "/api/monitoring/numbering/alerts", Policy::Admin),
+    rule(Method::GET, "/api/monitoring/numbering/alerts/active", Policy::Admin),
+    rule(Method::POST, "/api/monitoring/numbering/alerts/{key}/acknowledge", Policy::Admin),
+    rule(Method::POST, "/api/monitoring/numbering/alerts/{key}/resolve", Policy::Admin),
     rule(Method::GET, "/api/mypage/orders", Policy::Person),
     rule(Method::GET, "/api/mypage/orders/{id}", Policy::Person),
     rule(Method::GET, "/api/mypage/orders/{id}/receipt", Policy::Person),

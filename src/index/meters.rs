@@ -1,63 +1,48 @@
-//! The index's metrics: their names and when they move.
+//! The index's metrics: when they move.
 
 use std::time::Duration;
 
 use super::{Applied, Memory, Stats};
-
-/// Indexes built from all vectors, by reason: `start` only.
-const BUILDS: &str = "tillsight_index_builds_total";
-/// Builds after the start, which no code path makes. Kept so that operators and tests can see that it stays 0.
-const REBUILDS: &str = "tillsight_index_rebuilds_total";
-const BUILD_SECONDS: &str = "tillsight_index_build_seconds";
-/// Vectors added to and removed from a running index.
-const ADDED: &str = "tillsight_index_added_vectors_total";
-const REMOVED: &str = "tillsight_index_removed_vectors_total";
-/// Segments copied without their dead rows.
-const COMPACTIONS: &str = "tillsight_index_compactions_total";
-/// Time a change waited for running searches, and time it then kept searches waiting.
-const LOCK_WAIT_SECONDS: &str = "tillsight_index_write_wait_seconds";
-const LOCK_SECONDS: &str = "tillsight_index_write_lock_seconds";
-const ROWS: &str = "tillsight_index_rows";
-const DEAD: &str = "tillsight_index_dead_rows";
-const PRODUCTS: &str = "tillsight_index_products";
-/// Memory taken, by part: vectors, rows, images, products.
-const BYTES: &str = "tillsight_index_bytes";
-const REVISION: &str = "tillsight_index_revision";
+use crate::telemetry::{
+    INDEX_ADDED_TOTAL, INDEX_BUILD_SECONDS, INDEX_BUILDS_TOTAL, INDEX_BYTES, INDEX_COMPACTIONS_TOTAL, INDEX_DEAD_ROWS,
+    INDEX_PRODUCTS, INDEX_REBUILDS_TOTAL, INDEX_REMOVED_TOTAL, INDEX_REVISION, INDEX_ROWS, INDEX_WRITE_LOCK_SECONDS,
+    INDEX_WRITE_WAIT_SECONDS,
+};
 
 /// Makes the counters appear at 0 before anything is counted.
 pub(super) fn register() {
-    metrics::counter!(BUILDS, "reason" => "start").increment(0);
-    for name in [REBUILDS, ADDED, REMOVED, COMPACTIONS] {
+    metrics::counter!(INDEX_BUILDS_TOTAL, "reason" => "start").increment(0);
+    for name in [INDEX_REBUILDS_TOTAL, INDEX_ADDED_TOTAL, INDEX_REMOVED_TOTAL, INDEX_COMPACTIONS_TOTAL] {
         metrics::counter!(name).increment(0);
     }
 }
 
 pub(super) fn built(took: Duration) {
-    metrics::counter!(BUILDS, "reason" => "start").increment(1);
-    metrics::histogram!(BUILD_SECONDS).record(took.as_secs_f64());
+    metrics::counter!(INDEX_BUILDS_TOTAL, "reason" => "start").increment(1);
+    metrics::histogram!(INDEX_BUILD_SECONDS).record(took.as_secs_f64());
 }
 
 pub(super) fn wrote(waited: Duration, held: Duration, applied: Applied) {
-    metrics::histogram!(LOCK_WAIT_SECONDS).record(waited.as_secs_f64());
-    metrics::histogram!(LOCK_SECONDS).record(held.as_secs_f64());
+    metrics::histogram!(INDEX_WRITE_WAIT_SECONDS).record(waited.as_secs_f64());
+    metrics::histogram!(INDEX_WRITE_LOCK_SECONDS).record(held.as_secs_f64());
     if let Applied::Changed { added, removed } = applied {
-        metrics::counter!(ADDED).increment(added as u64);
-        metrics::counter!(REMOVED).increment(removed as u64);
+        metrics::counter!(INDEX_ADDED_TOTAL).increment(added as u64);
+        metrics::counter!(INDEX_REMOVED_TOTAL).increment(removed as u64);
     }
 }
 
 pub(super) fn compacted(held: Duration) {
-    metrics::histogram!(LOCK_SECONDS).record(held.as_secs_f64());
-    metrics::counter!(COMPACTIONS).increment(1);
+    metrics::histogram!(INDEX_WRITE_LOCK_SECONDS).record(held.as_secs_f64());
+    metrics::counter!(INDEX_COMPACTIONS_TOTAL).increment(1);
 }
 
 pub(super) fn holds(stats: &Stats) {
-    metrics::gauge!(ROWS).set(stats.rows as f64);
-    metrics::gauge!(DEAD).set(stats.dead as f64);
-    metrics::gauge!(PRODUCTS).set(stats.products as f64);
+    metrics::gauge!(INDEX_ROWS).set(stats.rows as f64);
+    metrics::gauge!(INDEX_DEAD_ROWS).set(stats.dead as f64);
+    metrics::gauge!(INDEX_PRODUCTS).set(stats.products as f64);
     let Memory { vectors, rows, images, products } = stats.memory;
     for (part, bytes) in [("vectors", vectors), ("rows", rows), ("images", images), ("products", products)] {
-        metrics::gauge!(BYTES, "part" => part).set(bytes as f64);
+        metrics::gauge!(INDEX_BYTES, "part" => part).set(bytes as f64);
     }
-    metrics::gauge!(REVISION).set(stats.revision as f64);
+    metrics::gauge!(INDEX_REVISION).set(stats.revision as f64);
 }

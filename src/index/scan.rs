@@ -14,16 +14,17 @@ use rayon::ThreadPool;
 use super::state::State;
 use super::{Hits, IndexError};
 use crate::pool::{BatchError, Batcher, Names, Runner};
+use crate::telemetry::{SEARCH_BATCH_ENTRIES, SEARCH_QUEUE_SECONDS, SEARCH_REQUESTS_TOTAL, SEARCH_SECONDS};
 
 /// Most queries in one pass. More would make each of them wait for longer and hardly cost less apiece.
 const MOST_QUERIES: usize = 64;
 
 const NAMES: Names = Names {
     thread: "tillsight-search",
-    entries: "tillsight_search_requests_total",
-    queue_seconds: "tillsight_search_queue_seconds",
-    run_seconds: "tillsight_search_seconds",
-    batch_entries: "tillsight_search_batch_entries",
+    entries: SEARCH_REQUESTS_TOTAL,
+    queue_seconds: SEARCH_QUEUE_SECONDS,
+    run_seconds: SEARCH_SECONDS,
+    batch_entries: SEARCH_BATCH_ENTRIES,
 };
 
 /// What is searched for.

@@ -120,6 +120,28 @@ pub struct Finding {
     pub numbers: Vec<NumberSpan>,
 }
 
+impl Finding {
+    /// `order 3, 6–8 and more (120 in all): missing`.
+    pub fn in_words(&self) -> String {
+        /// Ranges that fit on a line.
+        const SHOWN: usize = 12;
+        let ranges: Vec<String> = self.numbers.iter().take(SHOWN).map(ToString::to_string).collect();
+        let listed = ranges.join(", ");
+        let more = if self.numbers.len() > SHOWN { " and more" } else { "" };
+        let (series, count, words) = (self.series.as_str(), self.count, self.kind.in_words());
+        if self.numbers.is_empty() {
+            return format!("{series}, {count} in all: {words}");
+        }
+        format!("{series} {listed}{more} ({count} in all): {words}")
+    }
+}
+
+impl std::fmt::Display for NumberSpan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}–{}", self.first, self.last) }
+    }
+}
+
 /// Findings while a check goes on; bounded, whatever is found.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Finding>);
@@ -214,5 +236,17 @@ mod tests {
         assert_eq!(health(&[of(FindingKind::Gap, 9), of(FindingKind::CounterAhead, 10)]), 65);
         assert_eq!(health(&[of(FindingKind::BrokenSeal, 10_000)]), 0);
         assert!(FindingKind::ALL.iter().all(|kind| health(&[of(*kind, 1)]) < 100));
+    }
+
+    #[test]
+    fn a_finding_is_a_line_that_names_series_and_numbers() {
+        let span = |first, last| NumberSpan { first, last };
+        let numbers = vec![span(3, 3), span(6, 8)];
+        let mut finding = Finding { kind: FindingKind::Gap, series: Series::Order, count: 4, numbers };
+        assert_eq!(finding.in_words(), "order 3, 6–8 (4 in all): missing");
+        let strays = Finding { kind: FindingKind::StrayLines, numbers: Vec::new(), ..finding.clone() };
+        assert_eq!(strays.in_words(), "order, 4 in all: lines without their record");
+        finding.numbers = (0..60).map(|place| span(place * 2, place * 2)).collect();
+        assert!(finding.in_words().contains("22 and more"), "{}", finding.in_words());
     }
 }

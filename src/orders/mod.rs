@@ -75,6 +75,7 @@ pub struct Draft {
 impl Orders {
     /// A service over `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
+        once::register();
         Self { store, clock }
     }
 

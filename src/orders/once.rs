@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::OrderError;
 use crate::domain::{Caller, Timestamp};
+use crate::performance::Retries;
 use crate::store::idempotency_keys::{self, KeptReply};
 use crate::store::{StoreError, Tx};
 use crate::telemetry::{ORDER_NUMBER_CONFLICTS_TOTAL, ORDER_NUMBER_RETRIES_TOTAL};
@@ -73,19 +74,30 @@ pub trait FromStore {
 }
 
 /// Runs a use case, and again where it lost against another one, timed out or lost its connection.
-pub async fn with_retries<T, E: FromStore>(mut run: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
+pub async fn with_retries<T, E: FromStore>(run: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
+    with_counted_retries(run).await.0
+}
+
+/// Like [`with_retries`]; tells also what it met and how often it ran again.
+pub async fn with_counted_retries<T, E: FromStore>(
+    mut run: impl AsyncFnMut() -> Result<T, E>,
+) -> (Result<T, E>, Retries) {
     let started = Instant::now();
+    let mut retries = Retries::default();
     let mut attempt = 1;
     loop {
         let outcome = run().await;
-        let Err(Some(error)) = outcome.as_ref().map_err(FromStore::store_error) else { return outcome };
+        let Err(Some(error)) = outcome.as_ref().map_err(FromStore::store_error) else { return (outcome, retries) };
         if is_conflict(error) {
             metrics::counter!(ORDER_NUMBER_CONFLICTS_TOTAL).increment(1);
+            retries.conflicts += 1;
         }
-        let Some(reason) = reason(error) else { return outcome };
+        let Some(reason) = reason(error) else { return (outcome, retries) };
         if attempt >= ATTEMPTS || started.elapsed() >= PATIENCE {
-            return outcome;
+            return (outcome, retries);
         }
+        *reason.counted_in(&mut retries) += 1;
+        let reason = reason.as_str();
         metrics::counter!(ORDER_NUMBER_RETRIES_TOTAL, "reason" => reason).increment(1);
         tracing::info!(reason, attempt, error = %error, "running a transaction again");
         tokio::time::sleep(pause(attempt)).await;
@@ -93,13 +105,48 @@ pub async fn with_retries<T, E: FromStore>(mut run: impl AsyncFnMut() -> Result<
     }
 }
 
-/// Why to run it again, as the metric's label; nothing where that would not help.
-fn reason(error: &StoreError) -> Option<&'static str> {
+/// Makes the counters of this module appear at 0 before anything is counted.
+pub(super) fn register() {
+    metrics::counter!(ORDER_NUMBER_CONFLICTS_TOTAL).increment(0);
+    for reason in [Reason::Conflict, Reason::Timeout, Reason::Error] {
+        metrics::counter!(ORDER_NUMBER_RETRIES_TOTAL, "reason" => reason.as_str()).increment(0);
+    }
+}
+
+/// Why a transaction is run again.
+#[derive(Debug, Clone, Copy)]
+enum Reason {
+    Conflict,
+    Timeout,
+    Error,
+}
+
+impl Reason {
+    /// The metric's label.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Timeout => "timeout",
+            Self::Error => "error",
+        }
+    }
+
+    fn counted_in(self, retries: &mut Retries) -> &mut i64 {
+        match self {
+            Self::Conflict => &mut retries.after_conflict,
+            Self::Timeout => &mut retries.after_timeout,
+            Self::Error => &mut retries.after_error,
+        }
+    }
+}
+
+/// Why to run it again; nothing where that would not help.
+fn reason(error: &StoreError) -> Option<Reason> {
     match error {
-        StoreError::Contended => Some("conflict"),
-        _ if is_key_race(error) => Some("conflict"),
-        StoreError::TimedOut(_) => Some("timeout"),
-        StoreError::Unavailable(_) => Some("error"),
+        StoreError::Contended => Some(Reason::Conflict),
+        _ if is_key_race(error) => Some(Reason::Conflict),
+        StoreError::TimedOut(_) => Some(Reason::Timeout),
+        StoreError::Unavailable(_) => Some(Reason::Error),
         StoreError::Taken(_) | StoreError::Dangling | StoreError::Full | StoreError::Unexpected(_) => None,
     }
 }

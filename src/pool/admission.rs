@@ -20,10 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Turnstile, Notify, Semaphore};
 
 use super::PoolError;
-
-/// Entries by pool and outcome: `hurried`, `patient` (let in), `refused` (the wait would be too long, or too many
-/// wait).
-const ADMISSIONS: &str = "tillsight_pool_admissions_total";
+use crate::telemetry::POOL_ADMISSIONS_TOTAL;
 
 /// A new measurement counts for an eighth of the estimate: some ten photos make it, one giant does not.
 const WEIGHT: u32 = 8;
@@ -74,7 +71,7 @@ impl Admission {
     /// wait.
     pub fn new(name: &'static str, at_once: usize, max_wait: Option<Duration>, waiting_limit: usize) -> Self {
         for outcome in ["hurried", "patient", "refused"] {
-            metrics::counter!(ADMISSIONS, "pool" => name, "outcome" => outcome).increment(0);
+            metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => name, "outcome" => outcome).increment(0);
         }
         let (inside, turn) = (Arc::default(), Turnstile::default());
         let waiting_room = Semaphore::new(waiting_limit.clamp(1, Semaphore::MAX_PERMITS));
@@ -140,12 +137,12 @@ impl Admission {
             Manner::Hurried => "hurried",
             Manner::Patient => "patient",
         };
-        metrics::counter!(ADMISSIONS, "pool" => self.name, "outcome" => outcome).increment(1);
+        metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => self.name, "outcome" => outcome).increment(1);
         Place { inside: Arc::clone(&self.inside), manner }
     }
 
     fn refuse(&self) -> PoolError {
-        metrics::counter!(ADMISSIONS, "pool" => self.name, "outcome" => "refused").increment(1);
+        metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => self.name, "outcome" => "refused").increment(1);
         PoolError::Full
     }
 }

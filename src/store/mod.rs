@@ -8,6 +8,8 @@
 //! reads first and writes later loses to every other writer); inference, hashing and network calls never happen while a
 //! `Tx` is open.
 
+pub mod alert_deliveries;
+pub mod alerts;
 pub mod audit;
 pub mod billing_items;
 pub mod blobs;
@@ -23,6 +25,7 @@ pub mod model_switches;
 mod notices;
 pub mod number_checks;
 pub mod number_series;
+pub mod order_performance;
 pub mod orders;
 pub mod payments;
 pub mod product_images;

@@ -11,9 +11,9 @@ use super::blobs::ContentHash;
 use super::catalog_changes::ChangeKind;
 use super::model_switches::SwitchState;
 use crate::domain::{
-    AttemptId, Currency, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod,
-    PriceId, ProductId, RecognitionId, RefundId, Role, SessionId, StoreId, SwitchId, TimeZone, Timestamp, TokenId,
-    UserId, ZReportId,
+    AlertId, AttemptId, Currency, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState,
+    PaymentId, PaymentMethod, PriceId, ProductId, RecognitionId, RefundId, Role, SessionId, StoreId, SwitchId,
+    TimeZone, Timestamp, TokenId, UserId, ZReportId,
 };
 
 /// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
@@ -75,7 +75,9 @@ ids_kept_as_uuids!(
     PaymentId,
     RefundId,
     ZReportId,
-    IntegrityReportId
+    IntegrityReportId,
+    AlertId,
+    DeliveryId
 );
 
 kept_as! {

@@ -12,71 +12,16 @@ use tillsight::integrity::{Depth, Integrity};
 use tillsight::store::{Store, integrity_reports};
 use tokio::process::Command;
 
-use crate::harness::{Database, Reply, Shop, TestApp, on_both_databases};
+use crate::harness::{
+    Database, ONLY_ON_DEMAND, Reply, Shop, TestApp, by_hand, lose_constraints, mend, on_both_databases,
+    shop_of_six_orders,
+};
 
 const RUN: &str = "/api/monitoring/numbering/jobs/integrity/run-check";
 const STANDING: &str = "/api/monitoring/numbering/integrity";
 
-/// A server that makes no check by itself.
-const ONLY_ON_DEMAND: &str = "[monitoring]\nenabled = false";
-
 /// A kind of finding, its series and the first number that it names.
 type Found = (&'static str, &'static str, i64);
-
-/// Runs statements behind the server's back, in a copy that has lost its constraints or as if it had.
-macro_rules! by_hand {
-    ($database:expr, $sql:literal) => {
-        $database.run_script(concat!("PRAGMA foreign_keys = OFF; ", $sql), $sql).await
-    };
-}
-
-/// Five paid orders, of which the first two have a refund each, a voided sixth, and a closing.
-async fn shop_of_six_orders(database: &Database) -> Shop {
-    let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
-    let shop = Shop::open_on(app, json!({"name": "Corner <shop>", "currency": "EUR"})).await;
-    for number in 1..=5 {
-        let paid = shop.paid_order().await;
-        if number <= 2 {
-            shop.refund(&paid, json!([{"line": 1, "quantity": 2}])).await.expect(201);
-        }
-    }
-    let order = shop.order(&[(&shop.milk, 1), (&shop.soap, 2)]).await;
-    shop.void(&order).await.expect(201);
-    let close = format!("/api/stores/{}/z-reports", shop.store);
-    shop.once(&close, &shop.clerk, json!({})).await.expect(201);
-    shop
-}
-
-/// Makes the tables lose primary keys, unique indexes and foreign keys, as a copy made by hand does, and saves their rows.
-async fn lose_constraints(database: &Database) {
-    let sqlite = "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; \
-        CREATE TABLE plain AS SELECT * FROM orders; DROP TABLE orders; ALTER TABLE plain RENAME TO orders; \
-        CREATE TABLE plain AS SELECT * FROM refunds; DROP TABLE refunds; ALTER TABLE plain RENAME TO refunds;";
-    let postgres = "ALTER TABLE orders DROP CONSTRAINT orders_pkey CASCADE, \
-          DROP CONSTRAINT orders_store_id_series_number_key, DROP CONSTRAINT orders_session_id_key, \
-          DROP CONSTRAINT orders_claim_code_key; \
-        ALTER TABLE refunds DROP CONSTRAINT refunds_pkey CASCADE;";
-    database.run_script(sqlite, postgres).await;
-    by_hand!(
-        database,
-        "CREATE TABLE saved_orders AS SELECT * FROM orders; \
-         CREATE TABLE saved_order_items AS SELECT * FROM order_items; \
-         CREATE TABLE saved_payments AS SELECT * FROM payments; \
-         CREATE TABLE saved_refunds AS SELECT * FROM refunds; \
-         CREATE TABLE saved_number_series AS SELECT * FROM number_series;"
-    );
-}
-
-async fn mend(database: &Database) {
-    by_hand!(
-        database,
-        "DELETE FROM order_items; DELETE FROM payments; DELETE FROM refunds; DELETE FROM orders; \
-         DELETE FROM number_series; \
-         INSERT INTO orders SELECT * FROM saved_orders; INSERT INTO order_items SELECT * FROM saved_order_items; \
-         INSERT INTO payments SELECT * FROM saved_payments; INSERT INTO refunds SELECT * FROM saved_refunds; \
-         INSERT INTO number_series SELECT * FROM saved_number_series;"
-    );
-}
 
 impl Shop {
     async fn check(&self, deep: bool) -> Value {

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod alert_delivery;
+mod alerts;
 mod catalog;
 mod chains;
 mod checkout;
@@ -20,6 +22,7 @@ mod model_switch;
 mod mypage;
 mod numbering;
 mod order_life;
+mod performance;
 mod policy;
 mod real_photos;
 mod receipts;

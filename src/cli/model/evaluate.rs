@@ -96,14 +96,22 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other);
     let text = text.map_err(|error| CliError::File(PathBuf::from("the report"), error))? + "\n";
     if let Some(path) = json {
-        whole_file::put(path, text.as_bytes(), Permissions::from_mode(0o644), Existing::Replace)
-            .map_err(|error| CliError::File(path.to_owned(), error))?;
+        write_report(path, &text).map_err(|error| CliError::File(path.to_owned(), error))?;
     }
     match options.json {
         Some(_) if json.is_none() => print!("{text}"),
         _ => println!("{}", figures::of(&report)),
     }
     Ok(())
+}
+
+/// Into a file whole or not at all, where a link leads; straight into a pipe or a device such as `/dev/stdout`.
+fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if std::fs::metadata(&place).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return std::fs::write(&place, text);
+    }
+    whole_file::put(&place, text.as_bytes(), Permissions::from_mode(0o644), Existing::Replace)
 }
 
 impl Options {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Kind, Problem};
+use crate::alerts::AlertError;
 use crate::checkout::CheckoutError;
 use crate::integrity::IntegrityError;
 use crate::orders::OrderError;
@@ -58,6 +59,15 @@ impl From<OrderError> for Problem {
             #[cfg(feature = "fail-points")]
             OrderError::Interrupted => Self::internal(&error),
             OrderError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AlertError> for Problem {
+    fn from(error: AlertError) -> Self {
+        match error {
+            AlertError::NotFiring(_) => Self::new(Kind::NotFound, error.to_string()),
+            AlertError::Store(error) => error.into(),
         }
     }
 }

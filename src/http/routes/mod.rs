@@ -1,5 +1,6 @@
 //! One file per kind of thing; each reads from top to bottom: request and reply types, handlers with their OpenAPI text.
 
+pub mod alerts;
 pub mod auth;
 pub mod closings;
 pub mod health;
@@ -9,6 +10,7 @@ pub mod models;
 pub mod mypage;
 pub mod order_life;
 pub mod orders;
+pub mod performance;
 pub mod product_images;
 pub mod products;
 pub mod receipts;
@@ -42,7 +44,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(receipts::configure)
         .configure(closings::configure)
         .configure(mypage::configure)
-        .configure(integrity::configure);
+        .configure(integrity::configure)
+        .configure(performance::configure)
+        .configure(alerts::configure);
 }
 
 /// The answer to a request with an Idempotency-Key: 201 with the reply of the first time, marked where it is repeated.

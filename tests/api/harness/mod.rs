@@ -4,16 +4,21 @@ mod app;
 mod database;
 mod pictures;
 mod program;
+mod receiver;
 mod reply;
 mod shop;
 mod skip;
+mod tampering;
 
 pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_place};
 pub use database::Database;
 pub use pictures::{jpeg, package_photo, png_of_size};
+pub use receiver::{Answer, Received, Receiver};
 pub use reply::Reply;
 pub use shop::{Shop, of};
 pub use skip::{say, skip};
+pub(crate) use tampering::by_hand;
+pub use tampering::{ONLY_ON_DEMAND, lose_constraints, mend, shop_of_six_orders};
 
 /// Runs each named test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

@@ -1,0 +1,91 @@
+//! Telling the sinks: each message until it is taken, a bounded number of times, with longer and longer waits.
+//!
+//! Whoever moves a message's time first has it; a server that dies leaves one that is due again a little later. So a
+//! message may arrive twice, with the same identifier, and never arrives not at all without being marked as failed.
+
+use std::time::Duration;
+
+use super::Alerts;
+use super::sink::{Answer, SinkKind};
+use crate::store::StoreError;
+use crate::store::alert_deliveries::{self, DeliveryRow};
+use crate::telemetry::ALERT_DELIVERIES_TOTAL;
+
+/// Seconds before the second, third … attempt; after the last of them comes the last attempt.
+const WAITS_S: [i64; 5] = [10, 30, 120, 600, 1_800];
+/// How often at least is looked for what is due.
+const BEAT: Duration = Duration::from_secs(5);
+/// Seconds past a receiver's time after which an attempt is given up: its server died.
+const LEASE_S: i64 = 30;
+
+impl Alerts {
+    /// Tells one sink what is due, for as long as it is polled.
+    pub(super) async fn keep_delivering(self, sink: SinkKind) {
+        let mut failed = false;
+        loop {
+            match self.deliver_next(sink).await {
+                Ok(true) => failed = false,
+                Ok(false) => self.sinks.woken(BEAT).await,
+                Err(error) => {
+                    if !failed {
+                        tracing::warn!(error = %error, sink = sink.as_str(), "what is to be told could not be read");
+                    }
+                    failed = true;
+                    tokio::time::sleep(BEAT).await;
+                }
+            }
+        }
+    }
+
+    /// Tells every sink what is due now; gives how many attempts that took.
+    pub async fn deliver_due(&self) -> Result<usize, StoreError> {
+        let mut attempts = 0;
+        for sink in self.sinks.kinds() {
+            while self.deliver_next(sink).await? {
+                attempts += 1;
+            }
+        }
+        Ok(attempts)
+    }
+
+    /// Makes one attempt with the oldest message that is due; whether there was one.
+    async fn deliver_next(&self, sink: SinkKind) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let patience = i64::try_from(self.settings.delivery_timeout_s).unwrap_or(LEASE_S);
+        let mut tx = self.store.begin().await?;
+        let until = now.plus_seconds(patience.saturating_add(LEASE_S));
+        let Some(mut delivery) = alert_deliveries::claim(&mut tx, sink.as_str(), now, until).await? else {
+            return Ok(false);
+        };
+        tx.commit().await?;
+        let answer = self.sinks.send(sink, &delivery.id.to_string(), &delivery.body, now).await;
+        self.note(&mut delivery, answer);
+        let mut tx = self.store.begin().await?;
+        alert_deliveries::settle(&mut tx, &delivery).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Enters how the attempt went.
+    fn note(&self, delivery: &mut DeliveryRow, answer: Answer) {
+        let wait = usize::try_from(delivery.attempts - 1).ok().and_then(|made| WAITS_S.get(made));
+        delivery.last_status = answer.status.map(i64::from);
+        let (outcome, state) = match (&answer.refusal, wait) {
+            (None, _) => ("delivered", "delivered"),
+            (Some(_), Some(wait)) => {
+                delivery.due_at = self.clock.now().plus_seconds(*wait);
+                ("refused", "waiting")
+            }
+            (Some(_), None) => ("given_up", "failed"),
+        };
+        delivery.state = state.to_owned();
+        let sink = delivery.sink.clone();
+        metrics::counter!(ALERT_DELIVERIES_TOTAL, "sink" => sink, "outcome" => outcome).increment(1);
+        if let Some(refusal) = &answer.refusal {
+            let (attempt, of) = (delivery.attempts, WAITS_S.len() + 1);
+            tracing::warn!(sink = %delivery.sink, delivery.id = %delivery.id, attempt, of, reason = %refusal,
+                "an alert could not be told");
+        }
+        delivery.last_error = answer.refusal;
+    }
+}

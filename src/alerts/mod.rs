@@ -1,0 +1,240 @@
+//! Alerts: what is wrong raises one, what is right again ends it, and people are told of both.
+//!
+//! Invariants: of one key at most one alert is firing, on however many servers; what a sink is to be told is written in
+//! the transaction that changes the alert, so neither is without the other; no transaction is open while a receiver is
+//! waited for. Addresses and keys of the sinks never reach a log, a reply or the database.
+
+mod delivery;
+mod ledger;
+mod message;
+mod rule;
+mod sink;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::clock::Clock;
+use crate::config::Monitoring;
+use crate::domain::{Caller, Page, PageRequest, Timestamp};
+use crate::integrity::Integrity;
+use crate::performance::Performance;
+use crate::store::alerts::{self, AlertRow};
+use crate::store::{Store, StoreError, audit};
+use crate::telemetry::ALERTS_FIRING;
+
+use ledger::Ledger;
+use rule::Wrong;
+pub use rule::{Rule, Severity, WatchError};
+use sink::Sinks;
+pub use sink::{SinkError, SinkKind};
+pub use view::{AlertState, AlertView, DeliveryState, DeliveryView};
+
+/// Alerts that are firing at a time at most; what is wrong beyond them raises none until others have ended.
+const FIRING: usize = 1_000;
+/// Stores that are looked at in one go.
+const STORES: i64 = 200;
+/// How often alerts that are long over are removed.
+const TIDY_S: i64 = 3_600;
+
+/// A refusal or failure of the alerts service.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertError {
+    /// Nothing of this key is firing.
+    #[error("no alert \"{0}\" is firing; GET /api/monitoring/numbering/alerts/active lists those that are")]
+    NotFiring(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The alerts service; cheap to clone.
+#[derive(Clone)]
+pub struct Alerts {
+    store: Store,
+    clock: Clock,
+    settings: Arc<Monitoring>,
+    integrity: Integrity,
+    performance: Performance,
+    sinks: Sinks,
+}
+
+impl Alerts {
+    /// Alerts over what `integrity` and `performance` see.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        integrity: Integrity,
+        performance: Performance,
+        settings: Monitoring,
+    ) -> Result<Self, SinkError> {
+        let sinks = Sinks::new(&settings)?;
+        Ok(Self { store, clock, settings: Arc::new(settings), integrity, performance, sinks })
+    }
+
+    /// Looks at the rules and tells the sinks, for as long as it is polled.
+    pub async fn keep_watching(self) {
+        let told = self.sinks.kinds().map(|kind| self.clone().keep_delivering(kind));
+        let told = futures_util::future::join_all(told.collect::<Vec<_>>());
+        futures_util::future::join(self.keep_looking(), told).await;
+    }
+
+    async fn keep_looking(&self) {
+        let mut beat = tokio::time::interval(Duration::from_secs(self.settings.look_s.unsigned_abs()));
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tidied = None;
+        loop {
+            beat.tick().await;
+            if let Err(error) = self.look_in_turn().await {
+                tracing::warn!(error = %error, "the rules of alerts could not be looked at; they are again later");
+            }
+            if let Err(error) = self.publish().await {
+                tracing::warn!(error = %error, "the alerts could not be read");
+            }
+            let now = self.clock.now();
+            if tidied.is_none_or(|last: Timestamp| now > last.plus_seconds(TIDY_S)) {
+                tidied = Some(now);
+                if let Err(error) = self.forget_old().await {
+                    tracing::warn!(error = %error, "alerts that are long over could not be removed");
+                }
+            }
+        }
+    }
+
+    /// Looks at the rules where it is time to and no other server does; whether it did.
+    async fn look_in_turn(&self) -> Result<bool, WatchError> {
+        let now = self.clock.now();
+        let until = now.plus_seconds(self.settings.look_s);
+        let mut tx = self.store.begin().await?;
+        // A server's beat and another one's need not meet: a little early is in time.
+        let early = now.plus_seconds(1);
+        let ours = alerts::claim_turn(&mut tx, early, until, now.plus_seconds(2 * self.settings.look_s + 60)).await?;
+        tx.commit().await?;
+        if ours {
+            self.look().await?;
+        }
+        Ok(ours)
+    }
+
+    /// Looks at the rules now: raises alerts for what is wrong, ends those of what is right again, and writes what the
+    /// sinks are to be told.
+    pub async fn look(&self) -> Result<(), WatchError> {
+        let wrong = self.wrong().await?;
+        let mut tx = self.store.begin().await?;
+        let ledger = Ledger { now: self.clock.now(), settings: &self.settings, sinks: &self.sinks };
+        ledger.enter(&mut tx, wrong).await?;
+        tx.commit().await?;
+        self.sinks.wake();
+        Ok(())
+    }
+
+    /// What is wrong now, by all rules; the first [`FIRING`].
+    async fn wrong(&self) -> Result<Vec<Wrong>, WatchError> {
+        let mut wrong = Vec::new();
+        let mut page = PageRequest { before: None, limit: STORES };
+        loop {
+            let summary = self.integrity.summary(page).await?;
+            if page.before.is_none() {
+                let strays = summary.strays.as_ref();
+                wrong.extend(strays.map(|report| rule::of_strays(&report.findings)).unwrap_or_default());
+            }
+            wrong.extend(summary.data.iter().flat_map(rule::of_integrity));
+            let Some(last) = summary.data.last().filter(|_| summary.next_cursor.is_some()) else { break };
+            page.before = Some(last.store_id.uuid());
+        }
+        wrong.extend(rule::of_performance(&self.performance, &self.settings.rules).await?);
+        if wrong.len() > FIRING {
+            tracing::error!(wrong = wrong.len(), at_most = FIRING, "more is wrong than there are alerts");
+            wrong.truncate(FIRING);
+        }
+        Ok(wrong)
+    }
+
+    /// The alerts that are firing, oldest first, each with what the sinks were told last.
+    pub async fn active(&self) -> Result<Vec<AlertView>, AlertError> {
+        let mut tx = self.store.read().await?;
+        let rows = alerts::firing(&mut tx, FIRING as i64).await?;
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            views.push(view::shown(&mut tx, row).await?);
+        }
+        Ok(views)
+    }
+
+    /// Alerts of all states, newest first.
+    pub async fn history(&self, page: PageRequest) -> Result<Page<AlertView>, AlertError> {
+        let mut tx = self.store.read().await?;
+        let rows = Page::cut(alerts::list(&mut tx, page).await?, page, |row| row.id.uuid());
+        let mut data = Vec::with_capacity(rows.data.len());
+        for row in rows.data {
+            data.push(view::shown(&mut tx, row).await?);
+        }
+        Ok(Page { data, next_cursor: rows.next_cursor })
+    }
+
+    /// Says that `caller` sees to what fires under `key`: it is not escalated any more.
+    pub async fn acknowledge(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        if !alerts::acknowledge(&mut tx, key, now, &caller.actor.label()).await? {
+            return Err(AlertError::NotFiring(key.to_owned()));
+        }
+        let row = alerts::firing_of(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
+        let (subject, details) = (row.id.to_string(), json!({"key": key}));
+        audit::append(&mut tx, audit::Entry { at: now, caller, action: "alert.acknowledge", subject, details }).await?;
+        let shown = view::shown(&mut tx, row).await?;
+        tx.commit().await?;
+        Ok(shown)
+    }
+
+    /// Ends what fires under `key` by hand. Where it is still wrong, the next look raises it anew.
+    pub async fn resolve(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let row = alerts::firing_of(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
+        let ledger = Ledger { now, settings: &self.settings, sinks: &self.sinks };
+        let Some(row) = ledger.end(&mut tx, row, Some(caller.actor.label())).await? else {
+            return Err(AlertError::NotFiring(key.to_owned()));
+        };
+        let (subject, details) = (row.id.to_string(), json!({"key": key}));
+        audit::append(&mut tx, audit::Entry { at: now, caller, action: "alert.resolve", subject, details }).await?;
+        let shown = view::shown(&mut tx, row).await?;
+        tx.commit().await?;
+        self.sinks.wake();
+        Ok(shown)
+    }
+
+    /// Removes alerts that have been over for longer than they are kept; gives how many.
+    pub async fn forget_old(&self) -> Result<u64, AlertError> {
+        let moment = self.clock.now().plus_seconds(-self.settings.alerts_kept_days * 86_400);
+        let mut tx = self.store.begin().await?;
+        let forgotten = alerts::forget_before(&mut tx, moment).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+
+    /// Sets this server's metric of how many alerts are firing, by rule and severity.
+    async fn publish(&self) -> Result<(), StoreError> {
+        let rows = alerts::firing(&mut self.store.read().await?, FIRING as i64).await?;
+        for rule in Rule::ALL {
+            for severity in [Severity::Warning, Severity::Critical] {
+                let of = |row: &&AlertRow| row.rule == rule.as_str() && row.severity == severity.as_str();
+                let count = rows.iter().filter(of).count();
+                let (rule, severity) = (rule.as_str(), severity.as_str());
+                metrics::gauge!(ALERTS_FIRING, "rule" => rule, "severity" => severity).set(count as f64);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<AlertError> for WatchError {
+    fn from(error: AlertError) -> Self {
+        match error {
+            AlertError::Store(error) => Self::Store(error),
+            AlertError::NotFiring(_) => Self::Store(StoreError::Unexpected(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Logs and metrics: how they are set up, and the names of the metrics.
+//!
+//! Logs go to standard error, one event where a failure is handled, with dotted field names and no personal data.
+//! Metrics are kept by the `metrics` crate and rendered by [`Metrics::render`] in Prometheus' text format; names follow
+//! Prometheus' rules (base units, `_total` for counters).
+
+mod names;
+
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Settings};
+
+pub use names::*;
+
+/// The metrics of numbering: of orders made, what their numbers are like, and what is told of it.
+pub const NUMBERING_METRICS: [&str; 11] = [
+    ORDERS_TOTAL,
+    ORDER_SECONDS,
+    ORDER_CONFLICTS_TOTAL,
+    ORDER_NUMBER_CONFLICTS_TOTAL,
+    ORDER_NUMBER_RETRIES_TOTAL,
+    ORDER_NUMBER_GAPS,
+    ORDER_NUMBER_DUPLICATES,
+    INTEGRITY_HEALTH,
+    REFUNDS_TOTAL,
+    ALERTS_FIRING,
+    ALERT_DELIVERIES_TOTAL,
+];
+
+/// Upper bounds of the buckets of every histogram that counts seconds.
+const SECONDS: [f64; 17] =
+    [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The process's metrics, ready to be shown.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Starts recording, once per process; later calls give the same recorder.
+    pub fn install() -> Self {
+        static RECORDER: OnceLock<Metrics> = OnceLock::new();
+        RECORDER.get_or_init(Self::build).clone()
+    }
+
+    fn build() -> Self {
+        let buckets = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+        let recorder = buckets.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder was installed first; /metrics will be empty");
+        }
+        names::describe();
+        Self(handle)
+    }
+
+    /// Folds what was recorded into the histograms. Without it samples pile up until somebody asks for the text: call it
+    /// every few seconds.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
+
+    /// What was recorded of these metrics so far, in Prometheus' text format.
+    pub fn render_some(&self, names: &[&str]) -> String {
+        lines_about(&self.render(), names)
+    }
+
+    /// Everything recorded so far, in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// The lines of `text` about metrics of these `names`: comments, samples, and what histograms add to a name.
+fn lines_about(text: &str, names: &[&str]) -> String {
+    let about = |line: &&str| {
+        let named = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE ")).unwrap_or(line);
+        let name = named.split(['{', ' ']).next().unwrap_or_default();
+        names.iter().any(|wanted| {
+            let rest = name.strip_prefix(wanted);
+            rest.is_some_and(|rest| ["", "_bucket", "_sum", "_count"].contains(&rest))
+        })
+    };
+    text.lines().filter(about).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Sends log lines to standard error as the settings say. A second call changes nothing.
+pub fn init_logs(settings: &Settings) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&settings.log_filter)
+        .map_err(|error| format!("setting log_filter: \"{}\": {error}", settings.log_filter))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for a person at a terminal; in a file or a journal they are rubbish.
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
+    // A second initialisation can only come from tests that start several servers in one process.
+    let _already_set = match settings.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_chosen_by_the_whole_name() {
+        let text = "# TYPE a_total counter\na_total{x=\"1\"} 2\n\n# TYPE a_total_more gauge\na_total_more 1\n\
+            # TYPE b_seconds histogram\nb_seconds_bucket{le=\"1\"} 3\nb_seconds_sum 1\nb_seconds_count 3\nc 1\n";
+        let some = lines_about(text, &["a_total", "b_seconds"]);
+        assert_eq!(some.lines().count(), 6, "{some}");
+        assert!(!some.contains("more") && !some.contains("c 1"), "{some}");
+    }
+}

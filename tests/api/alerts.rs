@@ -1,0 +1,335 @@
+//! Alerts: what is wrong raises one, once; sliding windows, cool-down and escalation by a clock that the test moves; what
+//! staff can do with them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tillsight::alerts::{Alerts, Rule};
+use tillsight::clock::Clock;
+use tillsight::config::{Monitoring, Settings};
+use tillsight::domain::StoreId;
+use tillsight::integrity::{Depth, Integrity};
+use tillsight::performance::{Attempt, Outcome, Performance, Retries};
+use tillsight::store::Store;
+
+use crate::harness::{
+    Database, ONLY_ON_DEMAND, Receiver, TestApp, by_hand, lose_constraints, mend, on_both_databases, shop_of_six_orders,
+};
+
+const PATH: &str = "/api/monitoring/numbering/alerts";
+
+/// A watch beside the server of a test, on its database and clock.
+pub struct Watch {
+    pub alerts: Alerts,
+    pub integrity: Integrity,
+    pub performance: Performance,
+    pub receiver: Receiver,
+    pub clock: Clock,
+}
+
+impl Watch {
+    /// Tells a receiver of its own by webhook, with settings changed by `overlay` (TOML, within `[monitoring]`).
+    pub async fn on(app: &TestApp, overlay: &str) -> Self {
+        let receiver = Receiver::start().await;
+        let hook = format!("webhook_url = \"{}\"\nwebhook_secret = \"{SECRET}\"", receiver.url);
+        Self::with(app, receiver, &format!("[monitoring]\n{hook}\n{overlay}")).await
+    }
+
+    /// With exactly these settings.
+    pub async fn with(app: &TestApp, receiver: Receiver, settings: &str) -> Self {
+        let settings: Monitoring = Settings::from_toml(settings).unwrap().monitoring;
+        let store = Store::connect(app.database.url(), 4).await.unwrap();
+        let clock = app.clock.clone();
+        let integrity = Integrity::new(store.clone(), clock.clone(), settings.clone());
+        let performance = Performance::new(store.clone(), clock.clone());
+        let (checks, counts) = (integrity.clone(), performance.clone());
+        let alerts = Alerts::new(store, clock.clone(), checks, counts, settings).unwrap();
+        Self { alerts, integrity, performance, receiver, clock }
+    }
+
+    /// Looks twice, tells, and gives what was told: event and key.
+    pub async fn look(&self) -> Vec<(String, String)> {
+        self.alerts.look().await.unwrap();
+        self.alerts.look().await.unwrap();
+        self.alerts.deliver_due().await.unwrap();
+        let told = self.receiver.take().into_iter().map(|received| received.json());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        told.map(|body| (text(&body["type"]), text(&body["data"]["key"]))).collect()
+    }
+
+    async fn check(&self) {
+        self.integrity.run(Depth::Deep, None, "test").await.unwrap();
+    }
+
+    fn attempts(&self, store: &str, outcome: Outcome, count: usize, retries: Retries, took: Duration) {
+        let store = Some(store.parse::<StoreId>().unwrap());
+        for _ in 0..count {
+            self.performance.record(&Attempt { store, outcome, retries, took });
+        }
+    }
+
+    /// Attempts that ended so, after 10 ms.
+    pub fn ended(&self, store: &str, outcome: Outcome, count: usize) {
+        self.attempts(store, outcome, count, Retries::default(), Duration::from_millis(10));
+    }
+}
+
+/// A key as Standard Webhooks writes them.
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+fn told(event: &str, key: &str) -> (String, String) {
+    (format!("alert.{event}"), key.to_owned())
+}
+
+async fn what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    lose_constraints(&database).await;
+    let watch = Watch::on(&shop.app, "").await;
+    watch.check().await;
+    assert_eq!(watch.look().await, []);
+    macro_rules! raises {
+        ($what:literal, $sql:literal, $number:literal, [$($finding:literal),+ $(,)?]) => {
+            by_hand!(&database, $sql);
+            assert_eq!(watch.look().await, [], "{}: not before a check has seen it", $what);
+            watch.check().await;
+            watch.alerts.look().await.unwrap();
+            let active = watch.alerts.active().await.unwrap();
+            let named = format!("Corner <shop>: {}", $number);
+            assert!(active.iter().any(|alert| alert.message.starts_with(&named)), "{}: {active:?}", $what);
+            let keys = [$($finding),+].map(|finding| match finding {
+                // Of lines whose record is gone nobody can tell the store.
+                "order:stray_lines" => format!("numbering-integrity:none:{finding}"),
+                _ => format!("numbering-integrity:{}:{finding}", shop.store),
+            });
+            let of = |event: &str| -> BTreeSet<_> { keys.iter().map(|key| told(event, key)).collect() };
+            expect_told(watch.look().await, &of("fired"), $what);
+            watch.check().await;
+            assert_eq!(watch.look().await, [], "{}: told once", $what);
+            mend(&database).await;
+            watch.check().await;
+            expect_told(watch.look().await, &of("resolved"), $what);
+            watch.clock.advance(1_801);
+        };
+    }
+    raises!(
+        "deleted",
+        "DELETE FROM orders WHERE number = 2",
+        "order 2 ",
+        ["order:gap", "payment:no_order", "refund:no_order", "order:stray_lines",]
+    );
+    raises!("duplicated", "INSERT INTO orders SELECT * FROM orders WHERE number = 3", "order 3 ", ["order:duplicate"]);
+    raises!(
+        "renumbered",
+        "UPDATE orders SET number = 40 WHERE number = 4",
+        "order 40 ",
+        ["order:gap", "order:counter_behind", "order:broken_seal"]
+    );
+    raises!(
+        "edited",
+        "UPDATE orders SET total = total + 1 WHERE number = 3",
+        "order 3 ",
+        ["order:broken_seal", "order:wrong_sum", "order:wrong_payment"]
+    );
+    raises!(
+        "an edited line",
+        "UPDATE order_items SET unit_price = unit_price + 1 \
+        WHERE order_id = (SELECT id FROM orders WHERE number = 5)",
+        "order 5 ",
+        ["order:broken_seal", "order:wrong_sum"]
+    );
+    raises!(
+        "a counter set back",
+        "UPDATE number_series SET last_number = 4 WHERE series = 'order'",
+        "order 5–6 ",
+        ["order:counter_behind", "order:counter_seal"]
+    );
+    assert!(watch.alerts.active().await.unwrap().is_empty());
+}
+
+#[track_caller]
+fn expect_told(messages: Vec<(String, String)>, expected: &BTreeSet<(String, String)>, what: &str) {
+    assert_eq!(messages.len(), expected.len(), "{what}: each once: {messages:?}");
+    assert_eq!(&messages.into_iter().collect::<BTreeSet<_>>(), expected, "{what}");
+}
+
+async fn rates_are_taken_over_a_sliding_window(database: Database) {
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let store = app.store(&app.admin().await).await;
+    let watch = Watch::on(&app, "cool_down_s = 0").await;
+    let failures = format!("order-failure-rate:{store}");
+    watch.ended(&store, Outcome::Failed, 9);
+    assert_eq!(watch.look().await, [], "nine attempts are too few to conclude from");
+    watch.ended(&store, Outcome::Refused, 5);
+    assert_eq!(watch.look().await, [told("fired", &failures)], "all that were not refused failed");
+    let alert = &watch.alerts.active().await.unwrap()[0];
+    assert_eq!((alert.value, alert.threshold, alert.rule), (1.0, 0.01, Rule::OrderFailureRate));
+    assert_eq!(alert.message, "Test store: 9 of 9 orders could not be made in 15 minutes");
+    watch.ended(&store, Outcome::Succeeded, 891);
+    assert_eq!(watch.look().await, [told("resolved", &failures)], "1 % is not above 1 %");
+    // A minute counts as long as its beginning is within the window.
+    watch.clock.advance(15 * 60 - 1);
+    watch.ended(&store, Outcome::Failed, 1);
+    assert_eq!(watch.look().await, [told("fired", &failures)], "10 of 901");
+    watch.clock.advance(1);
+    assert_eq!(watch.look().await, [told("resolved", &failures)], "one attempt is left in the window");
+}
+
+async fn conflicts_and_slow_orders_have_windows_of_their_own(database: Database) {
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let store = app.store(&app.admin().await).await;
+    let watch = Watch::on(&app, "cool_down_s = 0").await;
+    let conflict = Retries { conflicts: 1, after_conflict: 1, ..Retries::default() };
+    let (fast, slow) = (Duration::from_millis(20), Duration::from_millis(5_500));
+    watch.attempts(&store, Outcome::Succeeded, 19, Retries::default(), fast);
+    watch.attempts(&store, Outcome::Succeeded, 1, conflict, fast);
+    assert_eq!(watch.look().await, [], "one in twenty is 5 %, and not above");
+    watch.attempts(&store, Outcome::Succeeded, 1, conflict, slow);
+    let conflicts = format!("order-conflict-rate:{store}");
+    assert_eq!(watch.look().await, [told("fired", &conflicts)], "one slow one of 21 is less than 5 in 100");
+    watch.attempts(&store, Outcome::Succeeded, 1, Retries::default(), slow);
+    let slowness = format!("order-slow:{store}");
+    assert_eq!(watch.look().await, [told("fired", &slowness)]);
+    let active = watch.alerts.active().await.unwrap();
+    let alert = active.iter().find(|alert| alert.rule == Rule::OrderSlow).unwrap();
+    assert!((5.4..5.6).contains(&alert.value), "within 1 % of 5.5 s: {}", alert.value);
+    watch.clock.advance(10 * 60);
+    assert_eq!(watch.look().await, [told("resolved", &conflicts)], "ten minutes");
+    watch.clock.advance(5 * 60);
+    assert_eq!(watch.look().await, [told("resolved", &slowness)], "a quarter of an hour");
+}
+
+async fn what_comes_and_goes_is_told_once_within_the_cool_down(database: Database) {
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let store = app.store(&app.admin().await).await;
+    let watch = Watch::on(&app, "cool_down_s = 1800\n[monitoring.rules.failure_rate]\nwindow_s = 120").await;
+    let key = format!("order-failure-rate:{store}");
+    watch.ended(&store, Outcome::Failed, 10);
+    assert_eq!(watch.look().await, [told("fired", &key)]);
+    watch.clock.advance(120);
+    assert_eq!(watch.look().await, [told("resolved", &key)]);
+    watch.ended(&store, Outcome::Failed, 10);
+    assert_eq!(watch.look().await, [], "two minutes after it was told");
+    assert_eq!(watch.alerts.active().await.unwrap().len(), 1, "it fires all the same");
+    watch.clock.advance(120);
+    assert_eq!(watch.look().await, [], "what was not told is not told to be over");
+    watch.clock.advance(1_800 - 240 - 1);
+    watch.ended(&store, Outcome::Failed, 10);
+    assert_eq!(watch.look().await, [], "a second before the cool-down is over");
+    watch.clock.advance(1);
+    assert_eq!(watch.look().await, [told("fired", &key)], "and still so when it is over");
+}
+
+async fn what_nobody_acknowledges_is_escalated(database: Database) {
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let store = app.store(&app.admin().await).await;
+    let overlay = "escalate_s = 600\nescalations = 2\n[monitoring.rules.failure_rate]\nwindow_s = 86400";
+    let watch = Watch::on(&app, overlay).await;
+    let key = format!("order-failure-rate:{store}");
+    watch.ended(&store, Outcome::Failed, 10);
+    assert_eq!(watch.look().await, [told("fired", &key)]);
+    watch.clock.advance(599);
+    assert_eq!(watch.look().await, []);
+    watch.clock.advance(1);
+    assert_eq!(watch.look().await, [told("escalated", &key)]);
+    let severity = async || serde_json::to_value(watch.alerts.active().await.unwrap()[0].severity).unwrap();
+    assert_eq!(severity().await, "critical", "it was a warning");
+    watch.clock.advance(600);
+    assert_eq!(watch.look().await, [told("escalated", &key)]);
+    watch.clock.advance(6_000);
+    assert_eq!(watch.look().await, [], "twice is enough");
+
+    let admin = app.admin().await;
+    let ended = app.post(&format!("{PATH}/{key}/resolve"), &admin, json!({})).await.expect(200);
+    assert_eq!((&ended["state"], &ended["escalations"]), (&json!("resolved"), &json!(2)));
+    assert_eq!(watch.look().await, [told("fired", &key)], "it is still so, and the cool-down is over");
+    let seen = app.post(&format!("{PATH}/{key}/acknowledge"), &admin, json!({})).await.expect(200);
+    assert_eq!(seen["state"], "acknowledged");
+    assert!(seen["acknowledged_by"].as_str().unwrap().starts_with("user:"), "{seen}");
+    watch.clock.advance(6_000);
+    assert_eq!(watch.look().await, [], "somebody sees to it");
+}
+
+async fn staff_see_acknowledge_and_end_alerts(database: Database) {
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let admin = app.admin().await;
+    let store = app.store(&admin).await;
+    let watch = Watch::on(&app, "").await;
+    let empty = app.get(&format!("{PATH}/active"), &admin).await.expect(200);
+    assert_eq!(empty, json!({"data": []}));
+    watch.ended(&store, Outcome::Failed, 10);
+    watch.look().await;
+    let active = app.get(&format!("{PATH}/active"), &admin).await.expect(200);
+    let alert = &active["data"][0];
+    let key = alert["key"].as_str().unwrap();
+    assert_eq!((&alert["store_id"], &alert["store_name"]), (&json!(store), &json!("Test store")));
+    assert_eq!((&alert["state"], &alert["severity"]), (&json!("firing"), &json!("warning")));
+    assert_eq!(alert["runbook"], "deploy/RUNBOOK.md#order-failure-rate");
+    let delivery = &alert["deliveries"][0];
+    assert_eq!((&delivery["sink"], &delivery["event"]), (&json!("webhook"), &json!("fired")));
+    assert_eq!((&delivery["state"], &delivery["last_status"]), (&json!("delivered"), &json!(200)));
+
+    let first = app.post(&format!("{PATH}/{key}/acknowledge"), &admin, json!({})).await.expect(200);
+    app.clock.advance(5);
+    let again = app.post(&format!("{PATH}/{key}/acknowledge"), &admin, json!({})).await.expect(200);
+    assert_eq!(first["acknowledged_at"], again["acknowledged_at"], "who was first stays so");
+    app.post(&format!("{PATH}/{key}/resolve"), &admin, json!({})).await.expect(200);
+    for act in ["resolve", "acknowledge"] {
+        let problem =
+            app.post(&format!("{PATH}/{key}/{act}"), &admin, json!({})).await.expect_problem(404, "not-found");
+        assert!(problem["detail"].as_str().unwrap().contains(key), "{problem}");
+    }
+    let history = app.get(PATH, &admin).await.expect(200);
+    assert_eq!((&history["data"][0]["state"], &history["next_cursor"]), (&json!("resolved"), &Value::Null));
+    assert!(history["data"][0]["resolved_by"].as_str().unwrap().starts_with("user:"), "{history}");
+    app.clock.advance(366 * 86_400);
+    assert_eq!(watch.alerts.forget_old().await.unwrap(), 1);
+}
+
+/// The whole way: a server with default rules looks by itself, and tells.
+async fn a_server_tells_by_itself(database: Database) {
+    let receiver = Receiver::start().await;
+    let shop = shop_of_six_orders(&database).await;
+    database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
+    let overlay = format!("[monitoring]\nslack_url = \"{}\"\nlook_s = 1", receiver.url);
+    let beside = TestApp::spawn_with(database, &overlay).await;
+    let mut received = Vec::new();
+    for _ in 0..3_000 {
+        received.extend(receiver.take());
+        if received.len() >= 3 {
+            break;
+        }
+        // The schedule goes by the clock, which stands still unless it is moved.
+        beside.clock.advance(1);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let texts: Vec<_> = received.iter().map(|received| received.json()["text"].as_str().unwrap().to_owned()).collect();
+    assert!(texts.iter().all(|text| text.starts_with("[critical] Corner &lt;shop&gt;: order 3 ")), "{texts:?}");
+    assert!(texts.iter().all(|text| text.contains("deploy/RUNBOOK.md#numbering-integrity")), "{texts:?}");
+    assert_eq!(texts.len(), 3, "seal, sum and payment, each once: {texts:?}");
+    assert!(beside.metric("tillsight_alert_deliveries_total").await >= 3.0);
+    drop(shop);
+}
+
+#[test]
+fn the_runbook_has_a_section_for_each_rule() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/RUNBOOK.md");
+    let runbook = std::fs::read_to_string(path).unwrap();
+    for rule in Rule::ALL {
+        let heading = format!("## {}", rule.as_str());
+        let section =
+            runbook.split("\n## ").find(|section| format!("## {section}").starts_with(&format!("{heading}\n")));
+        let length = section.unwrap_or_else(|| panic!("deploy/RUNBOOK.md has no section \"{heading}\"")).len();
+        assert!(length > 400, "the section \"{heading}\" says nothing");
+    }
+}
+
+on_both_databases!(
+    what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended,
+    rates_are_taken_over_a_sliding_window,
+    conflicts_and_slow_orders_have_windows_of_their_own,
+    what_comes_and_goes_is_told_once_within_the_cool_down,
+    what_nobody_acknowledges_is_escalated,
+    staff_see_acknowledge_and_end_alerts,
+    a_server_tells_by_itself,
+);

@@ -1,0 +1,164 @@
+//! Statistics of making orders: counted where orders are made, summed over servers, by store; the metrics' text.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tillsight::performance::{Attempt, Outcome, Performance, Retries, Window};
+use tillsight::store::Store;
+
+use crate::harness::{Database, Shop, TestApp, on_both_databases, skip};
+
+const STATS: &str = "/api/monitoring/numbering/performance/stats";
+const EXPORT: &str = "/api/monitoring/numbering/metrics/export";
+
+async fn orders_are_counted_by_store(database: Database) {
+    let shop = Shop::open(database).await;
+    for _ in 0..3 {
+        shop.paid_order().await;
+    }
+    let bill = shop.bill(&[(&shop.milk, 1)]).await;
+    let path = format!("/api/sessions/{}/confirm", bill["id"].as_str().unwrap());
+    let confirm = |key: &'static str, version: Value| shop_confirm(&shop, &path, key, version);
+    confirm("stale", json!(1)).await.expect_problem(409, "stale-version");
+    confirm("right", bill["version"].clone()).await.expect(201);
+    confirm("right", bill["version"].clone()).await.expect(201);
+    let stats = shop.app.get(STATS, &shop.admin).await.expect(200);
+    assert_eq!((&stats["window_s"], &stats["at"]), (&json!(3_600), &json!("2026-01-05T12:00:00Z")));
+    let store = &stats["data"][0];
+    assert_eq!((&store["store_id"], &store["store_name"]), (&json!(shop.store), &json!("Corner <shop>")));
+    assert_eq!(
+        (&store["succeeded"], &store["refused"], &store["failed"]),
+        (&json!(4), &json!(1), &json!(0)),
+        "{store}"
+    );
+    assert_eq!((&store["success_rate"], &store["conflict_rate"]), (&json!(1.0), &json!(0.0)));
+    assert_eq!(store["orders_today"], 4, "a reply that is given again is no order");
+    assert!(store["p50_ms"].as_f64() <= store["p95_ms"].as_f64() && store["mean_ms"].as_f64() > Some(0.0), "{store}");
+    assert_eq!(stats["total"]["attempts"], 5);
+    let other = shop.app.store(&shop.admin).await;
+    let none = shop.app.get(&format!("{STATS}?store_id={other}"), &shop.admin).await.expect(200);
+    assert_eq!((&none["data"], &none["total"]["mean_ms"]), (&json!([]), &Value::Null));
+    for query in ["window_s=59", "window_s=604801"] {
+        let problem = shop.app.get(&format!("{STATS}?{query}"), &shop.admin).await.expect_problem(422, "invalid-field");
+        assert_eq!(problem["field"], "window_s", "{problem}");
+    }
+    shop.app.get(&format!("{STATS}?window_s=soon"), &shop.admin).await.expect_problem(400, "bad-request");
+}
+
+async fn shop_confirm(shop: &Shop, path: &str, key: &str, version: Value) -> crate::harness::Reply {
+    shop.keyed(path, &shop.kiosk, key, json!({"version": version})).await
+}
+
+async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: Database) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.admin().await;
+    // 12:00 in UTC, 21:00 in Korea: three hours to midnight.
+    let body = json!({"name": "Seoul", "currency": "KRW", "time_zone": "Asia/Seoul"});
+    let store = app.post("/api/stores", &admin, body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let opened = Store::connect(app.database.url(), 4).await.unwrap();
+    let servers = [0, 1].map(|_| Performance::new(opened.clone(), app.clock.clone()));
+    let attempt = |outcome, millis| Attempt {
+        store: Some(store.parse().unwrap()),
+        outcome,
+        retries: Retries { conflicts: 2, after_timeout: 1, ..Retries::default() },
+        took: Duration::from_millis(millis),
+    };
+    for server in &servers {
+        for millis in 1..=50 {
+            server.record(&attempt(Outcome::Succeeded, millis));
+        }
+        server.flush().await.unwrap();
+        server.flush().await.unwrap();
+        server.record(&attempt(Outcome::Failed, 1_000));
+        server.flush().await.unwrap();
+    }
+    // A server that was killed before it wrote has counted nothing; one that goes on in the next minute adds to it.
+    app.clock.advance(60);
+    servers[0].record(&attempt(Outcome::Succeeded, 50));
+    let of = async |window: i64| {
+        let stats = servers[0].stats(Window::new(window).unwrap(), None).await.unwrap();
+        serde_json::to_value(&stats).unwrap()["data"][0].clone()
+    };
+    let both = of(600).await;
+    assert_eq!((&both["attempts"], &both["failed"], &both["orders_today"]), (&json!(103), &json!(2), &json!(101)));
+    assert_eq!(
+        (&both["conflicts"], &both["retries"], &both["retries_timeout"]),
+        (&json!(206), &json!(103), &json!(103))
+    );
+    let p50 = both["p50_ms"].as_f64().unwrap();
+    assert!((25.0..27.0).contains(&p50), "{p50}");
+    assert_eq!(of(60).await["attempts"], 1, "the last minute");
+    app.clock.advance(3 * 3_600);
+    assert_eq!(of(4 * 3_600).await["orders_today"], 0, "it is past midnight there");
+    app.clock.advance(40 * 86_400);
+    assert_eq!(servers[0].forget_old().await.unwrap(), 3, "two rows of the first minute, one of the second");
+}
+
+async fn the_export_is_metrics_or_json(database: Database) {
+    let shop = Shop::open(database).await;
+    shop.paid_order().await;
+    let json = shop.app.get(&format!("{EXPORT}?format=json"), &shop.admin).await.expect(200);
+    assert_eq!((&json["performance"]["total"]["succeeded"], &json["alerts"]), (&json!(1), &json!([])));
+    assert_eq!(json["integrity"][0]["store_id"], json!(shop.store));
+    let reply = shop.app.get(EXPORT, &shop.admin).await;
+    let text = String::from_utf8(reply.bytes).unwrap();
+    assert!(text.contains("\ntillsight_order_creation_duration_seconds_bucket{"), "{text}");
+    assert!(!text.contains("tillsight_http_"), "{text}");
+    shop.app.get(&format!("{EXPORT}?format=xml"), &shop.admin).await.expect_problem(400, "bad-request");
+}
+
+/// Prometheus' own tool has nothing to say against any metric's name, type or help.
+async fn promtool_accepts_the_metrics(database: Database) {
+    let name = format!("performance::{}::promtool_accepts_the_metrics", database.kind());
+    let shop = Shop::open(database).await;
+    shop.paid_order().await;
+    let path = "/api/monitoring/numbering/jobs/integrity/run-check?deep_check=true";
+    shop.app.post(path, &shop.admin, json!({})).await.expect(200);
+    let text = shop.app.call(reqwest::Method::GET, "/metrics", None, |request| request).await.bytes;
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/target/promtool/promtool");
+    let tool = if std::path::Path::new(here).exists() { here } else { "promtool" };
+    let mut command = Command::new(tool);
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut child) = command.spawn() else {
+        return skip(&name, "promtool is not installed (Debian's package prometheus has it)");
+    };
+    let mut input = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut input, &text));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}
+
+/// Every panel asks for metrics that the server has, with labels that they carry.
+async fn the_dashboard_asks_for_what_there_is(database: Database) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana-dashboard.json");
+    let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let shop = Shop::open(database).await;
+    shop.void(&shop.order(&[(&shop.milk, 1)]).await).await.expect(201);
+    let check = "/api/monitoring/numbering/jobs/integrity/run-check";
+    shop.app.post(check, &shop.admin, json!({})).await.expect(200);
+    let text = shop.app.call(reqwest::Method::GET, "/metrics", None, |request| request).await.bytes;
+    let text = String::from_utf8(text).unwrap();
+    let mut asked = 0;
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let expression = target["expr"].as_str().unwrap();
+            let start = expression.find("tillsight_").unwrap_or_else(|| panic!("{expression} asks for no metric"));
+            let rest = &expression[start..];
+            let name = &rest[..rest.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap()];
+            assert!(text.lines().any(|line| line.starts_with(name)), "{}: there is no {name}", panel["title"]);
+            asked += 1;
+        }
+    }
+    assert!(asked >= 12, "{asked}");
+}
+
+on_both_databases!(
+    orders_are_counted_by_store,
+    servers_are_summed_and_days_begin_by_the_stores_clocks,
+    the_export_is_metrics_or_json,
+    promtool_accepts_the_metrics,
+    the_dashboard_asks_for_what_there_is,
+);
