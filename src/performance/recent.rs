@@ -1,6 +1,7 @@
 //! What all servers counted lately: rates, times and today's orders, by store and together.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -123,10 +124,11 @@ impl Performance {
             let Some((server, last)) = rows.last() else { break };
             after = Some((last.store_id, last.minute, *server));
             for (_, row) in &rows {
-                if !known.contains_key(&row.store_id) {
-                    known.insert(row.store_id, named(&self.store, row.store_id).await?);
-                }
-                let zone = known.get(&row.store_id).and_then(Option::as_ref).map(|(_, zone)| zone);
+                let name = match known.entry(row.store_id) {
+                    Entry::Occupied(there) => there.into_mut(),
+                    Entry::Vacant(place) => place.insert(named(&self.store, row.store_id).await?),
+                };
+                let zone = name.as_ref().map(|(_, zone)| zone);
                 count(counted.entry(row.store_id).or_default(), row, (begin, now), zone)?;
             }
         }
