@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tillsight::demo::Client;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -13,15 +14,16 @@ use uuid::Uuid;
 
 use super::bare::MODEL;
 use super::pictures::Shop;
+use super::wire::{Answer, Wire};
 use super::{CLIENTS, GROWTH, STEPS_WITHOUT_GROWTH, load};
 
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer/server.py");
+/// Where photos are shown.
+const RECOGNIZE: &str = "/api/recognize";
 /// How long a server may take to start; the peer embeds its gallery first.
 const START: Duration = Duration::from_secs(600);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(120);
-/// After how long an idle connection is not used any more.
-const IDLE: Duration = Duration::from_secs(2);
 /// How often it is looked whether a server has stopped, and how long lies between.
 const STOP_LOOKS: usize = 100;
 const STOP_LOOK: Duration = Duration::from_millis(100);
@@ -29,10 +31,9 @@ const STOP_LOOK: Duration = Duration::from_millis(100);
 /// A running server. Ends when dropped.
 pub struct Contestant {
     pub name: String,
-    pub http: reqwest::Client,
-    /// The address that takes photos, and the key to it.
-    pub url: String,
-    pub key: String,
+    wire: Wire,
+    /// A request with each of the kiosk photos.
+    requests: Vec<Bytes>,
     /// Clients of a closed loop with which most photos are answered, and how many those are per second.
     pub clients: usize,
     pub capacity: f64,
@@ -81,9 +82,7 @@ impl Contestant {
 
     /// Waits until it answers, shows it each photo once, and counts how many it names rightly.
     async fn ready(name: String, base: &str, key: String, mut process: Child, shop: &Shop) -> Self {
-        // Both servers hang up on a connection that is idle for 5 s; one that is used at that very moment would be
-        // lost.
-        let http = reqwest::Client::builder().timeout(ANSWER).pool_idle_timeout(IDLE).build().expect("a client");
+        let http = reqwest::Client::builder().timeout(ANSWER).build().expect("a client");
         let waiting = async {
             while !http.get(format!("{base}/healthz")).send().await.is_ok_and(|reply| reply.status().is_success()) {
                 if let Ok(Some(status)) = process.try_wait() {
@@ -94,28 +93,30 @@ impl Contestant {
         };
         let started = tokio::time::timeout(START, waiting).await;
         started.unwrap_or_else(|_| panic!("{name} does not answer at {base}"));
-        let url = format!("{base}/api/recognize");
-        let mut contestant = Self { name, http, url, key, clients: 1, capacity: 0.0, right: 0.0, process };
         let mut right = 0;
         for shown in &shop.shown {
-            let reply = contestant.post(shown.jpeg.clone()).send().await.expect("an answer");
+            let request = http.post(format!("{base}{RECOGNIZE}")).bearer_auth(&key);
+            let request = request.header("Content-Type", "image/jpeg").body(shown.jpeg.clone());
+            let reply = request.send().await.expect("an answer");
             let reply: Value = reply.error_for_status().expect("200").json().await.expect("JSON");
             right += usize::from(reply["items"][0]["candidates"][0]["product_name"] == shown.product.as_str());
         }
-        contestant.right = right as f64 / shop.shown.len() as f64;
-        contestant
+        let right = right as f64 / shop.shown.len() as f64;
+        let wire = Wire::to(base.strip_prefix("http://").expect("an address"));
+        let requests = shop.shown.iter().map(|shown| wire.request(RECOGNIZE, &key, &shown.jpeg)).collect();
+        Self { name, wire, requests, clients: 1, capacity: 0.0, right, process }
     }
 
-    /// A request with one photo.
-    pub fn post(&self, jpeg: bytes::Bytes) -> reqwest::RequestBuilder {
-        self.http.post(&self.url).bearer_auth(&self.key).header("Content-Type", "image/jpeg").body(jpeg)
+    /// Shows it the photo whose turn it is.
+    pub async fn ask(&self, turn: usize) -> std::io::Result<Answer> {
+        self.wire.ask(&self.requests[turn % self.requests.len()]).await
     }
 
     /// Lets the number of clients grow until the rate of answers no longer does, and keeps the best.
-    pub async fn find_capacity(&mut self, shop: &Shop, time: Duration) {
+    pub async fn find_capacity(&mut self, time: Duration) {
         let mut without_growth = 0;
         for clients in CLIENTS {
-            let found = load::closed(self, shop, clients, time).await;
+            let found = load::closed(self, clients, time).await;
             let rate = found.rate();
             eprintln!(
                 "{}: {clients} client(s): {rate:.1} images/s, {:.0} % refused",

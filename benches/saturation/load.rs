@@ -1,17 +1,16 @@
 //! Asking a server: a closed loop of clients, and an open loop at a fixed rate.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use reqwest::StatusCode;
-use reqwest::header::RETRY_AFTER;
 use tokio::task::JoinSet;
 
 use super::contestant::Contestant;
-use super::pictures::Shop;
 use super::support::SEED;
+use super::wire::Answer;
 
 /// What became of the photos of one measurement.
 #[derive(Debug, Default)]
@@ -41,13 +40,13 @@ enum Fate {
 
 /// `clients` clients for about `time`, each sending its next photo when the last one was answered. One who is refused
 /// comes back when it was told to: clients that knock without a pause would only measure how fast they are turned away.
-pub async fn closed(contestant: &Contestant, shop: &Shop, clients: usize, time: Duration) -> Load {
+pub async fn closed(contestant: &Contestant, clients: usize, time: Duration) -> Load {
     let begun = Instant::now();
     let client = |first: usize| async move {
         let mut fates = Vec::new();
         while begun.elapsed() < time {
             // Each client begins with another photo.
-            let fate = send(contestant.post(shop.photo(first + fates.len()).jpeg.clone())).await;
+            let fate = send(contestant, first + fates.len()).await;
             if let Fate::Refused(Some(pause)) = fate {
                 tokio::time::sleep(pause.min(time.saturating_sub(begun.elapsed()))).await;
             }
@@ -61,7 +60,7 @@ pub async fn closed(contestant: &Contestant, shop: &Shop, clients: usize, time: 
 
 /// `rate` photos per second for `time`, at random instants that follow from the seed and `round`; then waits for all
 /// answers.
-pub async fn open(contestant: &Contestant, shop: &Shop, rate: f64, time: Duration, round: u64) -> Load {
+pub async fn open(contestant: &Arc<Contestant>, rate: f64, time: Duration, round: u64) -> Load {
     let mut random = Pcg64Mcg::seed_from_u64(SEED + round);
     let begun = Instant::now();
     let (mut planned, mut late, mut sent) = (Duration::ZERO, Vec::new(), JoinSet::new());
@@ -73,32 +72,22 @@ pub async fn open(contestant: &Contestant, shop: &Shop, rate: f64, time: Duratio
         }
         tokio::time::sleep_until((begun + planned).into()).await;
         late.push(millis(begun.elapsed().saturating_sub(planned)));
-        sent.spawn(send(contestant.post(shop.photo(late.len()).jpeg.clone())));
+        let (contestant, turn) = (Arc::clone(contestant), late.len());
+        sent.spawn(async move { send(&contestant, turn).await });
     }
     let fates = sent.join_all().await;
     Load::of(fates.into_iter(), late, begun)
 }
 
-async fn send(request: reqwest::RequestBuilder) -> Fate {
+/// Shows the server the photo whose turn it is.
+async fn send(contestant: &Contestant, turn: usize) -> Fate {
     let begun = Instant::now();
-    let reply = match request.send().await {
-        Ok(reply) => reply,
-        Err(error) => return Fate::Failed(in_full(&error)),
-    };
-    let status = reply.status();
-    let seconds = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    // An answer is one when its last byte is there.
-    match reply.text().await {
-        Ok(_) if status == StatusCode::OK => Fate::Answered(millis(begun.elapsed())),
-        Ok(_) if status == StatusCode::TOO_MANY_REQUESTS => Fate::Refused(seconds.map(Duration::from_secs)),
-        Ok(body) => Fate::Failed(format!("{status}: {body}")),
-        Err(error) => Fate::Failed(in_full(&error)),
+    match contestant.ask(turn).await {
+        Ok(Answer { status: 200, .. }) => Fate::Answered(millis(begun.elapsed())),
+        Ok(Answer { status: 429, retry_after }) => Fate::Refused(retry_after.map(Duration::from_secs)),
+        Ok(Answer { status, .. }) => Fate::Failed(format!("answered {status}")),
+        Err(error) => Fate::Failed(error.to_string()),
     }
-}
-
-/// An error and what caused it.
-fn in_full(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", in_full(cause)))
 }
 
 fn millis(time: Duration) -> f64 {

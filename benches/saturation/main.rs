@@ -31,9 +31,11 @@ mod report;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the benches of searches use more of it")]
 mod support;
+mod wire;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bare::Bare;
@@ -94,14 +96,15 @@ fn main() {
 
     let seconds = Duration::from_secs_f64(options.seconds);
     let batch = bare.best_batch(&shop, seconds);
-    runtime.block_on(contestants[0].find_capacity(&shop, seconds));
+    runtime.block_on(contestants[0].find_capacity(seconds));
     contestants.extend(peer);
+    let contestants: Vec<_> = contestants.into_iter().map(Arc::new).collect();
     let mut rounds = Rounds::new(&contestants);
     for round in 1..=options.rounds {
         eprintln!("round {round} of {} …", options.rounds);
         for (place, contestant) in contestants.iter().enumerate() {
             rounds.bare(place, bare.rate(&shop, batch, seconds));
-            let ([alone, full, over], usages) = runtime.block_on(one_round(contestant, &shop, seconds, round));
+            let ([alone, full, over], usages) = runtime.block_on(one_round(contestant, seconds, round));
             rounds.add(place, &alone, &full, &over, &usages);
         }
     }
@@ -113,18 +116,13 @@ fn main() {
 }
 
 /// One client, as many as saturate it, and three times its capacity; and what the server took for each.
-async fn one_round(
-    contestant: &Contestant,
-    shop: &pictures::Shop,
-    seconds: Duration,
-    round: usize,
-) -> ([Load; 3], [Usage; 3]) {
+async fn one_round(contestant: &Arc<Contestant>, seconds: Duration, round: usize) -> ([Load; 3], [Usage; 3]) {
     let mut watch = process::Watch::begin(contestant.pid());
-    let alone = load::closed(contestant, shop, 1, seconds).await;
+    let alone = load::closed(contestant, 1, seconds).await;
     let alone_took = watch.lap();
-    let full = load::closed(contestant, shop, contestant.clients, seconds).await;
+    let full = load::closed(contestant, contestant.clients, seconds).await;
     let full_took = watch.lap();
-    let over = load::open(contestant, shop, OVERLOAD * contestant.capacity, seconds, round as u64).await;
+    let over = load::open(contestant, OVERLOAD * contestant.capacity, seconds, round as u64).await;
     let over_took = watch.lap();
     for (what, load) in [("one client", &alone), ("saturation", &full), ("overload", &over)] {
         if let Some(failure) = &load.first_failure {
@@ -153,7 +151,7 @@ fn the_peer(
         eprintln!("starting the peer with {workers} process(es) …");
         runtime.block_on(async {
             let mut peer = Contestant::peer(python, shop, workers).await;
-            peer.find_capacity(shop, Duration::from_secs_f64(seconds)).await;
+            peer.find_capacity(Duration::from_secs_f64(seconds)).await;
             peer
         })
     });

@@ -1,5 +1,7 @@
 //! Medians over the rounds, as a table or as JSON.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::contestant::Contestant;
@@ -10,13 +12,15 @@ use super::support::SEED;
 use super::{OVERLOAD, Options, without_peer};
 
 /// The figures of a round: key in JSON, words in the table.
-const FIGURES: [(&str, &str); 18] = [
+const FIGURES: [(&str, &str); 20] = [
     ("bare_images_s", "bare loop beside it: images/s"),
     ("images_s", "at saturation: images/s"),
     ("of_bare", "   of the bare loop (wanted: 0.85 or more)"),
     ("p50_ms", "   p50, ms"),
     ("p99_ms", "   p99, ms"),
     ("cpu_ms", "   processor time per image, ms"),
+    ("asking_cpu_ms", "   the same of the clients, ms"),
+    ("idle_percent", "   processors idle, %"),
     ("peak_mb", "   peak memory, MB"),
     ("alone_p50_ms", "one client: p50, ms"),
     ("alone_p99_ms", "   p99, ms"),
@@ -38,7 +42,7 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    pub fn new(contestants: &[Contestant]) -> Self {
+    pub fn new(contestants: &[Arc<Contestant>]) -> Self {
         Self { figures: contestants.iter().map(|_| Default::default()).collect(), bare: vec![0.0; contestants.len()] }
     }
 
@@ -50,6 +54,7 @@ impl Rounds {
     /// One round of the contestant at `place`: one client, saturation, overload.
     pub fn add(&mut self, place: usize, alone: &Load, full: &Load, over: &Load, usages: &[Usage; 3]) {
         let [_, full_took, over_took] = usages;
+        let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
         let bare = self.bare[place];
         let figures = [
             bare,
@@ -58,6 +63,8 @@ impl Rounds {
             full.quantile(0.5),
             full.quantile(0.99),
             full_took.cpu_s * 1e3 / full.answered_ms.len().max(1) as f64,
+            full_took.asking_cpu_s * 1e3 / full.answered_ms.len().max(1) as f64,
+            100.0 * (1.0 - (full_took.cpu_s + full_took.asking_cpu_s) / (full.seconds * cores)),
             full_took.peak_mb,
             alone.quantile(0.5),
             alone.quantile(0.99),
@@ -83,7 +90,7 @@ impl Rounds {
     }
 
     /// For people.
-    pub fn print(&self, contestants: &[Contestant], shop: &Shop, batch: usize, cores: usize, options: &Options) {
+    pub fn print(&self, contestants: &[Arc<Contestant>], shop: &Shop, batch: usize, cores: usize, options: &Options) {
         println!(
             "{} photos of {WIDTH} × {HEIGHT} ({} kB on average), {} products taught with {VIEWS} photos each; seed {SEED}",
             shop.shown.len(),
@@ -111,7 +118,7 @@ impl Rounds {
         }
     }
 
-    fn row(&self, words: &str, contestants: &[Contestant], value: impl Fn(&Contestant, usize) -> f64) {
+    fn row(&self, words: &str, contestants: &[Arc<Contestant>], value: impl Fn(&Contestant, usize) -> f64) {
         let values: Vec<f64> = contestants.iter().enumerate().map(|(place, one)| value(one, place)).collect();
         print!("{words:<48}");
         values.iter().for_each(|value| print!("{value:>14.2}"));
@@ -122,7 +129,7 @@ impl Rounds {
     }
 
     /// For programs: an object per contestant.
-    pub fn print_json(&self, contestants: &[Contestant], batch: usize) {
+    pub fn print_json(&self, contestants: &[Arc<Contestant>], batch: usize) {
         for (place, contestant) in contestants.iter().enumerate() {
             let mut line: Map<String, Value> = FIGURES
                 .iter()

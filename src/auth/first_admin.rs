@@ -29,8 +29,8 @@ pub enum FirstAdmin {
 }
 
 impl Auth {
-    /// Sees to it that there is an admin, and outside development that none of them has a password everybody tries.
-    /// An admin called `admin` who never changed a lost one-time password gets the one from the settings.
+    /// Sees to it that there is an admin. One called `admin` who never changed a lost one-time password gets the one from
+    /// the settings.
     pub async fn ensure_first_admin(&self) -> Result<FirstAdmin, AuthError> {
         if let Some(password) = &self.0.admin_password {
             password_policy::check("TILLSIGHT_ADMIN_PASSWORD", password, USERNAME)?;
@@ -39,7 +39,6 @@ impl Auth {
         if admins.is_empty() {
             return self.make_admin().await;
         }
-        self.refuse_well_known_passwords(&admins).await?;
         let stuck = admins.iter().find(|row| row.username == USERNAME && row.must_change_password);
         match (stuck, &self.0.admin_password) {
             (Some(row), Some(password)) => self.replace_lost_password(row, password).await,
@@ -107,12 +106,13 @@ impl Auth {
         Ok(FirstAdmin::FromSettings)
     }
 
-    /// A dozen hashes for each admin, at start only, one after another: the pool's queue may be short.
-    async fn refuse_well_known_passwords(&self, admins: &[UserRow]) -> Result<(), AuthError> {
+    /// Outside development no admin may have a password that everybody tries. A dozen hashes for each admin, at start only,
+    /// one after another: the pool's queue may be short.
+    pub async fn refuse_well_known_passwords(&self) -> Result<(), AuthError> {
         if self.0.environment == Environment::Development {
             return Ok(());
         }
-        for admin in admins {
+        for admin in users::active_admins(&mut self.0.store.read().await?).await? {
             for guess in WELL_KNOWN {
                 let verdict = self.0.passwords.verify(&SecretString::from(guess), Some(&admin.password_hash)).await?;
                 if verdict != Verdict::Wrong {
@@ -178,9 +178,9 @@ mod tests {
         row.password_hash = home.auth.0.passwords.hash(&"changeme".into()).await.unwrap();
         users::update(&mut tx, &row).await.unwrap();
         tx.commit().await.unwrap();
-        let refused = home.auth.ensure_first_admin().await;
+        let refused = home.auth.refuse_well_known_passwords().await;
         assert!(matches!(refused, Err(AuthError::WellKnownPassword(name)) if name == "admin"));
-        home.reopened("environment = \"development\"").ensure_first_admin().await.unwrap();
+        home.reopened("environment = \"development\"").refuse_well_known_passwords().await.unwrap();
     }
 
     #[tokio::test]

@@ -166,7 +166,7 @@ impl Embedder {
             preprocessor: Arc::new(preprocessor),
             admission,
             decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
-            sessions: Batcher::start(NAMES, sessions, options.queue_limit, max_batch)?,
+            sessions: Batcher::start(NAMES, sessions, options.queue_limit, max_batch, options.sessions)?,
         })
     }
 

@@ -56,8 +56,10 @@ impl Searchers {
             )),
         };
         let scanner = || Scanner { state: Arc::clone(state), helpers: helpers.clone() };
-        let scanners = (0..threads).map(|_| scanner()).collect();
-        Ok(Self { batches: Batcher::start(NAMES, scanners, queue_limit, MOST_QUERIES)? })
+        let scanners: Vec<_> = (0..threads).map(|_| scanner()).collect();
+        // One pass for all that waits: with helpers it takes every core anyway, and FAISS' product of matrices costs the less
+        // for each query the more of them it has.
+        Ok(Self { batches: Batcher::start(NAMES, scanners, queue_limit, MOST_QUERIES, 1)? })
     }
 
     /// Queues the query and waits for what is found.

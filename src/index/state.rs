@@ -41,6 +41,8 @@ pub(super) struct State {
     capacity: usize,
     revision: i64,
     segments: Vec<Segment>,
+    /// The first segment that may have room: those before it are full, so a change need not look at them.
+    open: usize,
     images: Images,
     products: Products,
 }
@@ -55,7 +57,8 @@ pub(super) struct Plan {
 impl State {
     /// Nothing in it yet; at revision 0.
     pub(super) fn new(dim: usize, capacity: usize) -> Self {
-        Self { dim, capacity, revision: 0, segments: Vec::new(), images: Images::new(), products: Products::new() }
+        let (images, products) = (Images::new(), Products::new());
+        Self { dim, capacity, revision: 0, segments: Vec::new(), open: 0, images, products }
     }
 
     /// Adds rows without a change of revision: only while nobody searches yet.
@@ -158,7 +161,7 @@ impl State {
 
     /// How many segments must be made before [`State::commit`] has room for the plan's rows.
     pub(super) fn missing_segments(&self, plan: &Plan) -> usize {
-        let room = self.segments.iter().map(Segment::room).sum();
+        let room = self.segments.iter().skip(self.open).map(Segment::room).sum();
         plan.additions.len().saturating_sub(room).div_ceil(self.capacity)
     }
 
@@ -188,7 +191,7 @@ impl State {
     /// Appends rows to the segments that have room, first to last.
     fn append(&mut self, mut rows: &[Row]) -> Result<Vec<Place>, IndexError> {
         let mut places: Vec<Place> = Vec::with_capacity(rows.len());
-        for (segment, number) in self.segments.iter_mut().zip(0..) {
+        for (segment, number) in self.segments.iter_mut().zip(0..).skip(self.open) {
             let (here, rest) = rows.split_at(rows.len().min(segment.room()));
             if here.is_empty() {
                 continue;
@@ -206,6 +209,7 @@ impl State {
             rows = rest;
         }
         debug_assert!(rows.is_empty(), "missing_segments made room for every row");
+        self.open += self.segments[self.open..].iter().take_while(|segment| segment.room() == 0).count();
         Ok(places)
     }
 
@@ -228,6 +232,7 @@ impl State {
 
     /// Puts the copy in the segment's place and hands the old one out. Rows keep their numbers, so no place changes.
     pub(super) fn exchange(&mut self, segment: usize, copy: Segment) -> Segment {
+        self.open = self.open.min(segment);
         std::mem::replace(&mut self.segments[segment], copy)
     }
 

@@ -74,7 +74,9 @@ pub struct Batcher<I, O> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
-    /// One thread for each of `runners`, `queue_limit` waiting entries, at most `max_batch` of them per run.
+    /// One thread for each of `runners`, `queue_limit` waiting entries, at most `max_batch` of them per run. What waits is
+    /// shared among `sharers` runs: as many as there are runners where each works by itself, one where a run takes the
+    /// whole machine anyway and is the cheaper for each entry the more it takes.
     ///
     /// # Errors
     /// The operating system refuses a thread.
@@ -83,13 +85,14 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         runners: Vec<impl Runner<I, O>>,
         queue_limit: usize,
         max_batch: usize,
+        sharers: usize,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(queue_limit.max(1));
-        let workers = runners.len();
+        let sharers = sharers.max(1);
         let mut batcher = Self { names, queue: Some(sender), threads: Vec::new() };
         for runner in runners {
             let entries = receiver.clone();
-            let work = move || work(&names, runner, &entries, workers, max_batch.max(1));
+            let work = move || work(&names, runner, &entries, sharers, max_batch.max(1));
             batcher.threads.push(std::thread::Builder::new().name(names.thread.to_owned()).spawn(work)?);
         }
         for outcome in ["done", "failed", "abandoned", "refused"] {
@@ -132,11 +135,11 @@ fn work<I, O>(
     names: &Names,
     mut runner: impl Runner<I, O>,
     entries: &Receiver<Entry<I, O>>,
-    workers: usize,
+    sharers: usize,
     max_batch: usize,
 ) {
     while let Ok(first) = entries.recv() {
-        let share = (entries.len() + 1).div_ceil(workers).min(max_batch);
+        let share = (entries.len() + 1).div_ceil(sharers).min(max_batch);
         let taken = std::iter::once(first).chain(entries.try_iter().take(share - 1));
         let (live, abandoned): (Vec<_>, Vec<_>) = taken.partition(|entry| !entry.reply.is_closed());
         count(names, "abandoned", abandoned.len());
@@ -217,6 +220,10 @@ mod tests {
     }
 
     fn bench(workers: usize, queue_limit: usize, max_batch: usize) -> Bench {
+        shared_bench(workers, queue_limit, max_batch, workers)
+    }
+
+    fn shared_bench(workers: usize, queue_limit: usize, max_batch: usize, sharers: usize) -> Bench {
         let sizes = Arc::new(Mutex::new(Vec::new()));
         let (gates, runners) = (0..workers)
             .map(|_| {
@@ -224,7 +231,8 @@ mod tests {
                 (open, Gated { gate, sizes: Arc::clone(&sizes) })
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        Bench { batcher: Arc::new(Batcher::start(NAMES, runners, queue_limit, max_batch).unwrap()), gates, sizes }
+        let batcher = Batcher::start(NAMES, runners, queue_limit, max_batch, sharers).unwrap();
+        Bench { batcher: Arc::new(batcher), gates, sizes }
     }
 
     impl Bench {
@@ -273,6 +281,24 @@ mod tests {
             task.await.unwrap().unwrap();
         }
         assert!(bench.sizes.lock().unwrap()[2..].iter().all(|size| *size <= 2));
+    }
+
+    #[tokio::test]
+    async fn where_a_run_takes_the_whole_machine_one_takes_all_that_waits() {
+        let bench = shared_bench(2, 10, 8, 1);
+        let mut running = vec![bench.submit(0)];
+        bench.settle(1, 0).await;
+        running.push(bench.submit(1));
+        bench.settle(2, 0).await;
+        let burst = [2, 3, 4, 5].map(|input| bench.submit(input));
+        bench.settle(2, 4).await;
+        for gate in &bench.gates {
+            (0..9).for_each(|_| gate.send(()).unwrap());
+        }
+        for task in running.into_iter().chain(burst) {
+            task.await.unwrap().unwrap();
+        }
+        assert_eq!(bench.sizes.lock().unwrap()[2..], [4]);
     }
 
     #[tokio::test]
