@@ -49,20 +49,22 @@ impl Checkout {
         once: &Once,
     ) -> Result<Reply, CheckoutError> {
         let mut tx = self.store.begin().await?;
+        #[cfg(feature = "fail-points")]
+        tx.may_be_doomed();
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        self.visible(&mut tx, caller, id).await?;
         let expected = self.expected(Some(version));
         let closed = checkout_sessions::close(&mut tx, id, "confirmed", expected, self.clock.now()).await?;
         if closed.is_none() {
             // The same request may have been answered while this one waited for the session's row.
             return match once.kept(&mut tx).await? {
                 Some(kept) => Ok(kept),
-                None => Err(self.refusal(&mut tx, id, Some(version)).await?),
+                None => Err(self.why_not(&self.visible(&mut tx, caller, id).await?, Some(version))),
             };
         }
-        // Read again now that its row is held: a shopper may have joined since.
+        // Whose it is, is asked only now that its row is held, once: a shopper may have joined a moment ago, and closing
+        // what the caller may not know of is undone with the transaction.
         let session = self.visible(&mut tx, caller, id).await?;
         let draft = draft(session, billing_items::list(&mut tx, id).await?)?;
         let order = self.orders.place(&mut tx, draft).await?;
@@ -108,6 +110,7 @@ fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutErr
     Ok(Draft {
         session: session.id,
         store: session.store_id,
+        store_name: session.store_name,
         kiosk: session.kiosk_id,
         shopper: session.shopper_id,
         currency: session.currency,

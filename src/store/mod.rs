@@ -14,6 +14,8 @@ pub mod blobs;
 pub mod catalog_changes;
 pub mod checkout_sessions;
 mod connect;
+#[cfg(feature = "fail-points")]
+mod doom;
 mod error;
 pub mod idempotency_keys;
 pub mod integrity_reports;
@@ -36,6 +38,7 @@ pub mod stores;
 mod tx;
 mod types;
 pub mod users;
+pub mod yardstick;
 pub mod z_reports;
 
 pub use connect::Store;

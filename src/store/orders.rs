@@ -115,15 +115,18 @@ pub struct OrderSummaryRow {
     pub created_at: Timestamp,
 }
 
+/// The statement of [`insert`] for the order.
+pub(super) const INSERT_ORDER: &str = "INSERT INTO orders (id, store_id, series, number, session_id, kiosk_id, total, \
+    currency, claim_code, created_at, previous_hash, hash, hash_version, prices_include_tax, discount_reason) \
+    VALUES ($1, $2, 'order', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+/// The statement of [`insert`] for each item.
+pub(super) const INSERT_ITEM: &str = "INSERT INTO order_items (order_id, line, product_id, name, sku, barcode, quantity, \
+    unit_price, line_total, avg_score, discount, discount_reason, bill_discount, tax_rate, tax) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+
 /// Adds an order with its items.
 pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Result<(), StoreError> {
-    const ORDER: &str = "INSERT INTO orders (id, store_id, series, number, session_id, kiosk_id, total, currency, \
-        claim_code, created_at, previous_hash, hash, hash_version, prices_include_tax, discount_reason) \
-        VALUES ($1, $2, 'order', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    const ITEM: &str = "INSERT INTO order_items (order_id, line, product_id, name, sku, barcode, quantity, unit_price, \
-        line_total, avg_score, discount, discount_reason, bill_discount, tax_rate, tax) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    on!(tx, c => sqlx::query(ORDER)
+    on!(tx, c => sqlx::query(INSERT_ORDER)
         .bind(order.id)
         .bind(order.store_id)
         .bind(order.number)
@@ -140,7 +143,7 @@ pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Re
         .bind(&order.discount_reason)
         .execute(c))?;
     for item in items {
-        on!(tx, c => sqlx::query(ITEM)
+        on!(tx, c => sqlx::query(INSERT_ITEM)
             .bind(order.id)
             .bind(item.line)
             .bind(item.product_id)

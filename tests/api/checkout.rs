@@ -210,6 +210,25 @@ async fn sessions_belong_to_their_store_and_end(database: Database) {
     shop.confirm(&idle, "late").await.expect_problem(409, "session-closed");
 }
 
+/// A confirmation closes the session before it asks whose it is: for a stranger that is undone, and looks like nothing.
+async fn a_stranger_confirms_nothing_and_leaves_no_trace(database: Database) {
+    let shop = Shop::open(database).await;
+    let bill = shop.add(&shop.session().await, &shop.milk, 2).await.expect(200);
+    let other_store = shop.app.store(&shop.admin).await;
+    let stranger = shop.app.kiosk(&shop.admin, &other_store).await;
+    let confirm = async |version: &Value, key: &str| {
+        let body = json!({"version": version});
+        let fill = |request: reqwest::RequestBuilder| request.header("idempotency-key", key).json(&body);
+        shop.app.call(Method::POST, &path(&bill, "/confirm"), Some(&stranger), fill).await
+    };
+    confirm(&bill["version"], "right").await.expect_problem(404, "not-found");
+    confirm(&json!(99), "stale").await.expect_problem(404, "not-found");
+    assert_eq!(shop.app.get(&path(&bill, ""), &shop.kiosk).await.expect(200), bill);
+    let order = shop.confirm(&bill, "own").await.expect(201);
+    assert_eq!(order["receipt_number"], 1);
+    confirm(&bill["version"], "right").await.expect_problem(404, "not-found");
+}
+
 on_both_databases!(
     a_bill_is_kept_by_the_server,
     nonsense_on_a_bill_is_refused_by_name,
@@ -218,4 +237,5 @@ on_both_databases!(
     what_has_no_price_blocks_the_confirmation,
     frames_put_matched_products_on_the_bill,
     sessions_belong_to_their_store_and_end,
+    a_stranger_confirms_nothing_and_leaves_no_trace,
 );

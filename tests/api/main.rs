@@ -19,6 +19,7 @@ mod integrity;
 mod model_switch;
 mod mypage;
 mod numbering;
+mod numbering_load;
 mod order_life;
 mod policy;
 mod real_photos;
