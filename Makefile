@@ -20,7 +20,7 @@ help:
 	  'make run     build the server and start it on http://127.0.0.1:8000 (SQLite in ./data); Ctrl-C stops it' \
 	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
 	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
-	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a tenth of it' \
+	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a fifth of it' \
   'make bench   the benchmarks; ARCHITECTURE.md tells how to have the peers in Python measured too' \
 	  'make lint    formatting, and clippy with the lints of this project' \
 	  'make deny    advisories, licences and sources of the dependencies (needs cargo-deny)' \

@@ -4,9 +4,9 @@
 #   deploy/throwaway-postgres.sh cargo test store::
 #   deploy/throwaway-postgres.sh bash -c 'psql "$TILLSIGHT_TEST_POSTGRES_URL"'
 #
-# The cluster lies in a new folder in /tmp and listens on a free port of 127.0.0.1 with a random password. It does not wait
-# for the disk (fsync off): it is for tests, which kill the server, not the machine. THROWAWAY_FSYNC=on makes it wait, for
-# benches. Prints nothing of its own unless it fails.
+# The cluster lies in a new folder in /tmp and listens on a free port of 127.0.0.1 with a random password. It does not
+# wait for the disk (fsync off): it is for tests, which kill the server, not the machine. THROWAWAY_FSYNC=on makes it
+# wait, for benches. Prints nothing of its own unless it fails.
 set -euo pipefail
 
 say() { printf 'tillsight: %s\n' "$*" >&2; }

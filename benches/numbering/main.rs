@@ -1,22 +1,23 @@
 //! Confirmations per second: ours, the same statements driven straight at the database, and a naive MAX(number) + 1.
 //!
 //! A confirmation turns the bill of a session (three lines) into an order with the store's next receipt number; what it
-//! runs is listed in `tillsight::store::yardstick`. On each database, over five stores and with a growing number of clients
-//! that confirm at the same time:
+//! runs is listed in `tillsight::store::yardstick`. On each database, over five stores and with a growing number of
+//! clients that confirm at the same time:
 //! * *service*: `Checkout::confirm` within this process, as the server calls it;
 //! * *HTTP*: `POST /api/sessions/{id}/confirm` at a server process of its own (one also on PostgreSQL), clients with
 //!   kiosks' keys: credentials, routing and JSON come on top;
-//! * *straight*: the same texts without anything of ours around them: `pgbench` with as many clients (prepared statements),
-//!   and a bare loop over SQLite, which has one writer whoever asks. They check no prices and make no seals;
-//! * *naive*: the number is MAX(number) + 1, read before the order is written, with no lock. The unique index that every
-//!   order lies in refuses what would be a duplicate; the whole confirmation is then repeated. Without that index each
-//!   collision would be two receipts with one number.
+//! * *straight*: the same texts without anything of ours around them: `pgbench` with as many clients (prepared
+//!   statements), and a bare loop over SQLite, which has one writer whoever asks. They check no prices and make no
+//!   seals;
+//! * *naive*: the number is MAX(number) + 1, read before the order is written, with no lock. The unique index that
+//!   every order lies in refuses what would be a duplicate; the whole confirmation is then repeated. Without that index
+//!   each collision would be two receipts with one number.
 //!
-//! Sessions are made beforehand and not measured. All of a database's contestants work on the same one, each in stores of
-//! its own, and take turns within a round; medians over the rounds are printed. Databases wait for the disk at every
+//! Sessions are made beforehand and not measured. All of a database's contestants work on the same one, each in stores
+//! of its own, and take turns within a round; medians over the rounds are printed. Databases wait for the disk at every
 //! commit, as in production. PostgreSQL is the one that `TILLSIGHT_TEST_POSTGRES_URL` names (an account that may create
-//! databases), or a throwaway one. Wanted: ours at least half of straight.
-//! `cargo bench --bench numbering -- --help` lists what can be chosen.
+//! databases), or a throwaway one. Wanted: ours at least half of straight. `cargo bench --bench numbering -- --help`
+//! lists what can be chosen.
 
 mod naive;
 mod ours;

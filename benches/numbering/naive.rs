@@ -1,7 +1,7 @@
 //! The way that is often taken: the next number is MAX(number) + 1, asked for without a lock, and then written.
 //!
-//! Everything else is as in ours, with the same functions of the store. What would be a second receipt with one number is
-//! refused by the unique index, and the confirmation is run again, until it gets through.
+//! Everything else is as in ours, with the same functions of the store. What would be a second receipt with one number
+//! is refused by the unique index, and the confirmation is run again, until it gets through.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

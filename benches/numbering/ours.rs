@@ -39,8 +39,8 @@ pub struct Pace {
     pub p99_ms: f64,
 }
 
-/// Runs `confirm` for every session of a batch, `clients` at a time, on as many threads as the server has for requests: one
-/// for each core.
+/// Runs `confirm` for every session of a batch, `clients` at a time, on as many threads as the server has for requests:
+/// one for each core.
 pub fn closed_loop<F: Future<Output = ()>>(
     runtime: &Runtime,
     batch: Batch,

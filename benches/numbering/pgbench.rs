@@ -1,4 +1,5 @@
-//! The statements of a confirmation straight at PostgreSQL: `pgbench` with a script made of the very texts that ours runs.
+//! The statements of a confirmation straight at PostgreSQL: `pgbench` with a script made of the very texts that ours
+//! runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -154,19 +155,46 @@ fn script() -> String {
         "CAST(NULL AS TEXT)",
     ];
     run(yardstick::INSERT_ORDER, &order, ";");
-    for (place, (name, price)) in PRODUCTS.into_iter().enumerate() {
-        let (line, id, price) =
-            (number(place as i64 + 1), format!("CAST('{}' AS UUID)", product(place)), number(price));
-        let (name, sku, rate) = (text(&format!("'{name}'")), text(&format!("'SKU-{place}'")), number(TAX_RATE));
-        let none = "CAST(NULL AS TEXT)";
-        let score = "CAST(NULL AS DOUBLE PRECISION)";
-        let item = [&session, &line, &id, &name, &sku, none, "1", &price, &price, score, "0", none, "0", &rate, "8"];
-        run(yardstick::INSERT_ITEM, &item, ";");
+    let mut items = vec![session.clone()];
+    for place in 0..yardstick::LINES {
+        items.extend(item(place));
     }
+    run(yardstick::INSERT_ITEMS, &items.iter().map(String::as_str).collect::<Vec<_>>(), ";");
     run(yardstick::KEEP_SEAL, &[&store, series, &seal], ";");
     run(yardstick::KEEP_REPLY, &[scope, key, &seal, "CAST(:reply AS JSONB)", now], ";");
     lines.push("COMMIT;\n".to_owned());
     lines.join("\n")
+}
+
+/// The values of the line at a place; NULL where the bill has none.
+fn item(place: usize) -> [String; 14] {
+    const TYPES: [&str; 14] = [
+        "BIGINT",
+        "UUID",
+        "TEXT",
+        "TEXT",
+        "TEXT",
+        "BIGINT",
+        "BIGINT",
+        "BIGINT",
+        "DOUBLE PRECISION",
+        "BIGINT",
+        "TEXT",
+        "BIGINT",
+        "BIGINT",
+        "BIGINT",
+    ];
+    let null = || "NULL".to_owned();
+    let values = PRODUCTS.get(place).map(|(name, price)| {
+        let (line, id, sku) = (place + 1, format!("'{}'", product(place)), format!("'SKU-{place}'"));
+        let number = |value: i64| value.to_string();
+        let (one, none, tax) = (number(1), number(0), number(8));
+        let (name, unit, all) = (format!("'{name}'"), number(*price), number(*price));
+        let rate = number(TAX_RATE);
+        [line.to_string(), id, name, sku, null(), one, unit, all, null(), none.clone(), null(), none, rate, tax]
+    });
+    let values = values.unwrap_or_else(|| std::array::from_fn(|_| null()));
+    std::array::from_fn(|column| format!("CAST({} AS {})", values[column], TYPES[column]))
 }
 
 /// The identifier that the number in a variable stands for, as `world::uuid` makes it.

@@ -1,5 +1,5 @@
-//! The statements of a confirmation straight at SQLite: one connection, prepared statements, nothing else. The same file
-//! and settings as ours; SQLite has one writer however many clients there are.
+//! The statements of a confirmation straight at SQLite: one connection, prepared statements, nothing else. The same
+//! file and settings as ours; SQLite has one writer however many clients there are.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,19 +13,25 @@ use super::world::{Batch, PRODUCTS, TAX_RATE, TOTAL, product, uuid};
 /// Seals and request hashes have as many bytes.
 const SEAL: [u8; 32] = [0x5e; 32];
 
+/// A statement, and where SQLite has put `$1`, `$2` …: it counts them by where they first stand in the text.
+struct Prepared<'c> {
+    statement: Statement<'c>,
+    places: Vec<usize>,
+}
+
 /// Every statement, prepared once.
 struct Statements<'c> {
-    begin: Statement<'c>,
-    find_reply: Statement<'c>,
-    close_session: Statement<'c>,
-    read_session: Statement<'c>,
-    read_bill: Statement<'c>,
-    take_number: Statement<'c>,
-    insert_order: Statement<'c>,
-    insert_item: Statement<'c>,
-    keep_seal: Statement<'c>,
-    keep_reply: Statement<'c>,
-    commit: Statement<'c>,
+    begin: Prepared<'c>,
+    find_reply: Prepared<'c>,
+    close_session: Prepared<'c>,
+    read_session: Prepared<'c>,
+    read_bill: Prepared<'c>,
+    take_number: Prepared<'c>,
+    insert_order: Prepared<'c>,
+    insert_items: Prepared<'c>,
+    keep_seal: Prepared<'c>,
+    keep_reply: Prepared<'c>,
+    commit: Prepared<'c>,
 }
 
 /// Confirms a batch; gives transactions per second. `reply` is kept with each order.
@@ -34,7 +40,11 @@ pub fn run(file: &Path, batch: Batch, reply: &str) -> f64 {
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                     PRAGMA busy_timeout = 5000;";
     database.execute_batch(settings).expect("settings");
-    let prepare = |text: &str| database.prepare(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let prepare = |text: &str| {
+        let statement = database.prepare(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let place = |value: usize| statement.parameter_index(&format!("${value}")).expect("a name");
+        Prepared { places: (1..).map_while(place).collect(), statement }
+    };
     let mut statements = Statements {
         begin: prepare("BEGIN IMMEDIATE"),
         find_reply: prepare(yardstick::FIND_REPLY),
@@ -43,7 +53,7 @@ pub fn run(file: &Path, batch: Batch, reply: &str) -> f64 {
         read_bill: prepare(yardstick::READ_BILL),
         take_number: prepare(yardstick::TAKE_NUMBER),
         insert_order: prepare(yardstick::INSERT_ORDER),
-        insert_item: prepare(yardstick::INSERT_ITEM),
+        insert_items: prepare(yardstick::INSERT_ITEMS),
         keep_seal: prepare(yardstick::KEEP_SEAL),
         keep_reply: prepare(yardstick::KEEP_REPLY),
         commit: prepare("COMMIT"),
@@ -91,12 +101,18 @@ impl Statements<'_> {
             &Null,
         ];
         all(&mut self.insert_order, &order, |_| Ok(()))?;
-        for (place, (name, price)) in PRODUCTS.into_iter().enumerate() {
-            let (line, id, sku) = (place as i64 + 1, product(place).uuid().into_bytes(), format!("SKU-{place}"));
-            let item: [&dyn ToSql; 15] =
-                [&session_id, &line, &id, &name, &sku, &Null, &1, &price, &price, &Null, &0, &Null, &0, &TAX_RATE, &8];
-            all(&mut self.insert_item, &item, |_| Ok(()))?;
+        let lines = PRODUCTS.into_iter().enumerate().map(|(place, (name, price))| {
+            (place as i64 + 1, product(place).uuid().into_bytes(), name, format!("SKU-{place}"), price)
+        });
+        let lines: Vec<_> = lines.collect();
+        let mut items: Vec<&dyn ToSql> = vec![&session_id];
+        for (line, id, name, sku, price) in &lines {
+            let item: [&dyn ToSql; 14] =
+                [line, id, name, sku, &Null, &1, price, price, &Null, &0, &Null, &0, &TAX_RATE, &8];
+            items.extend(item);
         }
+        items.resize(1 + 14 * yardstick::LINES, &Null);
+        all(&mut self.insert_items, &items, |_| Ok(()))?;
         all(&mut self.keep_seal, &[&store_id, &"order", &SEAL], |_| Ok(()))?;
         all(&mut self.keep_reply, &[&"straight", &key, &SEAL, &reply, &now], |_| Ok(()))?;
         all(&mut self.commit, &[], |_| Ok(()))?;
@@ -106,18 +122,15 @@ impl Statements<'_> {
 
 /// Runs a statement with `values` for `$1`, `$2` … to its end; gives what `read` makes of each row.
 fn all<T>(
-    statement: &mut Statement<'_>,
+    prepared: &mut Prepared<'_>,
     values: &[&dyn ToSql],
     read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
-    // SQLite numbers `$2` by where it first stands in the text, not by its name.
-    const NAMES: [&str; 15] =
-        ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15"];
-    for (name, value) in NAMES.iter().zip(values) {
-        let place = statement.parameter_index(name)?.expect("a statement that takes this value");
-        statement.raw_bind_parameter(place, value)?;
+    assert_eq!(prepared.places.len(), values.len(), "a value for each place");
+    for (place, value) in prepared.places.iter().zip(values) {
+        prepared.statement.raw_bind_parameter(*place, value)?;
     }
-    let mut rows = statement.raw_query();
+    let mut rows = prepared.statement.raw_query();
     let mut made = Vec::new();
     while let Some(row) = rows.next()? {
         made.push(read(row)?);

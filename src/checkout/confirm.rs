@@ -63,8 +63,8 @@ impl Checkout {
                 None => Err(self.why_not(&self.visible(&mut tx, caller, id).await?, Some(version))),
             };
         }
-        // Whose it is, is asked only now that its row is held, once: a shopper may have joined a moment ago, and closing
-        // what the caller may not know of is undone with the transaction.
+        // Whose it is, is asked only now that its row is held, once: a shopper may have joined a moment ago, and
+        // closing what the caller may not know of is undone with the transaction.
         let session = self.visible(&mut tx, caller, id).await?;
         let draft = draft(session, billing_items::list(&mut tx, id).await?)?;
         let order = self.orders.place(&mut tx, draft).await?;

@@ -17,9 +17,9 @@ use super::{Backend, Notices, StoreError, Tx};
 const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
 /// The same for SQLite's single writer, behind which a burst of writers queues up.
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
-/// How long a connection may have been idle to be used without asking first whether it still works. Asking is a round trip
-/// before every transaction; a connection that was used a moment ago is all but surely good, and where it is not, the use
-/// case fails as it would where the database went away a moment later.
+/// How long a connection may have been idle to be used without asking first whether it still works. Asking is a round
+/// trip before every transaction; a connection that was used a moment ago is all but surely good, and where it is not,
+/// the use case fails as it would where the database went away a moment later.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a lock that another process holds (a backup, a shell).
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
@@ -185,8 +185,8 @@ impl Store {
     }
 }
 
-/// Connections that were idle for longer than [`TRUSTED_FOR`] are asked whether they still work before they are used, and
-/// replaced where they do not answer.
+/// Connections that were idle for longer than [`TRUSTED_FOR`] are asked whether they still work before they are used,
+/// and replaced where they do not answer.
 fn asking_idle_ones<DB: Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.test_before_acquire(false).before_acquire(|connection, meta| {
         Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()) })

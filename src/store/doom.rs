@@ -2,8 +2,8 @@
 //!
 //! For the proof that a rolled back confirmation gives its receipt number back wherever it was interrupted
 //! (`tests/api/numbering_load`). Compiled in with the feature `fail-points` alone, and idle without the variable
-//! [`VARIABLE`], which holds share and seed: `FAIL_CONFIRMS=0.2:7` dooms one in five. What is drawn follows from the seed
-//! and the order in which transactions begin.
+//! [`VARIABLE`], which holds share and seed: `FAIL_CONFIRMS=0.2:7` dooms one in five. What is drawn follows from the
+//! seed and the order in which transactions begin.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -14,8 +14,8 @@ use super::StoreError;
 
 /// Says which share of the transactions is doomed, and by which lots.
 const VARIABLE: &str = "FAIL_CONFIRMS";
-/// Statements of the confirmation of a bill with one line, the commit among them; each is as likely to be the one that is
-/// not run.
+/// Statements of the confirmation of a short bill, the commit among them; each is as likely to be the one that is not
+/// run.
 const STATEMENTS: u32 = 10;
 
 static LOTS: LazyLock<Option<Mutex<Lots>>> = LazyLock::new(|| {

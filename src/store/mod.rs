@@ -25,6 +25,7 @@ pub mod model_switches;
 mod notices;
 pub mod number_checks;
 pub mod number_series;
+mod order_items;
 pub mod orders;
 pub mod payments;
 pub mod product_images;

@@ -229,6 +229,37 @@ async fn a_stranger_confirms_nothing_and_leaves_no_trace(database: Database) {
     confirm(&bill["version"], "right").await.expect_problem(404, "not-found");
 }
 
+/// Lines are written several with one statement: whatever their number, all of them are there, in their order.
+async fn bills_of_every_length_become_orders_with_all_their_lines(database: Database) {
+    const PRODUCTS: usize = 17;
+    let shop = Shop::open(database).await;
+    let (mut products, currency) = (Vec::new(), ("currency", "EUR"));
+    for place in 1..=PRODUCTS {
+        let (name, price) = (format!("Product {place}"), (100 * place).to_string());
+        let texts = [("name", name.as_str()), ("sku", name.as_str()), ("price", price.as_str()), currency];
+        products.push(shop.app.product(&shop.admin, &texts).await);
+    }
+    for length in [1, 2, 7, 8, 9, 16, 17] {
+        let mut bill = shop.session().await;
+        for product in &products[..length] {
+            bill = shop.add(&bill, product, 2).await.expect(200);
+        }
+        let order = shop.confirm(&bill, &format!("of-{length}")).await.expect(201);
+        let stored = shop.app.get(&format!("/api/orders/{}", order["id"].as_str().unwrap()), &shop.admin).await;
+        let stored = stored.expect(200);
+        let lines: Vec<_> = stored["items"].as_array().unwrap().iter().collect();
+        assert_eq!(lines.len(), length);
+        for (place, line) in (1..).zip(lines) {
+            assert_eq!((&line["line"], &line["line_total"]), (&json!(place), &json!(200 * place)));
+            assert_eq!((&line["sku"], &line["barcode"]), (&json!(format!("Product {place}")), &Value::Null));
+        }
+        assert_eq!(stored["total"], json!(100 * length * (length + 1)));
+    }
+    let run = "/api/monitoring/numbering/jobs/integrity/run-check?deep_check=true";
+    let found = shop.app.post(run, &shop.admin, json!({})).await.expect(200);
+    assert_eq!((&found["with_findings"], &found["lowest_health"]), (&json!(0), &json!(100)), "{found}");
+}
+
 on_both_databases!(
     a_bill_is_kept_by_the_server,
     nonsense_on_a_bill_is_refused_by_name,
@@ -238,4 +269,5 @@ on_both_databases!(
     frames_put_matched_products_on_the_bill,
     sessions_belong_to_their_store_and_end,
     a_stranger_confirms_nothing_and_leaves_no_trace,
+    bills_of_every_length_become_orders_with_all_their_lines,
 );

@@ -1,11 +1,11 @@
-//! The proof of receipt numbering: many tills confirm through real server processes while a fifth of the confirmations is
-//! rolled back at random statements and servers are killed and started again. Afterwards every store has exactly 1..N,
-//! each acknowledged order is there once under the number that was acknowledged, nothing is there that nobody asked for,
-//! and numbers and hash chains are whole by every check there is.
+//! The proof of receipt numbering: many tills confirm through real server processes while a fifth of the confirmations
+//! is rolled back at random statements and servers are killed and started again. Afterwards every store has exactly
+//! 1..N, each acknowledged order is there once under the number that was acknowledged, nothing is there that nobody
+//! asked for, and numbers and hash chains are whole by every check there is.
 //!
-//! PostgreSQL has two servers, SQLite one. The size is small enough for every `make test`; ARCHITECTURE.md, "How to", tells
-//! how the full one is run. `NUMBERING_LOAD_CONFIRMS`, `…_CLIENTS`, `…_STORES`, `…_KILLS` and `…_SEED` change it. Which
-//! confirmation meets which fault depends on the seed and on how requests happen to interleave.
+//! PostgreSQL has two servers, SQLite one. The size is small enough for every `make test`; ARCHITECTURE.md, "How to",
+//! tells how the full one is run. `NUMBERING_LOAD_CONFIRMS`, `…_CLIENTS`, `…_STORES`, `…_KILLS` and `…_SEED` say
+//! another. Which confirmation meets which fault depends on the seed and on how requests happen to interleave.
 
 mod servers;
 mod tally;
@@ -42,7 +42,7 @@ impl Size {
         let size = Self {
             clients: number("CLIENTS", 64),
             stores: number("STORES", 5),
-            confirms: number("CONFIRMS", 1_000),
+            confirms: number("CONFIRMS", 2_000),
             kills: number("KILLS", 4),
             seed: number("SEED", 20_261_121) as u64,
         };

@@ -1,5 +1,5 @@
-//! The clients of the load: tills that open a session, put something on its bill and confirm it, and that repeat whatever
-//! is not answered.
+//! The clients of the load: tills that open a session, put something on its bill and confirm it, and that repeat
+//! whatever is not answered.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
