@@ -120,15 +120,21 @@ fn measure(world: World, runtime: &Runtime, options: &Options) -> Report {
             eprintln!("{}: round {round} of {}, {clients} client(s) …", world.kind(), options.rounds);
             // One client alone is slow, and its rate is clear sooner.
             let confirms = if clients == 1 { options.confirms.div_ceil(2) } else { options.confirms };
-            let straight = world.fill(runtime, Contestant::Straight, confirms);
-            let straight = world.straight(straight, clients, &reply);
-            let batch = world.fill(runtime, Contestant::Service, confirms);
-            let service = service.run(runtime, batch, clients);
-            let batch = world.fill(runtime, Contestant::Http, confirms);
-            let http = server.run(runtime, batch, clients);
-            let batch = world.fill(runtime, Contestant::Naive, confirms.div_ceil(NAIVE_SHARE));
-            let naive = naive::run(&world, runtime, batch, clients);
-            report.add(Row { clients, straight, service, http, naive });
+            let mut row = Row { clients, ..Row::default() };
+            // Another one begins in each round: what is measured first must not always be the same.
+            let mut turns = Contestant::ALL;
+            turns.rotate_left(round % Contestant::ALL.len());
+            for contestant in turns {
+                let share = if contestant == Contestant::Naive { NAIVE_SHARE } else { 1 };
+                let batch = world.fill(runtime, contestant, confirms.div_ceil(share));
+                match contestant {
+                    Contestant::Straight => row.straight = world.straight(batch, clients, &reply),
+                    Contestant::Service => row.service = service.run(runtime, batch, clients),
+                    Contestant::Http => row.http = server.run(runtime, batch, clients),
+                    Contestant::Naive => row.naive = naive::run(&world, runtime, batch, clients),
+                }
+            }
+            report.add(row);
         }
     }
     report

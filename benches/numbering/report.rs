@@ -8,7 +8,7 @@ use super::ours::Pace;
 use super::world::{PRODUCTS, STORES};
 
 /// What one round gave for one number of clients.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Row {
     pub clients: usize,
     /// Confirmations per second, as are the rates of the others.

@@ -42,7 +42,8 @@ pub enum Contestant {
 }
 
 impl Contestant {
-    const ALL: [Self; 4] = [Self::Service, Self::Http, Self::Straight, Self::Naive];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Service, Self::Http, Self::Straight, Self::Naive];
 
     /// The number of the first of its stores.
     pub fn first_store(self) -> u64 {

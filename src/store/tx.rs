@@ -42,10 +42,11 @@ impl Tx {
         self.doom = super::doom::Doom::drawn();
     }
 
-    /// Counts a statement; an error where it is the one that a doomed transaction fails at.
-    #[cfg(feature = "fail-points")]
-    pub(super) fn count_statement(&mut self) -> Result<(), StoreError> {
-        self.doom.statement()
+    /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
+    pub(super) fn for_statement(&mut self) -> Result<&mut Inner, StoreError> {
+        #[cfg(feature = "fail-points")]
+        self.doom.statement()?;
+        Ok(&mut self.inner)
     }
 
     /// Makes everything done in this transaction durable.
@@ -85,26 +86,15 @@ impl Tx {
 /// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
 macro_rules! on {
     ($tx:expr, $conn:ident => $body:expr) => {
-        'statement: {
-            #[cfg(feature = "fail-points")]
-            if let Err(doomed) = $tx.count_statement() {
-                break 'statement Err(doomed);
+        match $tx.for_statement() {
+            Err(doomed) => Err(doomed),
+            Ok($crate::store::tx::Inner::Postgres(inner)) => {
+                let $conn = &mut **inner;
+                $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
             }
-            match &mut $tx.inner {
-                $crate::store::tx::Inner::Postgres(inner) => {
-                    let $conn = &mut **inner;
-                    $body
-                        .await
-                        .map(|done| $crate::store::tx::Outcome::plain(done))
-                        .map_err($crate::store::StoreError::from)
-                }
-                $crate::store::tx::Inner::Sqlite(inner) => {
-                    let $conn = &mut **inner;
-                    $body
-                        .await
-                        .map(|done| $crate::store::tx::Outcome::plain(done))
-                        .map_err($crate::store::StoreError::from)
-                }
+            Ok($crate::store::tx::Inner::Sqlite(inner)) => {
+                let $conn = &mut **inner;
+                $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
             }
         }
     };
