@@ -12,7 +12,7 @@ BINARY = $${CARGO_TARGET_DIR:-target}/release/tillsight
 ENTER = . deploy/env.sh &&
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run demo test bench lint deny
+.PHONY: help setup build run demo test load bench lint deny
 .NOTPARALLEL:
 
 help:
@@ -20,7 +20,8 @@ help:
 	  'make run     build the server and start it on http://127.0.0.1:8000 (SQLite in ./data); Ctrl-C stops it' \
 	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
 	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
-	  'make bench   the benchmarks; ARCHITECTURE.md tells how to have the peers in Python measured too' \
+	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a fifth of it' \
+  'make bench   the benchmarks; ARCHITECTURE.md tells how to have the peers in Python measured too' \
 	  'make lint    formatting, and clippy with the lints of this project' \
 	  'make deny    advisories, licences and sources of the dependencies (needs cargo-deny)' \
 	  'make build   the binary target/release/tillsight' \
@@ -44,6 +45,10 @@ demo: build
 test:
 	@deploy/setup.sh --tests
 	@deploy/test.sh
+
+load:
+	@deploy/setup.sh --tests
+	@NUMBERING_LOAD_CONFIRMS=10000 NUMBERING_LOAD_KILLS=12 deploy/test.sh --test api numbering_load -- --test-threads 1
 
 bench: setup
 	@$(ENTER) explain_first_build release && cargo bench --locked

@@ -4,12 +4,15 @@
 #   deploy/throwaway-postgres.sh cargo test store::
 #   deploy/throwaway-postgres.sh bash -c 'psql "$TILLSIGHT_TEST_POSTGRES_URL"'
 #
-# The cluster lies in a new folder in /tmp and listens on a free port of 127.0.0.1 with a random password. It does not wait
-# for the disk (fsync off): it is for tests, which kill the server, not the machine. Prints nothing of its own unless it fails.
+# The cluster lies in a new folder in /tmp and listens on a free port of 127.0.0.1 with a random password. It does not
+# wait for the disk (fsync off): it is for tests, which kill the server, not the machine. THROWAWAY_FSYNC=on makes it
+# wait, for benches. Prints nothing of its own unless it fails.
 set -euo pipefail
 
 say() { printf 'tillsight: %s\n' "$*" >&2; }
 [ $# -gt 0 ] || { say 'deploy/throwaway-postgres.sh needs a command to run'; exit 2; }
+fsync=${THROWAWAY_FSYNC:-off}
+case $fsync in on | off) ;; *) say "THROWAWAY_FSYNC is $fsync: it can be on or off"; exit 2 ;; esac
 programs=$("$(dirname "$0")/find-postgres.sh") ||
   { say "PostgreSQL's server programs were not found: deploy/setup.sh --tests installs them"; exit 1; }
 
@@ -67,8 +70,8 @@ cat >>"$folder/data/postgresql.conf" <<SETTINGS
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
 max_connections = 300
-fsync = off
-full_page_writes = off
+fsync = $fsync
+full_page_writes = $fsync
 max_wal_size = 256MB
 SETTINGS
 

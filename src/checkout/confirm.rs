@@ -65,21 +65,28 @@ impl Checkout {
         store: &Cell<Option<StoreId>>,
     ) -> Result<Reply, CheckoutError> {
         let mut tx = self.store.begin().await?;
+        #[cfg(feature = "fail-points")]
+        tx.may_be_doomed();
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        store.set(Some(self.visible(&mut tx, caller, id).await?.store_id));
         let expected = self.expected(Some(version));
         let closed = checkout_sessions::close(&mut tx, id, "confirmed", expected, self.clock.now()).await?;
         if closed.is_none() {
             // The same request may have been answered while this one waited for the session's row.
             return match once.kept(&mut tx).await? {
                 Some(kept) => Ok(kept),
-                None => Err(self.refusal(&mut tx, id, Some(version)).await?),
+                None => {
+                    let session = self.visible(&mut tx, caller, id).await?;
+                    store.set(Some(session.store_id));
+                    Err(self.why_not(&session, Some(version)))
+                }
             };
         }
-        // Read again now that its row is held: a shopper may have joined since.
+        // Whose it is, is asked only now that its row is held, once: a shopper may have joined a moment ago, and
+        // closing what the caller may not know of is undone with the transaction.
         let session = self.visible(&mut tx, caller, id).await?;
+        store.set(Some(session.store_id));
         let draft = draft(session, billing_items::list(&mut tx, id).await?)?;
         let order = self.orders.place(&mut tx, draft).await?;
         let reply = once.keep(&mut tx, &order, self.clock.now()).await?;
@@ -142,6 +149,7 @@ fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutErr
     Ok(Draft {
         session: session.id,
         store: session.store_id,
+        store_name: session.store_name,
         kiosk: session.kiosk_id,
         shopper: session.shopper_id,
         currency: session.currency,

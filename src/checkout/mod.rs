@@ -80,6 +80,7 @@ impl Checkout {
             id: SessionId::at(now),
             store_id: found.id,
             currency: found.currency,
+            store_name: found.name,
             prices_include_tax: found.prices_include_tax,
             kiosk_id: caller.actor.kiosk_id(),
             shopper_id: None,

@@ -23,7 +23,7 @@ mod void;
 use crate::clock::Clock;
 use crate::domain::{Caller, Currency, KioskId, OrderId, OrderState, SessionId, StoreId, UserId, readable_code};
 use crate::store::orders::{OrderItemRow, OrderRow, StandingRow};
-use crate::store::{Store, StoreError, Tx, number_series, orders, seals, stores};
+use crate::store::{Store, StoreError, Tx, number_series, orders, seals};
 
 pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
 pub use error::OrderError;
@@ -56,6 +56,8 @@ pub struct Draft {
     pub session: SessionId,
     /// The store that numbers it.
     pub store: StoreId,
+    /// What people call it.
+    pub store_name: String,
     /// The kiosk of the session.
     pub kiosk: Option<KioskId>,
     /// The shopper, where known: the order is theirs at once.
@@ -83,7 +85,6 @@ impl Orders {
     /// number is given back too.
     pub async fn place(&self, tx: &mut Tx, draft: Draft) -> Result<OrderView, OrderError> {
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
-        let store_name = stores::find(tx, draft.store).await?.map(|store| store.name).unwrap_or_default();
         // From here on every other order of the store waits: nothing that can be done before or after is done in between.
         let taken = number_series::take(tx, draft.store, SERIES).await?;
         // The time is taken while the number's row is held, so that receipts are dated in the order of their numbers.
@@ -114,7 +115,7 @@ impl Orders {
         fail::fail_point!(&format!("orders.place.written {}", order.session_id), |_| Err(OrderError::Interrupted));
         let claim_code = Some(order.claim_code.clone());
         let standing = StandingRow { state: OrderState::Confirmed, paid: 0, refunded: 0 };
-        let shown = OrderView::new(order, store_name, draft.items, standing, Vec::new(), Vec::new());
+        let shown = OrderView::new(order, draft.store_name, draft.items, standing, Vec::new(), Vec::new());
         Ok(OrderView { claim_code, ..shown })
     }
 

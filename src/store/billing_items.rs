@@ -138,13 +138,15 @@ pub async fn remove(tx: &mut Tx, session: SessionId, item: ItemId) -> Result<boo
     Ok(on!(tx, c => sqlx::query(DELETE).bind(session).bind(item).execute(c))? == 1)
 }
 
+/// The statement of [`list`].
+pub(super) const LIST: &str = "SELECT b.id, b.product_id, p.name, p.sku, p.barcode, \
+    (p.active AND p.removed_at IS NULL) AS on_sale, b.quantity, b.unit_price, \
+    r.amount AS current_price, r.currency AS current_currency, b.avg_score, \
+    p.tax_rate, b.discount_rate, b.discount_amount, b.discount_reason \
+    FROM billing_items b JOIN products p ON p.id = b.product_id \
+    LEFT JOIN product_prices r ON r.id = p.price_id WHERE b.session_id = $1 ORDER BY b.id";
+
 /// The bill, in the order in which its lines came.
 pub async fn list(tx: &mut Tx, session: SessionId) -> Result<Vec<BillLine>, StoreError> {
-    const SELECT: &str = "SELECT b.id, b.product_id, p.name, p.sku, p.barcode, \
-        (p.active AND p.removed_at IS NULL) AS on_sale, b.quantity, b.unit_price, \
-        r.amount AS current_price, r.currency AS current_currency, b.avg_score, \
-        p.tax_rate, b.discount_rate, b.discount_amount, b.discount_reason \
-        FROM billing_items b JOIN products p ON p.id = b.product_id \
-        LEFT JOIN product_prices r ON r.id = p.price_id WHERE b.session_id = $1 ORDER BY b.id";
-    on!(tx, c => sqlx::query_as(SELECT).bind(session).fetch_all(c))
+    on!(tx, c => sqlx::query_as(LIST).bind(session).fetch_all(c))
 }

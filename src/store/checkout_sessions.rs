@@ -13,6 +13,8 @@ pub struct SessionRow {
     pub store_id: StoreId,
     /// The currency of that store.
     pub currency: Currency,
+    /// What people call that store.
+    pub store_name: String,
     /// Whether that store's prices contain the tax.
     pub prices_include_tax: bool,
     /// The kiosk that opened it, unless a person did.
@@ -35,6 +37,15 @@ pub struct SessionRow {
     pub discount_reason: Option<String>,
 }
 
+/// The statement of [`find`].
+pub(super) const FIND: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.prices_include_tax, \
+    s.kiosk_id, s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, \
+    s.discount_amount, s.discount_reason \
+    FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
+/// The statement of [`advance`] and [`close`].
+pub(super) const MOVE: &str = "UPDATE checkout_sessions SET status = $2, version = version + 1, last_active_at = $3 \
+    WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND ($5 IS NULL OR version = $5) RETURNING version";
+
 /// Adds a session.
 pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO checkout_sessions \
@@ -55,10 +66,7 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), StoreError> {
 
 /// The session with this id.
 pub async fn find(tx: &mut Tx, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
-    const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.prices_include_tax, s.kiosk_id, s.shopper_id, s.status, \
-        s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, s.discount_reason \
-        FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(tx, c => sqlx::query_as(FIND).bind(id).fetch_optional(c))
 }
 
 /// What a change asks of the session it changes.
@@ -98,9 +106,7 @@ async fn move_to(
     expected: Expected,
     now: Timestamp,
 ) -> Result<Option<i64>, StoreError> {
-    const UPDATE: &str = "UPDATE checkout_sessions SET status = $2, version = version + 1, last_active_at = $3 \
-        WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND ($5 IS NULL OR version = $5) RETURNING version";
-    let moved: Option<(i64,)> = on!(tx, c => sqlx::query_as(UPDATE)
+    let moved: Option<(i64,)> = on!(tx, c => sqlx::query_as(MOVE)
         .bind(id)
         .bind(status)
         .bind(now)

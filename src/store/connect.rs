@@ -5,8 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, Database};
 
 use super::tx::Inner;
 use super::{Backend, Notices, StoreError, Tx};
@@ -15,6 +17,10 @@ use super::{Backend, Notices, StoreError, Tx};
 const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
 /// The same for SQLite's single writer, behind which a burst of writers queues up.
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
+/// How long a connection may have been idle to be used without asking first whether it still works. Asking is a round
+/// trip before every transaction; a connection that was used a moment ago is all but surely good, and where it is not,
+/// the use case fails as it would where the database went away a moment later.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a lock that another process holds (a backup, a shell).
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
@@ -58,7 +64,8 @@ impl Store {
         if url.starts_with("sqlite:") {
             let options = sqlite_options(url)?.create_if_missing(false).read_only(true);
             let file = options.get_filename().to_owned();
-            let readers = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+            let readers =
+                asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
             let readers = readers.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))?;
             Ok(Self(Pools::Sqlite { writer: readers.clone(), readers }))
         } else {
@@ -78,7 +85,8 @@ impl Store {
                 ("default_transaction_read_only", if read_only { "on" } else { "off" }),
             ]);
         let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
-        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
+        let pool =
+            asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
         let pool = pool.connect_with(options).await;
         Ok(Self(Pools::Postgres(pool.map_err(|error| refused(format!("PostgreSQL at {place}: {error}")))?)))
     }
@@ -91,9 +99,10 @@ impl Store {
             make_private_folder(folder).map_err(unmade)?;
         }
         let failed = |error: sqlx::Error| sqlite_refused(&file, &error);
-        let one = SqlitePoolOptions::new().max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
+        let one = asking_idle_ones(SqlitePoolOptions::new()).max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
         let writer = one.connect_with(options.clone()).await.map_err(failed)?;
-        let many = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+        let many =
+            asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
         let readers = many.connect_with(options.read_only(true)).await.map_err(failed)?;
         Ok(Self(Pools::Sqlite { writer, readers }))
     }
@@ -116,7 +125,7 @@ impl Store {
 
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.0 {
+        Ok(Tx::new(match &self.0 {
             Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
             Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
         }))
@@ -124,7 +133,7 @@ impl Store {
 
     /// Begins a transaction that only reads; on SQLite it never waits for the writer.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.0 {
+        Ok(Tx::new(match &self.0 {
             Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
             Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
         }))
@@ -133,7 +142,7 @@ impl Store {
     /// Begins a transaction that only reads and whose statements all see one and the same state of the database.
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-        Ok(Tx(match &self.0 {
+        Ok(Tx::new(match &self.0 {
             Pools::Postgres(pool) => Inner::Postgres(pool.begin_with(BEGIN).await?),
             Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
         }))
@@ -174,6 +183,14 @@ impl Store {
             }
         }
     }
+}
+
+/// Connections that were idle for longer than [`TRUSTED_FOR`] are asked whether they still work before they are used,
+/// and replaced where they do not answer.
+fn asking_idle_ones<DB: Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
+    options.test_before_acquire(false).before_acquire(|connection, meta| {
+        Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()) })
+    })
 }
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {

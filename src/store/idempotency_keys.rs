@@ -16,16 +16,19 @@ pub struct KeptReply {
     pub body: Value,
 }
 
+/// The statement of [`find`].
+pub(super) const FIND: &str = "SELECT request_hash, body FROM idempotency_keys WHERE scope = $1 AND key = $2";
+/// The statement of [`insert`].
+pub(super) const INSERT: &str = "INSERT INTO idempotency_keys (scope, key, request_hash, body, created_at) \
+    VALUES ($1, $2, $3, $4, $5)";
+
 /// The reply kept under `key` for `scope`.
 pub async fn find(tx: &mut Tx, scope: &str, key: &str) -> Result<Option<KeptReply>, StoreError> {
-    const SELECT: &str = "SELECT request_hash, body FROM idempotency_keys WHERE scope = $1 AND key = $2";
-    on!(tx, c => sqlx::query_as(SELECT).bind(scope).bind(key).fetch_optional(c))
+    on!(tx, c => sqlx::query_as(FIND).bind(scope).bind(key).fetch_optional(c))
 }
 
 /// Keeps a reply.
 pub async fn insert(tx: &mut Tx, scope: &str, key: &str, reply: &KeptReply, now: Timestamp) -> Result<(), StoreError> {
-    const INSERT: &str = "INSERT INTO idempotency_keys (scope, key, request_hash, body, created_at) \
-        VALUES ($1, $2, $3, $4, $5)";
     on!(tx, c => sqlx::query(INSERT)
         .bind(scope)
         .bind(key)

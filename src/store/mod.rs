@@ -16,6 +16,8 @@ pub mod blobs;
 pub mod catalog_changes;
 pub mod checkout_sessions;
 mod connect;
+#[cfg(feature = "fail-points")]
+mod doom;
 mod error;
 pub mod idempotency_keys;
 pub mod integrity_reports;
@@ -25,6 +27,7 @@ pub mod model_switches;
 mod notices;
 pub mod number_checks;
 pub mod number_series;
+mod order_items;
 pub mod order_performance;
 pub mod orders;
 pub mod payments;
@@ -39,6 +42,7 @@ pub mod stores;
 mod tx;
 mod types;
 pub mod users;
+pub mod yardstick;
 pub mod z_reports;
 
 pub use connect::Store;

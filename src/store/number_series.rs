@@ -16,11 +16,15 @@ pub struct Taken {
     pub previous_hash: Vec<u8>,
 }
 
+/// The statement of [`take`].
+pub(super) const TAKE: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) \
+    VALUES ($1, $2, 1, $3) ON CONFLICT (store_id, series) \
+    DO UPDATE SET last_number = number_series.last_number + 1 RETURNING last_number, last_hash";
+/// The statement of [`set_hash`].
+pub(super) const SET_HASH: &str = "UPDATE number_series SET last_hash = $3 WHERE store_id = $1 AND series = $2";
+
 /// Takes the next number of a series. The caller must write the record and then [`set_hash`] in the same transaction.
 pub async fn take(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<Taken, StoreError> {
-    const TAKE: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 1, $3) \
-        ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number + 1 \
-        RETURNING last_number, last_hash";
     let (number, previous_hash) = on!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(TAKE)
         .bind(store)
         .bind(series)
@@ -31,8 +35,7 @@ pub async fn take(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<T
 
 /// Keeps the seal of the record that carries the number just taken.
 pub async fn set_hash(tx: &mut Tx, store: StoreId, series: &'static str, hash: &[u8]) -> Result<(), StoreError> {
-    const UPDATE: &str = "UPDATE number_series SET last_hash = $3 WHERE store_id = $1 AND series = $2";
-    on!(tx, c => sqlx::query(UPDATE).bind(store).bind(series).bind(hash).execute(c))?;
+    on!(tx, c => sqlx::query(SET_HASH).bind(store).bind(series).bind(hash).execute(c))?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Orders, their items and their owners. Orders and items are written once and never changed.
 
-use super::{Backend, StoreError, Tx, on};
+use super::{Backend, StoreError, Tx, on, order_items};
 use crate::domain::{
     Currency, KioskId, OrderId, OrderState, PageRequest, ProductId, SessionId, StoreId, TimeZone, Timestamp, UserId,
 };
@@ -115,15 +115,14 @@ pub struct OrderSummaryRow {
     pub created_at: Timestamp,
 }
 
+/// The statement of [`insert`] for the order itself.
+pub(super) const INSERT_ORDER: &str = "INSERT INTO orders (id, store_id, series, number, session_id, kiosk_id, total, \
+    currency, claim_code, created_at, previous_hash, hash, hash_version, prices_include_tax, discount_reason) \
+    VALUES ($1, $2, 'order', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+
 /// Adds an order with its items.
 pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Result<(), StoreError> {
-    const ORDER: &str = "INSERT INTO orders (id, store_id, series, number, session_id, kiosk_id, total, currency, \
-        claim_code, created_at, previous_hash, hash, hash_version, prices_include_tax, discount_reason) \
-        VALUES ($1, $2, 'order', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    const ITEM: &str = "INSERT INTO order_items (order_id, line, product_id, name, sku, barcode, quantity, unit_price, \
-        line_total, avg_score, discount, discount_reason, bill_discount, tax_rate, tax) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    on!(tx, c => sqlx::query(ORDER)
+    on!(tx, c => sqlx::query(INSERT_ORDER)
         .bind(order.id)
         .bind(order.store_id)
         .bind(order.number)
@@ -139,26 +138,7 @@ pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Re
         .bind(order.prices_include_tax)
         .bind(&order.discount_reason)
         .execute(c))?;
-    for item in items {
-        on!(tx, c => sqlx::query(ITEM)
-            .bind(order.id)
-            .bind(item.line)
-            .bind(item.product_id)
-            .bind(&item.name)
-            .bind(&item.sku)
-            .bind(&item.barcode)
-            .bind(item.quantity)
-            .bind(item.unit_price)
-            .bind(item.line_total)
-            .bind(item.avg_score)
-            .bind(item.discount)
-            .bind(&item.discount_reason)
-            .bind(item.bill_discount)
-            .bind(item.tax_rate)
-            .bind(item.tax)
-            .execute(c))?;
-    }
-    Ok(())
+    order_items::insert(tx, order.id, items).await
 }
 
 /// The order with this id; with `owner`, only where it is theirs.

@@ -15,7 +15,11 @@ pub enum Backend {
 
 /// One open transaction. Commit it last; dropping it undoes everything.
 #[derive(Debug)]
-pub struct Tx(pub(super) Inner);
+pub struct Tx {
+    pub(super) inner: Inner,
+    #[cfg(feature = "fail-points")]
+    doom: super::doom::Doom,
+}
 
 #[derive(Debug)]
 pub(super) enum Inner {
@@ -24,12 +28,35 @@ pub(super) enum Inner {
 }
 
 impl Tx {
+    pub(super) fn new(inner: Inner) -> Self {
+        Self {
+            inner,
+            #[cfg(feature = "fail-points")]
+            doom: super::doom::Doom::default(),
+        }
+    }
+
+    /// Marks a transaction that tests may make fail at any of its statements; see [`super::doom`].
+    #[cfg(feature = "fail-points")]
+    pub fn may_be_doomed(&mut self) {
+        self.doom = super::doom::Doom::drawn();
+    }
+
+    /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
+    pub(super) fn for_statement(&mut self) -> Result<&mut Inner, StoreError> {
+        #[cfg(feature = "fail-points")]
+        self.doom.statement()?;
+        Ok(&mut self.inner)
+    }
+
     /// Makes everything done in this transaction durable.
     ///
     /// # Cancel safety
     /// Not cancel safe: where the future is dropped before it is ready, the outcome is unknown until read back.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
+        #[cfg(feature = "fail-points")]
+        self.doom.commit()?;
+        match self.inner {
             Inner::Postgres(tx) => tx.commit().await?,
             Inner::Sqlite(tx) => tx.commit().await?,
         }
@@ -38,7 +65,7 @@ impl Tx {
 
     /// Undoes everything done in this transaction, and waits until that is so.
     pub async fn rollback(self) -> Result<(), StoreError> {
-        match self.0 {
+        match self.inner {
             Inner::Postgres(tx) => tx.rollback().await?,
             Inner::Sqlite(tx) => tx.rollback().await?,
         }
@@ -47,7 +74,7 @@ impl Tx {
 
     /// Which database this transaction is on, for the few statements that differ.
     pub fn backend(&self) -> Backend {
-        match &self.0 {
+        match &self.inner {
             Inner::Postgres(_) => Backend::Postgres,
             Inner::Sqlite(_) => Backend::Sqlite,
         }
@@ -59,12 +86,13 @@ impl Tx {
 /// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
 macro_rules! on {
     ($tx:expr, $conn:ident => $body:expr) => {
-        match &mut $tx.0 {
-            $crate::store::tx::Inner::Postgres(inner) => {
+        match $tx.for_statement() {
+            Err(doomed) => Err(doomed),
+            Ok($crate::store::tx::Inner::Postgres(inner)) => {
                 let $conn = &mut **inner;
                 $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
             }
-            $crate::store::tx::Inner::Sqlite(inner) => {
+            Ok($crate::store::tx::Inner::Sqlite(inner)) => {
                 let $conn = &mut **inner;
                 $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
             }

@@ -210,6 +210,56 @@ async fn sessions_belong_to_their_store_and_end(database: Database) {
     shop.confirm(&idle, "late").await.expect_problem(409, "session-closed");
 }
 
+/// A confirmation closes the session before it asks whose it is: for a stranger that is undone, and looks like nothing.
+async fn a_stranger_confirms_nothing_and_leaves_no_trace(database: Database) {
+    let shop = Shop::open(database).await;
+    let bill = shop.add(&shop.session().await, &shop.milk, 2).await.expect(200);
+    let other_store = shop.app.store(&shop.admin).await;
+    let stranger = shop.app.kiosk(&shop.admin, &other_store).await;
+    let confirm = async |version: &Value, key: &str| {
+        let body = json!({"version": version});
+        let fill = |request: reqwest::RequestBuilder| request.header("idempotency-key", key).json(&body);
+        shop.app.call(Method::POST, &path(&bill, "/confirm"), Some(&stranger), fill).await
+    };
+    confirm(&bill["version"], "right").await.expect_problem(404, "not-found");
+    confirm(&json!(99), "stale").await.expect_problem(404, "not-found");
+    assert_eq!(shop.app.get(&path(&bill, ""), &shop.kiosk).await.expect(200), bill);
+    let order = shop.confirm(&bill, "own").await.expect(201);
+    assert_eq!(order["receipt_number"], 1);
+    confirm(&bill["version"], "right").await.expect_problem(404, "not-found");
+}
+
+/// Lines are written several with one statement: whatever their number, all of them are there, in their order.
+async fn bills_of_every_length_become_orders_with_all_their_lines(database: Database) {
+    const PRODUCTS: usize = 17;
+    let shop = Shop::open(database).await;
+    let (mut products, currency) = (Vec::new(), ("currency", "EUR"));
+    for place in 1..=PRODUCTS {
+        let (name, price) = (format!("Product {place}"), (100 * place).to_string());
+        let texts = [("name", name.as_str()), ("sku", name.as_str()), ("price", price.as_str()), currency];
+        products.push(shop.app.product(&shop.admin, &texts).await);
+    }
+    for length in [1, 2, 7, 8, 9, 16, 17] {
+        let mut bill = shop.session().await;
+        for product in &products[..length] {
+            bill = shop.add(&bill, product, 2).await.expect(200);
+        }
+        let order = shop.confirm(&bill, &format!("of-{length}")).await.expect(201);
+        let stored = shop.app.get(&format!("/api/orders/{}", order["id"].as_str().unwrap()), &shop.admin).await;
+        let stored = stored.expect(200);
+        let lines: Vec<_> = stored["items"].as_array().unwrap().iter().collect();
+        assert_eq!(lines.len(), length);
+        for (place, line) in (1..).zip(lines) {
+            assert_eq!((&line["line"], &line["line_total"]), (&json!(place), &json!(200 * place)));
+            assert_eq!((&line["sku"], &line["barcode"]), (&json!(format!("Product {place}")), &Value::Null));
+        }
+        assert_eq!(stored["total"], json!(100 * length * (length + 1)));
+    }
+    let run = "/api/monitoring/numbering/jobs/integrity/run-check?deep_check=true";
+    let found = shop.app.post(run, &shop.admin, json!({})).await.expect(200);
+    assert_eq!((&found["with_findings"], &found["lowest_health"]), (&json!(0), &json!(100)), "{found}");
+}
+
 on_both_databases!(
     a_bill_is_kept_by_the_server,
     nonsense_on_a_bill_is_refused_by_name,
@@ -218,4 +268,6 @@ on_both_databases!(
     what_has_no_price_blocks_the_confirmation,
     frames_put_matched_products_on_the_bill,
     sessions_belong_to_their_store_and_end,
+    a_stranger_confirms_nothing_and_leaves_no_trace,
+    bills_of_every_length_become_orders_with_all_their_lines,
 );

@@ -21,6 +21,7 @@ mod integrity;
 mod model_switch;
 mod mypage;
 mod numbering;
+mod numbering_load;
 mod order_life;
 mod performance;
 mod policy;

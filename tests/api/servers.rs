@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -196,7 +197,33 @@ async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Dat
     assert_eq!(revision(&again).await, revision(&chain.servers[0]).await);
 }
 
+/// A connection that was idle for long is asked whether it still works before it is used.
+async fn connections_that_were_cut_while_idle_are_replaced(database: Database) {
+    /// More than the server has connections.
+    const REQUESTS: usize = 40;
+    // Nothing but the requests below uses connections.
+    let quiet = "[engine]\nfollow_s = 3600\n[monitoring]\nenabled = false";
+    let app = TestApp::spawn_with(database, quiet).await;
+    let admin = app.admin().await;
+    let at_once = async || join_all((0..REQUESTS).map(|_| app.get("/api/orders", &admin))).await;
+    at_once().await;
+    let cut = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE application_name = 'tillsight' AND query NOT LIKE 'LISTEN%' \
+               AND datname = current_database() AND pid <> pg_backend_pid()) cut";
+    assert!(app.database.count(cut).await > 1, "there were connections to cut");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    for reply in at_once().await {
+        reply.expect(200);
+    }
+}
+
 mod postgresql {
+    /// Of PostgreSQL alone: SQLite has no connections that somebody could cut.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn connections_that_were_cut_while_idle_are_replaced() {
+        super::connections_that_were_cut_while_idle_are_replaced(super::Database::postgres().await).await;
+    }
+
     /// Of PostgreSQL alone: SQLite is for one server.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn three_servers_are_one_store_and_one_of_them_may_be_killed() {

@@ -1,0 +1,102 @@
+//! The way that is often taken: the next number is MAX(number) + 1, asked for without a lock, and then written.
+//!
+//! Everything else is as in ours, with the same functions of the store. What would be a second receipt with one number
+//! is refused by the unique index, and the confirmation is run again, until it gets through.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+use tillsight::clock::Clock;
+use tillsight::domain::{OrderId, Seal, Series, SessionId, StoreId};
+use tillsight::store::checkout_sessions::{self, Expected};
+use tillsight::store::idempotency_keys::{self, KeptReply};
+use tillsight::store::orders::{self, OrderItemRow, OrderRow};
+use tillsight::store::{Store, StoreError, billing_items, number_checks, seals};
+use tokio::runtime::Runtime;
+
+use super::ours::{Pace, closed_loop};
+use super::world::{Batch, TAX_RATE, TOTAL, World, euro, kiosk, uuid};
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Naive {
+    pub pace: Pace,
+    /// Numbers that another order had taken meanwhile, for each order.
+    pub collisions: f64,
+    /// Times a confirmation was run, for each order.
+    pub attempts: f64,
+}
+
+/// Confirms a batch naively.
+pub fn run(world: &World, runtime: &Runtime, batch: Batch, clients: usize) -> Naive {
+    let (collisions, attempts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (collided, attempted) = (&collisions, &attempts);
+    let pace = closed_loop(runtime, batch, clients, |session| async move {
+        loop {
+            attempted.fetch_add(1, Ordering::Relaxed);
+            match confirm(&world.store, &world.clock, batch.store(session), session).await {
+                Ok(()) => return,
+                Err(error) if error.is_taken("orders_store_id_series_number") => {
+                    collided.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(StoreError::Contended | StoreError::TimedOut(_)) => {}
+                Err(error) => panic!("session {session}: {error}"),
+            }
+        }
+    });
+    let each = |count: AtomicUsize| count.into_inner() as f64 / batch.count as f64;
+    Naive { pace, collisions: each(collisions), attempts: each(attempts) }
+}
+
+async fn confirm(store: &Store, clock: &Clock, store_number: u64, session: u64) -> Result<(), StoreError> {
+    let (store_id, id) = (StoreId::from(uuid(store_number)), SessionId::from(uuid(session)));
+    let mut tx = store.read().await?;
+    let number = number_checks::stand(&mut tx, store_id, Series::Order).await?.highest.unwrap_or(0) + 1;
+    tx.rollback().await?;
+
+    let (scope, key, now) = ("naive", format!("bill-{session}"), clock.now());
+    let mut tx = store.begin().await?;
+    idempotency_keys::find(&mut tx, scope, &key).await?;
+    let expected = Expected { version: Some(1), active_since: now.plus_seconds(-1_800) };
+    checkout_sessions::close(&mut tx, id, "confirmed", expected, now).await?;
+    checkout_sessions::find(&mut tx, id).await?;
+    let lines = billing_items::list(&mut tx, id).await?;
+    let item = |(line, of): (i64, billing_items::BillLine)| OrderItemRow {
+        line,
+        product_id: of.product_id,
+        name: of.name,
+        sku: of.sku,
+        barcode: of.barcode,
+        quantity: of.quantity,
+        unit_price: of.unit_price.unwrap_or(0),
+        line_total: of.unit_price.unwrap_or(0) * of.quantity,
+        discount: 0,
+        discount_reason: None,
+        bill_discount: 0,
+        tax_rate: TAX_RATE,
+        tax: 0,
+        avg_score: None,
+    };
+    let items: Vec<OrderItemRow> = (1..).zip(lines).map(item).collect();
+    let mut order = OrderRow {
+        id: OrderId::at(now),
+        store_id,
+        number,
+        session_id: id,
+        kiosk_id: Some(kiosk(store_number)),
+        total: TOTAL,
+        currency: euro(),
+        claim_code: format!("naive {session}"),
+        prices_include_tax: true,
+        discount_reason: None,
+        created_at: now,
+        hash_version: seals::ORDER_VERSION,
+        previous_hash: Seal::FIRST.to_vec(),
+        hash: Vec::new(),
+    };
+    order.hash = seals::order(&order, &items).expect("a seal");
+    orders::insert(&mut tx, &order, &items).await?;
+    let reply = KeptReply { request_hash: order.hash.clone(), body: json!({"id": order.id, "number": number}) };
+    idempotency_keys::insert(&mut tx, scope, &key, &reply, now).await?;
+    tx.commit().await
+}
