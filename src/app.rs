@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
+use tokio::task::JoinHandle;
 
 use crate::auth::{Auth, AuthError, FirstAdmin};
 use crate::catalog::{Catalog, CatalogError, FirstModel, ModelFolder, ModelSwitches, SwitchError};
@@ -179,6 +180,8 @@ impl Application {
         let switches = self.follow.min(SWITCHES);
         let worker = tokio::spawn(self.models.clone().work(switches));
         let adopter = tokio::spawn(self.models.clone().keep_up(switches));
+        let forgetter = tokio::spawn(self.models.clone().forget_unused());
+        let mender = tokio::spawn(self.catalog.clone().mend_left_out());
         let tidier = tokio::spawn(tidy(self.checkout));
         let checks = self.integrity.map(|integrity| tokio::spawn(integrity.keep_checking()));
         let upkeep = tokio::spawn(keep_metrics(self.metrics));
@@ -189,16 +192,28 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        let tasks = [follower, worker, adopter, tidier, upkeep, stopper];
-        for task in tasks.into_iter().chain(snapshots).chain(checks) {
-            task.abort();
-        }
+        let tasks = [follower, worker, adopter, forgetter, mender, tidier, upkeep, stopper];
+        end(tasks.into_iter().chain(snapshots).chain(checks).collect()).await;
         if let Err(error) = self.models.release().await {
             tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
         }
         self.store.close().await;
         tracing::info!("stopped");
         served
+    }
+}
+
+/// Stops background tasks where they wait next, and waits until each has: from then on nothing takes hold again of what is
+/// let go of afterwards, and nothing is at work on the database while it is closed.
+async fn end(tasks: Vec<JoinHandle<()>>) {
+    for task in &tasks {
+        task.abort();
+    }
+    for task in tasks {
+        match task.await {
+            Err(error) if error.is_panic() => tracing::error!(%error, "a background task had failed"),
+            Ok(()) | Err(_) => {}
+        }
     }
 }
 

@@ -22,7 +22,9 @@ pub const RECOGNITION_SECONDS: &str = "tillsight_recognition_duration_seconds";
 pub const VERDICTS_TOTAL: &str = "tillsight_verdicts_total";
 /// Recognitions whose evidence could not be stored.
 pub const EVIDENCE_LOST_TOTAL: &str = "tillsight_recognition_evidence_lost_total";
-/// Enrolled photos that could not be embedded, so that their products are not recognised by them.
+/// Photos on sale that the index does without now, because they cannot be embedded; they are tried again.
+pub const UNSEARCHABLE_IMAGES: &str = "tillsight_unsearchable_images";
+/// Times that the index learnt of a photo that could not be embedded.
 pub const UNSEARCHABLE_IMAGES_TOTAL: &str = "tillsight_unsearchable_images_total";
 /// Attempts to follow the catalog's log that failed, by reason: hole, ahead, embedder, index, store.
 pub const FOLLOW_FAILURES_TOTAL: &str = "tillsight_catalog_follow_failures_total";

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{Applied, Memory, Stats};
 
-/// Indexes built from all vectors, by reason: `start` only.
+/// Indexes built from all vectors, by reason: `start`, and `beside` for those of another model or a comparison.
 const BUILDS: &str = "tillsight_index_builds_total";
-/// Builds after the start, which no code path makes. Kept so that operators and tests can see that it stays 0.
+/// Builds after the start in place of the served index, which no code path makes. Kept so that operators and tests can see that it stays 0.
 const REBUILDS: &str = "tillsight_index_rebuilds_total";
 const BUILD_SECONDS: &str = "tillsight_index_build_seconds";
-/// Vectors added to and removed from a running index.
+/// Vectors added to and removed from the index that is served from.
 const ADDED: &str = "tillsight_index_added_vectors_total";
 const REMOVED: &str = "tillsight_index_removed_vectors_total";
 /// Segments copied without their dead rows.
@@ -26,14 +26,17 @@ const REVISION: &str = "tillsight_index_revision";
 
 /// Makes the counters appear at 0 before anything is counted.
 pub(super) fn register() {
-    metrics::counter!(BUILDS, "reason" => "start").increment(0);
+    for reason in ["start", "beside"] {
+        metrics::counter!(BUILDS, "reason" => reason).increment(0);
+    }
     for name in [REBUILDS, ADDED, REMOVED, COMPACTIONS] {
         metrics::counter!(name).increment(0);
     }
 }
 
-pub(super) fn built(took: Duration) {
-    metrics::counter!(BUILDS, "reason" => "start").increment(1);
+pub(super) fn built(took: Duration, beside: bool) {
+    let reason = if beside { "beside" } else { "start" };
+    metrics::counter!(BUILDS, "reason" => reason).increment(1);
     metrics::histogram!(BUILD_SECONDS).record(took.as_secs_f64());
 }
 
