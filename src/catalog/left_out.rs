@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::{Catalog, FollowError};
 use super::{load, vectors};
@@ -52,32 +53,40 @@ impl Catalog {
     /// Tries photos that the index does without again until there are none, for as long as it is polled.
     pub async fn mend_left_out(self) {
         self.left_out.set(self.left_out.count());
-        let mut pause = PAUSES.0;
-        self.left_out.word.notified().await;
+        loop {
+            self.left_out.word.notified().await;
+            let mut pause = PAUSES.0;
+            loop {
+                self.wait_or_hear_of_others(&mut pause).await;
+                let before = self.left_out.count();
+                match self.try_left_out().await {
+                    Ok(0) => break,
+                    Ok(left) if left != before => {
+                        tracing::warn!(images.left_out = left, "photos on sale still cannot be embedded; trying again");
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "photos that the index lacks could not be tried; trying again")
+                    }
+                }
+                pause = (pause * 2).min(PAUSES.1);
+            }
+            tracing::info!("every photo on sale is searched again");
+        }
+    }
+
+    /// Waits for `pause`. Where others join those that wait, no longer than the first pause from then on, and what follows
+    /// doubles from there; ever more of them do not put off the next try.
+    async fn wait_or_hear_of_others(&self, pause: &mut Duration) {
+        let mut until = Instant::now() + *pause;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep_until(until) => return,
                 () = self.left_out.word.notified() => {
-                    // Others have joined them, whose first try is due soon.
-                    pause = PAUSES.0;
-                    continue;
+                    until = until.min(Instant::now() + PAUSES.0);
+                    *pause = PAUSES.0;
                 }
             }
-            let before = self.left_out.count();
-            match self.try_left_out().await {
-                Ok(0) => {
-                    tracing::info!("every photo on sale is searched again");
-                    self.left_out.word.notified().await;
-                    pause = PAUSES.0;
-                    continue;
-                }
-                Ok(left) if left != before => {
-                    tracing::warn!(images.left_out = left, "photos on sale still cannot be embedded; trying again");
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "photos that the index lacks could not be tried; trying again"),
-            }
-            pause = (pause * 2).min(PAUSES.1);
         }
     }
 

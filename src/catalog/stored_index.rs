@@ -97,6 +97,11 @@ pub struct Rebuilt {
 }
 
 impl StoredIndexError {
+    /// Why a table cannot be read that every database of this version has.
+    fn of_tables(error: StoreError) -> Self {
+        if let StoreError::Unexpected(reason) = error { Self::NoCatalog(reason) } else { error.into() }
+    }
+
     /// What is wrong with the snapshot at `path`, unless it is the database that failed.
     fn of_snapshot(path: PathBuf, fault: SnapshotFault) -> Self {
         if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Snapshot { path, fault } }
@@ -110,10 +115,7 @@ impl StoredIndex {
     /// # Errors
     /// The database does not answer, or has no catalog; the manifest cannot be read.
     pub async fn open(store: Store, manifest: &Path, settings: &Settings) -> Result<Self, StoredIndexError> {
-        let checked = snapshot::newest_change(&store).await;
-        checked.map_err(|error| {
-            if let StoreError::Unexpected(reason) = error { StoredIndexError::NoCatalog(reason) } else { error.into() }
-        })?;
+        snapshot::newest_change(&store).await.map_err(StoredIndexError::of_tables)?;
         let (manifest, model_origin) = model::in_use(&store, manifest).await?;
         Ok(Self {
             store,

@@ -161,22 +161,18 @@ pub async fn ids_on_sale(tx: &mut Tx, after: ImageId, limit: i64) -> Result<Vec<
     Ok(found.into_iter().map(|(image,)| image).collect())
 }
 
-/// Deletes what `model` made of the next `limit` photos after `after`, on sale or not; gives the last of them and how many
-/// there were, or nothing where there were none.
-pub async fn forget_vectors(
-    tx: &mut Tx,
-    model: &str,
-    after: ImageId,
-    limit: i64,
-) -> Result<Option<(ImageId, u64)>, StoreError> {
-    // By the identifier, which the table is sorted by: each batch begins where the last one ended.
+/// The next `limit` photos after `after`, on sale or not, that `model` has seen.
+pub async fn seen_by(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<ImageId>, StoreError> {
     const SELECT: &str =
         "SELECT image_id FROM embeddings WHERE model = $1 AND image_id > $2 ORDER BY image_id LIMIT $3";
-    const DELETE: &str = "DELETE FROM embeddings WHERE model = $1 AND image_id > $2 AND image_id <= $3";
     let found: Vec<(ImageId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))?;
-    let Some((last,)) = found.last().copied() else { return Ok(None) };
-    let deleted = on!(tx, c => sqlx::query(DELETE).bind(model).bind(after).bind(last).execute(c))?;
-    Ok(Some((last, deleted)))
+    Ok(found.into_iter().map(|(image,)| image).collect())
+}
+
+/// Deletes what `model` made of the photos after `after` up to `last`; gives how many there were.
+pub async fn forget_vectors(tx: &mut Tx, model: &str, after: ImageId, last: ImageId) -> Result<u64, StoreError> {
+    const DELETE: &str = "DELETE FROM embeddings WHERE model = $1 AND image_id > $2 AND image_id <= $3";
+    on!(tx, c => sqlx::query(DELETE).bind(model).bind(after).bind(last).execute(c))
 }
 
 /// How many photos [`on_sale`] gives in all.

@@ -4,16 +4,13 @@ use std::path::Path;
 
 use super::StoredIndexError;
 use crate::embedding::Manifest;
-use crate::store::{Store, StoreError, model_switches};
+use crate::store::{Store, model_switches};
 
 /// The manifest of the model in use, and in words why it is this one. `settings` is the one that the settings name; those of
 /// models that were switched to lie beside it.
 pub(super) async fn in_use(store: &Store, settings: &Path) -> Result<(Manifest, String), StoredIndexError> {
     let mut tx = store.read().await?;
-    let switched = model_switches::active(&mut tx).await.map_err(|error| match error {
-        StoreError::Unexpected(reason) => StoredIndexError::NoCatalog(reason),
-        error => error.into(),
-    })?;
+    let switched = model_switches::active(&mut tx).await.map_err(StoredIndexError::of_tables)?;
     tx.rollback().await?;
     let own = settings.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(row) = switched else {

@@ -11,7 +11,9 @@ use crate::embedding::{Manifest, Model, ModelError, ModelId};
 
 /// What was found of each manifest's model, by the manifest's file name.
 #[derive(Debug, Default)]
-pub(super) struct Checked(Mutex<HashMap<String, (Stamp, Result<(), String>)>>);
+pub(super) struct Checked(Mutex<Known>);
+
+type Known = HashMap<String, (Stamp, Result<(), String>)>;
 
 /// What the manifest demands, and which file was looked at. A file that was written to or exchanged has another time of
 /// change, which nobody can set back.
@@ -63,7 +65,7 @@ impl Checked {
         self.known().retain(|name, _| names.contains(name));
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, (Stamp, Result<(), String>)>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -30,6 +30,9 @@ pub struct FirstModel {
     pub generation: Option<i64>,
 }
 
+/// A manifest's file name, and its model's key or why it cannot be used.
+pub(super) type Looked = (String, Result<ModelId, String>);
+
 impl ModelFolder {
     /// The folder of the manifest at `manifest`, which is what a server begins with.
     pub fn of(manifest: &Path, options: EmbedderOptions) -> Self {
@@ -115,12 +118,12 @@ impl ModelFolder {
         self.folder.join(&self.own)
     }
 
-    /// All manifests by file name, each with its model's key or why it cannot be used. Blocks; hashes only files that have
+    /// All manifests, by file name. Blocks; hashes only files that have
     /// changed since they were hashed last.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub(super) fn checked(&self) -> Result<Vec<(String, Result<ModelId, String>)>, SwitchError> {
+    pub(super) fn checked(&self) -> Result<Vec<Looked>, SwitchError> {
         let names = self.manifests()?;
         self.hashed.keep_only(&names);
         let check = |name: String| {

@@ -30,27 +30,29 @@ impl ModelSwitches {
     pub async fn forget_unused(self) {
         let mut beat = tokio::time::interval(EVERY);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut gone = HashSet::new();
         loop {
             beat.tick().await;
-            if let Err(error) = self.forget_once().await {
+            if let Err(error) = self.forget_once(&mut gone).await {
                 tracing::warn!(%error, "embeddings of models that are no longer used could not be removed; trying again later");
             }
         }
     }
 
-    async fn forget_once(&self) -> Result<(), SwitchError> {
-        for model in self.unused().await? {
+    /// `gone` are the models of which nothing is left. Only a switch could bring it back, and then a model is in use.
+    async fn forget_once(&self, gone: &mut HashSet<String>) -> Result<(), SwitchError> {
+        let unused = self.unused().await?;
+        gone.retain(|model| unused.contains(model));
+        for model in unused {
+            if gone.contains(&model) {
+                continue;
+            }
             let (mut after, mut removed) = (ImageId::NIL, 0);
             while let Some((last, count)) = self.forget_some(&model, after).await? {
                 (after, removed) = (last, removed + count);
                 tokio::time::sleep(PAUSE).await;
             }
-            let place = snapshot::place(&self.catalog.snapshots, &model);
-            let had_snapshot = match std::fs::remove_file(&place) {
-                Ok(()) => true,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-                Err(error) => return Err(SwitchError::Folder { folder: place, error }),
-            };
+            let had_snapshot = self.remove_snapshot(&model).await?;
             if removed > 0 || had_snapshot {
                 tracing::info!(
                     model.id = model,
@@ -59,12 +61,28 @@ impl ModelSwitches {
                     "what a model had left behind that is no longer used was removed"
                 );
             }
+            gone.insert(model);
         }
         Ok(())
     }
 
+    async fn remove_snapshot(&self, model: &str) -> Result<bool, SwitchError> {
+        let place = snapshot::place(&self.catalog.snapshots, model);
+        let removed = self.blocking(move || match std::fs::remove_file(&place) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(SwitchError::Folder { folder: place, error }),
+        });
+        removed.await
+    }
+
     /// The next batch, unless the model is in use again; nothing at the end.
     async fn forget_some(&self, model: &str, after: ImageId) -> Result<Option<(ImageId, u64)>, SwitchError> {
+        // Looked for before the lock is taken: where there are few, this reads most of the table.
+        let mut tx = self.catalog.store.read().await?;
+        let next = product_images::seen_by(&mut tx, model, after, BATCH).await?;
+        tx.rollback().await?;
+        let Some(last) = next.last().copied() else { return Ok(None) };
         let mut tx = self.catalog.store.begin().await?;
         // A switch is carried out under this lock, after a count that this batch must not make wrong.
         catalog_changes::lock(&mut tx).await?;
@@ -74,9 +92,9 @@ impl ModelSwitches {
         if in_use {
             return Ok(None);
         }
-        let removed = product_images::forget_vectors(&mut tx, model, after, BATCH).await?;
+        let removed = product_images::forget_vectors(&mut tx, model, after, last).await?;
         tx.commit().await?;
-        Ok(removed)
+        Ok(Some((last, removed)))
     }
 
     async fn unused(&self) -> Result<Vec<String>, SwitchError> {

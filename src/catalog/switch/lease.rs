@@ -35,7 +35,7 @@ impl ModelSwitches {
         tokio::select! {
             done = work => done.map(Some),
             () = self.until_lost(id) => {
-                tracing::info!(switch.id = %id, "this server no longer has the switch; it stops embedding");
+                tracing::info!(switch.id = %id, "this server no longer has the switch, or it has ended; embedding stops");
                 Ok(None)
             }
         }
