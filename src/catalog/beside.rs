@@ -1,8 +1,9 @@
 //! The model that is being switched to, beside the one in use: photos that are enrolled meanwhile are seen by both.
 //!
-//! So what a switch has left to do only grows less, and it ends however long an import goes on. The import pays for it with
-//! its own time: its photos take turns with the older ones that the switch's worker embeds, and at most [`AT_ONCE`] of them
-//! are inside at a time, as many as of the worker's. Each of the two therefore has half of the model.
+//! So what a switch has left to do only grows less, and so does what is left to do for the index of the new model once it is
+//! carried out: both end however long an import goes on. The import pays for it with its own time: its photos take turns
+//! with the older ones that the switch's worker embeds, and at most [`AT_ONCE`] of them are inside at a time, as many as of
+//! the worker's. Each of the two therefore has half of the model.
 
 use std::sync::Arc;
 

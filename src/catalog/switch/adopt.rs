@@ -48,6 +48,8 @@ impl ModelSwitches {
         let (folder, manifest, generation) = (self.folder.clone(), row.to_manifest.clone(), row.generation);
         let model = self.blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start(model).await?;
+        // In place of the session that embedded during the switch, which makes room.
+        self.catalog.beside.set(Some(Arc::clone(&embedder)));
         let Catalog { store, blobs, left_out, .. } = &self.catalog;
         let vectors = Vectors { store, blobs, embedder: &embedder, left_out };
         let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };

@@ -78,13 +78,19 @@ impl ModelSwitches {
     async fn look(&self, work: &mut Work) -> Result<(), SwitchError> {
         let mut tx = self.catalog.store.read().await?;
         let open = model_switches::open(&mut tx).await?;
+        let switched = model_switches::active(&mut tx).await?.and_then(|row| row.generation);
         tx.rollback().await?;
         let Some(row) = open else {
-            self.catalog.beside.set(None);
+            // Until this server recognises by what was switched to, its uploads are seen by both: the index that is being
+            // filled would never catch up with an import otherwise.
+            if self.catalog.active.now().generation >= switched {
+                self.catalog.beside.set(None);
+            }
             *work = Work::default();
             return Ok(());
         };
         let embedder = self.started(&row, work).await?;
+        self.catalog.beside.set(Some(Arc::clone(&embedder)));
         let head = snapshot::newest_change(&self.catalog.store).await?;
         if work.rests(row.id, head) || !self.claim(row.id).await? {
             return Ok(());
@@ -93,8 +99,6 @@ impl ModelSwitches {
         match self.holding(id, Box::pin(self.pass(row, &embedder, work))).await? {
             Some(Passed::Ended) => work.ended(id, head),
             Some(Passed::CarriedOut) => {
-                // The session that embedded makes room for those that serve.
-                self.catalog.beside.set(None);
                 *work = Work::default();
                 drop(embedder);
                 return self.adopt().await;
@@ -122,7 +126,6 @@ impl ModelSwitches {
         let model = self.blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start_beside(model).await?;
         work.embedder = Some(Arc::clone(&embedder));
-        self.catalog.beside.set(Some(Arc::clone(&embedder)));
         Ok(embedder)
     }
 }
