@@ -11,6 +11,7 @@
 //! `deploy/throwaway-postgres.sh cargo bench --bench start -- --rows 1000000`
 
 #[path = "support/mod.rs"]
+#[expect(dead_code, reason = "the benches of searches use more of it")]
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};

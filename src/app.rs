@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
+use tokio::task::JoinHandle;
 
 use crate::alerts::{Alerts, SinkError};
 use crate::auth::{Auth, AuthError, FirstAdmin};
@@ -204,6 +205,8 @@ impl Application {
         let switches = self.follow.min(SWITCHES);
         let worker = tokio::spawn(self.models.clone().work(switches));
         let adopter = tokio::spawn(self.models.clone().keep_up(switches));
+        let forgetter = tokio::spawn(self.models.clone().forget_unused());
+        let mender = tokio::spawn(self.catalog.clone().mend_left_out());
         let tidier = tokio::spawn(tidy(self.checkout, self.performance.clone()));
         let performance = tokio::spawn(self.performance.clone().keep_flushing());
         let watch = self.alerts.map(|alerts| tokio::spawn(alerts.keep_watching()));
@@ -216,10 +219,8 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        let tasks = [follower, worker, adopter, tidier, performance, upkeep, stopper];
-        for task in tasks.into_iter().chain(snapshots).chain(checks).chain(watch) {
-            task.abort();
-        }
+        let tasks = [follower, worker, adopter, forgetter, mender, tidier, performance, upkeep, stopper];
+        end(tasks.into_iter().chain(snapshots).chain(checks).chain(watch).collect()).await;
         if let Err(error) = self.performance.flush().await {
             tracing::warn!(%error, "how the last orders went could not be written");
         }
@@ -229,6 +230,20 @@ impl Application {
         self.store.close().await;
         tracing::info!("stopped");
         served
+    }
+}
+
+/// Stops background tasks where they wait next, and waits until each has: from then on nothing takes hold again of what is
+/// let go of afterwards, and nothing is at work on the database while it is closed.
+async fn end(tasks: Vec<JoinHandle<()>>) {
+    for task in &tasks {
+        task.abort();
+    }
+    for task in tasks {
+        match task.await {
+            Err(error) if error.is_panic() => tracing::error!(%error, "a background task had failed"),
+            Ok(()) | Err(_) => {}
+        }
     }
 }
 

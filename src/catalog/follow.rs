@@ -71,7 +71,7 @@ impl Catalog {
     }
 
     pub(super) fn vectors<'a>(&'a self, active: &'a ActiveModel) -> Vectors<'a> {
-        Vectors { store: &self.store, blobs: &self.blobs, embedder: &active.embedder }
+        Vectors { store: &self.store, blobs: &self.blobs, embedder: &active.embedder, left_out: &self.left_out }
     }
 }
 

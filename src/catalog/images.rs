@@ -135,7 +135,9 @@ impl Catalog {
                 created_at: now,
             };
             product_images::insert(tx, &row).await?;
-            product_images::insert_vector(tx, row.id, photo.model.as_str(), &photo.embedding.to_bytes()).await?;
+            for (model, embedding) in &photo.seen {
+                product_images::insert_vector(tx, row.id, model.as_str(), &embedding.to_bytes()).await?;
+            }
             ids.push(row.id);
         }
         Ok(ids)

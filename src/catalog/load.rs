@@ -27,10 +27,9 @@ impl Vectors<'_> {
     /// An index of everything on sale, at the catalog's newest change. Photos that the active model has not seen are
     /// embedded from their originals: none, unless the model is another one than last time; then it takes as long as
     /// enrolling everything again.
-    pub(super) async fn load_index(&self, engine: &Engine) -> Result<VectorIndex, FollowError> {
+    pub(super) async fn load_index(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
         let dim = self.embedder.dim();
-        let OnSale { revision, mut builder, unseen } =
-            on_sale(self.store, self.model(), dim, index_options(engine)).await?;
+        let OnSale { revision, mut builder, unseen } = on_sale(self.store, self.model(), dim, options).await?;
         let all = unseen.len();
         let mut embedded = 0;
         for some in unseen.chunks(PROGRESS) {

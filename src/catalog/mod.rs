@@ -7,11 +7,13 @@
 //!
 //! Who may call what is decided above; this module knows nothing of HTTP.
 
+mod beside;
 mod change;
 mod error;
 mod fields;
 mod follow;
 mod images;
+mod left_out;
 mod load;
 mod others;
 mod photos;
@@ -38,6 +40,8 @@ use crate::domain::Currency;
 use crate::embedding::Embedder;
 use crate::store::Store;
 use crate::store::blobs::Blobs;
+use beside::Beside;
+use left_out::LeftOut;
 use vectors::Vectors;
 
 pub use change::ProductChange;
@@ -49,7 +53,7 @@ pub use stored_index::{
     Verification,
 };
 pub use switch::{
-    Comparison, FirstModel, ModelFolder, ModelSwitches, ModelView, ModelsView, Stuck, SwitchError, SwitchView,
+    CarryOut, Comparison, FirstModel, ModelFolder, ModelSwitches, ModelView, ModelsView, Stuck, SwitchError, SwitchView,
 };
 pub use view::{EnrolmentView, ImageView, ProductView};
 
@@ -82,6 +86,8 @@ pub struct CatalogStatus {
     pub index_revision: i64,
     /// How many embeddings are searched.
     pub embeddings: usize,
+    /// Photos on sale that are not searched, because they could not be embedded; they are tried again.
+    pub unsearchable: u64,
 }
 
 /// The catalog service; cheap to clone.
@@ -102,6 +108,10 @@ pub struct Catalog {
     snapshots: PathBuf,
     /// Where the snapshot stood from which the first index came, if it did.
     snapshot_revision: Option<i64>,
+    /// Photos on sale that the index does without.
+    left_out: Arc<LeftOut>,
+    /// The model that is being switched to, by which uploads are seen too.
+    beside: Arc<Beside>,
 }
 
 impl Catalog {
@@ -117,15 +127,29 @@ impl Catalog {
     ) -> Result<Self, CatalogError> {
         let blobs = Blobs::open(&settings.data_dir)?;
         let currency = Currency::parse("currency", &settings.currency)?;
-        let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder };
+        let left_out: Arc<LeftOut> = Arc::default();
+        let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder, left_out: &left_out };
         let snapshots = settings.data_dir.clone();
-        let opened = vectors.open_index(&snapshots, &settings.engine).await.map_err(CatalogError::Index)?;
+        let options = load::index_options(&settings.engine);
+        let opened = vectors.open_index(&snapshots, options).await.map_err(CatalogError::Index)?;
         let active = ModelSlot::new(ActiveModel { embedder, index: Arc::new(opened.index), manifest, generation });
         let limits = settings.limits.clone();
         // No more than may wait, or a large upload would be refused on an idle server.
         let photos_at_once = settings.engine.batch.min(settings.engine.queue);
-        let (turn, snapshot_revision) = (Arc::default(), opened.snapshot_revision);
-        Ok(Self { store, blobs, clock, active, limits, currency, photos_at_once, turn, snapshots, snapshot_revision })
+        Ok(Self {
+            store,
+            blobs,
+            clock,
+            active,
+            limits,
+            currency,
+            photos_at_once,
+            turn: Arc::default(),
+            snapshots,
+            snapshot_revision: opened.snapshot_revision,
+            left_out,
+            beside: Arc::default(),
+        })
     }
 
     /// The model in use, for recognition to see by.
@@ -142,7 +166,8 @@ impl Catalog {
             return Err(CatalogError::Distrusted(reason.to_owned()));
         }
         let model = active.embedder.model_id().to_string();
-        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows })
+        let unsearchable = self.left_out.count();
+        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows, unsearchable })
     }
 
     /// How many embeddings are searched.

@@ -24,17 +24,19 @@ pub(super) struct Probed {
     bytes: Bytes,
 }
 
-/// A photo that can be written: its original is on the disk, its embedding is known.
+/// A photo that can be written: its original is on the disk, its embeddings are known.
 #[derive(Debug, Clone)]
 pub(super) struct Prepared {
     pub(super) name: PhotoName,
     pub(super) hash: ContentHash,
     pub(super) header: Header,
     pub(super) size: usize,
-    pub(super) embedding: Embedding,
-    /// What made it.
-    pub(super) model: ModelId,
+    /// What each model made of it: the one in use, and, during a switch, mostly the new one too.
+    pub(super) seen: Seen,
 }
+
+/// Embeddings of one photo, each with the model that made it.
+type Seen = Vec<(ModelId, Embedding)>;
 
 impl Catalog {
     /// Checks every header and hashes every photo. The same content sent twice is kept once; how often that happened
@@ -59,27 +61,26 @@ impl Catalog {
         let at_once = self.photos_at_once;
         let active = self.active.now();
         let embedder = &*active.embedder;
-        let embedded: Vec<(Probed, Embedding)> =
-            stream::iter(photos).map(|photo| embed(embedder, photo)).buffered(at_once).try_collect().await?;
-        stream::iter(embedded)
-            .map(|(photo, embedding)| self.keep(photo, embedding, embedder.model_id()))
-            .buffered(at_once)
-            .try_collect()
-            .await
+        let embedded: Vec<(Probed, Seen)> =
+            stream::iter(photos).map(|photo| self.embed(embedder, photo)).buffered(at_once).try_collect().await?;
+        stream::iter(embedded).map(|(photo, seen)| self.keep(photo, seen)).buffered(at_once).try_collect().await
     }
 
-    async fn keep(&self, photo: Probed, embedding: Embedding, model: &ModelId) -> Result<Prepared, CatalogError> {
+    async fn embed(&self, embedder: &Embedder, photo: Probed) -> Result<(Probed, Seen), CatalogError> {
+        let embedding = match embedder.embed_photo(photo.bytes.clone()).await {
+            Ok(seen) => seen.embedding,
+            Err(error) => return Err(refusal(photo.name, error)),
+        };
+        let mut seen = vec![(embedder.model_id().clone(), embedding)];
+        seen.extend(self.beside.see(photo.bytes.clone(), embedder.model_id()).await);
+        Ok((photo, seen))
+    }
+
+    async fn keep(&self, photo: Probed, seen: Seen) -> Result<Prepared, CatalogError> {
         let size = photo.bytes.len();
         self.blobs.put(photo.hash, photo.bytes).await?;
         let Probed { name, hash, header, .. } = photo;
-        Ok(Prepared { name, hash, header, size, embedding, model: model.clone() })
-    }
-}
-
-async fn embed(embedder: &Embedder, photo: Probed) -> Result<(Probed, Embedding), CatalogError> {
-    match embedder.embed_photo(photo.bytes.clone()).await {
-        Ok(seen) => Ok((photo, seen.embedding)),
-        Err(error) => Err(refusal(photo.name, error)),
+        Ok(Prepared { name, hash, header, size, seen })
     }
 }
 

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::vectors::Vectors;
-use super::{Catalog, FollowError, load};
-use crate::config::Engine;
+use super::{Catalog, FollowError};
 use crate::index::{Head, IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeRow};
 use crate::store::product_images;
@@ -104,15 +103,15 @@ pub(super) struct Opened {
 impl Vectors<'_> {
     /// The index of everything on sale at the catalog's newest change: from its snapshot in `folder` and the changes since,
     /// or, where there is none that may be used, from the database.
-    pub(super) async fn open_index(&self, folder: &Path, engine: &Engine) -> Result<Opened, FollowError> {
+    pub(super) async fn open_index(&self, folder: &Path, options: IndexOptions) -> Result<Opened, FollowError> {
         let place = place(folder, self.model());
         if place.exists() {
-            match self.open_snapshot(place.clone(), load::index_options(engine)).await {
+            match self.open_snapshot(place.clone(), options).await {
                 Ok(opened) => return Ok(opened),
                 Err(reason) => passed_over(&place, &reason),
             }
         }
-        Ok(Opened { index: self.load_index(engine).await?, snapshot_revision: None })
+        Ok(Opened { index: self.load_index(options).await?, snapshot_revision: None })
     }
 
     async fn open_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {

@@ -2,10 +2,11 @@
 //!
 //! Only reads the database, and replaces the snapshot whole or not at all: safe beside running servers.
 
+mod model;
 mod report;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::load::{self, OnSale};
 use super::{FollowError, SnapshotFault, snapshot};
 use crate::config::Settings;
-use crate::embedding::Manifest;
+use crate::embedding::ModelError;
 use crate::index::{IndexOptions, VectorIndex};
 use crate::store::{Store, StoreError};
 pub use report::{FileReport, IndexReport, ModelReport, SnapshotReport};
@@ -24,6 +25,8 @@ pub use verify::{Difference, Verification};
 pub struct StoredIndex {
     store: Store,
     model: String,
+    /// Why it is this one.
+    model_origin: String,
     dim: usize,
     options: IndexOptions,
     data_dir: PathBuf,
@@ -32,6 +35,9 @@ pub struct StoredIndex {
 /// Why something cannot be told of the index, or done with it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredIndexError {
+    /// The model's manifest cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The database failed.
     #[error("database: {0}")]
     Store(#[from] StoreError),
@@ -78,6 +84,10 @@ pub enum StoredIndexError {
 /// A snapshot that was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Rebuilt {
+    /// The key of the model.
+    pub model: String,
+    /// Why it is this one: the settings name it, or it was switched to.
+    pub model_origin: String,
     /// Where it lies.
     pub path: PathBuf,
     /// The change at which it stands.
@@ -87,6 +97,11 @@ pub struct Rebuilt {
 }
 
 impl StoredIndexError {
+    /// Why a table cannot be read that every database of this version has.
+    fn of_tables(error: StoreError) -> Self {
+        if let StoreError::Unexpected(reason) = error { Self::NoCatalog(reason) } else { error.into() }
+    }
+
     /// What is wrong with the snapshot at `path`, unless it is the database that failed.
     fn of_snapshot(path: PathBuf, fault: SnapshotFault) -> Self {
         if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Snapshot { path, fault } }
@@ -94,18 +109,18 @@ impl StoredIndexError {
 }
 
 impl StoredIndex {
-    /// The index of the model that `manifest` describes; the model's file is not looked at.
+    /// The index of the model that servers use: the one that was switched to last, or, where none was or its manifest is
+    /// gone, the one of `manifest`, which the settings name. The model's file is not looked at.
     ///
     /// # Errors
-    /// The database does not answer, or has no catalog.
-    pub async fn open(store: Store, manifest: &Manifest, settings: &Settings) -> Result<Self, StoredIndexError> {
-        let checked = snapshot::newest_change(&store).await;
-        checked.map_err(|error| {
-            if let StoreError::Unexpected(reason) = error { StoredIndexError::NoCatalog(reason) } else { error.into() }
-        })?;
+    /// The database does not answer, or has no catalog; the manifest cannot be read.
+    pub async fn open(store: Store, manifest: &Path, settings: &Settings) -> Result<Self, StoredIndexError> {
+        snapshot::newest_change(&store).await.map_err(StoredIndexError::of_tables)?;
+        let (manifest, model_origin) = model::in_use(&store, manifest).await?;
         Ok(Self {
             store,
             model: manifest.model_id().as_str().to_owned(),
+            model_origin,
             dim: manifest.output.dim,
             options: load::index_options(&settings.engine),
             data_dir: settings.data_dir.clone(),
@@ -135,7 +150,13 @@ impl StoredIndex {
         let path = self.place();
         let head = snapshot::write(&self.store, &self.model, index, path.clone()).await;
         let head = head.map_err(|fault| StoredIndexError::of_snapshot(path.clone(), fault))?;
-        Ok(Rebuilt { path, revision: head.revision, rows: head.rows })
+        let (model, model_origin) = (self.model.clone(), self.model_origin.clone());
+        Ok(Rebuilt { model, model_origin, path, revision: head.revision, rows: head.rows })
+    }
+
+    /// The key of the model, and why it is this one.
+    pub fn model(&self) -> (&str, &str) {
+        (&self.model, &self.model_origin)
     }
 
     async fn on_sale(&self) -> Result<OnSale, FollowError> {

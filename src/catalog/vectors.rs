@@ -1,9 +1,13 @@
-//! Embeddings of enrolled photos under the active model: read from the database, or made from the original where this
-//! model has not seen the photo yet (another model embedded it, or another server runs another one).
+//! Embeddings of enrolled photos under one model: read from the database, or made from the original where this model has
+//! not seen the photo yet (another model embedded it, or another server runs another one).
+//!
+//! What fails is told apart: a [`PhotoFailure`] is about one photo, and whoever meets it goes on with the others and says
+//! which one it was; a [`FollowError`] is about everything (no room, no database, no thread), and nothing goes on.
 
 use std::sync::Arc;
 
 use super::FollowError;
+use super::left_out::LeftOut;
 use crate::domain::ImageId;
 use crate::embedding::{EmbedError, Embedder, Embedding};
 use crate::index::Row;
@@ -17,16 +21,29 @@ pub(super) struct Vectors<'a> {
     pub(super) store: &'a Store,
     pub(super) blobs: &'a Blobs,
     pub(super) embedder: &'a Embedder,
+    /// Is told of photos that an index has to do without.
+    pub(super) left_out: &'a LeftOut,
+}
+
+/// Why one photo has no embedding, while others may have theirs. Another time it may.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PhotoFailure {
+    /// Its original is gone, cannot be read, or is nothing that the model can use.
+    #[error("{0}")]
+    Photo(String),
+    /// The run of the model failed: for this photo's sake, for another's in the same batch, or for the model's own.
+    #[error("{0}")]
+    Run(String),
 }
 
 impl Vectors<'_> {
-    /// The key of the active model.
+    /// The key of the model.
     pub(super) fn model(&self) -> &str {
         self.embedder.model_id().as_str()
     }
 
-    /// The index's rows for these photos, in their order. A photo that cannot be embedded at all (its original is gone or
-    /// damaged) is left out, with an error in the log and a count: one lost file must not stop a whole store.
+    /// The index's rows for these photos, in their order. A photo that cannot be embedded is left out, with an error in the
+    /// log: one lost file must not stop a whole store. [`LeftOut`] learns of it, and it is tried again.
     pub(super) async fn of(&self, rows: Vec<VectorRow>) -> Result<Vec<Row>, FollowError> {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
@@ -41,38 +58,43 @@ impl Vectors<'_> {
 
     async fn make(&self, row: &VectorRow) -> Result<Option<Embedding>, FollowError> {
         let made = self.try_make(row).await?;
-        let lost = |reason: &String| {
+        let lost = |reason: &PhotoFailure| {
             metrics::counter!(UNSEARCHABLE_IMAGES_TOTAL).increment(1);
             tracing::error!(image.id = %row.image_id, product.id = %row.product_id, error = %reason,
-                "a photo cannot be embedded; its product is not recognised by it");
+                "a photo cannot be embedded; its product is not recognised by it until that succeeds");
+            self.left_out.notice();
         };
         Ok(made.inspect_err(lost).ok())
     }
 
-    /// Embeds a photo from its original and keeps the embedding; or tells why it cannot be embedded at all.
+    /// Embeds a photo from its original and keeps the embedding; or tells why this photo has none.
     ///
     /// # Errors
-    /// It may be embedded later: the disk, the database or the embedder has no time for it now.
-    pub(super) async fn try_make(&self, row: &VectorRow) -> Result<Result<Embedding, String>, FollowError> {
+    /// No photo can be embedded now: the database or the embedder has no time for it, or a thread is gone.
+    pub(super) async fn try_make(&self, row: &VectorRow) -> Result<Result<Embedding, PhotoFailure>, FollowError> {
+        let of_photo = |reason: String| Ok(Err(PhotoFailure::Photo(reason)));
         let original = match self.blobs.get(row.content_hash).await {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(Err("its original is missing from the folder of images".to_owned())),
-            Err(error @ BlobError::Damaged { .. }) => return Ok(Err(error.to_string())),
-            // A disk that fails for a moment must not cost the photo its place: the follower tries again.
-            Err(error) => return Err(FollowError::Embedder(error.to_string())),
+            Ok(None) => return of_photo("its original is missing from the folder of images".to_owned()),
+            Err(error @ (BlobError::Damaged(_) | BlobError::Full(_) | BlobError::Io { .. })) => {
+                return of_photo(format!("its original cannot be read: {error}"));
+            }
+            Err(error @ BlobError::Thread) => return Err(FollowError::Embedder(error.to_string())),
         };
+        #[cfg(feature = "fail-points")]
+        fail::fail_point!(&format!("vectors.run {}", row.image_id), |_| Ok(Err(PhotoFailure::Run(
+            "it was made to fail".to_owned()
+        ))));
         match self.embedder.embed_photo(original).await {
             Ok(seen) => {
                 self.write(row.image_id, &seen.embedding).await?;
                 Ok(Ok(seen.embedding))
             }
             Err(error @ (EmbedError::Busy | EmbedError::Stopped)) => Err(FollowError::Embedder(error.to_string())),
-            Err(
-                error @ (EmbedError::Decode(_)
-                | EmbedError::NotFinite { .. }
-                | EmbedError::ZeroNorm
-                | EmbedError::Failed(_)),
-            ) => Ok(Err(error.to_string())),
+            Err(error @ EmbedError::Failed(_)) => Ok(Err(PhotoFailure::Run(error.to_string()))),
+            Err(error @ (EmbedError::Decode(_) | EmbedError::NotFinite { .. } | EmbedError::ZeroNorm)) => {
+                of_photo(error.to_string())
+            }
         }
     }
 

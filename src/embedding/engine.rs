@@ -214,6 +214,19 @@ impl Embedder {
         self.embed_inside(bytes, Arc::new(place)).await
     }
 
+    /// Embeds a picture of our own, to tell a photo that cannot be embedded from a model that fails on all of them.
+    ///
+    /// # Errors
+    /// As [`Self::embed_photo`]; none of them is a photo's fault.
+    pub async fn embed_control(&self) -> Result<(), EmbedError> {
+        let place = Arc::new(self.admission.enter_patient().await.map_err(not_let_in)?);
+        let preprocessor = Arc::clone(&self.preprocessor);
+        let prepared = self.decoders.run(move || preprocessor.tensor(&proof::warm_colours())).await;
+        let values = prepared.map_err(not_let_in)?.map_err(EmbedError::Failed)?;
+        let answer = self.sessions.submit(Tensor { values, place: Arc::downgrade(&place) }).await;
+        answer.map_err(unanswered)?.output.map(drop).map_err(embed_error)
+    }
+
     async fn embed_inside(
         &self,
         bytes: impl AsRef<[u8]> + Send + 'static,
@@ -238,11 +251,7 @@ impl Embedder {
             PoolError::Stopped => EmbedError::Stopped,
         })??;
         let tensor = Tensor { values, place: Arc::downgrade(&place) };
-        let Answer { output, queue, run, batch } = self.sessions.submit(tensor).await.map_err(|error| match error {
-            BatchError::Full => EmbedError::Busy,
-            BatchError::Failed(reason) => EmbedError::Failed(reason),
-            BatchError::Stopped => EmbedError::Stopped,
-        })?;
+        let Answer { output, queue, run, batch } = self.sessions.submit(tensor).await.map_err(unanswered)?;
         self.admission.learn(spent.worked + run.div_f64(batch.max(1) as f64));
         let timings = Timings {
             decode_us: micros(spent.decoded),
@@ -269,6 +278,14 @@ fn not_let_in(error: PoolError) -> EmbedError {
         PoolError::Full => EmbedError::Busy,
         PoolError::Panicked(reason) => EmbedError::Failed(reason),
         PoolError::Stopped => EmbedError::Stopped,
+    }
+}
+
+fn unanswered(error: BatchError) -> EmbedError {
+    match error {
+        BatchError::Full => EmbedError::Busy,
+        BatchError::Failed(reason) => EmbedError::Failed(reason),
+        BatchError::Stopped => EmbedError::Stopped,
     }
 }
 

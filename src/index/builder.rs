@@ -34,8 +34,10 @@ impl IndexBuilder {
     pub fn finish(mut self, revision: i64) -> Result<VectorIndex, IndexError> {
         self.state.stand_at(revision);
         meters::register();
-        meters::built(self.begun.elapsed());
-        meters::holds(&self.state.stats());
+        meters::built(self.begun.elapsed(), self.options.beside);
+        if !self.options.beside {
+            meters::holds(&self.state.stats());
+        }
         VectorIndex::of(self.state, self.options)
     }
 }

@@ -11,14 +11,17 @@ use crate::telemetry::{
 
 /// Makes the counters appear at 0 before anything is counted.
 pub(super) fn register() {
-    metrics::counter!(INDEX_BUILDS_TOTAL, "reason" => "start").increment(0);
+    for reason in ["start", "beside"] {
+        metrics::counter!(INDEX_BUILDS_TOTAL, "reason" => reason).increment(0);
+    }
     for name in [INDEX_REBUILDS_TOTAL, INDEX_ADDED_TOTAL, INDEX_REMOVED_TOTAL, INDEX_COMPACTIONS_TOTAL] {
         metrics::counter!(name).increment(0);
     }
 }
 
-pub(super) fn built(took: Duration) {
-    metrics::counter!(INDEX_BUILDS_TOTAL, "reason" => "start").increment(1);
+pub(super) fn built(took: Duration, beside: bool) {
+    let reason = if beside { "beside" } else { "start" };
+    metrics::counter!(INDEX_BUILDS_TOTAL, "reason" => reason).increment(1);
     metrics::histogram!(INDEX_BUILD_SECONDS).record(took.as_secs_f64());
 }
 

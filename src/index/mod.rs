@@ -26,6 +26,7 @@ mod state;
 mod tests;
 pub mod yardstick;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -129,6 +130,9 @@ pub struct IndexOptions {
     pub queue_limit: usize,
     /// Rows per segment; `None` for as many as [`SEGMENT_BYTES`] holds.
     pub segment_rows: Option<usize>,
+    /// Whether it is built beside the one that is served from: no gauge tells of it before
+    /// [`VectorIndex::show_in_gauges`].
+    pub beside: bool,
 }
 
 impl IndexOptions {
@@ -141,7 +145,7 @@ impl IndexOptions {
 impl Default for IndexOptions {
     /// Two threads, 256 waiting searches, segments of [`SEGMENT_BYTES`].
     fn default() -> Self {
-        Self { search_threads: 2, queue_limit: 256, segment_rows: None }
+        Self { search_threads: 2, queue_limit: 256, segment_rows: None, beside: false }
     }
 }
 
@@ -154,6 +158,8 @@ pub struct VectorIndex {
     state: Arc<RwLock<State>>,
     // Why its answers may be wrong, once that is so. Nothing but a new index, filled anew, takes it back.
     distrust: OnceLock<String>,
+    // Whether the gauges tell of this index: of several in a process, the one that is served from.
+    in_gauges: AtomicBool,
     // Held by the one writer from its check to its last clean-up, so that what it checked is still so when it writes.
     writer: Mutex<()>,
     searchers: Searchers,
@@ -190,6 +196,7 @@ impl VectorIndex {
             dim,
             state,
             distrust: OnceLock::new(),
+            in_gauges: AtomicBool::new(!options.beside),
             writer: Mutex::new(()),
             searchers,
             keeper: Pool::new("tillsight-index", 1, 4)?,
@@ -210,6 +217,29 @@ impl VectorIndex {
     /// Why searches are refused, if they are.
     pub fn distrusted(&self) -> Option<&str> {
         self.distrust.get().map(String::as_str)
+    }
+
+    /// From now on the gauges tell of this index.
+    pub async fn show_in_gauges(&self) {
+        self.in_gauges.store(true, Ordering::Relaxed);
+        meters::holds(&self.stats().await);
+    }
+
+    /// From now on the gauges tell of another index, which takes this one's place.
+    pub fn leave_gauges(&self) {
+        self.in_gauges.store(false, Ordering::Relaxed);
+    }
+
+    fn meter(&self, stats: &Stats) {
+        if self.in_gauges.load(Ordering::Relaxed) {
+            meters::holds(stats);
+        }
+    }
+
+    /// Those of `images` that no search can find, in their order.
+    pub async fn lacking(&self, images: &[ImageId]) -> Vec<ImageId> {
+        let state = self.state.read().await;
+        images.iter().copied().filter(|image| !state.has(*image)).collect()
     }
 
     /// What it holds now.
@@ -256,8 +286,10 @@ impl VectorIndex {
         let (applied, sparse) = state.commit(revision, plan, fresh)?;
         let stats = state.stats();
         drop(state);
-        meters::wrote(locked - asked, locked.elapsed(), applied);
-        meters::holds(&stats);
+        if self.in_gauges.load(Ordering::Relaxed) {
+            meters::wrote(locked - asked, locked.elapsed(), applied);
+        }
+        self.meter(&stats);
 
         for segment in sparse {
             if let Err(error) = self.compact(segment).await {
@@ -305,7 +337,7 @@ impl VectorIndex {
         let stats = state.stats();
         drop(state);
         meters::compacted(locked.elapsed());
-        meters::holds(&stats);
+        self.meter(&stats);
         // Freeing megabytes belongs outside the lock.
         drop(sparse);
         Ok(())

@@ -80,6 +80,11 @@ impl State {
         self.dim
     }
 
+    /// Whether searches can find the image.
+    pub(super) fn has(&self, image: ImageId) -> bool {
+        self.images.contains(image)
+    }
+
     pub(super) fn mark(&self) -> Mark {
         Mark { revision: self.revision, serials: self.segments.iter().map(Segment::next_serial).collect() }
     }

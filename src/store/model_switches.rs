@@ -61,13 +61,19 @@ pub struct SwitchRow {
     pub state: SwitchState,
     /// Whether it is carried out as soon as it is ready.
     pub at_once: bool,
+    /// Whether that is so even where the comparison speaks against the new model.
+    pub even_if_worse: bool,
     /// Photos on sale when last counted.
     pub photos: i64,
     /// Those of them that the new model has not seen.
     pub missing: i64,
-    /// Photos that cannot be embedded, and why.
+    /// The first of the photos that cannot be embedded, and why.
     #[sqlx(json)]
     pub problems: Value,
+    /// How many there are in all.
+    pub problem_count: i64,
+    /// Why it does not go on or is not carried out, where that is no photo's fault.
+    pub obstacle: Option<String>,
     /// What both models made of enrolled photos.
     #[sqlx(json(nullable))]
     pub comparison: Option<Value>,
@@ -83,8 +89,8 @@ pub struct SwitchRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, from_model, from_manifest, to_model, to_manifest, state, at_once, photos, missing, problems, \
-             comparison, generation, created_at, changed_at FROM model_switches ",
+            "SELECT id, from_model, from_manifest, to_model, to_manifest, state, at_once, even_if_worse, photos, missing, \
+             problems, problem_count, obstacle, comparison, generation, created_at, changed_at FROM model_switches ",
             $rest
         )
     };
@@ -93,8 +99,8 @@ macro_rules! select {
 /// Adds a switch. Fails with `model_switches_open` taken where one is open.
 pub async fn insert(tx: &mut Tx, row: &SwitchRow) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO model_switches (id, from_model, from_manifest, to_model, to_manifest, state, open, \
-        at_once, photos, missing, problems, comparison, generation, worker, worker_until, created_at, changed_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $8, $9, $10, NULL, NULL, NULL, 0, $11, $11)";
+        at_once, photos, missing, problems, comparison, generation, worker, worker_until, created_at, changed_at, \
+        even_if_worse) VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $8, $9, $10, NULL, NULL, NULL, 0, $11, $11, $12)";
     on!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(&row.from_model)
@@ -107,6 +113,7 @@ pub async fn insert(tx: &mut Tx, row: &SwitchRow) -> Result<(), StoreError> {
         .bind(row.missing)
         .bind(Json(&row.problems))
         .bind(row.created_at)
+        .bind(row.even_if_worse)
         .execute(c))?;
     notices::announce(tx).await
 }
@@ -142,16 +149,22 @@ pub async fn claim(
     Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(worker).bind(now).bind(until).execute(c))? == 1)
 }
 
+/// Moves the end of `worker`'s hold on the open switch `id` to `until`; false where it has lost it.
+pub async fn renew(tx: &mut Tx, id: SwitchId, worker: Uuid, until: Timestamp) -> Result<bool, StoreError> {
+    const UPDATE: &str = "UPDATE model_switches SET worker_until = $3 WHERE id = $1 AND open AND worker = $2";
+    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(worker).bind(until).execute(c))? == 1)
+}
+
 /// Lets go of what `worker` has claimed, so that another server need not wait.
 pub async fn release(tx: &mut Tx, worker: Uuid) -> Result<(), StoreError> {
     const UPDATE: &str = "UPDATE model_switches SET worker = NULL WHERE open AND worker = $1";
     on!(tx, c => sqlx::query(UPDATE).bind(worker).execute(c)).map(|_rows: u64| ())
 }
 
-/// Keeps what was counted; false where the switch is no longer open.
-pub async fn keep_progress(tx: &mut Tx, row: &SwitchRow) -> Result<bool, StoreError> {
+/// Keeps what `worker` counted; false where it no longer has the switch, or the switch is no longer open.
+pub async fn keep_progress(tx: &mut Tx, row: &SwitchRow, worker: Uuid) -> Result<bool, StoreError> {
     const UPDATE: &str = "UPDATE model_switches SET state = $2, photos = $3, missing = $4, problems = $5, \
-        comparison = $6, changed_at = $7 WHERE id = $1 AND open";
+        comparison = $6, changed_at = $7, problem_count = $8, obstacle = $9 WHERE id = $1 AND open AND worker = $10";
     let kept = on!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
         .bind(row.state)
@@ -160,13 +173,32 @@ pub async fn keep_progress(tx: &mut Tx, row: &SwitchRow) -> Result<bool, StoreEr
         .bind(Json(&row.problems))
         .bind(row.comparison.as_ref().map(Json))
         .bind(row.changed_at)
+        .bind(row.problem_count)
+        .bind(&row.obstacle)
+        .bind(worker)
         .execute(c))?;
     Ok(kept == 1)
 }
 
+/// Keeps why `worker` cannot go on with the switch that it has.
+pub async fn keep_obstacle(tx: &mut Tx, worker: Uuid, obstacle: &str, now: Timestamp) -> Result<(), StoreError> {
+    const UPDATE: &str = "UPDATE model_switches SET obstacle = $2, changed_at = $3 WHERE open AND worker = $1";
+    on!(tx, c => sqlx::query(UPDATE).bind(worker).bind(obstacle).bind(now).execute(c)).map(|_rows: u64| ())
+}
+
+/// Models that switches name, but none that is open or has changed since `since`.
+pub async fn not_named_since(tx: &mut Tx, since: Timestamp) -> Result<Vec<String>, StoreError> {
+    const SELECT: &str = "SELECT m.model FROM (\
+        SELECT from_model AS model, open, changed_at FROM model_switches UNION ALL \
+        SELECT to_model AS model, open, changed_at FROM model_switches) m \
+        GROUP BY m.model HAVING MAX(m.changed_at) < $1 AND SUM(CASE WHEN m.open THEN 1 ELSE 0 END) = 0";
+    let found: Vec<(String,)> = on!(tx, c => sqlx::query_as(SELECT).bind(since).fetch_all(c))?;
+    Ok(found.into_iter().map(|(model,)| model).collect())
+}
+
 /// Carries out the open switch `id` and tells all servers. The caller holds the catalog's lock and has counted.
 pub async fn activate(tx: &mut Tx, id: SwitchId, now: Timestamp) -> Result<bool, StoreError> {
-    const UPDATE: &str = "UPDATE model_switches SET state = 'active', open = FALSE, missing = 0, worker = NULL, \
+    const UPDATE: &str = "UPDATE model_switches SET state = 'active', open = FALSE, missing = 0, worker = NULL, obstacle = NULL, \
         changed_at = $2, generation = (SELECT COALESCE(MAX(m.generation), 0) + 1 FROM model_switches m) \
         WHERE id = $1 AND open";
     let done = on!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))?;

@@ -135,6 +135,46 @@ pub async fn vectors(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec
     Ok(rows)
 }
 
+/// Those of these photos whose product is on sale, as [`on_sale`] gives them.
+pub async fn on_sale_among(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec<VectorRow>, StoreError> {
+    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
+                          JOIN products p ON p.id = i.product_id \
+                          LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
+                          WHERE i.id IN ($2, $3, $4, $5, $6, $7, $8, $9) AND p.active AND p.removed_at IS NULL";
+    let mut rows = Vec::with_capacity(images.len());
+    for chunk in images.chunks(IDS_PER_QUERY) {
+        let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
+        let some: Vec<VectorRow> = on!(tx, c => sqlx::query_as(SELECT)
+            .bind(model)
+            .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
+            .fetch_all(c))?;
+        rows.extend(some);
+    }
+    Ok(rows)
+}
+
+/// The photos of [`on_sale`] without what is known of them, in the order of their ids, after `after`.
+pub async fn ids_on_sale(tx: &mut Tx, after: ImageId, limit: i64) -> Result<Vec<ImageId>, StoreError> {
+    const SELECT: &str = "SELECT i.id FROM product_images i JOIN products p ON p.id = i.product_id \
+                          WHERE i.id > $1 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $2";
+    let found: Vec<(ImageId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
+    Ok(found.into_iter().map(|(image,)| image).collect())
+}
+
+/// The next `limit` photos after `after`, on sale or not, that `model` has seen.
+pub async fn seen_by(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<ImageId>, StoreError> {
+    const SELECT: &str =
+        "SELECT image_id FROM embeddings WHERE model = $1 AND image_id > $2 ORDER BY image_id LIMIT $3";
+    let found: Vec<(ImageId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))?;
+    Ok(found.into_iter().map(|(image,)| image).collect())
+}
+
+/// Deletes what `model` made of the photos after `after` up to `last`; gives how many there were.
+pub async fn forget_vectors(tx: &mut Tx, model: &str, after: ImageId, last: ImageId) -> Result<u64, StoreError> {
+    const DELETE: &str = "DELETE FROM embeddings WHERE model = $1 AND image_id > $2 AND image_id <= $3";
+    on!(tx, c => sqlx::query(DELETE).bind(model).bind(after).bind(last).execute(c))
+}
+
 /// How many photos [`on_sale`] gives in all.
 pub async fn count_on_sale(tx: &mut Tx) -> Result<i64, StoreError> {
     const SELECT: &str = "SELECT COUNT(*) FROM product_images i JOIN products p ON p.id = i.product_id \

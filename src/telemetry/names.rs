@@ -50,9 +50,9 @@ metrics_named! {
     describe_histogram INDEX_SNAPSHOT_SECONDS = "tillsight_index_snapshot_seconds":
         "Seconds to write a snapshot of the index.";
     describe_counter INDEX_BUILDS_TOTAL = "tillsight_index_builds_total":
-        "Indexes built from all vectors, by `reason`: start only.";
+        "Indexes built from all vectors, by `reason`: start, and beside for those of another model or a comparison.";
     describe_counter INDEX_REBUILDS_TOTAL = "tillsight_index_rebuilds_total":
-        "Builds after the start, which no code path makes. Kept so that operators and tests can see that it stays 0.";
+        "Builds after the start in place of the served index, which no code path makes. Kept so that operators and tests can see that it stays 0.";
     describe_histogram INDEX_BUILD_SECONDS = "tillsight_index_build_seconds": "Seconds to build the index.";
     describe_counter INDEX_ADDED_TOTAL = "tillsight_index_added_vectors_total": "Vectors added to a running index.";
     describe_counter INDEX_REMOVED_TOTAL = "tillsight_index_removed_vectors_total":
@@ -69,8 +69,10 @@ metrics_named! {
     describe_gauge INDEX_BYTES = "tillsight_index_bytes":
         "Memory taken by the index, by `part`: vectors, rows, images, products.";
     describe_gauge INDEX_REVISION = "tillsight_index_revision": "The catalog change that the index has seen last.";
+    describe_gauge UNSEARCHABLE_IMAGES = "tillsight_unsearchable_images":
+        "Photos on sale that the index does without now, because they cannot be embedded; they are tried again.";
     describe_counter UNSEARCHABLE_IMAGES_TOTAL = "tillsight_unsearchable_images_total":
-        "Enrolled photos that could not be embedded, so that their products are not recognised by them.";
+        "Times that the index learnt of a photo that could not be embedded.";
     describe_counter FOLLOW_FAILURES_TOTAL = "tillsight_catalog_follow_failures_total":
         "Attempts to follow the catalog's log that failed, by reason: hole, ahead, embedder, index, store.";
     describe_counter MODEL_ADOPTION_FAILURES_TOTAL = "tillsight_model_adoption_failures_total":

@@ -240,6 +240,41 @@ async fn each_model_has_its_own_snapshot_and_its_network_is_not_needed(database:
     assert_eq!(std::fs::read(shop.snapshot()).unwrap(), before, "it is kept for going back to its model");
 }
 
+/// Whatever the settings say, a start takes the model that was switched to; so do these commands, and say so.
+async fn the_model_that_was_switched_to_is_looked_at(database: Database) {
+    let shop = Shop::open(database).await;
+    let before = shop.index(&["stats", "--json"]).await.done();
+    assert_eq!(before["model_origin"], "tillsight-small.json, as the settings say");
+    let wish = json!({"manifest": "tillsight-small-fp32.json", "at_once": true, "even_if_worse": true});
+    let begun = shop.app.post("/api/models/switch", &shop.admin, wish).await.expect(202);
+    for _ in 0..1_200 {
+        if shop.app.get("/readyz", &shop.admin).await.expect(200)["model"] == begun["to"] {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let stats = shop.index(&["stats", "--json"]).await.done();
+    assert_eq!(stats["model"], begun["to"]);
+    let origin = "tillsight-small-fp32.json, which was switched to; the settings say tillsight-small.json";
+    assert_eq!(stats["model_origin"], origin);
+    let rebuilt = shop.index(&["rebuild", "--json"]).await.done();
+    assert_eq!((&rebuilt["model"], &rebuilt["rows"]), (&begun["to"], &json!(6)));
+    assert_ne!(rebuilt["path"], json!(shop.snapshot()));
+    assert_eq!(shop.index(&["verify", "--json"]).await.done()["model"], begun["to"]);
+    let shown = shop.index(&["verify"]).await.0;
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(origin), "{shown:?}");
+    let measured = shop.index(&["bench", "--runs", "1", "--json"]).await.done();
+    assert_eq!(measured["model"], begun["to"]);
+
+    // A folder that has only the settings' model, as after an upgrade that brought another.
+    let alone = shop.app.database.folder().join("tillsight-small.json");
+    std::fs::copy(MODEL, &alone).unwrap();
+    let stats = index(&shop.app.database, alone.to_str().unwrap(), &["stats", "--json"]).await.done();
+    assert_eq!(stats["model"], model_key());
+    let origin = stats["model_origin"].as_str().unwrap();
+    assert!(origin.contains("as the settings say") && origin.contains(begun["to"].as_str().unwrap()), "{origin}");
+}
+
 async fn the_bench_measures_the_own_catalogue_and_a_made_up_one(database: Database) {
     let shop = Shop::open(database).await;
     let own = shop.index(&["bench", "--runs", "2", "--json"]).await.done();
@@ -272,6 +307,7 @@ on_both_databases!(
     embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_made_without_them,
     a_snapshot_that_cannot_be_used_is_said_to_be_so,
     each_model_has_its_own_snapshot_and_its_network_is_not_needed,
+    the_model_that_was_switched_to_is_looked_at,
     the_bench_measures_the_own_catalogue_and_a_made_up_one,
     a_database_without_a_catalog_is_left_as_it_is,
 );

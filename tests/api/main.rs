@@ -18,6 +18,7 @@ mod harness;
 mod index_commands;
 mod index_truth;
 mod integrity;
+mod left_out;
 mod model_switch;
 mod mypage;
 mod numbering;

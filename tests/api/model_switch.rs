@@ -1,78 +1,19 @@
 //! The embedding model is changed while the server serves, and back; nothing is lost on the way and no request waits.
 
+mod comparison;
+mod import;
+mod lease;
+mod leavings;
+mod shop;
+mod troubles;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Database, Reply, TestApp, jpeg, on_both_databases, package_photo};
-
-const SMALL: &str = "tillsight-small.json";
-/// The same network in FP32, beside it in the folder of models.
-const OTHER: &str = "tillsight-small-fp32.json";
-
-struct Shop {
-    app: TestApp,
-    admin: String,
-}
-
-impl Shop {
-    async fn open(database: Database) -> Self {
-        let app = TestApp::spawn(database).await;
-        let admin = app.admin().await;
-        Self { app, admin }
-    }
-
-    async fn teach(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
-        let added = self.app.post_form("/api/products", &self.admin, &[("name", name)], photos).await.expect(201);
-        added["id"].as_str().unwrap().to_owned()
-    }
-
-    async fn begin(&self, manifest: &str, at_once: bool) -> Reply {
-        self.app.post("/api/models/switch", &self.admin, json!({"manifest": manifest, "at_once": at_once})).await
-    }
-
-    async fn activate(&self) -> Reply {
-        self.app.post("/api/models/switch/activate", &self.admin, json!({})).await
-    }
-
-    async fn models(&self) -> Value {
-        self.app.get("/api/models", &self.admin).await.expect(200)
-    }
-
-    /// Waits until `GET /api/models` is as wanted; a busy machine may need a while for a few photos.
-    async fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let begun = Instant::now();
-        loop {
-            let models = self.models().await;
-            if wanted(&models) {
-                return models;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(120), "{what} does not come: {models}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn until_active(&self, manifest: &str) -> Value {
-        self.until(manifest, |models| active(models) == manifest && models["switch"].is_null()).await
-    }
-
-    /// The best candidate's name and score, and the model by which it was seen.
-    async fn seen(&self, photo: &[u8]) -> (String, f64, String) {
-        let seen = self.app.post_picture("/api/recognize", &self.admin, photo.to_vec()).await.expect(200);
-        let best = &seen["items"][0]["candidates"][0];
-        let name = best["product_name"].as_str().unwrap_or("nothing").to_owned();
-        (name, best["score"].as_f64().unwrap_or(0.0), seen["model"].as_str().unwrap().to_owned())
-    }
-}
-
-fn active(models: &Value) -> String {
-    let models = models["models"].as_array().unwrap();
-    let active: Vec<&Value> = models.iter().filter(|model| model["active"] == true).collect();
-    assert_eq!(active.len(), 1, "{models:?}");
-    active[0]["manifest"].as_str().unwrap().to_owned()
-}
+use crate::harness::{Database, TestApp, jpeg, on_both_databases, package_photo};
+use shop::{OTHER, SMALL, Shop, active};
 
 async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(database: Database) {
     let mut shop = Shop::open(database).await;
@@ -160,9 +101,8 @@ async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: Database) 
     let shop = Shop::open(database).await;
     shop.teach("Sound", vec![package_photo(0, 0)]).await;
     let broken = shop.teach("Broken", vec![package_photo(1, 0)]).await;
-    let image = shop.app.get(&format!("/api/products/{broken}/images"), &shop.admin).await.expect(200);
-    let image = image["data"][0]["id"].as_str().or(image[0]["id"].as_str()).unwrap().to_owned();
-    lose_original(&shop, &broken, &image).await;
+    let image = shop.image_of(&broken).await;
+    std::fs::remove_file(shop.original_of(&broken, &image).await).unwrap();
 
     shop.begin(OTHER, true).await.expect(202);
     let stuck = shop.until("the problem", |models| models["switch"]["problems"][0]["image_id"] == image.as_str()).await;
@@ -173,28 +113,6 @@ async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: Database) 
     shop.app.delete(&format!("/api/products/{broken}/images/{image}"), &shop.admin).await.expect(204);
     shop.until_active(OTHER).await;
     assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "Sound");
-}
-
-/// Deletes the file of a photo's original.
-async fn lose_original(shop: &Shop, product: &str, image: &str) {
-    let path = format!("/api/products/{product}/images/{image}");
-    let original = shop.app.get(&path, &shop.admin).await;
-    assert_eq!(original.status, 200);
-    let same = |path: &std::path::Path| std::fs::read(path).is_ok_and(|bytes| bytes == original.bytes);
-    let mut folders = vec![shop.app.database.folder().to_owned()];
-    let mut lost = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if same(&path) {
-                std::fs::remove_file(path).unwrap();
-                lost += 1;
-            }
-        }
-    }
-    assert_eq!(lost, 1);
 }
 
 /// The program is killed while it embeds by the new model; started again it goes on, and ends.
@@ -219,6 +137,29 @@ async fn a_switch_goes_on_after_a_kill(database: Database) {
     let ended = shop.until_active(OTHER).await;
     assert_eq!((&ended["history"][0]["embedded"], &ended["photos"]), (&json!(40), &json!(40)));
     assert!(shop.seen(&photos[7]).await.1 > 0.999);
+}
+
+/// Whatever is built beside it: the halves of the comparison, the index of the new model.
+async fn the_gauges_tell_of_the_index_that_is_served_from(database: Database) {
+    let app = TestApp::spawn_program(database, &[]).await;
+    let shop = Shop { admin: app.admin().await, app };
+    for product in 0..3 {
+        let photos = (0..2).map(|view| package_photo(product, view)).collect();
+        shop.teach(&format!("Product {product}"), photos).await;
+    }
+    let builds = shop.app.metric("tillsight_index_builds_total").await;
+    shop.begin(OTHER, false).await.expect(202);
+    shop.until("ready", |models| models["switch"]["state"] == "ready").await;
+    assert!(shop.app.metric("tillsight_index_builds_total").await > builds, "the comparison built one");
+    let gauges = async || {
+        let products = shop.app.metric("tillsight_index_products").await;
+        (shop.app.metric("tillsight_index_rows").await, products, shop.app.metric("tillsight_index_revision").await)
+    };
+    assert_eq!(gauges().await, (6.0, 3.0, 3.0));
+    shop.activate().await.expect(200);
+    assert_eq!(gauges().await, (6.0, 3.0, 3.0));
+    shop.teach("Another", vec![package_photo(3, 0)]).await;
+    assert_eq!(gauges().await, (7.0, 4.0, 4.0));
 }
 
 /// However seldom servers look for changes of the catalog, a new model is taken up by all of them within seconds, and any of
@@ -246,5 +187,6 @@ on_both_databases!(
     what_cannot_be_switched_to_is_refused_by_name,
     a_switch_waits_for_a_photo_that_cannot_be_embedded,
     a_switch_goes_on_after_a_kill,
+    the_gauges_tell_of_the_index_that_is_served_from,
     every_server_takes_up_the_new_model,
 );

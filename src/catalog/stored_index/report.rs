@@ -12,8 +12,10 @@ use crate::store::{catalog_changes, product_images};
 /// What there is.
 #[derive(Debug, Clone, Serialize)]
 pub struct IndexReport {
-    /// The key of the settings' model.
+    /// The key of the model in use.
     pub model: String,
+    /// Why it is this one: the settings name it, or it was switched to.
+    pub model_origin: String,
     /// Values per vector.
     pub dim: usize,
     /// The catalog's newest change.
@@ -93,6 +95,7 @@ impl StoredIndex {
         let count = |count: i64| usize::try_from(count).unwrap_or_default();
         Ok(IndexReport {
             model: self.model.clone(),
+            model_origin: self.model_origin.clone(),
             dim: self.dim,
             revision,
             photos,

@@ -23,8 +23,10 @@ const NAMED: usize = 10;
 /// What a comparison found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
-    /// The key of the model.
+    /// The key of the model in use.
     pub model: String,
+    /// Why it is this one: the settings name it, or it was switched to.
+    pub model_origin: String,
     /// The snapshot.
     pub snapshot: PathBuf,
     /// The change at which it stands.
@@ -88,6 +90,7 @@ impl StoredIndex {
         self.follow(&mut tx, &index, snapshot_revision, revision).await?;
         let mut found = Verification {
             model: self.model.clone(),
+            model_origin: self.model_origin.clone(),
             snapshot: path,
             snapshot_revision,
             revision,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::{ModelSwitches, SwitchError};
 use crate::active_model::ActiveModel;
 use crate::catalog::vectors::Vectors;
+use crate::catalog::{Catalog, load};
+use crate::index::IndexOptions;
 use crate::store::model_switches;
 use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
 
@@ -46,14 +48,20 @@ impl ModelSwitches {
         let (folder, manifest, generation) = (self.folder.clone(), row.to_manifest.clone(), row.generation);
         let model = self.blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start(model).await?;
-        let vectors = Vectors { store: &self.catalog.store, blobs: &self.catalog.blobs, embedder: &embedder };
-        let index = vectors.open_index(&self.catalog.snapshots, &self.engine).await?.index;
+        // In place of the session that embedded during the switch, which makes room.
+        self.catalog.beside.set(Some(Arc::clone(&embedder)));
+        let Catalog { store, blobs, left_out, .. } = &self.catalog;
+        let vectors = Vectors { store, blobs, embedder: &embedder, left_out };
+        let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
+        let index = vectors.open_index(&self.catalog.snapshots, options).await?.index;
         // The long way first: uploads wait for whoever has the turn.
         vectors.bring_up(&index).await?;
         // Nobody teaches the old index a change that the new one would miss.
         let _turn = self.catalog.turn.lock().await;
         let revision = vectors.bring_up(&index).await?;
         let id = embedder.model_id().to_string();
+        self.catalog.active.now().index.leave_gauges();
+        index.show_in_gauges().await;
         self.catalog.active.exchange(ActiveModel { embedder, index: Arc::new(index), manifest, generation });
         tracing::info!(model.id = id, index.revision = revision, "recognising by another model now");
         Ok(())

@@ -7,7 +7,7 @@ use super::{Comparison, ModelSwitches, SwitchError};
 use crate::catalog::vectors;
 use crate::catalog::{FollowError, load};
 use crate::domain::{ImageId, ProductId};
-use crate::index::{Row, VectorIndex};
+use crate::index::{IndexOptions, Row, VectorIndex};
 use crate::store::model_switches::SwitchRow;
 use crate::store::product_images;
 
@@ -51,7 +51,7 @@ impl ModelSwitches {
             *count += 1;
             *count % 2 == 1
         });
-        let options = load::index_options(&self.engine);
+        let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
         let built = self.blocking(move || {
             VectorIndex::build(dim, 0, enrolled, options).map_err(|error| SwitchError::Index(FollowError::Index(error)))
         });

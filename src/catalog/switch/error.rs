@@ -40,7 +40,7 @@ pub enum SwitchError {
     /// Photos on sale have not been seen by the new model.
     #[error(
         "{missing} of {photos} photos on sale have not been embedded by {model} yet{}",
-        if *stuck > 0 { format!("; {stuck} of them cannot be: remove them, or cancel the switch") } else { String::new() }
+        if *stuck > 0 { format!("; {stuck} of them cannot be: mend or remove them, or cancel the switch") } else { String::new() }
     )]
     NotReady {
         /// The new model's key.
@@ -49,8 +49,18 @@ pub enum SwitchError {
         missing: i64,
         /// Of how many.
         photos: i64,
-        /// How many of the missing cannot be embedded.
-        stuck: usize,
+        /// How many of the missing could not be embedded in the last pass.
+        stuck: i64,
+    },
+    /// The new model no longer does what it did when it was proved.
+    #[error(
+        "{model} fails on a picture of our own as well: {reason}; no photo is at fault, and the switch waits until it runs"
+    )]
+    Failing {
+        /// Its key.
+        model: String,
+        /// What it says.
+        reason: String,
     },
     /// There is nothing to go back to.
     #[error("the model was never switched, so there is none to go back to")]

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checked::Checked;
 use super::error::SwitchError;
-use crate::embedding::{Embedder, EmbedderOptions, Model};
+use crate::embedding::{Embedder, EmbedderOptions, Model, ModelId};
 use crate::store::Store;
 use crate::store::model_switches::{self, SwitchRow};
 
@@ -15,6 +16,7 @@ pub struct ModelFolder {
     /// File name of the manifest that the settings name.
     own: String,
     options: EmbedderOptions,
+    hashed: Arc<Checked>,
 }
 
 /// The model that a server starts with.
@@ -28,12 +30,15 @@ pub struct FirstModel {
     pub generation: Option<i64>,
 }
 
+/// A manifest's file name, and its model's key or why it cannot be used.
+pub(super) type Looked = (String, Result<ModelId, String>);
+
 impl ModelFolder {
     /// The folder of the manifest at `manifest`, which is what a server begins with.
     pub fn of(manifest: &Path, options: EmbedderOptions) -> Self {
         let folder = manifest.parent().unwrap_or(Path::new("")).to_owned();
         let own = manifest.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { folder, own, options }
+        Self { folder, own, options, hashed: Arc::default() }
     }
 
     /// The model to start with: the one that was switched to last, if any was and this folder has it; else the settings'.
@@ -44,6 +49,13 @@ impl ModelFolder {
         let mut tx = store.read().await?;
         let switched = model_switches::active(&mut tx).await?;
         tx.rollback().await?;
+        // Reading and hashing a model takes a second or so.
+        let this = self.clone();
+        let first = tokio::task::spawn_blocking(move || this.first_of(switched)).await;
+        first.map_err(|error| SwitchError::Thread(error.to_string()))?
+    }
+
+    fn first_of(&self, switched: Option<SwitchRow>) -> Result<FirstModel, SwitchError> {
         let mut generation = switched.as_ref().and_then(|row| row.generation);
         match switched.map(|row| (self.open_switched(&row), row.to_manifest)) {
             Some((Ok(model), manifest)) => {
@@ -63,7 +75,7 @@ impl ModelFolder {
             }
             None => {}
         }
-        let model = Model::open(&self.folder.join(&self.own))?;
+        let model = Model::open(&self.own_manifest())?;
         Ok(FirstModel { model, manifest: self.own.clone(), generation })
     }
 
@@ -99,6 +111,26 @@ impl ModelFolder {
             return Err(SwitchError::UnknownModel { manifest, folder, known: known.join(", ") });
         }
         Ok(Model::open(&self.folder.join(manifest))?)
+    }
+
+    /// The manifest that the settings name.
+    pub(super) fn own_manifest(&self) -> PathBuf {
+        self.folder.join(&self.own)
+    }
+
+    /// All manifests, by file name. Blocks; hashes only files that have
+    /// changed since they were hashed last.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub(super) fn checked(&self) -> Result<Vec<Looked>, SwitchError> {
+        let names = self.manifests()?;
+        self.hashed.keep_only(&names);
+        let check = |name: String| {
+            let model = self.hashed.model(&self.folder, &name);
+            (name, model)
+        };
+        Ok(names.into_iter().map(check).collect())
     }
 
     /// File names of all manifests, sorted.

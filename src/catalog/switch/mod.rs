@@ -1,18 +1,23 @@
 //! Changing the embedding model while the servers serve: blue and green.
 //!
 //! A switch is begun; one of the servers embeds every photo on sale by the new model, beside the old one, which goes on
-//! recognising (`worker`); when none is missing it is carried out, at once or by hand; then every server fills an index of
-//! the new model and exchanges the two (`adopt`). Going back is a switch to the model before, whose embeddings are all
-//! still there.
+//! recognising (`worker`, `pass`, `lease`); when none is missing it is carried out, at once or by hand ([`CarryOut`]); then every
+//! server fills an index of the new model and exchanges the two (`adopt`). Going back is a switch to the model before, whose
+//! embeddings are all still there; those of models that were left for good are removed (`forget`).
 //!
 //! Invariants: whatever is needed to go on is in the database, so a kill at any moment costs what was being embedded; a
 //! switch is carried out under the catalog's lock and only while no photo on sale lacks its embedding; a server exchanges
 //! its model only for an index that stands at the catalog's newest change, so there is no moment without recognition.
 
 mod adopt;
+mod checked;
 mod compare;
 mod error;
 mod folder;
+mod forget;
+mod lease;
+mod list;
+mod pass;
 mod view;
 mod worker;
 
@@ -32,8 +37,18 @@ pub use error::SwitchError;
 pub use folder::{FirstModel, ModelFolder};
 pub use view::{Comparison, ModelView, ModelsView, Stuck, SwitchView};
 
-/// Switches that are shown.
-const SHOWN: i64 = 20;
+/// Who decides that a switch which is ready is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CarryOut {
+    /// A person, by another call.
+    ByHand,
+    /// Nobody: it is carried out by itself, unless the new model is right on fewer of the enrolled photos than the active
+    /// one. Then it waits for a person. Where no product has two photos there is nothing to compare, and nothing speaks
+    /// against it.
+    UnlessWorse,
+    /// Nobody, whatever the comparison says: whoever began it chose so, and the audit log has it.
+    EvenIfWorse,
+}
 
 /// The service; cheap to clone.
 #[derive(Clone)]
@@ -54,47 +69,8 @@ impl ModelSwitches {
         Self { catalog, folder, engine, me, exchanging: Arc::default() }
     }
 
-    /// The models of this server's folder, the switch under way and earlier ones.
-    pub async fn models(&self) -> Result<ModelsView, SwitchError> {
-        let folder = self.folder.clone();
-        let opened = self.blocking(move || {
-            let open = |manifest: String| {
-                let model = folder.open(&manifest).map(|model| model.id);
-                (manifest, model)
-            };
-            Ok(folder.manifests()?.into_iter().map(open).collect::<Vec<_>>())
-        });
-        let opened = opened.await?;
-        let active = self.catalog.active.now();
-        let mut tx = self.catalog.store.read().await?;
-        let photos = product_images::count_on_sale(&mut tx).await?;
-        let mut models = Vec::with_capacity(opened.len());
-        for (manifest, model) in opened {
-            models.push(match model {
-                Ok(id) => ModelView {
-                    active: id == *active.embedder.model_id(),
-                    embedded: photos - product_images::count_unseen(&mut tx, id.as_str()).await?,
-                    model: Some(id.to_string()),
-                    problem: None,
-                    manifest,
-                },
-                Err(error) => {
-                    ModelView { manifest, model: None, active: false, embedded: 0, problem: Some(error.to_string()) }
-                }
-            });
-        }
-        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut tx, SHOWN)
-            .await?
-            .into_iter()
-            .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
-        tx.rollback().await?;
-        let history = ended.into_iter().map(SwitchView::from).collect();
-        Ok(ModelsView { models, photos, switch: open.into_iter().next().map(SwitchView::from), history })
-    }
-
-    /// Begins a switch to the model of `manifest`, which is proved first. `at_once`: carry it out as soon as every photo is
-    /// embedded, without another call.
-    pub async fn begin(&self, caller: &Caller, manifest: &str, at_once: bool) -> Result<SwitchView, SwitchError> {
+    /// Begins a switch to the model of `manifest`, which is proved first.
+    pub async fn begin(&self, caller: &Caller, manifest: &str, carry_out: CarryOut) -> Result<SwitchView, SwitchError> {
         let (folder, name) = (self.folder.clone(), manifest.to_owned());
         let model = self.blocking(move || folder.open(&name)).await?;
         let to_model = model.id.to_string();
@@ -119,8 +95,11 @@ impl ModelSwitches {
             to_model,
             to_manifest: manifest.to_owned(),
             state: SwitchState::Embedding,
-            at_once,
+            at_once: carry_out != CarryOut::ByHand,
+            even_if_worse: carry_out == CarryOut::EvenIfWorse,
             problems: json!([]),
+            problem_count: 0,
+            obstacle: None,
             comparison: None,
             generation: None,
             created_at: now,
@@ -138,7 +117,7 @@ impl ModelSwitches {
     }
 
     /// Begins a switch back to the model that was active before the last one, and carries it out when it is ready: at
-    /// once, but for photos that were enrolled since.
+    /// once, but for photos that were enrolled since. Whoever goes back knows why, so the comparison does not hold it up.
     pub async fn roll_back(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
         let mut tx = self.catalog.store.read().await?;
         let last = model_switches::active(&mut tx).await?;
@@ -147,7 +126,7 @@ impl ModelSwitches {
         let (folder, manifest) = (self.folder.clone(), last.from_manifest.clone());
         // A file of that name may be of another model by now, which was never active.
         self.blocking(move || folder.open_exactly(&last.from_manifest, &last.from_model)).await?;
-        self.begin(caller, &manifest, true).await
+        self.begin(caller, &manifest, CarryOut::EvenIfWorse).await
     }
 
     /// Key and manifest of the active model: this server's, unless it has yet to take up what was switched to last.
@@ -198,8 +177,7 @@ impl ModelSwitches {
         row.photos = product_images::count_on_sale(&mut tx).await?;
         row.missing = product_images::count_unseen(&mut tx, &row.to_model).await?;
         if row.missing > 0 {
-            let stuck = row.problems.as_array().map_or(0, Vec::len);
-            let (model, missing, photos) = (row.to_model, row.missing, row.photos);
+            let (model, missing, photos, stuck) = (row.to_model, row.missing, row.photos, row.problem_count);
             return Err(SwitchError::NotReady { model, missing, photos, stuck });
         }
         if !model_switches::activate(&mut tx, row.id, now).await? {
@@ -219,7 +197,13 @@ impl ModelSwitches {
         action: &'static str,
         row: &SwitchRow,
     ) -> Result<(), StoreError> {
-        let details = json!({ "from": row.from_model, "to": row.to_model, "at_once": row.at_once });
+        let details = json!({
+            "from": row.from_model,
+            "to": row.to_model,
+            "at_once": row.at_once,
+            "even_if_worse": row.even_if_worse,
+            "comparison": row.comparison,
+        });
         let at = self.catalog.clock.now();
         audit::append(tx, audit::Entry { at, caller, action, subject: row.id.to_string(), details }).await
     }

@@ -63,13 +63,21 @@ pub struct SwitchView {
     pub state: &'static str,
     /// Whether it is carried out as soon as it is ready.
     pub at_once: bool,
+    /// Whether that is so even where the new model is right on fewer of the enrolled photos.
+    pub even_if_worse: bool,
     /// Photos on sale when last counted.
     pub photos: i64,
     /// Those that the new model has seen.
     pub embedded: i64,
-    /// Photos that cannot be embedded; the switch waits until they are removed.
+    /// Photos that could not be embedded in the last pass, at most 20 of them; the switch waits until they are mended or
+    /// removed, and tries them again by itself.
     #[schema(value_type = Vec<Stuck>)]
     pub problems: Value,
+    /// How many there are in all.
+    pub problem_count: i64,
+    /// Why it does not go on or is not carried out, where that is no photo's fault: the new model fails, or is right on fewer
+    /// of the enrolled photos and was to be carried out at once.
+    pub obstacle: Option<String>,
     /// How well each model tells the enrolled photos apart: half of each product's photos asked against the other half, the
     /// first answer counted. Absent until every photo is embedded.
     #[schema(value_type = Option<Comparison>)]
@@ -81,7 +89,7 @@ pub struct SwitchView {
 }
 
 /// Both models on enrolled photos.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
 pub struct Comparison {
     /// Photos asked.
     pub asked: usize,
@@ -100,9 +108,12 @@ impl From<SwitchRow> for SwitchView {
             to_manifest: row.to_manifest,
             state: row.state.as_str(),
             at_once: row.at_once,
+            even_if_worse: row.even_if_worse,
             photos: row.photos,
             embedded: row.photos - row.missing,
             problems: row.problems,
+            problem_count: row.problem_count,
+            obstacle: row.obstacle,
             comparison: row.comparison,
             created_at: row.created_at,
             changed_at: row.changed_at,

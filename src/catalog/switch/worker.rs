@@ -1,40 +1,43 @@
-//! Embedding every photo on sale by the new model: on one server at a time, a batch at a time, gone on with by whichever
-//! server looks next.
+//! What each server does for a switch under way: it starts the new model beside its own, so that photos enrolled here are
+//! seen by both (`beside`), and, where it has the lease, embeds the photos that the new model has not seen.
+//!
+//! A pass (`pass`) goes through all of them once. Photos that cannot be embedded are counted, and the first ones named, while
+//! the others go on; the next pass tries them again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, stream};
-use serde_json::json;
-
+use super::pass::Passed;
 use super::{ModelSwitches, Stuck, SwitchError};
-use crate::catalog::FollowError;
-use crate::catalog::vectors::Vectors;
-use crate::domain::{Caller, ImageId};
+use crate::catalog::snapshot;
+use crate::catalog::vectors::PhotoFailure;
+use crate::domain::{ImageId, SwitchId};
 use crate::embedding::Embedder;
-use crate::store::model_switches::{self, SwitchRow, SwitchState};
-use crate::store::product_images::{self, VectorRow};
+use crate::store::model_switches::{self, SwitchRow};
+use crate::store::product_images::VectorRow;
 
-/// Photos between two reports to the database.
-const BATCH: i64 = 32;
-/// Of these, photos that are read, decoded and embedded side by side.
-const AT_ONCE: usize = 4;
-/// How long a server has the work to itself after each report. One that is killed is waited for that long.
-const LEASE_S: i64 = 30;
 /// How long a server that failed leaves the work to others.
-const AFTER_FAILURE: Duration = Duration::from_secs(30);
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// The first and the longest wait before photos that could not be embedded are tried again; it doubles in between.
+const WAITS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// Photos that cannot be embedded and are named; the others are counted.
 const NAMED: usize = 20;
 
-/// What the worker knows of a switch from one look to the next.
+/// What a server knows of a switch from one look to the next.
 #[derive(Default)]
-struct Work {
+pub(super) struct Work {
     /// The new model, started.
     embedder: Option<Arc<Embedder>>,
-    /// Photos that could not be embedded in this pass over the catalog.
-    stuck: Vec<Stuck>,
+    /// The first of the photos that could not be embedded in this pass.
+    pub(super) stuck: Vec<Stuck>,
+    /// How many there are in all.
+    pub(super) stuck_count: i64,
     /// The last photo of this pass.
-    after: Option<ImageId>,
+    pub(super) after: Option<ImageId>,
+    /// Where the catalog stood when the last pass began, if it came to its end: nothing is left to do until it moves.
+    done_at: Option<(SwitchId, i64)>,
+    /// When stuck photos are tried again, and the wait before that.
+    again: Option<(Instant, Duration)>,
 }
 
 impl ModelSwitches {
@@ -51,138 +54,111 @@ impl ModelSwitches {
                     let error = error.to_string();
                     if told.as_ref() != Some(&error) {
                         tracing::error!(%error, "photos cannot be embedded by the new model now; trying again");
-                        told = Some(error);
                     }
                     // Another server may be able to.
-                    if let Err(error) = self.release().await {
+                    if let Err(error) = self.leave(&error).await {
                         tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
                     }
+                    told = Some(error);
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }
         }
     }
 
-    /// Lets go of the work, so that another server need not wait until the lease is over.
-    pub async fn release(&self) -> Result<(), SwitchError> {
+    /// Says why this server cannot go on, and lets go.
+    async fn leave(&self, obstacle: &str) -> Result<(), SwitchError> {
         let mut tx = self.catalog.store.begin().await?;
-        model_switches::release(&mut tx, self.me).await?;
-        Ok(tx.commit().await?)
+        model_switches::keep_obstacle(&mut tx, self.me, obstacle, self.catalog.clock.now()).await?;
+        tx.commit().await?;
+        self.release().await
     }
 
     /// Works on the open switch until nothing is left to do for now.
     async fn look(&self, work: &mut Work) -> Result<(), SwitchError> {
-        while let Some(row) = self.claimed().await? {
-            let embedder = match work.embedder.take().filter(|embedder| embedder.model_id().as_str() == row.to_model) {
-                Some(embedder) => embedder,
-                None => {
-                    *work = Work::default();
-                    let (folder, row) = (self.folder.clone(), row.clone());
-                    let model = self.blocking(move || folder.open_switched(&row)).await?;
-                    self.folder.start_beside(model).await?
-                }
-            };
-            work.embedder = Some(Arc::clone(&embedder));
-            #[cfg(feature = "fail-points")]
-            fail::fail_point!(&format!("switch.batch {}", row.id), |_| Ok(()));
-            let more = self.embed_some(&embedder, work).await?;
-            let row = self.report(row, work, more).await?;
-            if more {
-                continue;
+        let mut tx = self.catalog.store.read().await?;
+        let open = model_switches::open(&mut tx).await?;
+        let switched = model_switches::active(&mut tx).await?.and_then(|row| row.generation);
+        tx.rollback().await?;
+        let Some(row) = open else {
+            // Until this server recognises by what was switched to, its uploads are seen by both: the index that is being
+            // filled would never catch up with an import otherwise.
+            if self.catalog.active.now().generation >= switched {
+                self.catalog.beside.set(None);
             }
-            if !work.stuck.is_empty() {
-                // Another server may have the originals that this one lacks.
-                self.release().await?;
-            }
-            if row.state == SwitchState::Ready && row.at_once {
-                // The session that embedded makes room for those that serve.
-                *work = Work::default();
-                drop(embedder);
-                match self.carry_out(&Caller::system(), row.id).await {
-                    Ok(_) => self.adopt().await?,
-                    // Photos were enrolled meanwhile: the next look embeds them.
-                    Err(SwitchError::NotReady { .. } | SwitchError::NoneOpen) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            *work = Work::default();
+            return Ok(());
+        };
+        let embedder = self.started(&row, work).await?;
+        self.catalog.beside.set(Some(Arc::clone(&embedder)));
+        let head = snapshot::newest_change(&self.catalog.store).await?;
+        if work.rests(row.id, head) || !self.claim(row.id).await? {
             return Ok(());
         }
-        *work = Work::default();
+        let id = row.id;
+        match self.holding(id, Box::pin(self.pass(row, &embedder, work))).await? {
+            Some(Passed::Ended) => work.ended(id, head),
+            Some(Passed::CarriedOut) => {
+                *work = Work::default();
+                drop(embedder);
+                return self.adopt().await;
+            }
+            // Whoever has it now goes on; the next pass here begins anew.
+            Some(Passed::Lost) | None => {
+                work.begin();
+                return Ok(());
+            }
+        }
+        if work.stuck_count > 0 {
+            // Another server may have the originals that this one lacks.
+            self.release().await?;
+        }
         Ok(())
     }
 
-    /// The open switch, if there is one and this server may work on it.
-    async fn claimed(&self) -> Result<Option<SwitchRow>, SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
-        let Some(row) = model_switches::open(&mut tx).await? else { return Ok(None) };
-        // Waiting to be carried out by hand, with nothing enrolled since: nothing is written meanwhile.
-        let idle = row.state == SwitchState::Ready
-            && !row.at_once
-            && product_images::count_unseen(&mut tx, &row.to_model).await? == 0;
-        tx.rollback().await?;
-        if idle {
-            return Ok(None);
+    /// The new model on this server, started once.
+    async fn started(&self, row: &SwitchRow, work: &mut Work) -> Result<Arc<Embedder>, SwitchError> {
+        if let Some(embedder) = work.embedder.as_ref().filter(|known| known.model_id().as_str() == row.to_model) {
+            return Ok(Arc::clone(embedder));
         }
-        let now = self.catalog.clock.now();
-        let mut tx = self.catalog.store.begin().await?;
-        let ours = model_switches::claim(&mut tx, row.id, self.me, now, now.plus_seconds(LEASE_S)).await?;
-        tx.commit().await?;
-        Ok(ours.then_some(row))
+        *work = Work::default();
+        let (folder, row) = (self.folder.clone(), row.clone());
+        let model = self.blocking(move || folder.open_switched(&row)).await?;
+        let embedder = self.folder.start_beside(model).await?;
+        work.embedder = Some(Arc::clone(&embedder));
+        Ok(embedder)
+    }
+}
+
+impl Work {
+    /// A new pass begins.
+    pub(super) fn begin(&mut self) {
+        self.after = None;
+        self.stuck.clear();
+        self.stuck_count = 0;
+        self.done_at = None;
     }
 
-    /// Embeds the next photos that the new model has not seen; false at the end of a pass over the catalog.
-    async fn embed_some(&self, embedder: &Embedder, work: &mut Work) -> Result<bool, SwitchError> {
-        let vectors = Vectors { store: &self.catalog.store, blobs: &self.catalog.blobs, embedder };
-        let mut tx = self.catalog.store.read().await?;
-        let after = work.after.unwrap_or(ImageId::NIL);
-        let rows = product_images::unseen(&mut tx, vectors.model(), after, BATCH).await?;
-        tx.rollback().await?;
-        let Some(last) = rows.last().map(|row| row.image_id) else {
-            work.after = None;
-            return Ok(false);
-        };
-        if work.after.is_none() {
-            work.stuck.clear();
-        }
-        let embed =
-            async |row: &VectorRow| vectors.try_make(row).await.map(|made| (row.image_id, row.product_id, made));
-        let made: Vec<Result<_, FollowError>> = stream::iter(&rows).map(embed).buffered(AT_ONCE).collect().await;
-        for made in made {
-            let (image, product, embedding) = made?;
-            if let Err(reason) = embedding {
-                work.stuck.push(Stuck { image_id: image.to_string(), product_id: product.to_string(), reason });
-            }
-        }
-        work.after = Some(last);
-        Ok(true)
+    /// The pass over switch `id` that began when the catalog stood at `head` has come to its end.
+    fn ended(&mut self, id: SwitchId, head: i64) {
+        self.done_at = Some((id, head));
+        self.again = (self.stuck_count > 0).then(|| {
+            let wait = self.again.map_or(WAITS.0, |(_, wait)| (wait * 2).min(WAITS.1));
+            (Instant::now() + wait, wait)
+        });
     }
 
-    /// Counts, compares once nothing is missing, and keeps both.
-    async fn report(&self, mut row: SwitchRow, work: &Work, more: bool) -> Result<SwitchRow, SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
-        row.photos = product_images::count_on_sale(&mut tx).await?;
-        row.missing = product_images::count_unseen(&mut tx, &row.to_model).await?;
-        tx.rollback().await?;
-        row.problems = json!(work.stuck.iter().take(NAMED).collect::<Vec<_>>());
-        row.state = SwitchState::Embedding;
-        if !more && row.missing == 0 {
-            if row.comparison.is_none() {
-                row.comparison = Some(json!(self.compare(&row).await?));
-            }
-            row.state = SwitchState::Ready;
-            row.problems = json!([]);
+    /// Whether nothing is left to do on switch `id` while the catalog stands at `head`.
+    fn rests(&self, id: SwitchId, head: i64) -> bool {
+        self.done_at == Some((id, head)) && self.again.is_none_or(|(at, _)| Instant::now() < at)
+    }
+
+    /// Counts a photo that could not be embedded, and names it among the first.
+    pub(super) fn name(&mut self, row: &VectorRow, failure: PhotoFailure) {
+        self.stuck_count += 1;
+        if self.stuck.len() < NAMED {
+            let (image_id, product_id) = (row.image_id.to_string(), row.product_id.to_string());
+            self.stuck.push(Stuck { image_id, product_id, reason: failure.to_string() });
         }
-        row.changed_at = self.catalog.clock.now();
-        let mut tx = self.catalog.store.begin().await?;
-        model_switches::keep_progress(&mut tx, &row).await?;
-        tx.commit().await?;
-        tracing::info!(
-            model.id = row.to_model,
-            images.missing = row.missing,
-            images.all = row.photos,
-            images.stuck = work.stuck.len(),
-            "embedding photos by the new model"
-        );
-        Ok(row)
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{line, megabytes, open, print_json};
+use super::{describe_model, line, megabytes, open, print_json};
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::domain::ImageId;
@@ -53,6 +53,8 @@ pub(in crate::cli) struct Options {
 /// What was measured; times are medians in microseconds.
 #[derive(Debug, Serialize)]
 struct Figures {
+    /// The key of the model whose index it is; none of a made-up one.
+    model: Option<String>,
     rows: usize,
     products: usize,
     dim: usize,
@@ -75,14 +77,18 @@ struct Figures {
 pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let settings = Settings::load()?;
     let begun = Instant::now();
-    let (index, threads) = match options.rows {
-        Some(rows) => made_up(rows as usize, options, &settings)?,
-        None => own(options, &settings).await?,
+    let (index, threads, model) = match options.rows {
+        Some(rows) => made_up(rows as usize, options, &settings).map(|(index, threads)| (index, threads, None))?,
+        None => own(options, &settings).await.map(|(index, threads, model)| (index, threads, Some(model)))?,
     };
     let load = begun.elapsed();
-    let figures = measure(&index, threads, load, options).await?;
+    let mut figures = measure(&index, threads, load, options).await?;
+    figures.model = model.as_ref().map(|(key, _)| key.clone());
     if options.json {
         return print_json(&figures);
+    }
+    if let Some((key, origin)) = &model {
+        describe_model(key, origin);
     }
     describe(&figures);
     Ok(())
@@ -108,11 +114,14 @@ fn made_up(rows: usize, options: &Options, settings: &Settings) -> Result<(Vecto
     Ok((builder.finish(0)?, threads))
 }
 
-async fn own(options: &Options, settings: &Settings) -> Result<(VectorIndex, usize), CliError> {
+/// The own catalogue's index, the threads that search it, and its model: key and origin.
+async fn own(options: &Options, settings: &Settings) -> Result<(VectorIndex, usize, (String, String)), CliError> {
     let mut settings = settings.clone();
     let threads = threads(options, &settings);
     settings.engine.search_threads = threads;
-    let (index, left_out) = open(&settings).await?.load().await?;
+    let stored = open(&settings).await?;
+    let (index, left_out) = stored.load().await?;
+    let (model, origin) = stored.model();
     if left_out > 0 {
         eprintln!("tillsight: {left_out} photos have no sound embedding of this model and are left out");
     }
@@ -120,7 +129,7 @@ async fn own(options: &Options, settings: &Settings) -> Result<(VectorIndex, usi
         let reason = "no photo on sale has an embedding of this model: there is nothing to measure; try --rows 100000";
         return Err(CliError::Unsound(reason.to_owned()));
     }
-    Ok((index, threads))
+    Ok((index, threads, (model.to_owned(), origin.to_owned())))
 }
 
 async fn measure(
@@ -168,6 +177,7 @@ async fn measure(
     let [search, read, crowd, add, remove] = [&mut searches, &mut reads, &mut crowds, &mut adds, &mut removals]
         .map(|times| median(times).as_secs_f64() * 1e6);
     Ok(Figures {
+        model: None,
         rows: stats.rows,
         products: stats.products,
         dim,

@@ -1,6 +1,7 @@
 //! `tillsight index …`: what can be asked of the index without a server, and beside one.
 //!
-//! The database is only read. The model is known by its manifest; its network is not run.
+//! The database is only read. The model is the one that servers use, by the database or the settings, and is known by its
+//! manifest; its network is not run.
 
 mod bench;
 mod stats;
@@ -13,7 +14,6 @@ use super::CliError;
 use crate::app::{self, StartError};
 use crate::catalog::StoredIndex;
 use crate::config::Settings;
-use crate::embedding::Manifest;
 use crate::store::Store;
 
 /// Connections to the database: one command, one reader.
@@ -56,15 +56,15 @@ async fn rebuild(output: &Output) -> Result<(), CliError> {
     if output.json {
         return print_json(&rebuilt);
     }
+    describe_model(&rebuilt.model, &rebuilt.model_origin);
     line("snapshot", &format!("{}, {} photos at change {}", rebuilt.path.display(), rebuilt.rows, rebuilt.revision));
     Ok(())
 }
 
-/// The index of the model and in the database that the settings name.
+/// The index of the model in use, in the database that the settings name.
 async fn open(settings: &Settings) -> Result<StoredIndex, CliError> {
-    let manifest = Manifest::read(&app::manifest_path(settings))?;
     let store = Store::connect_to_read(&settings.database_url, CONNECTIONS).await.map_err(StartError::Store)?;
-    Ok(StoredIndex::open(store, &manifest, settings).await?)
+    Ok(StoredIndex::open(store, &app::manifest_path(settings), settings).await?)
 }
 
 fn print_json(answer: &impl Serialize) -> Result<(), CliError> {
@@ -75,6 +75,11 @@ fn print_json(answer: &impl Serialize) -> Result<(), CliError> {
 
 fn line(what: &str, value: &str) {
     println!("{}", format!("{what:<12} {value}").trim_end());
+}
+
+fn describe_model(model: &str, origin: &str) {
+    line("model", model);
+    line("", &format!("of {origin}"));
 }
 
 fn megabytes(bytes: u64) -> String {

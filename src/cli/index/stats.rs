@@ -1,6 +1,6 @@
 //! `tillsight index stats`: what there is.
 
-use super::{Output, line, megabytes, open, print_json};
+use super::{Output, describe_model, line, megabytes, open, print_json};
 use crate::catalog::{IndexReport, SnapshotReport};
 use crate::cli::CliError;
 use crate::config::Settings;
@@ -16,7 +16,7 @@ pub(super) async fn run(output: &Output) -> Result<(), CliError> {
 }
 
 fn describe(report: &IndexReport) {
-    line("model", &format!("{}, {} values", report.model, report.dim));
+    describe_model(&format!("{}, {} values", report.model, report.dim), &report.model_origin);
     line(
         "database",
         &format!("{} photos of {} products on sale at change {}", report.photos, report.products, report.revision),

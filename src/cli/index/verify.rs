@@ -1,6 +1,6 @@
 //! `tillsight index verify`: whether the index would be right.
 
-use super::{Output, line, open, print_json};
+use super::{Output, describe_model, line, open, print_json};
 use crate::catalog::Verification;
 use crate::cli::CliError;
 use crate::config::Settings;
@@ -17,7 +17,7 @@ pub(super) async fn run(output: &Output) -> Result<(), CliError> {
 }
 
 fn describe(found: &Verification) {
-    line("model", &found.model);
+    describe_model(&found.model, &found.model_origin);
     line("snapshot", &format!("{} at change {}", found.snapshot.display(), found.snapshot_revision));
     line("changes", &format!("{} since, up to {}", found.revision - found.snapshot_revision, found.revision));
     line("compared", &format!("{} photos on sale: {} the same, bit for bit", found.photos, found.same));

@@ -105,7 +105,10 @@ impl From<SwitchError> for Problem {
             | SwitchError::NoPrevious
             | SwitchError::Replaced { .. } => Self::new(Kind::SwitchRefused, detail),
             SwitchError::NotReady { missing, .. } => Self::new(Kind::SwitchRefused, detail).with("missing", missing),
-            SwitchError::Folder { .. } | SwitchError::Index(_) | SwitchError::Thread(_) => Self::internal(&detail),
+            SwitchError::Failing { .. }
+            | SwitchError::Folder { .. }
+            | SwitchError::Index(_)
+            | SwitchError::Thread(_) => Self::internal(&detail),
             SwitchError::Store(error) => error.into(),
         }
     }

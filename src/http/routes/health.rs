@@ -29,6 +29,8 @@ pub struct Ready {
     index_revision: i64,
     /// Vectors that can be found.
     embeddings: usize,
+    /// Photos on sale that cannot be found, because they could not be embedded; they are tried again by themselves.
+    unsearchable_images: u64,
 }
 
 /// Registers the routes.
@@ -56,6 +58,7 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
         model: status.model,
         index_revision: status.index_revision,
         embeddings: status.embeddings,
+        unsearchable_images: status.unsearchable,
     }))
 }
 

@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, Responder, delete, get, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::catalog::{ModelsView, SwitchView};
-use crate::domain::Caller;
+use crate::catalog::{CarryOut, ModelsView, SwitchView};
+use crate::domain::{Caller, InvalidField};
 use crate::http::Services;
 use crate::http::extract::JsonBody;
 use crate::http::problem::{Problem, ProblemBody};
@@ -18,9 +18,27 @@ pub struct BeginSwitch {
     /// File name of its manifest, as `GET /api/models` lists it.
     #[schema(examples("tillsight-small-fp32.json"))]
     manifest: String,
-    /// Carry it out as soon as every photo is embedded; else `POST /api/models/switch/activate` does.
+    /// Carry it out as soon as every photo is embedded, unless the new model is then right on fewer of the enrolled photos
+    /// than the active one: in that case it waits, with an `obstacle`, for `POST /api/models/switch/activate`, as without
+    /// `at_once`.
     #[serde(default)]
     at_once: bool,
+    /// With `at_once`: carry it out whatever the comparison says. The audit log keeps that this was chosen.
+    #[serde(default)]
+    even_if_worse: bool,
+}
+
+impl BeginSwitch {
+    fn carry_out(&self) -> Result<CarryOut, InvalidField> {
+        match (self.at_once, self.even_if_worse) {
+            (false, false) => Ok(CarryOut::ByHand),
+            (true, false) => Ok(CarryOut::UnlessWorse),
+            (true, true) => Ok(CarryOut::EvenIfWorse),
+            (false, true) => {
+                Err(InvalidField::new("even_if_worse", "only goes with at_once: by hand you decide yourself"))
+            }
+        }
+    }
 }
 
 /// Registers the routes.
@@ -46,11 +64,11 @@ pub async fn begin(
     services: Data<Services>,
     body: JsonBody<BeginSwitch>,
 ) -> Result<impl Responder, Problem> {
-    let begun = services.models.begin(&caller, &body.0.manifest, body.0.at_once).await?;
+    let begun = services.models.begin(&caller, &body.0.manifest, body.0.carry_out()?).await?;
     Ok(HttpResponse::Accepted().json(begun))
 }
 
-/// Carry out the switch that is ready. This server recognises by the new model when the reply is sent, the others within
+/// Carry out the switch that is ready, whatever its comparison says: look at that first. This server recognises by the new model when the reply is sent, the others within
 /// seconds.
 #[utoipa::path(tag = "models", security(("bearer" = [])),
     responses((status = 200, body = SwitchView), (status = 409, body = ProblemBody)))]
@@ -59,7 +77,7 @@ pub async fn activate(caller: Caller, services: Data<Services>) -> Result<impl R
     Ok(HttpResponse::Ok().json(services.models.activate(&caller).await?))
 }
 
-/// Give up the switch that is under way. Embeddings that were made are kept for another try.
+/// Give up the switch that is under way. Embeddings that were made are kept for another try within a day.
 #[utoipa::path(tag = "models", security(("bearer" = [])),
     responses((status = 200, body = SwitchView), (status = 409, body = ProblemBody)))]
 #[delete("/api/models/switch")]
@@ -68,7 +86,7 @@ pub async fn cancel(caller: Caller, services: Data<Services>) -> Result<impl Res
 }
 
 /// Go back to the model that was active before: a switch that is carried out as soon as the photos enrolled since are
-/// embedded.
+/// embedded, whatever the comparison says.
 #[utoipa::path(tag = "models", security(("bearer" = [])),
     responses((status = 202, body = SwitchView), (status = 409, body = ProblemBody)))]
 #[post("/api/models/rollback")]

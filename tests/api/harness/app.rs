@@ -77,10 +77,15 @@ impl TestApp {
 
     /// Stops the server as SIGTERM would, and starts another one on the same database and folder.
     pub async fn restart(&mut self) {
+        self.stop().await;
+        self.start().await;
+    }
+
+    /// Stops the server as SIGTERM would, and waits until it has ended.
+    pub async fn stop(&mut self) {
         let (stop, running) = self.running.take().unwrap();
         stop.send(()).unwrap();
         running.await.unwrap().unwrap();
-        self.start().await;
     }
 
     async fn start(&mut self) {

@@ -1,0 +1,68 @@
+//! A switch that is to be carried out by itself looks at the comparison first, unless somebody chose otherwise.
+
+use serde_json::json;
+
+use super::shop::{OTHER, SMALL, Shop, active};
+use crate::harness::{Database, on_both_databases, package_photo};
+
+async fn a_worse_model_takes_over_only_where_that_was_chosen(database: Database) {
+    let shop = Shop::open(database).await;
+    for product in 0..3 {
+        let photos = (0..2).map(|view| package_photo(product, view)).collect();
+        shop.teach(&format!("Product {product}"), photos).await;
+    }
+    let begun = shop.begin(OTHER, false).await.expect(202);
+    shop.until("ready", |models| models["switch"]["state"] == "ready").await;
+    shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
+    // To the new model all photos look alike.
+    let alike = "UPDATE embeddings SET vector = (SELECT vector FROM embeddings WHERE model = $1 ORDER BY image_id LIMIT 1) \
+                 WHERE model = $1";
+    shop.app.database.execute_with(alike, begun["to"].as_str().unwrap()).await;
+
+    shop.begin(OTHER, true).await.expect(202);
+    let held = shop.until("ready", |models| models["switch"]["state"] == "ready").await;
+    let switch = &held["switch"];
+    assert_eq!(switch["comparison"], json!({"asked": 3, "right_before": 3, "right_after": 1}));
+    let obstacle = switch["obstacle"].as_str().unwrap();
+    assert!(obstacle.contains("right on 1 of 3 enrolled photos, the active one on 3"), "{obstacle}");
+    // Looked at again, it still waits.
+    shop.teach("Another", vec![package_photo(3, 0)]).await;
+    shop.until("the new photo", |models| models["switch"]["embedded"] == 7 && models["switch"]["state"] == "ready")
+        .await;
+    assert_eq!(active(&shop.models().await), SMALL);
+    shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
+
+    let alone = json!({"manifest": OTHER, "even_if_worse": true});
+    let refused = shop.app.post("/api/models/switch", &shop.admin, alone).await.expect_problem(422, "invalid-field");
+    assert_eq!(refused["field"], "even_if_worse");
+    let begun = shop.begin_even_if_worse().await.expect(202);
+    assert_eq!((&begun["at_once"], &begun["even_if_worse"]), (&json!(true), &json!(true)));
+    let ended = shop.until_active(OTHER).await;
+    assert_eq!(ended["history"][0]["comparison"]["right_after"], 1);
+    let chosen = "SELECT COUNT(*) FROM audit_log WHERE action IN ('model.switch.begin', 'model.switch.activate') \
+                  AND CAST(details AS TEXT) LIKE '%\"even_if_worse\":%true%'";
+    assert_eq!(shop.app.database.count(chosen).await, 2, "the audit log has who chose it, and what came of it");
+}
+
+async fn a_worse_model_is_carried_out_by_hand(database: Database) {
+    let shop = Shop::open(database).await;
+    for product in 0..2 {
+        let photos = (0..2).map(|view| package_photo(product, view)).collect();
+        shop.teach(&format!("Product {product}"), photos).await;
+    }
+    let begun = shop.begin(OTHER, false).await.expect(202);
+    shop.until("ready", |models| models["switch"]["state"] == "ready").await;
+    shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
+    let alike = "UPDATE embeddings SET vector = (SELECT vector FROM embeddings WHERE model = $1 ORDER BY image_id LIMIT 1) \
+                 WHERE model = $1";
+    shop.app.database.execute_with(alike, begun["to"].as_str().unwrap()).await;
+    shop.begin(OTHER, true).await.expect(202);
+    shop.until("held back", |models| models["switch"]["obstacle"].is_string()).await;
+    assert_eq!(shop.activate().await.expect(200)["state"], "active");
+    assert_eq!(active(&shop.models().await), OTHER);
+    // Going back is no question of comparisons.
+    shop.app.post("/api/models/rollback", &shop.admin, json!({})).await.expect(202);
+    shop.until_active(SMALL).await;
+}
+
+on_both_databases!(a_worse_model_takes_over_only_where_that_was_chosen, a_worse_model_is_carried_out_by_hand);

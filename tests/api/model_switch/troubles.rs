@@ -1,0 +1,95 @@
+//! What keeps a switch from ending is named, the rest goes on, and it ends when that is mended.
+
+use serde_json::json;
+
+use super::shop::{OTHER, SMALL, Shop, active};
+use crate::harness::{Database, jpeg, on_both_databases, package_photo};
+
+/// A folder in the file's place is refused to every user, root included, as a broken disk refuses a file.
+async fn a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be(database: Database) {
+    let shop = Shop::open(database).await;
+    let broken = shop.teach("Broken", vec![package_photo(1, 0)]).await;
+    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let image = shop.image_of(&broken).await;
+    let original = shop.original_of(&broken, &image).await;
+    let aside = original.with_extension("aside");
+    std::fs::rename(&original, &aside).unwrap();
+    std::fs::create_dir(&original).unwrap();
+
+    shop.begin(OTHER, true).await.expect(202);
+    let stuck = shop.until("the problem", |models| models["switch"]["problem_count"] == 1).await;
+    let problem = &stuck["switch"]["problems"][0];
+    assert_eq!((&problem["image_id"], &problem["product_id"]), (&json!(image), &json!(broken)));
+    let reason = problem["reason"].as_str().unwrap();
+    assert!(reason.contains("cannot be read") && reason.contains(original.to_str().unwrap()), "{reason}");
+    shop.until("the other photo", |models| models["switch"]["embedded"] == 1).await;
+    let refused = shop.activate().await.expect_problem(409, "switch-refused");
+    assert!(refused["detail"].as_str().unwrap().contains("1 of them cannot be"), "{refused}");
+    assert_eq!(active(&shop.models().await), SMALL);
+
+    std::fs::remove_dir(&original).unwrap();
+    std::fs::rename(&aside, &original).unwrap();
+    shop.until_active(OTHER).await;
+    assert_eq!(shop.seen(&package_photo(1, 0)).await.0, "Broken");
+}
+
+/// The model's run fails on one photo, and on no other.
+async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: Database) {
+    let shop = Shop::open(database).await;
+    let hard = shop.teach("Hard", vec![package_photo(1, 0)]).await;
+    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let image = shop.image_of(&hard).await;
+    let point = format!("vectors.run {image}");
+    fail::cfg(&point, "return").unwrap();
+    shop.begin(OTHER, true).await.expect(202);
+    let stuck = shop.until("the problem", |models| models["switch"]["problem_count"] == 1).await;
+    assert_eq!(stuck["switch"]["problems"][0]["image_id"], json!(image));
+    assert_eq!(stuck["switch"]["obstacle"], json!(null), "the model itself is sound");
+    shop.until("the other photo", |models| models["switch"]["embedded"] == 1).await;
+    fail::remove(&point);
+    shop.until_active(OTHER).await;
+}
+
+/// A model that fails on a picture of our own too is not a photo's fault.
+async fn a_model_that_fails_on_everything_blames_no_photo(database: Database) {
+    let shop = Shop::open(database).await;
+    let sound = shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let photo = format!("vectors.run {}", shop.image_of(&sound).await);
+    let control = format!("switch.control {}", shop.app.database.folder().display());
+    for point in [&photo, &control] {
+        fail::cfg(point, "return").unwrap();
+    }
+    shop.begin(OTHER, true).await.expect(202);
+    let halted = shop.until("the obstacle", |models| models["switch"]["obstacle"].is_string()).await;
+    let switch = &halted["switch"];
+    assert!(switch["obstacle"].as_str().unwrap().contains("a picture of our own"), "{switch}");
+    assert_eq!((&switch["problems"], &switch["problem_count"]), (&json!([]), &json!(0)));
+    for point in [photo, control] {
+        fail::remove(point);
+    }
+    shop.until_active(OTHER).await;
+}
+
+async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(database: Database) {
+    let shop = Shop::open(database).await;
+    for product in 0..3_u8 {
+        let photos = (0..8).map(|shade| jpeg([product * 80, shade * 30, 90])).collect();
+        shop.teach(&format!("Product {product}"), photos).await;
+    }
+    std::fs::remove_dir_all(shop.app.database.folder().join("images")).unwrap();
+    shop.begin(OTHER, true).await.expect(202);
+    let stuck = shop.until("all problems", |models| models["switch"]["problem_count"] == 24).await;
+    assert_eq!(stuck["switch"]["problems"].as_array().unwrap().len(), 20);
+    assert_eq!((&stuck["switch"]["photos"], &stuck["switch"]["embedded"]), (&json!(24), &json!(0)));
+    let refused = shop.activate().await.expect_problem(409, "switch-refused");
+    assert!(refused["detail"].as_str().unwrap().contains("24 of them cannot be"), "{refused}");
+    let cancelled = shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
+    assert_eq!(cancelled["problem_count"], 24);
+}
+
+on_both_databases!(
+    a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be,
+    a_photo_on_which_the_model_fails_is_named_and_tried_again,
+    a_model_that_fails_on_everything_blames_no_photo,
+    photos_that_cannot_be_embedded_are_counted_and_the_first_are_named,
+);
