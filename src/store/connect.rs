@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Database};
 
-use super::tx::Inner;
+use super::tx::{Held, Inner};
 use super::{Backend, Notices, StoreError, Tx};
 
 /// How long a use case waits for a connection to PostgreSQL before the client is told 503.
@@ -126,16 +126,20 @@ impl Store {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
-            Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.begin().await?)),
+            Pools::Sqlite { writer, .. } => {
+                Inner::Sqlite(Held::Transaction(writer.begin_with("BEGIN IMMEDIATE").await?))
+            }
         }))
     }
 
-    /// Begins a transaction that only reads; on SQLite it never waits for the writer.
+    /// A connection to read with; on SQLite it never waits for the writer. No transaction is begun, which would be two more
+    /// ways to the database and back: each statement sees what is committed when it begins, as in PostgreSQL's ordinary
+    /// transactions. Where several must see one and the same state, see [`Store::snapshot`].
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
-            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.acquire().await?)),
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(Held::Lone(readers.acquire().await?)),
         }))
     }
 
@@ -143,8 +147,8 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin_with(BEGIN).await?),
-            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.begin_with(BEGIN).await?)),
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(Held::Transaction(readers.begin().await?)),
         }))
     }
 

@@ -1,6 +1,9 @@
 //! A transaction on either database, and the macro that writes a query once for both.
 
-use sqlx::{Postgres, Sqlite, Transaction};
+use std::ops::{Deref, DerefMut};
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, Postgres, Sqlite, Transaction};
 
 use super::StoreError;
 
@@ -13,7 +16,8 @@ pub enum Backend {
     Sqlite,
 }
 
-/// One open transaction. Commit it last; dropping it undoes everything.
+/// One open transaction. Commit it last; dropping it undoes everything. One that [`super::Store::read`] gave is a connection
+/// to read with: each statement sees what is committed when it begins, and there is nothing to commit or undo.
 #[derive(Debug)]
 pub struct Tx {
     pub(super) inner: Inner,
@@ -23,8 +27,51 @@ pub struct Tx {
 
 #[derive(Debug)]
 pub(super) enum Inner {
-    Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Held<Postgres>),
+    Sqlite(Held<Sqlite>),
+}
+
+/// A connection, in a transaction or not.
+#[derive(Debug)]
+pub(super) enum Held<DB: Database> {
+    Transaction(Transaction<'static, DB>),
+    Lone(PoolConnection<DB>),
+}
+
+impl<DB: Database> Held<DB> {
+    async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Transaction(tx) => tx.commit().await,
+            Self::Lone(_) => Ok(()),
+        }
+    }
+
+    async fn rollback(self) -> sqlx::Result<()> {
+        match self {
+            Self::Transaction(tx) => tx.rollback().await,
+            Self::Lone(_) => Ok(()),
+        }
+    }
+}
+
+impl<DB: Database> Deref for Held<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Transaction(tx) => tx,
+            Self::Lone(connection) => connection,
+        }
+    }
+}
+
+impl<DB: Database> DerefMut for Held<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Transaction(tx) => tx,
+            Self::Lone(connection) => connection,
+        }
+    }
 }
 
 impl Tx {
