@@ -108,9 +108,7 @@ impl RecognitionService {
     }
 
     async fn keep(&self, evidence: &RecognitionRow) -> Result<(), StoreError> {
-        let mut tx = self.store.begin().await?;
-        recognitions::insert(&mut tx, evidence).await?;
-        tx.commit().await
+        recognitions::insert(&mut self.store.write_once().await?, evidence).await
     }
 
     /// The hits with the names of their products; a product that is no longer on sale is left out.

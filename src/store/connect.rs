@@ -143,6 +143,15 @@ impl Store {
         }))
     }
 
+    /// A connection to write one statement with, which is durable when it returns: a transaction of one statement needs no
+    /// words around it.
+    pub async fn write_once(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::new(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.acquire().await?)),
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(Held::Lone(writer.acquire().await?)),
+        }))
+    }
+
     /// Begins a transaction that only reads and whose statements all see one and the same state of the database.
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";

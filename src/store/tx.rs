@@ -16,8 +16,9 @@ pub enum Backend {
     Sqlite,
 }
 
-/// One open transaction. Commit it last; dropping it undoes everything. One that [`super::Store::read`] gave is a connection
-/// to read with: each statement sees what is committed when it begins, and there is nothing to commit or undo.
+/// One open transaction. Commit it last; dropping it undoes everything. What [`super::Store::read`] and
+/// [`super::Store::write_once`] give is a connection without a transaction: each statement sees what is committed when it
+/// begins, and there is nothing to commit or undo.
 #[derive(Debug)]
 pub struct Tx {
     pub(super) inner: Inner,
