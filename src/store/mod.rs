@@ -24,6 +24,7 @@ pub mod login_failures;
 pub mod model_switches;
 mod notices;
 pub mod number_checks;
+pub mod number_repairs;
 pub mod number_series;
 pub mod order_performance;
 pub mod orders;
@@ -39,6 +40,7 @@ pub mod stores;
 mod tx;
 mod types;
 pub mod users;
+pub mod void_placeholders;
 pub mod z_reports;
 
 pub use connect::Store;

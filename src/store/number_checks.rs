@@ -23,6 +23,7 @@ macro_rules! for_series {
         }
     };
 }
+pub(super) use for_series;
 
 /// Where a series stands, all of one moment.
 #[derive(Debug, Clone, Default, sqlx::FromRow)]
@@ -31,17 +32,19 @@ pub struct Stand {
     pub counter: Option<i64>,
     /// The seal that the counter keeps of the record with that number.
     pub counter_hash: Option<Vec<u8>>,
-    /// The highest number of a record.
+    /// The highest number of a record or void placeholder.
     pub highest: Option<i64>,
 }
 
-/// A number and how many records carry it.
+/// A number and what carries it.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub struct NumberRow {
     /// The number.
     pub number: i64,
-    /// 1, where all is well.
+    /// Records and void placeholders: 1, where all is well.
     pub copies: i64,
+    /// The placeholders among them.
+    pub placeholders: i64,
 }
 
 /// An inclusive range of numbers of one store, for whoever reads records page by page.
@@ -69,19 +72,27 @@ pub async fn stand(tx: &mut Tx, store: StoreId, series: Series) -> Result<Stand,
         "SELECT (SELECT MAX(last_number) FROM number_series WHERE store_id = $1 AND series = $2) AS counter, \
          (SELECT last_hash FROM number_series WHERE store_id = $1 AND series = $2 \
            ORDER BY last_number DESC LIMIT 1) AS counter_hash, \
-         (SELECT MAX(number) FROM ",
-        " WHERE store_id = $1 AND series = $2) AS highest"
+         (SELECT MAX(n.number) FROM (SELECT MAX(number) AS number FROM ",
+        " WHERE store_id = $1 AND series = $2 UNION ALL \
+         SELECT MAX(number) AS number FROM void_placeholders WHERE store_id = $1 AND series = $2) AS n) AS highest"
     );
     let row = on!(tx, c => sqlx::query_as(query).bind(store).bind(series.as_str()).fetch_optional(c))?;
     Ok(row.unwrap_or_default())
 }
 
-/// The numbers of a series in `stretch`, ascending, at most `limit`, each with how many records carry it.
+/// The numbers of a series in `stretch`, ascending, at most `limit`, each with what carries it.
 pub async fn numbers(tx: &mut Tx, series: Series, stretch: Stretch, limit: i64) -> Result<Vec<NumberRow>, StoreError> {
     let query = for_series!(
         series,
-        "SELECT number, COUNT(*) AS copies FROM ",
-        " WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5"
+        // Each side gives its first numbers, so the first of both together are complete.
+        "SELECT n.number, CAST(SUM(n.records + n.placeholders) AS BIGINT) AS copies, \
+         CAST(SUM(n.placeholders) AS BIGINT) AS placeholders FROM (\
+         SELECT * FROM (SELECT number, COUNT(*) AS records, 0 AS placeholders FROM ",
+        " WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5) AS r \
+         UNION ALL \
+         SELECT * FROM (SELECT number, 0 AS records, COUNT(*) AS placeholders FROM void_placeholders \
+         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5) AS p\
+         ) AS n GROUP BY n.number ORDER BY n.number LIMIT $5"
     );
     on!(tx, c => sqlx::query_as(query)
         .bind(stretch.store)
