@@ -125,9 +125,8 @@ async fn repair(options: Repair, integrity: &Integrity) -> Result<(), CliError> 
         true => integrity.repair(&Caller::command_line(), &request).await,
         false => integrity.plan_repair(&request).await,
     };
-    let repair = outcome.map_err(|error| match error {
-        RepairError::Store(error) => told(&error),
-        refused => CliError::Numbering(refused.to_string()),
+    let repair = outcome.map_err(|error| {
+        if let RepairError::Store(error) = &error { told(error) } else { CliError::Numbering(error.to_string()) }
     })?;
     tell(&repair);
     Ok(())
@@ -155,7 +154,11 @@ fn told(error: &StoreError) -> CliError {
             format!("{error}; where tables or columns are missing, `tillsight migrate` brings them up to date")
         }
         StoreError::Contended => format!("{error}: nothing was changed, run it again"),
-        _ => error.to_string(),
+        StoreError::Taken(_)
+        | StoreError::Dangling
+        | StoreError::Unavailable(_)
+        | StoreError::TimedOut(_)
+        | StoreError::Full => error.to_string(),
     })
 }
 

@@ -37,7 +37,7 @@ pub struct Stand {
 }
 
 /// A number and what carries it.
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy)]
 pub struct NumberRow {
     /// The number.
     pub number: i64,
@@ -82,18 +82,40 @@ pub async fn stand(tx: &mut Tx, store: StoreId, series: Series) -> Result<Stand,
 
 /// The numbers of a series in `stretch`, ascending, at most `limit`, each with what carries it.
 pub async fn numbers(tx: &mut Tx, series: Series, stretch: Stretch, limit: i64) -> Result<Vec<NumberRow>, StoreError> {
-    let query = for_series!(
+    let records = for_series!(
         series,
-        // Each side gives its first numbers, so the first of both together are complete.
-        "SELECT n.number, CAST(SUM(n.records + n.placeholders) AS BIGINT) AS copies, \
-         CAST(SUM(n.placeholders) AS BIGINT) AS placeholders FROM (\
-         SELECT * FROM (SELECT number, COUNT(*) AS records, 0 AS placeholders FROM ",
-        " WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5) AS r \
-         UNION ALL \
-         SELECT * FROM (SELECT number, 0 AS records, COUNT(*) AS placeholders FROM void_placeholders \
-         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5) AS p\
-         ) AS n GROUP BY n.number ORDER BY n.number LIMIT $5"
+        "SELECT number, COUNT(*) FROM ",
+        " WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5"
     );
+    const PLACEHOLDERS: &str = "SELECT number, COUNT(*) FROM void_placeholders \
+        WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5";
+    let records = counted(tx, records, series, stretch, limit).await?;
+    let placeholders = counted(tx, PLACEHOLDERS, series, stretch, limit).await?;
+    // The first numbers of either are among the first of both. Placeholders are few: the sort finds two runs.
+    let mut rows: Vec<_> =
+        records.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: 0 }).collect();
+    rows.extend(placeholders.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: copies }));
+    rows.sort_by_key(|row| row.number);
+    rows.dedup_by(|placeholder, record| {
+        let same = placeholder.number == record.number;
+        if same {
+            record.copies += placeholder.copies;
+            record.placeholders += placeholder.placeholders;
+        }
+        same
+    });
+    rows.truncate(limit.unsigned_abs() as usize);
+    Ok(rows)
+}
+
+/// Numbers with how often they are there.
+async fn counted(
+    tx: &mut Tx,
+    query: &'static str,
+    series: Series,
+    stretch: Stretch,
+    limit: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
     on!(tx, c => sqlx::query_as(query)
         .bind(stretch.store)
         .bind(series.as_str())

@@ -93,8 +93,7 @@ impl From<RepairError> for Problem {
             | RepairError::Closed { .. }
             | RepairError::HasPlaceholders { .. }
             | RepairError::Copied { .. }
-            | RepairError::Unsealable { .. }
-            | RepairError::InTheWay(_) => Self::new(Kind::RepairRefused, error.to_string()),
+            | RepairError::Unsealable { .. } => Self::new(Kind::RepairRefused, error.to_string()),
             RepairError::Store(error) => error.into(),
         }
     }

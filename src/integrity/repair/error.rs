@@ -77,9 +77,6 @@ pub enum RepairError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Records with numbers below 1 under a unique index.
-    #[error("records of the series {} are in each other's way: a number below 1 must be mended by hand first", .0.as_str())]
-    InTheWay(Series),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -31,7 +31,18 @@ pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<
                 plan.shown.counter = Some(CounterMove { from: stand.counter.unwrap_or(0), to });
                 plan.counter = Some((to, last.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash)));
             }
-            _ => {
+            FindingKind::Duplicate
+            | FindingKind::OutOfRange
+            | FindingKind::Unreadable
+            | FindingKind::BrokenSeal
+            | FindingKind::BrokenPlaceholder
+            | FindingKind::BrokenLink
+            | FindingKind::CounterSeal
+            | FindingKind::WrongSum
+            | FindingKind::WrongPayment
+            | FindingKind::Overrefund
+            | FindingKind::NoOrder
+            | FindingKind::StrayLines => {
                 finding.numbers.truncate(LISTED);
                 plan.shown.left.push(finding);
             }

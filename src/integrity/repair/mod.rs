@@ -16,9 +16,7 @@ use super::Integrity;
 use super::finding::LISTED;
 use crate::domain::{Caller, PlaceholderId, Series, StoreId, line};
 use crate::store::void_placeholders::PlaceholderRow;
-use crate::store::{
-    StoreError, Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders,
-};
+use crate::store::{Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders};
 
 pub use error::RepairError;
 pub use view::{CounterMove, Method, Renumbered, RepairView, SeriesRepair};
@@ -58,7 +56,8 @@ struct Plan {
 #[derive(Debug)]
 struct Write {
     id: Uuid,
-    number: i64,
+    from: i64,
+    to: i64,
     previous_hash: Vec<u8>,
     hash: Vec<u8>,
 }
@@ -153,12 +152,12 @@ impl Integrity {
             row.hash = seals::placeholder(series, &row);
             void_placeholders::insert(tx, series, &row).await?;
         }
-        for Write { id, number, previous_hash, hash } in &plan.writes {
-            // In ascending order a record goes to a number that is free: its own or one that was before it.
-            match number_repairs::renumber(tx, series, *id, *number, previous_hash, hash).await {
-                Err(StoreError::Taken(_)) => return Err(RepairError::InTheWay(series)),
-                done => done?,
-            }
+        // A number has one record at any moment: those that rise come first and from the last on, since they stand below
+        // all others; the rest goes, in order, to its own number or one that was left before.
+        let rising = plan.writes.iter().take_while(|write| write.from < write.to).count();
+        let (rising, others) = plan.writes.split_at(rising);
+        for Write { id, to, previous_hash, hash, .. } in rising.iter().rev().chain(others) {
+            number_repairs::renumber(tx, series, *id, *to, previous_hash, hash).await?;
         }
         if let Some((number, hash)) = &plan.counter {
             number_series::set(tx, store, series.as_str(), *number, hash).await?;

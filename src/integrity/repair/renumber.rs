@@ -111,7 +111,7 @@ async fn seal_anew(
             plan.shown.add_renumbered(row.number, number);
         }
         plan.shown.sealed_anew += 1;
-        plan.writes.push(Write { id: row.id, number, previous_hash: before, hash: hash.clone() });
+        plan.writes.push(Write { id: row.id, from: row.number, to: number, previous_hash: before, hash: hash.clone() });
         before = hash;
     }
     plan.shown.did_not_fit = broken.finish().pop();
