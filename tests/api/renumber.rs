@@ -145,14 +145,13 @@ async fn numbers_below_one_move_up(database: Database) {
     }
     by_hand!(
         &database,
-        "UPDATE orders SET number = -2 WHERE number = 5; UPDATE orders SET number = 0 WHERE number = 6"
+        "UPDATE orders SET number = -2 WHERE number = 6; UPDATE orders SET number = 0 WHERE number = 5"
     );
     let left = shop.repair("void", true).await.expect(200)["series"][0]["left"].clone();
     assert_eq!((&left[0]["kind"], &left[0]["count"]), (&json!("out_of_range"), &json!(2)));
     let done = shown_then_done(&shop, &database, "renumber").await;
-    let one = |number: i64| json!({"first": number, "last": number});
     let span = |first: i64, last: i64| json!({"first": first, "last": last});
-    let moved = json!([{"from": one(-2), "to": one(1)}, {"from": one(0), "to": one(2)}, {"from": span(1, 4), "to": span(3, 6)}]);
+    let moved = json!([{"from": span(-2, -2), "to": span(1, 1)}, {"from": span(0, 4), "to": span(2, 6)}]);
     assert_eq!(done["series"][0]["renumbered"], moved);
     assert_eq!(shop.faults().await, [""; 0]);
 }
