@@ -148,7 +148,8 @@ impl World {
         {
             let time_zone = TimeZone::parse("time_zone", "UTC").expect("a time zone");
             let (id, name) = (StoreId::from(uuid(number)), format!("Store {number}"));
-            let row = StoreRow { id, name, currency, time_zone, prices_include_tax: true, created_at: now };
+            let row =
+                StoreRow { id, name, currency, time_zone, prices_include_tax: true, fiscal: true, created_at: now };
             stores::insert(&mut tx, &row).await?;
             let kiosk = KioskRow {
                 id: kiosk(number),

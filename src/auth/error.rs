@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::InvalidField;
+use crate::domain::{InvalidField, StoreId};
 use crate::pool::PoolError;
 use crate::store::StoreError;
 
@@ -47,6 +47,9 @@ pub enum AuthError {
     /// The change would leave nobody who can administer.
     #[error("\"{0}\" is the last active admin: give another account the role admin first")]
     LastAdmin(String),
+    /// Closings were made under the rule that no number changes.
+    #[error("store {0} has daily closings, which name its numbers, and stays fiscal")]
+    StaysFiscal(StoreId),
     /// The code is wrong, was used or has expired: which of them is not told.
     #[error("the enrolment code is wrong, was used already or has expired; ask an admin for a new one")]
     EnrolmentRefused,

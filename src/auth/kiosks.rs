@@ -93,7 +93,7 @@ impl Auth {
 /// Lets clerks, admins and the server itself pass; which store is asked elsewhere.
 fn require_staff(caller: &Caller) -> Result<(), AuthError> {
     match caller.actor {
-        Actor::System | Actor::Person { role: Role::Admin | Role::Clerk, .. } => Ok(()),
+        Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin | Role::Clerk, .. } => Ok(()),
         Actor::Person { role: Role::User, .. } | Actor::Kiosk { .. } => {
             Err(AuthError::Forbidden("only staff may look at kiosks"))
         }

@@ -117,7 +117,7 @@ impl Auth {
 /// Lets admins and the server itself pass.
 fn require_admin(caller: &Caller) -> Result<(), AuthError> {
     match caller.actor {
-        Actor::System | Actor::Person { role: Role::Admin, .. } => Ok(()),
+        Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin, .. } => Ok(()),
         Actor::Person { .. } | Actor::Kiosk { .. } => Err(AuthError::Forbidden("only an admin may do this")),
     }
 }

@@ -170,7 +170,9 @@ async fn lock_unchanged(tx: &mut Tx, seen: &UserRow) -> Result<Option<UserRow>, 
 fn person(caller: &Caller) -> Result<UserId, AuthError> {
     match caller.actor {
         Actor::Person { id, .. } => Ok(id),
-        Actor::System | Actor::Kiosk { .. } => Err(AuthError::Forbidden("only a signed-in person has an account")),
+        Actor::System | Actor::CommandLine | Actor::Kiosk { .. } => {
+            Err(AuthError::Forbidden("only a signed-in person has an account"))
+        }
     }
 }
 

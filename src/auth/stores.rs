@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Auth, AuthError, StoreView, require_admin};
 use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, TimeZone, line};
 use crate::store::stores::StoreRow;
-use crate::store::{Tx, audit, stores};
+use crate::store::{Tx, audit, stores, z_reports};
 
 /// Most characters of a store's and of a kiosk's name.
 pub(super) const LONGEST_NAME: usize = 120;
@@ -21,6 +21,8 @@ pub struct NewStore {
     pub time_zone: Option<String>,
     /// Whether prices contain the tax; they do where it is left out.
     pub prices_include_tax: Option<bool>,
+    /// Whether its records are never renumbered; they are not where it is left out.
+    pub fiscal: Option<bool>,
 }
 
 /// What to change of a shop; what is left out stays.
@@ -32,6 +34,8 @@ pub struct StoreChange {
     pub time_zone: Option<String>,
     /// Whether prices contain the tax.
     pub prices_include_tax: Option<bool>,
+    /// Whether its records are never renumbered; cannot be taken back once the store has a closing.
+    pub fiscal: Option<bool>,
 }
 
 impl Auth {
@@ -48,6 +52,7 @@ impl Auth {
             currency,
             time_zone: zone?,
             prices_include_tax: new.prices_include_tax.unwrap_or(true),
+            fiscal: new.fiscal.unwrap_or(true),
             created_at: now,
         };
         let mut tx = self.0.store.begin().await?;
@@ -63,7 +68,7 @@ impl Auth {
     /// Shops, newest first: all for an admin, their own for a clerk or kiosk.
     pub async fn stores(&self, caller: &Caller, page: PageRequest) -> Result<Page<StoreView>, AuthError> {
         let own = match caller.actor {
-            Actor::System | Actor::Person { role: Role::Admin, .. } => None,
+            Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin, .. } => None,
             Actor::Person { role: Role::Clerk, store, .. } => Some(store),
             Actor::Kiosk { store, .. } => Some(Some(store)),
             Actor::Person { role: Role::User, .. } => return Err(AuthError::Forbidden("only staff may list stores")),
@@ -86,8 +91,9 @@ impl Auth {
         Ok(served_store(&mut tx, caller, id).await?.into())
     }
 
-    /// Changes a shop's name, time zone, or whether its prices contain the tax: for the orders and closings to come, since
-    /// those that there are carry what was so when they were made. For admins.
+    /// Changes a shop's name, time zone, whether its prices contain the tax, or whether it is fiscal: for the orders and
+    /// closings to come, since those that there are carry what was so when they were made. A shop that has a closing stays
+    /// fiscal. For admins.
     pub async fn change_store(
         &self,
         caller: &Caller,
@@ -104,8 +110,13 @@ impl Auth {
             name: name.unwrap_or_else(|| old.name.clone()),
             time_zone: time_zone.unwrap_or_else(|| old.time_zone.clone()),
             prices_include_tax: change.prices_include_tax.unwrap_or(old.prices_include_tax),
+            fiscal: change.fiscal.unwrap_or(old.fiscal),
             ..old.clone()
         };
+        // A closing that comes meanwhile is safe all the same: no number that a closing names is ever changed.
+        if old.fiscal && !row.fiscal && z_reports::any(&mut tx, id).await? {
+            return Err(AuthError::StaysFiscal(id));
+        }
         stores::update(&mut tx, &row).await?;
         let details = json!({"from": described(&old), "to": described(&row)});
         let subject = id.to_string();
@@ -117,7 +128,8 @@ impl Auth {
 
 /// What can be changed of a shop, for the audit log.
 fn described(row: &StoreRow) -> Value {
-    json!({"name": row.name, "time_zone": row.time_zone, "prices_include_tax": row.prices_include_tax})
+    json!({"name": row.name, "time_zone": row.time_zone, "prices_include_tax": row.prices_include_tax,
+        "fiscal": row.fiscal})
 }
 
 /// The shop, where it exists and `caller` serves in it; both failures read alike.

@@ -62,6 +62,8 @@ pub struct StoreView {
     pub time_zone: TimeZone,
     /// Whether prices contain the tax; otherwise it comes on top.
     pub prices_include_tax: bool,
+    /// Whether its numbers are kept for an authority: its records are never renumbered.
+    pub fiscal: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -149,6 +151,7 @@ impl From<StoreRow> for StoreView {
             currency: row.currency,
             time_zone: row.time_zone,
             prices_include_tax: row.prices_include_tax,
+            fiscal: row.fiscal,
             created_at: row.created_at,
         }
     }

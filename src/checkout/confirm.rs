@@ -111,7 +111,7 @@ fn own_store(caller: &Caller) -> Option<StoreId> {
     match caller.actor {
         Actor::Kiosk { store, .. } => Some(store),
         Actor::Person { store, .. } => store,
-        Actor::System => None,
+        Actor::System | Actor::CommandLine => None,
     }
 }
 

@@ -67,7 +67,7 @@ impl Checkout {
     pub async fn open(&self, caller: &Caller, store: Option<StoreId>) -> Result<SessionView, CheckoutError> {
         let own = match caller.actor {
             Actor::Kiosk { store: own, .. } | Actor::Person { store: Some(own), .. } => Some(own),
-            Actor::System | Actor::Person { .. } => None,
+            Actor::System | Actor::CommandLine | Actor::Person { .. } => None,
         };
         let wanted = store
             .or(own)

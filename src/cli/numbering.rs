@@ -1,19 +1,21 @@
-//! `tillsight numbering …`: whether receipt numbers and hash chains are whole, asked of the database itself.
+//! `tillsight numbering …`: whether receipt numbers and hash chains are whole, asked of the database itself; and repairs.
 //!
-//! Works beside running servers and on a copy. It reads only, unless it is told to keep what it finds.
+//! Works beside running servers and on a copy. A check reads only, unless it is told to keep what it finds; a repair changes
+//! nothing, unless it is told to apply what it shows.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::CliError;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::domain::StoreId;
-use crate::integrity::{Depth, Integrity, IntegrityError, Keep, ReportView};
+use crate::domain::{Caller, Series, StoreId};
+use crate::integrity::{
+    Depth, Integrity, IntegrityError, Keep, Method, RepairError, RepairRequest, RepairView, ReportView,
+};
 use crate::store::{Store, StoreError};
 
-/// What the reports say of who wanted them.
-const REQUESTED_BY: &str = "command line";
 /// Connections to the database: a check reads one thing at a time, and writes what it keeps.
 const CONNECTIONS: u32 = 2;
 
@@ -22,6 +24,9 @@ const CONNECTIONS: u32 = 2;
 pub(super) enum Command {
     /// Look for gaps, duplicates and counters that stand wrong; exit code 1 where anything is found.
     Check(Check),
+    /// Show what a repair would change, and change it with --apply. Look for lost records in a back-up first: it cannot be
+    /// taken back.
+    Repair(Repair),
 }
 
 /// How far to look, and where.
@@ -41,18 +46,49 @@ pub(super) struct Check {
     keep: bool,
 }
 
+/// What to repair, and how.
+#[derive(Debug, Args)]
+pub(super) struct Repair {
+    /// void: missing numbers get void placeholders, and a counter that stands behind its records goes forward. renumber:
+    /// records are numbered 1, 2, 3 … and sealed anew, of stores that are not fiscal and where no daily closing names them.
+    #[arg(value_parser = words(Method::ALL.map(Method::as_str), Method::read))]
+    method: Method,
+    /// The store.
+    #[arg(long, value_name = "ID")]
+    store: StoreId,
+    /// Repair this series alone.
+    #[arg(long, value_parser = words(Series::ALL.map(Series::as_str), Series::read))]
+    series: Option<Series>,
+    /// Why, for the audit log and on each placeholder.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Do it; without this nothing is changed.
+    #[arg(long)]
+    apply: bool,
+}
+
+/// Takes one of `words`, as `read` understands it.
+fn words<T: Clone + Send + Sync + 'static, const N: usize>(
+    words: [&'static str; N],
+    read: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words).try_map(move |word| read(&word).ok_or("is no such word"))
+}
+
 /// Does what is asked.
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), CliError> {
-    let Command::Check(options) = command;
     let failed = |error: StoreError| CliError::Numbering(format!("database: {error}"));
     let store = Store::open(&settings.database_url, CONNECTIONS).await.map_err(failed)?;
-    let outcome = check(&options, store.clone(), settings).await;
+    let integrity = Integrity::new(store.clone(), Clock::system(), settings.monitoring);
+    let outcome = match command {
+        Command::Check(options) => check(&options, &integrity).await,
+        Command::Repair(options) => repair(options, &integrity).await,
+    };
     store.close().await;
     outcome
 }
 
-async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), CliError> {
-    let integrity = Integrity::new(store, Clock::system(), settings.monitoring);
+async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
     let depth = if options.deep { Depth::Deep } else { Depth::Quick };
     let keep = if options.keep { Keep::History } else { Keep::Nothing };
     let (mut reports, mut faulty, mut worst) = (0, 0, 100);
@@ -66,8 +102,11 @@ async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), 
             describe(&report);
         }
     };
-    let checked = integrity.check(depth, options.store, REQUESTED_BY, keep, print).await;
-    checked.map_err(|error| CliError::Numbering(told(&error)))?;
+    let checked = integrity.check(depth, options.store, &Caller::command_line().actor.label(), keep, print).await;
+    checked.map_err(|error| match error {
+        IntegrityError::Store(error) => told(&error),
+        IntegrityError::StoreNotFound(_) | IntegrityError::Busy => CliError::Numbering(error.to_string()),
+    })?;
     if reports == 0 && !options.json {
         println!("There are no stores to check.");
     }
@@ -79,14 +118,48 @@ async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), 
     Ok(())
 }
 
-/// The error, and what to do where the tables are those of an older program.
-fn told(error: &IntegrityError) -> String {
-    match error {
-        IntegrityError::Store(StoreError::Unexpected(_)) => {
+async fn repair(options: Repair, integrity: &Integrity) -> Result<(), CliError> {
+    let Repair { method, store, series, reason, apply } = options;
+    let request = RepairRequest { store, series, method, reason };
+    let outcome = match apply {
+        true => integrity.repair(&Caller::command_line(), &request).await,
+        false => integrity.plan_repair(&request).await,
+    };
+    let repair = outcome.map_err(|error| {
+        if let RepairError::Store(error) = &error { told(error) } else { CliError::Numbering(error.to_string()) }
+    })?;
+    tell(&repair);
+    Ok(())
+}
+
+/// The lines are the same before and after; the last one says which it is.
+fn tell(repair: &RepairView) {
+    for line in repair.lines() {
+        println!("{line}");
+    }
+    println!(
+        "{}",
+        match (repair.changes_anything(), repair.applied) {
+            (false, _) => "There is nothing to repair in this way.",
+            (true, false) => "Nothing was changed; --apply does it.",
+            (true, true) => "Done; `tillsight numbering check --deep` shows how it stands now.",
+        }
+    );
+}
+
+/// What the database said, and what to do where the tables are those of an older program.
+fn told(error: &StoreError) -> CliError {
+    CliError::Numbering(match error {
+        StoreError::Unexpected(_) => {
             format!("{error}; where tables or columns are missing, `tillsight migrate` brings them up to date")
         }
-        IntegrityError::StoreNotFound(_) | IntegrityError::Busy | IntegrityError::Store(_) => error.to_string(),
-    }
+        StoreError::Contended => format!("{error}: nothing was changed, run it again"),
+        StoreError::Taken(_)
+        | StoreError::Dangling
+        | StoreError::Unavailable(_)
+        | StoreError::TimedOut(_)
+        | StoreError::Full => error.to_string(),
+    })
 }
 
 fn describe(report: &ReportView) {
@@ -95,7 +168,11 @@ fn describe(report: &ReportView) {
         None => "lines without a store".to_owned(),
     };
     let (health, records) = (report.health, report.records);
-    println!("{name}: health {health}, {records} records, {:.1} ms", report.duration_us as f64 / 1_000.0);
+    let placeholders = match report.placeholders {
+        0 => String::new(),
+        some => format!(", {some} void placeholders"),
+    };
+    println!("{name}: health {health}, {records} records{placeholders}, {:.1} ms", report.duration_us as f64 / 1_000.0);
     for finding in &report.findings {
         println!("  {}", finding.in_words());
     }

@@ -15,6 +15,9 @@ pub struct Monitoring {
     pub deep_check_s: i64,
     /// Reports that are kept of each store and depth.
     pub reports_kept: i64,
+    /// Whether the server fills gaps that its own checks find with void placeholders, and takes counters that stand behind
+    /// forward; it never renumbers.
+    pub auto_repair: bool,
     /// Whether what is wrong raises alerts.
     pub alerts: bool,
     /// Seconds from one look at the rules to the next.
@@ -49,6 +52,7 @@ impl Default for Monitoring {
             quick_check_s: 1_800,
             deep_check_s: 21_600,
             reports_kept: 1_000,
+            auto_repair: false,
             alerts: true,
             look_s: 30,
             rules: Rules::default(),

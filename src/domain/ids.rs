@@ -98,6 +98,8 @@ ids! {
     ZReportId,
     /// What a check of numbers and chains found in a store.
     IntegrityReportId,
+    /// What stands for a number whose record is lost.
+    PlaceholderId,
     /// One time that something began to be wrong.
     AlertId,
     /// One message about an alert to one sink.

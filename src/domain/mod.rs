@@ -21,8 +21,8 @@ mod verdict;
 pub use code::{readable_code, tidy_code};
 pub use discount::{Discount, LARGEST_RATE, tax_rate};
 pub use ids::{
-    AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PriceId,
-    ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
+    AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PlaceholderId,
+    PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
 };
 pub use money::{Currency, Money};
 pub use page::{Page, PageRequest};

@@ -45,6 +45,8 @@ impl TryFrom<String> for Role {
 pub enum Actor {
     /// The server itself: set-up and scheduled work.
     System,
+    /// Whoever may run the program beside the server: `tillsight …` on the command line.
+    CommandLine,
     /// A signed-in person; `store` is set for clerks.
     Person {
         /// Whose token it was.
@@ -67,7 +69,7 @@ impl Actor {
     /// Whether this actor may read and change the affairs of `store`.
     pub fn serves(&self, store: StoreId) -> bool {
         match self {
-            Self::System | Self::Person { role: Role::Admin, .. } => true,
+            Self::System | Self::CommandLine | Self::Person { role: Role::Admin, .. } => true,
             Self::Person { role: Role::Clerk, store: own, .. } => *own == Some(store),
             Self::Person { role: Role::User, .. } => false,
             Self::Kiosk { store: own, .. } => *own == store,
@@ -78,7 +80,7 @@ impl Actor {
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::Person { id, .. } => Some(*id),
-            Self::System | Self::Kiosk { .. } => None,
+            Self::System | Self::CommandLine | Self::Kiosk { .. } => None,
         }
     }
 
@@ -86,14 +88,15 @@ impl Actor {
     pub fn kiosk_id(&self) -> Option<KioskId> {
         match self {
             Self::Kiosk { id, .. } => Some(*id),
-            Self::System | Self::Person { .. } => None,
+            Self::System | Self::CommandLine | Self::Person { .. } => None,
         }
     }
 
-    /// `system`, `user:<id>` or `kiosk:<id>`, for audit rows, logs and the scope of idempotency keys.
+    /// `system`, `command line`, `user:<id>` or `kiosk:<id>`, for audit rows, logs and the scope of idempotency keys.
     pub fn label(&self) -> String {
         match self {
             Self::System => "system".to_owned(),
+            Self::CommandLine => "command line".to_owned(),
             Self::Person { id, .. } => format!("user:{id}"),
             Self::Kiosk { id, .. } => format!("kiosk:{id}"),
         }
@@ -113,5 +116,10 @@ impl Caller {
     /// The server itself.
     pub fn system() -> Self {
         Self { actor: Actor::System, address: None }
+    }
+
+    /// Whoever runs the program on the command line.
+    pub fn command_line() -> Self {
+        Self { actor: Actor::CommandLine, address: None }
     }
 }

@@ -30,4 +30,9 @@ impl Series {
             Self::Closing => "closing",
         }
     }
+
+    /// Reads the word that is stored and sent.
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|series| series.as_str() == word)
+    }
 }

@@ -90,7 +90,7 @@ async fn admitted(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
 fn kind_of(actor: &crate::domain::Actor) -> &'static str {
     use crate::domain::Actor;
     match actor {
-        Actor::System => "the server itself",
+        Actor::System | Actor::CommandLine => "the server itself",
         Actor::Kiosk { .. } => "kiosks",
         Actor::Person { role, .. } => match role {
             crate::domain::Role::User => "shoppers",

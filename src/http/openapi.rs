@@ -37,7 +37,7 @@ use super::routes::{
         receipts::show, receipts::print,
         closings::list, closings::create, closings::show,
         mypage::list, mypage::show, mypage::spending, mypage::claim, receipts::show_own, receipts::page_own,
-        integrity::summary, integrity::show, integrity::history, integrity::run,
+        integrity::summary, integrity::show, integrity::history, integrity::run, integrity::repair,
         performance::stats, performance::export,
         alerts::active, alerts::history, alerts::acknowledge, alerts::resolve,
         health::healthz, health::readyz, health::metrics, openapi_json,

@@ -41,7 +41,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
 }
 
 /// The whole table.
-pub static RULES: [Rule; 80] = [
+pub static RULES: [Rule; 81] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -110,6 +110,7 @@ pub static RULES: [Rule; 80] = [
     rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}/reports", Policy::Admin),
     rule(Method::POST, "/api/monitoring/numbering/jobs/integrity/run-check", Policy::Admin),
+    rule(Method::POST, "/api/monitoring/numbering/jobs/integrity/repair", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/performance/stats", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/metrics/export", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/alerts", Policy::Admin),
@@ -133,7 +134,7 @@ impl Policy {
     /// Whether `actor` is of a kind that this policy lets in.
     pub fn admits(self, actor: &Actor) -> bool {
         let role = match actor {
-            Actor::System => return true,
+            Actor::System | Actor::CommandLine => return true,
             Actor::Kiosk { .. } => return matches!(self, Self::Public | Self::Till),
             Actor::Person { role, .. } => *role,
         };

@@ -1,13 +1,16 @@
-//! The deep check of a series: every record fits its seal, links to the one before it, adds up, and has what it refers to.
+//! The deep check of a series: every record fits its seal, links to the one before it, adds up, and has what it refers to;
+//! every void placeholder fits its seal.
 
 use super::finding::{FindingKind, Findings};
 use super::links::{self, Link};
 use crate::domain::{Seal, Series, StoreId};
 use crate::store::number_checks::{self, MisfitRow, NumberRow, Stand, Stretch};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, seals, void_placeholders};
 
 /// Numbers whose records are read at a time.
 const PAGE: i64 = 100;
+/// Void placeholders that are read at a time.
+const PLACEHOLDERS: i64 = 1_000;
 /// Records that are read at a time at most, where many carry one number.
 const MOST_RECORDS: i64 = 5_000;
 
@@ -44,6 +47,26 @@ pub(super) async fn check(
             }
         }
         next = last.number.checked_add(1);
+    }
+    check_placeholders(store, id, series, findings).await
+}
+
+/// Makes the seal of each void placeholder anew.
+async fn check_placeholders(
+    store: &Store,
+    id: StoreId,
+    series: Series,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let mut next = Some(i64::MIN);
+    while let Some(first) = next {
+        let mut tx = store.read().await?;
+        let page = void_placeholders::list(&mut tx, id, series, first, PLACEHOLDERS).await?;
+        tx.rollback().await?;
+        for row in page.iter().filter(|row| seals::placeholder(series, row) != row.hash) {
+            findings.add(FindingKind::BrokenPlaceholder, series, row.number);
+        }
+        next = page.last().filter(|_| page.len() as i64 == PLACEHOLDERS).and_then(|row| row.number.checked_add(1));
     }
     Ok(())
 }

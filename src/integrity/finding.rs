@@ -5,16 +5,16 @@ use utoipa::ToSchema;
 
 use crate::domain::Series;
 
-/// Ranges of numbers that one finding lists at most; the count goes on.
-const LISTED: usize = 50;
+/// Ranges of numbers that one finding of a report lists at most; the count goes on.
+pub(super) const LISTED: usize = 50;
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// No record carries the number, although the counter or a record stands higher.
+    /// Neither a record nor a void placeholder carries the number, although the counter or a record stands higher.
     Gap,
-    /// More than one record carries the number.
+    /// More than one record carries the number, or a record and a void placeholder do.
     Duplicate,
     /// A number below 1.
     OutOfRange,
@@ -26,6 +26,8 @@ pub enum FindingKind {
     Unreadable,
     /// The record's fields do not give its seal: it was changed after it was written.
     BrokenSeal,
+    /// The void placeholder's fields do not give its seal: it was changed after it was made.
+    BrokenPlaceholder,
     /// The record does not name the seal of the record with the number before.
     BrokenLink,
     /// The counter does not keep the seal of the record that carries its number: the next record will not link.
@@ -44,7 +46,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Gap,
         Self::Duplicate,
         Self::OutOfRange,
@@ -52,6 +54,7 @@ impl FindingKind {
         Self::CounterAhead,
         Self::Unreadable,
         Self::BrokenSeal,
+        Self::BrokenPlaceholder,
         Self::BrokenLink,
         Self::CounterSeal,
         Self::WrongSum,
@@ -69,7 +72,12 @@ impl FindingKind {
     /// What one finding of this kind takes off the health; see [`health`].
     pub fn weight(self) -> i64 {
         match self {
-            Self::Duplicate | Self::BrokenSeal | Self::BrokenLink | Self::Unreadable | Self::OutOfRange => 25,
+            Self::Duplicate
+            | Self::BrokenSeal
+            | Self::BrokenPlaceholder
+            | Self::BrokenLink
+            | Self::Unreadable
+            | Self::OutOfRange => 25,
             Self::CounterBehind | Self::CounterSeal => 20,
             Self::Gap | Self::WrongSum | Self::WrongPayment | Self::Overrefund | Self::NoOrder => 15,
             Self::CounterAhead => 10,
@@ -87,6 +95,7 @@ impl FindingKind {
             Self::CounterAhead => "given out by the counter, beyond the last record",
             Self::Unreadable => "cannot be read",
             Self::BrokenSeal => "changed after it was written: does not fit its seal",
+            Self::BrokenPlaceholder => "void placeholder, changed after it was made: does not fit its seal",
             Self::BrokenLink => "does not link to the record before",
             Self::CounterSeal => "the counter keeps another seal of it",
             Self::WrongSum => "lines and total do not agree",
@@ -143,10 +152,25 @@ impl std::fmt::Display for NumberSpan {
 }
 
 /// Findings while a check goes on; bounded, whatever is found.
-#[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+#[derive(Debug)]
+pub(super) struct Findings {
+    found: Vec<Finding>,
+    /// Ranges that each lists at most.
+    listed: usize,
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        Self::listing(LISTED)
+    }
+}
 
 impl Findings {
+    /// Findings that list at most so many ranges each.
+    pub fn listing(listed: usize) -> Self {
+        Self { found: Vec::new(), listed }
+    }
+
     /// Adds a number; numbers of a kind and series come in ascending order.
     pub fn add(&mut self, kind: FindingKind, series: Series, number: i64) {
         self.add_span(kind, series, number, number);
@@ -154,12 +178,13 @@ impl Findings {
 
     /// Adds the numbers from `first` to `last`.
     pub fn add_span(&mut self, kind: FindingKind, series: Series, first: i64, last: i64) {
+        let listed = self.listed;
         let finding = self.entry(kind, series);
         finding.count = finding.count.saturating_add(last.saturating_sub(first).saturating_add(1));
         match finding.numbers.last_mut() {
             Some(span) if span.last.checked_add(1) == Some(first) => span.last = last,
             _ => {
-                if finding.numbers.len() < LISTED {
+                if finding.numbers.len() < listed {
                     finding.numbers.push(NumberSpan { first, last });
                 }
             }
@@ -172,18 +197,18 @@ impl Findings {
     }
 
     fn entry(&mut self, kind: FindingKind, series: Series) -> &mut Finding {
-        let known = self.0.iter().position(|finding| finding.kind == kind && finding.series == series);
+        let known = self.found.iter().position(|finding| finding.kind == kind && finding.series == series);
         let place = known.unwrap_or_else(|| {
-            self.0.push(Finding { kind, series, count: 0, numbers: Vec::new() });
-            self.0.len() - 1
+            self.found.push(Finding { kind, series, count: 0, numbers: Vec::new() });
+            self.found.len() - 1
         });
-        &mut self.0[place]
+        &mut self.found[place]
     }
 
     /// What was found, by series and kind.
     pub fn finish(mut self) -> Vec<Finding> {
-        self.0.sort_by_key(|finding| (finding.series, finding.kind));
-        self.0
+        self.found.sort_by_key(|finding| (finding.series, finding.kind));
+        self.found
     }
 }
 

@@ -1,9 +1,12 @@
-//! Whether receipt numbers and hash chains are whole: checks, what they found, and when they are made.
+//! Whether receipt numbers and hash chains are whole: checks, what they found, when they are made; and repairs.
 //!
 //! The quick check reads numbers alone: gaps, duplicates, counters that stand elsewhere than the last record. The deep check
 //! also makes every seal anew, follows the chains, and compares lines with totals and refunds with payments. Both hold
 //! nothing while they read: what they look at never changes, and what is written meanwhile has higher numbers and is left
 //! to the next check. Memory is bounded whatever the store's size and whatever is found.
+//!
+//! A repair changes what only it may change: it stands void placeholders in for lost records, moves counters forward, and
+//! numbers the records of a store that is not fiscal anew. It holds the counters meanwhile and is in the audit log.
 //!
 //! What a check cannot show: that the end of a chain was cut off together with its counter. The daily closings, kept
 //! elsewhere, show that.
@@ -12,6 +15,7 @@ mod chain;
 mod finding;
 mod links;
 mod numbers;
+mod repair;
 mod schedule;
 mod strays;
 mod view;
@@ -29,6 +33,8 @@ use crate::store::{Store, StoreError, Tx, number_checks, stores};
 
 use finding::Findings;
 pub use finding::{Finding, FindingKind, NumberSpan, health};
+use numbers::Seen;
+pub use repair::{CounterMove, Method, Renumbered, RepairError, RepairRequest, RepairView, SeriesRepair};
 pub use view::{Depth, ReportView, RunView, StandingView, SummaryView};
 
 /// Stores that are listed at a time.
@@ -136,23 +142,22 @@ impl Integrity {
         keep: Keep,
     ) -> Result<ReportView, IntegrityError> {
         let started = self.clock.now();
-        let (mut findings, mut records) = (Findings::default(), 0_i64);
+        let (mut findings, mut seen) = (Findings::default(), Seen::default());
         for series in Series::ALL {
             let stand = number_checks::stand(&mut self.store.read().await?, id, series).await?;
-            let seen = numbers::check(&self.store, id, series, &stand, &mut findings).await?;
-            records = records.saturating_add(seen);
+            seen = seen.and(numbers::check(&self.store, id, series, &stand, &mut findings).await?);
             if depth == Depth::Deep {
                 chain::check(&self.store, id, series, &stand, &mut findings).await?;
             }
         }
-        self.report(depth, id, requested_by, started, (findings, records), keep).await
+        self.report(depth, id, requested_by, started, (findings, seen), keep).await
     }
 
     async fn check_strays(&self, requested_by: &str, keep: Keep) -> Result<ReportView, IntegrityError> {
         let started = self.clock.now();
         let mut findings = Findings::default();
-        let records = strays::check(&self.store, &mut findings).await?;
-        self.report(Depth::Deep, StoreId::NIL, requested_by, started, (findings, records), keep).await
+        let seen = Seen { records: strays::check(&self.store, &mut findings).await?, placeholders: 0 };
+        self.report(Depth::Deep, StoreId::NIL, requested_by, started, (findings, seen), keep).await
     }
 
     async fn report(
@@ -161,7 +166,7 @@ impl Integrity {
         store: StoreId,
         requested_by: &str,
         started: Timestamp,
-        (findings, records): (Findings, i64),
+        (findings, seen): (Findings, Seen),
         keep: Keep,
     ) -> Result<ReportView, IntegrityError> {
         let findings = findings.finish();
@@ -171,7 +176,8 @@ impl Integrity {
             depth: depth.as_str().to_owned(),
             requested_by: requested_by.to_owned(),
             health: health(&findings),
-            records,
+            records: seen.records,
+            placeholders: seen.placeholders,
             findings: serde_json::to_value(&findings).map_err(|error| StoreError::Unexpected(error.to_string()))?,
             started_at: started,
             duration_us: since(started, self.clock.now()),

@@ -1,37 +1,69 @@
-//! The quick check of a series: every number from 1 to the highest is carried by one record, and the counter stands there.
+//! The quick check of a series: every number from 1 to the highest is carried by one record or void placeholder, and the
+//! counter stands there.
 
 use super::finding::{FindingKind, Findings};
 use crate::domain::{Series, StoreId};
 use crate::store::number_checks::{self, Stand, Stretch};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Tx};
 
 /// Numbers that are read at a time.
 const PAGE: i64 = 10_000;
 
-/// Walks the numbers of a series that stood at `stand` and gives how many records carry them. What is written meanwhile
-/// has higher numbers and is left to the next check. Each page is a transaction of its own.
+/// What a check has looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub records: i64,
+    /// Void placeholders.
+    pub placeholders: i64,
+}
+
+impl Seen {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            records: self.records.saturating_add(other.records),
+            placeholders: self.placeholders.saturating_add(other.placeholders),
+        }
+    }
+}
+
+/// Walks the numbers of a series that stood at `stand` and gives how many records and placeholders carry them. What is
+/// written meanwhile has higher numbers and is left to the next check. Each page is a transaction of its own.
 pub(super) async fn check(
     store: &Store,
     id: StoreId,
     series: Series,
     stand: &Stand,
     findings: &mut Findings,
-) -> Result<i64, StoreError> {
-    let highest = stand.highest.unwrap_or(0);
+) -> Result<Seen, StoreError> {
     let mut walk = Walk::default();
-    let mut first = Some(i64::MIN);
-    while let Some(from) = first {
+    let mut next = Some(i64::MIN);
+    while let Some(first) = next {
         let mut tx = store.read().await?;
-        let stretch = Stretch { store: id, first: from, last: highest };
-        let page = number_checks::numbers(&mut tx, series, stretch, PAGE).await?;
+        let stretch = Stretch { store: id, first, last: stand.highest.unwrap_or(0) };
+        next = walk.page(&mut tx, series, stretch, findings).await?;
         tx.rollback().await?;
-        for row in &page {
-            walk.step(series, row.number, row.copies, findings);
-        }
-        first = page.last().filter(|_| page.len() as i64 == PAGE).and_then(|row| row.number.checked_add(1));
     }
     walk.end(series, stand, findings);
-    Ok(walk.records)
+    Ok(walk.seen)
+}
+
+/// The same within a transaction of the caller's, who holds the series' counter or sees one moment.
+pub(super) async fn check_within(
+    tx: &mut Tx,
+    id: StoreId,
+    series: Series,
+    stand: &Stand,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let mut walk = Walk::default();
+    let mut next = Some(i64::MIN);
+    while let Some(first) = next {
+        let stretch = Stretch { store: id, first, last: stand.highest.unwrap_or(0) };
+        next = walk.page(tx, series, stretch, findings).await?;
+    }
+    walk.end(series, stand, findings);
+    Ok(())
 }
 
 /// What the walk has seen so far.
@@ -39,12 +71,28 @@ pub(super) async fn check(
 struct Walk {
     /// The highest number, at least 0.
     last: i64,
-    records: i64,
+    seen: Seen,
 }
 
 impl Walk {
+    /// Walks one page of `stretch`; gives where the next one begins.
+    async fn page(
+        &mut self,
+        tx: &mut Tx,
+        series: Series,
+        stretch: Stretch,
+        findings: &mut Findings,
+    ) -> Result<Option<i64>, StoreError> {
+        let page = number_checks::numbers(tx, series, stretch, PAGE).await?;
+        for row in &page {
+            let records = row.copies.saturating_sub(row.placeholders);
+            self.seen = self.seen.and(Seen { records, placeholders: row.placeholders });
+            self.step(series, row.number, row.copies, findings);
+        }
+        Ok(page.last().filter(|_| page.len() as i64 == PAGE).and_then(|row| row.number.checked_add(1)))
+    }
+
     fn step(&mut self, series: Series, number: i64, copies: i64, findings: &mut Findings) {
-        self.records = self.records.saturating_add(copies);
         if copies > 1 {
             findings.add(FindingKind::Duplicate, series, number);
         }

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use super::{Depth, Integrity, IntegrityError, Keep, finding::FindingKind, standing};
-use crate::domain::{IntegrityReportId, Series, StoreId, Timestamp};
+use super::repair::{Method, RepairRequest};
+use super::{Depth, Integrity, IntegrityError, Keep, ReportView, finding::FindingKind, standing};
+use crate::domain::{Caller, IntegrityReportId, Series, StoreId, Timestamp};
 use crate::store::{StoreError, integrity_reports, number_checks};
 use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS};
 
@@ -61,7 +62,7 @@ impl Integrity {
             after = *last;
             for id in page {
                 match self.check_store(depth, id, SCHEDULE, Keep::History).await {
-                    Ok(_) => {}
+                    Ok(report) => self.repair_by_itself(id, &report).await,
                     Err(IntegrityError::Store(error)) if !matches!(error, StoreError::Unavailable(_)) => {
                         // One store that cannot be checked keeps no other from it.
                         tracing::warn!(store.id = %id, error = %error, "the store's numbers could not be checked");
@@ -80,6 +81,31 @@ impl Integrity {
             // The lease runs out, and the check is made again.
             Some(error) => Err(error.into()),
             None => self.put_off(depth, began.plus_seconds(self.interval_s(depth))).await,
+        }
+    }
+
+    /// Where the settings want it, fills the gaps that a check found and takes counters forward. The report stays as it is,
+    /// so that people are told of what was lost; the next check finds it filled, and the alert ends.
+    async fn repair_by_itself(&self, store: StoreId, report: &ReportView) {
+        if !self.settings.auto_repair {
+            return;
+        }
+        for series in Series::ALL {
+            let repairable = |kind| matches!(kind, FindingKind::Gap | FindingKind::CounterBehind);
+            if !report.findings.iter().any(|found| found.series == series && repairable(found.kind)) {
+                continue;
+            }
+            let reason = format!("found by the check of {}", report.started_at);
+            let request = RepairRequest { store, series: Some(series), method: Method::Void, reason };
+            match self.repair(&Caller::system(), &request).await {
+                Ok(repair) => {
+                    tracing::warn!(store.id = %store, changes = ?repair.lines(), "receipt numbers were repaired");
+                }
+                Err(error) => {
+                    tracing::warn!(store.id = %store, series = series.as_str(), error = %error,
+                        "receipt numbers could not be repaired");
+                }
+            }
         }
     }
 

@@ -43,6 +43,8 @@ pub struct ReportView {
     pub health: i64,
     /// Records that were looked at.
     pub records: i64,
+    /// Numbers that a void placeholder stands for, since their record is lost; no fault.
+    pub placeholders: i64,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// When the check of this store began.
@@ -69,6 +71,7 @@ impl TryFrom<ReportRow> for ReportView {
             requested_by: row.requested_by,
             health: row.health,
             records: row.records,
+            placeholders: row.placeholders,
             findings,
             started_at: row.started_at,
             duration_us: row.duration_us,

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::once::{Once, Reply, with_retries};
 use super::{OrderError, Orders, ZReportSummary, ZReportView};
-use crate::domain::{Caller, Page, PageRequest, StoreId, ZReportId};
+use crate::domain::{Caller, Page, PageRequest, Series, StoreId, ZReportId};
 use crate::store::number_series::SeriesRow;
 use crate::store::stores::StoreRow;
 use crate::store::z_reports::{self, Span, ZReportRow};
-use crate::store::{StoreError, Tx, audit, number_series, seals, stores};
+use crate::store::{StoreError, Tx, audit, number_series, seals, stores, void_placeholders};
 
 /// The series that closings are numbered in.
 const SERIES: &str = "closing";
@@ -34,10 +34,7 @@ impl Orders {
             return Ok(kept);
         }
         let counters = number_series::of_store(&mut tx, id).await?;
-        let previous = match taken.number {
-            1 => None,
-            number => Some(z_reports::find(&mut tx, id, number - 1).await?.ok_or_else(|| lost(number - 1, id))?),
-        };
+        let previous = before(&mut tx, id, taken.number).await?;
         let span = span(previous.as_ref(), &counters);
         let lines = z_reports::sums(&mut tx, id, span).await?;
         let now = self.clock.now();
@@ -99,8 +96,22 @@ async fn served(tx: &mut Tx, caller: &Caller, id: StoreId) -> Result<StoreRow, O
     store.ok_or(OrderError::StoreNotFound(id))
 }
 
+/// The closing that the one with `number` goes on from. Where the closings in between are lost and void placeholders say so,
+/// the last one that is there: what the lost ones had is closed once more.
+async fn before(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZReportRow>, OrderError> {
+    let previous = z_reports::find_below(tx, store, number).await?;
+    let first = previous.as_ref().map_or(0, |row| row.number).saturating_add(1);
+    let missing = number.saturating_sub(first);
+    if missing > 0 && void_placeholders::count(tx, store, Series::Closing, first, number - 1).await? < missing {
+        return Err(lost(number - 1, store).into());
+    }
+    Ok(previous)
+}
+
 fn lost(number: i64, store: StoreId) -> StoreError {
-    StoreError::Unexpected(format!("closing {number} of store {store} is gone from the database"))
+    StoreError::Unexpected(format!(
+        "closing {number} of store {store} is gone from the database; restore it, or see `tillsight numbering repair`"
+    ))
 }
 
 /// From one past the closing before to where the counters stand.

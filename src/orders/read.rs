@@ -69,7 +69,7 @@ impl Orders {
         page: PageRequest,
     ) -> Result<Page<OrderSummary>, OrderError> {
         let own = match caller.actor {
-            Actor::System | Actor::Person { role: Role::Admin, .. } => search.store,
+            Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin, .. } => search.store,
             Actor::Kiosk { store: own, .. } | Actor::Person { role: Role::Clerk, store: Some(own), .. } => Some(own),
             Actor::Person { .. } => return Err(OrderError::NoStore),
         };

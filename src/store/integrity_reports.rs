@@ -21,6 +21,8 @@ pub struct ReportRow {
     pub health: i64,
     /// Records that were looked at.
     pub records: i64,
+    /// Void placeholders among the numbers.
+    pub placeholders: i64,
     /// What was found.
     #[sqlx(json)]
     pub findings: Value,
@@ -33,7 +35,7 @@ pub struct ReportRow {
 /// Keeps a report, and no more than the newest `kept` of its store and depth.
 pub async fn insert(tx: &mut Tx, row: &ReportRow, kept: i64) -> Result<(), StoreError> {
     const INSERT: &str = "INSERT INTO integrity_reports (id, store_id, depth, requested_by, health, records, findings, \
-        started_at, duration_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        started_at, duration_us, placeholders) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     const FORGET: &str = "DELETE FROM integrity_reports WHERE store_id = $1 AND depth = $2 \
         AND id <= (SELECT id FROM integrity_reports WHERE store_id = $1 AND depth = $2 \
           ORDER BY id DESC LIMIT 1 OFFSET $3)";
@@ -47,6 +49,7 @@ pub async fn insert(tx: &mut Tx, row: &ReportRow, kept: i64) -> Result<(), Store
         .bind(Json(&row.findings))
         .bind(row.started_at)
         .bind(row.duration_us)
+        .bind(row.placeholders)
         .execute(c))?;
     on!(tx, c => sqlx::query(FORGET).bind(row.store_id).bind(&row.depth).bind(kept).execute(c))?;
     Ok(())
@@ -54,16 +57,16 @@ pub async fn insert(tx: &mut Tx, row: &ReportRow, kept: i64) -> Result<(), Store
 
 /// The newest report of a store; with `depth`, of that depth.
 pub async fn newest(tx: &mut Tx, store: StoreId, depth: Option<&str>) -> Result<Option<ReportRow>, StoreError> {
-    const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, findings, started_at, duration_us \
-        FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR depth = $2) \
+    const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, placeholders, findings, \
+        started_at, duration_us FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR depth = $2) \
         ORDER BY id DESC LIMIT 1";
     on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(depth).fetch_optional(c))
 }
 
 /// The reports of a store, newest first.
 pub async fn list(tx: &mut Tx, store: StoreId, page: PageRequest) -> Result<Vec<ReportRow>, StoreError> {
-    const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, findings, started_at, duration_us \
-        FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR id < $2) \
+    const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, placeholders, findings, \
+        started_at, duration_us FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR id < $2) \
         ORDER BY id DESC LIMIT $3";
     on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
 }

@@ -26,6 +26,7 @@ pub mod login_failures;
 pub mod model_switches;
 mod notices;
 pub mod number_checks;
+pub mod number_repairs;
 pub mod number_series;
 mod order_items;
 pub mod order_performance;
@@ -42,6 +43,7 @@ pub mod stores;
 mod tx;
 mod types;
 pub mod users;
+pub mod void_placeholders;
 pub mod yardstick;
 pub mod z_reports;
 

@@ -23,6 +23,7 @@ macro_rules! for_series {
         }
     };
 }
+pub(super) use for_series;
 
 /// Where a series stands, all of one moment.
 #[derive(Debug, Clone, Default, sqlx::FromRow)]
@@ -31,17 +32,19 @@ pub struct Stand {
     pub counter: Option<i64>,
     /// The seal that the counter keeps of the record with that number.
     pub counter_hash: Option<Vec<u8>>,
-    /// The highest number of a record.
+    /// The highest number of a record or void placeholder.
     pub highest: Option<i64>,
 }
 
-/// A number and how many records carry it.
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+/// A number and what carries it.
+#[derive(Debug, Clone, Copy)]
 pub struct NumberRow {
     /// The number.
     pub number: i64,
-    /// 1, where all is well.
+    /// Records and void placeholders: 1, where all is well.
     pub copies: i64,
+    /// The placeholders among them.
+    pub placeholders: i64,
 }
 
 /// An inclusive range of numbers of one store, for whoever reads records page by page.
@@ -69,20 +72,50 @@ pub async fn stand(tx: &mut Tx, store: StoreId, series: Series) -> Result<Stand,
         "SELECT (SELECT MAX(last_number) FROM number_series WHERE store_id = $1 AND series = $2) AS counter, \
          (SELECT last_hash FROM number_series WHERE store_id = $1 AND series = $2 \
            ORDER BY last_number DESC LIMIT 1) AS counter_hash, \
-         (SELECT MAX(number) FROM ",
-        " WHERE store_id = $1 AND series = $2) AS highest"
+         (SELECT MAX(n.number) FROM (SELECT MAX(number) AS number FROM ",
+        " WHERE store_id = $1 AND series = $2 UNION ALL \
+         SELECT MAX(number) AS number FROM void_placeholders WHERE store_id = $1 AND series = $2) AS n) AS highest"
     );
     let row = on!(tx, c => sqlx::query_as(query).bind(store).bind(series.as_str()).fetch_optional(c))?;
     Ok(row.unwrap_or_default())
 }
 
-/// The numbers of a series in `stretch`, ascending, at most `limit`, each with how many records carry it.
+/// The numbers of a series in `stretch`, ascending, at most `limit`, each with what carries it.
 pub async fn numbers(tx: &mut Tx, series: Series, stretch: Stretch, limit: i64) -> Result<Vec<NumberRow>, StoreError> {
-    let query = for_series!(
+    let records = for_series!(
         series,
-        "SELECT number, COUNT(*) AS copies FROM ",
+        "SELECT number, COUNT(*) FROM ",
         " WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5"
     );
+    const PLACEHOLDERS: &str = "SELECT number, COUNT(*) FROM void_placeholders \
+        WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5";
+    let records = counted(tx, records, series, stretch, limit).await?;
+    let placeholders = counted(tx, PLACEHOLDERS, series, stretch, limit).await?;
+    // The first numbers of either are among the first of both. Placeholders are few: the sort finds two runs.
+    let mut rows: Vec<_> =
+        records.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: 0 }).collect();
+    rows.extend(placeholders.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: copies }));
+    rows.sort_by_key(|row| row.number);
+    rows.dedup_by(|placeholder, record| {
+        let same = placeholder.number == record.number;
+        if same {
+            record.copies += placeholder.copies;
+            record.placeholders += placeholder.placeholders;
+        }
+        same
+    });
+    rows.truncate(limit.unsigned_abs() as usize);
+    Ok(rows)
+}
+
+/// Numbers with how often they are there.
+async fn counted(
+    tx: &mut Tx,
+    query: &'static str,
+    series: Series,
+    stretch: Stretch,
+    limit: i64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
     on!(tx, c => sqlx::query_as(query)
         .bind(stretch.store)
         .bind(series.as_str())

@@ -39,6 +39,29 @@ pub async fn set_hash(tx: &mut Tx, store: StoreId, series: &'static str, hash: &
     Ok(())
 }
 
+/// Holds the counter of a series until the transaction ends, so that nobody takes a number meanwhile; a series without a
+/// counter gets one that stands at 0. What is read in this transaction from here on is all that was ever numbered.
+pub async fn hold(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<(), StoreError> {
+    const HOLD: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 0, $3) \
+        ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number";
+    on!(tx, c => sqlx::query(HOLD).bind(store).bind(series).bind(&Seal::FIRST[..]).execute(c))?;
+    Ok(())
+}
+
+/// Moves a counter that the caller [`hold`]s to `number`, whose record has the seal `hash`.
+pub async fn set(
+    tx: &mut Tx,
+    store: StoreId,
+    series: &'static str,
+    number: i64,
+    hash: &[u8],
+) -> Result<(), StoreError> {
+    const UPDATE: &str =
+        "UPDATE number_series SET last_number = $3, last_hash = $4 WHERE store_id = $1 AND series = $2";
+    on!(tx, c => sqlx::query(UPDATE).bind(store).bind(series).bind(number).bind(hash).execute(c))?;
+    Ok(())
+}
+
 /// One series of a store as it stands.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SeriesRow {

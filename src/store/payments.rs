@@ -57,6 +57,13 @@ pub async fn insert(tx: &mut Tx, row: &PaymentRow) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The payment with this id.
+pub async fn find(tx: &mut Tx, id: PaymentId) -> Result<Option<PaymentRow>, StoreError> {
+    const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
+        created_at, previous_hash, hash FROM payments WHERE id = $1";
+    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+}
+
 /// The payments of an order, in the order of their numbers.
 pub async fn of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, StoreError> {
     const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \

@@ -104,6 +104,13 @@ pub async fn insert(tx: &mut Tx, row: &RefundRow, items: &[RefundItemRow]) -> Re
     Ok(())
 }
 
+/// The refund or void with this id.
+pub async fn find(tx: &mut Tx, id: RefundId) -> Result<Option<RefundRow>, StoreError> {
+    const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
+        made_by, created_at, previous_hash, hash FROM refunds WHERE id = $1";
+    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+}
+
 /// The refunds and voids of an order, in the order of their numbers.
 pub async fn of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<RefundRow>, StoreError> {
     const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \

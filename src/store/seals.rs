@@ -6,8 +6,9 @@
 use super::orders::{OrderItemRow, OrderRow};
 use super::payments::PaymentRow;
 use super::refunds::{RefundItemRow, RefundRow};
+use super::void_placeholders::PlaceholderRow;
 use super::z_reports::{ZReportLineRow, ZReportRow};
-use crate::domain::Seal;
+use crate::domain::{Seal, Series};
 
 /// The version that orders are sealed with today.
 pub const ORDER_VERSION: i64 = 2;
@@ -127,4 +128,18 @@ pub fn z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
             .number(line.tax)
     });
     lines.finish()
+}
+
+/// The seal of a void placeholder. It is no link of a chain: what follows the lost record names that record's seal.
+pub fn placeholder(series: Series, row: &PlaceholderRow) -> Vec<u8> {
+    Seal::after(&Seal::FIRST)
+        .field("void placeholder")
+        .field(row.id.uuid())
+        .field(row.store_id.uuid())
+        .field(series.as_str())
+        .number(row.number)
+        .field(&row.reason)
+        .field(&row.made_by)
+        .number(row.created_at.micros())
+        .finish()
 }

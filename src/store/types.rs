@@ -12,8 +12,8 @@ use super::catalog_changes::ChangeKind;
 use super::model_switches::SwitchState;
 use crate::domain::{
     AlertId, AttemptId, Currency, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState,
-    PaymentId, PaymentMethod, PriceId, ProductId, RecognitionId, RefundId, Role, SessionId, StoreId, SwitchId,
-    TimeZone, Timestamp, TokenId, UserId, ZReportId,
+    PaymentId, PaymentMethod, PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, Role, SessionId, StoreId,
+    SwitchId, TimeZone, Timestamp, TokenId, UserId, ZReportId,
 };
 
 /// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
@@ -77,7 +77,8 @@ ids_kept_as_uuids!(
     ZReportId,
     IntegrityReportId,
     AlertId,
-    DeliveryId
+    DeliveryId,
+    PlaceholderId
 );
 
 kept_as! {

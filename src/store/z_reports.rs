@@ -224,6 +224,20 @@ pub async fn list(tx: &mut Tx, store: StoreId, page: PageRequest) -> Result<Vec<
     on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
+/// The store's closing with the highest number below `number`.
+pub async fn find_below(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZReportRow>, StoreError> {
+    const SELECT: &str =
+        select!("WHERE store_id = $1 AND series = 'closing' AND number < $2 ORDER BY number DESC LIMIT 1");
+    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
+}
+
+/// Whether the store has a closing.
+pub async fn any(tx: &mut Tx, store: StoreId) -> Result<bool, StoreError> {
+    const SELECT: &str = "SELECT number FROM z_reports WHERE store_id = $1 LIMIT 1";
+    let found: Option<(i64,)> = on!(tx, c => sqlx::query_as(SELECT).bind(store).fetch_optional(c))?;
+    Ok(found.is_some())
+}
+
 /// The sums of a closing.
 pub async fn lines(tx: &mut Tx, id: ZReportId) -> Result<Vec<ZReportLineRow>, StoreError> {
     const SELECT: &str = "SELECT line, section, currency, method, tax_rate, records, amount, tax FROM z_report_lines \

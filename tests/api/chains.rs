@@ -153,6 +153,8 @@ async fn an_order_of_the_first_release_keeps_its_seal_and_can_be_paid(database: 
     let app = TestApp::spawn(database.clone()).await;
     assert_eq!(checked(&database, store).await, Ok(vec![("order".to_owned(), 1)]));
     let admin = app.admin().await;
+    let shown = app.get(&format!("/api/stores/{store}"), &admin).await.expect(200);
+    assert_eq!(shown["fiscal"], true, "stores that there were are fiscal");
     let order = app.get("/api/orders/019b8f00-0000-7000-8000-000000000004", &admin).await.expect(200);
     assert_eq!((&order["state"], &order["total"], &order["tax_total"]), (&json!("confirmed"), &json!(258), &json!(0)));
     let receipt = app.get(&of(&order, "/receipt"), &admin).await.expect(200);

@@ -353,6 +353,7 @@ async fn the_command_line_checks_beside_a_server(database: Database) {
     assert!(code == 1 && error.contains("mistyped.db") && !missing.exists(), "{error}");
 }
 
+/// `tillsight numbering …` on a test's database: exit code, standard output, standard error.
 pub async fn numbering(database: &Database, arguments: &[&str]) -> (i32, String, String) {
     run(database.url().expose_secret(), database, arguments).await
 }

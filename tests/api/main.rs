@@ -29,6 +29,8 @@ mod policy;
 mod real_photos;
 mod receipts;
 mod recognition;
+mod renumber;
+mod repair;
 mod servers;
 mod snapshot;
 mod stores_and_kiosks;

@@ -24,6 +24,7 @@ impl From<AuthError> for Problem {
             AuthError::NotFound { .. } => Self::new(Kind::NotFound, detail),
             AuthError::UsernameTaken(_) => Self::new(Kind::Taken, detail).with("field", "username"),
             AuthError::LastAdmin(_) => Self::new(Kind::LastAdmin, detail),
+            AuthError::StaysFiscal(_) => Self::new(Kind::StaysFiscal, detail).with("field", "fiscal"),
             AuthError::EnrolmentRefused => Self::new(Kind::EnrolmentRefused, detail),
             AuthError::Busy => Self::new(Kind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S),
             AuthError::Stopping => Self::new(Kind::Unavailable, detail).retry_after(RESTART_RETRY_S),

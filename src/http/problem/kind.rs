@@ -47,6 +47,8 @@ kinds! {
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The request's body did not arrive in time";
     Taken = "taken", CONFLICT, "The value belongs to something else already";
     LastAdmin = "last-admin", CONFLICT, "Somebody must remain who can administer";
+    StaysFiscal = "stays-fiscal", CONFLICT, "A store with daily closings stays fiscal";
+    RepairRefused = "repair-refused", CONFLICT, "The numbers cannot be repaired in this way";
     StaleVersion = "stale-version", CONFLICT, "The session has changed since it was read";
     SessionClosed = "session-closed", CONFLICT, "The session is no longer open";
     EmptyBill = "empty-bill", UNPROCESSABLE_ENTITY, "There is nothing on the bill";

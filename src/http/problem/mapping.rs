@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Kind, Problem};
 use crate::alerts::AlertError;
 use crate::checkout::CheckoutError;
-use crate::integrity::IntegrityError;
+use crate::integrity::{IntegrityError, RepairError};
 use crate::orders::OrderError;
 use crate::store::StoreError;
 
@@ -78,6 +78,23 @@ impl From<IntegrityError> for Problem {
             IntegrityError::StoreNotFound(_) => Self::new(Kind::NotFound, error.to_string()),
             IntegrityError::Busy => Self::new(Kind::Overloaded, error.to_string()).retry_after(CHECK_RETRY_S),
             IntegrityError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RepairError> for Problem {
+    fn from(error: RepairError) -> Self {
+        match error {
+            RepairError::Invalid(invalid) => invalid.into(),
+            RepairError::StoreNotFound(_) => Self::new(Kind::NotFound, error.to_string()),
+            RepairError::Fiscal(_)
+            | RepairError::TooManyMissing { .. }
+            | RepairError::TooManyRecords(_)
+            | RepairError::Closed { .. }
+            | RepairError::HasPlaceholders { .. }
+            | RepairError::Copied { .. }
+            | RepairError::Unsealable { .. } => Self::new(Kind::RepairRefused, error.to_string()),
+            RepairError::Store(error) => error.into(),
         }
     }
 }

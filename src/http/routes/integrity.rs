@@ -1,19 +1,19 @@
-//! Whether receipt numbers and hash chains are whole: how the stores stand, the history, a check now.
+//! Whether receipt numbers and hash chains are whole: how the stores stand, the history, a check or a repair now.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Caller, Page, StoreId};
+use crate::domain::{Caller, Page, Series, StoreId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, PathOf, QueryOf};
+use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf, QueryOf};
 use crate::http::problem::{Problem, ProblemBody};
-use crate::integrity::{Depth, ReportView, RunView, StandingView, SummaryView};
+use crate::integrity::{Depth, Method, RepairRequest, RepairView, ReportView, RunView, StandingView, SummaryView};
 
 /// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(summary).service(show).service(history).service(run);
+    config.service(summary).service(show).service(history).service(run).service(repair);
 }
 
 /// How far to check, and where.
@@ -26,6 +26,28 @@ pub struct RunQuery {
     deep_check: bool,
     /// Only this store.
     store_id: Option<StoreId>,
+}
+
+/// A repair of a store's numbers.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepairNumbers {
+    /// The store.
+    store_id: StoreId,
+    /// Only this series.
+    series: Option<Series>,
+    /// How.
+    method: Method,
+    /// Why, for the audit log and on each placeholder, at most 200 characters.
+    #[schema(examples("disk of the till server broke on 4 January"))]
+    reason: String,
+    /// Whether nothing is changed and only shown what would be; so unless told otherwise.
+    #[serde(default = "yes")]
+    dry_run: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How the stores stand by their newest checks, newest store first.
@@ -65,4 +87,24 @@ pub async fn run(
     let depth = if query.0.deep_check { Depth::Deep } else { Depth::Quick };
     let run = services.integrity.run(depth, query.0.store_id, &caller.actor.label()).await?;
     Ok(HttpResponse::Ok().json(run))
+}
+
+/// Repair a store's numbers, or see what a repair would change (`dry_run`, which is the default). Look for the lost records in a
+/// back-up first: what a repair changes cannot be taken back. Tills of the store wait while it is done.
+#[utoipa::path(tag = "monitoring", security(("bearer" = [])), request_body = RepairNumbers,
+    responses((status = 200, body = RepairView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+#[post("/api/monitoring/numbering/jobs/integrity/repair")]
+pub async fn repair(
+    caller: Caller,
+    services: Data<Services>,
+    body: JsonBody<RepairNumbers>,
+) -> Result<impl Responder, Problem> {
+    let RepairNumbers { store_id: store, series, method, reason, dry_run } = body.0;
+    let request = RepairRequest { store, series, method, reason };
+    let repair = match dry_run {
+        true => services.integrity.plan_repair(&request).await?,
+        false => services.integrity.repair(&caller, &request).await?,
+    };
+    Ok(HttpResponse::Ok().json(repair))
 }

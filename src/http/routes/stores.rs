@@ -26,6 +26,8 @@ pub struct CreateStore {
     time_zone: Option<String>,
     /// Whether prices contain the tax (they do unless told otherwise) or it comes on top.
     prices_include_tax: Option<bool>,
+    /// Whether its numbers are kept for an authority (they are unless told otherwise): its records are never renumbered.
+    fiscal: Option<bool>,
 }
 
 /// What to change of a store; what is left out stays. Orders and closings that there are keep what was so.
@@ -39,6 +41,8 @@ pub struct ChangeStore {
     time_zone: Option<String>,
     /// Whether prices contain the tax.
     prices_include_tax: Option<bool>,
+    /// Whether its records are never renumbered. A store with daily closings stays fiscal.
+    fiscal: Option<bool>,
 }
 
 /// Registers the routes.
@@ -63,8 +67,8 @@ pub async fn create(
     services: Data<Services>,
     body: JsonBody<CreateStore>,
 ) -> Result<impl Responder, Problem> {
-    let CreateStore { name, currency, time_zone, prices_include_tax } = body.0;
-    let new = NewStore { name, currency, time_zone, prices_include_tax };
+    let CreateStore { name, currency, time_zone, prices_include_tax, fiscal } = body.0;
+    let new = NewStore { name, currency, time_zone, prices_include_tax, fiscal };
     Ok(HttpResponse::Created().json(services.auth.create_store(&caller, new).await?))
 }
 
@@ -76,9 +80,10 @@ pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<StoreId>)
     Ok(HttpResponse::Ok().json(services.auth.store(&caller, id.0).await?))
 }
 
-/// Change a store's name, time zone, or whether its prices contain the tax.
+/// Change a store's name, time zone, whether its prices contain the tax, or whether it is fiscal.
 #[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)), request_body = ChangeStore,
-    responses((status = 200, body = StoreView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = StoreView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[patch("/api/stores/{id}")]
 pub async fn change(
     caller: Caller,
@@ -86,7 +91,7 @@ pub async fn change(
     id: PathOf<StoreId>,
     body: JsonBody<ChangeStore>,
 ) -> Result<impl Responder, Problem> {
-    let ChangeStore { name, time_zone, prices_include_tax } = body.0;
-    let change = StoreChange { name, time_zone, prices_include_tax };
+    let ChangeStore { name, time_zone, prices_include_tax, fiscal } = body.0;
+    let change = StoreChange { name, time_zone, prices_include_tax, fiscal };
     Ok(HttpResponse::Ok().json(services.auth.change_store(&caller, id.0, change).await?))
 }

@@ -103,6 +103,40 @@ impl Database {
         }
     }
 
+    /// Every row of every table, but for those that a server writes by its clock alone.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "names of tables and columns take no bound parameters; they are ours"
+    )]
+    pub async fn rows(&self) -> Vec<String> {
+        let url = self.url.expose_secret();
+        let mut rows = Vec::new();
+        if url.starts_with("sqlite:") {
+            let pool = SqlitePool::connect(url).await.unwrap();
+            let tables = "SELECT name, (SELECT group_concat('quote(' || name || ')', ' || '' '' || ') \
+                FROM pragma_table_info(t.name)) FROM sqlite_master t WHERE type = 'table' AND name <> 'order_performance'";
+            let tables: Vec<(String, String)> = sqlx::query_as(tables).fetch_all(&pool).await.unwrap();
+            for (table, columns) in tables {
+                let query = sqlx::AssertSqlSafe(format!("SELECT '{table} ' || {columns} FROM \"{table}\""));
+                rows.extend(sqlx::query_scalar::<_, String>(query).fetch_all(&pool).await.unwrap());
+            }
+            pool.close().await;
+        } else {
+            let pool = PgPool::connect(url).await.unwrap();
+            let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' \
+                AND tablename <> 'order_performance'";
+            let tables: Vec<(String,)> = sqlx::query_as(tables).fetch_all(&pool).await.unwrap();
+            for (table,) in tables {
+                let query = sqlx::AssertSqlSafe(format!("SELECT '{table} ' || t::text FROM \"{table}\" t"));
+                rows.extend(sqlx::query_scalar::<_, String>(query).fetch_all(&pool).await.unwrap());
+            }
+            pool.close().await;
+        }
+        assert!(rows.len() > 10, "{rows:?}");
+        rows.sort_unstable();
+        rows
+    }
+
     /// The test's folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -18,7 +18,7 @@ pub use reply::Reply;
 pub use shop::{Shop, of};
 pub use skip::{say, skip};
 pub(crate) use tampering::by_hand;
-pub use tampering::{ONLY_ON_DEMAND, lose_constraints, mend, shop_of_six_orders};
+pub use tampering::{ONLY_ON_DEMAND, lose_constraints, lose_order, mend, shop_of_six_orders};
 
 /// Runs each named test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

@@ -52,6 +52,12 @@ pub async fn lose_constraints(database: &Database) {
     );
 }
 
+/// Order 3 of a shop is lost with its lines, as if it had never been written; nothing may refer to it.
+pub async fn lose_order(database: &Database) {
+    database.execute("DELETE FROM order_items WHERE order_id IN (SELECT id FROM orders WHERE number = 3)").await;
+    database.execute("DELETE FROM orders WHERE number = 3").await;
+}
+
 pub async fn mend(database: &Database) {
     by_hand!(
         database,
