@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import nn
 
+from .stages import sha256
+
 
 @dataclass(frozen=True)
 class Source:
@@ -35,6 +37,11 @@ SOURCES = (
 
 def present(data: Path) -> bool:
     return all((data / "teachers" / source.file).is_file() for source in SOURCES)
+
+
+def files(data: Path) -> dict[str, str]:
+    """SHA-256 of each network's file."""
+    return {source.file: sha256(data / "teachers" / source.file) for source in SOURCES}
 
 
 class Imported(nn.Module):

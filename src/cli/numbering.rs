@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::domain::StoreId;
 use crate::integrity::{Depth, Integrity, IntegrityError, Keep, ReportView};
 use crate::store::{Store, StoreError};
+use crate::terminal::{self, say};
 
 /// What the reports say of who wanted them.
 const REQUESTED_BY: &str = "command line";
@@ -61,7 +62,7 @@ async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), 
         faulty += i64::from(!report.findings.is_empty());
         worst = worst.min(report.health);
         if options.json {
-            println!("{}", json!(report));
+            terminal::json(&json!(report).to_string());
         } else {
             describe(&report);
         }
@@ -69,7 +70,7 @@ async fn check(options: &Check, store: Store, settings: Settings) -> Result<(), 
     let checked = integrity.check(depth, options.store, REQUESTED_BY, keep, print).await;
     checked.map_err(|error| CliError::Numbering(told(&error)))?;
     if reports == 0 && !options.json {
-        println!("There are no stores to check.");
+        say!("There are no stores to check.");
     }
     if faulty > 0 {
         return Err(CliError::Numbering(format!(
@@ -95,8 +96,8 @@ fn describe(report: &ReportView) {
         None => "lines without a store".to_owned(),
     };
     let (health, records) = (report.health, report.records);
-    println!("{name}: health {health}, {records} records, {:.1} ms", report.duration_us as f64 / 1_000.0);
+    say!("{name}: health {health}, {records} records, {:.1} ms", report.duration_us as f64 / 1_000.0);
     for finding in &report.findings {
-        println!("  {}", finding.in_words());
+        say!("  {}", finding.in_words());
     }
 }

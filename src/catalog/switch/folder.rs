@@ -127,7 +127,15 @@ impl ModelFolder {
     }
 }
 
+/// Says so where nobody has measured where a match of this model begins: at the start of the server, when a switch is
+/// begun, and when it is carried out.
 async fn started(model: Model, options: EmbedderOptions) -> Result<Arc<Embedder>, SwitchError> {
+    if !model.manifest.thresholds.are_calibrated() {
+        tracing::warn!(
+            model.id = %model.id,
+            "the thresholds of this model are a guess; `tillsight model calibrate` chooses them on photos"
+        );
+    }
     let started = tokio::task::spawn_blocking(move || Embedder::start(&model, options));
     let embedder = started.await.map_err(|error| SwitchError::Thread(error.to_string()))?;
     Ok(Arc::new(embedder?))

@@ -59,7 +59,8 @@ impl ModelSwitches {
         let folder = self.folder.clone();
         let opened = self.blocking(move || {
             let open = |manifest: String| {
-                let model = folder.open(&manifest).map(|model| model.id);
+                let model = folder.open(&manifest);
+                let model = model.map(|model| (model.id, model.manifest.thresholds.are_calibrated()));
                 (manifest, model)
             };
             Ok(folder.manifests()?.into_iter().map(open).collect::<Vec<_>>())
@@ -71,16 +72,26 @@ impl ModelSwitches {
         let mut models = Vec::with_capacity(opened.len());
         for (manifest, model) in opened {
             models.push(match model {
-                Ok(id) => ModelView {
+                Ok((id, calibrated)) => ModelView {
                     active: id == *active.embedder.model_id(),
+                    calibrated: if id == *active.embedder.model_id() {
+                        active.embedder.thresholds().are_calibrated()
+                    } else {
+                        calibrated
+                    },
                     embedded: photos - product_images::count_unseen(&mut tx, id.as_str()).await?,
                     model: Some(id.to_string()),
                     problem: None,
                     manifest,
                 },
-                Err(error) => {
-                    ModelView { manifest, model: None, active: false, embedded: 0, problem: Some(error.to_string()) }
-                }
+                Err(error) => ModelView {
+                    manifest,
+                    model: None,
+                    active: false,
+                    embedded: 0,
+                    calibrated: false,
+                    problem: Some(error.to_string()),
+                },
             });
         }
         let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut tx, SHOWN)
