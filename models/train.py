@@ -49,6 +49,9 @@ def main() -> None:
     options.add_argument("--view-passes", type=at_least_one, default=18, help="views of every photo (%(default)s)")
     options.add_argument("--passes", type=float, default=student.Recipe.passes, help="over all views (%(default)s)")
     options.add_argument("--threads", type=at_least_one, default=2)
+    options.add_argument(
+        "--own-clips", action="store_true", help="read MobileNet V2 as it is, unlike the shipped tutor (model card)"
+    )
     options.add_argument("--hold-out", type=int, metavar="DRAW", help="leave 20 products out; DRAW says which")
     options.add_argument("--smoke", action="store_true", help="a short run, to see that everything works")
     chosen = options.parse_args()
@@ -102,11 +105,16 @@ def train(chosen: argparse.Namespace) -> None:
     )
     size = SIZES[chosen.size]
     plan = Plan(
-        tutor.Recipe(epochs=chosen.tutor_epochs), chosen.view_passes, student.Recipe(passes=chosen.passes), size, left_out
+        tutor.Recipe(epochs=chosen.tutor_epochs),
+        chosen.view_passes,
+        student.Recipe(passes=chosen.passes),
+        size,
+        left_out,
+        chosen.own_clips,
     )
     out = chosen.out or (HERE if label == "all" else work)
     out.mkdir(parents=True, exist_ok=True)
-    teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
+    teacher = tutor.Tutor([imported.Imported(chosen.data, source, chosen.own_clips) for source in imported.SOURCES])
     name = f"tillsight-{chosen.size}"
     files = imported.files(chosen.data)
     net = learn(plan, teacher, files, learned, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out))
@@ -141,6 +149,7 @@ class Plan:
     student: student.Recipe
     size: Size
     left_out: np.ndarray
+    own_clips: bool = False
 
 
 def learn(
@@ -151,6 +160,8 @@ def learn(
     the side of the pictures that they take.
     """
     facts = {"recipe": asdict(plan.tutor), "left_out": plan.left_out.tolist(), "pictures": learned.digest()}
+    if plan.own_clips:
+        facts["own_clips"] = True
     facts = {"tutor": made_from(work / "tutor.pt", {**facts, "imported_files": files})}
     teacher = tutor.fit(teacher, learned, plan.tutor, work / "tutor.pt")
     facts["tutor_file"] = sha256(work / "tutor.pt")

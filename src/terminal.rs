@@ -63,11 +63,7 @@ fn shown(text: &str) -> String {
 }
 
 /// `text` with each control character that `hides` written by `write` instead.
-fn escaped(
-    text: &str,
-    hides: impl Fn(char) -> bool,
-    write: impl Fn(&mut String, char) -> std::fmt::Result,
-) -> String {
+fn escaped(text: &str, hides: impl Fn(char) -> bool, write: impl Fn(&mut String, char) -> std::fmt::Result) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() && hides(c) {

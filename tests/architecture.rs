@@ -192,7 +192,11 @@ fn only_terminal_prints() {
         let is_test = file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
         for (number, line) in code(&text).into_iter().filter(|_| module != "terminal" && !is_test) {
             if ["print!(", "println!(", "eprint!(", "eprintln!("].iter().any(|call| line.contains(call)) {
-                breaches.push(format!("{}:{number}: say! and note! of terminal print: {}", file.display(), line.trim()));
+                breaches.push(format!(
+                    "{}:{number}: say! and note! of terminal print: {}",
+                    file.display(),
+                    line.trim()
+                ));
             }
         }
     }

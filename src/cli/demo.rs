@@ -88,7 +88,9 @@ async fn tell(url: &str, password: &str, products: u64) -> Result<crate::demo::R
     let scanned = report.shown - report.matched - report.asked;
     say!(
         "\nOf {} things shown, the camera was sure of {}, asked about {} with the right answer among the",
-        report.shown, report.matched, report.asked
+        report.shown,
+        report.matched,
+        report.asked
     );
     say!("candidates, and left {scanned} to the scanner.");
     Ok(report)

@@ -250,7 +250,8 @@ fn what_a_preset_does_not_know_is_doubted_as_when_it_is_looked_at() {
     }
     let free = Files::new(&model(&[-1, 3, -1, -1], &mean_colour()));
     let dinov2 = Preset::named("dinov2").unwrap();
-    let doubt = dinov2.doubt(&draft(&free.folder.path().join("tiny.onnx"), dinov2, &Wishes::default()).unwrap().manifest);
+    let doubt =
+        dinov2.doubt(&draft(&free.folder.path().join("tiny.onnx"), dinov2, &Wishes::default()).unwrap().manifest);
     assert_eq!(doubt.as_deref(), Some("3 values per picture are none of this family's"));
 }
 

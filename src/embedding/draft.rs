@@ -67,7 +67,8 @@ pub fn draft(file: &Path, preset: &Preset, wishes: &Wishes) -> Result<Model, Mod
 
 /// The bytes of a model file.
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
-    whole_file::read(file, LARGEST_MODEL).map_err(|error| ModelError::NoFile { path: file.to_owned(), reason: error.to_string() })
+    whole_file::read(file, LARGEST_MODEL)
+        .map_err(|error| ModelError::NoFile { path: file.to_owned(), reason: error.to_string() })
 }
 
 /// As [`draft`], for a graph that is loaded already and came from `file`, whose SHA-256 is `hash`.

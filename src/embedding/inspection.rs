@@ -181,7 +181,9 @@ fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {
     let output = known.or(if let [only] = outputs { Some(only) } else { None });
     let mut asks = Vec::new();
     match output {
-        None => asks.push("--output (of `model add`): it has several and the preset knows none of their names".to_owned()),
+        None => {
+            asks.push("--output (of `model add`): it has several and the preset knows none of their names".to_owned())
+        }
         Some(output) if outputs.len() > 1 => {
             asks.push(format!("reads output \"{}\"; --output names another", output.name))
         }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::pooling::Pooling;
 use super::draft::LARGEST_MODEL;
+use super::pooling::Pooling;
 use super::{ModelError, Thresholds};
 use crate::whole_file;
 

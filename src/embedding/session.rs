@@ -177,7 +177,7 @@ pub(super) fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Por
         return Err(Refusal::NoSuchInput { wanted: fed.name.clone(), found: inputs.to_vec() });
     }
     if !input.shape[2].fits(fed.height.into()) || !input.shape[3].fits(fed.width.into()) {
-        let advice = "; its size is fixed: give width and height in the manifest (`model add … --side`) that value";
+        let advice = "; its size is fixed: width and height (`model add … --side`) must be that value";
         return Err(Refusal::InputShape { found: input.clone(), wanted, advice });
     }
     Ok(input)

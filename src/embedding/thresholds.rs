@@ -240,7 +240,12 @@ mod tests {
         let bad = bad.write_into(&path, &"ab".repeat(32)).unwrap_err().to_string();
         assert!(bad.contains("thresholds.operating_point.unknown_matched: 1.5"), "{bad}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), old);
+        Thresholds::try_to_write(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
+        for absent in [path.as_path(), Path::new("/proc/self/status")] {
+            let error = Thresholds::try_to_write(absent).unwrap_err().to_string();
+            assert!(error.contains("cannot rewrite") && error.contains(&absent.display().to_string()), "{error}");
+        }
         let gone = thresholds().write_into(&path, &"ab".repeat(32)).unwrap_err().to_string();
         assert!(gone.contains("tiny.json"), "{gone}");
     }

@@ -95,7 +95,9 @@ impl PhotoSet {
         }
         let listed = match (kind.is_dir(), table, &source.layout) {
             (false, ..) => table::read(path)?,
-            (true, Some(table), FolderLayout::FirstEnrolled(_) | FolderLayout::FirstEnrolledOnly(_)) => table::read(&table)?,
+            (true, Some(table), FolderLayout::FirstEnrolled(_) | FolderLayout::FirstEnrolledOnly(_)) => {
+                table::read(&table)?
+            }
             (true, ..) => folders::read(path, &source.layout, source.ask.as_deref())?,
         };
         if let (FolderLayout::FirstEnrolledOnly(count), true) = (&source.layout, listed.has_splits) {
@@ -188,14 +190,8 @@ impl Listing {
             }
         }
         let asked_split = self.has_splits.then(|| asked.clone());
-        let set = PhotoSet {
-            name: short_name(&self.path),
-            asked_split,
-            products,
-            photos,
-            passed_over,
-            tables: self.tables,
-        };
+        let set =
+            PhotoSet { name: short_name(&self.path), asked_split, products, photos, passed_over, tables: self.tables };
         if set.count(Role::Enrolled) == 0 {
             return Err(fault(format!(
                 "no photos are enrolled; it has the splits {there}, and enrolled are \"train\" or \"enrol\""

@@ -140,3 +140,33 @@ async fn started(model: Model, options: EmbedderOptions) -> Result<Arc<Embedder>
     let embedder = started.await.map_err(|error| SwitchError::Thread(error.to_string()))?;
     Ok(Arc::new(embedder?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::embedding::Manifest;
+    use crate::embedding::onnx_fixture::model_blind_to_the_dark;
+
+    #[tokio::test]
+    async fn guessed_thresholds_are_said_wherever_a_model_is_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let guessed = model_blind_to_the_dark(folder.path());
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
+        let mut calibrated = guessed.clone();
+        calibrated.manifest.thresholds = Manifest::read(Path::new(shipped)).unwrap().thresholds;
+
+        let log = Arc::<Mutex<Vec<u8>>>::default();
+        let _listening =
+            tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(Arc::clone(&log)).finish());
+        let said = || String::from_utf8_lossy(&log.lock().unwrap()).matches("are a guess").count();
+        let models = ModelFolder::of(&folder.path().join("tiny.json"), EmbedderOptions::default());
+        models.start(guessed.clone()).await.unwrap();
+        assert_eq!(said(), 1, "before customers");
+        models.start_beside(guessed).await.unwrap();
+        assert_eq!(said(), 2, "when a switch is begun");
+        models.start(calibrated).await.unwrap();
+        assert_eq!(said(), 2);
+    }
+}

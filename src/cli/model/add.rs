@@ -103,11 +103,14 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
         say!("\nWritten: {place} and {}", installed.model.display());
         say!(
             "Its thresholds are a guess (score {}, margin {}). Choose them on photos of your own:",
-            preset.score, preset.margin
+            preset.score,
+            preset.margin
         );
         say!("   tillsight model calibrate PHOTOS --model {place}");
     }
-    say!("Use it from the next start on, where no model was ever switched to:\n   TILLSIGHT_MODEL={place} tillsight serve");
+    say!(
+        "Use it from the next start on, where no model was ever switched to:\n   TILLSIGHT_MODEL={place} tillsight serve"
+    );
     let name = installed.manifest.file_name().unwrap_or_default().to_string_lossy();
     say!("Or while a server of that folder serves: POST /api/models/switch {{\"manifest\": \"{name}\"}}");
     Ok(())
@@ -183,7 +186,9 @@ fn tell(model: &Model, preset: &Preset, proof: &Proof) {
         if output.skip_tokens > 0 { format!(" without the first {}", output.skip_tokens) } else { String::new() };
     say!(
         "   read  \"{}\": {} values, pooling {}{skipped}, scaled to length 1",
-        output.name, output.dim, output.pooling
+        output.name,
+        output.dim,
+        output.pooling
     );
     say!("   proof {} pictures; the two most unlike have cosine {:.3}", proof.pictures, proof.lowest_cosine);
     match (&proof.one_by_one, proof.batch_cosine) {

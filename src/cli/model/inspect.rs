@@ -64,7 +64,9 @@ fn presets(fits: &[PresetFit]) {
     if fits.is_empty() {
         return;
     }
-    say!("\nPresets that its sizes allow (where the file comes from, only you know; the options are\nthose of `tillsight model add`):");
+    say!(
+        "\nPresets that its sizes allow (where the file comes from, only you know; the options are\nthose of `tillsight model add`):"
+    );
     for fit in fits.iter().filter(|fit| fit.objection.is_none()) {
         line(&format!("  {}", fit.preset), &fit.asks.join("; "));
     }

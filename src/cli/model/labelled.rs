@@ -51,11 +51,7 @@ impl PhotoOptions {
 }
 
 /// Embeds the photos within the `limits` of the server, with a progress bar where standard error is a terminal.
-pub(super) async fn embedded(
-    model: &Model,
-    set: &PhotoSet,
-    limits: DecodeLimits,
-) -> Result<Samples, EvaluationError> {
+pub(super) async fn embedded(model: &Model, set: &PhotoSet, limits: DecodeLimits) -> Result<Samples, EvaluationError> {
     let bar = ProgressBar::new(set.photos.len() as u64);
     let template = "{prefix}  [{wide_bar:.cyan/dim}] {pos} of {len} photos, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {

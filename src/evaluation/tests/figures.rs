@@ -142,7 +142,8 @@ const DRAWN_BY_PYTHON: &str = "cea";
 
 /// Twenty of the products 0 to 80 with seed 1, as `sorted` has them above: those of the grocery photos.
 const DRAWN_NUMBERS: [&str; 20] = [
-    "72", "30", "71", "39", "49", "29", "38", "56", "27", "42", "35", "78", "50", "44", "33", "7", "11", "69", "43", "51",
+    "72", "30", "71", "39", "49", "29", "38", "56", "27", "42", "35", "78", "50", "44", "33", "7", "11", "69", "43",
+    "51",
 ];
 
 #[test]

@@ -77,7 +77,10 @@ fn of_two_folders_the_one_without_photos_is_named() {
     for (enrolled, asked) in [(&shop, &empty), (&empty, &shop)] {
         let layout = FolderLayout::AskedIn(asked.path().to_owned());
         let error = PhotoSet::read(&Source { layout, ..source(enrolled.path()) }).unwrap_err().to_string();
-        assert!(error.starts_with(&empty.path().display().to_string()) && error.contains("folder per product"), "{error}");
+        assert!(
+            error.starts_with(&empty.path().display().to_string()) && error.contains("folder per product"),
+            "{error}"
+        );
         assert!(!error.contains("--ask,") && !error.contains("with --ask:"), "a split's name does not help: {error}");
     }
 }
