@@ -13,7 +13,7 @@ use crate::terminal::say;
 const PHOTOS: u64 = 5;
 /// Side of the photos, in pixels.
 const SIDE: u32 = 320;
-/// Seed of the catalogue; another one than the training of the shipped model used.
+/// Seed of the catalogue.
 const SEED: u64 = 20_261;
 /// Things that the shopper puts before the camera.
 const SHOPPING: usize = 6;

@@ -143,7 +143,7 @@ async fn started(model: Model, options: EmbedderOptions) -> Result<Arc<Embedder>
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::fs::File;
 
     use super::*;
     use crate::embedding::Manifest;
@@ -157,10 +157,10 @@ mod tests {
         let mut calibrated = guessed.clone();
         calibrated.manifest.thresholds = Manifest::read(Path::new(shipped)).unwrap().thresholds;
 
-        let log = Arc::<Mutex<Vec<u8>>>::default();
-        let _listening =
-            tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(Arc::clone(&log)).finish());
-        let said = || String::from_utf8_lossy(&log.lock().unwrap()).matches("are a guess").count();
+        let log = folder.path().join("log");
+        let writer = Arc::new(File::create(&log).unwrap());
+        let _listening = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(writer).finish());
+        let said = || std::fs::read_to_string(&log).unwrap().matches("are a guess").count();
         let models = ModelFolder::of(&folder.path().join("tiny.json"), EmbedderOptions::default());
         models.start(guessed.clone()).await.unwrap();
         assert_eq!(said(), 1, "before customers");
