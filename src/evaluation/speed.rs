@@ -24,7 +24,8 @@ pub struct Speed {
     pub runs: usize,
 }
 
-/// Measures `models` in turns within the `limits` of the server, one picture each, so that what else the machine does slows all of them alike.
+/// Measures `models` in turns within the `limits` of the server, one picture each, so that what else the machine does
+/// slows all of them alike.
 ///
 /// # Errors
 /// A model cannot be started, or none of the photos can be embedded.

@@ -65,7 +65,7 @@ fn presets(fits: &[PresetFit]) {
         return;
     }
     say!(
-        "\nPresets that its sizes allow (where the file comes from, only you know; the options are\nthose of `tillsight model add`):"
+        "\nPresets that its sizes allow (where the file comes from, only you know; options are those of `model add`):"
     );
     for fit in fits.iter().filter(|fit| fit.objection.is_none()) {
         line(&format!("  {}", fit.preset), &fit.asks.join("; "));
