@@ -307,9 +307,11 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     assert!(
         evaluate(&["broken"]).contains("none of the enrolled photos can be used; the first: broken/enrol/tea/1.jpg")
     );
-    for arguments in [&["--correct", "90"][..], &["--accept-known", "0"], &["--enrol", "0"]] {
+    for arguments in [&["--correct", "90"][..], &["--accept-known", "0"], &["--enrol", "0"], &["--enrol", "-1"]] {
         let output = bench.run(&[&["model", "calibrate", "photos"], arguments].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(&format!("invalid value '{}'", arguments[1])), "{told}");
     }
 }
 
