@@ -107,7 +107,7 @@ impl<'a> Tiny<'a> {
             if let Some(operand) = &operator.operand {
                 let name = match operand {
                     Operand::Result(earlier) => (*earlier).to_owned(),
-                    _ => format!("constant{at}"),
+                    Operand::Number(_) | Operand::Integer(_) | Operand::Integers(_) => format!("constant{at}"),
                 };
                 node.extend(text(1, &name));
                 graph.extend(self.tensor(operand, &name).map_or_else(Vec::new, |tensor| bytes(5, &tensor)));

@@ -75,12 +75,11 @@ impl<'a> Table<'a> {
     fn read(path: &'a Path) -> Result<Self, EvaluationError> {
         let bytes = whole_file::read(path, LARGEST).map_err(EvaluationError::reading(path))?;
         let fault = |error: csv::Error| {
-            let fault = match error.kind() {
-                csv::ErrorKind::Utf8 { pos, .. } => {
-                    let line = pos.as_ref().map_or(1, csv::Position::line);
-                    format!("line {line} is not UTF-8; save the table as UTF-8 (of a spreadsheet: \"CSV UTF-8\")")
-                }
-                _ => format!("it is no table: {error}"),
+            let fault = if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
+                let line = pos.as_ref().map_or(1, csv::Position::line);
+                format!("line {line} is not UTF-8; save the table as UTF-8 (of a spreadsheet: \"CSV UTF-8\")")
+            } else {
+                format!("it is no table: {error}")
             };
             EvaluationError::photos(path, fault)
         };
