@@ -142,8 +142,8 @@ impl Embedder {
         tracing::info!(
             model.id = %model.id,
             model.dim = manifest.output.dim,
-            model.score = thresholds.score,
-            model.margin = thresholds.margin,
+            model.score = %thresholds.score,
+            model.margin = %thresholds.margin,
             model.calibrated = thresholds.are_calibrated(),
             embed.sessions = sessions.len(),
             "model ready"
