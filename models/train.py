@@ -2,15 +2,19 @@
 
     python models/train.py [small|base] [--data ../shared/data]
 
+(`base` is a wider network that was never trained to the end: untried.)
+
 Three stages, each kept in the work folder, so that a run that was stopped goes on where it was: the tutor (imported
 networks, taught our products), its views (what it answers to thousands of pictures), and the student (the network that
 is shipped). Afterwards `tillsight model calibrate` sets the thresholds and `tillsight model evaluate` measures.
 `--smoke` goes the whole way in about a minute on a few rendered packages, without the data folder, and leaves its
-worthless model in the work folder. `--hold-out DRAW` leaves 20 of the products out of everything, to measure how well
-products are told apart that no training saw.
+worthless model in the work folder; unless --work was given it begins anew each time. `--hold-out DRAW` leaves 20 of the
+products out of everything, to measure how well products are told apart that no training saw, and lists them in
+`held-out.txt` beside the model, for `tillsight model evaluate --held-out`.
 """
 
 import argparse
+import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -22,7 +26,7 @@ import torch
 from training import data, export, glance, imported, lessons, student, tutor, views
 from training.machine import DEVICE, NATIVE_BFLOAT16
 from training.network import SIZES, Body, Embedder, Mirrored, Size
-from training.stages import made_from
+from training.stages import made_from, sha256
 
 HERE = Path(__file__).resolve().parent
 HELD_OUT_PRODUCTS = 20
@@ -33,25 +37,47 @@ def main() -> None:
     options = argparse.ArgumentParser(
         description="Train a model of tillsight and export it.", epilog="models/README.md is the model card."
     )
-    options.add_argument("size", nargs="?", choices=sorted(SIZES), default="small")
+    options.add_argument(
+        "size", nargs="?", choices=sorted(SIZES), default="small", help="small is what is shipped; base is untried"
+    )
     options.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="folder with grocery/ and teachers/ (%(default)s)"
     )
-    options.add_argument("--work", type=Path, default=HERE / "work", help="what is kept between runs (models/work)")
+    options.add_argument("--work", type=Path, help="what is kept between runs (models/work)")
     options.add_argument("--out", type=Path, help="where the model and its manifest go (models/, with --hold-out work)")
-    options.add_argument("--tutor-epochs", type=int, default=tutor.Recipe.epochs, help="(%(default)s)")
-    options.add_argument("--view-passes", type=int, default=18, help="views of every photo (%(default)s)")
+    options.add_argument("--tutor-epochs", type=at_least_one, default=tutor.Recipe.epochs, help="(%(default)s)")
+    options.add_argument("--view-passes", type=at_least_one, default=18, help="views of every photo (%(default)s)")
     options.add_argument("--passes", type=float, default=student.Recipe.passes, help="over all views (%(default)s)")
-    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--threads", type=at_least_one, default=2)
+    options.add_argument(
+        "--own-clips", action="store_true", help="read MobileNet V2 as it is, unlike the shipped tutor (model card)"
+    )
     options.add_argument("--hold-out", type=int, metavar="DRAW", help="leave 20 products out; DRAW says which")
     options.add_argument("--smoke", action="store_true", help="a short run, to see that everything works")
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
     print(f"training on {DEVICE.type}, {'bfloat16' if NATIVE_BFLOAT16 else 'float32'}", flush=True)
     if chosen.smoke:
-        smoke(chosen.work / "smoke")
+        smoke(smoke_folder(chosen.work))
     else:
+        chosen.work = chosen.work or HERE / "work"
         train(chosen)
+
+
+def at_least_one(text: str) -> int:
+    """For argparse, which names the option."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def smoke_folder(work: Path | None) -> Path:
+    """Below a folder that was named the run goes on where it was; otherwise it begins anew, or it would show nothing."""
+    folder = (work or HERE / "work") / "smoke"
+    if work is None and folder.exists():
+        shutil.rmtree(folder)
+    return folder
 
 
 def train(chosen: argparse.Namespace) -> None:
@@ -79,14 +105,22 @@ def train(chosen: argparse.Namespace) -> None:
     )
     size = SIZES[chosen.size]
     plan = Plan(
-        tutor.Recipe(epochs=chosen.tutor_epochs), chosen.view_passes, student.Recipe(passes=chosen.passes), size, left_out
+        tutor.Recipe(epochs=chosen.tutor_epochs),
+        chosen.view_passes,
+        student.Recipe(passes=chosen.passes),
+        size,
+        left_out,
+        chosen.own_clips,
     )
     out = chosen.out or (HERE if label == "all" else work)
     out.mkdir(parents=True, exist_ok=True)
-    teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
+    teacher = tutor.Tutor([imported.Imported(chosen.data, source, chosen.own_clips) for source in imported.SOURCES])
     name = f"tillsight-{chosen.size}"
-    net = learn(plan, teacher, learned, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out))
+    files = imported.files(chosen.data)
+    net = learn(plan, teacher, files, learned, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out))
     finish(net, size, name, out, learned)
+    if len(left_out):
+        list_held_out(left_out, label, out)
 
 
 def smoke(work: Path) -> None:
@@ -103,7 +137,7 @@ def smoke(work: Path) -> None:
         NO_PRODUCTS,
     )
     teacher = tutor.Tutor([Body(tiny.widths), Body(tiny.widths)])
-    net = learn(plan, teacher, learned, work, "tillsight-smoke", lambda *_: None)
+    net = learn(plan, teacher, {}, learned, work, "tillsight-smoke", lambda *_: None)
     finish(net, tiny, "tillsight-smoke", work, learned)
     print(f"smoke run: the whole way in {time.monotonic() - started:.0f} s")
 
@@ -115,15 +149,22 @@ class Plan:
     student: student.Recipe
     size: Size
     left_out: np.ndarray
+    own_clips: bool = False
 
 
-def learn(plan: Plan, teacher: tutor.Tutor, learned: lessons.Lessons, work: Path, name: str, look) -> Embedder:
+def learn(
+    plan: Plan, teacher: tutor.Tutor, files: dict[str, str], learned: lessons.Lessons, work: Path, name: str, look
+) -> Embedder:
     """Tutor, views, student: each goes on from what `work` keeps of it, and refuses what was made from something else.
-    `look` is shown the tutor and the student with the side of the pictures that they take.
+    `files` are the SHA-256s of what the tutor's networks were read from. `look` is shown the tutor and the student with
+    the side of the pictures that they take.
     """
     facts = {"recipe": asdict(plan.tutor), "left_out": plan.left_out.tolist(), "pictures": learned.digest()}
-    facts = {"tutor": made_from(work / "tutor.pt", facts)}
+    if plan.own_clips:
+        facts["own_clips"] = True
+    facts = {"tutor": made_from(work / "tutor.pt", {**facts, "imported_files": files})}
     teacher = tutor.fit(teacher, learned, plan.tutor, work / "tutor.pt")
+    facts["tutor_file"] = sha256(work / "tutor.pt")
     look("tutor", teacher, views.ASKED_SIDE)
     facts = {"views": made_from(work / "views", facts), "passes": plan.view_passes}
     seen = views.collect(teacher, learned, plan.view_passes, run=1, folder=work / "views")
@@ -137,6 +178,12 @@ def finish(net: Embedder, size: Size, name: str, folder: Path, learned: lessons.
     pictures = [glance.plain(learned.some(240, first), size.side).cpu().numpy() for first in (0, 1)]
     export.publish(Mirrored(net).cpu(), size.side, name, folder, (pictures[0], pictures[1]))
     print(f"{folder / name}.onnx written. Now: tillsight model calibrate, then evaluate (models/README.md)")
+
+
+def list_held_out(products: np.ndarray, label: str, folder: Path) -> None:
+    """An id per line, as `tillsight model evaluate --held-out` takes them."""
+    lines = [f"# Left out of the training of the models in this folder ({label}).", *(str(p) for p in products.tolist())]
+    (folder / "held-out.txt").write_text("\n".join(lines) + "\n")
 
 
 def bar(what: str):

@@ -18,7 +18,7 @@ use crate::catalog::{Catalog, CatalogError, FirstModel, ModelFolder, ModelSwitch
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::embedding::EmbedderOptions;
+use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
 use crate::integrity::Integrity;
@@ -103,12 +103,6 @@ impl Application {
         store.migrate().await?;
         let folder = ModelFolder::of(&manifest_path(&settings), embedder_options(&settings, cores));
         let FirstModel { model, manifest, generation } = folder.first(&store).await?;
-        if model.manifest.thresholds.operating_point.is_none() {
-            tracing::warn!(
-                model.id = %model.id,
-                "the thresholds of this model are a guess; `tillsight model calibrate` chooses them on photos"
-            );
-        }
         let embedder = folder.start(model).await?;
         let engine = &settings.engine;
         let hashing = Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue)
@@ -296,11 +290,13 @@ fn embedder_options(settings: &Settings, cores: usize) -> EmbedderOptions {
         max_batch: engine.batch,
         decode_threads: or_cores(engine.decode_threads, cores),
         max_wait: (engine.max_wait_ms > 0).then(|| Duration::from_millis(engine.max_wait_ms)),
-        limits: crate::embedding::DecodeLimits {
-            max_bytes: settings.limits.image_bytes,
-            max_pixels: settings.limits.image_pixels,
-        },
+        limits: decode_limits(settings),
     }
+}
+
+/// What `settings` take of a photo.
+pub fn decode_limits(settings: &Settings) -> DecodeLimits {
+    DecodeLimits { max_bytes: settings.limits.image_bytes, max_pixels: settings.limits.image_pixels }
 }
 
 fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Server, std::net::SocketAddr), StartError> {

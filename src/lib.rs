@@ -26,5 +26,6 @@ pub mod pool;
 pub mod recognition;
 pub mod store;
 pub mod telemetry;
+pub(crate) mod terminal;
 pub mod web;
 pub mod whole_file;

@@ -2,9 +2,12 @@
 //!
 //! Until the rename whatever lay at the place lies there untouched. A process that is killed before it leaves a file
 //! `.NAME.….part` behind, which nothing reads; [`remove_abandoned`] clears such files away.
+//!
+//! And files that are read whole ([`read`]): of a known kind and size, so that a pipe or an endless device neither holds a
+//! program up nor fills its memory.
 
 use std::fs::{File, Permissions};
-use std::io::{Error, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,6 +58,39 @@ pub fn fill<T, E: From<Error>>(
     persist(unfinished, path, existing)?;
     File::open(folder)?.sync_all()?;
     Ok(written)
+}
+
+/// Whether a file could be put at `path`: one is made beside it, and gone again at once.
+///
+/// # Errors
+/// The folder is missing, or a file in it cannot be written.
+pub fn try_beside(path: &Path) -> std::io::Result<()> {
+    tempfile::tempfile_in(folder_of(path)).map(drop)
+}
+
+/// All bytes of the file at `path`, where they are at most `most`; a link is followed.
+///
+/// # Errors
+/// It cannot be read. [`ErrorKind::InvalidInput`]: it is no regular file. [`ErrorKind::FileTooLarge`]: it is larger; the
+/// message says how large.
+pub fn read(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    // Looked at before it is opened: opening a pipe waits for its other end.
+    let about = std::fs::metadata(path)?;
+    if about.is_dir() {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is a folder"));
+    }
+    if !about.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is no regular file but a pipe, a device or the like"));
+    }
+    let too_large =
+        |bytes: u64| Error::new(ErrorKind::FileTooLarge, format!("it has {bytes} bytes; at most {most} are read"));
+    if about.len() > most {
+        return Err(too_large(about.len()));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or_default());
+    // It may grow while it is read.
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
 }
 
 /// Removes unfinished files of `path` that nobody has written to for `idle`, by the clock of the disk that they lie on:
@@ -155,6 +191,23 @@ mod tests {
         assert_eq!(unverified.unwrap_err().to_string(), "no");
         assert!(put(&path, b"new", private(), Existing::Keep).is_err());
         assert_eq!((std::fs::read(&path).unwrap(), names(folder.path())), (b"old".to_vec(), vec!["a".to_owned()]));
+    }
+
+    #[test]
+    fn only_regular_files_of_a_bounded_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path, 5).unwrap(), b"12345");
+        let refused = |path: &Path, most| read(path, most).unwrap_err().to_string();
+        assert_eq!(refused(&path, 4), "it has 5 bytes; at most 4 are read");
+        assert_eq!(refused(folder.path(), 4), "it is a folder");
+        let endless = folder.path().join("endless");
+        std::os::unix::fs::symlink("/dev/zero", &endless).unwrap();
+        assert!(refused(&endless, 4).contains("no regular file"));
+        // Says that it has 0 bytes, and has more.
+        assert!(refused(Path::new("/proc/self/status"), 4).contains("5 bytes"));
+        assert_eq!(read(&folder.path().join("absent"), 4).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]

@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 26] = [
+const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("pool", &["telemetry"]),
     ("whole_file", &[]),
+    ("terminal", &[]),
     ("store", &LEAVES),
     ("embedding", &["clock", "config", "domain", "telemetry", "pool", "whole_file"]),
     ("index", &LEAVES),
-    ("evaluation", &["domain", "embedding"]),
+    ("evaluation", &["domain", "embedding", "whole_file"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "store"]),
     ("active_model", &["embedding", "index"]),
     (
@@ -60,7 +61,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "web",
         ],
     ),
-    ("demo", &["domain"]),
+    ("demo", &["domain", "terminal"]),
     ("app", &ANYTHING_BUT_CLI),
     (
         "cli",
@@ -78,6 +79,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "integrity",
             "store",
             "telemetry",
+            "terminal",
             "whole_file",
         ],
     ),
@@ -180,6 +182,25 @@ fn files_are_named_for_what_they_hold_are_of_a_size_to_read_and_say_their_purpos
         assert!(lines <= 500, "{} has {lines} lines: split it", file.display());
         assert!(text.starts_with("//!"), "{} does not open with its purpose", file.display());
     }
+}
+
+#[test]
+fn only_terminal_prints() {
+    // `println!` and its kin panic where a stream cannot be written to, and let names steer the terminal.
+    let mut breaches = Vec::new();
+    for (file, module, text) in sources() {
+        let is_test = file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+        for (number, line) in code(&text).into_iter().filter(|_| module != "terminal" && !is_test) {
+            if ["print!(", "println!(", "eprint!(", "eprintln!("].iter().any(|call| line.contains(call)) {
+                breaches.push(format!(
+                    "{}:{number}: say! and note! of terminal print: {}",
+                    file.display(),
+                    line.trim()
+                ));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
 }
 
 #[test]

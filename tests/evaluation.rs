@@ -179,6 +179,7 @@ fn thresholds_are_written_into_the_manifest_and_nothing_else_is_changed() {
     assert!(point["matched_correct"].as_f64().unwrap() >= 0.8, "{point}");
     let (score, margin) = (thresholds["score"].as_f64().unwrap(), thresholds["margin"].as_f64().unwrap());
     assert!(told.contains(&format!("score {score:.3}, margin {margin:.3}: written to tillsight-small.json")), "{told}");
+    assert!(told.contains("running keeps the old ones until it is started again"), "{told}");
     let chosen = line(&told, "chosen →");
     let expected =
         format!("chosen → {margin:.3} {} {}", percent(&point["matched"]), percent(&point["matched_correct"]));
@@ -191,14 +192,26 @@ fn thresholds_are_written_into_the_manifest_and_nothing_else_is_changed() {
 
     // Measuring with what was written gives what was promised.
     let again = ["model", "evaluate", "photos", "--enrol", "3", "--speed-runs", "0", "--json", "-"];
-    let report: Value = serde_json::from_str(&bench.good(&again).0).unwrap();
+    let (report, notes) = bench.good(&again);
+    assert!(notes.contains("were chosen on these photos"), "{notes}");
+    let report: Value = serde_json::from_str(&report).unwrap();
     let at = &report["models"][0]["thresholds"];
     assert_eq!(percent(&at["matched"]), percent(&point["matched"]));
     assert_eq!(percent(&at["unknown_matched"]), percent(&point["unknown_matched"]));
     assert_eq!(&at["operating_point"], point);
 
-    // A wish that cannot be fulfilled shows the curve and leaves the manifest alone.
+    // What cannot be told is written all the same.
     let written = bench.read("tillsight-small.json");
+    bench.write("tillsight-small.json", text_before.as_bytes());
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    command.args([&calibrate[..], &["--force"]].concat()).current_dir(bench.0.path()).stdout(full);
+    let untold = command.env("TILLSIGHT_MODEL", "tillsight-small.json").output().unwrap();
+    assert_eq!(untold.status.code(), Some(1));
+    assert!(text(&untold.stderr).contains("cannot write to standard output"), "{}", text(&untold.stderr));
+    assert_eq!(bench.read("tillsight-small.json"), written);
+
+    // A wish that cannot be fulfilled shows the curve and leaves the manifest alone.
     for product in ["0000", "0001"] {
         let copied = std::fs::read(bench.path(&format!("photos/{product}/05.jpg"))).unwrap();
         let other = if product == "0000" { "0001" } else { "0000" };
@@ -262,6 +275,27 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     assert!(evaluate(&["photos", "--json", "nowhere/report.json"]).contains("nowhere/report.json"));
     assert!(evaluate(&["photos", "--json", "photos"]).contains("name another file"));
     assert!(evaluate(&["photos", "--json", "./tillsight-small.json"]).contains("name another file"));
+    bench.write(
+        "whole.csv",
+        b"path,product,role\nphotos/0000/00.jpg,tea,enrol\nphotos/0001/01.jpg,jam,enrol\nphotos/0000/01.jpg,tea,ask\n",
+    );
+    bench.write("one.txt", b"0000\n");
+    std::os::unix::fs::symlink("photos/0000/01.jpg", bench.path("link.json")).unwrap();
+    for (report, photos, what) in [
+        ("tillsight-small.onnx", "photos", "a model;"),
+        ("photos/0000/01.jpg", "whole.csv", "one of the photos"),
+        ("link.json", "photos", "one of the photos"),
+        ("whole.csv", "whole.csv", "a table"),
+        ("one.txt", "photos", "the list of held-out products"),
+    ] {
+        let before = std::fs::read(bench.path(report)).unwrap();
+        let held = if photos == "photos" { &["--held-out", "one.txt"][..] } else { &[] };
+        let told = evaluate(&[&[photos, "--json", report], held].concat());
+        assert!(told.contains(&format!("the place of {what}")), "{told}");
+        assert_eq!(std::fs::read(bench.path(report)).unwrap(), before);
+    }
+    assert!(evaluate(&["whole.csv", "--enrol", "2"]).contains("--enrol 2 goes with a folder per product"));
+    assert!(evaluate(&["photos", "--asked-folder", "empty"]).starts_with("tillsight: empty: there are no photos"));
     assert!(evaluate(&["photos", "--model", "tillsight-small.onnx"]).contains("name its manifest"));
     assert!(evaluate(&["photos/0000"]).contains("(there are 6 files or folders"), "{}", evaluate(&["photos/0000"]));
     bench.write("list.csv", b"path,product,role\nphotos/0000/00.jpg,tea,enrol\nphotos/0000/01.jpg,tea,ask\n");
@@ -273,10 +307,33 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     assert!(
         evaluate(&["broken"]).contains("none of the enrolled photos can be used; the first: broken/enrol/tea/1.jpg")
     );
-    for arguments in [&["--correct", "90"][..], &["--accept-known", "0"], &["--enrol", "0"]] {
+    for arguments in [&["--correct", "90"][..], &["--accept-known", "0"], &["--enrol", "0"], &["--enrol", "-1"]] {
         let output = bench.run(&[&["model", "calibrate", "photos"], arguments].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(&format!("invalid value '{}'", arguments[1])), "{told}");
     }
+}
+
+#[test]
+fn photos_are_taken_within_the_limits_of_the_settings() {
+    let bench = Bench::with_packages();
+    let within = |name: &str, value: &str| {
+        let arguments = ["model", "evaluate", "photos", "--speed-runs", "0"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+        command.args(arguments).current_dir(bench.0.path()).env("TILLSIGHT_MODEL", "tillsight-small.json");
+        command.env(name, value).output().unwrap()
+    };
+    // 160 × 160 pixels.
+    for (name, value, said) in [
+        ("TILLSIGHT_LIMITS__IMAGE_PIXELS", "25599", "25599"),
+        ("TILLSIGHT_LIMITS__IMAGE_BYTES", "1024", "at most 1024"),
+    ] {
+        let refused = within(name, value);
+        let told = text(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && told.contains("can be used") && told.contains(said), "{told}");
+    }
+    assert!(within("TILLSIGHT_LIMITS__IMAGE_PIXELS", "25600").status.success());
 }
 
 #[test]

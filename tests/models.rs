@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -87,7 +88,7 @@ fn what_cannot_be_used_is_refused_in_one_line_and_leaves_nothing_behind() {
         ("net.onnx", &["--side", "100"], "100 × 100"),
         ("net.onnx", &["--output", "logits"], "\"embedding\""),
         ("net.onnx", &["--pooling", "cls"], "pooling"),
-        ("net.onnx", &["--std", "0"], "input.std: 0"),
+        ("net.onnx", &["--std", "0"], "--std: 0 is not a positive number"),
     ] {
         let refusal = refused(&add(file, further));
         assert!(refusal.contains(expected), "\"{refusal}\" does not say \"{expected}\"");
@@ -115,6 +116,73 @@ fn a_look_tells_people_and_programs_the_same() {
     let output = tillsight(folder.path(), &["model", "inspect", "page.onnx", "--json"]);
     let seen: Value = serde_json::from_str(&printed(&output)).unwrap();
     assert!(refused(&output).contains("page.onnx") && seen["refusal"].as_str().unwrap().contains("not an ONNX file"));
+}
+
+#[test]
+fn what_cannot_be_printed_is_a_failure_in_one_line_and_no_panic() {
+    let (folder, _) = somebodys_network();
+    let into_full = |arguments: &[&str]| {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+        refused(&command.args(arguments).current_dir(folder.path()).stdout(full).output().unwrap())
+    };
+    for arguments in [
+        &["model", "presets"][..],
+        &["model", "inspect", "net.onnx"],
+        &["model", "inspect", "net.onnx", "--json"],
+        &["model", "add", "net.onnx", "--preset", "tillsight", "--dir", "models"],
+        &["migrate"],
+        &["numbering", "check"],
+    ] {
+        let told = into_full(arguments);
+        assert!(told.starts_with("tillsight: cannot write to standard output: No space left"), "{arguments:?}: {told}");
+    }
+    // Done all the same, before it was told.
+    assert!(folder.path().join("models/net.json").exists());
+    // What failed otherwise is what is said.
+    assert!(into_full(&["model", "inspect", "absent.onnx"]).contains("absent.onnx"));
+}
+
+#[test]
+fn names_do_not_steer_the_terminal_and_need_not_be_utf_8() {
+    let (folder, _) = somebodys_network();
+    let name = "red\u{1b}[31m\nnet.onnx";
+    std::fs::rename(folder.path().join("net.onnx"), folder.path().join(name)).unwrap();
+    let text = good(&tillsight(folder.path(), &["model", "inspect", name]));
+    assert!(text.contains("red\\u{1b}[31m\\nnet.onnx (") && !text.contains('\u{1b}'), "{text}");
+    let json = good(&tillsight(folder.path(), &["model", "inspect", name, "--json"]));
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["path"], name);
+    let refusal = refused(&tillsight(folder.path(), &["model", "inspect", "absent\u{1b}[2J\n.onnx"]));
+    assert!(refusal.contains("absent\\u{1b}[2J\\n.onnx") && !refusal.contains('\u{1b}'), "{refusal}");
+
+    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9.onnx");
+    std::fs::rename(folder.path().join(name), folder.path().join(odd)).unwrap();
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    let inspect = inspect.args(["model", "inspect", "--json"]).arg(odd).current_dir(folder.path());
+    let seen: Value = serde_json::from_str(&good(&inspect.output().unwrap())).unwrap();
+    assert_eq!(seen["path"], "caf\u{fffd}.onnx");
+}
+
+#[test]
+fn a_model_is_added_beside_the_settings_manifest_and_what_its_preset_does_not_know_is_noted() {
+    let (folder, _) = somebodys_network();
+    let mut add = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    let add = add.args(["model", "add", "net.onnx", "--preset", "mobilenet-v2"]).current_dir(folder.path());
+    let added = add.env("TILLSIGHT_MODEL", "shop/first.json").output().unwrap();
+    let told = good(&added);
+    assert!(told.contains("Written: shop/net.json") && folder.path().join("shop/net.json").exists(), "{told}");
+    assert!(told.contains("POST /api/models/switch {\"manifest\": \"net.json\"}"), "{told}");
+    let notes = String::from_utf8_lossy(&added.stderr);
+    assert!(notes.contains("256 values per picture are none of this family's"), "{notes}");
+}
+
+#[test]
+fn the_shipped_manifests_say_what_their_thresholds_were_chosen_on() {
+    for name in ["tillsight-small.json", "tillsight-small-fp32.json"] {
+        let thresholds = Manifest::read(&Path::new(SHIPPED).with_file_name(name)).unwrap().thresholds;
+        let point = thresholds.operating_point.unwrap_or_else(|| panic!("{name} has guessed thresholds"));
+        assert_eq!(point.data, "grocery/images.csv, val", "{name}");
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The environment that `deploy/setup.sh --tests` makes; without PyTorch in it nothing can be trained.
 const PYTHON: &str = "target/python/bin/python";
 const WITH_PYTORCH: &str = "target/python/training-pins";
+/// Photos and imported networks, where they are at hand.
+const DATA: &str = "../shared/data";
 
 #[track_caller]
 fn good(output: Output) -> String {
@@ -69,6 +71,27 @@ fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_
     let again = smoke();
     assert!(!again.contains("views: pass"), "{again}");
     assert_eq!(hash(&whole), first);
+}
+
+#[test]
+fn what_is_written_down_beside_the_networks_is_right() {
+    let name = "what_is_written_down_beside_the_networks_is_right";
+    let Some(mut python) = with_pytorch(name) else { return };
+    let work = tempfile::tempdir().unwrap();
+    python.args(["tests/training/bookkeeping.py", "models"]).arg(work.path()).arg("src/evaluation/tests/figures.rs");
+    let told = good(python.output().unwrap());
+    assert_eq!(told.matches(": as it must be").count(), 25, "{told}");
+}
+
+#[test]
+fn the_imported_networks_say_in_pytorch_what_they_say_in_onnx_runtime() {
+    let name = "the_imported_networks_say_in_pytorch_what_they_say_in_onnx_runtime";
+    let Some(mut python) = with_pytorch(name) else { return };
+    if !Path::new(ROOT).join(DATA).join("teachers").is_dir() {
+        return skip::skip(name, "the imported networks are not beside the checkout");
+    }
+    let told = good(python.args(["tests/training/teachers.py", "models", DATA]).output().unwrap());
+    assert!(told.contains("both say the same"), "{told}");
 }
 
 #[test]

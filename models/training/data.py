@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL
 from PIL import Image, ImageOps
 
-from . import packages
+from . import packages, scene, solids
 
 # Pictures are kept larger than what a network sees, so that random crops keep their detail.
 SIDE = 224
@@ -73,9 +74,21 @@ def without(pictures: Pictures, left_out: np.ndarray) -> Pictures:
     return Pictures(pictures.pixels[kept], pictures.products[kept])
 
 
+def renderer() -> str:
+    """What decides the pictures beside seed and sizes: the first digits of the SHA-256 of the renderer's sources and
+    Pillow's version.
+    """
+    digest = hashlib.sha256(PIL.__version__.encode())
+    for module in (packages, scene, solids):
+        digest.update(Path(module.__file__).read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def rendered(products: int, views: int, work: Path, progress) -> Pictures:
-    """Rendered packages; rendering thousands takes a minute, so they are kept in the work folder."""
-    kept = work / f"packages-{products}x{views}-{SIDE}-{PACKAGE_SEED}.npy"
+    """Rendered packages; rendering thousands takes a minute, so they are kept in the work folder, under a name that
+    another renderer does not find.
+    """
+    kept = work / f"packages-{products}x{views}-{SIDE}-{PACKAGE_SEED}-{renderer()}.npy"
     owners = np.repeat(np.arange(products), views)
     if kept.is_file():
         return Pictures(np.load(kept), owners)

@@ -23,7 +23,7 @@ MAX_BYTES = 30_000_000
 def publish(net: nn.Module, side: int, name: str, folder: Path, pictures: tuple[np.ndarray, np.ndarray]) -> None:
     """`name`.onnx in 8-bit integers, which is what the server takes by default, and `name`-fp32.onnx, each with its
     manifest. The graphs take RGB in 0..1, N × 3 × side × side: their normalisation is inside. `pictures` as they are fed:
-    those that the integers' ranges are fitted on, and others to check them with.
+    those that the integers' ranges are fitted on, and those to check them with, nearly all of them others.
     """
     net.eval()
     small, whole = folder / f"{name}.onnx", folder / f"{name}-fp32.onnx"
@@ -75,12 +75,18 @@ def verify(path: Path, pictures: np.ndarray, torch_says: np.ndarray | None) -> N
 
 
 def write_manifest(path: Path, name: str, graph: Path, side: int) -> None:
-    """The thresholds are a guess without an operating point, until `tillsight model calibrate` has set them."""
+    """The thresholds are a guess without an operating point, until `tillsight model calibrate` has set them. Those of a
+    manifest that is there already stay where it is of the same graph.
+    """
+    sha256 = hashlib.sha256(graph.read_bytes()).hexdigest()
+    there = json.loads(path.read_text()) if path.is_file() else {}
+    # The guess of the preset `tillsight` (src/embedding/presets.rs).
+    thresholds = there["thresholds"] if there.get("sha256") == sha256 else {"score": 0.5, "margin": 0.15}
     manifest = {
         "name": name,
         "version": VERSION,
         "file": graph.name,
-        "sha256": hashlib.sha256(graph.read_bytes()).hexdigest(),
+        "sha256": sha256,
         "input": {
             "name": "image",
             "width": side,
@@ -93,7 +99,7 @@ def write_manifest(path: Path, name: str, graph: Path, side: int) -> None:
             "filter": "bilinear",
         },
         "output": {"name": "embedding", "dim": DIM},
-        "thresholds": {"score": 0.5, "margin": 0.05},
+        "thresholds": thresholds,
     }
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps(manifest, indent=2) + "\n")

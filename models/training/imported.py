@@ -1,8 +1,12 @@
 """Networks that others trained, read from ONNX into PyTorch so that they can be trained on: the tutor's backbones.
 
-Only what MobileNet V1 and V2 consist of is understood (Conv, Clip to 0..6, Add, then global average pooling); anything
-else is refused by name. Their batch norms are already part of the convolutions. None of their weights become part of
-the shipped model.
+Only what MobileNet V1 and V2 consist of is understood (Conv, Clip, Add, then global average pooling); anything else is
+refused by name. Their batch norms are already part of the convolutions. None of their weights become part of the shipped
+model.
+
+The shipped model's tutor was made with a fault: every Clip was taken for a ReLU to 6. Of MobileNet V1 that is so; V2 clips
+the results of its linear layers too, to wider bounds with negative values, and without those it is hardly itself
+(tests/training/teachers.py measures it). `own_clips` reads them as they are; without it the training gives what it gave.
 """
 
 from dataclasses import dataclass
@@ -13,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import nn
+
+from .stages import sha256
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,15 @@ def present(data: Path) -> bool:
     return all((data / "teachers" / source.file).is_file() for source in SOURCES)
 
 
+def files(data: Path) -> dict[str, str]:
+    """SHA-256 of each network's file."""
+    return {source.file: sha256(data / "teachers" / source.file) for source in SOURCES}
+
+
 class Imported(nn.Module):
     """From pictures N × 3 × S × S in 0..1 to (the last map at stride 16, the last map, at stride 32)."""
 
-    def __init__(self, data: Path, source: Source):
+    def __init__(self, data: Path, source: Source, own_clips: bool = False):
         super().__init__()
         self.source = source
         graph = onnx.load(data / "teachers" / source.file).graph
@@ -52,8 +63,12 @@ class Imported(nn.Module):
                 break
             if node.op_type not in ("Conv", "Clip", "Add"):
                 raise SystemExit(f"{source.file}: {node.op_type} is not understood; only MobileNet V1 and V2 are")
-            padding = self.add_convolution(node, weights) if node.op_type == "Conv" else None
-            self.steps.append((node.op_type, tuple(node.input), node.output[0], padding))
+            detail = None  # the padding of a convolution, the bounds of a clip that are not 0 and 6
+            if node.op_type == "Conv":
+                detail = self.add_convolution(node, weights)
+            elif node.op_type == "Clip" and own_clips:
+                detail = [weights[bound].item() for bound in node.input[1:]]
+            self.steps.append((node.op_type, tuple(node.input), node.output[0], detail))
         self.channels = self.convolutions[-1].out_channels
         self.to(memory_format=torch.channels_last)
 
@@ -75,15 +90,15 @@ class Imported(nn.Module):
         fed = (image * 255 - self.source.mean) / self.source.std
         values = {"image": fed.contiguous(memory_format=torch.channels_last)}
         convolution, sixteenth, learning = 0, image.shape[-1] // 16, torch.is_grad_enabled()
-        for operation, inputs, output, padding in self.steps:
+        for operation, inputs, output, detail in self.steps:
             if operation == "Conv":
                 with torch.set_grad_enabled(learning and convolution >= self.source.trained_from):
                     x = values[inputs[0]]
-                    x = F.pad(x, padding) if any(padding) else x
+                    x = F.pad(x, detail) if any(detail) else x
                     values[output] = self.convolutions[convolution](x)
                 convolution += 1
             elif operation == "Clip":
-                values[output] = F.relu6(values[inputs[0]])
+                values[output] = values[inputs[0]].clamp(*detail) if detail else F.relu6(values[inputs[0]])
             else:
                 values[output] = values[inputs[0]] + values[inputs[1]]
             if values[output].shape[-1] == sixteenth:

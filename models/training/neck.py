@@ -1,5 +1,5 @@
-"""The tutor's linear layer, learned before its backbones are moved: what the imported networks know is kept that way,
-and products that were never seen profit from it (fine-tuning from a random layer lost them: models/README.md).
+"""The tutor's linear layer, learned before its backbones are moved: gradients from a random layer would spoil what the
+imported networks know.
 
 It begins as linear discriminant analysis: directions in which pictures of one product differ are shrunk, whatever
 product they show. Then a cosine softmax trains it on the features, which are computed only once.

@@ -19,7 +19,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 @dataclass(frozen=True)
 class Size:
     """`widths` are the channels at strides 4, 8, 16 and 32; `side` is the exported network's input in pixels, a little
-    larger than the training's: crops showed the network its products enlarged.
+    larger than the training's: crops showed the network its products enlarged. Only `small` was ever trained.
     """
 
     widths: tuple[int, int, int, int]

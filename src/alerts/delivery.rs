@@ -15,6 +15,10 @@ use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 const WAITS_S: [i64; 5] = [10, 30, 120, 600, 1_800];
 /// How often at least is looked for what is due.
 const BEAT: Duration = Duration::from_secs(5);
+/// After so many seconds a message is no news any more.
+const STALE_S: i64 = 86_400;
+/// The longest that a receiver may put a message off, in seconds.
+const PUT_OFF_S: i64 = 600;
 /// Seconds past a receiver's time after which an attempt is given up: its server died.
 const LEASE_S: i64 = 30;
 
@@ -54,7 +58,9 @@ impl Alerts {
         let patience = i64::try_from(self.settings.delivery_timeout_s).unwrap_or(LEASE_S);
         let mut tx = self.store.begin().await?;
         let until = now.plus_seconds(patience.saturating_add(LEASE_S));
-        let Some(mut delivery) = alert_deliveries::claim(&mut tx, sink.as_str(), now, until).await? else {
+        // A time further ahead than any wait was set by a clock that went wrong.
+        let furthest = now.plus_seconds(2 * WAITS_S[WAITS_S.len() - 1]);
+        let Some(mut delivery) = alert_deliveries::claim(&mut tx, sink.as_str(), now, until, furthest).await? else {
             return Ok(false);
         };
         tx.commit().await?;
@@ -70,13 +76,21 @@ impl Alerts {
     fn note(&self, delivery: &mut DeliveryRow, answer: Answer) {
         let wait = usize::try_from(delivery.attempts - 1).ok().and_then(|made| WAITS_S.get(made));
         delivery.last_status = answer.status.map(i64::from);
-        let (outcome, state) = match (&answer.refusal, wait) {
-            (None, _) => ("delivered", "delivered"),
-            (Some(_), Some(wait)) => {
-                delivery.due_at = self.clock.now().plus_seconds(*wait);
+        let now = self.clock.now();
+        let stale = now > delivery.created_at.plus_seconds(STALE_S);
+        let (outcome, state) = match (&answer.refusal, answer.again_in_s, wait) {
+            (None, _, _) => ("delivered", "delivered"),
+            (Some(_), Some(again), _) if !stale && answer.status == Some(429) => {
+                // It is told too much at once, which is no failed attempt.
+                delivery.attempts -= 1;
+                delivery.due_at = now.plus_seconds(again.clamp(1, PUT_OFF_S));
                 ("refused", "waiting")
             }
-            (Some(_), None) => ("given_up", "failed"),
+            (Some(_), _, Some(wait)) if !stale => {
+                delivery.due_at = now.plus_seconds(*wait);
+                ("refused", "waiting")
+            }
+            (Some(_), _, _) => ("given_up", "failed"),
         };
         delivery.state = state.to_owned();
         let sink = delivery.sink.clone();

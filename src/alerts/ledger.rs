@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Seen;
 use super::message::{Event, body};
 use super::rule::{Severity, Wrong};
 use super::sink::Sinks;
@@ -15,6 +16,9 @@ use crate::store::alert_deliveries::{self, DeliveryRow};
 use crate::store::alerts::{self, AlertRow};
 use crate::store::{StoreError, Tx};
 
+/// How far apart the clocks of servers are at most, in seconds.
+const CLOCKS_DIFFER_S: i64 = 300;
+
 /// Writes what was found, at one moment.
 pub(super) struct Ledger<'a> {
     pub now: Timestamp,
@@ -23,32 +27,41 @@ pub(super) struct Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// Enters what is wrong: everything else that fires is over.
-    pub async fn enter(&self, tx: &mut Tx, wrong: Vec<Wrong>) -> Result<(), StoreError> {
-        let mut wrong: BTreeMap<String, Wrong> = wrong.into_iter().map(|wrong| (wrong.key.clone(), wrong)).collect();
+    /// Enters what is wrong: everything else that fires and was looked at is over.
+    pub async fn enter(&self, tx: &mut Tx, seen: Seen) -> Result<(), StoreError> {
+        let mut wrong: BTreeMap<&str, &Wrong> = seen.wrong.iter().map(|wrong| (wrong.key.as_str(), wrong)).collect();
+        let mut firing = 0;
         for row in alerts::firing(tx, super::FIRING as i64).await? {
-            match wrong.remove(&row.key) {
+            firing += 1;
+            match wrong.remove(row.key.as_str()) {
                 Some(still) => self.go_on(tx, row, still).await?,
+                None if seen.left_out(&row) => {}
                 None => {
                     self.end(tx, row, None).await?;
                 }
             }
         }
-        for begun in wrong.into_values() {
+        let room = super::FIRING.saturating_sub(firing);
+        if wrong.len() > room {
+            tracing::error!(wrong = wrong.len(), room, "more is wrong than there are alerts");
+        }
+        // In the order in which it was found: how orders go comes first.
+        let begun = seen.wrong.iter().filter(|begun| wrong.contains_key(begun.key.as_str()));
+        for begun in begun.take(room) {
             self.begin(tx, begun).await?;
         }
         Ok(())
     }
 
-    async fn begin(&self, tx: &mut Tx, wrong: Wrong) -> Result<(), StoreError> {
+    async fn begin(&self, tx: &mut Tx, wrong: &Wrong) -> Result<(), StoreError> {
         let mut row = AlertRow {
             id: AlertId::at(self.now),
-            key: wrong.key,
+            key: wrong.key.clone(),
             rule: wrong.rule.as_str().to_owned(),
             store_id: wrong.store.unwrap_or(StoreId::NIL),
             severity: wrong.rule.severity().as_str().to_owned(),
             state: "firing".to_owned(),
-            message: wrong.message,
+            message: wrong.message.clone(),
             value: wrong.value,
             threshold: wrong.threshold,
             fired_at: self.now,
@@ -68,8 +81,9 @@ impl Ledger<'_> {
         if tell { self.tell(tx, &row, Event::Fired).await } else { Ok(()) }
     }
 
-    async fn go_on(&self, tx: &mut Tx, mut row: AlertRow, still: Wrong) -> Result<(), StoreError> {
-        (row.message, row.value, row.threshold, row.seen_at) = (still.message, still.value, still.threshold, self.now);
+    async fn go_on(&self, tx: &mut Tx, mut row: AlertRow, still: &Wrong) -> Result<(), StoreError> {
+        (row.message, row.value, row.threshold, row.seen_at) =
+            (still.message.clone(), still.value, still.threshold, self.now);
         let event = match row.told_at {
             None if self.may_tell(tx, &row.key).await? => {
                 row.told_at = Some(self.now);
@@ -115,7 +129,11 @@ impl Ledger<'_> {
     /// Whether the cool-down of the alert before is over.
     async fn may_tell(&self, tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
         let last = alerts::last_told(tx, key).await?;
-        Ok(last.is_none_or(|last| self.now >= last.plus_seconds(self.settings.cool_down_s)))
+        // A time that is yet to come was set by a clock that went wrong.
+        let over = |last: Timestamp| {
+            self.now >= last.plus_seconds(self.settings.cool_down_s) || last > self.now.plus_seconds(CLOCKS_DIFFER_S)
+        };
+        Ok(last.is_none_or(over))
     }
 
     fn is_to_be_escalated(&self, row: &AlertRow, told: Timestamp) -> bool {

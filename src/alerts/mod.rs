@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::Monitoring;
-use crate::domain::{Caller, Page, PageRequest, Timestamp};
+use crate::domain::{Caller, Page, PageRequest, StoreId, Timestamp};
 use crate::integrity::Integrity;
 use crate::performance::Performance;
 use crate::store::alerts::{self, AlertRow};
@@ -121,35 +121,43 @@ impl Alerts {
     /// Looks at the rules now: raises alerts for what is wrong, ends those of what is right again, and writes what the
     /// sinks are to be told.
     pub async fn look(&self) -> Result<(), WatchError> {
-        let wrong = self.wrong().await?;
+        let seen = self.seen().await?;
         let mut tx = self.store.begin().await?;
+        alerts::hold(&mut tx).await?;
         let ledger = Ledger { now: self.clock.now(), settings: &self.settings, sinks: &self.sinks };
-        ledger.enter(&mut tx, wrong).await?;
+        ledger.enter(&mut tx, seen).await?;
         tx.commit().await?;
         self.sinks.wake();
         Ok(())
     }
 
-    /// What is wrong now, by all rules; the first [`FIRING`].
-    async fn wrong(&self) -> Result<Vec<Wrong>, WatchError> {
-        let mut wrong = Vec::new();
-        let mut page = PageRequest { before: None, limit: STORES };
-        loop {
-            let summary = self.integrity.summary(page).await?;
-            if page.before.is_none() {
-                let strays = summary.strays.as_ref();
-                wrong.extend(strays.map(|report| rule::of_strays(&report.findings)).unwrap_or_default());
+    /// What is wrong now, by all rules. What cannot be read hides nothing else, and ends nothing.
+    async fn seen(&self) -> Result<Seen, WatchError> {
+        let mut seen = Seen::default();
+        match rule::of_performance(&self.performance, &self.settings.rules).await {
+            Ok(wrong) => seen.wrong.extend(wrong),
+            Err(error) => {
+                tracing::warn!(error = %error, "how orders went could not be read");
+                seen.unread.push(Scope::Performance);
             }
-            wrong.extend(summary.data.iter().flat_map(rule::of_integrity));
-            let Some(last) = summary.data.last().filter(|_| summary.next_cursor.is_some()) else { break };
-            page.before = Some(last.store_id.uuid());
         }
-        wrong.extend(rule::of_performance(&self.performance, &self.settings.rules).await?);
-        if wrong.len() > FIRING {
-            tracing::error!(wrong = wrong.len(), at_most = FIRING, "more is wrong than there are alerts");
-            wrong.truncate(FIRING);
+        match self.integrity.strays().await {
+            Ok(report) => seen.wrong.extend(report.map(|report| rule::of_strays(&report.findings)).unwrap_or_default()),
+            Err(error) => seen.miss(Scope::Integrity(StoreId::NIL), &error),
         }
-        Ok(wrong)
+        let mut after = StoreId::NIL;
+        loop {
+            let stores = self.integrity.standings(after, STORES).await?;
+            let Some((last, _)) = stores.last() else { break };
+            after = *last;
+            for (store, standing) in stores {
+                match standing {
+                    Ok(standing) => seen.wrong.extend(rule::of_integrity(&standing)),
+                    Err(error) => seen.miss(Scope::Integrity(store), &error),
+                }
+            }
+        }
+        Ok(seen)
     }
 
     /// The alerts that are firing, oldest first, each with what the sinks were told last.
@@ -158,7 +166,7 @@ impl Alerts {
         let rows = alerts::firing(&mut tx, FIRING as i64).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            views.push(view::shown(&mut tx, row).await?);
+            views.extend(view::shown_if_known(&mut tx, row).await?);
         }
         Ok(views)
     }
@@ -169,7 +177,7 @@ impl Alerts {
         let rows = Page::cut(alerts::list(&mut tx, page).await?, page, |row| row.id.uuid());
         let mut data = Vec::with_capacity(rows.data.len());
         for row in rows.data {
-            data.push(view::shown(&mut tx, row).await?);
+            data.extend(view::shown_if_known(&mut tx, row).await?);
         }
         Ok(Page { data, next_cursor: rows.next_cursor })
     }
@@ -177,7 +185,9 @@ impl Alerts {
     /// Says that `caller` sees to what fires under `key`: it is not escalated any more.
     pub async fn acknowledge(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
         let now = self.clock.now();
+        refuse_strange(key)?;
         let mut tx = self.store.begin().await?;
+        alerts::hold(&mut tx).await?;
         if !alerts::acknowledge(&mut tx, key, now, &caller.actor.label()).await? {
             return Err(AlertError::NotFiring(key.to_owned()));
         }
@@ -192,7 +202,9 @@ impl Alerts {
     /// Ends what fires under `key` by hand. Where it is still wrong, the next look raises it anew.
     pub async fn resolve(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
         let now = self.clock.now();
+        refuse_strange(key)?;
         let mut tx = self.store.begin().await?;
+        alerts::hold(&mut tx).await?;
         let row = alerts::firing_of(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
         let ledger = Ledger { now, settings: &self.settings, sinks: &self.sinks };
         let Some(row) = ledger.end(&mut tx, row, Some(caller.actor.label())).await? else {
@@ -227,6 +239,46 @@ impl Alerts {
             }
         }
         Ok(())
+    }
+}
+
+/// What no alert is called, and not every database takes.
+fn refuse_strange(key: &str) -> Result<(), AlertError> {
+    if key.chars().any(char::is_control) { Err(AlertError::NotFiring(key.escape_debug().to_string())) } else { Ok(()) }
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+struct Seen {
+    wrong: Vec<Wrong>,
+    /// What could not be looked at: alerts about it stay as they are.
+    unread: Vec<Scope>,
+}
+
+/// What an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// How orders go.
+    Performance,
+    /// Numbers and chains of a store; [`StoreId::NIL`] for lines without one.
+    Integrity(StoreId),
+}
+
+impl Seen {
+    fn miss(&mut self, scope: Scope, error: &dyn std::fmt::Display) {
+        tracing::warn!(error = %error, ?scope, "a report on receipt numbers could not be read");
+        self.unread.push(scope);
+    }
+
+    /// Whether nothing is known of what the alert is about.
+    fn left_out(&self, row: &AlertRow) -> bool {
+        let scope = match Rule::read(&row.rule) {
+            Some(Rule::NumberingIntegrity) => Scope::Integrity(row.store_id),
+            Some(Rule::OrderFailureRate | Rule::OrderConflictRate | Rule::OrderSlow) => Scope::Performance,
+            // A newer server's rule is its affair.
+            None => return true,
+        };
+        self.unread.contains(&scope)
     }
 }
 

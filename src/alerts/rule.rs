@@ -112,8 +112,8 @@ pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> 
             Rule::OrderSlow => (rules.slow.threshold, rules.slow.window_s, rules.slow.attempts),
             Rule::NumberingIntegrity => continue,
         };
-        let stats = performance.stats(Window::new(window_s)?, None).await?;
-        for store in stats.data.iter().filter(|store| store.attempts >= least) {
+        let stats = performance.lately(Window::new(window_s)?).await?;
+        for store in stats.data.iter().filter(|store| judged_by(rule, store) >= least) {
             if let Some((value, message)) = judged(rule, store, window_s).filter(|(value, _)| *value > threshold) {
                 wrong.push(Wrong {
                     rule,
@@ -127,6 +127,14 @@ pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> 
         }
     }
     Ok(wrong)
+}
+
+/// How many attempts `rule` goes by: of failures those that were not refused.
+fn judged_by(rule: Rule, store: &StorePerformance) -> i64 {
+    match rule {
+        Rule::OrderFailureRate => store.succeeded + store.failed,
+        Rule::OrderConflictRate | Rule::OrderSlow | Rule::NumberingIntegrity => store.attempts,
+    }
 }
 
 /// What `rule` looks at in `store`, with a sentence about it.

@@ -68,6 +68,14 @@ pub(super) struct Answer {
     pub status: Option<u16>,
     /// Why the message is not delivered; nothing where it is.
     pub refusal: Option<String>,
+    /// Seconds after which the receiver wants it again, where it said so.
+    pub again_in_s: Option<i64>,
+}
+
+impl Answer {
+    fn refused(reason: impl Into<String>) -> Self {
+        Self { status: None, refusal: Some(reason.into()), again_in_s: None }
+    }
 }
 
 /// The receivers of the settings; cheap to clone.
@@ -111,6 +119,18 @@ impl Sinks {
         slack.into_iter().chain(webhook)
     }
 
+    /// The parts of the address that must not be repeated: many servers put the path into what they say.
+    fn secret_parts(&self, kind: SinkKind) -> Vec<String> {
+        let url = match kind {
+            SinkKind::Slack => self.slack.as_ref(),
+            SinkKind::Webhook => self.webhook.as_ref().map(|(url, _)| url),
+        };
+        let Some(url) = url.and_then(|url| url::Url::parse(url.expose_secret()).ok()) else { return Vec::new() };
+        let path = url.path().split('/');
+        let parts = path.chain(url.query()).chain(url.password()).chain([url.username()]);
+        parts.filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
+    }
+
     /// Says that there is something to send.
     pub fn wake(&self) {
         self.wake.notify_waiters();
@@ -133,23 +153,21 @@ impl Sinks {
                 .header("webhook-timestamp", now.seconds())
                 .header("webhook-signature", signature(key, id, now.seconds(), body)),
             (SinkKind::Slack | SinkKind::Webhook, _, _) => {
-                return Answer {
-                    status: None,
-                    refusal: Some("the settings name no such receiver any more".to_owned()),
-                };
+                return Answer::refused("the settings name no such receiver any more");
             }
         };
         let request = request.header("content-type", "application/json").body(body.to_owned());
         match request.send().await {
-            Ok(answer) => read(kind, answer).await,
-            Err(error) => Answer { status: None, refusal: Some(told(&error)) },
+            Ok(answer) => read(kind, answer, &self.secret_parts(kind)).await,
+            Err(error) => Answer::refused(told(&error)),
         }
     }
 }
 
 /// Whether the receiver took it. Slack says `ok`; whatever else answers 200 there is not Slack.
-async fn read(kind: SinkKind, mut answer: reqwest::Response) -> Answer {
+async fn read(kind: SinkKind, mut answer: reqwest::Response, secrets: &[String]) -> Answer {
     let status = answer.status();
+    let again_in_s = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     let mut refusal = match status {
         _ if status.is_success() => None,
         _ if status.is_redirection() => {
@@ -167,6 +185,7 @@ async fn read(kind: SinkKind, mut answer: reqwest::Response) -> Answer {
         }
         text.truncate(ANSWER);
         let text: String = String::from_utf8_lossy(&text).chars().filter(|letter| !letter.is_control()).collect();
+        let text = if repeats(&text, secrets) { "(its words hold parts of the address)".to_owned() } else { text };
         match &mut refusal {
             Some(refusal) if !text.is_empty() => *refusal = format!("{refusal}: {text}"),
             Some(_) => {}
@@ -174,7 +193,17 @@ async fn read(kind: SinkKind, mut answer: reqwest::Response) -> Answer {
             None => refusal = Some(format!("answered {status} with \"{text}\" and not with \"ok\" as Slack does")),
         }
     }
-    Answer { status: Some(status.as_u16()), refusal }
+    Answer { status: Some(status.as_u16()), refusal, again_in_s }
+}
+
+/// Whether one of `secrets` stands in `text`, as it is or percent-encoded.
+fn repeats(text: &str, secrets: &[String]) -> bool {
+    let lower = text.to_lowercase();
+    let plain = percent_encoding::percent_decode_str(&lower).decode_utf8_lossy().into_owned();
+    secrets.iter().any(|secret| {
+        let decoded = percent_encoding::percent_decode_str(secret).decode_utf8_lossy();
+        lower.contains(secret.as_str()) || plain.contains(&*decoded)
+    })
 }
 
 /// The failure without the address, which is a secret.
@@ -210,6 +239,14 @@ fn keyed(key: &[u8], id: &str, seconds: i64, body: &str) -> Hmac<Sha256> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_repeats_the_address_is_noticed() {
+        let secrets = ["services".to_owned(), "t0/x%20y".to_owned()];
+        assert!(repeats("Cannot POST /SERVICES/a", &secrets));
+        assert!(repeats("no t0%2Fx%20y here", &secrets) && repeats("no t0/x y here", &secrets));
+        assert!(!repeats("invalid_payload", &secrets));
+    }
 
     #[test]
     fn the_signature_is_the_one_of_the_specification() {

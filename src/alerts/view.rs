@@ -103,6 +103,18 @@ pub struct AlertView {
     pub deliveries: Vec<DeliveryView>,
 }
 
+/// As [`shown`]; nothing where a newer server's words cannot be read, which must not hide the others.
+pub(super) async fn shown_if_known(tx: &mut Tx, row: AlertRow) -> Result<Option<AlertView>, StoreError> {
+    match shown(tx, row).await {
+        Ok(view) => Ok(Some(view)),
+        Err(StoreError::Unexpected(what)) => {
+            tracing::warn!(what, "an alert is left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The alert with its store's name and what the sinks were told last.
 pub(super) async fn shown(tx: &mut Tx, row: AlertRow) -> Result<AlertView, StoreError> {
     let strange = |what: &str| StoreError::Unexpected(format!("alert {}: {what}", row.id));

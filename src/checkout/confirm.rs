@@ -13,7 +13,7 @@ use super::{Checkout, CheckoutError, Unsellable};
 use crate::domain::{Actor, Caller, Currency, Money, SessionId, StoreId};
 use crate::orders::Draft;
 use crate::orders::once::{Once, Reply, with_counted_retries};
-use crate::performance::{Attempt, Outcome};
+use crate::performance::{Attempt, Outcome, Performance, Retries};
 use crate::store::billing_items::{self, BillLine};
 use crate::store::checkout_sessions::{self, SessionRow};
 use crate::store::idempotency_keys;
@@ -36,18 +36,14 @@ impl Checkout {
         version: i64,
         key: &str,
     ) -> Result<Reply, CheckoutError> {
-        let started = Instant::now();
         let once = Once::new("confirm", caller, key, &format!("{id} {version}"));
-        let store = Cell::new(own_store(caller));
+        let counting = Counting::begin(&self.performance, own_store(caller));
         let (outcome, retries) =
-            with_counted_retries(async || self.confirm_once(caller, id, version, &once, &store).await).await;
-        let took = started.elapsed();
-        metrics::histogram!(ORDER_SECONDS).record(took.as_secs_f64());
-        if let Some(outcome) = how_it_ended(&outcome) {
-            self.performance.record(&Attempt { store: store.get(), outcome, retries, took });
-        }
+            with_counted_retries(async || self.confirm_once(caller, id, version, &once, &counting.store).await).await;
+        let ended = how_it_ended(&outcome, retries);
+        counting.end(ended, retries);
         match &outcome {
-            Ok(reply) if !reply.replayed => metrics::counter!(ORDERS_TOTAL).increment(1),
+            Ok(_) if ended == Some(Outcome::Succeeded) => metrics::counter!(ORDERS_TOTAL).increment(1),
             Err(CheckoutError::StaleVersion { .. } | CheckoutError::Closed(_)) => {
                 metrics::counter!(ORDER_CONFLICTS_TOTAL).increment(1);
             }
@@ -115,10 +111,48 @@ fn own_store(caller: &Caller) -> Option<StoreId> {
     }
 }
 
-/// Whether there is an order now, and whose fault it is if not; nothing where a reply was only given again.
-fn how_it_ended(outcome: &Result<Reply, CheckoutError>) -> Option<Outcome> {
+/// An attempt that is counted when it ends, and as a failure where nobody waits for its end: a till that hangs up has waited
+/// too long.
+struct Counting<'a> {
+    performance: &'a Performance,
+    store: Cell<Option<StoreId>>,
+    started: Instant,
+    ended: bool,
+}
+
+impl<'a> Counting<'a> {
+    fn begin(performance: &'a Performance, store: Option<StoreId>) -> Self {
+        Self { performance, store: Cell::new(store), started: Instant::now(), ended: false }
+    }
+
+    /// Nothing is counted where a reply was only given again.
+    fn end(mut self, outcome: Option<Outcome>, retries: Retries) {
+        self.ended = true;
+        self.count(outcome, retries);
+    }
+
+    fn count(&self, outcome: Option<Outcome>, retries: Retries) {
+        let took = self.started.elapsed();
+        metrics::histogram!(ORDER_SECONDS).record(took.as_secs_f64());
+        if let Some(outcome) = outcome {
+            self.performance.record(&Attempt { store: self.store.get(), outcome, retries, took });
+        }
+    }
+}
+
+impl Drop for Counting<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.count(Some(Outcome::Failed), Retries::default());
+        }
+    }
+}
+
+/// Whether there is an order now, and whose fault it is if not; nothing where a reply was only given again. A reply that was
+/// found after a try whose outcome was lost is this attempt's own.
+fn how_it_ended(outcome: &Result<Reply, CheckoutError>, retries: Retries) -> Option<Outcome> {
     match outcome {
-        Ok(reply) => (!reply.replayed).then_some(Outcome::Succeeded),
+        Ok(reply) => (!reply.replayed || retries != Retries::default()).then_some(Outcome::Succeeded),
         Err(error) if error.is_ours() => Some(Outcome::Failed),
         Err(_) => Some(Outcome::Refused),
     }

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::demo::{Client, DemoError, play};
 use crate::telemetry;
+use crate::terminal::say;
 
 /// What can be chosen about the demonstration.
 #[derive(Debug, Args)]
@@ -39,9 +40,9 @@ async fn on_running_server(url: &str, products: u64) -> Result<(), CliError> {
         CliError::Demo(hint.to_owned())
     })?;
     let shown = tell(url, &password, products).await?;
-    println!("\nWhat to open next:");
-    println!("   {url}/docs                      every operation, to read and to try");
-    println!("   {url}/api/orders/{}   this order, with the admin's token", shown.order["id"].as_str().unwrap_or(""));
+    say!("\nWhat to open next:");
+    say!("   {url}/docs                      every operation, to read and to try");
+    say!("   {url}/api/orders/{}   this order, with the admin's token", shown.order["id"].as_str().unwrap_or(""));
     Ok(())
 }
 
@@ -56,10 +57,10 @@ async fn on_own_server(products: u64) -> Result<(), CliError> {
     settings.admin_password = Some(SecretString::from(password.as_str()));
     settings.log_filter = "warn".to_owned();
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
-    println!("Starting a server of its own, on an embedded database in a temporary folder …");
+    say!("Starting a server of its own, on an embedded database in a temporary folder …");
     let application = Application::build(settings, Clock::system()).await?;
     let url = application.url();
-    println!("   it listens on {url}");
+    say!("   it listens on {url}");
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(application.run_until(async move {
         // A dropped sender means that the story is over, one way or the other.
@@ -69,11 +70,11 @@ async fn on_own_server(products: u64) -> Result<(), CliError> {
     drop(stop);
     server.await.map_err(|error| CliError::Demo(format!("the server stopped by itself: {error}")))??;
     outcome?;
-    println!("\nWhat to open next:");
-    println!("   tillsight serve                 a server that stays (`make run` builds and starts it)");
-    println!("   http://127.0.0.1:8000/docs      its API, to read and to try");
-    println!("   TILLSIGHT_ADMIN_PASSWORD=… tillsight demo --url http://127.0.0.1:8000");
-    println!("                                   the same story on that server");
+    say!("\nWhat to open next:");
+    say!("   tillsight serve                 a server that stays (`make run` builds and starts it)");
+    say!("   http://127.0.0.1:8000/docs      its API, to read and to try");
+    say!("   TILLSIGHT_ADMIN_PASSWORD=… tillsight demo --url http://127.0.0.1:8000");
+    say!("                                   the same story on that server");
     Ok(())
 }
 
@@ -85,11 +86,13 @@ async fn tell(url: &str, password: &str, products: u64) -> Result<crate::demo::R
     let products = usize::try_from(products).unwrap_or(usize::MAX);
     let report = play(&anybody.with_bearer(token), products).await.map_err(failed)?;
     let scanned = report.shown - report.matched - report.asked;
-    println!(
+    say!(
         "\nOf {} things shown, the camera was sure of {}, asked about {} with the right answer among the",
-        report.shown, report.matched, report.asked
+        report.shown,
+        report.matched,
+        report.asked
     );
-    println!("candidates, and left {scanned} to the scanner.");
+    say!("candidates, and left {scanned} to the scanner.");
     Ok(report)
 }
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config::{ConfigError, Settings};
+use crate::terminal::{self, note};
 
 /// A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.
 #[derive(Debug, Parser)]
@@ -40,7 +41,7 @@ enum Command {
     /// Receipt numbers and hash chains: whether they are whole.
     #[command(subcommand)]
     Numbering(numbering::Command),
-    /// Write rendered photos of packages, one folder per product; the training of the shipped model uses them.
+    /// Write rendered photos of packages, one folder per product; tests measure models on them.
     #[command(hide = true)]
     Render {
         #[arg(long, default_value_t = 24)]
@@ -97,6 +98,9 @@ pub enum CliError {
     /// Numbers or chains are not whole, or could not be checked.
     #[error("numbering: {0}")]
     Numbering(String),
+    /// What the command found could not be printed.
+    #[error("cannot write to standard output: {0}")]
+    Output(std::io::Error),
     /// A file could not be written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
@@ -107,6 +111,16 @@ pub enum CliError {
 
 /// Does what the arguments ask for.
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
+    carry_out(arguments)?;
+    terminal::written().map_err(CliError::Output)
+}
+
+/// Says on standard error, in one line, why the program ends with exit code 1.
+pub fn tell_failure(error: &CliError) {
+    note!("tillsight: {}", terminal::one_line(&error.to_string()));
+}
+
+fn carry_out(arguments: Arguments) -> Result<(), CliError> {
     match arguments.command {
         Command::Serve => {
             serve::with_settled_libraries();
@@ -120,7 +134,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             asynchronously(index::run(command))
         }
         Command::Model(command) => {
-            // `… | head` ends the program quietly, as a person expects; without this the next print would panic.
+            // `… | head` ends the program quietly, as a person expects.
             sigpipe::reset();
             model::run(command)
         }

@@ -15,6 +15,7 @@ use crate::integrity::{
     Depth, Integrity, IntegrityError, Keep, Method, RepairError, RepairRequest, RepairView, ReportView,
 };
 use crate::store::{Store, StoreError};
+use crate::terminal::{self, say};
 
 /// Connections to the database: a check reads one thing at a time, and writes what it keeps.
 const CONNECTIONS: u32 = 2;
@@ -97,7 +98,7 @@ async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
         faulty += i64::from(!report.findings.is_empty());
         worst = worst.min(report.health);
         if options.json {
-            println!("{}", json!(report));
+            terminal::json(&json!(report).to_string());
         } else {
             describe(&report);
         }
@@ -108,7 +109,7 @@ async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
         IntegrityError::StoreNotFound(_) | IntegrityError::Busy => CliError::Numbering(error.to_string()),
     })?;
     if reports == 0 && !options.json {
-        println!("There are no stores to check.");
+        say!("There are no stores to check.");
     }
     if faulty > 0 {
         return Err(CliError::Numbering(format!(
@@ -135,9 +136,9 @@ async fn repair(options: Repair, integrity: &Integrity) -> Result<(), CliError> 
 /// The lines are the same before and after; the last one says which it is.
 fn tell(repair: &RepairView) {
     for line in repair.lines() {
-        println!("{line}");
+        say!("{line}");
     }
-    println!(
+    say!(
         "{}",
         match (repair.changes_anything(), repair.applied) {
             (false, _) => "There is nothing to repair in this way.",
@@ -172,8 +173,8 @@ fn describe(report: &ReportView) {
         0 => String::new(),
         some => format!(", {some} void placeholders"),
     };
-    println!("{name}: health {health}, {records} records{placeholders}, {:.1} ms", report.duration_us as f64 / 1_000.0);
+    say!("{name}: health {health}, {records} records{placeholders}, {:.1} ms", report.duration_us as f64 / 1_000.0);
     for finding in &report.findings {
-        println!("  {}", finding.in_words());
+        say!("  {}", finding.in_words());
     }
 }

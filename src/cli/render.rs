@@ -1,4 +1,4 @@
-//! `tillsight render`: rendered photos in a folder per product, for the training of the shipped model.
+//! `tillsight render`: rendered photos in a folder per product, for tests and trials of `tillsight model`.
 
 use std::path::Path;
 

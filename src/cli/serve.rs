@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::store::Store;
 use crate::telemetry;
+use crate::terminal::{self, note, say};
 
 /// Variables that libraries read once, when they are loaded: before any of our code runs. OpenMP and OpenBLAS are to bring
 /// no threads of their own. GNU's allocator raises its threshold with every large block that is freed, and then keeps
@@ -34,7 +35,7 @@ pub(super) fn with_settled_libraries() {
     }
     let Ok(program) = std::env::current_exe() else { return };
     let error = Command::new(program).args(std::env::args_os().skip(1)).envs(LIBRARIES).exec();
-    eprintln!("tillsight: could not start again with {LIBRARIES:?} ({error}); going on with more threads and memory");
+    note!("tillsight: could not start again with {LIBRARIES:?} ({error}); going on with more threads and memory");
 }
 
 /// Builds the server, says where it listens, and runs until SIGTERM or SIGINT.
@@ -45,21 +46,23 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     match application.first_admin() {
         FirstAdmin::Existing => {}
         FirstAdmin::Waiting => {
-            println!("The user \"admin\" has not changed the one-time password yet. Where it is lost, start once with");
-            println!("             TILLSIGHT_ADMIN_PASSWORD set: it takes its place.");
+            say!("The user \"admin\" has not changed the one-time password yet. Where it is lost, start once with");
+            say!("             TILLSIGHT_ADMIN_PASSWORD set: it takes its place.");
         }
         FirstAdmin::FromSettings => {
-            println!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
+            say!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
         }
         FirstAdmin::OneTime(password) => {
-            println!("First admin: \"admin\", one-time password: {}", password.expose_secret());
-            println!("             It is shown only now and must be changed at the first login.");
+            say!("First admin: \"admin\", one-time password: {}", password.expose_secret());
+            say!("             It is shown only now and must be changed at the first login.");
         }
     }
-    println!("tillsight listens on {}", application.url());
+    say!("tillsight listens on {}", application.url());
     if docs {
-        println!("             The API, to read and to try: {}/docs", application.url());
+        say!("             The API, to read and to try: {}/docs", application.url());
     }
+    // Whoever was to read the one-time password has not: no server that nobody can administer.
+    terminal::written().map_err(CliError::Output)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     let asked_to_stop = async move {
@@ -76,6 +79,6 @@ pub(super) async fn migrate(settings: Settings) -> Result<(), CliError> {
     let store = Store::connect(&settings.database_url, 1).await.map_err(StartError::Store)?;
     store.migrate().await.map_err(StartError::Store)?;
     store.close().await;
-    println!("The database is up to date.");
+    say!("The database is up to date.");
     Ok(())
 }

@@ -177,13 +177,18 @@ pub enum ConfigError {
 }
 
 impl Settings {
+    /// The file that [`Settings::load`] reads where it is there: the one that `TILLSIGHT_CONFIG` names, or else
+    /// [`DEFAULT_FILE`].
+    pub fn file() -> PathBuf {
+        std::env::var_os("TILLSIGHT_CONFIG").map_or_else(|| PathBuf::from(DEFAULT_FILE), PathBuf::from)
+    }
+
     /// Reads defaults, file and environment, in this order, and checks the result.
     pub fn load() -> Result<Self, ConfigError> {
-        let named = std::env::var_os("TILLSIGHT_CONFIG").map(PathBuf::from);
-        if let Some(path) = named.as_deref().filter(|path| !path.is_file()) {
-            return Err(ConfigError::NoFile(path.to_owned()));
+        let file = Self::file();
+        if std::env::var_os("TILLSIGHT_CONFIG").is_some() && !file.is_file() {
+            return Err(ConfigError::NoFile(file));
         }
-        let file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
         let is_secret = |key: &UncasedStr| SECRETS.iter().any(|name| *key == name.replace('.', "__"));
         let environment =
             Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).filter(move |key| !is_secret(key)).split("__");

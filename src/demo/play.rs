@@ -7,12 +7,13 @@ use uuid::Uuid;
 use super::client::{Client, DemoError, number, text};
 use super::packages::{CURRENCY, Package, catalogue, jpeg, photograph};
 use super::print;
+use crate::terminal::say;
 
 /// Photos that each product is taught with.
 const PHOTOS: u64 = 5;
 /// Side of the photos, in pixels.
 const SIDE: u32 = 320;
-/// Seed of the catalogue; another one than the training of the shipped model used.
+/// Seed of the catalogue.
 const SEED: u64 = 20_261;
 /// Things that the shopper puts before the camera.
 const SHOPPING: usize = 6;
@@ -33,19 +34,19 @@ pub struct Report {
 /// Plays the whole story as `admin`, `products` products large, and prints it.
 pub async fn play(admin: &Client, products: usize) -> Result<Report, DemoError> {
     let packages = catalogue(SEED, products);
-    println!("\n1. The admin opens a store and enrols a kiosk");
+    say!("\n1. The admin opens a store and enrols a kiosk");
     let (store, kiosk) = open_store(admin).await?;
-    println!("\n2. The admin teaches {} invented products, {PHOTOS} photos each", packages.len());
+    say!("\n2. The admin teaches {} invented products, {PHOTOS} photos each", packages.len());
     teach(admin, &packages).await?;
-    println!("\n3. A shopper signs up, stands before the kiosk and puts {SHOPPING} things before its camera");
+    say!("\n3. A shopper signs up, stands before the kiosk and puts {SHOPPING} things before its camera");
     let shopper = sign_up(admin).await?;
     let session = text(&kiosk.post("/api/sessions", json!({})).await?, "id")?;
     shopper.post(&format!("/api/sessions/{session}/join"), json!({})).await?;
     let (matched, asked) = shop(&kiosk, &session, &packages).await?;
-    println!("\n4. The bill");
+    say!("\n4. The bill");
     let bill = kiosk.get(&format!("/api/sessions/{session}")).await?;
     print::bill(&bill);
-    println!("\n5. The shopper pays; the store's next number is taken in the transaction that writes the order");
+    say!("\n5. The shopper pays; the store's next number is taken in the transaction that writes the order");
     let confirm = format!("/api/sessions/{session}/confirm");
     let confirmed =
         kiosk.post_once(&confirm, &Uuid::new_v4().to_string(), json!({"version": number(&bill, "version")?})).await?;
@@ -59,7 +60,7 @@ async fn open_store(admin: &Client) -> Result<(Value, Client), DemoError> {
     let kiosks = format!("/api/stores/{}/kiosks", text(&store, "id")?);
     let code = text(&admin.post(&kiosks, json!({"name": "Kiosk 1"})).await?, "enrolment_code")?;
     let device = admin.post("/api/kiosks/enrol", json!({"code": code})).await?;
-    println!("   store {}, kiosk \"{}\" with a key of its own", text(&store, "id")?, text(&device, "name")?);
+    say!("   store {}, kiosk \"{}\" with a key of its own", text(&store, "id")?, text(&device, "name")?);
     Ok((store, admin.with_bearer(&text(&device, "key")?)))
 }
 
@@ -90,9 +91,9 @@ async fn teach(admin: &Client, packages: &[Package]) -> Result<(), DemoError> {
     bar.finish_and_clear();
     match last["total_embeddings"].as_i64() {
         Some(total) => {
-            println!("   each was recognisable when its upload returned; the index now holds {total} vectors")
+            say!("   each was recognisable when its upload returned; the index now holds {total} vectors")
         }
-        None => println!("   all of them were known to this server already"),
+        None => say!("   all of them were known to this server already"),
     }
     Ok(())
 }
@@ -103,7 +104,7 @@ async fn sign_up(anybody: &Client) -> Result<Client, DemoError> {
     let credentials = json!({"username": name, "password": format!("{}", Uuid::new_v4())});
     anybody.post("/api/auth/signup", credentials.clone()).await?;
     let tokens = anybody.post("/api/auth/login", credentials).await?;
-    println!("   shopper \"{name}\" has joined the session");
+    say!("   shopper \"{name}\" has joined the session");
     Ok(anybody.with_bearer(&text(&tokens, "access_token")?))
 }
 
@@ -133,7 +134,7 @@ async fn shop(kiosk: &Client, session: &str, packages: &[Package]) -> Result<(us
             }
             (Some("ambiguous"), Some(place)) => {
                 asked += 1;
-                println!("      the kiosk asks; the shopper taps {}", package.name);
+                say!("      the kiosk asks; the shopper taps {}", package.name);
                 let item =
                     json!({"version": number(&after, "version")?, "product_id": candidates[place]["product_id"]});
                 kiosk.post(&format!("/api/sessions/{session}/items"), item).await?
@@ -153,7 +154,7 @@ async fn take_back(kiosk: &Client, session: &str, before: &Value, after: &Value)
     let lines = after["items"].as_array().ok_or(DemoError::Incomplete("items"))?;
     let wrong = lines.iter().find(|line| quantity(after, &line["id"]) > quantity(before, &line["id"]));
     let wrong = wrong.ok_or(DemoError::Incomplete("items"))?;
-    println!("      that is wrong: the shopper takes one {} off", text(wrong, "product_name")?);
+    say!("      that is wrong: the shopper takes one {} off", text(wrong, "product_name")?);
     let (path, version) = (format!("/api/sessions/{session}/items/{}", text(wrong, "id")?), number(after, "version")?);
     match quantity(before, &wrong["id"]) {
         0 => kiosk.delete(&format!("{path}?version={version}")).await,
@@ -163,7 +164,7 @@ async fn take_back(kiosk: &Client, session: &str, before: &Value, after: &Value)
 
 /// Scans the barcode of what the camera was not sure of. Gives the bill after it.
 async fn scan(kiosk: &Client, session: &str, package: &Package, bill: &Value) -> Result<Value, DemoError> {
-    println!("      the shopper scans the barcode {}", package.barcode);
+    say!("      the shopper scans the barcode {}", package.barcode);
     let item = json!({"version": number(bill, "version")?, "barcode": package.barcode});
     kiosk.post(&format!("/api/sessions/{session}/items"), item).await
 }

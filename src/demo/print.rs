@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::{Currency, Money};
+use crate::terminal::say;
 
 /// Characters between the edges of bill and receipt.
 const WIDTH: usize = 60;
@@ -14,7 +15,7 @@ pub(super) fn sighting(shown: &str, seen: &Value, timings: &Value) {
     let verdict = seen["verdict"].as_str().unwrap_or("?");
     let score = best["score"].as_f64().unwrap_or(0.0);
     let total = timings["total"].as_f64().unwrap_or(0.0);
-    println!("   {shown}\n      {verdict:<9} {score:.3} {name}  ({total:.0} ms)");
+    say!("   {shown}\n      {verdict:<9} {score:.3} {name}  ({total:.0} ms)");
 }
 
 /// The bill as the kiosk shows it.
@@ -26,30 +27,30 @@ pub(super) fn bill(session: &Value) {
 pub(super) fn receipt(order: &Value, store: &str, claim_code: &str) {
     frame(order, |order| {
         let created = order["created_at"].as_str().unwrap_or("").split('.').next().unwrap_or("").replace('T', " ");
-        println!("   │ {:<WIDTH$} │", format!("{store} · receipt number {}", order["receipt_number"]));
-        println!("   │ {:<WIDTH$} │", format!("{} UTC", created.trim_end_matches('Z')));
-        println!("   │ {:<WIDTH$} │", format!("claim code {claim_code}"));
-        println!("   ├{}┤", "─".repeat(WIDTH + 2));
+        say!("   │ {:<WIDTH$} │", format!("{store} · receipt number {}", order["receipt_number"]));
+        say!("   │ {:<WIDTH$} │", format!("{} UTC", created.trim_end_matches('Z')));
+        say!("   │ {:<WIDTH$} │", format!("claim code {claim_code}"));
+        say!("   ├{}┤", "─".repeat(WIDTH + 2));
     });
 }
 
 fn frame(bill: &Value, head: impl FnOnce(&Value)) {
-    println!("   ┌{}┐", "─".repeat(WIDTH + 2));
+    say!("   ┌{}┐", "─".repeat(WIDTH + 2));
     head(bill);
     for item in bill["items"].as_array().into_iter().flatten() {
         let name: String = item["product_name"].as_str().unwrap_or("").chars().take(WIDTH - 24).collect();
         let price = amount(&item["line_total"], &bill["currency"]);
         let quantity = item["quantity"].as_i64().unwrap_or(0);
-        println!("   │ {quantity:>3} × {name:<name_width$} {price:>12} │", name_width = WIDTH - 19);
+        say!("   │ {quantity:>3} × {name:<name_width$} {price:>12} │", name_width = WIDTH - 19);
     }
-    println!("   ├{}┤", "─".repeat(WIDTH + 2));
-    println!(
+    say!("   ├{}┤", "─".repeat(WIDTH + 2));
+    say!(
         "   │ {:<label_width$} {:>12} │",
         "Total",
         amount(&bill["total"], &bill["currency"]),
         label_width = WIDTH - 13
     );
-    println!("   └{}┘", "─".repeat(WIDTH + 2));
+    say!("   └{}┘", "─".repeat(WIDTH + 2));
 }
 
 fn amount(minor: &Value, currency: &Value) -> String {

@@ -84,17 +84,22 @@ fn what_a_person_says_wrongly_is_refused_with_what_there_is() {
     let some = |name: &str| Some(name.to_owned());
     for (wishes, expected) in [
         (side(24), "N × 3 × 24 × 24"),
-        (Wishes { input: some("picture"), ..Wishes::default() }, "the graph has \"image\""),
+        (Wishes { input: some("picture"), ..Wishes::default() }, "called \"picture\"; the graph has \"image\""),
         (Wishes { output: some("logits"), ..Wishes::default() }, "the graph has \"embedding\""),
         (Wishes { pooling: Some(Pooling::Cls), ..Wishes::default() }, "cls or mean for N × T × D"),
-        (Wishes { std: Some([0.0; 3]), ..Wishes::default() }, "input.std: 0"),
-        (Wishes { name: some("a/b"), ..Wishes::default() }, "name: \"a/b\""),
-        (Wishes { resize_to: Some(8), ..Wishes::default() }, "input.resize_to: 8"),
-        (Wishes { skip_tokens: Some(1), ..Wishes::default() }, "output.skip_tokens: 1"),
+        (Wishes { std: Some([0.0; 3]), ..Wishes::default() }, "--std: 0"),
+        (Wishes { name: some("a/b"), ..Wishes::default() }, "--name: \"a/b\""),
+        (Wishes { resize_to: Some(8), ..Wishes::default() }, "--resize-to: 8"),
+        (Wishes { skip_tokens: Some(1), ..Wishes::default() }, "--skip-tokens: 1"),
     ] {
         let found = refused(wishes);
         assert!(found.contains(expected), "\"{found}\" does not say \"{expected}\"");
+        assert!(!found.contains("manifest") && !found.contains(".json"), "there is none yet: {found}");
     }
+    // What nobody asked for is the file's.
+    let narrow = Files::new(&model(&[-1, 3, 4, 4], &mean_colour()));
+    let found = message(add(narrow.folder.path(), &Wishes::default()));
+    assert!(found.contains("tiny.onnx: its manifest would have input.width: 4"), "{found}");
     assert!(message(draft(Path::new("absent.onnx"), tillsight(), &Wishes::default())).contains("absent.onnx"));
 }
 
@@ -117,6 +122,12 @@ fn where_two_things_could_be_meant_the_person_is_asked() {
         let wishes = Wishes { pooling: Some(pooling), skip_tokens: Some(skip_tokens), ..Wishes::default() };
         let (model, _) = add(tokens.folder.path(), &wishes).unwrap();
         assert_eq!((model.manifest.output.dim, model.manifest.output.pooling), (256, pooling));
+    }
+    let all = Wishes { pooling: Some(Pooling::Mean), skip_tokens: Some(3), ..Wishes::default() };
+    let at_add = message(add(tokens.folder.path(), &all));
+    let output = json!({"name": "embedding", "dim": 256, "pooling": "mean", "skip_tokens": 3});
+    for words in [at_add, message(tokens.set("/output", output).start())] {
+        assert!(words.contains("3 tokens and 3 are to be skipped") && words.contains("all of them"), "{words}");
     }
 }
 
@@ -216,6 +227,42 @@ fn a_model_is_put_in_place_whole_and_nothing_else_is_overwritten_unasked() {
     install(&other, &folder, true).unwrap();
     assert_eq!(Model::open(&installed.manifest).unwrap().id, other.id);
     assert_eq!(names(&folder), [onnx(&other).as_str(), "tiny.json"]);
+
+    // A file that a manifest of somebody's own names as well stays, whatever else that manifest says.
+    let own = json!({"file": onnx(&other), "thresholds": "to be chosen"});
+    std::fs::write(folder.join("own.json"), own.to_string()).unwrap();
+    std::fs::write(folder.join("page.json"), "<html>").unwrap();
+    install(&first, &folder, true).unwrap();
+    let mut expected = vec![onnx(&first), onnx(&other), "own.json".into(), "page.json".into(), "tiny.json".into()];
+    expected.sort();
+    assert_eq!(names(&folder), expected);
+}
+
+#[test]
+fn what_a_preset_does_not_know_is_doubted_as_when_it_is_looked_at() {
+    let files = Files::new(&model(&FREE, &mean_colour()));
+    let file = files.folder.path().join("tiny.onnx");
+    for (preset, expected) in [("tillsight", None), ("clip", Some("16 pixels")), ("mobilenet-v2", Some("16 pixels"))] {
+        let preset = Preset::named(preset).unwrap();
+        let doubt = preset.doubt(&draft(&file, preset, &Wishes::default()).unwrap().manifest);
+        assert_eq!(doubt.is_some(), expected.is_some(), "{doubt:?}");
+        assert!(expected.is_none_or(|words| doubt.unwrap().contains(words)), "{}", preset.name);
+    }
+    let free = Files::new(&model(&[-1, 3, -1, -1], &mean_colour()));
+    let dinov2 = Preset::named("dinov2").unwrap();
+    let doubt =
+        dinov2.doubt(&draft(&free.folder.path().join("tiny.onnx"), dinov2, &Wishes::default()).unwrap().manifest);
+    assert_eq!(doubt.as_deref(), Some("3 values per picture are none of this family's"));
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_before_it_is_opened() {
+    for path in ["/dev/zero", "/"] {
+        let refused = message(draft(Path::new(path), tillsight(), &Wishes::default()));
+        assert!(refused.contains("it is"), "{refused}");
+        let refused = message(Manifest::read(Path::new(path)));
+        assert!(refused.contains("it is"), "{refused}");
+    }
 }
 
 #[test]

@@ -14,6 +14,10 @@ use super::preprocess::Preprocessor;
 use super::presets::Preset;
 use super::session::{ANY_SIZE, Graph, check_input, check_output, picture_input};
 use super::{ModelError, Refusal, Thresholds, proof};
+use crate::whole_file;
+
+/// Most bytes of a model file: what a protocol-buffers message can hold.
+pub(super) const LARGEST_MODEL: u64 = 2 << 30;
 
 /// What a person says about a model; each wins over the preset.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +67,8 @@ pub fn draft(file: &Path, preset: &Preset, wishes: &Wishes) -> Result<Model, Mod
 
 /// The bytes of a model file.
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
-    std::fs::read(file).map_err(|error| ModelError::NoFile { path: file.to_owned(), reason: error.to_string() })
+    whole_file::read(file, LARGEST_MODEL)
+        .map_err(|error| ModelError::NoFile { path: file.to_owned(), reason: error.to_string() })
 }
 
 /// As [`draft`], for a graph that is loaded already and came from `file`, whose SHA-256 is `hash`.
@@ -90,12 +95,35 @@ pub(super) fn draft_for(
         output: Output { name: output.name.clone(), dim: 1, pooling: Pooling::None, skip_tokens: 0 },
         thresholds: Thresholds { score: preset.score, margin: preset.margin, operating_point: None },
     };
-    let place = file.with_file_name(&manifest.file).with_extension("json");
-    manifest.check(&place)?;
+    let check = |manifest: &Manifest| {
+        manifest.first_fault().map_or(Ok(()), |(field, fault)| Err(misfit(file, wishes, field, fault)))
+    };
+    check(&manifest)?;
     let shape = shape_of_one(graph, &manifest).map_err(unusable)?;
     manifest.output = output_of(&output.name, &shape, preset, wishes).map_err(unusable)?;
-    manifest.check(&place)?;
+    check(&manifest)?;
     Ok(manifest)
+}
+
+/// There is no manifest yet: a fault is that of the option which asks for the value, or else of the file.
+fn misfit(file: &Path, wishes: &Wishes, field: &'static str, fault: String) -> ModelError {
+    let asked = [
+        ("name", "--name", wishes.name.is_some()),
+        ("version", "--version", wishes.version.is_some()),
+        ("input.name", "--input", wishes.input.is_some()),
+        ("input.width", "--side", wishes.side.is_some()),
+        ("input.height", "--side", wishes.side.is_some()),
+        ("input.range", "--range", wishes.range.is_some()),
+        ("input.mean", "--mean", wishes.mean.is_some()),
+        ("input.std", "--std", wishes.std.is_some()),
+        ("input.resize_to", "--resize-to", wishes.resize_to.is_some()),
+        ("output.name", "--output", wishes.output.is_some()),
+        ("output.skip_tokens", "--skip-tokens", wishes.skip_tokens.is_some()),
+    ];
+    match asked.into_iter().find(|(of, _, asked)| *of == field && *asked) {
+        Some((_, flag, _)) => ModelError::Wish { flag, fault },
+        None => ModelError::Draft { path: file.to_owned(), field, fault },
+    }
 }
 
 /// The name under which a model's file lies in the models folder: by its content, so that the manifest's rename alone
@@ -167,13 +195,18 @@ fn output_of(name: &str, shape: &[i64], preset: &Preset, wishes: &Wishes) -> Res
         (Some(pooling), _) => pooling,
         (None, [_, _, _]) => {
             let choice =
-                "cls (the first token) or mean (of all, --skip-tokens leaves out the first); or name another output";
+                "cls (the first token) or mean (of all, --skip-tokens leaves out the first); or name another --output";
             preset.tokens.ok_or_else(|| which(choice))?
         }
         (None, [_, _, height, width]) if height * width > 1 => Pooling::Average,
         (None, _) => Pooling::None,
     };
     let skip_tokens = wishes.skip_tokens.unwrap_or(0);
+    if let (Pooling::Mean, [_, tokens, _]) = (pooling, shape)
+        && usize::try_from(*tokens).is_ok_and(|tokens| tokens <= skip_tokens)
+    {
+        return Err(Refusal::NoTokenLeft { output: name.to_owned(), tokens: *tokens, skipped: skip_tokens });
+    }
     match dimension(shape, pooling) {
         Some(dim) => Ok(Output { name: name.to_owned(), dim, pooling, skip_tokens }),
         None => Err(which("none for N × D, cls or mean for N × T × D, average or gem for N × D × H × W")),

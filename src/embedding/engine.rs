@@ -9,19 +9,18 @@
 //! Whose caller left gives up its place at once while it waits, and only at the end of the step while it is worked on:
 //! what is counted as inside is what takes the machine's time.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use ndarray::Array3;
 
 use super::decode::{self, DecodeError, DecodeLimits};
 use super::manifest::{Model, ModelId};
 use super::preprocess::Preprocessor;
+use super::running::{Outcome, Running, Tensor};
 use super::session::ModelSession;
 use super::thresholds::Thresholds;
-use super::vector::{Embedding, VectorError};
+use super::vector::Embedding;
 use super::{EmbedError, ModelError, proof};
-use crate::pool::{Admission, Answer, BatchError, Batcher, Names, Place, Pool, PoolError, Runner};
+use crate::pool::{Admission, Answer, BatchError, Batcher, Names, Place, Pool, PoolError};
 use crate::telemetry::{EMBED_BATCH_ENTRIES, EMBED_QUEUE_SECONDS, EMBED_REQUESTS_TOTAL, EMBED_RUN_SECONDS};
 
 const NAMES: Names = Names {
@@ -95,24 +94,6 @@ pub struct Embedded {
     pub timings: Timings,
 }
 
-type Outcome = Result<Embedding, VectorError>;
-
-/// A photo as the model is fed it, and the place that it holds as long as its caller is there.
-#[derive(Debug)]
-struct Tensor {
-    values: Array3<f32>,
-    place: Weak<Place>,
-}
-
-impl Runner<Tensor, Outcome> for ModelSession {
-    fn run(&mut self, inputs: Vec<Tensor>) -> Result<Vec<Outcome>, String> {
-        // Held until the run has ended, whoever leaves meanwhile.
-        let _places: Vec<_> = inputs.iter().filter_map(|input| input.place.upgrade()).collect();
-        let values: Vec<_> = inputs.into_iter().map(|input| input.values).collect();
-        self.embed(&values).map_err(|refusal| refusal.to_string())
-    }
-}
-
 /// One model, ready to embed. Share it by `Arc`.
 #[derive(Debug)]
 pub struct Embedder {
@@ -157,7 +138,16 @@ impl Embedder {
         let at_once = sessions.len().max(options.decode_threads);
         let admission = Admission::new("tillsight-embed", at_once, options.max_wait, options.queue_limit);
         admission.learn(work);
-        tracing::info!(model.id = %model.id, model.dim = manifest.output.dim, embed.sessions = sessions.len(), "model ready");
+        let thresholds = &manifest.thresholds;
+        tracing::info!(
+            model.id = %model.id,
+            model.dim = manifest.output.dim,
+            model.score = %thresholds.score,
+            model.margin = %thresholds.margin,
+            model.calibrated = thresholds.are_calibrated(),
+            embed.sessions = sessions.len(),
+            "model ready"
+        );
         Ok(Self {
             id: model.id.clone(),
             dim: manifest.output.dim,
@@ -166,7 +156,10 @@ impl Embedder {
             preprocessor: Arc::new(preprocessor),
             admission,
             decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
-            sessions: Batcher::start(NAMES, sessions, options.queue_limit, max_batch, options.sessions)?,
+            sessions: {
+                let running = Running::all(sessions, &model.id);
+                Batcher::start(NAMES, running, options.queue_limit, max_batch, options.sessions)?
+            },
         })
     }
 
@@ -224,7 +217,7 @@ impl Embedder {
         let prepared = self.decoders.run(move || preprocessor.tensor(&proof::warm_colours())).await;
         let values = prepared.map_err(not_let_in)?.map_err(EmbedError::Failed)?;
         let answer = self.sessions.submit(Tensor { values, place: Arc::downgrade(&place) }).await;
-        answer.map_err(unanswered)?.output.map(drop).map_err(embed_error)
+        answer.map_err(unanswered)?.output.map(drop)
     }
 
     async fn embed_inside(
@@ -259,7 +252,7 @@ impl Embedder {
             queue_us: micros(queue),
             infer_us: micros(run),
         };
-        Ok(Embedded { embedding: output.map_err(embed_error)?, width, height, timings })
+        Ok(Embedded { embedding: output?, width, height, timings })
     }
 }
 
@@ -286,14 +279,6 @@ fn unanswered(error: BatchError) -> EmbedError {
         BatchError::Full => EmbedError::Busy,
         BatchError::Failed(reason) => EmbedError::Failed(reason),
         BatchError::Stopped => EmbedError::Stopped,
-    }
-}
-
-fn embed_error(error: VectorError) -> EmbedError {
-    match error {
-        VectorError::NotFinite { at, value } => EmbedError::NotFinite { at, value: value.to_string() },
-        VectorError::ZeroNorm { .. } => EmbedError::ZeroNorm,
-        VectorError::WrongDimension { .. } | VectorError::NotUnit { .. } => EmbedError::Failed(error.to_string()),
     }
 }
 

@@ -35,6 +35,24 @@ pub enum ModelError {
         /// The value and what is wrong with it.
         fault: String,
     },
+    /// A wish for a model that is to be added cannot be.
+    #[error("{flag}: {fault}")]
+    Wish {
+        /// The option of `tillsight model add`.
+        flag: &'static str,
+        /// The value and what is wrong with it.
+        fault: String,
+    },
+    /// The graph or the file of a model that is to be added asks for a value that a manifest cannot have.
+    #[error("{}: its manifest would have {field}: {fault}", path.display())]
+    Draft {
+        /// The model file.
+        path: PathBuf,
+        /// The manifest's field, with dots.
+        field: &'static str,
+        /// The value and what is wrong with it.
+        fault: String,
+    },
     /// The manifest cannot be rewritten.
     #[error("cannot rewrite the model manifest {}: {reason}", path.display())]
     Unwritable {

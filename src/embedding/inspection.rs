@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::draft::{Wishes, draft_for, read};
 use super::manifest::{Manifest, Model, sha256};
@@ -25,6 +25,7 @@ const ENOUGH: Duration = Duration::from_millis(1_500);
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
     /// The ONNX file.
+    #[serde(serialize_with = "lossily")]
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -56,6 +57,14 @@ pub struct Inspection {
     pub one_picture_ms: Option<f64>,
     /// Why tillsight cannot use it; absent where it can.
     pub refusal: Option<String>,
+}
+
+/// Writes a path that need not be UTF-8: what is not becomes U+FFFD, where `serde` would give up.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn lossily<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Whether a model can belong to a family, judged by sizes alone. Where the file came from, only a person knows.
@@ -172,7 +181,9 @@ fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {
     let output = known.or(if let [only] = outputs { Some(only) } else { None });
     let mut asks = Vec::new();
     match output {
-        None => asks.push("--output: it has several and the preset knows none of their names".to_owned()),
+        None => {
+            asks.push("--output (of `model add`): it has several and the preset knows none of their names".to_owned())
+        }
         Some(output) if outputs.len() > 1 => {
             asks.push(format!("reads output \"{}\"; --output names another", output.name))
         }

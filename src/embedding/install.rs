@@ -8,8 +8,10 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 use super::draft::installed_name;
-use super::manifest::{Manifest, Model};
+use super::manifest::{LARGEST_MANIFEST, Manifest, Model};
 use super::{ModelError, Thresholds};
 use crate::whole_file::{self, Existing};
 
@@ -27,6 +29,11 @@ pub struct Installed {
     pub was_there: bool,
 }
 
+/// `outcome`, which is of `path`.
+fn written<T>(path: &Path, outcome: std::io::Result<T>) -> Result<T, ModelError> {
+    outcome.map_err(|error| ModelError::NotInstalled { path: path.to_owned(), reason: error.to_string() })
+}
+
 /// Writes `model` into `folder`, which is made where it is missing, under the model's name.
 ///
 /// # Errors
@@ -34,9 +41,6 @@ pub struct Installed {
 pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, ModelError> {
     let onnx = folder.join(&model.manifest.file);
     let manifest = onnx.with_file_name(format!("{}.json", model.manifest.name));
-    let written = |path: &Path, outcome: std::io::Result<()>| {
-        outcome.map_err(|error| ModelError::NotInstalled { path: path.to_owned(), reason: error.to_string() })
-    };
     written(folder, std::fs::create_dir_all(folder))?;
     let onnx_is_there = std::fs::read(&onnx).is_ok_and(|bytes| bytes == model.bytes);
     let before = Manifest::read(&manifest).ok();
@@ -60,12 +64,31 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
     Model::open(&manifest)?;
     if let Some(before) = before {
         let ours = before.file == installed_name(&before.name, &before.sha256.to_ascii_lowercase());
-        if ours && before.file != model.manifest.file {
+        if ours && before.file != model.manifest.file && !written(folder, names_it(folder, &before.file))? {
             let replaced = folder.join(&before.file);
             written(&replaced, std::fs::remove_file(&replaced))?;
         }
     }
     Ok(Installed { manifest, model: onnx, was_there: onnx_is_there && manifest_is_there })
+}
+
+/// Whether a manifest in `folder` names `file`. Of a manifest that cannot be used only that field is asked for.
+fn names_it(folder: &Path, file: &str) -> std::io::Result<bool> {
+    /// Only this field.
+    #[derive(Deserialize)]
+    struct Naming {
+        file: String,
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let text = whole_file::read(&path, LARGEST_MANIFEST).unwrap_or_default();
+            if serde_json::from_slice::<Naming>(&text).is_ok_and(|naming| naming.file == file) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn same_but_for_thresholds(one: &Manifest, other: &Manifest) -> bool {

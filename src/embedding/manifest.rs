@@ -10,13 +10,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::draft::LARGEST_MODEL;
 use super::pooling::Pooling;
 use super::{ModelError, Thresholds};
+use crate::whole_file;
 
 /// Digits of the SHA-256 over a model's file and its way of being fed and read that a [`ModelId`] shows.
 const ID_DIGITS: usize = 12;
 const LARGEST_SIDE: u32 = 2_048;
 const LARGEST_DIM: usize = 8_192;
+/// Most bytes of a manifest; one has about a thousand.
+pub(super) const LARGEST_MANIFEST: u64 = 1 << 20;
 
 /// How a model is fed and read, as written in its manifest.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -167,7 +171,9 @@ impl Manifest {
     /// # Errors
     /// It cannot be read, is not such JSON, or a value is out of range.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let read = whole_file::read(path, LARGEST_MANIFEST)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")));
+        let text = read.map_err(|error| {
             let onnx = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
             let hint =
                 if onnx { "; it is a model: name its manifest, the .json file that `model add` writes" } else { "" };
@@ -199,7 +205,7 @@ impl Manifest {
     }
 
     /// The first field whose value cannot be meant, and what is wrong with it.
-    fn first_fault(&self) -> Option<(&'static str, String)> {
+    pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
         let (input, output) = (&self.input, &self.output);
         let side = |pixels: u32| {
             (!(8..=LARGEST_SIDE).contains(&pixels))
@@ -264,7 +270,7 @@ impl Model {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let manifest = Manifest::read(path)?;
         let file = path.with_file_name(&manifest.file);
-        let bytes = std::fs::read(&file).map_err(|error| ModelError::NoModelFile {
+        let bytes = whole_file::read(&file, LARGEST_MODEL).map_err(|error| ModelError::NoModelFile {
             path: file.clone(),
             manifest: path.to_owned(),
             reason: error.to_string(),

@@ -26,6 +26,7 @@ mod preprocess;
 mod presets;
 mod proof;
 mod refusal;
+mod running;
 mod runtime;
 mod session;
 mod thresholds;
@@ -42,7 +43,7 @@ pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe
 pub use draft::{Wishes, draft};
 pub use engine::{Embedded, Embedder, EmbedderOptions, Timings};
 pub use error::{EmbedError, ModelError};
-pub use inspection::{Inspection, PresetFit, inspect};
+pub use inspection::{Inspection, PresetFit, inspect, lossily};
 pub use install::{Installed, install};
 pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, ModelId, Output};
 pub use pooling::Pooling;

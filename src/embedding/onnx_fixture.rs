@@ -15,6 +15,8 @@ enum Operand {
     Number(f32),
     Integer(i64),
     Integers(Vec<i64>),
+    /// The result of an earlier operator: `step1` is that of the first.
+    Result(&'static str),
 }
 
 /// An operator of one operand.
@@ -35,6 +37,25 @@ pub(crate) fn op_with_integer(name: &'static str, constant: i64) -> Operator {
 /// An operator of two operands, the second of which is a list of integers.
 pub(crate) fn op_with_integers(name: &'static str, constants: &[i64]) -> Operator {
     Operator { name, operand: Some(Operand::Integers(constants.to_vec())) }
+}
+
+/// An operator of two operands, the second of which is an earlier result.
+pub(crate) fn op_with_result(name: &'static str, result: &'static str) -> Operator {
+    Operator { name, operand: Some(Operand::Result(result)) }
+}
+
+/// Mean colours of one picture, or of `pictures` at a time; another number ends in an error while it runs.
+pub(crate) fn mean_colour_of_one_or(pictures: i64) -> Vec<u8> {
+    let chain = [
+        op("GlobalAveragePool"),
+        op("Flatten"),
+        // One row becomes so many, and so many stay what they are.
+        op_with_integers("Expand", &[pictures, 3]),
+        op("ReduceSum"),
+        op_with("Mul", 0.0),
+        op_with_result("Add", "step2"),
+    ];
+    model(&[-1, 3, 16, 16], &chain)
 }
 
 /// Element types of ONNX tensors.
@@ -84,9 +105,12 @@ impl<'a> Tiny<'a> {
             let to = if at + 1 == self.chain.len() { "embedding".to_owned() } else { format!("step{}", at + 1) };
             let mut node = text(1, &from);
             if let Some(operand) = &operator.operand {
-                let name = format!("constant{at}");
+                let name = match operand {
+                    Operand::Result(earlier) => (*earlier).to_owned(),
+                    Operand::Number(_) | Operand::Integer(_) | Operand::Integers(_) => format!("constant{at}"),
+                };
                 node.extend(text(1, &name));
-                graph.extend(bytes(5, &self.tensor(operand, &name)));
+                graph.extend(self.tensor(operand, &name).map_or_else(Vec::new, |tensor| bytes(5, &tensor)));
             }
             node.extend([text(2, &to), text(4, operator.name)].concat());
             graph.extend(bytes(1, &node));
@@ -104,11 +128,12 @@ impl<'a> Tiny<'a> {
         [number(1, 8), bytes(8, &opset), bytes(7, &graph)].concat()
     }
 
-    /// Sides, data type, raw bytes or where they are, a name.
-    fn tensor(&self, operand: &Operand, name: &str) -> Vec<u8> {
+    /// Sides, data type, raw bytes or where they are, a name; nothing where the operand is no constant.
+    fn tensor(&self, operand: &Operand, name: &str) -> Option<Vec<u8>> {
         let (sides, element, raw) = match operand {
             Operand::Number(value) => (Vec::new(), FLOAT, value.to_le_bytes().to_vec()),
             Operand::Integer(value) => (Vec::new(), INT64, value.to_le_bytes().to_vec()),
+            Operand::Result(_) => return None,
             Operand::Integers(values) => {
                 (number(1, values.len() as u64), INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
             }
@@ -117,7 +142,7 @@ impl<'a> Tiny<'a> {
             None => bytes(9, &raw),
             Some(file) => [bytes(13, &[text(1, "location"), text(2, file)].concat()), number(14, 1)].concat(),
         };
-        [sides, number(2, element), data, text(8, name)].concat()
+        Some([sides, number(2, element), data, text(8, name)].concat())
     }
 }
 

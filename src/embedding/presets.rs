@@ -3,7 +3,7 @@
 //! Each preset names where its numbers come from. Thresholds are guesses that let a shop begin: cosines of two networks
 //! cannot be compared, and only `tillsight model calibrate` on the shop's own photos finds the right ones.
 
-use super::manifest::{ColorOrder, Filter, Fit};
+use super::manifest::{ColorOrder, Filter, Fit, Manifest};
 use super::pooling::Pooling;
 use super::port::Port;
 
@@ -230,16 +230,26 @@ impl Preset {
 
     /// Why a graph with this input and this output cannot be of this family, judged by sizes alone; `None`: it can.
     pub(super) fn objection(&self, input: &Port, output: Option<&Port>) -> Option<String> {
-        let among = |sides: &[u64], side: u64| sides.is_empty() || sides.contains(&side);
-        let odd_side = input.shape[2..].iter().filter_map(super::Side::fixed).find(|side| !among(self.sides, *side));
-        if let Some(side) = odd_side {
-            return Some(format!("a side of {side} pixels is none of this family's"));
-        }
         let shape = output.map_or(&[][..], |output| &output.shape);
         let values = match shape {
             [_, values] | [_, _, values] | [_, values, _, _] => values.fixed(),
             _ => None,
         };
+        self.odd(input.shape[2..].iter().filter_map(super::Side::fixed), values)
+    }
+
+    /// What about a drafted manifest is none of this family's; a person may know better.
+    pub fn doubt(&self, manifest: &Manifest) -> Option<String> {
+        let sides = [manifest.input.height, manifest.input.width].map(u64::from);
+        self.odd(sides.into_iter(), u64::try_from(manifest.output.dim).ok())
+    }
+
+    /// The first of these sides in pixels that no member of the family has, or that none gives so many values.
+    fn odd(&self, mut sides: impl Iterator<Item = u64>, values: Option<u64>) -> Option<String> {
+        let among = |known: &[u64], one: u64| known.is_empty() || known.contains(&one);
+        if let Some(side) = sides.find(|side| !among(self.sides, *side)) {
+            return Some(format!("a side of {side} pixels is none of this family's"));
+        }
         let odd = values.filter(|values| !among(self.dims, *values))?;
         Some(format!("{odd} values per picture are none of this family's"))
     }

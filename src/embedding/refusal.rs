@@ -49,7 +49,7 @@ pub enum Refusal {
         found: Vec<Port>,
     },
     /// The input has another name.
-    #[error("the manifest feeds input \"{wanted}\"; the graph has {}", list(found))]
+    #[error("no input of the graph is called \"{wanted}\"; the graph has {}", list(found))]
     NoSuchInput {
         /// What is asked for.
         wanted: String,
@@ -82,7 +82,7 @@ pub enum Refusal {
         pictures: usize,
     },
     /// No output of that name.
-    #[error("the manifest reads output \"{wanted}\"; the graph has {}", list(found))]
+    #[error("no output of the graph is called \"{wanted}\"; the graph has {}", list(found))]
     NoSuchOutput {
         /// What is asked for.
         wanted: String,
@@ -90,7 +90,11 @@ pub enum Refusal {
         found: Vec<Port>,
     },
     /// Several outputs, and no telling which is meant.
-    #[error("it has {} outputs and the preset knows none of them: say which with --output ({})", found.len(), list(found))]
+    #[error(
+        "it has {} outputs and the preset knows none of them: say which with `model add … --output` ({})",
+        found.len(),
+        list(found)
+    )]
     WhichOutput {
         /// All of them.
         found: Vec<Port>,
@@ -122,7 +126,8 @@ pub enum Refusal {
     },
     /// No pooling was named for a shape that needs one.
     #[error(
-        "output \"{output}\" has shape {found}; say with --pooling how that becomes one vector per picture: {choice}"
+        "output \"{output}\" has shape {found}; say with `model add … --pooling` how that becomes one vector per picture: \
+         {choice}"
     )]
     WhichPooling {
         /// The output's name.
@@ -131,6 +136,19 @@ pub enum Refusal {
         found: String,
         /// What could be meant.
         choice: &'static str,
+    },
+    /// The mean is over tokens of which all are left out.
+    #[error(
+        "output \"{output}\" has {tokens} tokens and {skipped} are to be skipped (skip_tokens): all of them, and none is left \
+         for the mean; skip fewer"
+    )]
+    NoTokenLeft {
+        /// The output's name.
+        output: String,
+        /// Its tokens.
+        tokens: i64,
+        /// How many are left out.
+        skipped: usize,
     },
     /// It does not run.
     #[error(

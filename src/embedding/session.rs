@@ -15,7 +15,7 @@ use super::manifest::{Input, Manifest, Model, Output};
 use super::onnx_file::OnnxFile;
 use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};
-use super::{ModelError, Refusal, accelerator, pooling, runtime};
+use super::{ModelError, Pooling, Refusal, accelerator, pooling, runtime};
 
 /// What [`picture_input`] is asked for where no size is settled yet.
 pub(super) const ANY_SIZE: &str = "N × 3 × height × width";
@@ -177,7 +177,7 @@ pub(super) fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Por
         return Err(Refusal::NoSuchInput { wanted: fed.name.clone(), found: inputs.to_vec() });
     }
     if !input.shape[2].fits(fed.height.into()) || !input.shape[3].fits(fed.width.into()) {
-        let advice = "; its size is fixed: give width and height in the manifest (--side) that value";
+        let advice = "; its size is fixed: width and height (`model add … --side`) must be that value";
         return Err(Refusal::InputShape { found: input.clone(), wanted, advice });
     }
     Ok(input)
@@ -194,6 +194,11 @@ pub(super) fn check_output<'a>(outputs: &'a [Port], name: &str) -> Result<&'a Po
 }
 
 fn output_shape(output: &Output, shape: &[i64], pictures: usize) -> Refusal {
+    if let (Pooling::Mean, [_, tokens, _]) = (output.pooling, shape)
+        && usize::try_from(*tokens).is_ok_and(|tokens| tokens <= output.skip_tokens)
+    {
+        return Refusal::NoTokenLeft { output: output.name.clone(), tokens: *tokens, skipped: output.skip_tokens };
+    }
     Refusal::OutputShape {
         output: output.name.clone(),
         found: product(shape),

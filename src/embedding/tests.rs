@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::onnx_fixture::{Operator, model, op, op_with, png};
+use super::onnx_fixture::{Operator, mean_colour_of_one_or, model, op, op_with, png};
 use super::*;
 
 const SIDE: u32 = 16;
@@ -52,7 +52,7 @@ impl Files {
         path
     }
 
-    fn open(&self) -> Result<Model, ModelError> {
+    pub(super) fn open(&self) -> Result<Model, ModelError> {
         Model::open(&self.write())
     }
 
@@ -233,12 +233,48 @@ fn what_is_wrong_with_a_manifest_is_said_by_field_and_value() {
     assert!(message(Model::open(Path::new("absent/model.json"))).contains("absent/model.json"));
 }
 
+/// How the test runner calls test `name` of this file.
+fn full_name(name: &str) -> String {
+    let module = module_path!();
+    format!("{}::{name}", module.split_once("::").map_or(module, |(_program, inside)| inside))
+}
+
 /// Says by name that a test could not run here; a test run counts these.
 fn skipped(name: &str, reason: &str) {
+    let name = full_name(name);
     println!("SKIPPED {name}: {reason}");
     if let Some(list) = std::env::var_os("TILLSIGHT_SKIPPED_TESTS") {
         let list = std::fs::OpenOptions::new().append(true).create(true).open(list);
-        list.and_then(|mut list| writeln!(list, "{name}")).unwrap();
+        list.and_then(|mut list| writeln!(list, "{name}: {reason}")).unwrap();
+    }
+}
+
+#[test]
+fn a_skipped_test_is_counted_under_the_name_that_the_runner_has_for_it() {
+    let name = full_name("a_skipped_test_is_counted_under_the_name_that_the_runner_has_for_it");
+    assert!(name.starts_with("embedding::tests::"), "{name}");
+    // The runner names a test's thread after it, but for the main one, which it uses where it has only one.
+    let thread = std::thread::current();
+    assert!(thread.name().is_none_or(|runner| runner == "main" || runner == name), "{:?}, not {name}", thread.name());
+}
+
+#[tokio::test]
+async fn a_model_that_takes_one_photo_or_a_full_batch_and_nothing_between_loses_none() {
+    let files = Files::new(&mean_colour_of_one_or(8));
+    let alone = Embedder::start(&files.open().unwrap(), EmbedderOptions { max_batch: 1, ..EmbedderOptions::default() });
+    let alone = alone.unwrap();
+    // It bears eight, so the proof finds nothing; the photos below meet in batches of fewer, again and again.
+    let embedder = Arc::new(files.start().unwrap());
+    for round in 0..5 {
+        let at_once = (1..=7_u8).map(|n| {
+            let embedder = Arc::clone(&embedder);
+            tokio::spawn(async move { embedder.embed_photo(png([n * 30, 200, 90])).await })
+        });
+        for (task, n) in at_once.collect::<Vec<_>>().into_iter().zip(1_u8..) {
+            let embedded = task.await.unwrap().unwrap_or_else(|error| panic!("round {round}, photo {n}: {error}"));
+            let expected = alone.embed_photo(png([n * 30, 200, 90])).await.unwrap();
+            assert_eq!(embedded.embedding, expected.embedding);
+        }
     }
 }
 

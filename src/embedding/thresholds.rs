@@ -29,7 +29,7 @@ pub struct Thresholds {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatingPoint {
-    /// Name of the photos.
+    /// Name of the photos, and of the split that was asked about, where there are splits.
     pub data: String,
     /// Photos that were asked about.
     pub photos: usize,
@@ -58,6 +58,11 @@ pub struct OperatingPoint {
 }
 
 impl Thresholds {
+    /// Whether they were chosen on photos; otherwise they are a guess.
+    pub fn are_calibrated(&self) -> bool {
+        self.operating_point.is_some()
+    }
+
     /// The first field that is out of range, with its value and why.
     pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
         if !(-1.0..=1.0).contains(&self.score) {
@@ -103,6 +108,15 @@ impl Thresholds {
         }
         let permissions = std::fs::metadata(&target).map_err(unwritten)?.permissions();
         whole_file::put(&target, changed.as_bytes(), permissions, Existing::Replace).map_err(unwritten)
+    }
+
+    /// Whether [`Thresholds::write_into`] could write beside the manifest at `path`, before an hour is spent on choosing them.
+    ///
+    /// # Errors
+    /// [`ModelError::Unwritable`].
+    pub fn try_to_write(path: &Path) -> Result<(), ModelError> {
+        let tried = path.canonicalize().and_then(|target| whole_file::try_beside(&target));
+        tried.map_err(|error| ModelError::Unwritable { path: path.to_owned(), reason: error.to_string() })
     }
 
     /// The manifest's text with these thresholds in the place of its own.
@@ -226,7 +240,12 @@ mod tests {
         let bad = bad.write_into(&path, &"ab".repeat(32)).unwrap_err().to_string();
         assert!(bad.contains("thresholds.operating_point.unknown_matched: 1.5"), "{bad}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), old);
+        Thresholds::try_to_write(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
+        for absent in [path.as_path(), Path::new("/proc/self/status")] {
+            let error = Thresholds::try_to_write(absent).unwrap_err().to_string();
+            assert!(error.contains("cannot rewrite") && error.contains(&absent.display().to_string()), "{error}");
+        }
         let gone = thresholds().write_into(&path, &"ab".repeat(32)).unwrap_err().to_string();
         assert!(gone.contains("tiny.json"), "{gone}");
     }

@@ -93,7 +93,7 @@ pub fn calibrate(set: &PhotoSet, samples: &Samples, wanted: Wanted) -> Result<Ca
         let mut enrolled = BTreeMap::<usize, usize>::new();
         gallery.iter().for_each(|sample| *enrolled.entry(sample.product).or_default() += 1);
         let point = OperatingPoint {
-            data: set.name.clone(),
+            data: set.name_with_split(),
             photos: known.len(),
             products: asked.len(),
             enrolled_products: enrolled.len(),

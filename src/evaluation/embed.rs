@@ -5,7 +5,8 @@
 //! photo that is asked about and is enrolled too would be found for the wrong reason.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -13,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::EvaluationError;
 use super::photos::{LabelledPhoto, PhotoSet, Role};
-use crate::embedding::{EmbedError, Embedder, EmbedderOptions, Embedding, Model};
+use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedder, EmbedderOptions, Embedding, Model, lossily};
+use crate::whole_file;
 
 /// Sessions of the model at most: each holds a copy of the weights. More cores become threads of a session.
 const MOST_SESSIONS: usize = 8;
@@ -33,6 +35,7 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     /// The photo.
+    #[serde(serialize_with = "lossily")]
     pub path: PathBuf,
     /// Why, in words.
     pub reason: String,
@@ -53,12 +56,17 @@ pub struct Samples {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Embeds every photo of `set` with `model`; `done` is called after each.
+/// Embeds every photo of `set` with `model`, within the `limits` of the server; `done` is called after each.
 ///
 /// # Errors
 /// The model cannot be used, or no enrolled or no asked photo is left. Photos that cannot be used are no error: see
 /// [`Samples::left_out`].
-pub async fn embed(model: &Model, set: &PhotoSet, mut done: impl FnMut()) -> Result<Samples, EvaluationError> {
+pub async fn embed(
+    model: &Model,
+    set: &PhotoSet,
+    limits: DecodeLimits,
+    mut done: impl FnMut(),
+) -> Result<Samples, EvaluationError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let sessions = cores.min(MOST_SESSIONS);
     let at_once = cores * AT_ONCE_PER_CORE;
@@ -69,6 +77,7 @@ pub async fn embed(model: &Model, set: &PhotoSet, mut done: impl FnMut()) -> Res
         decode_threads: cores,
         // One at a time, as a till sends them: in a batch the last digits depend on who else is in it.
         max_batch: 1,
+        limits,
         ..EmbedderOptions::default()
     };
     let embedder = Embedder::start(model, options)?;
@@ -95,15 +104,26 @@ pub async fn embed(model: &Model, set: &PhotoSet, mut done: impl FnMut()) -> Res
 type Outcome = Result<([u8; 32], Embedding), String>;
 
 async fn embed_one(embedder: &Embedder, photo: &LabelledPhoto) -> Outcome {
-    let path = photo.path.clone();
+    let (path, limit) = (photo.path.clone(), embedder.limits().max_bytes);
     let read = tokio::task::spawn_blocking(move || {
-        let bytes = std::fs::read(path)?;
-        Ok::<_, std::io::Error>((Sha256::digest(&bytes).into(), bytes))
+        let bytes = photo_bytes(&path, limit)?;
+        Ok::<_, String>((Sha256::digest(&bytes).into(), bytes))
     });
-    let (hash, bytes) =
-        read.await.map_err(|error| error.to_string())?.map_err(|error| format!("cannot be read: {error}"))?;
+    let (hash, bytes) = read.await.map_err(|error| error.to_string())??;
     let embedded = embedder.embed_photo(bytes).await.map_err(|error: EmbedError| error.to_string())?;
     Ok((hash, embedded.embedding))
+}
+
+/// The bytes of the photo at `path`; those of a pipe, or of a file that the server would refuse, are not read.
+pub(super) fn photo_bytes(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
+    whole_file::read(path, limit as u64).map_err(|error| match (error.kind(), std::fs::metadata(path)) {
+        // As the server says it.
+        (ErrorKind::FileTooLarge, Ok(about)) => {
+            let len = usize::try_from(about.len()).unwrap_or(usize::MAX);
+            DecodeError::TooManyBytes { len, limit }.to_string()
+        }
+        _ => format!("cannot be read: {error}"),
+    })
 }
 
 /// Sorts vectors by role, and leaves out what could not be embedded and what is there already.
@@ -145,6 +165,9 @@ fn sorted(set: &PhotoSet, outcomes: Vec<Outcome>) -> Samples {
 }
 
 fn said_of_copy(set: &PhotoSet, photo: &LabelledPhoto, earlier: &LabelledPhoto) -> String {
+    if photo.path == earlier.path && photo.role == earlier.role && photo.product == earlier.product {
+        return "it is listed twice".to_owned();
+    }
     let role = match earlier.role {
         Role::Enrolled => "which is enrolled",
         Role::Catalogue => "which is a catalogue picture",

@@ -14,8 +14,10 @@ const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// How folders without splits are divided into enrolled and asked photos.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FolderLayout {
-    /// Of each product the first so many photos are enrolled, the others asked about.
+    /// Where there are no splits: of each product the first so many photos are enrolled, the others asked about.
     FirstEnrolled(usize),
+    /// The same, because a person said how many: what has splits is refused.
+    FirstEnrolledOnly(usize),
     /// The photos are enrolled; those of this second folder, by the same product names, are asked about.
     AskedIn(PathBuf),
 }
@@ -26,10 +28,17 @@ pub(super) fn read(folder: &Path, layout: &FolderLayout, ask: Option<&str>) -> R
     let mut strays = Strays::default();
     match layout {
         FolderLayout::AskedIn(asked) => {
-            add_products(&mut listing, &mut strays, folder, "enrol")?;
-            add_products(&mut listing, &mut strays, asked, "ask")?;
+            for (folder, role) in [(folder, "enrol"), (asked, "ask")] {
+                let before = listing.rows.len();
+                add_products(&mut listing, &mut strays, folder, role)?;
+                if listing.rows.len() == before {
+                    let fault = "there are no photos of products in it; with --asked-folder both folders have a folder per \
+                                 product with JPEG, PNG or WebP files";
+                    return Err(EvaluationError::photos(folder, fault));
+                }
+            }
         }
-        FolderLayout::FirstEnrolled(count) => {
+        FolderLayout::FirstEnrolled(count) | FolderLayout::FirstEnrolledOnly(count) => {
             let entries = Entries::of(folder)?;
             let named = |word: &str| ask.is_some_and(|ask| ask.eq_ignore_ascii_case(word));
             let asked = |word: &str| named(word) || is_split(word) && !is_enrolled(word) && !is_catalogue(word);
@@ -76,7 +85,10 @@ fn add_split(listing: &mut Listing, strays: &mut Strays, split: &Path) -> Result
     let loose = add_folders(listing, strays, split, &word)?;
     if is_catalogue(&word) {
         for photo in loose {
-            let product = photo.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let product = photo.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned).ok_or_else(|| {
+                let fault = "the name of this picture is that of its product, and is not UTF-8; rename it";
+                EvaluationError::photos(&photo, fault)
+            })?;
             listing.rows.push((word.clone(), product, photo));
         }
     } else {
@@ -99,14 +111,21 @@ fn add_folders(
     split: &str,
 ) -> Result<Vec<PathBuf>, EvaluationError> {
     let entries = Entries::of(folder)?;
-    for product in &entries.folders {
-        let inside = Entries::of(product)?;
-        listing.rows.extend(inside.photos.into_iter().map(|photo| (split.to_owned(), name(product), photo)));
+    for folder in &entries.folders {
+        let inside = Entries::of(folder)?;
+        let product = product_of(folder)?;
+        listing.rows.extend(inside.photos.into_iter().map(|photo| (split.to_owned(), product.clone(), photo)));
         strays.take(inside.others);
         strays.take(inside.folders);
     }
     strays.take(entries.others);
     Ok(entries.photos)
+}
+
+/// The product that a folder is named for. Two names that are not UTF-8 could look like one.
+fn product_of(folder: &Path) -> Result<String, EvaluationError> {
+    let named = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    named.ok_or_else(|| EvaluationError::photos(folder, "the name of this product's folder is not UTF-8; rename it"))
 }
 
 /// What lies in a folder, each kind sorted by name; hidden files left out.

@@ -14,6 +14,10 @@ use sha2::{Digest, Sha256};
 
 use super::EvaluationError;
 use super::photos::Product;
+use crate::whole_file;
+
+/// Most bytes of a list of products.
+const LARGEST_LIST: u64 = 16 << 20;
 
 /// Products that are left out of the gallery and asked about as unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +53,9 @@ impl HeldOut {
 /// # Errors
 /// The file cannot be read, lists nothing, a product twice, or one that is not among `products`.
 pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOut, EvaluationError> {
-    let text = std::fs::read_to_string(path).map_err(EvaluationError::reading(path))?;
+    let text = whole_file::read(path, LARGEST_LIST)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")))
+        .map_err(EvaluationError::reading(path))?;
     let places: HashMap<&str, usize> = products.iter().enumerate().map(|(place, of)| (of.id.as_str(), place)).collect();
     let mut listed = Vec::new();
     for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

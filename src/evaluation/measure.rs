@@ -145,9 +145,11 @@ fn unseen(set: &PhotoSet, every: &ScoreTable, held: &HeldOut, seed: u64) -> Resu
 }
 
 fn said_of(held: &HeldOut) -> String {
+    let count = held.products.len();
+    let products = if count == 1 { "product" } else { "products" };
     match held.seed {
-        Some(seed) => format!("{} products held out with seed {seed}", held.products.len()),
-        None => format!("{} listed products held out", held.products.len()),
+        Some(seed) => format!("{count} {products} held out with seed {seed}"),
+        None => format!("{count} listed {products} held out"),
     }
 }
 

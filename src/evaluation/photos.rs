@@ -72,6 +72,8 @@ pub struct PhotoSet {
     pub photos: Vec<LabelledPhoto>,
     /// What was passed over, in words.
     pub passed_over: Vec<String>,
+    /// Tables that were read.
+    pub tables: Vec<PathBuf>,
 }
 
 impl PhotoSet {
@@ -93,10 +95,24 @@ impl PhotoSet {
         }
         let listed = match (kind.is_dir(), table, &source.layout) {
             (false, ..) => table::read(path)?,
-            (true, Some(table), FolderLayout::FirstEnrolled(_)) => table::read(&table)?,
+            (true, Some(table), FolderLayout::FirstEnrolled(_) | FolderLayout::FirstEnrolledOnly(_)) => {
+                table::read(&table)?
+            }
             (true, ..) => folders::read(path, &source.layout, source.ask.as_deref())?,
         };
+        if let (FolderLayout::FirstEnrolledOnly(count), true) = (&source.layout, listed.has_splits) {
+            let fault = format!(
+                "it says itself which photos are enrolled; --enrol {count} goes with a folder per product without splits \
+                 (--enrol-per-product, --few-shot and the like take fewer of those)"
+            );
+            return Err(EvaluationError::photos(&listed.path, fault));
+        }
         listed.into_set(source)
+    }
+
+    /// The name of the photos, with that of the split that is asked about where there is one.
+    pub fn name_with_split(&self) -> String {
+        self.asked_split.as_ref().map_or_else(|| self.name.clone(), |split| format!("{}, {split}", self.name))
     }
 
     /// Photos with this role.
@@ -117,6 +133,8 @@ pub(super) struct Listing {
     pub(super) passed_over: Vec<String>,
     /// Whether the words are splits that the source has, and not our own.
     pub(super) has_splits: bool,
+    /// Tables that were read.
+    pub(super) tables: Vec<PathBuf>,
 }
 
 impl Listing {
@@ -144,7 +162,11 @@ impl Listing {
                 )));
             }
             Some(asked) => return Err(fault(format!("no photos have the split \"{asked}\"; it has {there}"))),
-            None => return Err(fault(format!("no split is asked about; it has {there}: name one with --ask"))),
+            None => {
+                return Err(fault(format!(
+                    "no split is asked about; it has {there}: name one with --ask, or give some photos the role \"ask\""
+                )));
+            }
         };
         let mut passed_over = self.passed_over;
         let (mut photos, mut products, mut places) = (Vec::new(), Vec::<Product>::new(), HashMap::new());
@@ -168,7 +190,8 @@ impl Listing {
             }
         }
         let asked_split = self.has_splits.then(|| asked.clone());
-        let set = PhotoSet { name: short_name(&self.path), asked_split, products, photos, passed_over };
+        let set =
+            PhotoSet { name: short_name(&self.path), asked_split, products, photos, passed_over, tables: self.tables };
         if set.count(Role::Enrolled) == 0 {
             return Err(fault(format!(
                 "no photos are enrolled; it has the splits {there}, and enrolled are \"train\" or \"enrol\""

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::EvaluationError;
+use super::embed::photo_bytes;
 use super::metrics::median;
 use super::photos::{PhotoSet, Role};
-use crate::embedding::{Embedder, EmbedderOptions, Model};
+use crate::embedding::{DecodeLimits, Embedder, EmbedderOptions, Model};
 
 /// Runs before the clock counts.
 const WARM_UP: usize = 3;
@@ -23,12 +24,18 @@ pub struct Speed {
     pub runs: usize,
 }
 
-/// Measures `models` in turns, one picture each, so that what else the machine does slows all of them alike.
+/// Measures `models` in turns within the `limits` of the server, one picture each, so that what else the machine does
+/// slows all of them alike.
 ///
 /// # Errors
 /// A model cannot be started, or none of the photos can be embedded.
-pub async fn speeds_side_by_side(models: &[Model], set: &PhotoSet, runs: usize) -> Result<Vec<Speed>, EvaluationError> {
-    let alone = EmbedderOptions { max_batch: 1, decode_threads: 1, ..EmbedderOptions::default() };
+pub async fn speeds_side_by_side(
+    models: &[Model],
+    set: &PhotoSet,
+    limits: DecodeLimits,
+    runs: usize,
+) -> Result<Vec<Speed>, EvaluationError> {
+    let alone = EmbedderOptions { max_batch: 1, decode_threads: 1, limits, ..EmbedderOptions::default() };
     let embedders = models.iter().map(|model| Embedder::start(model, alone)).collect::<Result<Vec<_>, _>>()?;
     let pictures = pictures(&embedders, set).await?;
     let mut times = vec![Vec::new(); models.len()];
@@ -54,7 +61,8 @@ pub async fn speeds_side_by_side(models: &[Model], set: &PhotoSet, runs: usize) 
 async fn pictures(embedders: &[Embedder], set: &PhotoSet) -> Result<Vec<Vec<u8>>, EvaluationError> {
     let mut pictures = Vec::new();
     for photo in set.photos.iter().filter(|photo| photo.role == Role::Asked) {
-        let Ok(bytes) = std::fs::read(&photo.path) else { continue };
+        let Some(limit) = embedders.first().map(|embedder| embedder.limits().max_bytes) else { break };
+        let Ok(bytes) = photo_bytes(&photo.path, limit) else { continue };
         let mut sound = true;
         for embedder in embedders {
             sound &= embedder.embed_photo(bytes.clone()).await.is_ok();

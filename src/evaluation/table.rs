@@ -16,6 +16,10 @@ use csv::StringRecord;
 
 use super::EvaluationError;
 use super::photos::Listing;
+use crate::whole_file;
+
+/// Most bytes of a table: a million photos with long paths.
+const LARGEST: u64 = 256 << 20;
 
 const PATH: &[&str] = &["path", "file", "filename", "file_name", "image", "photo"];
 const PRODUCT: &[&str] = &["product", "product_id", "class_id", "class", "label"];
@@ -32,7 +36,8 @@ pub(super) fn read(path: &Path) -> Result<Listing, EvaluationError> {
     let (file, product, role) = (file?, product?, role?);
     let name = table.find(NAME);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut names = beside(folder)?;
+    let beside = PRODUCT_TABLES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
+    let mut names = beside.as_deref().map_or_else(|| Ok(HashMap::new()), names_in)?;
     let mut rows = Vec::new();
     for (line, record) in &table.rows {
         let value = |column: usize| record.get(column).unwrap_or_default().trim();
@@ -46,15 +51,13 @@ pub(super) fn read(path: &Path) -> Result<Listing, EvaluationError> {
             names.insert(value(product).to_owned(), name.to_owned());
         }
     }
-    Ok(Listing { path: path.to_owned(), rows, names, has_splits: true, ..Listing::default() })
+    let tables = [path.to_owned()].into_iter().chain(beside).collect();
+    Ok(Listing { path: path.to_owned(), rows, names, has_splits: true, tables, ..Listing::default() })
 }
 
-/// Names by product id from a table of products in `folder`, if there is one.
-fn beside(folder: &Path) -> Result<HashMap<String, String>, EvaluationError> {
-    let Some(path) = PRODUCT_TABLES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file()) else {
-        return Ok(HashMap::new());
-    };
-    let table = Table::read(&path)?;
+/// Names by product id from the table of products at `path`.
+fn names_in(path: &Path) -> Result<HashMap<String, String>, EvaluationError> {
+    let table = Table::read(path)?;
     let ids: Vec<&str> = [&["id"], PRODUCT].concat();
     let (id, name) = (table.column("id", &ids)?, table.column("name", NAME)?);
     let pair = |record: &StringRecord| Some((record.get(id)?.trim().to_owned(), record.get(name)?.trim().to_owned()));
@@ -70,8 +73,16 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn read(path: &'a Path) -> Result<Self, EvaluationError> {
-        let bytes = std::fs::read(path).map_err(EvaluationError::reading(path))?;
-        let fault = |error: csv::Error| EvaluationError::photos(path, format!("it is no table: {error}"));
+        let bytes = whole_file::read(path, LARGEST).map_err(EvaluationError::reading(path))?;
+        let fault = |error: csv::Error| {
+            let fault = if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
+                let line = pos.as_ref().map_or(1, csv::Position::line);
+                format!("line {line} is not UTF-8; save the table as UTF-8 (of a spreadsheet: \"CSV UTF-8\")")
+            } else {
+                format!("it is no table: {error}")
+            };
+            EvaluationError::photos(path, fault)
+        };
         let mut reader = csv::ReaderBuilder::new().delimiter(separator(&bytes)).flexible(false).from_reader(&bytes[..]);
         let tidy = |name: &str| name.trim().trim_start_matches('\u{feff}').to_lowercase();
         let header = reader.headers().map_err(fault)?.iter().map(tidy).collect();

@@ -4,6 +4,7 @@
 //! has no other way to one.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -15,6 +16,10 @@ use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 use super::problem::{Kind, Problem};
 use super::{Services, policy};
 use crate::domain::Caller;
+use crate::performance::{Attempt, Outcome, Retries};
+
+/// The route on which a bill becomes an order.
+const CONFIRM: &str = "/api/sessions/{id}/confirm";
 
 /// Passes a request on only where the policy table says so. A refusal is an answer like any other, so that the middleware
 /// further out adds its headers to it.
@@ -26,6 +31,7 @@ pub async fn authorize(
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
+    let begun = Instant::now();
     match admitted(&request).await {
         Ok(caller) => {
             if let Some(caller) = caller {
@@ -35,6 +41,9 @@ pub async fn authorize(
         }
         Err(problem) => {
             let mut response = problem.error_response();
+            if response.status().is_server_error() {
+                count_lost_order(&request, begun);
+            }
             if problem.kind() == Kind::MethodNotAllowed {
                 let methods = policy::RULES.iter().filter(|rule| Some(rule.pattern) == pattern_of(&request).as_deref());
                 let methods = methods.map(|rule| rule.method.as_str()).collect::<Vec<_>>().join(", ");
@@ -44,6 +53,17 @@ pub async fn authorize(
             }
             Ok(request.into_response(response).map_into_right_body())
         }
+    }
+}
+
+/// A confirm that ends here, since the database that knows its caller is away, is an order that could not be made.
+fn count_lost_order(request: &ServiceRequest, begun: Instant) {
+    if request.method() == Method::POST
+        && pattern_of(request).as_deref() == Some(CONFIRM)
+        && let Some(services) = request.app_data::<web::Data<Services>>()
+    {
+        let (outcome, retries, took) = (Outcome::Failed, Retries::default(), begun.elapsed());
+        services.performance.record(&Attempt { store: None, outcome, retries, took });
     }
 }
 

@@ -207,6 +207,26 @@ impl Integrity {
         Ok(SummaryView { strays, data, next_cursor: stores.next_cursor })
     }
 
+    /// How stores stand, in the order of their ids after `after`, each by itself: one that cannot be read hides no other.
+    pub async fn standings(
+        &self,
+        after: StoreId,
+        at_most: i64,
+    ) -> Result<Vec<(StoreId, Result<StandingView, IntegrityError>)>, IntegrityError> {
+        let ids = number_checks::stores(&mut self.store.read().await?, after, at_most).await?;
+        let mut standings = Vec::with_capacity(ids.len());
+        for id in ids {
+            standings.push((id, self.standing(id).await));
+        }
+        Ok(standings)
+    }
+
+    /// What is known of lines without a record.
+    pub async fn strays(&self) -> Result<Option<ReportView>, IntegrityError> {
+        let row = integrity_reports::newest(&mut self.store.read().await?, StoreId::NIL, None).await?;
+        Ok(row.map(ReportView::try_from).transpose()?)
+    }
+
     /// How one store stands.
     pub async fn standing(&self, store: StoreId) -> Result<StandingView, IntegrityError> {
         let mut tx = self.store.read().await?;

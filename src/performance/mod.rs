@@ -27,10 +27,10 @@ pub use tally::{Attempt, Outcome, Retries};
 const FLUSH: Duration = Duration::from_secs(10);
 /// Seconds in a row of the database.
 const MINUTE_S: i64 = 60;
-/// Minutes of stores that are kept in memory at most: a day of one store, about 20 MiB.
+/// Rows that are kept in memory at most: minutes of stores, about 20 MiB.
 const OPEN: usize = 1_440;
-/// Seconds that rows are kept: a month and a day.
-const KEPT_S: i64 = 32 * 86_400;
+/// Seconds that rows are kept: a day more than the longest window.
+const KEPT_S: i64 = 8 * 86_400;
 
 /// A minute of a store.
 type Place = (Timestamp, StoreId);
@@ -43,12 +43,14 @@ pub struct Performance {
     /// This run of this server.
     server: Uuid,
     open: Arc<Mutex<BTreeMap<Place, Tally>>>,
+    /// One flush at a time, so that what is newer is written later.
+    flushing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Performance {
     /// Counts of this server, which reads and writes `store`.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, server: Uuid::new_v4(), open: Arc::default() }
+        Self { store, clock, server: Uuid::new_v4(), open: Arc::default(), flushing: Arc::default() }
     }
 
     /// Counts an attempt.
@@ -57,12 +59,17 @@ impl Performance {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.entry(place).or_default().add(attempt);
         if open.len() > OPEN {
-            open.pop_first();
+            let written = open.iter().find(|(_, tally)| tally.written == tally.attempts()).map(|(place, _)| *place);
+            match written {
+                Some(place) => drop(open.remove(&place)),
+                None => drop(open.pop_first()),
+            }
         }
     }
 
     /// Writes what was counted and not written yet, and forgets minutes that are over.
     pub async fn flush(&self) -> Result<(), StoreError> {
+        let _turn = self.flushing.lock().await;
         let changed = self.changed()?;
         if changed.is_empty() {
             return Ok(());
@@ -91,6 +98,18 @@ impl Performance {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = open.iter().filter(|(_, tally)| tally.attempts() != tally.written);
         changed.map(|((minute, store), tally)| Ok((tally.row(*minute, *store)?, tally.attempts()))).collect()
+    }
+
+    /// What this server counts in the minutes after `since` that it still holds, as the database would keep it.
+    fn open_rows(
+        &self,
+        since: Timestamp,
+        only: Option<StoreId>,
+    ) -> Result<BTreeMap<Place, order_performance::MinuteRow>, StoreError> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = |(minute, store): &Place| *minute > since && only.is_none_or(|only| only == *store);
+        let wanted = open.iter().filter(|(place, _)| wanted(place));
+        wanted.map(|(place, tally)| Ok((*place, tally.row(place.0, place.1)?))).collect()
     }
 
     /// Removes rows that are past their time; gives how many.

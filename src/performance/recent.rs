@@ -87,7 +87,8 @@ pub struct StorePerformance {
     /// The longest.
     pub max_ms: Option<f64>,
     /// Orders made since midnight by the store's clocks; where attempts of several stores are counted together, the sum.
-    pub orders_today: i64,
+    /// `null` where nobody asked.
+    pub orders_today: Option<i64>,
 }
 
 /// How orders went lately.
@@ -110,26 +111,47 @@ struct Counted {
 }
 
 impl Performance {
-    /// How orders went within `window`, in `only` or in every store, by what all servers wrote and this one counted.
+    /// How orders went within `window` and today, in `only` or in every store, by what all servers wrote and this one
+    /// counted.
     pub async fn stats(&self, window: Window, only: Option<StoreId>) -> Result<StatsView, StoreError> {
-        self.flush().await?;
+        self.read(window, only, true).await
+    }
+
+    /// How orders went within `window` in every store. Reads no more than the window.
+    pub async fn lately(&self, window: Window) -> Result<StatsView, StoreError> {
+        self.read(window, None, false).await
+    }
+
+    async fn read(&self, window: Window, only: Option<StoreId>, today: bool) -> Result<StatsView, StoreError> {
         let now = self.clock.now();
         let begin = now.plus_seconds(-window.seconds);
-        let since = begin.min(now.plus_seconds(-LONGEST_DAY_S));
+        let since = if today { begin.min(now.plus_seconds(-LONGEST_DAY_S)) } else { begin };
+        // What this server counts is taken from its memory, written or not, so that reading needs no write.
+        let own = self.open_rows(since, only)?;
         let mut counted: BTreeMap<StoreId, Counted> = BTreeMap::new();
         let mut known: BTreeMap<StoreId, Option<(String, TimeZone)>> = BTreeMap::new();
         let mut after = None;
-        loop {
-            let rows = order_performance::since(&mut self.store.read().await?, since, only, after, ROWS).await?;
-            let Some((server, last)) = rows.last() else { break };
-            after = Some((last.store_id, last.minute, *server));
+        let mut last = false;
+        while !last {
+            let mut rows = order_performance::since(&mut self.store.read().await?, since, only, after, ROWS).await?;
+            match rows.last() {
+                Some((server, row)) => after = Some((row.minute, row.store_id, *server)),
+                None => last = true,
+            }
+            rows.retain(|(server, row)| *server != self.server || !own.contains_key(&(row.minute, row.store_id)));
+            if last {
+                rows.extend(own.values().map(|row| (self.server, row.clone())));
+            }
             for (_, row) in &rows {
                 let name = match known.entry(row.store_id) {
                     Entry::Occupied(there) => there.into_mut(),
                     Entry::Vacant(place) => place.insert(named(&self.store, row.store_id).await?),
                 };
                 let zone = name.as_ref().map(|(_, zone)| zone);
-                count(counted.entry(row.store_id).or_default(), row, (begin, now), zone)?;
+                if let Err(error) = count(counted.entry(row.store_id).or_default(), row, (begin, now), zone) {
+                    // One row that cannot be read must not hide all others.
+                    tracing::warn!(error = %error, "a row on how orders went is left out");
+                }
             }
         }
         let mut total = Counted::default();
@@ -141,9 +163,9 @@ impl Performance {
             total.window.add_row(&of.window.row(now, store)?)?;
             total.today += of.today;
             let name = known.remove(&store).flatten().map(|(name, _)| name);
-            data.push(shown(Some(store).filter(|id| *id != StoreId::NIL), name, &of));
+            data.push(shown(Some(store).filter(|id| *id != StoreId::NIL), name, &of, today));
         }
-        Ok(StatsView { window_s: window.seconds, at: now, total: shown(None, None, &total), data })
+        Ok(StatsView { window_s: window.seconds, at: now, total: shown(None, None, &total, today), data })
     }
 }
 
@@ -171,7 +193,7 @@ fn count(
     Ok(())
 }
 
-fn shown(store_id: Option<StoreId>, store_name: Option<String>, of: &Counted) -> StorePerformance {
+fn shown(store_id: Option<StoreId>, store_name: Option<String>, of: &Counted, today: bool) -> StorePerformance {
     let tally = &of.window;
     let attempts = tally.attempts();
     let retries = tally.retries;
@@ -201,6 +223,6 @@ fn shown(store_id: Option<StoreId>, store_name: Option<String>, of: &Counted) ->
         p95_ms: quantile(0.95),
         p99_ms: quantile(0.99),
         max_ms: millis(tally.latencies.max() as f64),
-        orders_today: of.today,
+        orders_today: today.then_some(of.today),
     }
 }

@@ -63,7 +63,7 @@ pub async fn insert(tx: &mut Tx, row: &DeliveryRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes the oldest message to `sink` that is due, until `until`: nobody else tries it before. What is told of one alert
+/// Takes the oldest message to `sink` that is due, or due later than `furthest`, until `until`: nobody else tries it before. What is told of one alert
 /// goes in its order: nothing is due while an older message of its alert waits. The second condition on `due_at` is looked
 /// at again where two servers want the same row, so that only one of them gets it.
 pub async fn claim(
@@ -71,23 +71,25 @@ pub async fn claim(
     sink: &str,
     now: Timestamp,
     until: Timestamp,
+    furthest: Timestamp,
 ) -> Result<Option<DeliveryRow>, StoreError> {
     const UPDATE: &str = concat!(
         "UPDATE alert_deliveries SET due_at = $3, attempts = attempts + 1, tried_at = $2 \
-         WHERE id = (SELECT d.id FROM alert_deliveries d WHERE d.sink = $1 AND d.state = 'waiting' AND d.due_at <= $2 \
+         WHERE id = (SELECT d.id FROM alert_deliveries d WHERE d.sink = $1 AND d.state = 'waiting' \
+             AND (d.due_at <= $2 OR d.due_at > $4) \
              AND NOT EXISTS (SELECT 1 FROM alert_deliveries o WHERE o.alert_id = d.alert_id AND o.sink = d.sink \
                AND o.state = 'waiting' AND o.id < d.id) \
              ORDER BY d.due_at, d.id LIMIT 1) \
-           AND state = 'waiting' AND due_at <= $2 \
+           AND state = 'waiting' AND (due_at <= $2 OR due_at > $4) \
          RETURNING ",
         columns!()
     );
-    on!(tx, c => sqlx::query_as(UPDATE).bind(sink).bind(now).bind(until).fetch_optional(c))
+    on!(tx, c => sqlx::query_as(UPDATE).bind(sink).bind(now).bind(until).bind(furthest).fetch_optional(c))
 }
 
-/// Writes how an attempt went: state, the next time, status and error.
+/// Writes how an attempt went: state, attempts, the next time, status and error.
 pub async fn settle(tx: &mut Tx, row: &DeliveryRow) -> Result<(), StoreError> {
-    const UPDATE: &str = "UPDATE alert_deliveries SET state = $2, due_at = $3, last_status = $4, last_error = $5 \
+    const UPDATE: &str = "UPDATE alert_deliveries SET state = $2, due_at = $3, last_status = $4, last_error = $5, attempts = $6 \
         WHERE id = $1 AND state = 'waiting'";
     on!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
@@ -95,6 +97,7 @@ pub async fn settle(tx: &mut Tx, row: &DeliveryRow) -> Result<(), StoreError> {
         .bind(row.due_at)
         .bind(row.last_status)
         .bind(&row.last_error)
+        .bind(row.attempts)
         .execute(c))?;
     Ok(())
 }

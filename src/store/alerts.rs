@@ -64,6 +64,13 @@ pub async fn claim_turn(
     Ok(on!(tx, c => sqlx::query(UPDATE).bind(now).bind(until).bind(furthest).execute(c))? == 1)
 }
 
+/// Waits for whoever is changing alerts, and keeps others from it until this transaction ends: first thing of each.
+pub async fn hold(tx: &mut Tx) -> Result<(), StoreError> {
+    const UPDATE: &str = "UPDATE alert_schedule SET due_at = due_at WHERE id = 1";
+    on!(tx, c => sqlx::query(UPDATE).execute(c))?;
+    Ok(())
+}
+
 /// Keeps a new alert. [`StoreError::Taken`] where one of its key is firing.
 pub async fn insert(tx: &mut Tx, row: &AlertRow) -> Result<(), StoreError> {
     const INSERT: &str = concat!(

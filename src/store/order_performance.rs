@@ -53,32 +53,33 @@ pub async fn put(tx: &mut Tx, server: uuid::Uuid, row: &MinuteRow) -> Result<(),
     Ok(())
 }
 
-/// What all servers counted in the minutes after `since`, with `only` in that store, by store; `at_most` rows past the
-/// row that `after` names.
+/// What all servers counted in the minutes after `since`, with `only` in that store, oldest first, in the order of the table's
+/// key; `at_most` rows past the row that `after` names.
 pub async fn since(
     tx: &mut Tx,
     since: Timestamp,
     only: Option<StoreId>,
-    after: Option<(StoreId, Timestamp, uuid::Uuid)>,
+    after: Option<(Timestamp, StoreId, uuid::Uuid)>,
     at_most: i64,
 ) -> Result<Vec<(uuid::Uuid, MinuteRow)>, StoreError> {
     const SELECT: &str = "SELECT server_id, minute, store_id, succeeded, refused, failed, conflicts, retries_conflict, \
           retries_timeout, retries_error, latencies \
         FROM order_performance WHERE minute > $1 AND ($2 IS NULL OR store_id = $2) \
-          AND ($3 IS NULL OR (store_id, minute, server_id) > ($3, $4, $5)) \
-        ORDER BY store_id, minute, server_id LIMIT $6";
+          AND (minute, store_id, server_id) > ($3, $4, $5) \
+        ORDER BY minute, store_id, server_id LIMIT $6";
     #[derive(sqlx::FromRow)]
     struct Row {
         server_id: uuid::Uuid,
         #[sqlx(flatten)]
         minute: MinuteRow,
     }
-    let (store, minute, server) = after.map_or((None, None, None), |(s, m, i)| (Some(s), Some(m), Some(i)));
+    // Without a row to go on from, the end of the minute that is not wanted any more.
+    let (minute, store, server) = after.unwrap_or((since, StoreId::from(uuid::Uuid::max()), uuid::Uuid::max()));
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(SELECT)
         .bind(since)
         .bind(only)
-        .bind(store)
         .bind(minute)
+        .bind(store)
         .bind(server)
         .bind(at_most)
         .fetch_all(c))?;

@@ -60,6 +60,7 @@ async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attemp
         (Answer::Silence, Value::Null, "did not answer in time"),
         (Answer::Elsewhere(elsewhere.url.clone()), json!(302), "redirects are not followed"),
         (Answer::Noise, Value::Null, "no HTTP"),
+        (Answer::Status(404, "Cannot POST /HOOK"), json!(404), "parts of the address"),
     ];
     for (answer, status, reason) in refusals {
         watch.receiver.answer_next([answer.clone()]);
@@ -75,6 +76,22 @@ async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attemp
     watch.receiver.answer_next([Answer::Endless]);
     assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
     assert_eq!(last(&watch).await["state"], "delivered");
+}
+
+/// Told too much at once, a receiver says when it wants the rest: that is no failed attempt, and not for ever.
+async fn a_receiver_may_put_messages_off_for_a_day(database: Database) {
+    let (_app, watch) = trouble(database, "").await;
+    for _ in 0..8 {
+        watch.receiver.answer_next([Answer::Later(60)]);
+        assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
+        let shown = last(&watch).await;
+        assert_eq!((&shown["state"], &shown["attempts"]), (&json!("waiting"), &json!(0)));
+        watch.clock.advance(60);
+    }
+    watch.clock.advance(86_400);
+    watch.receiver.answer_next([Answer::Later(60)]);
+    watch.alerts.deliver_due().await.unwrap();
+    assert_eq!(last(&watch).await["state"], "failed");
 }
 
 async fn slack_is_believed_when_it_says_ok(database: Database) {
@@ -147,7 +164,8 @@ async fn a_message_outlives_the_server_that_took_it(database: Database) {
     let now = app.clock.now();
     let claim = async || {
         let mut tx = store.begin().await.unwrap();
-        let taken = alert_deliveries::claim(&mut tx, "webhook", now, now.plus_seconds(40)).await.unwrap();
+        let taken =
+            alert_deliveries::claim(&mut tx, "webhook", now, now.plus_seconds(40), now.plus_seconds(90)).await.unwrap();
         tx.commit().await.unwrap();
         taken
     };
@@ -162,6 +180,7 @@ async fn a_message_outlives_the_server_that_took_it(database: Database) {
 on_both_databases!(
     what_is_refused_is_tried_again_with_longer_waits_and_given_up,
     a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attempt,
+    a_receiver_may_put_messages_off_for_a_day,
     slack_is_believed_when_it_says_ok,
     the_webhook_is_signed_so_that_its_receiver_can_tell,
     the_end_is_not_told_before_the_beginning,

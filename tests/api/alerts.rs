@@ -160,19 +160,53 @@ async fn rates_are_taken_over_a_sliding_window(database: Database) {
     let failures = format!("order-failure-rate:{store}");
     watch.ended(&store, Outcome::Failed, 9);
     assert_eq!(watch.look().await, [], "nine attempts are too few to conclude from");
-    watch.ended(&store, Outcome::Refused, 5);
+    watch.ended(&store, Outcome::Refused, 50);
+    assert_eq!(watch.look().await, [], "nor from what was refused");
+    watch.ended(&store, Outcome::Failed, 1);
     assert_eq!(watch.look().await, [told("fired", &failures)], "all that were not refused failed");
     let alert = &watch.alerts.active().await.unwrap()[0];
     assert_eq!((alert.value, alert.threshold, alert.rule), (1.0, 0.01, Rule::OrderFailureRate));
-    assert_eq!(alert.message, "Test store: 9 of 9 orders could not be made in 15 minutes");
-    watch.ended(&store, Outcome::Succeeded, 891);
+    assert_eq!(alert.message, "Test store: 10 of 10 orders could not be made in 15 minutes");
+    watch.ended(&store, Outcome::Succeeded, 990);
     assert_eq!(watch.look().await, [told("resolved", &failures)], "1 % is not above 1 %");
     // A minute counts as long as its beginning is within the window.
     watch.clock.advance(15 * 60 - 1);
     watch.ended(&store, Outcome::Failed, 1);
-    assert_eq!(watch.look().await, [told("fired", &failures)], "10 of 901");
+    assert_eq!(watch.look().await, [told("fired", &failures)], "11 of 1 001");
     watch.clock.advance(1);
     assert_eq!(watch.look().await, [told("resolved", &failures)], "one attempt is left in the window");
+}
+
+/// Servers look at the same time: each thing is told once, and what somebody acknowledges meanwhile is not escalated.
+async fn looks_at_once_tell_once(database: Database) {
+    let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
+    let store = app.store(&app.admin().await).await;
+    let watch = Watch::on(&app, "escalate_s = 600\n[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
+    watch.ended(&store, Outcome::Failed, 10);
+    let at_once = async || {
+        let looks = futures_util::future::join_all((0..4).map(|_| watch.alerts.look())).await;
+        looks.into_iter().for_each(|look| look.unwrap());
+        watch.look().await
+    };
+    let key = format!("order-failure-rate:{store}");
+    assert_eq!(at_once().await, [told("fired", &key)]);
+    watch.clock.advance(600);
+    assert_eq!(at_once().await, [told("escalated", &key)]);
+    assert_eq!(watch.alerts.active().await.unwrap()[0].escalations, 1);
+}
+
+/// A report that cannot be read hides neither what else is wrong nor what fires because of an older one.
+async fn what_cannot_be_read_hides_nothing_else(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    let watch = Watch::on(&shop.app, "").await;
+    database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
+    watch.check().await;
+    assert_eq!(watch.look().await.len(), 3, "seal, sum and payment");
+    database.execute("UPDATE integrity_reports SET findings = '[\"nonsense\"]'").await;
+    let other = shop.app.store(&shop.admin).await;
+    watch.ended(&other, Outcome::Failed, 10);
+    assert_eq!(watch.look().await, [told("fired", &format!("order-failure-rate:{other}"))]);
+    assert_eq!(watch.alerts.active().await.unwrap().len(), 4, "the others are neither over nor hidden");
 }
 
 async fn conflicts_and_slow_orders_have_windows_of_their_own(database: Database) {
@@ -274,6 +308,8 @@ async fn staff_see_acknowledge_and_end_alerts(database: Database) {
     let again = app.post(&format!("{PATH}/{key}/acknowledge"), &admin, json!({})).await.expect(200);
     assert_eq!(first["acknowledged_at"], again["acknowledged_at"], "who was first stays so");
     app.post(&format!("{PATH}/{key}/resolve"), &admin, json!({})).await.expect(200);
+    let strange = app.post(&format!("{PATH}/a%00b/acknowledge"), &admin, json!({})).await;
+    strange.expect_problem(404, "not-found");
     for act in ["resolve", "acknowledge"] {
         let problem =
             app.post(&format!("{PATH}/{key}/{act}"), &admin, json!({})).await.expect_problem(404, "not-found");
@@ -327,6 +363,8 @@ fn the_runbook_has_a_section_for_each_rule() {
 on_both_databases!(
     what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended,
     rates_are_taken_over_a_sliding_window,
+    looks_at_once_tell_once,
+    what_cannot_be_read_hides_nothing_else,
     conflicts_and_slow_orders_have_windows_of_their_own,
     what_comes_and_goes_is_told_once_within_the_cool_down,
     what_nobody_acknowledges_is_escalated,

@@ -10,9 +10,9 @@ mod troubles;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Database, TestApp, jpeg, on_both_databases, package_photo};
+use crate::harness::{Database, MODEL, TestApp, jpeg, on_both_databases, package_photo};
 use shop::{OTHER, SMALL, Shop, active};
 
 async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(database: Database) {
@@ -182,7 +182,37 @@ async fn every_server_takes_up_the_new_model(database: Database) {
     }
 }
 
+/// Thresholds that nobody has measured are a guess: a model's entry says so before it is switched to.
+async fn a_model_with_guessed_thresholds_is_listed_as_such(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(MODEL).parent().unwrap();
+    for name in [SMALL, "tillsight-small.onnx"] {
+        std::fs::copy(shipped.join(name), folder.path().join(name)).unwrap();
+    }
+    let manifest = std::fs::read(folder.path().join(SMALL)).unwrap();
+    let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    manifest["version"] = json!("guessed");
+    manifest["thresholds"].as_object_mut().unwrap().remove("operating_point").unwrap();
+    std::fs::write(folder.path().join("guessed.json"), manifest.to_string()).unwrap();
+    std::fs::write(folder.path().join("page.json"), "<html>").unwrap();
+
+    let own = folder.path().join(SMALL);
+    let app = TestApp::spawn_program(database, &[("TILLSIGHT_MODEL", own.to_str().unwrap())]).await;
+    let shop = Shop { admin: app.admin().await, app };
+    let calibrated = |models: &Value, name: &str| -> bool {
+        let model = models["models"].as_array().unwrap().iter().find(|model| model["manifest"] == name).unwrap();
+        model["calibrated"].as_bool().unwrap()
+    };
+    let models = shop.models().await;
+    assert_eq!([SMALL, "guessed.json", "page.json"].map(|name| calibrated(&models, name)), [true, false, false]);
+    // What was written since counts from the next start on.
+    manifest["version"] = json!("4");
+    std::fs::write(folder.path().join(SMALL), manifest.to_string()).unwrap();
+    assert!(calibrated(&shop.models().await, SMALL), "the active model goes on with the thresholds that it began with");
+}
+
 on_both_databases!(
+    a_model_with_guessed_thresholds_is_listed_as_such,
     the_model_is_switched_and_switched_back_while_pictures_are_recognised,
     what_cannot_be_switched_to_is_refused_by_name,
     a_switch_waits_for_a_photo_that_cannot_be_embedded,

@@ -92,7 +92,26 @@ async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: Databa
     app.clock.advance(3 * 3_600);
     assert_eq!(of(4 * 3_600).await["orders_today"], 0, "it is past midnight there");
     app.clock.advance(40 * 86_400);
+    servers[0].flush().await.unwrap();
     assert_eq!(servers[0].forget_old().await.unwrap(), 3, "two rows of the first minute, one of the second");
+}
+
+/// Nobody can be let in while the database is away: the orders that fail by it count all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_an_outage_prevents_are_counted() {
+    let database = Database::postgres().await;
+    let shop = Shop::open(database.clone()).await;
+    let bill = shop.bill(&[(&shop.milk, 1)]).await;
+    let path = format!("/api/sessions/{}/confirm", bill["id"].as_str().unwrap());
+    database.go_away().await;
+    for key in ["one", "two"] {
+        let status = shop_confirm(&shop, &path, key, bill["version"].clone()).await.status;
+        assert_eq!(status, 503);
+    }
+    database.come_back().await;
+    shop_confirm(&shop, &path, "three", bill["version"].clone()).await.expect(201);
+    let stats = shop.app.get(STATS, &shop.admin).await.expect(200);
+    assert_eq!((&stats["total"]["failed"], &stats["total"]["succeeded"]), (&json!(2), &json!(1)), "{stats}");
 }
 
 async fn the_export_is_metrics_or_json(database: Database) {
@@ -131,7 +150,7 @@ async fn promtool_accepts_the_metrics(database: Database) {
     assert!(output.status.success() && said.trim().is_empty(), "{said}");
 }
 
-/// Every panel asks for metrics that the server has, with labels that they carry.
+/// Every panel asks for metrics that the server has.
 async fn the_dashboard_asks_for_what_there_is(database: Database) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana-dashboard.json");
     let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::embedding::{Manifest, Model, ModelError, ModelId};
+use crate::embedding::{Manifest, Model, ModelError};
 
 /// What was found of each manifest's model, by the manifest's file name.
 #[derive(Debug, Default)]
@@ -27,9 +27,8 @@ struct Stamp {
 }
 
 impl Checked {
-    /// The key of the model whose manifest `name` lies in `folder`, where its file is what the manifest says; else why it
-    /// cannot be used. Reads and hashes the file where that was not done since it changed.
-    pub(super) fn model(&self, folder: &Path, name: &str) -> Result<ModelId, String> {
+    /// The manifest `name` of `folder`, where its model's file is what it says; else why that cannot be used. Reads and hashes the file where that was not done since it changed.
+    pub(super) fn model(&self, folder: &Path, name: &str) -> Result<Manifest, String> {
         self.model_by(folder, name, |path| Model::open(path).map(drop))
     }
 
@@ -38,7 +37,7 @@ impl Checked {
         folder: &Path,
         name: &str,
         open: impl FnOnce(&Path) -> Result<(), ModelError>,
-    ) -> Result<ModelId, String> {
+    ) -> Result<Manifest, String> {
         let path = folder.join(name);
         let manifest = Manifest::read(&path).map_err(|error| error.to_string())?;
         let file = folder.join(&manifest.file);
@@ -57,7 +56,7 @@ impl Checked {
                 found
             }
         };
-        found.map(|()| manifest.model_id())
+        found.map(|()| manifest)
     }
 
     /// Forgets manifests that are gone.
@@ -106,7 +105,7 @@ mod tests {
             })
         };
         for _ in 0..3 {
-            assert_eq!(look().unwrap(), manifest.model_id());
+            assert_eq!(look().unwrap().model_id(), manifest.model_id());
         }
         assert_eq!(hashed.get(), 1);
 
@@ -127,7 +126,7 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         look().unwrap_err();
         std::fs::copy(Path::new(SHIPPED).join(&manifest.file), &file).unwrap();
-        assert_eq!(look().unwrap(), manifest.model_id());
+        assert_eq!(look().unwrap().model_id(), manifest.model_id());
         checked.keep_only(&[]);
         assert!(checked.known().is_empty());
     }

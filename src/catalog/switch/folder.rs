@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::checked::Checked;
 use super::error::SwitchError;
-use crate::embedding::{Embedder, EmbedderOptions, Model, ModelId};
+use crate::embedding::{Embedder, EmbedderOptions, Manifest, Model};
 use crate::store::Store;
 use crate::store::model_switches::{self, SwitchRow};
 
@@ -30,8 +30,8 @@ pub struct FirstModel {
     pub generation: Option<i64>,
 }
 
-/// A manifest's file name, and its model's key or why it cannot be used.
-pub(super) type Looked = (String, Result<ModelId, String>);
+/// A manifest's file name, and what it says or why its model cannot be used.
+pub(super) type Looked = (String, Result<Manifest, String>);
 
 impl ModelFolder {
     /// The folder of the manifest at `manifest`, which is what a server begins with.
@@ -159,8 +159,46 @@ impl ModelFolder {
     }
 }
 
+/// Says so where nobody has measured where a match of this model begins: at the start of the server, when a switch is
+/// begun, and when it is carried out.
 async fn started(model: Model, options: EmbedderOptions) -> Result<Arc<Embedder>, SwitchError> {
+    if !model.manifest.thresholds.are_calibrated() {
+        tracing::warn!(
+            model.id = %model.id,
+            "the thresholds of this model are a guess; `tillsight model calibrate` chooses them on photos"
+        );
+    }
     let started = tokio::task::spawn_blocking(move || Embedder::start(&model, options));
     let embedder = started.await.map_err(|error| SwitchError::Thread(error.to_string()))?;
     Ok(Arc::new(embedder?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::embedding::Manifest;
+    use crate::embedding::onnx_fixture::model_blind_to_the_dark;
+
+    #[tokio::test]
+    async fn guessed_thresholds_are_said_wherever_a_model_is_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let guessed = model_blind_to_the_dark(folder.path());
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
+        let mut calibrated = guessed.clone();
+        calibrated.manifest.thresholds = Manifest::read(Path::new(shipped)).unwrap().thresholds;
+
+        let log = folder.path().join("log");
+        let writer = Arc::new(File::create(&log).unwrap());
+        let _listening = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(writer).finish());
+        let said = || std::fs::read_to_string(&log).unwrap().matches("are a guess").count();
+        let models = ModelFolder::of(&folder.path().join("tiny.json"), EmbedderOptions::default());
+        models.start(guessed.clone()).await.unwrap();
+        assert_eq!(said(), 1, "before customers");
+        models.start_beside(guessed).await.unwrap();
+        assert_eq!(said(), 2, "when a switch is begun");
+        models.start(calibrated).await.unwrap();
+        assert_eq!(said(), 2);
+    }
 }

@@ -24,14 +24,28 @@ impl ModelSwitches {
             .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
         tx.rollback().await?;
         let models = checked.into_iter().map(|(manifest, model)| match model {
-            Ok(id) => ModelView {
-                active: id == *active.embedder.model_id(),
-                embedded: seen.get(id.as_str()).copied().unwrap_or_default(),
-                model: Some(id.to_string()),
-                problem: None,
+            Ok(found) => {
+                let id = found.model_id();
+                let is_active = id == *active.embedder.model_id();
+                // A server goes on with the thresholds that it began with, whatever was written since.
+                let thresholds = if is_active { active.embedder.thresholds() } else { &found.thresholds };
+                ModelView {
+                    active: is_active,
+                    calibrated: thresholds.are_calibrated(),
+                    embedded: seen.get(id.as_str()).copied().unwrap_or_default(),
+                    model: Some(id.to_string()),
+                    problem: None,
+                    manifest,
+                }
+            }
+            Err(problem) => ModelView {
                 manifest,
+                model: None,
+                active: false,
+                calibrated: false,
+                embedded: 0,
+                problem: Some(problem),
             },
-            Err(problem) => ModelView { manifest, model: None, active: false, embedded: 0, problem: Some(problem) },
         });
         let history = ended.into_iter().map(SwitchView::from).collect();
         let switch = open.into_iter().next().map(SwitchView::from);

@@ -20,6 +20,9 @@ pub struct ModelView {
     pub active: bool,
     /// Photos on sale that it has seen.
     pub embedded: i64,
+    /// Whether its manifest's score and margin were chosen on photos; otherwise they are a guess, and customers meet wrong
+    /// matches or needless questions: `tillsight model calibrate`. Of the active model: those that it was started with.
+    pub calibrated: bool,
     /// Why it cannot be used.
     pub problem: Option<String>,
 }

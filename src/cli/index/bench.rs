@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::domain::ImageId;
 use crate::index::yardstick::{MadeUp, median, reading};
 use crate::index::{Change, IndexBuilder, IndexError, IndexOptions, VectorIndex};
+use crate::terminal::note;
 
 /// Images of a made-up product, and of one that is added and removed.
 const IMAGES: usize = 5;
@@ -123,7 +124,7 @@ async fn own(options: &Options, settings: &Settings) -> Result<(VectorIndex, usi
     let (index, left_out) = stored.load().await?;
     let (model, origin) = stored.model();
     if left_out > 0 {
-        eprintln!("tillsight: {left_out} photos have no sound embedding of this model and are left out");
+        note!("tillsight: {left_out} photos have no sound embedding of this model and are left out");
     }
     if index.stats().await.rows == 0 {
         let reason = "no photo on sale has an embedding of this model: there is nothing to measure; try --rows 100000";

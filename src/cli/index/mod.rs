@@ -15,6 +15,7 @@ use crate::app::{self, StartError};
 use crate::catalog::StoredIndex;
 use crate::config::Settings;
 use crate::store::Store;
+use crate::terminal::{self, say};
 
 /// Connections to the database: one command, one reader.
 const CONNECTIONS: u32 = 2;
@@ -69,12 +70,12 @@ async fn open(settings: &Settings) -> Result<StoredIndex, CliError> {
 
 fn print_json(answer: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(answer).map_err(|error| CliError::Answer(error.to_string()))?;
-    println!("{text}");
+    terminal::json(&text);
     Ok(())
 }
 
 fn line(what: &str, value: &str) {
-    println!("{}", format!("{what:<12} {value}").trim_end());
+    say!("{}", format!("{what:<12} {value}").trim_end());
 }
 
 fn describe_model(model: &str, origin: &str) {

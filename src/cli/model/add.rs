@@ -1,17 +1,20 @@
 //! `tillsight model add` and `tillsight model presets`: another network in the place of the shipped one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
+use crate::app;
 use crate::cli::CliError;
+use crate::config::Settings;
 use crate::demo::packages::{catalogue, photograph};
 use crate::embedding::{
     ColorOrder, Filter, Fit, Model, PRESETS, Photo, Pooling, Preset, Proof, Wishes, draft, install, prove_model,
 };
+use crate::terminal::{note, say};
 
 /// Seed of the invented products whose pictures prove a model, how many there are, and their width in pixels.
 const SEED: u64 = 5;
@@ -32,9 +35,10 @@ pub(in crate::cli) struct Options {
     /// Its version.
     #[arg(long, default_value = "1")]
     version: String,
-    /// The folder for models.
-    #[arg(long, default_value = "models")]
-    dir: PathBuf,
+    /// The folder for models; without it, that of the settings' manifest (TILLSIGHT_MODEL), where a server finds it for a
+    /// switch.
+    #[arg(long)]
+    dir: Option<PathBuf>,
     /// Replace another model of that name.
     #[arg(long)]
     force: bool,
@@ -60,13 +64,13 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_parser = word::<ColorOrder>)]
     color: Option<ColorOrder>,
     /// What a pixel of full brightness is before the mean is taken off: 1 or 255, usually.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     range: Option<f32>,
     /// Taken off each channel: one number, or three with commas.
     #[arg(long, value_parser = three, allow_hyphen_values = true)]
     mean: Option<[f32; 3]>,
     /// Divides each channel: one number, or three with commas.
-    #[arg(long, value_parser = three)]
+    #[arg(long, value_parser = three, allow_hyphen_values = true)]
     std: Option<[f32; 3]>,
     /// How the output becomes one vector: none, cls, mean, average or gem.
     #[arg(long, value_parser = word::<Pooling>)]
@@ -79,33 +83,45 @@ pub(in crate::cli) struct Options {
 /// Drafts a manifest, proves the model on pictures, and puts both into the folder for models.
 pub(super) fn run(options: Options) -> Result<(), CliError> {
     let Options { file, preset, dir, force, .. } = &options;
-    let (file, preset, dir, force) = (file.clone(), *preset, dir.clone(), *force);
+    let (file, preset, force) = (file.clone(), *preset, *force);
+    let dir = match dir {
+        Some(dir) => dir.clone(),
+        None => app::manifest_path(&Settings::load()?).parent().map(Path::to_owned).unwrap_or_default(),
+    };
     let model = draft(&file, preset, &wishes(options))?;
     let photos = rendered_photos()?;
     let proof = prove_model(&model, &photos)?;
     let installed = install(&model, &dir, force)?;
     tell(&model, preset, &proof);
+    if let Some(doubt) = preset.doubt(&model.manifest) {
+        note!("note: {doubt}: is it really of preset {}?", preset.name);
+    }
     let place = installed.manifest.display();
     if installed.was_there {
-        println!("\nIt was there already, and its thresholds stay as they are: {place}");
+        say!("\nIt was there already, and its thresholds stay as they are: {place}");
     } else {
-        println!("\nWritten: {place} and {}", installed.model.display());
-        println!(
+        say!("\nWritten: {place} and {}", installed.model.display());
+        say!(
             "Its thresholds are a guess (score {}, margin {}). Choose them on photos of your own:",
-            preset.score, preset.margin
+            preset.score,
+            preset.margin
         );
-        println!("   tillsight model calibrate PHOTOS --model {place}");
+        say!("   tillsight model calibrate PHOTOS --model {place}");
     }
-    println!("Use it:\n   TILLSIGHT_MODEL={place} tillsight serve");
+    say!(
+        "Use it from the next start on, where no model was ever switched to:\n   TILLSIGHT_MODEL={place} tillsight serve"
+    );
+    let name = installed.manifest.file_name().unwrap_or_default().to_string_lossy();
+    say!("Or while a server of that folder serves: POST /api/models/switch {{\"manifest\": \"{name}\"}}");
     Ok(())
 }
 
 /// Lists the presets.
 pub(super) fn list() {
     for preset in &PRESETS {
-        println!("{:<14} {}", preset.name, preset.about);
+        say!("{:<14} {}", preset.name, preset.about);
         let to = preset.resize_to(preset.side).map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
-        println!(
+        say!(
             "{:<14} {} × {} px, {}{to}, {}, ({} × x − {}) / {}",
             "",
             preset.side,
@@ -117,7 +133,7 @@ pub(super) fn list() {
             numbers(preset.std),
         );
     }
-    println!(
+    say!(
         "\nEach number can be overridden; `tillsight model add --help` lists how. models/ADDING.md tells how to export."
     );
 }
@@ -154,8 +170,8 @@ fn rendered_photos() -> Result<Vec<Photo>, CliError> {
 fn tell(model: &Model, preset: &Preset, proof: &Proof) {
     let (input, output) = (&model.manifest.input, &model.manifest.output);
     let to = input.resize_to.map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
-    println!("{} (preset {})", model.id, preset.name);
-    println!(
+    say!("{} (preset {})", model.id, preset.name);
+    say!(
         "   fed   \"{}\": {} × {} px, {}{to}, {}, ({} × x − {}) / {}",
         input.name,
         input.width,
@@ -168,15 +184,17 @@ fn tell(model: &Model, preset: &Preset, proof: &Proof) {
     );
     let skipped =
         if output.skip_tokens > 0 { format!(" without the first {}", output.skip_tokens) } else { String::new() };
-    println!(
+    say!(
         "   read  \"{}\": {} values, pooling {}{skipped}, scaled to length 1",
-        output.name, output.dim, output.pooling
+        output.name,
+        output.dim,
+        output.pooling
     );
-    println!("   proof {} pictures; the two most unlike have cosine {:.3}", proof.pictures, proof.lowest_cosine);
+    say!("   proof {} pictures; the two most unlike have cosine {:.3}", proof.pictures, proof.lowest_cosine);
     match (&proof.one_by_one, proof.batch_cosine) {
-        (Some(reason), _) => println!("         fed one picture at a time: {reason}"),
+        (Some(reason), _) => say!("         fed one picture at a time: {reason}"),
         (None, Some(cosine)) => {
-            println!("         alone and in a batch of {} the same (cosine {cosine:.6})", proof.max_batch)
+            say!("         alone and in a batch of {} the same (cosine {cosine:.6})", proof.max_batch)
         }
         (None, None) => {}
     }

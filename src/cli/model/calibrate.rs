@@ -7,9 +7,12 @@ use clap::Args;
 
 use super::figures;
 use super::labelled::{PhotoOptions, embedded, say_left_out};
+use crate::app;
 use crate::cli::CliError;
-use crate::embedding::Model;
+use crate::config::Settings;
+use crate::embedding::{Model, Thresholds};
 use crate::evaluation::{EvaluationError, Wanted, calibrate};
+use crate::terminal::{note, say};
 
 /// Fewer matched answers than this say too little about how many are correct to choose a margin by.
 const FEW_MATCHED: f64 = 30.0;
@@ -19,7 +22,8 @@ const FEW_MATCHED: f64 = 30.0;
 pub(in crate::cli) struct Options {
     #[command(flatten)]
     photos: PhotoOptions,
-    /// Manifest of the model, which is rewritten; without it, the one that the server would use.
+    /// Manifest of the model, which is rewritten; without it, the settings' manifest (TILLSIGHT_MODEL). After a switch the
+    /// server may use another one: GET /api/models says which.
     #[arg(long, value_name = "MANIFEST")]
     model: Option<PathBuf>,
     /// Share of the correct first answers that are to reach the score.
@@ -39,12 +43,16 @@ pub(in crate::cli) struct Options {
     force: bool,
 }
 
-/// Chooses and writes.
+/// Chooses, writes, and then tells: what cannot be printed is written all the same.
 pub(super) async fn run(options: &Options) -> Result<(), CliError> {
-    let manifest = super::manifest(options.model.as_ref())?;
+    let settings = Settings::load()?;
+    let manifest = super::manifest(options.model.as_ref(), &settings);
     let model = Model::open(&manifest)?;
+    if !options.dry_run {
+        Thresholds::try_to_write(&manifest)?;
+    }
     let set = options.photos.read()?;
-    let samples = embedded(&model, &set).await?;
+    let samples = embedded(&model, &set, app::decode_limits(&settings)).await?;
     say_left_out(&samples);
     let wanted = Wanted {
         accept_known: options.accept_known,
@@ -52,33 +60,49 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         photos_per_product: options.enrol_per_product.get(),
     };
     let found = calibrate(&set, &samples, wanted)?;
-    println!("{}: score {:.3}\n\n{}\n", model.id, found.score, figures::curve(&found));
-    let thresholds = found.thresholds.map_err(EvaluationError::Unreachable)?;
-    let (score, margin) = (thresholds.score, thresholds.margin);
-    let mut few = None;
+    let curve = format!("{}: score {:.3}\n\n{}\n", model.id, found.score, figures::curve(&found));
+    let thresholds = match found.thresholds {
+        Ok(thresholds) => thresholds,
+        Err(reason) => {
+            say!("{curve}");
+            return Err(EvaluationError::Unreachable(reason).into());
+        }
+    };
+    let few = too_few(&thresholds);
+    let write = !options.dry_run && (few.is_none() || options.force);
+    let written = if write { thresholds.write_into(&manifest, &model.manifest.sha256) } else { Ok(()) };
+    say!("{curve}");
     if let Some(point) = &thresholds.operating_point {
-        println!("{point}.");
-        let matched = (point.matched * point.photos as f64).round();
-        few = (matched < FEW_MATCHED).then_some(matched);
+        say!("{point}.");
     }
-    if let Some(matched) = few {
-        let fault =
-            format!("{matched} answers are matched, too few to say how many are correct; {FEW_MATCHED} are wanted");
-        if !options.dry_run && !options.force {
+    written?;
+    let Thresholds { score, margin, .. } = thresholds;
+    match few {
+        Some(fault) if !options.dry_run && !options.force => {
             let fault = format!(
                 "{fault}: ask about more photos, or write score {score:.3} and margin {margin:.3} with --force"
             );
             return Err(EvaluationError::Unreachable(fault).into());
         }
-        eprintln!("note: {fault}");
+        Some(fault) => note!("note: {fault}"),
+        None => {}
     }
     if options.dry_run {
-        println!("score {score:.3}, margin {margin:.3}: not written (--dry-run)");
+        say!("score {score:.3}, margin {margin:.3}: not written (--dry-run)");
     } else {
-        thresholds.write_into(&manifest, &model.manifest.sha256)?;
-        println!("score {score:.3}, margin {margin:.3}: written to {}", manifest.display());
+        say!("score {score:.3}, margin {margin:.3}: written to {}", manifest.display());
+        say!("A server that is running keeps the old ones until it is started again.");
     }
     Ok(())
+}
+
+/// What to say where too few answers are matched to tell how many of them are correct.
+fn too_few(thresholds: &Thresholds) -> Option<String> {
+    let point = thresholds.operating_point.as_ref()?;
+    let matched = (point.matched * point.photos as f64).round();
+    (matched < FEW_MATCHED).then(|| {
+        format!("{matched} answers are matched, too few to say how many are correct; {FEW_MATCHED} are wanted")
+    })
 }
 
 /// A share above 0 and up to 1.

@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::figures;
 use super::labelled::{PhotoOptions, embedded, say_left_out};
+use crate::app;
 use crate::cli::CliError;
+use crate::config::Settings;
 use crate::embedding::Model;
 use crate::evaluation::{
     HeldOut, Measurement, ModelReport, PhotoSet, Report, Role, listed_products, measure, speeds_side_by_side,
 };
+use crate::terminal::{self, note, say};
 use crate::whole_file::{self, Existing};
 
 /// What can be chosen about a measurement.
@@ -22,7 +25,8 @@ use crate::whole_file::{self, Existing};
 pub(in crate::cli) struct Options {
     #[command(flatten)]
     photos: PhotoOptions,
-    /// Manifest of the model; without it, the one that the server would use.
+    /// Manifest of the model; without it, the settings' manifest (TILLSIGHT_MODEL). After a switch the server may use another
+    /// one: GET /api/models says which.
     #[arg(long, value_name = "MANIFEST")]
     model: Option<PathBuf>,
     /// Another model's manifest, measured in the same run and shown beside; may be repeated.
@@ -53,7 +57,9 @@ pub(in crate::cli) struct Options {
 
 /// Measures and prints.
 pub(super) async fn run(options: &Options) -> Result<(), CliError> {
-    let manifests = [vec![super::manifest(options.model.as_ref())?], options.compare.clone()].concat();
+    let settings = Settings::load()?;
+    let limits = app::decode_limits(&settings);
+    let manifests = [vec![super::manifest(options.model.as_ref(), &settings)], options.compare.clone()].concat();
     let models = manifests.iter().map(|path| Model::open(path)).collect::<Result<Vec<_>, _>>()?;
     let set = options.photos.read()?;
     let few_shot = options.few_shot.iter().map(|count| count.get()).collect::<BTreeSet<_>>();
@@ -61,25 +67,24 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         Measurement { few_shot: few_shot.into_iter().collect(), held_out: options.held_out(&set)?, seed: options.seed };
     let json = options.json.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = json {
-        // Before an hour is spent: what is tried here is gone again at once.
-        if path.is_dir() || manifests.iter().any(|manifest| same_file(manifest, path)) {
-            let fault = "the report would take the place of a folder or of a model's manifest; name another file";
-            return Err(CliError::File(path.to_owned(), std::io::Error::other(fault)));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        tempfile::tempfile_in(folder).map_err(|error| CliError::File(path.to_owned(), error))?;
+        // Before an hour is spent.
+        options.refuse_to_replace(path, &manifests, &models, &set)?;
+        whole_file::try_beside(path).map_err(|error| CliError::File(path.to_owned(), error))?;
+    }
+    for model in &models {
+        say_fitted(model, &set);
     }
 
     let mut reports: Vec<ModelReport> = Vec::new();
     for model in &models {
-        let samples = embedded(model, &set).await?;
+        let samples = embedded(model, &set, limits).await?;
         if reports.first().is_none_or(|first| first.photos.left_out != samples.left_out) {
             say_left_out(&samples);
         }
         reports.push(measure(model, &set, &samples, &wanted)?);
     }
     if options.speed_runs > 0 {
-        let speeds = speeds_side_by_side(&models, &set, options.speed_runs).await?;
+        let speeds = speeds_side_by_side(&models, &set, limits, options.speed_runs).await?;
         for (report, speed) in reports.iter_mut().zip(speeds) {
             report.speed = Some(speed);
         }
@@ -94,13 +99,13 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         models: reports,
     };
     let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other);
-    let text = text.map_err(|error| CliError::File(PathBuf::from("the report"), error))? + "\n";
+    let text = text.map_err(|error| CliError::File(PathBuf::from("the report"), error))?;
     if let Some(path) = json {
-        write_report(path, &text).map_err(|error| CliError::File(path.to_owned(), error))?;
+        write_report(path, &format!("{text}\n")).map_err(|error| CliError::File(path.to_owned(), error))?;
     }
     match options.json {
-        Some(_) if json.is_none() => print!("{text}"),
-        _ => println!("{}", figures::of(&report)),
+        Some(_) if json.is_none() => terminal::json(&text),
+        _ => say!("{}", figures::of(&report)),
     }
     Ok(())
 }
@@ -115,6 +120,30 @@ fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 impl Options {
+    /// Refuses a report in the place of a folder or of a file that this very run reads.
+    fn refuse_to_replace(
+        &self,
+        path: &Path,
+        manifests: &[PathBuf],
+        models: &[Model],
+        set: &PhotoSet,
+    ) -> Result<(), CliError> {
+        let settings = Settings::file();
+        let inputs = (manifests.iter().map(|manifest| (manifest, "a model's manifest")))
+            .chain(models.iter().map(|model| (&model.path, "a model")))
+            .chain(set.tables.iter().map(|table| (table, "a table of photos or products")))
+            .chain(self.held_out.iter().map(|list| (list, "the list of held-out products")))
+            .chain([(&settings, "the settings' file")])
+            .chain(set.photos.iter().map(|photo| (&photo.path, "one of the photos")));
+        let report = identity(path);
+        let replaced = inputs.filter(|_| report.is_some()).find(|(input, _)| identity(input) == report);
+        let what = replaced.map(|(_, what)| what).or(path.is_dir().then_some("a folder"));
+        what.map_or(Ok(()), |what| {
+            let fault = format!("the report would take the place of {what}; name another file");
+            Err(CliError::File(path.to_owned(), std::io::Error::other(fault)))
+        })
+    }
+
     /// The products to treat as never seen: by lot among the enrolled ones, or from a list.
     fn held_out(&self, set: &PhotoSet) -> Result<Vec<HeldOut>, CliError> {
         if let Some(list) = &self.held_out {
@@ -129,7 +158,15 @@ impl Options {
     }
 }
 
-/// Whether both paths lead to one file that is there.
-fn same_file(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+/// Says so where a model's thresholds were chosen on these very photos, which flatters them.
+fn say_fitted(model: &Model, set: &PhotoSet) {
+    let point = model.manifest.thresholds.operating_point.as_ref();
+    if point.is_some_and(|point| point.data == set.name_with_split()) {
+        note!("note: the thresholds of {} were chosen on these photos; expect somewhat worse on others", model.id);
+    }
+}
+
+/// What tells the file that a path leads to from every other one, whatever it is called.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|about| (about.dev(), about.ino()))
 }

@@ -30,7 +30,7 @@ pub(super) fn of(report: &Report) -> String {
         add_hits(&mut rows, models, &group, |model| model.few_shot.get(place).map(|shot| &shot.hits));
     }
     if let Some(hits) = &first.catalogue {
-        let group = format!("catalogue picture only, {} products", hits.products);
+        let group = format!("catalogue picture only, {}", counted(hits.products, "product"));
         add_hits(&mut rows, models, &group, |model| model.catalogue.as_ref());
     }
     add_unseen(&mut rows, models);
@@ -70,13 +70,13 @@ const LEGEND: &str = "Of a product with several enrolled photos the best one cou
 fn said_of_photos(report: &Report, photos: &DataReport) -> String {
     let split = report.asked_split.as_ref().map_or(String::new(), |split| format!(" (split \"{split}\")"));
     let mut text = format!(
-        "{}: {} enrolled photos of {} products, {} asked photos of {} products{split}, {} catalogue pictures",
+        "{}: {} of {}, {} of {}{split}, {}",
         report.data,
-        thousands(photos.enrolled_photos),
-        photos.enrolled_products,
-        thousands(photos.asked_photos),
-        photos.asked_products,
-        photos.catalogue_pictures
+        counted(photos.enrolled_photos, "enrolled photo"),
+        counted(photos.enrolled_products, "product"),
+        counted(photos.asked_photos, "asked photo"),
+        counted(photos.asked_products, "product"),
+        counted(photos.catalogue_pictures, "catalogue picture")
     );
     let list = |ids: &[String]| {
         let named = ids.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
@@ -120,7 +120,7 @@ fn add_unseen(rows: &mut Vec<Row>, models: &[ModelReport]) {
     for (place, draw) in model.unseen.iter().enumerate() {
         let of = |model: &ModelReport| model.unseen.get(place).cloned();
         let seed = draw.seed.map_or("from the list".to_owned(), |seed| format!("by lot, seed {seed}"));
-        let group = format!("{} unseen products, {seed}", draw.products.len());
+        let group = format!("{}, {seed}", counted(draw.products.len(), "unseen product"));
         let photos = counts(models, |model| of(model).map(|draw| draw.among_unseen.photos));
         add(rows, models, &group, "top-1 among them", photos.clone(), |m| of(m).map(|draw| first(&draw.among_unseen)));
         add(rows, models, "", "top-1 with all enrolled", photos, |model| {
@@ -226,6 +226,11 @@ fn aligned(cells: Vec<String>, left: usize) -> Vec<Cell> {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+/// `1 product`, `2 640 products`.
+fn counted(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{} {one}s", thousands(count)) }
 }
 
 /// 2640 as "2 640".

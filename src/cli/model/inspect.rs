@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::CliError;
 use crate::embedding::{Inspection, Port, PresetFit, inspect};
+use crate::terminal::{self, one_line, say};
 
 /// What can be chosen about a look.
 #[derive(Debug, Args)]
@@ -22,7 +23,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let seen = inspect(&options.file)?;
     if options.json {
         let text = serde_json::to_string_pretty(&seen).map_err(std::io::Error::from);
-        println!("{}", text.map_err(|error| CliError::File(options.file.clone(), error))?);
+        terminal::json(&text.map_err(|error| CliError::File(options.file.clone(), error))?);
     } else {
         describe(&seen);
     }
@@ -63,7 +64,9 @@ fn presets(fits: &[PresetFit]) {
     if fits.is_empty() {
         return;
     }
-    println!("\nPresets that its sizes allow (where the file comes from, only you know):");
+    say!(
+        "\nPresets that its sizes allow (where the file comes from, only you know; options are those of `model add`):"
+    );
     for fit in fits.iter().filter(|fit| fit.objection.is_none()) {
         line(&format!("  {}", fit.preset), &fit.asks.join("; "));
     }
@@ -75,7 +78,7 @@ fn presets(fits: &[PresetFit]) {
 }
 
 fn proved(seen: &Inspection) {
-    println!();
+    say!("");
     if let Some(manifest) = &seen.manifest {
         let (input, output) = (&manifest.input, &manifest.output);
         let how =
@@ -99,12 +102,13 @@ fn proved(seen: &Inspection) {
     match (&seen.refusal, seen.tried_as) {
         (Some(_), _) => {}
         (None, Some(_)) => {
-            println!("\ntillsight can use it: `tillsight model add FILE --preset …` writes its manifest.")
+            say!("\ntillsight can use it: `tillsight model add FILE --preset …` writes its manifest.")
         }
-        (None, None) => println!("\ntillsight can use it: name this manifest in TILLSIGHT_MODEL."),
+        (None, None) => say!("\ntillsight can use it: name this manifest in TILLSIGHT_MODEL."),
     }
 }
 
 fn line(what: &str, value: &str) {
-    println!("{}", format!("{what:<14} {value}").trim_end());
+    // Names in the file may hold anything, ends of lines too.
+    say!("{}", one_line(format!("{what:<14} {value}").trim_end()));
 }

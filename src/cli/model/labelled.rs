@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::embedding::Model;
+use crate::embedding::{DecodeLimits, Model};
 use crate::evaluation::{EvaluationError, FolderLayout, PhotoSet, Samples, Source, embed};
+use crate::terminal::note;
 
 /// Photos that are named one by one in what a person reads; the JSON report names all.
 const NAMED: usize = 5;
+/// Photos of each product that are enrolled where nothing says how many.
+const ENROLLED: usize = 5;
 
 /// Where the photos are and how they are split.
 #[derive(Debug, Args)]
@@ -22,9 +25,10 @@ pub(super) struct PhotoOptions {
     /// The split that is asked about: val, test, … Without it the first that is there of ask, val and test.
     #[arg(long, value_name = "SPLIT")]
     ask: Option<String>,
-    /// Of a folder per product without splits: enrol the first N photos of each product by file name, ask about the rest.
-    #[arg(long, value_name = "N", default_value = "5")]
-    enrol: NonZeroUsize,
+    /// Of a folder per product without splits: enrol the first N photos of each product by file name, ask about the rest
+    /// [default: 5].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    enrol: Option<NonZeroUsize>,
     /// A second folder with a folder per product: enrol the photos of the first one, ask about these.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["enrol", "ask"])]
     asked_folder: Option<PathBuf>,
@@ -33,27 +37,28 @@ pub(super) struct PhotoOptions {
 impl PhotoOptions {
     /// Lists the photos; says on standard error what was passed over.
     pub(super) fn read(&self) -> Result<PhotoSet, EvaluationError> {
-        let layout = match &self.asked_folder {
-            Some(folder) => FolderLayout::AskedIn(folder.clone()),
-            None => FolderLayout::FirstEnrolled(self.enrol.get()),
+        let layout = match (&self.asked_folder, self.enrol) {
+            (Some(folder), _) => FolderLayout::AskedIn(folder.clone()),
+            (None, Some(count)) => FolderLayout::FirstEnrolledOnly(count.get()),
+            (None, None) => FolderLayout::FirstEnrolled(ENROLLED),
         };
         let set = PhotoSet::read(&Source { path: self.photos.clone(), ask: self.ask.clone(), layout })?;
         for what in &set.passed_over {
-            eprintln!("note: passed over: {what}");
+            note!("note: passed over: {what}");
         }
         Ok(set)
     }
 }
 
-/// Embeds the photos, with a progress bar where standard error is a terminal.
-pub(super) async fn embedded(model: &Model, set: &PhotoSet) -> Result<Samples, EvaluationError> {
+/// Embeds the photos within the `limits` of the server, with a progress bar where standard error is a terminal.
+pub(super) async fn embedded(model: &Model, set: &PhotoSet, limits: DecodeLimits) -> Result<Samples, EvaluationError> {
     let bar = ProgressBar::new(set.photos.len() as u64);
     let template = "{prefix}  [{wide_bar:.cyan/dim}] {pos} of {len} photos, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("━╸─"));
     }
     bar.set_prefix(format!("{}@{}", model.manifest.name, model.manifest.version));
-    let samples = embed(model, set, || bar.inc(1)).await;
+    let samples = embed(model, set, limits, || bar.inc(1)).await;
     bar.finish_and_clear();
     samples
 }
@@ -65,12 +70,12 @@ pub(super) fn say_left_out(samples: &Samples) {
         if photos.is_empty() {
             continue;
         }
-        eprintln!("note: left out: {what}: {}", photos.len());
+        note!("note: left out: {what}: {}", photos.len());
         for photo in photos.iter().take(NAMED) {
-            eprintln!("      {}: {}", photo.path.display(), photo.reason);
+            note!("      {}: {}", photo.path.display(), photo.reason);
         }
         if photos.len() > NAMED {
-            eprintln!("      and {} more", photos.len() - NAMED);
+            note!("      and {} more", photos.len() - NAMED);
         }
     }
 }

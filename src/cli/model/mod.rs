@@ -44,10 +44,7 @@ pub(super) fn run(command: Command) -> Result<(), CliError> {
     }
 }
 
-/// The manifest that was named, or else that of the server's settings.
-fn manifest(named: Option<&PathBuf>) -> Result<PathBuf, CliError> {
-    match named {
-        Some(path) => Ok(path.clone()),
-        None => Ok(app::manifest_path(&Settings::load()?)),
-    }
+/// The manifest that was named, or else that of the settings: after a switch the server may use another one.
+fn manifest(named: Option<&PathBuf>, settings: &Settings) -> PathBuf {
+    named.cloned().unwrap_or_else(|| app::manifest_path(settings))
 }

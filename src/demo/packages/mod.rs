@@ -1,8 +1,8 @@
 //! Invented grocery products and the pictures a kiosk camera would take of them.
 //!
-//! The demonstration, the tests and the training of the shipped model need products that anyone may copy. These are drawn from
-//! nothing but numbers: [`catalogue`] invents products, [`photograph`] takes one picture of one product, [`sheet`] lays
-//! many pictures out for a page.
+//! The demonstration and the tests need products that anyone may copy (the training of the shipped model draws its own,
+//! `models/training/packages.py`). These are drawn from nothing but numbers: [`catalogue`] invents products,
+//! [`photograph`] takes one picture of one product, [`sheet`] lays many pictures out for a page.
 //!
 //! Invariants: no input and no output besides the arguments and the return values; the same arguments give the same bytes on
 //! one machine; a product looks the same however many others the catalogue holds. Names, brands and numbers belong to no

@@ -116,7 +116,7 @@ fn held_out_products_that_nobody_asks_about_are_an_error_that_says_so() {
     let held = HeldOut { seed: Some(3), products: vec![1] };
     let wanted = Measurement { few_shot: Vec::new(), held_out: vec![held], seed: 5 };
     let error = measure(&model(), &products(4), &asked_elsewhere, &wanted).unwrap_err().to_string();
-    assert!(error.contains("1 products held out with seed 3") && error.contains("no photo asks"), "{error}");
+    assert!(error.contains("1 product held out with seed 3") && error.contains("no photo asks"), "{error}");
     let all = HeldOut { seed: None, products: vec![0, 1, 2] };
     let error = measured(vec![all]).unwrap_err().to_string();
     assert!(error.contains("hold out fewer"), "{error}");
@@ -137,7 +137,22 @@ fn a_draw_is_the_order_of_the_hashes_and_leaves_two_products() {
     assert!(error.contains("--unseen 5") && error.contains("enrolled products: 6;"), "{error}");
 }
 
+// tests/training/bookkeeping.py reads both draws: the training must leave out what is held out here.
 const DRAWN_BY_PYTHON: &str = "cea";
+
+/// Twenty of the products 0 to 80 with seed 1, as `sorted` has them above: those of the grocery photos.
+const DRAWN_NUMBERS: [&str; 20] = [
+    "72", "30", "71", "39", "49", "29", "38", "56", "27", "42", "35", "78", "50", "44", "33", "7", "11", "69", "43",
+    "51",
+];
+
+#[test]
+fn a_draw_of_numbers_is_what_the_training_leaves_out() {
+    let product = |id: usize| Product { id: id.to_string(), name: String::new() };
+    let all: Vec<Product> = (0..81).map(product).collect();
+    let drawn = HeldOut::drawn(&all, &(0..81).collect::<Vec<_>>(), 20, 1).unwrap();
+    assert_eq!(drawn.products.iter().map(|place| all[*place].id.as_str()).collect::<Vec<_>>(), DRAWN_NUMBERS);
+}
 
 proptest! {
     #[test]

@@ -1,10 +1,12 @@
 //! Photos that cannot be used and copies, embedded for real by a small model of mean colours.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::embedding::DecodeLimits;
 use crate::embedding::onnx_fixture::{model_blind_to_the_dark, png};
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
@@ -28,12 +30,16 @@ fn shop() -> TempDir {
 }
 
 async fn embedded(folder: &TempDir) -> Result<Samples, EvaluationError> {
+    embedded_within(folder, DecodeLimits::default()).await
+}
+
+async fn embedded_within(folder: &TempDir, limits: DecodeLimits) -> Result<Samples, EvaluationError> {
     let model_folder = TempDir::new().unwrap();
     let model = model_blind_to_the_dark(model_folder.path());
     let source = Source { path: folder.path().to_owned(), ask: None, layout: FolderLayout::FirstEnrolled(1) };
     let mut done = 0;
     let set = PhotoSet::read(&source).unwrap();
-    let samples = embed(&model, &set, || done += 1).await;
+    let samples = embed(&model, &set, limits, || done += 1).await;
     assert_eq!(done, set.photos.len());
     samples
 }
@@ -57,6 +63,39 @@ async fn sound_photos_keep_their_order_and_broken_ones_are_named() {
     let [broken, dark] = &reasons(&samples)[..] else { panic!("{:?}", samples.left_out) };
     assert!(broken.starts_with("false 0.jpg<red: this is not a JPEG"), "{broken}");
     assert!(dark.starts_with("false 0.png<red: the model returned a value that is not a finite number"), "{dark}");
+}
+
+#[tokio::test]
+async fn what_the_server_would_refuse_or_what_is_no_file_is_named_and_not_read() {
+    let shop = shop();
+    std::os::unix::fs::symlink("/dev/zero", shop.path().join("train/red/endless.png")).unwrap();
+    let pipe = shop.path().join("val/red/pipe.png");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let sound = png([250, 100, 100]).len();
+    let heavy = [png([100, 250, 100]), vec![0; 1_000]].concat();
+    write(shop.path(), "val/red/heavy.png", &heavy);
+    let samples = embedded_within(&shop, DecodeLimits { max_bytes: sound + 500, max_pixels: 10_000 }).await.unwrap();
+    let reasons = reasons(&samples);
+    let said = |what: &str, why: &str| reasons.iter().any(|reason| reason.contains(what) && reason.contains(why));
+    assert!(said("endless.png<red", "no regular file") && said("pipe.png<red", "no regular file"), "{reasons:?}");
+    let limit = format!("has {} bytes; at most {} are allowed", heavy.len(), sound + 500);
+    assert!(said("heavy.png<red", &limit) && reasons.len() == 3, "{reasons:?}");
+    let error = embedded_within(&shop, DecodeLimits { max_bytes: 10_000, max_pixels: 599 }).await.unwrap_err();
+    assert!(error.to_string().contains("20 × 30 pixels; at most 599"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_table_lists_twice_is_said_to_be_listed_twice_and_any_path_goes_into_the_report() {
+    let shop = shop();
+    let odd = std::ffi::OsStr::from_bytes(b"val/red/\xff.png");
+    std::fs::write(shop.path().join(odd), b"no picture").unwrap();
+    let samples = embedded(&shop).await.unwrap();
+    let json = serde_json::to_string(&samples.left_out).unwrap();
+    assert!(json.contains("val/red/\u{fffd}.png"), "{json}");
+    let table = "path,product,role\ntrain/red/1.png,red,enrol\ntrain/green/1.png,green,enrol\nval/red/1.png,red,ask\n\
+                 val/red/1.png,red,ask\n";
+    write(shop.path(), "images.csv", table.as_bytes());
+    assert_eq!(reasons(&embedded(&shop).await.unwrap()), ["true 1.png<red: it is listed twice"]);
 }
 
 #[tokio::test]
@@ -98,7 +137,7 @@ async fn the_speed_is_measured_with_photos_that_every_model_takes() {
     let models = [model_blind_to_the_dark(model_folder.path()), model_blind_to_the_dark(model_folder.path())];
     let source = Source { path: shop.path().to_owned(), ask: None, layout: FolderLayout::FirstEnrolled(1) };
     let set = PhotoSet::read(&source).unwrap();
-    let speeds = speeds_side_by_side(&models, &set, 5).await.unwrap();
+    let speeds = speeds_side_by_side(&models, &set, DecodeLimits::default(), 5).await.unwrap();
     assert_eq!(speeds.len(), 2);
     assert!(
         speeds.iter().all(|speed| speed.runs == 5 && speed.fastest_ms <= speed.median_ms && speed.median_ms > 0.0),

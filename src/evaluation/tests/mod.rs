@@ -22,7 +22,14 @@ fn products(count: u8) -> PhotoSet {
         Product { name: format!("Product {id}"), id }
     };
     let products = (0..count).map(product).collect();
-    PhotoSet { name: "made up".to_owned(), asked_split: None, products, photos: Vec::new(), passed_over: Vec::new() }
+    PhotoSet {
+        name: "made up".to_owned(),
+        asked_split: None,
+        products,
+        photos: Vec::new(),
+        passed_over: Vec::new(),
+        tables: Vec::new(),
+    }
 }
 
 fn cos(degrees: f32) -> f32 {

@@ -1,5 +1,6 @@
 //! Folders and tables of photos, and what is said of those that make no measurement.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -71,6 +72,43 @@ fn two_folders_are_enrolled_and_asked() {
 }
 
 #[test]
+fn of_two_folders_the_one_without_photos_is_named() {
+    let (shop, empty) = (folder(&["tea/1.jpg"]), folder(&["1.jpg"]));
+    for (enrolled, asked) in [(&shop, &empty), (&empty, &shop)] {
+        let layout = FolderLayout::AskedIn(asked.path().to_owned());
+        let error = PhotoSet::read(&Source { layout, ..source(enrolled.path()) }).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&empty.path().display().to_string()) && error.contains("folder per product"),
+            "{error}"
+        );
+        assert!(!error.contains("--ask,") && !error.contains("with --ask:"), "a split's name does not help: {error}");
+    }
+}
+
+#[test]
+fn how_many_to_enrol_cannot_be_said_where_the_photos_say_it() {
+    let layout = || FolderLayout::FirstEnrolledOnly(2);
+    let flat = folder(&["tea/1.jpg", "tea/2.jpg", "tea/3.jpg"]);
+    assert_eq!(PhotoSet::read(&Source { layout: layout(), ..source(flat.path()) }).unwrap().photos.len(), 3);
+    let splits = folder(&["train/tea/1.jpg", "val/tea/2.jpg"]);
+    let (_own, path) = table("path,product,role\na.jpg,7,enrol\nc.jpg,7,ask\n");
+    for path in [splits.path(), &path] {
+        let error = PhotoSet::read(&Source { layout: layout(), ..source(path) }).unwrap_err().to_string();
+        assert!(error.contains("--enrol 2 goes with a folder per product without splits"), "{error}");
+    }
+}
+
+#[test]
+fn products_whose_names_are_not_utf_8_are_refused_and_not_merged() {
+    let shop = folder(&["tea/1.jpg", "tea/2.jpg", "tea/3.jpg"]);
+    for name in [b"caf\xe9", b"caf\xe8"] {
+        std::fs::create_dir(shop.path().join(std::ffi::OsStr::from_bytes(name))).unwrap();
+    }
+    let error = read(&shop).unwrap_err().to_string();
+    assert!(error.contains("caf\u{fffd}") && error.contains("not UTF-8; rename it"), "{error}");
+}
+
+#[test]
 fn a_split_of_any_name_can_be_asked_about() {
     let folder = folder(&["train/tea/1.jpg", "night/tea/2.jpg"]);
     let set = PhotoSet::read(&Source { ask: Some("Night".to_owned()), ..source(folder.path()) }).unwrap();
@@ -120,7 +158,12 @@ fn what_is_wrong_with_a_table_is_named() {
     assert!(refused("path,product,role\na.jpg,7\n").contains("line: 2"));
     assert!(refused("path,product,role\na.jpg,7,enrol\n").contains("no split is asked about"));
     assert!(refused("path,product,role\na.jpg,7,ask\n").contains("no photos are enrolled"));
+    assert!(refused("path,product,role\na.jpg,7,enrol\n").contains("give some photos the role \"ask\""));
     assert!(refused("path,product,role\n").contains("no photos"));
+    let (_folder, path) = table("");
+    std::fs::write(&path, b"path,product,role\na.jpg,caf\xe9,enrol\n").unwrap();
+    let error = PhotoSet::read(&source(&path)).unwrap_err().to_string();
+    assert!(error.contains("line 2 is not UTF-8; save the table as UTF-8"), "{error}");
 }
 
 #[test]

@@ -29,6 +29,9 @@ fn first_the_score_then_the_smallest_margin_that_is_right_often_enough() {
     // a, above it, and have no rival.
     assert_eq!((point.unknown_accepted, point.unknown_matched), (0.3333, 0.3333));
     assert_eq!((point.data.as_str(), point.accept_known, point.correct), ("made up", 0.8, 0.75));
+    let split = PhotoSet { asked_split: Some("val".to_owned()), ..products(2) };
+    let of_split = calibrate(&split, &samples(), WANTED).unwrap().thresholds.unwrap().operating_point.unwrap();
+    assert_eq!(of_split.data, "made up, val");
     let chosen: Vec<_> = found.curve.iter().filter(|point| point.margin == 0.173).collect();
     assert_eq!((chosen.len(), chosen[0].matched_photos), (1, 4));
     assert!(found.curve.is_sorted_by(|a, b| a.margin < b.margin && a.matched >= b.matched));

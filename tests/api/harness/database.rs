@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::PgPool;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
@@ -38,6 +39,29 @@ impl Database {
         pool.close().await;
         let (address, _database) = server.rsplit_once('/').unwrap();
         Self { url: format!("{address}/{name}").into(), folder: Arc::new(tempfile::tempdir().unwrap()) }
+    }
+
+    /// PostgreSQL alone: ends all connections to this database and lets nobody in.
+    pub async fn go_away(&self) {
+        self.let_in(false).await;
+    }
+
+    /// Lets everybody in again.
+    pub async fn come_back(&self) {
+        self.let_in(true).await;
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "ALTER DATABASE takes no bound parameters; the name is a UUID")]
+    async fn let_in(&self, allowed: bool) {
+        const CUT: &str = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                           WHERE datname = $1) AS cut";
+        let (_address, name) = self.url.expose_secret().rsplit_once('/').unwrap();
+        let mut server = PgConnection::connect(&std::env::var(POSTGRES).unwrap()).await.unwrap();
+        let alter = sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"));
+        sqlx::query(alter).execute(&mut server).await.unwrap();
+        if !allowed {
+            sqlx::query_scalar::<_, i64>(CUT).bind(name).fetch_one(&mut server).await.unwrap();
+        }
     }
 
     pub fn url(&self) -> &SecretString {

@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 pub enum Answer {
     /// With this status and body.
     Status(u16, &'static str),
+    /// With 429, wanting it again after so many seconds.
+    Later(u64),
     /// With a redirect to this address.
     Elsewhere(String),
     /// Not at all, for as long as the client waits.
@@ -95,6 +97,11 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         Answer::Status(status, body) => {
             let length = body.len();
             let text = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            stream.write_all(text.as_bytes()).await
+        }
+        Answer::Later(seconds) => {
+            let head = format!("HTTP/1.1 429 x\r\nretry-after: {seconds}\r\n");
+            let text = head + "content-length: 0\r\nconnection: close\r\n\r\n";
             stream.write_all(text.as_bytes()).await
         }
         Answer::Elsewhere(url) => {

@@ -1,0 +1,115 @@
+"""What the training keeps and writes down beside the networks: drawn products, notes of stages, manifests, its work folder.
+
+    python tests/training/bookkeeping.py MODELS_FOLDER WORK_FOLDER FIGURES_RS
+
+FIGURES_RS is the test of `tillsight model evaluate --unseen`: what it draws must be what the training left out.
+"""
+
+import argparse
+import copy
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+MODELS, WORK, FIGURES = map(Path, sys.argv[1:])
+sys.path.insert(0, str(MODELS))
+
+import train  # noqa: E402
+from training import data, export, scene, stages  # noqa: E402
+
+
+def check(what: str, holds: bool) -> None:
+    print(f"{what}: {'as it must be' if holds else 'NOT as it must be'}", flush=True)
+    if not holds:
+        sys.exit(1)
+
+
+# Drawn products. The program's test names three of the products a to f, drawn with seed 7, in the order drawn.
+drawn_there = re.search(r'DRAWN_BY_PYTHON: &str = "(\w+)"', FIGURES.read_text()).group(1)
+drawn_here = data.held_out(np.array(list("abcdef")), len(drawn_there), 7)
+check("the draw of letters", "".join(drawn_here) == "".join(sorted(drawn_there)))
+numbers = re.search(r"DRAWN_NUMBERS: \[&str; \d+\] = \[(.*?)\];", FIGURES.read_text(), re.S).group(1)
+numbers = sorted(int(number) for number in re.findall(r'"(\d+)"', numbers))
+# As they come from images.csv: several photos of each, in any order.
+products = np.random.default_rng(0).permutation(np.repeat(np.arange(81), 3))
+check("the draw of numbers", data.held_out(products, len(numbers), 1).tolist() == numbers)
+kept = data.without(data.Pictures(np.zeros((243, 1, 1, 3), np.uint8), products), np.array(numbers))
+check("what is left", sorted(set(kept.products.tolist()) | set(numbers)) == list(range(81)) and len(kept.pixels) == 183)
+train.list_held_out(np.array(numbers), "draw-1", WORK)
+listed = (WORK / "held-out.txt").read_text().splitlines()
+check("the list of them", listed[0].startswith("#") and listed[1:] == [str(number) for number in numbers])
+
+# Notes of stages.
+new = {"tutor": {"recipe": {"epochs": 4}, "left_out": [], "imported_files": {"v1.onnx": "aa"}}, "tutor_file": "bb"}
+before = {"tutor": {"recipe": {"epochs": 4}, "left_out": []}}
+
+
+def refused(facts: dict) -> bool:
+    try:
+        stages.made_from(WORK / "views", facts)
+    except SystemExit as refusal:
+        return "--work" in str(refusal)
+    return False
+
+
+for noted, what in ((before, "from before"), (new, "with SHA-256s")):
+    note = WORK / "views.made-from.json"
+    note.write_text(json.dumps({"format": stages.FORMAT, **noted}))
+    (WORK / "views").mkdir(exist_ok=True)
+    text = note.read_text()
+    check(f"a note {what} that agrees", not refused(new) and note.read_text() == text)
+    for path, value in ((("tutor", "recipe", "epochs"), 5), (("tutor", "left_out"), [3]), (("passes",), 8)):
+        other = copy.deepcopy(new)
+        place = other
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+        check(f"a note {what} of another {path[-1]}", refused(other))
+    others = {**new, "tutor_file": "cc"}, {**new, "tutor": {**new["tutor"], "imported_files": {"v1.onnx": "cc"}}}
+    check(f"a note {what} of other files", [refused(other) for other in others] == [noted is new] * 2)
+check("facts of before against a note of now", refused(before))
+(WORK / "file").write_bytes(b"abc")
+abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
+check("the SHA-256 of a file", stages.sha256(WORK / "file") == abc)
+
+# Manifests.
+graph, manifest = WORK / "net.onnx", WORK / "net.json"
+graph.write_bytes(b"a network")
+export.write_manifest(manifest, "net", graph, 192)
+guess = json.loads(manifest.read_text())
+check("a guess", guess["thresholds"] == {"score": 0.5, "margin": 0.15})
+calibrated = {"score": 0.7, "margin": 0.1, "operating_point": {"data": "shelf"}}
+manifest.write_text(json.dumps({**guess, "thresholds": calibrated}))
+export.write_manifest(manifest, "net", graph, 192)
+check("a calibration of the same graph", json.loads(manifest.read_text())["thresholds"] == calibrated)
+graph.write_bytes(b"another network")
+export.write_manifest(manifest, "net", graph, 192)
+check("a calibration of another graph", json.loads(manifest.read_text())["thresholds"] == guess["thresholds"])
+
+# Pictures that another renderer made are not found.
+first = data.rendered(3, 1, WORK, lambda *_: None)
+(stored,) = WORK.glob("packages-3x1-*.npy")
+np.save(stored, first.pixels + 1)
+check("kept pictures", np.array_equal(data.rendered(3, 1, WORK, lambda *_: None).pixels, first.pixels + 1))
+changed = WORK / "scene.py"
+changed.write_text(Path(scene.__file__).read_text() + "# another renderer\n")
+scene.__file__ = str(changed)
+check("another renderer", np.array_equal(data.rendered(3, 1, WORK, lambda *_: None).pixels, first.pixels))
+
+# The work folder of a smoke run.
+train.HERE = WORK / "models"
+for work, stays in ((None, False), (WORK / "models" / "work", True)):
+    left = WORK / "models" / "work" / "smoke" / "tutor.pt"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"of a run before")
+    check("the smoke run's folder", train.smoke_folder(work) == left.parent and left.exists() == stays)
+for text in ("0", "-1"):
+    try:
+        train.at_least_one(text)
+    except argparse.ArgumentTypeError as error:
+        check(f"{text} passes", str(error) == f"{text} is less than 1")
+    else:
+        sys.exit(f"{text} was taken")
