@@ -152,7 +152,13 @@ fn judged(rule: Rule, store: &StorePerformance, window_s: i64) -> Option<(f64, S
         }),
         Rule::OrderSlow => store.p95_ms.map(|millis| {
             let seconds = millis / 1_000.0;
-            (seconds, format!("{name}: 5 of 100 orders took longer than {seconds:.1} s within {minutes} minutes"))
+            let of = store.attempts;
+            (
+                seconds,
+                format!(
+                    "{name}: the slowest twentieth of {of} orders took {seconds:.2} s or more within {minutes} minutes"
+                ),
+            )
         }),
         Rule::NumberingIntegrity => None,
     }

@@ -98,7 +98,7 @@ fn monitoring(settings: &Monitoring) -> Result<(), ConfigError> {
     in_range("monitoring.rules.slow.attempts", slow.attempts, 1, 1_000_000)?;
     web_address("monitoring.slack_url", settings.slack_url.as_ref())?;
     web_address("monitoring.webhook_url", settings.webhook_url.as_ref())?;
-    let key = settings.webhook_secret.as_ref().map(|secret| secret.expose_secret().len());
+    let key = settings.webhook_secret.as_ref().map(|secret| key_bytes(secret.expose_secret()));
     match key {
         None if settings.webhook_url.is_some() => Err(ConfigError::Invalid {
             name: "monitoring.webhook_secret",
@@ -109,6 +109,14 @@ fn monitoring(settings: &Monitoring) -> Result<(), ConfigError> {
             reason: format!("has {length} bytes; at least {SHORTEST_WEBHOOK_SECRET} random ones are needed"),
         }),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Bytes of a webhook's key: what `whsec_` marks is base64, three bytes in four letters.
+fn key_bytes(secret: &str) -> usize {
+    match secret.strip_prefix("whsec_") {
+        Some(encoded) => encoded.trim_end_matches('=').len() * 3 / 4,
+        None => secret.len(),
     }
 }
 
@@ -127,7 +135,7 @@ fn web_address(name: &'static str, address: Option<&SecretString>) -> Result<(),
     let reason = match url::Url::parse(address.expose_secret()) {
         Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => return Ok(()),
         Ok(_) => "must begin with https:// (or http:// for a receiver on this machine) and name a host".to_owned(),
-        Err(error) => error.to_string(),
+        Err(error) => format!("is no address that begins with https:// ({error}); leave it out for no receiver"),
     };
     Err(ConfigError::Invalid { name, reason })
 }
@@ -161,6 +169,8 @@ mod tests {
         let receiver = "webhook_url = \"https://user:pass@example.org/x\"";
         assert!(refused(&format!("[monitoring]\n{receiver}")).contains("monitoring.webhook_secret: is missing"));
         assert!(refused(&format!("[monitoring]\n{receiver}\nwebhook_secret = \"short\"")).contains("5 bytes"));
+        let short = "webhook_secret = \"whsec_vsez0ZkEZnDLohzxWTdAlA==\"";
+        assert!(refused(&format!("[monitoring]\n{receiver}\n{short}")).contains("16 bytes"));
         let address = refused("[monitoring]\nslack_url = \"ftp://host/secret-part\"");
         assert!(address.contains("monitoring.slack_url") && !address.contains("secret-part"), "{address}");
         assert!(refused("[tokens]\nargon2_memory_kib = 1024").contains("argon2_memory_kib"));

@@ -173,7 +173,7 @@ mod tests {
     /// Kinds and first numbers found in a chain whose counter stands at its last link with `counter_hash`.
     fn found(links: Vec<Link>, counter_hash: &str) -> Vec<(FindingKind, i64)> {
         let counter = links.last().map(|link| link.number);
-        let stand = Stand { counter, counter_hash: Some(counter_hash.into()), highest: counter };
+        let stand = Stand { counter, counter_hash: Some(counter_hash.into()), highest: counter, closed: None };
         let before = Before { number: 0, seals: vec![b"first".to_vec()] };
         let mut findings = Findings::default();
         let mut chain = Chain { series: Series::Order, stand: &stand, before };

@@ -40,13 +40,15 @@ pub enum FindingKind {
     Overrefund,
     /// The payment or refund belongs to no order, to another store's, or to one in another currency.
     NoOrder,
+    /// The store's own row is gone, and its records are not.
+    NoStore,
     /// Lines whose record is gone; how many such records, since they have no number any more.
     StrayLines,
 }
 
 impl FindingKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Gap,
         Self::Duplicate,
         Self::OutOfRange,
@@ -61,12 +63,16 @@ impl FindingKind {
         Self::WrongPayment,
         Self::Overrefund,
         Self::NoOrder,
+        Self::NoStore,
         Self::StrayLines,
     ];
 
     /// Whether the quick check finds it too.
     pub fn is_quick(self) -> bool {
-        matches!(self, Self::Gap | Self::Duplicate | Self::OutOfRange | Self::CounterBehind | Self::CounterAhead)
+        matches!(
+            self,
+            Self::Gap | Self::Duplicate | Self::OutOfRange | Self::CounterBehind | Self::CounterAhead | Self::NoStore
+        )
     }
 
     /// What one finding of this kind takes off the health; see [`health`].
@@ -77,6 +83,7 @@ impl FindingKind {
             | Self::BrokenPlaceholder
             | Self::BrokenLink
             | Self::Unreadable
+            | Self::NoStore
             | Self::OutOfRange => 25,
             Self::CounterBehind | Self::CounterSeal => 20,
             Self::Gap | Self::WrongSum | Self::WrongPayment | Self::Overrefund | Self::NoOrder => 15,
@@ -102,6 +109,7 @@ impl FindingKind {
             Self::WrongPayment => "paid otherwise than due",
             Self::Overrefund => "more given back than paid",
             Self::NoOrder => "without its order",
+            Self::NoStore => "records whose store's own row is gone",
             Self::StrayLines => "lines without their record",
         }
     }

@@ -150,6 +150,9 @@ impl Integrity {
                 chain::check(&self.store, id, series, &stand, &mut findings).await?;
             }
         }
+        if stores::find(&mut self.store.read().await?, id).await?.is_none() {
+            findings.add_unnumbered(FindingKind::NoStore, Series::Order);
+        }
         self.report(depth, id, requested_by, started, (findings, seen), keep).await
     }
 
@@ -216,7 +219,7 @@ impl Integrity {
         let ids = number_checks::stores(&mut self.store.read().await?, after, at_most).await?;
         let mut standings = Vec::with_capacity(ids.len());
         for id in ids {
-            standings.push((id, self.standing(id).await));
+            standings.push((id, self.standing_of(id).await));
         }
         Ok(standings)
     }
@@ -232,6 +235,13 @@ impl Integrity {
         let mut tx = self.store.read().await?;
         let row = stores::find(&mut tx, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
         Ok(standing(&mut tx, store).await?.of(row.id, row.name))
+    }
+
+    /// As [`Self::standing`], also of a store whose row is gone.
+    async fn standing_of(&self, store: StoreId) -> Result<StandingView, IntegrityError> {
+        let mut tx = self.store.read().await?;
+        let name = stores::find(&mut tx, store).await?.map_or_else(|| format!("store {store}"), |row| row.name);
+        Ok(standing(&mut tx, store).await?.of(store, name))
     }
 
     /// The reports that are kept of a store, newest first.

@@ -113,8 +113,14 @@ impl Walk {
             findings.add_span(FindingKind::Gap, series, self.last + 1, counter);
             findings.add_span(FindingKind::CounterAhead, series, self.last + 1, counter);
         }
-        if counter < self.last {
-            findings.add_span(FindingKind::CounterBehind, series, counter + 1, self.last);
+        // A closing took its numbers from the counters: what it names was there.
+        let closed = stand.closed.unwrap_or(0);
+        if closed > self.last.max(counter) {
+            findings.add_span(FindingKind::Gap, series, self.last.max(counter) + 1, closed);
+        }
+        let highest = self.last.max(closed);
+        if counter < highest {
+            findings.add_span(FindingKind::CounterBehind, series, counter + 1, highest);
         }
     }
 }
@@ -131,7 +137,7 @@ mod tests {
             walk.step(Series::Order, *number, *copies, &mut findings);
         }
         let highest = numbers.last().map(|(number, _)| *number);
-        walk.end(Series::Order, &Stand { counter, counter_hash: None, highest }, &mut findings);
+        walk.end(Series::Order, &Stand { counter, counter_hash: None, highest, closed: None }, &mut findings);
         let spans = |finding: super::super::Finding| {
             finding.numbers.into_iter().map(move |NumberSpan { first, last }| (finding.kind, first, last))
         };

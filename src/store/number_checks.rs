@@ -34,6 +34,8 @@ pub struct Stand {
     pub counter_hash: Option<Vec<u8>>,
     /// The highest number of a record or void placeholder.
     pub highest: Option<i64>,
+    /// The highest number that a closing names.
+    pub closed: Option<i64>,
 }
 
 /// A number and what carries it.
@@ -58,9 +60,10 @@ pub struct Stretch {
     pub last: i64,
 }
 
-/// The stores after `after`, by identifier, at most `limit`.
+/// The stores after `after`, by identifier, at most `limit`: also those whose row is gone and whose counters are not.
 pub async fn stores(tx: &mut Tx, after: StoreId, limit: i64) -> Result<Vec<StoreId>, StoreError> {
-    const SELECT: &str = "SELECT id FROM stores WHERE id > $1 ORDER BY id LIMIT $2";
+    const SELECT: &str = "SELECT id FROM (SELECT id FROM stores UNION SELECT store_id AS id FROM number_series) AS s \
+                          WHERE id > $1 ORDER BY id LIMIT $2";
     let rows: Vec<(StoreId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
@@ -74,7 +77,9 @@ pub async fn stand(tx: &mut Tx, store: StoreId, series: Series) -> Result<Stand,
            ORDER BY last_number DESC LIMIT 1) AS counter_hash, \
          (SELECT MAX(n.number) FROM (SELECT MAX(number) AS number FROM ",
         " WHERE store_id = $1 AND series = $2 UNION ALL \
-         SELECT MAX(number) AS number FROM void_placeholders WHERE store_id = $1 AND series = $2) AS n) AS highest"
+         SELECT MAX(number) AS number FROM void_placeholders WHERE store_id = $1 AND series = $2) AS n) AS highest, \
+         (SELECT MAX(CASE $2 WHEN 'order' THEN last_order WHEN 'payment' THEN last_payment WHEN 'refund' THEN last_refund \
+           ELSE number END) FROM z_reports WHERE store_id = $1) AS closed"
     );
     let row = on!(tx, c => sqlx::query_as(query).bind(store).bind(series.as_str()).fetch_optional(c))?;
     Ok(row.unwrap_or_default())

@@ -222,6 +222,28 @@ async fn lines_whose_record_is_gone_are_found(database: Database) {
     assert_eq!(run["with_findings"], 0);
 }
 
+/// A store's row is deleted, or the end of a chain with its counter: neither hides what was there.
+async fn what_is_left_of_a_store_tells_what_is_gone(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    lose_constraints(&database).await;
+    by_hand!(
+        &database,
+        "DELETE FROM orders WHERE number > 3; \
+         UPDATE number_series SET last_number = 3, last_hash = (SELECT hash FROM orders WHERE number = 3) \
+           WHERE series = 'order'"
+    );
+    let cut: Vec<_> = found(&shop.check(false).await);
+    let found_first = |kind: &str| (kind.to_owned(), "order".to_owned(), 4);
+    assert_eq!(cut, [found_first("gap"), found_first("counter_behind")], "the closing names six");
+    mend(&database).await;
+    assert_eq!(found(&shop.check(true).await), []);
+
+    let postgres = "SET session_replication_role = replica; DELETE FROM stores;";
+    database.run_script("PRAGMA foreign_keys = OFF; DELETE FROM stores;", postgres).await;
+    let (code, out, _) = numbering(&database, &["check"]).await;
+    assert!(code == 1 && out.contains(&shop.store) && out.contains("own row is gone"), "{out}");
+}
+
 async fn due_checks_are_made_once_across_servers(database: Database) {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let admin = app.admin().await;
@@ -386,6 +408,7 @@ on_both_databases!(
     whatever_is_done_by_hand_is_found_and_gone_once_mended,
     a_quick_check_does_not_cover_up_what_a_deep_one_found,
     lines_whose_record_is_gone_are_found,
+    what_is_left_of_a_store_tells_what_is_gone,
     due_checks_are_made_once_across_servers,
     a_server_checks_by_itself,
     checks_beside_busy_tills_find_nothing,

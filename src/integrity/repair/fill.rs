@@ -26,7 +26,7 @@ pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<
             // will name.
             FindingKind::CounterAhead => {}
             FindingKind::CounterBehind => {
-                let to = stand.highest.unwrap_or(0);
+                let to = stand.highest.max(stand.closed).unwrap_or(0);
                 let last = number_repairs::last(tx, store, series, to).await?;
                 plan.shown.counter = Some(CounterMove { from: stand.counter.unwrap_or(0), to });
                 plan.counter = Some((to, last.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash)));
@@ -42,6 +42,7 @@ pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<
             | FindingKind::WrongPayment
             | FindingKind::Overrefund
             | FindingKind::NoOrder
+            | FindingKind::NoStore
             | FindingKind::StrayLines => {
                 finding.numbers.truncate(LISTED);
                 plan.shown.left.push(finding);
