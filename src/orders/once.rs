@@ -153,8 +153,7 @@ fn reason(error: &StoreError) -> Option<Reason> {
 
 /// Whether two transactions wanted the same: they met in the database, or a number was there already.
 fn is_conflict(error: &StoreError) -> bool {
-    matches!(error, StoreError::Contended)
-        || matches!(error, StoreError::Taken(constraint) if constraint.ends_with("_store_id_series_number"))
+    matches!(error, StoreError::Contended) || error.is_number_there()
 }
 
 /// Two requests with one key, both new: the second to write it is told by the unique key, and finds the reply next time.

@@ -31,6 +31,11 @@ impl StoreError {
     pub fn is_taken(&self, name: &str) -> bool {
         matches!(self, Self::Taken(constraint) if constraint == name)
     }
+
+    /// Whether a record with this number is there already: a counter was set back, or something else gives out numbers.
+    pub fn is_number_there(&self) -> bool {
+        matches!(self, Self::Taken(constraint) if constraint.ends_with("_store_id_series_number"))
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

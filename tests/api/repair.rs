@@ -284,7 +284,25 @@ async fn what_cannot_be_repaired_is_refused(database: Database) {
     assert_eq!(database.rows().await, before);
 }
 
+/// Every sale meets a number that is there already: the till is told what is wrong and not that somebody was quicker.
+async fn a_counter_that_was_set_back_is_named_to_the_till(database: Database) {
+    let shop = Shop::open(database.clone()).await;
+    for _ in 0..2 {
+        shop.order(&[(&shop.milk, 1)]).await;
+    }
+    database.execute("UPDATE number_series SET last_number = 1 WHERE series = 'order'").await;
+    let session = shop.bill(&[(&shop.milk, 1)]).await;
+    let path = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
+    let reply = shop.once(&path, &shop.kiosk, json!({"version": session["version"]})).await;
+    assert_eq!(reply.headers["retry-after"], "60");
+    let problem = reply.expect_problem(503, "unavailable");
+    assert!(problem["detail"].as_str().unwrap().contains("numbering check"), "{problem}");
+    database.execute("UPDATE number_series SET last_number = 2 WHERE series = 'order'").await;
+    assert_eq!(shop.confirm(&session).await["receipt_number"], 3);
+}
+
 on_both_databases!(
+    a_counter_that_was_set_back_is_named_to_the_till,
     a_gap_is_filled_and_the_next_sale_goes_on,
     a_counter_that_stands_wrong_is_mended,
     a_placeholder_is_watched_like_a_record,

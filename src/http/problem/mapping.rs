@@ -11,6 +11,8 @@ use crate::store::StoreError;
 
 /// Seconds after which a client may try again when the database cannot be reached.
 const DATABASE_RETRY_S: u64 = 3;
+/// Seconds after which a till may try again where somebody must repair a counter first.
+const COUNTER_RETRY_S: u64 = 60;
 /// Seconds after which a client may ask for a check again while another one goes on.
 const CHECK_RETRY_S: u64 = 5;
 /// Seconds after which a client may try again when a queue is full: the queues drain in well under a second.
@@ -27,6 +29,12 @@ impl From<StoreError> for Problem {
             StoreError::Full => {
                 tracing::error!(error = %error, "disk full");
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
+            }
+            StoreError::Taken(_) if error.is_number_there() => {
+                tracing::error!(error = %error, "a counter stands behind its records");
+                let detail = "a counter of this store stands behind its records, so that the next number is there already; \
+                              nothing was changed. An admin must look: `tillsight numbering check`";
+                Self::new(Kind::Unavailable, detail).retry_after(COUNTER_RETRY_S)
             }
             StoreError::Taken(_) => Self::new(Kind::Taken, "another request made the same thing at the same time"),
             StoreError::Dangling => {
