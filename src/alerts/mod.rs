@@ -281,12 +281,3 @@ impl Seen {
         self.unread.contains(&scope)
     }
 }
-
-impl From<AlertError> for WatchError {
-    fn from(error: AlertError) -> Self {
-        match error {
-            AlertError::Store(error) => Self::Store(error),
-            AlertError::NotFiring(_) => Self::Store(StoreError::Unexpected(error.to_string())),
-        }
-    }
-}
