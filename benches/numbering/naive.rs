@@ -59,7 +59,6 @@ async fn confirm(store: &Store, clock: &Clock, store_number: u64, session: u64) 
     idempotency_keys::find(&mut tx, scope, &key).await?;
     let expected = Expected { version: Some(1), active_since: now.plus_seconds(-1_800) };
     checkout_sessions::close(&mut tx, id, "confirmed", expected, now).await?;
-    checkout_sessions::find(&mut tx, id).await?;
     let lines = billing_items::list(&mut tx, id).await?;
     let item = |(line, of): (i64, billing_items::BillLine)| OrderItemRow {
         line,

@@ -130,7 +130,6 @@ fn script() -> String {
     run(yardstick::FIND_REPLY, &[scope, key], ";");
     let confirmed = text("'confirmed'");
     run(yardstick::CLOSE_SESSION, &[&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)"], ";");
-    run(yardstick::READ_SESSION, &[&session], ";");
     run(yardstick::READ_BILL, &[&session], ";");
     run(yardstick::TAKE_NUMBER, &[&store, series, &seal], r" \gset");
     let (total, version) = (number(TOTAL), number(seals::ORDER_VERSION));

@@ -28,10 +28,25 @@ impl Checkout {
         id: SessionId,
         version: Option<i64>,
     ) -> Result<SessionRow, CheckoutError> {
-        let session = self.visible(tx, caller, id).await?;
-        match checkout_sessions::advance(tx, id, self.expected(version), self.clock.now()).await? {
-            Some(version) => Ok(SessionRow { version, ..session }),
-            None => Err(self.refusal(tx, id, version).await?),
+        let moved = checkout_sessions::advance(tx, id, self.expected(version), self.clock.now()).await?;
+        self.moved(tx, caller, id, version, moved).await
+    }
+
+    /// The session that was moved on, or why it was not. Whose it is, is asked only now that its row is held: moving what
+    /// the caller may not know of is undone with the transaction.
+    pub(super) async fn moved(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: SessionId,
+        asked: Option<i64>,
+        moved: Option<SessionRow>,
+    ) -> Result<SessionRow, CheckoutError> {
+        match moved {
+            Some(session) if caller.actor.serves(session.store_id) => Ok(session),
+            Some(_) => Err(CheckoutError::NotFound(id)),
+            // Read again, since another client may have moved it just now.
+            None => Err(self.why_not(&self.visible(tx, caller, id).await?, asked)),
         }
     }
 
@@ -39,17 +54,7 @@ impl Checkout {
         Expected { version, active_since: self.clock.now().plus_seconds(-self.rules.idle_s) }
     }
 
-    /// Why the session could not be moved on: read again, since another client may have moved it just now.
-    pub(super) async fn refusal(
-        &self,
-        tx: &mut Tx,
-        id: SessionId,
-        asked: Option<i64>,
-    ) -> Result<CheckoutError, CheckoutError> {
-        let session = checkout_sessions::find(tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
-        Ok(self.why_not(&session, asked))
-    }
-
+    /// Why a session could not be moved on.
     pub(super) fn why_not(&self, session: &SessionRow, asked: Option<i64>) -> CheckoutError {
         if session.status != "open" {
             return CheckoutError::Closed(session.status.clone());

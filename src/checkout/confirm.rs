@@ -68,21 +68,17 @@ impl Checkout {
         }
         let expected = self.expected(Some(version));
         let closed = checkout_sessions::close(&mut tx, id, "confirmed", expected, self.clock.now()).await?;
-        if closed.is_none() {
+        let Some(session) = closed else {
             // The same request may have been answered while this one waited for the session's row.
-            return match once.kept(&mut tx).await? {
-                Some(kept) => Ok(kept),
-                None => {
-                    let session = self.visible(&mut tx, caller, id).await?;
-                    store.set(Some(session.store_id));
-                    Err(self.why_not(&session, Some(version)))
-                }
-            };
-        }
-        // Whose it is, is asked only now that its row is held, once: a shopper may have joined a moment ago, and
-        // closing what the caller may not know of is undone with the transaction.
-        let session = self.visible(&mut tx, caller, id).await?;
+            if let Some(kept) = once.kept(&mut tx).await? {
+                return Ok(kept);
+            }
+            let session = self.visible(&mut tx, caller, id).await?;
+            store.set(Some(session.store_id));
+            return Err(self.why_not(&session, Some(version)));
+        };
         store.set(Some(session.store_id));
+        let session = self.moved(&mut tx, caller, id, Some(version), Some(session)).await?;
         let draft = draft(session, billing_items::list(&mut tx, id).await?)?;
         let order = self.orders.place(&mut tx, draft).await?;
         let reply = once.keep(&mut tx, &order, self.clock.now()).await?;

@@ -193,11 +193,9 @@ impl Checkout {
     /// Gives a session up.
     pub async fn cancel(&self, caller: &Caller, id: SessionId) -> Result<(), CheckoutError> {
         let mut tx = self.store.begin().await?;
-        self.visible(&mut tx, caller, id).await?;
         let expected = self.expected(None);
-        if checkout_sessions::close(&mut tx, id, "cancelled", expected, self.clock.now()).await?.is_none() {
-            return Err(self.refusal(&mut tx, id, None).await?);
-        }
+        let closed = checkout_sessions::close(&mut tx, id, "cancelled", expected, self.clock.now()).await?;
+        self.moved(&mut tx, caller, id, None, closed).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -37,14 +37,15 @@ pub struct SessionRow {
     pub discount_reason: Option<String>,
 }
 
-/// The statement of [`find`].
-pub(super) const FIND: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.prices_include_tax, \
-    s.kiosk_id, s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, \
-    s.discount_amount, s.discount_reason \
-    FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
 /// The statement of [`advance`] and [`close`].
-pub(super) const MOVE: &str = "UPDATE checkout_sessions SET status = $2, version = version + 1, last_active_at = $3 \
-    WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND ($5 IS NULL OR version = $5) RETURNING version";
+pub(super) const MOVE: &str = "UPDATE checkout_sessions \
+    SET status = $2, version = version + 1, last_active_at = $3 \
+    WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND ($5 IS NULL OR version = $5) \
+    RETURNING id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at, discount_rate, \
+    discount_amount, discount_reason, \
+    (SELECT t.currency FROM stores t WHERE t.id = checkout_sessions.store_id) AS currency, \
+    (SELECT t.name FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_name, \
+    (SELECT t.prices_include_tax FROM stores t WHERE t.id = checkout_sessions.store_id) AS prices_include_tax";
 
 /// Adds a session.
 pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), StoreError> {
@@ -66,7 +67,10 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), StoreError> {
 
 /// The session with this id.
 pub async fn find(tx: &mut Tx, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
-    on!(tx, c => sqlx::query_as(FIND).bind(id).fetch_optional(c))
+    const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.prices_include_tax, s.kiosk_id, \
+        s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, \
+        s.discount_reason FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
+    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// What a change asks of the session it changes.
@@ -78,13 +82,14 @@ pub struct Expected {
     pub active_since: Timestamp,
 }
 
-/// Raises the version of an open session that is as `expected`, and marks it active `now`. `None` where it is not so.
+/// Raises the version of an open session that is as `expected`, and marks it active `now`; gives it as it is then. `None`
+/// where it is not so.
 pub async fn advance(
     tx: &mut Tx,
     id: SessionId,
     expected: Expected,
     now: Timestamp,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<SessionRow>, StoreError> {
     move_to(tx, id, "open", expected, now).await
 }
 
@@ -95,7 +100,7 @@ pub async fn close(
     status: &'static str,
     expected: Expected,
     now: Timestamp,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<SessionRow>, StoreError> {
     move_to(tx, id, status, expected, now).await
 }
 
@@ -105,15 +110,14 @@ async fn move_to(
     status: &'static str,
     expected: Expected,
     now: Timestamp,
-) -> Result<Option<i64>, StoreError> {
-    let moved: Option<(i64,)> = on!(tx, c => sqlx::query_as(MOVE)
+) -> Result<Option<SessionRow>, StoreError> {
+    on!(tx, c => sqlx::query_as(MOVE)
         .bind(id)
         .bind(status)
         .bind(now)
         .bind(expected.active_since)
         .bind(expected.version)
-        .fetch_optional(c))?;
-    Ok(moved.map(|(version,)| version))
+        .fetch_optional(c))
 }
 
 /// Gives a discount on the whole bill, or takes it back. Call [`advance`] first, which holds the row.

@@ -9,10 +9,8 @@ use super::{billing_items, checkout_sessions, idempotency_keys, number_series, o
 
 /// Looks for a reply that is kept under the key. `$1` scope, `$2` key.
 pub const FIND_REPLY: &str = idempotency_keys::FIND;
-/// Closes the session. `$1` session, `$2` new status, `$3` now, `$4` active since, `$5` version.
+/// Closes the session and gives it with its store. `$1` session, `$2` new status, `$3` now, `$4` active since, `$5` version.
 pub const CLOSE_SESSION: &str = checkout_sessions::MOVE;
-/// Reads the session with its store. `$1` session.
-pub const READ_SESSION: &str = checkout_sessions::FIND;
 /// Reads the lines of the bill. `$1` session.
 pub const READ_BILL: &str = billing_items::LIST;
 /// Takes the number; from here on the store's other confirmations wait. `$1` store, `$2` series, `$3` seal before the
