@@ -127,7 +127,6 @@ fn script() -> String {
         "BEGIN;".to_owned(),
     ];
     let mut run = |statement: &str, values: &[&str], end: &str| lines.push(filled(statement, values) + end);
-    run(yardstick::FIND_REPLY, &[scope, key], ";");
     let confirmed = text("'confirmed'");
     run(yardstick::CLOSE_SESSION, &[&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)"], ";");
     run(yardstick::READ_BILL, &[&session], ";");

@@ -22,7 +22,6 @@ struct Prepared<'c> {
 /// Every statement, prepared once.
 struct Statements<'c> {
     begin: Prepared<'c>,
-    find_reply: Prepared<'c>,
     close_session: Prepared<'c>,
     read_bill: Prepared<'c>,
     take_number: Prepared<'c>,
@@ -46,7 +45,6 @@ pub fn run(file: &Path, batch: Batch, reply: &str) -> f64 {
     };
     let mut statements = Statements {
         begin: prepare("BEGIN IMMEDIATE"),
-        find_reply: prepare(yardstick::FIND_REPLY),
         close_session: prepare(yardstick::CLOSE_SESSION),
         read_bill: prepare(yardstick::READ_BILL),
         take_number: prepare(yardstick::TAKE_NUMBER),
@@ -70,7 +68,6 @@ impl Statements<'_> {
         let key = format!("bill-{session}");
         let (session_id, store_id) = (uuid(session).into_bytes(), uuid(store).into_bytes());
         all(&mut self.begin, &[], |_| Ok(()))?;
-        all(&mut self.find_reply, &[&"straight", &key], |_| Ok(()))?;
         let closed = all(&mut self.close_session, &[&session_id, &"confirmed", &now, &0, &1], |row| {
             row.get::<_, i64>("version")
         })?;

@@ -38,8 +38,10 @@ impl Checkout {
     ) -> Result<Reply, CheckoutError> {
         let once = Once::new("confirm", caller, key, &format!("{id} {version}"));
         let counting = Counting::begin(&self.performance, own_store(caller));
-        let (outcome, retries) =
-            with_counted_retries(async || self.confirm_once(caller, id, version, &once, &counting.store).await).await;
+        let (outcome, retries) = with_counted_retries(async |attempt| {
+            self.confirm_once(caller, id, version, &once, (attempt, &counting.store)).await
+        })
+        .await;
         let ended = how_it_ended(&outcome, retries);
         counting.end(ended, retries);
         match &outcome {
@@ -58,12 +60,16 @@ impl Checkout {
         id: SessionId,
         version: i64,
         once: &Once,
-        store: &Cell<Option<StoreId>>,
+        (attempt, store): (u32, &Cell<Option<StoreId>>),
     ) -> Result<Reply, CheckoutError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_short().await?;
         #[cfg(feature = "fail-points")]
         tx.may_be_doomed();
-        if let Some(kept) = once.kept(&mut tx).await? {
+        // The first attempt asks for a kept reply only where the session is closed already: with an open one there is
+        // none, or the key is another request's and refuses the reply at the end, and the next attempt finds that.
+        if attempt > 1
+            && let Some(kept) = once.kept(&mut tx).await?
+        {
             return Ok(kept);
         }
         let expected = self.expected(Some(version));

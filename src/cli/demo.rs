@@ -30,7 +30,7 @@ pub(super) struct Options {
 pub(super) async fn run(options: Options) -> Result<(), CliError> {
     match options.url {
         Some(url) => on_running_server(&url, options.products).await,
-        None => on_own_server(options.products).await,
+        None => Box::pin(on_own_server(options.products)).await,
     }
 }
 

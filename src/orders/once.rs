@@ -74,19 +74,20 @@ pub trait FromStore {
 }
 
 /// Runs a use case, and again where it lost against another one, timed out or lost its connection.
-pub async fn with_retries<T, E: FromStore>(run: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
-    with_counted_retries(run).await.0
+pub async fn with_retries<T, E: FromStore>(mut run: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
+    with_counted_retries(async |_| run().await).await.0
 }
 
-/// Like [`with_retries`]; tells also what it met and how often it ran again.
+/// Like [`with_retries`]; tells the use case which attempt it is, from 1, and in the end what it met and how often it ran
+/// again.
 pub async fn with_counted_retries<T, E: FromStore>(
-    mut run: impl AsyncFnMut() -> Result<T, E>,
+    mut run: impl AsyncFnMut(u32) -> Result<T, E>,
 ) -> (Result<T, E>, Retries) {
     let started = Instant::now();
     let mut retries = Retries::default();
     let mut attempt = 1;
     loop {
-        let outcome = run().await;
+        let outcome = run(attempt).await;
         let Err(Some(error)) = outcome.as_ref().map_err(FromStore::store_error) else { return (outcome, retries) };
         if is_conflict(error) {
             metrics::counter!(ORDER_NUMBER_CONFLICTS_TOTAL).increment(1);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -10,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Database};
 
+use super::group::Groups;
 use super::tx::{Held, Inner};
 use super::{Backend, Notices, StoreError, Tx};
 
@@ -31,7 +33,7 @@ pub struct Store(Pools);
 #[derive(Debug, Clone)]
 enum Pools {
     Postgres(PgPool),
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite { writer: SqlitePool, groups: Arc<Groups>, readers: SqlitePool },
 }
 
 impl Store {
@@ -67,7 +69,7 @@ impl Store {
             let readers =
                 asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
             let readers = readers.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))?;
-            Ok(Self(Pools::Sqlite { writer: readers.clone(), readers }))
+            Ok(Self::of_sqlite(readers.clone(), readers))
         } else {
             Self::open_postgres(url, connections, true).await
         }
@@ -104,7 +106,11 @@ impl Store {
         let many =
             asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
         let readers = many.connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self(Pools::Sqlite { writer, readers }))
+        Ok(Self::of_sqlite(writer, readers))
+    }
+
+    fn of_sqlite(writer: SqlitePool, readers: SqlitePool) -> Self {
+        Self(Pools::Sqlite { groups: Groups::new(writer.clone(), SQLITE_ACQUIRE), writer, readers })
     }
 
     /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
@@ -127,10 +133,17 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
             Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.begin().await?)),
-            Pools::Sqlite { writer, .. } => {
-                Inner::Sqlite(Held::Transaction(writer.begin_with("BEGIN IMMEDIATE").await?))
-            }
+            Pools::Sqlite { writer, .. } => Held::Transaction(writer.begin_with("BEGIN IMMEDIATE").await?).into(),
         }))
+    }
+
+    /// Like [`Store::begin`], for a transaction of a few quick statements that many clients want at the same time: on SQLite,
+    /// those that follow each other at once are committed together (see [`super::group`]).
+    pub async fn begin_short(&self) -> Result<Tx, StoreError> {
+        match &self.0 {
+            Pools::Postgres(_) => self.begin().await,
+            Pools::Sqlite { groups, .. } => Ok(Tx::new(groups.begin().await?.into())),
+        }
     }
 
     /// A connection to read with; on SQLite it never waits for the writer. No transaction is begun, which would be two more
@@ -139,7 +152,7 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
             Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.acquire().await?)),
-            Pools::Sqlite { readers, .. } => Inner::Sqlite(Held::Lone(readers.acquire().await?)),
+            Pools::Sqlite { readers, .. } => Held::Lone(readers.acquire().await?).into(),
         }))
     }
 
@@ -148,7 +161,7 @@ impl Store {
     pub async fn write_once(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
             Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.acquire().await?)),
-            Pools::Sqlite { writer, .. } => Inner::Sqlite(Held::Lone(writer.acquire().await?)),
+            Pools::Sqlite { writer, .. } => Held::Lone(writer.acquire().await?).into(),
         }))
     }
 
@@ -157,7 +170,7 @@ impl Store {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Tx::new(match &self.0 {
             Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.begin_with(BEGIN).await?)),
-            Pools::Sqlite { readers, .. } => Inner::Sqlite(Held::Transaction(readers.begin().await?)),
+            Pools::Sqlite { readers, .. } => Held::Transaction(readers.begin().await?).into(),
         }))
     }
 
@@ -190,7 +203,7 @@ impl Store {
     pub async fn close(&self) {
         match &self.0 {
             Pools::Postgres(pool) => pool.close().await,
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -199,10 +212,14 @@ impl Store {
 }
 
 /// Connections that were idle for longer than [`TRUSTED_FOR`] are asked whether they still work before they are used,
-/// and replaced where they do not answer.
+/// and replaced where they do not answer; so are those that believe themselves in a transaction still, because SQLite
+/// gave it up by itself (a full disk).
 fn asking_idle_ones<DB: Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.test_before_acquire(false).before_acquire(|connection, meta| {
-        Box::pin(async move { Ok(meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()) })
+        Box::pin(async move {
+            let usable = !connection.is_in_transaction();
+            Ok(usable && (meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()))
+        })
     })
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong between us and a database, in words that a service can decide by.
 
 /// A failure of the database. Absence of a row is not one.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A unique constraint refused the row. Named `table_column` on both databases, for example `products_sku`.
     #[error("the database already holds such a row ({0})")]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::{StoreError, Tx, on};
+use super::{StoreError, Tx, later, on};
 use crate::domain::Timestamp;
 
 /// A kept reply.
@@ -16,27 +16,24 @@ pub struct KeptReply {
     pub body: Value,
 }
 
-/// The statement of [`find`].
-pub(super) const FIND: &str = "SELECT request_hash, body FROM idempotency_keys WHERE scope = $1 AND key = $2";
 /// The statement of [`insert`].
 pub(super) const INSERT: &str = "INSERT INTO idempotency_keys (scope, key, request_hash, body, created_at) \
     VALUES ($1, $2, $3, $4, $5)";
 
 /// The reply kept under `key` for `scope`.
 pub async fn find(tx: &mut Tx, scope: &str, key: &str) -> Result<Option<KeptReply>, StoreError> {
+    const FIND: &str = "SELECT request_hash, body FROM idempotency_keys WHERE scope = $1 AND key = $2";
     on!(tx, c => sqlx::query_as(FIND).bind(scope).bind(key).fetch_optional(c))
 }
 
 /// Keeps a reply.
 pub async fn insert(tx: &mut Tx, scope: &str, key: &str, reply: &KeptReply, now: Timestamp) -> Result<(), StoreError> {
-    on!(tx, c => sqlx::query(INSERT)
+    later!(tx, INSERT, values => values
         .bind(scope)
         .bind(key)
         .bind(&reply.request_hash)
         .bind(Json(&reply.body))
-        .bind(now)
-        .execute(c))?;
-    Ok(())
+        .bind(now))
 }
 
 /// Forgets replies kept before `moment`; gives how many.

@@ -19,9 +19,11 @@ mod connect;
 #[cfg(feature = "fail-points")]
 mod doom;
 mod error;
+mod group;
 pub mod idempotency_keys;
 pub mod integrity_reports;
 pub mod kiosks;
+mod later;
 pub mod login_failures;
 pub mod model_switches;
 mod notices;
@@ -50,5 +52,5 @@ pub mod z_reports;
 pub use connect::Store;
 pub use error::StoreError;
 pub use notices::Notices;
-pub(crate) use tx::on;
 pub use tx::{Backend, Tx};
+pub(crate) use tx::{later, on};

@@ -3,7 +3,7 @@
 //! They are written while the store's other tills wait for the next number, so each round trip to the database counts.
 
 use super::orders::OrderItemRow;
-use super::{StoreError, Tx, on};
+use super::{StoreError, Tx, later};
 use crate::domain::OrderId;
 
 /// Lines that [`INSERT_MANY`] has places for.
@@ -42,10 +42,10 @@ pub(super) const INSERT_MANY: &str = concat!(
 pub async fn insert(tx: &mut Tx, order: OrderId, items: &[OrderItemRow]) -> Result<(), StoreError> {
     for items in items.chunks(LINES) {
         let (statement, places) = if items.len() == 1 { (INSERT_ONE, 1) } else { (INSERT_MANY, LINES) };
-        on!(tx, c => {
+        later!(tx, statement, values => {
             let filled = (0..places).map(|place| items.get(place));
-            let query = filled.fold(sqlx::query(statement).bind(order), |query, item| {
-                query
+            filled.fold(values.bind(order), |values, item| {
+                values
                     .bind(item.map(|item| item.line))
                     .bind(item.map(|item| item.product_id))
                     .bind(item.map(|item| &item.name))
@@ -60,8 +60,7 @@ pub async fn insert(tx: &mut Tx, order: OrderId, items: &[OrderItemRow]) -> Resu
                     .bind(item.map(|item| item.bill_discount))
                     .bind(item.map(|item| item.tax_rate))
                     .bind(item.map(|item| item.tax))
-            });
-            query.execute(c)
+            })
         })?;
     }
     Ok(())

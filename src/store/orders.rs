@@ -1,6 +1,6 @@
 //! Orders, their items and their owners. Orders and items are written once and never changed.
 
-use super::{Backend, StoreError, Tx, on, order_items};
+use super::{Backend, StoreError, Tx, later, on, order_items};
 use crate::domain::{
     Currency, KioskId, OrderId, OrderState, PageRequest, ProductId, SessionId, StoreId, TimeZone, Timestamp, UserId,
 };
@@ -122,7 +122,7 @@ pub(super) const INSERT_ORDER: &str = "INSERT INTO orders (id, store_id, series,
 
 /// Adds an order with its items.
 pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Result<(), StoreError> {
-    on!(tx, c => sqlx::query(INSERT_ORDER)
+    later!(tx, INSERT_ORDER, values => values
         .bind(order.id)
         .bind(order.store_id)
         .bind(order.number)
@@ -136,8 +136,7 @@ pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Re
         .bind(&order.hash)
         .bind(order.hash_version)
         .bind(order.prices_include_tax)
-        .bind(&order.discount_reason)
-        .execute(c))?;
+        .bind(&order.discount_reason))?;
     order_items::insert(tx, order.id, items).await
 }
 

@@ -3,9 +3,12 @@
 use std::ops::{Deref, DerefMut};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Database, Postgres, Sqlite, Transaction};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Database, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
+use super::group::{KEEP, Turn};
+use super::later::Waiting;
 
 /// Which database is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +32,94 @@ pub struct Tx {
 #[derive(Debug)]
 pub(super) enum Inner {
     Postgres(Held<Postgres>),
-    Sqlite(Held<Sqlite>),
+    Sqlite(HeldSqlite),
+}
+
+/// A connection to SQLite and what is to be run on it with the next statement.
+#[derive(Debug)]
+pub(super) struct HeldSqlite {
+    connection: SqliteWay,
+    waiting: Waiting,
+}
+
+/// How a connection to SQLite is held.
+#[derive(Debug)]
+enum SqliteWay {
+    Own(Held<Sqlite>),
+    /// One of a group of transactions that are committed together.
+    Turn(Turn),
+}
+
+impl HeldSqlite {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        match &mut self.connection {
+            SqliteWay::Own(held) => Ok(&mut *held),
+            SqliteWay::Turn(turn) => turn.connection().map(|tx| &mut **tx).ok_or_else(ended),
+        }
+    }
+
+    /// What the next statement runs on, after those that wait.
+    pub(super) async fn for_statement(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        if !self.waiting.is_empty() {
+            self.run_waiting(None).await?;
+        }
+        self.connection()
+    }
+
+    /// Lets a statement wait; its values are added to what is returned.
+    pub(super) fn later(&mut self, statement: &str) -> &mut SqliteArguments {
+        self.waiting.add(statement)
+    }
+
+    /// Runs what waits, and then `last`, on one way to the database and back.
+    #[expect(clippy::disallowed_methods, reason = "constants, one after the other")]
+    async fn run_waiting(&mut self, last: Option<&str>) -> Result<(), StoreError> {
+        if let Some(last) = last {
+            self.waiting.add(last);
+        }
+        let (text, values) = self.waiting.take();
+        sqlx::query_with(AssertSqlSafe(text), values).execute(self.connection()?).await?;
+        Ok(())
+    }
+
+    async fn commit(mut self) -> Result<(), StoreError> {
+        if matches!(self.connection, SqliteWay::Turn(_)) {
+            self.run_waiting(Some(KEEP)).await?;
+        } else if !self.waiting.is_empty() {
+            self.run_waiting(None).await?;
+        }
+        match self.connection {
+            SqliteWay::Own(held) => Ok(held.commit().await?),
+            SqliteWay::Turn(turn) => turn.commit().await,
+        }
+    }
+
+    async fn rollback(self) -> Result<(), StoreError> {
+        match self.connection {
+            SqliteWay::Own(held) => Ok(held.rollback().await?),
+            // Whoever has the turn next undoes it first.
+            SqliteWay::Turn(turn) => {
+                drop(turn);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl From<Held<Sqlite>> for Inner {
+    fn from(held: Held<Sqlite>) -> Self {
+        Self::Sqlite(HeldSqlite { connection: SqliteWay::Own(held), waiting: Waiting::default() })
+    }
+}
+
+impl From<Turn> for Inner {
+    fn from(turn: Turn) -> Self {
+        Self::Sqlite(HeldSqlite { connection: SqliteWay::Turn(turn), waiting: Waiting::default() })
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Unexpected("a statement after the transaction's end".to_owned())
 }
 
 /// A connection, in a transaction or not.
@@ -140,14 +230,44 @@ macro_rules! on {
                 let $conn = &mut **inner;
                 $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
             }
-            Ok($crate::store::tx::Inner::Sqlite(inner)) => {
-                let $conn = &mut **inner;
-                $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
-            }
+            Ok($crate::store::tx::Inner::Sqlite(inner)) => match inner.for_statement().await {
+                Err(refused) => Err(refused),
+                Ok($conn) => $body
+                    .await
+                    .map(|done| $crate::store::tx::Outcome::plain(done))
+                    .map_err($crate::store::StoreError::from),
+            },
         }
     };
 }
 pub(crate) use on;
+
+/// Runs a statement whose outcome is not waited for: `later!(tx, SQL, values => values.bind(id).bind(name))`. See
+/// [`super::later`] for what that means.
+macro_rules! later {
+    ($tx:expr, $statement:expr, $values:ident => $bound:expr) => {
+        match $tx.for_statement() {
+            Err(doomed) => Err(doomed),
+            Ok($crate::store::tx::Inner::Postgres(inner)) => {
+                let mut arguments = sqlx::postgres::PgArguments::default();
+                let $values = $crate::store::later::Values::<sqlx::Postgres>::of(&mut arguments);
+                match $bound.all() {
+                    Err(refused) => Err(refused),
+                    Ok(()) => sqlx::query_with($statement, arguments)
+                        .execute(&mut **inner)
+                        .await
+                        .map(|_| ())
+                        .map_err($crate::store::StoreError::from),
+                }
+            }
+            Ok($crate::store::tx::Inner::Sqlite(inner)) => {
+                let $values = $crate::store::later::Values::<sqlx::Sqlite>::of(inner.later($statement));
+                $bound.all()
+            }
+        }
+    };
+}
+pub(crate) use later;
 
 /// What a query gives, in a type that no longer names the database: `execute` gives the number of rows it touched,
 /// fetches give what they fetched, a single column bare.

@@ -7,8 +7,6 @@
 
 use super::{billing_items, checkout_sessions, idempotency_keys, number_series, order_items, orders};
 
-/// Looks for a reply that is kept under the key. `$1` scope, `$2` key.
-pub const FIND_REPLY: &str = idempotency_keys::FIND;
 /// Closes the session and gives it with its store. `$1` session, `$2` new status, `$3` now, `$4` active since, `$5` version.
 pub const CLOSE_SESSION: &str = checkout_sessions::MOVE;
 /// Reads the lines of the bill. `$1` session.
