@@ -52,14 +52,13 @@ async fn confirm(store: &Store, clock: &Clock, store_number: u64, session: u64) 
     let (store_id, id) = (StoreId::from(uuid(store_number)), SessionId::from(uuid(session)));
     let mut tx = store.read().await?;
     let number = number_checks::stand(&mut tx, store_id, Series::Order).await?.highest.unwrap_or(0) + 1;
+    let lines = billing_items::list_at(&mut tx, id, 1).await?;
     tx.rollback().await?;
 
     let (scope, key, now) = ("naive", format!("bill-{session}"), clock.now());
     let mut tx = store.begin().await?;
-    idempotency_keys::find(&mut tx, scope, &key).await?;
     let expected = Expected { version: Some(1), active_since: now.plus_seconds(-1_800) };
     checkout_sessions::close(&mut tx, id, "confirmed", expected, now).await?;
-    let lines = billing_items::list(&mut tx, id).await?;
     let item = |(line, of): (i64, billing_items::BillLine)| OrderItemRow {
         line,
         product_id: of.product_id,

@@ -124,12 +124,12 @@ fn script() -> String {
         r"\set turn :turn + 1".to_owned(),
         r"\set session :first + :client_id * :each + :turn".to_owned(),
         r"\set store :first_store + :session % :stores".to_owned(),
-        "BEGIN;".to_owned(),
     ];
+    lines.push(filled(yardstick::READ_BILL, &[&session, "CAST(1 AS BIGINT)"]) + ";");
+    lines.push("BEGIN;".to_owned());
     let mut run = |statement: &str, values: &[&str], end: &str| lines.push(filled(statement, values) + end);
     let confirmed = text("'confirmed'");
     run(yardstick::CLOSE_SESSION, &[&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)"], ";");
-    run(yardstick::READ_BILL, &[&session], ";");
     run(yardstick::TAKE_NUMBER, &[&store, series, &seal], r" \gset");
     let (total, version) = (number(TOTAL), number(seals::ORDER_VERSION));
     let (currency, claim, previous) =

@@ -67,13 +67,13 @@ impl Statements<'_> {
     fn confirm(&mut self, session: u64, store: u64, now: i64, reply: &str) -> rusqlite::Result<()> {
         let key = format!("bill-{session}");
         let (session_id, store_id) = (uuid(session).into_bytes(), uuid(store).into_bytes());
+        let lines = all(&mut self.read_bill, &[&session_id, &1], |_| Ok(()))?;
+        assert_eq!(lines.len(), PRODUCTS.len());
         all(&mut self.begin, &[], |_| Ok(()))?;
         let closed = all(&mut self.close_session, &[&session_id, &"confirmed", &now, &0, &1], |row| {
             row.get::<_, i64>("version")
         })?;
         assert_eq!(closed, [2], "the version of a closed session");
-        let lines = all(&mut self.read_bill, &[&session_id], |_| Ok(()))?;
-        assert_eq!(lines.len(), PRODUCTS.len());
         let taken = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
         let taken = all(&mut self.take_number, &[&store_id, &"order", &SEAL], taken)?;
         let (number, previous) = taken.into_iter().next().expect("a number");

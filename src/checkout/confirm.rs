@@ -62,6 +62,9 @@ impl Checkout {
         once: &Once,
         (attempt, store): (u32, &Cell<Option<StoreId>>),
     ) -> Result<Reply, CheckoutError> {
+        // Read before others are kept waiting; that the bill is still the same is what closing the session at its version
+        // says.
+        let seen = billing_items::list_at(&mut self.store.read().await?, id, version).await?;
         let mut tx = self.store.begin_short().await?;
         #[cfg(feature = "fail-points")]
         tx.may_be_doomed();
@@ -85,7 +88,8 @@ impl Checkout {
         };
         store.set(Some(session.store_id));
         let session = self.moved(&mut tx, caller, id, Some(version), Some(session)).await?;
-        let draft = draft(session, billing_items::list(&mut tx, id).await?)?;
+        let lines = if seen.is_empty() { billing_items::list(&mut tx, id).await? } else { seen };
+        let draft = draft(session, lines)?;
         let order = self.orders.place(&mut tx, draft).await?;
         let reply = once.keep(&mut tx, &order, self.clock.now()).await?;
         tx.commit().await?;

@@ -1,7 +1,8 @@
 //! The embedder: from an upload's bytes to an embedding, on bounded threads all the way.
 //!
-//! Decoding and resizing run on a pool of their own; the tensor then queues for one of the model's sessions. In front
-//! of both stands an [`Admission`]: a shopper's photo is refused at once where it would wait for too long
+//! Decoding and resizing run on a pool of their own; the same thread then runs the model where one of its sessions is idle,
+//! and the tensor queues for one otherwise. In front of both stands an [`Admission`]: a shopper's photo is refused at
+//! once where it would wait for too long
 //! ([`Embedder::embed_promptly`]), a photo that can wait takes its turn ([`Embedder::embed_photo`]). The queues behind
 //! it have a fixed length and fail fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that
 //! does not do what its manifest says is found by a proof run before [`Embedder::start`] returns.
@@ -104,7 +105,7 @@ pub struct Embedder {
     preprocessor: Arc<Preprocessor>,
     pub(super) admission: Admission,
     pub(super) decoders: Pool,
-    sessions: Batcher<Tensor, Outcome>,
+    sessions: Arc<Batcher<Tensor, Outcome>>,
 }
 
 impl Embedder {
@@ -158,7 +159,7 @@ impl Embedder {
             decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
             sessions: {
                 let running = Running::all(sessions, &model.id);
-                Batcher::start(NAMES, running, options.queue_limit, max_batch, options.sessions)?
+                Arc::new(Batcher::start(NAMES, running, options.queue_limit, max_batch, options.sessions)?)
             },
         })
     }
@@ -228,23 +229,32 @@ impl Embedder {
         let begun = Instant::now();
         let (limits, preprocessor) = (self.limits, Arc::clone(&self.preprocessor));
         let waiting = Arc::downgrade(&place);
-        let prepared = self.decoders.run(move || {
+        let sessions = Arc::clone(&self.sessions);
+        let worked_on = self.decoders.run(move || {
             // Held until this step has ended, even if the caller leaves meanwhile.
             let _place = waiting.upgrade();
             let working = Instant::now();
             let photo = decode::decode(bytes.as_ref(), &limits)?;
             let resizing = Instant::now();
-            let tensor = preprocessor.tensor(&photo).map_err(EmbedError::Failed)?;
+            let values = preprocessor.tensor(&photo).map_err(EmbedError::Failed)?;
             let spent = Spent { decoded: resizing - begun, resized: resizing.elapsed(), worked: working.elapsed() };
-            Ok::<_, EmbedError>((tensor, (photo.width(), photo.height()), spent))
+            let size = (photo.width(), photo.height());
+            drop(photo);
+            // On this thread, while the core's cache holds the photo, where a session is idle.
+            let run = sessions.run_here(Tensor { values, place: waiting });
+            Ok::<_, EmbedError>((run, size, spent))
         });
-        let (values, (width, height), spent) = prepared.await.map_err(|error| match error {
+        let (run, (width, height), spent) = worked_on.await.map_err(|error| match error {
             PoolError::Full => EmbedError::Busy,
             PoolError::Panicked(reason) => EmbedError::Decode(DecodeError::Crashed { reason }),
             PoolError::Stopped => EmbedError::Stopped,
         })??;
-        let tensor = Tensor { values, place: Arc::downgrade(&place) };
-        let Answer { output, queue, run, batch } = self.sessions.submit(tensor).await.map_err(unanswered)?;
+        let answer = match run {
+            Ok(answer) => answer,
+            Err(tensor) => self.sessions.submit(tensor).await,
+        };
+        drop(place);
+        let Answer { output, queue, run, batch } = answer.map_err(unanswered)?;
         self.admission.learn(spent.worked + run.div_f64(batch.max(1) as f64));
         let timings = Timings {
             decode_us: micros(spent.decoded),

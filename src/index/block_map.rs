@@ -29,7 +29,10 @@ impl<K: Copy + Ord, V: Copy> BlockMap<K, V> {
     }
 
     pub(super) fn get(&self, key: K) -> Option<V> {
-        let (_, block) = self.blocks.range(..=key).next_back()?;
+        // Keys rise, as a rule: what is asked for before it is added would lie in the last block, and the way there is short
+        // and in the cache, however many there are.
+        let last = self.blocks.last_key_value().filter(|(least, _)| **least <= key);
+        let (_, block) = last.or_else(|| self.blocks.range(..=key).next_back())?;
         block.binary_search_by_key(&key, |entry| entry.0).ok().map(|at| block[at].1)
     }
 
@@ -39,6 +42,15 @@ impl<K: Copy + Ord, V: Copy> BlockMap<K, V> {
 
     /// Puts `value` in the place of what `key` had, if anything.
     pub(super) fn insert(&mut self, key: K, value: V) {
+        if let Some(mut last) = self.blocks.last_entry()
+            && *last.key() <= key
+            && last.get().len() < BLOCK
+            && last.get().last().is_none_or(|(greatest, _)| *greatest < key)
+        {
+            last.get_mut().push((key, value));
+            self.len += 1;
+            return;
+        }
         let least = self.blocks.range(..=key).next_back().map(|(least, _)| *least);
         let least = least.unwrap_or_else(|| {
             // Below every block: the first one is found by this key from now on.

@@ -14,6 +14,7 @@
 mod block_map;
 mod builder;
 mod error;
+mod look;
 mod memory;
 mod meters;
 mod scan;

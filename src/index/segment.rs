@@ -5,25 +5,21 @@
 //! serial number and keeps it; that is how it is found again after the segment has been compacted.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::ops::Range;
 
 use faiss::index::flat::FlatIndexImpl;
 use faiss::{ConcurrentIndex, Idx, Index};
 
+use super::look::Look;
 use super::scan::Query;
 use super::{IndexError, Row};
 use crate::domain::{ImageId, ProductId};
 
-/// Fewest rows that a first look into a segment asks for.
-const FIRST_LOOK: usize = 16;
 /// Queries from which on FAISS multiplies matrices instead of going through the rows once per query (its
 /// `distance_compute_blas_threshold`). From [`PADDED_FROM`] on a batch is filled up to it: an estimate of where a product of
 /// 20 queries becomes cheaper than as many passes.
 const MATRIX_FROM: usize = 20;
 const PADDED_FROM: usize = 5;
-/// How much further each next look goes.
-const WIDENING: usize = 4;
 
 /// What one vector of a segment stands for.
 #[derive(Debug, Clone, Copy)]
@@ -48,14 +44,6 @@ impl Found {
     pub(super) fn order(&self, other: &Self) -> Ordering {
         other.score.total_cmp(&self.score).then(self.entry.image.cmp(&other.entry.image))
     }
-}
-
-/// The best row of each product, best first, at most `products` of them.
-pub(super) fn best_per_product(mut found: Vec<Found>, products: usize) -> Vec<Found> {
-    found.sort_unstable_by(Found::order);
-    let mut seen = HashSet::new();
-    found.retain(|found| seen.len() < products && seen.insert(found.entry.product));
-    found
 }
 
 #[derive(Debug)]
@@ -163,59 +151,43 @@ impl Segment {
         Ok(copy)
     }
 
-    /// For each query the best rows of the products of this segment that are nearest to it, one row per product.
-    ///
-    /// FAISS returns the k best rows, not products, and knows nothing of dead ones. So k is widened until there are enough
-    /// living products and the worst row returned scores below the last of them (rows cut off at k could tie with it
-    /// otherwise), or until every row has been returned. FAISS' scores, which depend on how many queries it was given at
-    /// once, only choose the rows; what a row scores is computed here.
-    pub(super) fn search(&self, queries: &[Query], first_look: usize) -> Result<Vec<Vec<Found>>, IndexError> {
-        let mut best = vec![Vec::new(); queries.len()];
-        if self.live == 0 {
-            return Ok(best);
-        }
-        let mut open: Vec<usize> = (0..queries.len()).filter(|at| queries[*at].products > 0).collect();
-        let mut k = first_look.max(FIRST_LOOK).min(self.entries.len());
-        while !open.is_empty() {
-            let rows = self.nearest(open.iter().map(|at| &*queries[*at].vector), k)?;
-            let mut unfinished = Vec::new();
-            for (at, (labels, scores)) in open.iter().copied().zip(rows.per_query(k)) {
-                let query = &queries[at];
-                let living = labels.iter().filter_map(|label| self.found(*label, &query.vector));
-                let products = best_per_product(living.collect(), query.products);
-                let last = products.get(query.products - 1).map(|found| found.score);
-                let worst = scores.last().map(|worst| worst + self.rounding());
-                if k == self.entries.len() || last.zip(worst).is_some_and(|(last, worst)| worst < last) {
-                    best[at] = products;
-                } else {
-                    unfinished.push(at);
-                }
-            }
-            open = unfinished;
-            k = (k * WIDENING).min(self.entries.len());
-        }
-        Ok(best)
-    }
-
-    /// FAISS' k nearest rows of each query.
-    fn nearest<'a>(&self, queries: impl Iterator<Item = &'a [f32]>, k: usize) -> Result<Nearest, IndexError> {
-        let mut end_to_end: Vec<f32> = queries.flat_map(|query| query.iter().copied()).collect();
-        let dim = self.dim();
-        let count = end_to_end.len() / dim;
-        if (PADDED_FROM..MATRIX_FROM).contains(&count) {
-            let last = end_to_end[end_to_end.len() - dim..].to_vec();
-            (count..MATRIX_FROM).for_each(|_| end_to_end.extend_from_slice(&last));
+    /// FAISS' `depth` nearest rows of each of the `asked` queries, those that live.
+    pub(super) fn look(&self, queries: &[Query], asked: &[usize], depth: usize) -> Result<Vec<Look>, IndexError> {
+        let depth = depth.min(self.entries.len());
+        let mut end_to_end: Vec<f32> = asked.iter().flat_map(|at| queries[*at].vector.iter().copied()).collect();
+        if (PADDED_FROM..MATRIX_FROM).contains(&asked.len()) {
+            let last = end_to_end[end_to_end.len() - self.dim()..].to_vec();
+            (asked.len()..MATRIX_FROM).for_each(|_| end_to_end.extend_from_slice(&last));
         }
         // By its full name: the other trait's `search` wants the index to itself.
-        let result = ConcurrentIndex::search(&self.flat, &end_to_end, k)?;
-        Ok(Nearest { labels: result.labels, scores: result.distances })
+        let nearest = ConcurrentIndex::search(&self.flat, &end_to_end, depth)?;
+        let rows = nearest.labels.chunks_exact(depth).zip(nearest.distances.chunks_exact(depth)).take(asked.len());
+        let look = |(labels, scores): (&[Idx], &[f32])| Look {
+            rows: labels
+                .iter()
+                .zip(scores)
+                .filter_map(|(label, score)| Some((self.living_at(*label)?, *score)))
+                .collect(),
+            floor: scores.last().copied().filter(|_| depth < self.entries.len()),
+        };
+        Ok(rows.map(look).collect())
     }
 
-    /// The living row that FAISS calls `label`, with its score.
-    fn found(&self, label: Idx, query: &[f32]) -> Option<Found> {
-        let at = usize::try_from(label.get()?).ok()?;
-        let entry = *self.entries.get(at).filter(|entry| entry.live)?;
-        Some(Found { score: score(query, self.vector(at)), entry })
+    /// The place of the row that FAISS calls `label`, where it lives.
+    fn living_at(&self, label: Idx) -> Option<u32> {
+        let at = label.get()?;
+        self.entries.get(usize::try_from(at).ok()?).filter(|entry| entry.live)?;
+        u32::try_from(at).ok()
+    }
+
+    /// What the row at this place shows.
+    pub(super) fn product(&self, place: u32) -> ProductId {
+        self.entries[place as usize].product
+    }
+
+    /// The row at this place with its score, computed here.
+    pub(super) fn found(&self, place: u32, query: &[f32]) -> Found {
+        Found { score: score(query, self.vector(place as usize)), entry: self.entries[place as usize] }
     }
 
     fn vector(&self, at: usize) -> &[f32] {
@@ -229,20 +201,8 @@ impl Segment {
 
     /// How far FAISS' score of two vectors of length 1 can be from ours: every one of `dim` sums in f32 rounds by at most half
     /// an EPSILON of what is summed, which is 1 at most (Higham, Accuracy and Stability of Numerical Algorithms, §3.1).
-    fn rounding(&self) -> f32 {
+    pub(super) fn rounding(&self) -> f32 {
         self.dim() as f32 * f32::EPSILON
-    }
-}
-
-/// Rows by query, `k` of each.
-struct Nearest {
-    labels: Vec<Idx>,
-    scores: Vec<f32>,
-}
-
-impl Nearest {
-    fn per_query(&self, k: usize) -> impl Iterator<Item = (&[Idx], &[f32])> {
-        self.labels.chunks_exact(k).zip(self.scores.chunks_exact(k))
     }
 }
 

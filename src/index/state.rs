@@ -6,22 +6,17 @@
 use std::collections::{HashMap, HashSet};
 
 use rayon::ThreadPool;
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::block_map::BlockMap;
 use super::error::VectorFault;
 use super::scan::Query;
-use super::segment::{Found, Segment, best_per_product};
+use super::segment::Segment;
 use super::snapshot::{Mark, put_row};
-use super::{Applied, Change, Hit, Hits, IndexError, Memory, Row, Stats};
+use super::{Applied, Change, Hits, IndexError, Memory, Row, Stats, look};
 use crate::domain::{ImageId, ProductId};
 
 /// How far from 1 the length of a vector may be: rounding over a few thousand f32 values stays below 1e-5.
 const LENGTH_TOLERANCE: f64 = 1e-3;
-
-/// Segments from which on a scan is shared: below that there is nothing to share. To be raised if the bench shows that handing
-/// the work out costs more than it saves.
-const SHARED_FROM: usize = 2;
 
 /// Where an image's row lies.
 #[derive(Debug, Clone, Copy)]
@@ -241,28 +236,15 @@ impl State {
         std::mem::replace(&mut self.segments[segment], copy)
     }
 
-    /// For each query its nearest products. The nearest of all are among the nearest of each segment. `helpers` share the
-    /// segments out where there are enough of them.
+    /// For each query its nearest products. `helpers` share the work out where there is enough of it.
     pub(super) fn search(&self, queries: &[Query], helpers: Option<&ThreadPool>) -> Result<Vec<Hits>, IndexError> {
-        // Usually enough for one look: twice as many rows as that number of products has on average.
+        // Usually enough: twice as many rows as that number of products has on average.
         let rows_per_product = self.images.len().div_ceil(self.products.len().max(1));
         let most = queries.iter().map(|query| query.products).max().unwrap_or_default();
-        let first_look = most.saturating_mul(rows_per_product).saturating_mul(2);
+        let rows_wanted = most.saturating_mul(rows_per_product).saturating_mul(2);
         let segments: Vec<&Segment> = self.segments.iter().filter(|segment| segment.live() > 0).collect();
-        let look = |segment: &&Segment| segment.search(queries, first_look);
-        let found: Vec<Vec<Vec<Found>>> = match helpers {
-            Some(helpers) if segments.len() >= SHARED_FROM => {
-                helpers.install(|| segments.par_iter().map(look).collect::<Result<_, _>>())?
-            }
-            _ => segments.iter().map(look).collect::<Result<_, _>>()?,
-        };
-        let hits = queries.iter().enumerate().map(|(at, query)| {
-            let of_query = found.iter().flat_map(|of_segment| of_segment[at].iter().copied()).collect();
-            let best = best_per_product(of_query, query.products).into_iter();
-            let hit = |Found { score, entry }| Hit { product: entry.product, image: entry.image, score };
-            Hits { revision: self.revision, hits: best.map(hit).collect() }
-        });
-        Ok(hits.collect())
+        let found = look::nearest_products(&segments, queries, rows_wanted, helpers)?;
+        Ok(found.into_iter().map(|hits| Hits { revision: self.revision, hits }).collect())
     }
 }
 

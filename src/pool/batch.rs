@@ -3,8 +3,13 @@
 //! Work-conserving: a free worker takes what is waiting, up to its share and the largest batch, and never waits for more.
 //! The share is the queue's length divided by the number of workers, so that one does not take a burst while the others
 //! idle. Entries whose caller has gone are dropped and counted. Knows nothing of models or vectors.
+//!
+//! Who has an input in hand on a thread of their own, and finds a worker's tool idle and nobody waiting, may use it on the
+//! spot ([`Batcher::run_here`]): what another thread would have to be woken for, and would find in another core's cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,7 +33,7 @@ pub struct Names {
     pub batch_entries: &'static str,
 }
 
-/// Does one batch. Owned by one thread.
+/// Does one batch. Used by one thread at a time.
 pub trait Runner<I, O>: Send + 'static {
     /// One output per input, in their order; or why the whole batch failed.
     fn run(&mut self, inputs: Vec<I>) -> Result<Vec<O>, String>;
@@ -65,12 +70,20 @@ struct Entry<I, O> {
 }
 
 /// The queue and its workers. Dropping it lets running batches finish and joins the threads.
-#[derive(Debug)]
 pub struct Batcher<I, O> {
     names: Names,
     // Only taken by `drop`: closing the channel is what tells the workers to end.
     queue: Option<Sender<Entry<I, O>>>,
+    idle: Arc<Idle<I, O>>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// The runners that nobody uses.
+struct Idle<I, O> {
+    give: Sender<Box<dyn Runner<I, O>>>,
+    take: Receiver<Box<dyn Runner<I, O>>>,
+    /// Threads that have an entry and no runner: they come before anyone who runs on the spot.
+    wanting: AtomicUsize,
 }
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
@@ -88,11 +101,16 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         sharers: usize,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(queue_limit.max(1));
-        let sharers = sharers.max(1);
-        let mut batcher = Self { names, queue: Some(sender), threads: Vec::new() };
+        let workers = runners.len();
+        let (give, take) = bounded(workers);
+        let idle = Arc::new(Idle { give, take, wanting: AtomicUsize::new(0) });
         for runner in runners {
-            let entries = receiver.clone();
-            let work = move || work(&names, runner, &entries, sharers, max_batch.max(1));
+            idle.put(Box::new(runner));
+        }
+        let mut batcher = Self { names, queue: Some(sender), idle, threads: Vec::new() };
+        for _ in 0..workers {
+            let (entries, idle) = (receiver.clone(), Arc::clone(&batcher.idle));
+            let work = move || work(&names, &idle, &entries, sharers.max(1), max_batch.max(1));
             batcher.threads.push(std::thread::Builder::new().name(names.thread.to_owned()).spawn(work)?);
         }
         for outcome in ["done", "failed", "abandoned", "refused"] {
@@ -120,6 +138,53 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
             Err(TrySendError::Disconnected(_)) => Err(BatchError::Stopped),
         }
     }
+
+    /// Runs `input` on the calling thread, where a runner is idle and nobody waits for one; gives it back otherwise, to be
+    /// [submitted](Self::submit). Takes as long as the run: not for an asynchronous task.
+    ///
+    /// # Errors
+    /// Within: the run failed or panicked.
+    pub fn run_here(&self, input: I) -> Result<Result<Answer<O>, BatchError>, I> {
+        let nobody_waits = self.queue.as_ref().is_some_and(Sender::is_empty);
+        let runner = nobody_waits.then(|| self.idle.unwanted()).flatten();
+        let Some(mut runner) = runner else { return Err(input) };
+        let (reply, mut answer) = oneshot::channel();
+        run(&self.names, &mut *runner, vec![Entry { input, queued: Instant::now(), reply }]);
+        self.idle.put(runner);
+        Ok(answer.try_recv().map_err(|_| BatchError::Stopped).and_then(|answer| answer.map_err(BatchError::Failed)))
+    }
+}
+
+impl<I: 'static, O: 'static> Idle<I, O> {
+    /// Waits for a runner.
+    fn wait(&self) -> Option<Box<dyn Runner<I, O>>> {
+        self.wanting.fetch_add(1, Ordering::SeqCst);
+        let taken = self.take.recv().ok();
+        self.wanting.fetch_sub(1, Ordering::SeqCst);
+        taken
+    }
+
+    /// A runner that is idle and that nobody waits for.
+    fn unwanted(&self) -> Option<Box<dyn Runner<I, O>>> {
+        if self.wanting.load(Ordering::SeqCst) > 0 {
+            return None;
+        }
+        self.take.try_recv().ok()
+    }
+
+    fn put(&self, runner: Box<dyn Runner<I, O>>) {
+        // There is a place for each runner, and both ends live as long as this does.
+        drop(self.give.try_send(runner));
+    }
+}
+
+impl<I, O> std::fmt::Debug for Batcher<I, O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batcher")
+            .field("names", &self.names)
+            .field("threads", &self.threads.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<I, O> Drop for Batcher<I, O> {
@@ -131,25 +196,27 @@ impl<I, O> Drop for Batcher<I, O> {
     }
 }
 
-fn work<I, O>(
+fn work<I: 'static, O: 'static>(
     names: &Names,
-    mut runner: impl Runner<I, O>,
+    idle: &Idle<I, O>,
     entries: &Receiver<Entry<I, O>>,
     sharers: usize,
     max_batch: usize,
 ) {
     while let Ok(first) = entries.recv() {
+        let Some(mut runner) = idle.wait() else { return };
         let share = (entries.len() + 1).div_ceil(sharers).min(max_batch);
         let taken = std::iter::once(first).chain(entries.try_iter().take(share - 1));
         let (live, abandoned): (Vec<_>, Vec<_>) = taken.partition(|entry| !entry.reply.is_closed());
         count(names, "abandoned", abandoned.len());
         if !live.is_empty() {
-            run(names, &mut runner, live);
+            run(names, &mut *runner, live);
         }
+        idle.put(runner);
     }
 }
 
-fn run<I, O>(names: &Names, runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
+fn run<I: 'static, O: 'static>(names: &Names, runner: &mut dyn Runner<I, O>, entries: Vec<Entry<I, O>>) {
     let started = Instant::now();
     let (inputs, waiting): (Vec<_>, Vec<_>) =
         entries.into_iter().map(|entry| (entry.input, (entry.reply, started - entry.queued))).unzip();
@@ -182,7 +249,7 @@ fn count(names: &Names, outcome: &'static str, entries: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex, mpsc};
+    use std::sync::{Mutex, mpsc};
 
     use super::*;
 
@@ -316,6 +383,34 @@ mod tests {
         (0..2).for_each(|_| bench.gates[0].send(()).unwrap());
         assert_eq!((running.await.unwrap(), waiting.await.unwrap()), (Ok(2), Ok(6)));
         assert_eq!(*bench.sizes.lock().unwrap(), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn who_has_an_input_in_hand_runs_it_where_a_runner_is_idle_and_nobody_waits() {
+        let bench = bench(2, 10, 8);
+        // Each of the gates belongs to one of the runners; all that is needed goes through both.
+        for gate in &bench.gates {
+            (0..5).for_each(|_| gate.send(()).unwrap());
+        }
+        let answer = bench.batcher.run_here(4).unwrap().unwrap();
+        assert_eq!((answer.output, answer.batch), (8, 1));
+        assert_eq!(bench.batcher.run_here(13).unwrap().unwrap_err(), BatchError::Failed("unlucky".to_owned()));
+        let panicked = bench.batcher.run_here(14).unwrap().unwrap_err();
+        assert_eq!(panicked, BatchError::Failed("it panicked: unluckier".to_owned()));
+        assert_eq!(bench.batcher.run_here(5).unwrap().unwrap().output, 10, "a runner outlives its panic");
+    }
+
+    #[tokio::test]
+    async fn where_every_runner_is_busy_or_somebody_waits_the_input_is_given_back() {
+        let bench = bench(1, 10, 8);
+        let running = bench.submit(1);
+        bench.settle(1, 0).await;
+        assert_eq!(bench.batcher.run_here(2).unwrap_err(), 2);
+        let waiting = bench.submit(3);
+        bench.settle(1, 1).await;
+        assert_eq!(bench.batcher.run_here(4).unwrap_err(), 4);
+        (0..2).for_each(|_| bench.gates[0].send(()).unwrap());
+        assert_eq!((running.await.unwrap(), waiting.await.unwrap()), (Ok(2), Ok(6)));
     }
 
     #[tokio::test]

@@ -138,15 +138,31 @@ pub async fn remove(tx: &mut Tx, session: SessionId, item: ItemId) -> Result<boo
     Ok(on!(tx, c => sqlx::query(DELETE).bind(session).bind(item).execute(c))? == 1)
 }
 
-/// The statement of [`list`].
-pub(super) const LIST: &str = "SELECT b.id, b.product_id, p.name, p.sku, p.barcode, \
-    (p.active AND p.removed_at IS NULL) AS on_sale, b.quantity, b.unit_price, \
-    r.amount AS current_price, r.currency AS current_currency, b.avg_score, \
-    p.tax_rate, b.discount_rate, b.discount_amount, b.discount_reason \
-    FROM billing_items b JOIN products p ON p.id = b.product_id \
-    LEFT JOIN product_prices r ON r.id = p.price_id WHERE b.session_id = $1 ORDER BY b.id";
+/// A line and what its product is now, of the session `$1`; for `concat!`.
+macro_rules! lines {
+    () => {
+        "SELECT b.id, b.product_id, p.name, p.sku, p.barcode, (p.active AND p.removed_at IS NULL) AS on_sale, \
+         b.quantity, b.unit_price, r.amount AS current_price, r.currency AS current_currency, b.avg_score, p.tax_rate, \
+         b.discount_rate, b.discount_amount, b.discount_reason \
+         FROM billing_items b JOIN products p ON p.id = b.product_id \
+         LEFT JOIN product_prices r ON r.id = p.price_id WHERE b.session_id = $1"
+    };
+}
 
 /// The bill, in the order in which its lines came.
 pub async fn list(tx: &mut Tx, session: SessionId) -> Result<Vec<BillLine>, StoreError> {
+    const LIST: &str = concat!(lines!(), " ORDER BY b.id");
     on!(tx, c => sqlx::query_as(LIST).bind(session).fetch_all(c))
+}
+
+/// The statement of [`list_at`].
+pub(super) const LIST_AT: &str = concat!(
+    lines!(),
+    " AND EXISTS (SELECT 1 FROM checkout_sessions s WHERE s.id = $1 AND s.version = $2) ORDER BY b.id"
+);
+
+/// Like [`list`], where the session is at this version; nothing otherwise. Who finds it at the same version later has the
+/// bill as it is then: a version never comes again.
+pub async fn list_at(tx: &mut Tx, session: SessionId, version: i64) -> Result<Vec<BillLine>, StoreError> {
+    on!(tx, c => sqlx::query_as(LIST_AT).bind(session).bind(version).fetch_all(c))
 }

@@ -16,7 +16,7 @@ use super::StoreError;
 const VARIABLE: &str = "FAIL_CONFIRMS";
 /// Statements of the confirmation of a short bill, the commit among them; each is as likely to be the one that is not
 /// run.
-const STATEMENTS: u32 = 8;
+const STATEMENTS: u32 = 7;
 
 static LOTS: LazyLock<Option<Mutex<Lots>>> = LazyLock::new(|| {
     let text = std::env::var(VARIABLE).ok()?;
@@ -97,7 +97,7 @@ mod tests {
                 assert!(ran == hit.len() - 1 && doom.commit().is_ok());
             }
         }
-        assert!(hit.iter().all(|times| (190..310).contains(times)), "{hit:?}");
+        assert!(hit.iter().all(|times| (220..350).contains(times)), "{hit:?}");
         assert!((1_800..2_200).contains(&hit.iter().sum::<i32>()), "{hit:?}");
     }
 

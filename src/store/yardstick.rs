@@ -1,16 +1,16 @@
 //! The statements of a confirmation in the order in which they are run, for the bench that drives them straight at a
 //! database (`benches/numbering`): the very texts, so that both always do the same work.
 //!
-//! `checkout::confirm` runs them between `BEGIN` and `COMMIT`, [`INSERT_ITEMS`] once for each [`LINES`] lines of the
+//! `checkout::confirm` runs all but the first between `BEGIN` and `COMMIT`, [`INSERT_ITEMS`] once for each [`LINES`] lines of the
 //! bill. A bill of one line has a shorter statement, and an order whose shopper is known two more (`orders::own`); the
 //! bench has none of those.
 
 use super::{billing_items, checkout_sessions, idempotency_keys, number_series, order_items, orders};
 
+/// Reads the lines of the bill, before `BEGIN`. `$1` session, `$2` version.
+pub const READ_BILL: &str = billing_items::LIST_AT;
 /// Closes the session and gives it with its store. `$1` session, `$2` new status, `$3` now, `$4` active since, `$5` version.
 pub const CLOSE_SESSION: &str = checkout_sessions::MOVE;
-/// Reads the lines of the bill. `$1` session.
-pub const READ_BILL: &str = billing_items::LIST;
 /// Takes the number; from here on the store's other confirmations wait. `$1` store, `$2` series, `$3` seal before the
 /// first.
 pub const TAKE_NUMBER: &str = number_series::TAKE;
