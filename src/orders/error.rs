@@ -65,6 +65,14 @@ pub enum OrderError {
         /// Pieces or minor units.
         left: i64,
     },
+    /// What is stored of the order holds a value that is none of this program's.
+    #[error("what is stored of the order {id} cannot be read: {reason}")]
+    Unreadable {
+        /// The order.
+        id: OrderId,
+        /// Which value, and why.
+        reason: String,
+    },
     /// The operating system gave no random bytes for the claim code.
     #[error("no random bytes: {0}")]
     Randomness(String),

@@ -102,6 +102,37 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: Database) {
     assert_eq!(shop.app.get(backwards, &ann).await.expect_problem(422, "invalid-field")["field"], "to");
 }
 
+/// A record that somebody edited by hand hides none of the others, neither from the staff nor from the shopper.
+async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database: Database) {
+    let shop = Shop::open(database.clone()).await;
+    let ann = shop.app.shopper("ann").await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(order(&shop, Some(&ann)).await["id"].clone());
+    }
+    database.execute("UPDATE orders SET currency = 'QQQ' WHERE number = 2").await;
+    for (path, token) in [("/api/orders", &shop.clerk), ("/api/mypage/orders", &ann)] {
+        let list = shop.app.get(path, token).await.expect(200);
+        let shown: Vec<_> = list["data"].as_array().unwrap().iter().map(|order| &order["receipt_number"]).collect();
+        assert_eq!(shown, [3, 1], "{list}");
+        assert_eq!((&list["unreadable"], &list["next_cursor"]), (&json!([ids[1]]), &Value::Null));
+        // The page is full with the order that cannot be shown, and the list goes on after it.
+        let first = shop.app.get(&format!("{path}?limit=2"), token).await.expect(200);
+        assert_eq!((first["data"].as_array().unwrap().len(), &first["unreadable"]), (1, &json!([ids[1]])));
+        let next = format!("{path}?limit=2&cursor={}", first["next_cursor"].as_str().unwrap());
+        let second = shop.app.get(&next, token).await.expect(200);
+        assert_eq!((&second["data"][0]["receipt_number"], &second["unreadable"]), (&json!(1), &json!([])));
+        let unread = format!("{path}/{}", ids[1].as_str().unwrap());
+        for page in [unread.clone(), format!("{unread}/receipt")] {
+            let problem = shop.app.get(&page, token).await.expect_problem(500, "unreadable-record");
+            assert!(problem["detail"].as_str().unwrap().contains(ids[1].as_str().unwrap()), "{problem}");
+            assert!(!problem["detail"].as_str().unwrap().contains("QQQ"), "what is stored is for the log: {problem}");
+        }
+    }
+    // Sums that left an order out would be wrong.
+    shop.app.get("/api/mypage/spending", &ann).await.expect_problem(500, "unreadable-record");
+}
+
 /// The clock of the tests begins on the fifth of January 2026; 26 days later it is February in Seoul, not yet in London.
 async fn spending_is_told_by_month_of_the_stores_clock(database: Database) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
@@ -139,5 +170,6 @@ on_both_databases!(
     a_receipt_is_claimed_once,
     a_session_has_one_shopper,
     a_shopper_finds_orders_by_store_time_and_state,
+    an_order_that_cannot_be_read_is_named_and_the_others_are_shown,
     spending_is_told_by_month_of_the_stores_clock,
 );

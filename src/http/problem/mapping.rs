@@ -63,6 +63,14 @@ impl From<OrderError> for Problem {
                 Self::new(Kind::WrongCurrency, error.to_string()).with("currency", due.code())
             }
             OrderError::TooMuch { left, .. } => Self::new(Kind::RefundTooLarge, error.to_string()).with("left", left),
+            OrderError::Unreadable { id, .. } => {
+                tracing::error!(order.id = %id, error = %error, "a stored order cannot be read");
+                let detail = format!(
+                    "what is stored of the order {id} cannot be read; the server's log says which value it is, and \
+                     `tillsight numbering check --deep` finds every such record"
+                );
+                Self::new(Kind::UnreadableRecord, detail)
+            }
             OrderError::Randomness(_) => Self::internal(&error),
             #[cfg(feature = "fail-points")]
             OrderError::Interrupted => Self::internal(&error),
