@@ -55,6 +55,24 @@ async fn a_receipt_is_claimed_once(database: Database) {
     shop.app.get(&path, &ann).await.expect(200);
 }
 
+/// Whoever sells and refunds does not come to own the receipts that shoppers leave behind.
+async fn staff_claims_no_receipt_and_joins_no_session(database: Database) {
+    let shop = Shop::open(database.clone()).await;
+    let order = order(&shop, None).await;
+    let session = shop.bill(&[(&shop.milk, 1)]).await;
+    let join = format!("/api/sessions/{}/join", session["id"].as_str().unwrap());
+    for (token, who) in [(&shop.clerk, "clerks"), (&shop.admin, "admins")] {
+        let body = json!({"claim_code": order["claim_code"]});
+        for reply in
+            [shop.app.post("/api/mypage/claims", token, body).await, shop.app.post(&join, token, json!({})).await]
+        {
+            let detail = reply.expect_problem(403, "forbidden")["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(&format!("is not open to {who}; it is for shoppers")), "{detail}");
+        }
+    }
+    assert_eq!(database.count("SELECT COUNT(*) FROM order_owners").await, 0);
+}
+
 async fn a_session_has_one_shopper(database: Database) {
     let shop = Shop::open(database).await;
     let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
@@ -173,6 +191,7 @@ async fn spending_is_told_by_month_of_the_stores_clock(database: Database) {
 on_both_databases!(
     a_shopper_reads_their_own_orders_page_by_page,
     a_receipt_is_claimed_once,
+    staff_claims_no_receipt_and_joins_no_session,
     a_session_has_one_shopper,
     a_shopper_finds_orders_by_store_time_and_state,
     an_order_that_cannot_be_read_is_named_and_the_others_are_shown,

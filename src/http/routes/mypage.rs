@@ -79,9 +79,9 @@ pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>)
     Ok(HttpResponse::Ok().json(services.orders.get_own(shopper(&caller)?, id.0).await?))
 }
 
-/// Make the order of a receipt yours, by the code printed on it.
+/// Make the order of a receipt yours, by the code printed on it. For shoppers' accounts: staff is answered 403.
 #[utoipa::path(tag = "mypage", security(("bearer" = [])), request_body = Claim,
-    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = OrderView), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
 #[post("/api/mypage/claims")]
 pub async fn claim(caller: Caller, services: Data<Services>, body: JsonBody<Claim>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.claim(shopper(&caller)?, &body.0.claim_code).await?))
