@@ -56,6 +56,12 @@ impl From<OrderError> for Problem {
             OrderError::NoStore => Self::new(Kind::Forbidden, error.to_string()),
             OrderError::KeyReused => Self::new(Kind::KeyReused, error.to_string()),
             OrderError::AlreadyPaid(_) => Self::new(Kind::OrderPaid, error.to_string()),
+            OrderError::PaidAndRefunded { refunded, .. } => {
+                Self::new(Kind::OrderPaid, error.to_string()).with("refunded", refunded.amount)
+            }
+            OrderError::NothingLeft { refunded, .. } => {
+                Self::new(Kind::RefundTooLarge, error.to_string()).with("left", 0).with("refunded", refunded.amount)
+            }
             OrderError::NotPaid(_) => Self::new(Kind::OrderNotPaid, error.to_string()),
             OrderError::Voided(_) => Self::new(Kind::OrderVoided, error.to_string()),
             OrderError::NotWhatIsDue { due, .. } => Self::new(Kind::AmountMismatch, error.to_string()).with("due", due),
