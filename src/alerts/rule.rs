@@ -129,11 +129,11 @@ pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> 
     Ok(wrong)
 }
 
-/// How many attempts `rule` goes by: of failures those that were not refused.
+/// How many attempts `rule` goes by: what was refused for the till's reasons says nothing of failures and times.
 fn judged_by(rule: Rule, store: &StorePerformance) -> i64 {
     match rule {
-        Rule::OrderFailureRate => store.succeeded + store.failed,
-        Rule::OrderConflictRate | Rule::OrderSlow | Rule::NumberingIntegrity => store.attempts,
+        Rule::OrderFailureRate | Rule::OrderSlow => store.succeeded + store.failed,
+        Rule::OrderConflictRate | Rule::NumberingIntegrity => store.attempts,
     }
 }
 
@@ -152,7 +152,7 @@ fn judged(rule: Rule, store: &StorePerformance, window_s: i64) -> Option<(f64, S
         }),
         Rule::OrderSlow => store.p95_ms.map(|millis| {
             let seconds = millis / 1_000.0;
-            let of = store.attempts;
+            let of = store.succeeded + store.failed;
             (
                 seconds,
                 format!(

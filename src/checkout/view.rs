@@ -74,13 +74,16 @@ pub struct ItemView {
     pub problem: Option<&'static str>,
 }
 
-/// A discount that a clerk gave: a rate or an amount.
+/// A discount that a clerk gave, a rate or an amount, and what it really takes off.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DiscountView {
     /// Basis points: 1000 is 10 %.
     pub rate_bp: Option<i64>,
-    /// Minor units.
+    /// Minor units, as they were given.
     pub amount: Option<i64>,
+    /// Minor units that it takes off now. Less than `amount` where that is more than there is to pay: nothing is due then,
+    /// and nobody is paid out. `null` on a line that has no price yet.
+    pub taken_off: Option<i64>,
     /// Why.
     pub reason: Option<String>,
 }
@@ -126,11 +129,11 @@ impl SessionView {
         let known: Vec<Priced> = priced.iter().copied().flatten().collect();
         let charged = charge(&known, discount(&session), session.prices_include_tax);
         let sum = |of: fn(&Charged) -> i64| charged.iter().map(of).fold(0, i64::saturating_add);
-        let mut amounts = charged.iter().map(|line| line.amount);
+        let mut charges = charged.iter();
         let shown = lines
             .iter()
             .zip(&priced)
-            .map(|(line, priced)| ItemView::new(line, session.currency, priced.as_ref().and_then(|_| amounts.next())));
+            .map(|(line, priced)| ItemView::new(line, session.currency, priced.as_ref().and_then(|_| charges.next())));
         let items: Vec<ItemView> = shown.collect();
         let sellable = items.iter().all(|item| item.problem.is_none() && item.amount.is_some());
         Self {
@@ -139,6 +142,7 @@ impl SessionView {
                 session.discount_rate,
                 session.discount_amount,
                 session.discount_reason.as_ref(),
+                Some(sum(|line| line.bill_discount)),
             ),
             discount_total: sum(|line| line.discount.saturating_add(line.bill_discount)),
             tax_total: sum(|line| line.tax),
@@ -159,14 +163,16 @@ impl SessionView {
 }
 
 impl DiscountView {
-    fn new(rate_bp: Option<i64>, amount: Option<i64>, reason: Option<&String>) -> Option<Self> {
-        Discount::kept(rate_bp, amount).map(|_| Self { rate_bp, amount, reason: reason.cloned() })
+    fn new(rate_bp: Option<i64>, amount: Option<i64>, reason: Option<&String>, taken_off: Option<i64>) -> Option<Self> {
+        Discount::kept(rate_bp, amount).map(|_| Self { rate_bp, amount, taken_off, reason: reason.cloned() })
     }
 }
 
 impl ItemView {
-    fn new(line: &BillLine, currency: Currency, amount: Option<i64>) -> Self {
+    fn new(line: &BillLine, currency: Currency, charged: Option<&Charged>) -> Self {
         let price = price(line, currency);
+        let taken_off = charged.map(|line| line.discount);
+        let reason = line.discount_reason.as_ref();
         Self {
             id: line.id,
             product_id: line.product_id,
@@ -174,9 +180,9 @@ impl ItemView {
             quantity: line.quantity,
             unit_price: price.ok().map(|price| price.amount),
             line_total: price.ok().and_then(|price| price.times(line.quantity)).map(|total| total.amount),
-            discount: DiscountView::new(line.discount_rate, line.discount_amount, line.discount_reason.as_ref()),
+            discount: DiscountView::new(line.discount_rate, line.discount_amount, reason, taken_off),
             tax_rate_bp: line.tax_rate,
-            amount,
+            amount: charged.map(|line| line.amount),
             avg_score: line.avg_score,
             problem: price.err(),
         }

@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program, and what each answer's exit code is.
 //!
-//! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 the arguments make no sense.
+//! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 the arguments make no sense. `numbering check` is
+//! asked by scripts for an answer: there 1 means that something was found and 2 that it could not be looked.
 
 mod demo;
 mod index;
@@ -57,7 +58,7 @@ enum Command {
     },
 }
 
-/// Why the program ends with exit code 1.
+/// Why the program ends with another exit code than 0.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// A setting is wrong.
@@ -95,9 +96,22 @@ pub enum CliError {
     /// An answer cannot be written as JSON.
     #[error("the answer cannot be written as JSON: {0}")]
     Answer(String),
-    /// Numbers or chains are not whole, or could not be checked.
+    /// Numbers or chains could not be checked or repaired.
     #[error("numbering: {0}")]
     Numbering(String),
+    /// Numbers or chains were checked and are not whole.
+    #[error("numbering: {faulty} of {reports} reports have findings; the lowest health is {worst} of 100")]
+    NotWhole {
+        /// Reports with findings.
+        faulty: u64,
+        /// Reports in all.
+        reports: u64,
+        /// The lowest health among them, 0 to 100.
+        worst: i64,
+    },
+    /// Why nothing can be said of the numbers that were to be checked.
+    #[error(transparent)]
+    Unchecked(Box<CliError>),
     /// What the command found could not be printed.
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
@@ -109,13 +123,24 @@ pub enum CliError {
     Runtime(std::io::Error),
 }
 
-/// Does what the arguments ask for.
-pub fn run(arguments: Arguments) -> Result<(), CliError> {
-    carry_out(arguments)?;
-    terminal::written().map_err(CliError::Output)
+impl CliError {
+    /// What the program ends with.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Unchecked(_)) { 2 } else { 1 }
+    }
 }
 
-/// Says on standard error, in one line, why the program ends with exit code 1.
+/// Does what the arguments ask for.
+pub fn run(arguments: Arguments) -> Result<(), CliError> {
+    let is_check = matches!(arguments.command, Command::Numbering(numbering::Command::Check(_)));
+    let done = carry_out(arguments).and_then(|()| terminal::written().map_err(CliError::Output));
+    done.map_err(|error| {
+        let unchecked = is_check && !matches!(error, CliError::NotWhole { .. });
+        if unchecked { CliError::Unchecked(Box::new(error)) } else { error }
+    })
+}
+
+/// Says on standard error, in one line, why the program ends with another exit code than 0.
 pub fn tell_failure(error: &CliError) {
     note!("tillsight: {}", terminal::one_line(&error.to_string()));
 }

@@ -23,7 +23,8 @@ const CONNECTIONS: u32 = 2;
 /// What is asked of the numbers.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Look for gaps, duplicates and counters that stand wrong; exit code 1 where anything is found.
+    /// Look for gaps, duplicates and counters that stand wrong. Exit codes: 0 nothing found, 1 something found, 2 it could
+    /// not be looked.
     Check(Check),
     /// Show what a repair would change, and change it with --apply. Look for lost records in a back-up first: it cannot be
     /// taken back.
@@ -95,7 +96,7 @@ async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
     let (mut reports, mut faulty, mut worst) = (0, 0, 100);
     let print = |report: ReportView| {
         reports += 1;
-        faulty += i64::from(!report.findings.is_empty());
+        faulty += u64::from(!report.findings.is_empty());
         worst = worst.min(report.health);
         if options.json {
             terminal::json(&json!(report).to_string());
@@ -111,12 +112,7 @@ async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
     if reports == 0 && !options.json {
         say!("There are no stores to check.");
     }
-    if faulty > 0 {
-        return Err(CliError::Numbering(format!(
-            "{faulty} of {reports} reports have findings; the lowest health is {worst} of 100"
-        )));
-    }
-    Ok(())
+    if faulty > 0 { Err(CliError::NotWhole { faulty, reports, worst }) } else { Ok(()) }
 }
 
 async fn repair(options: Repair, integrity: &Integrity) -> Result<(), CliError> {

@@ -76,7 +76,7 @@ pub struct Rules {
     pub failure_rate: FailureRate,
     /// Transactions that met another one over a number, for each attempt.
     pub conflict_rate: ConflictRate,
-    /// 95 of 100 attempts take at most so many seconds.
+    /// 95 of 100 attempts that made an order or failed for the server's reasons take at most so many seconds.
     pub slow: Slow,
 }
 

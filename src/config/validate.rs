@@ -96,7 +96,17 @@ fn monitoring(settings: &Monitoring) -> Result<(), ConfigError> {
     in_range("monitoring.rules.failure_rate.attempts", failure.attempts, 1, 1_000_000)?;
     in_range("monitoring.rules.conflict_rate.attempts", conflict.attempts, 1, 1_000_000)?;
     in_range("monitoring.rules.slow.attempts", slow.attempts, 1, 1_000_000)?;
-    web_address("monitoring.slack_url", settings.slack_url.as_ref())?;
+    // Whoever reads the address on the way may post; what is posted elsewhere is signed, and may stay in a private network.
+    let slack = web_address("monitoring.slack_url", settings.slack_url.as_ref())?;
+    if slack.is_some_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
+        return Err(ConfigError::Invalid {
+            name: "monitoring.slack_url",
+            reason:
+                "begins with http://, which shows the address, a secret, to everybody on the way; Slack's begin with \
+                     https:// (http:// is taken for a receiver on this machine alone)"
+                    .to_owned(),
+        });
+    }
     web_address("monitoring.webhook_url", settings.webhook_url.as_ref())?;
     let key = settings.webhook_secret.as_ref().map(|secret| key_bytes(secret.expose_secret()));
     match key {
@@ -130,14 +140,24 @@ fn share(name: &'static str, value: f64, most: f64) -> Result<(), ConfigError> {
 }
 
 /// The address itself is not told: it is a secret.
-fn web_address(name: &'static str, address: Option<&SecretString>) -> Result<(), ConfigError> {
-    let Some(address) = address else { return Ok(()) };
+fn web_address(name: &'static str, address: Option<&SecretString>) -> Result<Option<url::Url>, ConfigError> {
+    let Some(address) = address else { return Ok(None) };
     let reason = match url::Url::parse(address.expose_secret()) {
-        Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => return Ok(()),
-        Ok(_) => "must begin with https:// (or http:// for a receiver on this machine) and name a host".to_owned(),
+        Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => return Ok(Some(url)),
+        Ok(_) => "must begin with https:// or http:// and name a host".to_owned(),
         Err(error) => format!("is no address that begins with https:// ({error}); leave it out for no receiver"),
     };
     Err(ConfigError::Invalid { name, reason })
+}
+
+/// Whether nobody but this machine sees what is sent there.
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 fn in_range(name: &'static str, value: i64, least: i64, most: i64) -> Result<(), ConfigError> {
@@ -154,6 +174,21 @@ mod tests {
 
     fn refused(overlay: &str) -> String {
         Settings::from_toml(overlay).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn slacks_address_is_sent_over_nobodys_wire_in_the_clear() {
+        let slack = |url: &str| Settings::from_toml(&format!("[monitoring]\nslack_url = \"{url}\""));
+        for url in ["http://hooks.slack.com/services/T0/secret-part", "http://10.0.0.7/secret-part"] {
+            let told = slack(url).unwrap_err().to_string();
+            assert!(told.contains("monitoring.slack_url: begins with http://"), "{told}");
+            assert!(!told.contains("secret-part"), "{told}");
+        }
+        for url in ["https://hooks.slack.com/x", "http://127.0.0.1:9/x", "http://[::1]:9/x", "http://localhost:9/x"] {
+            assert!(slack(url).is_ok(), "{url}");
+        }
+        let webhook = "[monitoring]\nwebhook_url = \"http://relay.internal/x\"\nwebhook_secret = ";
+        assert!(Settings::from_toml(&format!("{webhook}\"{}\"", "k".repeat(24))).is_ok(), "it is signed");
     }
 
     #[test]

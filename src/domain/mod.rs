@@ -25,7 +25,7 @@ pub use ids::{
     PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
 };
 pub use money::{Currency, Money};
-pub use page::{Page, PageRequest};
+pub use page::{GappedPage, Page, PageRequest};
 pub use payment::{OrderState, PaymentMethod};
 pub use photo::PhotoFault;
 pub use role::{Actor, Caller, Role};

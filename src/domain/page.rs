@@ -45,6 +45,18 @@ impl<T> Page<T> {
     }
 }
 
+/// One page of a list of which not every row could be read: what cannot be shown is named and hides nothing beside it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct GappedPage<T> {
+    /// The rows, newest first.
+    pub data: Vec<T>,
+    /// Identifiers of this page's rows that are missing from `data`, since what is stored of them cannot be read. The
+    /// server's log says which value it is; of numbered records `tillsight numbering check --deep` tells too.
+    pub unreadable: Vec<Uuid>,
+    /// Pass it as `cursor` for the next page; `null` on the last one.
+    pub next_cursor: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

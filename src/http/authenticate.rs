@@ -96,7 +96,8 @@ async fn admitted(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
     let token = bearer(request)?;
     let identity = services.auth.authenticate(token).await?;
     if !policy.admits(&identity.actor) {
-        let detail = format!("{} {pattern} is not open to {}", request.method(), kind_of(&identity.actor));
+        let (method, caller) = (request.method(), kind_of(&identity.actor));
+        let detail = format!("{method} {pattern} is not open to {caller}; it is for {}", policy.who());
         return Err(Problem::new(Kind::Forbidden, detail));
     }
     if identity.must_change_password && !policy.allows_old_password() {

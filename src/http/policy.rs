@@ -17,6 +17,8 @@ pub enum Policy {
     AnyPassword,
     /// Any signed-in person.
     Person,
+    /// Shoppers alone: what makes an order somebody's own. Staff that could do it would own what they sold and may refund.
+    Shopper,
     /// Clerks and admins.
     Staff,
     /// Admins.
@@ -86,7 +88,7 @@ pub static RULES: [Rule; 81] = [
     rule(Method::POST, "/api/sessions", Policy::Till),
     rule(Method::GET, "/api/sessions/{id}", Policy::Till),
     rule(Method::DELETE, "/api/sessions/{id}", Policy::Till),
-    rule(Method::POST, "/api/sessions/{id}/join", Policy::Person),
+    rule(Method::POST, "/api/sessions/{id}/join", Policy::Shopper),
     rule(Method::POST, "/api/sessions/{id}/frames", Policy::Till),
     rule(Method::POST, "/api/sessions/{id}/items", Policy::Till),
     rule(Method::PATCH, "/api/sessions/{id}/items/{item_id}", Policy::Till),
@@ -122,7 +124,7 @@ pub static RULES: [Rule; 81] = [
     rule(Method::GET, "/api/mypage/orders/{id}/receipt", Policy::Person),
     rule(Method::GET, "/api/mypage/orders/{id}/receipt/page", Policy::Person),
     rule(Method::GET, "/api/mypage/spending", Policy::Person),
-    rule(Method::POST, "/api/mypage/claims", Policy::Person),
+    rule(Method::POST, "/api/mypage/claims", Policy::Shopper),
 ];
 
 /// The rule for a route, if the table has one.
@@ -142,6 +144,19 @@ impl Policy {
             Self::Public | Self::AnyPassword | Self::Person => true,
             Self::Staff | Self::Till => matches!(role, Role::Clerk | Role::Admin),
             Self::Admin => role == Role::Admin,
+            Self::Shopper => role == Role::User,
+        }
+    }
+
+    /// Whom it lets in, for people.
+    pub fn who(self) -> &'static str {
+        match self {
+            Self::Public => "everybody",
+            Self::AnyPassword | Self::Person => "signed-in people",
+            Self::Shopper => "shoppers, with an account that is not staff's",
+            Self::Staff => "clerks and admins",
+            Self::Admin => "admins",
+            Self::Till => "kiosks, clerks and admins",
         }
     }
 

@@ -10,7 +10,7 @@ use super::repair::{Method, RepairRequest};
 use super::{Depth, Integrity, IntegrityError, Keep, ReportView, finding::FindingKind, standing};
 use crate::domain::{Caller, IntegrityReportId, Series, StoreId, Timestamp};
 use crate::store::{StoreError, integrity_reports, number_checks};
-use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS};
+use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS, VOID_PLACEHOLDERS};
 
 /// How often the schedule is looked at.
 const BEAT: Duration = Duration::from_secs(30);
@@ -163,9 +163,7 @@ impl Integrity {
             after = *last;
             for id in page {
                 let newest = standing(&mut self.store.read().await?, id).await?;
-                if newest.latest.is_none() {
-                    continue;
-                }
+                let Some(latest) = &newest.latest else { continue };
                 let findings = newest.findings();
                 let count = |kind| {
                     let of = findings.iter().find(|found| found.kind == kind && found.series == Series::Order);
@@ -174,6 +172,7 @@ impl Integrity {
                 let label = id.to_string();
                 metrics::gauge!(ORDER_NUMBER_GAPS, "store" => label.clone()).set(count(FindingKind::Gap));
                 metrics::gauge!(ORDER_NUMBER_DUPLICATES, "store" => label.clone()).set(count(FindingKind::Duplicate));
+                metrics::gauge!(VOID_PLACEHOLDERS, "store" => label.clone()).set(latest.placeholders as f64);
                 metrics::gauge!(INTEGRITY_HEALTH, "store" => label).set(super::health(&findings) as f64);
             }
         }

@@ -1,7 +1,7 @@
 //! Why an order cannot be made, shown, paid, refunded or voided, or a day not be closed.
 
 use super::once::FromStore;
-use crate::domain::{Currency, InvalidField, OrderId, StoreId};
+use crate::domain::{Currency, InvalidField, Money, OrderId, StoreId};
 use crate::store::StoreError;
 
 /// A refusal or failure of the orders service.
@@ -31,6 +31,30 @@ pub enum OrderError {
     /// Paying or voiding what is paid.
     #[error("the order is paid; give money back with POST /api/orders/{0}/refunds")]
     AlreadyPaid(OrderId),
+    /// Paying or voiding what was paid and given back since.
+    #[error(
+        "the order {id} is refunded already: {paid} were paid and {refunded} given back; nothing more can be done with it"
+    )]
+    PaidAndRefunded {
+        /// The order.
+        id: OrderId,
+        /// What was taken for it.
+        paid: Money,
+        /// What was given back.
+        refunded: Money,
+    },
+    /// Refunding what was given back already, down to the last piece.
+    #[error(
+        "the order {id} is refunded already: of {paid} that were paid, {refunded} were given back, and nothing is left"
+    )]
+    NothingLeft {
+        /// The order.
+        id: OrderId,
+        /// What was taken for it.
+        paid: Money,
+        /// What was given back.
+        refunded: Money,
+    },
     /// Refunding what was never paid.
     #[error(
         "no payment of the order is recorded, so there is nothing to give back; void it with POST /api/orders/{0}/void"
@@ -64,6 +88,14 @@ pub enum OrderError {
         wanted: i64,
         /// Pieces or minor units.
         left: i64,
+    },
+    /// What is stored of the order holds a value that is none of this program's.
+    #[error("what is stored of the order {id} cannot be read: {reason}")]
+    Unreadable {
+        /// The order.
+        id: OrderId,
+        /// Which value, and why.
+        reason: String,
     },
     /// The operating system gave no random bytes for the claim code.
     #[error("no random bytes: {0}")]

@@ -57,7 +57,7 @@ impl Orders {
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        self.refuse_unless_unpaid(&mut tx, id).await?;
+        self.refuse_unless_due(&mut tx, &order).await?;
         if currency != order.currency {
             return Err(OrderError::WrongCurrency { given: currency, due: order.currency });
         }

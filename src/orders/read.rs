@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::view::listed;
 use super::{OrderError, OrderSummary, OrderView, Orders, PaymentView, RefundView};
 use crate::domain::{
-    Actor, Caller, Currency, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId, Timestamp, UserId,
-    tidy_code,
+    Actor, Caller, Currency, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId,
+    Timestamp, UserId, tidy_code,
 };
-use crate::store::orders::{OrderFilter, OrderRow};
-use crate::store::{Tx, orders, payments, refunds, stores};
+use crate::store::orders::{Listed, OrderFilter, OrderRow};
+use crate::store::{StoreError, Tx, orders, payments, refunds, stores};
 
 /// Most months that a shopper's spending is told of at once.
 const MOST_MONTHS: i64 = 36;
@@ -67,7 +68,7 @@ impl Orders {
         caller: &Caller,
         search: OrderSearch,
         page: PageRequest,
-    ) -> Result<Page<OrderSummary>, OrderError> {
+    ) -> Result<GappedPage<OrderSummary>, OrderError> {
         let own = match caller.actor {
             Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin, .. } => search.store,
             Actor::Kiosk { store: own, .. } | Actor::Person { role: Role::Clerk, store: Some(own), .. } => Some(own),
@@ -79,7 +80,7 @@ impl Orders {
         let filter = OrderSearch { store: own, ..search }.check()?;
         let mut tx = self.store.read().await?;
         let rows = orders::list(&mut tx, filter, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(OrderSummary::from))
+        Ok(listed(Page::cut(rows, page, |row| row.id.uuid())))
     }
 
     /// One order, for the staff of its store.
@@ -94,11 +95,11 @@ impl Orders {
         user: UserId,
         search: OrderSearch,
         page: PageRequest,
-    ) -> Result<Page<OrderSummary>, OrderError> {
+    ) -> Result<GappedPage<OrderSummary>, OrderError> {
         let filter = search.check()?;
         let mut tx = self.store.read().await?;
         let rows = orders::list_owned(&mut tx, user, filter, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(OrderSummary::from))
+        Ok(listed(Page::cut(rows, page, |row| row.id.uuid())))
     }
 
     /// One order of a shopper. Another's is not found: its existence is nobody's business. Who of the staff did what is not
@@ -117,7 +118,9 @@ impl Orders {
         let mut tx = self.store.read().await?;
         let rows = orders::spending(&mut tx, user, from).await?;
         let mut sums: BTreeMap<(String, &'static str), MonthSpending> = BTreeMap::new();
-        for row in rows {
+        for Listed { id, row } in rows {
+            // A sum that leaves an order out would be wrong without saying so.
+            let row = row.map_err(|reason| OrderError::Unreadable { id, reason })?;
             let month = row.time_zone.month(row.created_at);
             // Counted back from the month that the store's clocks show now.
             if months_between(&month, &row.time_zone.month(self.clock.now())).is_none_or(|ago| ago >= months) {
@@ -148,8 +151,20 @@ impl Orders {
 
     async fn read(&self, id: OrderId, owner: Option<UserId>) -> Result<OrderView, OrderError> {
         let mut tx = self.store.snapshot().await?;
-        let order = orders::find(&mut tx, id, owner).await?.ok_or(OrderError::NotFound(id))?;
-        assemble(&mut tx, order).await
+        let read = async {
+            let order = orders::find(&mut tx, id, owner).await?.ok_or(OrderError::NotFound(id))?;
+            assemble(&mut tx, order).await
+        };
+        read.await.map_err(|error| unreadable(id, error))
+    }
+}
+
+/// Says of a failure to make a record of what is stored which order that is.
+pub(super) fn unreadable(id: OrderId, error: OrderError) -> OrderError {
+    if let OrderError::Store(StoreError::Unexpected(reason)) = error {
+        OrderError::Unreadable { id, reason }
+    } else {
+        error
     }
 }
 

@@ -69,6 +69,10 @@ impl Orders {
 }
 
 async fn receipt(tx: &mut Tx, id: OrderId, owner: Option<UserId>) -> Result<ReceiptView, OrderError> {
+    made(tx, id, owner).await.map_err(|error| read::unreadable(id, error))
+}
+
+async fn made(tx: &mut Tx, id: OrderId, owner: Option<UserId>) -> Result<ReceiptView, OrderError> {
     let order = orders::find(tx, id, owner).await?.ok_or(OrderError::NotFound(id))?;
     let store = stores::find(tx, order.store_id).await?.ok_or(OrderError::StoreNotFound(order.store_id))?;
     let prints = receipt_prints::count(tx, id).await?;

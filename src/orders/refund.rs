@@ -7,7 +7,7 @@ use super::once::{Once, Reply, with_retries};
 use super::refund_plan::{WantedBack, plan};
 use super::{LONGEST_REASON, LONGEST_REFERENCE, OrderError, Orders, RefundView};
 use crate::domain::{
-    Caller, Currency, InvalidField, OrderId, OrderState, PaymentMethod, RefundId, line, optional_line,
+    Caller, Currency, InvalidField, Money, OrderId, OrderState, PaymentMethod, RefundId, line, optional_line,
 };
 use crate::store::orders::OrderRow;
 use crate::store::refunds::{self, RefundItemRow, RefundRow};
@@ -86,9 +86,18 @@ impl Orders {
         }
         let items = orders::items(&mut tx, id).await?;
         let taken_back = refunds::taken_back(&mut tx, id).await?;
-        let planned = plan(&items, order.prices_include_tax, &taken_back, request.lines.as_deref())?;
+        let included = order.prices_include_tax;
+        let planned = match plan(&items, included, &taken_back, request.lines.as_deref()) {
+            Err(OrderError::TooMuch { .. }) if plan(&items, included, &taken_back, None)?.is_empty() => Vec::new(),
+            planned => planned?,
+        };
+        if planned.is_empty() {
+            let money = |amount| Money { amount, currency: order.currency };
+            let (paid, refunded) = (money(standing.paid), money(standing.refunded));
+            return Err(OrderError::NothingLeft { id, paid, refunded });
+        }
         let (wanted, left) = (sum(&planned), standing.paid - standing.refunded);
-        if planned.is_empty() || wanted > left {
+        if wanted > left {
             return Err(OrderError::TooMuch { what: "the order, minor units".to_owned(), wanted, left });
         }
         let counter = Counter {
@@ -102,6 +111,20 @@ impl Orders {
         tx.commit().await?;
         metrics::counter!(REFUNDS_TOTAL, "kind" => "refund").increment(1);
         Ok(reply)
+    }
+
+    /// As [`Orders::refuse_unless_unpaid`], and tells an order that was paid and given back from one that is paid.
+    pub(super) async fn refuse_unless_due(&self, tx: &mut Tx, order: &OrderRow) -> Result<(), OrderError> {
+        let refused = self.refuse_unless_unpaid(tx, order.id).await;
+        if let Err(OrderError::AlreadyPaid(id)) = refused {
+            let standing = orders::standing(tx, id).await?.ok_or(OrderError::NotFound(id))?;
+            if standing.state == OrderState::Refunded {
+                let money = |amount| Money { amount, currency: order.currency };
+                let (paid, refunded) = (money(standing.paid), money(standing.refunded));
+                return Err(OrderError::PaidAndRefunded { id, paid, refunded });
+            }
+        }
+        refused
     }
 
     /// Writes a refund or void with the store's next number, keeps the reply and the audit record.

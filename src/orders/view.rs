@@ -4,10 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Currency, KioskId, OrderId, OrderState, PaymentId, PaymentMethod, ProductId, RefundId, SessionId, StoreId,
-    Timestamp,
+    Currency, GappedPage, KioskId, OrderId, OrderState, Page, PaymentId, PaymentMethod, ProductId, RefundId, SessionId,
+    StoreId, Timestamp,
 };
-use crate::store::orders::{OrderItemRow, OrderRow, OrderSummaryRow, StandingRow};
+use crate::store::orders::{Listed, OrderItemRow, OrderRow, OrderSummaryRow, StandingRow};
 use crate::store::payments::PaymentRow;
 use crate::store::refunds::{RefundItemRow, RefundRow};
 
@@ -303,6 +303,21 @@ impl OrderItemView {
             avg_score: row.avg_score,
         }
     }
+}
+
+/// The page's readable orders, and the names of the others; of each of them a line goes to the log.
+pub(super) fn listed(page: Page<Listed<OrderSummaryRow>>) -> GappedPage<OrderSummary> {
+    let mut list = GappedPage { data: Vec::new(), unreadable: Vec::new(), next_cursor: page.next_cursor };
+    for Listed { id, row } in page.data {
+        match row {
+            Ok(row) => list.data.push(OrderSummary::from(row)),
+            Err(reason) => {
+                tracing::warn!(order.id = %id, reason, "an order is left out of a list: its record cannot be read");
+                list.unreadable.push(id.uuid());
+            }
+        }
+    }
+    list
 }
 
 impl From<OrderSummaryRow> for OrderSummary {

@@ -25,7 +25,7 @@ impl Orders {
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        self.refuse_unless_unpaid(&mut tx, id).await?;
+        self.refuse_unless_due(&mut tx, &order).await?;
         let items = whole(&orders::items(&mut tx, id).await?, order.prices_include_tax);
         let counter = Counter { kind: "void", method: None, reference: None, reason: reason.to_owned(), items };
         let reply = self.take_back(&mut tx, caller, order, counter, once).await?;

@@ -76,9 +76,10 @@ pub struct StorePerformance {
     pub conflict_rate: Option<f64>,
     /// Retries for each attempt.
     pub retry_rate: Option<f64>,
-    /// Mean time of an attempt in milliseconds.
+    /// Mean time in milliseconds of the attempts that were not at fault themselves (succeeded and failed); this and the
+    /// figures below are `null` without any.
     pub mean_ms: Option<f64>,
-    /// Half of the attempts took at most so many milliseconds; right to within 1 %.
+    /// Half of the same attempts took at most so many milliseconds; right to within 1 %.
     pub p50_ms: Option<f64>,
     /// 95 of 100 took at most so many.
     pub p95_ms: Option<f64>,
@@ -198,9 +199,9 @@ fn shown(store_id: Option<StoreId>, store_name: Option<String>, of: &Counted, to
     let attempts = tally.attempts();
     let retries = tally.retries;
     let again = retries.after_conflict + retries.after_timeout + retries.after_error;
-    let ours = tally.succeeded + tally.failed;
+    let ours = tally.ours();
     let rate = |part: i64, whole: i64| (whole > 0).then(|| part as f64 / whole as f64);
-    let millis = |micros: f64| (attempts > 0).then_some(micros / 1_000.0);
+    let millis = |micros: f64| (ours > 0).then_some(micros / 1_000.0);
     let quantile = |of: f64| millis(tally.latencies.value_at_quantile(of) as f64);
     StorePerformance {
         store_id,

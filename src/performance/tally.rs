@@ -58,7 +58,7 @@ pub(super) struct Tally {
     pub refused: i64,
     pub failed: i64,
     pub retries: Retries,
-    /// Microseconds of each.
+    /// Microseconds of each that was not refused: how fast a stale bill is refused says nothing of how long an order takes.
     pub latencies: Histogram<u32>,
     /// How many attempts the database knows of.
     pub written: i64,
@@ -80,7 +80,12 @@ fn growing() -> Histogram<u32> {
 impl Tally {
     /// How many attempts.
     pub fn attempts(&self) -> i64 {
-        self.succeeded + self.refused + self.failed
+        self.ours() + self.refused
+    }
+
+    /// How many that were not at fault themselves: they made an order or failed for the server's reasons.
+    pub fn ours(&self) -> i64 {
+        self.succeeded + self.failed
     }
 
     pub fn add(&mut self, attempt: &Attempt) {
@@ -90,6 +95,9 @@ impl Tally {
             Outcome::Failed => self.failed += 1,
         }
         self.add_retries(attempt.retries);
+        if attempt.outcome == Outcome::Refused {
+            return;
+        }
         let micros = u64::try_from(attempt.took.as_micros()).unwrap_or(LONGEST_US);
         self.latencies.saturating_record(micros.clamp(1, LONGEST_US));
     }
@@ -158,13 +166,15 @@ mod tests {
         for millis in 1..=100 {
             tally.add(&attempt(if millis % 10 == 0 { Outcome::Failed } else { Outcome::Succeeded }, millis));
         }
-        tally.add(&attempt(Outcome::Refused, 700_000));
+        tally.add(&attempt(Outcome::Failed, 700_000));
+        tally.add(&attempt(Outcome::Refused, 1));
         let row = tally.row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
         let mut read = Tally::default();
         read.add_row(&row).unwrap();
         read.add_row(&row).unwrap();
-        assert_eq!((read.succeeded, read.failed, read.refused, read.attempts()), (180, 20, 2, 202));
-        assert_eq!((read.retries.conflicts, read.retries.after_conflict), (202, 202));
+        assert_eq!((read.succeeded, read.failed, read.refused, read.attempts()), (180, 22, 2, 204));
+        assert_eq!((read.retries.conflicts, read.retries.after_conflict), (204, 204));
+        assert_eq!((read.latencies.len(), read.ours()), (202, 202), "refusals have no time");
         let median = read.latencies.value_at_quantile(0.5) as f64;
         assert!((median - 51_000.0).abs() < 0.02 * 51_000.0, "{median}");
         // Longer than what is told apart counts as the longest.

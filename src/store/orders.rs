@@ -115,6 +115,33 @@ pub struct OrderSummaryRow {
     pub created_at: Timestamp,
 }
 
+/// A row about an order, where its values can be read: a currency that somebody edited by hand must not hide the orders
+/// beside it.
+#[derive(Debug, Clone)]
+pub struct Listed<T> {
+    /// The order.
+    pub id: OrderId,
+    /// What is kept of it, or which value cannot be read.
+    pub row: Result<T, String>,
+}
+
+impl<'r, R, T> sqlx::FromRow<'r, R> for Listed<T>
+where
+    R: sqlx::Row,
+    T: sqlx::FromRow<'r, R>,
+    OrderId: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    &'static str: sqlx::ColumnIndex<R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let id = row.try_get("id")?;
+        match T::from_row(row) {
+            Ok(row) => Ok(Self { id, row: Ok(row) }),
+            Err(unreadable @ sqlx::Error::ColumnDecode { .. }) => Ok(Self { id, row: Err(unreadable.to_string()) }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// The statement of [`insert`] for the order itself.
 pub(super) const INSERT_ORDER: &str = "INSERT INTO orders (id, store_id, series, number, session_id, kiosk_id, total, \
     currency, claim_code, created_at, previous_hash, hash, hash_version, prices_include_tax, discount_reason) \
@@ -169,7 +196,11 @@ pub struct OrderFilter {
 }
 
 /// Orders, newest first.
-pub async fn list(tx: &mut Tx, filter: OrderFilter, page: PageRequest) -> Result<Vec<OrderSummaryRow>, StoreError> {
+pub async fn list(
+    tx: &mut Tx,
+    filter: OrderFilter,
+    page: PageRequest,
+) -> Result<Vec<Listed<OrderSummaryRow>>, StoreError> {
     const SELECT: &str = "SELECT o.id, o.store_id, t.name AS store_name, o.number, o.total, o.currency, o.created_at, \
         (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded \
         FROM orders o JOIN stores t ON t.id = o.store_id JOIN order_states s ON s.order_id = o.id \
@@ -191,7 +222,7 @@ pub async fn list_owned(
     owner: UserId,
     filter: OrderFilter,
     page: PageRequest,
-) -> Result<Vec<OrderSummaryRow>, StoreError> {
+) -> Result<Vec<Listed<OrderSummaryRow>>, StoreError> {
     const SELECT: &str = "SELECT o.id, o.store_id, t.name AS store_name, o.number, o.total, o.currency, o.created_at, \
         (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded \
         FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN stores t ON t.id = o.store_id \
@@ -226,8 +257,8 @@ pub struct SpendingRow {
 }
 
 /// The orders of a shopper since `from` that were not voided, oldest first.
-pub async fn spending(tx: &mut Tx, owner: UserId, from: Timestamp) -> Result<Vec<SpendingRow>, StoreError> {
-    const SELECT: &str = "SELECT t.time_zone, o.created_at, o.total, s.refunded, o.currency \
+pub async fn spending(tx: &mut Tx, owner: UserId, from: Timestamp) -> Result<Vec<Listed<SpendingRow>>, StoreError> {
+    const SELECT: &str = "SELECT o.id, t.time_zone, o.created_at, o.total, s.refunded, o.currency \
         FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN stores t ON t.id = o.store_id \
         JOIN order_states s ON s.order_id = o.id \
         WHERE w.user_id = $1 AND o.created_at >= $2 AND s.state <> 'voided' ORDER BY o.id";

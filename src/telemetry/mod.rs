@@ -17,7 +17,7 @@ use crate::config::{LogFormat, Settings};
 pub use names::*;
 
 /// The metrics of numbering: of orders made, what their numbers are like, and what is told of it.
-pub const NUMBERING_METRICS: [&str; 11] = [
+pub const NUMBERING_METRICS: [&str; 12] = [
     ORDERS_TOTAL,
     ORDER_SECONDS,
     ORDER_CONFLICTS_TOTAL,
@@ -25,6 +25,7 @@ pub const NUMBERING_METRICS: [&str; 11] = [
     ORDER_NUMBER_RETRIES_TOTAL,
     ORDER_NUMBER_GAPS,
     ORDER_NUMBER_DUPLICATES,
+    VOID_PLACEHOLDERS,
     INTEGRITY_HEALTH,
     REFUNDS_TOTAL,
     ALERTS_FIRING,

@@ -91,6 +91,8 @@ metrics_named! {
         "Receipt numbers that no order carries, by `store`: of the newest check.";
     describe_gauge ORDER_NUMBER_DUPLICATES = "tillsight_order_number_duplicates":
         "Receipt numbers that several orders carry, by `store`: of the newest check.";
+    describe_gauge VOID_PLACEHOLDERS = "tillsight_void_placeholders":
+        "Numbers of all series that a void placeholder stands for, since their record is lost, by `store`: of the newest check.";
     describe_gauge INTEGRITY_HEALTH = "tillsight_integrity_health":
         "Health of numbers and hash chains, 0 to 100, by `store`; `none` stands for lines that belong to no store.";
     describe_gauge ALERTS_FIRING = "tillsight_alerts_firing": "Alerts that are firing, by `rule` and `severity`.";

@@ -221,6 +221,8 @@ async fn conflicts_and_slow_orders_have_windows_of_their_own(database: Database)
     watch.attempts(&store, Outcome::Succeeded, 1, conflict, slow);
     let conflicts = format!("order-conflict-rate:{store}");
     assert_eq!(watch.look().await, [told("fired", &conflicts)], "one slow one of 21 is less than 5 in 100");
+    watch.attempts(&store, Outcome::Refused, 20, conflict, slow);
+    assert_eq!(watch.look().await, [], "slow refusals are no slow orders");
     watch.attempts(&store, Outcome::Succeeded, 1, Retries::default(), slow);
     let slowness = format!("order-slow:{store}");
     assert_eq!(watch.look().await, [told("fired", &slowness)]);

@@ -68,9 +68,18 @@ async fn discounts_are_checked_replaced_and_taken_back(database: Database) {
     // More than the price takes all of it, and no more.
     let all = shop.discount(&bill, "", &shop.clerk, json!({"amount": 9_999, "reason": "gift"})).await.expect(200);
     assert_eq!((&all["total"], &all["confirmable"]), (&json!(0), &json!(true)));
+    assert_eq!((&all["discount"]["amount"], &all["discount"]["taken_off"]), (&json!(9_999), &json!(129)));
     shop.discount(&bill, "", &shop.clerk, some).await.expect_problem(409, "stale-version");
     let half = shop.discount(&all, "", &shop.clerk, json!({"rate_bp": 5_000, "reason": "half"})).await.expect(200);
     assert_eq!((&half["total"], &half["discount"]["amount"]), (&json!(64), &Value::Null));
+    assert_eq!(half["discount"]["taken_off"], 65);
+    let line = format!("/items/{}", half["items"][0]["id"].as_str().unwrap());
+    let much = json!({"amount": 500, "reason": "broken"});
+    let both = shop.discount(&half, &line, &shop.clerk, much).await.expect(200);
+    assert_eq!((&both["items"][0]["discount"]["taken_off"], &both["discount"]["taken_off"]), (&json!(129), &json!(0)));
+    assert_eq!((&both["discount_total"], &both["total"]), (&json!(129), &json!(0)), "nobody is paid out");
+    let path = format!("/api/sessions/{}{line}/discount?version={}", half["id"].as_str().unwrap(), both["version"]);
+    let half = shop.app.delete(&path, &shop.clerk).await.expect(200);
     let path = format!("/api/sessions/{}/discount?version={}", half["id"].as_str().unwrap(), half["version"]);
     shop.app.delete(&path, &shop.kiosk).await.expect_problem(403, "forbidden");
     let none = shop.app.delete(&path, &shop.clerk).await.expect(200);

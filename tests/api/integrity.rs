@@ -366,13 +366,17 @@ async fn the_command_line_checks_beside_a_server(database: Database) {
 
     let nobody = "01890000-0000-7000-8000-000000000000";
     let (code, _, error) = numbering(&database, &["check", "--store", nobody]).await;
-    assert!(code == 1 && error.contains(nobody), "{error}");
+    assert!(code == 2 && error.contains(nobody), "1 would say that something was found: {code} {error}");
     let (code, _, _) = numbering(&database, &["check", "--store", "seven"]).await;
     assert_eq!(code, 2);
+    let (code, _, error) = numbering(&database, &["repair", "void", "--store", nobody, "--reason", "none"]).await;
+    assert!(code == 1 && error.contains(nobody), "{code} {error}");
+    let (_, help, _) = numbering(&database, &["check", "--help"]).await;
+    assert!(help.contains("1 something found") && help.contains("2 it could"), "{help}");
     let missing = database.folder().join("mistyped.db");
     let url = format!("sqlite://{}", missing.display());
     let (code, _, error) = run(&url, &database, &["check"]).await;
-    assert!(code == 1 && error.contains("mistyped.db") && !missing.exists(), "{error}");
+    assert!(code == 2 && error.contains("mistyped.db") && !missing.exists(), "{code} {error}");
 }
 
 /// `tillsight numbering …` on a test's database: exit code, standard output, standard error.

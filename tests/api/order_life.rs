@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Shop, TestApp, of, on_both_databases};
+use crate::harness::{Database, Reply, Shop, TestApp, of, on_both_databases};
 
 /// What many clients send at once.
 const AT_ONCE: usize = 20;
@@ -97,8 +97,17 @@ async fn what_was_paid_is_given_back_piece_by_piece(database: Database) {
     assert_eq!((&seen["state"], &seen["refunded"]), (&json!("refunded"), &json!(637)));
     let taxes: i64 = seen["refunds"].as_array().unwrap().iter().map(|refund| refund["tax"].as_i64().unwrap()).sum();
     assert_eq!(seen["tax_total"], taxes, "all of the tax went back with all of the money");
-    shop.refund(&order, Value::Null).await.expect_problem(409, "refund-too-large");
-    shop.pay(&order, json!([{"method": "card", "amount": 637}])).await.expect_problem(409, "order-paid");
+    let told = |reply: Reply, slug: &str| {
+        let problem = reply.expect_problem(409, slug);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("is refunded already: ") && detail.matches("6.37 EUR").count() == 2, "{detail}");
+        assert_eq!(problem["refunded"], 637);
+        problem["left"].clone()
+    };
+    assert_eq!(told(shop.refund(&order, Value::Null).await, "refund-too-large"), 0);
+    assert_eq!(told(shop.refund(&order, json!([{"line": 1, "quantity": 1}])).await, "refund-too-large"), 0);
+    told(shop.void(&order).await, "order-paid");
+    told(shop.pay(&order, json!([{"method": "card", "amount": 637}])).await, "order-paid");
 }
 
 async fn an_unpaid_order_is_voided_once_and_for_good(database: Database) {

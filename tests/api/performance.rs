@@ -1,5 +1,6 @@
 //! Statistics of making orders: counted where orders are made, summed over servers, by store; the metrics' text.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -156,7 +157,7 @@ async fn promtool_accepts_the_metrics(database: Database) {
     assert!(output.status.success() && said.trim().is_empty(), "{said}");
 }
 
-/// Every panel asks for metrics that the server has.
+/// Every panel asks for metrics that the server has, by labels that they have.
 async fn the_dashboard_asks_for_what_there_is(database: Database) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana-dashboard.json");
     let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -166,18 +167,92 @@ async fn the_dashboard_asks_for_what_there_is(database: Database) {
     shop.app.post(check, &shop.admin, json!({})).await.expect(200);
     let text = shop.app.call(reqwest::Method::GET, "/metrics", None, |request| request).await.bytes;
     let text = String::from_utf8(text).unwrap();
-    let mut asked = 0;
+    let (mut asked, mut grouped) = (0, 0);
     for panel in dashboard["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().unwrap() {
             let expression = target["expr"].as_str().unwrap();
-            let start = expression.find("tillsight_").unwrap_or_else(|| panic!("{expression} asks for no metric"));
-            let rest = &expression[start..];
-            let name = &rest[..rest.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap()];
-            assert!(text.lines().any(|line| line.starts_with(name)), "{}: there is no {name}", panel["title"]);
+            let named = metrics_named_in(expression);
+            assert!(!named.is_empty(), "{expression} asks for no metric");
+            let mut known = BTreeSet::new();
+            for (name, matched) in named {
+                let labels = labels_of(&name, &text);
+                let labels = labels.unwrap_or_else(|| panic!("{}: there is no {name}", panel["title"]));
+                for label in matched {
+                    assert!(labels.contains(&label), "{expression}: {name} has no label {label}, but {labels:?}");
+                }
+                known.extend(labels);
+            }
+            let legend = target["legendFormat"].as_str().unwrap_or_default();
+            for label in labels_grouped_by(expression).chain(labels_in_legend(legend)) {
+                assert!(known.contains(label), "{expression} ({legend}): no metric of it has a label {label}");
+                grouped += 1;
+            }
             asked += 1;
         }
     }
-    assert!(asked >= 12, "{asked}");
+    assert!(asked >= 13 && grouped >= 15, "{asked} {grouped}");
+    for variable in dashboard["templating"]["list"].as_array().unwrap() {
+        if let Some(query) = variable["query"]["query"].as_str() {
+            let asked = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')')).unwrap();
+            let (name, label) = asked.split_once(", ").unwrap();
+            assert!(labels_of(name, &text).is_some_and(|labels| labels.contains(label)), "{query}");
+        }
+    }
+}
+
+/// The metrics that an expression names, each with the labels that it matches by.
+fn metrics_named_in(expression: &str) -> Vec<(String, Vec<String>)> {
+    let named = expression.match_indices("tillsight_").map(|(start, _)| {
+        let rest = &expression[start..];
+        let (name, rest) = rest.split_at(rest.find(|letter: char| !in_name(letter)).unwrap_or(rest.len()));
+        let matchers = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map_or("", |(inside, _)| inside);
+        let labels = matchers.split(',').filter_map(|matcher| matcher.split_once(['=', '!']));
+        (name.to_owned(), labels.map(|(label, _)| label.trim().to_owned()).collect())
+    });
+    named.collect()
+}
+
+/// The labels in `by (…)`.
+fn labels_grouped_by(expression: &str) -> impl Iterator<Item = &str> {
+    let lists = expression.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
+    lists.flat_map(|(labels, _)| labels.split(',').map(str::trim))
+}
+
+/// The labels in `{{…}}`.
+fn labels_in_legend(legend: &str) -> impl Iterator<Item = &str> {
+    legend.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")).map(|(label, _)| label.trim())
+}
+
+/// The labels of a metric in the exported text; nothing where there is no such metric.
+fn labels_of(name: &str, text: &str) -> Option<BTreeSet<String>> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(name)).peekable();
+    lines.peek()?;
+    let mut labels = BTreeSet::new();
+    let mut there = false;
+    for rest in lines {
+        there |= rest.starts_with(['{', ' ']);
+        // A value may hold braces, as the patterns of routes do; after the last one comes the figure alone.
+        let inside = rest.strip_prefix('{').and_then(|rest| rest.rsplit_once('}')).map_or("", |(inside, _)| inside);
+        labels.extend(inside.split("\",").filter_map(|pair| pair.split_once("=\"")).map(|(label, _)| label.to_owned()));
+    }
+    there.then_some(labels)
+}
+
+fn in_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+#[test]
+fn what_a_query_names_is_read_out_of_it() {
+    let query = "sum by (le, route) (rate(tillsight_a_bucket{status=~\"5..\", route!=\"x\"}[5m])) / max(tillsight_b)";
+    let named = [("tillsight_a_bucket".to_owned(), vec!["status".to_owned(), "route".to_owned()])];
+    let named: Vec<_> = named.into_iter().chain([("tillsight_b".to_owned(), Vec::new())]).collect();
+    assert_eq!(metrics_named_in(query), named);
+    assert_eq!(labels_grouped_by(query).collect::<Vec<_>>(), ["le", "route"]);
+    assert_eq!(labels_in_legend("{{sink}}: {{outcome}}").collect::<Vec<_>>(), ["sink", "outcome"]);
+    let text = "# HELP tillsight_a what\ntillsight_a{x=\"{1}\",y=\"a,b\"} 2\ntillsight_a_count 3";
+    assert_eq!(labels_of("tillsight_a", text), Some(["x", "y"].map(str::to_owned).into()));
+    assert_eq!((labels_of("tillsight_a_co", text), labels_of("tillsight_c", text)), (None, None));
 }
 
 on_both_databases!(

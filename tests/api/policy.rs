@@ -31,6 +31,7 @@ async fn every_route_is_denied_unless_its_policy_says_otherwise(database: Databa
         let allowed = match policy {
             Policy::Public => unreachable!("skipped above"),
             Policy::AnyPassword | Policy::Person => open_to("shopper clerk admin"),
+            Policy::Shopper => open_to("shopper"),
             Policy::Staff => open_to("clerk admin"),
             Policy::Admin => open_to("admin"),
             Policy::Till => open_to("kiosk clerk admin"),

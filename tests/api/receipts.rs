@@ -24,6 +24,17 @@ async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: Dat
         (&receipt["order"]["refunds"][0]["amount"], &receipt["claim_code"]),
         (&json!(250), &order["claim_code"])
     );
+    let printed = async |order: &serde_json::Value| {
+        let page =
+            shop.app.call(Method::POST, &of(order, "/receipt/prints"), Some(&shop.kiosk), |request| request).await;
+        String::from_utf8(page.bytes).unwrap()
+    };
+    let page = printed(&order).await;
+    assert!(page.contains("refund 1 (cash): came back") && page.contains("-2.50 EUR"), "{page}");
+    let voided = shop.order(&[(&shop.milk, 1)]).await;
+    shop.void(&voided).await.expect(201);
+    let page = printed(&voided).await;
+    assert!(page.contains("void 2: shopper left"), "no money changed hands: {page}");
 }
 
 async fn the_first_print_is_the_original_and_every_later_one_a_copy(database: Database) {

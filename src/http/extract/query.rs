@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -42,13 +43,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for QueryOf<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let parsed = web::Query::<T>::from_query(request.query_string());
-        ready(
-            parsed
-                .map(|query| Self(query.into_inner()))
-                .map_err(|error| Problem::new(Kind::BadRequest, format!("the query string cannot be taken: {error}"))),
-        )
+        ready(parse(request.query_string()).map(Self))
     }
+}
+
+/// The query string as `T`. A refusal names the parameter and what was sent in it.
+fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let sent = || form_urlencoded::parse(query.as_bytes());
+    serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(sent())).map_err(|error| {
+        let name = error.path().to_string();
+        let value = sent().find(|(sent, _)| *sent == name).map(|(_, value)| value);
+        let Some(value) = value else {
+            // A parameter that is missing: the error itself names it.
+            return Problem::new(Kind::BadRequest, format!("the query string cannot be taken: {}", error.inner()));
+        };
+        let shown: String = value.chars().take(LONGEST_SHOWN).collect();
+        let detail = format!("query parameter {name}: \"{shown}\" cannot be taken: {}", error.inner());
+        Problem::new(Kind::BadRequest, detail).with("field", name).with("value", shown)
+    })
 }
 
 /// `?limit=` and `?cursor=` of a list.
@@ -65,6 +77,9 @@ pub struct CursorQuery {
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor(pub PageRequest);
 
+/// Characters of a parameter's value that a refusal repeats at most.
+const LONGEST_SHOWN: usize = 100;
+
 /// Rows of a page when the client names no number.
 const DEFAULT_LIMIT: i64 = 20;
 
@@ -78,8 +93,7 @@ impl FromRequest for Cursor {
 }
 
 fn read(query: &str, most: i64) -> Result<Cursor, Problem> {
-    let query = web::Query::<CursorQuery>::from_query(query)
-        .map_err(|error| Problem::new(Kind::BadRequest, format!("the query string cannot be taken: {error}")))?;
+    let query: CursorQuery = parse(query)?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT.min(most));
     if !(1..=most).contains(&limit) {
         return Err(Problem::new(Kind::InvalidField, format!("limit: {limit} is not between 1 and {most}"))
@@ -104,5 +118,22 @@ mod tests {
         assert_eq!(read("limit=0", 100).unwrap_err().kind(), Kind::InvalidField);
         assert_eq!(read("limit=many", 100).unwrap_err().kind(), Kind::BadRequest);
         assert_eq!(read("cursor=7", 100).unwrap_err().kind(), Kind::InvalidField);
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        #[expect(dead_code, reason = "only its parsing is looked at")]
+        version: i64,
+    }
+
+    #[test]
+    fn what_cannot_be_taken_is_named() {
+        let told = |query: &str| parse::<Wanted>(query).unwrap_err().to_string();
+        assert!(told("version=seven+%26").contains("query parameter version: \"seven &\" cannot be taken"));
+        assert!(told("version=1&deeply=true").contains("query parameter deeply: \"true\""));
+        assert!(told("").contains("missing field `version`"));
+        assert!(told("version=1&version=2").contains("duplicate field `version`"));
+        assert!(told(&format!("version={}", "x".repeat(5_000))).len() < 300);
     }
 }

@@ -73,6 +73,7 @@ kinds! {
     IndexBehind = "index-behind", SERVICE_UNAVAILABLE, "The index has not caught up with the catalog";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database cannot be reached";
     DiskFull = "disk-full", INSUFFICIENT_STORAGE, "The disk is full";
+    UnreadableRecord = "unreadable-record", INTERNAL_SERVER_ERROR, "A stored record cannot be read";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
 }
 

@@ -56,6 +56,12 @@ impl From<OrderError> for Problem {
             OrderError::NoStore => Self::new(Kind::Forbidden, error.to_string()),
             OrderError::KeyReused => Self::new(Kind::KeyReused, error.to_string()),
             OrderError::AlreadyPaid(_) => Self::new(Kind::OrderPaid, error.to_string()),
+            OrderError::PaidAndRefunded { refunded, .. } => {
+                Self::new(Kind::OrderPaid, error.to_string()).with("refunded", refunded.amount)
+            }
+            OrderError::NothingLeft { refunded, .. } => {
+                Self::new(Kind::RefundTooLarge, error.to_string()).with("left", 0).with("refunded", refunded.amount)
+            }
             OrderError::NotPaid(_) => Self::new(Kind::OrderNotPaid, error.to_string()),
             OrderError::Voided(_) => Self::new(Kind::OrderVoided, error.to_string()),
             OrderError::NotWhatIsDue { due, .. } => Self::new(Kind::AmountMismatch, error.to_string()).with("due", due),
@@ -63,6 +69,14 @@ impl From<OrderError> for Problem {
                 Self::new(Kind::WrongCurrency, error.to_string()).with("currency", due.code())
             }
             OrderError::TooMuch { left, .. } => Self::new(Kind::RefundTooLarge, error.to_string()).with("left", left),
+            OrderError::Unreadable { id, .. } => {
+                tracing::error!(order.id = %id, error = %error, "a stored order cannot be read");
+                let detail = format!(
+                    "what is stored of the order {id} cannot be read; the server's log says which value it is, and \
+                     `tillsight numbering check --deep` finds every such record"
+                );
+                Self::new(Kind::UnreadableRecord, detail)
+            }
             OrderError::Randomness(_) => Self::internal(&error),
             #[cfg(feature = "fail-points")]
             OrderError::Interrupted => Self::internal(&error),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::orders::OrderQuery;
-use crate::domain::{Caller, OrderId, Page, UserId};
+use crate::domain::{Caller, GappedPage, OrderId, UserId};
 use crate::http::Services;
 use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf, QueryOf};
 use crate::http::problem::{Kind, Problem, ProblemBody};
@@ -45,7 +45,7 @@ pub(super) fn shopper(caller: &Caller) -> Result<UserId, Problem> {
 
 /// Your orders, newest first.
 #[utoipa::path(tag = "mypage", security(("bearer" = [])), params(OrderQuery, CursorQuery),
-    responses((status = 200, body = Page<OrderSummary>), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = GappedPage<OrderSummary>), (status = 422, body = ProblemBody)))]
 #[get("/api/mypage/orders")]
 pub async fn list(
     caller: Caller,
@@ -72,15 +72,16 @@ pub async fn spending(
 
 /// One of your orders with its items, payments and refunds.
 #[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody),
+        (status = 500, body = ProblemBody, description = "`unreadable-record`: what is stored cannot be read")))]
 #[get("/api/mypage/orders/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get_own(shopper(&caller)?, id.0).await?))
 }
 
-/// Make the order of a receipt yours, by the code printed on it.
+/// Make the order of a receipt yours, by the code printed on it. For shoppers' accounts: staff is answered 403.
 #[utoipa::path(tag = "mypage", security(("bearer" = [])), request_body = Claim,
-    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = OrderView), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
 #[post("/api/mypage/claims")]
 pub async fn claim(caller: Caller, services: Data<Services>, body: JsonBody<Claim>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.claim(shopper(&caller)?, &body.0.claim_code).await?))

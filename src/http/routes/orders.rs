@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Responder, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::domain::{Caller, OrderId, OrderState, Page, StoreId, Timestamp};
+use crate::domain::{Caller, GappedPage, OrderId, OrderState, StoreId, Timestamp};
 use crate::http::Services;
 use crate::http::extract::{Cursor, CursorQuery, PathOf, QueryOf};
 use crate::http::problem::{Problem, ProblemBody};
@@ -38,7 +38,7 @@ pub fn configure(config: &mut ServiceConfig) {
 
 /// Orders, newest first.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(OrderQuery, CursorQuery),
-    responses((status = 200, body = Page<OrderSummary>), (status = 404, body = ProblemBody),
+    responses((status = 200, body = GappedPage<OrderSummary>), (status = 404, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 #[get("/api/orders")]
 pub async fn list(
@@ -52,7 +52,8 @@ pub async fn list(
 
 /// One order with its items, payments and refunds.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody),
+        (status = 500, body = ProblemBody, description = "`unreadable-record`: what is stored cannot be read")))]
 #[get("/api/orders/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get(&caller, id.0).await?))

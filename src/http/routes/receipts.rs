@@ -84,7 +84,9 @@ fn shown(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
         [Some(paid), given, change].into_iter().flatten()
     });
     let refunds = order.refunds.iter().map(|refund| {
-        let label = format!("{} {}: {}", refund.kind, refund.refund_number, refund.reason);
+        // A void gives no money back, and so by no method.
+        let method = refund.method.map(|method| format!(" ({})", method.as_str())).unwrap_or_default();
+        let label = format!("{} {}{method}: {}", refund.kind, refund.refund_number, refund.reason);
         Row::new(label, money(-refund.amount))
     });
     let taxes = receipt

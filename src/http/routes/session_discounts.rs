@@ -21,7 +21,8 @@ pub struct SetDiscount {
     /// Basis points, 1 to 10000: 1000 is 10 %.
     #[schema(examples(1000))]
     rate_bp: Option<i64>,
-    /// Or minor units; of a smaller price, all.
+    /// Or minor units, at least 1. More than there is to pay takes off all of that and no more, also where the bill becomes
+    /// smaller later: `taken_off` of the answer says what it is.
     amount: Option<i64>,
     /// At most 200 characters; it is printed on the receipt.
     #[schema(examples("dented box"))]
@@ -39,7 +40,8 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(set_on_bill).service(remove_from_bill).service(set_on_item).service(remove_from_item);
 }
 
-/// Give a discount on the whole bill; it is shared out over the lines, after their own discounts.
+/// Give a discount on the whole bill; it is shared out over the lines, after their own discounts. `discount.taken_off` of
+/// the answer is what it really takes off: never more than there is to pay.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)), request_body = SetDiscount,
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
@@ -69,7 +71,8 @@ pub async fn remove_from_bill(
     Ok(HttpResponse::Ok().json(session))
 }
 
-/// Give a discount on a line.
+/// Give a discount on a line. `discount.taken_off` of the line in the answer is what it really takes off: never more than
+/// the line's price.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = SetDiscount,
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
