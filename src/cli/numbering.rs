@@ -1,7 +1,7 @@
 //! `tillsight numbering …`: whether receipt numbers and hash chains are whole, asked of the database itself; and repairs.
 //!
-//! Works beside running servers and on a copy. A check reads only, unless it is told to keep what it finds; a repair changes
-//! nothing, unless it is told to apply what it shows.
+//! Works beside running servers and on a copy. A check opens the database for reading only, unless it is told to keep what it
+//! finds, and so does a repair, unless it is told to apply what it shows: a copy that is evidence stays byte for byte.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
@@ -43,7 +43,7 @@ pub(super) struct Check {
     /// Print one JSON object a report instead of lines for people.
     #[arg(long)]
     json: bool,
-    /// Keep the reports in the history, where the server shows them.
+    /// Keep the reports in the history, where the server shows them; otherwise the database is opened for reading only.
     #[arg(long)]
     keep: bool,
 }
@@ -80,7 +80,15 @@ fn words<T: Clone + Send + Sync + 'static, const N: usize>(
 /// Does what is asked.
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), CliError> {
     let failed = |error: StoreError| CliError::Numbering(format!("database: {error}"));
-    let store = Store::open(&settings.database_url, CONNECTIONS).await.map_err(failed)?;
+    let writes = match &command {
+        Command::Check(options) => options.keep,
+        Command::Repair(options) => options.apply,
+    };
+    let store = match writes {
+        true => Store::open(&settings.database_url, CONNECTIONS).await,
+        false => Store::connect_to_read(&settings.database_url, CONNECTIONS).await,
+    };
+    let store = store.map_err(failed)?;
     let integrity = Integrity::new(store.clone(), Clock::system(), settings.monitoring);
     let outcome = match command {
         Command::Check(options) => check(&options, &integrity).await,

@@ -94,7 +94,7 @@ impl Store {
     }
 
     async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, StoreError> {
-        let options = sqlite_options(url)?.create_if_missing(create);
+        let options = sqlite_options(url)?.create_if_missing(create).journal_mode(SqliteJournalMode::Wal);
         let file = options.get_filename().to_owned();
         if let Some(folder) = file.parent().filter(|folder| create && !folder.as_os_str().is_empty()) {
             let unmade = |error| StoreError::Unavailable(format!("folder {}: {error}", folder.display()));
@@ -226,7 +226,8 @@ fn asking_idle_ones<DB: Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|error| StoreError::Unavailable(format!("the SQLite address \"{url}\" does not parse: {error}")))?;
-    let options = options.foreign_keys(true).journal_mode(SqliteJournalMode::Wal);
+    // The journal's mode is of the file, and is set by whoever may write to it alone.
+    let options = options.foreign_keys(true);
     Ok(options.synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY))
 }
 

@@ -393,6 +393,38 @@ async fn run(url: &str, database: &Database, arguments: &[&str]) -> (i32, String
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// A copy may be evidence: looking at it leaves it as it is, byte for byte, with nothing beside it. SQLite's `VACUUM INTO`
+/// makes one that is not in WAL mode.
+async fn looking_changes_no_copy(database: Database) {
+    let shop = shop_of_six_orders(&database).await;
+    let before = database.rows().await;
+    let copies = database.folder().join("copies");
+    let url = if database.kind() == "sqlite" {
+        std::fs::create_dir(&copies).unwrap();
+        let copy = copies.join("copy.db");
+        database.execute_with("VACUUM INTO $1", copy.to_str().unwrap()).await;
+        format!("sqlite://{}", copy.display())
+    } else {
+        database.url().expose_secret().to_owned()
+    };
+    let bytes = || std::fs::read(copies.join("copy.db")).ok();
+    let whole = bytes();
+    for arguments in [
+        &["check"][..],
+        &["check", "--deep"],
+        &["repair", "void", "--store", &shop.store, "--reason", "what would be done"],
+    ] {
+        let (code, _, error) = run(&url, &database, arguments).await;
+        assert_eq!(code, 0, "{arguments:?}: {error}");
+        assert!(bytes() == whole, "{arguments:?} changed the copy");
+        assert!(std::fs::read_dir(&copies).map_or(1, Iterator::count) == 1, "{arguments:?} left a file beside it");
+    }
+    assert_eq!(database.rows().await, before);
+    // What is to be kept is written, in a copy too.
+    assert_eq!(run(&url, &database, &["check", "--keep"]).await.0, 0);
+    assert!(whole.is_none() || bytes() != whole);
+}
+
 async fn what_cannot_be_asked_is_refused(database: Database) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
@@ -417,5 +449,6 @@ on_both_databases!(
     a_server_checks_by_itself,
     checks_beside_busy_tills_find_nothing,
     the_command_line_checks_beside_a_server,
+    looking_changes_no_copy,
     what_cannot_be_asked_is_refused,
 );
