@@ -5,8 +5,7 @@
 //! * a queue has a fixed length; where it is full, [`Pool::run`] fails at once instead of waiting
 //!   ([`PoolError::Full`]);
 //! * a job whose caller has gone before its turn is not run, only counted;
-//! * a panic fails the job that panicked and nothing else: its thread goes on with the next job;
-//! * its threads give way to all others ([`give_way`]): what answers is not kept waiting by what computes.
+//! * a panic fails the job that panicked and nothing else: its thread goes on with the next job.
 //!
 //! A pool knows nothing of what it runs, and imports nothing from the rest of the house. [`Batcher`] is the pool for
 //! work that is cheaper done several at once; [`Admission`] stands before a chain of pools and bounds the wait in it by
@@ -129,23 +128,7 @@ impl Drop for Pool {
     }
 }
 
-/// How much nicer threads that compute are than those that answer, of the 19 steps that there are. Each step is about a
-/// quarter of the weight (Linux, sched(7)): with ten of them, threads that wake for microseconds hardly ever wait for
-/// one that computes for milliseconds, and computing still takes all that they leave.
-const NICENESS: i32 = 10;
-
-/// Lets the calling thread, which computes for long, give way to threads that answer requests or the database. On other
-/// systems than Linux this would be the whole process, and is left.
-pub fn give_way() {
-    if cfg!(target_os = "linux")
-        && let Err(error) = rustix::process::nice(NICENESS)
-    {
-        tracing::debug!(%error, "a computing thread keeps its priority");
-    }
-}
-
 fn work(jobs: &Receiver<Job>) {
-    give_way();
     for job in jobs {
         // The job has caught its own panic; this catches one from dropping a result that nobody took.
         drop(catch_unwind(AssertUnwindSafe(job)));

@@ -13,7 +13,7 @@ use rayon::ThreadPool;
 
 use super::state::State;
 use super::{Hits, IndexError};
-use crate::pool::{self, BatchError, Batcher, Names, Runner};
+use crate::pool::{BatchError, Batcher, Names, Runner};
 use crate::telemetry::{SEARCH_BATCH_ENTRIES, SEARCH_QUEUE_SECONDS, SEARCH_REQUESTS_TOTAL, SEARCH_SECONDS};
 
 /// Most queries in one pass. More would make each of them wait for longer and hardly cost less apiece.
@@ -51,7 +51,6 @@ impl Searchers {
                 rayon::ThreadPoolBuilder::new()
                     .num_threads(threads)
                     .thread_name(|number| format!("tillsight-scan-{number}"))
-                    .start_handler(|_| pool::give_way())
                     .build()
                     .map_err(|error| IndexError::Threads { reason: error.to_string() })?,
             )),

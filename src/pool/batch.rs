@@ -203,7 +203,6 @@ fn work<I: 'static, O: 'static>(
     sharers: usize,
     max_batch: usize,
 ) {
-    super::give_way();
     while let Ok(first) = entries.recv() {
         let Some(mut runner) = idle.wait() else { return };
         let share = (entries.len() + 1).div_ceil(sharers).min(max_batch);
