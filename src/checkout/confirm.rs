@@ -12,12 +12,12 @@ use super::view::{discount, price, priced};
 use super::{Checkout, CheckoutError, Unsellable};
 use crate::domain::{Actor, Caller, Currency, Money, SessionId, StoreId};
 use crate::orders::Draft;
-use crate::orders::once::{Once, Reply, with_counted_retries};
+use crate::orders::once::{FromStore, Once, Reply, with_counted_retries};
 use crate::performance::{Attempt, Outcome, Performance, Retries};
 use crate::store::billing_items::{self, BillLine};
 use crate::store::checkout_sessions::{self, SessionRow};
-use crate::store::idempotency_keys;
 use crate::store::orders::OrderItemRow;
+use crate::store::{Tx, idempotency_keys};
 use crate::telemetry::{ORDER_CONFLICTS_TOTAL, ORDER_SECONDS, ORDERS_TOTAL};
 
 /// Makes the counters of confirms appear at 0 before anything is counted.
@@ -39,7 +39,8 @@ impl Checkout {
         let once = Once::new("confirm", caller, key, &format!("{id} {version}"));
         let counting = Counting::begin(&self.performance, own_store(caller));
         let (outcome, retries) = with_counted_retries(async |attempt| {
-            self.confirm_once(caller, id, version, &once, (attempt, &counting.store)).await
+            let asked = Asked { caller, id, version, once: &once, attempt, store: &counting.store };
+            self.confirm_once(&asked).await
         })
         .await;
         let ended = how_it_ended(&outcome, retries);
@@ -54,47 +55,61 @@ impl Checkout {
         outcome
     }
 
-    async fn confirm_once(
-        &self,
-        caller: &Caller,
-        id: SessionId,
-        version: i64,
-        once: &Once,
-        (attempt, store): (u32, &Cell<Option<StoreId>>),
-    ) -> Result<Reply, CheckoutError> {
+    async fn confirm_once(&self, asked: &Asked<'_>) -> Result<Reply, CheckoutError> {
         // Read before others are kept waiting; that the bill is still the same is what closing the session at its version
-        // says.
-        let seen = billing_items::list_at(&mut self.store.read().await?, id, version).await?;
+        // says. Products are sold as they are now: one that leaves the sale while this waits for its turn is still sold.
+        let seen = billing_items::list_at(&mut self.store.read().await?, asked.id, asked.version).await?;
         let mut tx = self.store.begin_short().await?;
         #[cfg(feature = "fail-points")]
         tx.may_be_doomed();
+        let outcome = self.confirm_within(&mut tx, asked, seen).await;
+        match &outcome {
+            Ok(reply) if !reply.replayed => tx.commit().await?,
+            // The database failed: dropping the transaction undoes it.
+            Err(error) if error.store_error().is_some() => {}
+            // What it was answered from may have been written a moment ago: it must be durable before anybody hears of it.
+            Ok(_) | Err(_) => tx.rollback().await?,
+        }
+        outcome
+    }
+
+    async fn confirm_within(
+        &self,
+        tx: &mut Tx,
+        asked: &Asked<'_>,
+        seen: Vec<BillLine>,
+    ) -> Result<Reply, CheckoutError> {
+        let &Asked { caller, id, version, once, attempt, store } = asked;
         // The first attempt asks for a kept reply only where the session is closed already: with an open one there is
         // none, or the key is another request's and refuses the reply at the end, and the next attempt finds that.
         if attempt > 1
-            && let Some(kept) = once.kept(&mut tx).await?
+            && let Some(kept) = once.kept(tx).await?
         {
             return Ok(kept);
         }
         let expected = self.expected(Some(version));
-        let closed = checkout_sessions::close(&mut tx, id, "confirmed", expected, self.clock.now()).await?;
+        let closed = checkout_sessions::close(tx, id, "confirmed", expected, self.clock.now()).await?;
         let Some(session) = closed else {
             // The same request may have been answered while this one waited for the session's row.
-            if let Some(kept) = once.kept(&mut tx).await? {
+            if let Some(kept) = once.kept(tx).await? {
                 return Ok(kept);
             }
-            let session = self.visible(&mut tx, caller, id).await?;
+            let session = self.visible(tx, caller, id).await?;
             store.set(Some(session.store_id));
             return Err(self.why_not(&session, Some(version)));
         };
         store.set(Some(session.store_id));
-        let session = self.moved(&mut tx, caller, id, Some(version), Some(session)).await?;
-        let lines = if seen.is_empty() { billing_items::list(&mut tx, id).await? } else { seen };
-        let draft = draft(session, lines)?;
-        let order = self.orders.place(&mut tx, draft).await?;
-        let reply = once.keep(&mut tx, &order, self.clock.now()).await?;
-        tx.commit().await?;
+        let session = self.moved(tx, caller, id, Some(version), Some(session)).await?;
+        let lines = if seen.is_empty() { billing_items::list(tx, id).await? } else { seen };
+        let draft = match draft(session, lines) {
+            Ok(draft) => draft,
+            // A key that is another request's is to be told first: mending the bill would not help.
+            Err(refused) => return once.kept(tx).await?.ok_or(refused),
+        };
+        let order = self.orders.place(tx, draft).await?;
+        let reply = once.keep(tx, &order, self.clock.now()).await?;
         let (order, store, number) = (order.id, order.store_id, order.receipt_number);
-        tracing::info!(order.id = %order, store.id = %store, receipt.number = number, "order confirmed");
+        tracing::info!(order.id = %order, store.id = %store, receipt.number = number, "order written");
         Ok(reply)
     }
 
@@ -106,6 +121,18 @@ impl Checkout {
         tx.commit().await?;
         Ok(forgotten)
     }
+}
+
+/// One attempt at what is asked for.
+struct Asked<'a> {
+    caller: &'a Caller,
+    id: SessionId,
+    version: i64,
+    once: &'a Once,
+    /// From 1.
+    attempt: u32,
+    /// Learns the session's store.
+    store: &'a Cell<Option<StoreId>>,
 }
 
 /// The store that whoever asks belongs to: the order's, where the database cannot even be asked for the session.

@@ -232,7 +232,7 @@ impl Embedder {
         let sessions = Arc::clone(&self.sessions);
         let worked_on = self.decoders.run(move || {
             // Held until this step has ended, even if the caller leaves meanwhile.
-            let _place = waiting.upgrade();
+            let held = waiting.upgrade();
             let working = Instant::now();
             let photo = decode::decode(bytes.as_ref(), &limits)?;
             let resizing = Instant::now();
@@ -240,8 +240,11 @@ impl Embedder {
             let spent = Spent { decoded: resizing - begun, resized: resizing.elapsed(), worked: working.elapsed() };
             let size = (photo.width(), photo.height());
             drop(photo);
-            // On this thread, while the core's cache holds the photo, where a session is idle.
-            let run = sessions.run_here(Tensor { values, place: waiting });
+            let tensor = Tensor { values, place: waiting };
+            // On this thread, while the core's cache holds the photo, where a session is idle; not for a caller who left while
+            // it was decoded.
+            let is_awaited = held.as_ref().is_some_and(|place| Arc::strong_count(place) > 1);
+            let run = if is_awaited { sessions.run_here(tensor) } else { Err(tensor) };
             Ok::<_, EmbedError>((run, size, spent))
         });
         let (run, (width, height), spent) = worked_on.await.map_err(|error| match error {

@@ -15,8 +15,7 @@ use super::scan::Query;
 use super::segment::{Found, Segment};
 use super::{Hit, IndexError};
 
-/// Segments from which on a scan is shared: below that there is nothing to share. To be raised if the bench shows that handing
-/// the work out costs more than it saves.
+/// Segments from which on a scan is shared: below that there is nothing to share.
 const SHARED_FROM: usize = 2;
 /// Fewest rows that a look into a segment asks for.
 const SHALLOWEST: usize = 16;

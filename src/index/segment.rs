@@ -242,6 +242,7 @@ mod tests {
         assert_eq!(segment.flat.xb().as_ptr(), place, "FAISS copied the segment to grow");
         assert_eq!((segment.room(), segment.flat.xb().len()), (0, dim * capacity));
     }
+
     #[test]
     fn a_segment_whose_serial_numbers_run_out_takes_no_more_rows() {
         let mut segment = Segment::new(1, 8).unwrap();

@@ -71,6 +71,14 @@ impl HeldSqlite {
         self.waiting.add(statement)
     }
 
+    /// Without a transaction no commit would run what waits.
+    pub(super) async fn run_unless_more_may_come(&mut self) -> Result<(), StoreError> {
+        match self.connection {
+            SqliteWay::Own(Held::Lone(_)) => self.run_waiting(None).await,
+            SqliteWay::Own(Held::Transaction(_)) | SqliteWay::Turn(_) => Ok(()),
+        }
+    }
+
     /// Runs what waits, and then `last`, on one way to the database and back.
     #[expect(clippy::disallowed_methods, reason = "constants, one after the other")]
     async fn run_waiting(&mut self, last: Option<&str>) -> Result<(), StoreError> {
@@ -83,25 +91,23 @@ impl HeldSqlite {
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
-        if matches!(self.connection, SqliteWay::Turn(_)) {
-            self.run_waiting(Some(KEEP)).await?;
-        } else if !self.waiting.is_empty() {
-            self.run_waiting(None).await?;
+        let is_last = match &self.connection {
+            SqliteWay::Own(_) => true,
+            SqliteWay::Turn(turn) => turn.is_last(),
+        };
+        if !is_last || !self.waiting.is_empty() {
+            self.run_waiting((!is_last).then_some(KEEP)).await?;
         }
         match self.connection {
             SqliteWay::Own(held) => Ok(held.commit().await?),
-            SqliteWay::Turn(turn) => turn.commit().await,
+            SqliteWay::Turn(turn) => turn.keep(is_last).await,
         }
     }
 
     async fn rollback(self) -> Result<(), StoreError> {
         match self.connection {
             SqliteWay::Own(held) => Ok(held.rollback().await?),
-            // Whoever has the turn next undoes it first.
-            SqliteWay::Turn(turn) => {
-                drop(turn);
-                Ok(())
-            }
+            SqliteWay::Turn(turn) => turn.rollback().await,
         }
     }
 }
@@ -181,19 +187,36 @@ impl Tx {
     }
 
     /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
-    pub(super) fn for_statement(&mut self) -> Result<&mut Inner, StoreError> {
+    #[cfg_attr(not(feature = "fail-points"), expect(clippy::unused_async, reason = "tests run what waits here"))]
+    pub(super) async fn for_statement(&mut self) -> Result<&mut Inner, StoreError> {
         #[cfg(feature = "fail-points")]
-        self.doom.statement()?;
+        if let Err(doomed) = self.doom.statement() {
+            self.run_what_waits().await?;
+            return Err(doomed);
+        }
         Ok(&mut self.inner)
+    }
+
+    /// So that a transaction that fails on purpose has done all that it was asked for until then.
+    #[cfg(feature = "fail-points")]
+    async fn run_what_waits(&mut self) -> Result<(), StoreError> {
+        match &mut self.inner {
+            Inner::Postgres(_) => Ok(()),
+            Inner::Sqlite(held) => held.for_statement().await.map(drop),
+        }
     }
 
     /// Makes everything done in this transaction durable.
     ///
     /// # Cancel safety
     /// Not cancel safe: where the future is dropped before it is ready, the outcome is unknown until read back.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    #[cfg_attr(not(feature = "fail-points"), expect(unused_mut, reason = "tests run what waits here"))]
+    pub async fn commit(mut self) -> Result<(), StoreError> {
         #[cfg(feature = "fail-points")]
-        self.doom.commit()?;
+        if let Err(doomed) = self.doom.commit() {
+            self.run_what_waits().await?;
+            return Err(doomed);
+        }
         match self.inner {
             Inner::Postgres(tx) => tx.commit().await?,
             Inner::Sqlite(tx) => tx.commit().await?,
@@ -201,7 +224,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Undoes everything done in this transaction, and waits until that is so.
+    /// Undoes everything done in this transaction, and waits until that is so; in a short one also until what it has seen of
+    /// others is durable. Whoever answers from what was seen there must wait for it.
     pub async fn rollback(self) -> Result<(), StoreError> {
         match self.inner {
             Inner::Postgres(tx) => tx.rollback().await?,
@@ -224,7 +248,7 @@ impl Tx {
 /// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
 macro_rules! on {
     ($tx:expr, $conn:ident => $body:expr) => {
-        match $tx.for_statement() {
+        match $tx.for_statement().await {
             Err(doomed) => Err(doomed),
             Ok($crate::store::tx::Inner::Postgres(inner)) => {
                 let $conn = &mut **inner;
@@ -246,7 +270,7 @@ pub(crate) use on;
 /// [`super::later`] for what that means.
 macro_rules! later {
     ($tx:expr, $statement:expr, $values:ident => $bound:expr) => {
-        match $tx.for_statement() {
+        match $tx.for_statement().await {
             Err(doomed) => Err(doomed),
             Ok($crate::store::tx::Inner::Postgres(inner)) => {
                 let mut arguments = sqlx::postgres::PgArguments::default();
@@ -262,7 +286,10 @@ macro_rules! later {
             }
             Ok($crate::store::tx::Inner::Sqlite(inner)) => {
                 let $values = $crate::store::later::Values::<sqlx::Sqlite>::of(inner.later($statement));
-                $bound.all()
+                match $bound.all() {
+                    Err(refused) => Err(refused),
+                    Ok(()) => inner.run_unless_more_may_come().await,
+                }
             }
         }
     };
