@@ -91,15 +91,26 @@ impl HeldSqlite {
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
-        let is_last = match &self.connection {
-            SqliteWay::Own(_) => true,
-            SqliteWay::Turn(turn) => turn.is_last(),
-        };
+        if let SqliteWay::Turn(_) = &self.connection {
+            // In a task of its own, so that a client who hangs up now cannot stop it half way.
+            return tokio::spawn(self.commit_turn()).await.unwrap_or_else(|_| Err(ended()));
+        }
+        if !self.waiting.is_empty() {
+            self.run_waiting(None).await?;
+        }
+        match self.connection {
+            SqliteWay::Own(held) => Ok(held.commit().await?),
+            SqliteWay::Turn(_) => Err(ended()),
+        }
+    }
+
+    async fn commit_turn(mut self) -> Result<(), StoreError> {
+        let is_last = matches!(&self.connection, SqliteWay::Turn(turn) if turn.is_last());
         if !is_last || !self.waiting.is_empty() {
             self.run_waiting((!is_last).then_some(KEEP)).await?;
         }
         match self.connection {
-            SqliteWay::Own(held) => Ok(held.commit().await?),
+            SqliteWay::Own(_) => Err(ended()),
             SqliteWay::Turn(turn) => turn.keep(is_last).await,
         }
     }
