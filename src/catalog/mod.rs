@@ -15,6 +15,7 @@ mod follow;
 mod images;
 mod left_out;
 mod load;
+mod not_following;
 mod others;
 mod photos;
 mod products;
@@ -42,11 +43,13 @@ use crate::store::Store;
 use crate::store::blobs::Blobs;
 use beside::Beside;
 use left_out::LeftOut;
+use not_following::Failures;
 use vectors::Vectors;
 
 pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
+pub use not_following::NotFollowing;
 pub use snapshot::SnapshotFault;
 pub use stored_index::{
     Difference, FileReport, IndexReport, ModelReport, Rebuilt, SnapshotReport, StoredIndex, StoredIndexError,
@@ -88,6 +91,8 @@ pub struct CatalogStatus {
     pub embeddings: usize,
     /// Photos on sale that are not searched, because they could not be embedded; they are tried again.
     pub unsearchable: u64,
+    /// Since when and why the index cannot follow the catalog; nothing while it does.
+    pub not_following: Option<NotFollowing>,
 }
 
 /// The catalog service; cheap to clone.
@@ -110,6 +115,8 @@ pub struct Catalog {
     snapshot_revision: Option<i64>,
     /// Photos on sale that the index does without.
     left_out: Arc<LeftOut>,
+    /// Whether the index follows the catalog.
+    failures: Arc<Failures>,
     /// The model that is being switched to, by which uploads are seen too.
     beside: Arc<Beside>,
 }
@@ -148,6 +155,7 @@ impl Catalog {
             snapshots,
             snapshot_revision: opened.snapshot_revision,
             left_out,
+            failures: Arc::default(),
             beside: Arc::default(),
         })
     }
@@ -162,12 +170,13 @@ impl Catalog {
         self.store.ping().await?;
         let active = self.active.now();
         let stats = active.index.stats().await;
+        let not_following = self.failures.now();
         if let Some(reason) = active.index.distrusted() {
-            return Err(CatalogError::Distrusted(reason.to_owned()));
+            return Err(CatalogError::Distrusted { reason: reason.to_owned(), not_following });
         }
         let model = active.embedder.model_id().to_string();
         let unsearchable = self.left_out.count();
-        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows, unsearchable })
+        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows, unsearchable, not_following })
     }
 
     /// How many embeddings are searched.
