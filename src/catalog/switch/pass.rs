@@ -56,7 +56,7 @@ impl ModelSwitches {
         self.count(&mut row).await?;
         let ready = row.missing == 0;
         if ready && row.comparison.is_none() {
-            row.comparison = Some(json!(self.compare(&row).await?));
+            row.comparison = Some(json!(self.compare(&row, embedder).await?));
         }
         row.obstacle = if ready { held_back(&row) } else { None };
         let state = if ready { SwitchState::Ready } else { SwitchState::Embedding };
