@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{ModelSwitches, SwitchError};
 use crate::active_model::ActiveModel;
+use crate::catalog::left_out::LeftOut;
 use crate::catalog::vectors::Vectors;
 use crate::catalog::{Catalog, load};
 use crate::index::IndexOptions;
@@ -51,11 +52,14 @@ impl ModelSwitches {
         // In place of the session that embedded during the switch, which makes room.
         self.catalog.beside.set(Some(Arc::clone(&embedder)));
         let Catalog { store, blobs, left_out, .. } = &self.catalog;
-        let vectors = Vectors { store, blobs, embedder: &embedder, left_out };
+        // Kept apart until the exchange: whoever tries such photos again asks the index in use, which may have them.
+        let lacking = LeftOut::beside();
+        let vectors = Vectors { store, blobs, embedder: &embedder, left_out: &lacking };
         let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
         let index = vectors.open_index(&self.catalog.snapshots, options).await?.index;
         // The long way first: uploads wait for whoever has the turn.
         vectors.bring_up(&index).await?;
+        self.wait_where_a_test_says_so("switch.adopt").await;
         // Nobody teaches the old index a change that the new one would miss.
         let _turn = self.catalog.turn.lock().await;
         let revision = vectors.bring_up(&index).await?;
@@ -63,6 +67,7 @@ impl ModelSwitches {
         self.catalog.active.now().index.leave_gauges();
         index.show_in_gauges().await;
         self.catalog.active.exchange(ActiveModel { embedder, index: Arc::new(index), manifest, generation });
+        left_out.take_over(&lacking);
         tracing::info!(model.id = id, index.revision = revision, "recognising by another model now");
         Ok(())
     }
