@@ -1,26 +1,40 @@
 //! Taking up the model that was switched to: each server for itself.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::pauses::Pauses;
 use super::{ModelSwitches, SwitchError};
 use crate::active_model::ActiveModel;
 use crate::catalog::left_out::LeftOut;
 use crate::catalog::vectors::Vectors;
 use crate::catalog::{Catalog, load};
 use crate::index::IndexOptions;
-use crate::store::model_switches;
+use crate::store::model_switches::{self, SwitchRow};
 use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
 
 impl ModelSwitches {
-    /// Takes up models that were switched to through whichever server, looking every `every`, for as long as it is polled.
+    /// Takes up models that were switched to through whichever server, looking every `every`, for as long as it is polled. One
+    /// that cannot be taken up is tried again ever more seldom.
     pub async fn keep_up(self, every: Duration) {
         let mut beat = tokio::time::interval(every);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut told = None;
+        let (mut told, mut pauses) = (None, Pauses::default());
         loop {
             beat.tick().await;
-            match self.adopt().await {
+            let tried = match self.switched_to().await {
+                Ok(Some(row)) if pauses.hold(row.generation, Instant::now()) => continue,
+                Ok(Some(row)) => {
+                    let tried = self.adopt().await;
+                    if tried.is_err() {
+                        pauses.failed(row.generation, Instant::now());
+                    }
+                    tried
+                }
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match tried {
                 Ok(()) => told = None,
                 Err(error) => {
                     metrics::counter!(MODEL_ADOPTION_FAILURES_TOTAL).increment(1);
@@ -34,18 +48,20 @@ impl ModelSwitches {
         }
     }
 
+    /// The last switch, where it led to another model than this server's.
+    async fn switched_to(&self) -> Result<Option<SwitchRow>, SwitchError> {
+        let mut tx = self.catalog.store.read().await?;
+        let switched = model_switches::active(&mut tx).await?;
+        tx.rollback().await?;
+        // What this server began with may be newer than the last switch: a model whose file was exchanged since.
+        Ok(switched.filter(|row| row.generation > self.catalog.active.now().generation))
+    }
+
     /// Exchanges this server's model for the one that was switched to last, where that is another one. Recognition goes on
     /// by the old one until the new one's index is filled.
     pub(super) async fn adopt(&self) -> Result<(), SwitchError> {
         let _one = self.exchanging.lock().await;
-        let mut tx = self.catalog.store.read().await?;
-        let switched = model_switches::active(&mut tx).await?;
-        tx.rollback().await?;
-        let Some(row) = switched else { return Ok(()) };
-        // What this server began with may be newer than the last switch: a model whose file was exchanged since.
-        if self.catalog.active.now().generation >= row.generation {
-            return Ok(());
-        }
+        let Some(row) = self.switched_to().await? else { return Ok(()) };
         let (folder, manifest, generation) = (self.folder.clone(), row.to_manifest.clone(), row.generation);
         let model = self.blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start(model).await?;
