@@ -156,6 +156,16 @@ pub enum FollowError {
         /// What cannot be read of it.
         reason: String,
     },
+    /// The last change that the index has seen is not the one of that number in the log: the database was set back, and
+    /// went on otherwise.
+    #[error(
+        "change {seq} of the catalog's log is not the one that the index has seen; the database was set back and has other \
+         changes since"
+    )]
+    Another {
+        /// Its number.
+        seq: i64,
+    },
     /// The index has seen changes that the database does not have: it is another database, or an older copy.
     #[error("the index has seen {revision} catalog changes, the database has only {head}")]
     Ahead {

@@ -2,9 +2,10 @@
 //!
 //! Every server reads the catalog's log from where its own index stands, in order and without a gap. It does so after
 //! each of its own changes, when another server's change is announced (`others`), and at start. A crash between commit
-//! and index is healed by the same replay. Where the log has a hole, a change in it cannot be read, or it is shorter than
-//! what the index has seen, the index cannot be trusted: it is marked so, and answers nothing until a restart fills it
-//! anew. Other failures may pass; since when there is one is told by [`Catalog::status`].
+//! and index is healed by the same replay. Where the log has a hole, a change in it cannot be read, it is shorter than what
+//! the index has seen, or has another change in the place of the last one, the index cannot be trusted: it is marked so,
+//! and answers nothing until a restart fills it anew. Other failures may pass; since when there is one is told by
+//! [`Catalog::status`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::active_model::ActiveModel;
 use crate::domain::{ImageId, ProductId};
 use crate::index::IndexError;
 use crate::index::{Change, Row, VectorIndex};
+use crate::store::Tx;
 use crate::store::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
 use crate::store::product_images::{self, VectorRow};
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
@@ -30,16 +32,19 @@ impl Catalog {
     /// # Cancel safety
     /// Dropping the future leaves the index at a change that it has seen whole; the next follower goes on from there.
     pub async fn follow(&self) -> Result<i64, FollowError> {
-        let _turn = self.turn.lock().await;
+        let mut turn = self.turn.lock().await;
         let active = self.active.now();
-        let followed = self.vectors(&active).bring_up(&active.index).await;
+        let followed = self.vectors(&active).bring_up(&active.index, &mut turn).await;
         self.failures.note(self.clock.now(), &followed);
         if let Err(error) = &followed {
             metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.reason()).increment(1);
             // None of these is mended by trying again.
             let refused = |error: &IndexError| matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. });
             let lost = match error {
-                FollowError::Hole { .. } | FollowError::Unreadable { .. } | FollowError::Ahead { .. } => true,
+                FollowError::Hole { .. }
+                | FollowError::Unreadable { .. }
+                | FollowError::Another { .. }
+                | FollowError::Ahead { .. } => true,
                 FollowError::Index(error) => refused(error),
                 FollowError::Embedder(_) | FollowError::Store(_) => false,
             };
@@ -79,23 +84,24 @@ impl Catalog {
 
 impl Vectors<'_> {
     /// Brings an index of this model up to the newest change of the catalog; gives the number of the last change it has
-    /// seen.
-    pub(super) async fn bring_up(&self, index: &VectorIndex) -> Result<i64, FollowError> {
+    /// seen. `seen` is that change, where it is known.
+    pub(super) async fn bring_up(&self, index: &VectorIndex, seen: &mut Option<ChangeRow>) -> Result<i64, FollowError> {
         loop {
             let revision = index.stats().await.revision;
             let mut tx = self.store.read().await?;
-            let mut changes = catalog_changes::after(&mut tx, revision, BATCH).await?;
+            let mut changes = changes_since(&mut tx, revision, seen).await?;
             if changes.is_empty() {
                 let head = catalog_changes::head(&mut tx).await?;
                 if head <= revision {
                     tx.rollback().await?;
                     return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(revision) };
                 }
-                // A change may have been committed between the two reads. The head is committed together with its change, so
-                // that is there now, or it is lost.
-                changes = catalog_changes::after(&mut tx, revision, BATCH).await?;
+                // A change may have been committed between the two reads. It is committed together with the head, so it is
+                // there now, or it is lost.
+                changes = changes_since(&mut tx, revision, seen).await?;
             }
             let (last, changes) = in_order(revision, changes)?;
+            let newest = changes.last().cloned();
             let added: Vec<ImageId> = changes
                 .iter()
                 .filter(|change| change.kind == ChangeKind::Add)
@@ -105,6 +111,7 @@ impl Vectors<'_> {
             tx.rollback().await?;
             let changes = self.readable(changes, rows).await?;
             index.apply(last, changes).await?;
+            *seen = newest;
         }
     }
 
@@ -117,6 +124,33 @@ impl Vectors<'_> {
             ChangeKind::Remove => Change::Remove(change.images),
         });
         Ok(readable.collect())
+    }
+}
+
+/// Changes after `revision`. The change of that number must still be the one that was `seen`: a database that was set back,
+/// by a backup or by a failover that lost the last commits, gives its numbers to other changes.
+async fn changes_since(
+    tx: &mut Tx,
+    revision: i64,
+    seen: &mut Option<ChangeRow>,
+) -> Result<Vec<LoggedChange>, FollowError> {
+    let mut logged = catalog_changes::after(tx, revision - 1, BATCH + 1).await?;
+    let there = match logged.first() {
+        Some(first) if first.seq == revision => logged.remove(0).row.ok(),
+        Some(_) | None => None,
+    };
+    match (seen.as_ref().filter(|known| known.seq == revision), there) {
+        (Some(known), Some(there)) if *known != there => Err(FollowError::Another { seq: revision }),
+        (Some(_), None) => match catalog_changes::head(tx).await? {
+            head if head < revision => Err(FollowError::Ahead { revision, head }),
+            _ => Err(FollowError::Hole { expected: revision, found: logged.first().map(|next| next.seq) }),
+        },
+        (Some(_), Some(_)) => Ok(logged),
+        // What was filled from the database stands at a change that nobody has looked at yet.
+        (None, there) => {
+            *seen = there;
+            Ok(logged)
+        }
     }
 }
 
@@ -143,6 +177,7 @@ impl FollowError {
         match self {
             Self::Hole { .. } => "hole",
             Self::Unreadable { .. } => "unreadable",
+            Self::Another { .. } => "another",
             Self::Ahead { .. } => "ahead",
             Self::Embedder(_) => "embedder",
             Self::Index(_) => "index",

@@ -41,6 +41,7 @@ use crate::domain::Currency;
 use crate::embedding::Embedder;
 use crate::store::Store;
 use crate::store::blobs::Blobs;
+use crate::store::catalog_changes::ChangeRow;
 use beside::Beside;
 use left_out::LeftOut;
 use not_following::Failures;
@@ -108,7 +109,8 @@ pub struct Catalog {
     /// Photos of one upload that are embedded at the same time.
     photos_at_once: usize,
     /// Held by whoever teaches changes to the index: two at once would read the same changes and apply them twice.
-    turn: Arc<Mutex<()>>,
+    /// Within it the last change that the index has seen, once it is known.
+    turn: Arc<Mutex<Option<ChangeRow>>>,
     /// The folder of the index's snapshots.
     snapshots: PathBuf,
     /// Where the snapshot stood from which the first index came, if it did.

@@ -117,7 +117,7 @@ impl Vectors<'_> {
     async fn open_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {
         let index = self.read_snapshot(place, options).await?;
         let stood_at = index.stats().await.revision;
-        let revision = self.bring_up(&index).await?;
+        let revision = self.bring_up(&index, &mut None).await?;
         let mut tx = self.store.read().await?;
         let wanted = product_images::count_on_sale(&mut tx).await?;
         tx.rollback().await?;

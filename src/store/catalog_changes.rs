@@ -40,7 +40,7 @@ impl TryFrom<String> for ChangeKind {
 }
 
 /// One change.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct ChangeRow {
     /// 1, 2, 3 …
     pub seq: i64,

@@ -74,11 +74,11 @@ impl ModelSwitches {
         let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
         let index = vectors.open_index(&self.catalog.snapshots, options).await?.index;
         // The long way first: uploads wait for whoever has the turn.
-        vectors.bring_up(&index).await?;
+        vectors.bring_up(&index, &mut None).await?;
         self.wait_where_a_test_says_so("switch.adopt").await;
         // Nobody teaches the old index a change that the new one would miss.
-        let _turn = self.catalog.turn.lock().await;
-        let revision = vectors.bring_up(&index).await?;
+        let mut turn = self.catalog.turn.lock().await;
+        let revision = vectors.bring_up(&index, &mut turn).await?;
         let id = embedder.model_id().to_string();
         self.catalog.active.now().index.leave_gauges();
         index.show_in_gauges().await;
