@@ -39,7 +39,7 @@ impl Shop {
     }
 
     /// The server notices by itself what is wrong with change `seq`, answers nothing, and knows everything after a restart.
-    async fn is_out_of_work_until_a_restart(mut self, because: &str, seq: i64) {
+    async fn stops_until_a_restart(mut self, because: &str, seq: i64) {
         let refused = self.until_ready_is(because, |ready| ready.status == 503).await;
         let failing = refused.expect_problem(503, "index-behind")["not_following"].clone();
         assert!(failing["reason"].as_str().unwrap().contains(because), "{failing}");
@@ -57,7 +57,7 @@ impl Shop {
 async fn a_hole_at_the_end_of_the_log_is_noticed(database: Database) {
     let shop = Shop::open(database).await;
     shop.app.database.execute("UPDATE catalog_head SET seq = 2").await;
-    shop.is_out_of_work_until_a_restart("change 2 is missing from the catalog's log; there is none after it", 2).await;
+    shop.stops_until_a_restart("change 2 is missing from the catalog's log; there is none after it", 2).await;
 }
 
 async fn a_change_that_cannot_be_read_is_as_good_as_missing(database: Database) {
@@ -66,15 +66,14 @@ async fn a_change_that_cannot_be_read_is_as_good_as_missing(database: Database) 
                    SELECT 2, kind, product_id, '{\"not\": \"a list\"}', created_at FROM catalog_changes WHERE seq = 1";
     shop.app.database.execute(damaged).await;
     shop.app.database.execute("UPDATE catalog_head SET seq = 2").await;
-    shop.is_out_of_work_until_a_restart("change 2 of the catalog's log cannot be read", 2).await;
+    shop.stops_until_a_restart("change 2 of the catalog's log cannot be read", 2).await;
 }
 
 /// A failover lost the last change, and another one was made under its number.
 async fn a_number_that_was_given_out_twice_is_noticed(database: Database) {
     let shop = Shop::open(database).await;
     shop.app.database.execute("UPDATE catalog_changes SET created_at = created_at + 1 WHERE seq = 1").await;
-    shop.is_out_of_work_until_a_restart("change 1 of the catalog's log is not the one that the index has seen", 1)
-        .await;
+    shop.stops_until_a_restart("change 1 of the catalog's log is not the one that the index has seen", 1).await;
 }
 
 /// What the index holds is right as far as anybody knows, so recognition goes on.
