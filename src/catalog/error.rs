@@ -1,5 +1,6 @@
 //! Why the catalog cannot do what was asked, and why the index cannot follow it.
 
+use super::NotFollowing;
 use crate::domain::{InvalidField, PhotoFault, ProductId};
 use crate::index::IndexError;
 use crate::store::StoreError;
@@ -83,8 +84,13 @@ pub enum CatalogError {
     #[error("the index cannot be filled: {0}")]
     Index(#[source] FollowError),
     /// The index has lost its place in the catalog's log and refuses searches.
-    #[error("the index cannot be trusted until the server is started again: {0}")]
-    Distrusted(String),
+    #[error("the index cannot be trusted until the server is started again: {reason}")]
+    Distrusted {
+        /// How it lost its place.
+        reason: String,
+        /// The same for anybody, and since when.
+        not_following: Option<NotFollowing>,
+    },
     /// The disk that holds the originals is full.
     #[error("{0}")]
     DiskFull(String),
@@ -132,12 +138,33 @@ impl std::fmt::Display for PhotoName {
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
     /// The log of changes has a hole: what stood there is unknown, so the index can no longer be trusted.
-    #[error("change {expected} is missing from the catalog's log; the next one there is {found}")]
+    #[error(
+        "change {expected} is missing from the catalog's log; {}",
+        found.map_or("there is none after it either".to_owned(), |found| format!("the next one there is {found}"))
+    )]
     Hole {
         /// The change that should come next.
         expected: i64,
-        /// The change that does.
-        found: i64,
+        /// The change that does; nothing where the log ends before a change that was counted.
+        found: Option<i64>,
+    },
+    /// A change in the log is damaged: what it was is unknown, so the index can no longer be trusted.
+    #[error("change {seq} of the catalog's log cannot be read: {reason}")]
+    Unreadable {
+        /// Which one.
+        seq: i64,
+        /// What cannot be read of it.
+        reason: String,
+    },
+    /// The last change that the index has seen is not the one of that number in the log: the database was set back, and
+    /// went on otherwise.
+    #[error(
+        "change {seq} of the catalog's log is not the one that the index has seen; the database was set back and has other \
+         changes since"
+    )]
+    Another {
+        /// Its number.
+        seq: i64,
     },
     /// The index has seen changes that the database does not have: it is another database, or an older copy.
     #[error("the index has seen {revision} catalog changes, the database has only {head}")]

@@ -2,8 +2,10 @@
 //!
 //! Every server reads the catalog's log from where its own index stands, in order and without a gap. It does so after
 //! each of its own changes, when another server's change is announced (`others`), and at start. A crash between commit
-//! and index is healed by the same replay. Where the log has a hole, or is shorter than what the index has seen, the
-//! index cannot be trusted: it is marked so, and answers nothing until a restart fills it anew.
+//! and index is healed by the same replay. Where the log has a hole, a change in it cannot be read, it is shorter than what
+//! the index has seen, or has another change in the place of the last one, the index cannot be trusted: it is marked so,
+//! and answers nothing until a restart fills it anew. Other failures may pass; since when there is one is told by
+//! [`Catalog::status`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +16,8 @@ use crate::active_model::ActiveModel;
 use crate::domain::{ImageId, ProductId};
 use crate::index::IndexError;
 use crate::index::{Change, Row, VectorIndex};
-use crate::store::catalog_changes::{self, ChangeKind, ChangeRow};
+use crate::store::Tx;
+use crate::store::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
 use crate::store::product_images::{self, VectorRow};
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
 
@@ -29,15 +32,19 @@ impl Catalog {
     /// # Cancel safety
     /// Dropping the future leaves the index at a change that it has seen whole; the next follower goes on from there.
     pub async fn follow(&self) -> Result<i64, FollowError> {
-        let _turn = self.turn.lock().await;
+        let mut turn = self.turn.lock().await;
         let active = self.active.now();
-        let followed = self.vectors(&active).bring_up(&active.index).await;
+        let followed = self.vectors(&active).bring_up(&active.index, &mut turn).await;
+        self.failures.note(self.clock.now(), &followed);
         if let Err(error) = &followed {
             metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.reason()).increment(1);
             // None of these is mended by trying again.
             let refused = |error: &IndexError| matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. });
             let lost = match error {
-                FollowError::Hole { .. } | FollowError::Ahead { .. } => true,
+                FollowError::Hole { .. }
+                | FollowError::Unreadable { .. }
+                | FollowError::Another { .. }
+                | FollowError::Ahead { .. } => true,
                 FollowError::Index(error) => refused(error),
                 FollowError::Embedder(_) | FollowError::Store(_) => false,
             };
@@ -56,7 +63,7 @@ impl Catalog {
         loop {
             let cause = match self.follow().await {
                 Ok(revision) if revision >= seq => return Ok(revision),
-                Ok(revision) => FollowError::Hole { expected: revision + 1, found: seq },
+                Ok(revision) => FollowError::Hole { expected: revision + 1, found: None },
                 Err(error) => error,
             };
             match waits.next() {
@@ -77,19 +84,24 @@ impl Catalog {
 
 impl Vectors<'_> {
     /// Brings an index of this model up to the newest change of the catalog; gives the number of the last change it has
-    /// seen.
-    pub(super) async fn bring_up(&self, index: &VectorIndex) -> Result<i64, FollowError> {
+    /// seen. `seen` is that change, where it is known.
+    pub(super) async fn bring_up(&self, index: &VectorIndex, seen: &mut Option<ChangeRow>) -> Result<i64, FollowError> {
         loop {
             let revision = index.stats().await.revision;
             let mut tx = self.store.read().await?;
-            let changes = catalog_changes::after(&mut tx, revision, BATCH).await?;
-            let Some(last) = changes.last().map(|change| change.seq) else {
+            let mut changes = changes_since(&mut tx, revision, seen).await?;
+            if changes.is_empty() {
                 let head = catalog_changes::head(&mut tx).await?;
-                tx.rollback().await?;
-                // A change may have been committed between the two reads: then the head is newer, and next time counts.
-                return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(revision) };
-            };
-            check_order(revision, &changes)?;
+                if head <= revision {
+                    tx.rollback().await?;
+                    return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(revision) };
+                }
+                // A change may have been committed between the two reads. It is committed together with the head, so it is
+                // there now, or it is lost.
+                changes = changes_since(&mut tx, revision, seen).await?;
+            }
+            let (last, changes) = in_order(revision, changes)?;
+            let newest = changes.last().cloned();
             let added: Vec<ImageId> = changes
                 .iter()
                 .filter(|change| change.kind == ChangeKind::Add)
@@ -99,6 +111,7 @@ impl Vectors<'_> {
             tx.rollback().await?;
             let changes = self.readable(changes, rows).await?;
             index.apply(last, changes).await?;
+            *seen = newest;
         }
     }
 
@@ -114,16 +127,48 @@ impl Vectors<'_> {
     }
 }
 
-/// Whether the changes go on from `revision`, one by one.
-pub(super) fn check_order(revision: i64, changes: &[ChangeRow]) -> Result<(), FollowError> {
-    let mut expected = revision;
-    for change in changes {
-        expected += 1;
-        if change.seq != expected {
-            return Err(FollowError::Hole { expected, found: change.seq });
+/// Changes after `revision`. The change of that number must still be the one that was `seen`: a database that was set back,
+/// by a backup or by a failover that lost the last commits, gives its numbers to other changes.
+async fn changes_since(
+    tx: &mut Tx,
+    revision: i64,
+    seen: &mut Option<ChangeRow>,
+) -> Result<Vec<LoggedChange>, FollowError> {
+    let mut logged = catalog_changes::after(tx, revision - 1, BATCH + 1).await?;
+    let there = match logged.first() {
+        Some(first) if first.seq == revision => logged.remove(0).row.ok(),
+        Some(_) | None => None,
+    };
+    match (seen.as_ref().filter(|known| known.seq == revision), there) {
+        (Some(known), Some(there)) if *known != there => Err(FollowError::Another { seq: revision }),
+        (Some(_), None) => match catalog_changes::head(tx).await? {
+            head if head < revision => Err(FollowError::Ahead { revision, head }),
+            _ => Err(FollowError::Hole { expected: revision, found: logged.first().map(|next| next.seq) }),
+        },
+        (Some(_), Some(_)) => Ok(logged),
+        // What was filled from the database stands at a change that nobody has looked at yet.
+        (None, there) => {
+            *seen = there;
+            Ok(logged)
         }
     }
-    Ok(())
+}
+
+/// The changes and the number of the last of them. They must be some, go on from `revision` one by one, and be readable.
+pub(super) fn in_order(revision: i64, logged: Vec<LoggedChange>) -> Result<(i64, Vec<ChangeRow>), FollowError> {
+    if logged.is_empty() {
+        return Err(FollowError::Hole { expected: revision + 1, found: None });
+    }
+    let (mut last, mut changes) = (revision, Vec::with_capacity(logged.len()));
+    for LoggedChange { seq, row } in logged {
+        let expected = last + 1;
+        if seq != expected {
+            return Err(FollowError::Hole { expected, found: Some(seq) });
+        }
+        changes.push(row.map_err(|reason| FollowError::Unreadable { seq, reason })?);
+        last = seq;
+    }
+    Ok((last, changes))
 }
 
 impl FollowError {
@@ -131,6 +176,8 @@ impl FollowError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Hole { .. } => "hole",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Another { .. } => "another",
             Self::Ahead { .. } => "ahead",
             Self::Embedder(_) => "embedder",
             Self::Index(_) => "index",
@@ -144,7 +191,7 @@ mod tests {
     use super::*;
     use crate::domain::Timestamp;
 
-    fn changes(seqs: &[i64]) -> Vec<ChangeRow> {
+    fn changes(seqs: &[i64]) -> Vec<LoggedChange> {
         let now = Timestamp::from_micros(1);
         let change = |seq: &i64| ChangeRow {
             seq: *seq,
@@ -153,13 +200,25 @@ mod tests {
             images: Vec::new(),
             created_at: now,
         };
-        seqs.iter().map(change).collect()
+        seqs.iter().map(|seq| LoggedChange { seq: *seq, row: Ok(change(seq)) }).collect()
     }
 
     #[test]
-    fn a_hole_is_found_at_the_beginning_and_within() {
-        assert!(check_order(4, &changes(&[5, 6, 7])).is_ok());
-        assert!(matches!(check_order(4, &changes(&[6])), Err(FollowError::Hole { expected: 5, found: 6 })));
-        assert!(matches!(check_order(4, &changes(&[5, 7])), Err(FollowError::Hole { expected: 6, found: 7 })));
+    fn a_hole_is_found_at_the_beginning_within_and_at_the_end() {
+        let order = |seqs: &[i64]| in_order(4, changes(seqs));
+        let (last, readable) = order(&[5, 6, 7]).unwrap();
+        assert_eq!((last, readable.len()), (7, 3));
+        assert!(matches!(order(&[6]), Err(FollowError::Hole { expected: 5, found: Some(6) })));
+        assert!(matches!(order(&[5, 7]), Err(FollowError::Hole { expected: 6, found: Some(7) })));
+        let end = order(&[]).unwrap_err();
+        assert_eq!(end.to_string(), "change 5 is missing from the catalog's log; there is none after it either");
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_read_is_named() {
+        let mut logged = changes(&[5, 6]);
+        logged[1].row = Err("no list of photos".to_owned());
+        let unreadable = in_order(4, logged).unwrap_err();
+        assert_eq!(unreadable.to_string(), "change 6 of the catalog's log cannot be read: no list of photos");
     }
 }

@@ -29,9 +29,24 @@ const BATCH: usize = 32;
 pub(super) struct LeftOut {
     count: AtomicU64,
     word: Notify,
+    /// Whether it is about an index that nobody searches yet, which the gauge says nothing of.
+    beside: bool,
 }
 
 impl LeftOut {
+    /// Of an index that is being filled beside the one that is searched.
+    pub(super) fn beside() -> Self {
+        Self { beside: true, ..Self::default() }
+    }
+
+    /// The index that `other` is about has taken this one's place: what is lacking now is what it had to do without.
+    pub(super) fn take_over(&self, other: &Self) {
+        self.set(other.count());
+        if other.count() > 0 {
+            self.word.notify_one();
+        }
+    }
+
     /// An index learnt of a photo and has to do without it.
     pub(super) fn notice(&self) {
         self.set(self.count() + 1);
@@ -45,7 +60,9 @@ impl LeftOut {
 
     fn set(&self, count: u64) {
         self.count.store(count, Ordering::Relaxed);
-        metrics::gauge!(UNSEARCHABLE_IMAGES).set(count as f64);
+        if !self.beside {
+            metrics::gauge!(UNSEARCHABLE_IMAGES).set(count as f64);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod follow;
 mod images;
 mod left_out;
 mod load;
+mod not_following;
 mod others;
 mod photos;
 mod products;
@@ -40,13 +41,16 @@ use crate::domain::Currency;
 use crate::embedding::Embedder;
 use crate::store::Store;
 use crate::store::blobs::Blobs;
+use crate::store::catalog_changes::ChangeRow;
 use beside::Beside;
 use left_out::LeftOut;
+use not_following::Failures;
 use vectors::Vectors;
 
 pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
+pub use not_following::NotFollowing;
 pub use snapshot::SnapshotFault;
 pub use stored_index::{
     Difference, FileReport, IndexReport, ModelReport, Rebuilt, SnapshotReport, StoredIndex, StoredIndexError,
@@ -88,6 +92,8 @@ pub struct CatalogStatus {
     pub embeddings: usize,
     /// Photos on sale that are not searched, because they could not be embedded; they are tried again.
     pub unsearchable: u64,
+    /// Since when and why the index cannot follow the catalog; nothing while it does.
+    pub not_following: Option<NotFollowing>,
 }
 
 /// The catalog service; cheap to clone.
@@ -103,13 +109,16 @@ pub struct Catalog {
     /// Photos of one upload that are embedded at the same time.
     photos_at_once: usize,
     /// Held by whoever teaches changes to the index: two at once would read the same changes and apply them twice.
-    turn: Arc<Mutex<()>>,
+    /// Within it the last change that the index has seen, once it is known.
+    turn: Arc<Mutex<Option<ChangeRow>>>,
     /// The folder of the index's snapshots.
     snapshots: PathBuf,
     /// Where the snapshot stood from which the first index came, if it did.
     snapshot_revision: Option<i64>,
     /// Photos on sale that the index does without.
     left_out: Arc<LeftOut>,
+    /// Whether the index follows the catalog.
+    failures: Arc<Failures>,
     /// The model that is being switched to, by which uploads are seen too.
     beside: Arc<Beside>,
 }
@@ -148,6 +157,7 @@ impl Catalog {
             snapshots,
             snapshot_revision: opened.snapshot_revision,
             left_out,
+            failures: Arc::default(),
             beside: Arc::default(),
         })
     }
@@ -162,12 +172,13 @@ impl Catalog {
         self.store.ping().await?;
         let active = self.active.now();
         let stats = active.index.stats().await;
+        let not_following = self.failures.now();
         if let Some(reason) = active.index.distrusted() {
-            return Err(CatalogError::Distrusted(reason.to_owned()));
+            return Err(CatalogError::Distrusted { reason: reason.to_owned(), not_following });
         }
         let model = active.embedder.model_id().to_string();
         let unsearchable = self.left_out.count();
-        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows, unsearchable })
+        Ok(CatalogStatus { model, index_revision: stats.revision, embeddings: stats.rows, unsearchable, not_following })
     }
 
     /// How many embeddings are searched.

@@ -117,7 +117,7 @@ impl Vectors<'_> {
     async fn open_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {
         let index = self.read_snapshot(place, options).await?;
         let stood_at = index.stats().await.revision;
-        let revision = self.bring_up(&index).await?;
+        let revision = self.bring_up(&index, &mut None).await?;
         let mut tx = self.store.read().await?;
         let wanted = product_images::count_on_sale(&mut tx).await?;
         tx.rollback().await?;
@@ -226,11 +226,15 @@ pub(super) async fn newest_change(store: &Store) -> Result<i64, StoreError> {
     Ok(head)
 }
 
-async fn stamp_at(store: &Store, model: &str, revision: i64) -> Result<Stamp, StoreError> {
+async fn stamp_at(store: &Store, model: &str, revision: i64) -> Result<Stamp, SnapshotFault> {
     let mut tx = store.read().await?;
-    let change = catalog_changes::after(&mut tx, revision - 1, 1).await?.into_iter().next();
+    let logged = catalog_changes::after(&mut tx, revision - 1, 1).await?.into_iter().next();
     tx.rollback().await?;
-    Ok(stamp(model, change.filter(|change| change.seq == revision).as_ref()))
+    let change = match logged.filter(|logged| logged.seq == revision) {
+        Some(logged) => Some(logged.row.map_err(|reason| FollowError::Unreadable { seq: revision, reason })?),
+        None => None,
+    };
+    Ok(stamp(model, change.as_ref()))
 }
 
 /// SHA-256 over the model and the change; of revision 0, which has none, over the model alone.

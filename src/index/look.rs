@@ -32,17 +32,20 @@ pub(super) struct Look {
 }
 
 /// For each query its nearest products, best first. `rows_wanted` rows of all segments together are likely to be enough
-/// for it. `helpers` share the work out where there is enough of it.
+/// for it, and `there_are` as many products in them. `helpers` share the work out where there is enough of it.
 pub(super) fn nearest_products(
     segments: &[&Segment],
     queries: &[Query],
-    rows_wanted: usize,
+    (there_are, rows_wanted): (usize, usize),
     helpers: Option<&ThreadPool>,
 ) -> Result<Vec<Vec<Hit>>, IndexError> {
     let helpers = helpers.filter(|_| segments.len() >= SHARED_FROM);
     // Rows of one product lie side by side, as they came: each segment may have twice its share.
-    let mut depth = (2 * rows_wanted).div_ceil(segments.len().max(1)).clamp(SHALLOWEST, rows_wanted.max(SHALLOWEST));
-    let everyone: Vec<usize> = (0..queries.len()).filter(|at| queries[*at].products > 0).collect();
+    let mut depth =
+        rows_wanted.saturating_mul(2).div_ceil(segments.len().max(1)).clamp(SHALLOWEST, rows_wanted.max(SHALLOWEST));
+    // Where more products are wanted than there are, no bound would ever be set.
+    let wanted: Vec<usize> = queries.iter().map(|query| query.products.min(there_are)).collect();
+    let everyone: Vec<usize> = (0..queries.len()).filter(|at| wanted[*at] > 0).collect();
     let mut seen: Vec<Vec<Option<Look>>> = segments.iter().map(|_| queries.iter().map(|_| None).collect()).collect();
     let mut deeper: Vec<(usize, Vec<usize>)> = (0..segments.len()).map(|at| (at, everyone.clone())).collect();
     deeper.retain(|(_, asked)| !asked.is_empty());
@@ -59,13 +62,13 @@ pub(super) fn nearest_products(
             asked.into_iter().zip(looks).for_each(|(at, look)| seen[segment][at] = Some(look));
         }
         for at in &everyone {
-            bounds[*at] = bound(segments, &seen, *at, queries[*at].products);
+            bounds[*at] = bound(segments, &seen, *at, wanted[*at]);
         }
         deeper = (0..segments.len()).map(|segment| (segment, unseen_above(&seen[segment], &bounds))).collect();
         deeper.retain(|(_, asked)| !asked.is_empty());
         depth = depth.saturating_mul(DEEPER);
     }
-    let hits = |at: usize| hits(segments, &seen, at, &queries[at], bounds[at]);
+    let hits = |at: usize| hits(segments, &seen, at, &queries[at], (wanted[at], bounds[at]));
     Ok(match helpers {
         Some(helpers) => helpers.install(|| (0..queries.len()).into_par_iter().map(hits).collect()),
         None => (0..queries.len()).map(hits).collect(),
@@ -77,7 +80,7 @@ pub(super) fn nearest_products(
 fn bound(segments: &[&Segment], seen: &[Vec<Option<Look>>], query: usize, products: usize) -> f32 {
     let mut rows: Vec<(f32, usize, u32)> = living(seen, query).collect();
     rows.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
-    let mut named = HashSet::with_capacity(products);
+    let mut named = HashSet::new();
     let last = rows.into_iter().find(|(_, segment, place)| {
         named.insert(segments[*segment].product(*place));
         named.len() == products
@@ -101,12 +104,18 @@ fn living(seen: &[Vec<Option<Look>>], query: usize) -> impl Iterator<Item = (f32
 }
 
 /// The best row of each of the nearest products, by our own scores.
-fn hits(segments: &[&Segment], seen: &[Vec<Option<Look>>], at: usize, query: &Query, bound: f32) -> Vec<Hit> {
+fn hits(
+    segments: &[&Segment],
+    seen: &[Vec<Option<Look>>],
+    at: usize,
+    query: &Query,
+    (products, bound): (usize, f32),
+) -> Vec<Hit> {
     let above = living(seen, at).filter(|(score, ..)| *score >= bound);
     let mut found: Vec<Found> =
         above.map(|(_, segment, place)| segments[segment].found(place, &query.vector)).collect();
     found.sort_unstable_by(Found::order);
     let mut named = HashSet::new();
-    found.retain(|found| named.len() < query.products && named.insert(found.entry.product));
+    found.retain(|found| named.len() < products && named.insert(found.entry.product));
     found.into_iter().map(|Found { score, entry }| Hit { product: entry.product, image: entry.image, score }).collect()
 }

@@ -15,6 +15,8 @@ mod block_map;
 mod builder;
 mod error;
 mod look;
+#[cfg(test)]
+mod look_tests;
 mod memory;
 mod meters;
 mod scan;

@@ -240,10 +240,11 @@ impl State {
     pub(super) fn search(&self, queries: &[Query], helpers: Option<&ThreadPool>) -> Result<Vec<Hits>, IndexError> {
         // Usually enough: twice as many rows as that number of products has on average.
         let rows_per_product = self.images.len().div_ceil(self.products.len().max(1));
-        let most = queries.iter().map(|query| query.products).max().unwrap_or_default();
+        let there_are = self.products.len();
+        let most = queries.iter().map(|query| query.products.min(there_are)).max().unwrap_or_default();
         let rows_wanted = most.saturating_mul(rows_per_product).saturating_mul(2);
         let segments: Vec<&Segment> = self.segments.iter().filter(|segment| segment.live() > 0).collect();
-        let found = look::nearest_products(&segments, queries, rows_wanted, helpers)?;
+        let found = look::nearest_products(&segments, queries, (there_are, rows_wanted), helpers)?;
         Ok(found.into_iter().map(|hits| Hits { revision: self.revision, hits }).collect())
     }
 }

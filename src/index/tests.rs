@@ -10,11 +10,11 @@ use super::*;
 
 const DIM: usize = 8;
 
-fn image(n: u32) -> ImageId {
+pub(super) fn image(n: u32) -> ImageId {
     Uuid::from_u128(1 + u128::from(n)).into()
 }
 
-fn product(n: u32) -> ProductId {
+pub(super) fn product(n: u32) -> ProductId {
     Uuid::from_u128(1_000_000 + u128::from(n)).into()
 }
 
@@ -311,8 +311,8 @@ fn real_sized(count: usize, seed: u64) -> Vec<Arc<[f32]>> {
     (0..count).map(vector).collect()
 }
 
-/// Of every query the best images of the best five products, by inner products in f64 over all rows.
-fn exact(rows: &[Row], query: &[f32]) -> Vec<Hit> {
+/// The best images of the best products, by inner products in f64 over all rows.
+pub(super) fn exact(rows: &[Row], query: &[f32], products: usize) -> Vec<Hit> {
     let score = |row: &Row| row.vector.iter().zip(query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let mut hits: Vec<Hit> =
         rows.iter().map(|row| Hit { product: row.product, image: row.image, score: score(row) as f32 }).collect();
@@ -323,7 +323,7 @@ fn exact(rows: &[Row], query: &[f32]) -> Vec<Hit> {
             best.push(hit);
         }
     }
-    best.truncate(5);
+    best.truncate(products);
     best
 }
 
@@ -341,7 +341,7 @@ async fn queries_are_answered_alike_alone_in_company_and_by_many_threads() {
             });
             for task in asked.collect::<Vec<_>>() {
                 let (query, hits) = task.await.unwrap();
-                assert_eq!(hits, exact(&rows, &query), "{company} queries, {threads} threads");
+                assert_eq!(hits, exact(&rows, &query, 5), "{company} queries, {threads} threads");
             }
         }
     }
@@ -359,7 +359,7 @@ fn a_batch_of_any_size_is_answered_as_its_queries_are_alone() {
         let batch: Vec<Query> = vectors.iter().cloned().map(query).collect();
         let together = state.search(&batch, None).unwrap();
         for (vector, hits) in vectors.iter().zip(together) {
-            assert_eq!(hits.hits, exact(&rows, vector), "a batch of {size}");
+            assert_eq!(hits.hits, exact(&rows, vector, 5), "a batch of {size}");
             assert_eq!(state.search(&[query(Arc::clone(vector))], None).unwrap(), [hits]);
         }
     }

@@ -40,7 +40,7 @@ impl TryFrom<String> for ChangeKind {
 }
 
 /// One change.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct ChangeRow {
     /// 1, 2, 3 …
     pub seq: i64,
@@ -53,6 +53,32 @@ pub struct ChangeRow {
     pub images: Vec<ImageId>,
     /// When.
     pub created_at: Timestamp,
+}
+
+/// One entry of the log. Its number is readable even where the rest is not, so that whoever reads the log can name it.
+#[derive(Debug, Clone)]
+pub struct LoggedChange {
+    /// 1, 2, 3 …
+    pub seq: i64,
+    /// The change, or which value of it cannot be read.
+    pub row: Result<ChangeRow, String>,
+}
+
+impl<'r, R> sqlx::FromRow<'r, R> for LoggedChange
+where
+    R: sqlx::Row,
+    ChangeRow: sqlx::FromRow<'r, R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    &'static str: sqlx::ColumnIndex<R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let seq = row.try_get("seq")?;
+        match ChangeRow::from_row(row) {
+            Ok(change) => Ok(Self { seq, row: Ok(change) }),
+            Err(unreadable @ sqlx::Error::ColumnDecode { .. }) => Ok(Self { seq, row: Err(unreadable.to_string()) }),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Waits until no one else changes the catalog, and keeps others out until this transaction ends. Everything read
@@ -89,7 +115,7 @@ pub async fn head(tx: &mut Tx) -> Result<i64, StoreError> {
 }
 
 /// Changes after number `after`, oldest first.
-pub async fn after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<ChangeRow>, StoreError> {
+pub async fn after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<LoggedChange>, StoreError> {
     const SELECT: &str = "SELECT seq, kind, product_id, images, created_at FROM catalog_changes \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
     on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))

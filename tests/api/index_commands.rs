@@ -175,7 +175,7 @@ async fn embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_m
 }
 
 async fn a_snapshot_that_cannot_be_used_is_said_to_be_so(database: Database) {
-    let shop = Shop::open(database).await;
+    let mut shop = Shop::open(database).await;
     shop.index(&["rebuild", "--json"]).await.done();
     let whole = std::fs::read(shop.snapshot()).unwrap();
     let mut flipped = whole.clone();
@@ -194,10 +194,16 @@ async fn a_snapshot_that_cannot_be_used_is_said_to_be_so(database: Database) {
     shop.execute("UPDATE catalog_changes SET created_at = created_at + 1 WHERE seq = 3").await;
     assert!(shop.index(&["verify"]).await.failed().contains("another catalog"));
     shop.index(&["rebuild", "--json"]).await.done();
+    // The server that runs has noticed as well, and takes nothing more.
+    shop.app.restart().await;
     shop.enrol(3).await;
     shop.enrol(4).await;
-    shop.execute("DELETE FROM catalog_changes WHERE seq = 4").await;
-    assert!(shop.index(&["verify"]).await.failed().contains("change 4 is missing"));
+    shop.execute("DELETE FROM catalog_changes WHERE seq = 5").await;
+    let said = shop.index(&["verify"]).await.failed();
+    assert!(said.contains("change 5 is missing from the catalog's log; there is none after it either"), "{said}");
+    shop.execute("UPDATE catalog_changes SET seq = 5 WHERE seq = 4").await;
+    let said = shop.index(&["verify"]).await.failed();
+    assert!(said.contains("change 4 is missing from the catalog's log; the next one there is 5"), "{said}");
     shop.execute("DELETE FROM catalog_changes WHERE seq > 2").await;
     shop.execute("UPDATE catalog_head SET seq = 2").await;
     assert!(shop.index(&["verify"]).await.failed().contains("ends at 2"));

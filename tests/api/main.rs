@@ -14,6 +14,7 @@ mod checkout;
 mod closings;
 mod concurrency;
 mod discounts_and_tax;
+mod following;
 mod harness;
 mod index_commands;
 mod index_truth;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::load::PAGE;
 use super::super::{FollowError, SnapshotFault, snapshot, vectors};
 use super::{StoredIndex, StoredIndexError};
-use crate::catalog::follow::check_order;
+use crate::catalog::follow::in_order;
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Change, Row, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeKind, ChangeRow};
@@ -111,10 +111,7 @@ impl StoredIndex {
         let mut at = from;
         while at < to {
             let changes = catalog_changes::after(tx, at, BATCH).await?;
-            let Some(last) = changes.last().map(|change| change.seq) else {
-                return Err(FollowError::Ahead { revision: at, head: to });
-            };
-            check_order(at, &changes)?;
+            let (last, changes) = in_order(at, changes)?;
             let changes = self.readable(tx, changes).await?;
             index.apply(last, changes).await?;
             at = last;

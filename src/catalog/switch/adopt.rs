@@ -1,25 +1,40 @@
 //! Taking up the model that was switched to: each server for itself.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::pauses::Pauses;
 use super::{ModelSwitches, SwitchError};
 use crate::active_model::ActiveModel;
+use crate::catalog::left_out::LeftOut;
 use crate::catalog::vectors::Vectors;
 use crate::catalog::{Catalog, load};
 use crate::index::IndexOptions;
-use crate::store::model_switches;
+use crate::store::model_switches::{self, SwitchRow};
 use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
 
 impl ModelSwitches {
-    /// Takes up models that were switched to through whichever server, looking every `every`, for as long as it is polled.
+    /// Takes up models that were switched to through whichever server, looking every `every`, for as long as it is polled. One
+    /// that cannot be taken up is tried again ever more seldom.
     pub async fn keep_up(self, every: Duration) {
         let mut beat = tokio::time::interval(every);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut told = None;
+        let (mut told, mut pauses) = (None, Pauses::default());
         loop {
             beat.tick().await;
-            match self.adopt().await {
+            let tried = match self.switched_to().await {
+                Ok(Some(row)) if pauses.hold(row.generation, Instant::now()) => continue,
+                Ok(Some(row)) => {
+                    let tried = self.adopt().await;
+                    if tried.is_err() {
+                        pauses.failed(row.generation, Instant::now());
+                    }
+                    tried
+                }
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match tried {
                 Ok(()) => told = None,
                 Err(error) => {
                     metrics::counter!(MODEL_ADOPTION_FAILURES_TOTAL).increment(1);
@@ -33,36 +48,42 @@ impl ModelSwitches {
         }
     }
 
+    /// The last switch, where it led to another model than this server's.
+    async fn switched_to(&self) -> Result<Option<SwitchRow>, SwitchError> {
+        let mut tx = self.catalog.store.read().await?;
+        let switched = model_switches::active(&mut tx).await?;
+        tx.rollback().await?;
+        // What this server began with may be newer than the last switch: a model whose file was exchanged since.
+        Ok(switched.filter(|row| row.generation > self.catalog.active.now().generation))
+    }
+
     /// Exchanges this server's model for the one that was switched to last, where that is another one. Recognition goes on
     /// by the old one until the new one's index is filled.
     pub(super) async fn adopt(&self) -> Result<(), SwitchError> {
         let _one = self.exchanging.lock().await;
-        let mut tx = self.catalog.store.read().await?;
-        let switched = model_switches::active(&mut tx).await?;
-        tx.rollback().await?;
-        let Some(row) = switched else { return Ok(()) };
-        // What this server began with may be newer than the last switch: a model whose file was exchanged since.
-        if self.catalog.active.now().generation >= row.generation {
-            return Ok(());
-        }
+        let Some(row) = self.switched_to().await? else { return Ok(()) };
         let (folder, manifest, generation) = (self.folder.clone(), row.to_manifest.clone(), row.generation);
         let model = self.blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start(model).await?;
         // In place of the session that embedded during the switch, which makes room.
         self.catalog.beside.set(Some(Arc::clone(&embedder)));
         let Catalog { store, blobs, left_out, .. } = &self.catalog;
-        let vectors = Vectors { store, blobs, embedder: &embedder, left_out };
+        // Kept apart until the exchange: whoever tries such photos again asks the index in use, which may have them.
+        let lacking = LeftOut::beside();
+        let vectors = Vectors { store, blobs, embedder: &embedder, left_out: &lacking };
         let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
         let index = vectors.open_index(&self.catalog.snapshots, options).await?.index;
         // The long way first: uploads wait for whoever has the turn.
-        vectors.bring_up(&index).await?;
+        vectors.bring_up(&index, &mut None).await?;
+        self.wait_where_a_test_says_so("switch.adopt").await;
         // Nobody teaches the old index a change that the new one would miss.
-        let _turn = self.catalog.turn.lock().await;
-        let revision = vectors.bring_up(&index).await?;
+        let mut turn = self.catalog.turn.lock().await;
+        let revision = vectors.bring_up(&index, &mut turn).await?;
         let id = embedder.model_id().to_string();
         self.catalog.active.now().index.leave_gauges();
         index.show_in_gauges().await;
         self.catalog.active.exchange(ActiveModel { embedder, index: Arc::new(index), manifest, generation });
+        left_out.take_over(&lacking);
         tracing::info!(model.id = id, index.revision = revision, "recognising by another model now");
         Ok(())
     }

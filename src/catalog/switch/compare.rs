@@ -1,25 +1,29 @@
 //! What both models make of the photos that are enrolled, before one takes the other's place.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Comparison, ModelSwitches, SwitchError};
 use crate::catalog::vectors;
 use crate::catalog::{FollowError, load};
 use crate::domain::{ImageId, ProductId};
+use crate::embedding::Embedder;
 use crate::index::{IndexOptions, Row, VectorIndex};
 use crate::store::model_switches::SwitchRow;
-use crate::store::product_images;
+use crate::store::product_images::{self, VectorRow};
 
 /// Photos that are taken, the oldest ones: enough for a difference of a few points to show, and compared in seconds.
 const TAKEN: i64 = 4_000;
 
 impl ModelSwitches {
     /// Enrols every second photo of each product and asks with the others, by both models. Photos that the old model has not
-    /// seen are left out, and products with one photo cannot be asked for.
-    pub(super) async fn compare(&self, row: &SwitchRow) -> Result<Comparison, SwitchError> {
+    /// seen are left out, as those of which damaged vectors are kept, and products with one photo cannot be asked for.
+    pub(super) async fn compare(&self, row: &SwitchRow, embedder: &Embedder) -> Result<Comparison, SwitchError> {
         let before = self.taken(&row.from_model).await?;
         let after = self.taken(&row.to_model).await?;
+        // The old model need not be the one that this server has.
+        let before = of_dimension(&before, usual_dimension(&before));
+        let after = of_dimension(&after, embedder.dim());
         let in_both = |rows: &[Row], others: &[Row]| -> Vec<Row> {
             let known: HashMap<ImageId, ProductId> = others.iter().map(|row| (row.image, row.product)).collect();
             rows.iter().filter(|row| known.contains_key(&row.image)).cloned().collect()
@@ -30,16 +34,12 @@ impl ModelSwitches {
         Ok(Comparison { asked, right_before, right_after })
     }
 
-    /// Photos on sale with what a model made of them. The dimension is that of the vectors, whichever model's they are.
-    async fn taken(&self, model: &str) -> Result<Vec<Row>, SwitchError> {
+    /// Photos on sale with what is kept of what a model made of them.
+    async fn taken(&self, model: &str) -> Result<Vec<VectorRow>, SwitchError> {
         let mut tx = self.catalog.store.read().await?;
         let found = product_images::on_sale(&mut tx, model, ImageId::NIL, TAKEN).await?;
         tx.rollback().await?;
-        let row = |row: product_images::VectorRow| {
-            let dim = row.vector.as_ref()?.len() / size_of::<f32>();
-            Some(Row { image: row.image_id, product: row.product_id, vector: vectors::kept(&row, dim)? })
-        };
-        Ok(found.into_iter().filter_map(row).collect())
+        Ok(found)
     }
 
     /// How many photos were asked, and of how many the first answer was right.
@@ -64,4 +64,20 @@ impl ModelSwitches {
         }
         Ok((asked.len(), right))
     }
+}
+
+/// The number of values that most of the vectors have; 0 where there are none.
+fn usual_dimension(rows: &[VectorRow]) -> usize {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for vector in rows.iter().filter_map(|row| row.vector.as_ref()) {
+        *counts.entry(vector.len() / size_of::<f32>()).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(dim, _)| dim)
+}
+
+/// Those that have a sound vector of `dim` values. The others are made anew when the model is taken up.
+fn of_dimension(rows: &[VectorRow], dim: usize) -> Vec<Row> {
+    let sound =
+        |row: &VectorRow| Some(Row { image: row.image_id, product: row.product_id, vector: vectors::kept(row, dim)? });
+    rows.iter().filter_map(sound).collect()
 }

@@ -18,6 +18,7 @@ mod forget;
 mod lease;
 mod list;
 mod pass;
+mod pauses;
 mod view;
 mod worker;
 

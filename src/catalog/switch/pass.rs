@@ -42,7 +42,7 @@ impl ModelSwitches {
         self.count(&mut row).await?;
         let mut counted = Instant::now();
         loop {
-            self.wait_where_a_test_says_so().await;
+            self.wait_where_a_test_says_so("switch.hold").await;
             let Some(made) = self.embed_some(embedder, work).await? else { break };
             row.missing = (row.missing - made).max(work.stuck_count);
             if counted.elapsed() >= COUNT {
@@ -56,7 +56,7 @@ impl ModelSwitches {
         self.count(&mut row).await?;
         let ready = row.missing == 0;
         if ready && row.comparison.is_none() {
-            row.comparison = Some(json!(self.compare(&row).await?));
+            row.comparison = Some(json!(self.compare(&row, embedder).await?));
         }
         row.obstacle = if ready { held_back(&row) } else { None };
         let state = if ready { SwitchState::Ready } else { SwitchState::Embedding };
@@ -148,10 +148,13 @@ impl ModelSwitches {
         Ok(ours)
     }
 
-    /// A place where tests hold the worker between two batches, without holding a thread.
-    async fn wait_where_a_test_says_so(&self) {
+    /// A place where tests hold a server (`switch.hold`: between two batches, `switch.adopt`: before the exchange of the
+    /// models), without holding a thread.
+    pub(super) async fn wait_where_a_test_says_so(&self, point: &str) {
+        #[cfg(not(feature = "fail-points"))]
+        let _ = point;
         #[cfg(feature = "fail-points")]
-        while fail::eval(&format!("switch.hold {}", self.catalog.snapshots.display()), |_| ()).is_some() {
+        while fail::eval(&format!("{point} {}", self.catalog.snapshots.display()), |_| ()).is_some() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,5 +1,7 @@
 //! Which error of the catalog and of recognition is which problem. Every match is exhaustive.
 
+use serde_json::json;
+
 use super::mapping::OVERLOAD_RETRY_S;
 use super::{Kind, Problem};
 use crate::catalog::{CatalogError, PhotoName, SwitchError};
@@ -66,7 +68,10 @@ impl From<CatalogError> for Problem {
                 .with("product_id", product_id.to_string())
                 .retry_after(INDEX_RETRY_S)
             }
-            CatalogError::Distrusted(_) | CatalogError::Index(_) => index_behind(&detail),
+            CatalogError::Distrusted { not_following, .. } => {
+                index_behind(&detail).with("not_following", json!(not_following))
+            }
+            CatalogError::Index(_) => index_behind(&detail),
             CatalogError::DiskFull(_) => {
                 tracing::error!(error = %detail, "disk full");
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")

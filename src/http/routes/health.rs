@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, Responder, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::catalog::NotFollowing;
 use crate::http::Services;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 
@@ -31,6 +32,8 @@ pub struct Ready {
     embeddings: usize,
     /// Photos on sale that cannot be found, because they could not be embedded; they are tried again by themselves.
     unsearchable_images: u64,
+    /// Since when and why the index cannot learn of changes, which it does again by itself once it can; null while it does.
+    not_following: Option<NotFollowing>,
 }
 
 /// Registers the routes.
@@ -59,6 +62,7 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
         index_revision: status.index_revision,
         embeddings: status.embeddings,
         unsearchable_images: status.unsearchable,
+        not_following: status.not_following,
     }))
 }
 

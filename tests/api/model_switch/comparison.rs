@@ -65,4 +65,47 @@ async fn a_worse_model_is_carried_out_by_hand(database: Database) {
     shop.until_active(SMALL).await;
 }
 
-on_both_databases!(a_worse_model_takes_over_only_where_that_was_chosen, a_worse_model_is_carried_out_by_hand);
+/// A vector of length 1 that has two values, where a model's have hundreds, is what a copy from elsewhere leaves.
+async fn vectors_of_another_size_are_passed_over_and_made_anew(database: Database) {
+    let shop = Shop::open(database).await;
+    for product in 0..3 {
+        let photos = (0..2).map(|view| package_photo(product, view)).collect();
+        shop.teach(&format!("Product {product}"), photos).await;
+    }
+    let begun = shop.begin(OTHER, false).await.expect(202);
+    shop.until("ready", |models| models["switch"]["state"] == "ready").await;
+    shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
+    let postgres = shop.app.database.kind() == "postgres";
+    let (first, last) = if postgres {
+        (
+            "UPDATE embeddings SET vector = '\\x0000803f00000000'::bytea WHERE model = $1 \
+             AND image_id = (SELECT id FROM product_images ORDER BY id LIMIT 1)",
+            "UPDATE embeddings SET vector = '\\x0000803f00000000'::bytea WHERE model = $1 \
+             AND image_id = (SELECT id FROM product_images ORDER BY id DESC LIMIT 1)",
+        )
+    } else {
+        (
+            "UPDATE embeddings SET vector = X'0000803f00000000' WHERE model = $1 \
+             AND image_id = (SELECT id FROM product_images ORDER BY id LIMIT 1)",
+            "UPDATE embeddings SET vector = X'0000803f00000000' WHERE model = $1 \
+             AND image_id = (SELECT id FROM product_images ORDER BY id DESC LIMIT 1)",
+        )
+    };
+    shop.app.database.execute_with(first, begun["from"].as_str().unwrap()).await;
+    shop.app.database.execute_with(last, begun["to"].as_str().unwrap()).await;
+
+    shop.begin(OTHER, true).await.expect(202);
+    let ended = shop.until_active(OTHER).await;
+    let compared = json!({"asked": 1, "right_before": 1, "right_after": 1});
+    assert_eq!(ended["history"][0]["comparison"], compared, "both of them are left out, on both sides");
+    for product in 0..3 {
+        let (name, score, _) = shop.seen(&package_photo(product, 1)).await;
+        assert!(name == format!("Product {product}") && score > 0.999, "{name} {score}");
+    }
+}
+
+on_both_databases!(
+    a_worse_model_takes_over_only_where_that_was_chosen,
+    a_worse_model_is_carried_out_by_hand,
+    vectors_of_another_size_are_passed_over_and_made_anew
+);

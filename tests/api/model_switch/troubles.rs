@@ -1,5 +1,7 @@
 //! What keeps a switch from ending is named, the rest goes on, and it ends when that is mended.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::shop::{OTHER, SMALL, Shop, active};
@@ -70,6 +72,46 @@ async fn a_model_that_fails_on_everything_blames_no_photo(database: Database) {
     shop.until_active(OTHER).await;
 }
 
+/// What the old index has, the new one may have to do without; the word of that is not lost on the way from one to the other.
+async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(database: Database) {
+    let shop = Shop::open(database).await;
+    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let hard = shop.teach("Hard", vec![package_photo(1, 0)]).await;
+    let image = shop.image_of(&hard).await;
+    let begun = shop.begin(OTHER, false).await.expect(202);
+    shop.until("ready", |models| models["switch"]["state"] == "ready").await;
+    let cut = "UPDATE embeddings SET vector = substr(vector, 1, 8) WHERE model = $1 \
+               AND image_id = (SELECT id FROM product_images ORDER BY id DESC LIMIT 1)";
+    shop.app.database.execute_with(cut, begun["to"].as_str().unwrap()).await;
+    let run = format!("vectors.run {image}");
+    let exchange = format!("switch.adopt {}", shop.app.database.folder().display());
+    for point in [&run, &exchange] {
+        fail::cfg(point, "return").unwrap();
+    }
+    let lacking = async || shop.app.get("/readyz", &shop.admin).await.expect(200)["unsearchable_images"].clone();
+    let held = async {
+        // Longer than it takes until left out photos are tried again. The old index has them all.
+        for _ in 0..40 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(lacking().await, 0);
+        }
+        fail::remove(&exchange);
+    };
+    let (activated, ()) = tokio::join!(shop.activate(), held);
+    activated.expect(200);
+    assert_eq!(lacking().await, 1);
+    assert_ne!(shop.seen(&package_photo(1, 0)).await.0, "Hard");
+    fail::remove(run);
+    shop.until_count("SELECT COUNT(*) FROM catalog_changes", |changes| changes > 2).await;
+    for _ in 0..1_200 {
+        if lacking().await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(shop.seen(&package_photo(1, 0)).await.0, "Hard");
+}
+
 async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(database: Database) {
     let shop = Shop::open(database).await;
     for product in 0..3_u8 {
@@ -88,6 +130,7 @@ async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(data
 }
 
 on_both_databases!(
+    a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange,
     a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be,
     a_photo_on_which_the_model_fails_is_named_and_tried_again,
     a_model_that_fails_on_everything_blames_no_photo,
