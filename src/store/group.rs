@@ -245,17 +245,26 @@ impl Group {
         {
             return self.lose(&error);
         }
-        let outcome = self.transaction.commit().await.map_err(StoreError::from);
+        let outcome = self.transaction.commit().await.map_err(|error| match StoreError::from(error) {
+            // There is no transaction any more; or what SQLite says of the disk: none of it is there, and each may try again.
+            StoreError::Unexpected(reason) => lost(&reason, self.kept.len()),
+            told => told,
+        });
         tell(self.kept, &outcome);
     }
 
     /// SQLite has given the transaction up, for a reason that one of the members was told. All that the others did is undone,
     /// and doing it again may succeed.
     fn lose(self, error: &sqlx::Error) {
-        tracing::warn!(%error, members = self.kept.len(), "SQLite gave up a transaction that others had a part in");
+        let told = lost(&error.to_string(), self.kept.len());
         drop(self.transaction);
-        tell(self.kept, &Err(StoreError::Contended));
+        tell(self.kept, &Err(told));
     }
+}
+
+fn lost(reason: &str, members: usize) -> StoreError {
+    tracing::warn!(reason, members, "SQLite gave up a transaction that several had a part in");
+    StoreError::Contended
 }
 
 fn tell(members: Vec<oneshot::Sender<Outcome>>, outcome: &Outcome) {
@@ -348,16 +357,16 @@ mod tests {
             let mut second = second.await.unwrap();
             // As SQLite does by itself where the disk is full.
             on!(second, c => sqlx::query("ROLLBACK").execute(c)).unwrap();
-            let mut members = vec![first, tokio::spawn(second.commit())];
+            let second = tokio::spawn(second.commit());
             if behind {
+                // Finds it out, and begins anew.
                 let mut third = third.await.unwrap();
                 write(&mut third, 3).await;
-                members.push(tokio::spawn(third.commit()));
+                third.commit().await.unwrap();
             }
-            for member in members {
-                assert!(matches!(member.await.unwrap(), Err(StoreError::Contended)));
-            }
-            assert!(written(&store).await.is_empty());
+            assert!(matches!(first.await.unwrap(), Err(StoreError::Contended)));
+            assert!(second.await.unwrap().is_err());
+            assert_eq!(written(&store).await, if behind { vec![3] } else { vec![] });
         }
     }
 
