@@ -245,10 +245,10 @@ impl Group {
         {
             return self.lose(&error);
         }
-        let outcome = self.transaction.commit().await.map_err(|error| match StoreError::from(error) {
-            // There is no transaction any more; or what SQLite says of the disk: none of it is there, and each may try again.
-            StoreError::Unexpected(reason) => lost(&reason, self.kept.len()),
-            told => told,
+        let outcome = self.transaction.commit().await.map_err(|error| {
+            let told = StoreError::from(error);
+            // There is no transaction any more, or the disk failed in some way: each may try again.
+            if let StoreError::Unexpected(reason) = &told { lost(reason, self.kept.len()) } else { told }
         });
         tell(self.kept, &outcome);
     }
