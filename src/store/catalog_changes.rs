@@ -6,6 +6,7 @@
 
 use sqlx::types::Json;
 
+use super::types::if_readable;
 use super::{StoreError, Tx, notices, on};
 use crate::domain::{ImageId, ProductId, Timestamp};
 
@@ -72,12 +73,7 @@ where
     &'static str: sqlx::ColumnIndex<R>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let seq = row.try_get("seq")?;
-        match ChangeRow::from_row(row) {
-            Ok(change) => Ok(Self { seq, row: Ok(change) }),
-            Err(unreadable @ sqlx::Error::ColumnDecode { .. }) => Ok(Self { seq, row: Err(unreadable.to_string()) }),
-            Err(error) => Err(error),
-        }
+        Ok(Self { seq: row.try_get("seq")?, row: if_readable(row)? })
     }
 }
 

@@ -263,7 +263,7 @@ impl Group {
 }
 
 fn lost(reason: &str, members: usize) -> StoreError {
-    tracing::warn!(reason, members, "SQLite gave up a transaction that several had a part in");
+    tracing::warn!(reason, members, "SQLite gave up a transaction; whoever had a part in it tries again");
     StoreError::Contended
 }
 

@@ -1,5 +1,6 @@
 //! Orders, their items and their owners. Orders and items are written once and never changed.
 
+use super::types::if_readable;
 use super::{Backend, StoreError, Tx, later, on, order_items};
 use crate::domain::{
     Currency, KioskId, OrderId, OrderState, PageRequest, ProductId, SessionId, StoreId, TimeZone, Timestamp, UserId,
@@ -133,12 +134,7 @@ where
     &'static str: sqlx::ColumnIndex<R>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let id = row.try_get("id")?;
-        match T::from_row(row) {
-            Ok(row) => Ok(Self { id, row: Ok(row) }),
-            Err(unreadable @ sqlx::Error::ColumnDecode { .. }) => Ok(Self { id, row: Err(unreadable.to_string()) }),
-            Err(error) => Err(error),
-        }
+        Ok(Self { id: row.try_get("id")?, row: if_readable(row)? })
     }
 }
 

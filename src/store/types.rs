@@ -92,3 +92,13 @@ kept_as! {
     TimeZone as String: |zone| zone.name().to_owned(), |raw| Ok(TimeZone::try_from(raw)?);
     Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);
 }
+
+/// A row, or which of its values cannot be read: for lists in which one value that somebody edited by hand must not hide the
+/// rows beside it.
+pub(super) fn if_readable<'r, R: sqlx::Row, T: sqlx::FromRow<'r, R>>(row: &'r R) -> sqlx::Result<Result<T, String>> {
+    match T::from_row(row) {
+        Ok(row) => Ok(Ok(row)),
+        Err(unreadable @ sqlx::Error::ColumnDecode { .. }) => Ok(Err(unreadable.to_string())),
+        Err(error) => Err(error),
+    }
+}
