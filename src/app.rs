@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
-use crate::http::{Readiness, Services, authenticate, observe, openapi, routes};
+use crate::http::{Readiness, Services, authenticate, crowd, observe, openapi, routes};
 use crate::integrity::Integrity;
 use crate::orders::Orders;
 use crate::performance::Performance;
@@ -311,6 +311,7 @@ fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Serv
         App::new()
             .app_data(services.clone())
             .wrap(from_fn(authenticate::authorize))
+            .wrap(from_fn(crowd::turn_away))
             .wrap(cross_origin(&origins))
             .wrap(Compress::default())
             .wrap(from_fn(observe::safe_headers))

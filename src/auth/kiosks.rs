@@ -1,7 +1,7 @@
 //! Kiosks: made by an admin, enrolled by a one-time code, known by a key, revoked.
 //!
-//! The code is what a person types on the device; it dies with its use or after an hour. The key never leaves the device
-//! and is looked up with each request, so revoking counts at once.
+//! The code is what a person types on the device; it dies with its use or after an hour. The key never leaves the device.
+//! Revoking it counts at once through this server, and some seconds later through others (`known_kiosks`).
 
 use serde_json::json;
 
@@ -63,6 +63,7 @@ impl Auth {
         }
         let row = kiosks::find(&mut tx, store, id).await?.ok_or_else(|| no_kiosk(id))?;
         tx.commit().await?;
+        self.0.known_kiosks.forget(id);
         Ok(KioskView::at(now, row))
     }
 

@@ -1,7 +1,8 @@
 //! Accounts: people, their sessions, stores, and the kiosks in them.
 //!
 //! Invariants: a password is hashed in a bounded pool, never on the thread of a request; what is kept of a token is its
-//! hash; who someone is and what they may do is read from the database with each request, so that a change counts at once;
+//! hash; who someone is and what they may do is read from the database with each request, so that a change counts at once
+//! (a kiosk's key, which comes with every photo, is believed for some seconds: `known_kiosks`);
 //! every act of an admin is in the audit log, written in the same transaction; no answer tells which usernames exist
 //! (except to the one who tries to take a name).
 //!
@@ -10,6 +11,7 @@
 mod error;
 mod first_admin;
 mod kiosks;
+mod known_kiosks;
 mod password_policy;
 mod passwords;
 mod people;
@@ -25,6 +27,7 @@ mod tokens;
 mod views;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use error::{AuthError, TokenFault};
 pub use first_admin::FirstAdmin;
@@ -38,6 +41,7 @@ use crate::config::{Environment, Settings};
 use crate::domain::{Actor, Caller, Currency, Role, TimeZone};
 use crate::pool::Pool;
 use crate::store::{Store, kiosks as kiosk_rows, users};
+use known_kiosks::{Kiosk, KnownKiosks};
 use passwords::Passwords;
 use secrecy::SecretString;
 use throttle::Throttle;
@@ -54,6 +58,7 @@ struct Inner {
     passwords: Passwords,
     tokens: AccessTokens,
     throttle: Throttle,
+    known_kiosks: KnownKiosks,
     refresh_s: i64,
     refresh_grace_s: i64,
     enrolment_s: i64,
@@ -82,6 +87,7 @@ impl Auth {
             passwords: Passwords::new(pool, &settings.tokens)?,
             tokens: AccessTokens::new(&key, clock.clone(), settings.tokens.access_s),
             throttle: Throttle::new(store.clone(), clock.clone(), key, &settings.limits),
+            known_kiosks: KnownKiosks::default(),
             refresh_s: settings.tokens.refresh_s,
             refresh_grace_s: settings.tokens.refresh_grace_s,
             enrolment_s: settings.tokens.enrolment_s,
@@ -96,14 +102,12 @@ impl Auth {
     }
 
     /// Whose `bearer` token this is: an access token or a kiosk's key. The database is asked each time, so a disabled
-    /// account, another role, an ended session or a revoked kiosk counts with the next request.
+    /// account, another role or an ended session counts with the next request; a kiosk that was revoked through another
+    /// server, after some seconds.
     pub async fn authenticate(&self, bearer: &str) -> Result<Identity, AuthError> {
         if bearer.starts_with(secrets::KIOSK_KEY_PREFIX) {
-            let mut tx = self.0.store.read().await?;
-            let kiosk = kiosk_rows::find_by_key(&mut tx, &secrets::token_hash(bearer)).await?;
-            let kiosk = kiosk.ok_or(TokenFault::KioskUnknown)?;
-            let actor = Actor::Kiosk { id: kiosk.id, store: kiosk.store_id };
-            return Ok(Identity { actor, must_change_password: false });
+            let Kiosk { id, store } = self.kiosk(bearer).await?;
+            return Ok(Identity { actor: Actor::Kiosk { id, store }, must_change_password: false });
         }
         let proof = self.0.tokens.check(bearer)?;
         let mut tx = self.0.store.read().await?;
@@ -111,6 +115,19 @@ impl Auth {
         let user = user.filter(|user| !user.disabled && user.token_epoch == proof.epoch).ok_or(TokenFault::Ended)?;
         let actor = Actor::Person { id: user.id, role: user.role, store: user.store_id };
         Ok(Identity { actor, must_change_password: user.must_change_password })
+    }
+
+    async fn kiosk(&self, key: &str) -> Result<Kiosk, AuthError> {
+        let hash = secrets::token_hash(key);
+        let before = match self.0.known_kiosks.find(&hash, Instant::now()) {
+            Ok(known) => return Ok(known),
+            Err(before) => before,
+        };
+        let mut tx = self.0.store.read().await?;
+        let row = kiosk_rows::find_by_key(&mut tx, &hash).await?.ok_or(TokenFault::KioskUnknown)?;
+        let kiosk = Kiosk { id: row.id, store: row.store_id };
+        self.0.known_kiosks.remember(hash, kiosk, before, Instant::now());
+        Ok(kiosk)
     }
 }
 

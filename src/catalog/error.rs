@@ -98,7 +98,9 @@ pub enum CatalogError {
     #[error("{0}")]
     Files(String),
     /// A photo's original is gone from the folder of originals.
-    #[error("the original of image {0} is missing from the folder of images")]
+    #[error(
+        "the original of image {0} is missing from the folder of images; send that photo again, and it is put back"
+    )]
     LostOriginal(String),
     /// The embedder or one of its threads is gone.
     #[error("the embedder failed: {0}")]

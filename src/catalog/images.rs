@@ -31,8 +31,10 @@ impl Catalog {
         let sent = probed.len() + doubles;
         let mut tx = self.store.read().await?;
         find(&mut tx, product).await?;
-        self.leave_out_known(&mut tx, product, &mut probed).await?;
+        let known = self.leave_out_known(&mut tx, product, &mut probed).await?;
         tx.rollback().await?;
+        // Whoever sends a photo again may do so because its file is lost; where it is not, this is a look at it.
+        self.keep_originals(known).await?;
         let prepared = self.prepare(probed).await?;
 
         let now = self.clock.now();
@@ -151,16 +153,19 @@ impl Catalog {
         Ok(())
     }
 
-    /// Drops photos that the product has already and refuses what cannot be stored anyway, before any is embedded.
+    /// Takes the photos out that the product has already, and gives them; refuses what cannot be stored anyway, before any is
+    /// embedded.
     async fn leave_out_known(
         &self,
         tx: &mut Tx,
         product: ProductId,
         photos: &mut Vec<Probed>,
-    ) -> Result<(), CatalogError> {
-        let known = product_images::of_product(tx, product).await?;
-        photos.retain(|photo| known.iter().all(|row| row.content_hash != photo.hash));
-        self.check_room(known.len() + photos.len())
+    ) -> Result<Vec<Probed>, CatalogError> {
+        let rows = product_images::of_product(tx, product).await?;
+        let is_known = |photo: &mut Probed| rows.iter().any(|row| row.content_hash == photo.hash);
+        let known = photos.extract_if(.., is_known).collect();
+        self.check_room(rows.len() + photos.len())?;
+        Ok(known)
     }
 }
 

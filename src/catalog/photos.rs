@@ -76,6 +76,12 @@ impl Catalog {
         Ok((photo, seen))
     }
 
+    /// Puts the originals of photos that are enrolled already where they belong.
+    pub(super) async fn keep_originals(&self, photos: Vec<Probed>) -> Result<(), CatalogError> {
+        let kept = stream::iter(photos).map(|photo| self.blobs.put(photo.hash, photo.bytes));
+        Ok(kept.buffered(self.photos_at_once).try_collect().await?)
+    }
+
     async fn keep(&self, photo: Probed, seen: Seen) -> Result<Prepared, CatalogError> {
         let size = photo.bytes.len();
         self.blobs.put(photo.hash, photo.bytes).await?;

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::catalog::StoredIndexError;
 use crate::config::{ConfigError, Settings};
 use crate::terminal::{self, note};
 
@@ -86,7 +87,7 @@ pub enum CliError {
     },
     /// The index or its database cannot be looked at.
     #[error("index: {0}")]
-    Index(#[from] crate::catalog::StoredIndexError),
+    Index(#[from] StoredIndexError),
     /// The index cannot be measured.
     #[error("index: {0}")]
     Search(#[from] crate::index::IndexError),
@@ -109,7 +110,7 @@ pub enum CliError {
         /// The lowest health among them, 0 to 100.
         worst: i64,
     },
-    /// Why nothing can be said of the numbers that were to be checked.
+    /// Why nothing can be said of the numbers or the index that was to be checked.
     #[error(transparent)]
     Unchecked(Box<CliError>),
     /// What the command found could not be printed.
@@ -128,16 +129,26 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         if matches!(self, Self::Unchecked(_)) { 2 } else { 1 }
     }
+
+    /// Whether what was to be checked was looked at, and this is what is wrong with it.
+    fn is_finding(&self) -> bool {
+        matches!(
+            self,
+            Self::NotWhole { .. }
+                | Self::Unsound(_)
+                | Self::Index(StoredIndexError::Snapshot { .. } | StoredIndexError::Unfilled(_))
+        )
+    }
 }
 
 /// Does what the arguments ask for.
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
-    let is_check = matches!(arguments.command, Command::Numbering(numbering::Command::Check(_)));
+    let is_check = matches!(
+        arguments.command,
+        Command::Numbering(numbering::Command::Check(_)) | Command::Index(index::Command::Verify(_))
+    );
     let done = carry_out(arguments).and_then(|()| terminal::written().map_err(CliError::Output));
-    done.map_err(|error| {
-        let unchecked = is_check && !matches!(error, CliError::NotWhole { .. });
-        if unchecked { CliError::Unchecked(Box::new(error)) } else { error }
-    })
+    done.map_err(|error| if is_check && !error.is_finding() { CliError::Unchecked(Box::new(error)) } else { error })
 }
 
 /// Says on standard error, in one line, why the program ends with another exit code than 0.

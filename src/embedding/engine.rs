@@ -196,16 +196,30 @@ impl Embedder {
     /// See [`EmbedError`]; [`EmbedError::Busy`] only where more photos wait than may wait.
     pub async fn embed_photo(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<Embedded, EmbedError> {
         let place = self.admission.enter_patient().await.map_err(not_let_in)?;
-        self.embed_inside(bytes, Arc::new(place)).await
+        Ok(self.embed_inside(bytes, Arc::new(place), |_| ()).await?.0)
     }
 
-    /// As [`Self::embed_photo`], for a photo that somebody stands and waits for.
+    /// As [`Self::embed_photo`], for a photo that somebody stands and waits for. `next` is done with the embedding on the
+    /// thread that has it, which saves waking another one; where the photo had to wait for a session it is not done, and
+    /// nothing comes in its place.
     ///
     /// # Errors
     /// [`EmbedError::Busy`] at once where it would wait for longer than [`EmbedderOptions::max_wait`].
-    pub async fn embed_promptly(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<Embedded, EmbedError> {
+    pub async fn embed_promptly<T: Send + 'static>(
+        &self,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+        next: impl FnOnce(&Embedding) -> T + Send + 'static,
+    ) -> Result<(Embedded, Option<T>), EmbedError> {
         let place = self.admission.enter_hurried().map_err(not_let_in)?;
-        self.embed_inside(bytes, Arc::new(place)).await
+        self.embed_inside(bytes, Arc::new(place), next).await
+    }
+
+    /// Whether [`Self::embed_promptly`] would take a photo at this moment.
+    ///
+    /// # Errors
+    /// [`EmbedError::Busy`] where it would not.
+    pub fn has_room(&self) -> Result<(), EmbedError> {
+        self.admission.would_let_in().map_err(not_let_in)
     }
 
     /// Embeds a picture of our own, to tell a photo that cannot be embedded from a model that fails on all of them.
@@ -221,11 +235,12 @@ impl Embedder {
         answer.map_err(unanswered)?.output.map(drop)
     }
 
-    async fn embed_inside(
+    async fn embed_inside<T: Send + 'static>(
         &self,
         bytes: impl AsRef<[u8]> + Send + 'static,
         place: Arc<Place>,
-    ) -> Result<Embedded, EmbedError> {
+        next: impl FnOnce(&Embedding) -> T + Send + 'static,
+    ) -> Result<(Embedded, Option<T>), EmbedError> {
         let begun = Instant::now();
         let (limits, preprocessor) = (self.limits, Arc::clone(&self.preprocessor));
         let waiting = Arc::downgrade(&place);
@@ -245,9 +260,11 @@ impl Embedder {
             // it was decoded.
             let is_awaited = held.as_ref().is_some_and(|place| Arc::strong_count(place) > 1);
             let run = if is_awaited { sessions.run_here(tensor) } else { Err(tensor) };
-            Ok::<_, EmbedError>((run, size, spent))
+            let embedding = run.as_ref().ok().and_then(|ran| ran.as_ref().ok()?.output.as_ref().ok());
+            let done = embedding.map(next);
+            Ok::<_, EmbedError>((run, done, size, spent))
         });
-        let (run, (width, height), spent) = worked_on.await.map_err(|error| match error {
+        let (run, done, (width, height), spent) = worked_on.await.map_err(|error| match error {
             PoolError::Full => EmbedError::Busy,
             PoolError::Panicked(reason) => EmbedError::Decode(DecodeError::Crashed { reason }),
             PoolError::Stopped => EmbedError::Stopped,
@@ -265,7 +282,7 @@ impl Embedder {
             queue_us: micros(queue),
             infer_us: micros(run),
         };
-        Ok(Embedded { embedding: output?, width, height, timings })
+        Ok((Embedded { embedding: output?, width, height, timings }, done))
     }
 }
 

@@ -119,10 +119,13 @@ async fn a_shopper_is_refused_where_shoppers_wait_already_and_an_upload_takes_it
     let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
     let embedder = Embedder::start(&model, options).unwrap();
     let inside = [(); 2].map(|()| embedder.admission.enter_hurried().unwrap());
-    assert_eq!(embedder.embed_promptly(png([200; 3])).await.unwrap_err(), EmbedError::Busy);
+    assert_eq!(embedder.embed_promptly(png([200; 3]), |_| ()).await.unwrap_err(), EmbedError::Busy);
     embedder.embed_photo(png([200; 3])).await.unwrap();
+    assert_eq!(embedder.has_room(), Err(EmbedError::Busy));
     drop(inside);
-    embedder.embed_promptly(png([200; 3])).await.unwrap();
+    embedder.has_room().unwrap();
+    let (seen, done) = embedder.embed_promptly(png([200; 3]), Clone::clone).await.unwrap();
+    assert_eq!(done, Some(seen.embedding), "what is next is done with the embedding");
 }
 
 #[tokio::test]
@@ -137,14 +140,14 @@ async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
         async move { embedder.decoders.run(move || (begun.send(()), gate.recv())).await.map(drop) }
     });
     has_begun.await.unwrap();
-    let mut waiting = [(); 2].map(|()| Box::pin(embedder.embed_promptly(png([200; 3]))));
+    let mut waiting = [(); 2].map(|()| Box::pin(embedder.embed_promptly(png([200; 3]), |_| ())));
     for photo in &mut waiting {
         assert!(futures_util::poll!(photo).is_pending());
     }
-    assert_eq!(embedder.embed_promptly(png([200; 3])).await.unwrap_err(), EmbedError::Busy);
+    assert_eq!(embedder.embed_promptly(png([200; 3]), |_| ()).await.unwrap_err(), EmbedError::Busy);
     let [stays, leaves] = waiting;
     drop(leaves);
-    let mut comes = Box::pin(embedder.embed_promptly(png([100; 3])));
+    let mut comes = Box::pin(embedder.embed_promptly(png([100; 3]), |_| ()));
     assert!(futures_util::poll!(&mut comes).is_pending(), "there is room again");
     go_on.send(()).unwrap();
     held.await.unwrap().unwrap();

@@ -4,6 +4,7 @@
 //! Middleware, from the outside in: `observe` (request id, counts, times), `safe_headers`, `authorize` (policy).
 
 pub mod authenticate;
+pub mod crowd;
 pub mod extract;
 pub mod observe;
 pub mod openapi;

@@ -312,12 +312,24 @@ impl VectorIndex {
     /// [`IndexError::Busy`] where as many searches wait as may wait; [`IndexError::Distrusted`]; the query has another
     /// dimension than the index, or is not of length 1.
     pub async fn search(&self, query: impl Into<Arc<[f32]>>, products: usize) -> Result<Hits, IndexError> {
+        self.searchers.search(self.query(query.into(), products)?).await
+    }
+
+    /// As [`Self::search`], on the calling thread, which must be one for computing; nothing where every searcher is busy or
+    /// somebody waits for one.
+    ///
+    /// # Errors
+    /// As [`Self::search`], but never that it is busy.
+    pub fn search_here(&self, query: impl Into<Arc<[f32]>>, products: usize) -> Result<Option<Hits>, IndexError> {
+        self.searchers.search_here(self.query(query.into(), products)?)
+    }
+
+    fn query(&self, vector: Arc<[f32]>, products: usize) -> Result<Query, IndexError> {
         if let Some(reason) = self.distrusted() {
             return Err(IndexError::Distrusted { reason: reason.to_owned() });
         }
-        let vector: Arc<[f32]> = query.into();
         state::check_vector(self.dim, &vector).map_err(|fault| IndexError::Query { fault })?;
-        self.searchers.search(Query { vector, products }).await
+        Ok(Query { vector, products })
     }
 
     async fn fresh_segments(&self, count: usize) -> Result<Vec<Segment>, IndexError> {

@@ -64,12 +64,23 @@ impl Searchers {
 
     /// Queues the query and waits for what is found.
     pub(super) async fn search(&self, query: Query) -> Result<Hits, IndexError> {
-        let answer = self.batches.submit(query).await.map_err(|error| match error {
-            BatchError::Full => IndexError::Busy,
-            BatchError::Failed(reason) => IndexError::Faiss { reason },
-            BatchError::Stopped => IndexError::Threads { reason: "they have stopped".to_owned() },
-        })?;
-        Ok(answer.output)
+        Ok(self.batches.submit(query).await.map_err(unanswered)?.output)
+    }
+
+    /// Searches on the calling thread, where a searcher is idle and nobody waits for one.
+    pub(super) fn search_here(&self, query: Query) -> Result<Option<Hits>, IndexError> {
+        match self.batches.run_here(query) {
+            Ok(answer) => Ok(Some(answer.map_err(unanswered)?.output)),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+fn unanswered(error: BatchError) -> IndexError {
+    match error {
+        BatchError::Full => IndexError::Busy,
+        BatchError::Failed(reason) => IndexError::Faiss { reason },
+        BatchError::Stopped => IndexError::Threads { reason: "they have stopped".to_owned() },
     }
 }
 

@@ -137,6 +137,10 @@ proptest! {
             for (query, products) in queries.iter().zip([1, 2, 5, 40]) {
                 let query = vector(*query);
                 let hits = runtime.block_on(index.search(query.clone(), products)).unwrap();
+                // A searcher is idle again a moment after its answer.
+                let tries = std::iter::from_fn(|| Some(index.search_here(query.clone(), products).unwrap()));
+                let here = tries.flatten().next();
+                prop_assert_eq!(here.as_ref(), Some(&hits));
                 prop_assert_eq!(hits.hits, flat.search(&query, products));
                 prop_assert_eq!(hits.revision, revision);
             }

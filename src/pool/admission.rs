@@ -84,13 +84,23 @@ impl Admission {
     /// [`PoolError::Full`] at once where it would wait for too long.
     pub fn enter_hurried(&self) -> Result<Place, PoolError> {
         let mut counts = self.inside.counts();
-        if self.expected_wait(counts.hurried) > self.longest_wait(counts.work) {
+        if self.is_full(&counts) {
             drop(counts);
             return Err(self.refuse());
         }
         counts.hurried += 1;
         drop(counts);
         Ok(self.place(Manner::Hurried))
+    }
+
+    /// Whether a hurried entry would be let in at this moment, without letting it in: for whoever has work to save by
+    /// knowing early. One who is told no is counted as refused.
+    ///
+    /// # Errors
+    /// [`PoolError::Full`] where it would wait for too long.
+    pub fn would_let_in(&self) -> Result<(), PoolError> {
+        let full = self.is_full(&self.inside.counts());
+        if full { Err(self.refuse()) } else { Ok(()) }
     }
 
     /// Waits for a patient entry's turn.
@@ -117,6 +127,10 @@ impl Admission {
     pub fn learn(&self, work: Duration) {
         let mut counts = self.inside.counts();
         counts.work = Some(counts.work.map_or(work, |known| known * (WEIGHT - 1) / WEIGHT + work / WEIGHT));
+    }
+
+    fn is_full(&self, counts: &Counts) -> bool {
+        self.expected_wait(counts.hurried) > self.longest_wait(counts.work)
     }
 
     /// How long somebody who finds `inside` hurried others waits, in works on one entry.

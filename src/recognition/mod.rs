@@ -14,6 +14,7 @@ mod tests;
 mod view;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use crate::active_model::ModelSlot;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
-use crate::embedding::Thresholds;
+use crate::embedding::{Embedding, Thresholds};
 use crate::index::Hit;
 use crate::store::recognitions::{self, RecognitionRow};
 use crate::store::{Store, StoreError, products};
@@ -48,6 +49,15 @@ impl RecognitionService {
         Self { store, clock, active, candidates: settings.engine.candidates }
     }
 
+    /// Whether a picture would be looked at if it were here at this moment. It may be refused later all the same: others
+    /// may come first.
+    ///
+    /// # Errors
+    /// [`RecognitionError::Busy`] where it would not.
+    pub fn has_room(&self) -> Result<(), RecognitionError> {
+        Ok(self.active.now().embedder.has_room()?)
+    }
+
     /// Looks at a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an error:
     /// nobody is charged for this picture.
     pub async fn recognize(&self, caller: &Caller, picture: Bytes) -> Result<RecognitionView, RecognitionError> {
@@ -67,10 +77,20 @@ impl RecognitionService {
     pub async fn look(&self, picture: Bytes) -> Result<Sighting, RecognitionError> {
         let begun = Instant::now();
         let active = self.active.now();
-        let seen = active.embedder.embed_promptly(picture).await?;
-        let searching = Instant::now();
-        let hits = active.index.search(seen.embedding, self.candidates).await?;
-        let searched = searching.elapsed();
+        let (index, wanted) = (Arc::clone(&active.index), self.candidates);
+        let search_there = move |embedding: &Embedding| {
+            let searching = Instant::now();
+            index.search_here(embedding.clone(), wanted).map(|hits| hits.map(|hits| (hits, searching.elapsed())))
+        };
+        let (seen, found) = active.embedder.embed_promptly(picture, search_there).await?;
+        let (hits, searched) = match found.transpose()?.flatten() {
+            Some(found) => found,
+            None => {
+                let searching = Instant::now();
+                let hits = active.index.search(seen.embedding, wanted).await?;
+                (hits, searching.elapsed())
+            }
+        };
         let candidates = self.named(&hits.hits).await?;
         let Thresholds { score, margin, .. } = active.embedder.thresholds();
         let verdict = Verdict::of(candidates.iter().map(|candidate| candidate.score), *score, *margin);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Database};
 
@@ -87,10 +87,14 @@ impl Store {
                 ("default_transaction_read_only", if read_only { "on" } else { "off" }),
             ]);
         let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
+        let failed = |error: sqlx::Error| refused(format!("PostgreSQL at {place}: {error}"));
+        // A pool tries again for as long as it may and then only says that its time is up; one connection says why.
+        let first = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
+        let silent = |_| refused(format!("PostgreSQL at {place}: no answer within {} s", POSTGRES_ACQUIRE.as_secs()));
+        first.map_err(silent)?.map_err(failed)?.close().await.map_err(failed)?;
         let pool =
             asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
-        let pool = pool.connect_with(options).await;
-        Ok(Self(Pools::Postgres(pool.map_err(|error| refused(format!("PostgreSQL at {place}: {error}")))?)))
+        Ok(Self(Pools::Postgres(pool.connect_with(options).await.map_err(failed)?)))
     }
 
     async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, StoreError> {

@@ -68,8 +68,10 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> StoreError {
         Some("40001" | "40P01" | "55P03" | "5" | "517" | "6") => StoreError::Contended,
         // PostgreSQL: statement timeout, transaction left idle for too long.
         Some("57014" | "25P03") => StoreError::TimedOut(refusal.message().to_owned()),
-        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections.
-        Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300") => {
+        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections; and a database that lets
+        // nobody in for now (ALLOW_CONNECTIONS), which has the number of things that are not in the state they should be in:
+        // no statement of ours can meet another of those.
+        Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "55000") => {
             StoreError::Unavailable(refusal.message().to_owned())
         }
         Some("53100" | "13") => StoreError::Full,

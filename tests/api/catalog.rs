@@ -235,6 +235,21 @@ async fn photos_are_added_served_and_taken_away(database: Database) {
     catalog.app.post_form(&images, &catalog.admin, &[], Vec::new()).await.expect_problem(400, "bad-request");
 }
 
+async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(database: Database) {
+    let catalog = Catalog::open(database).await;
+    let product = catalog.product("One", vec![package_photo(0, 0)]).await;
+    let images = format!("/api/products/{product}/images");
+    let image = text(&catalog.get(&images).await.expect(200)["data"][0]["id"]);
+    let originals = catalog.app.database.folder().join("images");
+    std::fs::remove_dir_all(&originals).unwrap();
+    std::fs::create_dir(&originals).unwrap();
+    let lost = catalog.get(&format!("{images}/{image}")).await.expect_problem(404, "not-found");
+    assert!(text(&lost["detail"]).contains("send that photo again"), "{lost}");
+    let again = catalog.app.post_form(&images, &catalog.admin, &[], vec![package_photo(0, 0)]).await.expect(201);
+    assert_eq!((&again["status"], &again["images_count"]), (&json!("unchanged"), &json!(1)));
+    assert_eq!(catalog.get(&format!("{images}/{image}")).await.bytes, package_photo(0, 0));
+}
+
 async fn one_photo_belongs_to_one_product(database: Database) {
     let catalog = Catalog::open(database).await;
     let one = catalog.product("One", vec![package_photo(0, 0)]).await;
@@ -387,6 +402,7 @@ on_both_databases!(
     fields_and_prices_are_changed_one_by_one,
     what_is_removed_or_off_sale_is_no_longer_seen,
     photos_are_added_served_and_taken_away,
+    a_lost_original_is_named_and_put_back_by_sending_the_photo_again,
     one_photo_belongs_to_one_product,
     a_race_for_a_photo_or_a_code_has_one_winner,
     bad_uploads_are_refused_whole_and_by_name,

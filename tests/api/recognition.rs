@@ -124,6 +124,7 @@ async fn more_kiosks_than_can_be_served_promptly_are_told_to_come_back(database:
             continue;
         }
         assert_eq!(reply.headers["retry-after"], "1");
+        assert!(!reply.headers.contains_key("connection"), "whoever is refused may ask again on the same connection");
         assert_eq!(reply.expect_problem(429, "overloaded")["retry_after_s"], 1);
         refused += 1;
     }

@@ -25,8 +25,8 @@ const CONNECTIONS: u32 = 2;
 pub(super) enum Command {
     /// Show what the database has on sale, what the snapshot is, and what memory the index takes.
     Stats(Output),
-    /// Compare the snapshot and the changes since with the database, row for row and bit for bit. Exit code 1 where
-    /// anything differs, or an embedding is missing or damaged.
+    /// Compare the snapshot and the changes since with the database, row for row and bit for bit. Exit codes:
+    /// 0 all is the same, 1 something differs, or an embedding is missing or damaged, 2 it could not be compared.
     Verify(Output),
     /// Write a new snapshot from the database alone. A running server goes on; the next start uses it.
     Rebuild(Output),

@@ -34,6 +34,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
 
 /// Syntax errors are 400, values that do not fit are 422.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Serde would take a list for an object, its values for the fields in the order in which we wrote them down.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::new(Kind::InvalidField, "the JSON body is a list; send an object: {\"field\": value, …}"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let kind = match error.classify() {
             serde_json::error::Category::Data => Kind::InvalidField,
@@ -61,6 +65,7 @@ mod tests {
         assert_eq!(parse::<Wanted>(b"{").unwrap_err().kind(), Kind::BadRequest);
         let wrong = parse::<Wanted>(b"{\"version\":\"x\"}").unwrap_err();
         assert_eq!(wrong.kind(), Kind::InvalidField);
+        assert_eq!(parse::<Wanted>(b" [7]").unwrap_err().kind(), Kind::InvalidField);
         assert!(parse::<Wanted>(b"{}").unwrap_err().to_string().contains("version"));
         assert!(parse::<Wanted>(b"{\"version\":1,\"total\":5}").unwrap_err().to_string().contains("total"));
     }

@@ -22,6 +22,7 @@ pub use address::ClientAddress;
 pub use json::JsonBody;
 pub use meter::BodyBudget;
 pub use query::{Cursor, CursorQuery, PathOf, QueryOf};
+pub(super) use upload::FORM_OVERHEAD;
 pub use upload::{ImageBody, Upload, UploadForm};
 
 impl FromRequest for Caller {

@@ -14,7 +14,7 @@ use crate::config::Limits;
 use crate::http::problem::{Kind, Problem};
 
 /// Bytes that a form may hold beside its images: texts, boundaries, headers.
-const FORM_OVERHEAD: usize = 256 * 1024;
+pub(in crate::http) const FORM_OVERHEAD: usize = 256 * 1024;
 
 /// One uploaded file.
 #[derive(Debug, Clone)]

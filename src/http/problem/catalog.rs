@@ -76,9 +76,11 @@ impl From<CatalogError> for Problem {
                 tracing::error!(error = %detail, "disk full");
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
             }
-            CatalogError::Files(_) | CatalogError::LostOriginal(_) | CatalogError::Embedder(_) => {
-                Self::internal(&detail)
+            CatalogError::LostOriginal(_) => {
+                tracing::error!(error = %detail, "an original is lost");
+                Self::new(Kind::NotFound, detail)
             }
+            CatalogError::Files(_) | CatalogError::Embedder(_) => Self::internal(&detail),
             CatalogError::Store(error) => error.into(),
         }
     }

@@ -53,6 +53,17 @@ fn a_place_that_is_given_back_is_there_for_the_next_one() {
     assert_eq!(room(&admission), 2);
 }
 
+#[test]
+fn whoever_only_asks_is_told_what_one_who_enters_would_be_and_takes_no_place() {
+    let admission = Admission::new("test", 1, None, 9);
+    let first = admission.enter_hurried().unwrap();
+    (0..9).for_each(|_| admission.would_let_in().unwrap());
+    let _second = admission.enter_hurried().unwrap();
+    assert_eq!(admission.would_let_in().unwrap_err(), PoolError::Full);
+    drop(first);
+    admission.would_let_in().unwrap();
+}
+
 #[tokio::test]
 async fn patient_ones_fill_an_idle_machine_and_take_turns_in_the_order_of_coming() {
     let admission = Admission::new("test", 2, None, 9);
