@@ -62,8 +62,8 @@ impl Auth {
             audit::append(&mut tx, audit::Entry { at: now, caller, action: "kiosk.revoke", subject, details }).await?;
         }
         let row = kiosks::find(&mut tx, store, id).await?.ok_or_else(|| no_kiosk(id))?;
+        let _forgets = self.0.known_kiosks.forgets(id);
         tx.commit().await?;
-        self.0.known_kiosks.forget(id);
         Ok(KioskView::at(now, row))
     }
 

@@ -126,7 +126,7 @@ impl Auth {
         let mut tx = self.0.store.read().await?;
         let row = kiosk_rows::find_by_key(&mut tx, &hash).await?.ok_or(TokenFault::KioskUnknown)?;
         let kiosk = Kiosk { id: row.id, store: row.store_id };
-        self.0.known_kiosks.remember(hash, kiosk, before, Instant::now());
+        self.0.known_kiosks.remember(hash, kiosk, before);
         Ok(kiosk)
     }
 }

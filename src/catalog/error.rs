@@ -99,7 +99,7 @@ pub enum CatalogError {
     Files(String),
     /// A photo's original is gone from the folder of originals.
     #[error(
-        "the original of image {0} is missing from the folder of images; send that photo again, and it is put back"
+        "the original of image {0} is missing from the folder of images; an admin who sends that photo again puts it back"
     )]
     LostOriginal(String),
     /// The embedder or one of its threads is gone.
@@ -185,4 +185,30 @@ pub enum FollowError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl FollowError {
+    /// Whether it is something that was found wrong with the catalog's log, not a failure to read it.
+    pub(super) fn is_finding(&self) -> bool {
+        match self {
+            Self::Hole { .. } | Self::Unreadable { .. } | Self::Another { .. } | Self::Ahead { .. } => true,
+            Self::Embedder(_) | Self::Index(_) | Self::Store(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SnapshotFault;
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_wrong_is_told_from_one_that_cannot_be_read() {
+        let gone = || FollowError::Store(StoreError::Unavailable("gone".to_owned()));
+        assert!(FollowError::Hole { expected: 2, found: Some(3) }.is_finding());
+        assert!(FollowError::Ahead { revision: 3, head: 2 }.is_finding());
+        assert!(!gone().is_finding());
+        assert!(SnapshotFault::Behind(FollowError::Another { seq: 4 }).is_finding());
+        assert!(!SnapshotFault::Behind(gone()).is_finding());
+    }
 }

@@ -1,7 +1,7 @@
 //! From uploaded bytes to photos that can be written in one transaction: checked, told apart, embedded, kept.
 //!
 //! Order, so that nothing costly happens for an upload that is refused anyway: every header is checked before any pixel
-//! is decoded, and every photo is embedded before any is kept.
+//! is decoded, and every new photo is embedded before any is kept.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

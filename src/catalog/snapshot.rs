@@ -81,6 +81,16 @@ pub enum SnapshotFault {
 }
 
 impl SnapshotFault {
+    /// Whether the snapshot was looked at, and this is what is wrong with it.
+    pub(super) fn is_finding(&self) -> bool {
+        match self {
+            Self::File(error) => !matches!(error, SnapshotError::Io(_)),
+            Self::Behind(error) => error.is_finding(),
+            Self::Ahead { .. } | Self::Other | Self::Incomplete { .. } | Self::Distrusted(_) => true,
+            Self::Store(_) | Self::Thread(_) => false,
+        }
+    }
+
     /// The label of the metric.
     fn reason(&self) -> &'static str {
         match self {

@@ -103,6 +103,16 @@ impl StoredIndexError {
     }
 
     /// What is wrong with the snapshot at `path`, unless it is the database that failed.
+    /// Whether it is something that was found wrong with the index, not a reason why it could not be looked at.
+    pub fn is_finding(&self) -> bool {
+        match self {
+            Self::Snapshot { fault, .. } => fault.is_finding(),
+            Self::Unfilled(error) => error.is_finding(),
+            Self::Unembedded { .. } => true,
+            Self::Model(_) | Self::Store(_) | Self::NoCatalog(_) | Self::NoSnapshot(_) | Self::Folder { .. } => false,
+        }
+    }
+
     fn of_snapshot(path: PathBuf, fault: SnapshotFault) -> Self {
         if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Snapshot { path, fault } }
     }

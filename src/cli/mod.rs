@@ -132,12 +132,10 @@ impl CliError {
 
     /// Whether what was to be checked was looked at, and this is what is wrong with it.
     fn is_finding(&self) -> bool {
-        matches!(
-            self,
-            Self::NotWhole { .. }
-                | Self::Unsound(_)
-                | Self::Index(StoredIndexError::Snapshot { .. } | StoredIndexError::Unfilled(_))
-        )
+        if let Self::Index(error) = self {
+            return error.is_finding();
+        }
+        matches!(self, Self::NotWhole { .. } | Self::Unsound(_))
     }
 }
 

@@ -201,7 +201,7 @@ impl Embedder {
 
     /// As [`Self::embed_photo`], for a photo that somebody stands and waits for. `next` is done with the embedding on the
     /// thread that has it, which saves waking another one; where the photo had to wait for a session it is not done, and
-    /// nothing comes in its place.
+    /// nothing comes in its place. It must not panic: the photo would be blamed.
     ///
     /// # Errors
     /// [`EmbedError::Busy`] at once where it would wait for longer than [`EmbedderOptions::max_wait`].
@@ -258,10 +258,12 @@ impl Embedder {
             let tensor = Tensor { values, place: waiting };
             // On this thread, while the core's cache holds the photo, where a session is idle; not for a caller who left while
             // it was decoded.
-            let is_awaited = held.as_ref().is_some_and(|place| Arc::strong_count(place) > 1);
-            let run = if is_awaited { sessions.run_here(tensor) } else { Err(tensor) };
+            let is_awaited = || held.as_ref().is_some_and(|place| Arc::strong_count(place) > 1);
+            let run = if is_awaited() { sessions.run_here(tensor) } else { Err(tensor) };
             let embedding = run.as_ref().ok().and_then(|ran| ran.as_ref().ok()?.output.as_ref().ok());
-            let done = embedding.map(next);
+            let next_begun = Instant::now();
+            let done = embedding.filter(|_| is_awaited()).map(next);
+            let spent = Spent { worked: spent.worked + next_begun.elapsed(), ..spent };
             Ok::<_, EmbedError>((run, done, size, spent))
         });
         let (run, done, (width, height), spent) = worked_on.await.map_err(|error| match error {

@@ -69,9 +69,19 @@ fn count_lost_order(request: &ServiceRequest, begun: Instant) {
 
 /// The pattern of the route that will get this request. Taken from the decoded path, which is what the router routes by:
 /// judging the path as it was sent would let `/api/%70roducts` in without a rule.
+///
+/// Found once for each request: it is some 90 patterns that are tried.
 pub fn pattern_of(request: &ServiceRequest) -> Option<String> {
-    request.resource_map().match_pattern(request.match_info().as_str())
+    if let Some(Pattern(found)) = request.extensions().get() {
+        return found.clone();
+    }
+    let found = request.resource_map().match_pattern(request.match_info().as_str());
+    request.extensions_mut().insert(Pattern(found.clone()));
+    found
 }
+
+/// What [`pattern_of`] has found for a request.
+struct Pattern(Option<String>);
 
 /// The caller where credentials were needed, nothing where the route is public, or the refusal.
 async fn admitted(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {

@@ -9,33 +9,38 @@ use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use futures_util::StreamExt;
 
 use super::Services;
 use super::authenticate::pattern_of;
-use super::extract::FORM_OVERHEAD;
+use super::extract::{FORM_OVERHEAD, check_length};
 use super::problem::Problem;
 
 /// The routes that take a photo that somebody stands and waits for.
 const PHOTOS: [&str; 2] = ["/api/recognize", "/api/sessions/{id}/frames"];
 
-/// Answers 429 where a photo would be refused later anyway.
+/// Answers 429 where there is no room for a photo at the moment at which its request begins; who sends it slowly may be refused
+/// although there would be room by the end.
 pub async fn turn_away(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
     if let Some(services) = photo_for(&request)
+        // One that is too large is refused as such, and none of it is read: coming back would not help it.
+        && check_length(request.request(), services.limits.image_bytes + FORM_OVERHEAD).is_ok()
         && let Err(busy) = services.recognition.has_room()
     {
         let most = services.limits.image_bytes + FORM_OVERHEAD;
         let patience = Duration::from_secs(services.limits.body_timeout_s);
-        // Where this ends early, the HTTP layer hangs up after the answer: that, too, is an end.
-        let unread = drain(request.take_payload(), most);
-        drop(tokio::time::timeout(patience, unread).await);
-        return Ok(request.into_response(Problem::from(busy).error_response()).map_into_right_body());
+        let whole = tokio::time::timeout(patience, drain(request.take_payload(), most)).await.unwrap_or(false);
+        let mut response = Problem::from(busy).error_response();
+        if !whole {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        return Ok(request.into_response(response).map_into_right_body());
     }
     Ok(next.call(request).await?.map_into_left_body())
 }
@@ -50,12 +55,16 @@ fn photo_for(request: &ServiceRequest) -> Option<web::Data<Services>> {
 
 /// Takes the body from the wire and keeps none of it, so that the client can read its answer and use the connection again:
 /// one who still sends when the other end hangs up may never see the answer.
-async fn drain(mut body: Payload, most: usize) {
+///
+/// Whether it came to the body's end within `most` bytes.
+async fn drain(mut body: Payload, most: usize) -> bool {
     let mut seen = 0;
-    while let Some(Ok(chunk)) = body.next().await {
+    while let Some(chunk) = body.next().await {
+        let Ok(chunk) = chunk else { return false };
         seen += chunk.len();
         if seen > most {
-            return;
+            return false;
         }
     }
+    true
 }

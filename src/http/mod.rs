@@ -1,7 +1,8 @@
 //! The HTTP API: routes, extractors, the policy table, problems, the OpenAPI document.
 //!
 //! A handler extracts, calls one service and maps the result; it decides nothing and knows no database, index or model.
-//! Middleware, from the outside in: `observe` (request id, counts, times), `safe_headers`, `authorize` (policy).
+//! Middleware, from the outside in: `observe` (request id, counts, times), `safe_headers`, `crowd` (no room for a photo), `authorize`
+//! (policy).
 
 pub mod authenticate;
 pub mod crowd;

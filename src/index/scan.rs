@@ -1,6 +1,6 @@
 //! Searching: what waits is searched for together, and one scan is shared out over the cores.
 //!
-//! A free thread takes the queries that wait (`pool::Batcher`: never waiting for more) and passes over the segments once
+//! Whoever has a query on a thread for computing searches there, where a searcher is idle. Otherwise a free thread takes the queries that wait (`pool::Batcher`: never waiting for more) and passes over the segments once
 //! for all of them. Where there are several segments, helpers scan them side by side; they never touch the lock, which
 //! the thread that took the batch holds for all of them, so a batch sees one revision. What a query is answered does not
 //! depend on its company or on who scanned: scores are computed anew, in one way, from the rows that FAISS brought

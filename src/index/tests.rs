@@ -138,8 +138,11 @@ proptest! {
                 let query = vector(*query);
                 let hits = runtime.block_on(index.search(query.clone(), products)).unwrap();
                 // A searcher is idle again a moment after its answer.
-                let tries = std::iter::from_fn(|| Some(index.search_here(query.clone(), products).unwrap()));
-                let here = tries.flatten().next();
+                let mut tries = (0..1_000_000).map(|_| {
+                    std::thread::yield_now();
+                    index.search_here(query.clone(), products).unwrap()
+                });
+                let here = tries.find_map(|hits| hits);
                 prop_assert_eq!(here.as_ref(), Some(&hits));
                 prop_assert_eq!(hits.hits, flat.search(&query, products));
                 prop_assert_eq!(hits.revision, revision);

@@ -88,13 +88,20 @@ impl Store {
             ]);
         let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
         let failed = |error: sqlx::Error| refused(format!("PostgreSQL at {place}: {error}"));
-        // A pool tries again for as long as it may and then only says that its time is up; one connection says why.
-        let first = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
-        let silent = |_| refused(format!("PostgreSQL at {place}: no answer within {} s", POSTGRES_ACQUIRE.as_secs()));
-        first.map_err(silent)?.map_err(failed)?.close().await.map_err(failed)?;
         let pool =
             asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
-        Ok(Self(Pools::Postgres(pool.connect_with(options).await.map_err(failed)?)))
+        match pool.connect_with(options.clone()).await {
+            Ok(pool) => Ok(Self(Pools::Postgres(pool))),
+            // It has tried again for as long as it may and only says that its time is up; one connection says why.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let asked = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
+                Err(match asked {
+                    Ok(Err(reason)) => failed(reason),
+                    Ok(Ok(_)) | Err(_) => failed(sqlx::Error::PoolTimedOut),
+                })
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
     async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, StoreError> {

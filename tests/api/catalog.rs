@@ -244,7 +244,7 @@ async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(databa
     std::fs::remove_dir_all(&originals).unwrap();
     std::fs::create_dir(&originals).unwrap();
     let lost = catalog.get(&format!("{images}/{image}")).await.expect_problem(404, "not-found");
-    assert!(text(&lost["detail"]).contains("send that photo again"), "{lost}");
+    assert!(text(&lost["detail"]).contains("sends that photo again"), "{lost}");
     let again = catalog.app.post_form(&images, &catalog.admin, &[], vec![package_photo(0, 0)]).await.expect(201);
     assert_eq!((&again["status"], &again["images_count"]), (&json!("unchanged"), &json!(1)));
     assert_eq!(catalog.get(&format!("{images}/{image}")).await.bytes, package_photo(0, 0));

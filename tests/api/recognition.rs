@@ -117,8 +117,16 @@ async fn more_kiosks_than_can_be_served_promptly_are_told_to_come_back(database:
     plain.write_to(&mut large, image::ImageFormat::Jpeg).unwrap();
     let large = large.into_inner();
     let replies = (0..48).map(|_| app.post_picture(PATH, &kiosk, large.clone()));
+    // Strangers in the middle of it are turned away with the others, before anybody looks who they are.
+    let crowded = vec![0; 400_000];
+    let stranger = || app.call(Method::POST, PATH, None, |request| request.body(crowded.clone()));
+    let strangers = futures_util::future::join_all((0..24).map(|_| stranger()));
+    let (replies, strangers) = futures_util::join!(futures_util::future::join_all(replies), strangers);
+    let turned_away: Vec<_> = strangers.iter().filter(|reply| reply.status == 429).collect();
+    assert!(!turned_away.is_empty() && turned_away.iter().all(|reply| !reply.headers.contains_key("connection")));
+    stranger().await.expect_problem(401, "not-authenticated");
     let (mut answered, mut refused) = (0, 0);
-    for reply in futures_util::future::join_all(replies).await {
+    for reply in replies {
         if reply.status == 200 {
             answered += 1;
             continue;

@@ -26,7 +26,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
             let limits = &services.limits;
             check_length(&request, limits.json_bytes)?;
             let mut meter = Meter::new(&services.bodies);
-            let body = in_time(limits.body_timeout_s, read(&mut payload, limits.json_bytes, &mut meter)).await?;
+            let body =
+                in_time(limits.body_timeout_s, read(&request, &mut payload, limits.json_bytes, &mut meter)).await?;
             parse(if body.is_empty() { b"{}" } else { &body }).map(Self)
         })
     }

@@ -19,6 +19,7 @@ use super::problem::{Kind, Problem};
 use crate::domain::Caller;
 
 pub use address::ClientAddress;
+pub(super) use body::check_length;
 pub use json::JsonBody;
 pub use meter::BodyBudget;
 pub use query::{Cursor, CursorQuery, PathOf, QueryOf};

@@ -98,7 +98,7 @@ impl FromRequest for ImageBody {
                 let form = in_time(limits.body_timeout_s, read_form(&request, payload, &few, &mut meter)).await?;
                 only_image(form.finish()?)?
             } else {
-                in_time(limits.body_timeout_s, read(&mut payload, limits.image_bytes, &mut meter)).await?
+                in_time(limits.body_timeout_s, read(&request, &mut payload, limits.image_bytes, &mut meter)).await?
             };
             meter.keep(&request);
             Ok(Self(image))

@@ -77,7 +77,7 @@ impl From<CatalogError> for Problem {
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
             }
             CatalogError::LostOriginal(_) => {
-                tracing::error!(error = %detail, "an original is lost");
+                tracing::warn!(error = %detail, "an original is lost");
                 Self::new(Kind::NotFound, detail)
             }
             CatalogError::Files(_) | CatalogError::Embedder(_) => Self::internal(&detail),
