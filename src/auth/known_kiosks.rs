@@ -2,9 +2,9 @@
 //!
 //! A till sends photo after photo with the same key, and each look-up is a way to the database and back before anything is
 //! seen. So one that was found is believed for [`GOOD_FOR`] seconds. Invariants: what is kept of a key is its hash; a kiosk
-//! that is revoked through this server is forgotten when the attempt ends, however it does, and one that was being looked up at that
-//! moment is not remembered; one that is revoked through another server is refused here no later than [`GOOD_FOR`] seconds
-//! after. Only keys that are good are remembered, so strangers cannot fill the memory, and there is a bound all the same.
+//! that is revoked through this server is forgotten when the attempt ends, however it does, and one that was being looked
+//! up at that moment is not remembered; one that is revoked through another server is refused here no later than
+//! [`GOOD_FOR`] seconds after. Only keys that are good are remembered, so strangers cannot fill the memory, and there is a bound all the same.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -33,7 +33,8 @@ impl Catalog {
         find(&mut tx, product).await?;
         let known = self.leave_out_known(&mut tx, product, &mut probed).await?;
         tx.rollback().await?;
-        // Whoever sends a photo again may do so because its file is lost or cut off; where it is not, this is a look at its length.
+        // Whoever sends a photo again may do so because its file is lost or cut off; where it is not, this is a look at its
+        // length.
         self.keep_originals(known).await?;
         let prepared = self.prepare(probed).await?;
 

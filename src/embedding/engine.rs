@@ -1,11 +1,11 @@
 //! The embedder: from an upload's bytes to an embedding, on bounded threads all the way.
 //!
 //! Decoding and resizing run on a pool of their own; the same thread then runs the model where one of its sessions is idle,
-//! and the tensor queues for one otherwise. In front of both stands an [`Admission`]: a shopper's photo is refused at once
-//! where it would wait for too long ([`Embedder::embed_promptly`]), a photo that can wait takes its turn
-//! ([`Embedder::embed_photo`]). The queues behind it have a fixed length and fail fast, so that a burst ends in
-//! [`EmbedError::Busy`] and not in memory. A model that does not do what its manifest says is found by a proof run
-//! before [`Embedder::start`] returns.
+//! and goes on with what is to be done next (a search); the tensor queues for a session otherwise. In front of both stands
+//! an [`Admission`]: a shopper's photo is refused at once where it would wait for too long ([`Embedder::embed_promptly`]),
+//! a photo that can wait takes its turn ([`Embedder::embed_photo`]). The queues behind it have a fixed length and fail
+//! fast, so that a burst ends in [`EmbedError::Busy`] and not in memory. A model that does not do what its manifest says is
+//! found by a proof run before [`Embedder::start`] returns.
 //!
 //! Whose caller left gives up its place at once while it waits, and only at the end of the step while it is worked on:
 //! what is counted as inside is what takes the machine's time.

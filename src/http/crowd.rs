@@ -22,18 +22,17 @@ use super::problem::Problem;
 /// The routes that take a photo that somebody stands and waits for.
 const PHOTOS: [&str; 2] = ["/api/recognize", "/api/sessions/{id}/frames"];
 
-/// Answers 429 where there is no room for a photo at the moment at which its request begins; who sends it slowly may be refused
-/// although there would be room by the end.
+/// Answers 429 where there is no room for a photo at the moment at which its request begins; who sends it slowly may be
+/// refused although there would be room by the end.
 pub async fn turn_away(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    if let Some(services) = photo_for(&request)
-        // One that is too large is refused as such, and none of it is read: coming back would not help it.
-        && check_length(request.request(), services.limits.image_bytes + FORM_OVERHEAD).is_ok()
-        && let Err(busy) = services.recognition.has_room()
-    {
-        let most = services.limits.image_bytes + FORM_OVERHEAD;
+    let Some(services) = photo_for(&request) else { return Ok(next.call(request).await?.map_into_left_body()) };
+    let most = services.limits.image_bytes + FORM_OVERHEAD;
+    // One that is too large is refused as such, and none of it is read: coming back would not help it.
+    let fits = check_length(request.request(), most).is_ok();
+    if fits && let Err(busy) = services.recognition.has_room() {
         let patience = Duration::from_secs(services.limits.body_timeout_s);
         let whole = tokio::time::timeout(patience, drain(request.take_payload(), most)).await.unwrap_or(false);
         let mut response = Problem::from(busy).error_response();
