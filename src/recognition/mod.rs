@@ -1,19 +1,19 @@
 //! Recognition: from a picture to one verdict per region.
 //!
 //! decode → regions → embed → search → best score per product → names → verdict. Searches share the index's read lock, so
-//! none waits for another. Invariants: a product that left the catalog is never named, even while the index still has
-//! it; a verdict is judged over the candidates that are shown; an index that has lost its place in the catalog's log
+//! none waits for another. Invariants: once a change of the catalog has been followed, a product that left it is never named,
+//! and one that was renamed has its new name; a verdict is judged over the candidates that are shown; an index that has lost its place in the catalog's log
 //! answers nothing rather than something wrong.
 //!
 //! [`RecognitionService::look`] writes nothing: who keeps the evidence in a transaction of their own (checkout) writes
 //! what [`RecognitionService::evidence`] gives; [`RecognitionService::recognize`] is both at once.
 
 mod error;
+mod names;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,12 +24,14 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
 use crate::embedding::{Embedding, Thresholds};
-use crate::index::Hit;
+use crate::index::{Hit, Hits};
 use crate::store::recognitions::{self, RecognitionRow};
 use crate::store::{Store, StoreError, products};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
 pub use crate::domain::Verdict;
+use names::KnownNames;
+
 pub use error::RecognitionError;
 pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings};
 
@@ -41,12 +43,13 @@ pub struct RecognitionService {
     active: ModelSlot,
     /// Products named for one region at most.
     candidates: usize,
+    names: KnownNames,
 }
 
 impl RecognitionService {
     /// A service that sees by the model in `active`.
     pub fn new(store: Store, clock: Clock, active: ModelSlot, settings: &Settings) -> Self {
-        Self { store, clock, active, candidates: settings.engine.candidates }
+        Self { store, clock, active, candidates: settings.engine.candidates, names: KnownNames::default() }
     }
 
     /// Whether a picture would be looked at if it were here at this moment. It may be refused later all the same: others
@@ -91,7 +94,7 @@ impl RecognitionService {
                 (hits, searching.elapsed())
             }
         };
-        let candidates = self.named(&hits.hits).await?;
+        let candidates = self.named(&hits).await?;
         let Thresholds { score, margin, .. } = active.embedder.thresholds();
         let verdict = Verdict::of(candidates.iter().map(|candidate| candidate.score), *score, *margin);
         metrics::counter!(VERDICTS_TOTAL, "verdict" => verdict.as_str()).increment(1);
@@ -128,23 +131,33 @@ impl RecognitionService {
     }
 
     async fn keep(&self, evidence: &RecognitionRow) -> Result<(), StoreError> {
-        recognitions::insert(&mut self.store.write_once().await?, evidence).await
+        let mut tx = self.store.write_once().await?;
+        recognitions::insert(&mut tx, evidence).await?;
+        tx.commit().await
     }
 
     /// The hits with the names of their products; a product that is no longer on sale is left out.
-    async fn named(&self, hits: &[Hit]) -> Result<Vec<Candidate>, RecognitionError> {
-        if hits.is_empty() {
+    async fn named(&self, hits: &Hits) -> Result<Vec<Candidate>, RecognitionError> {
+        if hits.hits.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: Vec<ProductId> = hits.iter().map(|hit| hit.product).collect();
-        let mut tx = self.store.read().await?;
-        let mut names: HashMap<_, _> = products::names(&mut tx, &ids).await?.into_iter().collect();
-        tx.rollback().await?;
+        let ids: Vec<ProductId> = hits.hits.iter().map(|hit| hit.product).collect();
+        let names = match self.names.of(hits.revision, &ids) {
+            Some(names) => names,
+            None => {
+                let mut tx = self.store.read().await?;
+                let read = products::names(&mut tx, &ids).await?;
+                tx.rollback().await?;
+                let names = read.into_iter().map(|(id, name)| (id, Arc::from(name))).collect();
+                self.names.remember(hits.revision, &names);
+                names
+            }
+        };
         let candidate = |hit: &Hit| {
-            let product_name = names.remove(&hit.product)?;
+            let product_name = names.get(&hit.product)?.to_string();
             Some(Candidate { product_id: hit.product, product_name, score: hit.score })
         };
-        Ok(hits.iter().filter_map(candidate).collect())
+        Ok(hits.hits.iter().filter_map(candidate).collect())
     }
 }
 

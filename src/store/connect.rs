@@ -7,22 +7,19 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Database};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, Database, Postgres, Sqlite};
 
+use super::at_hand::{AtHand, TRUSTED_FOR};
 use super::group::Groups;
-use super::tx::{Held, Inner};
+use super::tx::{Held, Inner, on};
 use super::{Backend, Notices, StoreError, Tx};
 
 /// How long a use case waits for a connection to PostgreSQL before the client is told 503.
 const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
 /// The same for SQLite's single writer, behind which a burst of writers queues up.
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
-/// How long a connection may have been idle to be used without asking first whether it still works. Asking is a round
-/// trip before every transaction; a connection that was used a moment ago is all but surely good, and where it is not,
-/// the use case fails as it would where the database went away a moment later.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a lock that another process holds (a backup, a shell).
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
@@ -32,8 +29,8 @@ pub struct Store(Pools);
 
 #[derive(Debug, Clone)]
 enum Pools {
-    Postgres(PgPool),
-    Sqlite { writer: SqlitePool, groups: Arc<Groups>, readers: SqlitePool },
+    Postgres(Arc<AtHand<Postgres>>),
+    Sqlite { writer: Arc<AtHand<Sqlite>>, groups: Arc<Groups>, readers: Arc<AtHand<Sqlite>> },
 }
 
 impl Store {
@@ -69,7 +66,8 @@ impl Store {
             let readers =
                 asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
             let readers = readers.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))?;
-            Ok(Self::of_sqlite(readers.clone(), readers))
+            let readers = AtHand::new(readers);
+            Ok(Self::of_sqlite(Arc::clone(&readers), readers))
         } else {
             Self::open_postgres(url, connections, true).await
         }
@@ -91,7 +89,7 @@ impl Store {
         let pool =
             asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
         match pool.connect_with(options.clone()).await {
-            Ok(pool) => Ok(Self(Pools::Postgres(pool))),
+            Ok(pool) => Ok(Self(Pools::Postgres(AtHand::new(pool)))),
             // It has tried again for as long as it may and only says that its time is up; one connection says why.
             Err(sqlx::Error::PoolTimedOut) => {
                 let asked = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
@@ -117,11 +115,11 @@ impl Store {
         let many =
             asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
         let readers = many.connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self::of_sqlite(writer, readers))
+        Ok(Self::of_sqlite(AtHand::new(writer), AtHand::new(readers)))
     }
 
-    fn of_sqlite(writer: SqlitePool, readers: SqlitePool) -> Self {
-        Self(Pools::Sqlite { groups: Groups::new(writer.clone(), SQLITE_ACQUIRE), writer, readers })
+    fn of_sqlite(writer: Arc<AtHand<Sqlite>>, readers: Arc<AtHand<Sqlite>>) -> Self {
+        Self(Pools::Sqlite { groups: Groups::new(Arc::clone(&writer), SQLITE_ACQUIRE), writer, readers })
     }
 
     /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
@@ -129,13 +127,16 @@ impl Store {
         let done = match &self.0 {
             Pools::Postgres(pool) => {
                 // Of several servers that start at once, one migrates and the others wait for it, however long.
-                let mut connection = pool.acquire().await?;
+                let mut connection = pool.lone().await?;
                 sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
                 let done = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
                 connection.close().await?;
                 done
             }
-            Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await,
+            Pools::Sqlite { writer, .. } => {
+                let mut connection = writer.lone().await?;
+                sqlx::migrate!("migrations/sqlite").run(&mut *connection).await
+            }
         };
         done.map_err(|error| StoreError::Unexpected(format!("migration: {error}")))
     }
@@ -143,8 +144,10 @@ impl Store {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.begin().await?)),
-            Pools::Sqlite { writer, .. } => Held::Transaction(writer.begin_with("BEGIN IMMEDIATE").await?).into(),
+            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.transaction(None).await?)),
+            Pools::Sqlite { writer, .. } => {
+                Held::Transaction(writer.transaction(Some("BEGIN IMMEDIATE")).await?).into()
+            }
         }))
     }
 
@@ -162,8 +165,8 @@ impl Store {
     /// transactions. Where several must see one and the same state, see [`Store::snapshot`].
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.acquire().await?)),
-            Pools::Sqlite { readers, .. } => Held::Lone(readers.acquire().await?).into(),
+            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.lone().await?)),
+            Pools::Sqlite { readers, .. } => Held::Lone(readers.lone().await?).into(),
         }))
     }
 
@@ -171,8 +174,8 @@ impl Store {
     /// words around it.
     pub async fn write_once(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.acquire().await?)),
-            Pools::Sqlite { writer, .. } => Held::Lone(writer.acquire().await?).into(),
+            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.lone().await?)),
+            Pools::Sqlite { writer, .. } => Held::Lone(writer.lone().await?).into(),
         }))
     }
 
@@ -180,24 +183,22 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.begin_with(BEGIN).await?)),
-            Pools::Sqlite { readers, .. } => Held::Transaction(readers.begin().await?).into(),
+            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.transaction(Some(BEGIN)).await?)),
+            Pools::Sqlite { readers, .. } => Held::Transaction(readers.transaction(None).await?).into(),
         }))
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        match &self.0 {
-            Pools::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.map(|_| ())?,
-            Pools::Sqlite { readers, .. } => sqlx::query("SELECT 1").execute(readers).await.map(|_| ())?,
-        }
-        Ok(())
+        let mut tx = self.read().await?;
+        on!(tx, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())?;
+        tx.rollback().await
     }
 
     /// Word of catalog changes made through whichever server, as they are committed; nothing on SQLite.
     pub async fn notices(&self) -> Result<Option<Notices>, StoreError> {
         match &self.0 {
-            Pools::Postgres(pool) => Notices::of(pool).await.map(Some),
+            Pools::Postgres(pool) => Notices::of(pool.pool()).await.map(Some),
             Pools::Sqlite { .. } => Ok(None),
         }
     }

@@ -19,10 +19,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::{Executor, Sqlite, SqlitePool, Transaction};
+use sqlx::{Executor, Sqlite, Transaction};
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::at_hand::AtHand;
 
 /// Most use cases that are committed together.
 const MEMBERS: usize = 32;
@@ -46,7 +47,7 @@ type Outcome = Result<(), StoreError>;
 /// Where short transactions queue up for SQLite's writer.
 #[derive(Debug)]
 pub(super) struct Groups {
-    writer: SqlitePool,
+    writer: Arc<AtHand<Sqlite>>,
     /// How long to wait for a turn.
     patience: Duration,
     line: Mutex<Line>,
@@ -60,7 +61,7 @@ struct Line {
 }
 
 impl Groups {
-    pub(super) fn new(writer: SqlitePool, patience: Duration) -> Arc<Self> {
+    pub(super) fn new(writer: Arc<AtHand<Sqlite>>, patience: Duration) -> Arc<Self> {
         Arc::new(Self { writer, patience, line: Mutex::default() })
     }
 
@@ -159,7 +160,7 @@ impl Turn {
             }
         }
         if self.open.is_none() {
-            let transaction = self.groups.writer.begin_with(BEGIN).await?;
+            let transaction = self.groups.writer.transaction(Some(BEGIN)).await?;
             self.open =
                 Some(Group { transaction, begun: Instant::now(), kept: Vec::new(), soiled: false, closing: false });
         }

@@ -2,11 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Database, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
+use super::at_hand::Lone;
 use super::group::{KEEP, Turn};
 use super::later::Waiting;
 
@@ -21,7 +21,7 @@ pub enum Backend {
 
 /// One open transaction. Commit it last; dropping it undoes everything. What [`super::Store::read`] and
 /// [`super::Store::write_once`] give is a connection without a transaction: each statement sees what is committed when it
-/// begins, and there is nothing to commit or undo.
+/// begins, and there is nothing to commit or undo; ending it all the same leaves the connection at hand for the next.
 #[derive(Debug)]
 pub struct Tx {
     pub(super) inner: Inner,
@@ -143,22 +143,24 @@ fn ended() -> StoreError {
 #[derive(Debug)]
 pub(super) enum Held<DB: Database> {
     Transaction(Transaction<'static, DB>),
-    Lone(PoolConnection<DB>),
+    Lone(Lone<DB>),
 }
 
 impl<DB: Database> Held<DB> {
     async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Self::Transaction(tx) => tx.commit().await,
-            Self::Lone(_) => Ok(()),
+            Self::Transaction(tx) => tx.commit().await?,
+            Self::Lone(lone) => lone.back(),
         }
+        Ok(())
     }
 
     async fn rollback(self) -> sqlx::Result<()> {
         match self {
-            Self::Transaction(tx) => tx.rollback().await,
-            Self::Lone(_) => Ok(()),
+            Self::Transaction(tx) => tx.rollback().await?,
+            Self::Lone(lone) => lone.back(),
         }
+        Ok(())
     }
 }
 
