@@ -114,7 +114,13 @@ impl Application {
             auth.refuse_well_known_passwords().await.map_err(StartError::from)
         },)?;
         let models = ModelSwitches::new(catalog.clone(), folder, engine.clone());
-        let recognition = RecognitionService::new(store.clone(), clock.clone(), catalog.active_model(), &settings);
+        let recognition = RecognitionService::new(
+            store.clone(),
+            clock.clone(),
+            catalog.active_model(),
+            catalog.product_names(),
+            &settings,
+        );
         let orders = Orders::new(store.clone(), clock.clone());
         let integrity = Integrity::new(store.clone(), clock.clone(), settings.monitoring.clone());
         let rules = settings.checkout.clone();

@@ -23,6 +23,7 @@ pub mod integrity;
 pub mod orders;
 pub mod performance;
 pub mod pool;
+pub mod product_names;
 pub mod recognition;
 pub mod store;
 pub mod telemetry;

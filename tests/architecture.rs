@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 27] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -21,6 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("evaluation", &["domain", "embedding", "whole_file"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "store"]),
     ("active_model", &["embedding", "index"]),
+    ("product_names", &["domain"]),
     (
         "catalog",
         &[
@@ -34,9 +35,24 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "embedding",
             "index",
             "active_model",
+            "product_names",
         ],
     ),
-    ("recognition", &["clock", "config", "domain", "telemetry", "pool", "store", "embedding", "index", "active_model"]),
+    (
+        "recognition",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "pool",
+            "store",
+            "embedding",
+            "index",
+            "active_model",
+            "product_names",
+        ],
+    ),
     ("performance", &["clock", "domain", "store"]),
     ("orders", &["clock", "config", "domain", "telemetry", "pool", "store", "performance"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "performance", "recognition"]),

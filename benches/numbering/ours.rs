@@ -89,7 +89,7 @@ impl Service {
         let (embedder, index, manifest) = (Arc::new(embedder), Arc::new(index), MODEL.to_owned());
         let active = ModelSlot::new(ActiveModel { embedder, index, manifest, generation: None });
         let (store, clock) = (world.store.clone(), world.clock.clone());
-        let recognition = RecognitionService::new(store.clone(), clock.clone(), active, &settings);
+        let recognition = RecognitionService::new(store.clone(), clock.clone(), active, Default::default(), &settings);
         let orders = Orders::new(store.clone(), clock.clone());
         let performance = Performance::new(store.clone(), clock.clone());
         Self(Checkout::new(store, clock, recognition, orders, performance, settings.checkout))

@@ -47,16 +47,7 @@ impl Bare {
         Self { preprocessor: Preprocessor::new(&model.manifest.input), rows, cores: (0..cores).map(core).collect() }
     }
 
-    /// Photos per run of the model with which most get through: one, or as many as the server takes at most.
-    pub fn best_batch(&mut self, shop: &Shop, time: Duration) -> usize {
-        let most = Settings::from_toml("").expect("the defaults").engine.batch;
-        self.rate(shop, 1, time / 4);
-        let [alone, together] = [1, most].map(|batch| self.rate(shop, batch, time));
-        eprintln!("bare loop: {alone:.1} images/s one by one, {together:.1} in batches of {most}");
-        if alone >= together { 1 } else { most }
-    }
-
-    /// Photos per second on all cores together.
+    /// Photos per second on all cores together, with `batch` photos per run of the model.
     pub fn rate(&mut self, shop: &Shop, batch: usize, time: Duration) -> f64 {
         let (preprocessor, rows) = (&self.preprocessor, self.rows);
         std::thread::scope(|scope| {

@@ -5,7 +5,8 @@
 //! rendered products through its API. One request carries one photo of 1280 × 720 pixels, as a kiosk's camera delivers
 //! it. Beside it:
 //! * the *bare loop*: decoding, resizing, ONNX Runtime and FAISS on all cores, without HTTP, queues or database
-//!   ([`bare`]);
+//!   ([`bare`]), photo by photo as the server sees them come, and in batches as large as the server's may be at most: those
+//!   get through more, and each of their photos is answered as late as the last one;
 //! * the *peer*: FastAPI, uvicorn, onnxruntime, faiss-cpu and Pillow with the same model (`benches/peer/server.py`),
 //!   where its Python is at hand. It keeps no accounts and no evidence, which is in its favour.
 //!
@@ -18,8 +19,8 @@
 //! instant of sending; how much later than planned a photo was sent is printed too, since this program shares the cores
 //! with the server.
 //!
-//! After a warm-up everything is measured in turns (bare, server, peer, bare, …) and medians over the rounds are
-//! printed, so that a busy moment of the machine falls on all of them. The limits that they are held against stand
+//! After a warm-up everything is measured in turns and medians over the rounds are printed, so that a busy moment of the
+//! machine falls on all of them; saturation is measured between the two bare loops. The limits that they are held against stand
 //! beside the figures. `cargo bench --bench saturation -- --help` lists what can be chosen.
 
 mod bare;
@@ -41,9 +42,8 @@ use std::time::Duration;
 use bare::Bare;
 use clap::Parser;
 use contestant::Contestant;
-use load::Load;
-use process::Usage;
-use report::Rounds;
+use report::{Round, Rounds};
+use tillsight::config::Settings;
 
 /// How much more than it can do is asked of a server in overload.
 const OVERLOAD: f64 = 3.0;
@@ -95,7 +95,8 @@ fn main() {
     let peer = the_peer(&options.peer, &shop, cores, &runtime, options.seconds);
 
     let seconds = Duration::from_secs_f64(options.seconds);
-    let batch = bare.best_batch(&shop, seconds);
+    let batch = Settings::from_toml("").expect("the defaults").engine.batch;
+    bare.rate(&shop, batch, seconds);
     runtime.block_on(contestants[0].find_capacity(seconds));
     contestants.extend(peer);
     let contestants: Vec<_> = contestants.into_iter().map(Arc::new).collect();
@@ -103,9 +104,8 @@ fn main() {
     for round in 1..=options.rounds {
         eprintln!("round {round} of {} …", options.rounds);
         for (place, contestant) in contestants.iter().enumerate() {
-            rounds.bare(place, bare.rate(&shop, batch, seconds));
-            let ([alone, full, over], usages) = runtime.block_on(one_round(contestant, seconds, round));
-            rounds.add(place, &alone, &full, &over, &usages);
+            let measured = one_round(contestant, &runtime, (&mut bare, batch), &shop, (seconds, round));
+            rounds.add(place, &measured);
         }
     }
     if options.json {
@@ -115,21 +115,29 @@ fn main() {
     }
 }
 
-/// One client, as many as saturate it, and three times its capacity; and what the server took for each.
-async fn one_round(contestant: &Arc<Contestant>, seconds: Duration, round: usize) -> ([Load; 3], [Usage; 3]) {
+/// One client, as many as saturate it, and three times its capacity; around saturation, the bare loop.
+fn one_round(
+    contestant: &Arc<Contestant>,
+    runtime: &tokio::runtime::Runtime,
+    (bare, batch): (&mut Bare, usize),
+    shop: &pictures::Shop,
+    (seconds, number): (Duration, usize),
+) -> Round {
+    let alone = runtime.block_on(load::closed(contestant, 1, seconds));
+    let photo_by_photo = bare.rate(shop, 1, seconds);
     let mut watch = process::Watch::begin(contestant.pid());
-    let alone = load::closed(contestant, 1, seconds).await;
-    let alone_took = watch.lap();
-    let full = load::closed(contestant, contestant.clients, seconds).await;
+    let full = runtime.block_on(load::closed(contestant, contestant.clients, seconds));
     let full_took = watch.lap();
-    let over = load::open(contestant, OVERLOAD * contestant.capacity, seconds, round as u64).await;
+    let in_batches = bare.rate(shop, batch, seconds);
+    let mut watch = process::Watch::begin(contestant.pid());
+    let over = runtime.block_on(load::open(contestant, OVERLOAD * contestant.capacity, seconds, number as u64));
     let over_took = watch.lap();
     for (what, load) in [("one client", &alone), ("saturation", &full), ("overload", &over)] {
         if let Some(failure) = &load.first_failure {
             eprintln!("{}, {what}: {} photos failed, the first: {failure}", contestant.name, load.failed);
         }
     }
-    ([alone, full, over], [alone_took, full_took, over_took])
+    Round { alone, bare: photo_by_photo, full, bare_batches: in_batches, over, full_took, over_took }
 }
 
 /// The peer with one process and with one per core, whichever answers more; nothing, and a word about it, without its

@@ -12,10 +12,12 @@ use super::support::SEED;
 use super::{OVERLOAD, Options, without_peer};
 
 /// The figures of a round: key in JSON, words in the table.
-const FIGURES: [(&str, &str); 20] = [
-    ("bare_images_s", "bare loop beside it: images/s"),
+const FIGURES: [(&str, &str); 22] = [
+    ("bare_images_s", "bare loop beside it, photo by photo: images/s"),
+    ("bare_batches_images_s", "   in batches as large as the server's may be"),
     ("images_s", "at saturation: images/s"),
     ("of_bare", "   of the bare loop (wanted: 0.85 or more)"),
+    ("of_bare_batches", "   of the bare loop in batches"),
     ("p50_ms", "   p50, ms"),
     ("p99_ms", "   p99, ms"),
     ("cpu_ms", "   processor time per image, ms"),
@@ -35,31 +37,44 @@ const FIGURES: [(&str, &str); 20] = [
     ("over_late_p99_ms", "   sent later than planned, p99, ms"),
 ];
 
+/// What was measured of a contestant in one round, in this order: saturation lies between both bare loops.
+pub struct Round {
+    /// One client.
+    pub alone: Load,
+    /// What the bare loop reached photo by photo, in images/s.
+    pub bare: f64,
+    /// As many clients as saturate the server.
+    pub full: Load,
+    /// What the bare loop reached in batches.
+    pub bare_batches: f64,
+    /// Three times the server's capacity.
+    pub over: Load,
+    /// What saturation took.
+    pub full_took: Usage,
+    /// What the overload took.
+    pub over_took: Usage,
+}
+
 /// Every figure of every round, by contestant.
 pub struct Rounds {
     figures: Vec<[Vec<f64>; FIGURES.len()]>,
-    bare: Vec<f64>,
 }
 
 impl Rounds {
     pub fn new(contestants: &[Arc<Contestant>]) -> Self {
-        Self { figures: contestants.iter().map(|_| Default::default()).collect(), bare: vec![0.0; contestants.len()] }
+        Self { figures: contestants.iter().map(|_| Default::default()).collect() }
     }
 
-    /// What the bare loop reached just before the contestant at `place` was asked.
-    pub fn bare(&mut self, place: usize, images_s: f64) {
-        self.bare[place] = images_s;
-    }
-
-    /// One round of the contestant at `place`: one client, saturation, overload.
-    pub fn add(&mut self, place: usize, alone: &Load, full: &Load, over: &Load, usages: &[Usage; 3]) {
-        let [_, full_took, over_took] = usages;
+    /// One round of the contestant at `place`.
+    pub fn add(&mut self, place: usize, round: &Round) {
+        let Round { alone, bare, full, bare_batches, over, full_took, over_took } = round;
         let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
-        let bare = self.bare[place];
         let figures = [
-            bare,
+            *bare,
+            *bare_batches,
             full.rate(),
             full.rate() / bare,
+            full.rate() / bare_batches,
             full.quantile(0.5),
             full.quantile(0.99),
             full_took.cpu_s * 1e3 / full.answered_ms.len().max(1) as f64,
@@ -98,7 +113,7 @@ impl Rounds {
             shop.packages.len()
         );
         println!(
-            "{cores} cores, shared with the clients; medians of {} rounds of {} s; the bare loop embeds {batch} at a time",
+            "{cores} cores, shared with the clients; medians of {} rounds of {} s; batches of the bare loop: {batch}",
             options.rounds, options.seconds
         );
         print!("{:<48}", "");

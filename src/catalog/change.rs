@@ -90,12 +90,10 @@ impl Catalog {
             let images = product_images::of_product(&mut tx, id).await?.iter().map(|image| image.id).collect();
             let kind = if fields.active { ChangeKind::Add } else { ChangeKind::Remove };
             seq = Some(catalog_changes::append(&mut tx, kind, id, images, now).await?);
-        } else if fields.name != row.name && fields.active && row.images_count > 0 {
-            // No photo comes or goes, but whoever keeps the old name must learn that there is a change.
-            seq = Some(catalog_changes::append(&mut tx, ChangeKind::Add, id, Vec::new(), now).await?);
         }
         record(&mut tx, caller, "product.change", id, Value::Object(changes), now).await?;
         let changed = find(&mut tx, id).await?;
+        let _forgets = self.names.forgets();
         self.commit(tx, id, seq).await?;
         Ok(changed.into())
     }

@@ -176,6 +176,14 @@ pub enum FollowError {
         /// What the database has.
         head: i64,
     },
+    /// The index does not come to a change of our own, although nothing fails.
+    #[error("the index stands at change {revision} of the catalog and has not seen change {wanted} yet")]
+    Short {
+        /// What the index has seen.
+        revision: i64,
+        /// The change.
+        wanted: i64,
+    },
     /// A photo has no embedding of this model yet, and the embedder has no room or failed.
     #[error("photos of the change cannot be embedded now: {0}")]
     Embedder(String),
@@ -192,7 +200,7 @@ impl FollowError {
     pub(super) fn is_finding(&self) -> bool {
         match self {
             Self::Hole { .. } | Self::Unreadable { .. } | Self::Another { .. } | Self::Ahead { .. } => true,
-            Self::Embedder(_) | Self::Index(_) | Self::Store(_) => false,
+            Self::Short { .. } | Self::Embedder(_) | Self::Index(_) | Self::Store(_) => false,
         }
     }
 }

@@ -38,17 +38,7 @@ impl Catalog {
         self.failures.note(self.clock.now(), &followed);
         if let Err(error) = &followed {
             metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.reason()).increment(1);
-            // None of these is mended by trying again.
-            let refused = |error: &IndexError| matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. });
-            let lost = match error {
-                FollowError::Hole { .. }
-                | FollowError::Unreadable { .. }
-                | FollowError::Another { .. }
-                | FollowError::Ahead { .. } => true,
-                FollowError::Index(error) => refused(error),
-                FollowError::Embedder(_) | FollowError::Store(_) => false,
-            };
-            if lost {
+            if error.is_lasting() {
                 active.index.distrust(&error.to_string());
             }
         }
@@ -63,7 +53,7 @@ impl Catalog {
         loop {
             let cause = match self.follow().await {
                 Ok(revision) if revision >= seq => return Ok(revision),
-                Ok(revision) => FollowError::Hole { expected: revision + 1, found: None },
+                Ok(revision) => FollowError::Short { revision, wanted: seq },
                 Err(error) => error,
             };
             match waits.next() {
@@ -172,6 +162,17 @@ pub(super) fn in_order(revision: i64, logged: Vec<LoggedChange>) -> Result<(i64,
 }
 
 impl FollowError {
+    /// Whether trying again does not mend it: the index must be filled anew.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Hole { .. } | Self::Unreadable { .. } | Self::Another { .. } | Self::Ahead { .. } => true,
+            Self::Index(error) => {
+                matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. } | IndexError::Distrusted { .. })
+            }
+            Self::Short { .. } | Self::Embedder(_) | Self::Store(_) => false,
+        }
+    }
+
     /// The label of the metric.
     fn reason(&self) -> &'static str {
         match self {
@@ -179,6 +180,7 @@ impl FollowError {
             Self::Unreadable { .. } => "unreadable",
             Self::Another { .. } => "another",
             Self::Ahead { .. } => "ahead",
+            Self::Short { .. } => "short",
             Self::Embedder(_) => "embedder",
             Self::Index(_) => "index",
             Self::Store(_) => "store",

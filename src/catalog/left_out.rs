@@ -49,7 +49,7 @@ impl LeftOut {
 
     /// An index learnt of a photo and has to do without it.
     pub(super) fn notice(&self) {
-        self.set(self.count() + 1);
+        self.add(1);
         self.word.notify_one();
     }
 
@@ -60,6 +60,17 @@ impl LeftOut {
 
     fn set(&self, count: u64) {
         self.count.store(count, Ordering::Relaxed);
+        self.tell(count);
+    }
+
+    /// Gives how many there are then. Wraps around, so that what is added may be negative.
+    fn add(&self, more: u64) -> u64 {
+        let count = self.count.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
+        self.tell(count);
+        count
+    }
+
+    fn tell(&self, count: u64) {
         if !self.beside {
             metrics::gauge!(UNSEARCHABLE_IMAGES).set(count as f64);
         }
@@ -107,8 +118,9 @@ impl Catalog {
         }
     }
 
-    /// Tries all of them once; gives how many are left.
+    /// Tries all of them once; gives how many are left, with those that were noticed meanwhile.
     async fn try_left_out(&self) -> Result<u64, FollowError> {
+        let before = self.left_out.count();
         // What the log still has for the index is not lacking.
         self.follow().await?;
         let (mut after, mut left) = (ImageId::NIL, 0);
@@ -124,8 +136,7 @@ impl Catalog {
                 self.teach_again(embedded).await?;
             }
         }
-        self.left_out.set(left);
-        Ok(left)
+        Ok(self.left_out.add(left.wrapping_sub(before)))
     }
 
     /// Those of these photos that have an embedding now; the others are counted.

@@ -39,6 +39,7 @@ use crate::clock::Clock;
 use crate::config::{Limits, Settings};
 use crate::domain::Currency;
 use crate::embedding::Embedder;
+use crate::product_names::ProductNames;
 use crate::store::Store;
 use crate::store::blobs::Blobs;
 use crate::store::catalog_changes::ChangeRow;
@@ -121,6 +122,8 @@ pub struct Catalog {
     failures: Arc<Failures>,
     /// The model that is being switched to, by which uploads are seen too.
     beside: Arc<Beside>,
+    /// Is told of new names.
+    names: ProductNames,
 }
 
 impl Catalog {
@@ -159,12 +162,18 @@ impl Catalog {
             left_out,
             failures: Arc::default(),
             beside: Arc::default(),
+            names: ProductNames::default(),
         })
     }
 
     /// The model in use, for recognition to see by.
     pub fn active_model(&self) -> ModelSlot {
         self.active.clone()
+    }
+
+    /// The names that recognition remembers: a product that gets another one here has it at once.
+    pub fn product_names(&self) -> ProductNames {
+        self.names.clone()
     }
 
     /// How things are. An error where the database does not answer or the index cannot be trusted.

@@ -50,9 +50,12 @@ impl FollowError {
                 "the log of the catalog cannot be read from the database; the server's log says why".to_owned()
             }
             Self::Unreadable { seq, .. } => format!("change {seq} of the catalog's log cannot be read"),
-            Self::Hole { .. } | Self::Another { .. } | Self::Ahead { .. } | Self::Embedder(_) | Self::Index(_) => {
-                self.to_string()
-            }
+            Self::Hole { .. }
+            | Self::Another { .. }
+            | Self::Ahead { .. }
+            | Self::Short { .. }
+            | Self::Embedder(_)
+            | Self::Index(_) => self.to_string(),
         }
     }
 }

@@ -50,7 +50,7 @@ pub enum StoredIndexError {
     /// There is no snapshot.
     #[error("there is no snapshot {}: the server writes one while it runs, `tillsight index rebuild` now", .0.display())]
     NoSnapshot(PathBuf),
-    /// The snapshot cannot be used, or not be written.
+    /// The snapshot cannot be used.
     #[error("snapshot {}: {fault}; `tillsight index rebuild` writes a new one", path.display())]
     Snapshot {
         /// Which one.
@@ -58,10 +58,18 @@ pub enum StoredIndexError {
         /// What is wrong.
         fault: SnapshotFault,
     },
+    /// The snapshot cannot be written.
+    #[error("snapshot {} cannot be written: {fault}", path.display())]
+    Unwritten {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        fault: SnapshotFault,
+    },
     /// Photos lack embeddings, which only a running model can make.
     #[error(
         "{count} photos on sale have no sound embedding of model {model} (the first: {first}); only the server can make \
-         them: start it once with this model"
+         them, from their originals: move the snapshot away and start it once with this model"
     )]
     Unembedded {
         /// How many.
@@ -102,25 +110,35 @@ impl StoredIndexError {
         if let StoreError::Unexpected(reason) = error { Self::NoCatalog(reason) } else { error.into() }
     }
 
-    /// What is wrong with the snapshot at `path`, unless it is the database that failed.
     /// Whether it is something that was found wrong with the index, not a reason why it could not be looked at.
     pub fn is_finding(&self) -> bool {
         match self {
             Self::Snapshot { fault, .. } => fault.is_finding(),
             Self::Unfilled(error) => error.is_finding(),
             Self::Unembedded { .. } => true,
-            Self::Model(_) | Self::Store(_) | Self::NoCatalog(_) | Self::NoSnapshot(_) | Self::Folder { .. } => false,
+            Self::Model(_)
+            | Self::Store(_)
+            | Self::NoCatalog(_)
+            | Self::NoSnapshot(_)
+            | Self::Unwritten { .. }
+            | Self::Folder { .. } => false,
         }
     }
 
+    /// What is wrong with the snapshot at `path`, unless it is the database that failed.
     fn of_snapshot(path: PathBuf, fault: SnapshotFault) -> Self {
         if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Snapshot { path, fault } }
+    }
+
+    /// The same of one that was to be written.
+    fn of_writing(path: PathBuf, fault: SnapshotFault) -> Self {
+        if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Unwritten { path, fault } }
     }
 }
 
 impl StoredIndex {
     /// The index of the model that servers use: the one that was switched to last, or, where none was or its manifest is
-    /// gone, the one of `manifest`, which the settings name. The model's file is not looked at.
+    /// gone, or the model's file, the one of `manifest`, which the settings name. Of the file only that it is there is looked at.
     ///
     /// # Errors
     /// The database does not answer, or has no catalog; the manifest cannot be read.
@@ -159,7 +177,7 @@ impl StoredIndex {
         let index = Arc::new(builder.finish(revision).map_err(FollowError::from)?);
         let path = self.place();
         let head = snapshot::write(&self.store, &self.model, index, path.clone()).await;
-        let head = head.map_err(|fault| StoredIndexError::of_snapshot(path.clone(), fault))?;
+        let head = head.map_err(|fault| StoredIndexError::of_writing(path.clone(), fault))?;
         let (model, model_origin) = (self.model.clone(), self.model_origin.clone());
         Ok(Rebuilt { model, model_origin, path, revision: head.revision, rows: head.rows })
     }

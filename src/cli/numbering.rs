@@ -163,6 +163,7 @@ fn told(error: &StoreError) -> CliError {
         | StoreError::Dangling
         | StoreError::Unavailable(_)
         | StoreError::TimedOut(_)
+        | StoreError::Unsettled(_)
         | StoreError::Full => error.to_string(),
     })
 }

@@ -72,11 +72,11 @@ impl Default for EmbedderOptions {
 /// Where the time of one photo went, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// Waiting for a decoding thread, decoding and turning upright.
+    /// Decoding and turning upright.
     pub decode_us: u64,
     /// Resizing and scaling to the model's input.
     pub resize_us: u64,
-    /// Waiting for a session.
+    /// Waiting for a decoding thread and for a session.
     pub queue_us: u64,
     /// The run of the model, with the other photos of its batch.
     pub infer_us: u64,
@@ -252,7 +252,12 @@ impl Embedder {
             let photo = decode::decode(bytes.as_ref(), &limits)?;
             let resizing = Instant::now();
             let values = preprocessor.tensor(&photo).map_err(EmbedError::Failed)?;
-            let spent = Spent { decoded: resizing - begun, resized: resizing.elapsed(), worked: working.elapsed() };
+            let spent = Spent {
+                waited: working - begun,
+                decoded: resizing - working,
+                resized: resizing.elapsed(),
+                worked: working.elapsed(),
+            };
             let size = (photo.width(), photo.height());
             drop(photo);
             let tensor = Tensor { values, place: waiting };
@@ -281,7 +286,7 @@ impl Embedder {
         let timings = Timings {
             decode_us: micros(spent.decoded),
             resize_us: micros(spent.resized),
-            queue_us: micros(queue),
+            queue_us: micros(spent.waited + queue),
             infer_us: micros(run),
         };
         Ok((Embedded { embedding: output?, width, height, timings }, done))
@@ -290,11 +295,13 @@ impl Embedder {
 
 /// Where the time of the first step went.
 struct Spent {
-    /// Waiting for a thread and decoding.
+    /// Waiting for a thread.
+    waited: Duration,
+    /// Decoding.
     decoded: Duration,
     /// Resizing and scaling.
     resized: Duration,
-    /// All of it but the waiting.
+    /// All of it but the waiting, and what the caller does on the same thread.
     worked: Duration,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Applied, Memory, Stats};
 use crate::telemetry::{
     INDEX_ADDED_TOTAL, INDEX_BUILD_SECONDS, INDEX_BUILDS_TOTAL, INDEX_BYTES, INDEX_COMPACTIONS_TOTAL, INDEX_DEAD_ROWS,
-    INDEX_PRODUCTS, INDEX_REBUILDS_TOTAL, INDEX_REMOVED_TOTAL, INDEX_REVISION, INDEX_ROWS, INDEX_WRITE_LOCK_SECONDS,
+    INDEX_PRODUCTS, INDEX_REMOVED_TOTAL, INDEX_REVISION, INDEX_ROWS, INDEX_WRITE_LOCK_SECONDS,
     INDEX_WRITE_WAIT_SECONDS,
 };
 
@@ -14,7 +14,7 @@ pub(super) fn register() {
     for reason in ["start", "beside"] {
         metrics::counter!(INDEX_BUILDS_TOTAL, "reason" => reason).increment(0);
     }
-    for name in [INDEX_REBUILDS_TOTAL, INDEX_ADDED_TOTAL, INDEX_REMOVED_TOTAL, INDEX_COMPACTIONS_TOTAL] {
+    for name in [INDEX_ADDED_TOTAL, INDEX_REMOVED_TOTAL, INDEX_COMPACTIONS_TOTAL] {
         metrics::counter!(name).increment(0);
     }
 }

@@ -9,7 +9,7 @@
 //! a row that was removed meanwhile is missing, which the removal, replayed after the start, passes over.
 
 use std::fs::{File, Permissions};
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -123,6 +123,15 @@ impl Snapshot {
     /// # Errors
     /// It cannot be read, is something else, or its length is not what its head says.
     pub fn open(path: &Path) -> Result<Self, SnapshotError> {
+        let about = std::fs::metadata(path)?;
+        if !about.is_file() && !about.is_dir() {
+            // To open a pipe waits for its other end.
+            return Err(std::io::Error::new(
+                ErrorKind::InvalidInput,
+                "it is no regular file but a pipe, a device or the like",
+            )
+            .into());
+        }
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         let mut body = BufReader::with_capacity(1 << 20, file);

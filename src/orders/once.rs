@@ -147,7 +147,8 @@ fn reason(error: &StoreError) -> Option<Reason> {
         StoreError::Contended => Some(Reason::Conflict),
         _ if is_key_race(error) => Some(Reason::Conflict),
         StoreError::TimedOut(_) => Some(Reason::Timeout),
-        StoreError::Unavailable(_) => Some(Reason::Error),
+        // The key tells, the next time, whether it was done.
+        StoreError::Unavailable(_) | StoreError::Unsettled(_) => Some(Reason::Error),
         StoreError::Taken(_) | StoreError::Dangling | StoreError::Full | StoreError::Unexpected(_) => None,
     }
 }

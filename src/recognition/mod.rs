@@ -1,15 +1,14 @@
 //! Recognition: from a picture to one verdict per region.
 //!
 //! decode → regions → embed → search → best score per product → names → verdict. Searches share the index's read lock, so
-//! none waits for another. Invariants: once a change of the catalog has been followed, a product that left it is never named,
-//! and one that was renamed has its new name; a verdict is judged over the candidates that are shown; an index that has lost its place in the catalog's log
+//! none waits for another. Invariants: a product that left the catalog is never named once this server has followed that, even
+//! where the index still has it; a verdict is judged over the candidates that are shown; an index that has lost its place in the catalog's log
 //! answers nothing rather than something wrong.
 //!
 //! [`RecognitionService::look`] writes nothing: who keeps the evidence in a transaction of their own (checkout) writes
 //! what [`RecognitionService::evidence`] gives; [`RecognitionService::recognize`] is both at once.
 
 mod error;
-mod names;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -25,13 +24,12 @@ use crate::config::Settings;
 use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
 use crate::embedding::{Embedding, Thresholds};
 use crate::index::{Hit, Hits};
+use crate::product_names::ProductNames;
 use crate::store::recognitions::{self, RecognitionRow};
 use crate::store::{Store, StoreError, products};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
 pub use crate::domain::Verdict;
-use names::KnownNames;
-
 pub use error::RecognitionError;
 pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings};
 
@@ -43,13 +41,13 @@ pub struct RecognitionService {
     active: ModelSlot,
     /// Products named for one region at most.
     candidates: usize,
-    names: KnownNames,
+    names: ProductNames,
 }
 
 impl RecognitionService {
-    /// A service that sees by the model in `active`.
-    pub fn new(store: Store, clock: Clock, active: ModelSlot, settings: &Settings) -> Self {
-        Self { store, clock, active, candidates: settings.engine.candidates, names: KnownNames::default() }
+    /// A service that sees by the model in `active`; `names` is told by the catalog where a product gets another name.
+    pub fn new(store: Store, clock: Clock, active: ModelSlot, names: ProductNames, settings: &Settings) -> Self {
+        Self { store, clock, active, candidates: settings.engine.candidates, names }
     }
 
     /// Whether a picture would be looked at if it were here at this moment. It may be refused later all the same: others
@@ -132,24 +130,23 @@ impl RecognitionService {
 
     async fn keep(&self, evidence: &RecognitionRow) -> Result<(), StoreError> {
         let mut tx = self.store.write_once().await?;
-        recognitions::insert(&mut tx, evidence).await?;
-        tx.commit().await
+        recognitions::insert(&mut tx, evidence).await
     }
 
-    /// The hits with the names of their products; a product that is no longer on sale is left out.
+    /// The hits with the names of their products; a product that the database says is no longer on sale is left out.
     async fn named(&self, hits: &Hits) -> Result<Vec<Candidate>, RecognitionError> {
         if hits.hits.is_empty() {
             return Ok(Vec::new());
         }
         let ids: Vec<ProductId> = hits.hits.iter().map(|hit| hit.product).collect();
-        let names = match self.names.of(hits.revision, &ids) {
-            Some(names) => names,
-            None => {
+        let names = match self.names.find(hits.revision, &ids, Instant::now()) {
+            Ok(names) => names,
+            Err(before) => {
                 let mut tx = self.store.read().await?;
                 let read = products::names(&mut tx, &ids).await?;
                 tx.rollback().await?;
                 let names = read.into_iter().map(|(id, name)| (id, Arc::from(name))).collect();
-                self.names.remember(hits.revision, &names);
+                self.names.remember(&names, before);
                 names
             }
         };

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::active_model::ActiveModel;
+use crate::domain::ImageId;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
-use crate::index::{IndexOptions, VectorIndex};
+use crate::index::{Change, IndexOptions, Row, VectorIndex};
+use crate::store::products::ProductFields;
 
 const RED: [u8; 3] = [250, 100, 100];
 
@@ -16,7 +18,13 @@ async fn service(folder: &std::path::Path) -> RecognitionService {
     let embedder = Arc::new(embedder_blind_to_the_dark(folder));
     let index = Arc::new(VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap());
     let active = ModelSlot::new(ActiveModel { embedder, index, manifest: "blind.json".to_owned(), generation: None });
-    RecognitionService::new(store, Clock::system(), active, &Settings::from_toml("").unwrap())
+    RecognitionService::new(
+        store,
+        Clock::system(),
+        active,
+        ProductNames::of_any_age(),
+        &Settings::from_toml("").unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -49,4 +57,46 @@ async fn an_index_that_lost_its_place_answers_nothing() {
     service.active.now().index.distrust("change 5 is missing");
     let refused = service.look(png(RED).into()).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
+}
+
+/// Puts a product into the catalog and its photo into the index.
+async fn enrol(service: &RecognitionService, fields: &ProductFields) -> ProductId {
+    let (product, image, now) =
+        (ProductId::at(service.clock.now()), ImageId::at(service.clock.now()), service.clock.now());
+    let mut tx = service.store.begin().await.unwrap();
+    products::insert(&mut tx, product, fields, now).await.unwrap();
+    tx.commit().await.unwrap();
+    let active = service.active.now();
+    let seen = active.embedder.embed_photo(png(RED)).await.unwrap();
+    let row = Row { image, product, vector: Arc::from(seen.embedding) };
+    active.index.apply(1, vec![Change::Add(vec![row])]).await.unwrap();
+    product
+}
+
+#[tokio::test]
+async fn names_are_asked_for_once_in_a_while_and_anew_where_one_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path()).await;
+    let fields = |name: &str| ProductFields {
+        name: name.to_owned(),
+        sku: None,
+        barcode: None,
+        description: None,
+        tax_rate: 0,
+        active: true,
+    };
+    let tea = enrol(&service, &fields("Tea")).await;
+    let named = async || {
+        let candidates = service.look(png(RED).into()).await.unwrap().items.remove(0).candidates;
+        candidates.into_iter().map(|candidate| candidate.product_name).collect::<Vec<_>>()
+    };
+    assert_eq!(named().await, ["Tea"]);
+    let mut tx = service.store.begin().await.unwrap();
+    products::update(&mut tx, tea, &fields("Green tea"), service.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(named().await, ["Tea"], "nobody has told of it");
+    drop(service.names.forgets());
+    assert_eq!(named().await, ["Green tea"]);
+    service.store.close().await;
+    assert_eq!(named().await, ["Green tea"], "without the database");
 }

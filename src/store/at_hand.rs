@@ -2,24 +2,29 @@
 //!
 //! Whenever a connection goes back to sqlx's pool, the pool asks whether it still works: for a read of one statement a second
 //! way to the database and back, and a task that waits for it. A connection whose last statement was answered needs no such
-//! question, so it stays here, outside the pool, for the next [`AtHand::lone`].
+//! question, so it stays here, outside the pool, for whoever comes next.
 //!
-//! Invariants: nobody waits for the pool while a connection lies here (one that comes back goes to the pool as soon as
-//! somebody waits there, and whoever goes there first sends back what lies here, should the pool have none); only what was
-//! handed back with [`Lone::back`], after an answer, is kept; what lay here for longer than [`TRUSTED_FOR`] is asked
-//! again before it is used. All use of a pool must go through its one `AtHand`.
+//! Invariants: nothing lies here while somebody waits for the pool, since whoever comes takes what lies here first, and what
+//! comes back goes to the pool while somebody waits; only connections whose last statement was answered are kept; what lay
+//! here for longer than [`TRUSTED_FOR`] is asked before it is used, and where it does not answer soon, it is closed together
+//! with all that lay here longer; a connection goes back to the pool every [`KEPT_FOR`], which ends old ones. All use of a
+//! pool goes through its one `AtHand`.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Database, Pool, Transaction};
+use sqlx::{Connection, Database, Pool, SqlSafeStr, Transaction};
 
 /// How long a connection may have been idle to be used without asking first whether it still works. One that was used a
 /// moment ago is all but surely good, and where it is not, the use case fails as it would where the database went away a
 /// moment later.
 pub(super) const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long an answer to that question is waited for: it takes no work, and whoever asks has a client waiting.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How long a connection is kept from the pool, which gives up connections of a certain age when they come back.
+const KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// A pool and those of its connections that lie beside it.
 #[derive(Debug)]
@@ -30,17 +35,30 @@ pub(super) struct AtHand<DB: Database> {
 
 #[derive(Debug)]
 struct Held<DB: Database> {
-    /// With the moment of their last answer, which only grows from one to the next.
-    free: Vec<(PoolConnection<DB>, Instant)>,
+    /// Those used last come last.
+    free: Vec<Lying<DB>>,
     /// How many are asking the pool for a connection.
     waiting: usize,
     closed: bool,
 }
 
-/// A connection for statements that need no transaction. Dropped, it goes to the pool, which asks whether it works.
+/// A connection that lies at hand.
+#[derive(Debug)]
+struct Lying<DB: Database> {
+    connection: PoolConnection<DB>,
+    /// When the pool gave it.
+    given: Instant,
+    answered: Instant,
+}
+
+/// A connection for statements that need no transaction. Dropped, it stays at hand where its last statement was answered;
+/// otherwise it goes to the pool, which asks whether it works.
 #[derive(Debug)]
 pub(super) struct Lone<DB: Database> {
-    connection: PoolConnection<DB>,
+    /// Nothing once it is dropped.
+    connection: Option<PoolConnection<DB>>,
+    given: Instant,
+    answered: bool,
     home: Arc<AtHand<DB>>,
 }
 
@@ -50,31 +68,23 @@ impl<DB: Database> AtHand<DB> {
         Arc::new(Self { pool, held: Mutex::new(held) })
     }
 
-    /// The pool, for what takes no connection from it.
+    /// What the pool connects with.
     pub(super) fn pool(&self) -> &Pool<DB> {
         &self.pool
     }
 
-    /// A connection: one that lies here, or one of the pool's.
+    /// A connection for statements that need no transaction.
     pub(super) async fn lone(self: &Arc<Self>) -> sqlx::Result<Lone<DB>> {
-        let connection = match self.newest(Instant::now()) {
-            Some(connection) => connection,
-            None => {
-                let _waiting = self.waiting();
-                // Boxed, so that whoever reads does not carry its state about, which is large and mostly not needed.
-                Box::pin(self.pool.acquire()).await?
-            }
-        };
-        Ok(Lone { connection, home: Arc::clone(self) })
+        let (connection, given) = self.any().await?;
+        Ok(Lone { connection: Some(connection), given, answered: true, home: Arc::clone(self) })
     }
 
     /// Begins a transaction with `BEGIN`, or with what is to stand in its place. Its connection goes back to the pool.
     pub(super) async fn transaction(&self, begin: Option<&'static str>) -> sqlx::Result<Transaction<'static, DB>> {
-        let _waiting = self.waiting();
-        match begin {
-            Some(begin) => self.pool.begin_with(begin).await,
-            None => self.pool.begin().await,
-        }
+        let (connection, _) = self.any().await?;
+        // Hidden in sqlx's documentation, but what its own `Pool::begin` calls: the way to a transaction that owns a connection
+        // which somebody has already.
+        Transaction::begin(connection, begin.map(SqlSafeStr::into_sql_str)).await
     }
 
     /// Closes every connection; those in use are waited for.
@@ -88,36 +98,59 @@ impl<DB: Database> AtHand<DB> {
         self.pool.close().await;
     }
 
-    /// The one that was used last, if it may be used unasked. Where it may not, none may: all go to the pool.
-    fn newest(&self, now: Instant) -> Option<PoolConnection<DB>> {
-        let mut held = self.held();
-        match held.free.pop() {
-            Some((connection, since)) if now.saturating_duration_since(since) < TRUSTED_FOR => Some(connection),
-            Some(_) => {
-                held.free.clear();
-                None
+    /// A connection and when the pool gave it: the one that was used last of those that lie here, or one of the pool's.
+    async fn any(&self) -> sqlx::Result<(PoolConnection<DB>, Instant)> {
+        loop {
+            let mut lying = match self.newest() {
+                Ok(lying) => lying,
+                Err(asking) => return self.of_pool(asking).await,
+            };
+            let trusted = lying.answered.elapsed() < TRUSTED_FOR;
+            if trusted || matches!(tokio::time::timeout(ANSWER, lying.connection.ping()).await, Ok(Ok(()))) {
+                return Ok((lying.connection, lying.given));
             }
-            None => None,
+            self.close_all(lying);
         }
     }
 
-    /// To be held by whoever asks the pool: from now on connections go back to it, at once one that lies here, should it
-    /// have none.
-    fn waiting(&self) -> Asking<'_, DB> {
+    /// The one that was used last; where none lies here, the caller is one of those who ask the pool, from this moment on.
+    fn newest(&self) -> Result<Lying<DB>, Asking<'_, DB>> {
         let mut held = self.held();
-        held.waiting += 1;
-        if self.pool.num_idle() == 0 {
-            held.free.pop();
+        held.free.pop().ok_or_else(|| {
+            held.waiting += 1;
+            Asking(self)
+        })
+    }
+
+    async fn of_pool(&self, _until_given: Asking<'_, DB>) -> sqlx::Result<(PoolConnection<DB>, Instant)> {
+        // Boxed, so that whoever reads does not carry its state about, which is large and mostly not needed.
+        Ok((Box::pin(self.pool.acquire()).await?, Instant::now()))
+    }
+
+    /// Closes one that does not answer, and those that were used before it, in tasks of the pool's that take a while.
+    fn close_all(&self, silent: Lying<DB>) {
+        let before = std::mem::take(&mut self.held().free);
+        for mut lying in before.into_iter().chain([silent]) {
+            lying.connection.close_on_drop();
         }
-        Asking(self)
     }
 
     fn held(&self) -> MutexGuard<'_, Held<DB>> {
+        // Nothing panics while it is held.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Somebody who asks the pool for a connection, or no longer does.
+impl<DB: Database> Drop for AtHand<DB> {
+    /// Without the pool, which would need a runtime to take them back.
+    fn drop(&mut self) {
+        for lying in std::mem::take(&mut self.held().free) {
+            drop(lying.connection.detach());
+        }
+    }
+}
+
+/// Somebody who asks the pool for a connection; when it is dropped, they no longer do.
 struct Asking<'a, DB: Database>(&'a AtHand<DB>);
 
 impl<DB: Database> Drop for Asking<'_, DB> {
@@ -127,17 +160,27 @@ impl<DB: Database> Drop for Asking<'_, DB> {
 }
 
 impl<DB: Database> Lone<DB> {
-    /// Keeps the connection at hand, unless somebody waits for one. Only after an answer to the last statement.
-    pub(super) fn back(self) {
-        let mut held = self.home.held();
-        if held.waiting == 0 && !held.closed {
-            held.free.push((self.connection, Instant::now()));
-        }
+    /// To be called when the last statement has been answered to its end, and not with an error.
+    pub(super) fn is_answered(&mut self) {
+        self.answered = true;
     }
 
     /// Closes it, where it must not be used again.
-    pub(super) async fn close(self) -> sqlx::Result<()> {
-        self.connection.close().await
+    pub(super) async fn close(mut self) -> sqlx::Result<()> {
+        match self.connection.take() {
+            Some(connection) => connection.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<DB: Database> Drop for Lone<DB> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let mut held = self.home.held();
+        if self.answered && held.waiting == 0 && !held.closed && self.given.elapsed() < KEPT_FOR {
+            held.free.push(Lying { connection, given: self.given, answered: Instant::now() });
+        }
     }
 }
 
@@ -145,113 +188,153 @@ impl<DB: Database> Deref for Lone<DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &Self::Target {
-        &self.connection
+        self.connection.as_ref().expect("it is there until the drop")
     }
 }
 
 impl<DB: Database> DerefMut for Lone<DB> {
+    /// For a statement, whose answer is still to come.
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.connection
+        self.answered = false;
+        self.connection.as_mut().expect("it is there until the drop")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::pin::pin;
+    use std::pin::{Pin, pin};
     use std::task::Poll;
 
-    use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
-    use sqlx::{Row, Sqlite};
+    use sqlx::Sqlite;
+    use sqlx::sqlite::SqlitePoolOptions;
 
     use super::*;
 
-    /// A pool of `most` connections to a database in memory, each of which is one of its own.
+    /// A pool of `most` connections to databases in memory: each is another one.
     async fn a_pool(most: u32) -> Arc<AtHand<Sqlite>> {
         let options = SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(5));
         AtHand::new(options.connect("sqlite::memory:").await.unwrap())
     }
 
-    async fn mark(lone: &mut Lone<Sqlite>, text: &'static str) {
-        sqlx::query(text).execute(&mut **lone).await.unwrap();
+    impl Lone<Sqlite> {
+        async fn run(&mut self, text: &'static str) -> sqlx::Result<()> {
+            sqlx::query(text).execute(&mut **self).await?;
+            self.is_answered();
+            Ok(())
+        }
     }
 
-    async fn marked(lone: &mut Lone<Sqlite>) -> bool {
-        let found: Option<SqliteRow> =
-            sqlx::query("SELECT name FROM temp.sqlite_schema").fetch_optional(&mut **lone).await.unwrap();
-        found.is_some_and(|row| row.get::<String, _>(0) == "t")
+    impl AtHand<Sqlite> {
+        fn lying(&self) -> usize {
+            self.held().free.len()
+        }
+
+        /// As if what lies here had been used last before `age`.
+        fn has_aged(&self, age: Duration) {
+            for lying in &mut self.held().free {
+                lying.answered -= age;
+                lying.given -= age;
+            }
+        }
     }
 
-    fn lying(home: &AtHand<Sqlite>) -> usize {
-        home.held().free.len()
+    async fn is_pending<T>(future: &mut Pin<&mut impl Future<Output = T>>) -> bool {
+        poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
     }
 
     #[tokio::test]
-    async fn what_was_answered_is_at_hand_for_the_next_and_what_was_dropped_is_not() {
+    async fn only_a_connection_that_was_answered_stays_at_hand() {
         let home = a_pool(2).await;
-        let mut first = home.lone().await.unwrap();
-        mark(&mut first, "CREATE TEMP TABLE t (a)").await;
-        first.back();
-        assert_eq!(lying(&home), 1);
+        home.lone().await.unwrap().run("CREATE TEMP TABLE t (a)").await.unwrap();
+        assert_eq!(home.lying(), 1);
         let mut again = home.lone().await.unwrap();
-        assert!(marked(&mut again).await);
-        assert_eq!(lying(&home), 0);
+        assert_eq!(home.lying(), 0);
+        again.run("INSERT INTO t VALUES (1)").await.expect("it is the same connection");
+        again.run("INSERT INTO nothing VALUES (1)").await.unwrap_err();
         drop(again);
-        assert_eq!(lying(&home), 0);
+        assert_eq!(home.lying(), 0);
+        {
+            let mut left = home.lone().await.unwrap();
+            let mut asks = pin!(left.run("CREATE TEMP TABLE u (a)"));
+            assert!(is_pending(&mut asks).await);
+        }
+        assert_eq!(home.lying(), 0, "the answer was not waited for");
     }
 
     #[tokio::test]
-    async fn a_transaction_gets_the_only_connection_although_it_lies_at_hand() {
+    async fn a_transaction_takes_what_lies_at_hand_and_gives_it_to_the_pool() {
         let home = a_pool(1).await;
-        home.lone().await.unwrap().back();
-        assert_eq!(lying(&home), 1);
+        drop(home.lone().await.unwrap());
+        assert_eq!(home.lying(), 1);
         home.transaction(Some("BEGIN IMMEDIATE")).await.unwrap().commit().await.unwrap();
         home.transaction(None).await.unwrap().rollback().await.unwrap();
-        assert_eq!(lying(&home), 0);
-        home.lone().await.unwrap().back();
+        assert_eq!(home.lying(), 0);
+        home.lone().await.unwrap().run("SELECT 1").await.unwrap();
+        assert_eq!(home.pool.size(), 1);
     }
 
     #[tokio::test]
-    async fn whoever_waits_gets_what_comes_back_and_whoever_gave_up_waiting_no_longer_counts() {
-        let home = a_pool(1).await;
-        let held = home.lone().await.unwrap();
-        {
-            let mut gives_up = pin!(home.lone());
-            assert!(poll_fn(|cx| Poll::Ready(gives_up.as_mut().poll(cx).is_pending())).await);
-            let mut waits = pin!(home.lone());
-            assert!(poll_fn(|cx| Poll::Ready(waits.as_mut().poll(cx).is_pending())).await);
-            assert_eq!(home.held().waiting, 2);
-            held.back();
-            assert_eq!(lying(&home), 0, "it went to the pool");
-            drop(gives_up.await.unwrap());
-            drop(waits.await.unwrap());
-        }
-        assert_eq!(home.held().waiting, 0);
-        home.lone().await.unwrap().back();
-        assert_eq!(lying(&home), 1);
-    }
-
-    #[tokio::test]
-    async fn what_lay_too_long_is_asked_by_the_pool_before_it_is_used() {
+    async fn nothing_lies_at_hand_while_somebody_waits() {
         let home = a_pool(2).await;
         let (one, other) = (home.lone().await.unwrap(), home.lone().await.unwrap());
-        one.back();
-        other.back();
-        assert_eq!(lying(&home), 2);
-        let later = Instant::now() + TRUSTED_FOR;
-        assert!(home.newest(later).is_none());
-        assert_eq!(lying(&home), 0);
-        // The pool has both again.
-        let all = (home.lone().await.unwrap(), home.lone().await.unwrap());
-        drop(all);
+        let mut gives_up = Box::pin(home.lone());
+        assert!(is_pending(&mut gives_up.as_mut()).await);
+        let mut waits = pin!(home.transaction(None));
+        assert!(is_pending(&mut waits).await);
+        assert_eq!(home.held().waiting, 2);
+        drop(gives_up);
+        assert_eq!(home.held().waiting, 1);
+        drop(one);
+        drop(other);
+        assert_eq!(home.lying(), 0, "both went to the pool");
+        waits.await.unwrap().rollback().await.unwrap();
+        assert_eq!(home.held().waiting, 0);
+        drop(home.lone().await.unwrap());
+        assert_eq!(home.lying(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_lay_for_long_is_asked_and_used_where_it_answers() {
+        let home = a_pool(2).await;
+        let mut one = home.lone().await.unwrap();
+        one.run("CREATE TEMP TABLE t (a)").await.unwrap();
+        drop((home.lone().await.unwrap(), one));
+        home.has_aged(TRUSTED_FOR);
+        home.lone().await.unwrap().run("INSERT INTO t VALUES (1)").await.expect("the one that was used last");
+        assert_eq!(home.lying(), 2);
+        let silent = home.newest().ok().unwrap();
+        home.close_all(silent);
+        assert_eq!(home.lying(), 0);
+        // Both places in the pool are free again.
+        drop((home.lone().await.unwrap(), home.lone().await.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_connection_goes_back_to_the_pool_now_and_then() {
+        let home = a_pool(1).await;
+        drop(home.lone().await.unwrap());
+        home.has_aged(KEPT_FOR);
+        home.lone().await.unwrap().run("SELECT 1").await.unwrap();
+        assert_eq!(home.lying(), 0);
     }
 
     #[tokio::test]
     async fn closing_waits_for_nothing_that_lies_at_hand() {
         let home = a_pool(1).await;
-        home.lone().await.unwrap().back();
-        let closed = tokio::time::timeout(Duration::from_secs(5), home.close()).await;
-        assert!(closed.is_ok());
+        drop(home.lone().await.unwrap());
+        tokio::time::timeout(Duration::from_secs(5), home.close()).await.unwrap();
         assert!(home.lone().await.is_err());
+    }
+
+    #[test]
+    fn the_last_one_can_be_dropped_outside_a_runtime() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let home = runtime.block_on(async {
+            let home = a_pool(1).await;
+            drop(home.lone().await.unwrap());
+            home
+        });
+        drop(home);
     }
 }

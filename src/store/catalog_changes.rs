@@ -13,7 +13,7 @@ use crate::domain::{ImageId, ProductId, Timestamp};
 /// What happened to the photos of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// They are to be found from now on. None of them: the product has another name.
+    /// They are to be found from now on.
     Add,
     /// They are no longer to be found.
     Remove,

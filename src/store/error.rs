@@ -18,6 +18,9 @@ pub enum StoreError {
     /// A statement or a wait for a connection took too long.
     #[error("the database did not answer in time: {0}")]
     TimedOut(String),
+    /// The connection was lost, or the answer late, at the commit: whether it was made can only be found out by looking.
+    #[error("the database did not say whether it was done: {0}")]
+    Unsettled(String),
     /// The disk that holds the database is full.
     #[error("the database's disk is full")]
     Full,
@@ -30,6 +33,19 @@ impl StoreError {
     /// Whether the unique constraint `name` (as `table_column`) was broken.
     pub fn is_taken(&self, name: &str) -> bool {
         matches!(self, Self::Taken(constraint) if constraint == name)
+    }
+
+    /// What a commit that failed so says of the transaction.
+    pub(super) fn at_commit(self) -> Self {
+        match self {
+            Self::Unavailable(reason) | Self::TimedOut(reason) => Self::Unsettled(reason),
+            Self::Taken(_)
+            | Self::Dangling
+            | Self::Contended
+            | Self::Unsettled(_)
+            | Self::Full
+            | Self::Unexpected(_) => self,
+        }
     }
 
     /// Whether a record with this number is there already: a counter was set back, or something else gives out numbers.
@@ -89,4 +105,18 @@ fn constraint_name(refusal: &dyn sqlx::error::DatabaseError) -> String {
     let mut columns = columns.split(", ");
     let first = columns.next().unwrap_or_default().replace('.', "_");
     columns.fold(first, |name, column| format!("{name}_{}", column.rsplit('.').next().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_was_not_answered_may_have_been_made_and_one_that_was_refused_was_not() {
+        let text = || "connection reset".to_owned();
+        assert!(matches!(StoreError::Unavailable(text()).at_commit(), StoreError::Unsettled(_)));
+        assert!(matches!(StoreError::TimedOut(text()).at_commit(), StoreError::Unsettled(_)));
+        assert!(matches!(StoreError::Contended.at_commit(), StoreError::Contended));
+        assert!(matches!(StoreError::Full.at_commit(), StoreError::Full));
+    }
 }

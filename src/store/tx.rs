@@ -21,7 +21,7 @@ pub enum Backend {
 
 /// One open transaction. Commit it last; dropping it undoes everything. What [`super::Store::read`] and
 /// [`super::Store::write_once`] give is a connection without a transaction: each statement sees what is committed when it
-/// begins, and there is nothing to commit or undo; ending it all the same leaves the connection at hand for the next.
+/// begins, and there is nothing to commit or undo.
 #[derive(Debug)]
 pub struct Tx {
     pub(super) inner: Inner,
@@ -87,7 +87,16 @@ impl HeldSqlite {
         }
         let (text, values) = self.waiting.take();
         sqlx::query_with(AssertSqlSafe(text), values).execute(self.connection()?).await?;
+        self.is_answered();
         Ok(())
+    }
+
+    /// To be called when a statement has been answered to its end.
+    pub(super) fn is_answered(&mut self) {
+        match &mut self.connection {
+            SqliteWay::Own(held) => held.is_answered(),
+            SqliteWay::Turn(_) => {}
+        }
     }
 
     async fn commit(mut self) -> Result<(), StoreError> {
@@ -99,7 +108,7 @@ impl HeldSqlite {
             self.run_waiting(None).await?;
         }
         match self.connection {
-            SqliteWay::Own(held) => Ok(held.commit().await?),
+            SqliteWay::Own(held) => held.commit().await.map_err(|error| StoreError::from(error).at_commit()),
             SqliteWay::Turn(_) => Err(ended()),
         }
     }
@@ -111,7 +120,7 @@ impl HeldSqlite {
         }
         match self.connection {
             SqliteWay::Own(_) => Err(ended()),
-            SqliteWay::Turn(turn) => turn.keep(is_last).await,
+            SqliteWay::Turn(turn) => turn.keep(is_last).await.map_err(StoreError::at_commit),
         }
     }
 
@@ -147,20 +156,26 @@ pub(super) enum Held<DB: Database> {
 }
 
 impl<DB: Database> Held<DB> {
+    /// To be called when a statement has been answered to its end.
+    pub(super) fn is_answered(&mut self) {
+        match self {
+            Self::Transaction(_) => {}
+            Self::Lone(lone) => lone.is_answered(),
+        }
+    }
+
     async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Self::Transaction(tx) => tx.commit().await?,
-            Self::Lone(lone) => lone.back(),
+            Self::Transaction(tx) => tx.commit().await,
+            Self::Lone(_) => Ok(()),
         }
-        Ok(())
     }
 
     async fn rollback(self) -> sqlx::Result<()> {
         match self {
-            Self::Transaction(tx) => tx.rollback().await?,
-            Self::Lone(lone) => lone.back(),
+            Self::Transaction(tx) => tx.rollback().await,
+            Self::Lone(_) => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -231,10 +246,9 @@ impl Tx {
             return Err(doomed);
         }
         match self.inner {
-            Inner::Postgres(tx) => tx.commit().await?,
-            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await.map_err(|error| StoreError::from(error).at_commit()),
+            Inner::Sqlite(tx) => tx.commit().await,
         }
-        Ok(())
     }
 
     /// Undoes everything done in this transaction, and waits until that is so; in a short one also until what it has seen of
@@ -265,14 +279,21 @@ macro_rules! on {
             Err(doomed) => Err(doomed),
             Ok($crate::store::tx::Inner::Postgres(inner)) => {
                 let $conn = &mut **inner;
-                $body.await.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
+                let answer = $body.await;
+                if answer.is_ok() {
+                    inner.is_answered();
+                }
+                answer.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
             }
             Ok($crate::store::tx::Inner::Sqlite(inner)) => match inner.for_statement().await {
                 Err(refused) => Err(refused),
-                Ok($conn) => $body
-                    .await
-                    .map(|done| $crate::store::tx::Outcome::plain(done))
-                    .map_err($crate::store::StoreError::from),
+                Ok($conn) => {
+                    let answer = $body.await;
+                    if answer.is_ok() {
+                        inner.is_answered();
+                    }
+                    answer.map(|done| $crate::store::tx::Outcome::plain(done)).map_err($crate::store::StoreError::from)
+                }
             },
         }
     };

@@ -51,8 +51,6 @@ metrics_named! {
         "Seconds to write a snapshot of the index.";
     describe_counter INDEX_BUILDS_TOTAL = "tillsight_index_builds_total":
         "Indexes built from all vectors, by `reason`: start, and beside for those of another model or a comparison.";
-    describe_counter INDEX_REBUILDS_TOTAL = "tillsight_index_rebuilds_total":
-        "Builds after the start in place of the served index, which no code path makes. Kept so that operators and tests can see that it stays 0.";
     describe_histogram INDEX_BUILD_SECONDS = "tillsight_index_build_seconds": "Seconds to build the index.";
     describe_counter INDEX_ADDED_TOTAL = "tillsight_index_added_vectors_total": "Vectors added to a running index.";
     describe_counter INDEX_REMOVED_TOTAL = "tillsight_index_removed_vectors_total":

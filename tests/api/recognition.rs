@@ -93,10 +93,17 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: Database) {
     let elsewhere = app.call(Method::POST, PATH, Some(&admin), |request| request.multipart(elsewhere)).await;
     assert_eq!(elsewhere.expect_problem(422, "invalid-field")["field"], "file");
     // Everything that was announced has arrived, and the last boundary is not among it: no reason to wait.
-    let cut = "--x\r\ncontent-disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n\r\nbytes\r\n";
-    let fill =
-        |request: reqwest::RequestBuilder| request.header("content-type", "multipart/form-data; boundary=x").body(cut);
+    let cut = "--long\r\ncontent-disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n\r\nbytes\r\n";
+    let fill = |request: reqwest::RequestBuilder| {
+        request.header("content-type", "multipart/form-data; boundary=long").body(cut)
+    };
     app.call(Method::POST, PATH, Some(&admin), fill).await.expect_problem(400, "bad-request");
+    for (boundary, body) in [("", "\n"), ("x", "\n"), ("abc", "--\n")] {
+        let media_type = format!("multipart/form-data; boundary=\"{boundary}\"");
+        let sent =
+            app.call(Method::POST, PATH, Some(&admin), |request| request.header("content-type", media_type).body(body));
+        sent.await.expect_problem(400, "bad-request");
+    }
     app.call(Method::POST, PATH, None, |request| request.body(photo.clone()))
         .await
         .expect_problem(401, "not-authenticated");

@@ -51,6 +51,7 @@ async fn changes_made_through_another_server_are_followed(database: Database) {
     assert_eq!(back["index_revision"], 3);
     assert!(comes_to_see(&here, &admin, &photo, |names| names == ["Back"]).await);
     let path = format!("/api/products/{}", back["id"].as_str().unwrap());
+    assert!(comes_to_see(&there, &admin, &photo, |names| names == ["Back"]).await);
     there.patch(&path, &admin, json!({"name": "Renamed"})).await.expect(200);
     let seen = there.post_picture("/api/recognize", &admin, photo.clone()).await.expect(200);
     assert_eq!(seen["items"][0]["candidates"][0]["product_name"], "Renamed", "at once where it was done");

@@ -18,6 +18,9 @@ pub(super) async fn in_use(store: &Store, settings: &Path) -> Result<(Manifest, 
     };
     let wanted = row.to_manifest;
     let passed_over = match Manifest::read(&settings.with_file_name(&wanted)) {
+        Ok(manifest) if !settings.with_file_name(&manifest.file).is_file() => {
+            format!("its file {} is missing", manifest.file)
+        }
         Ok(manifest) if manifest.model_id().as_str() == row.to_model => {
             let beside = if wanted == own { String::new() } else { format!("; the settings say {own}") };
             return Ok((manifest, format!("{wanted}, which was switched to{beside}")));
@@ -26,7 +29,7 @@ pub(super) async fn in_use(store: &Store, settings: &Path) -> Result<(Manifest, 
         Err(error) => error.to_string(),
     };
     let origin = format!(
-        "{own}, as the settings say; {} was switched to, and its manifest {wanted}: {passed_over}",
+        "{own}, as the settings say; {} was switched to, and its manifest {wanted} cannot be used: {passed_over}",
         row.to_model
     );
     Ok((Manifest::read(settings)?, origin))

@@ -40,7 +40,11 @@ fn summary(found: &Verification) -> String {
             "differ between the snapshot with the changes since and the database; `tillsight index rebuild` \
                            makes the snapshot anew",
         ),
-        (found.missing_embeddings, "on sale have no embedding of this model; the server makes them at its next start"),
+        (
+            found.missing_embeddings,
+            "on sale have no embedding of this model; the server makes them from their originals at a start without a \
+                                    snapshot",
+        ),
         (
             found.damaged_embeddings,
             "on sale have a damaged embedding; the server makes them anew at a start without a \

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::web::{Bytes, BytesMut};
+use actix_web::{HttpMessage, HttpRequest};
 use futures_util::{Stream, StreamExt, future::poll_fn};
 
 use super::meter::Meter;
@@ -41,6 +41,24 @@ impl Stream for Watched {
     }
 }
 
+/// Characters of a boundary at least: the reader panics over a line that is shorter than four bytes and not shorter than the
+/// boundary. Browsers and libraries send sixteen and more.
+const SHORTEST_BOUNDARY: usize = 4;
+
+fn check_boundary(request: &HttpRequest) -> Result<(), Problem> {
+    let media_type = request.mime_type().ok().flatten();
+    match media_type.as_ref().and_then(|media_type| media_type.get_param("boundary")) {
+        Some(boundary) if boundary.as_str().len() < SHORTEST_BOUNDARY => {
+            let detail = format!(
+                "the boundary \"{boundary}\" of the multipart form is too short: {SHORTEST_BOUNDARY} characters at least are taken"
+            );
+            Err(Problem::new(Kind::BadRequest, detail))
+        }
+        // Without one the reader says so.
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Reads the whole form.
 pub(super) async fn read_form(
     request: &HttpRequest,
@@ -48,6 +66,7 @@ pub(super) async fn read_form(
     limits: &Limits,
     meter: &mut Meter,
 ) -> Result<UploadForm, Problem> {
+    check_boundary(request)?;
     let ended = Rc::new(Cell::new(false));
     let mut form = Multipart::new(request.headers(), Watched { body, ended: Rc::clone(&ended) });
     let mut read = UploadForm::default();

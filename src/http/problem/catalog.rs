@@ -10,6 +10,8 @@ use crate::recognition::RecognitionError;
 
 /// Seconds after which the index has most likely caught up.
 const INDEX_RETRY_S: u64 = 2;
+/// The same where somebody must start the server again first.
+const LOST_INDEX_RETRY_S: u64 = 30;
 
 /// The kind of a picture's fault; `detail` says which picture it is.
 fn of_photo(fault: &PhotoFault, detail: String) -> Problem {
@@ -25,11 +27,12 @@ fn overloaded(detail: String) -> Problem {
     Problem::new(Kind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S)
 }
 
-/// Neither a search nor an upload can be answered rightly now.
+/// Neither a search nor an upload can be answered rightly by this server any more.
 fn index_behind(cause: &str) -> Problem {
     tracing::error!(error = %cause, "the index cannot follow the catalog");
-    Problem::new(Kind::IndexBehind, "the index does not agree with the catalog; recognition is stopped until it does")
-        .retry_after(INDEX_RETRY_S)
+    let detail = "the index has lost its place in the catalog's log, and recognition is stopped on this server: start it again, \
+                  so that it fills the index anew";
+    Problem::new(Kind::IndexBehind, detail).retry_after(LOST_INDEX_RETRY_S)
 }
 
 impl Problem {
@@ -59,14 +62,14 @@ impl From<CatalogError> for Problem {
                 Self::new(Kind::AlreadyEnrolled, detail).about(&photo).with("product_id", product_id.to_string())
             }
             CatalogError::Busy => overloaded(detail),
-            CatalogError::Behind { product_id, .. } => {
+            CatalogError::Behind { product_id, cause } => {
                 tracing::error!(error = %detail, "a change of the catalog has not reached the index");
-                Self::new(
-                    Kind::IndexBehind,
-                    "the change is saved, but the index has not learnt of it yet; it will on its own",
-                )
-                .with("product_id", product_id.to_string())
-                .retry_after(INDEX_RETRY_S)
+                let (what, retry_s) = match cause.is_lasting() {
+                    false => ("it will on its own", INDEX_RETRY_S),
+                    true => ("this server has to be started again for it", LOST_INDEX_RETRY_S),
+                };
+                let detail = format!("the change is saved, but the index has not learnt of it yet; {what}");
+                Self::new(Kind::IndexBehind, detail).with("product_id", product_id.to_string()).retry_after(retry_s)
             }
             CatalogError::Distrusted { not_following, .. } => {
                 index_behind(&detail).with("not_following", json!(not_following))

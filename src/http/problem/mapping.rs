@@ -26,6 +26,12 @@ impl From<StoreError> for Problem {
                 Self::new(Kind::Unavailable, "the database did not answer in time; nothing was changed, try again")
                     .retry_after(DATABASE_RETRY_S)
             }
+            StoreError::Unsettled(_) => {
+                tracing::error!(error = %error, "database lost at a commit");
+                let detail = "the database was lost in the moment of writing: whether the change was made is not known. Look \
+                              before you send it again; a request with an Idempotency-Key can be sent again as it is";
+                Self::new(Kind::Unavailable, detail)
+            }
             StoreError::Full => {
                 tracing::error!(error = %error, "disk full");
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
