@@ -164,13 +164,10 @@ pub(super) fn in_order(revision: i64, logged: Vec<LoggedChange>) -> Result<(i64,
 impl FollowError {
     /// Whether trying again does not mend it: the index must be filled anew.
     pub fn is_lasting(&self) -> bool {
-        match self {
-            Self::Hole { .. } | Self::Unreadable { .. } | Self::Another { .. } | Self::Ahead { .. } => true,
-            Self::Index(error) => {
-                matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. } | IndexError::Distrusted { .. })
-            }
-            Self::Short { .. } | Self::Embedder(_) | Self::Store(_) => false,
-        }
+        let refused = |error: &IndexError| {
+            matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. } | IndexError::Distrusted { .. })
+        };
+        self.is_finding() || matches!(self, Self::Index(error) if refused(error))
     }
 
     /// The label of the metric.
