@@ -4,8 +4,9 @@
 //!   least that any exact index takes, and beside what the index says of itself.
 //! * Snapshot: seconds to write one, and to be ready again from it.
 //! * Add: five vectors, at this size and at 1 000 in turns.
-//! * Searches with and without adds, in turns of a second: `--adds` changes of five vectors a second, more than a model could
-//!   embed. With them the times for which the write lock was held, as the server's metric has them.
+//! * Searches with and without adds, in turns of a second, by one client and by as many as there are cores: `--adds` changes of
+//!   five vectors a second, more than a model could embed. With them the times for which the write lock was held, as the
+//!   server's metric has them.
 //!
 //! `cargo bench --bench index_memory -- --rows 100000 --seconds 5`
 
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use futures_util::future::join_all;
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use support::{DIM, SEED, micros};
 use tillsight::index::yardstick::{MadeUp, median, quantile};
@@ -58,7 +60,10 @@ fn main() {
     println!("seed {SEED}, {rows} vectors × {dim}, {IMAGES} images per product");
     let index = memory_and_start(rows, dim, &runtime);
     adds(&index, dim, &runtime);
-    runtime.block_on(searches(&Arc::new(index), &options, &held));
+    let (index, cores) = (Arc::new(index), std::thread::available_parallelism().map_or(1, usize::from));
+    for clients in if cores > 1 { vec![1, cores] } else { vec![1] } {
+        runtime.block_on(searches(&index, &options, &held, clients));
+    }
 }
 
 fn built(rows: usize, dim: usize) -> VectorIndex {
@@ -154,19 +159,20 @@ async fn apply(index: &VectorIndex, change: Change) -> Duration {
     begun.elapsed()
 }
 
-async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held) {
+async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held, clients: usize) {
     let dim = usize::from(options.dim);
-    let mut made = MadeUp::with_ids_from(SEED + 2, dim, uuid::Uuid::from_u128(2 << 100));
+    let mut made = MadeUp::with_ids_from(SEED + 2, dim, uuid::Uuid::from_u128((2 + clients as u128) << 100));
+    let mut asking: Vec<MadeUp> = (0..clients).map(|client| MadeUp::new(SEED + 3 + client as u64, dim)).collect();
     let (mut alone, mut beside, mut locked) = (Vec::new(), Vec::new(), Vec::new());
     let pause = Duration::from_secs(1) / options.adds;
     for _ in 0..options.seconds {
-        search_for_a_turn(index, &mut made, &mut alone).await;
+        search_for_a_turn(index, &mut asking, &mut alone).await;
         held.take();
         // Made up beforehand: on a till they come from the model.
         let changes: Vec<Vec<Row>> = (0..options.adds).map(|_| made.rows(1, IMAGES)).collect();
         let images = changes.iter().flatten().map(|row| row.image).collect();
         let adder = tokio::spawn(add(Arc::clone(index), changes, pause));
-        search_for_a_turn(index, &mut made, &mut beside).await;
+        search_for_a_turn(index, &mut asking, &mut beside).await;
         adder.await.expect("adds");
         locked.extend(held.take());
         // Back to where it was, so that both kinds of turns search the same number of vectors.
@@ -174,9 +180,9 @@ async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held) {
     }
     let [alone, beside] =
         [&mut alone, &mut beside].map(|times| (micros(median(times)), micros(quantile(times, 0.99)), times.len()));
-    println!("search: {} without adds, median {:.0} µs, p99 {:.0} µs", alone.2, alone.0, alone.1);
+    println!("{clients} client(s): {} searches without adds, median {:.0} µs, p99 {:.0} µs", alone.2, alone.0, alone.1);
     println!(
-        "search: {} beside {} adds a second, median {:.0} µs, p99 {:.0} µs: {:.2} × the p99 without",
+        "  {} beside {} adds a second, median {:.0} µs, p99 {:.0} µs: {:.2} × the p99 without",
         beside.2,
         options.adds,
         beside.0,
@@ -185,20 +191,33 @@ async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held) {
     );
     let longest = micros(quantile(&mut locked, 1.0));
     println!(
-        "write lock held while searching: {} times, median {:.1} µs, p99 {:.1} µs, longest {longest:.1} µs",
+        "  write lock held meanwhile: {} times, median {:.1} µs, p99 {:.1} µs, longest {longest:.1} µs",
         locked.len(),
         micros(median(&mut locked)),
         micros(quantile(&mut locked, 0.99))
     );
 }
 
-async fn search_for_a_turn(index: &VectorIndex, made: &mut MadeUp, times: &mut Vec<Duration>) {
+/// Each of `asking` has its next search answered before it makes another.
+async fn search_for_a_turn(index: &Arc<VectorIndex>, asking: &mut Vec<MadeUp>, times: &mut Vec<Duration>) {
     let turn = Instant::now();
-    while turn.elapsed() < TURN {
-        let query = made.vector();
-        let begun = Instant::now();
-        index.search(query, PRODUCTS).await.expect("hits");
-        times.push(begun.elapsed());
+    let clients = asking.drain(..).map(|mut made| {
+        let index = Arc::clone(index);
+        tokio::spawn(async move {
+            let mut times = Vec::new();
+            while turn.elapsed() < TURN {
+                let query = made.vector();
+                let begun = Instant::now();
+                index.search(query, PRODUCTS).await.expect("hits");
+                times.push(begun.elapsed());
+            }
+            (made, times)
+        })
+    });
+    for client in join_all(clients.collect::<Vec<_>>()).await {
+        let (made, found) = client.expect("searches");
+        asking.push(made);
+        times.extend(found);
     }
 }
 

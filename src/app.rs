@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::alerts::{Alerts, SinkError};
 use crate::auth::{Auth, AuthError, FirstAdmin};
+use crate::background::keep;
 use crate::catalog::{Catalog, CatalogError, FirstModel, ModelFolder, ModelSwitches, SwitchError};
 use crate::checkout::Checkout;
 use crate::clock::Clock;
@@ -200,18 +201,7 @@ impl Application {
         let handle = self.server.handle();
         let readiness = self.readiness.clone();
         readiness.set(true);
-        let follower = tokio::spawn(self.catalog.clone().follow_others(self.follow));
-        let snapshots = self.snapshots.map(|every| tokio::spawn(self.catalog.clone().keep_snapshots(every)));
-        let switches = self.follow.min(SWITCHES);
-        let worker = tokio::spawn(self.models.clone().work(switches));
-        let adopter = tokio::spawn(self.models.clone().keep_up(switches));
-        let forgetter = tokio::spawn(self.models.clone().forget_unused());
-        let mender = tokio::spawn(self.catalog.clone().mend_left_out());
-        let tidier = tokio::spawn(tidy(self.checkout, self.performance.clone()));
-        let performance = tokio::spawn(self.performance.clone().keep_flushing());
-        let watch = self.alerts.map(|alerts| tokio::spawn(alerts.keep_watching()));
-        let checks = self.integrity.map(|integrity| tokio::spawn(integrity.keep_checking()));
-        let upkeep = tokio::spawn(keep_metrics(self.metrics));
+        let mut tasks = self.background();
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
             tracing::info!("asked to stop: finishing the requests in flight");
@@ -219,17 +209,47 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        let tasks = [follower, worker, adopter, forgetter, mender, tidier, performance, upkeep, stopper];
-        end(tasks.into_iter().chain(snapshots).chain(checks).chain(watch).collect()).await;
+        tasks.push(stopper);
+        end(tasks).await;
         if let Err(error) = self.performance.flush().await {
             tracing::warn!(%error, "how the last orders went could not be written");
         }
         if let Err(error) = self.models.release().await {
             tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
         }
+        // What takes longest comes last: nothing but time is lost where somebody does not wait for it.
+        if self.snapshots.is_some() {
+            self.catalog.write_last_snapshot().await;
+        }
         self.store.close().await;
         tracing::info!("stopped");
         served
+    }
+}
+
+impl Application {
+    /// The loops that run beside the server.
+    fn background(&self) -> Vec<JoinHandle<()>> {
+        let Self { catalog, models, checkout, performance, metrics, .. } = self;
+        let (follow, switches) = (self.follow, self.follow.min(SWITCHES));
+        let tidied = (checkout.clone(), performance.clone());
+        let mut tasks = vec![
+            keep("models: embed", models, move |models| models.work(switches)),
+            keep("models: keep up", models, move |models| models.keep_up(switches)),
+            keep("models: forget", models, |models| models.forget_unused()),
+            keep("catalog: follow", catalog, move |catalog| catalog.follow_others(follow)),
+            keep("catalog: mend", catalog, |catalog| catalog.mend_left_out()),
+            keep("performance", performance, |performance| performance.keep_flushing()),
+            keep("tidy", &tidied, |(checkout, performance)| tidy(checkout, performance)),
+            keep("metrics", metrics, keep_metrics),
+        ];
+        if let Some(every) = self.snapshots {
+            tasks.push(keep("catalog: snapshots", catalog, move |catalog| catalog.keep_snapshots(every)));
+        }
+        tasks.extend(self.alerts.as_ref().map(|alerts| keep("alerts", alerts, |alerts| alerts.keep_watching())));
+        let checks = self.integrity.as_ref();
+        tasks.extend(checks.map(|integrity| keep("integrity", integrity, |integrity| integrity.keep_checking())));
+        tasks
     }
 }
 

@@ -8,6 +8,7 @@ pub mod active_model;
 pub mod alerts;
 pub mod app;
 pub mod auth;
+pub(crate) mod background;
 pub mod catalog;
 pub mod checkout;
 pub mod cli;

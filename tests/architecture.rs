@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 28] = [
+const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("pool", &["telemetry"]),
+    ("background", &["pool", "telemetry"]),
     ("whole_file", &[]),
     ("terminal", &[]),
     ("store", &LEAVES),
@@ -103,7 +104,8 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 6] = ["clock", "config", "domain", "telemetry", "pool", "whole_file"];
-const ANYTHING_BUT_CLI: [&str; 19] = [
+const ANYTHING_BUT_CLI: [&str; 20] = [
+    "background",
     "clock",
     "config",
     "domain",

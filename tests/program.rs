@@ -100,6 +100,10 @@ impl Server {
         if let Some(password) = password {
             command.env("TILLSIGHT_ADMIN_PASSWORD", password);
         }
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut server = Self { process, lines, printed: Vec::new(), url: String::new() };
@@ -192,8 +196,29 @@ async fn what_was_acknowledged_survives_a_kill_and_a_stop_is_clean() {
     let listed: Vec<&str> =
         stores["data"].as_array().unwrap().iter().map(|store| store["id"].as_str().unwrap()).collect();
     assert!(acknowledged.iter().all(|id| listed.contains(&id.as_str())), "{stores}");
+    let snapshots = || {
+        let files = std::fs::read_dir(folder.path().join("data")).unwrap();
+        files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".snapshot")).count()
+    };
+    assert_eq!(snapshots(), 0);
     server.signal("-TERM");
     assert!(server.process.wait().unwrap().success());
+    assert_eq!(snapshots(), 1, "the next start reads one file");
+}
+
+/// Whatever the environment says: the searches of FAISS share the cores out themselves.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_libraries_threads_are_settled_whatever_the_environment_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = tillsight(folder.path(), &["serve"]);
+    command.env("OMP_NUM_THREADS", "7").env_remove("OPENBLAS_NUM_THREADS");
+    let server = Server::of(command);
+    let environment = std::fs::read(format!("/proc/{}/environ", server.process.id())).unwrap();
+    let set: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
+    for wanted in [&b"OMP_NUM_THREADS=1"[..], b"OPENBLAS_NUM_THREADS=1"] {
+        assert!(set.contains(&wanted), "{}", String::from_utf8_lossy(&environment));
+    }
 }
 
 #[test]

@@ -14,15 +14,17 @@ use super::vectors::Vectors;
 use super::{Catalog, CatalogError, FollowError};
 use crate::active_model::ActiveModel;
 use crate::domain::{ImageId, ProductId};
-use crate::index::IndexError;
-use crate::index::{Change, Row, VectorIndex};
-use crate::store::Tx;
+use crate::index::{Change, IndexError, Row, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
 use crate::store::product_images::{self, VectorRow};
+use crate::store::{StoreError, Tx};
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
 
 /// Changes that are read and applied at a time.
-const BATCH: i64 = 64;
+pub(super) const BATCH: i64 = 64;
+/// How long the database may take to tell of one batch of changes. A host that vanished without a word would otherwise be
+/// waited for until the operating system gives its connection up, a quarter of an hour later, and every upload with it.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Waits before another try where our own change did not reach the index; the client is waiting.
 const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(500)];
 
@@ -78,43 +80,60 @@ impl Vectors<'_> {
     pub(super) async fn bring_up(&self, index: &VectorIndex, seen: &mut Option<ChangeRow>) -> Result<i64, FollowError> {
         loop {
             let revision = index.stats().await.revision;
-            let mut tx = self.store.read().await?;
-            let mut changes = changes_since(&mut tx, revision, seen).await?;
-            if changes.is_empty() {
-                let head = catalog_changes::head(&mut tx).await?;
-                if head <= revision {
-                    tx.rollback().await?;
-                    return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(revision) };
-                }
-                // A change may have been committed between the two reads. It is committed together with the head, so it is
-                // there now, or it is lost.
-                changes = changes_since(&mut tx, revision, seen).await?;
-            }
-            let (last, changes) = in_order(revision, changes)?;
+            let read = tokio::time::timeout(PATIENCE, self.batch(revision, seen)).await;
+            let Some((last, changes, rows)) = read.map_err(|_| no_answer())?? else { return Ok(revision) };
             let newest = changes.last().cloned();
-            let added: Vec<ImageId> = changes
-                .iter()
-                .filter(|change| change.kind == ChangeKind::Add)
-                .flat_map(|change| change.images.clone())
-                .collect();
-            let rows = product_images::vectors(&mut tx, self.model(), &added).await?;
-            tx.rollback().await?;
-            let changes = self.readable(changes, rows).await?;
-            index.apply(last, changes).await?;
+            let rows = self.of(rows).await?;
+            index.apply(last, readable(changes, rows)).await?;
             *seen = newest;
         }
     }
 
-    /// The changes in their order, as the index takes them. Photos that are gone by now are left out: the change that took
-    /// them away comes later in the log, and removing what is not there does nothing.
-    async fn readable(&self, changes: Vec<ChangeRow>, rows: Vec<VectorRow>) -> Result<Vec<Change>, FollowError> {
-        let rows: HashMap<ImageId, Row> = self.of(rows).await?.into_iter().map(|row| (row.image, row)).collect();
-        let readable = changes.into_iter().map(|change| match change.kind {
-            ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
-            ChangeKind::Remove => Change::Remove(change.images),
-        });
-        Ok(readable.collect())
+    /// The next changes after `revision`, the number of the last of them, and what they add; nothing where there are none.
+    async fn batch(
+        &self,
+        revision: i64,
+        seen: &mut Option<ChangeRow>,
+    ) -> Result<Option<(i64, Vec<ChangeRow>, Vec<VectorRow>)>, FollowError> {
+        let mut tx = self.store.read().await?;
+        let mut changes = changes_since(&mut tx, revision, seen).await?;
+        if changes.is_empty() {
+            let head = catalog_changes::head(&mut tx).await?;
+            if head <= revision {
+                tx.rollback().await?;
+                return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(None) };
+            }
+            // A change may have been committed between the two reads. It is committed together with the head, so it is
+            // there now, or it is lost.
+            changes = changes_since(&mut tx, revision, seen).await?;
+        }
+        let (last, changes) = in_order(revision, changes)?;
+        let rows = product_images::vectors(&mut tx, self.model(), &added_by(&changes)).await?;
+        tx.rollback().await?;
+        Ok(Some((last, changes, rows)))
     }
+}
+
+fn no_answer() -> FollowError {
+    StoreError::Unavailable(format!("the catalog's log was not told within {} s", PATIENCE.as_secs())).into()
+}
+
+/// The photos that the changes add.
+pub(super) fn added_by(changes: &[ChangeRow]) -> Vec<ImageId> {
+    let adding = changes.iter().filter(|change| change.kind == ChangeKind::Add);
+    adding.flat_map(|change| change.images.iter().copied()).collect()
+}
+
+/// The changes in their order, as the index takes them. Photos without a row are left out: those that are gone by now, since the
+/// change that took them away comes later in the log (and removing what is not there does nothing), and those without an
+/// embedding.
+pub(super) fn readable(changes: Vec<ChangeRow>, rows: Vec<Row>) -> Vec<Change> {
+    let rows: HashMap<ImageId, Row> = rows.into_iter().map(|row| (row.image, row)).collect();
+    let readable = changes.into_iter().map(|change| match change.kind {
+        ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
+        ChangeKind::Remove => Change::Remove(change.images),
+    });
+    readable.collect()
 }
 
 /// Changes after `revision`. The change of that number must still be the one that was `seen`: a database that was set back,

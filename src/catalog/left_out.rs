@@ -49,8 +49,15 @@ impl LeftOut {
 
     /// An index learnt of a photo and has to do without it.
     pub(super) fn notice(&self) {
-        self.add(1);
-        self.word.notify_one();
+        self.notice_several(1);
+    }
+
+    /// An index was opened that does without so many.
+    pub(super) fn notice_several(&self, count: u64) {
+        if count > 0 {
+            self.add(count);
+            self.word.notify_one();
+        }
     }
 
     /// How many there are: exact when they were last tried, and at least those that were noticed since.

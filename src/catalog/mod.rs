@@ -29,7 +29,7 @@ mod vectors;
 mod view;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex};
 
 use bytes::Bytes;
 use tokio::sync::Mutex;
@@ -46,6 +46,7 @@ use crate::store::catalog_changes::ChangeRow;
 use beside::Beside;
 use left_out::LeftOut;
 use not_following::Failures;
+use snapshot::Written;
 use vectors::Vectors;
 
 pub use change::ProductChange;
@@ -114,8 +115,8 @@ pub struct Catalog {
     turn: Arc<Mutex<Option<ChangeRow>>>,
     /// The folder of the index's snapshots.
     snapshots: PathBuf,
-    /// Where the snapshot stood from which the first index came, if it did.
-    snapshot_revision: Option<i64>,
+    /// What the snapshot on disk holds, where this server has read or written it.
+    written: Arc<StdMutex<Option<Written>>>,
     /// Photos on sale that the index does without.
     left_out: Arc<LeftOut>,
     /// Whether the index follows the catalog.
@@ -144,6 +145,8 @@ impl Catalog {
         let snapshots = settings.data_dir.clone();
         let options = load::index_options(&settings.engine);
         let opened = vectors.open_index(&snapshots, options).await.map_err(CatalogError::Index)?;
+        let model = embedder.model_id().clone();
+        let written = opened.snapshot_revision.map(|revision| Written { model, revision });
         let active = ModelSlot::new(ActiveModel { embedder, index: Arc::new(opened.index), manifest, generation });
         let limits = settings.limits.clone();
         // No more than may wait, or a large upload would be refused on an idle server.
@@ -158,7 +161,7 @@ impl Catalog {
             photos_at_once,
             turn: Arc::default(),
             snapshots,
-            snapshot_revision: opened.snapshot_revision,
+            written: Arc::new(StdMutex::new(written)),
             left_out,
             failures: Arc::default(),
             beside: Arc::default(),

@@ -5,13 +5,15 @@
 //! carry identifiers and times that do not come twice. Whatever is wrong with it, the database fills the index instead.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
 use super::vectors::Vectors;
 use super::{Catalog, FollowError};
+use crate::active_model::ActiveModel;
+use crate::embedding::ModelId;
 use crate::index::{Head, IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
 use crate::store::catalog_changes::{self, ChangeRow};
 use crate::store::product_images;
@@ -61,12 +63,12 @@ pub enum SnapshotFault {
     /// The log cannot be followed from where it stands.
     #[error("the catalog's log cannot be followed from it: {0}")]
     Behind(#[from] FollowError),
-    /// Photos on sale are missing from it, or others are in it: one could not be embedded when it was written, perhaps.
-    #[error("with the changes since it has {found} of {wanted} photos on sale")]
+    /// Photos that the database has on sale and embedded are missing from it, or others are in it.
+    #[error("with the changes since it has {found} photos, and {wanted} are on sale and embedded")]
     Incomplete {
         /// Rows of the index.
         found: usize,
-        /// Photos on sale.
+        /// Photos on sale that have an embedding of this model.
         wanted: i64,
     },
     /// The index may not hold what the database holds, so it is not written.
@@ -127,14 +129,28 @@ impl Vectors<'_> {
     async fn open_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {
         let index = self.read_snapshot(place, options).await?;
         let stood_at = index.stats().await.revision;
-        let revision = self.bring_up(&index, &mut None).await?;
-        let mut tx = self.store.read().await?;
-        let wanted = product_images::count_on_sale(&mut tx).await?;
-        tx.rollback().await?;
-        let found = index.stats().await.rows;
+        let (revision, found, wanted, unseen) = loop {
+            let revision = self.bring_up(&index, &mut None).await?;
+            let found = index.stats().await.rows;
+            let mut tx = self.store.snapshot().await?;
+            let head = catalog_changes::head(&mut tx).await?;
+            let on_sale = product_images::count_on_sale(&mut tx).await?;
+            // Mostly none are, and counting them looks at every photo.
+            let unseen = match i64::try_from(found) == Ok(on_sale) {
+                true => 0,
+                false => product_images::count_unseen(&mut tx, self.model()).await?,
+            };
+            tx.rollback().await?;
+            // Another server may have changed the catalog in between; what is compared must be of one state.
+            if head <= revision {
+                break (revision, found, on_sale - unseen, unseen);
+            }
+        };
         if i64::try_from(found) != Ok(wanted) {
             return Err(SnapshotFault::Incomplete { found, wanted });
         }
+        // Those that could not be embedded when it was written, and cannot yet, perhaps: no reason to read all others anew.
+        self.left_out.notice_several(u64::try_from(unseen).unwrap_or(0));
         tracing::info!(
             index.revision = revision,
             snapshot.revision = stood_at,
@@ -189,22 +205,38 @@ impl Catalog {
     pub async fn keep_snapshots(self, every: Duration) {
         let mut beat = tokio::time::interval(LOOK.min(every));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let model = self.active.now().embedder.model_id().clone();
-        let mut written = self.snapshot_revision.map(|revision| (model, revision));
         let mut last = Instant::now();
         loop {
             beat.tick().await;
-            let active = self.active.now();
-            let now = (active.embedder.model_id().clone(), active.index.stats().await.revision);
-            if last.elapsed() < every || written.as_ref() == Some(&now) {
+            if last.elapsed() < every || !self.is_snapshot_due().await {
                 continue;
             }
             last = Instant::now();
-            match self.write_snapshot().await {
-                Ok(revision) => written = Some((now.0, revision)),
-                Err(error) => tracing::warn!(%error, "the index's snapshot could not be written; trying again later"),
+            if let Err(error) = self.write_snapshot().await {
+                tracing::warn!(%error, "the index's snapshot could not be written; trying again later");
             }
         }
+    }
+
+    /// Writes what the index holds at the end, so that the next start reads one file. It takes as long as the disk does: some
+    /// seconds for a million photos. A server that is killed meanwhile leaves the file before it.
+    pub async fn write_last_snapshot(&self) {
+        if !self.is_snapshot_due().await {
+            return;
+        }
+        if let Err(error) = self.write_snapshot().await {
+            tracing::warn!(%error, "the index's last snapshot could not be written; the next start takes longer");
+        }
+    }
+
+    /// Whether the index holds something else than the file.
+    async fn is_snapshot_due(&self) -> bool {
+        let now = Written::of(&self.active.now()).await;
+        *self.written() != Some(now)
+    }
+
+    fn written(&self) -> MutexGuard<'_, Option<Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a snapshot of what the index holds now and tells its revision.
@@ -214,12 +246,26 @@ impl Catalog {
     pub async fn write_snapshot(&self) -> Result<i64, SnapshotFault> {
         let active = self.active.now();
         let begun = Instant::now();
-        let model = active.embedder.model_id().as_str();
-        let place = place(&self.snapshots, model);
-        let head = write(&self.store, model, Arc::clone(&active.index), place).await?;
+        let model = active.embedder.model_id();
+        let place = place(&self.snapshots, model.as_str());
+        let head = write(&self.store, model.as_str(), Arc::clone(&active.index), place).await?;
+        *self.written() = Some(Written { model: model.clone(), revision: head.revision });
         metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(begun.elapsed().as_secs_f64());
         tracing::info!(index.revision = head.revision, index.embeddings = head.rows, "index snapshot written");
         Ok(head.revision)
+    }
+}
+
+/// What a snapshot holds: which model's embeddings, at which change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) model: ModelId,
+    pub(super) revision: i64,
+}
+
+impl Written {
+    async fn of(active: &ActiveModel) -> Self {
+        Self { model: active.embedder.model_id().clone(), revision: active.index.stats().await.revision }
     }
 }
 

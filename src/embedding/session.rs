@@ -8,7 +8,7 @@ use std::path::Path;
 use ndarray::{Array3, Array4, Axis};
 use ort::logging::LogLevel;
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
 
 use super::manifest::{Input, Manifest, Model, Output};
@@ -133,6 +133,10 @@ impl ModelSession {
 }
 
 fn load(bytes: &[u8], environment: &ort::environment::Environment, threads: usize) -> Result<Session, String> {
+    accelerator::session(|| builder(environment, threads), bytes)
+}
+
+fn builder(environment: &ort::environment::Environment, threads: usize) -> Result<SessionBuilder, String> {
     fn words<T>(error: ort::Error<T>) -> String {
         error.to_string()
     }
@@ -142,9 +146,7 @@ fn load(bytes: &[u8], environment: &ort::environment::Environment, threads: usiz
     let builder = builder.with_log_level(LogLevel::Fatal).map_err(words)?;
     let builder = builder.with_intra_threads(threads).map_err(words)?;
     let builder = builder.with_intra_op_spinning(false).map_err(words)?;
-    let builder = builder.with_memory_pattern(false).map_err(words)?;
-    let mut builder = accelerator::chosen(builder);
-    builder.commit_from_memory(bytes).map_err(words)
+    builder.with_memory_pattern(false).map_err(words)
 }
 
 /// The one input that pictures can be fed to: float32 of four sides, the second of which is the channels.

@@ -67,3 +67,35 @@ async fn drain(mut body: Payload, most: usize) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::error::PayloadError;
+    use actix_web::web::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+    use crate::http::policy;
+
+    #[test]
+    fn every_route_of_photos_is_one() {
+        for pattern in PHOTOS {
+            assert!(
+                policy::find(&Method::POST, pattern).is_some(),
+                "{pattern} was renamed, and nothing is turned away there"
+            );
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_connection_is_kept_only_where_the_body_came_to_its_end() {
+        let of = |chunks: Vec<Result<&'static str, PayloadError>>| {
+            let chunks = chunks.into_iter().map(|chunk| chunk.map(|text| Bytes::from_static(text.as_bytes())));
+            Payload::Stream { payload: stream::iter(chunks.collect::<Vec<_>>()).boxed_local() }
+        };
+        assert!(drain(of(vec![Ok("ab"), Ok("c")]), 3).await);
+        assert!(drain(of(Vec::new()), 3).await);
+        assert!(!drain(of(vec![Ok("ab"), Ok("cd"), Ok("e")]), 3).await, "more than may come");
+        assert!(!drain(of(vec![Ok("a"), Err(PayloadError::Incomplete(None))]), 3).await, "cut off");
+    }
+}

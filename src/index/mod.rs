@@ -4,7 +4,8 @@
 //! * the database is the truth; the index is a cache that holds what the database held at [`Stats::revision`];
 //! * a change costs what it adds or removes, never a rebuild: rows lie in bounded segments whose memory is taken before
 //!   the write lock is (`segment`), so the lock is held for microseconds however large the index is;
-//! * searches share the read lock and never wait for one another; each sees one revision, whole;
+//! * searches share the read lock and never wait for one another; each sees one revision, whole. A change waits for the searches
+//!   that run, and those that come meanwhile wait for it: at most as long as one pass takes, and then for microseconds;
 //! * vectors that FAISS would take without a word (NaN, zero, wrong length, an image twice) are refused before it sees
 //!   them.
 //!
@@ -212,9 +213,11 @@ impl VectorIndex {
     }
 
     /// From now on every search is refused with `reason`: the index may no longer hold what the database holds, and a wrong
-    /// answer is worse than none.
+    /// answer is worse than none. The first reason stays, and is said once in the log.
     pub fn distrust(&self, reason: &str) {
-        self.distrust.get_or_init(|| reason.to_owned());
+        if self.distrust.set(reason.to_owned()).is_ok() {
+            tracing::error!(%reason, "the index cannot be trusted any more: recognition is stopped until the server is started again");
+        }
     }
 
     /// Why searches are refused, if they are.
@@ -324,10 +327,16 @@ impl VectorIndex {
         self.searchers.search_here(self.query(query.into(), products)?)
     }
 
+    /// What a search would say of an index that is not to be trusted.
+    ///
+    /// # Errors
+    /// [`IndexError::Distrusted`] where it is not.
+    pub fn refuse_if_distrusted(&self) -> Result<(), IndexError> {
+        self.distrusted().map_or(Ok(()), |reason| Err(IndexError::Distrusted { reason: reason.to_owned() }))
+    }
+
     fn query(&self, vector: Arc<[f32]>, products: usize) -> Result<Query, IndexError> {
-        if let Some(reason) = self.distrusted() {
-            return Err(IndexError::Distrusted { reason: reason.to_owned() });
-        }
+        self.refuse_if_distrusted()?;
         state::check_vector(self.dim, &vector).map_err(|fault| IndexError::Query { fault })?;
         Ok(Query { vector, products })
     }

@@ -14,7 +14,7 @@ mod tests;
 mod view;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -32,6 +32,10 @@ use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL}
 pub use crate::domain::Verdict;
 pub use error::RecognitionError;
 pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings};
+
+/// How long somebody who waits for an answer waits for its evidence to be kept: a database that is held up by another writer is no
+/// reason to hold up a till.
+const EVIDENCE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The recognition service; cheap to clone.
 #[derive(Clone)]
@@ -64,7 +68,8 @@ impl RecognitionService {
     pub async fn recognize(&self, caller: &Caller, picture: Bytes) -> Result<RecognitionView, RecognitionError> {
         let sighting = self.look(picture).await?;
         let evidence = self.evidence(caller, None, &sighting);
-        if let Err(error) = self.keep(&evidence).await {
+        let kept = tokio::time::timeout(EVIDENCE_PATIENCE, self.keep(&evidence)).await;
+        if let Err(error) = kept.unwrap_or_else(|_| Err(StoreError::TimedOut("it was busy".to_owned()))) {
             metrics::counter!(EVIDENCE_LOST_TOTAL).increment(1);
             tracing::warn!(error = %error, recognition.id = %evidence.id, "evidence of a recognition could not be kept");
         }
@@ -78,6 +83,8 @@ impl RecognitionService {
     pub async fn look(&self, picture: Bytes) -> Result<Sighting, RecognitionError> {
         let begun = Instant::now();
         let active = self.active.now();
+        // Before the work on a picture that could not be answered for.
+        active.index.refuse_if_distrusted()?;
         let (index, wanted) = (Arc::clone(&active.index), self.candidates);
         let search_there = move |embedding: &Embedding| {
             let searching = Instant::now();

@@ -57,6 +57,8 @@ async fn an_index_that_lost_its_place_answers_nothing() {
     service.active.now().index.distrust("change 5 is missing");
     let refused = service.look(png(RED).into()).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
+    let unread = service.look(Bytes::from_static(b"no picture")).await.unwrap_err();
+    assert!(matches!(unread, RecognitionError::IndexBehind(_)), "no work is done on it: {unread:?}");
 }
 
 /// Puts a product into the catalog and its photo into the index.

@@ -7,8 +7,8 @@
 //! Invariants: nothing lies here while somebody waits for the pool, since whoever comes takes what lies here first, and what
 //! comes back goes to the pool while somebody waits; only connections whose last statement was answered are kept; what lay
 //! here for longer than [`TRUSTED_FOR`] is asked before it is used, and where it does not answer soon, it is closed together
-//! with all that lay here longer; a connection goes back to the pool every [`KEPT_FOR`], which ends old ones. All use of a
-//! pool goes through its one `AtHand`.
+//! with all that lay here longer; a connection that is used goes back to the pool every [`KEPT_FOR`], one that is not after
+//! [`UNUSED_FOR`], and the pool ends old ones. All use of a pool goes through its one `AtHand`.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,9 @@ pub(super) const TRUSTED_FOR: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(1);
 /// How long a connection is kept from the pool, which gives up connections of a certain age when they come back.
 const KEPT_FOR: Duration = Duration::from_secs(10 * 60);
+/// What nobody has used for so long goes back as well, when another one is laid down: after a burst, the pool decides how many
+/// are worth keeping.
+const UNUSED_FOR: Duration = Duration::from_secs(60);
 
 /// A pool and those of its connections that lie beside it.
 #[derive(Debug)]
@@ -177,10 +180,16 @@ impl<DB: Database> Lone<DB> {
 impl<DB: Database> Drop for Lone<DB> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
+        // Let go of when nothing is held any more.
+        let mut unused = Vec::new();
         let mut held = self.home.held();
         if self.answered && held.waiting == 0 && !held.closed && self.given.elapsed() < KEPT_FOR {
             held.free.push(Lying { connection, given: self.given, answered: Instant::now() });
+            while held.free[0].answered.elapsed() >= UNUSED_FOR {
+                unused.push(held.free.remove(0));
+            }
         }
+        drop(held);
     }
 }
 
@@ -315,6 +324,22 @@ mod tests {
         home.has_aged(KEPT_FOR);
         home.lone().await.unwrap().run("SELECT 1").await.unwrap();
         assert_eq!(home.lying(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_uses_any_more_goes_back_to_the_pool() {
+        let home = a_pool(2).await;
+        let (mut one, mut other) = (home.lone().await.unwrap(), home.lone().await.unwrap());
+        one.run("SELECT 1").await.unwrap();
+        other.run("SELECT 1").await.unwrap();
+        drop((one, other));
+        assert_eq!(home.lying(), 2);
+        home.has_aged(UNUSED_FOR);
+        home.lone().await.unwrap().run("SELECT 1").await.unwrap();
+        assert_eq!(home.lying(), 1);
+        let both = (home.lone().await.unwrap(), home.lone().await.expect("the pool has it and gives it"));
+        assert_eq!(home.pool.size(), 2);
+        drop(both);
     }
 
     #[tokio::test]

@@ -60,8 +60,8 @@ metrics_named! {
     describe_histogram INDEX_WRITE_WAIT_SECONDS = "tillsight_index_write_wait_seconds":
         "Seconds that a change of the index waited for running searches.";
     describe_histogram INDEX_WRITE_LOCK_SECONDS = "tillsight_index_write_lock_seconds":
-        "Seconds that a change of the index kept searches waiting.";
-    describe_gauge INDEX_ROWS = "tillsight_index_rows": "Rows of the index, dead ones included.";
+        "Seconds that a change of the index held the lock; searches that came while it waited for it waited as long as it did.";
+    describe_gauge INDEX_ROWS = "tillsight_index_rows": "Rows of the index that can be found.";
     describe_gauge INDEX_DEAD_ROWS = "tillsight_index_dead_rows": "Rows that were removed and not compacted yet.";
     describe_gauge INDEX_PRODUCTS = "tillsight_index_products": "Products that can be found.";
     describe_gauge INDEX_BYTES = "tillsight_index_bytes":
@@ -72,7 +72,9 @@ metrics_named! {
     describe_counter UNSEARCHABLE_IMAGES_TOTAL = "tillsight_unsearchable_images_total":
         "Times that the index learnt of a photo that could not be embedded.";
     describe_counter FOLLOW_FAILURES_TOTAL = "tillsight_catalog_follow_failures_total":
-        "Attempts to follow the catalog's log that failed, by reason: hole, ahead, embedder, index, store.";
+        "Attempts to follow the catalog's log that failed, by reason: hole, unreadable, another, ahead, short, embedder, index, store.";
+    describe_counter BACKGROUND_PANICS_TOTAL = "tillsight_background_panics_total":
+        "Background tasks that failed by a fault of the program and were begun again, by task.";
     describe_counter MODEL_ADOPTION_FAILURES_TOTAL = "tillsight_model_adoption_failures_total":
         "Attempts to take up the model that was switched to that failed.";
     describe_counter ORDERS_TOTAL = "tillsight_orders_total": "Orders confirmed.";

@@ -92,7 +92,26 @@ async fn a_log_whose_end_cannot_be_asked_for_is_told_of_with_the_time(database: 
     assert_eq!(shop.teach("Two", 1).await.expect(201)["index_revision"], 2);
 }
 
+/// Far behind: more changes than are read at a time, between the snapshot and the newest.
+async fn a_server_that_was_away_for_long_comes_to_the_newest_change(database: Database) {
+    let mut shop = Shop::open(database).await;
+    shop.app.stop().await;
+    let changes = "WITH RECURSIVE number (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM number WHERE n < 201) \
+                   INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) \
+                   SELECT n, CASE WHEN n % 2 = 0 THEN 'remove' ELSE 'add' END, product_id, images, created_at \
+                   FROM number CROSS JOIN catalog_changes WHERE seq = 1";
+    shop.app.database.execute(changes).await;
+    shop.app.database.execute("UPDATE catalog_head SET seq = 201").await;
+    shop.app.start().await;
+    let ready = shop.app.get("/readyz", &shop.admin).await.expect(200);
+    assert_eq!((&ready["index_revision"], &ready["embeddings"]), (&json!(201), &json!(1)));
+    let seen = shop.app.post_picture("/api/recognize", &shop.admin, package_photo(0, 0)).await.expect(200);
+    assert_eq!(seen["items"][0]["candidates"][0]["product_name"], "One");
+    assert_eq!(shop.teach("Two", 1).await.expect(201)["index_revision"], 202);
+}
+
 on_both_databases!(
+    a_server_that_was_away_for_long_comes_to_the_newest_change,
     a_hole_at_the_end_of_the_log_is_noticed,
     a_change_that_cannot_be_read_is_as_good_as_missing,
     a_number_that_was_given_out_twice_is_noticed,

@@ -182,6 +182,21 @@ async fn every_server_takes_up_the_new_model(database: Database) {
     }
 }
 
+/// What was asked for is done then: an answer that calls it a failure would make people begin anew.
+async fn a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so(database: Database) {
+    let shop = Shop::open(database).await;
+    shop.teach("One", vec![package_photo(0, 0)]).await;
+    let begun = shop.begin(OTHER, false).await.expect(202);
+    shop.until("ready", |models| models["switch"]["state"] == "ready").await;
+    let point = format!("switch.take_up {}", begun["id"].as_str().unwrap());
+    fail::cfg(&point, "return").unwrap();
+    let problem = shop.activate().await.expect_problem(503, "index-behind");
+    assert!(problem["detail"].as_str().unwrap().contains("is carried out"), "{problem}");
+    fail::remove(&point);
+    shop.until_active(OTHER).await;
+    assert!(shop.seen(&package_photo(0, 0)).await.1 > 0.999);
+}
+
 /// Thresholds that nobody has measured are a guess: a model's entry says so before it is switched to.
 async fn a_model_with_guessed_thresholds_is_listed_as_such(database: Database) {
     let folder = tempfile::tempdir().unwrap();
@@ -212,6 +227,7 @@ async fn a_model_with_guessed_thresholds_is_listed_as_such(database: Database) {
 }
 
 on_both_databases!(
+    a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so,
     a_model_with_guessed_thresholds_is_listed_as_such,
     the_model_is_switched_and_switched_back_while_pictures_are_recognised,
     what_cannot_be_switched_to_is_refused_by_name,

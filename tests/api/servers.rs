@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, TestApp, form, on_both_databases, package_photo, say};
+use crate::harness::{Database, MODEL, Reply, TestApp, form, on_both_databases, package_photo, say};
 
 /// Whether the names that the server gives for the picture, best first, come to be what is `wanted`: at most 20 s are waited, as long as a
 /// machine that is busy with everything else may need.
@@ -72,7 +72,39 @@ async fn changes_made_through_another_server_are_followed(database: Database) {
     }
 }
 
-on_both_databases!(changes_made_through_another_server_are_followed);
+/// While a chain goes over to another model, or by mistake: each server has embeddings of its own, and none sees by another's.
+async fn servers_with_different_models_each_see_by_their_own(database: Database) {
+    let here = TestApp::spawn_program(database.clone(), &[("TILLSIGHT_ENGINE__FOLLOW_S", "1")]).await;
+    let other = MODEL.replace("tillsight-small.json", "tillsight-small-fp32.json");
+    let settings = [("TILLSIGHT_MODEL", other.as_str()), ("TILLSIGHT_ENGINE__FOLLOW_S", "1")];
+    let there = TestApp::spawn_program(database, &settings).await;
+    let (admin, photos) = (here.admin().await, [package_photo(0, 0), package_photo(1, 0)]);
+    let add = async |server: &TestApp, name: &str, photo: &[u8]| {
+        server.post_form("/api/products", &admin, &[("name", name)], vec![photo.to_vec()]).await.expect(201)
+    };
+    let one = add(&here, "One", &photos[0]).await;
+    add(&there, "Two", &photos[1]).await;
+    let mut models = std::collections::BTreeSet::new();
+    for server in [&here, &there] {
+        for (photo, name) in photos.iter().zip(["One", "Two"]) {
+            assert!(comes_to_see(server, &admin, photo, |names| names.first() == Some(&name)).await);
+            let seen = server.post_picture("/api/recognize", &admin, photo.clone()).await.expect(200);
+            let score = seen["items"][0]["candidates"][0]["score"].as_f64().unwrap();
+            assert!(score > 0.999, "{score}: an embedding was compared with another model's");
+            models.insert(seen["model"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(models.len(), 2, "{models:?}");
+    there.delete(&format!("/api/products/{}", one["id"].as_str().unwrap()), &admin).await.expect(204);
+    for server in [&here, &there] {
+        assert!(comes_to_see(server, &admin, &photos[0], |names| names == ["Two"]).await);
+    }
+}
+
+on_both_databases!(
+    changes_made_through_another_server_are_followed,
+    servers_with_different_models_each_see_by_their_own,
+);
 
 /// Products taught and bills confirmed while one of three servers is killed.
 const PRODUCTS: usize = 12;

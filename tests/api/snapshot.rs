@@ -126,7 +126,26 @@ async fn a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over(database: 
     assert_eq!(shop.app.get("/readyz", &shop.admin).await.expect(200)["embeddings"], 4);
 }
 
+/// One lost file must not make every start read all embeddings from the database.
+async fn a_snapshot_without_photos_that_cannot_be_embedded_is_used(database: Database) {
+    let mut shop = Shop::with_snapshot(database).await;
+    shop.app.stop().await;
+    let unseen = "DELETE FROM embeddings WHERE image_id IN (SELECT i.id FROM product_images i JOIN products p \
+                  ON p.id = i.product_id WHERE p.name = 'Product 0')";
+    shop.app.database.execute(unseen).await;
+    std::fs::remove_dir_all(shop.app.database.folder().join("images")).unwrap();
+    std::fs::remove_file(shop.place()).unwrap();
+    shop.app.start().await;
+    shop.until_written(3).await;
+    shop.overwrite_embeddings().await;
+    shop.app.restart().await;
+    assert!(shop.came_from_the_snapshot().await);
+    let ready = shop.app.get("/readyz", &shop.admin).await.expect(200);
+    assert_eq!((&ready["embeddings"], &ready["unsearchable_images"]), (&4.into(), &2.into()), "{ready}");
+}
+
 on_both_databases!(
+    a_snapshot_without_photos_that_cannot_be_embedded_is_used,
     a_start_goes_on_from_the_snapshot_and_the_changes_since,
     a_damaged_snapshot_is_passed_over_and_written_anew,
     a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over,

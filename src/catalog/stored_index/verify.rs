@@ -1,6 +1,6 @@
 //! Whether the snapshot and the changes since give what the database has, row for row and bit for bit.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -8,15 +8,13 @@ use serde::Serialize;
 use super::super::load::PAGE;
 use super::super::{FollowError, SnapshotFault, snapshot, vectors};
 use super::{StoredIndex, StoredIndexError};
-use crate::catalog::follow::in_order;
+use crate::catalog::follow::{BATCH, added_by, in_order, readable};
 use crate::domain::{ImageId, ProductId};
-use crate::index::{Change, Row, VectorIndex};
-use crate::store::catalog_changes::{self, ChangeKind, ChangeRow};
+use crate::index::{Row, VectorIndex};
+use crate::store::catalog_changes;
 use crate::store::product_images::{self, VectorRow};
 use crate::store::{StoreError, Tx};
 
-/// Changes that are read and applied at a time.
-const BATCH: i64 = 64;
 /// Differences that are named.
 const NAMED: usize = 10;
 
@@ -112,25 +110,12 @@ impl StoredIndex {
         while at < to {
             let changes = catalog_changes::after(tx, at, BATCH).await?;
             let (last, changes) = in_order(at, changes)?;
-            let changes = self.readable(tx, changes).await?;
-            index.apply(last, changes).await?;
+            let rows = product_images::vectors(tx, &self.model, &added_by(&changes)).await?;
+            let sound = rows.iter().filter_map(|row| self.sound(row)).collect();
+            index.apply(last, readable(changes, sound)).await?;
             at = last;
         }
         Ok(())
-    }
-
-    /// The changes as the index takes them. Photos that are gone, or have no sound embedding, are left out.
-    async fn readable(&self, tx: &mut Tx, changes: Vec<ChangeRow>) -> Result<Vec<Change>, StoreError> {
-        let added = changes.iter().filter(|change| change.kind == ChangeKind::Add);
-        let added: Vec<ImageId> = added.flat_map(|change| change.images.iter().copied()).collect();
-        let rows = product_images::vectors(tx, &self.model, &added).await?;
-        let rows: HashMap<ImageId, Row> =
-            rows.iter().filter_map(|row| self.sound(row)).map(|row| (row.image, row)).collect();
-        let readable = changes.into_iter().map(|change| match change.kind {
-            ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
-            ChangeKind::Remove => Change::Remove(change.images),
-        });
-        Ok(readable.collect())
     }
 
     /// Goes through both sides in the order of the photos' identifiers.

@@ -62,6 +62,8 @@ impl ModelSwitches {
     pub(super) async fn adopt(&self) -> Result<(), SwitchError> {
         let _one = self.exchanging.lock().await;
         let Some(row) = self.switched_to().await? else { return Ok(()) };
+        #[cfg(feature = "fail-points")]
+        fail::fail_point!(&format!("switch.take_up {}", row.id), |_| Err(SwitchError::Thread("as asked".to_owned())));
         let (folder, manifest, generation) = (self.folder.clone(), row.to_manifest.clone(), row.generation);
         let model = self.blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start(model).await?;

@@ -62,6 +62,14 @@ pub enum SwitchError {
         /// What it says.
         reason: String,
     },
+    /// The switch is carried out, but this server has not taken the new model up yet.
+    #[error("the switch to {model} is carried out, but this server has not taken the model up yet ({cause})")]
+    NotTakenUp {
+        /// The new model's key.
+        model: String,
+        /// What keeps it from that.
+        cause: Box<SwitchError>,
+    },
     /// There is nothing to go back to.
     #[error("the model was never switched, so there is none to go back to")]
     NoPrevious,

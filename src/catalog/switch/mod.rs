@@ -163,8 +163,11 @@ impl ModelSwitches {
         let (folder, id, ours) = (self.folder.clone(), row.id, row);
         self.blocking(move || folder.open_switched(&ours)).await?;
         let row = self.carry_out(caller, id).await?;
-        self.adopt().await?;
-        Ok(row.into())
+        match self.adopt().await {
+            Ok(()) => Ok(row.into()),
+            // What was asked for is done, and `keep_up` goes on trying: whoever took this for a failure would begin anew.
+            Err(cause) => Err(SwitchError::NotTakenUp { model: row.to_model, cause: Box::new(cause) }),
+        }
     }
 
     /// Makes the new model of switch `id` the active one in the database, if that is still the one under way.

@@ -27,9 +27,8 @@ fn overloaded(detail: String) -> Problem {
     Problem::new(Kind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S)
 }
 
-/// Neither a search nor an upload can be answered rightly by this server any more.
-fn index_behind(cause: &str) -> Problem {
-    tracing::error!(error = %cause, "the index cannot follow the catalog");
+/// Neither a search nor an upload can be answered rightly by this server any more; the index has said in the log why.
+fn index_behind() -> Problem {
     let detail = "the index has lost its place in the catalog's log, and recognition is stopped on this server: start it again, \
                   so that it fills the index anew";
     Problem::new(Kind::IndexBehind, detail).retry_after(LOST_INDEX_RETRY_S)
@@ -72,9 +71,12 @@ impl From<CatalogError> for Problem {
                 Self::new(Kind::IndexBehind, detail).with("product_id", product_id.to_string()).retry_after(retry_s)
             }
             CatalogError::Distrusted { not_following, .. } => {
-                index_behind(&detail).with("not_following", json!(not_following))
+                index_behind().with("not_following", json!(not_following))
             }
-            CatalogError::Index(_) => index_behind(&detail),
+            CatalogError::Index(_) => {
+                tracing::error!(error = %detail, "the index cannot be filled");
+                index_behind()
+            }
             CatalogError::DiskFull(_) => {
                 tracing::error!(error = %detail, "disk full");
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
@@ -96,7 +98,7 @@ impl From<RecognitionError> for Problem {
             RecognitionError::Image(fault) => of_photo(&fault, detail).with("field", "image"),
             RecognitionError::Unusable(_) => Self::new(Kind::UnusableImage, detail).with("field", "image"),
             RecognitionError::Busy => overloaded(detail),
-            RecognitionError::IndexBehind(_) => index_behind(&detail),
+            RecognitionError::IndexBehind(_) => index_behind(),
             RecognitionError::Engine(_) => Self::internal(&detail),
             RecognitionError::Store(error) => error.into(),
         }
@@ -114,6 +116,14 @@ impl From<SwitchError> for Problem {
             | SwitchError::NoneOpen
             | SwitchError::NoPrevious
             | SwitchError::Replaced { .. } => Self::new(Kind::SwitchRefused, detail),
+            SwitchError::NotTakenUp { model, .. } => {
+                tracing::error!(error = %detail, "a model that was switched to cannot be taken up now");
+                let detail = format!(
+                    "the switch to {model} is carried out, but this server has not taken the model up yet; it goes on trying by \
+                     itself: GET /api/models says when it has"
+                );
+                Self::new(Kind::IndexBehind, detail).retry_after(INDEX_RETRY_S)
+            }
             SwitchError::NotReady { missing, .. } => Self::new(Kind::SwitchRefused, detail).with("missing", missing),
             SwitchError::Failing { .. }
             | SwitchError::Folder { .. }

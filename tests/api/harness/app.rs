@@ -88,7 +88,8 @@ impl TestApp {
         running.await.unwrap().unwrap();
     }
 
-    async fn start(&mut self) {
+    /// Starts a server that was stopped, on the same database and folder.
+    pub async fn start(&mut self) {
         let application =
             Application::build(self.settings(), self.clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
         self.url = application.url();
