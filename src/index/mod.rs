@@ -291,9 +291,11 @@ impl VectorIndex {
         let locked = Instant::now();
         let (applied, sparse) = state.commit(revision, plan, fresh)?;
         let stats = state.stats();
+        // Before the lock is let go of: that wakes those who wait, who may well take this core.
+        let held = locked.elapsed();
         drop(state);
         if self.in_gauges.load(Ordering::Relaxed) {
-            meters::wrote(locked - asked, locked.elapsed(), applied);
+            meters::wrote(locked - asked, held, applied);
         }
         self.meter(&stats);
 
@@ -359,8 +361,9 @@ impl VectorIndex {
         let locked = Instant::now();
         let sparse = state.exchange(segment, copy);
         let stats = state.stats();
+        let held = locked.elapsed();
         drop(state);
-        meters::compacted(locked.elapsed());
+        meters::compacted(held);
         self.meter(&stats);
         // Freeing megabytes belongs outside the lock.
         drop(sparse);
