@@ -204,8 +204,8 @@ impl Application {
         let mut tasks = self.background();
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
-            tracing::info!("asked to stop: finishing the requests in flight");
             readiness.set(false);
+            tracing::info!("asked to stop: finishing the requests in flight");
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);

@@ -103,8 +103,12 @@ impl Server {
         Self::of(command)
     }
 
-    fn of(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    fn of(command: Command) -> Self {
+        Self::with_log(command, Stdio::null())
+    }
+
+    fn with_log(mut command: Command, log: Stdio) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut server = Self { process, lines, printed: Vec::new(), url: String::new() };
         while let Some(Ok(line)) = server.lines.next() {
@@ -204,6 +208,32 @@ async fn what_was_acknowledged_survives_a_kill_and_a_stop_is_clean() {
     server.signal("-TERM");
     assert!(server.process.wait().unwrap().success());
     assert_eq!(snapshots(), 1, "the next start reads one file");
+}
+
+/// `tillsight serve 2>&1 | tee log`, and the reader dies.
+#[test]
+fn a_server_whose_log_nobody_reads_any_more_still_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::with_log(tillsight(folder.path(), &["serve"]), Stdio::piped());
+    drop(server.process.stderr.take());
+    server.signal("-TERM");
+    assert!(server.process.wait().unwrap().success());
+}
+
+/// A till keeps no notes for the makers of its libraries, least of all an identifier of itself.
+#[test]
+fn nothing_is_written_below_the_users_home() {
+    let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let with_home = |arguments: &[&str]| {
+        let mut command = tillsight(folder.path(), arguments);
+        command.env("HOME", home.path()).env_remove("XDG_CACHE_HOME").env_remove("ORT_DISABLE_TELEMETRY");
+        command
+    };
+    let mut server = Server::of(with_home(&["serve"]));
+    server.signal("-TERM");
+    assert!(server.process.wait().unwrap().success());
+    assert!(with_home(&["model", "inspect", MODEL]).output().unwrap().status.success());
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
 /// Whatever the environment says: the searches of FAISS share the cores out themselves.

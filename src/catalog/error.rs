@@ -176,6 +176,18 @@ pub enum FollowError {
         /// What the database has.
         head: i64,
     },
+    /// The counter of changes stands behind the log: one of the two was set back, and the next change would take a number that
+    /// is there.
+    #[error(
+        "the counter of catalog changes (table catalog_head) says {head}, and the log goes on to {last}: one of them was set \
+         back. Restore a back-up, or set the counter to the log's last number"
+    )]
+    Counter {
+        /// What the counter says.
+        head: i64,
+        /// A change in the log.
+        last: i64,
+    },
     /// The index does not come to a change of our own, although nothing fails.
     #[error("the index stands at change {revision} of the catalog and has not seen change {wanted} yet")]
     Short {
@@ -199,7 +211,11 @@ impl FollowError {
     /// Whether it is something that was found wrong with the catalog's log, not a failure to read it.
     pub(super) fn is_finding(&self) -> bool {
         match self {
-            Self::Hole { .. } | Self::Unreadable { .. } | Self::Another { .. } | Self::Ahead { .. } => true,
+            Self::Hole { .. }
+            | Self::Unreadable { .. }
+            | Self::Another { .. }
+            | Self::Ahead { .. }
+            | Self::Counter { .. } => true,
             Self::Short { .. } | Self::Embedder(_) | Self::Index(_) | Self::Store(_) => false,
         }
     }

@@ -37,7 +37,10 @@ impl Catalog {
         let mut turn = self.turn.lock().await;
         let active = self.active.now();
         let followed = self.vectors(&active).bring_up(&active.index, &mut turn).await;
-        self.failures.note(self.clock.now(), &followed);
+        // A log that can be read again does not mend an index that is not to be trusted: why stays to be seen.
+        if followed.is_err() || active.index.distrusted().is_none() {
+            self.failures.note(self.clock.now(), &followed);
+        }
         if let Err(error) = &followed {
             metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.reason()).increment(1);
             if error.is_lasting() {
@@ -108,6 +111,10 @@ impl Vectors<'_> {
             changes = changes_since(&mut tx, revision, seen).await?;
         }
         let (last, changes) = in_order(revision, changes)?;
+        let head = catalog_changes::head(&mut tx).await?;
+        if head < last {
+            return Err(FollowError::Counter { head, last });
+        }
         let rows = product_images::vectors(&mut tx, self.model(), &added_by(&changes)).await?;
         tx.rollback().await?;
         Ok(Some((last, changes, rows)))
@@ -196,6 +203,7 @@ impl FollowError {
             Self::Unreadable { .. } => "unreadable",
             Self::Another { .. } => "another",
             Self::Ahead { .. } => "ahead",
+            Self::Counter { .. } => "counter",
             Self::Short { .. } => "short",
             Self::Embedder(_) => "embedder",
             Self::Index(_) => "index",

@@ -53,6 +53,7 @@ impl FollowError {
             Self::Hole { .. }
             | Self::Another { .. }
             | Self::Ahead { .. }
+            | Self::Counter { .. }
             | Self::Short { .. }
             | Self::Embedder(_)
             | Self::Index(_) => self.to_string(),

@@ -170,6 +170,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CliError> {
         Command::Model(command) => {
             // `… | head` ends the program quietly, as a person expects.
             sigpipe::reset();
+            serve::with_settled_libraries();
             model::run(command)
         }
         Command::Numbering(command) => {

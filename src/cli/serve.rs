@@ -20,11 +20,15 @@ use crate::terminal::{self, note, say};
 /// photos' memory for good; with a fixed one (4 MiB) it gives large blocks back to the system. A thread's smaller blocks, a
 /// decoded kiosk photo among them, are kept up to 32 MiB: to give them back after each photo and have them cleared for the next
 /// one costs a sixth of the time that a photo takes.
-const LIBRARIES: [(&str, &str); 4] = [
+///
+/// ONNX Runtime notes what it runs on, with an identifier of the device, below the user's home, to send it to its makers. That is told
+/// not to when it starts, but has begun by then.
+const LIBRARIES: [(&str, &str); 5] = [
     ("OMP_NUM_THREADS", "1"),
     ("OPENBLAS_NUM_THREADS", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "4194304"),
     ("MALLOC_TRIM_THRESHOLD_", "33554432"),
+    ("ORT_DISABLE_TELEMETRY", "1"),
 ];
 
 /// Makes sure that the libraries see [`LIBRARIES`], by starting this program once more with the variables set. Setting

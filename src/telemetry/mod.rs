@@ -94,6 +94,9 @@ pub fn init_logs(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter)
         .map_err(|error| format!("setting log_filter: \"{}\": {error}", settings.log_filter))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where nobody reads standard error any more, a line is lost and no more: said with `eprintln!`, that would be a panic in
+    // whoever logs, and the task that stops the server logs first.
+    let lines = lines.log_internal_errors(false);
     // Colours are for a person at a terminal; in a file or a journal they are rubbish.
     let lines = lines.with_ansi(std::io::stderr().is_terminal());
     // A second initialisation can only come from tests that start several servers in one process.

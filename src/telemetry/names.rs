@@ -72,7 +72,7 @@ metrics_named! {
     describe_counter UNSEARCHABLE_IMAGES_TOTAL = "tillsight_unsearchable_images_total":
         "Times that the index learnt of a photo that could not be embedded.";
     describe_counter FOLLOW_FAILURES_TOTAL = "tillsight_catalog_follow_failures_total":
-        "Attempts to follow the catalog's log that failed, by reason: hole, unreadable, another, ahead, short, embedder, index, store.";
+        "Attempts to follow the catalog's log that failed, by reason: hole, unreadable, another, ahead, counter, short, embedder, index, store.";
     describe_counter BACKGROUND_PANICS_TOTAL = "tillsight_background_panics_total":
         "Background tasks that failed by a fault of the program and were begun again, by task.";
     describe_counter MODEL_ADOPTION_FAILURES_TOTAL = "tillsight_model_adoption_failures_total":

@@ -92,6 +92,20 @@ async fn a_log_whose_end_cannot_be_asked_for_is_told_of_with_the_time(database: 
     assert_eq!(shop.teach("Two", 1).await.expect(201)["index_revision"], 2);
 }
 
+/// A counter that was set back would give out numbers that are taken; starting again does not help, so the reason says what does.
+async fn a_counter_that_stands_behind_the_log_is_named(database: Database) {
+    let mut shop = Shop::open(database).await;
+    let change = "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) \
+                  SELECT 2, kind, product_id, images, created_at + 1 FROM catalog_changes WHERE seq = 1";
+    shop.app.database.execute(change).await;
+    let refused = shop.until_ready_is("the counter", |ready| ready.status == 503).await;
+    let failing = refused.expect_problem(503, "index-behind")["not_following"].clone();
+    assert!(failing["reason"].as_str().unwrap().contains("(table catalog_head) says 1"), "{failing}");
+    shop.app.database.execute("UPDATE catalog_head SET seq = 2").await;
+    shop.app.restart().await;
+    assert_eq!(shop.app.get("/readyz", &shop.admin).await.expect(200)["index_revision"], 2);
+}
+
 /// Far behind: more changes than are read at a time, between the snapshot and the newest.
 async fn a_server_that_was_away_for_long_comes_to_the_newest_change(database: Database) {
     let mut shop = Shop::open(database).await;
@@ -111,6 +125,7 @@ async fn a_server_that_was_away_for_long_comes_to_the_newest_change(database: Da
 }
 
 on_both_databases!(
+    a_counter_that_stands_behind_the_log_is_named,
     a_server_that_was_away_for_long_comes_to_the_newest_change,
     a_hole_at_the_end_of_the_log_is_noticed,
     a_change_that_cannot_be_read_is_as_good_as_missing,

@@ -30,7 +30,7 @@ fn overloaded(detail: String) -> Problem {
 /// Neither a search nor an upload can be answered rightly by this server any more; the index has said in the log why.
 fn index_behind() -> Problem {
     let detail = "the index has lost its place in the catalog's log, and recognition is stopped on this server: start it again, \
-                  so that it fills the index anew";
+                  so that it fills the index anew. Where that does not help, its log says what is wrong with the database";
     Problem::new(Kind::IndexBehind, detail).retry_after(LOST_INDEX_RETRY_S)
 }
 
