@@ -12,11 +12,10 @@ import torch.nn.functional as F
 
 from . import augment
 from .lessons import Lessons
-from .network import CosineSoftmax
+from .network import DIM, CosineSoftmax
 from .runtime import maps_of
 
 BATCH = 128
-DIM = 256  # of the tutor's embedding: the student learns its leading directions
 # Shrinkage of the scatter within products, as a share of its mean variance.
 SHRINKAGE = 0.3
 

@@ -1,7 +1,7 @@
 """Muon for the convolutions of the residual blocks, AdamW for everything else, as one optimiser.
 
-Muon (K. Jordan et al., 2024) makes every update of a matrix equally strong in all of its directions. In trials it came
-to AdamW's losses in fewer steps, each of them somewhat dearer.
+Muon (K. Jordan et al., 2024) makes every update of a matrix equally strong in all of its directions. In trials it came to
+AdamW's losses in fewer steps, each of them somewhat dearer.
 """
 
 import torch

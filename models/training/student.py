@@ -1,6 +1,6 @@
 """The student: the network that is shipped, learning from the tutor's views.
 
-It learns four things at once: to tell the products apart, to give both halves of the answer to a picture whatever the
+It learns three things at once: to tell the products apart, to give the tutor's embedding of a picture whatever the
 light, and to see in every place what the tutor sees there. Its clock are steps, so a slow machine only takes longer.
 """
 
@@ -17,7 +17,7 @@ from torch import nn
 
 from . import augment
 from .machine import DEVICE, mixed_precision, seed
-from .network import PRODUCT_DIM, CosineSoftmax, Embedder, follow, halves
+from .network import CosineSoftmax, Embedder, follow
 from .optimiser import MuonAndAdamW
 from .views import Views
 
@@ -38,7 +38,6 @@ class Recipe:
     warm_up: float = 0.04
     weight_decay: float = 0.05
     answer_weight: float = 4.0
-    look_weight: float = 4.0
     place_weight: float = 1.0
     average: float = 0.998
     seed: int = 1
@@ -52,26 +51,21 @@ class Student(nn.Module):
     def __init__(self, widths, weight: torch.Tensor, views: Views):
         super().__init__()
         self.net = Embedder(widths).to(memory_format=torch.channels_last)
-        self.softmax = CosineSoftmax(weight, PRODUCT_DIM)
-        # How far looks lie from their mean: that of any picture is near it, and what differs is what is to be learned.
-        self.register_buffer("spread", 1 - halves(torch.from_numpy(views.answers).float())[1].mean(0).square().sum())
+        self.softmax = CosineSoftmax(weight)
         self.reads_middle = nn.Conv2d(self.net.body.middle_channels, views.middle.shape[-1], 1)
         self.reads_last = nn.Conv2d(self.net.body.channels, views.last.shape[-1], 1)
 
     def losses(self, pictures, labels, answers, middle, last):
-        """Product, answer, look and place, in this order. All but the first are 1 − cosine, place summed over both
-        maps, look as a share of what it is between unlike pictures.
-        """
+        """Product, answer and place, in this order. Answer and place are 1 − cosine, place summed over both maps."""
         with mixed_precision():
             seen = self.net.body(pictures)
         embedding = self.net.embed(seen[1])
-        own, told = halves(embedding), halves(answers)
-        answer, look = ((1 - (mine * theirs).sum(1)).mean() for mine, theirs in zip(own, told, strict=True))
+        answer = (1 - (embedding * answers).sum(1)).mean()
         place = sum(
             (1 - F.cosine_similarity(read(on_grid(own.float(), told.shape[-1])), told)).mean()
             for read, own, told in ((self.reads_middle, seen[0], middle), (self.reads_last, seen[1], last))
         )
-        return self.softmax(own[0], labels), answer, look / self.spread, place
+        return self.softmax(embedding, labels), answer, place
 
 
 def on_grid(maps: torch.Tensor, side: int) -> torch.Tensor:
@@ -138,15 +132,14 @@ class Course:
 
     def one_step(self) -> list[float]:
         self.optimiser.set_rate(self.rate())
-        product, answer, look, place = self.student.losses(*self.batch())
-        recipe = self.recipe
-        loss = product + recipe.answer_weight * answer + recipe.look_weight * look + recipe.place_weight * place
+        product, answer, place = self.student.losses(*self.batch())
+        loss = product + self.recipe.answer_weight * answer + self.recipe.place_weight * place
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         self.step += 1
         follow(self.average, self.student.net, self.step, self.recipe.average)
-        return [float(part.detach()) for part in (product, answer, look, place)]
+        return [float(part.detach()) for part in (product, answer, place)]
 
     def fit(self) -> Embedder:
         """Trains to the end; returns the running average."""
@@ -159,13 +152,12 @@ class Course:
             losses.append(self.one_step())
             now = time.monotonic()
             if now - told > REPORT_SECONDS or self.step == self.steps:
-                product, answer, look, place = np.mean(losses, axis=0)
+                product, answer, place = np.mean(losses, axis=0)
                 speed = len(losses) * self.recipe.batch / max(now - told, 1e-9)
                 left = (self.steps - self.step) * self.recipe.batch / speed / 60
                 print(
                     f"student: {self.step / self.steps:6.1%}  {left:5.1f} min left  {speed:.0f} pictures/s  "
-                    f"{self.side()} px  product {product:.3f}  answer {answer:.3f}  "
-                    f"look {look:.3f}  place {place:.3f}",
+                    f"{self.side()} px  product {product:.3f}  answer {answer:.3f}  place {place:.3f}",
                     flush=True,
                 )
                 told, losses = now, []

@@ -18,7 +18,7 @@ from torch import nn
 from . import augment, neck
 from .lessons import Lessons
 from .machine import DEVICE, mixed_precision, seed
-from .network import CosineSoftmax, follow
+from .network import DIM, CosineSoftmax, follow
 
 STAGE = 1
 
@@ -50,7 +50,7 @@ class Tutor(nn.Module):
         self.backbones = nn.ModuleList(backbones)
         features = sum(backbone.channels for backbone in backbones)
         self.register_buffer("centre", torch.zeros(features))
-        self.dropout, self.neck = nn.Dropout(0.3), nn.Linear(features, neck.DIM, bias=False)
+        self.dropout, self.neck = nn.Dropout(0.3), nn.Linear(features, DIM, bias=False)
 
     def maps(self, image):
         """Each backbone's maps at strides 16 and 32."""
@@ -71,7 +71,7 @@ def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
     """Teaches the tutor; its running average is what is returned. `kept` holds the state after every epoch."""
     tutor.to(DEVICE)
     seed(recipe.seed, STAGE)
-    softmax = CosineSoftmax(lessons.weight(), neck.DIM).to(DEVICE)
+    softmax = CosineSoftmax(lessons.weight()).to(DEVICE)
     groups = (
         {"params": [*tutor.backbones.parameters()], "peak": recipe.rate_imported},
         {"params": [*tutor.neck.parameters(), *softmax.parameters()], "peak": recipe.rate_new},
@@ -84,7 +84,9 @@ def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
         for part, state in zip(parts, states, strict=True):
             part.load_state_dict(state)
     else:
-        neck.fit(tutor, softmax, lessons, recipe.neck_passes, recipe.neck_epochs, recipe.side, recipe.neck_rate)
+        neck.fit(
+            tutor, softmax, lessons, recipe.neck_passes, recipe.neck_epochs, recipe.side, recipe.neck_rate
+        )
         average.load_state_dict(tutor.state_dict())
     steps = recipe.epochs * lessons.batches(recipe.batch)
     step, told, losses = begin * lessons.batches(recipe.batch), time.monotonic(), []

@@ -13,7 +13,7 @@ MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(MODELS))
 
 from training import data, lessons, student, tutor, views  # noqa: E402
-from training.network import NO_PRODUCT, Body  # noqa: E402
+from training.network import Body  # noqa: E402
 from training.stages import made_from  # noqa: E402
 
 WIDTHS = (8, 8, 16, 16)
@@ -70,18 +70,14 @@ student.CHECKPOINT_SECONDS = 0
 packages = data.rendered(6, 4, WORK, lambda *_: None)
 kinds = [[lessons.Kind(packages, mirrored=False)]]
 learned = lessons.Lessons(kinds)
-anything = data.Pictures(packages.pixels[::3], np.full(len(packages.pixels[::3]), NO_PRODUCT))
-shown = lessons.Lessons([*kinds, [lessons.Kind(anything, every=2)]])
 
 straight = tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "straight.pt")
 stopped(lambda: tutor.fit(fresh_tutor(), Interrupted(kinds), TUTOR, WORK / "stopped.pt"))
 check("tutor", same(straight, tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "stopped.pt")))
 
-torch.manual_seed(6)
-look = Body(WIDTHS)
-seen = views.collect(straight, look, shown, 2, run=1, folder=WORK / "views")
+seen = views.collect(straight, learned, 2, run=1, folder=WORK / "views")
 (WORK / "views" / "pass-001.npz").unlink()
-again = views.collect(straight, look, shown, 2, run=1, folder=WORK / "views")
+again = views.collect(straight, learned, 2, run=1, folder=WORK / "views")
 check("views", all(np.array_equal(getattr(seen, c), getattr(again, c)) for c in views.COLUMNS))
 
 once = student.Course(WIDTHS, seen, learned.weight(), STUDENT, WORK / "once.pt").fit()
