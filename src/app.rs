@@ -225,9 +225,7 @@ impl Application {
         tracing::info!("stopped");
         served
     }
-}
 
-impl Application {
     /// The loops that run beside the server.
     fn background(&self) -> Vec<JoinHandle<()>> {
         let Self { catalog, models, checkout, performance, metrics, .. } = self;

@@ -68,10 +68,10 @@ pub async fn begin(
     Ok(HttpResponse::Accepted().json(begun))
 }
 
-/// Carry out the switch that is ready, whatever its comparison says: look at that first. This server recognises by the new model when the reply is sent, the others within
-/// seconds.
+/// Carry out the switch that is ready, whatever its comparison says: look at that first. This server recognises by the new model when
+/// the reply is sent, the others within seconds. 503 index-behind: it is carried out, and this server takes the model up later.
 #[utoipa::path(tag = "models", security(("bearer" = [])),
-    responses((status = 200, body = SwitchView), (status = 409, body = ProblemBody)))]
+    responses((status = 200, body = SwitchView), (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
 #[post("/api/models/switch/activate")]
 pub async fn activate(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.models.activate(&caller).await?))
