@@ -1,7 +1,6 @@
 """What is learned in one pass, of which kind of picture how much: the same for the tutor and for its views.
 
-Products of different kinds never share a label, and labels are consecutive, whatever was held out. Pictures of a kind
-that shows no products are labelled `NO_PRODUCT` and weigh nothing.
+Products of different kinds never share a label, and labels are consecutive, whatever was held out.
 """
 
 import hashlib
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 
 from .data import Pictures
-from .network import NO_PRODUCT
 
 
 @dataclass(frozen=True)
@@ -45,10 +43,7 @@ class Lessons:
             first += 1 + max(int(kind.pictures.products.max()) for kind in group)
         self.kinds, self.products = kinds, first
         self.pixels = np.concatenate([kind.pictures.pixels for kind in kinds])
-        parts = [
-            np.where(kind.pictures.products == NO_PRODUCT, NO_PRODUCT, kind.pictures.products + offset)
-            for kind, offset in zip(kinds, offsets, strict=True)
-        ]
+        parts = [kind.pictures.products + offset for kind, offset in zip(kinds, offsets, strict=True)]
         self.labels = np.concatenate(parts)
         self.mirrored = np.concatenate([np.full(len(k.pictures.products), k.mirrored) for k in kinds])
         self.kind_weight = np.concatenate([np.full(len(k.pictures.products), k.weight) for k in kinds])
@@ -68,15 +63,8 @@ class Lessons:
             first += count
         return np.concatenate(found)
 
-    def product_rows(self, number: int) -> np.ndarray:
-        """Those of `rows` that show a product."""
-        rows = self.rows(number)
-        return rows[self.labels[rows] != NO_PRODUCT]
-
     def some(self, count: int, first: int = 0) -> np.ndarray:
-        """Pixels of `count` pictures (or all, if there are fewer), spread evenly over a pass from its picture `first`
-        on.
-        """
+        """Pixels of `count` pictures (or all, if there are fewer), spread evenly over a pass from its picture `first` on."""
         rows = self.rows(0)
         return self.pixels[rows[first :: max(1, len(rows) // count)][:count]]
 
@@ -99,9 +87,8 @@ class Lessons:
         """Per product: those with few pictures count more, by the square root, times their kind's weight; the mean over
         all pictures' products is 1.
         """
-        shows = self.labels != NO_PRODUCT
-        count = np.bincount(self.labels[shows], minlength=self.products).clip(min=1)
+        count = np.bincount(self.labels, minlength=self.products).clip(min=1)
         kind = np.zeros(self.products)
-        kind[self.labels[shows]] = self.kind_weight[shows]
+        kind[self.labels] = self.kind_weight
         weight = torch.from_numpy(kind / np.sqrt(count)).float()
         return weight / weight.mean()
