@@ -25,7 +25,7 @@ import torch
 
 from training import data, export, glance, imported, lessons, student, tutor, views
 from training.machine import DEVICE, NATIVE_BFLOAT16
-from training.network import SIZES, Body, Embedder, Mirrored, Size
+from training.network import INPUT, SIZES, Body, Framed, Size
 from training.stages import made_from, sha256
 
 HERE = Path(__file__).resolve().parent
@@ -118,7 +118,7 @@ def train(chosen: argparse.Namespace) -> None:
     name = f"tillsight-{chosen.size}"
     files = imported.files(chosen.data)
     net = learn(plan, teacher, files, learned, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out))
-    finish(net, size, name, out, learned)
+    finish(net, name, out, learned)
     if len(left_out):
         list_held_out(left_out, label, out)
 
@@ -138,7 +138,7 @@ def smoke(work: Path) -> None:
     )
     teacher = tutor.Tutor([Body(tiny.widths), Body(tiny.widths)])
     net = learn(plan, teacher, {}, learned, work, "tillsight-smoke", lambda *_: None)
-    finish(net, tiny, "tillsight-smoke", work, learned)
+    finish(net, "tillsight-smoke", work, learned)
     print(f"smoke run: the whole way in {time.monotonic() - started:.0f} s")
 
 
@@ -154,10 +154,10 @@ class Plan:
 
 def learn(
     plan: Plan, teacher: tutor.Tutor, files: dict[str, str], learned: lessons.Lessons, work: Path, name: str, look
-) -> Embedder:
+) -> Framed:
     """Tutor, views, student: each goes on from what `work` keeps of it, and refuses what was made from something else.
-    `files` are the SHA-256s of what the tutor's networks were read from. `look` is shown the tutor and the student with
-    the side of the pictures that they take.
+    `files` are the SHA-256s of what the tutor's networks were read from. `look` is shown the tutor and what is to be
+    exported, with the side of the pictures that they take.
     """
     facts = {"recipe": asdict(plan.tutor), "left_out": plan.left_out.tolist(), "pictures": learned.digest()}
     if plan.own_clips:
@@ -170,13 +170,14 @@ def learn(
     seen = views.collect(teacher, learned, plan.view_passes, run=1, folder=work / "views")
     made_from(work / f"{name}.pt", {**facts, "recipe": asdict(plan.student), "widths": plan.size.widths})
     net = student.Course(plan.size.widths, seen, learned.weight(), plan.student, work / f"{name}.pt").fit()
-    look(name, net, plan.size.side)
-    return net
+    framed = Framed(net, plan.size.side)
+    look(name, framed, INPUT)
+    return framed
 
 
-def finish(net: Embedder, size: Size, name: str, folder: Path, learned: lessons.Lessons) -> None:
-    pictures = [glance.plain(learned.some(240, first), size.side).cpu().numpy() for first in (0, 1)]
-    export.publish(Mirrored(net).cpu(), size.side, name, folder, (pictures[0], pictures[1]))
+def finish(net: Framed, name: str, folder: Path, learned: lessons.Lessons) -> None:
+    pictures = [glance.plain(learned.some(240, first), INPUT).cpu().numpy() for first in (0, 1)]
+    export.publish(net.cpu(), INPUT, name, folder, (pictures[0], pictures[1]))
     print(f"{folder / name}.onnx written. Now: tillsight model calibrate, then evaluate (models/README.md)")
 
 

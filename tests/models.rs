@@ -171,7 +171,7 @@ fn names_do_not_steer_the_terminal_and_need_not_be_utf_8() {
 fn a_model_is_added_beside_the_settings_manifest_and_what_its_preset_does_not_know_is_noted() {
     let (folder, _) = somebodys_network();
     let mut add = Command::new(env!("CARGO_BIN_EXE_tillsight"));
-    let add = add.args(["model", "add", "net.onnx", "--preset", "mobilenet-v2"]).current_dir(folder.path());
+    let add = add.args(["model", "add", "net.onnx", "--preset", "clip"]).current_dir(folder.path());
     let added = add.env("TILLSIGHT_MODEL", "shop/first.json").output().unwrap();
     let told = good(&added);
     assert!(told.contains("Written: shop/net.json") && folder.path().join("shop/net.json").exists(), "{told}");

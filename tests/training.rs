@@ -84,6 +84,14 @@ fn what_is_written_down_beside_the_networks_is_right() {
 }
 
 #[test]
+fn the_exported_network_looks_at_the_frames_that_it_must() {
+    let name = "the_exported_network_looks_at_the_frames_that_it_must";
+    let Some(mut python) = with_pytorch(name) else { return };
+    let told = good(python.args(["tests/training/frames.py", "models"]).output().unwrap());
+    assert!(told.ends_with("all as it must be\n"), "{told}");
+}
+
+#[test]
 fn the_imported_networks_say_in_pytorch_what_they_say_in_onnx_runtime() {
     let name = "the_imported_networks_say_in_pytorch_what_they_say_in_onnx_runtime";
     let Some(mut python) = with_pytorch(name) else { return };

@@ -13,20 +13,23 @@ from torch import nn
 
 DIM = 256
 NO_PRODUCT = -1  # the label of pictures that show none
+# Side in pixels of what the exported network takes, and which share of it, around the middle, each frame shows.
+INPUT = 256
+FRAMES = (1.0, 0.84, 0.67, 0.5)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class Size:
-    """`widths` are the channels at strides 4, 8, 16 and 32; `side` is the exported network's input in pixels, a little
-    larger than the training's: crops showed the network its products enlarged. Only `small` was ever trained.
+    """`widths` are the channels at strides 4, 8, 16 and 32; `side` is that of the exported network's frames in pixels.
+    Only `small` was ever trained.
     """
 
     widths: tuple[int, int, int, int]
     side: int
 
 
-SIZES = {"small": Size((32, 64, 128, 256), 192), "base": Size((64, 112, 224, 384), 192)}
+SIZES = {"small": Size((32, 64, 128, 256), 128), "base": Size((64, 112, 224, 384), 128)}
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -93,16 +96,29 @@ class Embedder(nn.Module):
         return self.embed(self.body(image)[1])
 
 
-class Mirrored(nn.Module):
-    """What is exported: the mean of the embeddings of a picture and of its mirror image, again of unit length."""
+class Framed(nn.Module):
+    """What is exported: the mean of the embeddings of several frames of a picture, from the whole of it to its middle,
+    again of unit length. Every second frame is mirrored. From N × 3 × `INPUT` × `INPUT`.
+    """
 
-    def __init__(self, net: Embedder):
+    def __init__(self, net: Embedder, side: int):
         super().__init__()
-        self.net = net
+        self.net, self.side = net, side
 
     def forward(self, image):
-        both = torch.stack([image, image.flip(3)], 1).flatten(0, 1)
-        return F.normalize(self.net(both).reshape(-1, 2, DIM).sum(1))
+        frames = [self.frame(image, share, number % 2 == 1) for number, share in enumerate(FRAMES)]
+        embeddings = self.net(torch.stack(frames, 1).flatten(0, 1))
+        return F.normalize(embeddings.reshape(-1, len(FRAMES), DIM).sum(1))
+
+    def frame(self, image, share: float, mirrored: bool):
+        """Without antialiasing: no frame is made less than half as large, where bilinear scaling is the mean of four
+        pixels.
+        """
+        size = round(INPUT * share)
+        at = (INPUT - size) // 2
+        part = image[:, :, at : at + size, at : at + size]
+        part = F.interpolate(part, (self.side, self.side), mode="bilinear", align_corners=False)
+        return part.flip(3) if mirrored else part
 
 
 class CosineSoftmax(nn.Module):

@@ -80,7 +80,7 @@ pub static PRESETS: [Preset; 9] = [
     Preset {
         name: "tillsight",
         about: "models trained by models/train.py",
-        side: 192,
+        side: 256,
         filter: Filter::Bilinear,
         score: 0.5,
         margin: 0.15,

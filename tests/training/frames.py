@@ -1,0 +1,57 @@
+"""The frames of a picture that the exported network looks at.
+
+    python tests/training/frames.py MODELS_FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, str(Path(sys.argv[1])))
+
+from training import network  # noqa: E402
+
+SIDE = 32
+
+
+def check(what: str, holds: bool) -> None:
+    print(f"{what}: {'as it must be' if holds else 'NOT as it must be'}", flush=True)
+    if not holds:
+        sys.exit(1)
+
+
+class Colours(torch.nn.Module):
+    """In the place of a network: says the mean colour of either half of each frame, and remembers the frames."""
+
+    def forward(self, frames):
+        self.frames = frames
+        sides = torch.cat([half.mean((2, 3)) for half in frames.split(SIDE // 2, 3)], 1)
+        return F.pad(sides, (0, network.DIM - sides.shape[1]))
+
+
+colours = Colours()
+framed = network.Framed(colours, SIDE)
+count = len(network.FRAMES)
+pictures = torch.zeros(2, 3, network.INPUT, network.INPUT)
+pictures[0, 0, :, : network.INPUT // 2] = 1  # of the first one the left half is red
+quarter = network.INPUT // 4
+pictures[1, 1, quarter : 3 * quarter, quarter : 3 * quarter] = 1  # of the second one the middle is green
+embeddings = framed(pictures)
+frames = colours.frames.reshape(2, count, 3, SIDE, SIDE)
+
+check("an embedding has unit length", torch.allclose(embeddings.norm(dim=1), torch.ones(2)))
+alone = torch.cat([framed(pictures[n : n + 1]) for n in range(2)])
+check("a picture says the same alone", torch.allclose(alone, embeddings))
+left, right = (frames[0, :, 0, :, part].mean((1, 2)) > 0.99 for part in (slice(0, 14), slice(18, SIDE)))
+check("every second frame is mirrored", left.tolist() == [n % 2 == 0 for n in range(count)])
+check("and only its sides change", right.tolist() == [n % 2 == 1 for n in range(count)])
+green = frames[1, :, 1].mean((1, 2)).tolist()
+wanted = [min(1.0, (0.5 / share) ** 2) for share in network.FRAMES]
+check("each shows its share around the middle", all(abs(a - b) < 0.03 for a, b in zip(green, wanted, strict=True)))
+noise = torch.rand(1, 3, network.INPUT, network.INPUT)
+half = network.Framed(colours, network.INPUT // 2).frame(noise, 1.0, False)
+check("by half it is the mean of four pixels", torch.allclose(half, F.avg_pool2d(noise, 2), atol=1e-6))
+check("no frame is made smaller than that", all(network.INPUT <= 2 * size.side for size in network.SIZES.values()))
+print("all as it must be")
