@@ -73,18 +73,24 @@ class Imported(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def add_convolution(self, node, weights) -> list[int]:
-        """TensorFlow pads one side more than the other, which PyTorch's convolution cannot: the padding is a step of
-        its own.
+        """TensorFlow pads one side more than the other where the size halves, which PyTorch's convolution cannot: there the
+        padding is a step of its own.
         """
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         weight, groups = weights[node.input[1]], attributes.get("group", 1)
+        top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
+        alike = top == left == bottom == right
         layer = nn.Conv2d(
-            weight.shape[1] * groups, weight.shape[0], weight.shape[2:], attributes.get("strides", 1), groups=groups
+            weight.shape[1] * groups,
+            weight.shape[0],
+            weight.shape[2:],
+            attributes.get("strides", 1),
+            padding=top if alike else 0,
+            groups=groups,
         )
         layer.weight.data, layer.bias.data = weight, weights[node.input[2]]
         self.convolutions.append(layer)
-        top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
-        return [left, right, top, bottom]
+        return [0, 0, 0, 0] if alike else [left, right, top, bottom]
 
     def forward(self, image):
         fed = (image * 255 - self.source.mean) / self.source.std

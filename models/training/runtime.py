@@ -5,12 +5,17 @@ Runtime, which is about twice as fast there on the depthwise convolutions of the
 import io
 from collections.abc import Callable
 
+import numpy as np
 import onnxruntime as ort
 import torch
 from torch import nn
 
 from .export import OPSET
 from .machine import DEVICE
+
+# Pictures that ONNX Runtime is given at once: the maps of more do not stay in a processor's caches (48 took 14.8 ms each
+# on two cores, 8 took 12.8).
+AT_ONCE = 8
 
 Maps = list[tuple[torch.Tensor, torch.Tensor]]
 
@@ -49,9 +54,12 @@ def maps_of(backbones: nn.ModuleList, side: int) -> Callable[[torch.Tensor], Map
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # PyTorch needs the cores in between
     session = ort.InferenceSession(graph.getvalue(), options, providers=["CPUExecutionProvider"])
-    return lambda pictures: pairs(
-        [torch.from_numpy(each) for each in session.run(names, {"image": pictures.contiguous().numpy()})]
-    )
+
+    def ask(pictures: torch.Tensor) -> Maps:
+        parts = [session.run(names, {"image": part.contiguous().numpy()}) for part in pictures.split(AT_ONCE)]
+        return pairs([torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True)])
+
+    return ask
 
 
 def pairs(flat: list[torch.Tensor]) -> Maps:
