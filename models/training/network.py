@@ -2,7 +2,7 @@
 
 Sized for CPUs: a wide first stride keeps the costly high-resolution maps small; dense 3 × 3 convolutions run faster
 there than depthwise ones. Input: N × 3 × S × S, RGB in 0..1 (the normalisation is the network's first step). S is
-free: training uses smaller pictures than the exported network.
+free: training uses pictures of 96 to 144 px, and what is exported embeds several frames of a picture (`Framed`).
 """
 
 from dataclasses import dataclass
@@ -111,8 +111,8 @@ class Framed(nn.Module):
         return F.normalize(embeddings.reshape(-1, len(FRAMES), DIM).sum(1))
 
     def frame(self, image, share: float, mirrored: bool):
-        """Without antialiasing: no frame is made less than half as large, where bilinear scaling is the mean of four
-        pixels.
+        """Without antialiasing: no frame is made less than half as large (but in the smoke run), and by half bilinear
+        scaling is the mean of four pixels.
         """
         size = round(INPUT * share)
         at = (INPUT - size) // 2
