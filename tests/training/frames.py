@@ -1,6 +1,6 @@
 """The frames of a picture that the exported network looks at.
 
-    python tests/training/frames.py MODELS_FOLDER
+python tests/training/frames.py MODELS_FOLDER
 """
 
 import sys
