@@ -6,11 +6,12 @@
 
 Three stages, each kept in the work folder, so that a run that was stopped goes on where it was: the tutor (imported
 networks, taught our products), its views (what it answers to thousands of pictures), and the student (the network that
-is shipped). Afterwards `tillsight model calibrate` sets the thresholds and `tillsight model evaluate` measures.
-`--smoke` goes the whole way in about a minute on a few rendered packages, without the data folder, and leaves its
-worthless model in the work folder; unless --work was given it begins anew each time. `--hold-out DRAW` leaves 20 of the
-products out of everything, to measure how well products are told apart that no training saw, and lists them in
-`held-out.txt` beside the model, for `tillsight model evaluate --held-out`.
+is shipped). Pictures of anything are fetched from the Debian archive (2.3 GB, once). Afterwards `tillsight model
+calibrate` sets the thresholds and `tillsight model evaluate` measures. `--smoke` goes the whole way in about a minute
+on a few rendered packages, without the data folder, and leaves its worthless model in the work folder; unless --work
+was given it begins anew each time. `--hold-out DRAW` leaves 20 of the products out of everything, to measure how well
+products are told apart that no training saw, and lists them in `held-out.txt` beside the model, for `tillsight model
+evaluate --held-out`.
 """
 
 import argparse
@@ -23,9 +24,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training import data, export, glance, imported, lessons, student, tutor, views
-from training.machine import DEVICE, NATIVE_BFLOAT16
-from training.network import INPUT, SIZES, Body, Framed, Size
+from training import data, export, glance, imported, lessons, student, tutor, views, world
+from training.machine import DEVICE, BFLOAT16
+from training.network import INPUT, NO_PRODUCT, SIZES, Body, Framed, Size
 from training.stages import made_from, sha256
 
 HERE = Path(__file__).resolve().parent
@@ -46,17 +47,14 @@ def main() -> None:
     options.add_argument("--work", type=Path, help="what is kept between runs (models/work)")
     options.add_argument("--out", type=Path, help="where the model and its manifest go (models/, with --hold-out work)")
     options.add_argument("--tutor-epochs", type=at_least_one, default=tutor.Recipe.epochs, help="(%(default)s)")
-    options.add_argument("--view-passes", type=at_least_one, default=18, help="views of every photo (%(default)s)")
+    options.add_argument("--view-passes", type=at_least_one, default=9, help="views of every photo (%(default)s)")
     options.add_argument("--passes", type=float, default=student.Recipe.passes, help="over all views (%(default)s)")
     options.add_argument("--threads", type=at_least_one, default=2)
-    options.add_argument(
-        "--own-clips", action="store_true", help="read MobileNet V2 as it is, unlike the shipped tutor (model card)"
-    )
     options.add_argument("--hold-out", type=int, metavar="DRAW", help="leave 20 products out; DRAW says which")
     options.add_argument("--smoke", action="store_true", help="a short run, to see that everything works")
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    print(f"training on {DEVICE.type}, {'bfloat16' if NATIVE_BFLOAT16 else 'float32'}", flush=True)
+    print(f"training on {DEVICE.type}, {'bfloat16' if BFLOAT16 else 'float32'}", flush=True)
     if chosen.smoke:
         smoke(smoke_folder(chosen.work))
     else:
@@ -73,7 +71,9 @@ def at_least_one(text: str) -> int:
 
 
 def smoke_folder(work: Path | None) -> Path:
-    """Below a folder that was named the run goes on where it was; otherwise it begins anew, or it would show nothing."""
+    """Below a folder that was named the run goes on where it was; otherwise it begins anew, or it would show
+    nothing.
+    """
     folder = (work or HERE / "work") / "smoke"
     if work is None and folder.exists():
         shutil.rmtree(folder)
@@ -97,12 +97,15 @@ def train(chosen: argparse.Namespace) -> None:
     work.mkdir(parents=True, exist_ok=True)
     packages = data.rendered(300, 10, chosen.work, bar("rendering packages"))
     photos, catalogue = lessons.of_grocery(photos, catalogue)
-    learned = lessons.Lessons(
-        [
-            [lessons.Kind(photos), lessons.Kind(catalogue, repeats=3)],
-            [lessons.Kind(packages, every=5, weight=0.3, mirrored=False)],
-        ]
-    )
+    products = [
+        [lessons.Kind(photos), lessons.Kind(catalogue, repeats=3)],
+        [lessons.Kind(packages, every=5, weight=0.3, mirrored=False)],
+    ]
+    try:
+        anything = world.pictures(chosen.work, bar("choosing pictures of anything"))
+    except world.Missing as why:
+        sys.exit(str(why))
+    learned, shown = lessons.Lessons(products), lessons.Lessons([*products, [of_no_product(anything, every=8)]])
     size = SIZES[chosen.size]
     plan = Plan(
         tutor.Recipe(epochs=chosen.tutor_epochs),
@@ -110,14 +113,14 @@ def train(chosen: argparse.Namespace) -> None:
         student.Recipe(passes=chosen.passes),
         size,
         left_out,
-        chosen.own_clips,
     )
     out = chosen.out or (HERE if label == "all" else work)
     out.mkdir(parents=True, exist_ok=True)
-    teacher = tutor.Tutor([imported.Imported(chosen.data, source, chosen.own_clips) for source in imported.SOURCES])
-    name = f"tillsight-{chosen.size}"
-    files = imported.files(chosen.data)
-    net = learn(plan, teacher, files, learned, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out))
+    teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
+    name, files = f"tillsight-{chosen.size}", imported.files(chosen.data)
+    net = learn(
+        plan, teacher, files, learned, shown, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out)
+    )
     finish(net, name, out, learned)
     if len(left_out):
         list_held_out(left_out, label, out)
@@ -125,10 +128,12 @@ def train(chosen: argparse.Namespace) -> None:
 
 def smoke(work: Path) -> None:
     """Every stage on little: rendered packages, a tutor that knows nothing, a tiny student."""
-    tiny, started = Size((8, 8, 16, 16), 64), time.monotonic()
+    tiny, started = Size((8, 8, 16, 16), (1, 1, 2, 1), 64), time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     packages = data.rendered(12, 4, work, bar("rendering packages"))
-    learned = lessons.Lessons([[lessons.Kind(packages, mirrored=False)]])
+    products = [lessons.Kind(packages, mirrored=False)]
+    learned = lessons.Lessons([products])
+    shown = lessons.Lessons([products, [of_no_product(packages.pixels[::3], every=2)]])
     plan = Plan(
         tutor.Recipe(epochs=2, side=64, batch=12),
         2,
@@ -136,8 +141,8 @@ def smoke(work: Path) -> None:
         tiny,
         NO_PRODUCTS,
     )
-    teacher = tutor.Tutor([Body(tiny.widths), Body(tiny.widths)])
-    net = learn(plan, teacher, {}, learned, work, "tillsight-smoke", lambda *_: None)
+    teacher = tutor.Tutor([Body(tiny), Body(tiny)])
+    net = learn(plan, teacher, {}, learned, shown, work, "tillsight-smoke", lambda *_: None)
     finish(net, "tillsight-smoke", work, learned)
     print(f"smoke run: the whole way in {time.monotonic() - started:.0f} s")
 
@@ -149,29 +154,44 @@ class Plan:
     student: student.Recipe
     size: Size
     left_out: np.ndarray
-    own_clips: bool = False
+
+
+def of_no_product(pixels: np.ndarray, every: int) -> lessons.Kind:
+    return lessons.Kind(data.Pictures(pixels, np.full(len(pixels), NO_PRODUCT)), every=every)
 
 
 def learn(
-    plan: Plan, teacher: tutor.Tutor, files: dict[str, str], learned: lessons.Lessons, work: Path, name: str, look
+    plan: Plan,
+    untaught: tutor.Tutor,
+    files: dict[str, str],
+    learned: lessons.Lessons,
+    shown: lessons.Lessons,
+    work: Path,
+    name: str,
+    glance_at,
 ) -> Framed:
     """Tutor, views, student: each goes on from what `work` keeps of it, and refuses what was made from something else.
-    `files` are the SHA-256s of what the tutor's networks were read from. `look` is shown the tutor and what is to be
-    exported, with the side of the pictures that they take.
+    `files` are the SHA-256s of what the tutor was read from. It is taught what is `learned`; views are taken of what is
+    `shown`, which begins with the same products. `glance_at` is given the tutor and what is to be exported, with the side
+    of the pictures that they take.
     """
     facts = {"recipe": asdict(plan.tutor), "left_out": plan.left_out.tolist(), "pictures": learned.digest()}
-    if plan.own_clips:
-        facts["own_clips"] = True
     facts = {"tutor": made_from(work / "tutor.pt", {**facts, "imported_files": files})}
-    teacher = tutor.fit(teacher, learned, plan.tutor, work / "tutor.pt")
-    facts["tutor_file"] = sha256(work / "tutor.pt")
-    look("tutor", teacher, views.ASKED_SIDE)
+    teacher = tutor.fit(untaught, learned, plan.tutor, work / "tutor.pt")
+    facts = {**facts, "tutor_file": sha256(work / "tutor.pt"), "pictures": shown.digest()}
+    glance_at("tutor", teacher, views.ASKED_SIDE)
     facts = {"views": made_from(work / "views", facts), "passes": plan.view_passes}
-    seen = views.collect(teacher, learned, plan.view_passes, run=1, folder=work / "views")
-    made_from(work / f"{name}.pt", {**facts, "recipe": asdict(plan.student), "widths": plan.size.widths})
-    net = student.Course(plan.size.widths, seen, learned.weight(), plan.student, work / f"{name}.pt").fit()
-    framed = Framed(net, plan.size.side)
-    look(name, framed, INPUT)
+    made_from(work / f"{name}.pt", {**facts, "recipe": asdict(plan.student), "size": asdict(plan.size)})
+    # Not held on to here: where the course takes the views to a GPU, their memory is free again.
+    course = student.Course(
+        plan.size,
+        views.collect(teacher, shown, plan.view_passes, run=1, folder=work / "views"),
+        learned.weight(),
+        plan.student,
+        work / f"{name}.pt",
+    )
+    framed = Framed(course.fit(), plan.size.side)
+    glance_at(name, framed, INPUT)
     return framed
 
 
@@ -183,7 +203,10 @@ def finish(net: Framed, name: str, folder: Path, learned: lessons.Lessons) -> No
 
 def list_held_out(products: np.ndarray, label: str, folder: Path) -> None:
     """An id per line, as `tillsight model evaluate --held-out` takes them."""
-    lines = [f"# Left out of the training of the models in this folder ({label}).", *(str(p) for p in products.tolist())]
+    lines = [
+        f"# Left out of the training of the models in this folder ({label}).",
+        *(str(p) for p in products.tolist()),
+    ]
     (folder / "held-out.txt").write_text("\n".join(lines) + "\n")
 
 

@@ -80,7 +80,16 @@ fn what_is_written_down_beside_the_networks_is_right() {
     let work = tempfile::tempdir().unwrap();
     python.args(["tests/training/bookkeeping.py", "models"]).arg(work.path()).arg("src/evaluation/tests/figures.rs");
     let told = good(python.output().unwrap());
-    assert_eq!(told.matches(": as it must be").count(), 25, "{told}");
+    assert_eq!(told.matches(": as it must be").count(), 22, "{told}");
+}
+
+#[test]
+fn pictures_of_anything_are_chosen_and_shown_as_they_must_be() {
+    let name = "pictures_of_anything_are_chosen_and_shown_as_they_must_be";
+    let Some(mut python) = with_pytorch(name) else { return };
+    let work = tempfile::tempdir().unwrap();
+    let told = good(python.args(["tests/training/pictures.py", "models"]).arg(work.path()).output().unwrap());
+    assert!(told.ends_with("all as it must be\n"), "{told}");
 }
 
 #[test]
@@ -88,6 +97,14 @@ fn the_exported_network_looks_at_the_frames_that_it_must() {
     let name = "the_exported_network_looks_at_the_frames_that_it_must";
     let Some(mut python) = with_pytorch(name) else { return };
     let told = good(python.args(["tests/training/frames.py", "models"]).output().unwrap());
+    assert!(told.ends_with("all as it must be\n"), "{told}");
+}
+
+#[test]
+fn a_step_of_the_training_consists_of_what_it_must() {
+    let name = "a_step_of_the_training_consists_of_what_it_must";
+    let Some(mut python) = with_pytorch(name) else { return };
+    let told = good(python.args(["tests/training/steps.py", "models"]).output().unwrap());
     assert!(told.ends_with("all as it must be\n"), "{told}");
 }
 

@@ -36,30 +36,38 @@ def reframe(
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
 
+def rectangles(n: int, side: int, smallest: float, largest: float) -> torch.Tensor:
+    """Per picture a rectangle anywhere in it, from `smallest` to `largest` of its side wide and high: N × 1 × side ×
+    side, true inside.
+    """
+    size = between(smallest, largest, n, 2) * side
+    first = between(0, 1, n, 2) * (side - size)
+    place = torch.arange(side, device=DEVICE) + 0.5
+    inside = (place >= first.unsqueeze(2)) & (place < (first + size).unsqueeze(2))  # N × 2 × side
+    return (inside[:, 0, :, None] & inside[:, 1, None, :]).unsqueeze(1)
+
+
 def compose(x: torch.Tensor) -> torch.Tensor:
     """Into every second picture a rectangle of the next one, a third to three quarters as wide and high."""
-    n, _, _, side = x.shape
-    y = x.clone()
-    for k in range(0, n - 1, 2):
-        h, w = torch.randint(side // 3, side * 3 // 4, (2,)).tolist()
-        top, left = int(torch.randint(side - h, (1,))), int(torch.randint(side - w, (1,)))
-        y[k, :, top : top + h, left : left + w] = x[k + 1, :, top : top + h, left : left + w]
-    return y
+    n, side = len(x), x.shape[-1]
+    here = rectangles(n, side, 1 / 3, 3 / 4)
+    here[1::2] = False
+    return torch.where(here, x.roll(-1, 0), x)
 
 
-def relight(x: torch.Tensor) -> torch.Tensor:
+def relight(picture: torch.Tensor, share: float = 1) -> torch.Tensor:
     """Another exposure, colour of light, contrast and saturation, and for a third of them something in the way. The
-    ranges are wide: another store's light is what cost the first model most of its errors.
+    ranges are wide: another store's light is what cost the first model most of its errors. With a `share` below 1 only
+    so far from the picture as it was.
     """
-    n, _, side, _ = x.shape
+    n, _, side, _ = picture.shape
+    x = picture
     x = x.clamp(1e-3, 1).pow(between(-0.35, 0.35, n, 1, 1, 1).exp())
     x = x * between(0.55, 1.45, n, 1, 1, 1) * between(0.8, 1.2, n, 3, 1, 1)
     middle = x.mean((1, 2, 3), keepdim=True)
     x = (x - middle) * between(0.65, 1.35, n, 1, 1, 1) + middle
     grey = x.mean(1, keepdim=True)
     x = grey + (x - grey) * between(0.5, 1.5, n, 1, 1, 1)
-    for k in torch.nonzero(torch.rand(n) < 0.35).flatten():
-        h, w = torch.randint(side // 8, side // 3, (2,)).tolist()
-        top, left = int(torch.randint(side - h, (1,))), int(torch.randint(side - w, (1,)))
-        x[k, :, top : top + h, left : left + w] = between(0, 1, 3, 1, 1)
-    return x.clamp(0, 1)
+    hidden = rectangles(n, side, 1 / 8, 1 / 3) & (between(0, 1, n, 1, 1, 1) < 0.35)
+    x = torch.where(hidden, between(0, 1, n, 3, 1, 1), x).clamp(0, 1)
+    return x if share == 1 else picture.lerp(x, share)

@@ -5,8 +5,10 @@ that is held out is left out of everything: its photos and its catalogue picture
 """
 
 import csv
+import functools
 import hashlib
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +49,12 @@ def present(data: Path) -> bool:
     return (data / "grocery" / "images.csv").is_file()
 
 
+@functools.cache
 def grocery(data: Path, split: str) -> Pictures:
-    """All pictures of a split."""
+    """All pictures of a split; read once."""
     listed = photos(data, split)
-    pixels = np.stack([np.asarray(square(photo.path, SIDE)) for photo in listed])
+    with ThreadPool() as pool:
+        pixels = np.stack(pool.map(lambda photo: np.asarray(square(photo.path, SIDE)), listed))
     return Pictures(pixels, np.array([photo.product for photo in listed]))
 
 

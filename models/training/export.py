@@ -16,14 +16,14 @@ from torch import nn
 from .network import DIM
 from .quantise import compare, quantise
 
-VERSION, OPSET = "5", 17
+VERSION, OPSET = "6", 17
 MAX_BYTES = 30_000_000
 
 
 def publish(net: nn.Module, side: int, name: str, folder: Path, pictures: tuple[np.ndarray, np.ndarray]) -> None:
     """`name`.onnx in 8-bit integers, which is what the server takes by default, and `name`-fp32.onnx, each with its
-    manifest. The graphs take RGB in 0..1, N × 3 × side × side: their normalisation is inside. `pictures` as they are fed:
-    those that the integers' ranges are fitted on, and those to check them with, nearly all of them others.
+    manifest. The graphs take RGB in 0..1, N × 3 × side × side: their normalisation is inside. `pictures` as they are
+    fed: those that the integers' ranges are fitted on, and those to check them with, nearly all of them others.
     """
     net.eval()
     small, whole = folder / f"{name}.onnx", folder / f"{name}-fp32.onnx"
@@ -51,7 +51,9 @@ def publish(net: nn.Module, side: int, name: str, folder: Path, pictures: tuple[
 
 
 def verify(path: Path, pictures: np.ndarray, torch_says: np.ndarray | None) -> None:
-    """The file must say what the network says, and the same alone and in a batch, in unit length, and fit its limits."""
+    """The file must say what the network says, and the same alone and in a batch, in unit length, and fit its
+    limits.
+    """
     onnx.checker.check_model(path)
     size = path.stat().st_size
     if size > MAX_BYTES:

@@ -30,6 +30,16 @@ def nearest(queries, truth, gallery, owners) -> float:
     return float((owners[(queries @ gallery.T).argmax(1)] == truth).mean())
 
 
+def best(queries, gallery, allowed=True) -> np.ndarray:
+    """Each query's best score among what it is `allowed` to find."""
+    return np.where(allowed, queries @ gallery.T, -1).max(1)
+
+
+def area_under_curve(of_known: np.ndarray, of_unknown: np.ndarray) -> float:
+    """How often a known one's score is above an unknown one's (Mann and Whitney 1947)."""
+    return float((of_known[:, None] > of_unknown).mean() + (of_known[:, None] == of_unknown).mean() / 2)
+
+
 def first(owners: np.ndarray, count: int) -> np.ndarray:
     """Row numbers of the first `count` pictures of each product."""
     return np.concatenate([np.flatnonzero(owners == p)[:count] for p in np.unique(owners)])
@@ -42,16 +52,23 @@ def report(what: str, net, side: int, data: Path, left_out: np.ndarray) -> None:
     owners = {split: pictures.products for split, pictures in splits.items()}
     asked, truth = vectors["val"], owners["val"]
     five = first(owners["train"], 5)
-    parts = {
+    shares = {
         "all photos": nearest(asked, truth, vectors["train"], owners["train"]),
         "five": nearest(asked, truth, vectors["train"][five], owners["train"][five]),
         "catalogue picture": nearest(asked, truth, vectors["iconic"], owners["iconic"]),
     }
     if len(left_out):
         unseen, known = np.isin(truth, left_out), np.isin(owners["train"], left_out)
-        parts["unseen among themselves"] = nearest(
+        shares["unseen among themselves"] = nearest(
             asked[unseen], truth[unseen], vectors["train"][known], owners["train"][known]
         )
-        parts["unseen among all"] = nearest(asked[unseen], truth[unseen], vectors["train"], owners["train"])
-    told = ", ".join(f"{name} {share:.1%}" for name, share in parts.items())
+        shares["unseen among all"] = nearest(asked[unseen], truth[unseen], vectors["train"], owners["train"])
+        enrolled = vectors["train"][~known]
+        of_known, of_unknown = best(asked[~unseen], enrolled), best(asked[unseen], enrolled)
+    else:
+        of_known = best(asked, vectors["train"])
+        of_unknown = best(asked, vectors["train"], truth[:, None] != owners["train"])
+    told = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    area, accepted = area_under_curve(of_known, of_unknown), (of_unknown >= np.quantile(of_known, 0.05)).mean()
+    told += f"; known against unknown: AUROC {area:.3f}, unknown accepted where 95 % of known are {accepted:.1%}"
     print(f"{what} on val at {side} px, nearest photo: {told}", flush=True)

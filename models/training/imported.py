@@ -1,12 +1,11 @@
 """Networks that others trained, read from ONNX into PyTorch so that they can be trained on: the tutor's backbones.
 
 Only what MobileNet V1 and V2 consist of is understood (Conv, Clip, Add, then global average pooling); anything else is
-refused by name. Their batch norms are already part of the convolutions. None of their weights become part of the shipped
-model.
+refused by name. Their batch norms are already part of the convolutions. None of their weights become part of the
+shipped model.
 
-The shipped model's tutor was made with a fault: every Clip was taken for a ReLU to 6. Of MobileNet V1 that is so; V2 clips
-the results of its linear layers too, to wider bounds with negative values, and without those it is hardly itself
-(tests/training/teachers.py measures it). `own_clips` reads them as they are; without it the training gives what it gave.
+V2 clips the results of its linear layers too, to wider bounds with negative values: taken for a ReLU to 6, which every
+Clip of V1 is, they leave nothing of V2. tests/training/teachers.py compares with ONNX Runtime.
 """
 
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ def files(data: Path) -> dict[str, str]:
 class Imported(nn.Module):
     """From pictures N × 3 × S × S in 0..1 to (the last map at stride 16, the last map, at stride 32)."""
 
-    def __init__(self, data: Path, source: Source, own_clips: bool = False):
+    def __init__(self, data: Path, source: Source):
         super().__init__()
         self.source = source
         graph = onnx.load(data / "teachers" / source.file).graph
@@ -63,10 +62,10 @@ class Imported(nn.Module):
                 break
             if node.op_type not in ("Conv", "Clip", "Add"):
                 raise SystemExit(f"{source.file}: {node.op_type} is not understood; only MobileNet V1 and V2 are")
-            detail = None  # the padding of a convolution, the bounds of a clip that are not 0 and 6
+            detail = None  # the padding of a convolution, the bounds of a clip
             if node.op_type == "Conv":
                 detail = self.add_convolution(node, weights)
-            elif node.op_type == "Clip" and own_clips:
+            elif node.op_type == "Clip":
                 detail = [weights[bound].item() for bound in node.input[1:]]
             self.steps.append((node.op_type, tuple(node.input), node.output[0], detail))
         self.channels = self.convolutions[-1].out_channels
@@ -104,7 +103,7 @@ class Imported(nn.Module):
                     values[output] = self.convolutions[convolution](x)
                 convolution += 1
             elif operation == "Clip":
-                values[output] = values[inputs[0]].clamp(*detail) if detail else F.relu6(values[inputs[0]])
+                values[output] = values[inputs[0]].clamp(*detail)
             else:
                 values[output] = values[inputs[0]] + values[inputs[1]]
             if values[output].shape[-1] == sixteenth:

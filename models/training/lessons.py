@@ -1,6 +1,7 @@
 """What is learned in one pass, of which kind of picture how much: the same for the tutor and for its views.
 
-Products of different kinds never share a label, and labels are consecutive, whatever was held out.
+Products of different kinds never share a label, and labels are consecutive, whatever was held out. Pictures of a kind
+that shows no products are labelled `NO_PRODUCT` and weigh nothing.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from .data import Pictures
+from .network import NO_PRODUCT
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,19 @@ class Lessons:
             offsets += [first] * len(group)
             first += 1 + max(int(kind.pictures.products.max()) for kind in group)
         self.kinds, self.products = kinds, first
-        self.pixels = np.concatenate([kind.pictures.pixels for kind in kinds])
-        parts = [kind.pictures.products + offset for kind, offset in zip(kinds, offsets, strict=True)]
+        parts = [
+            np.where(kind.pictures.products == NO_PRODUCT, NO_PRODUCT, kind.pictures.products + offset)
+            for kind, offset in zip(kinds, offsets, strict=True)
+        ]
         self.labels = np.concatenate(parts)
         self.mirrored = np.concatenate([np.full(len(k.pictures.products), k.mirrored) for k in kinds])
         self.kind_weight = np.concatenate([np.full(len(k.pictures.products), k.weight) for k in kinds])
 
     def digest(self) -> str:
         """SHA-256 over all pictures and their labels."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.pixels))
+        digest = hashlib.sha256()
+        for kind in self.kinds:
+            digest.update(np.ascontiguousarray(kind.pictures.pixels))
         digest.update(np.ascontiguousarray(self.labels))
         return digest.hexdigest()
 
@@ -63,10 +69,26 @@ class Lessons:
             first += count
         return np.concatenate(found)
 
+    def product_rows(self, number: int) -> np.ndarray:
+        """Those of `rows` that show a product."""
+        rows = self.rows(number)
+        return rows[self.labels[rows] != NO_PRODUCT]
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        """Out of the kinds' own memory: all pictures of anything in one array would take it twice."""
+        found, first = np.empty((len(rows), *self.kinds[0].pictures.pixels.shape[1:]), np.uint8), 0
+        for kind in self.kinds:
+            inside = (rows >= first) & (rows < first + len(kind.pictures.pixels))
+            found[inside] = kind.pictures.pixels[rows[inside] - first]
+            first += len(kind.pictures.pixels)
+        return found
+
     def some(self, count: int, first: int = 0) -> np.ndarray:
-        """Pixels of `count` pictures (or all, if there are fewer), spread evenly over a pass from its picture `first` on."""
+        """Pixels of `count` pictures (or all, if there are fewer), spread evenly over a pass from its picture `first`
+        on.
+        """
         rows = self.rows(0)
-        return self.pixels[rows[first :: max(1, len(rows) // count)][:count]]
+        return self.pixels(rows[first :: max(1, len(rows) // count)][:count])
 
     def batches(self, batch: int) -> int:
         """Batches in a pass: a few rows that do not fill one are left out."""
@@ -74,7 +96,7 @@ class Lessons:
 
     def taken(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Pixels, labels, and which may be mirrored."""
-        return tuple(torch.from_numpy(part[rows]) for part in (self.pixels, self.labels, self.mirrored))
+        return tuple(map(torch.from_numpy, (self.pixels(rows), self.labels[rows], self.mirrored[rows])))
 
     def epoch(self, batch: int, number: int):
         """The batches of a pass in a random order that follows from PyTorch's seed."""
@@ -87,8 +109,9 @@ class Lessons:
         """Per product: those with few pictures count more, by the square root, times their kind's weight; the mean over
         all pictures' products is 1.
         """
-        count = np.bincount(self.labels, minlength=self.products).clip(min=1)
+        shows = self.labels != NO_PRODUCT
+        count = np.bincount(self.labels[shows], minlength=self.products).clip(min=1)
         kind = np.zeros(self.products)
-        kind[self.labels] = self.kind_weight
+        kind[self.labels[shows]] = self.kind_weight[shows]
         weight = torch.from_numpy(kind / np.sqrt(count)).float()
         return weight / weight.mean()

@@ -2,7 +2,7 @@
 
 Sized for CPUs: a wide first stride keeps the costly high-resolution maps small; dense 3 × 3 convolutions run faster
 there than depthwise ones. Input: N × 3 × S × S, RGB in 0..1 (the normalisation is the network's first step). S is
-free: training uses pictures of 96 to 144 px, and what is exported embeds several frames of a picture (`Framed`).
+free: training uses pictures of 80 to 128 px, and what is exported embeds several frames of a picture (`Framed`).
 """
 
 from dataclasses import dataclass
@@ -21,15 +21,16 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Size:
-    """`widths` are the channels at strides 4, 8, 16 and 32; `side` is that of the exported network's frames in pixels.
-    Only `small` was ever trained.
+    """`widths` are the channels at strides 4, 8, 16 and 32, `depths` how many blocks there are of each; `side` is that of
+    the exported network's frames in pixels.
     """
 
     widths: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
     side: int
 
 
-SIZES = {"small": Size((32, 64, 128, 256), 128), "base": Size((64, 112, 224, 384), 128)}
+SIZES = {"small": Size((32, 64, 128, 256), (1, 2, 2, 2), 128), "base": Size((48, 96, 192, 320), (1, 2, 4, 2), 128)}
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -53,24 +54,25 @@ class Residual(nn.Module):
         return F.relu(self.body(x) + self.shortcut(x))
 
 
+def blocks(inputs: int, outputs: int, stride: int, count: int) -> list[Residual]:
+    return [Residual(inputs, outputs, stride), *(Residual(outputs, outputs, 1) for _ in range(count - 1))]
+
+
 class Body(nn.Module):
     """From pictures N × 3 × S × S in 0..1 to (the last map at stride 16, the last map, at stride 32)."""
 
-    def __init__(self, widths: tuple[int, int, int, int]):
+    def __init__(self, size: Size):
         super().__init__()
-        first, second, third, fourth = widths
+        first, second, third, fourth = size.widths
         self.channels, self.middle_channels = fourth, third
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
         self.stem = nn.Sequential(conv(3, first, 7, 4), nn.ReLU(inplace=True))
+        quarter, eighth, sixteenth, last = size.depths
         self.to_sixteenth = nn.Sequential(
-            Residual(first, first, 1),
-            Residual(first, second, 2),
-            Residual(second, second, 1),
-            Residual(second, third, 2),
-            Residual(third, third, 1),
+            *blocks(first, first, 1, quarter), *blocks(first, second, 2, eighth), *blocks(second, third, 2, sixteenth)
         )
-        self.to_last = nn.Sequential(Residual(third, fourth, 2), Residual(fourth, fourth, 1))
+        self.to_last = nn.Sequential(*blocks(third, fourth, 2, last))
 
     def forward(self, image):
         x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
@@ -79,10 +81,10 @@ class Body(nn.Module):
 
 
 class Embedder(nn.Module):
-    def __init__(self, widths: tuple[int, int, int, int]):
+    def __init__(self, size: Size):
         super().__init__()
-        self.body = Body(widths)
-        self.neck = nn.Linear(widths[-1], DIM, bias=False)
+        self.body = Body(size)
+        self.neck = nn.Linear(size.widths[-1], DIM, bias=False)
         self.norm = nn.BatchNorm1d(DIM)
 
     def embed(self, last):
@@ -135,20 +137,23 @@ class CosineSoftmax(nn.Module):
 
     def forward(self, embedding, labels):
         cosine = embedding @ F.normalize(self.directions).T
-        handicap = self.MARGIN * F.one_hot(labels.clamp(min=0), len(self.directions))
+        products = torch.arange(len(self.directions), device=labels.device)
+        handicap = self.MARGIN * (labels.unsqueeze(1) == products)
         scores = (cosine - handicap) * self.SCALE
         losses = F.cross_entropy(scores, labels, weight=self.weight, ignore_index=NO_PRODUCT, reduction="sum")
-        return losses / (self.weight[labels] * (labels != NO_PRODUCT)).sum().clamp(min=1e-6)
+        return losses / (self.weight[labels.clamp(min=0)] * (labels != NO_PRODUCT)).sum().clamp(min=1e-6)
+
+
+def shorter_at_first(keep: float, step: int) -> float:
+    """How much a running average keeps at a step: early on less, or it would remember the start."""
+    return min(keep, (1 + step) / (10 + step))
 
 
 @torch.no_grad()
-def follow(slow: nn.Module, fast: nn.Module, step: int, keep: float) -> None:
-    """Moves a running average towards the trained network; early on the average is short, or it would remember the
-    start.
-    """
-    keep = min(keep, (1 + step) / (10 + step))
+def move(slow: nn.Module, fast: nn.Module, toward) -> None:
+    """Moves a running average towards the trained network, by a share that is a number or a tensor."""
     for old, new in zip(slow.state_dict().values(), fast.state_dict().values(), strict=True):
         if old.dtype.is_floating_point:
-            old.lerp_(new, 1 - keep)
+            old.lerp_(new, toward)
         else:
             old.copy_(new)

@@ -7,7 +7,9 @@ flavour, as on a real shelf; telling those apart is the hard part.
 """
 
 import colorsys
+import functools
 import math
+import multiprocessing
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,10 +187,15 @@ def view(item: Product, number: int, index: int, seed: int, side: int) -> Image.
 
 def catalogue(products: int, views: int, side: int, seed: int, progress=lambda done, total: None):
     """All views of all products: uint8 pictures (products × views, side, side, 3) and the product number of each."""
-    pictures = np.empty((products * views, side, side, 3), np.uint8)
-    for number in range(products):
-        item = product(number, seed)
-        for index in range(views):
-            pictures[number * views + index] = np.asarray(view(item, number, index, seed, side))
-        progress(number + 1, products)
-    return pictures, np.repeat(np.arange(products), views)
+    pictures = np.empty((products, views, side, side, 3), np.uint8)
+    with multiprocessing.Pool() as pool:
+        of_product = functools.partial(all_views, views=views, side=side, seed=seed)
+        for number, found in enumerate(pool.imap(of_product, range(products))):
+            pictures[number] = found
+            progress(number + 1, products)
+    return pictures.reshape(-1, side, side, 3), np.repeat(np.arange(products), views)
+
+
+def all_views(number: int, views: int, side: int, seed: int) -> np.ndarray:
+    item = product(number, seed)
+    return np.stack([np.asarray(view(item, number, index, seed, side)) for index in range(views)])

@@ -1,8 +1,8 @@
 """The network in 8-bit integers: convolutions and their activations as integers, pooling and the neck in FP32.
 
 Static quantisation in ONNX Runtime's QDQ form, a scale per output channel, ranges from pictures that were learned from.
-Weights use 7 of the 8 bits: on processors without VNNI the products of full 8-bit numbers overflow their 16 bits and the
-embedding would depend on the machine.
+Weights use 7 of the 8 bits: on processors without VNNI the products of full 8-bit numbers overflow their 16 bits and
+the embedding would depend on the machine.
 """
 
 import logging
@@ -47,9 +47,9 @@ def quantise(graph: Path, fitted_on: np.ndarray, path: Path) -> None:
 
 
 def compare(whole: Path, small: Path, pictures: np.ndarray) -> None:
-    """Refuses an 8-bit graph whose embeddings of `pictures` are not those of the FP32 graph. Nearly all of them are others
-    than those it was fitted on: of the shipped model's 240 and 240 pictures 11 are the same (catalogue pictures, which a
-    pass holds three times).
+    """Refuses an 8-bit graph whose embeddings of `pictures` are not those of the FP32 graph. Nearly all of them are
+    others than those it was fitted on: of the shipped model's 240 and 240 pictures 11 are the same (catalogue pictures,
+    which a pass holds three times).
     """
     one, other = (ort.InferenceSession(each).run(None, {"image": pictures})[0] for each in (whole, small))
     cosine = (one * other).sum(1)

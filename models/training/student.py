@@ -1,10 +1,11 @@
 """The student: the network that is shipped, learning from the tutor's views.
 
-It learns three things at once: to tell the products apart, to give the tutor's embedding of a picture whatever the
-light, and to see in every place what the tutor sees there. Its clock are steps, so a slow machine only takes longer.
+It learns three things at once: to tell the products apart, to give the tutor's answer to a picture whatever the light,
+and to see in every place what the tutor sees there. Its clock are steps, so a slow machine only takes longer.
 """
 
 import copy
+import functools
 import math
 import time
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from torch import nn
 
 from . import augment
 from .machine import DEVICE, mixed_precision, seed
-from .network import CosineSoftmax, Embedder, follow
+from .network import CosineSoftmax, Embedder, Size, move, shorter_at_first
 from .optimiser import MuonAndAdamW
-from .views import Views
+from .recorded import Recorded
+from .views import COLUMNS, Views
 
 STAGE = 3
 CHECKPOINT_SECONDS, REPORT_SECONDS = 120, 20
@@ -32,13 +34,18 @@ class Recipe:
     """
 
     passes: float = 5
-    sides: tuple = ((0.0, 96), (0.45, 112), (0.75, 128), (0.9, 144))
+    sides: tuple = ((0.0, 80), (0.5, 96), (0.75, 112), (0.9, 128))
     batch: int = 64
     peak_rate: float = 3e-3
     warm_up: float = 0.04
     weight_decay: float = 0.05
-    answer_weight: float = 4.0
-    place_weight: float = 1.0
+    # How much each loss weighs. To see as the tutor sees comes first: where the products' weighed ten times as much, a
+    # student learned to tell those apart and little that serves for others, and needed five times the pictures.
+    product: float = 0.1
+    answer: float = 4.0
+    place: float = 10.0
+    # How far a view is relit.
+    light: float = 0.5
     average: float = 0.998
     seed: int = 1
 
@@ -48,39 +55,70 @@ class Student(nn.Module):
     terms.
     """
 
-    def __init__(self, widths, weight: torch.Tensor, views: Views):
+    TOLD = ("product", "answer", "place")
+
+    def __init__(self, size: Size, weight: torch.Tensor, views: Views):
         super().__init__()
-        self.net = Embedder(widths).to(memory_format=torch.channels_last)
+        self.net = Embedder(size).to(memory_format=torch.channels_last)
         self.softmax = CosineSoftmax(weight)
         self.reads_middle = nn.Conv2d(self.net.body.middle_channels, views.middle.shape[-1], 1)
         self.reads_last = nn.Conv2d(self.net.body.channels, views.last.shape[-1], 1)
 
     def losses(self, pictures, labels, answers, middle, last):
-        """Product, answer and place, in this order. Answer and place are 1 − cosine, place summed over both maps."""
+        """As in `TOLD`. All but the first are 1 − cosine, place summed over both maps."""
         with mixed_precision():
             seen = self.net.body(pictures)
         embedding = self.net.embed(seen[1])
         answer = (1 - (embedding * answers).sum(1)).mean()
-        place = sum(
-            (1 - F.cosine_similarity(read(on_grid(own.float(), told.shape[-1])), told)).mean()
-            for read, own, told in ((self.reads_middle, seen[0], middle), (self.reads_last, seen[1], last))
-        )
+        place = unlike(self.reads_middle, seen[0], middle) + unlike(self.reads_last, seen[1], last)
         return self.softmax(embedding, labels), answer, place
 
 
+def unlike(read: nn.Conv2d, own: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+    """1 − cosine between what is read off the own maps and what the maps that were told say, place by place."""
+    return (1 - F.cosine_similarity(read(on_grid(own.float(), told.shape[-1])), told)).mean()
+
+
 def on_grid(maps: torch.Tensor, side: int) -> torch.Tensor:
-    if maps.shape[-1] >= side:
-        return F.adaptive_avg_pool2d(maps, side)
-    return F.interpolate(maps, (side, side), mode="bilinear", align_corners=False)
+    """The maps' means over the cells of a grid of `side` × `side`, or what lies between them where they are coarser."""
+    onto = means_of_cells(maps.shape[-1], side, maps.device)
+    return onto @ maps @ onto.T
+
+
+@functools.cache
+def means_of_cells(places: int, cells: int, device: torch.device) -> torch.Tensor:
+    """Cells × places. As matrices, since on a GPU the gradient of PyTorch's own pooling is another in every run."""
+    one_by_one = torch.eye(places, device=device).unsqueeze(0)
+    if places >= cells:
+        return F.adaptive_avg_pool1d(one_by_one, cells)[0].T
+    return F.interpolate(one_by_one, cells, mode="linear", align_corners=False)[0].T
+
+
+def scaled(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """From uint8 N × 3 × S × S to float N × 3 × side × side in 0..1. Processors scale bytes three times as fast as floats,
+    for a rounding of half a level; GPUs cannot.
+    """
+    if pixels.device.type == "cuda":
+        pixels = pixels.float()
+    small = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True, align_corners=False)
+    return small.contiguous().float() / 255
+
+
+def at_hand(views: Views) -> list[torch.Tensor]:
+    """The columns on the device, where they take less than half of what is free there, else in memory."""
+    columns = [torch.from_numpy(column) for column in (getattr(views, name) for name in COLUMNS)]
+    if DEVICE.type == "cuda" and 2 * sum(column.nbytes for column in columns) < torch.cuda.mem_get_info()[0]:
+        return [column.to(DEVICE) for column in columns]
+    return columns
 
 
 class Course:
     """A student with its running average, optimiser and clock."""
 
-    def __init__(self, widths, views: Views, weight: torch.Tensor, recipe: Recipe, kept: Path):
+    def __init__(self, size: Size, views: Views, weight: torch.Tensor, recipe: Recipe, kept: Path):
         seed(recipe.seed, STAGE)
-        self.views, self.recipe, self.kept = views, recipe, kept
-        self.student = Student(widths, weight, views).to(DEVICE)
+        self.views, self.recipe, self.kept = at_hand(views), recipe, kept
+        self.student = Student(size, weight, views).to(DEVICE)
         self.average = copy.deepcopy(self.student.net)
         body = self.student.net.body
         self.optimiser = MuonAndAdamW(
@@ -89,6 +127,11 @@ class Course:
         self.step, self.a_pass = 0, max(1, len(views.labels) // recipe.batch)
         self.order, self.shuffled = None, -1
         self.steps = max(1, round(recipe.passes * self.a_pass))
+        # What a step works on, always in the same places, so that it can be recorded: a batch, how far the average
+        # moves, and the sum of the losses since the last report.
+        self.given = [column[: recipe.batch].to(DEVICE, copy=True) for column in self.views]
+        self.toward, self.losses = torch.ones((), device=DEVICE), torch.zeros(len(self.student.TOLD), device=DEVICE)
+        self.recorded, self.recorded_side = None, None
         if kept.is_file():
             self.step, *states = torch.load(kept, map_location=DEVICE, weights_only=True)
             for part, state in zip(self.parts(), states, strict=True):
@@ -112,57 +155,71 @@ class Course:
     def side(self) -> int:
         return [side for begins, side in self.recipe.sides if begins <= self.step / self.steps][-1]
 
-    def batch(self) -> tuple:
-        """The next views: relit, every second batch mirrored, maps too. The order follows from seed and step."""
+    def give(self) -> None:
+        """Puts the next views where a step takes them. Their order follows from seed and step."""
         at, number = self.step % self.a_pass, self.step // self.a_pass
         if self.shuffled != number:
             rng = np.random.default_rng([self.recipe.seed, STAGE, number])
-            self.order, self.shuffled = rng.permutation(len(self.views.labels)), number
-        rows = np.sort(self.order[at * self.recipe.batch : (at + 1) * self.recipe.batch])
-        v = self.views
-        pixels, answers, middle, last, labels = (
-            torch.from_numpy(part[rows]).to(DEVICE) for part in (v.pixels, v.answers, v.middle, v.last, v.labels)
-        )
-        pixels, middle, last = (maps.permute(0, 3, 1, 2).float() for maps in (pixels, middle, last))
-        if self.step % 2:
-            pixels, middle, last = pixels.flip(3), middle.flip(3), last.flip(3)
-        side = self.side()
-        pictures = F.interpolate(pixels / 255, (side, side), mode="bilinear", antialias=True, align_corners=False)
-        return augment.relight(pictures), labels, answers.float(), middle, last
+            self.order, self.shuffled = rng.permutation(len(self.views[0])), number
+        rows = torch.from_numpy(np.sort(self.order[at * self.recipe.batch : (at + 1) * self.recipe.batch]))
+        rows = rows.to(self.views[0].device)
+        for place, column in zip(self.given, self.views, strict=True):
+            place[: len(rows)].copy_(column[rows])
 
-    def one_step(self) -> list[float]:
-        self.optimiser.set_rate(self.rate())
-        product, answer, place = self.student.losses(*self.batch())
-        loss = product + self.recipe.answer_weight * answer + self.recipe.place_weight * place
+    def batch(self) -> tuple:
+        """The views that were given: relit, and every second one mirrored, its maps too."""
+        pixels, answers, middle, last, labels = self.given
+        mirrored = augment.between(0, 1, len(pixels), 1, 1, 1) < 0.5
+        pictures = scaled(pixels.permute(0, 3, 1, 2), self.side())
+        maps = (each.permute(0, 3, 1, 2).float() for each in (middle, last))
+        pictures, middle, last = (torch.where(mirrored, each.flip(3), each) for each in (pictures, *maps))
+        return augment.relight(pictures, self.recipe.light), labels, answers.float(), middle, last
+
+    def learn(self) -> None:
+        """What a step does on the device."""
+        losses = torch.stack(self.student.losses(*self.batch()))
+        recipe = self.recipe
         self.optimiser.zero_grad()
-        loss.backward()
+        weights = (recipe.product, recipe.answer, recipe.place)
+        sum(weight * loss for weight, loss in zip(weights, losses, strict=True)).backward()
         self.optimiser.step()
+        move(self.average, self.student.net, self.toward)
+        self.losses += losses.detach()
+
+    def one_step(self) -> None:
+        if self.recorded_side != self.side():
+            self.recorded, self.recorded_side = Recorded(self.learn), self.side()
+        self.give()
+        self.optimiser.set_rate(self.rate())
+        self.toward.fill_(1 - shorter_at_first(self.recipe.average, self.step + 1))
+        self.recorded()
         self.step += 1
-        follow(self.average, self.student.net, self.step, self.recipe.average)
-        return [float(part.detach()) for part in (product, answer, place)]
 
     def fit(self) -> Embedder:
         """Trains to the end; returns the running average."""
         self.student.train()
-        told = saved = time.monotonic()
-        losses: list[list[float]] = []
+        told, saved, before = time.monotonic(), time.monotonic(), self.step
         while self.step < self.steps:
             if self.step % 64 == 0:
                 seed(self.recipe.seed, STAGE, self.step)
-            losses.append(self.one_step())
+            self.one_step()
             now = time.monotonic()
             if now - told > REPORT_SECONDS or self.step == self.steps:
-                product, answer, place = np.mean(losses, axis=0)
-                speed = len(losses) * self.recipe.batch / max(now - told, 1e-9)
-                left = (self.steps - self.step) * self.recipe.batch / speed / 60
-                print(
-                    f"student: {self.step / self.steps:6.1%}  {left:5.1f} min left  {speed:.0f} pictures/s  "
-                    f"{self.side()} px  product {product:.3f}  answer {answer:.3f}  place {place:.3f}",
-                    flush=True,
-                )
-                told, losses = now, []
+                self.report(self.step - before, now - told)
+                told, before = now, self.step
             if now - saved > CHECKPOINT_SECONDS and self.step % 64 == 0:
                 self.save()
                 saved = now
         self.save()
         return self.average.eval()
+
+    def report(self, steps: int, seconds: float) -> None:
+        losses = (self.losses / steps).tolist()
+        self.losses.zero_()
+        speed = steps * self.recipe.batch / max(seconds, 1e-9)
+        left = (self.steps - self.step) * self.recipe.batch / speed / 60
+        print(
+            f"student: {self.step / self.steps:6.1%}  {left:5.1f} min left  {speed:.0f} pictures/s  "
+            f"{self.side()} px  " + "  ".join(map("{} {:.3f}".format, self.student.TOLD, losses)),
+            flush=True,
+        )

@@ -18,7 +18,7 @@ from torch import nn
 from . import augment, neck
 from .lessons import Lessons
 from .machine import DEVICE, mixed_precision, seed
-from .network import DIM, CosineSoftmax, follow
+from .network import DIM, CosineSoftmax, move, shorter_at_first
 
 STAGE = 1
 
@@ -84,9 +84,7 @@ def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
         for part, state in zip(parts, states, strict=True):
             part.load_state_dict(state)
     else:
-        neck.fit(
-            tutor, softmax, lessons, recipe.neck_passes, recipe.neck_epochs, recipe.side, recipe.neck_rate
-        )
+        neck.fit(tutor, softmax, lessons, recipe.neck_passes, recipe.neck_epochs, recipe.side, recipe.neck_rate)
         average.load_state_dict(tutor.state_dict())
     steps = recipe.epochs * lessons.batches(recipe.batch)
     step, told, losses = begin * lessons.batches(recipe.batch), time.monotonic(), []
@@ -104,7 +102,7 @@ def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
             nn.utils.clip_grad_norm_(tutor.parameters(), 5.0)
             optimiser.step()
             step += 1
-            follow(average, tutor, step, recipe.average)
+            move(average, tutor, 1 - shorter_at_first(recipe.average, step))
             losses.append(float(loss.detach()))
             if time.monotonic() - told > 20 or step == steps:
                 print(f"tutor: {step / steps:6.1%}  loss {sum(losses) / len(losses):.3f}", flush=True)

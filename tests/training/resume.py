@@ -1,6 +1,6 @@
 """A training that was stopped goes on as it would have, in every stage: to the last bit, on one thread.
 
-    python tests/training/resume.py MODELS_FOLDER WORK_FOLDER
+python tests/training/resume.py MODELS_FOLDER WORK_FOLDER
 """
 
 import sys
@@ -13,10 +13,10 @@ MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(MODELS))
 
 from training import data, lessons, student, tutor, views  # noqa: E402
-from training.network import Body  # noqa: E402
+from training.network import NO_PRODUCT, Body, Size  # noqa: E402
 from training.stages import made_from  # noqa: E402
 
-WIDTHS = (8, 8, 16, 16)
+SIZE = Size((8, 8, 16, 16), (1, 1, 2, 1), 48)
 TUTOR = tutor.Recipe(neck_passes=1, neck_epochs=1, epochs=2, side=32, batch=12)
 STUDENT = student.Recipe(passes=24, sides=((0.0, 32), (0.5, 48)), batch=8)
 
@@ -43,7 +43,7 @@ class StoppedCourse(student.Course):
 
 def fresh_tutor():
     torch.manual_seed(5)
-    return tutor.Tutor([Body(WIDTHS), Body(WIDTHS)])
+    return tutor.Tutor([Body(SIZE), Body(SIZE)])
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -70,18 +70,20 @@ student.CHECKPOINT_SECONDS = 0
 packages = data.rendered(6, 4, WORK, lambda *_: None)
 kinds = [[lessons.Kind(packages, mirrored=False)]]
 learned = lessons.Lessons(kinds)
+anything = data.Pictures(packages.pixels[::3], np.full(len(packages.pixels[::3]), NO_PRODUCT))
+shown = lessons.Lessons([*kinds, [lessons.Kind(anything, every=2)]])
 
 straight = tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "straight.pt")
 stopped(lambda: tutor.fit(fresh_tutor(), Interrupted(kinds), TUTOR, WORK / "stopped.pt"))
 check("tutor", same(straight, tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "stopped.pt")))
 
-seen = views.collect(straight, learned, 2, run=1, folder=WORK / "views")
+seen = views.collect(straight, shown, 2, run=1, folder=WORK / "views")
 (WORK / "views" / "pass-001.npz").unlink()
-again = views.collect(straight, learned, 2, run=1, folder=WORK / "views")
+again = views.collect(straight, shown, 2, run=1, folder=WORK / "views")
 check("views", all(np.array_equal(getattr(seen, c), getattr(again, c)) for c in views.COLUMNS))
 
-once = student.Course(WIDTHS, seen, learned.weight(), STUDENT, WORK / "once.pt").fit()
-twice = (WIDTHS, seen, learned.weight(), STUDENT, WORK / "twice.pt")
+once = student.Course(SIZE, seen, learned.weight(), STUDENT, WORK / "once.pt").fit()
+twice = (SIZE, seen, learned.weight(), STUDENT, WORK / "twice.pt")
 stopped(StoppedCourse(*twice).fit)
 going_on = student.Course(*twice)
 check("student's place", 64 == going_on.step)
