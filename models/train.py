@@ -2,11 +2,11 @@
 
     python models/train.py [small|base] [--data ../shared/data]
 
-(`base` is a wider network that was never trained to the end: untried.)
+(`base` is a wider network that was only trained with earlier recipes.)
 
-Three stages, each kept in the work folder, so that a run that was stopped goes on where it was: the tutor (imported
+Three stages (the card's five: neck and tutor are one, the integers are made at the end), each kept in the work folder, so that a run that was stopped goes on where it was: the tutor (imported
 networks, taught our products), its views (what it answers to thousands of pictures), and the student (the network that
-is shipped). Pictures of anything are fetched from the Debian archive (2.3 GB, once). Afterwards `tillsight model
+is shipped). Pictures of anything are fetched from the Debian archive (3.6 GB, once). Afterwards `tillsight model
 calibrate` sets the thresholds and `tillsight model evaluate` measures. `--smoke` goes the whole way in about a minute
 on a few rendered packages, without the data folder, and leaves its worthless model in the work folder; unless --work
 was given it begins anew each time. `--hold-out DRAW` leaves 20 of the products out of everything, to measure how well
@@ -39,7 +39,11 @@ def main() -> None:
         description="Train a model of tillsight and export it.", epilog="models/README.md is the model card."
     )
     options.add_argument(
-        "size", nargs="?", choices=sorted(SIZES), default="small", help="small is what is shipped; base is untried"
+        "size",
+        nargs="?",
+        choices=sorted(SIZES),
+        default="small",
+        help="small is what is shipped; base was only trained with earlier recipes",
     )
     options.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="folder with grocery/ and teachers/ (%(default)s)"
@@ -196,7 +200,8 @@ def learn(
 
 
 def finish(net: Framed, name: str, folder: Path, learned: lessons.Lessons) -> None:
-    pictures = [glance.plain(learned.some(240, first), INPUT).cpu().numpy() for first in (0, 1)]
+    # The second ones lie half a step behind the first ones: others.
+    pictures = [glance.plain(learned.some(240, first), INPUT).cpu().numpy() for first in (0, 7)]
     export.publish(net.cpu(), INPUT, name, folder, (pictures[0], pictures[1]))
     print(f"{folder / name}.onnx written. Now: tillsight model calibrate, then evaluate (models/README.md)")
 

@@ -85,10 +85,12 @@ class Lessons:
 
     def some(self, count: int, first: int = 0) -> np.ndarray:
         """Pixels of `count` pictures (or all, if there are fewer), spread evenly over a pass from its picture `first`
-        on.
+        on to its last ones: every kind is among them, by its share.
         """
         rows = self.rows(0)
-        return self.pixels(rows[first :: max(1, len(rows) // count)][:count])
+        count = min(count, len(rows))
+        places = first + np.arange(count) * len(rows) // count
+        return self.pixels(rows[places[places < len(rows)]])
 
     def batches(self, batch: int) -> int:
         """Batches in a pass: a few rows that do not fill one are left out."""

@@ -47,9 +47,8 @@ def quantise(graph: Path, fitted_on: np.ndarray, path: Path) -> None:
 
 
 def compare(whole: Path, small: Path, pictures: np.ndarray) -> None:
-    """Refuses an 8-bit graph whose embeddings of `pictures` are not those of the FP32 graph. Nearly all of them are
-    others than those it was fitted on: of the shipped model's 240 and 240 pictures 11 are the same (catalogue pictures,
-    which a pass holds three times).
+    """Refuses an 8-bit graph whose embeddings of `pictures` are not those of the FP32 graph. They are to be others than
+    those it was fitted on, of every kind.
     """
     one, other = (ort.InferenceSession(each).run(None, {"image": pictures})[0] for each in (whole, small))
     cosine = (one * other).sum(1)

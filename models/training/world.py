@@ -1,7 +1,7 @@
 """Pictures of anything: drawings, textures, landscapes and things, out of packages of the Debian archive.
 
-2 640 photos of 81 products show too little of the world to learn to see from. These pictures show no product of ours;
-only the student's wild views take them (`views`), for what the tutor says of them. They are fetched by `apt-get
+2 640 photos of 81 products show too little of the world to learn to see from. These pictures carry no label (some show
+fruit); only the student's wild views take them (`views`), for what the tutor says of them. They are fetched by `apt-get
 download`, unpacked in the work folder and not installed; what was chosen of them is kept there, the packages are not.
 Each package's licence (all are free software or free art, as Debian's main archive asks) is in its own `copyright`
 file.
@@ -20,7 +20,7 @@ from PIL import Image
 
 from .data import SIDE
 
-# 3.7 GB. Chosen for having hundreds of different pictures that are no diagrams.
+# 3.6 GB to fetch. Chosen for having hundreds of different pictures that are no diagrams.
 PACKAGES = (
     "endless-sky-data",
     "extremetuxracer-data",

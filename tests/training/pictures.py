@@ -101,4 +101,13 @@ for number, count in ((0, 4), (1, 3)):
     check("a quarter of them wild", len(wild) == 6 + count and (wild < 24).sum() == 6)
     check("others wild alone", sorted(wild[wild >= 24].tolist()) == list(range(24 + number, 31, 2)))
 
+# A few of them, for what is fitted on some: to the last kind, whatever their count.
+numbered = [
+    data.Pictures(np.full((count, 1, 1, 3), kind, np.uint8), np.zeros(count, int)) for kind, count in ((1, 60), (2, 24))
+]
+taught = lessons.Lessons([[lessons.Kind(kind)] for kind in numbered])
+for count, first in ((7, 0), (30, 0), (50, 1), (84, 0), (200, 1)):
+    kinds = taught.some(count, first)[:, 0, 0, 0]
+    check(f"{count} of some", len(kinds) == min(count, 84 - first) and abs((kinds == 2).mean() - 24 / 84) < 0.1)
+
 print("all as it must be")
