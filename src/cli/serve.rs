@@ -47,6 +47,9 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
     let docs = settings.public_docs;
     let application = Application::build(settings, Clock::system()).await?;
+    // Before anybody is told that it listens: whoever then stops it at once must find it ready to be stopped.
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     match application.first_admin() {
         FirstAdmin::Existing => {}
         FirstAdmin::Waiting => {
@@ -67,8 +70,6 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     }
     // Whoever was to read the one-time password has not: no server that nobody can administer.
     terminal::written().map_err(CliError::Output)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     let asked_to_stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
