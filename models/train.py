@@ -4,9 +4,9 @@
 
 (`base` is a wider network that was only trained with earlier recipes.)
 
-Three stages (the card's five: neck and tutor are one, the integers are made at the end), each kept in the work folder, so that a run that was stopped goes on where it was: the tutor (imported
-networks, taught our products), its views (what it answers to thousands of pictures), and the student (the network that
-is shipped). Pictures of anything are fetched from the Debian archive (3.6 GB, once). Afterwards `tillsight model
+Three stages (the card's five: neck and tutor are one, the integers are made at the end), each kept in the work folder,
+so that a run that was stopped goes on where it was: the tutor (imported networks, taught our products), its views
+(what it answers to thousands of pictures), and the student (the network that is shipped). Pictures of anything are fetched from the Debian archive (3.6 GB, once). Afterwards `tillsight model
 calibrate` sets the thresholds and `tillsight model evaluate` measures. `--smoke` goes the whole way in about a minute
 on a few rendered packages, without the data folder, and leaves its worthless model in the work folder; unless --work
 was given it begins anew each time. `--hold-out DRAW` leaves 20 of the products out of everything, to measure how well
@@ -120,14 +120,14 @@ def train(chosen: argparse.Namespace) -> None:
     )
     out = chosen.out or (HERE if label == "all" else work)
     out.mkdir(parents=True, exist_ok=True)
+    if len(left_out):
+        list_held_out(left_out, label, out)
     teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
     name, files = f"tillsight-{chosen.size}", imported.files(chosen.data)
     net = learn(
         plan, teacher, files, learned, shown, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out)
     )
     finish(net, name, out, learned)
-    if len(left_out):
-        list_held_out(left_out, label, out)
 
 
 def smoke(work: Path) -> None:

@@ -38,6 +38,16 @@ fn with_pytorch(name: &str) -> Option<Command> {
     Some(python)
 }
 
+/// Runs a script that ends with these words, or with an error at the first thing that is not so. It is given the models'
+/// folder and an empty one.
+#[track_caller]
+fn all_as_it_must_be(name: &str, script: &str) {
+    let Some(mut python) = with_pytorch(name) else { return };
+    let work = tempfile::tempdir().unwrap();
+    let told = good(python.args([script, "models"]).arg(work.path()).output().unwrap());
+    assert!(told.ends_with("all as it must be\n"), "{told}");
+}
+
 #[test]
 fn a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped() {
     let name = "a_smoke_run_ends_with_a_model_that_the_server_takes_and_goes_on_where_it_was_stopped";
@@ -86,26 +96,19 @@ fn what_is_written_down_beside_the_networks_is_right() {
 #[test]
 fn pictures_of_anything_are_chosen_and_shown_as_they_must_be() {
     let name = "pictures_of_anything_are_chosen_and_shown_as_they_must_be";
-    let Some(mut python) = with_pytorch(name) else { return };
-    let work = tempfile::tempdir().unwrap();
-    let told = good(python.args(["tests/training/pictures.py", "models"]).arg(work.path()).output().unwrap());
-    assert!(told.ends_with("all as it must be\n"), "{told}");
+    all_as_it_must_be(name, "tests/training/pictures.py");
 }
 
 #[test]
 fn the_exported_network_looks_at_the_frames_that_it_must() {
     let name = "the_exported_network_looks_at_the_frames_that_it_must";
-    let Some(mut python) = with_pytorch(name) else { return };
-    let told = good(python.args(["tests/training/frames.py", "models"]).output().unwrap());
-    assert!(told.ends_with("all as it must be\n"), "{told}");
+    all_as_it_must_be(name, "tests/training/frames.py");
 }
 
 #[test]
 fn a_step_of_the_training_consists_of_what_it_must() {
     let name = "a_step_of_the_training_consists_of_what_it_must";
-    let Some(mut python) = with_pytorch(name) else { return };
-    let told = good(python.args(["tests/training/steps.py", "models"]).output().unwrap());
-    assert!(told.ends_with("all as it must be\n"), "{told}");
+    all_as_it_must_be(name, "tests/training/steps.py");
 }
 
 #[test]

@@ -23,7 +23,7 @@ MAX_BYTES = 30_000_000
 def publish(net: nn.Module, side: int, name: str, folder: Path, pictures: tuple[np.ndarray, np.ndarray]) -> None:
     """`name`.onnx in 8-bit integers, which is what the server takes by default, and `name`-fp32.onnx, each with its
     manifest. The graphs take RGB in 0..1, N × 3 × side × side: their normalisation is inside. `pictures` as they are
-    fed: those that the integers' ranges are fitted on, and those to check them with, nearly all of them others.
+    fed: those that the integers' ranges are fitted on, and others to check them with.
     """
     net.eval()
     small, whole = folder / f"{name}.onnx", folder / f"{name}-fp32.onnx"

@@ -112,11 +112,11 @@ def fetch(folder: Path) -> None:
         print(f"pictures of anything: fetching {name}", flush=True)
         # As root, apt would fetch as a user who cannot write here, and warn.
         told = run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name, folder=folder)
-        (package,) = folder.glob(f"{name}_*.deb") if told.returncode == 0 else (None,)
-        if package is not None:
+        package = next(folder.glob(f"{name}_*.deb"), None)
+        if told.returncode == 0 and package is not None:
             told = run("dpkg-deb", "-x", package.name, name, folder=folder)
             package.unlink()
-        if told.returncode != 0:
+        if told.returncode != 0 or package is None:
             raise Missing(f"{name} cannot be had from the Debian archive (try 'apt-get update'): {told.stderr.strip()}")
 
 
