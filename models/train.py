@@ -6,12 +6,12 @@
 
 Three stages (the card's five: neck and tutor are one, the integers are made at the end), each kept in the work folder,
 so that a run that was stopped goes on where it was: the tutor (imported networks, taught our products), its views
-(what it answers to thousands of pictures), and the student (the network that is shipped). Pictures of anything are fetched from the Debian archive (3.6 GB, once). Afterwards `tillsight model
-calibrate` sets the thresholds and `tillsight model evaluate` measures. `--smoke` goes the whole way in about a minute
-on a few rendered packages, without the data folder, and leaves its worthless model in the work folder; unless --work
-was given it begins anew each time. `--hold-out DRAW` leaves 20 of the products out of everything, to measure how well
-products are told apart that no training saw, and lists them in `held-out.txt` beside the model, for `tillsight model
-evaluate --held-out`.
+(what it answers to thousands of pictures), and the student (the network that is shipped). Pictures of anything are
+fetched from the Debian archive (3.6 GB, once). Afterwards `tillsight model calibrate` sets the thresholds and `tillsight
+model evaluate` measures. `--smoke` goes the whole way in about a minute on a few rendered packages, without the data
+folder, and leaves its worthless model in the work folder; unless --work was given it begins anew each time.
+`--hold-out DRAW` leaves 20 of the products out of everything, to measure how well products are told apart that no
+training saw, and lists them in `held-out.txt` beside the model, for `tillsight model evaluate --held-out`.
 """
 
 import argparse
