@@ -4,6 +4,8 @@ They are apart because the tutor answers for the reframed picture, and the stude
 another light.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -15,15 +17,18 @@ def between(low: float, high: float, *shape: int) -> torch.Tensor:
 
 
 def reframe(
-    pixels: torch.Tensor, side: int, mirrored: torch.Tensor, turn: float = 0.27, closest: float = 0.42
+    pixels: torch.Tensor, side: int, mirrored: torch.Tensor, upright: float = 3, closest: float = 0.42
 ) -> torch.Tensor:
     """Another crop, turn and stretch, and of those that are `mirrored` every second one's mirror image. From uint8
-    N × H × W × 3 to float N × 3 × side × side in 0..1. `turn` is the largest angle in radians (0.27 is 15 degrees),
-    `closest` the smallest share of the picture's width that is seen.
+    N × H × W × 3 to float N × 3 × side × side in 0..1. `closest` is the smallest share of the picture's width that is
+    seen. The angle is anything up to half a turn, as things are held askew and laid down before a till; the higher
+    `upright`, the more are nearly upright (3: half of them within 22 degrees, three quarters within 76; 1: no more than
+    at any other angle).
     """
     n = len(pixels)
     x = pixels.to(DEVICE).permute(0, 3, 1, 2).float() / 255
-    angle = between(-turn, turn, n)
+    share = between(-1, 1, n)
+    angle = math.pi * share * share.abs() ** (upright - 1)
     zoom = between(closest, 1.03, n)
     stretch = between(0.85, 1.18, n)
     flip = 1 - 2 * ((between(0, 1, n) < 0.5) & mirrored.to(DEVICE)).float()

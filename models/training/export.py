@@ -16,7 +16,7 @@ from torch import nn
 from .network import DIM
 from .quantise import compare, quantise
 
-VERSION, OPSET = "6", 17
+VERSION, OPSET = "7", 17
 MAX_BYTES = 30_000_000
 
 

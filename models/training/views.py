@@ -11,7 +11,6 @@ knows its answers to those too does not merely know 2 640 photos by heart. Pictu
 seen so.
 """
 
-import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -102,7 +101,7 @@ def view(lessons: Lessons, rows: np.ndarray, wild: bool) -> torch.Tensor:
     pixels, _, mirrored = lessons.taken(rows)
     if not wild:
         return augment.reframe(pixels, ASKED_SIDE, mirrored)
-    turned = augment.reframe(pixels, ASKED_SIDE, torch.ones_like(mirrored), turn=math.pi, closest=0.25)
+    turned = augment.reframe(pixels, ASKED_SIDE, torch.ones_like(mirrored), upright=1, closest=0.25)
     return augment.compose(augment.relight(turned))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from .data import SIDE
+from .stages import sha256
 
 # 3.6 GB to fetch. Chosen for having hundreds of different pictures that are no diagrams.
 PACKAGES = (
@@ -41,6 +42,9 @@ PACKAGES = (
 )
 # To be raised when another choice is made from the same packages.
 CHOICE = 2
+# What that gave for the shipped model (Debian 12). The archive's packages change with its releases, and with them the
+# pictures; their file is then another.
+SHIPPED = "d73154a11420b64e65835e1e9efca5de53509267c34132c2caa15313d4c2c7d0"
 # Kept as WebP of this quality: some 5 KB a picture, so that the file can be brought to a machine without the archive.
 QUALITY = 70
 SMALLEST_SIDE, LARGEST_RATIO, MOST_PIXELS = 96, 4, 40_000_000
@@ -77,13 +81,14 @@ def pictures(work: Path, progress) -> np.ndarray:
     kept = work / f"world-{SIDE}-{CHOICE}.npz"
     if not kept.is_file():
         unpacked, unfinished = work / "world", kept.with_suffix(".part.npz")
-        shutil.rmtree(unpacked, ignore_errors=True)
-        unpacked.mkdir(parents=True)
+        unpacked.mkdir(parents=True, exist_ok=True)
         fetch(unpacked)
         encoded = [as_webp(square) for square in chosen(unpacked, progress)]
         np.savez(unfinished, encoded=np.frombuffer(b"".join(encoded), np.uint8), lengths=[len(e) for e in encoded])
         unfinished.replace(kept)
         shutil.rmtree(unpacked)
+        if sha256(kept) != SHIPPED:
+            print("pictures of anything: others than the shipped model's, its figures may not be met", flush=True)
     return decoded(kept)
 
 
@@ -102,6 +107,7 @@ def as_webp(square: np.ndarray) -> bytes:
 
 
 def fetch(folder: Path) -> None:
+    """Unpacks each package into a folder of its name; those that are there already, from a run that was stopped, stay."""
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             raise Missing(
@@ -109,15 +115,25 @@ def fetch(folder: Path) -> None:
                 "train on Debian or Ubuntu, or bring world-*.npz of another machine's work folder"
             )
     for name in PACKAGES:
-        print(f"pictures of anything: fetching {name}", flush=True)
-        # As root, apt would fetch as a user who cannot write here, and warn.
-        told = run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name, folder=folder)
-        package = next(folder.glob(f"{name}_*.deb"), None)
-        if told.returncode == 0 and package is not None:
-            told = run("dpkg-deb", "-x", package.name, name, folder=folder)
-            package.unlink()
-        if told.returncode != 0 or package is None:
-            raise Missing(f"{name} cannot be had from the Debian archive (try 'apt-get update'): {told.stderr.strip()}")
+        if not (folder / name).is_dir():
+            print(f"pictures of anything: fetching {name}", flush=True)
+            fetch_one(name, folder)
+
+
+def fetch_one(name: str, folder: Path) -> None:
+    unfinished = folder / f"{name}.part"
+    for left in folder.glob(f"{name}_*.deb"):
+        left.unlink()
+    shutil.rmtree(unfinished, ignore_errors=True)
+    # As root, apt would fetch as a user who cannot write here, and warn.
+    told = run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name, folder=folder)
+    package = next(folder.glob(f"{name}_*.deb"), None)
+    if told.returncode == 0 and package is not None:
+        told = run("dpkg-deb", "-x", package.name, unfinished.name, folder=folder)
+        package.unlink()
+    if told.returncode != 0 or package is None:
+        raise Missing(f"{name} cannot be had from the Debian archive (try 'apt-get update'): {told.stderr.strip()}")
+    unfinished.rename(folder / name)
 
 
 def run(*command: str, folder: Path) -> subprocess.CompletedProcess:

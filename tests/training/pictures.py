@@ -78,6 +78,27 @@ except world.Missing as why:
     check("a machine without apt", "apt-get" in str(why) and "Debian" in str(why))
 else:
     sys.exit("pictures from nowhere")
+# In place of the archive: two programs that give and unpack, but not every package the first time.
+tools = WORK / "tools"
+tools.mkdir()
+GIVE = f'echo "$5" >> "{WORK}/asked"; [ "$5" != "{world.PACKAGES[2]}" -o -e "{WORK}/again" ] || {{ echo gone >&2; exit 1; }}'
+for tool, does in (("apt-get", f'{GIVE}; : > "$5_1_all.deb"'), ("dpkg-deb", '/bin/mkdir "$3"')):
+    (tools / tool).write_text(f"#!/bin/sh\n{does}\n")
+    (tools / tool).chmod(0o755)
+os.environ["PATH"] = str(tools)
+fetched = WORK / "fetched"
+fetched.mkdir()
+try:
+    world.fetch(fetched)
+except world.Missing as why:
+    check("a package that is gone", world.PACKAGES[2] in str(why) and "gone" in str(why))
+else:
+    sys.exit("a package that is gone was fetched")
+(WORK / "again").touch()
+world.fetch(fetched)
+asked = (WORK / "asked").read_text().split()
+check("what was fetched stays", asked == [*world.PACKAGES[:3], *world.PACKAGES[2:]])
+check("every package", sorted(each.name for each in fetched.iterdir()) == sorted(world.PACKAGES))
 os.environ["PATH"] = there
 encoded = [world.as_webp(square) for square in found]
 kept = WORK / f"world-{data.SIDE}-{world.CHOICE}.npz"
