@@ -51,7 +51,7 @@ def main() -> None:
     options.add_argument("--work", type=Path, help="what is kept between runs (models/work)")
     options.add_argument("--out", type=Path, help="where the model and its manifest go (models/, with --hold-out work)")
     options.add_argument("--tutor-epochs", type=at_least_one, default=tutor.Recipe.epochs, help="(%(default)s)")
-    options.add_argument("--view-passes", type=at_least_one, default=9, help="views of every photo (%(default)s)")
+    options.add_argument("--view-passes", type=at_least_one, default=6, help="views of every photo (%(default)s)")
     options.add_argument("--passes", type=float, default=student.Recipe.passes, help="over all views (%(default)s)")
     options.add_argument("--threads", type=at_least_one, default=2)
     options.add_argument("--hold-out", type=int, metavar="DRAW", help="leave 20 products out; DRAW says which")

@@ -29,11 +29,13 @@ CHECKPOINT_SECONDS, REPORT_SECONDS = 120, 20
 
 @dataclass(frozen=True)
 class Recipe:
-    """`passes` are over all views. `sides` are picture sizes and the share of the way at which each begins: small
-    pictures first, as they teach the coarse things more cheaply.
+    """`passes` are over all views, in `rounds` equal parts. Each of those has a learning rate that rises and falls to
+    nearly nothing, and `sides`: picture sizes and the share of the round at which each begins, small pictures first, as
+    they teach the coarse things more cheaply.
     """
 
-    passes: float = 5
+    passes: float = 10
+    rounds: int = 2
     sides: tuple = ((0.0, 80), (0.5, 96), (0.75, 112), (0.9, 128))
     batch: int = 64
     peak_rate: float = 3e-3
@@ -145,15 +147,23 @@ class Course:
         torch.save((self.step, *(part.state_dict() for part in self.parts())), unfinished)
         unfinished.replace(self.kept)
 
+    def round(self) -> tuple[int, float]:
+        """How many rounds are behind, and the share of this one that is."""
+        number, done = divmod(self.step * self.recipe.rounds, self.steps)
+        return number, done / self.steps
+
     def rate(self) -> float:
-        """Share of the peak learning rate: a short rise, then a half cosine that ends at a 500th."""
-        done, warm = self.step / self.steps, self.recipe.warm_up
+        """Share of the peak learning rate: a short rise, then a half cosine that ends at a 500th. The second round rises
+        to half of what the first one does, the third to a third.
+        """
+        (number, done), warm = self.round(), self.recipe.warm_up
+        risen = 1 / (1 + number)
         if done < warm:
-            return 0.05 + 0.95 * done / warm
-        return 0.002 + 0.998 * (1 + math.cos(math.pi * (done - warm) / (1 - warm))) / 2
+            return (0.05 + 0.95 * done / warm) * risen
+        return (0.002 + 0.998 * (1 + math.cos(math.pi * (done - warm) / (1 - warm))) / 2) * risen
 
     def side(self) -> int:
-        return [side for begins, side in self.recipe.sides if begins <= self.step / self.steps][-1]
+        return [side for begins, side in self.recipe.sides if begins <= self.round()[1]][-1]
 
     def give(self) -> None:
         """Puts the next views where a step takes them. Their order follows from seed and step."""
@@ -220,6 +230,6 @@ class Course:
         left = (self.steps - self.step) * self.recipe.batch / speed / 60
         print(
             f"student: {self.step / self.steps:6.1%}  {left:5.1f} min left  {speed:.0f} pictures/s  "
-            f"{self.side()} px  " + "  ".join(map("{} {:.3f}".format, self.student.TOLD, losses)),
+            f"{self.recorded_side} px  " + "  ".join(map("{} {:.3f}".format, self.student.TOLD, losses)),
             flush=True,
         )

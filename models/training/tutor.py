@@ -28,7 +28,7 @@ class Recipe:
     neck_passes: int = 3
     neck_epochs: int = 12
     neck_rate: float = 5e-4
-    epochs: int = 4
+    epochs: int = 2
     side: int = 160
     batch: int = 48
     # The imported layers are moved gently: what they know of things that are not in our photos is worth keeping.
