@@ -15,6 +15,7 @@ training saw, and lists them in `held-out.txt` beside the model, for `tillsight 
 """
 
 import argparse
+import math
 import shutil
 import sys
 import time
@@ -31,6 +32,7 @@ from training.stages import made_from, sha256
 
 HERE = Path(__file__).resolve().parent
 HELD_OUT_PRODUCTS = 20
+VIEW_PASSES = 6
 NO_PRODUCTS = np.empty(0, int)
 
 
@@ -51,8 +53,15 @@ def main() -> None:
     options.add_argument("--work", type=Path, help="what is kept between runs (models/work)")
     options.add_argument("--out", type=Path, help="where the model and its manifest go (models/, with --hold-out work)")
     options.add_argument("--tutor-epochs", type=at_least_one, default=tutor.Recipe.epochs, help="(%(default)s)")
-    options.add_argument("--view-passes", type=at_least_one, default=6, help="views of every photo (%(default)s)")
-    options.add_argument("--passes", type=float, default=student.Recipe.passes, help="over all views (%(default)s)")
+    options.add_argument(
+        "--view-passes", type=at_least_one, default=VIEW_PASSES, help="views of every photo (%(default)s)"
+    )
+    options.add_argument(
+        "--passes", type=above_zero, default=student.Recipe.passes, help="over all views, in all rounds (%(default)s)"
+    )
+    options.add_argument(
+        "--rounds", type=at_least_one, default=student.Recipe.rounds, help="of the learning rate (%(default)s)"
+    )
     options.add_argument("--threads", type=at_least_one, default=2)
     options.add_argument("--hold-out", type=int, metavar="DRAW", help="leave 20 products out; DRAW says which")
     options.add_argument("--smoke", action="store_true", help="a short run, to see that everything works")
@@ -71,6 +80,14 @@ def at_least_one(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """For argparse, which names the option."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{number:g} is no number above 0")
     return number
 
 
@@ -114,7 +131,7 @@ def train(chosen: argparse.Namespace) -> None:
     plan = Plan(
         tutor.Recipe(epochs=chosen.tutor_epochs),
         chosen.view_passes,
-        student.Recipe(passes=chosen.passes),
+        student.Recipe(passes=chosen.passes, rounds=chosen.rounds),
         size,
         left_out,
     )

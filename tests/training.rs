@@ -90,7 +90,7 @@ fn what_is_written_down_beside_the_networks_is_right() {
     let work = tempfile::tempdir().unwrap();
     python.args(["tests/training/bookkeeping.py", "models"]).arg(work.path()).arg("src/evaluation/tests/figures.rs");
     let told = good(python.output().unwrap());
-    assert_eq!(told.matches(": as it must be").count(), 22, "{told}");
+    assert_eq!(told.matches(": as it must be").count(), 27, "{told}");
 }
 
 #[test]
@@ -128,5 +128,5 @@ fn every_stage_of_the_training_goes_on_as_if_it_had_not_been_stopped_and_refuses
     let Some(mut python) = with_pytorch(name) else { return };
     let work = tempfile::tempdir().unwrap();
     let told = good(python.args(["tests/training/resume.py", "models"]).arg(work.path()).output().unwrap());
-    assert_eq!(told.matches(": the same").count(), 5, "{told}");
+    assert_eq!(told.matches(": the same").count(), 6, "{told}");
 }

@@ -23,7 +23,8 @@ def reframe(
     N × H × W × 3 to float N × 3 × side × side in 0..1. `closest` is the smallest share of the picture's width that is
     seen. The angle is anything up to half a turn, as things are held askew and laid down before a till; the higher
     `upright`, the more are nearly upright (3: half of them within 22 degrees, three quarters within 76; 1: no more than
-    at any other angle).
+    at any other angle). Things are stretched along the picture's sides when upright, less when turned, not at all on
+    their side.
     """
     n = len(pixels)
     x = pixels.to(DEVICE).permute(0, 3, 1, 2).float() / 255

@@ -20,8 +20,8 @@ def made_from(kept: Path, facts: dict) -> dict:
         note.write_text(json.dumps(facts, indent=2) + "\n")
     elif not note.is_file() or json.loads(note.read_text()) != facts:
         raise SystemExit(
-            f"{kept} was made with other options, products, files or recipe than those of now "
-            f"({note.name} tells which): delete it and what follows from it, or name another folder with --work"
+            f"{kept} was made with other options, products, files or recipe than those of now, or by another "
+            f"version of this training ({note.name} tells which): delete it and what follows from it, or name another folder with --work"
         )
     return facts
 

@@ -29,9 +29,10 @@ CHECKPOINT_SECONDS, REPORT_SECONDS = 120, 20
 
 @dataclass(frozen=True)
 class Recipe:
-    """`passes` are over all views, in `rounds` equal parts. Each of those has a learning rate that rises and falls to
-    nearly nothing, and `sides`: picture sizes and the share of the round at which each begins, small pictures first, as
-    they teach the coarse things more cheaply.
+    """`passes` are over all views, in `rounds` equal parts. In each of those the learning rate rises and falls to nearly
+    nothing, from `peak_rate` in the first, half of it in the second, a third in the third; and the pictures grow: `sides`
+    are their sizes and the share of the round at which each begins, small ones first, as they teach the coarse things
+    more cheaply.
     """
 
     passes: float = 10
@@ -147,23 +148,23 @@ class Course:
         torch.save((self.step, *(part.state_dict() for part in self.parts())), unfinished)
         unfinished.replace(self.kept)
 
-    def round(self) -> tuple[int, float]:
-        """How many rounds are behind, and the share of this one that is."""
-        number, done = divmod(self.step * self.recipe.rounds, self.steps)
+    def in_round(self, step: int) -> tuple[int, float]:
+        """The round that a step is in, from 0, and the share of that round which is behind it."""
+        number, done = divmod(step * self.recipe.rounds, self.steps)
         return number, done / self.steps
 
-    def rate(self) -> float:
-        """Share of the peak learning rate: a short rise, then a half cosine that ends at a 500th. The second round rises
-        to half of what the first one does, the third to a third.
+    def rate(self, step: int) -> float:
+        """Share of the peak learning rate: in each round a short rise, then a half cosine that ends at a 500th of what
+        the round rose to.
         """
-        (number, done), warm = self.round(), self.recipe.warm_up
+        (number, done), warm = self.in_round(step), self.recipe.warm_up
         risen = 1 / (1 + number)
         if done < warm:
             return (0.05 + 0.95 * done / warm) * risen
         return (0.002 + 0.998 * (1 + math.cos(math.pi * (done - warm) / (1 - warm))) / 2) * risen
 
-    def side(self) -> int:
-        return [side for begins, side in self.recipe.sides if begins <= self.round()[1]][-1]
+    def side(self, step: int) -> int:
+        return [side for begins, side in self.recipe.sides if begins <= self.in_round(step)[1]][-1]
 
     def give(self) -> None:
         """Puts the next views where a step takes them. Their order follows from seed and step."""
@@ -180,7 +181,7 @@ class Course:
         """The views that were given: relit, and every second one mirrored, its maps too."""
         pixels, answers, middle, last, labels = self.given
         mirrored = augment.between(0, 1, len(pixels), 1, 1, 1) < 0.5
-        pictures = scaled(pixels.permute(0, 3, 1, 2), self.side())
+        pictures = scaled(pixels.permute(0, 3, 1, 2), self.side(self.step))
         maps = (each.permute(0, 3, 1, 2).float() for each in (middle, last))
         pictures, middle, last = (torch.where(mirrored, each.flip(3), each) for each in (pictures, *maps))
         return augment.relight(pictures, self.recipe.light), labels, answers.float(), middle, last
@@ -197,10 +198,10 @@ class Course:
         self.losses += losses.detach()
 
     def one_step(self) -> None:
-        if self.recorded_side != self.side():
-            self.recorded, self.recorded_side = Recorded(self.learn), self.side()
+        if self.recorded_side != self.side(self.step):
+            self.recorded, self.recorded_side = Recorded(self.learn), self.side(self.step)
         self.give()
-        self.optimiser.set_rate(self.rate())
+        self.optimiser.set_rate(self.rate(self.step))
         self.toward.fill_(1 - shorter_at_first(self.recipe.average, self.step + 1))
         self.recorded()
         self.step += 1
@@ -226,10 +227,12 @@ class Course:
     def report(self, steps: int, seconds: float) -> None:
         losses = (self.losses / steps).tolist()
         self.losses.zero_()
-        speed = steps * self.recipe.batch / max(seconds, 1e-9)
-        left = (self.steps - self.step) * self.recipe.batch / speed / 60
+        side, number = self.side(self.step - 1), self.in_round(self.step - 1)[0]
+        # A step takes about as long as its pictures have pixels.
+        left = seconds / steps * sum((self.side(step) / side) ** 2 for step in range(self.step, self.steps)) / 60
         print(
-            f"student: {self.step / self.steps:6.1%}  {left:5.1f} min left  {speed:.0f} pictures/s  "
-            f"{self.recorded_side} px  " + "  ".join(map("{} {:.3f}".format, self.student.TOLD, losses)),
+            f"student: {self.step / self.steps:6.1%}  round {number + 1} of {self.recipe.rounds}  {left:5.1f} min left  "
+            f"{steps * self.recipe.batch / max(seconds, 1e-9):.0f} pictures/s  {side} px  "
+            + "  ".join(map("{} {:.3f}".format, self.student.TOLD, losses)),
             flush=True,
         )

@@ -31,7 +31,9 @@ class Recipe:
     epochs: int = 2
     side: int = 160
     batch: int = 48
-    # The imported layers are moved gently: what they know of things that are not in our photos is worth keeping.
+    # The imported layers are moved gently: what they know of things that are not in our photos is worth keeping. Of both
+    # rates 0.63 are reached: two epochs of the shipped model's pictures are 144 steps, and as the warm-up ends the cosine
+    # has fallen that far.
     rate_imported: float = 1.5e-4
     rate_new: float = 3e-4
     weight_decay: float = 0.05

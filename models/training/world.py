@@ -40,12 +40,12 @@ PACKAGES = (
     "ukui-wallpapers",
     "unknown-horizons",
 )
-# To be raised when another choice is made from the same packages.
+# To be raised when another choice is made from the same packages, or it is kept in another way.
 CHOICE = 2
-# What that gave for the shipped model (Debian 12). The archive's packages change with its releases, and with them the
-# pictures; their file is then another.
+# SHA-256 of the file that this gave for the shipped model (Debian 12, the Pillow of requirements.txt). Other releases
+# have other pictures, and another WebP encoder writes other bytes.
 SHIPPED = "d73154a11420b64e65835e1e9efca5de53509267c34132c2caa15313d4c2c7d0"
-# Kept as WebP of this quality: some 5 KB a picture, so that the file can be brought to a machine without the archive.
+# Kept as WebP of this quality: some 4 KB a picture, so that the file can be brought to a machine without the archive.
 QUALITY = 70
 SMALLEST_SIDE, LARGEST_RATIO, MOST_PIXELS = 96, 4, 40_000_000
 # From this width and height on a picture has room for four more, each half as wide and high.
@@ -80,15 +80,15 @@ def pictures(work: Path, progress) -> np.ndarray:
     """N × SIDE × SIDE × 3 uint8, in an order that follows from the packages' contents; kept in `work`."""
     kept = work / f"world-{SIDE}-{CHOICE}.npz"
     if not kept.is_file():
-        unpacked, unfinished = work / "world", kept.with_suffix(".part.npz")
+        unpacked, unfinished = work / "world-unpacked", kept.with_suffix(".part.npz")
         unpacked.mkdir(parents=True, exist_ok=True)
         fetch(unpacked)
         encoded = [as_webp(square) for square in chosen(unpacked, progress)]
         np.savez(unfinished, encoded=np.frombuffer(b"".join(encoded), np.uint8), lengths=[len(e) for e in encoded])
         unfinished.replace(kept)
         shutil.rmtree(unpacked)
-        if sha256(kept) != SHIPPED:
-            print("pictures of anything: others than the shipped model's, its figures may not be met", flush=True)
+    if sha256(kept) != SHIPPED:
+        print(f"{kept} is not the file that the shipped model learned from: its figures may not be met", flush=True)
     return decoded(kept)
 
 
@@ -128,11 +128,12 @@ def fetch_one(name: str, folder: Path) -> None:
     # As root, apt would fetch as a user who cannot write here, and warn.
     told = run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name, folder=folder)
     package = next(folder.glob(f"{name}_*.deb"), None)
-    if told.returncode == 0 and package is not None:
-        told = run("dpkg-deb", "-x", package.name, unfinished.name, folder=folder)
-        package.unlink()
     if told.returncode != 0 or package is None:
         raise Missing(f"{name} cannot be had from the Debian archive (try 'apt-get update'): {told.stderr.strip()}")
+    told = run("dpkg-deb", "-x", package.name, unfinished.name, folder=folder)
+    if told.returncode != 0:
+        raise Missing(f"{package} cannot be unpacked (is there room for it?): {told.stderr.strip()}")
+    package.unlink()
     unfinished.rename(folder / name)
 
 

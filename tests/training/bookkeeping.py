@@ -73,6 +73,9 @@ for path, value in (
         place = place[name]
     place[path[-1]] = value
     check(f"a note of another {path[-1]}", refused(other))
+now, stages.FORMAT = stages.FORMAT, stages.FORMAT - 1
+check("a note of another version of the training", refused(facts))
+stages.FORMAT = now
 note.unlink()
 check("a stage without a note", refused(facts))
 (WORK / "file").write_bytes(b"abc")
@@ -110,10 +113,12 @@ for work, stays in ((None, False), (WORK / "models" / "work", True)):
     left.parent.mkdir(parents=True, exist_ok=True)
     left.write_bytes(b"of a run before")
     check("the smoke run's folder", train.smoke_folder(work) == left.parent and left.exists() == stays)
-for text in ("0", "-1"):
+refusals = [(train.at_least_one, text, f"{text} is less than 1") for text in ("0", "-1")]
+refusals += [(train.above_zero, text, f"{text} is no number above 0") for text in ("0", "-1", "nan", "inf")]
+for taken, text, why in refusals:
     try:
-        train.at_least_one(text)
+        taken(text)
     except argparse.ArgumentTypeError as error:
-        check(f"{text} passes", str(error) == f"{text} is less than 1")
+        check(f"{text} passes", str(error) == why)
     else:
         sys.exit(f"{text} was taken")

@@ -3,6 +3,8 @@
 python tests/training/pictures.py MODELS_FOLDER WORK_FOLDER
 """
 
+import contextlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from PIL import Image
 MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(MODELS))
 
-from training import data, lessons, network, views, world  # noqa: E402
+from training import data, lessons, network, stages, views, world  # noqa: E402
 
 random = np.random.default_rng(1)
 
@@ -37,6 +39,13 @@ def put(name: str, pixels: np.ndarray) -> np.ndarray:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return pixels
+
+
+def told_by(work) -> tuple:
+    """What it returns, and what it prints."""
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        return work(), told.getvalue()
 
 
 def chosen() -> np.ndarray:
@@ -78,32 +87,39 @@ except world.Missing as why:
     check("a machine without apt", "apt-get" in str(why) and "Debian" in str(why))
 else:
     sys.exit("pictures from nowhere")
-# In place of the archive: two programs that give and unpack, but not every package the first time.
-tools = WORK / "tools"
+# In place of the archive: a program that gives all packages but one, and one that unpacks all but another; each does what
+# it refused when it is asked again.
+tools, fetched = WORK / "tools", WORK / "fetched"
 tools.mkdir()
-GIVE = f'echo "$5" >> "{WORK}/asked"; [ "$5" != "{world.PACKAGES[2]}" -o -e "{WORK}/again" ] || {{ echo gone >&2; exit 1; }}'
-for tool, does in (("apt-get", f'{GIVE}; : > "$5_1_all.deb"'), ("dpkg-deb", '/bin/mkdir "$3"')):
+fetched.mkdir()
+gone, broken = world.PACKAGES[2], world.PACKAGES[4]
+again = '{ [ -e "$0-again" ] || { : > "$0-again"; echo refused >&2; exit 1; }; }'
+give = f'echo "$5" >> "{WORK}/asked"; [ "$5" != "{gone}" ] || {again}; : > "$5_1_all.deb"'
+unpack = f'/bin/mkdir "$3"; [ "$2" != "{broken}_1_all.deb" ] || {again}; : > "$3/whole"'
+for tool, does in (("apt-get", give), ("dpkg-deb", unpack)):
     (tools / tool).write_text(f"#!/bin/sh\n{does}\n")
     (tools / tool).chmod(0o755)
 os.environ["PATH"] = str(tools)
-fetched = WORK / "fetched"
-fetched.mkdir()
-try:
-    world.fetch(fetched)
-except world.Missing as why:
-    check("a package that is gone", world.PACKAGES[2] in str(why) and "gone" in str(why))
-else:
-    sys.exit("a package that is gone was fetched")
-(WORK / "again").touch()
+for name, what in ((gone, "Debian archive"), (broken, "unpacked")):
+    try:
+        world.fetch(fetched)
+    except world.Missing as why:
+        check(f"{name} is refused", name in str(why) and what in str(why) and "refused" in str(why))
+    else:
+        sys.exit(f"{name} was fetched")
 world.fetch(fetched)
 asked = (WORK / "asked").read_text().split()
-check("what was fetched stays", asked == [*world.PACKAGES[:3], *world.PACKAGES[2:]])
-check("every package", sorted(each.name for each in fetched.iterdir()) == sorted(world.PACKAGES))
+check("what was fetched stays", asked == [*world.PACKAGES[:3], *world.PACKAGES[2:5], *world.PACKAGES[4:]])
+check("every package, whole", sorted(each.parent.name for each in fetched.glob("*/whole")) == sorted(world.PACKAGES))
+check("and nothing else", len(list(fetched.iterdir())) == len(world.PACKAGES))
 os.environ["PATH"] = there
 encoded = [world.as_webp(square) for square in found]
 kept = WORK / f"world-{data.SIDE}-{world.CHOICE}.npz"
 np.savez(kept, encoded=np.frombuffer(b"".join(encoded), np.uint8), lengths=[len(each) for each in encoded])
-taken = world.pictures(WORK, lambda *_: None)
+taken, told = told_by(lambda: world.pictures(WORK, lambda *_: None))
+check("a file of other pictures is told of", str(kept) in told)
+world.SHIPPED = stages.sha256(kept)
+check("the shipped model's is not", told_by(lambda: world.pictures(WORK, lambda *_: None))[1] == "")
 check("pictures that are kept", taken.shape == found.shape and np.abs(taken.astype(int) - found).mean() < 12)
 
 # How they are shown: labels, weights, batches.

@@ -3,8 +3,10 @@
 python tests/training/steps.py MODELS_FOLDER
 """
 
+import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +63,42 @@ maps = torch.randn(2, 3, 9, 9)
 check("coarser", torch.allclose(student.on_grid(maps, 4), F.adaptive_avg_pool2d(maps, 4), atol=1e-5))
 finer = F.interpolate(maps, (12, 12), mode="bilinear", align_corners=False)
 check("finer", torch.allclose(student.on_grid(maps, 12), finer, atol=1e-5))
+
+# The clock, over a number of steps that its rounds do not divide: rate and size of the pictures, in each round anew.
+clock = SimpleNamespace(steps=301, recipe=student.Recipe(rounds=2, sides=((0.0, 80), (0.5, 96), (0.9, 128))))
+clock.in_round = lambda step: student.Course.in_round(clock, step)
+rates = [student.Course.rate(clock, step) for step in range(clock.steps)]
+sides = [student.Course.side(clock, step) for step in range(clock.steps)]
+peaks = [step for step in range(1, 300) if rates[step - 1] < rates[step] > rates[step + 1]]
+check(
+    "each round rises, the second half as far",
+    len(peaks) == 2 and abs(max(rates) - 1) < 0.01 and abs(rates[peaks[1]] - 0.5) < 0.01,
+)
+check("each round falls to nearly nothing", rates[150] < 0.003 and rates[300] < 0.0015 and rates[0] == 0.05)
+check("in each round pictures grow", sides == [80] * 76 + [96] * 60 + [128] * 15 + [80] * 75 + [96] * 60 + [128] * 15)
+
+
+# Turned pictures: on ramps, red to the right and green downwards, the place of the camera can be read off.
+def axes(upright: float, mirrored: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of 2 000 pictures the angle in radians, and whether they are mirrored."""
+    ramp = (torch.arange(64) * 4).to(torch.uint8)
+    ramps = torch.stack([ramp.expand(64, 64), ramp.expand(64, 64).T, torch.zeros(64, 64, dtype=torch.uint8)], 2)
+    seen = augment.reframe(ramps.expand(2000, 64, 64, 3), 16, torch.full((2000,), mirrored), upright=upright)
+    across, down = seen[:, :2, 8, 9] - seen[:, :2, 8, 8], seen[:, :2, 9, 8] - seen[:, :2, 8, 8]
+    cosine = (across[:, 0] * down[:, 1]).abs().sqrt() * down[:, 1].sign()
+    return torch.atan2(-down[:, 0], cosine), across[:, 0] * down[:, 1] < across[:, 1] * down[:, 0]
+
+
+angles, flipped = axes(upright=3, mirrored=False)
+quartiles = [float(angles.abs().quantile(share)) * 180 / math.pi for share in (0.5, 0.75)]
+check(f"nearly upright most often {quartiles}", abs(quartiles[0] - 22.5) < 4 and abs(quartiles[1] - 76) < 8)
+check("to both sides", 0.45 < float((angles > 0).float().mean()) < 0.55 and not bool(flipped.any()))
+angles, flipped = axes(upright=1, mirrored=True)
+even = [float(angles.quantile(share)) / math.pi for share in (0.25, 0.5, 0.75)]
+check(
+    f"at any angle alike {even}", all(abs(each - want) < 0.07 for each, want in zip(even, (-0.5, 0, 0.5), strict=True))
+)
+check("every second one mirrored", 0.45 < float(flipped.float().mean()) < 0.55)
 
 # Pieces of pictures.
 inside = augment.rectangles(400, 64, 1 / 8, 1 / 3)
