@@ -15,7 +15,6 @@ training saw, and lists them in `held-out.txt` beside the model, for `tillsight 
 """
 
 import argparse
-import math
 import shutil
 import sys
 import time
@@ -28,11 +27,13 @@ import torch
 from training import data, export, glance, imported, lessons, student, tutor, views, world
 from training.machine import DEVICE, BFLOAT16
 from training.network import INPUT, NO_PRODUCT, SIZES, Body, Framed, Size
+from training.options import above_zero, at_least_one
 from training.stages import made_from, sha256
 
 HERE = Path(__file__).resolve().parent
 HELD_OUT_PRODUCTS = 20
 VIEW_PASSES = 6
+AXES_PICTURES = 2048
 NO_PRODUCTS = np.empty(0, int)
 
 
@@ -73,22 +74,6 @@ def main() -> None:
     else:
         chosen.work = chosen.work or HERE / "work"
         train(chosen)
-
-
-def at_least_one(text: str) -> int:
-    """For argparse, which names the option."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
-
-
-def above_zero(text: str) -> float:
-    """For argparse, which names the option."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{number:g} is no number above 0")
-    return number
 
 
 def smoke_folder(work: Path | None) -> Path:
@@ -211,7 +196,8 @@ def learn(
         plan.student,
         work / f"{name}.pt",
     )
-    framed = Framed(course.fit(), plan.size.side)
+    framed = Framed(course.fit(), plan.size).to(DEVICE)
+    framed.find_axes(glance.batches(shown.some(AXES_PICTURES), INPUT))
     glance_at(name, framed, INPUT)
     return framed
 

@@ -19,11 +19,14 @@ def plain(pixels: np.ndarray, side: int) -> torch.Tensor:
     return F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
 
 
+def batches(pixels: np.ndarray, side: int):
+    return (plain(pixels[at : at + 48], side) for at in range(0, len(pixels), 48))
+
+
 @torch.no_grad()
 def embeddings(net, pixels: np.ndarray, side: int) -> np.ndarray:
     net.eval()
-    batches = range(0, len(pixels), 48)
-    return np.concatenate([net(plain(pixels[at : at + 48], side)).cpu().numpy() for at in batches])
+    return np.concatenate([net(batch).cpu().numpy() for batch in batches(pixels, side)])
 
 
 def nearest(queries, truth, gallery, owners) -> float:

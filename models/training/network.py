@@ -16,6 +16,8 @@ NO_PRODUCT = -1  # the label of pictures that show none
 # Side in pixels of what the exported network takes, and which share of it, around the middle, each frame shows.
 INPUT = 256
 FRAMES = (1.0, 0.84, 0.67, 0.5)
+# Of the inner product of two exported embeddings, the share of the trained embedding; the rest is the pooled features'.
+TRAINED_SHARE = 0.6
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -87,30 +89,50 @@ class Embedder(nn.Module):
         self.neck = nn.Linear(size.widths[-1], DIM, bias=False)
         self.norm = nn.BatchNorm1d(DIM)
 
-    def embed(self, last):
+    def pooled(self, last):
         """Generalised-mean pooling with exponent 3: between average and maximum, so a small product in a large
         picture still counts.
         """
         x = last.float().clamp(min=1e-6)
-        return F.normalize(self.norm(self.neck((x * x * x).mean((2, 3)).pow(1 / 3))))
+        return (x * x * x).mean((2, 3)).pow(1 / 3)
+
+    def embed(self, last):
+        return self.embed_pooled(self.pooled(last))
+
+    def embed_pooled(self, pooled):
+        return F.normalize(self.norm(self.neck(pooled)))
 
     def forward(self, image):
         return self.embed(self.body(image)[1])
 
 
 class Framed(nn.Module):
-    """What is exported: the mean of the embeddings of several frames of a picture, from the whole of it to its middle,
-    again of unit length. Every second frame is mirrored. From N × 3 × `INPUT` × `INPUT`.
+    """What is exported, from N × 3 × `INPUT` × `INPUT` to N × `DIM`. It looks at several frames of a picture, from the
+    whole of it to its middle, every second one mirrored. Of each it takes the embedding and the pooled features that
+    this is made from: the embedding tells our products apart, the features still hold what tells others apart. The mean
+    over the frames is kept along the `DIM` directions that hold most of it (`find_axes`), again in unit length.
     """
 
-    def __init__(self, net: Embedder, side: int):
+    def __init__(self, net: Embedder, size: Size):
         super().__init__()
-        self.net, self.side = net, side
+        self.net, self.side = net, size.side
+        self.register_buffer("axes", torch.eye(DIM + size.widths[-1])[:, :DIM])
 
     def forward(self, image):
+        return F.normalize(self.seen(image) @ self.axes)
+
+    def seen(self, image):
         frames = [self.frame(image, share, number % 2 == 1) for number, share in enumerate(FRAMES)]
-        embeddings = self.net(torch.stack(frames, 1).flatten(0, 1))
-        return F.normalize(embeddings.reshape(-1, len(FRAMES), DIM).sum(1))
+        pooled = self.net.pooled(self.net.body(torch.stack(frames, 1).flatten(0, 1))[1])
+        parts = TRAINED_SHARE**0.5 * self.net.embed_pooled(pooled), (1 - TRAINED_SHARE) ** 0.5 * F.normalize(pooled)
+        return F.normalize(torch.cat(parts, 1).unflatten(0, (-1, len(FRAMES))).sum(1))
+
+    @torch.no_grad()
+    def find_axes(self, batches) -> None:
+        """Of what is seen in these batches of pictures: with these axes inner products change least."""
+        self.eval()
+        products = sum(seen.T @ seen for seen in (self.seen(batch).double() for batch in batches))
+        self.axes.copy_(torch.linalg.eigh(products)[1][:, -DIM:])
 
     def frame(self, image, share: float, mirrored: bool):
         """Without antialiasing: no frame is made less than half as large (but in the smoke run), and by half bilinear

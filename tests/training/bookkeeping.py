@@ -19,7 +19,7 @@ MODELS, WORK, FIGURES = map(Path, sys.argv[1:])
 sys.path.insert(0, str(MODELS))
 
 import train  # noqa: E402
-from training import data, export, scene, stages  # noqa: E402
+from training import data, export, options, scene, stages  # noqa: E402
 
 
 def check(what: str, holds: bool) -> None:
@@ -113,8 +113,8 @@ for work, stays in ((None, False), (WORK / "models" / "work", True)):
     left.parent.mkdir(parents=True, exist_ok=True)
     left.write_bytes(b"of a run before")
     check("the smoke run's folder", train.smoke_folder(work) == left.parent and left.exists() == stays)
-refusals = [(train.at_least_one, text, f"{text} is less than 1") for text in ("0", "-1")]
-refusals += [(train.above_zero, text, f"{text} is no number above 0") for text in ("0", "-1", "nan", "inf")]
+refusals = [(options.at_least_one, text, f"{text} is less than 1") for text in ("0", "-1")]
+refusals += [(options.above_zero, text, f"{text} is no number above 0") for text in ("0", "-1", "nan", "inf")]
 for taken, text, why in refusals:
     try:
         taken(text)
