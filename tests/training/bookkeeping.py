@@ -18,14 +18,9 @@ import numpy as np
 MODELS, WORK, FIGURES = map(Path, sys.argv[1:])
 sys.path.insert(0, str(MODELS))
 
+from checks import check  # noqa: E402
 import train  # noqa: E402
 from training import data, export, options, scene, stages  # noqa: E402
-
-
-def check(what: str, holds: bool) -> None:
-    print(f"{what}: {'as it must be' if holds else 'NOT as it must be'}", flush=True)
-    if not holds:
-        sys.exit(1)
 
 
 # Drawn products. The program's test names three of the products a to f, drawn with seed 7, in the order drawn.

@@ -16,15 +16,10 @@ from PIL import Image
 MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(MODELS))
 
+from checks import check  # noqa: E402
 from training import data, lessons, network, stages, views, world  # noqa: E402
 
 random = np.random.default_rng(1)
-
-
-def check(what: str, holds: bool) -> None:
-    print(f"{what}: {'as it must be' if holds else 'NOT as it must be'}", flush=True)
-    if not holds:
-        sys.exit(1)
 
 
 def noise(width: int, height: int) -> np.ndarray:

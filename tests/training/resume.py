@@ -12,6 +12,7 @@ import torch
 MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(MODELS))
 
+from checks import check  # noqa: E402
 from training import data, lessons, student, tutor, views  # noqa: E402
 from training.network import NO_PRODUCT, Body, Size  # noqa: E402
 from training.stages import made_from  # noqa: E402
@@ -61,12 +62,6 @@ def stopped(work) -> None:
     raise SystemExit("it was not stopped")
 
 
-def check(what: str, holds: bool) -> None:
-    print(f"{what}: {'the same' if holds else 'NOT the same'}", flush=True)
-    if not holds:
-        sys.exit(1)
-
-
 torch.set_num_threads(1)
 student.CHECKPOINT_SECONDS = 0
 packages = data.rendered(6, 4, WORK, lambda *_: None)
@@ -77,20 +72,20 @@ shown = lessons.Lessons([*kinds, [lessons.Kind(anything, every=2)]])
 
 straight = tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "straight.pt")
 stopped(lambda: tutor.fit(fresh_tutor(), Interrupted(kinds), TUTOR, WORK / "stopped.pt"))
-check("tutor", same(straight, tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "stopped.pt")))
+check("tutor", same(straight, tutor.fit(fresh_tutor(), learned, TUTOR, WORK / "stopped.pt")), "the same")
 
 seen = views.collect(straight, shown, 2, run=1, folder=WORK / "views")
 (WORK / "views" / "pass-001.npz").unlink()
 again = views.collect(straight, shown, 2, run=1, folder=WORK / "views")
-check("views", all(np.array_equal(getattr(seen, c), getattr(again, c)) for c in views.COLUMNS))
+check("views", all(np.array_equal(getattr(seen, c), getattr(again, c)) for c in views.COLUMNS), "the same")
 
 once = student.Course(SIZE, seen, learned.weight(), STUDENT, WORK / "once.pt").fit()
 twice = (SIZE, seen, learned.weight(), STUDENT, WORK / "twice.pt")
 # In the first round, and again in the second, which begins with step 96.
 for StoppedCourse.at, place in ((70, 64), (140, 128)):
     stopped(StoppedCourse(*twice).fit)
-    check("student's place", place == student.Course(*twice).step)
-check("student", same(once, student.Course(*twice).fit()))
+    check("student's place", place == student.Course(*twice).step, "the same")
+check("student", same(once, student.Course(*twice).fit()), "the same")
 
 made_from(WORK / "stage.pt", {"recipe": {"epochs": 2}})
 (WORK / "stage.pt").touch()
@@ -98,6 +93,6 @@ made_from(WORK / "stage.pt", {"recipe": {"epochs": 2}})
 try:
     made_from(WORK / "stage.pt", {"recipe": {"epochs": 3}})
 except SystemExit as refusal:
-    check("the refusal of another recipe", "--work" in str(refusal))
+    check("the refusal of another recipe", "--work" in str(refusal), "the same")
 else:
     sys.exit("another recipe was not refused")

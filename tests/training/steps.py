@@ -14,16 +14,11 @@ from torch import nn
 
 sys.path.insert(0, str(Path(sys.argv[1])))
 
+from checks import check  # noqa: E402
 from training import augment, network, recorded, student  # noqa: E402
 from training.optimiser import MuonAndAdamW, equally_strong  # noqa: E402
 
 torch.manual_seed(1)
-
-
-def check(what: str, holds: bool) -> None:
-    print(f"{what}: {'as it must be' if holds else 'NOT as it must be'}", flush=True)
-    if not holds:
-        sys.exit(1)
 
 
 # Muon moves the kernels of the blocks as PyTorch's does, wide, tall and square ones, several of one shape together, and
