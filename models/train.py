@@ -28,13 +28,15 @@ from training import data, export, glance, imported, lessons, student, tutor, vi
 from training.machine import DEVICE, BFLOAT16
 from training.network import INPUT, NO_PRODUCT, SIZES, Body, Framed, Size
 from training.options import above_zero, at_least_one
-from training.stages import made_from, sha256
+from training.stages import compare_with_shipped, made_from, sha256
 
 HERE = Path(__file__).resolve().parent
 HELD_OUT_PRODUCTS = 20
 VIEW_PASSES = 6
 AXES_PICTURES = 2048
 NO_PRODUCTS = np.empty(0, int)
+# SHA-256 over the pictures, and their labels, of all products: what `Lessons.digest` gives.
+SHIPPED_LESSONS = "ddb6700633a84469797bd25002c03ed636282fdb8be9cdf802d053b4486ea6ed"
 
 
 def main() -> None:
@@ -64,9 +66,13 @@ def main() -> None:
         "--rounds", type=at_least_one, default=student.Recipe.rounds, help="of the learning rate (%(default)s)"
     )
     options.add_argument("--threads", type=at_least_one, default=2)
-    options.add_argument("--hold-out", type=int, metavar="DRAW", help="leave 20 products out; DRAW says which")
+    options.add_argument("--hold-out", type=at_least_one, metavar="DRAW", help="leave 20 products out; DRAW says which")
     options.add_argument("--smoke", action="store_true", help="a short run, to see that everything works")
     chosen = options.parse_args()
+    if chosen.smoke and (chosen.out or chosen.hold_out):
+        options.error(
+            "--smoke leaves its worthless model in the work folder and holds nothing out: no --out, no --hold-out"
+        )
     torch.set_num_threads(chosen.threads)
     print(f"training on {DEVICE.type}, {'bfloat16' if BFLOAT16 else 'float32'}", flush=True)
     if chosen.smoke:
@@ -112,6 +118,8 @@ def train(chosen: argparse.Namespace) -> None:
     except world.Missing as why:
         sys.exit(str(why))
     learned, shown = lessons.Lessons(products), lessons.Lessons([*products, [of_no_product(anything, every=8)]])
+    if not len(left_out):
+        compare_with_shipped("the set of photos and rendered packages", learned.digest(), SHIPPED_LESSONS)
     size = SIZES[chosen.size]
     plan = Plan(
         tutor.Recipe(epochs=chosen.tutor_epochs),

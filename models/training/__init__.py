@@ -1,1 +1,1 @@
-"""How `tillsight-small` is made: photos, rendered packages, network, losses, export and calibration."""
+"""How `tillsight-small` is made: photos, rendered packages, network, losses and export."""

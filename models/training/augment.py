@@ -22,7 +22,7 @@ def reframe(
     """Another crop, turn and stretch, and of those that are `mirrored` every second one's mirror image. From uint8
     N × H × W × 3 to float N × 3 × side × side in 0..1. `closest` is the smallest share of the picture's width that is
     seen. The angle is anything up to half a turn, as things are held askew and laid down before a till; the higher
-    `upright`, the more are nearly upright (3: half of them within 22 degrees, three quarters within 76; 1: no more than
+    `upright`, the more are nearly upright (3: half of them within 23 degrees, three quarters within 76; 1: no more than
     at any other angle). Things are stretched along the picture's sides when upright, less when turned, not at all on
     their side.
     """

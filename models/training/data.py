@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from . import packages, scene, solids
 
-# Pictures are kept larger than what a network sees, so that random crops keep their detail.
+# Pictures are kept larger than what a network sees while it learns, so that random crops keep their detail.
 SIDE = 224
 PACKAGE_SEED = 20260
 

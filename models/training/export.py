@@ -83,7 +83,7 @@ def write_manifest(path: Path, name: str, graph: Path, side: int) -> None:
     sha256 = hashlib.sha256(graph.read_bytes()).hexdigest()
     there = json.loads(path.read_text()) if path.is_file() else {}
     # The guess of the preset `tillsight` (src/embedding/presets.rs).
-    thresholds = there["thresholds"] if there.get("sha256") == sha256 else {"score": 0.5, "margin": 0.15}
+    thresholds = there["thresholds"] if there.get("sha256") == sha256 else {"score": 0.8, "margin": 0.05}
     manifest = {
         "name": name,
         "version": VERSION,

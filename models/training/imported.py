@@ -17,24 +17,38 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import nn
 
-from .stages import sha256
+from .stages import compare_with_shipped, sha256
 
 
 @dataclass(frozen=True)
 class Source:
-    """`mean` and `std` in 0..255, from the data folder's README. Convolutions before `trained_from` keep their
-    weights: the first half sees edges and textures that need no lesson, and its backward pass is what costs most.
+    """`sha256` is that of the file that the shipped model's tutor was made of; `mean` and `std`, in 0..255, are how its
+    pictures are normalised. Convolutions before `trained_from` keep their weights: the first half sees edges and
+    textures that need no lesson, and its backward pass is what costs most.
     """
 
     file: str
+    sha256: str
     mean: float
     std: float
     trained_from: int
 
 
 SOURCES = (
-    Source("mobilenet_v1_1.0_224.onnx", 128.0, 128.0, 15),
-    Source("mobilenet_v2_1.0_224.onnx", 127.0, 127.5, 33),
+    Source(
+        "mobilenet_v1_1.0_224.onnx",
+        "a93330a1e909619f6666787d926534d870b5975b8fa08aef351861903ce8dc8e",
+        mean=128.0,
+        std=128.0,
+        trained_from=15,
+    ),
+    Source(
+        "mobilenet_v2_1.0_224.onnx",
+        "e6fe26c4cd75953d5b8f800b4c35a13216695f1303fee5cf610751d10f4f1d42",
+        mean=127.0,
+        std=127.5,
+        trained_from=33,
+    ),
 )
 
 
@@ -43,8 +57,11 @@ def present(data: Path) -> bool:
 
 
 def files(data: Path) -> dict[str, str]:
-    """SHA-256 of each network's file."""
-    return {source.file: sha256(data / "teachers" / source.file) for source in SOURCES}
+    """SHA-256 of each network's file. Says so where it is another one than the shipped model's tutor was made of."""
+    found = {source.file: sha256(data / "teachers" / source.file) for source in SOURCES}
+    for source in SOURCES:
+        compare_with_shipped(source.file, found[source.file], source.sha256)
+    return found
 
 
 class Imported(nn.Module):

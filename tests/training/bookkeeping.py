@@ -18,9 +18,9 @@ import numpy as np
 MODELS, WORK, FIGURES = map(Path, sys.argv[1:])
 sys.path.insert(0, str(MODELS))
 
-from checks import check  # noqa: E402
+from checks import check, told_by  # noqa: E402
 import train  # noqa: E402
-from training import data, export, options, scene, stages  # noqa: E402
+from training import data, export, imported, options, scene, stages  # noqa: E402
 
 
 # Drawn products. The program's test names three of the products a to f, drawn with seed 7, in the order drawn.
@@ -77,12 +77,24 @@ check("a stage without a note", refused(facts))
 abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
 check("the SHA-256 of a file", stages.sha256(WORK / "file") == abc)
 
+# Imported networks other than those that the shipped model's tutor was made of.
+(WORK / "teachers").mkdir()
+for source in imported.SOURCES:
+    (WORK / "teachers" / source.file).write_bytes(b"abc")
+found, told = told_by(lambda: imported.files(WORK))
+check("files of networks", found == {source.file: abc for source in imported.SOURCES})
+check(
+    "others are told of",
+    [source.file in line for source, line in zip(imported.SOURCES, told.splitlines())] == [True] * 2,
+)
+check("the shipped model's are not", told_by(lambda: stages.compare_with_shipped("it", abc, abc))[1] == "")
+
 # Manifests.
 graph, manifest = WORK / "net.onnx", WORK / "net.json"
 graph.write_bytes(b"a network")
 export.write_manifest(manifest, "net", graph, 192)
 guess = json.loads(manifest.read_text())
-check("a guess", guess["thresholds"] == {"score": 0.5, "margin": 0.15})
+check("a guess", guess["thresholds"] == {"score": 0.8, "margin": 0.05})
 calibrated = {"score": 0.7, "margin": 0.1, "operating_point": {"data": "shelf"}}
 manifest.write_text(json.dumps({**guess, "thresholds": calibrated}))
 export.write_manifest(manifest, "net", graph, 192)

@@ -1,5 +1,7 @@
 """What the scripts beside this one say of each thing that they look at."""
 
+import contextlib
+import io
 import sys
 
 
@@ -8,3 +10,10 @@ def check(what: str, holds: bool, how: str = "as it must be") -> None:
     print(f"{what}: {how if holds else f'NOT {how}'}", flush=True)
     if not holds:
         sys.exit(1)
+
+
+def told_by(work) -> tuple:
+    """What it returns, and what it prints."""
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        return work(), told.getvalue()

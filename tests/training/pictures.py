@@ -3,8 +3,6 @@
 python tests/training/pictures.py MODELS_FOLDER WORK_FOLDER
 """
 
-import contextlib
-import io
 import os
 import sys
 from pathlib import Path
@@ -16,7 +14,7 @@ from PIL import Image
 MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(MODELS))
 
-from checks import check  # noqa: E402
+from checks import check, told_by  # noqa: E402
 from training import data, lessons, network, stages, views, world  # noqa: E402
 
 random = np.random.default_rng(1)
@@ -34,13 +32,6 @@ def put(name: str, pixels: np.ndarray) -> np.ndarray:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return pixels
-
-
-def told_by(work) -> tuple:
-    """What it returns, and what it prints."""
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
-        return work(), told.getvalue()
 
 
 def chosen() -> np.ndarray:
