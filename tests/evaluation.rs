@@ -142,6 +142,10 @@ fn rendered_packages_are_measured_and_the_table_says_what_the_report_says() {
     let (alone, _) = bench.good(&arguments("-"));
     let again = timeless(serde_json::from_str(&alone).unwrap());
     assert_eq!(again["models"][0], timeless(report.clone())["models"][0]);
+    // And into a stream, which has no folder that a file could be put in; the table follows it there.
+    let (both, _) = bench.good(&arguments("/proc/self/fd/1"));
+    let (streamed, _) = both.split_at(both.find("\n}\n").unwrap() + 2);
+    assert_eq!(timeless(serde_json::from_str(streamed).unwrap())["models"][0], again["models"][0]);
     // The held-out products of a draw, as a list, give the figures of the draw.
     let ids = draws[1]["products"].as_array().unwrap().iter().map(|id| format!("{}\n", id.as_str().unwrap()));
     bench.write("held.txt", ids.collect::<String>().as_bytes());
@@ -336,35 +340,31 @@ fn photos_are_taken_within_the_limits_of_the_settings() {
     assert!(within("TILLSIGHT_LIMITS__IMAGE_PIXELS", "25600").status.success());
 }
 
+/// All of them, which takes a minute or two in an unoptimised build: this is what the model card promises.
 #[test]
-fn real_photos_are_read_without_conversion_and_measured() {
-    let name = "real_photos_are_read_without_conversion_and_measured";
-    let Ok(listed) = std::fs::read_to_string(Path::new(GROCERY).join("images.csv")) else {
+fn real_photos_are_read_without_conversion_and_the_shipped_model_is_as_good_as_its_card_says() {
+    let name = "real_photos_are_read_without_conversion_and_the_shipped_model_is_as_good_as_its_card_says";
+    if !Path::new(GROCERY).join("images.csv").is_file() {
         return skip::skip(name, "the photos are not beside the checkout");
-    };
-    // Two photos of each product of each split: the whole set takes a minute in an unoptimised build.
-    let bench = Bench::new();
-    let mut taken = std::collections::HashMap::new();
-    let mut table = String::new();
-    for row in listed.lines() {
-        let [split, path, class] = row.split(',').collect::<Vec<_>>()[..] else { panic!("{row}") };
-        let count = taken.entry((split, class)).or_insert(0);
-        *count += 1;
-        if *count <= 2 {
-            let path = if split == "split" { path.to_owned() } else { format!("{GROCERY}/{path}") };
-            table.push_str(&format!("{split},{path},{class}\n"));
-        }
     }
-    bench.write("images.csv", table.as_bytes());
-    let arguments = ["model", "evaluate", "images.csv", "--unseen", "20", "--speed-runs", "3", "--json", "report.json"];
-    let (told, _) = bench.good(&[&arguments[..], &["--few-shot", "1"]].concat());
+    let bench = Bench::new();
+    let measured = ["model", "evaluate", GROCERY, "--ask", "val", "--few-shot", "5", "--unseen", "20"];
+    let (told, _) = bench.good(&[&measured[..], &["--speed-runs", "3", "--json", "report.json"]].concat());
+    skip::say(&format!("real photos, the shipped model:\n{told}"));
     let report = &bench.json("report.json")["models"][0];
-    let top_1 = |figure: &str| report[figure]["top_1"].as_f64().unwrap();
-    skip::say(&format!("real photos, two of each of 81 products enrolled:\n{told}"));
     let photos = &report["photos"];
     assert_eq!((&photos["enrolled_products"], &photos["asked_products"]), (&81.into(), &60.into()));
-    assert_eq!((&photos["catalogue_pictures"], &photos["asked_photos"]), (&81.into(), &120.into()));
-    // Far below what the shipped model reaches and far above guessing (1.2 %, and 0.5): a broken road fails here.
-    assert!(top_1("all_enrolled") > 0.65 && top_1("catalogue") > 0.6, "{told}");
-    assert!(report["unseen_mean"]["auroc"].as_f64().unwrap() > 0.55, "{told}");
+    assert_eq!((&photos["enrolled_photos"], &photos["asked_photos"]), (&2_640.into(), &296.into()));
+    assert_eq!(photos["catalogue_pictures"], 81);
+    let share = |figure: &Value| figure.as_f64().unwrap();
+    // The card: 78.0, 72.6, 72.6 %, AUROC 0.805. Processors round the network's sums differently: room for a few photos.
+    for (figure, least) in [
+        (&report["all_enrolled"]["top_1"], 0.765),
+        (&report["few_shot"][0]["top_1"], 0.71),
+        (&report["catalogue"]["top_1"], 0.71),
+        (&report["one_product_out"]["auroc"], 0.79),
+    ] {
+        assert!(share(figure) >= least, "{figure}, not {least}:\n{told}");
+    }
+    assert!(share(&report["unseen_mean"]["auroc"]) > 0.55, "{told}");
 }

@@ -37,7 +37,7 @@ enum Command {
     /// The index of enrolled photos: what there is, whether it is right, build it anew, measure it. Works beside a server.
     #[command(subcommand)]
     Index(index::Command),
-    /// Embedding models: measure them on your own photos, choose their thresholds.
+    /// Embedding models: look at them, add them, measure them on your own photos, choose their thresholds.
     #[command(subcommand)]
     Model(model::Command),
     /// Receipt numbers and hash chains: whether they are whole.

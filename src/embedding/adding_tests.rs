@@ -6,7 +6,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::onnx_fixture::{
-    FLOAT16, Operator, Tiny, UINT8, model, op, op_with, op_with_integer, op_with_integers, png, with_external_weights,
+    FLOAT16, INT64, Operator, Tiny, UINT8, model, op, op_with, op_with_integer, op_with_integers, png,
+    with_external_weights,
 };
 use super::tests::{Files, message};
 use super::*;
@@ -36,12 +37,16 @@ fn side(side: u32) -> Wishes {
 fn what_cannot_be_used_is_refused_when_it_is_added_and_at_the_start_in_the_same_words() {
     let good = model(&FREE, &mean_colour());
     let tiny = |input: &[i64], chain: &[Operator]| model(input, chain);
-    let half = Tiny { element: FLOAT16, ..Tiny::new(&FREE, &mean_colour()) }.write();
-    let bytes = Tiny { element: UINT8, ..Tiny::new(&FREE, &[op("Flatten")]) }.write();
+    let half = Tiny { element: FLOAT16, gives: FLOAT16, ..Tiny::new(&FREE, &mean_colour()) }.write();
+    let bytes = Tiny { element: UINT8, gives: UINT8, ..Tiny::new(&FREE, &[op("Flatten")]) }.write();
+    let any_rank = Tiny { input: None, ..Tiny::new(&FREE, &mean_colour()) }.write();
+    let counts = [op("GlobalAveragePool"), op("Flatten"), op("Shape")];
+    let counts = Tiny { gives: INT64, ..Tiny::new(&FREE, &counts) }.write();
+    let dim = [op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.25), op("Sqrt")];
     let two_inputs = Tiny { second_input: Some("input_ids"), ..Tiny::new(&FREE, &mean_colour()) }.write();
     let pooled = |last: Operator| tiny(&FREE, &[op("GlobalAveragePool"), op("Flatten"), last]);
     let constant = [op("GlobalAveragePool"), op("Flatten"), op_with("Mul", 0.0), op_with("Add", 1.0)];
-    let cases: [(&[u8], &[&str]); 17] = [
+    let cases: [(&[u8], &[&str]); 20] = [
         (b"", &["not an ONNX file", "empty"]),
         (b"not a model", &["not an ONNX file"]),
         (&good[..good.len() - 9], &["not an ONNX file", "cut off"]),
@@ -52,7 +57,11 @@ fn what_cannot_be_used_is_refused_when_it_is_added_and_at_the_start_in_the_same_
         (&bytes, &["uint8", "float32"]),
         (&tiny(&[-1, 16, 16, 3], &[op("Flatten")]), &["N × 16 × 16 × 3", "--inputs-as-nchw"]),
         (&tiny(&[-1, 1, 16, 16], &[op("Flatten")]), &["N × 1 × 16 × 16", "colour"]),
-        (&tiny(&[-1, 768], &[op("Sqrt")]), &["N × 768", "N × 3 ×"]),
+        (&tiny(&[-1, 768], &[op("Sqrt")]), &["N × 768", "N × 3 ×", "from the picture on"]),
+        (&any_rank, &["a shape that it does not say", "N × 3 ×", "with its input's shape"]),
+        (&counts, &["int64", "float32"]),
+        // Good in good light alone.
+        (&tiny(&FREE, &dim), &["ordinary picture", "NaN"]),
         (&tiny(&[4, 3, 16, 16], &mean_colour()), &["exactly 4 photos", "dynamic_axes"]),
         (&pooled(op_with("Mul", f32::NAN)), &["NaN"]),
         (&pooled(op_with("Mul", 0.0)), &["length 0"]),
@@ -96,6 +105,9 @@ fn what_a_person_says_wrongly_is_refused_with_what_there_is() {
         assert!(found.contains(expected), "\"{found}\" does not say \"{expected}\"");
         assert!(!found.contains("manifest") && !found.contains(".json"), "there is none yet: {found}");
     }
+    let long = Files::new(&model(&[-1, 3, 64, 64], &[op("Flatten")]));
+    let found = message(add(long.folder.path(), &Wishes::default()));
+    assert!(found.contains("12288 is not between 1 and 8192"), "{found}");
     // What nobody asked for is the file's.
     let narrow = Files::new(&model(&[-1, 3, 4, 4], &mean_colour()));
     let found = message(add(narrow.folder.path(), &Wishes::default()));
@@ -230,7 +242,7 @@ fn a_model_is_put_in_place_whole_and_nothing_else_is_overwritten_unasked() {
 
     // A file that a manifest of somebody's own names as well stays, whatever else that manifest says.
     let own = json!({"file": onnx(&other), "thresholds": "to be chosen"});
-    std::fs::write(folder.join("own.json"), own.to_string()).unwrap();
+    std::fs::write(folder.join("own.json"), format!("\u{feff}{own}")).unwrap();
     std::fs::write(folder.join("page.json"), "<html>").unwrap();
     install(&first, &folder, true).unwrap();
     let mut expected = vec![onnx(&first), onnx(&other), "own.json".into(), "page.json".into(), "tiny.json".into()];

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::draft::installed_name;
-use super::manifest::{LARGEST_MANIFEST, Manifest, Model};
+use super::manifest::{LARGEST_MANIFEST, Manifest, Model, without_mark};
 use super::{ModelError, Thresholds};
 use crate::whole_file::{self, Existing};
 
@@ -82,8 +82,9 @@ fn names_it(folder: &Path, file: &str) -> std::io::Result<bool> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let text = whole_file::read(&path, LARGEST_MANIFEST).unwrap_or_default();
-            if serde_json::from_slice::<Naming>(&text).is_ok_and(|naming| naming.file == file) {
+            let bytes = whole_file::read(&path, LARGEST_MANIFEST).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            if serde_json::from_str::<Naming>(without_mark(&text)).is_ok_and(|naming| naming.file == file) {
                 return Ok(true);
             }
         }

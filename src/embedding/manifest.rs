@@ -128,8 +128,9 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// `name@version#<first 12 digits of the file's SHA-256>`: the key of this model's embeddings in the database. Another
-/// file is another model, whatever its manifest says.
+/// `name@version#<first 12 digits of a SHA-256>`: the key of this model's embeddings in the database. The SHA-256 is over the
+/// file's own and the manifest's `input` and `output`: another file, or the same one fed or read in another way, is another
+/// model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModelId(String);
 
@@ -179,7 +180,7 @@ impl Manifest {
                 if onnx { "; it is a model: name its manifest, the .json file that `model add` writes" } else { "" };
             ModelError::Unreadable { path: path.to_owned(), reason: format!("{error}{hint}") }
         })?;
-        Self::parse(text.trim_start_matches('\u{feff}'), path)
+        Self::parse(&text, path)
     }
 
     /// The key of the model's embeddings: what the manifest says decides it, and the SHA-256 in it stands for the file.
@@ -192,7 +193,7 @@ impl Manifest {
 
     /// As [`Manifest::read`], of a text that was read from `path` or is about to be written there.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
-        let manifest: Self = serde_json::from_str(text)
+        let manifest: Self = serde_json::from_str(without_mark(text))
             .map_err(|error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() })?;
         manifest.check(path)?;
         Ok(manifest)
@@ -253,6 +254,11 @@ impl Manifest {
         (!(least..=LARGEST_SIDE).contains(&to))
             .then(|| format!("{to} is not between the input's larger side, {least}, and {LARGEST_SIDE} pixels"))
     }
+}
+
+/// A manifest's text behind the byte-order mark that editors of some systems write before it.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
 }
 
 /// Names and versions become part of a [`ModelId`], where `@` and `#` separate.

@@ -66,12 +66,14 @@ pub(crate) const FLOAT16: u64 = 10;
 
 /// A model to be written, of the usual kind but for what is said otherwise.
 pub(crate) struct Tiny<'a> {
-    /// Sizes of the input "image"; `-1`: free.
-    pub(crate) input: &'a [i64],
+    /// Sizes of the input "image"; `-1`: free. `None`: not even their number is told.
+    pub(crate) input: Option<&'a [i64]>,
     /// What it goes through, to become "embedding".
     pub(crate) chain: &'a [Operator],
-    /// Element type of both.
+    /// Element type of the input.
     pub(crate) element: u64,
+    /// Element type of the outputs.
+    pub(crate) gives: u64,
     /// Name of a second input, which nothing uses.
     pub(crate) second_input: Option<&'a str>,
     /// Results on the way that are outputs as well: `step1` is that of the first operator.
@@ -94,7 +96,15 @@ pub(crate) fn with_external_weights(file: &str) -> Vec<u8> {
 impl<'a> Tiny<'a> {
     /// Floats in and out, everything in one file.
     pub(crate) fn new(input: &'a [i64], chain: &'a [Operator]) -> Self {
-        Self { input, chain, element: FLOAT, second_input: None, further_outputs: &[], constants_in: None }
+        Self {
+            input: Some(input),
+            chain,
+            gives: FLOAT,
+            element: FLOAT,
+            second_input: None,
+            further_outputs: &[],
+            constants_in: None,
+        }
     }
 
     /// The file.
@@ -116,13 +126,13 @@ impl<'a> Tiny<'a> {
             graph.extend(bytes(1, &node));
         }
         graph.extend(text(2, "chain"));
-        graph.extend(bytes(11, &value_info("image", self.element, Some(self.input))));
+        graph.extend(bytes(11, &value_info("image", self.element, self.input)));
         if let Some(name) = self.second_input {
             graph.extend(bytes(11, &value_info(name, INT64, Some(&[-1]))));
         }
-        graph.extend(bytes(12, &value_info("embedding", self.element, None)));
+        graph.extend(bytes(12, &value_info("embedding", self.gives, None)));
         for name in self.further_outputs {
-            graph.extend(bytes(12, &value_info(name, self.element, None)));
+            graph.extend(bytes(12, &value_info(name, self.gives, None)));
         }
         let opset = number(2, 13);
         [number(1, 8), bytes(8, &opset), bytes(7, &graph)].concat()
@@ -183,7 +193,7 @@ fn text(field: u64, value: &str) -> Vec<u8> {
 
 /// A model of mean colours (three values) that returns NaN for dark pictures. Its files lie in `folder`.
 pub(crate) fn model_blind_to_the_dark(folder: &std::path::Path) -> super::Model {
-    let onnx = model(&[-1, 3, 16, 16], &[op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.25), op("Sqrt")]);
+    let onnx = model(&[-1, 3, 16, 16], &[op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.05), op("Sqrt")]);
     let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&onnx));
     let manifest = serde_json::json!({
         "name": "tiny", "version": "1", "file": "tiny.onnx", "sha256": sha256,

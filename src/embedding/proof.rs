@@ -14,7 +14,7 @@ use super::manifest::Model;
 use super::preprocess::Preprocessor;
 use super::refusal::SAME;
 use super::session::ModelSession;
-use super::vector::{Embedding, VectorError};
+use super::vector::Embedding;
 use super::{ModelError, Refusal};
 
 /// Most pictures per run that [`prove`] tries.
@@ -137,10 +137,7 @@ fn in_a_batch(
 }
 
 fn embed(session: &mut ModelSession, tensor: &Array3<f32>) -> Result<Embedding, Refusal> {
-    let embedding = session.embed(std::slice::from_ref(tensor))?.pop();
-    // `embed` gives one result per picture or an error.
-    let embedding = embedding.unwrap_or(Err(VectorError::WrongDimension { expected: 1, found: 0 }));
-    embedding.map_err(|error| Refusal::BadValues { reason: error.to_string() })
+    session.embed_one(tensor)?.map_err(|error| Refusal::BadValues { reason: error.to_string() })
 }
 
 pub(super) fn tensor(preprocessor: &Preprocessor, photo: &Photo) -> Result<Array3<f32>, Refusal> {
@@ -148,12 +145,13 @@ pub(super) fn tensor(preprocessor: &Preprocessor, photo: &Photo) -> Result<Array
     preprocessor.tensor(photo).map_err(failed)
 }
 
-/// Pictures that every network must tell apart without being at a loss: warm colours, plain grey, noise. None is dark.
-fn ordinary_pictures() -> [Photo; 3] {
+/// Pictures that every network must tell apart without being at a loss: warm colours in good light and in a quarter of it,
+/// plain grey, noise. None is black: what a network makes of the inside of a lens cap is that photo's fault.
+fn ordinary_pictures() -> [Photo; 4] {
     let mut random = Pcg64::seed_from_u64(7);
     let noise = (0..SIDE * SIDE).flat_map(|_| random.random::<[u8; 3]>()).collect();
     let grey = vec![128; SIDE * SIDE * 3];
-    [warm_colours(), photo(grey), photo(noise)]
+    [warm_colours(), lit_warm_colours(4), photo(grey), photo(noise)]
 }
 
 /// Pixels from side to side of the ordinary pictures.
@@ -161,8 +159,14 @@ const SIDE: usize = 64;
 
 /// Reds and oranges that grow brighter towards one corner, over a little blue.
 pub(super) fn warm_colours() -> Photo {
-    let pixel =
-        |x: usize, y: usize| [255 - x, 100 + 2 * y, 50 + x + y / 2].map(|value| u8::try_from(value).unwrap_or(255));
+    lit_warm_colours(1)
+}
+
+/// The same in a `dimmed`th of the light.
+fn lit_warm_colours(dimmed: usize) -> Photo {
+    let pixel = |x: usize, y: usize| {
+        [255 - x, 100 + 2 * y, 50 + x + y / 2].map(|value| u8::try_from(value / dimmed).unwrap_or(255))
+    };
     photo((0..SIDE).flat_map(|y| (0..SIDE).flat_map(move |x| pixel(x, y))).collect())
 }
 

@@ -40,9 +40,7 @@ impl Running {
     }
 
     fn one(&mut self, values: &Array3<f32>) -> Result<Outcome, Refusal> {
-        let outcome = self.session.embed(std::slice::from_ref(values))?.pop();
-        // `embed` gives one result per picture or an error.
-        Ok(outcome.unwrap_or(Err(VectorError::WrongDimension { expected: 1, found: 0 })).map_err(embed_error))
+        Ok(self.session.embed_one(values)?.map_err(embed_error))
     }
 
     /// Each photo by itself; an error only where the model fails on every one.

@@ -84,7 +84,7 @@ pub struct ModelSession {
     graph: Graph,
     input: String,
     output: Output,
-    /// The largest batch that the graph takes; `None` where it takes any.
+    /// The number of pictures that the graph takes at a time; `None` where it takes any.
     pub(super) fixed_batch: Option<usize>,
 }
 
@@ -130,6 +130,13 @@ impl ModelSession {
         };
         self.graph.run(&self.input, &batch, &output.name, read).map_err(failed)?
     }
+
+    /// As [`ModelSession::embed`], of one picture.
+    pub(super) fn embed_one(&mut self, picture: &Array3<f32>) -> Result<Result<Embedding, VectorError>, Refusal> {
+        let embedding = self.embed(std::slice::from_ref(picture))?.pop();
+        // `embed` gives one result per picture or an error.
+        Ok(embedding.unwrap_or(Err(VectorError::WrongDimension { expected: 1, found: 0 })))
+    }
 }
 
 fn load(bytes: &[u8], environment: &ort::environment::Environment, threads: usize) -> Result<Session, String> {
@@ -161,8 +168,12 @@ pub(super) fn picture_input<'a>(inputs: &'a [Port], wanted: &str) -> Result<&'a 
     match &input.shape[..] {
         [_, channels, _, _] if channels.fits(3) => Ok(input),
         shape => {
-            let last = matches!(shape, [_, _, _, channels] if channels.fixed() == Some(3));
-            let advice = if last { CHANNELS_LAST } else { "; export a network that takes pictures in colour" };
+            let advice = match shape {
+                [_, _, _, channels] if channels.fixed() == Some(3) => CHANNELS_LAST,
+                [_, _, _, _] => "; export a network that takes pictures in colour",
+                [] => "; export it with its input's shape: four sides, of which the first alone may be left open",
+                _ => "; export the network from the picture on, not from what becomes of it",
+            };
             Err(Refusal::InputShape { found: input.clone(), wanted: wanted.to_owned(), advice })
         }
     }

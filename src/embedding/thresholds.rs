@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::manifest::without_mark;
 use super::{Manifest, ModelError};
 use crate::whole_file::{self, Existing};
 
@@ -129,7 +130,7 @@ impl Thresholds {
         }
         let unread =
             |error: serde_json::Error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() };
-        let old = serde_json::from_str::<Calibrated>(text).map_err(unread)?.thresholds.get();
+        let old = serde_json::from_str::<Calibrated>(without_mark(text)).map_err(unread)?.thresholds.get();
         // `old` is borrowed from `text`, so its place is the difference of their addresses.
         let begin = old.as_ptr().addr() - text.as_ptr().addr();
         let new = serde_json::to_string_pretty(self).map_err(unread)?;
@@ -223,6 +224,11 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
+        // A byte-order mark stays where it was.
+        std::fs::write(&path, format!("\u{feff}{old}")).unwrap();
+        thresholds().write_into(&path, &"ab".repeat(32)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("\u{feff}{new}"));
+        std::fs::write(&path, &new).unwrap();
         // Once more over its own result changes nothing.
         thresholds().write_into(&path, &"ab".repeat(32)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), new);

@@ -131,7 +131,8 @@ fn out_of_reach(wanted: Wanted, points: impl Iterator<Item = CurvePoint>, photos
     )
 }
 
-fn point_at(known: &[Answer], unknown: &[Answer], score: f32, margin: f32) -> CurvePoint {
+/// What these thresholds make of the answers to known and to unknown products.
+pub(super) fn point_at(known: &[Answer], unknown: &[Answer], score: f32, margin: f32) -> CurvePoint {
     let is = |verdict: Verdict| move |answer: &Answer| answer.verdict(score, margin) == verdict;
     let matched: Vec<bool> =
         known.iter().filter(|answer| is(Verdict::Matched)(answer)).map(Answer::is_correct).collect();

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::EvaluationError;
+use super::calibration::point_at;
 use super::embed::{Sample, Samples};
 use super::hold_out::HeldOut;
 use super::metrics::{area_under_curve, bootstrap_interval, reached_by, share};
 use super::photos::PhotoSet;
 use super::report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, UnseenDraw, UnseenMean};
 use super::scores::{Answer, ScoreTable, first_of_each};
-use crate::domain::Verdict;
 use crate::embedding::{Model, Thresholds};
 
 /// Share of the known photos that are to be accepted where unknown ones are counted.
@@ -169,18 +169,16 @@ fn mean(draws: &[UnseenDraw]) -> Option<UnseenMean> {
 fn at_thresholds(every: &ScoreTable, thresholds: &Thresholds) -> AtThresholds {
     let Thresholds { score, margin, operating_point } = thresholds.clone();
     let (known, unknown) = (every.known(), every.unknown());
-    let are = |verdict: Verdict| share(known.iter().map(|answer| answer.verdict(score, margin) == verdict));
-    let matched: Vec<_> = known.iter().filter(|answer| answer.verdict(score, margin) == Verdict::Matched).collect();
-    let of_unknown = |holds: &dyn Fn(&Answer) -> bool| (!unknown.is_empty()).then(|| share(unknown.iter().map(holds)));
+    let point = point_at(&known, &unknown, score, margin);
     AtThresholds {
         score,
         margin,
-        matched: are(Verdict::Matched),
-        matched_correct: (!matched.is_empty()).then(|| share(matched.iter().map(|answer| answer.is_correct()))),
-        ambiguous: are(Verdict::Ambiguous),
-        unknown: are(Verdict::Unknown),
-        unknown_accepted: of_unknown(&|answer| answer.best >= score),
-        unknown_matched: of_unknown(&|answer| answer.verdict(score, margin) == Verdict::Matched),
+        matched: point.matched,
+        matched_correct: point.matched_correct,
+        ambiguous: point.ambiguous,
+        unknown: point.unknown,
+        unknown_accepted: (!unknown.is_empty()).then(|| share(unknown.iter().map(|answer| answer.best >= score))),
+        unknown_matched: point.unknown_matched,
         operating_point,
     }
 }

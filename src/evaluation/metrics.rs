@@ -19,7 +19,7 @@ pub struct Interval {
 }
 
 /// The share of `true`; 0 of nothing.
-pub fn share(hits: impl IntoIterator<Item = bool>) -> f64 {
+pub(super) fn share(hits: impl IntoIterator<Item = bool>) -> f64 {
     let (mut count, mut all) = (0_usize, 0_usize);
     for hit in hits {
         count += usize::from(hit);
@@ -30,7 +30,7 @@ pub fn share(hits: impl IntoIterator<Item = bool>) -> f64 {
 
 /// The greatest score that at least `wanted` (0 to 1) of `scores` reach: one of them, not a value in between. `None` of
 /// no scores.
-pub fn reached_by(scores: &[f32], wanted: f64) -> Option<f32> {
+pub(super) fn reached_by(scores: &[f32], wanted: f64) -> Option<f32> {
     let mut sorted = scores.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of photos")]
@@ -42,7 +42,7 @@ pub fn reached_by(scores: &[f32], wanted: f64) -> Option<f32> {
 /// Area under the receiver operating characteristic: the probability that a known photo's score is above an unknown
 /// one's, equal scores counted as half. 0.5 says that the scores tell nothing, 1 that they tell all. By the rank sum of
 /// Mann and Whitney with mean ranks for ties. `None` where either is empty.
-pub fn area_under_curve(known: &[f32], unknown: &[f32]) -> Option<f64> {
+pub(super) fn area_under_curve(known: &[f32], unknown: &[f32]) -> Option<f64> {
     if known.is_empty() || unknown.is_empty() {
         return None;
     }
@@ -63,7 +63,7 @@ pub fn area_under_curve(known: &[f32], unknown: &[f32]) -> Option<f64> {
 /// 95 % percentile bootstrap interval of the share of `true` in `hits`, photos drawn with replacement; of all or none,
 /// which no drawing varies, Wilson's. Photos of one product taken in one place are alike, so the truth may be wider.
 /// `None` of nothing.
-pub fn bootstrap_interval(hits: &[bool], seed: u64) -> Option<Interval> {
+pub(super) fn bootstrap_interval(hits: &[bool], seed: u64) -> Option<Interval> {
     if hits.is_empty() {
         return None;
     }

@@ -33,7 +33,7 @@ pub use error::EvaluationError;
 pub use folders::FolderLayout;
 pub use hold_out::{HeldOut, listed_products};
 pub use measure::{Measurement, measure};
-pub use metrics::{Interval, area_under_curve, bootstrap_interval, reached_by, share};
+pub use metrics::Interval;
 pub use photos::{LabelledPhoto, PhotoSet, Product, Role, Source};
 pub use report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, Report, UnseenDraw, UnseenMean};
 pub use speed::{Speed, speeds_side_by_side};

@@ -57,7 +57,13 @@ def bytewise(picture, mean, std):
     return ((np.asarray(picture, np.float32) - mean) / std).transpose(2, 0, 1)
 
 
+def fractions(picture):
+    """ToTensor of torchvision alone: the network does the rest."""
+    return (np.asarray(picture, np.float32) / 255).transpose(2, 0, 1)
+
+
 FEEDS = {
+    "tillsight": lambda p: fractions(middle(p, 256, BILINEAR)),
     "dinov2": lambda p: normalised(torchvision(p, 256, 224, BICUBIC), *IMAGENET),
     "clip": lambda p: normalised(torchvision(p, 224, 224, BICUBIC), *CLIP),
     "siglip": lambda p: normalised(p.resize((224, 224), BICUBIC), 0.5, 0.5),

@@ -11,11 +11,11 @@ use crate::app;
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::embedding::{Model, Thresholds};
-use crate::evaluation::{EvaluationError, Wanted, calibrate};
+use crate::evaluation::{CurvePoint, EvaluationError, Wanted, calibrate};
 use crate::terminal::{note, say};
 
 /// Fewer matched answers than this say too little about how many are correct to choose a margin by.
-const FEW_MATCHED: f64 = 30.0;
+const FEW_MATCHED: usize = 30;
 
 /// What can be chosen about a calibration.
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
             return Err(EvaluationError::Unreachable(reason).into());
         }
     };
-    let few = too_few(&thresholds);
+    let few = too_few(&found.curve, &thresholds);
     let write = !options.dry_run && (few.is_none() || options.force);
     let written = if write { thresholds.write_into(&manifest, &model.manifest.sha256) } else { Ok(()) };
     say!("{curve}");
@@ -97,9 +97,8 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
 }
 
 /// What to say where too few answers are matched to tell how many of them are correct.
-fn too_few(thresholds: &Thresholds) -> Option<String> {
-    let point = thresholds.operating_point.as_ref()?;
-    let matched = (point.matched * point.photos as f64).round();
+fn too_few(curve: &[CurvePoint], thresholds: &Thresholds) -> Option<String> {
+    let matched = curve.iter().find(|point| point.margin == thresholds.margin)?.matched_photos;
     (matched < FEW_MATCHED).then(|| {
         format!("{matched} answers are matched, too few to say how many are correct; {FEW_MATCHED} are wanted")
     })

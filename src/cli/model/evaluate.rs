@@ -69,7 +69,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     if let Some(path) = json {
         // Before an hour is spent.
         options.refuse_to_replace(path, &manifests, &models, &set)?;
-        whole_file::try_beside(path).map_err(|error| CliError::File(path.to_owned(), error))?;
+        try_report(path).map_err(|error| CliError::File(path.to_owned(), error))?;
     }
     for model in &models {
         say_fitted(model, &set);
@@ -110,13 +110,35 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Into a file whole or not at all, where a link leads; straight into a pipe or a device such as `/dev/stdout`.
-fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
+/// Where a report goes.
+enum Place {
+    /// A pipe or a device, such as `/dev/stdout`: straight into it.
+    Stream(PathBuf),
+    /// A file, where a link leads: whole or not at all.
+    File(PathBuf),
+}
+
+fn place(path: &Path) -> Place {
     let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if std::fs::metadata(&place).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-        return std::fs::write(&place, text);
+    let stream = std::fs::metadata(&place).is_ok_and(|there| !there.is_file() && !there.is_dir());
+    if stream { Place::Stream(place) } else { Place::File(place) }
+}
+
+/// Whether a report could be written to `path`. A stream is not tried: what waits at its other end would take notice.
+fn try_report(path: &Path) -> std::io::Result<()> {
+    match place(path) {
+        Place::Stream(_) => Ok(()),
+        Place::File(place) => whole_file::try_beside(&place),
     }
-    whole_file::put(&place, text.as_bytes(), Permissions::from_mode(0o644), Existing::Replace)
+}
+
+fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
+    match place(path) {
+        Place::Stream(place) => std::fs::write(place, text),
+        Place::File(place) => {
+            whole_file::put(&place, text.as_bytes(), Permissions::from_mode(0o644), Existing::Replace)
+        }
+    }
 }
 
 impl Options {

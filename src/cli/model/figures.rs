@@ -98,7 +98,7 @@ fn said_of_photos(report: &Report, photos: &DataReport) -> String {
     text
 }
 
-/// The model's name, and below it the first digits of its file's SHA-256.
+/// The model's name, and below it the digits that tell it from another of that name.
 fn heading(model: &ModelReport) -> String {
     model.model.replacen('#', "\n#", 1)
 }
