@@ -7,7 +7,8 @@ use std::path::Path;
 
 use ndarray::Axis;
 
-use super::manifest::{ColorOrder, Filter, Fit, Input, Manifest, Model, Output, sha256};
+use super::manifest::{ColorOrder, Filter, Fit, Input, Manifest, Output};
+use super::model::{Model, sha256};
 use super::pooling::{Pooling, dimension};
 use super::port::{Port, product};
 use super::preprocess::Preprocessor;

@@ -14,14 +14,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::decode::{self, DecodeError, DecodeLimits};
-use super::manifest::{Model, ModelId};
+use super::embedded::{Embedded, Timings};
+use super::error::{not_let_in, unanswered};
+use super::model::{Model, ModelId};
+use super::options::EmbedderOptions;
 use super::preprocess::Preprocessor;
 use super::running::{Outcome, Running, Tensor};
 use super::session::ModelSession;
 use super::thresholds::Thresholds;
 use super::vector::Embedding;
 use super::{EmbedError, ModelError, proof};
-use crate::pool::{Admission, Answer, BatchError, Batcher, Names, Place, Pool, PoolError};
+use crate::pool::{Admission, Answer, Batcher, Names, Place, Pool, PoolError};
 use crate::telemetry::{EMBED_BATCH_ENTRIES, EMBED_QUEUE_SECONDS, EMBED_REQUESTS_TOTAL, EMBED_RUN_SECONDS};
 
 const NAMES: Names = Names {
@@ -31,69 +34,6 @@ const NAMES: Names = Names {
     run_seconds: EMBED_RUN_SECONDS,
     batch_entries: EMBED_BATCH_ENTRIES,
 };
-
-/// How much of the machine an [`Embedder`] takes. Sessions × threads per session should not exceed the cores.
-#[derive(Debug, Clone, Copy)]
-pub struct EmbedderOptions {
-    /// Sessions of the model, each with a thread and a copy of the weights.
-    pub sessions: usize,
-    /// Threads that one session computes with.
-    pub threads_per_session: usize,
-    /// Photos that may wait for a session, photos that may wait to be decoded, and patient photos that may wait for
-    /// their turn.
-    pub queue_limit: usize,
-    /// How long a photo of [`Embedder::embed_promptly`] may be expected to wait; without it, for half as long as the
-    /// work on one photo takes.
-    pub max_wait: Option<Duration>,
-    /// Most photos per run of a session.
-    pub max_batch: usize,
-    /// Threads that decode and resize.
-    pub decode_threads: usize,
-    /// What is taken of an upload.
-    pub limits: DecodeLimits,
-}
-
-impl Default for EmbedderOptions {
-    /// One session with one thread, two decoding threads.
-    fn default() -> Self {
-        let limits = DecodeLimits::default();
-        Self {
-            sessions: 1,
-            threads_per_session: 1,
-            queue_limit: 64,
-            max_wait: None,
-            max_batch: 8,
-            decode_threads: 2,
-            limits,
-        }
-    }
-}
-
-/// Where the time of one photo went, in microseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Timings {
-    /// Decoding and turning upright.
-    pub decode_us: u64,
-    /// Resizing and scaling to the model's input.
-    pub resize_us: u64,
-    /// Waiting for a decoding thread and for a session.
-    pub queue_us: u64,
-    /// The run of the model, with the other photos of its batch.
-    pub infer_us: u64,
-}
-
-/// What came of one photo.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Embedded {
-    /// The whole picture's embedding.
-    pub embedding: Embedding,
-    /// Pixels from side to side of the upright picture.
-    pub width: u32,
-    /// Pixels from top to bottom of the upright picture.
-    pub height: u32,
-    /// Where the time went.
-    pub timings: Timings,
-}
 
 /// One model, ready to embed. Share it by `Arc`.
 #[derive(Debug)]
@@ -303,22 +243,6 @@ struct Spent {
     resized: Duration,
     /// All of it but the waiting, and what the caller does on the same thread.
     worked: Duration,
-}
-
-fn not_let_in(error: PoolError) -> EmbedError {
-    match error {
-        PoolError::Full => EmbedError::Busy,
-        PoolError::Panicked(reason) => EmbedError::Failed(reason),
-        PoolError::Stopped => EmbedError::Stopped,
-    }
-}
-
-fn unanswered(error: BatchError) -> EmbedError {
-    match error {
-        BatchError::Full => EmbedError::Busy,
-        BatchError::Failed(reason) => EmbedError::Failed(reason),
-        BatchError::Stopped => EmbedError::Stopped,
-    }
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::decode::DecodeError;
 use super::refusal::Refusal;
 use super::runtime::RuntimeError;
+use crate::pool::{BatchError, PoolError};
 
 /// Why a model cannot be used. Each is one line for the person who starts the server.
 #[derive(Debug, thiserror::Error)]
@@ -163,4 +164,22 @@ pub enum EmbedError {
     /// The embedder's threads are gone.
     #[error("the embedder has stopped")]
     Stopped,
+}
+
+/// The error of a photo that got no place, or whose place is gone.
+pub(super) fn not_let_in(error: PoolError) -> EmbedError {
+    match error {
+        PoolError::Full => EmbedError::Busy,
+        PoolError::Panicked(reason) => EmbedError::Failed(reason),
+        PoolError::Stopped => EmbedError::Stopped,
+    }
+}
+
+/// The error of a photo that the sessions gave no answer to.
+pub(super) fn unanswered(error: BatchError) -> EmbedError {
+    match error {
+        BatchError::Full => EmbedError::Busy,
+        BatchError::Failed(reason) => EmbedError::Failed(reason),
+        BatchError::Stopped => EmbedError::Stopped,
+    }
 }

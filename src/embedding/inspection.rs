@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde::{Serialize, Serializer};
 
 use super::draft::{Wishes, draft_for, read};
-use super::manifest::{Manifest, Model, sha256};
+use super::manifest::Manifest;
+use super::model::{Model, sha256};
 use super::onnx_file::OnnxFile;
 use super::port::Port;
 use super::preprocess::Preprocessor;

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::draft::installed_name;
-use super::manifest::{LARGEST_MANIFEST, Manifest, Model, without_mark};
+use super::manifest::{LARGEST_MANIFEST, Manifest, without_mark};
+use super::model::Model;
 use super::{ModelError, Thresholds};
 use crate::whole_file::{self, Existing};
 

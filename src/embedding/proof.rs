@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 
 use super::decode::Photo;
-use super::manifest::Model;
+use super::model::Model;
 use super::preprocess::Preprocessor;
 use super::refusal::SAME;
 use super::session::ModelSession;

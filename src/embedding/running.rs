@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use ndarray::Array3;
 
-use super::manifest::ModelId;
+use super::model::ModelId;
 use super::session::ModelSession;
 use super::vector::{Embedding, VectorError};
 use super::{EmbedError, Refusal};

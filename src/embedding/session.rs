@@ -11,7 +11,8 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
 
-use super::manifest::{Input, Manifest, Model, Output};
+use super::manifest::{Input, Manifest, Output};
+use super::model::Model;
 use super::onnx_file::OnnxFile;
 use super::port::{Port, product};
 use super::vector::{Embedding, VectorError};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::manifest::without_mark;
-use super::{Manifest, ModelError};
+use super::{Manifest, ModelError, OperatingPoint};
 use crate::whole_file::{self, Existing};
 
 /// Where a match begins.
@@ -23,39 +23,6 @@ pub struct Thresholds {
     /// What the two were chosen on; `None` where nobody has measured: they are a guess then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<OperatingPoint>,
-}
-
-/// The photos that thresholds were chosen on, what was asked of them, and what they gave there. Shares lie between 0
-/// and 1. They are a fit to these photos and no forecast: expect somewhat worse elsewhere.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OperatingPoint {
-    /// Name of the photos, and of the split that was asked about, where there are splits.
-    pub data: String,
-    /// Photos that were asked about.
-    pub photos: usize,
-    /// Products that they show.
-    pub products: usize,
-    /// Products they could be taken for.
-    pub enrolled_products: usize,
-    /// Most photos with which each of those was enrolled.
-    pub photos_per_product: usize,
-    /// Asked for: share of the correct first answers that reach the score.
-    pub accept_known: f64,
-    /// Asked for: share of the matched answers that are correct.
-    pub correct: f64,
-    /// Share of the photos that were matched.
-    pub matched: f64,
-    /// Share of the matched ones whose first answer was correct.
-    pub matched_correct: f64,
-    /// Share of the photos that were ambiguous.
-    pub ambiguous: f64,
-    /// Share of the photos that were unknown.
-    pub unknown: f64,
-    /// Share of photos of products that are not enrolled which reach the score.
-    pub unknown_accepted: f64,
-    /// Share of photos of products that are not enrolled which are matched, and so billed as something else.
-    pub unknown_matched: f64,
 }
 
 impl Thresholds {
@@ -73,20 +40,7 @@ impl Thresholds {
             let fault = format!("{} is not a difference of cosines between 0 and 2", self.margin);
             return Some(("thresholds.margin", fault));
         }
-        let point = self.operating_point.as_ref()?;
-        [
-            ("thresholds.operating_point.accept_known", point.accept_known),
-            ("thresholds.operating_point.correct", point.correct),
-            ("thresholds.operating_point.matched", point.matched),
-            ("thresholds.operating_point.matched_correct", point.matched_correct),
-            ("thresholds.operating_point.ambiguous", point.ambiguous),
-            ("thresholds.operating_point.unknown", point.unknown),
-            ("thresholds.operating_point.unknown_accepted", point.unknown_accepted),
-            ("thresholds.operating_point.unknown_matched", point.unknown_matched),
-        ]
-        .into_iter()
-        .find(|(_, share)| !(0.0..=1.0).contains(share))
-        .map(|(field, share)| (field, format!("{share} is not a share between 0 and 1")))
+        self.operating_point.as_ref()?.first_fault()
     }
 
     /// Puts these thresholds into the manifest at `path`, for the model whose file has `sha256`: temporary file, fsync,
@@ -141,58 +95,17 @@ impl Thresholds {
     }
 }
 
-impl std::fmt::Display for OperatingPoint {
-    /// One sentence for people.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let percent = |share: f64| format!("{:.1} %", share * 100.0);
-        write!(
-            f,
-            "{}, {} photos of {} products against at most {} photos of each of {} products: {} matched ({} of them \
-             correctly), {} ambiguous, {} unknown; of products that are not enrolled {} reach the score and {} are \
-             matched",
-            self.data,
-            self.photos,
-            self.products,
-            self.photos_per_product,
-            self.enrolled_products,
-            percent(self.matched),
-            percent(self.matched_correct),
-            percent(self.ambiguous),
-            percent(self.unknown),
-            percent(self.unknown_accepted),
-            percent(self.unknown_matched)
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::operating_point::tests::point;
     use super::*;
 
     const OLD: &str = "{\n  \"sha256\": \"SHA\",\n  \"thresholds\" :   {\"score\": 0.5, \"margin\": 0.1},\n  \"input\": {\
         \"name\": \"image\", \"width\": 16,\n \"height\": 16, \"color\": \"rgb\", \"range\": 1.0, \"mean\": [0,0,0], \
         \"std\": [1.0,1,1], \"resize\": \"crop\", \"filter\": \"bilinear\"}, \"version\": \"1\",\n\t\"output\": \
         {\"dim\": 3, \"name\": \"embedding\"}, \"file\": \"tiny.onnx\", \"name\": \"tiny\"\n}\n\n";
-
-    fn point() -> OperatingPoint {
-        OperatingPoint {
-            data: "shelf".to_owned(),
-            photos: 296,
-            products: 60,
-            enrolled_products: 81,
-            photos_per_product: 10,
-            accept_known: 0.95,
-            correct: 0.9,
-            matched: 0.338,
-            matched_correct: 0.91,
-            ambiguous: 0.507,
-            unknown: 0.155,
-            unknown_accepted: 0.598,
-            unknown_matched: 0.05,
-        }
-    }
 
     fn thresholds() -> Thresholds {
         Thresholds { score: 0.523, margin: 0.165, operating_point: Some(point()) }
@@ -254,15 +167,5 @@ mod tests {
         }
         let gone = thresholds().write_into(&path, &"ab".repeat(32)).unwrap_err().to_string();
         assert!(gone.contains("tiny.json"), "{gone}");
-    }
-
-    #[test]
-    fn the_sentence_says_on_what_and_what_came_of_it() {
-        assert_eq!(
-            point().to_string(),
-            "shelf, 296 photos of 60 products against at most 10 photos of each of 81 products: 33.8 % matched (91.0 % of \
-             them correctly), 50.7 % ambiguous, 15.5 % unknown; of products that are not enrolled 59.8 % reach the score \
-             and 5.0 % are matched"
-        );
     }
 }
