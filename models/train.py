@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from training import data, export, glance, imported, lessons, student, tutor, views, world
+from training.faults import Fault, writable
 from training.machine import DEVICE, BFLOAT16
 from training.network import INPUT, NO_PRODUCT, SIZES, Body, Framed, Size
 from training.options import above_zero, at_least_one
@@ -75,11 +76,16 @@ def main() -> None:
         )
     torch.set_num_threads(chosen.threads)
     print(f"training on {DEVICE.type}, {'bfloat16' if BFLOAT16 else 'float32'}", flush=True)
-    if chosen.smoke:
-        smoke(smoke_folder(chosen.work))
-    else:
-        chosen.work = chosen.work or HERE / "work"
-        train(chosen)
+    try:
+        if chosen.smoke:
+            smoke(smoke_folder(chosen.work))
+        else:
+            chosen.work = chosen.work or HERE / "work"
+            train(chosen)
+    except Fault as why:
+        sys.exit(f"train.py: {why}")
+    except KeyboardInterrupt:
+        sys.exit("train.py: stopped; with the same options it goes on where it was")
 
 
 def smoke_folder(work: Path | None) -> Path:
@@ -94,29 +100,30 @@ def smoke_folder(work: Path | None) -> Path:
 
 def train(chosen: argparse.Namespace) -> None:
     if not data.present(chosen.data):
-        sys.exit(
+        raise Fault(
             f"{chosen.data / 'grocery' / 'images.csv'} is missing: name the data folder with --data, or try --smoke"
         )
     if not imported.present(chosen.data):
-        sys.exit(f"{chosen.data / 'teachers'} lacks the networks that the tutor is made of: see models/README.md")
+        raise Fault(f"{chosen.data / 'teachers'} lacks the networks that the tutor is made of: see models/README.md")
+    # Before anything is rendered or fetched: whatever can be refused.
+    files = imported.files(chosen.data)
+    for source in imported.SOURCES:
+        imported.read(chosen.data / "teachers" / source.file)
+    label = "all" if chosen.hold_out is None else f"draw-{chosen.hold_out}"
+    work = writable(chosen.work / label, "--work")
+    out = writable(chosen.out or (HERE if chosen.hold_out is None else work), "--out")
     photos, catalogue = data.grocery(chosen.data, "train"), data.grocery(chosen.data, "iconic")
-    left_out, label = NO_PRODUCTS, "all"
+    left_out = NO_PRODUCTS
     if chosen.hold_out is not None:
         left_out = data.held_out(photos.products, HELD_OUT_PRODUCTS, chosen.hold_out)
-        label = f"draw-{chosen.hold_out}"
         photos, catalogue = data.without(photos, left_out), data.without(catalogue, left_out)
-    work = chosen.work / label
-    work.mkdir(parents=True, exist_ok=True)
     packages = data.rendered(300, 10, chosen.work, bar("rendering packages"))
     photos, catalogue = lessons.of_grocery(photos, catalogue)
     products = [
         [lessons.Kind(photos), lessons.Kind(catalogue, repeats=3)],
         [lessons.Kind(packages, every=5, weight=0.3, mirrored=False)],
     ]
-    try:
-        anything = world.pictures(chosen.work, bar("choosing pictures of anything"))
-    except world.Missing as why:
-        sys.exit(str(why))
+    anything = world.pictures(chosen.work, bar("choosing pictures of anything"))
     learned, shown = lessons.Lessons(products), lessons.Lessons([*products, [of_no_product(anything, every=8)]])
     if not len(left_out):
         compare_with_shipped("the set of photos and rendered packages", learned.digest(), SHIPPED_LESSONS)
@@ -128,12 +135,10 @@ def train(chosen: argparse.Namespace) -> None:
         size,
         left_out,
     )
-    out = chosen.out or (HERE if label == "all" else work)
-    out.mkdir(parents=True, exist_ok=True)
     if len(left_out):
         list_held_out(left_out, label, out)
     teacher = tutor.Tutor([imported.Imported(chosen.data, source) for source in imported.SOURCES])
-    name, files = f"tillsight-{chosen.size}", imported.files(chosen.data)
+    name = f"tillsight-{chosen.size}"
     net = learn(
         plan, teacher, files, learned, shown, work, name, lambda *seen: glance.report(*seen, chosen.data, left_out)
     )
@@ -143,7 +148,7 @@ def train(chosen: argparse.Namespace) -> None:
 def smoke(work: Path) -> None:
     """Every stage on little: rendered packages, a tutor that knows nothing, a tiny student."""
     tiny, started = Size((8, 8, 16, 16), (1, 1, 2, 1), 64), time.monotonic()
-    work.mkdir(parents=True, exist_ok=True)
+    writable(work, "--work")
     packages = data.rendered(12, 4, work, bar("rendering packages"))
     products = [lessons.Kind(packages, mirrored=False)]
     learned = lessons.Lessons([products])

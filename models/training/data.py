@@ -16,6 +16,7 @@ import PIL
 from PIL import Image, ImageOps
 
 from . import packages, scene, solids
+from .faults import Fault
 
 # Pictures are kept larger than what a network sees while it learns, so that random crops keep their detail.
 SIDE = 224
@@ -38,11 +39,23 @@ class Pictures:
 
 def photos(data: Path, split: str) -> list[Photo]:
     """The photos of one split of the grocery set, in the order of images.csv."""
-    folder = data / "grocery"
-    with open(folder / "images.csv", newline="") as table:
-        return [
-            Photo(folder / row["path"], int(row["class_id"])) for row in csv.DictReader(table) if row["split"] == split
-        ]
+    table = data / "grocery" / "images.csv"
+    found = []
+    with open(table, newline="", encoding="utf-8", errors="replace") as lines:
+        rows = csv.DictReader(lines)
+        missing = [column for column in ("split", "path", "class_id") if column not in (rows.fieldnames or ())]
+        if missing:
+            there = ", ".join(rows.fieldnames or ()) or "none"
+            raise Fault(f"{table}: no column {missing[0]}; its columns: {there}")
+        for row in rows:
+            if row["split"] == split:
+                product = row["class_id"] or ""
+                if not product.isdecimal():
+                    raise Fault(f'{table}, line {rows.line_num}: class_id "{product}" is no number')
+                found.append(Photo(table.parent / row["path"], int(product)))
+    if not found:
+        raise Fault(f'{table}: no photo of the split "{split}"')
+    return found
 
 
 def present(data: Path) -> bool:
@@ -60,8 +73,11 @@ def grocery(data: Path, split: str) -> Pictures:
 
 def square(path: Path, side: int) -> Image.Image:
     """The centre square of a photo: the manifest's `"resize": "crop"` with `"filter": "bilinear"`."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except OSError as error:
+        raise Fault(f"the photo {path} cannot be read: {error.strerror or error}") from None
     return ImageOps.fit(upright, (side, side), Image.BILINEAR)
 
 

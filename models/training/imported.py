@@ -14,9 +14,11 @@ from pathlib import Path
 import onnx
 import torch
 import torch.nn.functional as F
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import nn
 
+from .faults import Fault
 from .stages import compare_with_shipped, sha256
 
 
@@ -64,13 +66,20 @@ def files(data: Path) -> dict[str, str]:
     return found
 
 
+def read(file: Path) -> onnx.GraphProto:
+    try:
+        return onnx.load(file).graph
+    except (DecodeError, OSError) as error:
+        raise Fault(f"{file} cannot be read as ONNX ({error}): is the file whole?") from None
+
+
 class Imported(nn.Module):
     """From pictures N × 3 × S × S in 0..1 to (the last map at stride 16, the last map, at stride 32)."""
 
     def __init__(self, data: Path, source: Source):
         super().__init__()
         self.source = source
-        graph = onnx.load(data / "teachers" / source.file).graph
+        graph = read(data / "teachers" / source.file)
         weights = {w.name: torch.from_numpy(numpy_helper.to_array(w).copy()) for w in graph.initializer}
         self.convolutions, self.steps = nn.ModuleList(), []
         for node in graph.node:
@@ -78,7 +87,7 @@ class Imported(nn.Module):
                 self.last = node.input[0]
                 break
             if node.op_type not in ("Conv", "Clip", "Add"):
-                raise SystemExit(f"{source.file}: {node.op_type} is not understood; only MobileNet V1 and V2 are")
+                raise Fault(f"{source.file}: {node.op_type} is not understood; only MobileNet V1 and V2 are")
             detail = None  # the padding of a convolution, the bounds of a clip
             if node.op_type == "Conv":
                 detail = self.add_convolution(node, weights)

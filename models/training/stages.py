@@ -4,7 +4,12 @@ recipe, other products, other imported networks or the answers of another tutor.
 
 import hashlib
 import json
+import pickle
 from pathlib import Path
+
+import torch
+
+from .faults import Fault
 
 # To be raised when a change of the code gives a stage another outcome from the same facts.
 FORMAT = 5
@@ -18,12 +23,37 @@ def made_from(kept: Path, facts: dict) -> dict:
     facts = json.loads(json.dumps({"format": FORMAT, **facts}))
     if not kept.exists():
         note.write_text(json.dumps(facts, indent=2) + "\n")
-    elif not note.is_file() or json.loads(note.read_text()) != facts:
-        raise SystemExit(
-            f"{kept} was made with other options, products, files or recipe than those of now, or by another "
-            f"version of this training ({note.name} tells which): delete it and what follows from it, or name another folder with --work"
+        return facts
+    try:
+        apart = difference(json.loads(note.read_text()), facts)
+    except (OSError, ValueError):
+        apart = f"what, cannot be told: {note.name} is missing or damaged"
+    if apart:
+        raise Fault(
+            f"{kept} was made with other options, products, files or recipe than those of now, or by another version of "
+            f"this training ({apart}): delete it and what follows from it, or name another folder with --work"
         )
     return facts
+
+
+def difference(then, now, name: str = "") -> str:
+    """The first fact that differs, with both its values; nothing where none does."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in {**then, **now}:
+            found = difference(then.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+            if found:
+                return found
+        return ""
+    return "" if then == now else f"{name}: {json.dumps(then)} then, {json.dumps(now)} now"
+
+
+def loaded(kept: Path, **how):
+    """What `torch.save` left at `kept`."""
+    try:
+        return torch.load(kept, weights_only=True, **how)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Fault(f"{kept} cannot be read ({reason}): delete it, and that stage begins anew") from None
 
 
 def compare_with_shipped(what: str, found: str, shipped: str) -> None:

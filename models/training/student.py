@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from . import augment
+from . import augment, stages
 from .machine import DEVICE, mixed_precision, seed
 from .network import CosineSoftmax, Embedder, Size, move, shorter_at_first
 from .optimiser import MuonAndAdamW
@@ -136,7 +136,7 @@ class Course:
         self.toward, self.losses = torch.ones((), device=DEVICE), torch.zeros(len(self.student.TOLD), device=DEVICE)
         self.recorded, self.recorded_side = None, None
         if kept.is_file():
-            self.step, *states = torch.load(kept, map_location=DEVICE, weights_only=True)
+            self.step, *states = stages.loaded(kept, map_location=DEVICE)
             for part, state in zip(self.parts(), states, strict=True):
                 part.load_state_dict(state)
 

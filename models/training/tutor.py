@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from . import augment, neck
+from . import augment, neck, stages
 from .lessons import Lessons
 from .machine import DEVICE, mixed_precision, seed
 from .network import DIM, CosineSoftmax, move, shorter_at_first
@@ -82,7 +82,7 @@ def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
     begin, average = 0, copy.deepcopy(tutor)
     parts = (tutor, average, softmax, optimiser)
     if kept.is_file():
-        begin, *states = torch.load(kept, map_location=DEVICE, weights_only=True)
+        begin, *states = stages.loaded(kept, map_location=DEVICE)
         for part, state in zip(parts, states, strict=True):
             part.load_state_dict(state)
     else:

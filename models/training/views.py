@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import augment
+from . import augment, stages
 from .lessons import Lessons
 from .machine import DEVICE, seed
 from .network import NO_PRODUCT
@@ -94,7 +94,7 @@ def kept_components(kept: Path, tutor: Tutor, maps, lessons: Lessons) -> list[Co
         unfinished = kept.with_suffix(".part")
         torch.save([[each.mean, each.directions] for each in found_components(tutor, maps, lessons)], unfinished)
         unfinished.replace(kept)
-    return [Components(*each) for each in torch.load(kept, map_location=DEVICE, weights_only=True)]
+    return [Components(*each) for each in stages.loaded(kept, map_location=DEVICE)]
 
 
 def view(lessons: Lessons, rows: np.ndarray, wild: bool) -> torch.Tensor:

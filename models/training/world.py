@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from .data import SIDE
+from .faults import Fault
 from .stages import compare_with_shipped, sha256
 
 # 3.6 GB to fetch. Chosen for having hundreds of different pictures that are no diagrams.
@@ -72,10 +73,6 @@ NOT_PICTURES = (
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-class Missing(Exception):
-    """Why the pictures cannot be had, and what to do."""
-
-
 def pictures(work: Path, progress) -> np.ndarray:
     """N × SIDE × SIDE × 3 uint8, in an order that follows from the packages' contents; kept in `work`."""
     kept = work / f"world-{SIDE}-{CHOICE}.npz"
@@ -109,7 +106,7 @@ def fetch(folder: Path) -> None:
     """Unpacks each package into a folder of its name; those that are there already, from a run that was stopped, stay."""
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
-            raise Missing(
+            raise Fault(
                 f"{tool} is not here, which brings {len(PACKAGES)} packages of pictures from the Debian archive: "
                 "train on Debian or Ubuntu, or bring world-*.npz of another machine's work folder"
             )
@@ -128,10 +125,10 @@ def fetch_one(name: str, folder: Path) -> None:
     told = run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name, folder=folder)
     package = next(folder.glob(f"{name}_*.deb"), None)
     if told.returncode != 0 or package is None:
-        raise Missing(f"{name} cannot be had from the Debian archive (try 'apt-get update'): {told.stderr.strip()}")
+        raise Fault(f"{name} cannot be had from the Debian archive (try 'apt-get update'): {told.stderr.strip()}")
     told = run("dpkg-deb", "-x", package.name, unfinished.name, folder=folder)
     if told.returncode != 0:
-        raise Missing(f"{package} cannot be unpacked (is there room for it?): {told.stderr.strip()}")
+        raise Fault(f"{package} cannot be unpacked (is there room for it?): {told.stderr.strip()}")
     package.unlink()
     unfinished.rename(folder / name)
 
@@ -155,7 +152,7 @@ def chosen(folder: Path, progress) -> np.ndarray:
                     found.append(square)
             progress(number, len(files))
     if not found:
-        raise Missing(f"{folder} holds no picture")
+        raise Fault(f"{folder} holds no picture")
     return np.stack(found)
 
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(MODELS))
 
 from checks import check, told_by  # noqa: E402
 import train  # noqa: E402
-from training import data, export, imported, options, scene, stages  # noqa: E402
+from training import data, export, faults, imported, options, scene, stages  # noqa: E402
 
 
 # Drawn products. The program's test names three of the products a to f, drawn with seed 7, in the order drawn.
@@ -45,9 +45,17 @@ facts = {"tutor": {"recipe": {"epochs": 4}, "left_out": [], "imported_files": {"
 def refused(facts: dict) -> bool:
     try:
         stages.made_from(WORK / "views", facts)
-    except SystemExit as refusal:
+    except faults.Fault as refusal:
         return "--work" in str(refusal)
     return False
+
+
+def fault_of(work) -> str:
+    try:
+        work()
+    except faults.Fault as fault:
+        return str(fault)
+    return ""
 
 
 note = WORK / "views.made-from.json"
@@ -71,8 +79,36 @@ for path, value in (
 now, stages.FORMAT = stages.FORMAT, stages.FORMAT - 1
 check("a note of another version of the training", refused(facts))
 stages.FORMAT = now
+other = {**facts, "tutor": {**facts["tutor"], "recipe": {"epochs": 9}}}
+told = fault_of(lambda: stages.made_from(WORK / "views", other))
+check("what differs is told", "tutor.recipe.epochs: 4 then, 9 now" in told)
+note.write_text(text[:20])
+check("a damaged note", "damaged" in fault_of(lambda: stages.made_from(WORK / "views", facts)))
 note.unlink()
 check("a stage without a note", refused(facts))
+(WORK / "cut.pt").write_bytes(b"PK")
+told = fault_of(lambda: stages.loaded(WORK / "cut.pt"))
+check("a damaged stage", "cut.pt cannot be read" in told and "\n" not in told)
+check("a folder that is none", "--out" in fault_of(lambda: faults.writable(WORK / "cut.pt" / "models", "--out")))
+
+# Photos that are listed wrongly, or are none.
+(WORK / "grocery").mkdir()
+table = WORK / "grocery" / "images.csv"
+for text, told in (
+    ("", "no column split; its columns: none"),
+    ("split,file,class_id\n", "no column path; its columns: split, file, class_id"),
+    ("split,path,class_id\n", 'no photo of the split "train"'),
+    ("split,path,class_id\ntrain,a.jpg,3\ntrain,b.jpg,Apple\n", 'line 3: class_id "Apple" is no number'),
+    ("split,path,class_id\ntrain,a.jpg\n", 'line 2: class_id "" is no number'),
+    ("split,path,class_id\ntrain,a.jpg,3\n", "a.jpg cannot be read: No such file"),
+    ("split,path,class_id\ntrain,images.csv,3\n", "images.csv cannot be read: cannot identify image file"),
+):
+    table.write_text(text)
+    check(f"refused: {told}", told in fault_of(lambda: data.grocery.__wrapped__(WORK, "train")))
+(WORK / "cut.onnx").write_bytes(b"\x08\x08\x3a\xff")
+check(
+    "a network that is cut off", "cut.onnx cannot be read as ONNX" in fault_of(lambda: imported.read(WORK / "cut.onnx"))
+)
 (WORK / "file").write_bytes(b"abc")
 abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
 check("the SHA-256 of a file", stages.sha256(WORK / "file") == abc)
@@ -122,6 +158,8 @@ for work, stays in ((None, False), (WORK / "models" / "work", True)):
     check("the smoke run's folder", train.smoke_folder(work) == left.parent and left.exists() == stays)
 refusals = [(options.at_least_one, text, f"{text} is less than 1") for text in ("0", "-1")]
 refusals += [(options.above_zero, text, f"{text} is no number above 0") for text in ("0", "-1", "nan", "inf")]
+refusals += [(options.at_least_one, "1.5", "'1.5' is no whole number"), (options.above_zero, "x", "'x' is no number")]
+refusals += [(options.at_least_one, "4000000000", "4000000000 is too large")]
 for taken, text, why in refusals:
     try:
         taken(text)

@@ -15,7 +15,7 @@ MODELS, WORK = Path(sys.argv[1]), Path(sys.argv[2])
 sys.path.insert(0, str(MODELS))
 
 from checks import check, told_by  # noqa: E402
-from training import data, lessons, network, stages, views, world  # noqa: E402
+from training import data, faults, lessons, network, stages, views, world  # noqa: E402
 
 random = np.random.default_rng(1)
 
@@ -69,7 +69,7 @@ there = os.environ["PATH"]
 os.environ["PATH"] = str(WORK)
 try:
     world.pictures(WORK, lambda *_: None)
-except world.Missing as why:
+except faults.Fault as why:
     check("a machine without apt", "apt-get" in str(why) and "Debian" in str(why))
 else:
     sys.exit("pictures from nowhere")
@@ -89,7 +89,7 @@ os.environ["PATH"] = str(tools)
 for name, what in ((gone, "Debian archive"), (broken, "unpacked")):
     try:
         world.fetch(fetched)
-    except world.Missing as why:
+    except faults.Fault as why:
         check(f"{name} is refused", name in str(why) and what in str(why) and "refused" in str(why))
     else:
         sys.exit(f"{name} was fetched")

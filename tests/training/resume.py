@@ -14,6 +14,7 @@ sys.path.insert(0, str(MODELS))
 
 from checks import check  # noqa: E402
 from training import data, lessons, student, tutor, views  # noqa: E402
+from training.faults import Fault  # noqa: E402
 from training.network import NO_PRODUCT, Body, Size  # noqa: E402
 from training.stages import made_from  # noqa: E402
 
@@ -92,7 +93,7 @@ made_from(WORK / "stage.pt", {"recipe": {"epochs": 2}})
 made_from(WORK / "stage.pt", {"recipe": {"epochs": 2}})
 try:
     made_from(WORK / "stage.pt", {"recipe": {"epochs": 3}})
-except SystemExit as refusal:
+except Fault as refusal:
     check("the refusal of another recipe", "--work" in str(refusal), "the same")
 else:
     sys.exit("another recipe was not refused")
