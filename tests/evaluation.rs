@@ -251,6 +251,14 @@ fn broken_photos_and_copies_are_named_and_the_others_are_measured() {
         "{table}"
     );
     assert_eq!(bench.json("report.json")["models"][0]["photos"]["left_out"].as_array().unwrap().len(), 2);
+    for view in ["00", "01"] {
+        bench.write(
+            &format!("one/tea/{view}.jpg"),
+            &std::fs::read(bench.path(&format!("photos/0002/{view}.jpg"))).unwrap(),
+        );
+    }
+    let (_, notes) = bench.good(&["model", "evaluate", "one", "--enrol", "1", "--speed-runs", "0"]);
+    assert!(notes.contains("one product alone is enrolled"), "{notes}");
     // A product that is asked about and was never enrolled is a stranger.
     let stranger = std::fs::read(bench.path("photos/0003/00.jpg")).unwrap();
     bench.write("till/9999/1.jpg", &stranger[..]);
@@ -273,7 +281,20 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     assert!(evaluate(&["nowhere"]).contains("nowhere"));
     assert!(evaluate(&["list.csv"]).contains("list.csv: no column \"product\""));
     assert!(evaluate(&["photos", "--enrol", "6"]).contains("no product has more than 6 photos"));
-    assert!(evaluate(&["photos", "--held-out", "held.txt"]).contains("held.txt: line 2: \"tea\""));
+    let listed = evaluate(&["photos", "--held-out", "held.txt"]);
+    assert!(listed.contains("held.txt: line 2: \"tea\"") && listed.contains("whose first is \"0000\""), "{listed}");
+    bench.write("named/products.csv", b"id,name\n1,Tea\n2,Jam\n");
+    bench.write("named/list.csv", b"path,product,role\n../photos/0000/00.jpg,1,enrol\n../photos/0000/01.jpg,2,ask\n");
+    bench.write("named/held.txt", b"Tea\n");
+    let named = evaluate(&["named/list.csv", "--held-out", "named/held.txt"]);
+    assert!(named.contains("\"Tea\" is a product's name; its id is \"1\""), "{named}");
+    bench.write("named/held.txt", b"1\n");
+    let unasked = evaluate(&["named/list.csv", "--held-out", "named/held.txt"]);
+    assert!(unasked.contains("no photo asks about a held-out product"), "{unasked}");
+    bench.write("empty.csv", b"");
+    assert!(evaluate(&["empty.csv"]).contains("empty.csv: it is empty"));
+    bench.write("quote.csv", b"path,product,role\n\"a.jpg,tea,ask\nb.jpg,tea,enrol\n");
+    assert!(evaluate(&["quote.csv"]).contains("a quote is not closed"), "{}", evaluate(&["quote.csv"]));
     assert!(evaluate(&["photos", "--unseen", "5"]).contains("--unseen 5: enrolled products: 6;"));
     assert!(evaluate(&["photos", "--unseen", "18446744073709551615"]).contains("enrolled products: 6;"));
     assert!(evaluate(&["photos", "--json", "nowhere/report.json"]).contains("nowhere/report.json"));
@@ -311,7 +332,21 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     assert!(
         evaluate(&["broken"]).contains("none of the enrolled photos can be used; the first: broken/enrol/tea/1.jpg")
     );
-    for arguments in [&["--correct", "90"][..], &["--accept-known", "0"], &["--enrol", "0"], &["--enrol", "-1"]] {
+    for (arguments, told) in [(["--draws", "1001"], "1 to 1000 draws"), (["--draws", "-1"], "not a whole number")] {
+        let output = bench.run(&[&["model", "evaluate", "photos", "--unseen", "2"], &arguments[..]].concat());
+        assert!(output.status.code() == Some(2) && text(&output.stderr).contains(told), "{}", text(&output.stderr));
+    }
+    std::fs::rename(bench.path("tillsight-small.json"), bench.path("aside.json")).unwrap();
+    let moved = evaluate(&["photos"]);
+    assert!(moved.contains("TILLSIGHT_MODEL") && moved.contains("--model names another"), "{moved}");
+    std::fs::rename(bench.path("aside.json"), bench.path("tillsight-small.json")).unwrap();
+    for arguments in [
+        &["--correct", "90"][..],
+        &["--correct", "-1"],
+        &["--accept-known", "0"],
+        &["--enrol", "0"],
+        &["--enrol", "-1"],
+    ] {
         let output = bench.run(&[&["model", "calibrate", "photos"], arguments].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let told = text(&output.stderr);

@@ -67,7 +67,10 @@ fn a_model_is_added_once_and_replaced_only_when_asked() {
     let refusal = refused(&add(&["--resize", "stretch"]));
     assert!(refusal.contains("net.json") && refusal.contains("--force"), "{refusal}");
     assert_eq!(manifest_at(&place), manifest);
-    good(&add(&["--resize", "stretch", "--mean", "0.1,0.2,-0.3", "--force", "--version", "2"]));
+    let forced = add(&["--resize", "stretch", "--mean", "0.1,0.2,-0.3", "--force", "--version", "2"]);
+    good(&forced);
+    let note = String::from_utf8_lossy(&forced.stderr).into_owned();
+    assert!(note.contains(&format!("{} is replaced; a server", written.model_id())), "{note}");
     let replaced = manifest_at(&place);
     assert_eq!((&replaced["input"]["resize"], &replaced["version"]), (&Value::from("stretch"), &Value::from("2")));
     assert_eq!(replaced["input"]["mean"], serde_json::json!([0.1, 0.2, -0.3]));
@@ -79,8 +82,8 @@ fn what_cannot_be_used_is_refused_in_one_line_and_leaves_nothing_behind() {
     let whole = std::fs::read(folder.path().join("net.onnx")).unwrap();
     std::fs::write(folder.path().join("cut.onnx"), &whole[..whole.len() / 2]).unwrap();
     let add = |file: &str, further: &[&str]| {
-        let arguments = ["model", "add", file, "--preset", "tillsight", "--dir", "models"];
-        tillsight(folder.path(), &[&arguments, further].concat())
+        let into: &[&str] = if further.contains(&"--dir") { &[] } else { &["--dir", "models"] };
+        tillsight(folder.path(), &[&["model", "add", file, "--preset", "tillsight"], into, further].concat())
     };
     for (file, further, expected) in [
         ("cut.onnx", &[][..], "not an ONNX file"),
@@ -89,6 +92,8 @@ fn what_cannot_be_used_is_refused_in_one_line_and_leaves_nothing_behind() {
         ("net.onnx", &["--output", "logits"], "\"embedding\""),
         ("net.onnx", &["--pooling", "cls"], "pooling"),
         ("net.onnx", &["--std", "0"], "--std: 0 is not a positive number"),
+        ("net.onnx", &["--name", ".."], "the first is a letter or digit"),
+        ("net.onnx", &["--dir", "net.onnx"], "net.onnx: it is a file; --dir names a folder"),
     ] {
         let refusal = refused(&add(file, further));
         assert!(refusal.contains(expected), "\"{refusal}\" does not say \"{expected}\"");

@@ -71,6 +71,9 @@ fn a_model_that_is_not_what_its_manifest_says_ends_the_start() {
     assert!(start(&|manifest| manifest["input"]["name"] = json!("nothing")).contains("nothing"));
     assert!(start(&|manifest| manifest["input"]["width"] = json!(0)).contains("width"));
     assert!(start(&|manifest| manifest["colour"] = json!("rgb")).contains("colour"));
+    assert!(
+        start(&|manifest| manifest["thresholds"]["score"] = json!("0.5")).contains("thresholds.score: invalid type")
+    );
     std::fs::write(folder.path().join("copy.onnx"), b"not a model").unwrap();
     let hash = hex::encode(Sha256::digest(b"not a model"));
     assert!(start(&|manifest| manifest["sha256"] = json!(hash)).contains("copy.onnx"));

@@ -236,7 +236,18 @@ fn a_model_is_put_in_place_whole_and_nothing_else_is_overwritten_unasked() {
         assert_eq!(Model::open(&installed.manifest).unwrap().id, first.id);
         assert_eq!(names(&folder), [onnx(&first).as_str(), "tiny.json"]);
     }
-    install(&other, &folder, true).unwrap();
+    // The same file and feeding under another version: what was chosen on photos is not thrown away; a guess is.
+    let newer = Wishes { version: Some("2".to_owned()), ..Wishes::default() };
+    let (newer, _) = add(files.folder.path(), &newer).unwrap();
+    let over_a_guess = install(&newer, &folder, true).unwrap();
+    assert!(!over_a_guess.kept_thresholds && over_a_guess.replaced.unwrap().model_id() == first.id);
+    let chosen = Thresholds { score: 0.66, margin: 0.1, operating_point: Some(super::operating_point::tests::point()) };
+    chosen.write_into(&installed.manifest, &first.manifest.sha256).unwrap();
+    assert!(install(&first, &folder, true).unwrap().kept_thresholds);
+    let back = Model::open(&installed.manifest).unwrap();
+    assert_eq!((&back.id, &back.manifest.thresholds), (&first.id, &chosen));
+    let replaced = install(&other, &folder, true).unwrap();
+    assert!(!replaced.kept_thresholds && replaced.replaced.unwrap().thresholds == chosen);
     assert_eq!(Model::open(&installed.manifest).unwrap().id, other.id);
     assert_eq!(names(&folder), [onnx(&other).as_str(), "tiny.json"]);
 

@@ -20,7 +20,7 @@ use crate::whole_file::{self, Existing};
 const READABLE: u32 = 0o644;
 
 /// Where a model lies now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Installed {
     /// Its manifest: what `TILLSIGHT_MODEL` is to name.
     pub manifest: PathBuf,
@@ -28,6 +28,10 @@ pub struct Installed {
     pub model: PathBuf,
     /// Whether the same model was there already and nothing was written. Its thresholds, calibrated or not, stay.
     pub was_there: bool,
+    /// The model of that name that was replaced.
+    pub replaced: Option<Manifest>,
+    /// Whether the thresholds are those of the model that was replaced, whose embeddings are the same.
+    pub kept_thresholds: bool,
 }
 
 /// `outcome`, which is of `path`.
@@ -42,6 +46,9 @@ fn written<T>(path: &Path, outcome: std::io::Result<T>) -> Result<T, ModelError>
 pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, ModelError> {
     let onnx = folder.join(&model.manifest.file);
     let manifest = onnx.with_file_name(format!("{}.json", model.manifest.name));
+    if folder.exists() && !folder.is_dir() {
+        return written(folder, Err(std::io::Error::other("it is a file; --dir names a folder")));
+    }
     written(folder, std::fs::create_dir_all(folder))?;
     let onnx_is_there = std::fs::read(&onnx).is_ok_and(|bytes| bytes == model.bytes);
     let before = Manifest::read(&manifest).ok();
@@ -57,20 +64,33 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
     if !onnx_is_there {
         written(&onnx, put(&onnx, &model.bytes))?;
     }
+    let replaced = before.filter(|_| !manifest_is_there);
+    // What was chosen on photos holds for whatever embeds them in the same way.
+    let calibrated = |before: &&Manifest| before.thresholds.are_calibrated() && embeds_alike(before, &model.manifest);
+    let kept = replaced.as_ref().filter(calibrated).map(|before| before.thresholds.clone());
     if !manifest_is_there {
-        let text = serde_json::to_string_pretty(&model.manifest).map_err(std::io::Error::from);
+        let thresholds = kept.clone().unwrap_or_else(|| model.manifest.thresholds.clone());
+        let text = serde_json::to_string_pretty(&Manifest { thresholds, ..model.manifest.clone() });
+        let text = text.map_err(std::io::Error::from);
         written(&manifest, text.and_then(|text| put(&manifest, format!("{text}\n").as_bytes())))?;
     }
     // What is there now is what was proved: the hash of the file as it lies on the disk.
     Model::open(&manifest)?;
-    if let Some(before) = before {
+    if let Some(before) = &replaced {
         let ours = before.file == installed_name(&before.name, &before.sha256.to_ascii_lowercase());
         if ours && before.file != model.manifest.file && !written(folder, names_it(folder, &before.file))? {
             let replaced = folder.join(&before.file);
             written(&replaced, std::fs::remove_file(&replaced))?;
         }
     }
-    Ok(Installed { manifest, model: onnx, was_there: onnx_is_there && manifest_is_there })
+    let was_there = onnx_is_there && manifest_is_there;
+    Ok(Installed { manifest, model: onnx, was_there, replaced, kept_thresholds: kept.is_some() })
+}
+
+/// Whether the two give a photo the same embedding.
+fn embeds_alike(one: &Manifest, other: &Manifest) -> bool {
+    let embeds = |of: &Manifest| (of.sha256.to_ascii_lowercase(), of.input.clone(), of.output.clone());
+    embeds(one) == embeds(other)
 }
 
 /// Whether a manifest in `folder` names `file`. Of a manifest that cannot be used only that field is asked for.

@@ -148,8 +148,14 @@ impl Manifest {
 
     /// As [`Manifest::read`], of a text that was read from `path` or is about to be written there.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
-        let manifest: Self = serde_json::from_str(without_mark(text))
-            .map_err(|error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() })?;
+        let mut json = serde_json::Deserializer::from_str(without_mark(text));
+        let read =
+            serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {
+                "." => error.inner().to_string(),
+                field => format!("{field}: {}", error.inner()),
+            });
+        let read = read.and_then(|manifest: Self| json.end().map(|()| manifest).map_err(|error| error.to_string()));
+        let manifest = read.map_err(|reason| ModelError::NoManifest { path: path.to_owned(), reason })?;
         manifest.check(path)?;
         Ok(manifest)
     }
@@ -219,6 +225,8 @@ pub(super) fn without_mark(text: &str) -> &str {
 /// Names and versions become part of a [`ModelId`], where `@` and `#` separate.
 fn not_a_word(text: &str) -> Option<String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
-    let word = (1..=64).contains(&text.len()) && text.chars().all(allowed);
-    (!word).then(|| format!("\"{text}\" is not 1 to 64 letters, digits or . _ - +"))
+    let word = (1..=64).contains(&text.len()) && text.chars().all(allowed) && text.starts_with(char::is_alphanumeric);
+    (!word).then(|| {
+        format!("\"{text}\" is not 1 to 64 letters, digits or . _ - +, of which the first is a letter or digit")
+    })
 }

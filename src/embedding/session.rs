@@ -215,7 +215,7 @@ fn output_shape(output: &Output, shape: &[i64], pictures: usize) -> Refusal {
     }
     Refusal::OutputShape {
         output: output.name.clone(),
-        found: product(shape),
+        found: if shape.is_empty() { "() (one number)".to_owned() } else { product(shape) },
         pictures,
         dim: output.dim,
         wanted: output.pooling.reads(),

@@ -7,13 +7,13 @@
 //! sorted(ids, key=lambda id: hashlib.sha256(f"{seed + draw}:{id}".encode()).digest())[:count]
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::EvaluationError;
-use super::photos::Product;
+use super::photos::{PhotoSet, Product, Role};
 use crate::whole_file;
 
 /// Most bytes of a list of products.
@@ -48,6 +48,37 @@ impl HeldOut {
     }
 }
 
+/// What to say where the photos cannot tell anything about these products.
+pub(super) const NOTHING_ASKED: &str =
+    "no photo asks about a held-out product that is enrolled; hold out others, or more";
+
+impl HeldOut {
+    /// Whether the labels of `set` let anything be asked, before an hour is spent on embedding its photos.
+    ///
+    /// # Errors
+    /// No photo asks about one of these products that is enrolled too.
+    pub fn check(&self, set: &PhotoSet) -> Result<(), EvaluationError> {
+        let with = |role| -> HashSet<usize> {
+            set.photos.iter().filter(|photo| photo.role == role).map(|photo| photo.product).collect()
+        };
+        let (enrolled, asked) = (with(Role::Enrolled), with(Role::Asked));
+        if self.products.iter().any(|product| enrolled.contains(product) && asked.contains(product)) {
+            return Ok(());
+        }
+        Err(EvaluationError::Unreachable(format!("{}: {NOTHING_ASKED}", self.in_words())))
+    }
+
+    /// How many they are, and where they come from.
+    pub(super) fn in_words(&self) -> String {
+        let count = self.products.len();
+        let products = if count == 1 { "product" } else { "products" };
+        match self.seed {
+            Some(seed) => format!("{count} {products} held out with seed {seed}"),
+            None => format!("{count} listed {products} held out"),
+        }
+    }
+}
+
 /// The products that the file at `path` lists: an id per line; empty lines and lines that begin with `#` are passed over.
 ///
 /// # Errors
@@ -64,7 +95,14 @@ pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOut, Eva
             continue;
         }
         let fault = |fault: &str| EvaluationError::photos(path, format!("line {}: \"{id}\" {fault}", number + 1));
-        let place = *places.get(id).ok_or_else(|| fault("is the id of no product among the photos"))?;
+        let place = *places.get(id).ok_or_else(|| {
+            let first = products.first().map_or("", |product| &product.id);
+            let meant = products.iter().find(|product| product.name == id).map_or_else(
+                || format!("is the id of no product among the photos, whose first is \"{first}\""),
+                |product| format!("is a product's name; its id is \"{}\"", product.id),
+            );
+            fault(&meant)
+        })?;
         if listed.contains(&place) {
             return Err(fault("is listed twice"));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::EvaluationError;
 use super::calibration::point_at;
 use super::embed::{Sample, Samples};
-use super::hold_out::HeldOut;
+use super::hold_out::{HeldOut, NOTHING_ASKED};
 use super::metrics::{area_under_curve, bootstrap_interval, reached_by, share};
 use super::photos::PhotoSet;
 use super::report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, UnseenDraw, UnseenMean};
@@ -125,32 +125,22 @@ fn unseen(set: &PhotoSet, every: &ScoreTable, held: &HeldOut, seed: u64) -> Resu
     let is_held = |product: usize| held.products.contains(&product);
     let askable = |product: usize| is_held(product) && every.has(product);
     let remain = (0..set.products.len()).filter(|product| every.has(*product) && !is_held(*product)).count();
-    let fault = |fault: &str| EvaluationError::Unreachable(format!("{}: {fault}", said_of(held)));
+    let fault = |fault: &str| EvaluationError::Unreachable(format!("{}: {fault}", held.in_words()));
     let enrolled = held.products.iter().filter(|product| every.has(**product)).count();
     let among = hits(&every.answers(askable, is_held), enrolled, seed);
     let full = hits(&every.answers(askable, |_| true), in_gallery(every, set.products.len()), seed);
-    let nothing_asked = "no photo asks about a held-out product that is enrolled; hold out others, or more";
     let known = every.answers(|product| every.has(product) && !is_held(product), |product| !is_held(product));
     let unknown = every.answers(is_held, |product| !is_held(product));
     let open_set = open_set(&known, &unknown);
     Ok(UnseenDraw {
         seed: held.seed,
         products: held.products.iter().map(|place| set.products[*place].id.clone()).collect(),
-        among_unseen: among.ok_or_else(|| fault(nothing_asked))?,
-        in_full_gallery: full.ok_or_else(|| fault(nothing_asked))?,
+        among_unseen: among.ok_or_else(|| fault(NOTHING_ASKED))?,
+        in_full_gallery: full.ok_or_else(|| fault(NOTHING_ASKED))?,
         open_set: open_set.ok_or_else(|| {
             fault(&format!("of the {remain} products that remain none is asked about; hold out fewer"))
         })?,
     })
-}
-
-fn said_of(held: &HeldOut) -> String {
-    let count = held.products.len();
-    let products = if count == 1 { "product" } else { "products" };
-    match held.seed {
-        Some(seed) => format!("{count} {products} held out with seed {seed}"),
-        None => format!("{count} listed {products} held out"),
-    }
 }
 
 fn mean(draws: &[UnseenDraw]) -> Option<UnseenMean> {

@@ -74,12 +74,15 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn read(path: &'a Path) -> Result<Self, EvaluationError> {
         let bytes = whole_file::read(path, LARGEST).map_err(EvaluationError::reading(path))?;
+        if bytes.is_empty() {
+            return Err(EvaluationError::photos(path, "it is empty"));
+        }
         let fault = |error: csv::Error| {
             let fault = if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
                 let line = pos.as_ref().map_or(1, csv::Position::line);
                 format!("line {line} is not UTF-8; save the table as UTF-8 (of a spreadsheet: \"CSV UTF-8\")")
             } else {
-                format!("it is no table: {error}")
+                format!("it is no table: {error} (or a quote is not closed above)")
             };
             EvaluationError::photos(path, fault)
         };

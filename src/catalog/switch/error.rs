@@ -29,7 +29,9 @@ pub enum SwitchError {
         model: String,
     },
     /// Another switch is under way.
-    #[error("a switch to {model} is under way; carry it out or cancel it first")]
+    #[error(
+        "a switch to {model} is under way; carry it out (POST /api/models/switch/activate) or cancel it (DELETE /api/models/switch) first"
+    )]
     Open {
         /// The model that it leads to.
         model: String,

@@ -23,15 +23,29 @@ pub struct ModelView {
     /// Whether its manifest's score and margin were chosen on photos; otherwise they are a guess, and customers meet wrong
     /// matches or needless questions: `tillsight model calibrate`. Of the active model: those that it was started with.
     pub calibrated: bool,
-    /// Why it cannot be used.
+    /// Why it cannot be used, as far as its manifest and the SHA-256 of its file tell; whether it does what they say is tried
+    /// when it is switched to. Of the active model: what is wrong with its files by now.
     pub problem: Option<String>,
+}
+
+/// The model that was switched to last, where this server does not recognise by it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WantedModel {
+    /// Key of its embeddings.
+    pub model: String,
+    /// File name of its manifest.
+    pub manifest: String,
+    /// Why this server does not use it, and what to do.
+    pub reason: String,
 }
 
 /// The models of this server's folder.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelsView {
-    /// All of them, by file name.
+    /// All of them, by file name; the active one even where its files are gone.
     pub models: Vec<ModelView>,
+    /// The model that was switched to last, where this server does not recognise by it.
+    pub wanted: Option<WantedModel>,
     /// Photos on sale.
     pub photos: i64,
     /// The switch that is under way.

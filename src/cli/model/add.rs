@@ -97,8 +97,19 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
         note!("note: {doubt}: is it really of preset {}?", preset.name);
     }
     let place = installed.manifest.display();
+    if let Some(before) = &installed.replaced {
+        let calibrated = before.thresholds.are_calibrated() && !installed.kept_thresholds;
+        let lost = if calibrated { ", with thresholds that were chosen on photos" } else { "" };
+        let id = before.model_id();
+        note!(
+            "note: {id} is replaced{lost}; a server that uses it goes on until it is started again, and cannot take it up then"
+        );
+    }
     if installed.was_there {
         say!("\nIt was there already, and its thresholds stay as they are: {place}");
+    } else if installed.kept_thresholds {
+        say!("\nWritten: {place} and {}", installed.model.display());
+        say!("Its thresholds are those of the model that it replaces, which embeds alike.");
     } else {
         say!("\nWritten: {place} and {}", installed.model.display());
         say!(
@@ -172,7 +183,7 @@ fn tell(model: &Model, preset: &Preset, proof: &Proof) {
     let to = input.resize_to.map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
     say!("{} (preset {})", model.id, preset.name);
     say!(
-        "   fed   \"{}\": {} × {} px, {}{to}, {}, ({} × x − {}) / {}",
+        "   fed   {:?}: {} × {} px, {}{to}, {}, ({} × x − {}) / {}",
         input.name,
         input.width,
         input.height,
@@ -184,12 +195,7 @@ fn tell(model: &Model, preset: &Preset, proof: &Proof) {
     );
     let skipped =
         if output.skip_tokens > 0 { format!(" without the first {}", output.skip_tokens) } else { String::new() };
-    say!(
-        "   read  \"{}\": {} values, pooling {}{skipped}, scaled to length 1",
-        output.name,
-        output.dim,
-        output.pooling
-    );
+    say!("   read  {:?}: {} values, pooling {}{skipped}, scaled to length 1", output.name, output.dim, output.pooling);
     say!("   proof {} pictures; the two most unlike have cosine {:.3}", proof.pictures, proof.lowest_cosine);
     match (&proof.one_by_one, proof.batch_cosine) {
         (Some(reason), _) => say!("         fed one picture at a time: {reason}"),

@@ -27,13 +27,13 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "MANIFEST")]
     model: Option<PathBuf>,
     /// Share of the correct first answers that are to reach the score.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share, allow_negative_numbers = true)]
     accept_known: f64,
     /// Share of the matched answers that are to be correct: a wrong product on the bill costs more than a question.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.90, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.90, value_parser = share, allow_negative_numbers = true)]
     correct: f64,
     /// Most photos per product to compare with, the first ones: about as many as the store will enrol.
-    #[arg(long, value_name = "N", default_value = "10")]
+    #[arg(long, value_name = "N", default_value = "10", allow_negative_numbers = true)]
     enrol_per_product: NonZeroUsize,
     /// Only show what would be written.
     #[arg(long)]
@@ -47,7 +47,8 @@ pub(in crate::cli) struct Options {
 pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let settings = Settings::load()?;
     let manifest = super::manifest(options.model.as_ref(), &settings);
-    let model = Model::open(&manifest)?;
+    let of_settings = options.model.is_none().then_some(manifest.as_path());
+    let model = Model::open(&manifest).map_err(|error| super::unopened(error, of_settings))?;
     if !options.dry_run {
         Thresholds::try_to_write(&manifest)?;
     }

@@ -35,20 +35,20 @@ pub(in crate::cli) struct Options {
     /// Numbers of photos per product to enrol, the first ones in the order of the table or of the file names.
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values = ["1", "3", "5", "10"])]
     few_shot: Vec<NonZeroUsize>,
-    /// Treat N enrolled products, drawn by lot, as never seen.
-    #[arg(long, value_name = "N", conflicts_with = "held_out")]
+    /// Treat N enrolled products, drawn by lot, as never seen. A model that was trained on them is flattered: see --held-out.
+    #[arg(long, value_name = "N", conflicts_with = "held_out", allow_negative_numbers = true)]
     unseen: Option<NonZeroUsize>,
     /// Number of such draws, with seeds SEED, SEED + 1, …
-    #[arg(long, value_name = "D", default_value = "1", requires = "unseen")]
-    draws: NonZeroUsize,
+    #[arg(long, value_name = "D", default_value = "1", requires = "unseen", allow_negative_numbers = true, value_parser = draws)]
+    draws: u64,
     /// Seed of the draws and of the intervals. A draw takes the first N product ids by SHA-256 of "SEED:ID".
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     seed: u64,
     /// Treat the products that this file lists (an id per line) as never seen: those that a model was not trained on.
     #[arg(long, value_name = "FILE")]
     held_out: Option<PathBuf>,
     /// Runs per model behind the time per embedding; 0 leaves it out.
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 60, allow_negative_numbers = true)]
     speed_runs: usize,
     /// Write every figure to this file as JSON; `-` writes it to standard output instead of the table.
     #[arg(long, value_name = "FILE")]
@@ -60,7 +60,9 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let settings = Settings::load()?;
     let limits = app::decode_limits(&settings);
     let manifests = [vec![super::manifest(options.model.as_ref(), &settings)], options.compare.clone()].concat();
-    let models = manifests.iter().map(|path| Model::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let settings_model = options.model.is_none().then(|| manifests[0].clone());
+    let opened = manifests.iter().map(|path| Model::open(path)).collect::<Result<Vec<_>, _>>();
+    let models = opened.map_err(|error| super::unopened(error, settings_model.as_deref()))?;
     let set = options.photos.read()?;
     let few_shot = options.few_shot.iter().map(|count| count.get()).collect::<BTreeSet<_>>();
     let wanted =
@@ -71,8 +73,13 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         options.refuse_to_replace(path, &manifests, &models, &set)?;
         try_report(path).map_err(|error| CliError::File(path.to_owned(), error))?;
     }
+    wanted.held_out.iter().try_for_each(|held| held.check(&set))?;
     for model in &models {
         say_fitted(model, &set);
+    }
+    let enrolled = set.photos.iter().filter(|photo| photo.role == Role::Enrolled).map(|photo| photo.product);
+    if enrolled.collect::<BTreeSet<_>>().len() == 1 {
+        note!("note: one product alone is enrolled, so every first answer names it; enrol at least two");
     }
 
     let mut reports: Vec<ModelReport> = Vec::new();
@@ -174,10 +181,17 @@ impl Options {
         let Some(count) = self.unseen else { return Ok(Vec::new()) };
         let enrolled = set.photos.iter().filter(|photo| photo.role == Role::Enrolled).map(|photo| photo.product);
         let enrolled: Vec<usize> = enrolled.collect::<BTreeSet<_>>().into_iter().collect();
-        let draws = (0..self.draws.get() as u64).map(|draw| self.seed.wrapping_add(draw));
+        let draws = (0..self.draws).map(|draw| self.seed.wrapping_add(draw));
         let drawn = draws.map(|seed| HeldOut::drawn(&set.products, &enrolled, count.get(), seed));
         Ok(drawn.collect::<Result<_, _>>()?)
     }
+}
+
+/// A number of draws: each compares all photos anew and is held in memory until the end.
+fn draws(text: &str) -> Result<u64, String> {
+    const MOST: u64 = 1_000;
+    let draws: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    if (1..=MOST).contains(&draws) { Ok(draws) } else { Err(format!("1 to {MOST} draws are made")) }
 }
 
 /// Says so where a model's thresholds were chosen on these very photos, which flatters them.

@@ -7,13 +7,14 @@ mod figures;
 mod inspect;
 mod labelled;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
 use super::CliError;
 use crate::app;
 use crate::config::Settings;
+use crate::embedding::ModelError;
 
 /// What is asked of a model.
 #[derive(Debug, Subcommand)]
@@ -47,4 +48,18 @@ pub(super) fn run(command: Command) -> Result<(), CliError> {
 /// The manifest that was named, or else that of the settings: after a switch the server may use another one.
 fn manifest(named: Option<&PathBuf>, settings: &Settings) -> PathBuf {
     named.cloned().unwrap_or_else(|| app::manifest_path(settings))
+}
+
+/// Why a model cannot be opened; of the settings' manifest, where it comes from and how to name another.
+fn unopened(error: ModelError, of_settings: Option<&Path>) -> CliError {
+    match error {
+        ModelError::Unreadable { path, reason } if of_settings == Some(&path) => {
+            let reason = format!(
+                "{reason}. It is the settings' model (TILLSIGHT_MODEL), looked for from the folder that you are in; --model \
+                 names another"
+            );
+            CliError::Model(ModelError::Unreadable { path, reason })
+        }
+        error => CliError::Model(error),
+    }
 }

@@ -116,7 +116,9 @@ impl TestApp {
         settings.bind = ([127, 0, 0, 1], 0).into();
         settings.database_url = SecretString::from(self.database.url().expose_secret());
         settings.data_dir = self.database.folder().to_owned();
-        settings.model = MODEL.into();
+        if settings.model == Settings::from_toml("").unwrap().model {
+            settings.model = MODEL.into();
+        }
         settings.admin_password = Some(SecretString::from(ADMIN_PASSWORD));
         settings
     }

@@ -19,7 +19,12 @@ pub struct Shop {
 
 impl Shop {
     pub async fn open(database: Database) -> Self {
-        let app = TestApp::spawn(database).await;
+        Self::open_with(database, "").await
+    }
+
+    /// With settings changed by `overlay` (TOML).
+    pub async fn open_with(database: Database, overlay: &str) -> Self {
+        let app = TestApp::spawn_with(database, overlay).await;
         let admin = app.admin().await;
         Self { app, admin }
     }

@@ -1,11 +1,13 @@
 //! What keeps a switch from ending is named, the rest goes on, and it ends when that is mended.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use tillsight::embedding::Manifest;
 
 use super::shop::{OTHER, SMALL, Shop, active};
-use crate::harness::{Database, jpeg, on_both_databases, package_photo};
+use crate::harness::{Database, MODEL, jpeg, on_both_databases, package_photo};
 
 /// A folder in the file's place is refused to every user, root included, as a broken disk refuses a file.
 async fn a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be(database: Database) {
@@ -129,7 +131,46 @@ async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(data
     assert_eq!(cancelled["problem_count"], 24);
 }
 
+/// The files of the model in use go, or come back, while the server serves and while it is stopped.
+async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    for manifest in [SMALL, OTHER] {
+        let shipped = Path::new(MODEL).with_file_name(manifest);
+        let onnx = Manifest::read(&shipped).unwrap().file;
+        std::fs::copy(&shipped, folder.path().join(manifest)).unwrap();
+        std::fs::copy(shipped.with_file_name(&onnx), folder.path().join(onnx)).unwrap();
+    }
+    let overlay = format!("model = \"{}\"", folder.path().join(SMALL).display());
+    let mut shop = Shop::open_with(database, &overlay).await;
+    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    shop.begin(OTHER, true).await.expect(202);
+    let switched = shop.until_active(OTHER).await;
+    assert_eq!(switched["wanted"], json!(null));
+
+    let (manifest, aside) = (folder.path().join(OTHER), folder.path().join("aside"));
+    std::fs::rename(&manifest, &aside).unwrap();
+    let models = shop.models().await;
+    assert_eq!((active(&models), &models["wanted"]), (OTHER.to_owned(), &json!(null)), "it serves on");
+    let listed = models["models"].as_array().unwrap().iter().find(|model| model["active"] == true).unwrap();
+    assert!(listed["problem"].as_str().unwrap().contains("goes on with it") && listed["embedded"] == 1, "{listed}");
+
+    shop.app.restart().await;
+    let models = shop.models().await;
+    assert_eq!((active(&models), &models["wanted"]["manifest"]), (SMALL.to_owned(), &json!(OTHER)));
+    let reason = models["wanted"]["reason"].as_str().unwrap();
+    assert!(reason.contains(OTHER) && reason.contains("switch to another model"), "{reason}");
+    assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "Sound");
+
+    std::fs::rename(&aside, &manifest).unwrap();
+    let models = shop.models().await;
+    assert!(models["wanted"]["reason"].as_str().unwrap().contains("takes it up"), "{models}");
+    shop.app.restart().await;
+    let models = shop.models().await;
+    assert_eq!((active(&models), &models["wanted"]), (OTHER.to_owned(), &json!(null)));
+}
+
 on_both_databases!(
+    a_model_whose_files_are_gone_is_asked_for_where_models_are_listed,
     a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange,
     a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be,
     a_photo_on_which_the_model_fails_is_named_and_tried_again,
