@@ -85,7 +85,9 @@ def main() -> None:
     except Fault as why:
         sys.exit(f"train.py: {why}")
     except KeyboardInterrupt:
-        sys.exit("train.py: stopped; with the same options it goes on where it was")
+        sys.exit(
+            "train.py: stopped" if chosen.smoke else "train.py: stopped; with the same options it goes on where it was"
+        )
 
 
 def smoke_folder(work: Path | None) -> Path:
@@ -107,16 +109,21 @@ def train(chosen: argparse.Namespace) -> None:
         raise Fault(f"{chosen.data / 'teachers'} lacks the networks that the tutor is made of: see models/README.md")
     # Before anything is rendered or fetched: whatever can be refused.
     files = imported.files(chosen.data)
-    for source in imported.SOURCES:
-        imported.read(chosen.data / "teachers" / source.file)
+    with torch.random.fork_rng():
+        for source in imported.SOURCES:
+            imported.Imported(chosen.data, source)
     label = "all" if chosen.hold_out is None else f"draw-{chosen.hold_out}"
     work = writable(chosen.work / label, "--work")
     out = writable(chosen.out or (HERE if chosen.hold_out is None else work), "--out")
-    photos, catalogue = data.grocery(chosen.data, "train"), data.grocery(chosen.data, "iconic")
+    photos, catalogue, _ = (data.grocery(chosen.data, split) for split in ("train", "iconic", "val"))
     left_out = NO_PRODUCTS
     if chosen.hold_out is not None:
         left_out = data.held_out(photos.products, HELD_OUT_PRODUCTS, chosen.hold_out)
         photos, catalogue = data.without(photos, left_out), data.without(catalogue, left_out)
+        if not len(photos.products) or not len(catalogue.products):
+            raise Fault(
+                f"--hold-out leaves {len(left_out)} products out, and then no photo or no catalogue picture is left"
+            )
     packages = data.rendered(300, 10, chosen.work, bar("rendering packages"))
     photos, catalogue = lessons.of_grocery(photos, catalogue)
     products = [

@@ -291,6 +291,10 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     bench.write("named/held.txt", b"1\n");
     let unasked = evaluate(&["named/list.csv", "--held-out", "named/held.txt"]);
     assert!(unasked.contains("no photo asks about a held-out product"), "{unasked}");
+    let rows = b"path,product,role\n../photos/0000/00.jpg,1,enrol\n../photos/0001/00.jpg,2,enrol\n../photos/0000/01.jpg,1,ask\n";
+    bench.write("named/list.csv", rows);
+    let known = evaluate(&["named/list.csv", "--held-out", "named/held.txt"]);
+    assert!(known.contains("no photo asks about a product that remains"), "{known}");
     bench.write("empty.csv", b"");
     assert!(evaluate(&["empty.csv"]).contains("empty.csv: it is empty"));
     bench.write("quote.csv", b"path,product,role\n\"a.jpg,tea,ask\nb.jpg,tea,enrol\n");
@@ -298,6 +302,8 @@ fn what_cannot_be_measured_ends_with_one_line_that_names_it() {
     assert!(evaluate(&["photos", "--unseen", "5"]).contains("--unseen 5: enrolled products: 6;"));
     assert!(evaluate(&["photos", "--unseen", "18446744073709551615"]).contains("enrolled products: 6;"));
     assert!(evaluate(&["photos", "--json", "nowhere/report.json"]).contains("nowhere/report.json"));
+    std::os::unix::fs::symlink("nowhere", bench.path("dangling")).unwrap();
+    assert!(evaluate(&["photos", "--json", "dangling"]).contains("dangling: it is a link that leads nowhere"));
     assert!(evaluate(&["photos", "--json", "photos"]).contains("name another file"));
     assert!(evaluate(&["photos", "--json", "./tillsight-small.json"]).contains("name another file"));
     bench.write(

@@ -90,7 +90,7 @@ fn what_is_written_down_beside_the_networks_is_right() {
     let work = tempfile::tempdir().unwrap();
     python.args(["tests/training/bookkeeping.py", "models"]).arg(work.path()).arg("src/evaluation/tests/figures.rs");
     let told = good(python.output().unwrap());
-    assert_eq!(told.matches(": as it must be").count(), 45, "{told}");
+    assert_eq!(told.matches(": as it must be").count(), 50, "{told}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from . import packages, scene, solids
 from .faults import Fault
+from .stages import loaded
 
 # Pictures are kept larger than what a network sees while it learns, so that random crops keep their detail.
 SIDE = 224
@@ -40,21 +41,30 @@ class Pictures:
 def photos(data: Path, split: str) -> list[Photo]:
     """The photos of one split of the grocery set, in the order of images.csv."""
     table = data / "grocery" / "images.csv"
-    found = []
-    with open(table, newline="", encoding="utf-8", errors="replace") as lines:
-        rows = csv.DictReader(lines)
-        missing = [column for column in ("split", "path", "class_id") if column not in (rows.fieldnames or ())]
-        if missing:
-            there = ", ".join(rows.fieldnames or ()) or "none"
-            raise Fault(f"{table}: no column {missing[0]}; its columns: {there}")
-        for row in rows:
-            if row["split"] == split:
-                product = row["class_id"] or ""
-                if not product.isdecimal():
-                    raise Fault(f'{table}, line {rows.line_num}: class_id "{product}" is no number')
-                found.append(Photo(table.parent / row["path"], int(product)))
+    try:
+        with open(table, newline="", encoding="utf-8-sig") as lines:
+            found = listed(table, csv.DictReader(lines), split)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise Fault(f"{table} cannot be read: {error}") from None
     if not found:
         raise Fault(f'{table}: no photo of the split "{split}"')
+    return found
+
+
+def listed(table: Path, rows: csv.DictReader, split: str) -> list[Photo]:
+    columns = rows.fieldnames or []
+    missing = [column for column in ("split", "path", "class_id") if column not in columns]
+    if missing:
+        raise Fault(f"{table}: no column {missing[0]}; its columns: {', '.join(columns) or 'none'}")
+    found = []
+    for row in rows:
+        if row["split"] == split:
+            path, product = row["path"], row["class_id"] or ""
+            if not path:
+                raise Fault(f"{table}, line {rows.line_num}: the path is empty")
+            if not product.isdecimal():
+                raise Fault(f'{table}, line {rows.line_num}: class_id "{product}" is no number')
+            found.append(Photo(table.parent / path, int(product)))
     return found
 
 
@@ -76,8 +86,8 @@ def square(path: Path, side: int) -> Image.Image:
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
-    except OSError as error:
-        raise Fault(f"the photo {path} cannot be read: {error.strerror or error}") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Fault(f"the photo {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return ImageOps.fit(upright, (side, side), Image.BILINEAR)
 
 
@@ -111,7 +121,7 @@ def rendered(products: int, views: int, work: Path, progress) -> Pictures:
     kept = work / f"packages-{products}x{views}-{SIDE}-{PACKAGE_SEED}-{renderer()}.npy"
     owners = np.repeat(np.arange(products), views)
     if kept.is_file():
-        return Pictures(np.load(kept), owners)
+        return Pictures(loaded(kept, np.load), owners)
     pixels, _ = packages.catalogue(products, views, SIDE, PACKAGE_SEED, progress)
     unfinished = kept.with_suffix(".part.npy")
     np.save(unfinished, pixels)

@@ -68,9 +68,12 @@ def files(data: Path) -> dict[str, str]:
 
 def read(file: Path) -> onnx.GraphProto:
     try:
-        return onnx.load(file).graph
+        graph = onnx.load(file).graph
     except (DecodeError, OSError) as error:
         raise Fault(f"{file} cannot be read as ONNX ({error}): is the file whole?") from None
+    if not graph.node:
+        raise Fault(f"{file} holds no network: is the file whole?")
+    return graph
 
 
 class Imported(nn.Module):

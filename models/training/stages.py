@@ -5,11 +5,13 @@ recipe, other products, other imported networks or the answers of another tutor.
 import hashlib
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import torch
 
 from .faults import Fault
+from .machine import DEVICE
 
 # To be raised when a change of the code gives a stage another outcome from the same facts.
 FORMAT = 5
@@ -47,13 +49,25 @@ def difference(then, now, name: str = "") -> str:
     return "" if then == now else f"{name}: {json.dumps(then)} then, {json.dumps(now)} now"
 
 
-def loaded(kept: Path, **how):
-    """What `torch.save` left at `kept`."""
+def loaded(kept: Path, read, *further, **how):
+    """What `read` (`np.load`, or `read_states`) makes of what an earlier run left at `kept`."""
     try:
-        return torch.load(kept, weights_only=True, **how)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        return read(kept, *further, **how)
+    except torch.OutOfMemoryError:
+        raise
+    except OSError as error:
+        raise Fault(f"{kept} cannot be read: {error.strerror or error}") from None
+    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Fault(f"{kept} cannot be read ({reason}): delete it, and that stage begins anew") from None
+        raise Fault(
+            f"{kept} is damaged ({reason}): delete it and what was made from it, and that is made anew (of views: the "
+            "whole folder)"
+        ) from None
+
+
+def read_states(kept: Path) -> list:
+    """What `torch.save` left there."""
+    return torch.load(kept, map_location=DEVICE, weights_only=True)
 
 
 def compare_with_shipped(what: str, found: str, shipped: str) -> None:

@@ -136,7 +136,7 @@ class Course:
         self.toward, self.losses = torch.ones((), device=DEVICE), torch.zeros(len(self.student.TOLD), device=DEVICE)
         self.recorded, self.recorded_side = None, None
         if kept.is_file():
-            self.step, *states = stages.loaded(kept, map_location=DEVICE)
+            self.step, *states = stages.loaded(kept, stages.read_states)
             for part, state in zip(self.parts(), states, strict=True):
                 part.load_state_dict(state)
 

@@ -82,7 +82,7 @@ def fit(tutor: Tutor, lessons: Lessons, recipe: Recipe, kept: Path) -> Tutor:
     begin, average = 0, copy.deepcopy(tutor)
     parts = (tutor, average, softmax, optimiser)
     if kept.is_file():
-        begin, *states = stages.loaded(kept, map_location=DEVICE)
+        begin, *states = stages.loaded(kept, stages.read_states)
         for part, state in zip(parts, states, strict=True):
             part.load_state_dict(state)
     else:

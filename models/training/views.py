@@ -94,7 +94,7 @@ def kept_components(kept: Path, tutor: Tutor, maps, lessons: Lessons) -> list[Co
         unfinished = kept.with_suffix(".part")
         torch.save([[each.mean, each.directions] for each in found_components(tutor, maps, lessons)], unfinished)
         unfinished.replace(kept)
-    return [Components(*each) for each in stages.loaded(kept, map_location=DEVICE)]
+    return [Components(*each) for each in stages.loaded(kept, stages.read_states)]
 
 
 def view(lessons: Lessons, rows: np.ndarray, wild: bool) -> torch.Tensor:
@@ -165,7 +165,7 @@ def write(kept: Path, parts: list[tuple]) -> int:
 
 
 def read(folder: Path, passes: int) -> Views:
-    files = [np.load(folder / f"pass-{number:03d}.npz") for number in range(passes)]
+    files = [stages.loaded(folder / f"pass-{number:03d}.npz", np.load) for number in range(passes)]
     return Views(*(gathered(files, column) for column in COLUMNS))
 
 

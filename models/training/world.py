@@ -20,7 +20,7 @@ from PIL import Image
 
 from .data import SIDE
 from .faults import Fault
-from .stages import compare_with_shipped, sha256
+from .stages import compare_with_shipped, loaded, sha256
 
 # 3.6 GB to fetch. Chosen for having hundreds of different pictures that are no diagrams.
 PACKAGES = (
@@ -89,7 +89,7 @@ def pictures(work: Path, progress) -> np.ndarray:
 
 
 def decoded(kept: Path) -> np.ndarray:
-    file = np.load(kept)
+    file = loaded(kept, np.load)
     ends = np.cumsum(file["lengths"])
     encoded = np.split(file["encoded"], ends[:-1])
     with ThreadPool() as pool:

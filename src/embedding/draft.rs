@@ -137,7 +137,7 @@ pub(super) fn installed_name(name: &str, sha256: &str) -> String {
 fn name_of(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-+".contains(c) { c } else { '-' };
-    stem.chars().map(allowed).take(64).collect()
+    stem.chars().map(allowed).skip_while(|c| !c.is_ascii_alphanumeric()).take(64).collect()
 }
 
 fn chosen_output<'a>(outputs: &'a [Port], preset: &Preset, wishes: &Wishes) -> Result<&'a Port, Refusal> {

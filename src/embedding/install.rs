@@ -30,7 +30,7 @@ pub struct Installed {
     pub was_there: bool,
     /// The model of that name that was replaced.
     pub replaced: Option<Manifest>,
-    /// Whether the thresholds are those of the model that was replaced, whose embeddings are the same.
+    /// Whether the thresholds are those that were there, of the same model or of one whose embeddings are the same.
     pub kept_thresholds: bool,
 }
 
@@ -84,7 +84,8 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
         }
     }
     let was_there = onnx_is_there && manifest_is_there;
-    Ok(Installed { manifest, model: onnx, was_there, replaced, kept_thresholds: kept.is_some() })
+    let kept_thresholds = manifest_is_there || kept.is_some();
+    Ok(Installed { manifest, model: onnx, was_there, replaced, kept_thresholds })
 }
 
 /// Whether the two give a photo the same embedding.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::DecodeLimits;
 
-/// How much of the machine an [`Embedder`](super::Embedder) takes. Sessions × threads per session should not exceed the cores.
+/// How much of the machine an [`Embedder`](super::Embedder) takes. Sessions × threads per session should not exceed the
+/// cores.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbedderOptions {
     /// Sessions of the model, each with a thread and a copy of the weights.
@@ -14,8 +15,8 @@ pub struct EmbedderOptions {
     /// Photos that may wait for a session, photos that may wait to be decoded, and patient photos that may wait for
     /// their turn.
     pub queue_limit: usize,
-    /// How long a photo of [`Embedder::embed_promptly`](super::Embedder::embed_promptly) may be expected to wait; without it, for half as long as the
-    /// work on one photo takes.
+    /// How long a photo of [`Embedder::embed_promptly`](super::Embedder::embed_promptly) may be expected to wait; without
+    /// it, for half as long as the work on one photo takes.
     pub max_wait: Option<Duration>,
     /// Most photos per run of a session.
     pub max_batch: usize,

@@ -172,7 +172,7 @@ pub(super) fn picture_input<'a>(inputs: &'a [Port], wanted: &str) -> Result<&'a 
             let advice = match shape {
                 [_, _, _, channels] if channels.fixed() == Some(3) => CHANNELS_LAST,
                 [_, _, _, _] => "; export a network that takes pictures in colour",
-                [] => "; export it with its input's shape: four sides, of which the first alone may be left open",
+                [] => "; export it with its input's shape, whose sides may be left open but for the channels",
                 _ => "; export the network from the picture on, not from what becomes of it",
             };
             Err(Refusal::InputShape { found: input.clone(), wanted: wanted.to_owned(), advice })

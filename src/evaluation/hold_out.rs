@@ -56,16 +56,20 @@ impl HeldOut {
     /// Whether the labels of `set` let anything be asked, before an hour is spent on embedding its photos.
     ///
     /// # Errors
-    /// No photo asks about one of these products that is enrolled too.
+    /// No photo asks about one of these products that is enrolled too, or about one of the others.
     pub fn check(&self, set: &PhotoSet) -> Result<(), EvaluationError> {
         let with = |role| -> HashSet<usize> {
             set.photos.iter().filter(|photo| photo.role == role).map(|photo| photo.product).collect()
         };
         let (enrolled, asked) = (with(Role::Enrolled), with(Role::Asked));
-        if self.products.iter().any(|product| enrolled.contains(product) && asked.contains(product)) {
-            return Ok(());
-        }
-        Err(EvaluationError::Unreachable(format!("{}: {NOTHING_ASKED}", self.in_words())))
+        let (unseen, known): (Vec<&usize>, Vec<&usize>) =
+            enrolled.intersection(&asked).partition(|product| self.products.contains(product));
+        let fault = match (unseen.is_empty(), known.is_empty()) {
+            (true, _) => NOTHING_ASKED,
+            (false, true) => "no photo asks about a product that remains; hold out fewer",
+            (false, false) => return Ok(()),
+        };
+        Err(EvaluationError::Unreachable(format!("{}: {fault}", self.in_words())))
     }
 
     /// How many they are, and where they come from.

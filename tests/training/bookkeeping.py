@@ -87,8 +87,13 @@ check("a damaged note", "damaged" in fault_of(lambda: stages.made_from(WORK / "v
 note.unlink()
 check("a stage without a note", refused(facts))
 (WORK / "cut.pt").write_bytes(b"PK")
-told = fault_of(lambda: stages.loaded(WORK / "cut.pt"))
-check("a damaged stage", "cut.pt cannot be read" in told and "\n" not in told)
+for read in (stages.read_states, np.load):
+    told = fault_of(lambda: stages.loaded(WORK / "cut.pt", read))
+    check("a damaged stage", "cut.pt is damaged" in told and "\n" not in told)
+check(
+    "a stage that is gone",
+    "gone.pt cannot be read: No such file" in fault_of(lambda: stages.loaded(WORK / "gone.pt", np.load)),
+)
 check("a folder that is none", "--out" in fault_of(lambda: faults.writable(WORK / "cut.pt" / "models", "--out")))
 
 # Photos that are listed wrongly, or are none.
@@ -100,11 +105,15 @@ for text, told in (
     ("split,path,class_id\n", 'no photo of the split "train"'),
     ("split,path,class_id\ntrain,a.jpg,3\ntrain,b.jpg,Apple\n", 'line 3: class_id "Apple" is no number'),
     ("split,path,class_id\ntrain,a.jpg\n", 'line 2: class_id "" is no number'),
+    ("split,class_id,path\ntrain,3\n", "line 2: the path is empty"),
+    ("\ufeffsplit,path,class_id\n", 'no photo of the split "train"'),
     ("split,path,class_id\ntrain,a.jpg,3\n", "a.jpg cannot be read: No such file"),
     ("split,path,class_id\ntrain,images.csv,3\n", "images.csv cannot be read: cannot identify image file"),
 ):
     table.write_text(text)
     check(f"refused: {told}", told in fault_of(lambda: data.grocery.__wrapped__(WORK, "train")))
+(WORK / "none.onnx").write_bytes(b"")
+check("a file without a network", "none.onnx holds no network" in fault_of(lambda: imported.read(WORK / "none.onnx")))
 (WORK / "cut.onnx").write_bytes(b"\x08\x08\x3a\xff")
 check(
     "a network that is cut off", "cut.onnx cannot be read as ONNX" in fault_of(lambda: imported.read(WORK / "cut.onnx"))

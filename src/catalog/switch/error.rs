@@ -30,7 +30,8 @@ pub enum SwitchError {
     },
     /// Another switch is under way.
     #[error(
-        "a switch to {model} is under way; carry it out (POST /api/models/switch/activate) or cancel it (DELETE /api/models/switch) first"
+        "a switch to {model} is under way; carry it out (POST /api/models/switch/activate) or cancel it (DELETE \
+         /api/models/switch) first"
     )]
     Open {
         /// The model that it leads to.

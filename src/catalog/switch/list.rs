@@ -1,10 +1,12 @@
-//! What there is to switch to, and what was switched.
+//! What there is to switch to, what was switched, and which model is asked for where another is in use.
 
 use std::collections::HashMap;
 
+use super::folder::Looked;
 use super::view::WantedModel;
 use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView};
 use crate::active_model::ActiveModel;
+use crate::embedding::Manifest;
 use crate::store::model_switches::{self, SwitchRow, SwitchState};
 use crate::store::product_images;
 
@@ -26,71 +28,84 @@ impl ModelSwitches {
             .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
         let switched = model_switches::active(&mut tx).await?;
         tx.rollback().await?;
-        let mut models: Vec<ModelView> = checked
-            .into_iter()
-            .map(|(manifest, model)| match model {
-                Ok(found) => {
-                    let id = found.model_id();
-                    let is_active = id == *active.embedder.model_id();
-                    // A server goes on with the thresholds that it began with, whatever was written since.
-                    let thresholds = if is_active { active.embedder.thresholds() } else { &found.thresholds };
-                    ModelView {
-                        active: is_active,
-                        calibrated: thresholds.are_calibrated(),
-                        embedded: seen.get(id.as_str()).copied().unwrap_or_default(),
-                        model: Some(id.to_string()),
-                        problem: None,
-                        manifest,
-                    }
-                }
-                Err(problem) => ModelView {
-                    manifest,
-                    model: None,
-                    active: false,
-                    calibrated: false,
-                    embedded: 0,
-                    problem: Some(problem),
-                },
-            })
-            .collect();
-        if !models.iter().any(|model| model.active) {
-            models.push(without_files(&active, &seen));
-        }
-        let wanted = match switched.filter(|row| row.to_model != active.embedder.model_id().as_str()) {
-            Some(row) => Some(self.wanted(row).await?),
-            None => None,
-        };
+        let wanted = switched.and_then(|row| wanted(&row, &checked, &active));
         let history = ended.into_iter().map(SwitchView::from).collect();
         let switch = open.into_iter().next().map(SwitchView::from);
-        Ok(ModelsView { models, wanted, photos, switch, history })
-    }
-
-    /// The model of the last switch, which is not the one in use.
-    async fn wanted(&self, row: SwitchRow) -> Result<WantedModel, SwitchError> {
-        let (model, manifest) = (row.to_model.clone(), row.to_manifest.clone());
-        let folder = self.folder.clone();
-        let opened = self.blocking(move || Ok(folder.open_switched(&row).err())).await?;
-        let reason = opened.map_or_else(
-            || "it can be used (again): a server that is started takes it up, or switch to it once more".to_owned(),
-            |error| format!("{error}. Put it back and start the server again, or switch to another model"),
-        );
-        Ok(WantedModel { model, manifest, reason })
+        Ok(ModelsView { models: listed(checked, &active, &seen), wanted, photos, switch, history })
     }
 }
 
-/// The model in use, which no manifest of the folder describes any more.
-fn without_files(active: &ActiveModel, seen: &HashMap<String, i64>) -> ModelView {
-    let id = active.embedder.model_id();
-    ModelView {
+/// Every model that was looked at, by file name, and the one in use even where no manifest describes it any more.
+fn listed(checked: Vec<Looked>, active: &ActiveModel, seen: &HashMap<String, i64>) -> Vec<ModelView> {
+    let in_use = active.embedder.model_id();
+    let embedded = |id: &str| seen.get(id).copied().unwrap_or_default();
+    let of_active = |problem: Option<String>| ModelView {
         manifest: active.manifest.clone(),
-        model: Some(id.to_string()),
+        model: Some(in_use.to_string()),
         active: true,
-        embedded: seen.get(id.as_str()).copied().unwrap_or_default(),
+        embedded: embedded(in_use.as_str()),
+        // A server goes on with the thresholds that it began with, whatever was written since.
         calibrated: active.embedder.thresholds().are_calibrated(),
-        problem: Some(
-            "its files are gone or others by now: this server goes on with it until it is started again, and cannot take it up \
-             then"
-            .to_owned(),
-        ),
+        problem,
+    };
+    let goes_on = |why: &str| format!("{why}; this server goes on with it until it is started again");
+    let mut models: Vec<ModelView> = checked
+        .into_iter()
+        .map(|(manifest, looked)| match looked {
+            Ok(found) if found.model_id() == *in_use => ModelView { manifest, ..of_active(None) },
+            Ok(found) => ModelView {
+                embedded: embedded(found.model_id().as_str()),
+                model: Some(found.model_id().to_string()),
+                active: false,
+                calibrated: found.thresholds.are_calibrated(),
+                problem: None,
+                manifest,
+            },
+            Err(problem) if manifest == active.manifest => of_active(Some(goes_on(&problem))),
+            Err(problem) => ModelView {
+                manifest,
+                model: None,
+                active: false,
+                calibrated: false,
+                embedded: 0,
+                problem: Some(problem),
+            },
+        })
+        .collect();
+    if !models.iter().any(|model| model.active) {
+        // Only manifests that end in .json are looked at; the settings may name another.
+        let gone =
+            active.manifest.ends_with(".json").then(|| goes_on("its manifest is gone, or is another model's by now"));
+        models.push(of_active(gone));
+        models.sort_by(|one, other| one.manifest.cmp(&other.manifest));
     }
+    models
+}
+
+/// The model of the last switch, where another one is in use, and what becomes of it.
+fn wanted(row: &SwitchRow, checked: &[Looked], active: &ActiveModel) -> Option<WantedModel> {
+    let in_use = active.embedder.model_id().as_str();
+    let looked = checked.iter().find(|(manifest, _)| *manifest == row.to_manifest).map(|(_, looked)| looked);
+    let id_of = |manifest: &Manifest| manifest.model_id().as_str().to_owned();
+    let found = looked.and_then(|looked| looked.as_ref().ok()).map(id_of);
+    // That manifest is the model in use: it was put in the other's place, by an upgrade for example.
+    if row.to_model == in_use || found.as_deref() == Some(in_use) {
+        return None;
+    }
+    let fault = match (looked, found) {
+        (None, _) => Some(format!("there is no {} in the folder of models", row.to_manifest)),
+        (Some(Err(problem)), _) => Some(problem.clone()),
+        (Some(Ok(_)), Some(found)) if found != row.to_model => Some(format!("{} is {found} by now", row.to_manifest)),
+        (Some(Ok(_)), _) => None,
+    };
+    // What was lost when the server was started is not waited for; anything newer is taken up when it can be.
+    let reason = match (fault, row.generation > active.generation) {
+        (None, true) => "it is being taken up".to_owned(),
+        (Some(fault), true) => format!("{fault}; it is taken up by itself once that is mended"),
+        (None, false) => "it can be used again: start the server again, or switch to it".to_owned(),
+        (Some(fault), false) => {
+            format!("{fault}; put it back and start the server again, or switch to another model")
+        }
+    };
+    Some(WantedModel { model: row.to_model.clone(), manifest: row.to_manifest.clone(), reason })
 }

@@ -35,7 +35,7 @@ pub struct WantedModel {
     pub model: String,
     /// File name of its manifest.
     pub manifest: String,
-    /// Why this server does not use it, and what to do.
+    /// Why this server does not use it, and what becomes of it or is to be done.
     pub reason: String,
 }
 

@@ -97,7 +97,7 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
         note!("note: {doubt}: is it really of preset {}?", preset.name);
     }
     let place = installed.manifest.display();
-    if let Some(before) = &installed.replaced {
+    if let Some(before) = installed.replaced.as_ref().filter(|before| before.model_id() != model.id) {
         let calibrated = before.thresholds.are_calibrated() && !installed.kept_thresholds;
         let lost = if calibrated { ", with thresholds that were chosen on photos" } else { "" };
         let id = before.model_id();
@@ -109,7 +109,7 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
         say!("\nIt was there already, and its thresholds stay as they are: {place}");
     } else if installed.kept_thresholds {
         say!("\nWritten: {place} and {}", installed.model.display());
-        say!("Its thresholds are those of the model that it replaces, which embeds alike.");
+        say!("Its thresholds stay as they were: chosen for the same embeddings.");
     } else {
         say!("\nWritten: {place} and {}", installed.model.display());
         say!(

@@ -133,6 +133,9 @@ fn place(path: &Path) -> Place {
 
 /// Whether a report could be written to `path`. A stream is not tried: what waits at its other end would take notice.
 fn try_report(path: &Path) -> std::io::Result<()> {
+    if path.is_symlink() && !path.exists() {
+        return Err(std::io::Error::other("it is a link that leads nowhere; name another file"));
+    }
     match place(path) {
         Place::Stream(_) => Ok(()),
         Place::File(place) => whole_file::try_beside(&place),

@@ -55,8 +55,8 @@ fn unopened(error: ModelError, of_settings: Option<&Path>) -> CliError {
     match error {
         ModelError::Unreadable { path, reason } if of_settings == Some(&path) => {
             let reason = format!(
-                "{reason}. It is the settings' model (TILLSIGHT_MODEL), looked for from the folder that you are in; --model \
-                 names another"
+                "{reason}. It is the settings' model (TILLSIGHT_MODEL; a relative path begins in the folder that you are in); \
+                 --model names another"
             );
             CliError::Model(ModelError::Unreadable { path, reason })
         }

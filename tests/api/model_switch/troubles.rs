@@ -163,10 +163,31 @@ async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(datab
 
     std::fs::rename(&aside, &manifest).unwrap();
     let models = shop.models().await;
-    assert!(models["wanted"]["reason"].as_str().unwrap().contains("takes it up"), "{models}");
+    assert!(models["wanted"]["reason"].as_str().unwrap().contains("can be used again"), "{models}");
     shop.app.restart().await;
     let models = shop.models().await;
     assert_eq!((active(&models), &models["wanted"]), (OTHER.to_owned(), &json!(null)));
+
+    // Its network alone is damaged: named at the model in use, and waited for by a server that is started meanwhile.
+    let onnx = folder.path().join(Manifest::read(&manifest).unwrap().file);
+    std::fs::rename(&onnx, &aside).unwrap();
+    let models = shop.models().await;
+    let listed = models["models"].as_array().unwrap();
+    let in_use = listed.iter().find(|model| model["active"] == true).unwrap();
+    assert!(listed.len() == 2 && in_use["problem"].as_str().unwrap().contains("goes on with it"), "{models}");
+    shop.app.restart().await;
+    let models = shop.models().await;
+    let reason = models["wanted"]["reason"].as_str().unwrap();
+    assert!(active(&models) == SMALL && reason.contains("by itself once that is mended"), "{models}");
+    std::fs::rename(&aside, &onnx).unwrap();
+    shop.until_active(OTHER).await;
+
+    // The settings' model is put under the name of the other, as by an upgrade: nothing is left to be asked for.
+    std::fs::copy(folder.path().join(SMALL), &manifest).unwrap();
+    shop.app.restart().await;
+    let models = shop.models().await;
+    assert_eq!(models["wanted"], json!(null), "{models}");
+    assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "Sound");
 }
 
 on_both_databases!(
