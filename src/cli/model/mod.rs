@@ -51,15 +51,14 @@ fn manifest(named: Option<&PathBuf>, settings: &Settings) -> PathBuf {
 }
 
 /// Why a model cannot be opened; of the settings' manifest, where it comes from and how to name another.
-fn unopened(error: ModelError, of_settings: Option<&Path>) -> CliError {
-    match error {
-        ModelError::Unreadable { path, reason } if of_settings == Some(&path) => {
-            let reason = format!(
-                "{reason}. It is the settings' model (TILLSIGHT_MODEL; a relative path begins in the folder that you are in); \
-                 --model names another"
-            );
-            CliError::Model(ModelError::Unreadable { path, reason })
-        }
-        error => CliError::Model(error),
+fn unopened(mut error: ModelError, of_settings: Option<&Path>) -> CliError {
+    if let ModelError::Unreadable { path, reason } = &mut error
+        && of_settings == Some(path.as_path())
+    {
+        reason.push_str(
+            ". It is the settings' model (TILLSIGHT_MODEL; a relative path begins in the folder that you are in); --model names \
+             another",
+        );
     }
+    CliError::Model(error)
 }
