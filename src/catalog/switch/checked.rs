@@ -27,7 +27,8 @@ struct Stamp {
 }
 
 impl Checked {
-    /// The manifest `name` of `folder`, where its model's file is what it says; else why that cannot be used. Reads and hashes the file where that was not done since it changed.
+    /// The manifest `name` of `folder`, where its model's file is what it says; else why that cannot be used. Reads and hashes
+    /// the file where that was not done since it changed.
     pub(super) fn model(&self, folder: &Path, name: &str) -> Result<Manifest, String> {
         self.model_by(folder, name, |path| Model::open(path).map(drop))
     }
