@@ -104,6 +104,15 @@ fn write_photos(folder: &Path) {
     }
 }
 
+/// A folder with the photos, room for models beside them, and what Python prepares of both.
+fn prepared(python: &Path) -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (photos, models) = (folder.path().join("photos"), folder.path().join("models"));
+    write_photos(&photos);
+    reference(python, &["prepare", folder.path().to_str().unwrap()]);
+    (folder, photos, models)
+}
+
 /// Adds `model` by the command line and embeds all pictures in `photos` with it.
 async fn served(model: &Path, preset: &str, further: &[&str], photos: &Path, models: &Path) -> Embeddings {
     let name = format!("{preset}-{}", further.join("").replace('_', "-"));
@@ -171,10 +180,7 @@ async fn a_vision_transformer_is_fed_and_read_as_python_does_it() {
         Ok(python) => python,
         Err(reason) => return skip::skip("a_vision_transformer_is_fed_and_read_as_python_does_it", reason),
     };
-    let folder = tempfile::tempdir().unwrap();
-    let (photos, models) = (folder.path().join("photos"), folder.path().join("models"));
-    write_photos(&photos);
-    reference(&python, &["prepare", folder.path().to_str().unwrap()]);
+    let (folder, photos, models) = prepared(&python);
     let vit = folder.path().join("vit.onnx");
     let mut by_preset = BTreeMap::new();
     for (preset, further, read) in [
@@ -211,10 +217,7 @@ async fn the_shipped_model_is_fed_and_read_as_python_does_it() {
         Ok(python) => python,
         Err(reason) => return skip::skip("the_shipped_model_is_fed_and_read_as_python_does_it", reason),
     };
-    let folder = tempfile::tempdir().unwrap();
-    let (photos, models) = (folder.path().join("photos"), folder.path().join("models"));
-    write_photos(&photos);
-    reference(&python, &["prepare", folder.path().to_str().unwrap()]);
+    let (_folder, photos, models) = prepared(&python);
     for file in ["tillsight-small-fp32.onnx", "tillsight-small.onnx"] {
         let network = Path::new(ROOT).join("models").join(file);
         let ours = served(&network, "tillsight", &[], &photos, &models.join(file)).await;
@@ -232,10 +235,7 @@ async fn networks_that_others_trained_are_fed_and_read_as_python_does_it() {
         Ok(_) => return skip::skip(name, "no ../shared/data/teachers"),
         Err(reason) => return skip::skip(name, reason),
     };
-    let folder = tempfile::tempdir().unwrap();
-    let (photos, models) = (folder.path().join("photos"), folder.path().join("models"));
-    write_photos(&photos);
-    reference(&python, &["prepare", folder.path().to_str().unwrap()]);
+    let (_folder, photos, models) = prepared(&python);
     for (preset, file) in [("mobilenet-v1", "mobilenet_v1_1.0_224.onnx"), ("mobilenet-v2", "mobilenet_v2_1.0_224.onnx")]
     {
         let network = teachers.join(file);

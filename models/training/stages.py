@@ -49,10 +49,10 @@ def difference(then, now, name: str = "") -> str:
     return "" if then == now else f"{name}: {json.dumps(then)} then, {json.dumps(now)} now"
 
 
-def loaded(kept: Path, read, *further, **how):
+def loaded(kept: Path, read):
     """What `read` (`np.load`, or `read_states`) makes of what an earlier run left at `kept`."""
     try:
-        return read(kept, *further, **how)
+        return read(kept)
     except torch.OutOfMemoryError:
         raise
     except OSError as error:

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::draft::installed_name;
 use super::manifest::{LARGEST_MANIFEST, Manifest, without_mark};
-use super::model::Model;
+use super::model::{Model, embeds_by};
 use super::{ModelError, Thresholds};
 use crate::whole_file::{self, Existing};
 
@@ -66,7 +66,8 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
     }
     let replaced = before.filter(|_| !manifest_is_there);
     // What was chosen on photos holds for whatever embeds them in the same way.
-    let calibrated = |before: &&Manifest| before.thresholds.are_calibrated() && embeds_alike(before, &model.manifest);
+    let calibrated =
+        |before: &&Manifest| before.thresholds.are_calibrated() && embeds_by(before) == embeds_by(&model.manifest);
     let kept = replaced.as_ref().filter(calibrated).map(|before| before.thresholds.clone());
     if !manifest_is_there {
         let thresholds = kept.clone().unwrap_or_else(|| model.manifest.thresholds.clone());
@@ -86,12 +87,6 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
     let was_there = onnx_is_there && manifest_is_there;
     let kept_thresholds = manifest_is_there || kept.is_some();
     Ok(Installed { manifest, model: onnx, was_there, replaced, kept_thresholds })
-}
-
-/// Whether the two give a photo the same embedding.
-fn embeds_alike(one: &Manifest, other: &Manifest) -> bool {
-    let embeds = |of: &Manifest| (of.sha256.to_ascii_lowercase(), of.input.clone(), of.output.clone());
-    embeds(one) == embeds(other)
 }
 
 /// Whether a manifest in `folder` names `file`. Of a manifest that cannot be used only that field is asked for.

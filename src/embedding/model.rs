@@ -19,11 +19,8 @@ pub struct ModelId(String);
 
 impl ModelId {
     pub(super) fn of(manifest: &Manifest) -> Self {
-        // The same file fed in another way gives other embeddings, which must not be compared with the old ones.
-        let Manifest { name, version, sha256: file, input, output, .. } = manifest;
-        let fed_and_read = serde_json::json!([file.to_ascii_lowercase(), input, output]);
-        let digits = &sha256(fed_and_read.to_string().as_bytes())[..ID_DIGITS];
-        Self(format!("{name}@{version}#{digits}"))
+        let digits = &embeds_by(manifest)[..ID_DIGITS];
+        Self(format!("{}@{}#{digits}", manifest.name, manifest.version))
     }
 
     /// The text.
@@ -88,4 +85,11 @@ impl Model {
 /// SHA-256 in lower-case hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// SHA-256 over all that decides a photo's embedding. The same file fed or read in another way gives other embeddings, which
+/// must not be compared with the old ones.
+pub(super) fn embeds_by(manifest: &Manifest) -> String {
+    let Manifest { sha256: file, input, output, .. } = manifest;
+    sha256(serde_json::json!([file.to_ascii_lowercase(), input, output]).to_string().as_bytes())
 }
