@@ -15,7 +15,7 @@ use std::time::Instant;
 use faiss::Index;
 use faiss::index::flat::FlatIndexImpl;
 use support::{DIM, SEED, micros};
-use tillsight::index::yardstick::{MadeUp, median};
+use tillsight::index::baseline::{RandomVectors, median};
 use tillsight::index::{Change, IndexOptions, VectorIndex};
 
 const CATALOGUES: [usize; 5] = [100, 500, 1_000, 5_000, 10_000];
@@ -34,7 +34,7 @@ fn main() {
         "products", "vectors", "add µs", "rebuild µs", "ratio", "bare FAISS µs", "ratio"
     );
     for products in CATALOGUES {
-        let mut made = MadeUp::new(SEED, DIM);
+        let mut made = RandomVectors::new(SEED, DIM);
         let rows = made.rows(products, IMAGES);
         let (mut rebuilds, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..REBUILDS {

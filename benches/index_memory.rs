@@ -20,7 +20,7 @@ use clap::Parser;
 use futures_util::future::join_all;
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use support::{DIM, SEED, micros};
-use tillsight::index::yardstick::{MadeUp, median, quantile};
+use tillsight::index::baseline::{RandomVectors, median, quantile};
 use tillsight::index::{Change, IndexBuilder, IndexOptions, Row, Snapshot, VectorIndex};
 
 const IMAGES: usize = 5;
@@ -67,7 +67,7 @@ fn main() {
 }
 
 fn built(rows: usize, dim: usize) -> VectorIndex {
-    let mut made = MadeUp::new(SEED, dim);
+    let mut made = RandomVectors::new(SEED, dim);
     let mut builder = IndexBuilder::new(dim, index_options());
     let mut left = rows;
     while left > 0 {
@@ -135,7 +135,7 @@ fn resident() -> f64 {
 
 fn adds(index: &VectorIndex, dim: usize, runtime: &tokio::runtime::Runtime) {
     let small = built(SMALL, dim);
-    let mut made = MadeUp::with_ids_from(SEED + 1, dim, uuid::Uuid::from_u128(1 << 100));
+    let mut made = RandomVectors::with_ids_from(SEED + 1, dim, uuid::Uuid::from_u128(1 << 100));
     let (mut here, mut there) = (Vec::new(), Vec::new());
     for _ in 0..ADDS {
         for (index, times) in [(index, &mut here), (&small, &mut there)] {
@@ -161,8 +161,9 @@ async fn apply(index: &VectorIndex, change: Change) -> Duration {
 
 async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held, clients: usize) {
     let dim = usize::from(options.dim);
-    let mut made = MadeUp::with_ids_from(SEED + 2, dim, uuid::Uuid::from_u128((2 + clients as u128) << 100));
-    let mut asking: Vec<MadeUp> = (0..clients).map(|client| MadeUp::new(SEED + 3 + client as u64, dim)).collect();
+    let mut made = RandomVectors::with_ids_from(SEED + 2, dim, uuid::Uuid::from_u128((2 + clients as u128) << 100));
+    let mut asking: Vec<RandomVectors> =
+        (0..clients).map(|client| RandomVectors::new(SEED + 3 + client as u64, dim)).collect();
     let (mut alone, mut beside, mut locked) = (Vec::new(), Vec::new(), Vec::new());
     let pause = Duration::from_secs(1) / options.adds;
     for _ in 0..options.seconds {
@@ -199,7 +200,7 @@ async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held, clie
 }
 
 /// Each of `asking` has its next search answered before it makes another.
-async fn search_for_a_turn(index: &Arc<VectorIndex>, asking: &mut Vec<MadeUp>, times: &mut Vec<Duration>) {
+async fn search_for_a_turn(index: &Arc<VectorIndex>, asking: &mut Vec<RandomVectors>, times: &mut Vec<Duration>) {
     let turn = Instant::now();
     let clients = asking.drain(..).map(|mut made| {
         let index = Arc::clone(index);

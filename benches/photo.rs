@@ -10,7 +10,7 @@ use std::path::Path;
 use criterion::{Criterion, criterion_group, criterion_main};
 use image::imageops::FilterType;
 use image::{ImageFormat, Rgb, RgbImage};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tillsight::embedding::{
     ColorOrder, DecodeLimits, Embedder, EmbedderOptions, Filter, Fit, Input, Model, Preprocessor, decode,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use support::{DIM, SEED, micros};
-use tillsight::index::yardstick::{MadeUp, median, reading};
+use tillsight::index::baseline::{RandomVectors, median, reading};
 use tillsight::index::{IndexOptions, VectorIndex};
 
 const VECTORS: [usize; 3] = [1_000, 10_000, 100_000];
@@ -43,7 +43,7 @@ fn main() {
     }
     for threads in threads {
         for vectors in VECTORS {
-            let mut made = MadeUp::new(SEED, DIM);
+            let mut made = RandomVectors::new(SEED, DIM);
             let rows = made.rows(vectors / IMAGES, IMAGES);
             let words = vec![1_u64; vectors * DIM * size_of::<f32>() / size_of::<u64>()];
             let options = IndexOptions { search_threads: threads, ..IndexOptions::default() };

@@ -26,7 +26,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use support::{DIM, SEED};
 use tillsight::embedding::Manifest;
-use tillsight::index::yardstick::{MadeUp, median};
+use tillsight::index::baseline::{RandomVectors, median};
 use uuid::Uuid;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
@@ -225,7 +225,7 @@ async fn fill(url: &str, rows: u32) {
     let script = if url.starts_with("sqlite:") { SQLITE } else { PG };
     let script = script.replace("{products}", &rows.div_ceil(IMAGES).to_string());
     let script = sqlx::AssertSqlSafe(script.replace("{images}", &rows.to_string()).replace("{model}", &model));
-    let mut made = MadeUp::new(SEED, DIM);
+    let mut made = RandomVectors::new(SEED, DIM);
     let vectors = (0..MADE).map(|_| made.vector().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
     const INSERT: &str = "INSERT INTO made (place, vector) VALUES ($1, $2)";
     if url.starts_with("sqlite:") {

@@ -19,15 +19,15 @@ use crate::catalog::{Catalog, CatalogError, FirstModel, ModelFolder, ModelSwitch
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::db::{Database, DatabaseError};
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
-use crate::http::{Readiness, Services, authenticate, crowd, observe, openapi, routes};
+use crate::http::{Readiness, Services, authenticate, load_shedding, observe, openapi, routes};
 use crate::integrity::Integrity;
 use crate::orders::Orders;
 use crate::performance::Performance;
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
-use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::web;
 
@@ -51,7 +51,7 @@ pub enum StartError {
     Model(#[from] SwitchError),
     /// The database cannot be used.
     #[error("database: {0}")]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
     /// Accounts cannot be set up.
     #[error(transparent)]
     Auth(#[from] AuthError),
@@ -82,7 +82,7 @@ pub struct Application {
     server: Server,
     address: std::net::SocketAddr,
     readiness: Readiness,
-    store: Store,
+    db: Database,
     catalog: Catalog,
     models: ModelSwitches,
     checkout: Checkout,
@@ -100,41 +100,41 @@ impl Application {
     pub async fn build(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let metrics = Metrics::install();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let store = Store::connect(&settings.database_url, settings.limits.database_connections).await?;
-        store.migrate().await?;
+        let db = Database::connect(&settings.database_url, settings.limits.database_connections).await?;
+        db.migrate().await?;
         let folder = ModelFolder::of(&manifest_path(&settings), embedder_options(&settings, cores));
-        let FirstModel { model, manifest, generation } = folder.first(&store).await?;
+        let FirstModel { model, manifest, generation } = folder.first(&db).await?;
         let embedder = folder.start(model).await?;
         let engine = &settings.engine;
         let hashing = Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue)
             .map_err(StartError::Threads)?;
-        let auth = Auth::new(store.clone(), clock.clone(), hashing, &settings)?;
-        let catalog = Catalog::start(store.clone(), clock.clone(), embedder, (manifest, generation), &settings);
+        let auth = Auth::new(db.clone(), clock.clone(), hashing, &settings)?;
+        let catalog = Catalog::start(db.clone(), clock.clone(), embedder, (manifest, generation), &settings);
         // Beside each other: the one takes a third of a second of a processor, the other waits for disk and database.
         let (catalog, ()) = tokio::try_join!(async { catalog.await.map_err(StartError::from) }, async {
             auth.refuse_well_known_passwords().await.map_err(StartError::from)
         },)?;
         let models = ModelSwitches::new(catalog.clone(), folder, engine.clone());
         let recognition = RecognitionService::new(
-            store.clone(),
+            db.clone(),
             clock.clone(),
             catalog.active_model(),
             catalog.product_names(),
             &settings,
         );
-        let orders = Orders::new(store.clone(), clock.clone());
-        let integrity = Integrity::new(store.clone(), clock.clone(), settings.monitoring.clone());
+        let orders = Orders::new(db.clone(), clock.clone());
+        let integrity = Integrity::new(db.clone(), clock.clone(), settings.monitoring.clone());
         let rules = settings.checkout.clone();
-        let performance = Performance::new(store.clone(), clock.clone());
+        let performance = Performance::new(db.clone(), clock.clone());
         let alerts = Alerts::new(
-            store.clone(),
+            db.clone(),
             clock.clone(),
             integrity.clone(),
             performance.clone(),
             settings.monitoring.clone(),
         )?;
         let checkout =
-            Checkout::new(store.clone(), clock, recognition.clone(), orders.clone(), performance.clone(), rules);
+            Checkout::new(db.clone(), clock, recognition.clone(), orders.clone(), performance.clone(), rules);
         let readiness = Readiness::default();
         let services = Services {
             auth: auth.clone(),
@@ -166,7 +166,7 @@ impl Application {
             server,
             address,
             readiness,
-            store,
+            db,
             catalog,
             models,
             checkout,
@@ -221,7 +221,7 @@ impl Application {
         if self.snapshots.is_some() {
             self.catalog.write_last_snapshot().await;
         }
-        self.store.close().await;
+        self.db.close().await;
         tracing::info!("stopped");
         served
     }
@@ -335,7 +335,7 @@ fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Serv
         App::new()
             .app_data(services.clone())
             .wrap(from_fn(authenticate::authorize))
-            .wrap(from_fn(crowd::turn_away))
+            .wrap(from_fn(load_shedding::turn_away))
             .wrap(cross_origin(&origins))
             .wrap(Compress::default())
             .wrap(from_fn(observe::safe_headers))

@@ -24,8 +24,8 @@ use tokio::sync::oneshot;
 
 use crate::telemetry::{POOL_JOBS_TOTAL, POOL_QUEUE_SECONDS};
 
-pub use admission::{Admission, Place};
-pub use batch::{Answer, BatchError, Batcher, Names, Runner};
+pub use admission::{Admission, Permit};
+pub use batch::{BatchAnswer, BatchError, Batcher, BatcherNames, Runner};
 
 type Job = Box<dyn FnOnce() + Send>;
 

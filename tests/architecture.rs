@@ -14,13 +14,13 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("telemetry", &["config"]),
     ("pool", &["telemetry"]),
     ("background", &["pool", "telemetry"]),
-    ("whole_file", &[]),
+    ("atomic_file", &[]),
     ("terminal", &[]),
-    ("store", &LEAVES),
-    ("embedding", &["clock", "config", "domain", "telemetry", "pool", "whole_file"]),
+    ("db", &LEAVES),
+    ("embedding", &["clock", "config", "domain", "telemetry", "pool", "atomic_file"]),
     ("index", &LEAVES),
-    ("evaluation", &["domain", "embedding", "whole_file"]),
-    ("auth", &["clock", "config", "domain", "telemetry", "pool", "store"]),
+    ("evaluation", &["domain", "embedding", "atomic_file"]),
+    ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
     ("active_model", &["embedding", "index"]),
     ("product_names", &["domain"]),
     (
@@ -31,8 +31,8 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "domain",
             "telemetry",
             "pool",
-            "whole_file",
-            "store",
+            "atomic_file",
+            "db",
             "embedding",
             "index",
             "active_model",
@@ -47,18 +47,18 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "domain",
             "telemetry",
             "pool",
-            "store",
+            "db",
             "embedding",
             "index",
             "active_model",
             "product_names",
         ],
     ),
-    ("performance", &["clock", "domain", "store"]),
-    ("orders", &["clock", "config", "domain", "telemetry", "pool", "store", "performance"]),
-    ("checkout", &["clock", "config", "domain", "telemetry", "pool", "store", "orders", "performance", "recognition"]),
-    ("integrity", &["clock", "config", "domain", "telemetry", "store"]),
-    ("alerts", &["clock", "config", "domain", "telemetry", "store", "integrity", "performance"]),
+    ("performance", &["clock", "domain", "db"]),
+    ("orders", &["clock", "config", "domain", "telemetry", "pool", "db", "performance"]),
+    ("checkout", &["clock", "config", "domain", "telemetry", "pool", "db", "orders", "performance", "recognition"]),
+    ("integrity", &["clock", "config", "domain", "telemetry", "db"]),
+    ("alerts", &["clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
     ("web", &["config"]),
     (
         "http",
@@ -94,16 +94,16 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "evaluation",
             "index",
             "integrity",
-            "store",
+            "db",
             "telemetry",
             "terminal",
-            "whole_file",
+            "atomic_file",
         ],
     ),
     ("lib", &[]),
     ("main", &["cli"]),
 ];
-const LEAVES: [&str; 6] = ["clock", "config", "domain", "telemetry", "pool", "whole_file"];
+const LEAVES: [&str; 6] = ["clock", "config", "domain", "telemetry", "pool", "atomic_file"];
 const ANYTHING_BUT_CLI: [&str; 20] = [
     "background",
     "clock",
@@ -111,7 +111,7 @@ const ANYTHING_BUT_CLI: [&str; 20] = [
     "domain",
     "telemetry",
     "pool",
-    "store",
+    "db",
     "embedding",
     "index",
     "active_model",
@@ -127,14 +127,14 @@ const ANYTHING_BUT_CLI: [&str; 20] = [
     "http",
 ];
 
-/// `http` may name the errors of the store, so that an outage is mapped to a status in one place; nothing else of it.
-const EXCEPTIONS: [(&str, &str); 1] = [("http", "store::StoreError")];
+/// `http` may name the errors of the database, so that an outage is mapped to a status in one place; nothing else of it.
+const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that belong to one part of the house.
 const CRATES: [(&str, &[&str]); 14] = [
     ("actix_web", &["http", "web", "app"]),
     ("actix_multipart", &["http"]),
-    ("sqlx", &["store"]),
+    ("sqlx", &["db"]),
     ("ort", &["embedding"]),
     ("prost", &["embedding"]),
     ("faiss", &["index"]),
@@ -223,7 +223,7 @@ fn only_terminal_prints() {
 
 #[test]
 fn the_rules_find_a_breach() {
-    assert_eq!(names_after("use crate::store::{Store, Tx};", "crate::"), ["store::{Store"]);
+    assert_eq!(names_after("use crate::db::{Database, Tx};", "crate::"), ["db::{Database"]);
     assert_eq!(names_after("fn f(x: crate::http::Problem)", "crate::"), ["http::Problem"]);
     assert_eq!(names_after("let x = sqlx::query(\"\");", "sqlx::"), ["query"]);
     assert!(names_after("use my_sqlx::query;", "sqlx::").is_empty());

@@ -1,7 +1,7 @@
 //! Confirmations per second: ours, the same statements driven straight at the database, and a naive MAX(number) + 1.
 //!
 //! A confirmation turns the bill of a session (three lines) into an order with the store's next receipt number; what it
-//! runs is listed in `tillsight::store::yardstick`. On each database, over five stores and with a growing number of
+//! runs is listed in `tillsight::db::confirmation_sql`. On each database, over five stores and with a growing number of
 //! clients that confirm at the same time:
 //! * *service*: `Checkout::confirm` within this process, as the server calls it;
 //! * *HTTP*: `POST /api/sessions/{id}/confirm` at a server process of its own (one also on PostgreSQL), clients with

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 use tillsight::clock::Clock;
+use tillsight::db::checkout_sessions::{self, SessionPrecondition};
+use tillsight::db::idempotency_keys::{self, StoredReply};
+use tillsight::db::orders::{self, OrderItemRow, OrderRow};
+use tillsight::db::{Database, DatabaseError, billing_items, number_checks, seals};
 use tillsight::domain::{OrderId, Seal, Series, SessionId, StoreId};
-use tillsight::store::checkout_sessions::{self, Expected};
-use tillsight::store::idempotency_keys::{self, KeptReply};
-use tillsight::store::orders::{self, OrderItemRow, OrderRow};
-use tillsight::store::{Store, StoreError, billing_items, number_checks, seals};
 use tokio::runtime::Runtime;
 
 use super::ours::{Pace, closed_loop};
@@ -34,12 +34,12 @@ pub fn run(world: &World, runtime: &Runtime, batch: Batch, clients: usize) -> Na
     let pace = closed_loop(runtime, batch, clients, |session| async move {
         loop {
             attempted.fetch_add(1, Ordering::Relaxed);
-            match confirm(&world.store, &world.clock, batch.store(session), session).await {
+            match confirm(&world.db, &world.clock, batch.store(session), session).await {
                 Ok(()) => return,
                 Err(error) if error.is_taken("orders_store_id_series_number") => {
                     collided.fetch_add(1, Ordering::Relaxed);
                 }
-                Err(StoreError::Contended | StoreError::TimedOut(_)) => {}
+                Err(DatabaseError::Contended | DatabaseError::TimedOut(_)) => {}
                 Err(error) => panic!("session {session}: {error}"),
             }
         }
@@ -48,16 +48,16 @@ pub fn run(world: &World, runtime: &Runtime, batch: Batch, clients: usize) -> Na
     Naive { pace, collisions: each(collisions), attempts: each(attempts) }
 }
 
-async fn confirm(store: &Store, clock: &Clock, store_number: u64, session: u64) -> Result<(), StoreError> {
+async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) -> Result<(), DatabaseError> {
     let (store_id, id) = (StoreId::from(uuid(store_number)), SessionId::from(uuid(session)));
-    let mut tx = store.read().await?;
+    let mut tx = db.read().await?;
     let number = number_checks::stand(&mut tx, store_id, Series::Order).await?.highest.unwrap_or(0) + 1;
     let lines = billing_items::list_at(&mut tx, id, 1).await?;
     tx.rollback().await?;
 
     let (scope, key, now) = ("naive", format!("bill-{session}"), clock.now());
-    let mut tx = store.begin().await?;
-    let expected = Expected { version: Some(1), active_since: now.plus_seconds(-1_800) };
+    let mut tx = db.begin().await?;
+    let expected = SessionPrecondition { version: Some(1), active_since: now.plus_seconds(-1_800) };
     checkout_sessions::close(&mut tx, id, "confirmed", expected, now).await?;
     let item = |(line, of): (i64, billing_items::BillLine)| OrderItemRow {
         line,
@@ -94,7 +94,7 @@ async fn confirm(store: &Store, clock: &Clock, store_number: u64, session: u64) 
     };
     order.hash = seals::order(&order, &items).expect("a seal");
     orders::insert(&mut tx, &order, &items).await?;
-    let reply = KeptReply { request_hash: order.hash.clone(), body: json!({"id": order.id, "number": number}) };
+    let reply = StoredReply { request_hash: order.hash.clone(), body: json!({"id": order.id, "number": number}) };
     idempotency_keys::insert(&mut tx, scope, &key, &reply, now).await?;
     tx.commit().await
 }

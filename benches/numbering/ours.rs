@@ -14,7 +14,7 @@ use tillsight::checkout::Checkout;
 use tillsight::config::Settings;
 use tillsight::domain::SessionId;
 use tillsight::embedding::{Embedder, EmbedderOptions, Model};
-use tillsight::index::yardstick::quantile;
+use tillsight::index::baseline::quantile;
 use tillsight::index::{IndexOptions, VectorIndex};
 use tillsight::orders::Orders;
 use tillsight::performance::Performance;
@@ -88,11 +88,11 @@ impl Service {
         let index = VectorIndex::build(DIM, 0, Vec::new(), IndexOptions::default()).expect("an index");
         let (embedder, index, manifest) = (Arc::new(embedder), Arc::new(index), MODEL.to_owned());
         let active = ModelSlot::new(ActiveModel { embedder, index, manifest, generation: None });
-        let (store, clock) = (world.store.clone(), world.clock.clone());
-        let recognition = RecognitionService::new(store.clone(), clock.clone(), active, Default::default(), &settings);
-        let orders = Orders::new(store.clone(), clock.clone());
-        let performance = Performance::new(store.clone(), clock.clone());
-        Self(Checkout::new(store, clock, recognition, orders, performance, settings.checkout))
+        let (db, clock) = (world.db.clone(), world.clock.clone());
+        let recognition = RecognitionService::new(db.clone(), clock.clone(), active, Default::default(), &settings);
+        let orders = Orders::new(db.clone(), clock.clone());
+        let performance = Performance::new(db.clone(), clock.clone());
+        Self(Checkout::new(db, clock, recognition, orders, performance, settings.checkout))
     }
 
     /// What is answered to the confirmation of a batch's first session, as JSON.

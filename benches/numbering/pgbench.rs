@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use reqwest::Url;
 use secrecy::SecretString;
-use tillsight::store::{seals, yardstick};
+use tillsight::db::{confirmation_sql, seals};
 use uuid::Uuid;
 
 use super::world::{Batch, PRODUCTS, STORES, TAX_RATE, TOTAL, product};
@@ -125,12 +125,12 @@ fn script() -> String {
         r"\set session :first + :client_id * :each + :turn".to_owned(),
         r"\set store :first_store + :session % :stores".to_owned(),
     ];
-    lines.push(filled(yardstick::READ_BILL, &[&session, "CAST(1 AS BIGINT)"]) + ";");
+    lines.push(filled(confirmation_sql::READ_BILL, &[&session, "CAST(1 AS BIGINT)"]) + ";");
     lines.push("BEGIN;".to_owned());
     let mut run = |statement: &str, values: &[&str], end: &str| lines.push(filled(statement, values) + end);
     let confirmed = text("'confirmed'");
-    run(yardstick::CLOSE_SESSION, &[&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)"], ";");
-    run(yardstick::TAKE_NUMBER, &[&store, series, &seal], r" \gset");
+    run(confirmation_sql::CLOSE_SESSION, &[&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)"], ";");
+    run(confirmation_sql::TAKE_NUMBER, &[&store, series, &seal], r" \gset");
     let (total, version) = (number(TOTAL), number(seals::ORDER_VERSION));
     let (currency, claim, previous) =
         (text("'EUR'"), text("'straight ' || CAST(:session AS BIGINT)"), bytes(":last_hash"));
@@ -152,14 +152,14 @@ fn script() -> String {
         "TRUE",
         "CAST(NULL AS TEXT)",
     ];
-    run(yardstick::INSERT_ORDER, &order, ";");
+    run(confirmation_sql::INSERT_ORDER, &order, ";");
     let mut items = vec![session.clone()];
-    for place in 0..yardstick::LINES {
+    for place in 0..confirmation_sql::LINES {
         items.extend(item(place));
     }
-    run(yardstick::INSERT_ITEMS, &items.iter().map(String::as_str).collect::<Vec<_>>(), ";");
-    run(yardstick::KEEP_SEAL, &[&store, series, &seal], ";");
-    run(yardstick::KEEP_REPLY, &[scope, key, &seal, "CAST(:reply AS JSONB)", now], ";");
+    run(confirmation_sql::INSERT_ITEMS, &items.iter().map(String::as_str).collect::<Vec<_>>(), ";");
+    run(confirmation_sql::KEEP_SEAL, &[&store, series, &seal], ";");
+    run(confirmation_sql::KEEP_REPLY, &[scope, key, &seal, "CAST(:reply AS JSONB)", now], ";");
     lines.push("COMMIT;\n".to_owned());
     lines.join("\n")
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rusqlite::types::Null;
 use rusqlite::{Connection, Row, Statement, ToSql};
-use tillsight::store::{seals, yardstick};
+use tillsight::db::{confirmation_sql, seals};
 
 use super::world::{Batch, PRODUCTS, TAX_RATE, TOTAL, product, uuid};
 
@@ -45,13 +45,13 @@ pub fn run(file: &Path, batch: Batch, reply: &str) -> f64 {
     };
     let mut statements = Statements {
         begin: prepare("BEGIN IMMEDIATE"),
-        close_session: prepare(yardstick::CLOSE_SESSION),
-        read_bill: prepare(yardstick::READ_BILL),
-        take_number: prepare(yardstick::TAKE_NUMBER),
-        insert_order: prepare(yardstick::INSERT_ORDER),
-        insert_items: prepare(yardstick::INSERT_ITEMS),
-        keep_seal: prepare(yardstick::KEEP_SEAL),
-        keep_reply: prepare(yardstick::KEEP_REPLY),
+        close_session: prepare(confirmation_sql::CLOSE_SESSION),
+        read_bill: prepare(confirmation_sql::READ_BILL),
+        take_number: prepare(confirmation_sql::TAKE_NUMBER),
+        insert_order: prepare(confirmation_sql::INSERT_ORDER),
+        insert_items: prepare(confirmation_sql::INSERT_ITEMS),
+        keep_seal: prepare(confirmation_sql::KEEP_SEAL),
+        keep_reply: prepare(confirmation_sql::KEEP_REPLY),
         commit: prepare("COMMIT"),
     };
     let begun = Instant::now();
@@ -106,7 +106,7 @@ impl Statements<'_> {
                 [line, id, name, sku, &Null, &1, price, price, &Null, &0, &Null, &0, &TAX_RATE, &8];
             items.extend(item);
         }
-        items.resize(1 + 14 * yardstick::LINES, &Null);
+        items.resize(1 + 14 * confirmation_sql::LINES, &Null);
         all(&mut self.insert_items, &items, |_| Ok(()))?;
         all(&mut self.keep_seal, &[&store_id, &"order", &SEAL], |_| Ok(()))?;
         all(&mut self.keep_reply, &[&"straight", &key, &SEAL, &reply, &now], |_| Ok(()))?;

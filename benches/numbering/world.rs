@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tillsight::clock::Clock;
+use tillsight::db::billing_items::{self, NewBillItem};
+use tillsight::db::checkout_sessions::{self, SessionRow};
+use tillsight::db::kiosks::{self, KioskRow};
+use tillsight::db::products::{self, ProductFields};
+use tillsight::db::stores::{self, StoreRow};
+use tillsight::db::{Backend, Database, DatabaseError, Tx};
 use tillsight::domain::{Actor, Caller, Currency, ItemId, KioskId, Money, ProductId, SessionId, StoreId, TimeZone};
-use tillsight::store::billing_items::{self, NewItem};
-use tillsight::store::checkout_sessions::{self, SessionRow};
-use tillsight::store::kiosks::{self, KioskRow};
-use tillsight::store::products::{self, ProductFields};
-use tillsight::store::stores::{self, StoreRow};
-use tillsight::store::{Backend, Store, StoreError, Tx};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -94,7 +94,7 @@ pub fn product(place: usize) -> ProductId {
 
 /// A database to be measured on.
 pub struct World {
-    pub store: Store,
+    pub db: Database,
     pub clock: Clock,
     pub url: SecretString,
     /// Where a server on it keeps what is its own.
@@ -117,16 +117,16 @@ impl World {
 
     async fn open(url: SecretString, folder: PathBuf) -> Self {
         std::fs::create_dir_all(&folder).expect("a folder");
-        let store = Store::connect(&url, connections()).await.unwrap_or_else(|error| panic!("{error}"));
-        store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
-        let world = Self { store, clock: Clock::system(), url, folder, next_session: AtomicU64::new(FIRST_SESSION) };
+        let db = Database::connect(&url, connections()).await.unwrap_or_else(|error| panic!("{error}"));
+        db.migrate().await.unwrap_or_else(|error| panic!("{error}"));
+        let world = Self { db, clock: Clock::system(), url, folder, next_session: AtomicU64::new(FIRST_SESSION) };
         world.furnish().await.expect("stores, kiosks and products");
         world
     }
 
     /// The name for people.
     pub fn kind(&self) -> &'static str {
-        match self.store.backend() {
+        match self.db.backend() {
             Backend::Postgres => "PostgreSQL",
             Backend::Sqlite => "SQLite",
         }
@@ -135,15 +135,15 @@ impl World {
     /// Confirmations per second of the same statements without anything around them.
     /// `reply` is what they keep with each order.
     pub fn straight(&self, batch: Batch, clients: usize, reply: &str) -> f64 {
-        match self.store.backend() {
+        match self.db.backend() {
             Backend::Postgres => pgbench::run(self.url.expose_secret(), &self.folder, batch, clients, reply),
             Backend::Sqlite => sqlite_loop::run(&self.folder.join("bench.db"), batch, reply),
         }
     }
 
-    async fn furnish(&self) -> Result<(), StoreError> {
+    async fn furnish(&self) -> Result<(), DatabaseError> {
         let (now, currency) = (self.clock.now(), euro());
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         for number in Contestant::ALL.iter().flat_map(|contestant| (0..STORES).map(|of| contestant.first_store() + of))
         {
             let time_zone = TimeZone::parse("time_zone", "UTC").expect("a time zone");
@@ -188,15 +188,15 @@ impl World {
         batch
     }
 
-    async fn write(&self, batch: Batch) -> Result<(), StoreError> {
-        let mut tx = self.store.begin().await?;
+    async fn write(&self, batch: Batch) -> Result<(), DatabaseError> {
+        let mut tx = self.db.begin().await?;
         for number in batch.first..batch.first + batch.count as u64 {
             self.write_session(&mut tx, batch, number).await?;
         }
         tx.commit().await
     }
 
-    async fn write_session(&self, tx: &mut Tx, batch: Batch, number: u64) -> Result<(), StoreError> {
+    async fn write_session(&self, tx: &mut Tx, batch: Batch, number: u64) -> Result<(), DatabaseError> {
         let (now, store) = (self.clock.now(), batch.store(number));
         let session = SessionRow {
             id: SessionId::from(uuid(number)),
@@ -218,7 +218,7 @@ impl World {
         for (place, (_, amount)) in PRODUCTS.into_iter().enumerate() {
             let (id, product_id, unit_price) = (ItemId::at(now), product(place), Some(amount));
             let item =
-                NewItem { id, session_id: session.id, product_id, quantity: 1, unit_price, score: None, at: now };
+                NewBillItem { id, session_id: session.id, product_id, quantity: 1, unit_price, score: None, at: now };
             billing_items::add(tx, &item).await?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use image::RgbImage;
 use rayon::prelude::*;
 use tillsight::demo::packages::{Package, catalogue, jpeg, photograph};
-use tillsight::index::yardstick::MadeUp;
+use tillsight::index::baseline::RandomVectors;
 
 use super::support::{DIM, SEED};
 
@@ -63,7 +63,7 @@ impl Shop {
 
     /// As many vectors as the catalogue has photos: how long a flat search takes does not depend on what is in them.
     pub fn vectors(&self) -> Vec<f32> {
-        let rows = MadeUp::new(SEED, DIM).rows(self.packages.len(), usize::try_from(VIEWS).expect("small"));
+        let rows = RandomVectors::new(SEED, DIM).rows(self.packages.len(), usize::try_from(VIEWS).expect("small"));
         rows.iter().flat_map(|row| row.vector.iter().copied()).collect()
     }
 

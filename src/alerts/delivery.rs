@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use super::Alerts;
-use super::sink::{Answer, SinkKind};
-use crate::store::StoreError;
-use crate::store::alert_deliveries::{self, DeliveryRow};
+use super::sink::{DeliveryResponse, SinkKind};
+use crate::db::DatabaseError;
+use crate::db::alert_deliveries::{self, DeliveryRow};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
 /// Seconds before the second, third … attempt; after the last of them comes the last attempt.
@@ -42,7 +42,7 @@ impl Alerts {
     }
 
     /// Tells every sink what is due now; gives how many attempts that took.
-    pub async fn deliver_due(&self) -> Result<usize, StoreError> {
+    pub async fn deliver_due(&self) -> Result<usize, DatabaseError> {
         let mut attempts = 0;
         for sink in self.sinks.kinds() {
             while self.deliver_next(sink).await? {
@@ -53,10 +53,10 @@ impl Alerts {
     }
 
     /// Makes one attempt with the oldest message that is due; whether there was one.
-    async fn deliver_next(&self, sink: SinkKind) -> Result<bool, StoreError> {
+    async fn deliver_next(&self, sink: SinkKind) -> Result<bool, DatabaseError> {
         let now = self.clock.now();
         let patience = i64::try_from(self.settings.delivery_timeout_s).unwrap_or(LEASE_S);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let until = now.plus_seconds(patience.saturating_add(LEASE_S));
         // A time further ahead than any wait was set by a clock that went wrong.
         let furthest = now.plus_seconds(2 * WAITS_S[WAITS_S.len() - 1]);
@@ -66,14 +66,14 @@ impl Alerts {
         tx.commit().await?;
         let answer = self.sinks.send(sink, &delivery.id.to_string(), &delivery.body, now).await;
         self.note(&mut delivery, answer);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         alert_deliveries::settle(&mut tx, &delivery).await?;
         tx.commit().await?;
         Ok(true)
     }
 
     /// Enters how the attempt went.
-    fn note(&self, delivery: &mut DeliveryRow, answer: Answer) {
+    fn note(&self, delivery: &mut DeliveryRow, answer: DeliveryResponse) {
         let wait = usize::try_from(delivery.attempts - 1).ok().and_then(|made| WAITS_S.get(made));
         delivery.last_status = answer.status.map(i64::from);
         let now = self.clock.now();

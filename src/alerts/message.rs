@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use super::rule::Rule;
 use super::sink::SinkKind;
+use crate::db::alerts::AlertRow;
 use crate::domain::{StoreId, Timestamp};
-use crate::store::alerts::AlertRow;
 
 /// What happened to an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

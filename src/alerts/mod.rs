@@ -5,10 +5,10 @@
 //! waited for. Addresses and keys of the sinks never reach a log, a reply or the database.
 
 mod delivery;
-mod ledger;
 mod message;
 mod rule;
 mod sink;
+mod transitions;
 mod view;
 
 use std::sync::Arc;
@@ -18,18 +18,18 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::Monitoring;
+use crate::db::alerts::{self, AlertRow};
+use crate::db::{Database, DatabaseError, audit};
 use crate::domain::{Caller, Page, PageRequest, StoreId, Timestamp};
 use crate::integrity::Integrity;
 use crate::performance::Performance;
-use crate::store::alerts::{self, AlertRow};
-use crate::store::{Store, StoreError, audit};
 use crate::telemetry::ALERTS_FIRING;
 
-use ledger::Ledger;
-use rule::Wrong;
+use rule::RuleViolation;
 pub use rule::{Rule, Severity, WatchError};
 use sink::Sinks;
 pub use sink::{SinkError, SinkKind};
+use transitions::AlertTransitions;
 pub use view::{AlertState, AlertView, DeliveryState, DeliveryView};
 
 /// Alerts that are firing at a time at most; what is wrong beyond them raises none until others have ended.
@@ -47,13 +47,13 @@ pub enum AlertError {
     NotFiring(String),
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 /// The alerts service; cheap to clone.
 #[derive(Clone)]
 pub struct Alerts {
-    store: Store,
+    db: Database,
     clock: Clock,
     settings: Arc<Monitoring>,
     integrity: Integrity,
@@ -64,14 +64,14 @@ pub struct Alerts {
 impl Alerts {
     /// Alerts over what `integrity` and `performance` see.
     pub fn new(
-        store: Store,
+        db: Database,
         clock: Clock,
         integrity: Integrity,
         performance: Performance,
         settings: Monitoring,
     ) -> Result<Self, SinkError> {
         let sinks = Sinks::new(&settings)?;
-        Ok(Self { store, clock, settings: Arc::new(settings), integrity, performance, sinks })
+        Ok(Self { db, clock, settings: Arc::new(settings), integrity, performance, sinks })
     }
 
     /// Looks at the rules and tells the sinks, for as long as it is polled.
@@ -107,7 +107,7 @@ impl Alerts {
     async fn look_in_turn(&self) -> Result<bool, WatchError> {
         let now = self.clock.now();
         let until = now.plus_seconds(self.settings.look_s);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         // A server's beat and another one's need not meet: a little early is in time.
         let early = now.plus_seconds(1);
         let ours = alerts::claim_turn(&mut tx, early, until, now.plus_seconds(2 * self.settings.look_s + 60)).await?;
@@ -122,9 +122,9 @@ impl Alerts {
     /// sinks are to be told.
     pub async fn look(&self) -> Result<(), WatchError> {
         let seen = self.seen().await?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         alerts::hold(&mut tx).await?;
-        let ledger = Ledger { now: self.clock.now(), settings: &self.settings, sinks: &self.sinks };
+        let ledger = AlertTransitions { now: self.clock.now(), settings: &self.settings, sinks: &self.sinks };
         ledger.enter(&mut tx, seen).await?;
         tx.commit().await?;
         self.sinks.wake();
@@ -162,7 +162,7 @@ impl Alerts {
 
     /// The alerts that are firing, oldest first, each with what the sinks were told last.
     pub async fn active(&self) -> Result<Vec<AlertView>, AlertError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let rows = alerts::firing(&mut tx, FIRING as i64).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
@@ -173,7 +173,7 @@ impl Alerts {
 
     /// Alerts of all states, newest first.
     pub async fn history(&self, page: PageRequest) -> Result<Page<AlertView>, AlertError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let rows = Page::cut(alerts::list(&mut tx, page).await?, page, |row| row.id.uuid());
         let mut data = Vec::with_capacity(rows.data.len());
         for row in rows.data {
@@ -186,14 +186,15 @@ impl Alerts {
     pub async fn acknowledge(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
         let now = self.clock.now();
         refuse_strange(key)?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         alerts::hold(&mut tx).await?;
         if !alerts::acknowledge(&mut tx, key, now, &caller.actor.label()).await? {
             return Err(AlertError::NotFiring(key.to_owned()));
         }
         let row = alerts::firing_of(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
         let (subject, details) = (row.id.to_string(), json!({"key": key}));
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "alert.acknowledge", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "alert.acknowledge", subject, details })
+            .await?;
         let shown = view::shown(&mut tx, row).await?;
         tx.commit().await?;
         Ok(shown)
@@ -203,15 +204,16 @@ impl Alerts {
     pub async fn resolve(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
         let now = self.clock.now();
         refuse_strange(key)?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         alerts::hold(&mut tx).await?;
         let row = alerts::firing_of(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
-        let ledger = Ledger { now, settings: &self.settings, sinks: &self.sinks };
+        let ledger = AlertTransitions { now, settings: &self.settings, sinks: &self.sinks };
         let Some(row) = ledger.end(&mut tx, row, Some(caller.actor.label())).await? else {
             return Err(AlertError::NotFiring(key.to_owned()));
         };
         let (subject, details) = (row.id.to_string(), json!({"key": key}));
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "alert.resolve", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "alert.resolve", subject, details })
+            .await?;
         let shown = view::shown(&mut tx, row).await?;
         tx.commit().await?;
         self.sinks.wake();
@@ -221,15 +223,15 @@ impl Alerts {
     /// Removes alerts that have been over for longer than they are kept; gives how many.
     pub async fn forget_old(&self) -> Result<u64, AlertError> {
         let moment = self.clock.now().plus_seconds(-self.settings.alerts_kept_days * 86_400);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let forgotten = alerts::forget_before(&mut tx, moment).await?;
         tx.commit().await?;
         Ok(forgotten)
     }
 
     /// Sets this server's metric of how many alerts are firing, by rule and severity.
-    async fn publish(&self) -> Result<(), StoreError> {
-        let rows = alerts::firing(&mut self.store.read().await?, FIRING as i64).await?;
+    async fn publish(&self) -> Result<(), DatabaseError> {
+        let rows = alerts::firing(&mut self.db.read().await?, FIRING as i64).await?;
         for rule in Rule::ALL {
             for severity in [Severity::Warning, Severity::Critical] {
                 let of = |row: &&AlertRow| row.rule == rule.as_str() && row.severity == severity.as_str();
@@ -250,7 +252,7 @@ fn refuse_strange(key: &str) -> Result<(), AlertError> {
 /// What a look found.
 #[derive(Debug, Default)]
 struct Seen {
-    wrong: Vec<Wrong>,
+    wrong: Vec<RuleViolation>,
     /// What could not be looked at: alerts about it stay as they are.
     unread: Vec<Scope>,
 }

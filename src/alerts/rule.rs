@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::config::Rules;
+use crate::db::DatabaseError;
 use crate::domain::{InvalidField, StoreId};
 use crate::integrity::{Finding, StandingView};
 use crate::performance::{Performance, StorePerformance, Window};
-use crate::store::StoreError;
 
 /// What an alert is raised by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -84,7 +84,7 @@ impl Severity {
 
 /// Something that is wrong now.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wrong {
+pub(super) struct RuleViolation {
     pub rule: Rule,
     /// The rule and what it is about: the same thing has the same key as long as it is wrong.
     pub key: String,
@@ -99,7 +99,7 @@ pub(super) struct Wrong {
 }
 
 /// What is wrong with how orders went lately, each store for itself.
-pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> Result<Vec<Wrong>, WatchError> {
+pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> Result<Vec<RuleViolation>, WatchError> {
     let mut wrong = Vec::new();
     for rule in Rule::ALL {
         let (threshold, window_s, least) = match rule {
@@ -115,7 +115,7 @@ pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> 
         let stats = performance.lately(Window::new(window_s)?).await?;
         for store in stats.data.iter().filter(|store| judged_by(rule, store) >= least) {
             if let Some((value, message)) = judged(rule, store, window_s).filter(|(value, _)| *value > threshold) {
-                wrong.push(Wrong {
+                wrong.push(RuleViolation {
                     rule,
                     key: key(rule, store.store_id, None),
                     store: store.store_id,
@@ -165,21 +165,21 @@ fn judged(rule: Rule, store: &StorePerformance, window_s: i64) -> Option<(f64, S
 }
 
 /// What is wrong with numbers and chains by a store's newest reports.
-pub(super) fn of_integrity(standing: &StandingView) -> Vec<Wrong> {
+pub(super) fn of_integrity(standing: &StandingView) -> Vec<RuleViolation> {
     let about = |finding| of_finding(Some(standing.store_id), &standing.store_name, finding);
     standing.findings.iter().map(about).collect()
 }
 
 /// What is wrong with lines that belong to no store.
-pub(super) fn of_strays(findings: &[Finding]) -> Vec<Wrong> {
+pub(super) fn of_strays(findings: &[Finding]) -> Vec<RuleViolation> {
     findings.iter().map(|finding| of_finding(None, "no store that is known", finding)).collect()
 }
 
-fn of_finding(store: Option<StoreId>, name: &str, finding: &Finding) -> Wrong {
+fn of_finding(store: Option<StoreId>, name: &str, finding: &Finding) -> RuleViolation {
     let rule = Rule::NumberingIntegrity;
     let message = format!("{name}: {}", finding.in_words());
     let key = key(rule, store, Some(finding));
-    Wrong { rule, key, store, message, value: finding.count as f64, threshold: 0.0 }
+    RuleViolation { rule, key, store, message, value: finding.count as f64, threshold: 0.0 }
 }
 
 /// `numbering-integrity:0190…:order:gap`; `none` where no store can be named.
@@ -205,5 +205,5 @@ pub enum WatchError {
     Integrity(#[from] crate::integrity::IntegrityError),
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }

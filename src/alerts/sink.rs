@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -63,7 +63,7 @@ impl SinkKind {
 
 /// How a receiver took a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct DeliveryResponse {
     /// The HTTP status, where it answered.
     pub status: Option<u16>,
     /// Why the message is not delivered; nothing where it is.
@@ -72,7 +72,7 @@ pub(super) struct Answer {
     pub again_in_s: Option<i64>,
 }
 
-impl Answer {
+impl DeliveryResponse {
     fn refused(reason: impl Into<String>) -> Self {
         Self { status: None, refusal: Some(reason.into()), again_in_s: None }
     }
@@ -143,7 +143,7 @@ impl Sinks {
     }
 
     /// Sends `body` to `kind`; `id` tells the receiver when it gets the same message twice.
-    pub async fn send(&self, kind: SinkKind, id: &str, body: &str, now: Timestamp) -> Answer {
+    pub async fn send(&self, kind: SinkKind, id: &str, body: &str, now: Timestamp) -> DeliveryResponse {
         let request = match (kind, &self.slack, &self.webhook) {
             (SinkKind::Slack, Some(url), _) => self.client.post(url.expose_secret()),
             (SinkKind::Webhook, _, Some((url, key))) => self
@@ -153,19 +153,19 @@ impl Sinks {
                 .header("webhook-timestamp", now.seconds())
                 .header("webhook-signature", signature(key, id, now.seconds(), body)),
             (SinkKind::Slack | SinkKind::Webhook, _, _) => {
-                return Answer::refused("the settings name no such receiver any more");
+                return DeliveryResponse::refused("the settings name no such receiver any more");
             }
         };
         let request = request.header("content-type", "application/json").body(body.to_owned());
         match request.send().await {
             Ok(answer) => read(kind, answer, &self.secret_parts(kind)).await,
-            Err(error) => Answer::refused(told(&error)),
+            Err(error) => DeliveryResponse::refused(told(&error)),
         }
     }
 }
 
 /// Whether the receiver took it. Slack says `ok`; whatever else answers 200 there is not Slack.
-async fn read(kind: SinkKind, mut answer: reqwest::Response, secrets: &[String]) -> Answer {
+async fn read(kind: SinkKind, mut answer: reqwest::Response, secrets: &[String]) -> DeliveryResponse {
     let status = answer.status();
     let again_in_s = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     let mut refusal = match status {
@@ -193,7 +193,7 @@ async fn read(kind: SinkKind, mut answer: reqwest::Response, secrets: &[String])
             None => refusal = Some(format!("answered {status} with \"{text}\" and not with \"ok\" as Slack does")),
         }
     }
-    Answer { status: Some(status.as_u16()), refusal, again_in_s }
+    DeliveryResponse { status: Some(status.as_u16()), refusal, again_in_s }
 }
 
 /// Whether one of `secrets` stands in `text`, as it is or percent-encoded.

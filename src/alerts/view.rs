@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 use super::message::Event;
 use super::rule::{Rule, Severity};
 use super::sink::SinkKind;
+use crate::db::alert_deliveries::{self, DeliveryRow};
+use crate::db::alerts::AlertRow;
+use crate::db::{DatabaseError, Tx, stores};
 use crate::domain::{AlertId, DeliveryId, StoreId, Timestamp};
-use crate::store::alert_deliveries::{self, DeliveryRow};
-use crate::store::alerts::AlertRow;
-use crate::store::{StoreError, Tx, stores};
 
 /// How an alert stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -104,10 +104,10 @@ pub struct AlertView {
 }
 
 /// As [`shown`]; nothing where a newer server's words cannot be read, which must not hide the others.
-pub(super) async fn shown_if_known(tx: &mut Tx, row: AlertRow) -> Result<Option<AlertView>, StoreError> {
+pub(super) async fn shown_if_known(tx: &mut Tx, row: AlertRow) -> Result<Option<AlertView>, DatabaseError> {
     match shown(tx, row).await {
         Ok(view) => Ok(Some(view)),
-        Err(StoreError::Unexpected(what)) => {
+        Err(DatabaseError::Unexpected(what)) => {
             tracing::warn!(what, "an alert is left out");
             Ok(None)
         }
@@ -116,8 +116,8 @@ pub(super) async fn shown_if_known(tx: &mut Tx, row: AlertRow) -> Result<Option<
 }
 
 /// The alert with its store's name and what the sinks were told last.
-pub(super) async fn shown(tx: &mut Tx, row: AlertRow) -> Result<AlertView, StoreError> {
-    let strange = |what: &str| StoreError::Unexpected(format!("alert {}: {what}", row.id));
+pub(super) async fn shown(tx: &mut Tx, row: AlertRow) -> Result<AlertView, DatabaseError> {
+    let strange = |what: &str| DatabaseError::Unexpected(format!("alert {}: {what}", row.id));
     let rule = Rule::read(&row.rule).ok_or_else(|| strange("a rule that this program does not know"))?;
     let severity = Severity::read(&row.severity).ok_or_else(|| strange("a severity that there is not"))?;
     let state = match row.state.as_str() {
@@ -156,8 +156,8 @@ pub(super) async fn shown(tx: &mut Tx, row: AlertRow) -> Result<AlertView, Store
     })
 }
 
-fn told(row: DeliveryRow) -> Result<DeliveryView, StoreError> {
-    let strange = |what: &str| StoreError::Unexpected(format!("delivery {}: {what}", row.id));
+fn told(row: DeliveryRow) -> Result<DeliveryView, DatabaseError> {
+    let strange = |what: &str| DatabaseError::Unexpected(format!("delivery {}: {what}", row.id));
     let state = match row.state.as_str() {
         "waiting" => DeliveryState::Waiting,
         "delivered" => DeliveryState::Delivered,

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::db::DatabaseError;
 use crate::domain::{InvalidField, StoreId};
 use crate::pool::PoolError;
-use crate::store::StoreError;
 
 /// Why something about accounts was not done. Messages are for the person who asked, and tell no secret.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum AuthError {
     Invalid(#[from] InvalidField),
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
     /// Unknown name, wrong password or disabled account: which of them is not told.
     #[error("the username or the password is wrong, or the account is disabled")]
     WrongCredentials,

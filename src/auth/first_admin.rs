@@ -3,14 +3,14 @@
 use secrecy::SecretString;
 
 use super::password_policy::{self, WELL_KNOWN};
-use super::passwords::Verdict;
+use super::passwords::PasswordCheck;
 use super::people::record;
 use super::sign_in::insert_user;
 use super::{Auth, AuthError, secrets};
 use crate::config::Environment;
+use crate::db::users::{self, UserRow};
+use crate::db::{Tx, refresh_tokens};
 use crate::domain::{Caller, Role, UserId};
-use crate::store::users::{self, UserRow};
-use crate::store::{Tx, refresh_tokens};
 
 /// The name of the first admin.
 const USERNAME: &str = "admin";
@@ -35,7 +35,7 @@ impl Auth {
         if let Some(password) = &self.0.admin_password {
             password_policy::check("TILLSIGHT_ADMIN_PASSWORD", password, USERNAME)?;
         }
-        let admins = users::active_admins(&mut self.0.store.read().await?).await?;
+        let admins = users::active_admins(&mut self.0.db.read().await?).await?;
         if admins.is_empty() {
             return self.make_admin().await;
         }
@@ -66,7 +66,7 @@ impl Auth {
             token_epoch: 0,
             created_at: now,
         };
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         match insert_user(&mut tx, &row).await {
             Ok(()) => {}
             Err(AuthError::UsernameTaken(_)) => {
@@ -82,17 +82,17 @@ impl Auth {
 
     /// The name is taken: by another server that started at the same moment, or by somebody who is no admin.
     async fn taken_by_whom(&self) -> Result<FirstAdmin, AuthError> {
-        let admins = users::active_admins(&mut self.0.store.read().await?).await?;
+        let admins = users::active_admins(&mut self.0.db.read().await?).await?;
         if admins.is_empty() { Err(AuthError::AdminNameTaken) } else { Ok(FirstAdmin::Existing) }
     }
 
     async fn replace_lost_password(&self, seen: &UserRow, password: &SecretString) -> Result<FirstAdmin, AuthError> {
-        if self.0.passwords.verify(password, Some(&seen.password_hash)).await? != Verdict::Wrong {
+        if self.0.passwords.verify(password, Some(&seen.password_hash)).await? != PasswordCheck::Wrong {
             return Ok(FirstAdmin::Existing);
         }
         let password_hash = self.0.passwords.hash(password).await?;
         let now = self.0.clock.now();
-        let mut tx: Tx = self.0.store.begin().await?;
+        let mut tx: Tx = self.0.db.begin().await?;
         let Some(mut row) = users::lock(&mut tx, seen.id).await?.filter(|row| row.must_change_password) else {
             return Ok(FirstAdmin::Existing);
         };
@@ -112,10 +112,10 @@ impl Auth {
         if self.0.environment == Environment::Development {
             return Ok(());
         }
-        for admin in users::active_admins(&mut self.0.store.read().await?).await? {
+        for admin in users::active_admins(&mut self.0.db.read().await?).await? {
             for guess in WELL_KNOWN {
                 let verdict = self.0.passwords.verify(&SecretString::from(guess), Some(&admin.password_hash)).await?;
-                if verdict != Verdict::Wrong {
+                if verdict != PasswordCheck::Wrong {
                     return Err(AuthError::WellKnownPassword(admin.username.clone()));
                 }
             }
@@ -128,14 +128,14 @@ impl Auth {
 mod tests {
     use secrecy::ExposeSecret;
 
-    use super::super::testing::Home;
+    use super::super::test_support::TestAuth;
     use super::*;
 
     const OWN: &str = "admin_password = \"harvest trombone\"";
 
     #[tokio::test]
     async fn without_a_password_in_the_settings_a_one_time_one_is_made_and_must_be_changed() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let FirstAdmin::OneTime(password) = home.auth.ensure_first_admin().await.unwrap() else {
             panic!("no one-time password");
         };
@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_password_from_the_settings_needs_no_change_and_is_not_set_again() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let auth = home.reopened(OWN);
         assert!(matches!(auth.ensure_first_admin().await.unwrap(), FirstAdmin::FromSettings));
         assert!(!auth.login("admin", &"harvest trombone".into(), None).await.unwrap().user.must_change_password);
@@ -164,16 +164,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_below_the_policy_is_named_by_its_setting() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let refused = home.reopened("admin_password = \"short\"").ensure_first_admin().await.unwrap_err().to_string();
         assert!(refused.contains("TILLSIGHT_ADMIN_PASSWORD") && refused.contains("5 characters"), "{refused}");
     }
 
     #[tokio::test]
     async fn a_well_known_password_stops_the_start_outside_development() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         home.auth.ensure_first_admin().await.unwrap();
-        let mut tx = home.store.begin().await.unwrap();
+        let mut tx = home.db.begin().await.unwrap();
         let mut row = users::find_by_username(&mut tx, "admin").await.unwrap().unwrap();
         row.password_hash = home.auth.0.passwords.hash(&"changeme".into()).await.unwrap();
         users::update(&mut tx, &row).await.unwrap();
@@ -185,7 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_shopper_called_admin_is_not_made_one() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         home.shopper("admin").await;
         assert!(matches!(home.auth.ensure_first_admin().await, Err(AuthError::AdminNameTaken)));
     }

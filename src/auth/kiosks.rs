@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::stores::{LONGEST_NAME, served_store};
 use super::{Auth, AuthError, EnrolledKiosk, KioskView, NewKiosk, require_admin, secrets};
+use crate::db::kiosks::KioskRow;
+use crate::db::{audit, kiosks};
 use crate::domain::{Actor, Caller, KioskId, Page, PageRequest, Role, StoreId, line};
-use crate::store::kiosks::KioskRow;
-use crate::store::{audit, kiosks};
 
 impl Auth {
     /// Makes a kiosk and the code that turns a device into it. For admins.
@@ -27,11 +27,11 @@ impl Auth {
             revoked_at: None,
             created_at: now,
         };
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         served_store(&mut tx, caller, store).await?;
         kiosks::insert(&mut tx, &row, &hash).await?;
         let (subject, details) = (row.id.to_string(), json!({"store_id": store, "name": row.name}));
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "kiosk.create", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "kiosk.create", subject, details }).await?;
         tx.commit().await?;
         Ok(NewKiosk { kiosk: KioskView::at(now, row), enrolment_code: code.into() })
     }
@@ -44,7 +44,7 @@ impl Auth {
         page: PageRequest,
     ) -> Result<Page<KioskView>, AuthError> {
         require_staff(caller)?;
-        let mut tx = self.0.store.read().await?;
+        let mut tx = self.0.db.read().await?;
         served_store(&mut tx, caller, store).await?;
         let now = self.0.clock.now();
         let rows = kiosks::list(&mut tx, store, page).await?;
@@ -55,11 +55,12 @@ impl Auth {
     pub async fn revoke_kiosk(&self, caller: &Caller, store: StoreId, id: KioskId) -> Result<KioskView, AuthError> {
         require_admin(caller)?;
         let now = self.0.clock.now();
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         kiosks::find(&mut tx, store, id).await?.ok_or_else(|| no_kiosk(id))?;
         if kiosks::revoke(&mut tx, id, now).await? {
             let (subject, details) = (id.to_string(), json!({"store_id": store}));
-            audit::append(&mut tx, audit::Entry { at: now, caller, action: "kiosk.revoke", subject, details }).await?;
+            audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "kiosk.revoke", subject, details })
+                .await?;
         }
         let row = kiosks::find(&mut tx, store, id).await?.ok_or_else(|| no_kiosk(id))?;
         let _forgets = self.0.known_kiosks.forgets(id);
@@ -74,12 +75,12 @@ impl Auth {
         let now = self.0.clock.now();
         let key = secrets::kiosk_key()?;
         if let Some(code_hash) = secrets::code_hash(code) {
-            let mut tx = self.0.store.begin().await?;
+            let mut tx = self.0.db.begin().await?;
             if let Some(row) = kiosks::enrol(&mut tx, &code_hash, &secrets::token_hash(&key), now).await? {
                 let actor = Actor::Kiosk { id: row.id, store: row.store_id };
                 let caller = Caller { actor, address: address.map(str::to_owned) };
                 let (subject, details) = (row.id.to_string(), json!({}));
-                let entry = audit::Entry { at: now, caller: &caller, action: "kiosk.enrol", subject, details };
+                let entry = audit::AuditEntry { at: now, caller: &caller, action: "kiosk.enrol", subject, details };
                 audit::append(&mut tx, entry).await?;
                 tx.commit().await?;
                 let (kiosk_id, store_id, name) = (row.id, row.store_id, row.name);
@@ -107,13 +108,13 @@ fn no_kiosk(id: KioskId) -> AuthError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Home;
+    use super::super::test_support::TestAuth;
     use super::super::{KioskStatus, TokenFault};
     use super::*;
 
     #[tokio::test]
     async fn a_code_makes_one_device_a_kiosk_until_it_is_revoked() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (admin, store) = (home.admin().await, home.store_named("Main Street").await);
         let new = home.auth.create_kiosk(&admin, store, "Till 1").await.unwrap();
         assert_eq!(new.kiosk.status, KioskStatus::Pending);
@@ -140,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_devices_with_one_code_give_one_kiosk() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (admin, store) = (home.admin().await, home.store_named("Main Street").await);
         let new = home.auth.create_kiosk(&admin, store, "Till 1").await.unwrap();
         let tries = (0..8).map(|_| home.auth.enrol(new.enrolment_code.expose(), None));
@@ -150,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn codes_expire_die_with_their_kiosk_and_cannot_be_guessed_for_long() {
-        let home = Home::with("limits.login_failures = 1").await;
+        let home = TestAuth::with("limits.login_failures = 1").await;
         let (admin, store) = (home.admin().await, home.store_named("Main Street").await);
         let late = home.auth.create_kiosk(&admin, store, "Late").await.unwrap();
         let dead = home.auth.create_kiosk(&admin, store, "Dead").await.unwrap();
@@ -170,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_kiosk_is_found_only_in_its_own_store_and_by_its_own_staff() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let admin = home.admin().await;
         let (own, other) = (home.store_named("Own").await, home.store_named("Other").await);
         let clerk = home.clerk("bob", own).await;

@@ -12,6 +12,7 @@ mod error;
 mod first_admin;
 mod kiosks;
 mod known_kiosks;
+mod login_throttle;
 mod password_policy;
 mod passwords;
 mod people;
@@ -20,8 +21,7 @@ mod sessions;
 mod sign_in;
 mod stores;
 #[cfg(test)]
-mod testing;
-mod throttle;
+mod test_support;
 mod token_key;
 mod tokens;
 mod views;
@@ -32,19 +32,19 @@ use std::time::Instant;
 pub use error::{AuthError, TokenFault};
 pub use first_admin::FirstAdmin;
 pub use people::{NewUser, UserChange};
-pub use secrets::Handed;
+pub use secrets::IssuedSecret;
 pub use stores::{NewStore, StoreChange};
 pub use views::{EnrolledKiosk, KioskStatus, KioskView, NewKiosk, StoreView, TokenPair, UserView};
 
 use crate::clock::Clock;
 use crate::config::{Environment, Settings};
+use crate::db::{Database, kiosks as kiosk_rows, users};
 use crate::domain::{Actor, Caller, Currency, Role, TimeZone};
 use crate::pool::Pool;
-use crate::store::{Store, kiosks as kiosk_rows, users};
 use known_kiosks::{Kiosk, KnownKiosks};
+use login_throttle::Throttle;
 use passwords::Passwords;
 use secrecy::SecretString;
-use throttle::Throttle;
 use token_key::TokenKey;
 use tokens::AccessTokens;
 
@@ -53,7 +53,7 @@ use tokens::AccessTokens;
 pub struct Auth(Arc<Inner>);
 
 struct Inner {
-    store: Store,
+    db: Database,
     clock: Clock,
     passwords: Passwords,
     tokens: AccessTokens,
@@ -81,12 +81,12 @@ pub struct Identity {
 
 impl Auth {
     /// The accounts in `store`. Passwords are hashed in `pool`. Reads or makes the key that signs tokens.
-    pub fn new(store: Store, clock: Clock, pool: Pool, settings: &Settings) -> Result<Self, AuthError> {
+    pub fn new(db: Database, clock: Clock, pool: Pool, settings: &Settings) -> Result<Self, AuthError> {
         let key = TokenKey::load(settings)?;
         Ok(Self(Arc::new(Inner {
             passwords: Passwords::new(pool, &settings.tokens)?,
             tokens: AccessTokens::new(&key, clock.clone(), settings.tokens.access_s),
-            throttle: Throttle::new(store.clone(), clock.clone(), key, &settings.limits),
+            throttle: Throttle::new(db.clone(), clock.clone(), key, &settings.limits),
             known_kiosks: KnownKiosks::default(),
             refresh_s: settings.tokens.refresh_s,
             refresh_grace_s: settings.tokens.refresh_grace_s,
@@ -96,7 +96,7 @@ impl Auth {
             environment: settings.environment,
             admin_password: settings.admin_password.clone(),
             opened: std::sync::atomic::AtomicU64::new(0),
-            store,
+            db,
             clock,
         })))
     }
@@ -110,7 +110,7 @@ impl Auth {
             return Ok(Identity { actor: Actor::Kiosk { id, store }, must_change_password: false });
         }
         let proof = self.0.tokens.check(bearer)?;
-        let mut tx = self.0.store.read().await?;
+        let mut tx = self.0.db.read().await?;
         let user = users::find_in_session(&mut tx, proof.user, proof.family).await?;
         let user = user.filter(|user| !user.disabled && user.token_epoch == proof.epoch).ok_or(TokenFault::Ended)?;
         let actor = Actor::Person { id: user.id, role: user.role, store: user.store_id };
@@ -123,7 +123,7 @@ impl Auth {
             Ok(known) => return Ok(known),
             Err(before) => before,
         };
-        let mut tx = self.0.store.read().await?;
+        let mut tx = self.0.db.read().await?;
         let row = kiosk_rows::find_by_key(&mut tx, &hash).await?.ok_or(TokenFault::KioskUnknown)?;
         let kiosk = Kiosk { id: row.id, store: row.store_id };
         self.0.known_kiosks.remember(hash, kiosk, before);

@@ -14,7 +14,7 @@ use crate::pool::Pool;
 
 /// What a password turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum PasswordCheck {
     /// Not the right one, or there is nobody it could belong to.
     Wrong,
     /// The right one.
@@ -53,26 +53,26 @@ impl Passwords {
         &self,
         password: &SecretString,
         hash: Option<&SecretString>,
-    ) -> Result<Verdict, AuthError> {
+    ) -> Result<PasswordCheck, AuthError> {
         let (params, password) = (self.params.clone(), password.clone());
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).clone();
         let verdict = self.pool.run(move || verify(&params, password.expose_secret(), hash.expose_secret()));
         match verdict.await? {
-            Ok(_) if !known => Ok(Verdict::Wrong),
+            Ok(_) if !known => Ok(PasswordCheck::Wrong),
             other => other,
         }
     }
 }
 
-fn verify(today: &Params, password: &str, hash: &str) -> Result<Verdict, AuthError> {
+fn verify(today: &Params, password: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
     let unreadable = |error: &dyn std::fmt::Display| AuthError::Internal(format!("a kept password hash: {error}"));
     let hash = PasswordHash::new(hash).map_err(|error| unreadable(&error))?;
     let kept = Params::try_from(&hash).map_err(|error| unreadable(&error))?;
     match Argon2::from(today).verify_password(password.as_bytes(), &hash) {
-        Ok(()) if is_below(&hash, &kept, today) => Ok(Verdict::RightButWeak),
-        Ok(()) => Ok(Verdict::Right),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
+        Ok(()) if is_below(&hash, &kept, today) => Ok(PasswordCheck::RightButWeak),
+        Ok(()) => Ok(PasswordCheck::Right),
+        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(PasswordCheck::Wrong),
         Err(error) => Err(unreadable(&error)),
     }
 }
@@ -109,19 +109,19 @@ mod tests {
         let right = SecretString::from("a till that sees");
         let hash = passwords.hash(&right).await.unwrap();
         assert!(hash.expose_secret().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose_secret());
-        assert_eq!(passwords.verify(&right, Some(&hash)).await.unwrap(), Verdict::Right);
-        assert_eq!(passwords.verify(&"a till that saw".into(), Some(&hash)).await.unwrap(), Verdict::Wrong);
-        assert_eq!(passwords.verify(&right, None).await.unwrap(), Verdict::Wrong);
+        assert_eq!(passwords.verify(&right, Some(&hash)).await.unwrap(), PasswordCheck::Right);
+        assert_eq!(passwords.verify(&"a till that saw".into(), Some(&hash)).await.unwrap(), PasswordCheck::Wrong);
+        assert_eq!(passwords.verify(&right, None).await.unwrap(), PasswordCheck::Wrong);
     }
 
     #[tokio::test]
     async fn a_hash_below_todays_parameters_is_right_but_weak() {
         let right = SecretString::from("a till that sees");
         let old = passwords(19_456).hash(&right).await.unwrap();
-        assert_eq!(passwords(32_768).verify(&right, Some(&old)).await.unwrap(), Verdict::RightButWeak);
-        assert_eq!(passwords(32_768).verify(&"wrong".into(), Some(&old)).await.unwrap(), Verdict::Wrong);
+        assert_eq!(passwords(32_768).verify(&right, Some(&old)).await.unwrap(), PasswordCheck::RightButWeak);
+        assert_eq!(passwords(32_768).verify(&"wrong".into(), Some(&old)).await.unwrap(), PasswordCheck::Wrong);
         let new = passwords(32_768).hash(&right).await.unwrap();
-        assert_eq!(passwords(19_456).verify(&right, Some(&new)).await.unwrap(), Verdict::Right);
+        assert_eq!(passwords(19_456).verify(&right, Some(&new)).await.unwrap(), PasswordCheck::Right);
     }
 
     #[tokio::test]

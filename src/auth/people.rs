@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::sign_in::insert_user;
 use super::{Auth, AuthError, UserView, password_policy, require_admin};
+use crate::db::users::UserRow;
+use crate::db::{Tx, audit, refresh_tokens, stores, users};
 use crate::domain::{Caller, InvalidField, Page, PageRequest, Role, StoreId, Timestamp, UserId, username};
-use crate::store::users::UserRow;
-use crate::store::{Tx, audit, refresh_tokens, stores, users};
 
 /// An account that an admin makes for somebody.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ impl Auth {
     /// Accounts, newest first. For admins.
     pub async fn users(&self, caller: &Caller, page: PageRequest) -> Result<Page<UserView>, AuthError> {
         require_admin(caller)?;
-        let rows = users::list(&mut self.0.store.read().await?, page).await?;
+        let rows = users::list(&mut self.0.db.read().await?, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(|row| UserView::from(&row)))
     }
 
     /// One account. For admins.
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<UserView, AuthError> {
         require_admin(caller)?;
-        let row = users::find(&mut self.0.store.read().await?, id).await?;
+        let row = users::find(&mut self.0.db.read().await?, id).await?;
         row.as_ref().map(UserView::from).ok_or_else(|| no_user(id))
     }
 
@@ -66,7 +66,7 @@ impl Auth {
             token_epoch: 0,
             created_at: now,
         };
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         settle_store(&mut tx, &mut row, new.store_id).await?;
         insert_user(&mut tx, &row).await?;
         record(&mut tx, caller, now, "user.create", &row).await?;
@@ -79,7 +79,7 @@ impl Auth {
     pub async fn change_user(&self, caller: &Caller, id: UserId, change: UserChange) -> Result<UserView, AuthError> {
         require_admin(caller)?;
         let now = self.0.clock.now();
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         // All admins are locked before one is changed, so that two who demote each other cannot both succeed.
         let admins = users::lock_active_admins(&mut tx).await?;
         let mut row = users::lock(&mut tx, id).await?.ok_or_else(|| no_user(id))?;
@@ -133,7 +133,7 @@ pub(super) async fn record(
         "store_id": row.store_id,
         "disabled": row.disabled,
     });
-    Ok(audit::append(tx, audit::Entry { at, caller, action, subject: row.id.to_string(), details }).await?)
+    Ok(audit::append(tx, audit::AuditEntry { at, caller, action, subject: row.id.to_string(), details }).await?)
 }
 
 fn no_user(id: UserId) -> AuthError {
@@ -143,7 +143,7 @@ fn no_user(id: UserId) -> AuthError {
 #[cfg(test)]
 mod tests {
     use super::super::TokenFault;
-    use super::super::testing::{Home, PASSWORD};
+    use super::super::test_support::{PASSWORD, TestAuth};
     use super::*;
 
     fn clerk(store_id: Option<StoreId>) -> NewUser {
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_clerk_needs_a_store_that_exists_and_must_change_the_first_password() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let admin = home.admin().await;
         for store in [None, Some(StoreId::at(home.clock.now()))] {
             let refused = home.auth.create_user(&admin, clerk(store)).await;
@@ -173,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_disabled_account_is_shut_at_once_and_can_be_opened_again() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let admin = home.admin().await;
         let (_, pair) = home.shopper("ann.lee").await;
         let shut = UserChange { disabled: Some(true), ..UserChange::default() };
@@ -190,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_admin_stays_until_there_is_another() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let admin = home.admin().await;
         let own = admin.actor.user_id().unwrap();
         let demote = UserChange { role: Some(Role::User), ..UserChange::default() };
@@ -206,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_admins_see_and_change_accounts() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (shopper, pair) = home.shopper("ann.lee").await;
         let page = PageRequest { before: None, limit: 10 };
         assert!(matches!(home.auth.users(&shopper, page).await, Err(AuthError::Forbidden(_))));

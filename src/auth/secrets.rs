@@ -19,22 +19,22 @@ const TOKEN_BYTES: usize = 32;
 /// A secret on its way to the one person or device it is for: sent as plain text, shown in no log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-pub struct Handed(String);
+pub struct IssuedSecret(String);
 
-impl Handed {
+impl IssuedSecret {
     /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl From<String> for Handed {
+impl From<String> for IssuedSecret {
     fn from(secret: String) -> Self {
         Self(secret)
     }
 }
 
-impl std::fmt::Debug for Handed {
+impl std::fmt::Debug for IssuedSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[redacted]")
     }
@@ -97,6 +97,6 @@ mod tests {
         assert_eq!(refresh_token().unwrap().len(), 43);
         let key = kiosk_key().unwrap();
         assert!(key.starts_with("tsk_"));
-        assert_eq!(format!("{:?}", Handed::from(key)), "[redacted]");
+        assert_eq!(format!("{:?}", IssuedSecret::from(key)), "[redacted]");
     }
 }

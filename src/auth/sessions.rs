@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::secrets::{refresh_token, token_hash};
-use super::tokens::Proof;
+use super::tokens::TokenSubject;
 use super::{Auth, AuthError, TokenFault, TokenPair, UserView};
+use crate::db::refresh_tokens::{self, RefreshTokenRow};
+use crate::db::{Tx, users};
 use crate::domain::{Timestamp, TokenId};
-use crate::store::refresh_tokens::{self, RefreshTokenRow};
-use crate::store::{Tx, users};
 
 /// Sessions opened between two clean-ups of expired ones.
 const CLEAN_EVERY: u64 = 64;
@@ -30,7 +30,7 @@ impl Auth {
     pub async fn refresh(&self, token: &SecretString) -> Result<TokenPair, AuthError> {
         let now = self.0.clock.now();
         let hash = token_hash(token.expose_secret());
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         let first = refresh_tokens::find_by_hash(&mut tx, &hash).await?.ok_or(TokenFault::Malformed)?;
         // The lock on the person comes before the decision: a password that is being changed ends this token first.
         let user = users::lock(&mut tx, first.user_id).await?.ok_or(TokenFault::Ended)?;
@@ -54,7 +54,7 @@ impl Auth {
 
     /// Ends the session of a refresh token. Nothing happens where there is none: signing out twice is no mistake.
     pub async fn logout(&self, token: &SecretString) -> Result<(), AuthError> {
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         if let Some(row) = refresh_tokens::find_by_hash(&mut tx, &token_hash(token.expose_secret())).await? {
             // A refresh under way holds the user's row; its new token must be there when the family is ended.
             users::lock(&mut tx, row.user_id).await?;
@@ -110,7 +110,7 @@ impl Auth {
             ended_at: None,
         };
         refresh_tokens::insert(tx, &row, &token_hash(&secret)).await?;
-        let proof = Proof { user: user.id, family: row.family, epoch: user.token_epoch };
+        let proof = TokenSubject { user: user.id, family: row.family, epoch: user.token_epoch };
         Ok(TokenPair {
             access_token: self.0.tokens.issue(proof, now)?.into(),
             refresh_token: secret.into(),
@@ -123,7 +123,7 @@ impl Auth {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Home;
+    use super::super::test_support::TestAuth;
     use super::*;
 
     fn secret(pair: &TokenPair) -> SecretString {
@@ -136,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_refresh_gives_the_next_pair_and_the_old_access_token_stays_good() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (_, first) = home.shopper("ann.lee").await;
         let second = home.auth.refresh(&secret(&first)).await.unwrap();
         assert_ne!(first.refresh_token, second.refresh_token);
@@ -148,9 +148,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_shown_again_within_the_grace_is_forgiven_and_later_ends_the_family() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (_, first) = home.shopper("ann.lee").await;
-        let elsewhere = home.auth.login("ann.lee", &super::super::testing::PASSWORD.into(), None).await.unwrap();
+        let elsewhere = home.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
         let second = home.auth.refresh(&secret(&first)).await.unwrap();
         home.clock.advance(home.settings.tokens.refresh_grace_s);
         home.auth.refresh(&secret(&first)).await.unwrap();
@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refresh_token_expires_and_nonsense_is_none() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (_, pair) = home.shopper("ann.lee").await;
         home.clock.advance(home.settings.tokens.refresh_s);
         let expired = home.auth.refresh(&secret(&pair)).await;
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn signing_out_ends_the_session_and_twice_is_no_mistake() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (_, first) = home.shopper("ann.lee").await;
         let second = home.auth.refresh(&secret(&first)).await.unwrap();
         home.auth.logout(&secret(&second)).await.unwrap();
@@ -192,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_access_token_expires_while_the_session_goes_on() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (_, pair) = home.shopper("ann.lee").await;
         home.clock.advance(home.settings.tokens.access_s + 30);
         let expired = home.auth.authenticate(pair.access_token.expose()).await;

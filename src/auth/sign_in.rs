@@ -5,11 +5,11 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::passwords::Verdict;
+use super::passwords::PasswordCheck;
 use super::{Auth, AuthError, TokenPair, UserView, password_policy};
+use crate::db::users::UserRow;
+use crate::db::{Tx, audit, refresh_tokens, users};
 use crate::domain::{Actor, Caller, InvalidField, Role, UserId, username};
-use crate::store::users::UserRow;
-use crate::store::{Tx, audit, refresh_tokens, users};
 use crate::telemetry::LOGINS_TOTAL;
 
 impl Auth {
@@ -38,7 +38,7 @@ impl Auth {
             token_epoch: 0,
             created_at: now,
         };
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         if let Err(error) = insert_user(&mut tx, &row).await {
             drop(tx);
             if matches!(error, AuthError::UsernameTaken(_)) {
@@ -81,19 +81,19 @@ impl Auth {
         let _turn = self.0.throttle.turn(&suspect).await;
         self.0.throttle.admit(&suspect).await?;
         let user = match username("username", &name) {
-            Ok(name) => users::find_by_username(&mut self.0.store.read().await?, &name).await?,
+            Ok(name) => users::find_by_username(&mut self.0.db.read().await?, &name).await?,
             Err(_) => None,
         };
         let verdict = self.0.passwords.verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
-        let Some(user) = user.filter(|user| verdict != Verdict::Wrong && !user.disabled) else {
+        let Some(user) = user.filter(|user| verdict != PasswordCheck::Wrong && !user.disabled) else {
             self.0.throttle.failed(&suspect).await?;
             return Err(AuthError::WrongCredentials);
         };
         let stronger = match verdict {
-            Verdict::RightButWeak => Some(self.0.passwords.hash(password).await?),
-            Verdict::Right | Verdict::Wrong => None,
+            PasswordCheck::RightButWeak => Some(self.0.passwords.hash(password).await?),
+            PasswordCheck::Right | PasswordCheck::Wrong => None,
         };
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         let mut user = lock_unchanged(&mut tx, &user).await?.ok_or(AuthError::WrongCredentials)?;
         if let Some(stronger) = stronger {
             user.password_hash = stronger;
@@ -108,7 +108,7 @@ impl Auth {
     /// The caller's own account.
     pub async fn me(&self, caller: &Caller) -> Result<UserView, AuthError> {
         let id = person(caller)?;
-        let user = users::find(&mut self.0.store.read().await?, id).await?;
+        let user = users::find(&mut self.0.db.read().await?, id).await?;
         let user = user.ok_or_else(|| AuthError::NotFound { what: "user", id: id.to_string() })?;
         Ok(UserView::from(&user))
     }
@@ -122,7 +122,7 @@ impl Auth {
     ) -> Result<TokenPair, AuthError> {
         let id = person(caller)?;
         let gone = || AuthError::NotFound { what: "user", id: id.to_string() };
-        let user = users::find(&mut self.0.store.read().await?, id).await?.ok_or_else(gone)?;
+        let user = users::find(&mut self.0.db.read().await?, id).await?.ok_or_else(gone)?;
         password_policy::check("new_password", new, &user.username)?;
         if current.expose_secret() == new.expose_secret() {
             return Err(InvalidField::new("new_password", "is the current one; choose another one").into());
@@ -130,13 +130,13 @@ impl Auth {
         let suspect = self.0.throttle.suspect(Some(&user.username), caller.address.as_deref());
         let _turn = self.0.throttle.turn(&suspect).await;
         self.0.throttle.admit(&suspect).await?;
-        if self.0.passwords.verify(current, Some(&user.password_hash)).await? == Verdict::Wrong {
+        if self.0.passwords.verify(current, Some(&user.password_hash)).await? == PasswordCheck::Wrong {
             self.0.throttle.failed(&suspect).await?;
             return Err(AuthError::WrongPassword);
         }
         let password_hash = self.0.passwords.hash(new).await?;
         let now = self.0.clock.now();
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         let mut user = lock_unchanged(&mut tx, &user).await?.ok_or(AuthError::WrongPassword)?;
         user.password_hash = password_hash;
         user.must_change_password = false;
@@ -146,7 +146,7 @@ impl Auth {
         self.0.throttle.succeeded(&mut tx, &suspect).await?;
         let pair = self.open_session(&mut tx, &user, now).await?;
         let (subject, details) = (user.id.to_string(), serde_json::json!({}));
-        let entry = audit::Entry { at: now, caller, action: "user.password", subject, details };
+        let entry = audit::AuditEntry { at: now, caller, action: "user.password", subject, details };
         audit::append(&mut tx, entry).await?;
         tx.commit().await?;
         Ok(pair)
@@ -179,12 +179,12 @@ fn person(caller: &Caller) -> Result<UserId, AuthError> {
 #[cfg(test)]
 mod tests {
     use super::super::TokenFault;
-    use super::super::testing::{Home, PASSWORD};
+    use super::super::test_support::{PASSWORD, TestAuth};
     use super::*;
 
     #[tokio::test]
     async fn a_shopper_signs_up_and_in_under_any_case_of_the_name() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let first = home.auth.sign_up(" Ann.Lee ", &PASSWORD.into(), None).await.unwrap();
         assert_eq!((first.user.username.as_str(), first.user.role), ("ann.lee", Role::User));
         let second = home.auth.login("ANN.LEE", &PASSWORD.into(), None).await.unwrap();
@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn unknown_and_known_names_fail_alike_and_are_throttled_alike() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         home.shopper("ann.lee").await;
         for name in ["ann.lee", "nobody", "no name at all"] {
             for _ in 0..home.settings.limits.login_failures {
@@ -214,7 +214,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_burst_of_guesses_is_not_verified_before_its_first_failures_count() {
-        let home = Home::with("limits.login_failures = 3").await;
+        let home = TestAuth::with("limits.login_failures = 3").await;
         home.shopper("ann.lee").await;
         let wrong = SecretString::from("something else");
         let guesses = (0..12).map(|_| home.auth.login("ann.lee", &wrong, None));
@@ -225,7 +225,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_may_fail_five_times_as_often_with_any_names_and_success_does_not_forgive_it() {
-        let home = Home::with("limits.login_failures = 2").await;
+        let home = TestAuth::with("limits.login_failures = 2").await;
         home.shopper("ann.lee").await;
         for attempt in 0..10 {
             home.auth.login(&format!("name{attempt}"), &PASSWORD.into(), Some("192.0.2.1")).await.unwrap_err();
@@ -242,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn failures_outlive_a_restart() {
-        let home = Home::with("limits.login_failures = 2").await;
+        let home = TestAuth::with("limits.login_failures = 2").await;
         home.shopper("ann.lee").await;
         for _ in 0..2 {
             home.auth.login("ann.lee", &"something else".into(), None).await.unwrap_err();
@@ -253,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_password_ends_every_session_but_the_new_one() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (caller, old) = home.shopper("ann.lee").await;
         let refused = home.auth.change_password(&caller, &"not the old one".into(), &"harvest trombone".into()).await;
         assert!(matches!(refused, Err(AuthError::WrongPassword)));
@@ -271,11 +271,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_login_lifts_a_hash_to_todays_parameters() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (_, pair) = home.shopper("ann.lee").await;
         let stronger = home.reopened("tokens.argon2_passes = 3");
         stronger.login("ann.lee", &PASSWORD.into(), None).await.unwrap();
-        let row = users::find(&mut home.store.read().await.unwrap(), pair.user.id).await.unwrap().unwrap();
+        let row = users::find(&mut home.db.read().await.unwrap(), pair.user.id).await.unwrap().unwrap();
         assert!(row.password_hash.expose_secret().contains("t=3"));
         stronger.login("ann.lee", &PASSWORD.into(), None).await.unwrap();
         // The old session goes on: the password is still the same.

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Auth, AuthError, StoreView, require_admin};
+use crate::db::stores::StoreRow;
+use crate::db::{Tx, audit, stores, z_reports};
 use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, TimeZone, line};
-use crate::store::stores::StoreRow;
-use crate::store::{Tx, audit, stores, z_reports};
 
 /// Most characters of a store's and of a kiosk's name.
 pub(super) const LONGEST_NAME: usize = 120;
@@ -55,12 +55,12 @@ impl Auth {
             fiscal: new.fiscal.unwrap_or(true),
             created_at: now,
         };
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         stores::insert(&mut tx, &row).await?;
         let mut details = described(&row);
         details["currency"] = json!(row.currency);
         let subject = row.id.to_string();
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "store.create", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "store.create", subject, details }).await?;
         tx.commit().await?;
         Ok(row.into())
     }
@@ -73,7 +73,7 @@ impl Auth {
             Actor::Kiosk { store, .. } => Some(Some(store)),
             Actor::Person { role: Role::User, .. } => return Err(AuthError::Forbidden("only staff may list stores")),
         };
-        let mut tx = self.0.store.read().await?;
+        let mut tx = self.0.db.read().await?;
         let rows = match own {
             None => stores::list(&mut tx, page).await?,
             Some(None) => Vec::new(),
@@ -87,7 +87,7 @@ impl Auth {
 
     /// One shop, for those who serve in it; for others it does not exist.
     pub async fn store(&self, caller: &Caller, id: StoreId) -> Result<StoreView, AuthError> {
-        let mut tx = self.0.store.read().await?;
+        let mut tx = self.0.db.read().await?;
         Ok(served_store(&mut tx, caller, id).await?.into())
     }
 
@@ -104,7 +104,7 @@ impl Auth {
         let name = change.name.map(|name| line("name", &name, LONGEST_NAME)).transpose()?;
         let time_zone = change.time_zone.map(|name| TimeZone::parse("time_zone", &name)).transpose()?;
         let now = self.0.clock.now();
-        let mut tx = self.0.store.begin().await?;
+        let mut tx = self.0.db.begin().await?;
         let old = served_store(&mut tx, caller, id).await?;
         let row = StoreRow {
             name: name.unwrap_or_else(|| old.name.clone()),
@@ -120,7 +120,7 @@ impl Auth {
         stores::update(&mut tx, &row).await?;
         let details = json!({"from": described(&old), "to": described(&row)});
         let subject = id.to_string();
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "store.change", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "store.change", subject, details }).await?;
         tx.commit().await?;
         Ok(row.into())
     }
@@ -140,7 +140,7 @@ pub(super) async fn served_store(tx: &mut Tx, caller: &Caller, id: StoreId) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Home;
+    use super::super::test_support::TestAuth;
     use super::*;
 
     fn named(name: &str) -> NewStore {
@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn admins_make_and_change_stores() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let admin = home.admin().await;
         let plain = home.auth.create_store(&admin, named(" Main Street ")).await.unwrap();
         assert_eq!((plain.name.as_str(), plain.currency.code()), ("Main Street", "EUR"));
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_clerk_knows_no_store_but_their_own() {
-        let home = Home::new().await;
+        let home = TestAuth::new().await;
         let (own, other) = (home.store_named("Own").await, home.store_named("Other").await);
         let clerk = home.clerk("bob", own).await;
         let page = PageRequest { before: None, limit: 10 };

@@ -30,7 +30,7 @@ struct Claims {
     iat: i64,
     jti: Uuid,
     purpose: String,
-    /// [`crate::store::users::UserRow::token_epoch`] when the token was made.
+    /// [`crate::db::users::UserRow::token_epoch`] when the token was made.
     epoch: i64,
     /// The family of refresh tokens that this token belongs to: it ends with it.
     family: Uuid,
@@ -38,7 +38,7 @@ struct Claims {
 
 /// Whose session a token proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Proof {
+pub(super) struct TokenSubject {
     /// The person.
     pub(super) user: UserId,
     /// The session.
@@ -80,7 +80,7 @@ impl AccessTokens {
     }
 
     /// A token for `proof`, good from `now` on.
-    pub(super) fn issue(&self, proof: Proof, now: Timestamp) -> Result<String, AuthError> {
+    pub(super) fn issue(&self, proof: TokenSubject, now: Timestamp) -> Result<String, AuthError> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -97,7 +97,7 @@ impl AccessTokens {
     }
 
     /// What `token` proves, where it is ours and not expired.
-    pub(super) fn check(&self, token: &str) -> Result<Proof, TokenFault> {
+    pub(super) fn check(&self, token: &str) -> Result<TokenSubject, TokenFault> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation)
             .map_err(|_| TokenFault::Malformed)?
             .claims;
@@ -107,7 +107,7 @@ impl AccessTokens {
         if claims.exp.saturating_add(LEEWAY_S) <= self.clock.now().seconds() {
             return Err(TokenFault::Expired);
         }
-        Ok(Proof { user: claims.sub.into(), family: claims.family.into(), epoch: claims.epoch })
+        Ok(TokenSubject { user: claims.sub.into(), family: claims.family.into(), epoch: claims.epoch })
     }
 }
 
@@ -137,13 +137,13 @@ mod tests {
         jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(key)).unwrap()
     }
 
-    fn verdict(claims: &Value) -> Result<Proof, TokenFault> {
+    fn verdict(claims: &Value) -> Result<TokenSubject, TokenFault> {
         tokens().check(&signed(claims, Algorithm::HS256, KEY))
     }
 
     #[test]
     fn what_is_issued_is_accepted_and_says_whose_it_is() {
-        let proof = Proof { user: Uuid::from_u128(1).into(), family: Uuid::from_u128(3).into(), epoch: 4 };
+        let proof = TokenSubject { user: Uuid::from_u128(1).into(), family: Uuid::from_u128(3).into(), epoch: 4 };
         let token = tokens().issue(proof, NOW).unwrap();
         assert_eq!(tokens().check(&token), Ok(proof));
         assert!(verdict(&good()).is_ok());

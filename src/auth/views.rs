@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::secrets::Handed;
+use super::secrets::IssuedSecret;
+use crate::db::kiosks::KioskRow;
+use crate::db::stores::StoreRow;
+use crate::db::users::UserRow;
 use crate::domain::{Currency, KioskId, Role, StoreId, TimeZone, Timestamp, UserId};
-use crate::store::kiosks::KioskRow;
-use crate::store::stores::StoreRow;
-use crate::store::users::UserRow;
 
 /// A person's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,10 +34,10 @@ pub struct UserView {
 pub struct TokenPair {
     /// Sent as `Authorization: Bearer` with each request.
     #[schema(value_type = String)]
-    pub access_token: Handed,
+    pub access_token: IssuedSecret,
     /// Good for one refresh; the reply holds the next one.
     #[schema(value_type = String)]
-    pub refresh_token: Handed,
+    pub refresh_token: IssuedSecret,
     /// Always `Bearer`.
     #[schema(examples("Bearer"))]
     pub token_type: String,
@@ -112,7 +112,7 @@ pub struct NewKiosk {
     pub kiosk: KioskView,
     /// To be typed on the device, once.
     #[schema(value_type = String, examples("K7QW2-9M4HX-TR8PA-3CZVB"))]
-    pub enrolment_code: Handed,
+    pub enrolment_code: IssuedSecret,
 }
 
 /// What a device gets for its code. The key is shown this once.
@@ -126,7 +126,7 @@ pub struct EnrolledKiosk {
     pub name: String,
     /// Sent as `Authorization: Bearer` with each request.
     #[schema(value_type = String)]
-    pub key: Handed,
+    pub key: IssuedSecret,
 }
 
 impl From<&UserRow> for UserView {

@@ -17,18 +17,18 @@ pub(super) const AT_ONCE: usize = 4;
 
 /// Holds the other model while there is one.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct IncomingModel {
     model: watch::Sender<Option<Arc<Embedder>>>,
     turns: Semaphore,
 }
 
-impl Default for Beside {
+impl Default for IncomingModel {
     fn default() -> Self {
         Self { model: watch::Sender::new(None), turns: Semaphore::new(AT_ONCE) }
     }
 }
 
-impl Beside {
+impl IncomingModel {
     /// From now on uploads are seen by `embedder` too, or by none.
     pub(super) fn set(&self, embedder: Option<Arc<Embedder>>) {
         self.model.send_replace(embedder);

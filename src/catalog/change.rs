@@ -6,10 +6,10 @@ use super::products::taken;
 use super::rows::{find, record};
 use super::view::ProductView;
 use super::{Catalog, CatalogError, fields};
+use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::product_images;
+use crate::db::products::{self, ProductFields, ProductRow};
 use crate::domain::{Caller, Currency, InvalidField, Money, ProductId, tax_rate};
-use crate::store::catalog_changes::{self, ChangeKind};
-use crate::store::product_images;
-use crate::store::products::{self, ProductFields, ProductRow};
 
 /// What is to be changed of a product. The outer `None` leaves a value as it is; `Some(None)` takes it away.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,7 @@ impl Catalog {
         change: ProductChange,
     ) -> Result<ProductView, CatalogError> {
         let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let row = find(&mut tx, id).await?;
         let fields = change.fields(&row)?;

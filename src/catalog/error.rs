@@ -1,10 +1,10 @@
 //! Why the catalog cannot do what was asked, and why the index cannot follow it.
 
-use super::NotFollowing;
+use super::IndexOutage;
+use crate::db::DatabaseError;
+use crate::db::blobs::BlobError;
 use crate::domain::{InvalidField, PhotoFault, ProductId};
 use crate::index::IndexError;
-use crate::store::StoreError;
-use crate::store::blobs::BlobError;
 
 /// A refusal or failure of the catalog service.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub enum CatalogError {
         /// How it lost its place.
         reason: String,
         /// The same for anybody, and since when.
-        not_following: Option<NotFollowing>,
+        not_following: Option<IndexOutage>,
     },
     /// The disk that holds the originals is full.
     #[error("{0}")]
@@ -107,7 +107,7 @@ pub enum CatalogError {
     Embedder(String),
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 impl From<BlobError> for CatalogError {
@@ -204,7 +204,7 @@ pub enum FollowError {
     Index(#[from] IndexError),
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 impl FollowError {
@@ -216,7 +216,7 @@ impl FollowError {
             | Self::Another { .. }
             | Self::Ahead { .. }
             | Self::Counter { .. } => true,
-            Self::Short { .. } | Self::Embedder(_) | Self::Index(_) | Self::Store(_) => false,
+            Self::Short { .. } | Self::Embedder(_) | Self::Index(_) | Self::Database(_) => false,
         }
     }
 }
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_log_that_is_wrong_is_told_from_one_that_cannot_be_read() {
-        let gone = || FollowError::Store(StoreError::Unavailable("gone".to_owned()));
+        let gone = || FollowError::Database(DatabaseError::Unavailable("gone".to_owned()));
         assert!(FollowError::Hole { expected: 2, found: Some(3) }.is_finding());
         assert!(FollowError::Ahead { revision: 3, head: 2 }.is_finding());
         assert!(!gone().is_finding());

@@ -1,7 +1,7 @@
 //! What is said about a product, checked where it enters.
 
+use crate::db::products::ProductFields;
 use crate::domain::{Currency, InvalidField, Money, barcode, line, optional_line, tax_rate};
-use crate::store::products::ProductFields;
 
 const LONGEST_NAME: usize = 200;
 const LONGEST_SKU: usize = 64;

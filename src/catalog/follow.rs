@@ -10,14 +10,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::vectors::Vectors;
+use super::vectors::EmbeddingSource;
 use super::{Catalog, CatalogError, FollowError};
 use crate::active_model::ActiveModel;
+use crate::db::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
+use crate::db::product_images::{self, VectorRow};
+use crate::db::{DatabaseError, Tx};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Change, IndexError, Row, VectorIndex};
-use crate::store::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
-use crate::store::product_images::{self, VectorRow};
-use crate::store::{StoreError, Tx};
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
 
 /// Changes that are read and applied at a time.
@@ -72,12 +72,12 @@ impl Catalog {
         self.active.now().index.stats().await.revision
     }
 
-    pub(super) fn vectors<'a>(&'a self, active: &'a ActiveModel) -> Vectors<'a> {
-        Vectors { store: &self.store, blobs: &self.blobs, embedder: &active.embedder, left_out: &self.left_out }
+    pub(super) fn vectors<'a>(&'a self, active: &'a ActiveModel) -> EmbeddingSource<'a> {
+        EmbeddingSource { db: &self.db, blobs: &self.blobs, embedder: &active.embedder, left_out: &self.left_out }
     }
 }
 
-impl Vectors<'_> {
+impl EmbeddingSource<'_> {
     /// Brings an index of this model up to the newest change of the catalog; gives the number of the last change it has
     /// seen. `seen` is that change, where it is known.
     pub(super) async fn bring_up(&self, index: &VectorIndex, seen: &mut Option<ChangeRow>) -> Result<i64, FollowError> {
@@ -98,7 +98,7 @@ impl Vectors<'_> {
         revision: i64,
         seen: &mut Option<ChangeRow>,
     ) -> Result<Option<(i64, Vec<ChangeRow>, Vec<VectorRow>)>, FollowError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let mut changes = changes_since(&mut tx, revision, seen).await?;
         if changes.is_empty() {
             let head = catalog_changes::head(&mut tx).await?;
@@ -122,7 +122,7 @@ impl Vectors<'_> {
 }
 
 fn no_answer() -> FollowError {
-    StoreError::Unavailable(format!("the catalog's log was not told within {} s", PATIENCE.as_secs())).into()
+    DatabaseError::Unavailable(format!("the catalog's log was not told within {} s", PATIENCE.as_secs())).into()
 }
 
 /// The photos that the changes add.
@@ -207,7 +207,7 @@ impl FollowError {
             Self::Short { .. } => "short",
             Self::Embedder(_) => "embedder",
             Self::Index(_) => "index",
-            Self::Store(_) => "store",
+            Self::Database(_) => "store",
         }
     }
 }

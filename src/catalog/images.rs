@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::photos::{Prepared, Probed};
+use super::photos::{CheckedPhoto, StoredPhoto};
 use super::rows::{find, record, to_i64};
 use super::view::{EnrolmentView, ImageView};
 use super::{Catalog, CatalogError, NewPhoto};
+use crate::db::Tx;
+use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::product_images::{self, ImageRow};
+use crate::db::products;
 use crate::domain::{Caller, ImageId, InvalidField, ProductId, Timestamp};
-use crate::store::Tx;
-use crate::store::catalog_changes::{self, ChangeKind};
-use crate::store::product_images::{self, ImageRow};
-use crate::store::products;
 
 impl Catalog {
     /// Enrols more photos of a product. When this returns, they are searched.
@@ -29,7 +29,7 @@ impl Catalog {
         }
         let (mut probed, doubles) = self.probe(photos).await?;
         let sent = probed.len() + doubles;
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         find(&mut tx, product).await?;
         let known = self.leave_out_known(&mut tx, product, &mut probed).await?;
         tx.rollback().await?;
@@ -39,11 +39,11 @@ impl Catalog {
         let prepared = self.prepare(probed).await?;
 
         let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let row = find(&mut tx, product).await?;
         let known = product_images::of_product(&mut tx, product).await?;
-        let new: Vec<Prepared> =
+        let new: Vec<StoredPhoto> =
             prepared.into_iter().filter(|photo| known.iter().all(|row| row.content_hash != photo.hash)).collect();
         self.check_room(known.len() + new.len())?;
         let images = self.insert_photos(&mut tx, product, &new, now).await?;
@@ -74,7 +74,7 @@ impl Catalog {
 
     /// All photos of a product, oldest first.
     pub async fn images(&self, product: ProductId) -> Result<Vec<ImageView>, CatalogError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         find(&mut tx, product).await?;
         let rows = product_images::of_product(&mut tx, product).await?;
         Ok(rows.into_iter().map(ImageView::from).collect())
@@ -82,13 +82,13 @@ impl Catalog {
 
     /// One photo of a product, without its pixels.
     pub async fn image(&self, product: ProductId, id: ImageId) -> Result<ImageView, CatalogError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         Ok(find_image(&mut tx, product, id).await?.into())
     }
 
     /// The original of a photo, as it was uploaded.
     pub async fn original(&self, product: ProductId, id: ImageId) -> Result<Vec<u8>, CatalogError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let row = find_image(&mut tx, product, id).await?;
         tx.rollback().await?;
         self.blobs.get(row.content_hash).await?.ok_or_else(|| CatalogError::LostOriginal(id.to_string()))
@@ -97,7 +97,7 @@ impl Catalog {
     /// Takes a photo away; the product is no longer found by it.
     pub async fn remove_image(&self, caller: &Caller, product: ProductId, id: ImageId) -> Result<(), CatalogError> {
         let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let row = find(&mut tx, product).await?;
         if !product_images::delete(&mut tx, product, id).await? {
@@ -118,7 +118,7 @@ impl Catalog {
         &self,
         tx: &mut Tx,
         product: ProductId,
-        photos: &[Prepared],
+        photos: &[StoredPhoto],
         now: Timestamp,
     ) -> Result<Vec<ImageId>, CatalogError> {
         let mut ids = Vec::with_capacity(photos.len());
@@ -160,10 +160,10 @@ impl Catalog {
         &self,
         tx: &mut Tx,
         product: ProductId,
-        photos: &mut Vec<Probed>,
-    ) -> Result<Vec<Probed>, CatalogError> {
+        photos: &mut Vec<CheckedPhoto>,
+    ) -> Result<Vec<CheckedPhoto>, CatalogError> {
         let rows = product_images::of_product(tx, product).await?;
-        let is_known = |photo: &mut Probed| rows.iter().any(|row| row.content_hash == photo.hash);
+        let is_known = |photo: &mut CheckedPhoto| rows.iter().any(|row| row.content_hash == photo.hash);
         let known = photos.extract_if(.., is_known).collect();
         self.check_room(rows.len() + photos.len())?;
         Ok(known)

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 
 use super::{Catalog, FollowError};
 use super::{load, vectors};
+use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::product_images;
 use crate::domain::{ImageId, ProductId};
-use crate::store::catalog_changes::{self, ChangeKind};
-use crate::store::product_images;
 use crate::telemetry::UNSEARCHABLE_IMAGES;
 
 /// The first and the longest pause before photos are tried again; it doubles in between.
@@ -26,14 +26,14 @@ const BATCH: usize = 32;
 
 /// Word that there are such photos, and how many.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct UnsearchableImages {
     count: AtomicU64,
     word: Notify,
     /// Whether it is about an index that nobody searches yet, which the gauge says nothing of.
     beside: bool,
 }
 
-impl LeftOut {
+impl UnsearchableImages {
     /// Of an index that is being filled beside the one that is searched.
     pub(super) fn beside() -> Self {
         Self { beside: true, ..Self::default() }
@@ -132,7 +132,7 @@ impl Catalog {
         self.follow().await?;
         let (mut after, mut left) = (ImageId::NIL, 0);
         loop {
-            let mut tx = self.store.read().await?;
+            let mut tx = self.db.read().await?;
             let page = product_images::ids_on_sale(&mut tx, after, load::PAGE).await?;
             tx.rollback().await?;
             let Some(last) = page.last() else { break };
@@ -150,7 +150,7 @@ impl Catalog {
     async fn embedded(&self, images: &[ImageId], left: &mut u64) -> Result<Vec<ImageId>, FollowError> {
         let active = self.active.now();
         let vectors = self.vectors(&active);
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let rows = product_images::on_sale_among(&mut tx, vectors.model(), images).await?;
         tx.rollback().await?;
         let mut embedded = Vec::with_capacity(rows.len());
@@ -174,7 +174,7 @@ impl Catalog {
         let active = self.active.now();
         let lacking = active.index.lacking(&images).await;
         let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let mut products: BTreeMap<ProductId, Vec<ImageId>> = BTreeMap::new();
         for row in product_images::on_sale_among(&mut tx, active.embedder.model_id().as_str(), &lacking).await? {

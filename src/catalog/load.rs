@@ -4,12 +4,12 @@
 //! one that is being added.
 
 use super::FollowError;
-use super::vectors::{self, Vectors};
+use super::vectors::{self, EmbeddingSource};
 use crate::config::Engine;
+use crate::db::product_images::{self, VectorRow};
+use crate::db::{Database, catalog_changes};
 use crate::domain::ImageId;
 use crate::index::{IndexBuilder, IndexError, IndexOptions, Row, VectorIndex};
-use crate::store::product_images::{self, VectorRow};
-use crate::store::{Store, catalog_changes};
 
 /// Rows that are read at a time: about 2 MB of vectors.
 pub(super) const PAGE: i64 = 2_000;
@@ -23,13 +23,13 @@ pub(super) fn index_options(engine: &Engine) -> IndexOptions {
     IndexOptions { search_threads, queue_limit: engine.queue, ..IndexOptions::default() }
 }
 
-impl Vectors<'_> {
+impl EmbeddingSource<'_> {
     /// An index of everything on sale, at the catalog's newest change. Photos that the active model has not seen are
     /// embedded from their originals: none, unless the model is another one than last time; then it takes as long as
     /// enrolling everything again.
     pub(super) async fn load_index(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
         let dim = self.embedder.dim();
-        let OnSale { revision, mut builder, unseen } = on_sale(self.store, self.model(), dim, options).await?;
+        let CatalogContents { revision, mut builder, unseen } = on_sale(self.db, self.model(), dim, options).await?;
         let all = unseen.len();
         let mut embedded = 0;
         for some in unseen.chunks(PROGRESS) {
@@ -50,7 +50,7 @@ impl Vectors<'_> {
 }
 
 /// What the database has on sale.
-pub(super) struct OnSale {
+pub(super) struct CatalogContents {
     /// The newest change.
     pub(super) revision: i64,
     /// Every photo on sale that has a sound embedding, in the order of their identifiers.
@@ -61,12 +61,12 @@ pub(super) struct OnSale {
 
 /// Reads what is on sale into an index under construction: one state of the database.
 pub(super) async fn on_sale(
-    store: &Store,
+    db: &Database,
     model: &str,
     dim: usize,
     options: IndexOptions,
-) -> Result<OnSale, FollowError> {
-    let mut tx = store.snapshot().await?;
+) -> Result<CatalogContents, FollowError> {
+    let mut tx = db.snapshot().await?;
     let revision = catalog_changes::head(&mut tx).await?;
     let (mut builder, mut unseen) = (IndexBuilder::new(dim, options), Vec::new());
     let mut page = product_images::on_sale(&mut tx, model, ImageId::NIL, PAGE).await?;
@@ -83,7 +83,7 @@ pub(super) async fn on_sale(
         (page, builder) = (next?, grown?);
     }
     tx.rollback().await?;
-    Ok(OnSale { revision, builder, unseen })
+    Ok(CatalogContents { revision, builder, unseen })
 }
 
 /// The builder with `rows` added, on a thread that may block.

@@ -37,29 +37,30 @@ use tokio::sync::Mutex;
 use crate::active_model::{ActiveModel, ModelSlot};
 use crate::clock::Clock;
 use crate::config::{Limits, Settings};
+use crate::db::Database;
+use crate::db::blobs::Blobs;
+use crate::db::catalog_changes::ChangeRow;
 use crate::domain::Currency;
 use crate::embedding::Embedder;
 use crate::product_names::ProductNames;
-use crate::store::Store;
-use crate::store::blobs::Blobs;
-use crate::store::catalog_changes::ChangeRow;
-use beside::Beside;
-use left_out::LeftOut;
-use not_following::Failures;
-use snapshot::Written;
-use vectors::Vectors;
+use beside::IncomingModel;
+use left_out::UnsearchableImages;
+use not_following::FollowFailures;
+use snapshot::WrittenSnapshot;
+use vectors::EmbeddingSource;
 
 pub use change::ProductChange;
 pub use error::{CatalogError, FollowError, PhotoName};
 pub use fields::NewProduct;
-pub use not_following::NotFollowing;
+pub use not_following::IndexOutage;
 pub use snapshot::SnapshotFault;
 pub use stored_index::{
     Difference, FileReport, IndexReport, ModelReport, Rebuilt, SnapshotReport, StoredIndex, StoredIndexError,
     Verification,
 };
 pub use switch::{
-    CarryOut, Comparison, FirstModel, ModelFolder, ModelSwitches, ModelView, ModelsView, Stuck, SwitchError, SwitchView,
+    ActivationPolicy, Comparison, FailedImage, FirstModel, ModelFolder, ModelSwitches, ModelView, ModelsView,
+    SwitchError, SwitchView,
 };
 pub use view::{EnrolmentView, ImageView, ProductView};
 
@@ -95,13 +96,13 @@ pub struct CatalogStatus {
     /// Photos on sale that are not searched, because they could not be embedded; they are tried again.
     pub unsearchable: u64,
     /// Since when and why the index cannot follow the catalog; nothing while it does.
-    pub not_following: Option<NotFollowing>,
+    pub not_following: Option<IndexOutage>,
 }
 
 /// The catalog service; cheap to clone.
 #[derive(Clone)]
 pub struct Catalog {
-    store: Store,
+    db: Database,
     blobs: Blobs,
     clock: Clock,
     active: ModelSlot,
@@ -116,13 +117,13 @@ pub struct Catalog {
     /// The folder of the index's snapshots.
     snapshots: PathBuf,
     /// What the snapshot on disk holds, where this server has read or written it.
-    written: Arc<StdMutex<Option<Written>>>,
+    written: Arc<StdMutex<Option<WrittenSnapshot>>>,
     /// Photos on sale that the index does without.
-    left_out: Arc<LeftOut>,
+    left_out: Arc<UnsearchableImages>,
     /// Whether the index follows the catalog.
-    failures: Arc<Failures>,
+    failures: Arc<FollowFailures>,
     /// The model that is being switched to, by which uploads are seen too.
-    beside: Arc<Beside>,
+    beside: Arc<IncomingModel>,
     /// Is told of new names.
     names: ProductNames,
 }
@@ -132,7 +133,7 @@ impl Catalog {
     /// that may be used, from the database alone; photos that the active model has not seen yet are then embedded first.
     /// Call it before serving.
     pub async fn start(
-        store: Store,
+        db: Database,
         clock: Clock,
         embedder: Arc<Embedder>,
         (manifest, generation): (String, Option<i64>),
@@ -140,19 +141,19 @@ impl Catalog {
     ) -> Result<Self, CatalogError> {
         let blobs = Blobs::open(&settings.data_dir)?;
         let currency = Currency::parse("currency", &settings.currency)?;
-        let left_out: Arc<LeftOut> = Arc::default();
-        let vectors = Vectors { store: &store, blobs: &blobs, embedder: &embedder, left_out: &left_out };
+        let left_out: Arc<UnsearchableImages> = Arc::default();
+        let vectors = EmbeddingSource { db: &db, blobs: &blobs, embedder: &embedder, left_out: &left_out };
         let snapshots = settings.data_dir.clone();
         let options = load::index_options(&settings.engine);
         let opened = vectors.open_index(&snapshots, options).await.map_err(CatalogError::Index)?;
         let model = embedder.model_id().clone();
-        let written = opened.snapshot_revision.map(|revision| Written { model, revision });
+        let written = opened.snapshot_revision.map(|revision| WrittenSnapshot { model, revision });
         let active = ModelSlot::new(ActiveModel { embedder, index: Arc::new(opened.index), manifest, generation });
         let limits = settings.limits.clone();
         // No more than may wait, or a large upload would be refused on an idle server.
         let photos_at_once = settings.engine.batch.min(settings.engine.queue);
         Ok(Self {
-            store,
+            db,
             blobs,
             clock,
             active,
@@ -181,7 +182,7 @@ impl Catalog {
 
     /// How things are. An error where the database does not answer or the index cannot be trusted.
     pub async fn status(&self) -> Result<CatalogStatus, CatalogError> {
-        self.store.ping().await?;
+        self.db.ping().await?;
         let active = self.active.now();
         let stats = active.index.stats().await;
         let not_following = self.failures.now();

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use super::Catalog;
-use crate::store::Store;
+use crate::db::Database;
 
 /// How long after a lost connection the next one is tried. Meanwhile the beat of [`Catalog::follow_others`] goes on.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ impl Catalog {
     pub async fn follow_others(self, every: Duration) {
         // Holds one word at most: however many changes it was for, following once reads them all.
         let word = Notify::new();
-        tokio::join!(pass_on_word(&self.store, &word), self.follow_word(&word, every));
+        tokio::join!(pass_on_word(&self.db, &word), self.follow_word(&word, every));
     }
 
     async fn follow_word(&self, word: &Notify, every: Duration) {
@@ -47,10 +47,10 @@ impl Catalog {
 
 /// Gives `word` whenever the database announces a change, and after each (new) connection, since what was announced before
 /// it is not repeated. Returns where the database announces nothing.
-async fn pass_on_word(store: &Store, word: &Notify) {
+async fn pass_on_word(db: &Database, word: &Notify) {
     let mut told = false;
     loop {
-        let lost = match store.notices().await {
+        let lost = match db.listen_for_changes().await {
             Ok(None) => return,
             Err(error) => error,
             Ok(Some(mut notices)) => {

@@ -10,14 +10,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::error::{CatalogError, PhotoName};
 use super::{Catalog, NewPhoto};
+use crate::db::blobs::ContentHash;
 use crate::domain::PhotoFault;
 use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedder, Embedding, Header, ModelId, probe};
 use crate::pool::panic_message;
-use crate::store::blobs::ContentHash;
 
 /// A photo whose header has been checked.
 #[derive(Debug, Clone)]
-pub(super) struct Probed {
+pub(super) struct CheckedPhoto {
     pub(super) name: PhotoName,
     pub(super) hash: ContentHash,
     pub(super) header: Header,
@@ -26,7 +26,7 @@ pub(super) struct Probed {
 
 /// A photo that can be written: its original is on the disk, its embeddings are known.
 #[derive(Debug, Clone)]
-pub(super) struct Prepared {
+pub(super) struct StoredPhoto {
     pub(super) name: PhotoName,
     pub(super) hash: ContentHash,
     pub(super) header: Header,
@@ -41,7 +41,7 @@ type Seen = Vec<(ModelId, Embedding)>;
 impl Catalog {
     /// Checks every header and hashes every photo. The same content sent twice is kept once; how often that happened
     /// comes second.
-    pub(super) async fn probe(&self, photos: Vec<NewPhoto>) -> Result<(Vec<Probed>, usize), CatalogError> {
+    pub(super) async fn probe(&self, photos: Vec<NewPhoto>) -> Result<(Vec<CheckedPhoto>, usize), CatalogError> {
         let (count, limit) = (photos.len(), self.limits.images_per_upload);
         if count > limit {
             return Err(CatalogError::TooManyImages { count, limit, per: "in one upload" });
@@ -57,16 +57,16 @@ impl Catalog {
     }
 
     /// Embeds photos, a few at a time, then keeps their originals.
-    pub(super) async fn prepare(&self, photos: Vec<Probed>) -> Result<Vec<Prepared>, CatalogError> {
+    pub(super) async fn prepare(&self, photos: Vec<CheckedPhoto>) -> Result<Vec<StoredPhoto>, CatalogError> {
         let at_once = self.photos_at_once;
         let active = self.active.now();
         let embedder = &*active.embedder;
-        let embedded: Vec<(Probed, Seen)> =
+        let embedded: Vec<(CheckedPhoto, Seen)> =
             stream::iter(photos).map(|photo| self.embed(embedder, photo)).buffered(at_once).try_collect().await?;
         stream::iter(embedded).map(|(photo, seen)| self.keep(photo, seen)).buffered(at_once).try_collect().await
     }
 
-    async fn embed(&self, embedder: &Embedder, photo: Probed) -> Result<(Probed, Seen), CatalogError> {
+    async fn embed(&self, embedder: &Embedder, photo: CheckedPhoto) -> Result<(CheckedPhoto, Seen), CatalogError> {
         let embedding = match embedder.embed_photo(photo.bytes.clone()).await {
             Ok(seen) => seen.embedding,
             Err(error) => return Err(refusal(photo.name, error)),
@@ -77,20 +77,20 @@ impl Catalog {
     }
 
     /// Puts the originals of photos that are enrolled already where they belong.
-    pub(super) async fn keep_originals(&self, photos: Vec<Probed>) -> Result<(), CatalogError> {
+    pub(super) async fn keep_originals(&self, photos: Vec<CheckedPhoto>) -> Result<(), CatalogError> {
         let kept = stream::iter(photos).map(|photo| self.blobs.put(photo.hash, photo.bytes));
         Ok(kept.buffered(self.photos_at_once).try_collect().await?)
     }
 
-    async fn keep(&self, photo: Probed, seen: Seen) -> Result<Prepared, CatalogError> {
+    async fn keep(&self, photo: CheckedPhoto, seen: Seen) -> Result<StoredPhoto, CatalogError> {
         let size = photo.bytes.len();
         self.blobs.put(photo.hash, photo.bytes).await?;
-        let Probed { name, hash, header, .. } = photo;
-        Ok(Prepared { name, hash, header, size, seen })
+        let CheckedPhoto { name, hash, header, .. } = photo;
+        Ok(StoredPhoto { name, hash, header, size, seen })
     }
 }
 
-fn probe_all(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<Probed>, CatalogError> {
+fn probe_all(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<CheckedPhoto>, CatalogError> {
     let named = photos.into_iter().enumerate().map(|(index, photo)| {
         let name = PhotoName { index, file_name: photo.file_name };
         match probed(&photo.bytes, limits) {
@@ -99,8 +99,12 @@ fn probe_all(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<Probed>
         }
     });
     let named: Vec<_> = named.collect::<Result<_, _>>()?;
-    let hashed =
-        named.into_iter().map(|(name, header, bytes)| Probed { name, hash: ContentHash::of(&bytes), header, bytes });
+    let hashed = named.into_iter().map(|(name, header, bytes)| CheckedPhoto {
+        name,
+        hash: ContentHash::of(&bytes),
+        header,
+        bytes,
+    });
     Ok(hashed.collect())
 }
 

@@ -6,10 +6,10 @@ use super::fields::NewProduct;
 use super::rows::{find, record, to_i64};
 use super::view::{EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhoto, ProductSearch};
+use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::products::{self, ProductFields, ProductFilter};
+use crate::db::{DatabaseError, product_images};
 use crate::domain::{Caller, Page, PageRequest, ProductId, optional_line};
-use crate::store::catalog_changes::{self, ChangeKind};
-use crate::store::products::{self, ProductFields, ProductFilter};
-use crate::store::{StoreError, product_images};
 
 /// Characters of a filter; no name or code is longer.
 const LONGEST_FILTER: usize = 200;
@@ -34,7 +34,7 @@ impl Catalog {
 
         let now = self.clock.now();
         let id = ProductId::at(now);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         products::insert(&mut tx, id, &fields, now).await.map_err(|error| taken(error, &fields))?;
         if price.is_some() {
@@ -76,14 +76,14 @@ impl Catalog {
             sku: optional_line("sku", search.sku.as_deref(), LONGEST_FILTER)?,
             barcode: optional_line("barcode", search.barcode.as_deref(), LONGEST_FILTER)?,
         };
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let rows = products::list(&mut tx, &filter, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ProductView::from))
     }
 
     /// One product.
     pub async fn get(&self, id: ProductId) -> Result<ProductView, CatalogError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         Ok(find(&mut tx, id).await?.into())
     }
 
@@ -91,7 +91,7 @@ impl Catalog {
     /// for another product.
     pub async fn remove(&self, caller: &Caller, id: ProductId) -> Result<(), CatalogError> {
         let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let row = find(&mut tx, id).await?;
         let images = product_images::of_product(&mut tx, id).await?;
@@ -110,7 +110,7 @@ impl Catalog {
 }
 
 /// Says which value is taken, where that is what the database objects to.
-pub(super) fn taken(error: StoreError, fields: &ProductFields) -> CatalogError {
+pub(super) fn taken(error: DatabaseError, fields: &ProductFields) -> CatalogError {
     let (field, value) = match () {
         () if error.is_taken("products_sku") => ("sku", &fields.sku),
         () if error.is_taken("products_barcode") => ("barcode", &fields.barcode),

@@ -1,9 +1,9 @@
 //! What every change of the catalog does with rows: find the product, write the audit record, count, commit.
 
 use super::{Catalog, CatalogError};
+use crate::db::products::{self, ProductRow};
+use crate::db::{DatabaseError, Tx, audit};
 use crate::domain::{Caller, ProductId, Timestamp};
-use crate::store::products::{self, ProductRow};
-use crate::store::{StoreError, Tx, audit};
 
 /// The product, or the error that says there is none.
 pub(super) async fn find(tx: &mut Tx, id: ProductId) -> Result<ProductRow, CatalogError> {
@@ -30,8 +30,8 @@ pub(super) async fn record(
     product: ProductId,
     details: serde_json::Value,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    audit::append(tx, audit::Entry { at: now, caller, action, subject: product.to_string(), details }).await
+) -> Result<(), DatabaseError> {
+    audit::append(tx, audit::AuditEntry { at: now, caller, action, subject: product.to_string(), details }).await
 }
 
 /// A count as the database and the API keep it.

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::vectors::Vectors;
+use super::vectors::EmbeddingSource;
 use super::{Catalog, FollowError};
 use crate::active_model::ActiveModel;
+use crate::atomic_file;
+use crate::db::catalog_changes::{self, ChangeRow};
+use crate::db::product_images;
+use crate::db::{Database, DatabaseError};
 use crate::embedding::ModelId;
-use crate::index::{Head, IndexOptions, Snapshot, SnapshotError, Stamp, VectorIndex};
-use crate::store::catalog_changes::{self, ChangeRow};
-use crate::store::product_images;
-use crate::store::{Store, StoreError};
+use crate::index::{IndexOptions, Snapshot, SnapshotError, SnapshotHeader, SnapshotStamp, VectorIndex};
 use crate::telemetry::{INDEX_SNAPSHOT_SECONDS, INDEX_SNAPSHOTS_REJECTED_TOTAL};
-use crate::whole_file;
 
 /// How often is looked whether one is due.
 const LOOK: Duration = Duration::from_secs(10);
@@ -76,7 +76,7 @@ pub enum SnapshotFault {
     Distrusted(String),
     /// The database failed.
     #[error("the database does not answer: {0}")]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
     /// The thread that read or wrote it failed.
     #[error("its thread failed: {0}")]
     Thread(#[from] tokio::task::JoinError),
@@ -89,7 +89,7 @@ impl SnapshotFault {
             Self::File(error) => !matches!(error, SnapshotError::Io(_)),
             Self::Behind(error) => error.is_finding(),
             Self::Ahead { .. } | Self::Other | Self::Incomplete { .. } | Self::Distrusted(_) => true,
-            Self::Store(_) | Self::Thread(_) => false,
+            Self::Database(_) | Self::Thread(_) => false,
         }
     }
 
@@ -100,22 +100,22 @@ impl SnapshotFault {
             Self::Ahead { .. } => "ahead",
             Self::Other => "other",
             Self::Incomplete { .. } => "incomplete",
-            Self::Behind(_) | Self::Distrusted(_) | Self::Store(_) | Self::Thread(_) => "failed",
+            Self::Behind(_) | Self::Distrusted(_) | Self::Database(_) | Self::Thread(_) => "failed",
         }
     }
 }
 
 /// An index that is ready.
-pub(super) struct Opened {
+pub(super) struct OpenedIndex {
     pub(super) index: VectorIndex,
     /// Where the snapshot stood from which it came, if it did.
     pub(super) snapshot_revision: Option<i64>,
 }
 
-impl Vectors<'_> {
+impl EmbeddingSource<'_> {
     /// The index of everything on sale at the catalog's newest change: from its snapshot in `folder` and the changes since,
     /// or, where there is none that may be used, from the database.
-    pub(super) async fn open_index(&self, folder: &Path, options: IndexOptions) -> Result<Opened, FollowError> {
+    pub(super) async fn open_index(&self, folder: &Path, options: IndexOptions) -> Result<OpenedIndex, FollowError> {
         let place = place(folder, self.model());
         if place.exists() {
             match self.open_snapshot(place.clone(), options).await {
@@ -123,16 +123,16 @@ impl Vectors<'_> {
                 Err(reason) => passed_over(&place, &reason),
             }
         }
-        Ok(Opened { index: self.load_index(options).await?, snapshot_revision: None })
+        Ok(OpenedIndex { index: self.load_index(options).await?, snapshot_revision: None })
     }
 
-    async fn open_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<Opened, SnapshotFault> {
+    async fn open_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<OpenedIndex, SnapshotFault> {
         let index = self.read_snapshot(place, options).await?;
         let stood_at = index.stats().await.revision;
         let (revision, found, wanted, unseen) = loop {
             let revision = self.bring_up(&index, &mut None).await?;
             let found = index.stats().await.rows;
-            let mut tx = self.store.snapshot().await?;
+            let mut tx = self.db.snapshot().await?;
             let head = catalog_changes::head(&mut tx).await?;
             let on_sale = product_images::count_on_sale(&mut tx).await?;
             // Mostly none are, and counting them looks at every photo.
@@ -156,24 +156,24 @@ impl Vectors<'_> {
             snapshot.revision = stood_at,
             "index loaded from its snapshot and the changes since"
         );
-        Ok(Opened { index, snapshot_revision: Some(stood_at) })
+        Ok(OpenedIndex { index, snapshot_revision: Some(stood_at) })
     }
 
     async fn read_snapshot(&self, place: PathBuf, options: IndexOptions) -> Result<VectorIndex, SnapshotFault> {
-        let snapshot = open(self.store, self.model(), self.embedder.dim(), place).await?;
+        let snapshot = open(self.db, self.model(), self.embedder.dim(), place).await?;
         Ok(tokio::task::spawn_blocking(move || snapshot.load(options)).await??)
     }
 }
 
 /// The snapshot at `place`, whose head says that it was made of this database by this model. Its rows are still to be read.
-pub(super) async fn open(store: &Store, model: &str, dim: usize, place: PathBuf) -> Result<Snapshot, SnapshotFault> {
+pub(super) async fn open(db: &Database, model: &str, dim: usize, place: PathBuf) -> Result<Snapshot, SnapshotFault> {
     let snapshot = tokio::task::spawn_blocking(move || Snapshot::open(&place)).await??;
     let head = snapshot.head();
-    let newest = newest_change(store).await?;
+    let newest = newest_change(db).await?;
     if head.revision > newest {
         return Err(SnapshotFault::Ahead { snapshot: head.revision, head: newest });
     }
-    if head.dim != dim || head.stamp != stamp_at(store, model, head.revision).await? {
+    if head.dim != dim || head.stamp != stamp_at(db, model, head.revision).await? {
         return Err(SnapshotFault::Other);
     }
     Ok(snapshot)
@@ -181,18 +181,18 @@ pub(super) async fn open(store: &Store, model: &str, dim: usize, place: PathBuf)
 
 /// Writes what `index` holds now of the embeddings of `model` to `place`, and tells what the file then says of itself.
 pub(super) async fn write(
-    store: &Store,
+    db: &Database,
     model: &str,
     index: Arc<VectorIndex>,
     place: PathBuf,
-) -> Result<Head, SnapshotFault> {
+) -> Result<SnapshotHeader, SnapshotFault> {
     if let Some(reason) = index.distrusted() {
         return Err(SnapshotFault::Distrusted(reason.to_owned()));
     }
     let mark = index.mark().await;
-    let stamp = stamp_at(store, model, mark.revision).await?;
+    let stamp = stamp_at(db, model, mark.revision).await?;
     let write = move || {
-        if let Err(error) = whole_file::remove_abandoned(&place, ABANDONED) {
+        if let Err(error) = atomic_file::remove_abandoned(&place, ABANDONED) {
             tracing::warn!(path = %place.display(), %error, "unfinished snapshots could not be removed");
         }
         index.write_snapshot(mark, stamp, &place)
@@ -231,11 +231,11 @@ impl Catalog {
 
     /// Whether the index holds something else than the file.
     async fn is_snapshot_due(&self) -> bool {
-        let now = Written::of(&self.active.now()).await;
+        let now = WrittenSnapshot::of(&self.active.now()).await;
         *self.written() != Some(now)
     }
 
-    fn written(&self) -> MutexGuard<'_, Option<Written>> {
+    fn written(&self) -> MutexGuard<'_, Option<WrittenSnapshot>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -248,8 +248,8 @@ impl Catalog {
         let begun = Instant::now();
         let model = active.embedder.model_id();
         let place = place(&self.snapshots, model.as_str());
-        let head = write(&self.store, model.as_str(), Arc::clone(&active.index), place).await?;
-        *self.written() = Some(Written { model: model.clone(), revision: head.revision });
+        let head = write(&self.db, model.as_str(), Arc::clone(&active.index), place).await?;
+        *self.written() = Some(WrittenSnapshot { model: model.clone(), revision: head.revision });
         metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(begun.elapsed().as_secs_f64());
         tracing::info!(index.revision = head.revision, index.embeddings = head.rows, "index snapshot written");
         Ok(head.revision)
@@ -258,12 +258,12 @@ impl Catalog {
 
 /// What a snapshot holds: which model's embeddings, at which change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Written {
+pub(super) struct WrittenSnapshot {
     pub(super) model: ModelId,
     pub(super) revision: i64,
 }
 
-impl Written {
+impl WrittenSnapshot {
     async fn of(active: &ActiveModel) -> Self {
         Self { model: active.embedder.model_id().clone(), revision: active.index.stats().await.revision }
     }
@@ -275,15 +275,15 @@ fn passed_over(place: &Path, reason: &SnapshotFault) {
         "the index's snapshot is not used; the index is filled from the database");
 }
 
-pub(super) async fn newest_change(store: &Store) -> Result<i64, StoreError> {
-    let mut tx = store.read().await?;
+pub(super) async fn newest_change(db: &Database) -> Result<i64, DatabaseError> {
+    let mut tx = db.read().await?;
     let head = catalog_changes::head(&mut tx).await?;
     tx.rollback().await?;
     Ok(head)
 }
 
-async fn stamp_at(store: &Store, model: &str, revision: i64) -> Result<Stamp, SnapshotFault> {
-    let mut tx = store.read().await?;
+async fn stamp_at(db: &Database, model: &str, revision: i64) -> Result<SnapshotStamp, SnapshotFault> {
+    let mut tx = db.read().await?;
     let logged = catalog_changes::after(&mut tx, revision - 1, 1).await?.into_iter().next();
     tx.rollback().await?;
     let change = match logged.filter(|logged| logged.seq == revision) {
@@ -294,7 +294,7 @@ async fn stamp_at(store: &Store, model: &str, revision: i64) -> Result<Stamp, Sn
 }
 
 /// SHA-256 over the model and the change; of revision 0, which has none, over the model alone.
-fn stamp(model: &str, change: Option<&ChangeRow>) -> Stamp {
+fn stamp(model: &str, change: Option<&ChangeRow>) -> SnapshotStamp {
     let change = change.map(|change| {
         let images: Vec<_> = change.images.iter().map(|image| image.uuid()).collect();
         (change.seq, change.kind.as_str(), change.product_id.uuid(), images, change.created_at.micros())

@@ -11,19 +11,19 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::load::{self, OnSale};
+use super::load::{self, CatalogContents};
 use super::{FollowError, SnapshotFault, snapshot};
 use crate::config::Settings;
+use crate::db::{Database, DatabaseError};
 use crate::embedding::ModelError;
 use crate::index::{IndexOptions, VectorIndex};
-use crate::store::{Store, StoreError};
 pub use report::{FileReport, IndexReport, ModelReport, SnapshotReport};
 pub use verify::{Difference, Verification};
 
 /// The index of one model.
 #[derive(Debug, Clone)]
 pub struct StoredIndex {
-    store: Store,
+    db: Database,
     model: String,
     /// Why it is this one.
     model_origin: String,
@@ -40,7 +40,7 @@ pub enum StoredIndexError {
     Model(#[from] ModelError),
     /// The database failed.
     #[error("database: {0}")]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
     /// The database is not one of tillsight's, or an older version's.
     #[error("the database has no catalog ({0}): start the server once, or run `tillsight migrate`")]
     NoCatalog(String),
@@ -106,8 +106,8 @@ pub struct Rebuilt {
 
 impl StoredIndexError {
     /// Why a table cannot be read that every database of this version has.
-    fn of_tables(error: StoreError) -> Self {
-        if let StoreError::Unexpected(reason) = error { Self::NoCatalog(reason) } else { error.into() }
+    fn of_tables(error: DatabaseError) -> Self {
+        if let DatabaseError::Unexpected(reason) = error { Self::NoCatalog(reason) } else { error.into() }
     }
 
     /// Whether it is something that was found wrong with the index, not a reason why it could not be looked at.
@@ -117,7 +117,7 @@ impl StoredIndexError {
             Self::Unfilled(error) => error.is_finding(),
             Self::Unembedded { .. } => true,
             Self::Model(_)
-            | Self::Store(_)
+            | Self::Database(_)
             | Self::NoCatalog(_)
             | Self::NoSnapshot(_)
             | Self::Unwritten { .. }
@@ -127,12 +127,12 @@ impl StoredIndexError {
 
     /// What is wrong with the snapshot at `path`, unless it is the database that failed.
     fn of_snapshot(path: PathBuf, fault: SnapshotFault) -> Self {
-        if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Snapshot { path, fault } }
+        if let SnapshotFault::Database(error) = fault { Self::Database(error) } else { Self::Snapshot { path, fault } }
     }
 
     /// The same of one that was to be written.
     fn of_writing(path: PathBuf, fault: SnapshotFault) -> Self {
-        if let SnapshotFault::Store(error) = fault { Self::Store(error) } else { Self::Unwritten { path, fault } }
+        if let SnapshotFault::Database(error) = fault { Self::Database(error) } else { Self::Unwritten { path, fault } }
     }
 }
 
@@ -142,11 +142,11 @@ impl StoredIndex {
     ///
     /// # Errors
     /// The database does not answer, or has no catalog; the manifest cannot be read.
-    pub async fn open(store: Store, manifest: &Path, settings: &Settings) -> Result<Self, StoredIndexError> {
-        snapshot::newest_change(&store).await.map_err(StoredIndexError::of_tables)?;
-        let (manifest, model_origin) = model::in_use(&store, manifest).await?;
+    pub async fn open(db: Database, manifest: &Path, settings: &Settings) -> Result<Self, StoredIndexError> {
+        snapshot::newest_change(&db).await.map_err(StoredIndexError::of_tables)?;
+        let (manifest, model_origin) = model::in_use(&db, manifest).await?;
         Ok(Self {
-            store,
+            db,
             model: manifest.model_id().as_str().to_owned(),
             model_origin,
             dim: manifest.output.dim,
@@ -160,7 +160,7 @@ impl StoredIndex {
     /// # Errors
     /// The database does not answer, or the index refuses what it has.
     pub async fn load(&self) -> Result<(VectorIndex, usize), StoredIndexError> {
-        let OnSale { revision, builder, unseen } = self.on_sale().await?;
+        let CatalogContents { revision, builder, unseen } = self.on_sale().await?;
         Ok((builder.finish(revision).map_err(FollowError::from)?, unseen.len()))
     }
 
@@ -169,14 +169,14 @@ impl StoredIndex {
     /// # Errors
     /// The database does not answer; a photo has no sound embedding; the file cannot be written.
     pub async fn rebuild(&self) -> Result<Rebuilt, StoredIndexError> {
-        let OnSale { revision, builder, unseen } = self.on_sale().await?;
+        let CatalogContents { revision, builder, unseen } = self.on_sale().await?;
         if let Some(first) = unseen.first() {
             let (count, first) = (unseen.len(), first.image_id.to_string());
             return Err(StoredIndexError::Unembedded { count, model: self.model.clone(), first });
         }
         let index = Arc::new(builder.finish(revision).map_err(FollowError::from)?);
         let path = self.place();
-        let head = snapshot::write(&self.store, &self.model, index, path.clone()).await;
+        let head = snapshot::write(&self.db, &self.model, index, path.clone()).await;
         let head = head.map_err(|fault| StoredIndexError::of_writing(path.clone(), fault))?;
         let (model, model_origin) = (self.model.clone(), self.model_origin.clone());
         Ok(Rebuilt { model, model_origin, path, revision: head.revision, rows: head.rows })
@@ -187,8 +187,8 @@ impl StoredIndex {
         (&self.model, &self.model_origin)
     }
 
-    async fn on_sale(&self) -> Result<OnSale, FollowError> {
-        load::on_sale(&self.store, &self.model, self.dim, self.options).await
+    async fn on_sale(&self) -> Result<CatalogContents, FollowError> {
+        load::on_sale(&self.db, &self.model, self.dim, self.options).await
     }
 
     fn place(&self) -> PathBuf {

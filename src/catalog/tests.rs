@@ -20,11 +20,11 @@ async fn a_photo_that_the_model_returns_nan_for_is_refused_and_nothing_is_kept()
     let mut settings = Settings::from_toml("").unwrap();
     settings.data_dir = folder.path().to_owned();
     let url = format!("sqlite://{}/test.db", folder.path().display()).into();
-    let store = Store::connect(&url, 4).await.unwrap();
-    store.migrate().await.unwrap();
+    let db = Database::connect(&url, 4).await.unwrap();
+    db.migrate().await.unwrap();
     let embedder = Arc::new(embedder_blind_to_the_dark(folder.path()));
     let catalog =
-        Catalog::start(store, Clock::system(), embedder, ("blind.json".to_owned(), None), &settings).await.unwrap();
+        Catalog::start(db, Clock::system(), embedder, ("blind.json".to_owned(), None), &settings).await.unwrap();
     let caller = Caller::system();
 
     let refused = catalog.create(&caller, named("Dark"), uploads(&[RED, DARK])).await.unwrap_err();

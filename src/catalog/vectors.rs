@@ -7,22 +7,22 @@
 use std::sync::Arc;
 
 use super::FollowError;
-use super::left_out::LeftOut;
+use super::left_out::UnsearchableImages;
+use crate::db::blobs::{BlobError, Blobs};
+use crate::db::product_images::{self, VectorRow};
+use crate::db::{Database, DatabaseError};
 use crate::domain::ImageId;
 use crate::embedding::{EmbedError, Embedder, Embedding};
 use crate::index::Row;
-use crate::store::blobs::{BlobError, Blobs};
-use crate::store::product_images::{self, VectorRow};
-use crate::store::{Store, StoreError};
 use crate::telemetry::UNSEARCHABLE_IMAGES_TOTAL;
 
 /// What embeddings are read with, and made with where they are missing.
-pub(super) struct Vectors<'a> {
-    pub(super) store: &'a Store,
+pub(super) struct EmbeddingSource<'a> {
+    pub(super) db: &'a Database,
     pub(super) blobs: &'a Blobs,
     pub(super) embedder: &'a Embedder,
     /// Is told of photos that an index has to do without.
-    pub(super) left_out: &'a LeftOut,
+    pub(super) left_out: &'a UnsearchableImages,
 }
 
 /// Why one photo has no embedding, while others may have theirs. Another time it may.
@@ -36,14 +36,14 @@ pub(super) enum PhotoFailure {
     Run(String),
 }
 
-impl Vectors<'_> {
+impl EmbeddingSource<'_> {
     /// The key of the model.
     pub(super) fn model(&self) -> &str {
         self.embedder.model_id().as_str()
     }
 
     /// The index's rows for these photos, in their order. A photo that cannot be embedded is left out, with an error in the
-    /// log: one lost file must not stop a whole store. [`LeftOut`] learns of it, and it is tried again.
+    /// log: one lost file must not stop a whole store. [`UnsearchableImages`] learns of it, and it is tried again.
     pub(super) async fn of(&self, rows: Vec<VectorRow>) -> Result<Vec<Row>, FollowError> {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
@@ -98,12 +98,12 @@ impl Vectors<'_> {
         }
     }
 
-    async fn write(&self, image: ImageId, embedding: &Embedding) -> Result<(), StoreError> {
-        let mut tx = self.store.begin().await?;
+    async fn write(&self, image: ImageId, embedding: &Embedding) -> Result<(), DatabaseError> {
+        let mut tx = self.db.begin().await?;
         let written = product_images::insert_vector(&mut tx, image, self.model(), &embedding.to_bytes()).await;
         match written {
             // The photo was removed while it was being embedded: nothing to keep, and a change in the log says so.
-            Err(StoreError::Dangling) => tx.rollback().await,
+            Err(DatabaseError::Dangling) => tx.rollback().await,
             other => {
                 other?;
                 tx.commit().await

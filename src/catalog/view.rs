@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::db::product_images::ImageRow;
+use crate::db::products::ProductRow;
 use crate::domain::{Currency, ImageId, ProductId, Timestamp};
-use crate::store::product_images::ImageRow;
-use crate::store::products::ProductRow;
 
 /// A product.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

@@ -1,12 +1,12 @@
 //! The steps that every change of a bill is made of: see the session, check and raise its version, put items, show it.
 
 use super::view::SessionView;
-use super::{Checkout, CheckoutError, Wanted};
+use super::{Checkout, CheckoutError, ManualItem};
+use crate::db::Tx;
+use crate::db::billing_items::{self, NewBillItem, SellableProduct};
+use crate::db::checkout_sessions::{self, SessionPrecondition, SessionRow};
 use crate::domain::{Caller, InvalidField, ItemId, SessionId, barcode};
-use crate::recognition::{Sighting, Verdict};
-use crate::store::Tx;
-use crate::store::billing_items::{self, NewItem, Offer};
-use crate::store::checkout_sessions::{self, Expected, SessionRow};
+use crate::recognition::{RecognitionResult, Verdict};
 
 impl Checkout {
     /// The session, if this caller may know of it.
@@ -50,8 +50,8 @@ impl Checkout {
         }
     }
 
-    pub(super) fn expected(&self, version: Option<i64>) -> Expected {
-        Expected { version, active_since: self.clock.now().plus_seconds(-self.rules.idle_s) }
+    pub(super) fn expected(&self, version: Option<i64>) -> SessionPrecondition {
+        SessionPrecondition { version, active_since: self.clock.now().plus_seconds(-self.rules.idle_s) }
     }
 
     /// Why a session could not be moved on.
@@ -70,13 +70,13 @@ impl Checkout {
         &self,
         tx: &mut Tx,
         session: &SessionRow,
-        offer: &Offer,
+        offer: &SellableProduct,
         quantity: i64,
         score: Option<f64>,
     ) -> Result<(), CheckoutError> {
         let now = self.clock.now();
         let price = offer.amount.filter(|_| offer.currency == Some(session.currency));
-        let item = NewItem {
+        let item = NewBillItem {
             id: ItemId::at(now),
             session_id: session.id,
             product_id: offer.product_id,
@@ -95,7 +95,7 @@ impl Checkout {
         &self,
         tx: &mut Tx,
         session: &SessionRow,
-        sighting: &Sighting,
+        sighting: &RecognitionResult,
     ) -> Result<(), CheckoutError> {
         for item in sighting.items.iter().filter(|item| item.verdict == Verdict::Matched) {
             let Some(best) = item.candidates.first() else { continue };
@@ -135,13 +135,13 @@ impl Checkout {
 }
 
 /// What the till asks for, if it is on sale.
-pub(super) async fn find_offer(tx: &mut Tx, wanted: &Wanted) -> Result<Offer, CheckoutError> {
+pub(super) async fn find_offer(tx: &mut Tx, wanted: &ManualItem) -> Result<SellableProduct, CheckoutError> {
     match wanted {
-        Wanted::Product(id) => {
+        ManualItem::Product(id) => {
             let missing = CheckoutError::NotOnSale { by: "id", value: id.to_string() };
             billing_items::offer(tx, *id).await?.ok_or(missing)
         }
-        Wanted::Barcode(code) => {
+        ManualItem::Barcode(code) => {
             let code = barcode("barcode", code)?;
             let offer = billing_items::offer_by_barcode(tx, &code).await?;
             offer.ok_or(CheckoutError::NotOnSale { by: "barcode", value: code })

@@ -7,17 +7,17 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use super::amounts::{Charged, charge};
+use super::totals::{ChargedLine, charge};
 use super::view::{discount, price, priced};
-use super::{Checkout, CheckoutError, Unsellable};
+use super::{BlockingLine, Checkout, CheckoutError};
+use crate::db::billing_items::{self, BillLine};
+use crate::db::checkout_sessions::{self, SessionRow};
+use crate::db::orders::OrderItemRow;
+use crate::db::{Tx, idempotency_keys};
 use crate::domain::{Actor, Caller, Currency, Money, SessionId, StoreId};
-use crate::orders::Draft;
-use crate::orders::once::{FromStore, Once, Reply, with_counted_retries};
+use crate::orders::OrderDraft;
+use crate::orders::idempotency::{FromDatabase, IdempotentRequest, Reply, with_counted_retries};
 use crate::performance::{Attempt, Outcome, Performance, Retries};
-use crate::store::billing_items::{self, BillLine};
-use crate::store::checkout_sessions::{self, SessionRow};
-use crate::store::orders::OrderItemRow;
-use crate::store::{Tx, idempotency_keys};
 use crate::telemetry::{ORDER_CONFLICTS_TOTAL, ORDER_SECONDS, ORDERS_TOTAL};
 
 /// Makes the counters of confirms appear at 0 before anything is counted.
@@ -36,7 +36,7 @@ impl Checkout {
         version: i64,
         key: &str,
     ) -> Result<Reply, CheckoutError> {
-        let once = Once::new("confirm", caller, key, &format!("{id} {version}"));
+        let once = IdempotentRequest::new("confirm", caller, key, &format!("{id} {version}"));
         let counting = Counting::begin(&self.performance, own_store(caller));
         let (outcome, retries) = with_counted_retries(async |attempt| {
             let asked = Asked { caller, id, version, once: &once, attempt, store: &counting.store };
@@ -58,15 +58,15 @@ impl Checkout {
     async fn confirm_once(&self, asked: &Asked<'_>) -> Result<Reply, CheckoutError> {
         // Read before others are kept waiting; that the bill is still the same is what closing the session at its version
         // says. Products are sold as they are now: one that leaves the sale while this waits for its turn is still sold.
-        let seen = billing_items::list_at(&mut self.store.read().await?, asked.id, asked.version).await?;
-        let mut tx = self.store.begin_short().await?;
+        let seen = billing_items::list_at(&mut self.db.read().await?, asked.id, asked.version).await?;
+        let mut tx = self.db.begin_short().await?;
         #[cfg(feature = "fail-points")]
-        tx.may_be_doomed();
+        tx.may_fail_on_purpose();
         let outcome = self.confirm_within(&mut tx, asked, seen).await;
         match &outcome {
             Ok(reply) if !reply.replayed => tx.commit().await?,
             // The database failed: dropping the transaction undoes it.
-            Err(error) if error.store_error().is_some() => {}
+            Err(error) if error.database_error().is_some() => {}
             // What it was answered from may have been written a moment ago: it must be durable before anybody hears of it.
             Ok(_) | Err(_) => tx.rollback().await?,
         }
@@ -115,7 +115,7 @@ impl Checkout {
 
     /// Forgets kept replies that are past their time; gives how many.
     pub async fn forget_old_replies(&self) -> Result<u64, CheckoutError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let moment = self.clock.now().plus_seconds(-self.rules.idempotency_s);
         let forgotten = idempotency_keys::forget_before(&mut tx, moment).await?;
         tx.commit().await?;
@@ -128,7 +128,7 @@ struct Asked<'a> {
     caller: &'a Caller,
     id: SessionId,
     version: i64,
-    once: &'a Once,
+    once: &'a IdempotentRequest,
     /// From 1.
     attempt: u32,
     /// Learns the session's store.
@@ -192,13 +192,13 @@ fn how_it_ended(outcome: &Result<Reply, CheckoutError>, retries: Retries) -> Opt
 }
 
 /// The bill as a draft of an order, if every line can be sold.
-fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutError> {
+fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<OrderDraft, CheckoutError> {
     if lines.is_empty() {
         return Err(CheckoutError::Empty);
     }
-    let unsellable: Vec<Unsellable> = lines.iter().filter_map(|line| blocked(line, session.currency)).collect();
+    let unsellable: Vec<BlockingLine> = lines.iter().filter_map(|line| blocked(line, session.currency)).collect();
     if !unsellable.is_empty() {
-        return Err(CheckoutError::Unsellable(unsellable));
+        return Err(CheckoutError::BlockingLine(unsellable));
     }
     let priced: Option<Vec<_>> = lines.iter().map(|line| priced(line, session.currency)).collect();
     let priced = priced.ok_or(CheckoutError::TotalTooLarge)?;
@@ -213,7 +213,7 @@ fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutErr
     for ((line, charged), place) in lines.into_iter().zip(charged).zip(1..) {
         items.push(order_item(line, charged, place, session.currency).ok_or(CheckoutError::TotalTooLarge)?);
     }
-    Ok(Draft {
+    Ok(OrderDraft {
         session: session.id,
         store: session.store_id,
         store_name: session.store_name,
@@ -227,12 +227,12 @@ fn draft(session: SessionRow, lines: Vec<BillLine>) -> Result<Draft, CheckoutErr
     })
 }
 
-fn blocked(line: &BillLine, currency: Currency) -> Option<Unsellable> {
+fn blocked(line: &BillLine, currency: Currency) -> Option<BlockingLine> {
     let reason = price(line, currency).err()?;
-    Some(Unsellable { item: line.id, product_name: line.name.clone(), reason })
+    Some(BlockingLine { item: line.id, product_name: line.name.clone(), reason })
 }
 
-fn order_item(line: BillLine, charged: Charged, place: i64, currency: Currency) -> Option<OrderItemRow> {
+fn order_item(line: BillLine, charged: ChargedLine, place: i64, currency: Currency) -> Option<OrderItemRow> {
     let unit = price(&line, currency).ok()?;
     Some(OrderItemRow {
         line: place,

@@ -4,15 +4,15 @@ use serde_json::json;
 
 use super::view::SessionView;
 use super::{Checkout, CheckoutError};
+use crate::db::{audit, billing_items, checkout_sessions};
 use crate::domain::{Caller, Discount, ItemId, SessionId, line};
-use crate::store::{audit, billing_items, checkout_sessions};
 
 /// Most characters of a reason.
 const LONGEST_REASON: usize = 200;
 
 /// A discount and why it is given.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct DiscountRequest {
     /// A rate or an amount.
     pub discount: Discount,
     /// Why.
@@ -27,14 +27,14 @@ impl Checkout {
         id: SessionId,
         version: i64,
         item: Option<ItemId>,
-        given: Option<Given>,
+        given: Option<DiscountRequest>,
     ) -> Result<SessionView, CheckoutError> {
         let given = match given {
             Some(given) => Some((given.discount, line("reason", &given.reason, LONGEST_REASON)?)),
             None => None,
         };
         let kept = given.as_ref().map(|(discount, reason)| (*discount, reason.as_str()));
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         self.advance(&mut tx, caller, id, Some(version)).await?;
         match item {
             None => checkout_sessions::set_discount(&mut tx, id, kept).await?,
@@ -48,7 +48,7 @@ impl Checkout {
             "reason": kept.map(|(_, reason)| reason),
         });
         let (at, subject) = (self.clock.now(), id.to_string());
-        audit::append(&mut tx, audit::Entry { at, caller, action: "session.discount", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at, caller, action: "session.discount", subject, details }).await?;
         self.finish(tx, id).await
     }
 }

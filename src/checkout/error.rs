@@ -1,10 +1,10 @@
 //! Why a bill cannot be changed or confirmed.
 
+use crate::db::DatabaseError;
 use crate::domain::{InvalidField, ItemId, SessionId, StoreId};
 use crate::orders::OrderError;
-use crate::orders::once::FromStore;
+use crate::orders::idempotency::FromDatabase;
 use crate::recognition::RecognitionError;
-use crate::store::StoreError;
 
 /// A refusal or failure of the checkout service.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum CheckoutError {
     Empty,
     /// Lines that have no price in the store's currency, or whose product is no longer sold.
     #[error("{} on the bill cannot be sold: {}", .0.len(), summary(.0))]
-    Unsellable(Vec<Unsellable>),
+    BlockingLine(Vec<BlockingLine>),
     /// The sum is past what money can hold.
     #[error("the total is larger than {} minor units", crate::domain::Money::LARGEST)]
     TotalTooLarge,
@@ -63,15 +63,17 @@ pub enum CheckoutError {
     Order(#[from] OrderError),
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 impl CheckoutError {
     /// Whether the server or its database is at fault, and not what was asked for.
     pub fn is_ours(&self) -> bool {
         match self {
-            Self::Store(StoreError::Dangling) | Self::Order(OrderError::Store(StoreError::Dangling)) => false,
-            Self::Store(_) | Self::Order(OrderError::Store(_) | OrderError::Randomness(_)) => true,
+            Self::Database(DatabaseError::Dangling) | Self::Order(OrderError::Database(DatabaseError::Dangling)) => {
+                false
+            }
+            Self::Database(_) | Self::Order(OrderError::Database(_) | OrderError::Randomness(_)) => true,
             #[cfg(feature = "fail-points")]
             Self::Order(OrderError::Interrupted) => true,
             Self::Invalid(_)
@@ -84,7 +86,7 @@ impl CheckoutError {
             | Self::Idle(_)
             | Self::Joined
             | Self::Empty
-            | Self::Unsellable(_)
+            | Self::BlockingLine(_)
             | Self::TotalTooLarge
             | Self::Recognition(_)
             | Self::Order(_) => false,
@@ -94,7 +96,7 @@ impl CheckoutError {
 
 /// A line that blocks the confirmation.
 #[derive(Debug, Clone)]
-pub struct Unsellable {
+pub struct BlockingLine {
     /// The line.
     pub item: ItemId,
     /// The product's name.
@@ -103,14 +105,14 @@ pub struct Unsellable {
     pub reason: &'static str,
 }
 
-fn summary(lines: &[Unsellable]) -> String {
+fn summary(lines: &[BlockingLine]) -> String {
     let named: Vec<String> =
         lines.iter().take(5).map(|line| format!("{} ({})", line.product_name, line.reason)).collect();
     named.join(", ")
 }
 
-impl FromStore for CheckoutError {
-    fn store_error(&self) -> Option<&StoreError> {
-        if let Self::Store(error) | Self::Order(OrderError::Store(error)) = self { Some(error) } else { None }
+impl FromDatabase for CheckoutError {
+    fn database_error(&self) -> Option<&DatabaseError> {
+        if let Self::Database(error) | Self::Order(OrderError::Database(error)) = self { Some(error) } else { None }
     }
 }

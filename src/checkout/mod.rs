@@ -6,32 +6,32 @@
 //! look at the bill. Looking at a picture
 //! happens before a transaction begins, never within one. A confirmed session has exactly one order.
 
-mod amounts;
 mod bill;
 mod confirm;
 mod discount;
 mod error;
+mod totals;
 mod view;
 
 use bytes::Bytes;
 
 use crate::clock::Clock;
 use crate::config;
+use crate::db::checkout_sessions::{self, SessionRow};
+use crate::db::{Database, billing_items, recognitions, stores};
 use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, StoreId, UserId};
 use crate::orders::Orders;
 use crate::performance::Performance;
 use crate::recognition::RecognitionService;
-use crate::store::checkout_sessions::{self, SessionRow};
-use crate::store::{Store, billing_items, recognitions, stores};
 
-pub use discount::Given;
-pub use error::{CheckoutError, Unsellable};
+pub use discount::DiscountRequest;
+pub use error::{BlockingLine, CheckoutError};
 pub use view::{DiscountView, FrameView, ItemView, SessionView};
 
 /// The checkout service; cheap to clone.
 #[derive(Clone)]
 pub struct Checkout {
-    store: Store,
+    db: Database,
     clock: Clock,
     recognition: RecognitionService,
     orders: Orders,
@@ -41,7 +41,7 @@ pub struct Checkout {
 
 /// What is put on the bill by hand.
 #[derive(Debug, Clone)]
-pub enum Wanted {
+pub enum ManualItem {
     /// The product with this id.
     Product(ProductId),
     /// The product with this barcode.
@@ -52,7 +52,7 @@ impl Checkout {
     /// A service over `store` that looks at pictures with `recognition`, makes orders with `orders` and tells
     /// `performance` how that went.
     pub fn new(
-        store: Store,
+        db: Database,
         clock: Clock,
         recognition: RecognitionService,
         orders: Orders,
@@ -60,7 +60,7 @@ impl Checkout {
         rules: config::Checkout,
     ) -> Self {
         confirm::register();
-        Self { store, clock, recognition, orders, performance, rules }
+        Self { db, clock, recognition, orders, performance, rules }
     }
 
     /// Opens a session: at a kiosk in its own store, otherwise in `store`.
@@ -72,7 +72,7 @@ impl Checkout {
         let wanted = store
             .or(own)
             .ok_or_else(|| InvalidField::new("store_id", "is needed: this account belongs to no store"))?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let found = stores::find(&mut tx, wanted).await?.filter(|_| caller.actor.serves(wanted));
         let found = found.ok_or(CheckoutError::StoreNotFound(wanted))?;
         let now = self.clock.now();
@@ -99,14 +99,14 @@ impl Checkout {
 
     /// A session and its bill.
     pub async fn get(&self, caller: &Caller, id: SessionId) -> Result<SessionView, CheckoutError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         self.visible(&mut tx, caller, id).await?;
         self.view(&mut tx, id).await
     }
 
     /// Makes a signed-in shopper the session's shopper. They know its id from the kiosk's screen.
     pub async fn join(&self, shopper: UserId, id: SessionId) -> Result<SessionView, CheckoutError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         if !checkout_sessions::join(&mut tx, id, shopper, self.expected(None).active_since).await? {
             let session = checkout_sessions::find(&mut tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
             let joined = session.shopper_id.is_some_and(|other| other != shopper);
@@ -123,11 +123,11 @@ impl Checkout {
         caller: &Caller,
         id: SessionId,
         version: i64,
-        wanted: &Wanted,
+        wanted: &ManualItem,
         quantity: i64,
     ) -> Result<SessionView, CheckoutError> {
         self.check_quantity(quantity)?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let session = self.advance(&mut tx, caller, id, Some(version)).await?;
         let offer = bill::find_offer(&mut tx, wanted).await?;
         self.put(&mut tx, &session, &offer, quantity, None).await?;
@@ -144,7 +144,7 @@ impl Checkout {
         quantity: i64,
     ) -> Result<SessionView, CheckoutError> {
         self.check_quantity(quantity)?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         self.advance(&mut tx, caller, id, Some(version)).await?;
         if !billing_items::set_quantity(&mut tx, id, item, quantity).await? {
             return Err(CheckoutError::ItemNotFound(item));
@@ -160,7 +160,7 @@ impl Checkout {
         version: i64,
         item: ItemId,
     ) -> Result<SessionView, CheckoutError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         self.advance(&mut tx, caller, id, Some(version)).await?;
         if !billing_items::remove(&mut tx, id, item).await? {
             return Err(CheckoutError::ItemNotFound(item));
@@ -177,11 +177,11 @@ impl Checkout {
         version: Option<i64>,
         picture: Bytes,
     ) -> Result<FrameView, CheckoutError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         self.visible(&mut tx, caller, id).await?;
         tx.rollback().await?;
         let sighting = self.recognition.look(picture).await?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let session = self.advance(&mut tx, caller, id, version).await?;
         self.put_sighted(&mut tx, &session, &sighting).await?;
         let evidence = self.recognition.evidence(caller, Some(id), &sighting);
@@ -192,7 +192,7 @@ impl Checkout {
 
     /// Gives a session up.
     pub async fn cancel(&self, caller: &Caller, id: SessionId) -> Result<(), CheckoutError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let expected = self.expected(None);
         let closed = checkout_sessions::close(&mut tx, id, "cancelled", expected, self.clock.now()).await?;
         self.moved(&mut tx, caller, id, None, closed).await?;

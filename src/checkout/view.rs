@@ -3,11 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::amounts::{Charged, Priced, charge};
+use super::totals::{ChargedLine, PricedLine, charge};
+use crate::db::billing_items::BillLine;
+use crate::db::checkout_sessions::SessionRow;
 use crate::domain::{Currency, Discount, ItemId, KioskId, Money, ProductId, SessionId, StoreId, Timestamp, UserId};
 use crate::recognition::RecognitionView;
-use crate::store::billing_items::BillLine;
-use crate::store::checkout_sessions::SessionRow;
 
 /// A session and its bill.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -117,18 +117,18 @@ pub(super) fn discount(session: &SessionRow) -> Option<Discount> {
 }
 
 /// A line as it goes into the reckoning; nothing where it has no price or its price is past what money can hold.
-pub(super) fn priced(line: &BillLine, currency: Currency) -> Option<Priced> {
+pub(super) fn priced(line: &BillLine, currency: Currency) -> Option<PricedLine> {
     let line_total = price(line, currency).ok()?.times(line.quantity)?.amount;
     let discount = Discount::kept(line.discount_rate, line.discount_amount);
-    Some(Priced { line_total, discount, tax_rate: line.tax_rate })
+    Some(PricedLine { line_total, discount, tax_rate: line.tax_rate })
 }
 
 impl SessionView {
     pub(super) fn new(session: SessionRow, lines: &[BillLine]) -> Self {
-        let priced: Vec<Option<Priced>> = lines.iter().map(|line| priced(line, session.currency)).collect();
-        let known: Vec<Priced> = priced.iter().copied().flatten().collect();
+        let priced: Vec<Option<PricedLine>> = lines.iter().map(|line| priced(line, session.currency)).collect();
+        let known: Vec<PricedLine> = priced.iter().copied().flatten().collect();
         let charged = charge(&known, discount(&session), session.prices_include_tax);
-        let sum = |of: fn(&Charged) -> i64| charged.iter().map(of).fold(0, i64::saturating_add);
+        let sum = |of: fn(&ChargedLine) -> i64| charged.iter().map(of).fold(0, i64::saturating_add);
         let mut charges = charged.iter();
         let shown = lines
             .iter()
@@ -169,7 +169,7 @@ impl DiscountView {
 }
 
 impl ItemView {
-    fn new(line: &BillLine, currency: Currency, charged: Option<&Charged>) -> Self {
+    fn new(line: &BillLine, currency: Currency, charged: Option<&ChargedLine>) -> Self {
         let price = price(line, currency);
         let taken_off = charged.map(|line| line.discount);
         let reason = line.discount_reason.as_ref();

@@ -10,11 +10,11 @@ use serde_json::json;
 use super::CliError;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::db::{Database, DatabaseError};
 use crate::domain::{Caller, Series, StoreId};
 use crate::integrity::{
-    Depth, Integrity, IntegrityError, Keep, Method, RepairError, RepairRequest, RepairView, ReportView,
+    Depth, Integrity, IntegrityError, Method, RepairError, RepairRequest, RepairView, ReportRetention, ReportView,
 };
-use crate::store::{Store, StoreError};
 use crate::terminal::{self, say};
 
 /// Connections to the database: a check reads one thing at a time, and writes what it keeps.
@@ -79,28 +79,28 @@ fn words<T: Clone + Send + Sync + 'static, const N: usize>(
 
 /// Does what is asked.
 pub(super) async fn run(command: Command, settings: Settings) -> Result<(), CliError> {
-    let failed = |error: StoreError| CliError::Numbering(format!("database: {error}"));
+    let failed = |error: DatabaseError| CliError::Numbering(format!("database: {error}"));
     let writes = match &command {
         Command::Check(options) => options.keep,
         Command::Repair(options) => options.apply,
     };
-    let store = match writes {
-        true => Store::open(&settings.database_url, CONNECTIONS).await,
-        false => Store::connect_to_read(&settings.database_url, CONNECTIONS).await,
+    let db = match writes {
+        true => Database::open(&settings.database_url, CONNECTIONS).await,
+        false => Database::connect_to_read(&settings.database_url, CONNECTIONS).await,
     };
-    let store = store.map_err(failed)?;
-    let integrity = Integrity::new(store.clone(), Clock::system(), settings.monitoring);
+    let db = db.map_err(failed)?;
+    let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring);
     let outcome = match command {
         Command::Check(options) => check(&options, &integrity).await,
         Command::Repair(options) => repair(options, &integrity).await,
     };
-    store.close().await;
+    db.close().await;
     outcome
 }
 
 async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
     let depth = if options.deep { Depth::Deep } else { Depth::Quick };
-    let keep = if options.keep { Keep::History } else { Keep::Nothing };
+    let keep = if options.keep { ReportRetention::History } else { ReportRetention::Nothing };
     let (mut reports, mut faulty, mut worst) = (0, 0, 100);
     let print = |report: ReportView| {
         reports += 1;
@@ -114,7 +114,7 @@ async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
     };
     let checked = integrity.check(depth, options.store, &Caller::command_line().actor.label(), keep, print).await;
     checked.map_err(|error| match error {
-        IntegrityError::Store(error) => told(&error),
+        IntegrityError::Database(error) => told(&error),
         IntegrityError::StoreNotFound(_) | IntegrityError::Busy => CliError::Numbering(error.to_string()),
     })?;
     if reports == 0 && !options.json {
@@ -131,7 +131,7 @@ async fn repair(options: Repair, integrity: &Integrity) -> Result<(), CliError> 
         false => integrity.plan_repair(&request).await,
     };
     let repair = outcome.map_err(|error| {
-        if let RepairError::Store(error) = &error { told(error) } else { CliError::Numbering(error.to_string()) }
+        if let RepairError::Database(error) = &error { told(error) } else { CliError::Numbering(error.to_string()) }
     })?;
     tell(&repair);
     Ok(())
@@ -153,18 +153,18 @@ fn tell(repair: &RepairView) {
 }
 
 /// What the database said, and what to do where the tables are those of an older program.
-fn told(error: &StoreError) -> CliError {
+fn told(error: &DatabaseError) -> CliError {
     CliError::Numbering(match error {
-        StoreError::Unexpected(_) => {
+        DatabaseError::Unexpected(_) => {
             format!("{error}; where tables or columns are missing, `tillsight migrate` brings them up to date")
         }
-        StoreError::Contended => format!("{error}: nothing was changed, run it again"),
-        StoreError::Taken(_)
-        | StoreError::Dangling
-        | StoreError::Unavailable(_)
-        | StoreError::TimedOut(_)
-        | StoreError::Unsettled(_)
-        | StoreError::Full => error.to_string(),
+        DatabaseError::Contended => format!("{error}: nothing was changed, run it again"),
+        DatabaseError::UniqueViolation(_)
+        | DatabaseError::Dangling
+        | DatabaseError::Unavailable(_)
+        | DatabaseError::TimedOut(_)
+        | DatabaseError::Unsettled(_)
+        | DatabaseError::Full => error.to_string(),
     })
 }
 

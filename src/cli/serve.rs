@@ -11,7 +11,7 @@ use crate::app::{Application, StartError};
 use crate::auth::FirstAdmin;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::store::Store;
+use crate::db::Database;
 use crate::telemetry;
 use crate::terminal::{self, note, say};
 
@@ -81,9 +81,9 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
 
 /// Brings the tables up to date.
 pub(super) async fn migrate(settings: Settings) -> Result<(), CliError> {
-    let store = Store::connect(&settings.database_url, 1).await.map_err(StartError::Store)?;
-    store.migrate().await.map_err(StartError::Store)?;
-    store.close().await;
+    let db = Database::connect(&settings.database_url, 1).await.map_err(StartError::Database)?;
+    db.migrate().await.map_err(StartError::Database)?;
+    db.close().await;
     say!("The database is up to date.");
     Ok(())
 }

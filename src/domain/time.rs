@@ -4,7 +4,6 @@
 //! (`…20Z` against `…20.5Z`). Shown to people and programs as RFC 3339.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::{PartialSchema, ToSchema, openapi};
 
 /// Microseconds since the Unix epoch.
@@ -42,10 +41,9 @@ impl Timestamp {
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000);
-        match moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()) {
-            Some(text) => f.write_str(&text),
-            None => write!(f, "{} µs", self.0),
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(moment) => write!(f, "{moment}"),
+            Err(_) => write!(f, "{} µs", self.0),
         }
     }
 }
@@ -59,8 +57,39 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let moment = OffsetDateTime::parse(&text, &Rfc3339).map_err(D::Error::custom)?;
-        i64::try_from(moment.unix_timestamp_nanos() / 1_000).map(Self).map_err(D::Error::custom)
+        if !has_rfc3339_shape(&text) {
+            return Err(D::Error::custom("a time is written as in RFC 3339, for example 2026-01-31T09:30:00Z"));
+        }
+        let moment: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
+        Ok(Self(moment.as_microsecond()))
+    }
+}
+
+/// `jiff` also reads shorter and annotated forms of ISO 8601, which the API does not take.
+fn has_rfc3339_shape(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let matches = |at: usize, pattern: &[u8]| {
+        pattern.iter().enumerate().all(|(i, wanted)| match (wanted, bytes.get(at + i)) {
+            (b'0', Some(found)) => found.is_ascii_digit(),
+            (wanted, Some(found)) => wanted == &found.to_ascii_uppercase(),
+            (_, None) => false,
+        })
+    };
+    if !matches(0, b"0000-00-00T00:00:00") {
+        return false;
+    }
+    let mut at = 19;
+    if bytes.get(at) == Some(&b'.') {
+        let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            return false;
+        }
+        at += 1 + digits;
+    }
+    match bytes.len() - at {
+        1 => matches(at, b"Z"),
+        6 => matches(at, b"+00:00") || matches(at, b"-00:00"),
+        _ => false,
     }
 }
 
@@ -85,6 +114,29 @@ mod tests {
         let json = serde_json::to_string(&moment).unwrap();
         assert_eq!(json, "\"2023-11-14T22:13:20.5Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), moment);
+    }
+
+    #[test]
+    fn only_rfc_3339_is_read() {
+        let read = |text: &str| serde_json::from_value::<Timestamp>(serde_json::json!(text)).ok();
+        let noon = read("2026-01-31T12:00:00Z").unwrap();
+        for same in ["2026-01-31t12:00:00z", "2026-01-31T12:00:00.000000Z", "2026-01-31T13:00:00+01:00"] {
+            assert_eq!(read(same), Some(noon), "{same}");
+        }
+        for other in [
+            "",
+            "2026-01-31",
+            "2026-01-31T12:00Z",
+            "2026-01-31 12:00:00Z",
+            "2026-01-31T12:00:00",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T13:00:00+01",
+            "2026-01-31T12:00:00Z[UTC]",
+            "2026-02-30T12:00:00Z",
+            "+02026-01-31T12:00:00Z",
+        ] {
+            assert_eq!(read(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -13,21 +13,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::batch_runner::{BatchRunner, Outcome, Tensor};
 use super::decode::{self, DecodeError, DecodeLimits};
-use super::embedded::{Embedded, Timings};
 use super::error::{not_let_in, unanswered};
 use super::model::{Model, ModelId};
 use super::options::EmbedderOptions;
+use super::photo_embedding::{PhotoEmbedding, Timings};
 use super::preprocess::Preprocessor;
-use super::running::{Outcome, Running, Tensor};
 use super::session::ModelSession;
 use super::thresholds::Thresholds;
 use super::vector::Embedding;
-use super::{EmbedError, ModelError, proof};
-use crate::pool::{Admission, Answer, Batcher, Names, Place, Pool, PoolError};
+use super::{EmbedError, ModelError, self_test};
+use crate::pool::{Admission, BatchAnswer, Batcher, BatcherNames, Permit, Pool, PoolError};
 use crate::telemetry::{EMBED_BATCH_ENTRIES, EMBED_QUEUE_SECONDS, EMBED_REQUESTS_TOTAL, EMBED_RUN_SECONDS};
 
-const NAMES: Names = Names {
+const NAMES: BatcherNames = BatcherNames {
     thread: "tillsight-embed",
     entries: EMBED_REQUESTS_TOTAL,
     queue_seconds: EMBED_QUEUE_SECONDS,
@@ -59,19 +59,19 @@ impl Embedder {
         let unusable = |reason| ModelError::unusable(&model.path, reason);
         let threads = options.threads_per_session.max(1);
         let mut first = ModelSession::open(model, threads)?;
-        let proof = proof::prove(&mut first, &preprocessor, &[], options.max_batch).map_err(unusable)?;
+        let proof = self_test::prove(&mut first, &preprocessor, &[], options.max_batch).map_err(unusable)?;
         let max_batch = proof.max_batch;
         if let Some(reason) = &proof.one_by_one {
             tracing::warn!(model.id = %model.id, %reason, "the model is fed one photo at a time");
         }
         // What the work on a photo takes at least, until one has been through.
         let working = Instant::now();
-        proof::warm_up(&mut first, &preprocessor, 1).map_err(unusable)?;
+        self_test::warm_up(&mut first, &preprocessor, 1).map_err(unusable)?;
         let work = working.elapsed();
         let mut sessions = vec![first];
         for _ in 1..options.sessions.max(1) {
             let mut session = ModelSession::open(model, threads)?;
-            proof::warm_up(&mut session, &preprocessor, max_batch).map_err(unusable)?;
+            self_test::warm_up(&mut session, &preprocessor, max_batch).map_err(unusable)?;
             sessions.push(session);
         }
         let manifest = &model.manifest;
@@ -98,7 +98,7 @@ impl Embedder {
             admission,
             decoders: Pool::new("tillsight-decode", options.decode_threads, options.queue_limit)?,
             sessions: {
-                let running = Running::all(sessions, &model.id);
+                let running = BatchRunner::all(sessions, &model.id);
                 Arc::new(Batcher::start(NAMES, running, options.queue_limit, max_batch, options.sessions)?)
             },
         })
@@ -134,7 +134,7 @@ impl Embedder {
     ///
     /// # Errors
     /// See [`EmbedError`]; [`EmbedError::Busy`] only where more photos wait than may wait.
-    pub async fn embed_photo(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<Embedded, EmbedError> {
+    pub async fn embed_photo(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<PhotoEmbedding, EmbedError> {
         let place = self.admission.enter_patient().await.map_err(not_let_in)?;
         Ok(self.embed_inside(bytes, Arc::new(place), |_| ()).await?.0)
     }
@@ -149,7 +149,7 @@ impl Embedder {
         &self,
         bytes: impl AsRef<[u8]> + Send + 'static,
         next: impl FnOnce(&Embedding) -> T + Send + 'static,
-    ) -> Result<(Embedded, Option<T>), EmbedError> {
+    ) -> Result<(PhotoEmbedding, Option<T>), EmbedError> {
         let place = self.admission.enter_hurried().map_err(not_let_in)?;
         self.embed_inside(bytes, Arc::new(place), next).await
     }
@@ -169,7 +169,7 @@ impl Embedder {
     pub async fn embed_control(&self) -> Result<(), EmbedError> {
         let place = Arc::new(self.admission.enter_patient().await.map_err(not_let_in)?);
         let preprocessor = Arc::clone(&self.preprocessor);
-        let prepared = self.decoders.run(move || preprocessor.tensor(&proof::warm_colours())).await;
+        let prepared = self.decoders.run(move || preprocessor.tensor(&self_test::warm_colours())).await;
         let values = prepared.map_err(not_let_in)?.map_err(EmbedError::Failed)?;
         let answer = self.sessions.submit(Tensor { values, place: Arc::downgrade(&place) }).await;
         answer.map_err(unanswered)?.output.map(drop)
@@ -178,9 +178,9 @@ impl Embedder {
     async fn embed_inside<T: Send + 'static>(
         &self,
         bytes: impl AsRef<[u8]> + Send + 'static,
-        place: Arc<Place>,
+        place: Arc<Permit>,
         next: impl FnOnce(&Embedding) -> T + Send + 'static,
-    ) -> Result<(Embedded, Option<T>), EmbedError> {
+    ) -> Result<(PhotoEmbedding, Option<T>), EmbedError> {
         let begun = Instant::now();
         let (limits, preprocessor) = (self.limits, Arc::clone(&self.preprocessor));
         let waiting = Arc::downgrade(&place);
@@ -221,7 +221,7 @@ impl Embedder {
             Err(tensor) => self.sessions.submit(tensor).await,
         };
         drop(place);
-        let Answer { output, queue, run, batch } = answer.map_err(unanswered)?;
+        let BatchAnswer { output, queue, run, batch } = answer.map_err(unanswered)?;
         self.admission.learn(spent.worked + run.div_f64(batch.max(1) as f64));
         let timings = Timings {
             decode_us: micros(spent.decoded),
@@ -229,7 +229,7 @@ impl Embedder {
             queue_us: micros(spent.waited + queue),
             infer_us: micros(run),
         };
-        Ok((Embedded { embedding: output?, width, height, timings }, done))
+        Ok((PhotoEmbedding { embedding: output?, width, height, timings }, done))
     }
 }
 

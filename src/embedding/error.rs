@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::decode::DecodeError;
-use super::refusal::Refusal;
+use super::model_refusal::Refusal;
 use super::runtime::RuntimeError;
 use crate::pool::{BatchError, PoolError};
 

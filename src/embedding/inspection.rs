@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-use super::draft::{Wishes, draft_for, read};
 use super::manifest::Manifest;
+use super::manifest_draft::{ManifestOverrides, draft_for, read};
 use super::model::{Model, sha256};
 use super::onnx_file::OnnxFile;
-use super::port::Port;
 use super::preprocess::Preprocessor;
 use super::presets::{PRESETS, Preset};
-use super::proof::{self, BATCH, Proof};
+use super::self_test::{self, BATCH, SelfTest};
 use super::session::{ANY_SIZE, Graph, ModelSession, picture_input};
+use super::tensor_info::TensorInfo;
 use super::{ModelError, Refusal};
 
 /// Runs whose median is the time of one picture, and the time after which no more are begun.
@@ -43,9 +43,9 @@ pub struct Inspection {
     /// Files that hold weights beside this one.
     pub external_data: Vec<String>,
     /// What the graph takes.
-    pub inputs: Vec<Port>,
+    pub inputs: Vec<TensorInfo>,
     /// What the graph gives.
-    pub outputs: Vec<Port>,
+    pub outputs: Vec<TensorInfo>,
     /// Which presets it can belong to, judged by sizes alone.
     pub presets: Vec<PresetFit>,
     /// How it was fed and read for the two figures below: its own manifest, or one drafted after `tried_as`.
@@ -53,7 +53,7 @@ pub struct Inspection {
     /// The preset after which that was drafted; absent where there is a manifest.
     pub tried_as: Option<&'static str>,
     /// What the proof showed.
-    pub proof: Option<Proof>,
+    pub proof: Option<SelfTest>,
     /// Median time of one picture on one thread, in milliseconds, without decoding and resizing.
     pub one_picture_ms: Option<f64>,
     /// Why tillsight cannot use it; absent where it can.
@@ -153,10 +153,10 @@ fn look(seen: &mut Inspection, bytes: &[u8]) -> Result<(), ModelError> {
 }
 
 /// The proof of a graph that is fed and read as `manifest` says, and the milliseconds that a picture takes.
-fn shown(graph: Graph, manifest: &Manifest) -> Result<(Proof, f64), Refusal> {
+fn shown(graph: Graph, manifest: &Manifest) -> Result<(SelfTest, f64), Refusal> {
     let mut session = ModelSession::of(graph, manifest)?;
     let preprocessor = Preprocessor::new(&manifest.input);
-    let proof = proof::prove(&mut session, &preprocessor, &[], BATCH)?;
+    let proof = self_test::prove(&mut session, &preprocessor, &[], BATCH)?;
     Ok((proof, one_picture_ms(&mut session, &preprocessor)?))
 }
 
@@ -164,7 +164,7 @@ fn shown(graph: Graph, manifest: &Manifest) -> Result<(Proof, f64), Refusal> {
 /// fit. Where there is none, what the first objects to.
 fn drafted(graph: &mut Graph, seen: &Inspection) -> Result<Vec<(&'static str, Manifest)>, ModelError> {
     let mut draft = |preset: &'static Preset| {
-        let manifest = draft_for(graph, &seen.path, &seen.sha256, preset, &Wishes::default())?;
+        let manifest = draft_for(graph, &seen.path, &seen.sha256, preset, &ManifestOverrides::default())?;
         Ok((preset.name, manifest))
     };
     let first = draft(&PRESETS[0]);
@@ -177,7 +177,7 @@ fn drafted(graph: &mut Graph, seen: &Inspection) -> Result<Vec<(&'static str, Ma
     }
 }
 
-fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {
+fn fit(preset: &Preset, input: &TensorInfo, outputs: &[TensorInfo]) -> PresetFit {
     let known = preset.outputs.iter().find_map(|name| outputs.iter().find(|output| output.name == *name));
     let output = known.or(if let [only] = outputs { Some(only) } else { None });
     let mut asks = Vec::new();
@@ -203,7 +203,7 @@ fn fit(preset: &Preset, input: &Port, outputs: &[Port]) -> PresetFit {
 }
 
 fn one_picture_ms(session: &mut ModelSession, preprocessor: &Preprocessor) -> Result<f64, Refusal> {
-    let tensor = [proof::tensor(preprocessor, &proof::warm_colours())?];
+    let tensor = [self_test::tensor(preprocessor, &self_test::warm_colours())?];
     let (begun, mut times) = (Instant::now(), Vec::new());
     while times.is_empty() || (times.len() < RUNS && begun.elapsed() < ENOUGH) {
         let run = Instant::now();

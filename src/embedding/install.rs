@@ -1,6 +1,6 @@
 //! Putting a proved model into the models folder: the ONNX file, then its manifest.
 //!
-//! Each file appears whole or not at all (`whole_file`), and the ONNX file's name has its hash in it. The manifest comes
+//! Each file appears whole or not at all (`atomic_file`), and the ONNX file's name has its hash in it. The manifest comes
 //! after it, so that at every moment, also of a replacement, the manifest names a model that is there. Nothing that is
 //! there already is overwritten unasked.
 
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::draft::installed_name;
 use super::manifest::{LARGEST_MANIFEST, Manifest, without_mark};
+use super::manifest_draft::installed_name;
 use super::model::{Model, embeds_by};
 use super::{ModelError, Thresholds};
-use crate::whole_file::{self, Existing};
+use crate::atomic_file::{self, IfExists};
 
 /// Readable by the account that runs the server, whoever added the model.
 const READABLE: u32 = 0o644;
@@ -59,8 +59,8 @@ pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, M
         }
     }
     // Even a file that appeared since we looked is not overwritten unasked.
-    let existing = if force { Existing::Replace } else { Existing::Keep };
-    let put = |path: &Path, bytes: &[u8]| whole_file::put(path, bytes, Permissions::from_mode(READABLE), existing);
+    let existing = if force { IfExists::Replace } else { IfExists::Keep };
+    let put = |path: &Path, bytes: &[u8]| atomic_file::put(path, bytes, Permissions::from_mode(READABLE), existing);
     if !onnx_is_there {
         written(&onnx, put(&onnx, &model.bytes))?;
     }
@@ -99,7 +99,7 @@ fn names_it(folder: &Path, file: &str) -> std::io::Result<bool> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let bytes = whole_file::read(&path, LARGEST_MANIFEST).unwrap_or_default();
+            let bytes = atomic_file::read(&path, LARGEST_MANIFEST).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             if serde_json::from_str::<Naming>(without_mark(&text)).is_ok_and(|naming| naming.file == file) {
                 return Ok(true);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pooling::Pooling;
 use super::{ModelError, ModelId, Thresholds};
-use crate::whole_file;
+use crate::atomic_file;
 
 const LARGEST_SIDE: u32 = 2_048;
 const LARGEST_DIM: usize = 8_192;
@@ -130,7 +130,7 @@ impl Manifest {
     /// # Errors
     /// It cannot be read, is not such JSON, or a value is out of range.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let read = whole_file::read(path, LARGEST_MANIFEST)
+        let read = atomic_file::read(path, LARGEST_MANIFEST)
             .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")));
         let text = read.map_err(|error| {
             let onnx = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));

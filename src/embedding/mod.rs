@@ -11,56 +11,56 @@
 //! decoders.
 
 mod accelerator;
+mod batch_runner;
 mod decode;
-mod draft;
-mod embedded;
 mod engine;
 mod error;
 mod inspection;
 mod install;
 mod jpeg;
 mod manifest;
+mod manifest_draft;
 mod model;
+mod model_refusal;
 mod onnx_file;
 mod operating_point;
 mod options;
+mod photo_embedding;
 mod pooling;
-mod port;
 mod preprocess;
 mod presets;
-mod proof;
-mod refusal;
-mod running;
 mod runtime;
+mod self_test;
 mod session;
+mod tensor_info;
 mod thresholds;
 mod vector;
 
 #[cfg(test)]
-mod adding_tests;
+mod model_add_tests;
 #[cfg(test)]
 pub(crate) mod onnx_fixture;
 #[cfg(test)]
 mod tests;
 
 pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe};
-pub use draft::{Wishes, draft};
-pub use embedded::{Embedded, Timings};
 pub use engine::Embedder;
 pub use error::{EmbedError, ModelError};
 pub use inspection::{Inspection, PresetFit, inspect, lossily};
 pub use install::{Installed, install};
 pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Output};
+pub use manifest_draft::{ManifestOverrides, draft};
 pub use model::{Model, ModelId};
+pub use model_refusal::Refusal;
 pub use operating_point::OperatingPoint;
 pub use options::EmbedderOptions;
+pub use photo_embedding::{PhotoEmbedding, Timings};
 pub use pooling::Pooling;
-pub use port::{Port, Side};
 pub use preprocess::Preprocessor;
 pub use presets::{PRESETS, Preset};
-pub use proof::{OneByOne, Proof, prove_model};
-pub use refusal::Refusal;
 pub use runtime::RuntimeError;
+pub use self_test::{BatchLimitation, SelfTest, prove_model};
 pub use session::ModelSession;
+pub use tensor_info::{Dimension, TensorInfo};
 pub use thresholds::Thresholds;
 pub use vector::{Embedding, VectorError};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::draft::LARGEST_MODEL;
+use super::manifest_draft::LARGEST_MODEL;
 use super::{Manifest, ModelError};
-use crate::whole_file;
+use crate::atomic_file;
 
 /// Digits of the SHA-256 over a model's file and its way of being fed and read that a [`ModelId`] shows.
 const ID_DIGITS: usize = 12;
@@ -62,7 +62,7 @@ impl Model {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let manifest = Manifest::read(path)?;
         let file = path.with_file_name(&manifest.file);
-        let bytes = whole_file::read(&file, LARGEST_MODEL).map_err(|error| ModelError::NoModelFile {
+        let bytes = atomic_file::read(&file, LARGEST_MODEL).map_err(|error| ModelError::NoModelFile {
             path: file.clone(),
             manifest: path.to_owned(),
             reason: error.to_string(),

@@ -65,7 +65,7 @@ pub(crate) const INT64: u64 = 7;
 pub(crate) const FLOAT16: u64 = 10;
 
 /// A model to be written, of the usual kind but for what is said otherwise.
-pub(crate) struct Tiny<'a> {
+pub(crate) struct TinyModel<'a> {
     /// Sizes of the input "image"; `-1`: free. `None`: not even their number is told.
     pub(crate) input: Option<&'a [i64]>,
     /// What it goes through, to become "embedding".
@@ -84,16 +84,16 @@ pub(crate) struct Tiny<'a> {
 
 /// A model `image → embedding` over `input` sizes (`-1`: free) and the given chain. The output's shape is left open.
 pub(crate) fn model(input: &[i64], chain: &[Operator]) -> Vec<u8> {
-    Tiny::new(input, chain).write()
+    TinyModel::new(input, chain).write()
 }
 
 /// A model whose only constant lies in another file.
 pub(crate) fn with_external_weights(file: &str) -> Vec<u8> {
     let chain = [op("GlobalAveragePool"), op("Flatten"), op_with("Add", 0.5)];
-    Tiny { constants_in: Some(file), ..Tiny::new(&[-1, 3, 16, 16], &chain) }.write()
+    TinyModel { constants_in: Some(file), ..TinyModel::new(&[-1, 3, 16, 16], &chain) }.write()
 }
 
-impl<'a> Tiny<'a> {
+impl<'a> TinyModel<'a> {
     /// Floats in and out, everything in one file.
     pub(crate) fn new(input: &'a [i64], chain: &'a [Operator]) -> Self {
         Self {

@@ -5,7 +5,7 @@
 
 use super::manifest::{ColorOrder, Filter, Fit, Manifest};
 use super::pooling::Pooling;
-use super::port::Port;
+use super::tensor_info::TensorInfo;
 
 /// How one family of networks is fed and read.
 #[derive(Debug)]
@@ -230,13 +230,13 @@ impl Preset {
     }
 
     /// Why a graph with this input and this output cannot be of this family, judged by sizes alone; `None`: it can.
-    pub(super) fn objection(&self, input: &Port, output: Option<&Port>) -> Option<String> {
+    pub(super) fn objection(&self, input: &TensorInfo, output: Option<&TensorInfo>) -> Option<String> {
         let shape = output.map_or(&[][..], |output| &output.shape);
         let values = match shape {
             [_, values] | [_, _, values] | [_, values, _, _] => values.fixed(),
             _ => None,
         };
-        self.odd(input.shape[2..].iter().filter_map(super::Side::fixed), values)
+        self.odd(input.shape[2..].iter().filter_map(super::Dimension::fixed), values)
     }
 
     /// What about a drafted manifest is none of this family's; a person may know better.

@@ -14,7 +14,7 @@ use ort::value::TensorRef;
 use super::manifest::{Input, Manifest, Output};
 use super::model::Model;
 use super::onnx_file::OnnxFile;
-use super::port::{Port, product};
+use super::tensor_info::{TensorInfo, product};
 use super::vector::{Embedding, VectorError};
 use super::{ModelError, Pooling, Refusal, accelerator, pooling, runtime};
 
@@ -50,13 +50,13 @@ impl Graph {
     }
 
     /// The graph's inputs.
-    pub(super) fn inputs(&self) -> Vec<Port> {
-        self.session.inputs().iter().map(Port::of).collect()
+    pub(super) fn inputs(&self) -> Vec<TensorInfo> {
+        self.session.inputs().iter().map(TensorInfo::of).collect()
     }
 
     /// The graph's outputs.
-    pub(super) fn outputs(&self) -> Vec<Port> {
-        self.session.outputs().iter().map(Port::of).collect()
+    pub(super) fn outputs(&self) -> Vec<TensorInfo> {
+        self.session.outputs().iter().map(TensorInfo::of).collect()
     }
 
     /// Runs `batch` and hands values and shape of `output` to `read`.
@@ -161,7 +161,7 @@ fn builder(environment: &ort::environment::Environment, threads: usize) -> Resul
 ///
 /// # Errors
 /// There is another number of inputs, or this one takes something else than `wanted` says in words.
-pub(super) fn picture_input<'a>(inputs: &'a [Port], wanted: &str) -> Result<&'a Port, Refusal> {
+pub(super) fn picture_input<'a>(inputs: &'a [TensorInfo], wanted: &str) -> Result<&'a TensorInfo, Refusal> {
     let [input] = inputs else { return Err(Refusal::Inputs { found: inputs.to_vec() }) };
     if input.element != "float32" {
         return Err(Refusal::InputType { found: input.clone() });
@@ -184,7 +184,7 @@ pub(super) fn picture_input<'a>(inputs: &'a [Port], wanted: &str) -> Result<&'a 
 ///
 /// # Errors
 /// As [`picture_input`]; it has another name or another size.
-pub(super) fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Port, Refusal> {
+pub(super) fn check_input<'a>(inputs: &'a [TensorInfo], fed: &Input) -> Result<&'a TensorInfo, Refusal> {
     let wanted = format!("N × 3 × {} × {}", fed.height, fed.width);
     let input = picture_input(inputs, &wanted)?;
     if input.name != fed.name {
@@ -201,7 +201,7 @@ pub(super) fn check_input<'a>(inputs: &'a [Port], fed: &Input) -> Result<&'a Por
 ///
 /// # Errors
 /// There is none, or it gives something else.
-pub(super) fn check_output<'a>(outputs: &'a [Port], name: &str) -> Result<&'a Port, Refusal> {
+pub(super) fn check_output<'a>(outputs: &'a [TensorInfo], name: &str) -> Result<&'a TensorInfo, Refusal> {
     let output = outputs.iter().find(|output| output.name == name);
     let output = output.ok_or_else(|| Refusal::NoSuchOutput { wanted: name.to_owned(), found: outputs.to_vec() })?;
     if output.element == "float32" { Ok(output) } else { Err(Refusal::OutputType { found: output.clone() }) }

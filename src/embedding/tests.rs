@@ -20,12 +20,12 @@ fn mean_colour() -> Vec<Operator> {
 }
 
 /// A folder with a model and its manifest.
-pub(super) struct Files {
+pub(super) struct ModelFiles {
     pub(super) folder: TempDir,
     manifest: Value,
 }
 
-impl Files {
+impl ModelFiles {
     pub(super) fn new(onnx: &[u8]) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("tiny.onnx"), onnx).unwrap();
@@ -70,7 +70,7 @@ pub(super) fn message<T>(outcome: Result<T, ModelError>) -> String {
 #[test]
 fn the_same_file_fed_or_read_in_another_way_is_another_model() {
     let onnx = model(&BATCHES, &mean_colour());
-    let id = |pointer: &str, value: Value| Files::new(&onnx).set(pointer, value).open().unwrap().id;
+    let id = |pointer: &str, value: Value| ModelFiles::new(&onnx).set(pointer, value).open().unwrap().id;
     let plain = id("/version", json!("1"));
     assert!(plain.to_string().starts_with("tiny@1#"), "{plain}");
     for (pointer, value) in
@@ -85,8 +85,8 @@ fn the_same_file_fed_or_read_in_another_way_is_another_model() {
 
 #[tokio::test]
 async fn a_photo_becomes_the_embedding_that_the_model_computes() {
-    let embedder = Files::new(&model(&BATCHES, &mean_colour())).start().unwrap();
-    let Embedded { embedding, width, height, timings } = embedder.embed_photo(png([0, 153, 204])).await.unwrap();
+    let embedder = ModelFiles::new(&model(&BATCHES, &mean_colour())).start().unwrap();
+    let PhotoEmbedding { embedding, width, height, timings } = embedder.embed_photo(png([0, 153, 204])).await.unwrap();
     assert_eq!((width, height), (20, 30));
     for (value, expected) in embedding.as_slice().iter().zip([0.0, 0.6, 0.8]) {
         assert!((value - expected).abs() < 1e-6, "{embedding:?}");
@@ -97,7 +97,7 @@ async fn a_photo_becomes_the_embedding_that_the_model_computes() {
 
 #[tokio::test]
 async fn photos_at_once_each_get_their_own_embedding_bit_for_bit() {
-    let embedder = Arc::new(Files::new(&model(&BATCHES, &mean_colour())).start().unwrap());
+    let embedder = Arc::new(ModelFiles::new(&model(&BATCHES, &mean_colour())).start().unwrap());
     let color = |n: u8| [n * 5, 255 - n * 3, 100];
     let mut alone = Vec::new();
     for n in 0..40 {
@@ -115,7 +115,7 @@ async fn photos_at_once_each_get_their_own_embedding_bit_for_bit() {
 
 #[tokio::test]
 async fn a_shopper_is_refused_where_shoppers_wait_already_and_an_upload_takes_its_turn() {
-    let model = Files::new(&model(&BATCHES, &mean_colour())).open().unwrap();
+    let model = ModelFiles::new(&model(&BATCHES, &mean_colour())).open().unwrap();
     let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
     let embedder = Embedder::start(&model, options).unwrap();
     let inside = [(); 2].map(|()| embedder.admission.enter_hurried().unwrap());
@@ -130,7 +130,7 @@ async fn a_shopper_is_refused_where_shoppers_wait_already_and_an_upload_takes_it
 
 #[tokio::test]
 async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
-    let model = Files::new(&model(&BATCHES, &mean_colour())).open().unwrap();
+    let model = ModelFiles::new(&model(&BATCHES, &mean_colour())).open().unwrap();
     let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
     let embedder = Arc::new(Embedder::start(&model, options).unwrap());
     // The only thread that decodes is held up, so whoever comes waits.
@@ -159,7 +159,7 @@ async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
 async fn faults_of_a_photo_are_errors_and_the_next_photo_works() {
     // The square root of a negative mean: NaN for dark pictures only. Zeros for black ones without the subtraction.
     let chain = vec![op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.05), op("Sqrt")];
-    let embedder = Files::new(&model(&BATCHES, &chain)).start().unwrap();
+    let embedder = ModelFiles::new(&model(&BATCHES, &chain)).start().unwrap();
     let dark = embedder.embed_photo(png([10; 3])).await.unwrap_err();
     assert!(matches!(&dark, EmbedError::NotFinite { at: 0, value } if value == "NaN"), "{dark:?}");
     assert_eq!(embedder.embed_photo(Vec::new()).await.unwrap_err(), EmbedError::Decode(DecodeError::Empty));
@@ -167,20 +167,20 @@ async fn faults_of_a_photo_are_errors_and_the_next_photo_works() {
     assert!(matches!(cut, EmbedError::Decode(DecodeError::Broken { .. })), "{cut:?}");
     embedder.embed_photo(png([200; 3])).await.unwrap();
 
-    let embedder = Files::new(&model(&BATCHES, &mean_colour())).start().unwrap();
+    let embedder = ModelFiles::new(&model(&BATCHES, &mean_colour())).start().unwrap();
     assert_eq!(embedder.embed_photo(png([0; 3])).await.unwrap_err(), EmbedError::ZeroNorm);
 }
 
 #[test]
 fn a_model_that_differs_from_its_manifest_does_not_start() {
-    let start = |onnx: &[u8]| Files::new(onnx).start();
+    let start = |onnx: &[u8]| ModelFiles::new(onnx).start();
     let good = model(&BATCHES, &mean_colour());
     let cases = [
         (message(start(b"not a model")), "not an ONNX file"),
-        (message(Files::new(&good).set("/input/name", json!("picture")).start()), "the graph has \"image\""),
-        (message(Files::new(&good).set("/output/name", json!("logits")).start()), "the graph has \"embedding\""),
-        (message(Files::new(&good).set("/output/dim", json!(4)).start()), "has shape 1 × 3 for 1 photos"),
-        (message(Files::new(&good).set("/input/width", json!(24)).start()), "N × 3 × 16 × 24"),
+        (message(ModelFiles::new(&good).set("/input/name", json!("picture")).start()), "the graph has \"image\""),
+        (message(ModelFiles::new(&good).set("/output/name", json!("logits")).start()), "the graph has \"embedding\""),
+        (message(ModelFiles::new(&good).set("/output/dim", json!(4)).start()), "has shape 1 × 3 for 1 photos"),
+        (message(ModelFiles::new(&good).set("/input/width", json!(24)).start()), "N × 3 × 16 × 24"),
         (message(start(&model(&[-1, 768], &[op("Sqrt")]))), "N × 3 × 16 × 16"),
         (message(start(&model(&[4, 3, 16, 16], &mean_colour()))), "exactly 4 photos at a time"),
         (message(start(&model(&BATCHES, &[op("GlobalAveragePool"), op("Flatten"), op_with("Mul", f32::NAN)]))), "NaN"),
@@ -194,7 +194,7 @@ fn a_model_that_differs_from_its_manifest_does_not_start() {
 
 #[tokio::test]
 async fn a_graph_for_one_photo_at_a_time_is_fed_one_at_a_time() {
-    let embedder = Arc::new(Files::new(&model(&[1, 3, 16, 16], &mean_colour())).start().unwrap());
+    let embedder = Arc::new(ModelFiles::new(&model(&[1, 3, 16, 16], &mean_colour())).start().unwrap());
     let tasks = [50, 100, 150, 200].map(|value| {
         let embedder = Arc::clone(&embedder);
         tokio::spawn(async move { embedder.embed_photo(png([value; 3])).await })
@@ -206,7 +206,7 @@ async fn a_graph_for_one_photo_at_a_time_is_fed_one_at_a_time() {
 
 #[test]
 fn what_is_wrong_with_a_manifest_is_said_by_field_and_value() {
-    let files = || Files::new(b"bytes");
+    let files = || ModelFiles::new(b"bytes");
     let cases = [
         ("/name", json!("a b"), "name: \"a b\""),
         ("/version", json!(""), "version: \"\""),
@@ -263,7 +263,7 @@ fn a_skipped_test_is_counted_under_the_name_that_the_runner_has_for_it() {
 
 #[tokio::test]
 async fn a_model_that_takes_one_photo_or_a_full_batch_and_nothing_between_loses_none() {
-    let files = Files::new(&mean_colour_of_one_or(8));
+    let files = ModelFiles::new(&mean_colour_of_one_or(8));
     let alone = Embedder::start(&files.open().unwrap(), EmbedderOptions { max_batch: 1, ..EmbedderOptions::default() });
     let alone = alone.unwrap();
     // It bears eight, so the proof finds nothing; the photos below meet in batches of fewer, again and again.
@@ -288,7 +288,7 @@ async fn a_network_that_others_trained_tells_real_photos_apart() {
     let Ok(onnx) = std::fs::read(&network) else {
         return skipped("a_network_that_others_trained_tells_real_photos_apart", "no ../shared/data");
     };
-    let files = Files::new(&onnx).set("/output/dim", json!(1280)).set(
+    let files = ModelFiles::new(&onnx).set("/output/dim", json!(1280)).set(
         "/input",
         json!({
             "name": "image", "width": 224, "height": 224, "color": "rgb", "range": 255.0,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::manifest::without_mark;
 use super::{Manifest, ModelError, OperatingPoint};
-use crate::whole_file::{self, Existing};
+use crate::atomic_file::{self, IfExists};
 
 /// Where a match begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Thresholds {
             return Err(ModelError::Replaced { path: path.to_owned() });
         }
         let permissions = std::fs::metadata(&target).map_err(unwritten)?.permissions();
-        whole_file::put(&target, changed.as_bytes(), permissions, Existing::Replace).map_err(unwritten)
+        atomic_file::put(&target, changed.as_bytes(), permissions, IfExists::Replace).map_err(unwritten)
     }
 
     /// Whether [`Thresholds::write_into`] could write beside the manifest at `path`, before an hour is spent on choosing them.
@@ -70,7 +70,7 @@ impl Thresholds {
     /// # Errors
     /// [`ModelError::Unwritable`].
     pub fn try_to_write(path: &Path) -> Result<(), ModelError> {
-        let tried = path.canonicalize().and_then(|target| whole_file::try_beside(&target));
+        let tried = path.canonicalize().and_then(|target| atomic_file::try_beside(&target));
         tried.map_err(|error| ModelError::Unwritable { path: path.to_owned(), reason: error.to_string() })
     }
 

@@ -11,7 +11,7 @@ use super::EvaluationError;
 use super::embed::Samples;
 use super::metrics::{reached_by, share};
 use super::photos::PhotoSet;
-use super::scores::{Answer, ScoreTable, first_of_each};
+use super::scores::{RankedAnswer, ScoreTable, first_of_each};
 use crate::domain::Verdict;
 use crate::embedding::{OperatingPoint, Thresholds};
 
@@ -22,7 +22,7 @@ const SHOWN: [u16; 8] = [0, 20, 50, 100, 150, 200, 300, 400];
 
 /// What the thresholds are to give.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Wanted {
+pub struct CalibrationTarget {
     /// Share of the correct first answers that reach the score.
     pub accept_known: f64,
     /// Share of the matched answers that are correct.
@@ -66,7 +66,7 @@ pub struct Calibration {
 /// # Errors
 /// Fewer than two products are enrolled; no asked photo of an enrolled product is answered correctly, so that there is
 /// nothing to choose by.
-pub fn calibrate(set: &PhotoSet, samples: &Samples, wanted: Wanted) -> Result<Calibration, EvaluationError> {
+pub fn calibrate(set: &PhotoSet, samples: &Samples, wanted: CalibrationTarget) -> Result<Calibration, EvaluationError> {
     let gallery = first_of_each(&samples.enrolled, set.products.len(), wanted.photos_per_product);
     if gallery.iter().all(|sample| sample.product == gallery[0].product) {
         let fault = "photos of one product are enrolled: with nothing to mistake it for, no threshold can be chosen; \
@@ -113,7 +113,7 @@ pub fn calibrate(set: &PhotoSet, samples: &Samples, wanted: Wanted) -> Result<Ca
 }
 
 /// What to say where no margin is right often enough: the best there is, and what to do.
-fn out_of_reach(wanted: Wanted, points: impl Iterator<Item = CurvePoint>, photos: usize) -> String {
+fn out_of_reach(wanted: CalibrationTarget, points: impl Iterator<Item = CurvePoint>, photos: usize) -> String {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let best = points.reduce(|best, next| if next.matched_correct > best.matched_correct { next } else { best });
     let best = best.map_or(String::new(), |best| {
@@ -132,10 +132,10 @@ fn out_of_reach(wanted: Wanted, points: impl Iterator<Item = CurvePoint>, photos
 }
 
 /// What these thresholds make of the answers to known and to unknown products.
-pub(super) fn point_at(known: &[Answer], unknown: &[Answer], score: f32, margin: f32) -> CurvePoint {
-    let is = |verdict: Verdict| move |answer: &Answer| answer.verdict(score, margin) == verdict;
+pub(super) fn point_at(known: &[RankedAnswer], unknown: &[RankedAnswer], score: f32, margin: f32) -> CurvePoint {
+    let is = |verdict: Verdict| move |answer: &RankedAnswer| answer.verdict(score, margin) == verdict;
     let matched: Vec<bool> =
-        known.iter().filter(|answer| is(Verdict::Matched)(answer)).map(Answer::is_correct).collect();
+        known.iter().filter(|answer| is(Verdict::Matched)(answer)).map(RankedAnswer::is_correct).collect();
     CurvePoint {
         margin,
         matched_photos: matched.len(),

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::EvaluationError;
 use super::photos::{LabelledPhoto, PhotoSet, Role};
+use crate::atomic_file;
 use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedder, EmbedderOptions, Embedding, Model, lossily};
-use crate::whole_file;
 
 /// Sessions of the model at most: each holds a copy of the weights. More cores become threads of a session.
 const MOST_SESSIONS: usize = 8;
@@ -33,7 +33,7 @@ pub struct Sample {
 
 /// A photo that is not part of the figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
+pub struct SkippedPhoto {
     /// The photo.
     #[serde(serialize_with = "lossily")]
     pub path: PathBuf,
@@ -53,7 +53,7 @@ pub struct Samples {
     /// Of the photos that are asked about.
     pub asked: Vec<Sample>,
     /// What could not be used.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<SkippedPhoto>,
 }
 
 /// Embeds every photo of `set` with `model`, within the `limits` of the server; `done` is called after each.
@@ -116,7 +116,7 @@ async fn embed_one(embedder: &Embedder, photo: &LabelledPhoto) -> Outcome {
 
 /// The bytes of the photo at `path`; those of a pipe, or of a file that the server would refuse, are not read.
 pub(super) fn photo_bytes(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
-    whole_file::read(path, limit as u64).map_err(|error| match (error.kind(), std::fs::metadata(path)) {
+    atomic_file::read(path, limit as u64).map_err(|error| match (error.kind(), std::fs::metadata(path)) {
         // As the server says it.
         (ErrorKind::FileTooLarge, Ok(about)) => {
             let len = usize::try_from(about.len()).unwrap_or(usize::MAX);
@@ -135,7 +135,7 @@ fn sorted(set: &PhotoSet, outcomes: Vec<Outcome>) -> Samples {
     let mut first_of: HashMap<([u8; 32], bool), &LabelledPhoto> = HashMap::new();
     for (photo, outcome) in order {
         let mut leave_out =
-            |reason: String, copy| samples.left_out.push(LeftOut { path: photo.path.clone(), reason, copy });
+            |reason: String, copy| samples.left_out.push(SkippedPhoto { path: photo.path.clone(), reason, copy });
         let (hash, embedding) = match outcome {
             Ok(sound) => sound,
             Err(reason) => {

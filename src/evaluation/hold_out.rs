@@ -14,21 +14,21 @@ use sha2::{Digest, Sha256};
 
 use super::EvaluationError;
 use super::photos::{PhotoSet, Product, Role};
-use crate::whole_file;
+use crate::atomic_file;
 
 /// Most bytes of a list of products.
 const LARGEST_LIST: u64 = 16 << 20;
 
 /// Products that are left out of the gallery and asked about as unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldOut {
+pub struct HeldOutProducts {
     /// The seed of the draw; `None` for a list.
     pub seed: Option<u64>,
     /// Positions in the photo set's products, in the order drawn or listed.
     pub products: Vec<usize>,
 }
 
-impl HeldOut {
+impl HeldOutProducts {
     /// Draws `count` of the products at `candidates` (positions in `products`) with `seed`.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl HeldOut {
 pub(super) const NOTHING_ASKED: &str =
     "no photo asks about a held-out product that is enrolled; hold out others, or more";
 
-impl HeldOut {
+impl HeldOutProducts {
     /// Whether the labels of `set` let anything be asked, before an hour is spent on embedding its photos.
     ///
     /// # Errors
@@ -87,8 +87,8 @@ impl HeldOut {
 ///
 /// # Errors
 /// The file cannot be read, lists nothing, a product twice, or one that is not among `products`.
-pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOut, EvaluationError> {
-    let text = whole_file::read(path, LARGEST_LIST)
+pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOutProducts, EvaluationError> {
+    let text = atomic_file::read(path, LARGEST_LIST)
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")))
         .map_err(EvaluationError::reading(path))?;
     let places: HashMap<&str, usize> = products.iter().enumerate().map(|(place, of)| (of.id.as_str(), place)).collect();
@@ -115,5 +115,5 @@ pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOut, Eva
     if listed.is_empty() {
         return Err(EvaluationError::photos(path, "it lists no product"));
     }
-    Ok(HeldOut { seed: None, products: listed })
+    Ok(HeldOutProducts { seed: None, products: listed })
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::EvaluationError;
 use super::calibration::point_at;
 use super::embed::{Sample, Samples};
-use super::hold_out::{HeldOut, NOTHING_ASKED};
+use super::hold_out::{HeldOutProducts, NOTHING_ASKED};
 use super::metrics::{area_under_curve, bootstrap_interval, reached_by, share};
 use super::photos::PhotoSet;
 use super::report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, UnseenDraw, UnseenMean};
-use super::scores::{Answer, ScoreTable, first_of_each};
+use super::scores::{RankedAnswer, ScoreTable, first_of_each};
 use crate::embedding::{Model, Thresholds};
 
 /// Share of the known photos that are to be accepted where unknown ones are counted.
@@ -21,7 +21,7 @@ pub struct Measurement {
     /// Numbers of photos per product, for the few-shot figures.
     pub few_shot: Vec<usize>,
     /// Sets of products to treat as never seen.
-    pub held_out: Vec<HeldOut>,
+    pub held_out: Vec<HeldOutProducts>,
     /// Seed of the bootstrap.
     pub seed: u64,
 }
@@ -96,7 +96,7 @@ fn photos(set: &PhotoSet, samples: &Samples) -> DataReport {
     }
 }
 
-fn hits(answers: &[Answer], products: usize, seed: u64) -> Option<Hits> {
+fn hits(answers: &[RankedAnswer], products: usize, seed: u64) -> Option<Hits> {
     let within = |top: usize| answers.iter().map(move |answer| answer.place.is_some_and(|place| place < top));
     let first: Vec<bool> = within(1).collect();
     Some(Hits {
@@ -108,8 +108,8 @@ fn hits(answers: &[Answer], products: usize, seed: u64) -> Option<Hits> {
     })
 }
 
-fn open_set(known: &[Answer], unknown: &[Answer]) -> Option<OpenSet> {
-    let scores = |answers: &[Answer]| answers.iter().map(|answer| answer.best).collect::<Vec<_>>();
+fn open_set(known: &[RankedAnswer], unknown: &[RankedAnswer]) -> Option<OpenSet> {
+    let scores = |answers: &[RankedAnswer]| answers.iter().map(|answer| answer.best).collect::<Vec<_>>();
     let (known, unknown) = (scores(known), scores(unknown));
     let score = reached_by(&known, KNOWN_ACCEPTED)?;
     Some(OpenSet {
@@ -121,7 +121,12 @@ fn open_set(known: &[Answer], unknown: &[Answer]) -> Option<OpenSet> {
     })
 }
 
-fn unseen(set: &PhotoSet, every: &ScoreTable, held: &HeldOut, seed: u64) -> Result<UnseenDraw, EvaluationError> {
+fn unseen(
+    set: &PhotoSet,
+    every: &ScoreTable,
+    held: &HeldOutProducts,
+    seed: u64,
+) -> Result<UnseenDraw, EvaluationError> {
     let is_held = |product: usize| held.products.contains(&product);
     let askable = |product: usize| is_held(product) && every.has(product);
     let remain = (0..set.products.len()).filter(|product| every.has(*product) && !is_held(*product)).count();

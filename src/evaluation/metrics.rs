@@ -1,6 +1,6 @@
 //! The figures themselves: shares, quantiles, area under the curve, bootstrap intervals. They know of numbers only.
 
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 

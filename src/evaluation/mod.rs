@@ -14,26 +14,26 @@
 mod calibration;
 mod embed;
 mod error;
-mod folders;
 mod hold_out;
 mod measure;
 mod metrics;
+mod photo_folders;
+mod photo_table;
 mod photos;
 mod report;
 mod scores;
 mod speed;
-mod table;
 
 #[cfg(test)]
 mod tests;
 
-pub use calibration::{Calibration, CurvePoint, Wanted, calibrate};
-pub use embed::{LeftOut, Sample, Samples, embed};
+pub use calibration::{Calibration, CalibrationTarget, CurvePoint, calibrate};
+pub use embed::{Sample, Samples, SkippedPhoto, embed};
 pub use error::EvaluationError;
-pub use folders::FolderLayout;
-pub use hold_out::{HeldOut, listed_products};
+pub use hold_out::{HeldOutProducts, listed_products};
 pub use measure::{Measurement, measure};
 pub use metrics::Interval;
+pub use photo_folders::FolderLayout;
 pub use photos::{LabelledPhoto, PhotoSet, Product, Role, Source};
 pub use report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, Report, UnseenDraw, UnseenMean};
 pub use speed::{Speed, speeds_side_by_side};

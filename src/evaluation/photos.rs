@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::EvaluationError;
-use super::folders::{self, FolderLayout};
-use super::table;
+use super::photo_folders::{self, FolderLayout};
+use super::photo_table;
 
 /// Tables that are looked for in a folder, in this order.
 const TABLES: [&str; 2] = ["images.csv", "photos.csv"];
@@ -94,11 +94,11 @@ impl PhotoSet {
             return Err(EvaluationError::photos(path, fault));
         }
         let listed = match (kind.is_dir(), table, &source.layout) {
-            (false, ..) => table::read(path)?,
+            (false, ..) => photo_table::read(path)?,
             (true, Some(table), FolderLayout::FirstEnrolled(_) | FolderLayout::FirstEnrolledOnly(_)) => {
-                table::read(&table)?
+                photo_table::read(&table)?
             }
-            (true, ..) => folders::read(path, &source.layout, source.ask.as_deref())?,
+            (true, ..) => photo_folders::read(path, &source.layout, source.ask.as_deref())?,
         };
         if let (FolderLayout::FirstEnrolledOnly(count), true) = (&source.layout, listed.has_splits) {
             let fault = format!(

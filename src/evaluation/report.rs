@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::embed::LeftOut;
+use super::embed::SkippedPhoto;
 use super::metrics::Interval;
 use super::speed::Speed;
 use crate::embedding::OperatingPoint;
@@ -73,7 +73,7 @@ pub struct DataReport {
     /// Ids of products that are asked about and not enrolled: their photos count as unknown ones only.
     pub products_never_enrolled: Vec<String>,
     /// Photos that could not be used, or are copies.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<SkippedPhoto>,
 }
 
 /// How often the right product comes first, and among the first five.

@@ -13,7 +13,7 @@ const BLOCK: usize = 256;
 
 /// What a photo was answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Answer {
+pub(super) struct RankedAnswer {
     /// How many products came before the right one; `None` where the right one could not be found.
     pub(super) place: Option<usize>,
     /// The first product's score.
@@ -22,7 +22,7 @@ pub(super) struct Answer {
     pub(super) rival: Option<f32>,
 }
 
-impl Answer {
+impl RankedAnswer {
     pub(super) fn is_correct(&self) -> bool {
         self.place == Some(0)
     }
@@ -74,7 +74,7 @@ impl ScoreTable {
 
     /// The answer to the photo in `row` where only products that `sold` holds for are in the gallery; `None` where
     /// there are none. Of equal scores the product that appeared first comes first, as in the index.
-    pub(super) fn answer(&self, row: usize, sold: impl Fn(usize) -> bool) -> Option<Answer> {
+    pub(super) fn answer(&self, row: usize, sold: impl Fn(usize) -> bool) -> Option<RankedAnswer> {
         let truth = self.truth[row];
         let scores = self.scores.slice(s![row, ..]);
         let on_sale =
@@ -86,23 +86,23 @@ impl ScoreTable {
             let own = scores[truth];
             on_sale().filter(|(product, score)| *score > own || (*score == own && *product < truth)).count()
         });
-        Some(Answer { place, best, rival })
+        Some(RankedAnswer { place, best, rival })
     }
 
     /// The answers to all photos whose product `asked` holds for, among the products that `sold` holds for.
-    pub(super) fn answers(&self, asked: impl Fn(usize) -> bool, sold: impl Fn(usize) -> bool) -> Vec<Answer> {
+    pub(super) fn answers(&self, asked: impl Fn(usize) -> bool, sold: impl Fn(usize) -> bool) -> Vec<RankedAnswer> {
         let rows = (0..self.truth.len()).filter(|row| asked(self.truth[*row]));
         rows.filter_map(|row| self.answer(row, &sold)).collect()
     }
 
     /// The answers to all photos whose product can be found.
-    pub(super) fn known(&self) -> Vec<Answer> {
+    pub(super) fn known(&self) -> Vec<RankedAnswer> {
         self.answers(|product| self.has(product), |_| true)
     }
 
     /// The answers to all photos, each as if its own product had not been enrolled. Photos of products that are not
     /// enrolled are among them as they are.
-    pub(super) fn unknown(&self) -> Vec<Answer> {
+    pub(super) fn unknown(&self) -> Vec<RankedAnswer> {
         let rows = 0..self.truth.len();
         rows.filter_map(|row| self.answer(row, |product| product != self.truth[row])).collect()
     }

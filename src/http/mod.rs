@@ -1,12 +1,12 @@
 //! The HTTP API: routes, extractors, the policy table, problems, the OpenAPI document.
 //!
 //! A handler extracts, calls one service and maps the result; it decides nothing and knows no database, index or model.
-//! Middleware, from the outside in: `observe` (request id, counts, times), `safe_headers`, `crowd` (no room for a photo), `authorize`
+//! Middleware, from the outside in: `observe` (request id, counts, times), `safe_headers`, `load_shedding` (no room for a photo), `authorize`
 //! (policy).
 
 pub mod authenticate;
-pub mod crowd;
 pub mod extract;
+pub mod load_shedding;
 pub mod observe;
 pub mod openapi;
 pub mod policy;

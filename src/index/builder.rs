@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::state::State;
-use super::{IndexError, IndexOptions, Row, VectorIndex, meters};
+use super::{IndexError, IndexOptions, Row, VectorIndex, index_metrics};
 
 /// An index that is being filled, piece by piece, so that no more than a piece lies in memory twice.
 #[derive(Debug)]
@@ -33,10 +33,10 @@ impl IndexBuilder {
     /// There is no thread.
     pub fn finish(mut self, revision: i64) -> Result<VectorIndex, IndexError> {
         self.state.stand_at(revision);
-        meters::register();
-        meters::built(self.begun.elapsed(), self.options.beside);
+        index_metrics::register();
+        index_metrics::built(self.begun.elapsed(), self.options.beside);
         if !self.options.beside {
-            meters::holds(&self.state.stats());
+            index_metrics::holds(&self.state.stats());
         }
         VectorIndex::of(self.state, self.options)
     }

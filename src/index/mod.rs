@@ -12,14 +12,15 @@
 //! Changes go one at a time: a writer first checks and prepares beside the searches, then takes the write lock. Knows
 //! nothing of models or databases. The only module that uses `faiss` and the lock.
 
+pub mod baseline;
 mod block_map;
 mod builder;
 mod error;
-mod look;
+mod index_metrics;
+mod memory_usage;
+mod ranking;
 #[cfg(test)]
-mod look_tests;
-mod memory;
-mod meters;
+mod ranking_tests;
 mod scan;
 mod segment;
 mod snapshot;
@@ -28,7 +29,6 @@ mod snapshot_tests;
 mod state;
 #[cfg(test)]
 mod tests;
-pub mod yardstick;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -40,10 +40,10 @@ use crate::domain::{ImageId, ProductId};
 use crate::pool::Pool;
 pub use builder::IndexBuilder;
 pub use error::{IndexError, VectorFault};
-pub use memory::Memory;
+pub use memory_usage::Memory;
 use scan::{Query, Searchers};
 use segment::Segment;
-pub use snapshot::{Head, Mark, Snapshot, SnapshotError, Stamp};
+pub use snapshot::{IndexPosition, Snapshot, SnapshotError, SnapshotHeader, SnapshotStamp};
 use state::State;
 
 /// Memory of one segment's vectors: 4 096 rows of 256 values. Large enough that the overhead of a segment is lost in the
@@ -228,7 +228,7 @@ impl VectorIndex {
     /// From now on the gauges tell of this index.
     pub async fn show_in_gauges(&self) {
         self.in_gauges.store(true, Ordering::Relaxed);
-        meters::holds(&self.stats().await);
+        index_metrics::holds(&self.stats().await);
     }
 
     /// From now on the gauges tell of another index, which takes this one's place.
@@ -238,7 +238,7 @@ impl VectorIndex {
 
     fn meter(&self, stats: &Stats) {
         if self.in_gauges.load(Ordering::Relaxed) {
-            meters::holds(stats);
+            index_metrics::holds(stats);
         }
     }
 
@@ -295,7 +295,7 @@ impl VectorIndex {
         let held = locked.elapsed();
         drop(state);
         if self.in_gauges.load(Ordering::Relaxed) {
-            meters::wrote(locked - asked, held, applied);
+            index_metrics::wrote(locked - asked, held, applied);
         }
         self.meter(&stats);
 
@@ -363,7 +363,7 @@ impl VectorIndex {
         let stats = state.stats();
         let held = locked.elapsed();
         drop(state);
-        meters::compacted(held);
+        index_metrics::compacted(held);
         self.meter(&stats);
         // Freeing megabytes belongs outside the lock.
         drop(sparse);

@@ -13,13 +13,13 @@ use rayon::ThreadPool;
 
 use super::state::State;
 use super::{Hits, IndexError};
-use crate::pool::{BatchError, Batcher, Names, Runner};
+use crate::pool::{BatchError, Batcher, BatcherNames, Runner};
 use crate::telemetry::{SEARCH_BATCH_ENTRIES, SEARCH_QUEUE_SECONDS, SEARCH_REQUESTS_TOTAL, SEARCH_SECONDS};
 
 /// Most queries in one pass. More would make each of them wait for longer and hardly cost less apiece.
 const MOST_QUERIES: usize = 64;
 
-const NAMES: Names = Names {
+const NAMES: BatcherNames = BatcherNames {
     thread: "tillsight-search",
     entries: SEARCH_REQUESTS_TOTAL,
     queue_seconds: SEARCH_QUEUE_SECONDS,

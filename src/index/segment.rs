@@ -10,7 +10,7 @@ use std::ops::Range;
 use faiss::index::flat::FlatIndexImpl;
 use faiss::{ConcurrentIndex, Idx, Index};
 
-use super::look::Look;
+use super::ranking::SegmentResult;
 use super::scan::Query;
 use super::{IndexError, Row};
 use crate::domain::{ImageId, ProductId};
@@ -33,12 +33,12 @@ pub(super) struct Entry {
 
 /// A row that a search found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct RowHit {
     pub(super) score: f32,
     pub(super) entry: Entry,
 }
 
-impl Found {
+impl RowHit {
     /// Best first: by score, then by the image's identifier, which rises with time. Nothing of it depends on when and in what
     /// order this index learned of the rows.
     pub(super) fn order(&self, other: &Self) -> Ordering {
@@ -152,7 +152,12 @@ impl Segment {
     }
 
     /// FAISS' `depth` nearest rows of each of the `asked` queries, those that live.
-    pub(super) fn look(&self, queries: &[Query], asked: &[usize], depth: usize) -> Result<Vec<Look>, IndexError> {
+    pub(super) fn look(
+        &self,
+        queries: &[Query],
+        asked: &[usize],
+        depth: usize,
+    ) -> Result<Vec<SegmentResult>, IndexError> {
         let depth = depth.min(self.entries.len());
         let mut end_to_end: Vec<f32> = asked.iter().flat_map(|at| queries[*at].vector.iter().copied()).collect();
         if (PADDED_FROM..MATRIX_FROM).contains(&asked.len()) {
@@ -162,7 +167,7 @@ impl Segment {
         // By its full name: the other trait's `search` wants the index to itself.
         let nearest = ConcurrentIndex::search(&self.flat, &end_to_end, depth)?;
         let rows = nearest.labels.chunks_exact(depth).zip(nearest.distances.chunks_exact(depth)).take(asked.len());
-        let look = |(labels, scores): (&[Idx], &[f32])| Look {
+        let look = |(labels, scores): (&[Idx], &[f32])| SegmentResult {
             rows: labels
                 .iter()
                 .zip(scores)
@@ -186,8 +191,8 @@ impl Segment {
     }
 
     /// The row at this place with its score, computed here.
-    pub(super) fn found(&self, place: u32, query: &[f32]) -> Found {
-        Found { score: score(query, self.vector(place as usize)), entry: self.entries[place as usize] }
+    pub(super) fn found(&self, place: u32, query: &[f32]) -> RowHit {
+        RowHit { score: score(query, self.vector(place as usize)), entry: self.entries[place as usize] }
     }
 
     fn vector(&self, at: usize) -> &[f32] {

@@ -5,7 +5,7 @@
 //! identifier (16 bytes each) and the vector. A file that is cut off, damaged, of another format, or not followed by its end is refused.
 //!
 //! Written beside the searches and changes: each segment is copied under the read lock, which takes about a millisecond,
-//! and nothing is written under it. Changes that come in meanwhile are no harm: rows newer than the [`Mark`] are left out, and
+//! and nothing is written under it. Changes that come in meanwhile are no harm: rows newer than the [`IndexPosition`] are left out, and
 //! a row that was removed meanwhile is missing, which the removal, replayed after the start, passes over.
 
 use std::fs::{File, Permissions};
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{IndexBuilder, IndexError, IndexOptions, Row, VectorIndex};
-use crate::whole_file::{self, Existing};
+use crate::atomic_file::{self, IfExists};
 
 const MAGIC: &[u8; 8] = b"TILLIDX1";
 const HASH: usize = 32;
@@ -29,11 +29,11 @@ const CHUNK: usize = 1_024;
 const MOST_VALUES: u64 = 1 << 16;
 
 /// Names the state of the database that a snapshot was made from. What it is made of is the caller's business.
-pub type Stamp = [u8; 32];
+pub type SnapshotStamp = [u8; 32];
 
 /// A point in the index's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct IndexPosition {
     /// The change that was in.
     pub revision: i64,
     /// Of each segment, the serial number that its next row was to get.
@@ -42,9 +42,9 @@ pub struct Mark {
 
 /// What a snapshot says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
+pub struct SnapshotHeader {
     /// As it was written.
-    pub stamp: Stamp,
+    pub stamp: SnapshotStamp,
     /// Values per vector.
     pub dim: usize,
     /// The change that it stands at.
@@ -72,7 +72,7 @@ pub enum SnapshotError {
 
 impl VectorIndex {
     /// Where the index stands, for [`VectorIndex::write_snapshot`].
-    pub async fn mark(&self) -> Mark {
+    pub async fn mark(&self) -> IndexPosition {
         self.state.read().await.mark()
     }
 
@@ -81,14 +81,24 @@ impl VectorIndex {
     ///
     /// # Errors
     /// The file cannot be written, or reads back as something else.
-    pub fn write_snapshot(&self, mark: Mark, stamp: Stamp, path: &Path) -> Result<Head, SnapshotError> {
+    pub fn write_snapshot(
+        &self,
+        mark: IndexPosition,
+        stamp: SnapshotStamp,
+        path: &Path,
+    ) -> Result<SnapshotHeader, SnapshotError> {
         let write = |file: &mut File| self.write_rows(&mark, stamp, file);
         let verify = |unfinished: &Path| Snapshot::open(unfinished)?.check();
-        whole_file::fill(path, Permissions::from_mode(0o600), Existing::Replace, write, verify)
+        atomic_file::fill(path, Permissions::from_mode(0o600), IfExists::Replace, write, verify)
     }
 
-    fn write_rows(&self, mark: &Mark, stamp: Stamp, file: &mut File) -> Result<Head, SnapshotError> {
-        let mut head = Head { stamp, dim: self.dim, revision: mark.revision, rows: 0 };
+    fn write_rows(
+        &self,
+        mark: &IndexPosition,
+        stamp: SnapshotStamp,
+        file: &mut File,
+    ) -> Result<SnapshotHeader, SnapshotError> {
+        let mut head = SnapshotHeader { stamp, dim: self.dim, revision: mark.revision, rows: 0 };
         let mut body = Sha256::new();
         let mut file = BufWriter::new(file);
         file.write_all(&[0; MAGIC.len() + HASH + HEAD])?;
@@ -112,7 +122,7 @@ impl VectorIndex {
 /// A snapshot whose head has been read.
 #[derive(Debug)]
 pub struct Snapshot {
-    head: Head,
+    head: SnapshotHeader,
     written_hash: [u8; HASH],
     body: BufReader<File>,
 }
@@ -142,7 +152,7 @@ impl Snapshot {
             return Err(SnapshotError::Foreign);
         }
         body.read_exact(&mut written_hash).and_then(|()| body.read_exact(&mut head)).map_err(foreign)?;
-        let head = Head::from_bytes(&head)?;
+        let head = SnapshotHeader::from_bytes(&head)?;
         let whole = head.rows.checked_mul(row_bytes(head.dim) as u64).map(|body| body + start() as u64);
         if whole != Some(length) {
             return Err(SnapshotError::Damaged("its length is not what its head says"));
@@ -151,7 +161,7 @@ impl Snapshot {
     }
 
     /// What it says of itself.
-    pub fn head(&self) -> Head {
+    pub fn head(&self) -> SnapshotHeader {
         self.head
     }
 
@@ -160,7 +170,7 @@ impl Snapshot {
     /// # Errors
     /// Its bytes are not those that were written, or the index refuses them.
     pub fn load(self, options: IndexOptions) -> Result<VectorIndex, SnapshotError> {
-        let Head { dim, revision, .. } = self.head;
+        let SnapshotHeader { dim, revision, .. } = self.head;
         let mut builder = IndexBuilder::new(dim, options);
         self.rows(|rows| Ok(builder.add(rows)?))?;
         Ok(builder.finish(revision)?)
@@ -191,7 +201,7 @@ impl Snapshot {
     }
 }
 
-impl Head {
+impl SnapshotHeader {
     fn to_bytes(self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
         bytes[..32].copy_from_slice(&self.stamp);
@@ -214,7 +224,7 @@ impl Head {
 }
 
 /// SHA-256 of the body and then of the head, which is known last.
-fn hash(head: &Head, mut body: Sha256) -> [u8; HASH] {
+fn hash(head: &SnapshotHeader, mut body: Sha256) -> [u8; HASH] {
     body.update(head.to_bytes());
     body.finalize().into()
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 
 const DIM: usize = 3;
-const STAMP: Stamp = [7; 32];
+const STAMP: SnapshotStamp = [7; 32];
 
 fn row(n: u32) -> Row {
     let id = |n: u32| Uuid::from_u128(u128::from(n) + 1);

@@ -11,8 +11,8 @@ use super::block_map::BlockMap;
 use super::error::VectorFault;
 use super::scan::Query;
 use super::segment::Segment;
-use super::snapshot::{Mark, put_row};
-use super::{Applied, Change, Hits, IndexError, Memory, Row, Stats, look};
+use super::snapshot::{IndexPosition, put_row};
+use super::{Applied, Change, Hits, IndexError, Memory, Row, Stats, ranking};
 use crate::domain::{ImageId, ProductId};
 
 /// How far from 1 the length of a vector may be: rounding over a few thousand f32 values stays below 1e-5.
@@ -20,13 +20,13 @@ const LENGTH_TOLERANCE: f64 = 1e-3;
 
 /// Where an image's row lies.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct RowLocation {
     segment: u32,
     serial: u32,
 }
 
 /// Where each living image's row lies.
-pub(super) type Images = BlockMap<ImageId, Place>;
+pub(super) type Images = BlockMap<ImageId, RowLocation>;
 /// How many living rows each product has.
 pub(super) type Products = BlockMap<ProductId, u32>;
 
@@ -44,7 +44,7 @@ pub(super) struct State {
 
 /// A checked change: what it comes to, once its steps are taken together.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct ValidatedChange {
     removals: Vec<ImageId>,
     additions: Vec<Row>,
 }
@@ -80,8 +80,8 @@ impl State {
         self.images.contains(image)
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark { revision: self.revision, serials: self.segments.iter().map(Segment::next_serial).collect() }
+    pub(super) fn mark(&self) -> IndexPosition {
+        IndexPosition { revision: self.revision, serials: self.segments.iter().map(Segment::next_serial).collect() }
     }
 
     /// Fills `bytes` with the segment's living rows with serial numbers below `end`, as a snapshot has them, and tells how
@@ -129,7 +129,7 @@ impl State {
     ///
     /// # Errors
     /// An image is added that is there at that point.
-    pub(super) fn plan(&self, changes: Vec<Change>) -> Result<Plan, IndexError> {
+    pub(super) fn plan(&self, changes: Vec<Change>) -> Result<ValidatedChange, IndexError> {
         let mut removed = HashSet::new();
         let mut added: HashMap<ImageId, usize> = HashMap::new();
         let mut additions: Vec<Option<Row>> = Vec::new();
@@ -156,11 +156,14 @@ impl State {
                 }
             }
         }
-        Ok(Plan { removals: removed.into_iter().collect(), additions: additions.into_iter().flatten().collect() })
+        Ok(ValidatedChange {
+            removals: removed.into_iter().collect(),
+            additions: additions.into_iter().flatten().collect(),
+        })
     }
 
     /// How many segments must be made before [`State::commit`] has room for the plan's rows.
-    pub(super) fn missing_segments(&self, plan: &Plan) -> usize {
+    pub(super) fn missing_segments(&self, plan: &ValidatedChange) -> usize {
         let room = self.segments.iter().skip(self.open).map(Segment::room).sum();
         plan.additions.len().saturating_sub(room).div_ceil(self.capacity)
     }
@@ -169,7 +172,7 @@ impl State {
     pub(super) fn commit(
         &mut self,
         revision: i64,
-        plan: Plan,
+        plan: ValidatedChange,
         fresh: Vec<Segment>,
     ) -> Result<(Applied, Vec<usize>), IndexError> {
         self.segments.extend(fresh);
@@ -189,18 +192,18 @@ impl State {
     }
 
     /// Appends rows to the segments that have room, first to last.
-    fn append(&mut self, mut rows: &[Row]) -> Result<Vec<Place>, IndexError> {
-        let mut places: Vec<Place> = Vec::with_capacity(rows.len());
+    fn append(&mut self, mut rows: &[Row]) -> Result<Vec<RowLocation>, IndexError> {
+        let mut places: Vec<RowLocation> = Vec::with_capacity(rows.len());
         for (segment, number) in self.segments.iter_mut().zip(0..).skip(self.open) {
             let (here, rest) = rows.split_at(rows.len().min(segment.room()));
             if here.is_empty() {
                 continue;
             }
             match segment.append(here) {
-                Ok(serials) => places.extend(serials.map(|serial| Place { segment: number, serial })),
+                Ok(serials) => places.extend(serials.map(|serial| RowLocation { segment: number, serial })),
                 Err(error) => {
                     // What went into earlier segments is nobody's: searches pass over it.
-                    for Place { segment, serial } in places {
+                    for RowLocation { segment, serial } in places {
                         self.segments[segment as usize].bury(serial);
                     }
                     return Err(error);
@@ -215,7 +218,7 @@ impl State {
 
     /// Marks the image's row dead and tells its segment.
     fn remove(&mut self, image: ImageId) -> Option<usize> {
-        let Place { segment, serial } = self.images.remove(image)?;
+        let RowLocation { segment, serial } = self.images.remove(image)?;
         if let Some(product) = self.segments[segment as usize].bury(serial) {
             match self.products.get(product) {
                 Some(rows) if rows > 1 => self.products.insert(product, rows - 1),
@@ -244,7 +247,7 @@ impl State {
         let most = queries.iter().map(|query| query.products.min(there_are)).max().unwrap_or_default();
         let rows_wanted = most.saturating_mul(rows_per_product).saturating_mul(2);
         let segments: Vec<&Segment> = self.segments.iter().filter(|segment| segment.live() > 0).collect();
-        let found = look::nearest_products(&segments, queries, (there_are, rows_wanted), helpers)?;
+        let found = ranking::nearest_products(&segments, queries, (there_are, rows_wanted), helpers)?;
         Ok(found.into_iter().map(|hits| Hits { revision: self.revision, hits }).collect())
     }
 }

@@ -1,11 +1,11 @@
 //! The deep check of a series: every record fits its seal, links to the one before it, adds up, and has what it refers to;
 //! every void placeholder fits its seal.
 
+use super::chain_records::{self, ChainRecord};
 use super::finding::{FindingKind, Findings};
-use super::links::{self, Link};
+use crate::db::number_checks::{self, MismatchRow, NumberRow, RecordRange, SeriesState};
+use crate::db::{Database, DatabaseError, seals, void_placeholders};
 use crate::domain::{Seal, Series, StoreId};
-use crate::store::number_checks::{self, MisfitRow, NumberRow, Stand, Stretch};
-use crate::store::{Store, StoreError, seals, void_placeholders};
 
 /// Numbers whose records are read at a time.
 const PAGE: i64 = 100;
@@ -17,29 +17,29 @@ const MOST_RECORDS: i64 = 5_000;
 /// Walks the records of a series that stood at `stand`. Each page is a transaction of its own; records never change, so
 /// the pages fit each other.
 pub(super) async fn check(
-    store: &Store,
+    db: &Database,
     id: StoreId,
     series: Series,
-    stand: &Stand,
+    stand: &SeriesState,
     findings: &mut Findings,
-) -> Result<(), StoreError> {
+) -> Result<(), DatabaseError> {
     let highest = stand.highest.unwrap_or(0);
     let mut chain = Chain { series, stand, before: Before { number: 0, seals: vec![Seal::FIRST.to_vec()] } };
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let mut tx = store.read().await?;
+        let mut tx = db.read().await?;
         let numbers =
-            number_checks::numbers(&mut tx, series, Stretch { store: id, first, last: highest }, PAGE).await?;
+            number_checks::numbers(&mut tx, series, RecordRange { store: id, first, last: highest }, PAGE).await?;
         tx.rollback().await?;
         let Some(last) = numbers.last() else { break };
         let crowded = records(&numbers) > MOST_RECORDS;
-        let whole = if crowded { None } else { readable(page(store, id, series, &numbers).await)? };
+        let whole = if crowded { None } else { readable(page(db, id, series, &numbers).await)? };
         match whole {
             Some(page) => chain.take(page, findings),
             // A value that is none of ours hides the whole page: look at its numbers one by one.
             None => {
                 for number in &numbers {
-                    match readable(page(store, id, series, std::slice::from_ref(number)).await)? {
+                    match readable(page(db, id, series, std::slice::from_ref(number)).await)? {
                         Some(page) => chain.take(page, findings),
                         None => findings.add(FindingKind::Unreadable, series, number.number),
                     }
@@ -48,19 +48,19 @@ pub(super) async fn check(
         }
         next = last.number.checked_add(1);
     }
-    check_placeholders(store, id, series, findings).await
+    check_placeholders(db, id, series, findings).await
 }
 
 /// Makes the seal of each void placeholder anew.
 async fn check_placeholders(
-    store: &Store,
+    db: &Database,
     id: StoreId,
     series: Series,
     findings: &mut Findings,
-) -> Result<(), StoreError> {
+) -> Result<(), DatabaseError> {
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let mut tx = store.read().await?;
+        let mut tx = db.read().await?;
         let page = void_placeholders::list(&mut tx, id, series, first, PLACEHOLDERS).await?;
         tx.rollback().await?;
         for row in page.iter().filter(|row| seals::placeholder(series, row) != row.hash) {
@@ -76,10 +76,10 @@ fn records(numbers: &[NumberRow]) -> i64 {
 }
 
 /// Nothing, where the database gave something that cannot be read; other failures stay failures.
-fn readable(page: Result<Page, StoreError>) -> Result<Option<Page>, StoreError> {
+fn readable(page: Result<Page, DatabaseError>) -> Result<Option<Page>, DatabaseError> {
     match page {
         Ok(page) => Ok(Some(page)),
-        Err(StoreError::Unexpected(reason)) => {
+        Err(DatabaseError::Unexpected(reason)) => {
             tracing::warn!(reason, "records cannot be read while the chain is checked");
             Ok(None)
         }
@@ -89,18 +89,18 @@ fn readable(page: Result<Page, StoreError>) -> Result<Option<Page>, StoreError> 
 
 /// Everything that is read of some numbers.
 struct Page {
-    links: Vec<Link>,
-    misfits: Vec<MisfitRow>,
+    links: Vec<ChainRecord>,
+    misfits: Vec<MismatchRow>,
     without_order: Vec<i64>,
 }
 
-async fn page(store: &Store, id: StoreId, series: Series, numbers: &[NumberRow]) -> Result<Page, StoreError> {
+async fn page(db: &Database, id: StoreId, series: Series, numbers: &[NumberRow]) -> Result<Page, DatabaseError> {
     let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else {
         return Ok(Page { links: Vec::new(), misfits: Vec::new(), without_order: Vec::new() });
     };
-    let stretch = Stretch { store: id, first: first.number, last: last.number };
-    let mut tx = store.snapshot().await?;
-    let links = links::read(&mut tx, series, stretch, records(numbers).min(MOST_RECORDS)).await?;
+    let stretch = RecordRange { store: id, first: first.number, last: last.number };
+    let mut tx = db.snapshot().await?;
+    let links = chain_records::read(&mut tx, series, stretch, records(numbers).min(MOST_RECORDS)).await?;
     let misfits =
         if series == Series::Order { number_checks::misfit_money(&mut tx, stretch).await? } else { Vec::new() };
     let without_order = number_checks::without_order(&mut tx, series, stretch).await?;
@@ -111,7 +111,7 @@ async fn page(store: &Store, id: StoreId, series: Series, numbers: &[NumberRow])
 /// The walk along a chain.
 struct Chain<'a> {
     series: Series,
-    stand: &'a Stand,
+    stand: &'a SeriesState,
     before: Before,
 }
 
@@ -141,11 +141,11 @@ impl Chain<'_> {
     }
 
     /// The records that carry one number.
-    fn take_number(&mut self, same: &[Link], findings: &mut Findings) {
+    fn take_number(&mut self, same: &[ChainRecord], findings: &mut Findings) {
         let Some(number) = same.first().map(|link| link.number) else { return };
         // Behind a gap nothing can be said of the link: the gap itself is the finding.
         let follows = self.before.number.checked_add(1) == Some(number);
-        let linked = |link: &Link| !follows || self.before.seals.contains(&link.previous);
+        let linked = |link: &ChainRecord| !follows || self.before.seals.contains(&link.previous);
         let mut report = |kind, wrong: bool| {
             if wrong {
                 findings.add(kind, self.series, number);
@@ -166,14 +166,14 @@ impl Chain<'_> {
 mod tests {
     use super::*;
 
-    fn link(number: i64, previous: &str, kept: &str) -> Link {
-        Link { number, previous: previous.into(), kept: kept.into(), sealed: true, adds_up: true }
+    fn link(number: i64, previous: &str, kept: &str) -> ChainRecord {
+        ChainRecord { number, previous: previous.into(), kept: kept.into(), sealed: true, adds_up: true }
     }
 
     /// Kinds and first numbers found in a chain whose counter stands at its last link with `counter_hash`.
-    fn found(links: Vec<Link>, counter_hash: &str) -> Vec<(FindingKind, i64)> {
+    fn found(links: Vec<ChainRecord>, counter_hash: &str) -> Vec<(FindingKind, i64)> {
         let counter = links.last().map(|link| link.number);
-        let stand = Stand { counter, counter_hash: Some(counter_hash.into()), highest: counter, closed: None };
+        let stand = SeriesState { counter, counter_hash: Some(counter_hash.into()), highest: counter, closed: None };
         let before = Before { number: 0, seals: vec![b"first".to_vec()] };
         let mut findings = Findings::default();
         let mut chain = Chain { series: Series::Order, stand: &stand, before };

@@ -12,12 +12,12 @@
 //! elsewhere, show that.
 
 mod chain;
+mod chain_records;
 mod finding;
-mod links;
-mod numbers;
+mod number_scan;
+mod orphan_lines;
 mod repair;
 mod schedule;
-mod strays;
 mod view;
 
 use std::sync::Arc;
@@ -27,13 +27,13 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::Monitoring;
+use crate::db::integrity_reports::{self, ReportRow};
+use crate::db::{Database, DatabaseError, Tx, number_checks, stores};
 use crate::domain::{IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
-use crate::store::integrity_reports::{self, ReportRow};
-use crate::store::{Store, StoreError, Tx, number_checks, stores};
 
 use finding::Findings;
 pub use finding::{Finding, FindingKind, NumberSpan, health};
-use numbers::Seen;
+use number_scan::ScannedCount;
 pub use repair::{CounterMove, Method, Renumbered, RepairError, RepairRequest, RepairView, SeriesRepair};
 pub use view::{Depth, ReportView, RunView, StandingView, SummaryView};
 
@@ -55,12 +55,12 @@ pub enum IntegrityError {
     Busy,
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 /// What becomes of the reports of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum ReportRetention {
     /// Nothing: the database is only read.
     Nothing,
     /// They are kept in the history.
@@ -70,7 +70,7 @@ pub enum Keep {
 /// The checks; cheap to clone.
 #[derive(Clone)]
 pub struct Integrity {
-    store: Store,
+    db: Database,
     clock: Clock,
     settings: Monitoring,
     /// One check at a time on each server.
@@ -79,8 +79,8 @@ pub struct Integrity {
 
 impl Integrity {
     /// Checks over `store`.
-    pub fn new(store: Store, clock: Clock, settings: Monitoring) -> Self {
-        Self { store, clock, settings, turn: Arc::new(Semaphore::new(1)) }
+    pub fn new(db: Database, clock: Clock, settings: Monitoring) -> Self {
+        Self { db, clock, settings, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// Checks one store or all of them now, and shows those with findings. Waits a little for a check that this server is
@@ -95,7 +95,7 @@ impl Integrity {
         let _turn = turn.ok().and_then(Result::ok).ok_or(IntegrityError::Busy)?;
         let mut run = RunView::new(depth);
         let started = self.clock.now();
-        self.check(depth, only, requested_by, Keep::History, |report| run.add(report, SHOWN)).await?;
+        self.check(depth, only, requested_by, ReportRetention::History, |report| run.add(report, SHOWN)).await?;
         run.duration_us = since(started, self.clock.now());
         self.publish().await?;
         Ok(run)
@@ -108,11 +108,11 @@ impl Integrity {
         depth: Depth,
         only: Option<StoreId>,
         requested_by: &str,
-        keep: Keep,
+        keep: ReportRetention,
         mut each: impl FnMut(ReportView),
     ) -> Result<(), IntegrityError> {
         if let Some(id) = only {
-            let known = stores::find(&mut self.store.read().await?, id).await?.is_some();
+            let known = stores::find(&mut self.db.read().await?, id).await?.is_some();
             if !known {
                 return Err(IntegrityError::StoreNotFound(id));
             }
@@ -121,7 +121,7 @@ impl Integrity {
         }
         let mut after = StoreId::NIL;
         loop {
-            let page = number_checks::stores(&mut self.store.read().await?, after, STORES).await?;
+            let page = number_checks::stores(&mut self.db.read().await?, after, STORES).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
@@ -139,27 +139,27 @@ impl Integrity {
         depth: Depth,
         id: StoreId,
         requested_by: &str,
-        keep: Keep,
+        keep: ReportRetention,
     ) -> Result<ReportView, IntegrityError> {
         let started = self.clock.now();
-        let (mut findings, mut seen) = (Findings::default(), Seen::default());
+        let (mut findings, mut seen) = (Findings::default(), ScannedCount::default());
         for series in Series::ALL {
-            let stand = number_checks::stand(&mut self.store.read().await?, id, series).await?;
-            seen = seen.and(numbers::check(&self.store, id, series, &stand, &mut findings).await?);
+            let stand = number_checks::stand(&mut self.db.read().await?, id, series).await?;
+            seen = seen.and(number_scan::check(&self.db, id, series, &stand, &mut findings).await?);
             if depth == Depth::Deep {
-                chain::check(&self.store, id, series, &stand, &mut findings).await?;
+                chain::check(&self.db, id, series, &stand, &mut findings).await?;
             }
         }
-        if stores::find(&mut self.store.read().await?, id).await?.is_none() {
+        if stores::find(&mut self.db.read().await?, id).await?.is_none() {
             findings.add_unnumbered(FindingKind::NoStore, Series::Order);
         }
         self.report(depth, id, requested_by, started, (findings, seen), keep).await
     }
 
-    async fn check_strays(&self, requested_by: &str, keep: Keep) -> Result<ReportView, IntegrityError> {
+    async fn check_strays(&self, requested_by: &str, keep: ReportRetention) -> Result<ReportView, IntegrityError> {
         let started = self.clock.now();
         let mut findings = Findings::default();
-        let seen = Seen { records: strays::check(&self.store, &mut findings).await?, placeholders: 0 };
+        let seen = ScannedCount { records: orphan_lines::check(&self.db, &mut findings).await?, placeholders: 0 };
         self.report(Depth::Deep, StoreId::NIL, requested_by, started, (findings, seen), keep).await
     }
 
@@ -169,8 +169,8 @@ impl Integrity {
         store: StoreId,
         requested_by: &str,
         started: Timestamp,
-        (findings, seen): (Findings, Seen),
-        keep: Keep,
+        (findings, seen): (Findings, ScannedCount),
+        keep: ReportRetention,
     ) -> Result<ReportView, IntegrityError> {
         let findings = findings.finish();
         let row = ReportRow {
@@ -181,12 +181,12 @@ impl Integrity {
             health: health(&findings),
             records: seen.records,
             placeholders: seen.placeholders,
-            findings: serde_json::to_value(&findings).map_err(|error| StoreError::Unexpected(error.to_string()))?,
+            findings: serde_json::to_value(&findings).map_err(|error| DatabaseError::Unexpected(error.to_string()))?,
             started_at: started,
             duration_us: since(started, self.clock.now()),
         };
-        if keep == Keep::History {
-            let mut tx = self.store.begin().await?;
+        if keep == ReportRetention::History {
+            let mut tx = self.db.begin().await?;
             integrity_reports::insert(&mut tx, &row, self.settings.reports_kept).await?;
             tx.commit().await?;
         }
@@ -199,7 +199,7 @@ impl Integrity {
 
     /// How each store stands, newest store first, and what is known of lines without a record.
     pub async fn summary(&self, page: PageRequest) -> Result<SummaryView, IntegrityError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let stores = Page::cut(stores::list(&mut tx, page).await?, page, |row| row.id.uuid());
         let mut data = Vec::with_capacity(stores.data.len());
         for store in stores.data {
@@ -216,7 +216,7 @@ impl Integrity {
         after: StoreId,
         at_most: i64,
     ) -> Result<Vec<(StoreId, Result<StandingView, IntegrityError>)>, IntegrityError> {
-        let ids = number_checks::stores(&mut self.store.read().await?, after, at_most).await?;
+        let ids = number_checks::stores(&mut self.db.read().await?, after, at_most).await?;
         let mut standings = Vec::with_capacity(ids.len());
         for id in ids {
             standings.push((id, self.standing_of(id).await));
@@ -226,27 +226,27 @@ impl Integrity {
 
     /// What is known of lines without a record.
     pub async fn strays(&self) -> Result<Option<ReportView>, IntegrityError> {
-        let row = integrity_reports::newest(&mut self.store.read().await?, StoreId::NIL, None).await?;
+        let row = integrity_reports::newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
         Ok(row.map(ReportView::try_from).transpose()?)
     }
 
     /// How one store stands.
     pub async fn standing(&self, store: StoreId) -> Result<StandingView, IntegrityError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let row = stores::find(&mut tx, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
         Ok(standing(&mut tx, store).await?.of(row.id, row.name))
     }
 
     /// As [`Self::standing`], also of a store whose row is gone.
     async fn standing_of(&self, store: StoreId) -> Result<StandingView, IntegrityError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let name = stores::find(&mut tx, store).await?.map_or_else(|| format!("store {store}"), |row| row.name);
         Ok(standing(&mut tx, store).await?.of(store, name))
     }
 
     /// The reports that are kept of a store, newest first.
     pub async fn history(&self, store: StoreId, page: PageRequest) -> Result<Page<ReportView>, IntegrityError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         stores::find(&mut tx, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
         let rows = integrity_reports::list(&mut tx, store, page).await?;
         let rows = rows.into_iter().map(ReportView::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -255,11 +255,11 @@ impl Integrity {
 }
 
 /// The newest reports of a store.
-async fn standing(tx: &mut Tx, store: StoreId) -> Result<view::Newest, StoreError> {
+async fn standing(tx: &mut Tx, store: StoreId) -> Result<view::LatestReports, DatabaseError> {
     let latest = integrity_reports::newest(tx, store, None).await?.map(ReportView::try_from).transpose()?;
     let deep = Some(Depth::Deep.as_str());
     let latest_deep = integrity_reports::newest(tx, store, deep).await?.map(ReportView::try_from).transpose()?;
-    Ok(view::Newest { latest, latest_deep })
+    Ok(view::LatestReports { latest, latest_deep })
 }
 
 /// Microseconds from `started` to `now`; 0 where the clock went back.

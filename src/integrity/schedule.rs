@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use super::repair::{Method, RepairRequest};
-use super::{Depth, Integrity, IntegrityError, Keep, ReportView, finding::FindingKind, standing};
+use super::{Depth, Integrity, IntegrityError, ReportRetention, ReportView, finding::FindingKind, standing};
+use crate::db::{DatabaseError, integrity_reports, number_checks};
 use crate::domain::{Caller, IntegrityReportId, Series, StoreId, Timestamp};
-use crate::store::{StoreError, integrity_reports, number_checks};
 use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS, VOID_PLACEHOLDERS};
 
 /// How often the schedule is looked at.
@@ -57,13 +57,13 @@ impl Integrity {
         let mut after = StoreId::NIL;
         let mut failed = None;
         loop {
-            let page = number_checks::stores(&mut self.store.read().await?, after, super::STORES).await?;
+            let page = number_checks::stores(&mut self.db.read().await?, after, super::STORES).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
-                match self.check_store(depth, id, SCHEDULE, Keep::History).await {
+                match self.check_store(depth, id, SCHEDULE, ReportRetention::History).await {
                     Ok(report) => self.repair_by_itself(id, &report).await,
-                    Err(IntegrityError::Store(error)) if !matches!(error, StoreError::Unavailable(_)) => {
+                    Err(IntegrityError::Database(error)) if !matches!(error, DatabaseError::Unavailable(_)) => {
                         // One store that cannot be checked keeps no other from it.
                         tracing::warn!(store.id = %id, error = %error, "the store's numbers could not be checked");
                         failed = Some(error);
@@ -75,7 +75,7 @@ impl Integrity {
             }
         }
         if depth == Depth::Deep {
-            self.check_strays(SCHEDULE, Keep::History).await?;
+            self.check_strays(SCHEDULE, ReportRetention::History).await?;
         }
         match failed {
             // The lease runs out, and the check is made again.
@@ -114,7 +114,7 @@ impl Integrity {
         let until = now.plus_seconds(self.lease_s(depth));
         // Twice the interval, since the servers' clocks differ a little and their settings may.
         let furthest = now.plus_seconds(2 * self.interval_s(depth));
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let ours = integrity_reports::claim(&mut tx, depth.as_str(), now, until, furthest).await?;
         if ours && depth == Depth::Deep {
             // No other server need make the check that this one contains.
@@ -126,7 +126,7 @@ impl Integrity {
     }
 
     async fn put_off(&self, depth: Depth, due: Timestamp) -> Result<(), IntegrityError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         integrity_reports::set_due(&mut tx, depth.as_str(), due).await?;
         tx.commit().await?;
         Ok(())
@@ -145,7 +145,7 @@ impl Integrity {
 
     /// Sets this server's metrics where there is a report that it has not seen yet, whichever server made it.
     async fn publish_new(&self, shown: &mut Option<IntegrityReportId>) -> Result<(), IntegrityError> {
-        let newest = integrity_reports::newest_id(&mut self.store.read().await?).await?;
+        let newest = integrity_reports::newest_id(&mut self.db.read().await?).await?;
         if newest != *shown {
             self.publish().await?;
             *shown = newest;
@@ -158,11 +158,11 @@ impl Integrity {
     pub(super) async fn publish(&self) -> Result<(), IntegrityError> {
         let mut after = StoreId::NIL;
         loop {
-            let page = number_checks::stores(&mut self.store.read().await?, after, super::STORES).await?;
+            let page = number_checks::stores(&mut self.db.read().await?, after, super::STORES).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
-                let newest = standing(&mut self.store.read().await?, id).await?;
+                let newest = standing(&mut self.db.read().await?, id).await?;
                 let Some(latest) = &newest.latest else { continue };
                 let findings = newest.findings();
                 let count = |kind| {
@@ -176,7 +176,7 @@ impl Integrity {
                 metrics::gauge!(INTEGRITY_HEALTH, "store" => label).set(super::health(&findings) as f64);
             }
         }
-        let strays = integrity_reports::newest(&mut self.store.read().await?, StoreId::NIL, None).await?;
+        let strays = integrity_reports::newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
         if let Some(report) = strays {
             metrics::gauge!(INTEGRITY_HEALTH, "store" => NO_STORE).set(report.health as f64);
         }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::finding::{Finding, health};
+use crate::db::DatabaseError;
+use crate::db::integrity_reports::ReportRow;
 use crate::domain::{IntegrityReportId, StoreId, Timestamp};
-use crate::store::StoreError;
-use crate::store::integrity_reports::ReportRow;
 
 /// How far a check looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,10 +54,10 @@ pub struct ReportView {
 }
 
 impl TryFrom<ReportRow> for ReportView {
-    type Error = StoreError;
+    type Error = DatabaseError;
 
-    fn try_from(row: ReportRow) -> Result<Self, StoreError> {
-        let strange = |what: String| StoreError::Unexpected(format!("integrity report {}: {what}", row.id));
+    fn try_from(row: ReportRow) -> Result<Self, DatabaseError> {
+        let strange = |what: String| DatabaseError::Unexpected(format!("integrity report {}: {what}", row.id));
         let depth = match row.depth.as_str() {
             "quick" => Depth::Quick,
             "deep" => Depth::Deep,
@@ -81,14 +81,14 @@ impl TryFrom<ReportRow> for ReportView {
 
 /// The newest reports of a store.
 #[derive(Debug)]
-pub(super) struct Newest {
+pub(super) struct LatestReports {
     /// Of any depth.
     pub latest: Option<ReportView>,
     /// Of the deep check.
     pub latest_deep: Option<ReportView>,
 }
 
-impl Newest {
+impl LatestReports {
     /// What is known to be wrong now: of numbers and counters what the newest report says, of all else the newest deep one.
     pub fn findings(&self) -> Vec<Finding> {
         let of = |report: &Option<ReportView>, quick: bool| {

@@ -7,13 +7,13 @@
 
 use serde_json::json;
 
-use super::once::{Once, Reply, with_retries};
+use super::idempotency::{IdempotentRequest, Reply, with_retries};
 use super::{OrderError, Orders, ZReportSummary, ZReportView};
+use crate::db::number_series::SeriesRow;
+use crate::db::stores::StoreRow;
+use crate::db::z_reports::{self, ClosingRange, ZReportRow};
+use crate::db::{DatabaseError, Tx, audit, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, Page, PageRequest, Series, StoreId, ZReportId};
-use crate::store::number_series::SeriesRow;
-use crate::store::stores::StoreRow;
-use crate::store::z_reports::{self, Span, ZReportRow};
-use crate::store::{StoreError, Tx, audit, number_series, seals, stores, void_placeholders};
 
 /// The series that closings are numbered in.
 const SERIES: &str = "closing";
@@ -21,12 +21,12 @@ const SERIES: &str = "closing";
 impl Orders {
     /// Closes the day of a store: everything since the closing before, be it nothing.
     pub async fn close_day(&self, caller: &Caller, store: StoreId, key: &str) -> Result<Reply, OrderError> {
-        let once = Once::new("close", caller, key, &store.to_string());
+        let once = IdempotentRequest::new("close", caller, key, &store.to_string());
         with_retries(async || self.close_once(caller, store, &once).await).await
     }
 
-    async fn close_once(&self, caller: &Caller, id: StoreId, once: &Once) -> Result<Reply, OrderError> {
-        let mut tx = self.store.begin().await?;
+    async fn close_once(&self, caller: &Caller, id: StoreId, once: &IdempotentRequest) -> Result<Reply, OrderError> {
+        let mut tx = self.db.begin().await?;
         let store = served(&mut tx, caller, id).await?;
         // Taking the number holds the row: of two closings at once, the second goes on when the first is done.
         let taken = number_series::take(&mut tx, id, SERIES).await?;
@@ -63,7 +63,8 @@ impl Orders {
             "receipts": [row.first_order, row.last_order]});
         let subject = id.to_string();
         let reply = once.keep(&mut tx, &ZReportView::new(row, store.name, lines), now).await?;
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "store.close_day", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "store.close_day", subject, details })
+            .await?;
         tx.commit().await?;
         Ok(reply)
     }
@@ -75,7 +76,7 @@ impl Orders {
         store: StoreId,
         page: PageRequest,
     ) -> Result<Page<ZReportSummary>, OrderError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         served(&mut tx, caller, store).await?;
         let rows = z_reports::list(&mut tx, store, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ZReportSummary::from))
@@ -83,7 +84,7 @@ impl Orders {
 
     /// One closing of a store with its sums.
     pub async fn closing(&self, caller: &Caller, store: StoreId, number: i64) -> Result<ZReportView, OrderError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let store = served(&mut tx, caller, store).await?;
         let row = z_reports::find(&mut tx, store.id, number).await?.ok_or(OrderError::ClosingNotFound(number))?;
         let lines = z_reports::lines(&mut tx, row.id).await?;
@@ -108,17 +109,17 @@ async fn before(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZRepo
     Ok(previous)
 }
 
-fn lost(number: i64, store: StoreId) -> StoreError {
-    StoreError::Unexpected(format!(
+fn lost(number: i64, store: StoreId) -> DatabaseError {
+    DatabaseError::Unexpected(format!(
         "closing {number} of store {store} is gone from the database; restore it, or see `tillsight numbering repair`"
     ))
 }
 
 /// From one past the closing before to where the counters stand.
-fn span(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> Span {
+fn span(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> ClosingRange {
     let last = |series: &str| counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
     let first = |of: fn(&ZReportRow) -> i64| previous.map_or(0, of) + 1;
-    Span {
+    ClosingRange {
         orders: (first(|row| row.last_order), last("order")),
         refunds: (first(|row| row.last_refund), last("refund")),
         payments: (first(|row| row.last_payment), last("payment")),

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::db::z_reports::{ZReportLineRow, ZReportRow};
 use crate::domain::{Currency, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId};
-use crate::store::z_reports::{ZReportLineRow, ZReportRow};
 
 /// A closing in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]

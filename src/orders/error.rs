@@ -1,8 +1,8 @@
 //! Why an order cannot be made, shown, paid, refunded or voided, or a day not be closed.
 
-use super::once::FromStore;
+use super::idempotency::FromDatabase;
+use crate::db::DatabaseError;
 use crate::domain::{Currency, InvalidField, Money, OrderId, StoreId};
-use crate::store::StoreError;
 
 /// A refusal or failure of the orders service.
 #[derive(Debug, thiserror::Error)]
@@ -106,11 +106,11 @@ pub enum OrderError {
     Interrupted,
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
-impl FromStore for OrderError {
-    fn store_error(&self) -> Option<&StoreError> {
-        if let Self::Store(error) = self { Some(error) } else { None }
+impl FromDatabase for OrderError {
+    fn database_error(&self) -> Option<&DatabaseError> {
+        if let Self::Database(error) = self { Some(error) } else { None }
     }
 }

@@ -11,7 +11,7 @@
 mod closing;
 mod closing_view;
 mod error;
-pub mod once;
+pub mod idempotency;
 mod payment;
 mod read;
 mod receipt;
@@ -21,18 +21,18 @@ mod view;
 mod void;
 
 use crate::clock::Clock;
+use crate::db::orders::{OrderItemRow, OrderRow, StandingRow};
+use crate::db::{Database, DatabaseError, Tx, number_series, orders, seals};
 use crate::domain::{Caller, Currency, KioskId, OrderId, OrderState, SessionId, StoreId, UserId, readable_code};
-use crate::store::orders::{OrderItemRow, OrderRow, StandingRow};
-use crate::store::{Store, StoreError, Tx, number_series, orders, seals};
 
 pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
 pub use error::OrderError;
-pub use once::Reply;
+pub use idempotency::Reply;
 pub use payment::Tender;
 pub use read::{MonthSpending, OrderSearch};
 pub use receipt::{ReceiptTax, ReceiptView};
 pub use refund::RefundRequest;
-pub use refund_plan::WantedBack;
+pub use refund_plan::RefundLineRequest;
 pub use view::{OrderItemView, OrderSummary, OrderView, PaymentView, RefundItemView, RefundView};
 
 /// The series that orders are numbered in.
@@ -45,13 +45,13 @@ const LONGEST_REFERENCE: usize = 100;
 /// The orders service; cheap to clone.
 #[derive(Clone)]
 pub struct Orders {
-    store: Store,
+    db: Database,
     clock: Clock,
 }
 
 /// A bill that is ready to become an order: checked, priced, in one currency.
 #[derive(Debug)]
-pub struct Draft {
+pub struct OrderDraft {
     /// The session whose bill it is.
     pub session: SessionId,
     /// The store that numbers it.
@@ -76,14 +76,14 @@ pub struct Draft {
 
 impl Orders {
     /// A service over `store`.
-    pub fn new(store: Store, clock: Clock) -> Self {
-        once::register();
-        Self { store, clock }
+    pub fn new(db: Database, clock: Clock) -> Self {
+        idempotency::register();
+        Self { db, clock }
     }
 
     /// Turns a draft into an order with the store's next number, within the caller's transaction: roll it back and the
     /// number is given back too.
-    pub async fn place(&self, tx: &mut Tx, draft: Draft) -> Result<OrderView, OrderError> {
+    pub async fn place(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         // From here on every other order of the store waits: nothing that can be done before or after is done in between.
         let taken = number_series::take(tx, draft.store, SERIES).await?;
@@ -137,6 +137,6 @@ impl Orders {
     }
 }
 
-fn unknown_version() -> StoreError {
-    StoreError::Unexpected(format!("no seal of version {} is known", seals::ORDER_VERSION))
+fn unknown_version() -> DatabaseError {
+    DatabaseError::Unexpected(format!("no seal of version {} is known", seals::ORDER_VERSION))
 }

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::once::{Once, Reply, with_retries};
+use super::idempotency::{IdempotentRequest, Reply, with_retries};
 use super::{LONGEST_REFERENCE, OrderError, Orders, read};
+use crate::db::orders::OrderRow;
+use crate::db::payments::{self, PaymentRow};
+use crate::db::{Tx, audit, number_series, seals};
 use crate::domain::{Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, optional_line};
-use crate::store::orders::OrderRow;
-use crate::store::payments::{self, PaymentRow};
-use crate::store::{Tx, audit, number_series, seals};
 use crate::telemetry::PAYMENTS_TOTAL;
 
 /// The series that payments are numbered in.
@@ -40,7 +40,7 @@ impl Orders {
         key: &str,
     ) -> Result<Reply, OrderError> {
         let tenders = checked(tenders)?;
-        let once = Once::new("pay", caller, key, &json!([id, currency, tenders]).to_string());
+        let once = IdempotentRequest::new("pay", caller, key, &json!([id, currency, tenders]).to_string());
         with_retries(async || self.pay_once(caller, id, currency, &tenders, &once).await).await
     }
 
@@ -50,9 +50,9 @@ impl Orders {
         id: OrderId,
         currency: Currency,
         tenders: &[Tender],
-        once: &Once,
+        once: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let order = self.hold(&mut tx, caller, id).await?;
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
@@ -79,7 +79,7 @@ impl Orders {
         let subject = id.to_string();
         let shown = read::assemble(&mut tx, order).await?;
         let reply = once.keep(&mut tx, &shown, now).await?;
-        audit::append(&mut tx, audit::Entry { at: now, caller, action: "order.pay", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "order.pay", subject, details }).await?;
         tx.commit().await?;
         for tender in tenders {
             metrics::counter!(PAYMENTS_TOTAL, "method" => tender.method.as_str()).increment(1);

@@ -7,12 +7,12 @@ use utoipa::ToSchema;
 
 use super::view::listed;
 use super::{OrderError, OrderSummary, OrderView, Orders, PaymentView, RefundView};
+use crate::db::orders::{Listed, OrderFilter, OrderRow};
+use crate::db::{DatabaseError, Tx, orders, payments, refunds, stores};
 use crate::domain::{
     Actor, Caller, Currency, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId,
     Timestamp, UserId, tidy_code,
 };
-use crate::store::orders::{Listed, OrderFilter, OrderRow};
-use crate::store::{StoreError, Tx, orders, payments, refunds, stores};
 
 /// Most months that a shopper's spending is told of at once.
 const MOST_MONTHS: i64 = 36;
@@ -78,7 +78,7 @@ impl Orders {
             return Err(OrderError::StoreNotFound(asked));
         }
         let filter = OrderSearch { store: own, ..search }.check()?;
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let rows = orders::list(&mut tx, filter, page).await?;
         Ok(listed(Page::cut(rows, page, |row| row.id.uuid())))
     }
@@ -97,7 +97,7 @@ impl Orders {
         page: PageRequest,
     ) -> Result<GappedPage<OrderSummary>, OrderError> {
         let filter = search.check()?;
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let rows = orders::list_owned(&mut tx, user, filter, page).await?;
         Ok(listed(Page::cut(rows, page, |row| row.id.uuid())))
     }
@@ -115,7 +115,7 @@ impl Orders {
             return Err(InvalidField::new("months", message).into());
         }
         let from = self.clock.now().plus_seconds(-months * SECONDS_PER_MONTH);
-        let mut tx = self.store.read().await?;
+        let mut tx = self.db.read().await?;
         let rows = orders::spending(&mut tx, user, from).await?;
         let mut sums: BTreeMap<(String, &'static str), MonthSpending> = BTreeMap::new();
         for Listed { id, row } in rows {
@@ -140,7 +140,7 @@ impl Orders {
     /// Makes the order whose receipt carries `code` the shopper's. Again is no error; another's order is not found.
     pub async fn claim(&self, user: UserId, code: &str) -> Result<OrderView, OrderError> {
         let code = tidy_code(code).ok_or(OrderError::UnknownCode)?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let id = orders::find_by_claim_code(&mut tx, &code).await?.ok_or(OrderError::UnknownCode)?;
         if !orders::own(&mut tx, id, user, self.clock.now()).await? {
             return Err(OrderError::UnknownCode);
@@ -150,7 +150,7 @@ impl Orders {
     }
 
     async fn read(&self, id: OrderId, owner: Option<UserId>) -> Result<OrderView, OrderError> {
-        let mut tx = self.store.snapshot().await?;
+        let mut tx = self.db.snapshot().await?;
         let read = async {
             let order = orders::find(&mut tx, id, owner).await?.ok_or(OrderError::NotFound(id))?;
             assemble(&mut tx, order).await
@@ -161,7 +161,7 @@ impl Orders {
 
 /// Says of a failure to make a record of what is stored which order that is.
 pub(super) fn unreadable(id: OrderId, error: OrderError) -> OrderError {
-    if let OrderError::Store(StoreError::Unexpected(reason)) = error {
+    if let OrderError::Database(DatabaseError::Unexpected(reason)) = error {
         OrderError::Unreadable { id, reason }
     } else {
         error

@@ -5,8 +5,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{OrderError, OrderView, Orders, read};
+use crate::db::{Tx, audit, orders, receipt_prints, stores};
 use crate::domain::{Caller, OrderId, UserId};
-use crate::store::{Tx, audit, orders, receipt_prints, stores};
 
 /// A receipt.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -40,7 +40,7 @@ pub struct ReceiptTax {
 impl Orders {
     /// The receipt of an order, for the staff and kiosks of its store. Looking at it is no print.
     pub async fn receipt(&self, caller: &Caller, id: OrderId) -> Result<ReceiptView, OrderError> {
-        let mut tx = self.store.snapshot().await?;
+        let mut tx = self.db.snapshot().await?;
         let receipt = receipt(&mut tx, id, None).await?;
         let served = caller.actor.serves(receipt.order.store_id);
         if served { Ok(receipt) } else { Err(OrderError::NotFound(id)) }
@@ -48,20 +48,20 @@ impl Orders {
 
     /// The receipt of a shopper's own order.
     pub async fn receipt_own(&self, user: UserId, id: OrderId) -> Result<ReceiptView, OrderError> {
-        let mut tx = self.store.snapshot().await?;
+        let mut tx = self.db.snapshot().await?;
         let receipt = receipt(&mut tx, id, Some(user)).await?;
         Ok(ReceiptView { order: receipt.order.without_staff(), ..receipt })
     }
 
     /// Notes that the receipt is put on paper once more and gives it: `prints` is 1 for the original, more for a copy.
     pub async fn print_receipt(&self, caller: &Caller, id: OrderId) -> Result<ReceiptView, OrderError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let order = self.hold(&mut tx, caller, id).await?;
         let now = self.clock.now();
         let print = receipt_prints::add(&mut tx, id, &caller.actor.label(), now).await?;
         let receipt = receipt(&mut tx, id, None).await?;
         let details = json!({"receipt_number": order.number, "print": print});
-        let entry = audit::Entry { at: now, caller, action: "receipt.print", subject: id.to_string(), details };
+        let entry = audit::AuditEntry { at: now, caller, action: "receipt.print", subject: id.to_string(), details };
         audit::append(&mut tx, entry).await?;
         tx.commit().await?;
         Ok(receipt)

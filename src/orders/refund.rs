@@ -3,15 +3,15 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::once::{Once, Reply, with_retries};
-use super::refund_plan::{WantedBack, plan};
+use super::idempotency::{IdempotentRequest, Reply, with_retries};
+use super::refund_plan::{RefundLineRequest, plan};
 use super::{LONGEST_REASON, LONGEST_REFERENCE, OrderError, Orders, RefundView};
+use crate::db::orders::OrderRow;
+use crate::db::refunds::{self, RefundItemRow, RefundRow};
+use crate::db::{Tx, audit, number_series, orders, seals};
 use crate::domain::{
     Caller, Currency, InvalidField, Money, OrderId, OrderState, PaymentMethod, RefundId, line, optional_line,
 };
-use crate::store::orders::OrderRow;
-use crate::store::refunds::{self, RefundItemRow, RefundRow};
-use crate::store::{Tx, audit, number_series, orders, seals};
 use crate::telemetry::REFUNDS_TOTAL;
 
 /// The series of refunds and voids. They share it, so that all that takes turnover back reads as one unbroken row.
@@ -29,11 +29,11 @@ pub struct RefundRequest {
     /// Why.
     pub reason: String,
     /// What comes back; everything that is left where it is not said.
-    pub lines: Option<Vec<WantedBack>>,
+    pub lines: Option<Vec<RefundLineRequest>>,
 }
 
 /// What a record that takes turnover back is made of, beside its number and seal.
-pub(super) struct Counter {
+pub(super) struct ReversalRecord {
     pub(super) kind: &'static str,
     pub(super) method: Option<PaymentMethod>,
     pub(super) reference: Option<String>,
@@ -59,7 +59,7 @@ impl Orders {
             let message = "is empty; leave it out to refund everything that is left";
             return Err(InvalidField::new("lines", message).into());
         }
-        let once = Once::new("refund", caller, key, &json!([id, request]).to_string());
+        let once = IdempotentRequest::new("refund", caller, key, &json!([id, request]).to_string());
         with_retries(async || self.refund_once(caller, id, &request, &once).await).await
     }
 
@@ -68,9 +68,9 @@ impl Orders {
         caller: &Caller,
         id: OrderId,
         request: &RefundRequest,
-        once: &Once,
+        once: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         let order = self.hold(&mut tx, caller, id).await?;
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
@@ -100,7 +100,7 @@ impl Orders {
         if wanted > left {
             return Err(OrderError::TooMuch { what: "the order, minor units".to_owned(), wanted, left });
         }
-        let counter = Counter {
+        let counter = ReversalRecord {
             kind: "refund",
             method: Some(request.method),
             reference: request.reference.clone(),
@@ -133,8 +133,8 @@ impl Orders {
         tx: &mut Tx,
         caller: &Caller,
         order: OrderRow,
-        counter: Counter,
-        once: &Once,
+        counter: ReversalRecord,
+        once: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
         let taken = number_series::take(tx, order.store_id, SERIES).await?;
         let now = self.clock.now();
@@ -163,7 +163,7 @@ impl Orders {
             "currency": row.currency, "method": row.method, "reason": row.reason});
         let subject = order.id.to_string();
         let reply = once.keep(tx, &RefundView::new(row, counter.items), now).await?;
-        audit::append(tx, audit::Entry { at: now, caller, action, subject, details }).await?;
+        audit::append(tx, audit::AuditEntry { at: now, caller, action, subject, details }).await?;
         Ok(reply)
     }
 }

@@ -4,13 +4,13 @@
 //! exactly that once everything came back. Nothing here reads or writes.
 
 use super::OrderError;
+use crate::db::orders::OrderItemRow;
+use crate::db::refunds::{RefundItemRow, RefundedQuantity};
 use crate::domain::InvalidField;
-use crate::store::orders::OrderItemRow;
-use crate::store::refunds::{RefundItemRow, TakenBack};
 
 /// What is wanted back of one line.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
-pub struct WantedBack {
+pub struct RefundLineRequest {
     /// The order's line.
     pub line: i64,
     /// Pieces that come back; 0 where only money is given back.
@@ -33,8 +33,8 @@ struct Line<'a> {
 pub(super) fn plan(
     items: &[OrderItemRow],
     prices_include_tax: bool,
-    taken_back: &[TakenBack],
-    wanted: Option<&[WantedBack]>,
+    taken_back: &[RefundedQuantity],
+    wanted: Option<&[RefundLineRequest]>,
 ) -> Result<Vec<RefundItemRow>, OrderError> {
     let lines: Vec<Line> = items.iter().map(|item| Line::new(item, prices_include_tax, taken_back)).collect();
     let Some(wanted) = wanted else {
@@ -58,7 +58,7 @@ pub(super) fn whole(items: &[OrderItemRow], prices_include_tax: bool) -> Vec<Ref
 }
 
 impl<'a> Line<'a> {
-    fn new(item: &'a OrderItemRow, prices_include_tax: bool, taken_back: &[TakenBack]) -> Self {
+    fn new(item: &'a OrderItemRow, prices_include_tax: bool, taken_back: &[RefundedQuantity]) -> Self {
         let back = taken_back.iter().find(|back| back.line == item.line).copied().unwrap_or_default();
         let due = item.due(prices_include_tax);
         Self {
@@ -80,7 +80,7 @@ impl<'a> Line<'a> {
         self.row(self.quantity_left, self.amount_left)
     }
 
-    fn part(&self, asked: &WantedBack) -> Result<RefundItemRow, OrderError> {
+    fn part(&self, asked: &RefundLineRequest) -> Result<RefundItemRow, OrderError> {
         if asked.quantity < 0 {
             return Err(InvalidField::new("quantity", format!("{} is negative", asked.quantity)).into());
         }
@@ -161,9 +161,9 @@ mod tests {
         }
     }
 
-    fn back(rows: &[RefundItemRow]) -> Vec<TakenBack> {
+    fn back(rows: &[RefundItemRow]) -> Vec<RefundedQuantity> {
         let sum = |of: fn(&RefundItemRow) -> i64| rows.iter().map(of).sum();
-        vec![TakenBack {
+        vec![RefundedQuantity {
             line: 1,
             quantity: sum(|row| row.quantity),
             amount: sum(|row| row.amount),
@@ -171,8 +171,8 @@ mod tests {
         }]
     }
 
-    fn want(quantity: i64, amount: Option<i64>) -> [WantedBack; 1] {
-        [WantedBack { line: 1, quantity, amount }]
+    fn want(quantity: i64, amount: Option<i64>) -> [RefundLineRequest; 1] {
+        [RefundLineRequest { line: 1, quantity, amount }]
     }
 
     proptest! {
@@ -212,13 +212,13 @@ mod tests {
     #[test]
     fn what_is_not_there_is_refused_by_name() {
         let items = [item(2, 200, 0)];
-        let refused = |wanted: &[WantedBack]| plan(&items, true, &[], Some(wanted)).unwrap_err().to_string();
+        let refused = |wanted: &[RefundLineRequest]| plan(&items, true, &[], Some(wanted)).unwrap_err().to_string();
         assert!(refused(&want(3, None)).contains("3 wanted back, 2 left"));
         assert!(refused(&want(1, Some(201))).contains("201 wanted back, 200 left"));
         assert!(refused(&want(-1, None)).starts_with("quantity"));
         assert!(refused(&want(0, None)).starts_with("quantity"));
         assert!(refused(&want(0, Some(0))).starts_with("amount"));
-        assert!(refused(&[WantedBack { line: 7, quantity: 1, amount: None }]).contains("no line 7"));
+        assert!(refused(&[RefundLineRequest { line: 7, quantity: 1, amount: None }]).contains("no line 7"));
         assert!(refused(&[want(1, None)[0], want(1, None)[0]]).contains("named twice"));
     }
 }

@@ -3,13 +3,13 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::db::orders::{Listed, OrderItemRow, OrderRow, OrderSummaryRow, StandingRow};
+use crate::db::payments::PaymentRow;
+use crate::db::refunds::{RefundItemRow, RefundRow};
 use crate::domain::{
     Currency, GappedPage, KioskId, OrderId, OrderState, Page, PaymentId, PaymentMethod, ProductId, RefundId, SessionId,
     StoreId, Timestamp,
 };
-use crate::store::orders::{Listed, OrderItemRow, OrderRow, OrderSummaryRow, StandingRow};
-use crate::store::payments::PaymentRow;
-use crate::store::refunds::{RefundItemRow, RefundRow};
 
 /// An order in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]

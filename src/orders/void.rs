@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::once::{Once, Reply, with_retries};
-use super::refund::Counter;
+use super::idempotency::{IdempotentRequest, Reply, with_retries};
+use super::refund::ReversalRecord;
 use super::refund_plan::whole;
 use super::{LONGEST_REASON, OrderError, Orders};
+use crate::db::orders;
 use crate::domain::{Caller, OrderId, line};
-use crate::store::orders;
 use crate::telemetry::REFUNDS_TOTAL;
 
 impl Orders {
@@ -15,19 +15,25 @@ impl Orders {
     /// was taken and the money that was given back both stand in the books.
     pub async fn void(&self, caller: &Caller, id: OrderId, reason: &str, key: &str) -> Result<Reply, OrderError> {
         let reason = line("reason", reason, LONGEST_REASON)?;
-        let once = Once::new("void", caller, key, &json!([id, reason]).to_string());
+        let once = IdempotentRequest::new("void", caller, key, &json!([id, reason]).to_string());
         with_retries(async || self.void_once(caller, id, &reason, &once).await).await
     }
 
-    async fn void_once(&self, caller: &Caller, id: OrderId, reason: &str, once: &Once) -> Result<Reply, OrderError> {
-        let mut tx = self.store.begin().await?;
+    async fn void_once(
+        &self,
+        caller: &Caller,
+        id: OrderId,
+        reason: &str,
+        once: &IdempotentRequest,
+    ) -> Result<Reply, OrderError> {
+        let mut tx = self.db.begin().await?;
         let order = self.hold(&mut tx, caller, id).await?;
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
         self.refuse_unless_due(&mut tx, &order).await?;
         let items = whole(&orders::items(&mut tx, id).await?, order.prices_include_tax);
-        let counter = Counter { kind: "void", method: None, reference: None, reason: reason.to_owned(), items };
+        let counter = ReversalRecord { kind: "void", method: None, reference: None, reason: reason.to_owned(), items };
         let reply = self.take_back(&mut tx, caller, order, counter, once).await?;
         tx.commit().await?;
         metrics::counter!(REFUNDS_TOTAL, "kind" => "void").increment(1);

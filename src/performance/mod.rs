@@ -16,11 +16,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::db::{Database, DatabaseError, order_performance};
 use crate::domain::{StoreId, Timestamp};
-use crate::store::{Store, StoreError, order_performance};
 
 pub use recent::{StatsView, StorePerformance, Window};
-use tally::Tally;
+use tally::AttemptCounts;
 pub use tally::{Attempt, Outcome, Retries};
 
 /// How often what was counted is written.
@@ -38,19 +38,19 @@ type Place = (Timestamp, StoreId);
 /// Counts attempts and reads back what all servers counted; cheap to clone.
 #[derive(Clone)]
 pub struct Performance {
-    store: Store,
+    db: Database,
     clock: Clock,
     /// This run of this server.
     server: Uuid,
-    open: Arc<Mutex<BTreeMap<Place, Tally>>>,
+    open: Arc<Mutex<BTreeMap<Place, AttemptCounts>>>,
     /// One flush at a time, so that what is newer is written later.
     flushing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Performance {
     /// Counts of this server, which reads and writes `store`.
-    pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, server: Uuid::new_v4(), open: Arc::default(), flushing: Arc::default() }
+    pub fn new(db: Database, clock: Clock) -> Self {
+        Self { db, clock, server: Uuid::new_v4(), open: Arc::default(), flushing: Arc::default() }
     }
 
     /// Counts an attempt.
@@ -68,13 +68,13 @@ impl Performance {
     }
 
     /// Writes what was counted and not written yet, and forgets minutes that are over.
-    pub async fn flush(&self) -> Result<(), StoreError> {
+    pub async fn flush(&self) -> Result<(), DatabaseError> {
         let _turn = self.flushing.lock().await;
         let changed = self.changed()?;
         if changed.is_empty() {
             return Ok(());
         }
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         for (row, _) in &changed {
             order_performance::put(&mut tx, self.server, row).await?;
         }
@@ -94,7 +94,7 @@ impl Performance {
     }
 
     /// The rows that are to be written, each with how many attempts it counts.
-    fn changed(&self) -> Result<Vec<(order_performance::MinuteRow, i64)>, StoreError> {
+    fn changed(&self) -> Result<Vec<(order_performance::MinuteRow, i64)>, DatabaseError> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = open.iter().filter(|(_, tally)| tally.attempts() != tally.written);
         changed.map(|((minute, store), tally)| Ok((tally.row(*minute, *store)?, tally.attempts()))).collect()
@@ -105,7 +105,7 @@ impl Performance {
         &self,
         since: Timestamp,
         only: Option<StoreId>,
-    ) -> Result<BTreeMap<Place, order_performance::MinuteRow>, StoreError> {
+    ) -> Result<BTreeMap<Place, order_performance::MinuteRow>, DatabaseError> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = |(minute, store): &Place| *minute > since && only.is_none_or(|only| only == *store);
         let wanted = open.iter().filter(|(place, _)| wanted(place));
@@ -113,8 +113,8 @@ impl Performance {
     }
 
     /// Removes rows that are past their time; gives how many.
-    pub async fn forget_old(&self) -> Result<u64, StoreError> {
-        let mut tx = self.store.begin().await?;
+    pub async fn forget_old(&self) -> Result<u64, DatabaseError> {
+        let mut tx = self.db.begin().await?;
         let moment = self.clock.now().plus_seconds(-KEPT_S);
         let forgotten = order_performance::forget_before(&mut tx, moment).await?;
         tx.commit().await?;

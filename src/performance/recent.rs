@@ -6,11 +6,11 @@ use std::collections::btree_map::Entry;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::tally::Tally;
+use super::tally::AttemptCounts;
 use super::{MINUTE_S, Performance};
+use crate::db::order_performance::{self, MinuteRow};
+use crate::db::{Database, DatabaseError, stores};
 use crate::domain::{InvalidField, StoreId, TimeZone, Timestamp};
-use crate::store::order_performance::{self, MinuteRow};
-use crate::store::{Store, StoreError, stores};
 
 /// Rows that are read at a time.
 const ROWS: i64 = 1_000;
@@ -107,23 +107,23 @@ pub struct StatsView {
 
 #[derive(Debug, Default)]
 struct Counted {
-    window: Tally,
+    window: AttemptCounts,
     today: i64,
 }
 
 impl Performance {
     /// How orders went within `window` and today, in `only` or in every store, by what all servers wrote and this one
     /// counted.
-    pub async fn stats(&self, window: Window, only: Option<StoreId>) -> Result<StatsView, StoreError> {
+    pub async fn stats(&self, window: Window, only: Option<StoreId>) -> Result<StatsView, DatabaseError> {
         self.read(window, only, true).await
     }
 
     /// How orders went within `window` in every store. Reads no more than the window.
-    pub async fn lately(&self, window: Window) -> Result<StatsView, StoreError> {
+    pub async fn lately(&self, window: Window) -> Result<StatsView, DatabaseError> {
         self.read(window, None, false).await
     }
 
-    async fn read(&self, window: Window, only: Option<StoreId>, today: bool) -> Result<StatsView, StoreError> {
+    async fn read(&self, window: Window, only: Option<StoreId>, today: bool) -> Result<StatsView, DatabaseError> {
         let now = self.clock.now();
         let begin = now.plus_seconds(-window.seconds);
         let since = if today { begin.min(now.plus_seconds(-LONGEST_DAY_S)) } else { begin };
@@ -134,7 +134,7 @@ impl Performance {
         let mut after = None;
         let mut last = false;
         while !last {
-            let mut rows = order_performance::since(&mut self.store.read().await?, since, only, after, ROWS).await?;
+            let mut rows = order_performance::since(&mut self.db.read().await?, since, only, after, ROWS).await?;
             match rows.last() {
                 Some((server, row)) => after = Some((row.minute, row.store_id, *server)),
                 None => last = true,
@@ -146,7 +146,7 @@ impl Performance {
             for (_, row) in &rows {
                 let name = match known.entry(row.store_id) {
                     Entry::Occupied(there) => there.into_mut(),
-                    Entry::Vacant(place) => place.insert(named(&self.store, row.store_id).await?),
+                    Entry::Vacant(place) => place.insert(named(&self.db, row.store_id).await?),
                 };
                 let zone = name.as_ref().map(|(_, zone)| zone);
                 if let Err(error) = count(counted.entry(row.store_id).or_default(), row, (begin, now), zone) {
@@ -171,11 +171,11 @@ impl Performance {
 }
 
 /// The store's name and clocks, where there is such a store.
-async fn named(store: &Store, id: StoreId) -> Result<Option<(String, TimeZone)>, StoreError> {
+async fn named(db: &Database, id: StoreId) -> Result<Option<(String, TimeZone)>, DatabaseError> {
     if id == StoreId::NIL {
         return Ok(None);
     }
-    let found = stores::find(&mut store.read().await?, id).await?;
+    let found = stores::find(&mut db.read().await?, id).await?;
     Ok(found.map(|row| (row.name, row.time_zone)))
 }
 
@@ -184,7 +184,7 @@ fn count(
     row: &MinuteRow,
     (begin, now): (Timestamp, Timestamp),
     zone: Option<&TimeZone>,
-) -> Result<(), StoreError> {
+) -> Result<(), DatabaseError> {
     if row.minute > begin {
         of.window.add_row(row)?;
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 
+use crate::db::DatabaseError;
+use crate::db::order_performance::MinuteRow;
 use crate::domain::{StoreId, Timestamp};
-use crate::store::StoreError;
-use crate::store::order_performance::MinuteRow;
 
 /// The longest time that is told apart, in microseconds: ten minutes. A confirm gives up long before.
 const LONGEST_US: u64 = 600_000_000;
@@ -53,7 +53,7 @@ pub struct Attempt {
 
 /// Attempts of one store, counted.
 #[derive(Debug, Clone)]
-pub(super) struct Tally {
+pub(super) struct AttemptCounts {
     pub succeeded: i64,
     pub refused: i64,
     pub failed: i64,
@@ -64,7 +64,7 @@ pub(super) struct Tally {
     pub written: i64,
 }
 
-impl Default for Tally {
+impl Default for AttemptCounts {
     fn default() -> Self {
         // The bounds are constants that the crate accepts; were they wrong, one that grows by itself would do.
         let latencies = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).unwrap_or_else(|_| growing());
@@ -77,7 +77,7 @@ fn growing() -> Histogram<u32> {
     Histogram::new(DIGITS).unwrap()
 }
 
-impl Tally {
+impl AttemptCounts {
     /// How many attempts.
     pub fn attempts(&self) -> i64 {
         self.ours() + self.refused
@@ -110,9 +110,9 @@ impl Tally {
     }
 
     /// Adds what a row counted.
-    pub fn add_row(&mut self, row: &MinuteRow) -> Result<(), StoreError> {
+    pub fn add_row(&mut self, row: &MinuteRow) -> Result<(), DatabaseError> {
         let strange = |what: String| {
-            StoreError::Unexpected(format!("order_performance of store {} at {}: {what}", row.store_id, row.minute))
+            DatabaseError::Unexpected(format!("order_performance of store {} at {}: {what}", row.store_id, row.minute))
         };
         let latencies: Histogram<u32> = Deserializer::new()
             .deserialize(&mut row.latencies.as_slice())
@@ -131,11 +131,11 @@ impl Tally {
     }
 
     /// As the database keeps it.
-    pub fn row(&self, minute: Timestamp, store: StoreId) -> Result<MinuteRow, StoreError> {
+    pub fn row(&self, minute: Timestamp, store: StoreId) -> Result<MinuteRow, DatabaseError> {
         let mut latencies = Vec::new();
         V2Serializer::new()
             .serialize(&self.latencies, &mut latencies)
-            .map_err(|error| StoreError::Unexpected(format!("times of orders: {error:?}")))?;
+            .map_err(|error| DatabaseError::Unexpected(format!("times of orders: {error:?}")))?;
         Ok(MinuteRow {
             minute,
             store_id: store,
@@ -162,14 +162,14 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        let mut tally = Tally::default();
+        let mut tally = AttemptCounts::default();
         for millis in 1..=100 {
             tally.add(&attempt(if millis % 10 == 0 { Outcome::Failed } else { Outcome::Succeeded }, millis));
         }
         tally.add(&attempt(Outcome::Failed, 700_000));
         tally.add(&attempt(Outcome::Refused, 1));
         let row = tally.row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
-        let mut read = Tally::default();
+        let mut read = AttemptCounts::default();
         read.add_row(&row).unwrap();
         read.add_row(&row).unwrap();
         assert_eq!((read.succeeded, read.failed, read.refused, read.attempts()), (180, 22, 2, 204));
@@ -183,9 +183,9 @@ mod tests {
 
     #[test]
     fn a_row_that_was_tampered_with_is_named() {
-        let mut row = Tally::default().row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
+        let mut row = AttemptCounts::default().row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
         row.latencies.truncate(7);
-        let error = Tally::default().add_row(&row).unwrap_err().to_string();
+        let error = AttemptCounts::default().add_row(&row).unwrap_err().to_string();
         assert!(error.contains("order_performance"), "{error}");
     }
 }

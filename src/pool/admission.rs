@@ -11,7 +11,7 @@
 //! Whoever is patient (an upload of many photos, a catalogue that is embedded anew) waits for a turn instead, in the
 //! order of coming: while the machine is idle as many are worked on as can be, beside hurried ones exactly one, so that
 //! neither starves the other. Invariants: hurried entries are never refused because of patient ones; patient ones are
-//! refused only where more wait than the limit; a place is given back when its [`Place`] is dropped, and by nothing
+//! refused only where more wait than the limit; a place is given back when its [`Permit`] is dropped, and by nothing
 //! else.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +59,7 @@ enum Manner {
 
 /// The right to be inside, given back when dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     inside: Arc<Inside>,
     manner: Manner,
 }
@@ -82,7 +82,7 @@ impl Admission {
     ///
     /// # Errors
     /// [`PoolError::Full`] at once where it would wait for too long.
-    pub fn enter_hurried(&self) -> Result<Place, PoolError> {
+    pub fn enter_hurried(&self) -> Result<Permit, PoolError> {
         let mut counts = self.inside.counts();
         if self.is_full(&counts) {
             drop(counts);
@@ -110,7 +110,7 @@ impl Admission {
     ///
     /// # Errors
     /// [`PoolError::Full`] at once where as many wait as may wait.
-    pub async fn enter_patient(&self) -> Result<Place, PoolError> {
+    pub async fn enter_patient(&self) -> Result<Permit, PoolError> {
         let Ok(_seat) = self.waiting_room.try_acquire() else { return Err(self.refuse()) };
         let _turn = self.turn.lock().await;
         loop {
@@ -146,13 +146,13 @@ impl Admission {
         }
     }
 
-    fn place(&self, manner: Manner) -> Place {
+    fn place(&self, manner: Manner) -> Permit {
         let outcome = match manner {
             Manner::Hurried => "hurried",
             Manner::Patient => "patient",
         };
         metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => self.name, "outcome" => outcome).increment(1);
-        Place { inside: Arc::clone(&self.inside), manner }
+        Permit { inside: Arc::clone(&self.inside), manner }
     }
 
     fn refuse(&self) -> PoolError {
@@ -178,7 +178,7 @@ impl Inside {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.inside.counts();
         match self.manner {

@@ -20,7 +20,7 @@ use super::panic_message;
 
 /// What a [`Batcher`] and its metrics are called.
 #[derive(Debug, Clone, Copy)]
-pub struct Names {
+pub struct BatcherNames {
     /// Its threads.
     pub thread: &'static str,
     /// Entries by outcome: `done`, `failed`, `abandoned` (the caller left first), `refused` (the queue was full).
@@ -41,7 +41,7 @@ pub trait Runner<I, O>: Send + 'static {
 
 /// An output and where its time went.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer<O> {
+pub struct BatchAnswer<O> {
     /// What the runner gave for the entry.
     pub output: O,
     /// Waiting for a worker.
@@ -66,12 +66,12 @@ pub enum BatchError {
 struct Entry<I, O> {
     input: I,
     queued: Instant,
-    reply: oneshot::Sender<Result<Answer<O>, String>>,
+    reply: oneshot::Sender<Result<BatchAnswer<O>, String>>,
 }
 
 /// The queue and its workers. Dropping it lets running batches finish and joins the threads.
 pub struct Batcher<I, O> {
-    names: Names,
+    names: BatcherNames,
     // Only taken by `drop`: closing the channel is what tells the workers to end.
     queue: Option<Sender<Entry<I, O>>>,
     idle: Arc<Idle<I, O>>,
@@ -94,7 +94,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     /// # Errors
     /// The operating system refuses a thread.
     pub fn start(
-        names: Names,
+        names: BatcherNames,
         runners: Vec<impl Runner<I, O>>,
         queue_limit: usize,
         max_batch: usize,
@@ -126,7 +126,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     ///
     /// # Errors
     /// [`BatchError::Full`] at once where the queue is full; the run failed or panicked; the workers are gone.
-    pub async fn submit(&self, input: I) -> Result<Answer<O>, BatchError> {
+    pub async fn submit(&self, input: I) -> Result<BatchAnswer<O>, BatchError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(BatchError::Stopped)?;
         match queue.try_send(Entry { input, queued: Instant::now(), reply }) {
@@ -144,7 +144,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     ///
     /// # Errors
     /// Within: the run failed or panicked.
-    pub fn run_here(&self, input: I) -> Result<Result<Answer<O>, BatchError>, I> {
+    pub fn run_here(&self, input: I) -> Result<Result<BatchAnswer<O>, BatchError>, I> {
         let nobody_waits = self.queue.as_ref().is_some_and(Sender::is_empty);
         let runner = nobody_waits.then(|| self.idle.unwanted()).flatten();
         let Some(mut runner) = runner else { return Err(input) };
@@ -197,7 +197,7 @@ impl<I, O> Drop for Batcher<I, O> {
 }
 
 fn work<I: 'static, O: 'static>(
-    names: &Names,
+    names: &BatcherNames,
     idle: &Idle<I, O>,
     entries: &Receiver<Entry<I, O>>,
     sharers: usize,
@@ -216,7 +216,7 @@ fn work<I: 'static, O: 'static>(
     }
 }
 
-fn run<I: 'static, O: 'static>(names: &Names, runner: &mut dyn Runner<I, O>, entries: Vec<Entry<I, O>>) {
+fn run<I: 'static, O: 'static>(names: &BatcherNames, runner: &mut dyn Runner<I, O>, entries: Vec<Entry<I, O>>) {
     let started = Instant::now();
     let (inputs, waiting): (Vec<_>, Vec<_>) =
         entries.into_iter().map(|entry| (entry.input, (entry.reply, started - entry.queued))).unzip();
@@ -237,13 +237,13 @@ fn run<I: 'static, O: 'static>(names: &Names, runner: &mut dyn Runner<I, O>, ent
     // A reply that cannot be sent only says that its caller left during the run.
     match outcome {
         Ok(outputs) => replies.zip(outputs).for_each(|((reply, queue), output)| {
-            drop(reply.send(Ok(Answer { output, queue, run, batch })));
+            drop(reply.send(Ok(BatchAnswer { output, queue, run, batch })));
         }),
         Err(reason) => replies.for_each(|(reply, _)| drop(reply.send(Err(reason.clone())))),
     }
 }
 
-fn count(names: &Names, outcome: &'static str, entries: usize) {
+fn count(names: &BatcherNames, outcome: &'static str, entries: usize) {
     metrics::counter!(names.entries, "outcome" => outcome).increment(entries as u64);
 }
 
@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    const NAMES: Names = Names {
+    const NAMES: BatcherNames = BatcherNames {
         thread: "test",
         entries: "test_requests_total",
         queue_seconds: "test_queue_seconds",

@@ -1,9 +1,9 @@
 //! Why a picture was not recognised.
 
+use crate::db::DatabaseError;
 use crate::domain::PhotoFault;
 use crate::embedding::EmbedError;
 use crate::index::IndexError;
-use crate::store::StoreError;
 
 /// A refusal or failure of the recognition service.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum RecognitionError {
     Engine(String),
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }
 
 impl From<EmbedError> for RecognitionError {

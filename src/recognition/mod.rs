@@ -21,17 +21,17 @@ use bytes::Bytes;
 use crate::active_model::ModelSlot;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::db::recognitions::{self, RecognitionRow};
+use crate::db::{Database, DatabaseError, products};
 use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
 use crate::embedding::{Embedding, Thresholds};
 use crate::index::{Hit, Hits};
 use crate::product_names::ProductNames;
-use crate::store::recognitions::{self, RecognitionRow};
-use crate::store::{Store, StoreError, products};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
 pub use crate::domain::Verdict;
 pub use error::RecognitionError;
-pub use view::{Candidate, RecognitionView, RecognizedItem, Region, Sighting, Timings};
+pub use view::{Candidate, RecognitionResult, RecognitionView, RecognizedItem, Region, Timings};
 
 /// How long somebody who waits for an answer waits for its evidence to be kept: a database that is held up by another writer is no
 /// reason to hold up a till.
@@ -40,7 +40,7 @@ const EVIDENCE_PATIENCE: Duration = Duration::from_secs(1);
 /// The recognition service; cheap to clone.
 #[derive(Clone)]
 pub struct RecognitionService {
-    store: Store,
+    db: Database,
     clock: Clock,
     active: ModelSlot,
     /// Products named for one region at most.
@@ -50,8 +50,8 @@ pub struct RecognitionService {
 
 impl RecognitionService {
     /// A service that sees by the model in `active`; `names` is told by the catalog where a product gets another name.
-    pub fn new(store: Store, clock: Clock, active: ModelSlot, names: ProductNames, settings: &Settings) -> Self {
-        Self { store, clock, active, candidates: settings.engine.candidates, names }
+    pub fn new(db: Database, clock: Clock, active: ModelSlot, names: ProductNames, settings: &Settings) -> Self {
+        Self { db, clock, active, candidates: settings.engine.candidates, names }
     }
 
     /// Whether a picture would be looked at if it were here at this moment. It may be refused later all the same: others
@@ -69,7 +69,7 @@ impl RecognitionService {
         let sighting = self.look(picture).await?;
         let evidence = self.evidence(caller, None, &sighting);
         let kept = tokio::time::timeout(EVIDENCE_PATIENCE, self.keep(&evidence)).await;
-        if let Err(error) = kept.unwrap_or_else(|_| Err(StoreError::TimedOut("it was busy".to_owned()))) {
+        if let Err(error) = kept.unwrap_or_else(|_| Err(DatabaseError::TimedOut("it was busy".to_owned()))) {
             metrics::counter!(EVIDENCE_LOST_TOTAL).increment(1);
             tracing::warn!(error = %error, recognition.id = %evidence.id, "evidence of a recognition could not be kept");
         }
@@ -80,7 +80,7 @@ impl RecognitionService {
     ///
     /// # Cancel safety
     /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
-    pub async fn look(&self, picture: Bytes) -> Result<Sighting, RecognitionError> {
+    pub async fn look(&self, picture: Bytes) -> Result<RecognitionResult, RecognitionError> {
         let begun = Instant::now();
         let active = self.active.now();
         // Before the work on a picture that could not be answered for.
@@ -112,7 +112,7 @@ impl RecognitionService {
             total: begun.elapsed().as_secs_f64() * 1_000.0,
         };
         timings.record();
-        Ok(Sighting {
+        Ok(RecognitionResult {
             items: vec![RecognizedItem { verdict, region, candidates }],
             model: active.embedder.model_id().to_string(),
             index_revision: hits.revision,
@@ -121,7 +121,12 @@ impl RecognitionService {
     }
 
     /// What is to be kept of a sighting, under an id of its own, for whoever stores it in a transaction of their own.
-    pub fn evidence(&self, caller: &Caller, session: Option<SessionId>, sighting: &Sighting) -> RecognitionRow {
+    pub fn evidence(
+        &self,
+        caller: &Caller,
+        session: Option<SessionId>,
+        sighting: &RecognitionResult,
+    ) -> RecognitionRow {
         let now = self.clock.now();
         RecognitionRow {
             id: RecognitionId::at(now),
@@ -135,8 +140,8 @@ impl RecognitionService {
         }
     }
 
-    async fn keep(&self, evidence: &RecognitionRow) -> Result<(), StoreError> {
-        let mut tx = self.store.write_once().await?;
+    async fn keep(&self, evidence: &RecognitionRow) -> Result<(), DatabaseError> {
+        let mut tx = self.db.write_once().await?;
         recognitions::insert(&mut tx, evidence).await
     }
 
@@ -149,7 +154,7 @@ impl RecognitionService {
         let names = match self.names.find(hits.revision, &ids, Instant::now()) {
             Ok(names) => names,
             Err(before) => {
-                let mut tx = self.store.read().await?;
+                let mut tx = self.db.read().await?;
                 let read = products::names(&mut tx, &ids).await?;
                 tx.rollback().await?;
                 let names = read.into_iter().map(|(id, name)| (id, Arc::from(name))).collect();

@@ -4,27 +4,21 @@ use std::sync::Arc;
 
 use super::*;
 use crate::active_model::ActiveModel;
+use crate::db::products::ProductFields;
 use crate::domain::ImageId;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
 use crate::index::{Change, IndexOptions, Row, VectorIndex};
-use crate::store::products::ProductFields;
 
 const RED: [u8; 3] = [250, 100, 100];
 
 async fn service(folder: &std::path::Path) -> RecognitionService {
     let url = format!("sqlite://{}/test.db", folder.display()).into();
-    let store = Store::connect(&url, 2).await.unwrap();
-    store.migrate().await.unwrap();
+    let db = Database::connect(&url, 2).await.unwrap();
+    db.migrate().await.unwrap();
     let embedder = Arc::new(embedder_blind_to_the_dark(folder));
     let index = Arc::new(VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap());
     let active = ModelSlot::new(ActiveModel { embedder, index, manifest: "blind.json".to_owned(), generation: None });
-    RecognitionService::new(
-        store,
-        Clock::system(),
-        active,
-        ProductNames::of_any_age(),
-        &Settings::from_toml("").unwrap(),
-    )
+    RecognitionService::new(db, Clock::system(), active, ProductNames::of_any_age(), &Settings::from_toml("").unwrap())
 }
 
 #[tokio::test]
@@ -36,7 +30,7 @@ async fn a_picture_that_the_model_returns_nan_for_is_refused_and_the_next_one_is
     let seen = service.recognize(&Caller::system(), png(RED).into()).await.unwrap();
     let region = Region { x: 0, y: 0, width: 20, height: 30 };
     assert_eq!(seen.items, [RecognizedItem { verdict: Verdict::Unknown, region, candidates: Vec::new() }]);
-    let kept = recognitions::find(&mut service.store.read().await.unwrap(), seen.id).await.unwrap().unwrap();
+    let kept = recognitions::find(&mut service.db.read().await.unwrap(), seen.id).await.unwrap().unwrap();
     assert_eq!((kept.items, kept.actor.as_str()), (serde_json::json!(seen.items), "system"));
 }
 
@@ -44,7 +38,7 @@ async fn a_picture_that_the_model_returns_nan_for_is_refused_and_the_next_one_is
 async fn evidence_that_cannot_be_kept_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
-    service.store.close().await;
+    service.db.close().await;
     // With an empty index no name is asked for, so only the evidence needs the database.
     let seen = service.recognize(&Caller::system(), png(RED).into()).await.unwrap();
     assert_eq!(seen.items[0].verdict, Verdict::Unknown);
@@ -65,7 +59,7 @@ async fn an_index_that_lost_its_place_answers_nothing() {
 async fn enrol(service: &RecognitionService, fields: &ProductFields) -> ProductId {
     let (product, image, now) =
         (ProductId::at(service.clock.now()), ImageId::at(service.clock.now()), service.clock.now());
-    let mut tx = service.store.begin().await.unwrap();
+    let mut tx = service.db.begin().await.unwrap();
     products::insert(&mut tx, product, fields, now).await.unwrap();
     tx.commit().await.unwrap();
     let active = service.active.now();
@@ -93,12 +87,12 @@ async fn names_are_asked_for_once_in_a_while_and_anew_where_one_was_changed() {
         candidates.into_iter().map(|candidate| candidate.product_name).collect::<Vec<_>>()
     };
     assert_eq!(named().await, ["Tea"]);
-    let mut tx = service.store.begin().await.unwrap();
+    let mut tx = service.db.begin().await.unwrap();
     products::update(&mut tx, tea, &fields("Green tea"), service.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(named().await, ["Tea"], "nobody has told of it");
     drop(service.names.forgets());
     assert_eq!(named().await, ["Green tea"]);
-    service.store.close().await;
+    service.db.close().await;
     assert_eq!(named().await, ["Green tea"], "without the database");
 }

@@ -58,7 +58,7 @@ pub struct Timings {
 
 /// What was seen in one picture; nothing of it is stored yet.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sighting {
+pub struct RecognitionResult {
     /// One per region.
     pub items: Vec<RecognizedItem>,
     /// The model that embedded the picture.
@@ -69,7 +69,7 @@ pub struct Sighting {
     pub timings: Timings,
 }
 
-impl Sighting {
+impl RecognitionResult {
     /// As the client is shown it, under the id of its evidence.
     pub fn into_view(self, id: RecognitionId) -> RecognitionView {
         let Self { items, model, index_revision, timings } = self;

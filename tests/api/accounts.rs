@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_PASSWORD, Database, Reply, TestApp, on_both_databases};
+use crate::harness::{ADMIN_PASSWORD, Reply, TestApp, TestDatabase, on_both_databases};
 
 const PASSWORD: &str = "a till that sees";
 
@@ -28,7 +28,7 @@ fn account(pair: &Value) -> String {
     format!("/api/users/{}", pair["user"]["id"].as_str().unwrap())
 }
 
-async fn a_shopper_signs_up_and_in_and_reads_their_account(database: Database) {
+async fn a_shopper_signs_up_and_in_and_reads_their_account(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let signed_up = sign_up(&app, "Ann.Lee").await;
     let pair = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
@@ -44,7 +44,7 @@ async fn a_shopper_signs_up_and_in_and_reads_their_account(database: Database) {
     assert_eq!(taken["field"], "username");
 }
 
-async fn a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_stolen(database: Database) {
+async fn a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_stolen(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let first = sign_up(&app, "ann.lee").await;
     let second = refresh(&app, &first).await.expect(200);
@@ -60,7 +60,7 @@ async fn a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_s
     app.get("/api/auth/me", access(&third)).await.expect_problem(401, "not-authenticated");
 }
 
-async fn signing_out_ends_this_session_and_no_other(database: Database) {
+async fn signing_out_ends_this_session_and_no_other(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let here = sign_up(&app, "ann.lee").await;
     let there = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
@@ -73,7 +73,7 @@ async fn signing_out_ends_this_session_and_no_other(database: Database) {
     app.get("/api/auth/me", access(&there)).await.expect(200);
 }
 
-async fn another_password_ends_every_session(database: Database) {
+async fn another_password_ends_every_session(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let old = sign_up(&app, "ann.lee").await;
     let change = |current: &str, new: &str| json!({"current_password": current, "new_password": new});
@@ -90,7 +90,7 @@ async fn another_password_ends_every_session(database: Database) {
     try_login(&app, "ann.lee", "harvest trombone").await.expect(200);
 }
 
-async fn nobody_learns_from_a_login_which_names_exist(database: Database) {
+async fn nobody_learns_from_a_login_which_names_exist(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     sign_up(&app, "ann.lee").await;
@@ -108,7 +108,7 @@ async fn nobody_learns_from_a_login_which_names_exist(database: Database) {
     known.expect_problem(401, "wrong-credentials");
 }
 
-async fn guessing_is_slowed_down_across_a_restart(database: Database) {
+async fn guessing_is_slowed_down_across_a_restart(database: TestDatabase) {
     let mut app = TestApp::spawn_with(database, "limits.login_failures = 3").await;
     sign_up(&app, "ann.lee").await;
     for name in ["ann.lee", "nobody"] {
@@ -126,7 +126,7 @@ async fn guessing_is_slowed_down_across_a_restart(database: Database) {
     try_login(&app, "ann.lee", PASSWORD).await.expect(200);
 }
 
-async fn spraying_from_one_address_is_slowed_down_whatever_the_forwarded_header_says(database: Database) {
+async fn spraying_from_one_address_is_slowed_down_whatever_the_forwarded_header_says(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "limits.login_failures = 1").await;
     for attempt in 0..5 {
         let body = json!({"username": format!("name{attempt}"), "password": PASSWORD});
@@ -139,7 +139,7 @@ async fn spraying_from_one_address_is_slowed_down_whatever_the_forwarded_header_
     try_login(&app, "admin", ADMIN_PASSWORD).await.expect_problem(429, "throttled");
 }
 
-async fn a_first_password_must_be_changed_before_anything_else(database: Database) {
+async fn a_first_password_must_be_changed_before_anything_else(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -154,7 +154,7 @@ async fn a_first_password_must_be_changed_before_anything_else(database: Databas
     app.get("/api/stores", access(&pair)).await.expect(200);
 }
 
-async fn a_role_counts_from_the_next_request_on(database: Database) {
+async fn a_role_counts_from_the_next_request_on(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let ann = sign_up(&app, "ann.lee").await;
@@ -172,7 +172,7 @@ async fn a_role_counts_from_the_next_request_on(database: Database) {
     refresh(&app, &ann).await.expect_problem(401, "not-authenticated");
 }
 
-async fn the_last_admin_cannot_be_lost_even_when_two_demote_each_other(database: Database) {
+async fn the_last_admin_cannot_be_lost_even_when_two_demote_each_other(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = try_login(&app, "admin", ADMIN_PASSWORD).await.expect(200);
     for change in [json!({"role": "user"}), json!({"disabled": true})] {
@@ -189,7 +189,7 @@ async fn the_last_admin_cannot_be_lost_even_when_two_demote_each_other(database:
     assert_eq!(done, 1, "{one:?} {other:?}");
 }
 
-async fn accounts_are_listed_in_pages_newest_first(database: Database) {
+async fn accounts_are_listed_in_pages_newest_first(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     for name in ["first", "second", "third"] {
@@ -208,7 +208,7 @@ async fn accounts_are_listed_in_pages_newest_first(database: Database) {
     assert_eq!(names, ["third", "second", "first", "admin"]);
 }
 
-async fn bad_names_and_passwords_are_refused_by_field_and_not_repeated(database: Database) {
+async fn bad_names_and_passwords_are_refused_by_field_and_not_repeated(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let bad = [
         ("an", PASSWORD, "username", "3 characters"),
@@ -228,7 +228,7 @@ async fn bad_names_and_passwords_are_refused_by_field_and_not_repeated(database:
     assert!(missing.expect_problem(422, "invalid-field")["detail"].as_str().unwrap().contains("password"));
 }
 
-async fn a_token_that_is_not_ours_is_refused(database: Database) {
+async fn a_token_that_is_not_ours_is_refused(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let pair = sign_up(&app, "ann.lee").await;
     let good = access(&pair);

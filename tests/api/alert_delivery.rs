@@ -2,17 +2,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tillsight::db::{Database, alert_deliveries};
 use tillsight::performance::Outcome;
-use tillsight::store::{Store, alert_deliveries};
 
 use crate::alerts::{SECRET, Watch};
-use crate::harness::{Answer, Database, ONLY_ON_DEMAND, Received, Receiver, TestApp, on_both_databases};
+use crate::harness::{Answer, ONLY_ON_DEMAND, Received, Receiver, TestApp, TestDatabase, on_both_databases};
 
 /// A store whose orders fail, and a watch that has seen it and told nobody yet.
-async fn trouble(database: Database, overlay: &str) -> (TestApp, Watch) {
+async fn trouble(database: TestDatabase, overlay: &str) -> (TestApp, Watch) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.store(&app.admin().await).await;
     let watch = Watch::on(&app, overlay).await;
@@ -28,7 +28,7 @@ async fn last(watch: &Watch) -> Value {
     serde_json::to_value(&alerts.data[0].deliveries[0]).unwrap()
 }
 
-async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database: Database) {
+async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database: TestDatabase) {
     let (_app, watch) = trouble(database, "").await;
     watch.receiver.answer_next((0..6).map(|_| Answer::Status(503, "in \u{7}maintenance")));
     let mut ids = Vec::new();
@@ -53,7 +53,7 @@ async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database:
     assert!(ids.len() == 6 && ids.iter().all(|id| *id == ids[0]), "the same message each time: {ids:?}");
 }
 
-async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attempt(database: Database) {
+async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attempt(database: TestDatabase) {
     let (_app, watch) = trouble(database, "delivery_timeout_s = 1").await;
     let elsewhere = Receiver::start().await;
     let refusals = [
@@ -79,7 +79,7 @@ async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attemp
 }
 
 /// Told too much at once, a receiver says when it wants the rest: that is no failed attempt, and not for ever.
-async fn a_receiver_may_put_messages_off_for_a_day(database: Database) {
+async fn a_receiver_may_put_messages_off_for_a_day(database: TestDatabase) {
     let (_app, watch) = trouble(database, "").await;
     for _ in 0..8 {
         watch.receiver.answer_next([Answer::Later(60)]);
@@ -94,7 +94,7 @@ async fn a_receiver_may_put_messages_off_for_a_day(database: Database) {
     assert_eq!(last(&watch).await["state"], "failed");
 }
 
-async fn slack_is_believed_when_it_says_ok(database: Database) {
+async fn slack_is_believed_when_it_says_ok(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.store(&app.admin().await).await;
     let receiver = Receiver::start().await;
@@ -117,7 +117,7 @@ async fn slack_is_believed_when_it_says_ok(database: Database) {
     assert!(text.starts_with("[warning] Test store: 10 of 10 orders could not be made"), "{text}");
 }
 
-async fn the_webhook_is_signed_so_that_its_receiver_can_tell(database: Database) {
+async fn the_webhook_is_signed_so_that_its_receiver_can_tell(database: TestDatabase) {
     let (app, watch) = trouble(database, "").await;
     watch.alerts.deliver_due().await.unwrap();
     let received = watch.receiver.take().pop().unwrap();
@@ -141,7 +141,7 @@ fn is_signed(received: &Received, secret: &str) -> bool {
     received.headers["webhook-signature"] == format!("v1,{}", STANDARD.encode(sum.finalize().into_bytes()))
 }
 
-async fn the_end_is_not_told_before_the_beginning(database: Database) {
+async fn the_end_is_not_told_before_the_beginning(database: TestDatabase) {
     let (_app, watch) = trouble(database, "").await;
     watch.receiver.answer_next([Answer::Status(500, "")]);
     watch.alerts.deliver_due().await.unwrap();
@@ -158,12 +158,12 @@ async fn the_end_is_not_told_before_the_beginning(database: Database) {
 }
 
 /// A server takes a message and dies: another one takes it up, and no two have it at once.
-async fn a_message_outlives_the_server_that_took_it(database: Database) {
+async fn a_message_outlives_the_server_that_took_it(database: TestDatabase) {
     let (app, watch) = trouble(database, "").await;
-    let store = Store::connect(app.database.url(), 4).await.unwrap();
+    let db = Database::connect(app.database.url(), 4).await.unwrap();
     let now = app.clock.now();
     let claim = async || {
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
         let taken =
             alert_deliveries::claim(&mut tx, "webhook", now, now.plus_seconds(40), now.plus_seconds(90)).await.unwrap();
         tx.commit().await.unwrap();

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use tillsight::alerts::{Alerts, Rule};
 use tillsight::clock::Clock;
 use tillsight::config::{Monitoring, Settings};
+use tillsight::db::Database;
 use tillsight::domain::StoreId;
 use tillsight::integrity::{Depth, Integrity};
 use tillsight::performance::{Attempt, Outcome, Performance, Retries};
-use tillsight::store::Store;
 
 use crate::harness::{
-    Database, ONLY_ON_DEMAND, Receiver, TestApp, by_hand, lose_constraints, mend, on_both_databases, shop_of_six_orders,
+    ONLY_ON_DEMAND, Receiver, TestApp, TestDatabase, by_hand, lose_constraints, mend, on_both_databases,
+    shop_of_six_orders,
 };
 
 const PATH: &str = "/api/monitoring/numbering/alerts";
@@ -39,12 +40,12 @@ impl Watch {
     /// With exactly these settings.
     pub async fn with(app: &TestApp, receiver: Receiver, settings: &str) -> Self {
         let settings: Monitoring = Settings::from_toml(settings).unwrap().monitoring;
-        let store = Store::connect(app.database.url(), 4).await.unwrap();
+        let db = Database::connect(app.database.url(), 4).await.unwrap();
         let clock = app.clock.clone();
-        let integrity = Integrity::new(store.clone(), clock.clone(), settings.clone());
-        let performance = Performance::new(store.clone(), clock.clone());
+        let integrity = Integrity::new(db.clone(), clock.clone(), settings.clone());
+        let performance = Performance::new(db.clone(), clock.clone());
         let (checks, counts) = (integrity.clone(), performance.clone());
-        let alerts = Alerts::new(store, clock.clone(), checks, counts, settings).unwrap();
+        let alerts = Alerts::new(db, clock.clone(), checks, counts, settings).unwrap();
         Self { alerts, integrity, performance, receiver, clock }
     }
 
@@ -82,7 +83,7 @@ fn told(event: &str, key: &str) -> (String, String) {
     (format!("alert.{event}"), key.to_owned())
 }
 
-async fn what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended(database: Database) {
+async fn what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     lose_constraints(&database).await;
     let watch = Watch::on(&shop.app, "").await;
@@ -153,7 +154,7 @@ fn expect_told(messages: Vec<(String, String)>, expected: &BTreeSet<(String, Str
     assert_eq!(&messages.into_iter().collect::<BTreeSet<_>>(), expected, "{what}");
 }
 
-async fn rates_are_taken_over_a_sliding_window(database: Database) {
+async fn rates_are_taken_over_a_sliding_window(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.store(&app.admin().await).await;
     let watch = Watch::on(&app, "cool_down_s = 0").await;
@@ -178,7 +179,7 @@ async fn rates_are_taken_over_a_sliding_window(database: Database) {
 }
 
 /// Servers look at the same time: each thing is told once, and what somebody acknowledges meanwhile is not escalated.
-async fn looks_at_once_tell_once(database: Database) {
+async fn looks_at_once_tell_once(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.store(&app.admin().await).await;
     let watch = Watch::on(&app, "escalate_s = 600\n[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
@@ -196,7 +197,7 @@ async fn looks_at_once_tell_once(database: Database) {
 }
 
 /// A report that cannot be read hides neither what else is wrong nor what fires because of an older one.
-async fn what_cannot_be_read_hides_nothing_else(database: Database) {
+async fn what_cannot_be_read_hides_nothing_else(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     let watch = Watch::on(&shop.app, "").await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
@@ -209,7 +210,7 @@ async fn what_cannot_be_read_hides_nothing_else(database: Database) {
     assert_eq!(watch.alerts.active().await.unwrap().len(), 4, "the others are neither over nor hidden");
 }
 
-async fn conflicts_and_slow_orders_have_windows_of_their_own(database: Database) {
+async fn conflicts_and_slow_orders_have_windows_of_their_own(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.store(&app.admin().await).await;
     let watch = Watch::on(&app, "cool_down_s = 0").await;
@@ -235,7 +236,7 @@ async fn conflicts_and_slow_orders_have_windows_of_their_own(database: Database)
     assert_eq!(watch.look().await, [told("resolved", &slowness)], "a quarter of an hour");
 }
 
-async fn what_comes_and_goes_is_told_once_within_the_cool_down(database: Database) {
+async fn what_comes_and_goes_is_told_once_within_the_cool_down(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.store(&app.admin().await).await;
     let watch = Watch::on(&app, "cool_down_s = 1800\n[monitoring.rules.failure_rate]\nwindow_s = 120").await;
@@ -256,7 +257,7 @@ async fn what_comes_and_goes_is_told_once_within_the_cool_down(database: Databas
     assert_eq!(watch.look().await, [told("fired", &key)], "and still so when it is over");
 }
 
-async fn what_nobody_acknowledges_is_escalated(database: Database) {
+async fn what_nobody_acknowledges_is_escalated(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.store(&app.admin().await).await;
     let overlay = "escalate_s = 600\nescalations = 2\n[monitoring.rules.failure_rate]\nwindow_s = 86400";
@@ -286,7 +287,7 @@ async fn what_nobody_acknowledges_is_escalated(database: Database) {
     assert_eq!(watch.look().await, [], "somebody sees to it");
 }
 
-async fn staff_see_acknowledge_and_end_alerts(database: Database) {
+async fn staff_see_acknowledge_and_end_alerts(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -325,7 +326,7 @@ async fn staff_see_acknowledge_and_end_alerts(database: Database) {
 }
 
 /// The whole way: a server with default rules looks by itself, and tells.
-async fn a_server_tells_by_itself(database: Database) {
+async fn a_server_tells_by_itself(database: TestDatabase) {
     let receiver = Receiver::start().await;
     let shop = shop_of_six_orders(&database).await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;

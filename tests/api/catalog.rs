@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, TestApp, jpeg, on_both_databases, package_photo, png_of_size};
+use crate::harness::{Reply, TestApp, TestDatabase, jpeg, on_both_databases, package_photo, png_of_size};
 
 /// A server and its admin.
 struct Catalog {
@@ -13,11 +13,11 @@ struct Catalog {
 }
 
 impl Catalog {
-    async fn open(database: Database) -> Self {
+    async fn open(database: TestDatabase) -> Self {
         Self::open_with(database, "").await
     }
 
-    async fn open_with(database: Database, overlay: &str) -> Self {
+    async fn open_with(database: TestDatabase, overlay: &str) -> Self {
         let app = TestApp::spawn_with(database, overlay).await;
         let admin = app.admin().await;
         Self { app, admin }
@@ -63,7 +63,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-async fn a_product_is_recognised_the_moment_its_upload_returns(database: Database) {
+async fn a_product_is_recognised_the_moment_its_upload_returns(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     for product in 0..3 {
         let name = format!("Product {product}");
@@ -93,7 +93,7 @@ async fn a_product_is_recognised_the_moment_its_upload_returns(database: Databas
     assert_eq!((&seen["index_revision"], &seen["items"][0]["region"]["x"]), (&json!(3), &json!(0)));
 }
 
-async fn a_product_without_photos_can_be_sold_and_not_seen(database: Database) {
+async fn a_product_without_photos_can_be_sold_and_not_seen(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let added = catalog.add(&[("name", "Loose apples"), ("barcode", "200001")], Vec::new()).await.expect(201);
     assert_eq!((&added["images_count"], &added["total_embeddings"]), (&json!(0), &json!(0)));
@@ -104,7 +104,7 @@ async fn a_product_without_photos_can_be_sold_and_not_seen(database: Database) {
     assert_eq!((&product["price"], &product["currency"]), (&Value::Null, &Value::Null));
 }
 
-async fn products_are_listed_in_pages_and_found_by_name_and_codes(database: Database) {
+async fn products_are_listed_in_pages_and_found_by_name_and_codes(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     for (name, sku) in [("Äpfel 100% rot", "A-1"), ("Oat milk", "M-1"), ("Whole MILK_1", "M-2"), ("Bread", "B-1")] {
         catalog.app.clock.advance(1);
@@ -122,7 +122,7 @@ async fn products_are_listed_in_pages_and_found_by_name_and_codes(database: Data
     assert_eq!(catalog.names("?barcode=none").await, Vec::<String>::new());
 }
 
-async fn what_belongs_to_another_product_is_refused(database: Database) {
+async fn what_belongs_to_another_product_is_refused(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let milk =
         text(&catalog.add(&[("name", "Milk"), ("sku", "M"), ("barcode", "4006")], Vec::new()).await.expect(201)["id"]);
@@ -139,7 +139,7 @@ async fn what_belongs_to_another_product_is_refused(database: Database) {
     assert_eq!(catalog.names("?barcode=4006").await, ["Bread"]);
 }
 
-async fn fields_and_prices_are_changed_one_by_one(database: Database) {
+async fn fields_and_prices_are_changed_one_by_one(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let milk =
         text(&catalog.add(&[("name", "Milk"), ("price", "129"), ("sku", "M")], Vec::new()).await.expect(201)["id"]);
@@ -168,7 +168,7 @@ async fn fields_and_prices_are_changed_one_by_one(database: Database) {
 
 const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
-async fn what_is_removed_or_off_sale_is_no_longer_seen(database: Database) {
+async fn what_is_removed_or_off_sale_is_no_longer_seen(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let one = catalog.product("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
     let two = catalog.product("Two", vec![package_photo(1, 0)]).await;
@@ -195,7 +195,7 @@ async fn what_is_removed_or_off_sale_is_no_longer_seen(database: Database) {
     assert_eq!(catalog.seen(package_photo(1, 0)).await.0[0], "Two again");
 }
 
-async fn photos_are_added_served_and_taken_away(database: Database) {
+async fn photos_are_added_served_and_taken_away(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let product = catalog.product("One", vec![package_photo(0, 0)]).await;
     let other = catalog.product("Two", vec![package_photo(1, 0)]).await;
@@ -235,7 +235,7 @@ async fn photos_are_added_served_and_taken_away(database: Database) {
     catalog.app.post_form(&images, &catalog.admin, &[], Vec::new()).await.expect_problem(400, "bad-request");
 }
 
-async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(database: Database) {
+async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let product = catalog.product("One", vec![package_photo(0, 0)]).await;
     let images = format!("/api/products/{product}/images");
@@ -250,7 +250,7 @@ async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(databa
     assert_eq!(catalog.get(&format!("{images}/{image}")).await.bytes, package_photo(0, 0));
 }
 
-async fn one_photo_belongs_to_one_product(database: Database) {
+async fn one_photo_belongs_to_one_product(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let one = catalog.product("One", vec![package_photo(0, 0)]).await;
     let photos = vec![package_photo(1, 0), package_photo(0, 0)];
@@ -267,7 +267,7 @@ async fn one_photo_belongs_to_one_product(database: Database) {
     catalog.add(&[("name", "Two"), ("sku", "S")], photos).await.expect(201);
 }
 
-async fn a_race_for_a_photo_or_a_code_has_one_winner(database: Database) {
+async fn a_race_for_a_photo_or_a_code_has_one_winner(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let statuses = |replies: Vec<Reply>| {
         let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
@@ -282,7 +282,7 @@ async fn a_race_for_a_photo_or_a_code_has_one_winner(database: Database) {
     assert_eq!(catalog.seen(package_photo(0, 0)).await.0, ["Photo"]);
 }
 
-async fn bad_uploads_are_refused_whole_and_by_name(database: Database) {
+async fn bad_uploads_are_refused_whole_and_by_name(database: TestDatabase) {
     let limits = "[limits]\nimage_bytes = 200000\nimages_per_upload = 4\nimages_per_product = 5\nupload_bytes = 500000";
     let catalog = Catalog::open_with(database, limits).await;
     let photo = package_photo(0, 0);
@@ -326,7 +326,7 @@ async fn bad_uploads_are_refused_whole_and_by_name(database: Database) {
     assert_eq!(catalog.seen(package_photo(0, 0)).await.0, ["Good"]);
 }
 
-async fn a_restart_gives_the_same_answers(database: Database) {
+async fn a_restart_gives_the_same_answers(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
     for product in 0..3 {
         catalog
@@ -351,7 +351,7 @@ async fn a_restart_gives_the_same_answers(database: Database) {
     assert_eq!(catalog.seen(package_photo(4, 0)).await.0[0], "Off");
 }
 
-async fn a_hole_in_the_log_stops_recognition_until_a_restart(database: Database) {
+async fn a_hole_in_the_log_stops_recognition_until_a_restart(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
     catalog.product("One", vec![package_photo(0, 0)]).await;
     catalog.app.database.execute("UPDATE catalog_head SET seq = seq + 1").await;
@@ -370,7 +370,7 @@ async fn a_hole_in_the_log_stops_recognition_until_a_restart(database: Database)
     assert_eq!(catalog.seen(package_photo(0, 0)).await.0[0], "One");
 }
 
-async fn a_lost_or_damaged_embedding_is_made_anew_at_the_start(database: Database) {
+async fn a_lost_or_damaged_embedding_is_made_anew_at_the_start(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
     catalog.product("One", vec![package_photo(0, 0)]).await;
     catalog.app.database.execute("UPDATE embeddings SET model = 'another@1#000000000000'").await;

@@ -5,10 +5,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
+use tillsight::db::{Database, Tx, number_series, orders, payments, refunds, seals, z_reports};
 use tillsight::domain::{Seal, StoreId};
-use tillsight::store::{Store, Tx, number_series, orders, payments, refunds, seals, z_reports};
 
-use crate::harness::{Database, Shop, TestApp, of, on_both_databases};
+use crate::harness::{Shop, TestApp, TestDatabase, of, on_both_databases};
 
 /// More records than any test makes.
 const ALL: i64 = 1_000;
@@ -17,8 +17,8 @@ const ALL: i64 = 1_000;
 type Link = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
 
 /// How many records each series of the store has, if numbers and seals are whole; else the first place that is not.
-async fn checked(database: &Database, store: &str) -> Result<Vec<(String, i64)>, String> {
-    let opened = Store::connect(database.url(), 2).await.unwrap();
+async fn checked(database: &TestDatabase, store: &str) -> Result<Vec<(String, i64)>, String> {
+    let opened = Database::connect(database.url(), 2).await.unwrap();
     let mut tx = opened.snapshot().await.unwrap();
     let store: StoreId = store.parse().unwrap();
     let mut counts = Vec::new();
@@ -77,7 +77,7 @@ async fn links(tx: &mut Tx, store: StoreId, series: &str) -> Vec<Link> {
     links
 }
 
-async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: Database) {
+async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     for _ in 0..2 {
         let paid = shop.paid_order().await;
@@ -118,7 +118,7 @@ async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: Database) 
     }
 }
 
-async fn every_act_is_in_the_audit_log_with_its_actor(database: Database) {
+async fn every_act_is_in_the_audit_log_with_its_actor(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let paid = shop.paid_order().await;
     shop.refund(&paid, Value::Null).await.expect(201);
@@ -127,8 +127,8 @@ async fn every_act_is_in_the_audit_log_with_its_actor(database: Database) {
     shop.app.post(&of(&paid, "/receipt/prints"), &shop.kiosk, json!({})).await.expect(201);
     let close = format!("/api/stores/{}/z-reports", shop.store);
     shop.once(&close, &shop.clerk, json!({})).await.expect(201);
-    let opened = Store::connect(database.url(), 2).await.unwrap();
-    let records = tillsight::store::audit::list(&mut opened.read().await.unwrap(), 0, ALL).await.unwrap();
+    let opened = Database::connect(database.url(), 2).await.unwrap();
+    let records = tillsight::db::audit::list(&mut opened.read().await.unwrap(), 0, ALL).await.unwrap();
     let acts: Vec<_> = records
         .iter()
         .skip_while(|record| record.action != "order.pay")
@@ -146,7 +146,7 @@ async fn every_act_is_in_the_audit_log_with_its_actor(database: Database) {
 }
 
 /// An order that was made and sealed by the first release, in a database that then gets the second's tables.
-async fn an_order_of_the_first_release_keeps_its_seal_and_can_be_paid(database: Database) {
+async fn an_order_of_the_first_release_keeps_its_seal_and_can_be_paid(database: TestDatabase) {
     migrate_first_only(&database).await;
     database.run_script(include_str!("first_release/sqlite.sql"), include_str!("first_release/postgres.sql")).await;
     let store = "019b8f00-0000-7000-8000-000000000001";
@@ -167,7 +167,7 @@ async fn an_order_of_the_first_release_keeps_its_seal_and_can_be_paid(database: 
 }
 
 /// Brings an empty database to where the first release had it.
-async fn migrate_first_only(database: &Database) {
+async fn migrate_first_only(database: &TestDatabase) {
     let url = database.url().expose_secret();
     if database.kind() == "sqlite" {
         let options = url.parse::<sqlx::sqlite::SqliteConnectOptions>().unwrap().create_if_missing(true);

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, TestApp, jpeg, on_both_databases, package_photo};
+use crate::harness::{Reply, TestApp, TestDatabase, jpeg, on_both_databases, package_photo};
 
 /// A store with a kiosk and two priced products, and one without a price.
 struct Shop {
@@ -16,7 +16,7 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open(database: Database) -> Self {
+    async fn open(database: TestDatabase) -> Self {
         let app = TestApp::spawn(database).await;
         let admin = app.admin().await;
         let store = app.store(&admin).await;
@@ -49,7 +49,7 @@ fn path(session: &Value, rest: &str) -> String {
     format!("/api/sessions/{}{rest}", session["id"].as_str().unwrap())
 }
 
-async fn a_bill_is_kept_by_the_server(database: Database) {
+async fn a_bill_is_kept_by_the_server(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
     let session = shop.add(&session, &shop.milk, 2).await.expect(200);
@@ -74,7 +74,7 @@ async fn a_bill_is_kept_by_the_server(database: Database) {
     shop.app.delete(&again, &shop.kiosk).await.expect_problem(404, "not-found");
 }
 
-async fn nonsense_on_a_bill_is_refused_by_name(database: Database) {
+async fn nonsense_on_a_bill_is_refused_by_name(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
     for quantity in [0, -1, 10_000, i64::MAX] {
@@ -96,7 +96,7 @@ async fn nonsense_on_a_bill_is_refused_by_name(database: Database) {
     assert_eq!((&unchanged["version"], unchanged["items"].as_array().unwrap().len()), (&json!(1), 0));
 }
 
-async fn a_stale_version_changes_nothing(database: Database) {
+async fn a_stale_version_changes_nothing(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let first = shop.session().await;
     let second = shop.add(&first, &shop.milk, 1).await.expect(200);
@@ -107,7 +107,7 @@ async fn a_stale_version_changes_nothing(database: Database) {
     assert_eq!(now["items"], second["items"]);
 }
 
-async fn a_confirmation_happens_once(database: Database) {
+async fn a_confirmation_happens_once(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let empty = shop.session().await;
     shop.confirm(&empty, "empty").await.expect_problem(422, "empty-bill");
@@ -136,7 +136,7 @@ async fn a_confirmation_happens_once(database: Database) {
     shop.add(&session, &shop.milk, 1).await.expect_problem(409, "session-closed");
 }
 
-async fn what_has_no_price_blocks_the_confirmation(database: Database) {
+async fn what_has_no_price_blocks_the_confirmation(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
     let session = shop.add(&session, &shop.milk, 1).await.expect(200);
@@ -164,7 +164,7 @@ async fn what_has_no_price_blocks_the_confirmation(database: Database) {
     assert_eq!(problem["items"][0]["reason"], "not-on-sale");
 }
 
-async fn frames_put_matched_products_on_the_bill(database: Database) {
+async fn frames_put_matched_products_on_the_bill(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let photos = (0..4).map(|view| package_photo(3, view)).collect();
     let texts = [("name", "Seen"), ("price", "300"), ("currency", "EUR")];
@@ -190,7 +190,7 @@ async fn frames_put_matched_products_on_the_bill(database: Database) {
     assert!(order["items"][0]["avg_score"].as_f64().unwrap() > 0.999);
 }
 
-async fn sessions_belong_to_their_store_and_end(database: Database) {
+async fn sessions_belong_to_their_store_and_end(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
     let other_store = shop.app.store(&shop.admin).await;
@@ -211,7 +211,7 @@ async fn sessions_belong_to_their_store_and_end(database: Database) {
 }
 
 /// A confirmation closes the session before it asks whose it is: for a stranger that is undone, and looks like nothing.
-async fn a_stranger_confirms_nothing_and_leaves_no_trace(database: Database) {
+async fn a_stranger_confirms_nothing_and_leaves_no_trace(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let bill = shop.add(&shop.session().await, &shop.milk, 2).await.expect(200);
     let other_store = shop.app.store(&shop.admin).await;
@@ -230,7 +230,7 @@ async fn a_stranger_confirms_nothing_and_leaves_no_trace(database: Database) {
 }
 
 /// Lines are written several with one statement: whatever their number, all of them are there, in their order.
-async fn bills_of_every_length_become_orders_with_all_their_lines(database: Database) {
+async fn bills_of_every_length_become_orders_with_all_their_lines(database: TestDatabase) {
     const PRODUCTS: usize = 17;
     let shop = Shop::open(database).await;
     let (mut products, currency) = (Vec::new(), ("currency", "EUR"));

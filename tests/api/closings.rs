@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Shop, on_both_databases};
+use crate::harness::{Shop, TestDatabase, on_both_databases};
 
 impl Shop {
     fn closings(&self) -> String {
@@ -18,7 +18,7 @@ impl Shop {
     }
 }
 
-async fn a_closing_sums_up_what_was_done_since_the_one_before(database: Database) {
+async fn a_closing_sums_up_what_was_done_since_the_one_before(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
     let shop = Shop::open_as(database, body).await;
     let first = shop.order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
@@ -74,7 +74,7 @@ async fn a_closing_sums_up_what_was_done_since_the_one_before(database: Database
     shop.app.get(&format!("{}/4", shop.closings()), &clerk).await.expect_problem(404, "not-found");
 }
 
-async fn a_closing_is_made_once_and_by_the_staff_of_the_store(database: Database) {
+async fn a_closing_is_made_once_and_by_the_staff_of_the_store(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     shop.paid_order().await;
     let path = shop.closings();
@@ -97,7 +97,7 @@ async fn a_closing_is_made_once_and_by_the_staff_of_the_store(database: Database
 
 /// Orders are confirmed and paid while closings are made: every record is in exactly one closing, and the closings
 /// together come to what was sold.
-async fn closings_under_load_miss_nothing_and_take_nothing_twice(database: Database) {
+async fn closings_under_load_miss_nothing_and_take_nothing_twice(database: TestDatabase) {
     const TILLS: usize = 4;
     const ORDERS: usize = 6;
     let shop = Arc::new(Shop::open(database).await);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::harness::{Database, TestApp, on_both_databases, package_photo};
+use crate::harness::{TestApp, TestDatabase, on_both_databases, package_photo};
 
 /// Clients that recognise all the time.
 const SHOPPERS: usize = 32;
@@ -17,7 +17,7 @@ const PHOTOS: usize = 2;
 
 /// 32 clients post pictures without a pause while products are uploaded. No request fails, and each product is found by
 /// the first request after the reply to its upload. The program runs by itself, so its counters are this test's alone.
-async fn products_uploaded_under_load_are_found_by_the_next_request(database: Database) {
+async fn products_uploaded_under_load_are_found_by_the_next_request(database: TestDatabase) {
     let photos: Arc<Vec<Vec<Vec<u8>>>> = Arc::new(
         (0..ADMINS * PRODUCTS)
             .map(|product| (0..PHOTOS).map(|view| package_photo(product, view as u64)).collect())

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, Shop, of, on_both_databases};
+use crate::harness::{Reply, Shop, TestDatabase, of, on_both_databases};
 
 impl Shop {
     async fn discount(&self, session: &Value, place: &str, token: &str, body: Value) -> Reply {
@@ -14,7 +14,7 @@ impl Shop {
     }
 }
 
-async fn a_clerk_gives_discounts_and_the_order_keeps_them(database: Database) {
+async fn a_clerk_gives_discounts_and_the_order_keeps_them(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let bill = shop.bill(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
     let soap = format!("/items/{}", bill["items"][1]["id"].as_str().unwrap());
@@ -48,7 +48,7 @@ async fn a_clerk_gives_discounts_and_the_order_keeps_them(database: Database) {
     assert_eq!(z["currencies"][0]["discounts"], json!({"count": 1, "amount": 108, "tax": 0}));
 }
 
-async fn discounts_are_checked_replaced_and_taken_back(database: Database) {
+async fn discounts_are_checked_replaced_and_taken_back(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let bill = shop.bill(&[(&shop.milk, 1)]).await;
     for (body, field) in [
@@ -86,7 +86,7 @@ async fn discounts_are_checked_replaced_and_taken_back(database: Database) {
     assert_eq!((&none["total"], &none["discount"]), (&json!(129), &Value::Null));
 }
 
-async fn tax_comes_on_top_where_prices_do_not_contain_it(database: Database) {
+async fn tax_comes_on_top_where_prices_do_not_contain_it(database: TestDatabase) {
     let shop = Shop::open_as(database, json!({"name": "Net", "currency": "EUR", "prices_include_tax": false})).await;
     let bill = shop.bill(&[(&shop.milk, 1), (&shop.soap, 1)]).await;
     // 129 × 7 % = 9.03, 250 × 19 % = 47.5
@@ -110,7 +110,7 @@ async fn tax_comes_on_top_where_prices_do_not_contain_it(database: Database) {
     assert_eq!((&later["total"], &later["tax_total"]), (&json!(250), &json!(0)));
 }
 
-async fn rates_and_zones_that_make_no_sense_are_refused(database: Database) {
+async fn rates_and_zones_that_make_no_sense_are_refused(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let product = format!("/api/products/{}", shop.soap);
     let refused = shop.app.patch(&product, &shop.admin, json!({"tax_rate_bp": 10_001})).await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, TestApp, on_both_databases, package_photo};
+use crate::harness::{Reply, TestApp, TestDatabase, on_both_databases, package_photo};
 
 struct Shop {
     app: TestApp,
@@ -13,7 +13,7 @@ struct Shop {
 
 impl Shop {
     /// One product, and an index that stands at the change that brought it.
-    async fn open(database: Database) -> Self {
+    async fn open(database: TestDatabase) -> Self {
         let app = TestApp::spawn(database).await;
         let admin = app.admin().await;
         let shop = Self { app, admin };
@@ -54,13 +54,13 @@ impl Shop {
     }
 }
 
-async fn a_hole_at_the_end_of_the_log_is_noticed(database: Database) {
+async fn a_hole_at_the_end_of_the_log_is_noticed(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.app.database.execute("UPDATE catalog_head SET seq = 2").await;
     shop.stops_until_a_restart("change 2 is missing from the catalog's log; there is none after it", 2).await;
 }
 
-async fn a_change_that_cannot_be_read_is_as_good_as_missing(database: Database) {
+async fn a_change_that_cannot_be_read_is_as_good_as_missing(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let damaged = "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) \
                    SELECT 2, kind, product_id, '{\"not\": \"a list\"}', created_at FROM catalog_changes WHERE seq = 1";
@@ -70,14 +70,14 @@ async fn a_change_that_cannot_be_read_is_as_good_as_missing(database: Database) 
 }
 
 /// A failover lost the last change, and another one was made under its number.
-async fn a_number_that_was_given_out_twice_is_noticed(database: Database) {
+async fn a_number_that_was_given_out_twice_is_noticed(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.app.database.execute("UPDATE catalog_changes SET created_at = created_at + 1 WHERE seq = 1").await;
     shop.stops_until_a_restart("change 1 of the catalog's log is not the one that the index has seen", 1).await;
 }
 
 /// What the index holds is right as far as anybody knows, so recognition goes on.
-async fn a_log_whose_end_cannot_be_asked_for_is_told_of_with_the_time(database: Database) {
+async fn a_log_whose_end_cannot_be_asked_for_is_told_of_with_the_time(database: TestDatabase) {
     let shop = Shop::open(database).await;
     assert_eq!(shop.app.get("/readyz", &shop.admin).await.expect(200)["not_following"], Value::Null);
     shop.app.database.execute("DELETE FROM catalog_head").await;
@@ -93,7 +93,7 @@ async fn a_log_whose_end_cannot_be_asked_for_is_told_of_with_the_time(database: 
 }
 
 /// A counter that was set back would give out numbers that are taken; starting again does not help, so the reason says what does.
-async fn a_counter_that_stands_behind_the_log_is_named(database: Database) {
+async fn a_counter_that_stands_behind_the_log_is_named(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     let change = "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) \
                   SELECT 2, kind, product_id, images, created_at + 1 FROM catalog_changes WHERE seq = 1";
@@ -107,7 +107,7 @@ async fn a_counter_that_stands_behind_the_log_is_named(database: Database) {
 }
 
 /// Far behind: more changes than are read at a time, between the snapshot and the newest.
-async fn a_server_that_was_away_for_long_comes_to_the_newest_change(database: Database) {
+async fn a_server_that_was_away_for_long_comes_to_the_newest_change(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     shop.app.stop().await;
     let changes = "WITH RECURSIVE number (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM number WHERE n < 201) \

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::harness::{Database, MODEL, TestApp, model_key, on_both_databases, package_photo, snapshot_place};
+use crate::harness::{MODEL, TestApp, TestDatabase, model_key, on_both_databases, package_photo, snapshot_place};
 
 /// The server writes no snapshots of its own, so that each is the one that a test asked for.
 const NO_SNAPSHOTS: &str = "[engine]\nsnapshot_s = 0\n";
@@ -19,7 +19,7 @@ struct Shop {
 
 impl Shop {
     /// Three products with two photos each.
-    async fn open(database: Database) -> Self {
+    async fn open(database: TestDatabase) -> Self {
         let app = TestApp::spawn_with(database, NO_SNAPSHOTS).await;
         let admin = app.admin().await;
         let shop = Self { app, admin };
@@ -89,7 +89,7 @@ impl Answer {
     }
 }
 
-async fn index(database: &Database, model: &str, arguments: &[&str]) -> Answer {
+async fn index(database: &TestDatabase, model: &str, arguments: &[&str]) -> Answer {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
     program.arg("index").args(arguments).current_dir(database.folder());
     program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
@@ -97,7 +97,7 @@ async fn index(database: &Database, model: &str, arguments: &[&str]) -> Answer {
     Answer(program.output().await.unwrap())
 }
 
-async fn a_snapshot_is_written_verified_and_used_while_a_server_runs(database: Database) {
+async fn a_snapshot_is_written_verified_and_used_while_a_server_runs(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     let stats = shop.index(&["stats", "--json"]).await.done();
     assert_eq!(stats["model"], model_key());
@@ -129,7 +129,7 @@ async fn a_snapshot_is_written_verified_and_used_while_a_server_runs(database: D
     assert_eq!(seen["items"][0]["candidates"][0]["product_name"], "Product 4");
 }
 
-async fn what_differs_from_the_database_is_named(database: Database) {
+async fn what_differs_from_the_database_is_named(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.index(&["rebuild", "--json"]).await.done();
     shop.execute(
@@ -164,7 +164,9 @@ async fn what_differs_from_the_database_is_named(database: Database) {
     assert_eq!(missing["differences"][0]["what"], "it is on sale, and missing from the snapshot and the changes since");
 }
 
-async fn embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_made_without_them(database: Database) {
+async fn embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_made_without_them(
+    database: TestDatabase,
+) {
     let shop = Shop::open(database).await;
     shop.index(&["rebuild", "--json"]).await.done();
     let before = std::fs::read(shop.snapshot()).unwrap();
@@ -185,7 +187,7 @@ async fn embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_m
     assert_eq!(std::fs::read(shop.snapshot()).unwrap(), before);
 }
 
-async fn a_snapshot_that_cannot_be_used_is_said_to_be_so(database: Database) {
+async fn a_snapshot_that_cannot_be_used_is_said_to_be_so(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     shop.index(&["rebuild", "--json"]).await.done();
     let whole = std::fs::read(shop.snapshot()).unwrap();
@@ -229,7 +231,7 @@ fn another_model(folder: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-async fn each_model_has_its_own_snapshot_and_its_network_is_not_needed(database: Database) {
+async fn each_model_has_its_own_snapshot_and_its_network_is_not_needed(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.index(&["rebuild", "--json"]).await.done();
     let before = std::fs::read(shop.snapshot()).unwrap();
@@ -258,7 +260,7 @@ async fn each_model_has_its_own_snapshot_and_its_network_is_not_needed(database:
 }
 
 /// Whatever the settings say, a start takes the model that was switched to; so do these commands, and say so.
-async fn the_model_that_was_switched_to_is_looked_at(database: Database) {
+async fn the_model_that_was_switched_to_is_looked_at(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let before = shop.index(&["stats", "--json"]).await.done();
     assert_eq!(before["model_origin"], "tillsight-small.json, as the settings say");
@@ -292,7 +294,7 @@ async fn the_model_that_was_switched_to_is_looked_at(database: Database) {
     assert!(origin.contains("as the settings say") && origin.contains(begun["to"].as_str().unwrap()), "{origin}");
 }
 
-async fn the_bench_measures_the_own_catalogue_and_a_made_up_one(database: Database) {
+async fn the_bench_measures_the_own_catalogue_and_a_made_up_one(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let own = shop.index(&["bench", "--runs", "2", "--json"]).await.done();
     assert_eq!((&own["rows"], &own["products"], &own["dim"]), (&json!(6), &json!(3), &json!(256)));
@@ -310,7 +312,7 @@ async fn the_bench_measures_the_own_catalogue_and_a_made_up_one(database: Databa
     assert_eq!((&ready["index_revision"], &ready["embeddings"]), (&json!(3), &json!(6)));
 }
 
-async fn a_database_without_a_catalog_is_left_as_it_is(database: Database) {
+async fn a_database_without_a_catalog_is_left_as_it_is(database: TestDatabase) {
     for command in ["stats", "verify", "rebuild", "bench"] {
         let said = index(&database, MODEL, &[command]).await.ended(if command == "verify" { 2 } else { 1 });
         assert!(said.contains("test.db") || said.contains("tillsight migrate"), "{said}");

@@ -12,14 +12,14 @@ mod brute_force;
 mod events;
 mod world;
 
-use rand::Rng;
+use rand::RngExt;
 
-use crate::harness::{Database, on_both_databases};
+use crate::harness::{TestDatabase, on_both_databases};
 use world::World;
 
 const STEPS: usize = 70;
 
-async fn the_index_answers_what_the_database_says(database: Database) {
+async fn the_index_answers_what_the_database_says(database: TestDatabase) {
     let mut world = World::open(database).await;
     for _ in 0..STEPS {
         world.step().await;

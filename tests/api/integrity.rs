@@ -8,12 +8,12 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tillsight::config::Monitoring;
+use tillsight::db::{Database, integrity_reports};
 use tillsight::integrity::{Depth, Integrity};
-use tillsight::store::{Store, integrity_reports};
 use tokio::process::Command;
 
 use crate::harness::{
-    Database, ONLY_ON_DEMAND, Reply, Shop, TestApp, by_hand, lose_constraints, mend, on_both_databases,
+    ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, by_hand, lose_constraints, mend, on_both_databases,
     shop_of_six_orders,
 };
 
@@ -54,7 +54,7 @@ fn found(run: &Value) -> Vec<(String, String, i64)> {
         .collect()
 }
 
-async fn a_whole_store_has_full_health(database: Database) {
+async fn a_whole_store_has_full_health(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     let before = shop.standing().await;
     assert_eq!((&before["latest_deep"], &before["findings"]), (&Value::Null, &json!([])));
@@ -85,7 +85,7 @@ async fn a_whole_store_has_full_health(database: Database) {
     }
 }
 
-async fn whatever_is_done_by_hand_is_found_and_gone_once_mended(database: Database) {
+async fn whatever_is_done_by_hand_is_found_and_gone_once_mended(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     lose_constraints(&database).await;
     assert_eq!(found(&shop.check(true).await), []);
@@ -199,7 +199,7 @@ async fn expect_found(shop: &Shop, done: &str, expected: &[Found]) {
 }
 
 /// A quick check knows nothing of seals: what the last deep check found of them stands until the next one.
-async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: Database) {
+async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
     shop.check(true).await;
@@ -209,7 +209,7 @@ async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: Databas
     assert_eq!((&standing["health"], standing["findings"].as_array().unwrap().len()), (&json!(45), 3));
 }
 
-async fn lines_whose_record_is_gone_are_found(database: Database) {
+async fn lines_whose_record_is_gone_are_found(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     lose_constraints(&database).await;
     by_hand!(&database, "DELETE FROM orders WHERE number IN (2, 3)");
@@ -223,7 +223,7 @@ async fn lines_whose_record_is_gone_are_found(database: Database) {
 }
 
 /// A store's row is deleted, or the end of a chain with its counter: neither hides what was there.
-async fn what_is_left_of_a_store_tells_what_is_gone(database: Database) {
+async fn what_is_left_of_a_store_tells_what_is_gone(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     lose_constraints(&database).await;
     by_hand!(
@@ -244,12 +244,12 @@ async fn what_is_left_of_a_store_tells_what_is_gone(database: Database) {
     assert!(code == 1 && out.contains(&shop.store) && out.contains("own row is gone"), "{out}");
 }
 
-async fn due_checks_are_made_once_across_servers(database: Database) {
+async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
     let settings = Monitoring { reports_kept: 2, ..Monitoring::default() };
-    let opened = Store::connect(database.url(), 4).await.unwrap();
+    let opened = Database::connect(database.url(), 4).await.unwrap();
     let server = || Integrity::new(opened.clone(), app.clock.clone(), settings.clone());
     let (one, other) = (server(), server());
     let due = async || {
@@ -296,7 +296,7 @@ async fn due_checks_are_made_once_across_servers(database: Database) {
 }
 
 /// A server with the default settings finds by itself what is wrong, and says so in its metrics.
-async fn a_server_checks_by_itself(database: Database) {
+async fn a_server_checks_by_itself(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     database.execute("UPDATE number_series SET last_number = 7 WHERE series = 'order'").await;
     let beside = TestApp::spawn(database).await;
@@ -321,7 +321,7 @@ async fn until<F: Future<Output = Reply>>(ask: impl Fn() -> F, wanted: impl Fn(&
 }
 
 /// What is being written while a check goes on is no fault.
-async fn checks_beside_busy_tills_find_nothing(database: Database) {
+async fn checks_beside_busy_tills_find_nothing(database: TestDatabase) {
     const TILLS: usize = 3;
     const ORDERS: usize = 6;
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
@@ -345,7 +345,7 @@ async fn checks_beside_busy_tills_find_nothing(database: Database) {
     assert_eq!(shop.standing().await["latest"]["records"], json!(TILLS * ORDERS * 3));
 }
 
-async fn the_command_line_checks_beside_a_server(database: Database) {
+async fn the_command_line_checks_beside_a_server(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     let before = database.count("SELECT COUNT(*) FROM integrity_reports").await;
     let (code, out, _) = numbering(&database, &["check", "--deep"]).await;
@@ -380,12 +380,12 @@ async fn the_command_line_checks_beside_a_server(database: Database) {
 }
 
 /// `tillsight numbering …` on a test's database: exit code, standard output, standard error.
-pub async fn numbering(database: &Database, arguments: &[&str]) -> (i32, String, String) {
+pub async fn numbering(database: &TestDatabase, arguments: &[&str]) -> (i32, String, String) {
     run(database.url().expose_secret(), database, arguments).await
 }
 
 /// `tillsight numbering …` on the database at `url`: exit code, standard output, standard error.
-async fn run(url: &str, database: &Database, arguments: &[&str]) -> (i32, String, String) {
+async fn run(url: &str, database: &TestDatabase, arguments: &[&str]) -> (i32, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
     program.arg("numbering").args(arguments).stdin(Stdio::null()).current_dir(database.folder());
     let output = program.env("TILLSIGHT_DATABASE_URL", url).output().await.unwrap();
@@ -395,7 +395,7 @@ async fn run(url: &str, database: &Database, arguments: &[&str]) -> (i32, String
 
 /// A copy may be evidence: looking at it leaves it as it is, byte for byte, with nothing beside it. SQLite's `VACUUM INTO`
 /// makes one that is not in WAL mode.
-async fn looking_changes_no_copy(database: Database) {
+async fn looking_changes_no_copy(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     let before = database.rows().await;
     let copies = database.folder().join("copies");
@@ -425,7 +425,7 @@ async fn looking_changes_no_copy(database: Database) {
     assert!(whole.is_none() || bytes() != whole);
 }
 
-async fn what_cannot_be_asked_is_refused(database: Database) {
+async fn what_cannot_be_asked_is_refused(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let nobody = "01890000-0000-7000-8000-000000000000";

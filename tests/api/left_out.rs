@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, TestApp, on_both_databases, package_photo};
+use crate::harness::{TestApp, TestDatabase, on_both_databases, package_photo};
 
 async fn enrol(app: &TestApp, admin: &str, name: &str, photo: Vec<u8>) -> (String, String) {
     let added = app.post_form("/api/products", admin, &[("name", name)], vec![photo]).await.expect(201);
@@ -39,7 +39,7 @@ async fn put_back_unseen(app: &TestApp, admin: &str, product: &str) {
 }
 
 /// Neither a run of the model that fails once, nor on both servers, costs a photo its place for good.
-async fn a_photo_on_which_the_model_failed_is_tried_again(database: Database) {
+async fn a_photo_on_which_the_model_failed_is_tried_again(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     enrol(&app, &admin, "Other", package_photo(0, 0)).await;
@@ -67,7 +67,7 @@ async fn a_photo_on_which_the_model_failed_is_tried_again(database: Database) {
 }
 
 /// A file that cannot be read neither stops the follower nor is given up.
-async fn an_original_that_is_mounted_late_is_found(database: Database) {
+async fn an_original_that_is_mounted_late_is_found(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let (product, _) = enrol(&app, &admin, "Late", package_photo(1, 0)).await;

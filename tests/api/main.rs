@@ -1,6 +1,6 @@
 //! The API's tests: a whole server on a real database, a real index and the real model, asked over a real socket.
 //!
-//! One binary. Every test takes a `Database` and is listed once in its file's `on_both_databases!`, which runs it on
+//! One binary. Every test takes a `TestDatabase` and is listed once in its file's `on_both_databases!`, which runs it on
 //! SQLite and on PostgreSQL; a test that is not listed is dead code and fails the lint.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

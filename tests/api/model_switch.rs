@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, MODEL, TestApp, jpeg, on_both_databases, package_photo};
+use crate::harness::{MODEL, TestApp, TestDatabase, jpeg, on_both_databases, package_photo};
 use shop::{OTHER, SMALL, Shop, active};
 
-async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(database: Database) {
+async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     let photos: Vec<Vec<Vec<u8>>> =
         (0..3).map(|product| (0..2).map(|view| package_photo(product, view)).collect()).collect();
@@ -73,7 +73,7 @@ async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(d
     assert_eq!(audited, 4, "two begun, two carried out");
 }
 
-async fn what_cannot_be_switched_to_is_refused_by_name(database: Database) {
+async fn what_cannot_be_switched_to_is_refused_by_name(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.teach("One", vec![package_photo(0, 0)]).await;
     let unknown = shop.begin("nothing.json", true).await.expect_problem(404, "not-found");
@@ -97,7 +97,7 @@ async fn what_cannot_be_switched_to_is_refused_by_name(database: Database) {
 }
 
 /// A photo whose original is gone keeps the switch from ending, by name, until it is removed.
-async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: Database) {
+async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.teach("Sound", vec![package_photo(0, 0)]).await;
     let broken = shop.teach("Broken", vec![package_photo(1, 0)]).await;
@@ -116,7 +116,7 @@ async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: Database) 
 }
 
 /// The program is killed while it embeds by the new model; started again it goes on, and ends.
-async fn a_switch_goes_on_after_a_kill(database: Database) {
+async fn a_switch_goes_on_after_a_kill(database: TestDatabase) {
     let app = TestApp::spawn_program(database.clone(), &[]).await;
     let admin = app.admin().await;
     let shop = Shop { app, admin };
@@ -140,7 +140,7 @@ async fn a_switch_goes_on_after_a_kill(database: Database) {
 }
 
 /// Whatever is built beside it: the halves of the comparison, the index of the new model.
-async fn the_gauges_tell_of_the_index_that_is_served_from(database: Database) {
+async fn the_gauges_tell_of_the_index_that_is_served_from(database: TestDatabase) {
     let app = TestApp::spawn_program(database, &[]).await;
     let shop = Shop { admin: app.admin().await, app };
     for product in 0..3 {
@@ -164,7 +164,7 @@ async fn the_gauges_tell_of_the_index_that_is_served_from(database: Database) {
 
 /// However seldom servers look for changes of the catalog, a new model is taken up by all of them within seconds, and any of
 /// them takes it back.
-async fn every_server_takes_up_the_new_model(database: Database) {
+async fn every_server_takes_up_the_new_model(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "[engine]\nfollow_s = 3600").await;
     let shop = Shop { admin: app.admin().await, app };
     shop.teach("One", vec![package_photo(0, 0)]).await;
@@ -183,7 +183,7 @@ async fn every_server_takes_up_the_new_model(database: Database) {
 }
 
 /// What was asked for is done then: an answer that calls it a failure would make people begin anew.
-async fn a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so(database: Database) {
+async fn a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.teach("One", vec![package_photo(0, 0)]).await;
     let begun = shop.begin(OTHER, false).await.expect(202);
@@ -198,7 +198,7 @@ async fn a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so(database:
 }
 
 /// Thresholds that nobody has measured are a guess: a model's entry says so before it is switched to.
-async fn a_model_with_guessed_thresholds_is_listed_as_such(database: Database) {
+async fn a_model_with_guessed_thresholds_is_listed_as_such(database: TestDatabase) {
     let folder = tempfile::tempdir().unwrap();
     let shipped = std::path::Path::new(MODEL).parent().unwrap();
     for name in [SMALL, "tillsight-small.onnx"] {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Shop, on_both_databases};
+use crate::harness::{Shop, TestDatabase, on_both_databases};
 
 /// A confirmed order of one milk; `shopper` joins its session first.
 async fn order(shop: &Shop, shopper: Option<&str>) -> Value {
@@ -14,7 +14,7 @@ async fn order(shop: &Shop, shopper: Option<&str>) -> Value {
     shop.confirm(&session).await
 }
 
-async fn a_shopper_reads_their_own_orders_page_by_page(database: Database) {
+async fn a_shopper_reads_their_own_orders_page_by_page(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let ann = shop.app.shopper("ann").await;
     let bob = shop.app.shopper("bob").await;
@@ -39,7 +39,7 @@ async fn a_shopper_reads_their_own_orders_page_by_page(database: Database) {
     shop.app.get("/api/mypage/orders?limit=1000", &ann).await.expect_problem(422, "invalid-field");
 }
 
-async fn a_receipt_is_claimed_once(database: Database) {
+async fn a_receipt_is_claimed_once(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
     let order = order(&shop, None).await;
@@ -56,7 +56,7 @@ async fn a_receipt_is_claimed_once(database: Database) {
 }
 
 /// Whoever sells and refunds does not come to own the receipts that shoppers leave behind.
-async fn staff_claims_no_receipt_and_joins_no_session(database: Database) {
+async fn staff_claims_no_receipt_and_joins_no_session(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let order = order(&shop, None).await;
     let session = shop.bill(&[(&shop.milk, 1)]).await;
@@ -73,7 +73,7 @@ async fn staff_claims_no_receipt_and_joins_no_session(database: Database) {
     assert_eq!(database.count("SELECT COUNT(*) FROM order_owners").await, 0);
 }
 
-async fn a_session_has_one_shopper(database: Database) {
+async fn a_session_has_one_shopper(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
     let session = shop.app.post("/api/sessions", &shop.kiosk, json!({})).await.expect(201);
@@ -83,7 +83,7 @@ async fn a_session_has_one_shopper(database: Database) {
     shop.app.post(&join, &bob, json!({})).await.expect_problem(409, "taken");
 }
 
-async fn a_shopper_finds_orders_by_store_time_and_state(database: Database) {
+async fn a_shopper_finds_orders_by_store_time_and_state(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let ann = shop.app.shopper("ann").await;
     let early = order(&shop, Some(&ann)).await;
@@ -126,7 +126,7 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: Database) {
 }
 
 /// A record that somebody edited by hand hides none of the others, neither from the staff nor from the shopper.
-async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database: Database) {
+async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let ann = shop.app.shopper("ann").await;
     let mut ids = Vec::new();
@@ -157,7 +157,7 @@ async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database
 }
 
 /// The clock of the tests begins on the fifth of January 2026; 26 days later it is February in Seoul, not yet in London.
-async fn spending_is_told_by_month_of_the_stores_clock(database: Database) {
+async fn spending_is_told_by_month_of_the_stores_clock(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
     let shop = Shop::open_as(database, body).await;
     let ann = shop.app.shopper("ann").await;

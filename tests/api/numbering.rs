@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, TestApp, on_both_databases};
+use crate::harness::{TestApp, TestDatabase, on_both_databases};
 
 const CONFIRMS: usize = 200;
 
@@ -34,7 +34,7 @@ async fn confirm(app: &TestApp, kiosk: &str, session: &Value, key: &str) -> (u16
 
 /// 200 confirmations at once; every fifth transaction is thrown away after it has taken its number and written its
 /// order. The numbers of the others are 1..160, and the thrown-away ones get through when they are tried again.
-async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: Database) {
+async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: TestDatabase) {
     let app = Arc::new(TestApp::spawn_with(database, "[engine]\nqueue = 1000").await);
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -90,7 +90,7 @@ async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: Datab
 }
 
 /// The same confirmation sent by 20 impatient clients at once, with one key: one order, 20 equal answers.
-async fn one_confirmation_sent_many_times_at_once_is_one_order(database: Database) {
+async fn one_confirmation_sent_many_times_at_once_is_one_order(database: TestDatabase) {
     let app = Arc::new(TestApp::spawn(database).await);
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -110,7 +110,7 @@ async fn one_confirmation_sent_many_times_at_once_is_one_order(database: Databas
 }
 
 /// Each store counts for itself.
-async fn stores_number_independently(database: Database) {
+async fn stores_number_independently(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let product = app.product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, on_both_databases};
+use crate::harness::{TestDatabase, on_both_databases};
 use crate::integrity::numbering;
 use servers::Servers;
 use tally::Acknowledged;
@@ -60,7 +60,7 @@ fn number(name: &str, usual: usize) -> usize {
     }
 }
 
-async fn numbers_hold_while_confirmations_fail_and_servers_are_killed(database: Database) {
+async fn numbers_hold_while_confirmations_fail_and_servers_are_killed(database: TestDatabase) {
     let size = Size::from_environment();
     let count = if database.kind() == "postgres" { 2 } else { 1 };
     let servers = Arc::new(Servers::start(&database, count, size.seed).await);
@@ -119,7 +119,7 @@ async fn listed(servers: &Servers, admin: &str) -> BTreeMap<String, Acknowledged
 }
 
 /// By the command line and through the API, numbers and seals alike.
-async fn every_check_finds_nothing(database: &Database, servers: &Servers, admin: &str, stores: usize) {
+async fn every_check_finds_nothing(database: &TestDatabase, servers: &Servers, admin: &str, stores: usize) {
     let (code, out, error) = numbering(database, &["check", "--deep", "--json"]).await;
     assert_eq!(code, 0, "{out}{error}");
     let reports: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, Shop, TestApp, of, on_both_databases};
+use crate::harness::{Reply, Shop, TestApp, TestDatabase, of, on_both_databases};
 
 /// What many clients send at once.
 const AT_ONCE: usize = 20;
 
-async fn an_order_is_paid_in_full_and_once(database: Database) {
+async fn an_order_is_paid_in_full_and_once(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let order = shop.order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
     assert_eq!((&order["total"], &order["state"], &order["paid"]), (&json!(508), &json!("confirmed"), &json!(0)));
@@ -53,7 +53,7 @@ async fn an_order_is_paid_in_full_and_once(database: Database) {
     reused.expect_problem(422, "idempotency-key-reused");
 }
 
-async fn what_was_paid_is_given_back_piece_by_piece(database: Database) {
+async fn what_was_paid_is_given_back_piece_by_piece(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let order = shop.order(&[(&shop.milk, 3), (&shop.soap, 1)]).await;
     shop.refund(&order, Value::Null).await.expect_problem(409, "order-not-paid");
@@ -110,7 +110,7 @@ async fn what_was_paid_is_given_back_piece_by_piece(database: Database) {
     told(shop.pay(&order, json!([{"method": "card", "amount": 637}])).await, "order-paid");
 }
 
-async fn an_unpaid_order_is_voided_once_and_for_good(database: Database) {
+async fn an_unpaid_order_is_voided_once_and_for_good(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let order = shop.order(&[(&shop.milk, 2)]).await;
     let void = shop.void(&order).await.expect(201);
@@ -139,7 +139,7 @@ async fn an_unpaid_order_is_voided_once_and_for_good(database: Database) {
     assert!(shop.app.metric("tillsight_order_creation_duration_seconds_count").await >= 2.0);
 }
 
-async fn an_order_of_nothing_due_is_settled_with_nothing(database: Database) {
+async fn an_order_of_nothing_due_is_settled_with_nothing(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let gift = shop.app.product(&shop.admin, &[("name", "Sample"), ("price", "0"), ("currency", "EUR")]).await;
     let order = shop.order(&[(&gift, 1)]).await;
@@ -151,7 +151,7 @@ async fn an_order_of_nothing_due_is_settled_with_nothing(database: Database) {
     shop.refund(&order, Value::Null).await.expect_problem(409, "refund-too-large");
 }
 
-async fn only_the_staff_of_the_store_touches_an_order(database: Database) {
+async fn only_the_staff_of_the_store_touches_an_order(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let order = shop.order(&[(&shop.milk, 1)]).await;
     let stranger = shop.other_kiosk().await;
@@ -175,7 +175,7 @@ async fn only_the_staff_of_the_store_touches_an_order(database: Database) {
 }
 
 /// 20 refunds of one piece at once, of an order of five; then 20 of all that is left, of another.
-async fn refunds_at_once_never_give_back_more_than_was_paid(database: Database) {
+async fn refunds_at_once_never_give_back_more_than_was_paid(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     let order = shop.paid_order().await;
     let tries = join_all((0..AT_ONCE).map(|_| shop.refund(&order, json!([{"line": 1, "quantity": 1}])))).await;
@@ -199,7 +199,7 @@ async fn refunds_at_once_never_give_back_more_than_was_paid(database: Database) 
 
 /// Payments and voids of one order at once, each with a key of its own: one of them gets through. The same payment sent
 /// 20 times with one key: one payment, 20 equal answers.
-async fn of_payments_and_voids_at_once_one_gets_through(database: Database) {
+async fn of_payments_and_voids_at_once_one_gets_through(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     for _ in 0..3 {
         let order = shop.order(&[(&shop.milk, 1)]).await;

@@ -5,15 +5,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tillsight::db::Database;
 use tillsight::performance::{Attempt, Outcome, Performance, Retries, Window};
-use tillsight::store::Store;
 
-use crate::harness::{Database, Shop, TestApp, on_both_databases, skip};
+use crate::harness::{Shop, TestApp, TestDatabase, on_both_databases, skip};
 
 const STATS: &str = "/api/monitoring/numbering/performance/stats";
 const EXPORT: &str = "/api/monitoring/numbering/metrics/export";
 
-async fn orders_are_counted_by_store(database: Database) {
+async fn orders_are_counted_by_store(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for _ in 0..3 {
         shop.paid_order().await;
@@ -51,13 +51,13 @@ async fn shop_confirm(shop: &Shop, path: &str, key: &str, version: Value) -> cra
     shop.keyed(path, &shop.kiosk, key, json!({"version": version})).await
 }
 
-async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: Database) {
+async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     // 12:00 in UTC, 21:00 in Korea: three hours to midnight.
     let body = json!({"name": "Seoul", "currency": "KRW", "time_zone": "Asia/Seoul"});
     let store = app.post("/api/stores", &admin, body).await.expect(201)["id"].as_str().unwrap().to_owned();
-    let opened = Store::connect(app.database.url(), 4).await.unwrap();
+    let opened = Database::connect(app.database.url(), 4).await.unwrap();
     let servers = [0, 1].map(|_| Performance::new(opened.clone(), app.clock.clone()));
     let attempt = |outcome, millis| Attempt {
         store: Some(store.parse().unwrap()),
@@ -100,7 +100,7 @@ async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: Databa
 /// Nobody can be let in while the database is away: the orders that fail by it count all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_that_an_outage_prevents_are_counted() {
-    let database = Database::postgres().await;
+    let database = TestDatabase::postgres().await;
     let shop = Shop::open(database.clone()).await;
     let bill = shop.bill(&[(&shop.milk, 1)]).await;
     let path = format!("/api/sessions/{}/confirm", bill["id"].as_str().unwrap());
@@ -121,7 +121,7 @@ async fn orders_that_an_outage_prevents_are_counted() {
     assert_eq!((&stats["total"]["failed"], &stats["total"]["succeeded"]), (&json!(failed), &json!(1)), "{stats}");
 }
 
-async fn the_export_is_metrics_or_json(database: Database) {
+async fn the_export_is_metrics_or_json(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.paid_order().await;
     let json = shop.app.get(&format!("{EXPORT}?format=json"), &shop.admin).await.expect(200);
@@ -135,7 +135,7 @@ async fn the_export_is_metrics_or_json(database: Database) {
 }
 
 /// Prometheus' own tool has nothing to say against any metric's name, type or help.
-async fn promtool_accepts_the_metrics(database: Database) {
+async fn promtool_accepts_the_metrics(database: TestDatabase) {
     let name = format!("performance::{}::promtool_accepts_the_metrics", database.kind());
     let shop = Shop::open(database).await;
     shop.paid_order().await;
@@ -158,7 +158,7 @@ async fn promtool_accepts_the_metrics(database: Database) {
 }
 
 /// Every panel asks for metrics that the server has, by labels that they have.
-async fn the_dashboard_asks_for_what_there_is(database: Database) {
+async fn the_dashboard_asks_for_what_there_is(database: TestDatabase) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana-dashboard.json");
     let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let shop = Shop::open(database).await;

@@ -4,11 +4,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tillsight::http::policy::{Policy, find};
 
-use crate::harness::{Database, TestApp, on_both_databases};
+use crate::harness::{TestApp, TestDatabase, on_both_databases};
 
 const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
-async fn every_route_is_denied_unless_its_policy_says_otherwise(database: Database) {
+async fn every_route_is_denied_unless_its_policy_says_otherwise(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -73,7 +73,7 @@ fn operations(document: &Value) -> Vec<(String, Method)> {
     operations
 }
 
-async fn addresses_that_are_no_routes_are_problems_too(database: Database) {
+async fn addresses_that_are_no_routes_are_problems_too(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     app.get("/api/nothing", &admin).await.expect_problem(404, "not-found");

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::harness::{Database, TestApp, on_both_databases, say, skip};
+use crate::harness::{TestApp, TestDatabase, on_both_databases, say, skip};
 
 const GROCERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/grocery");
 /// Training photos that each product is enrolled with.
@@ -47,7 +47,7 @@ fn classes(folder: &Path) -> Vec<Class> {
 }
 
 /// What was said about one photo.
-struct Sighting {
+struct RecognitionResult {
     photo: PathBuf,
     class: usize,
     verdict: String,
@@ -55,13 +55,13 @@ struct Sighting {
     names: Vec<String>,
 }
 
-impl Sighting {
+impl RecognitionResult {
     fn is_within(&self, classes: &[Class], top: usize) -> bool {
         self.names.iter().take(top).any(|name| *name == classes[self.class].name)
     }
 }
 
-async fn real_photos_are_recognised_and_become_a_receipt(database: Database) {
+async fn real_photos_are_recognised_and_become_a_receipt(database: TestDatabase) {
     let folder = Path::new(GROCERY);
     if !folder.is_dir() {
         let name = format!("real_photos::{}::real_photos_are_recognised_and_become_a_receipt", database.kind());
@@ -80,7 +80,7 @@ async fn real_photos_are_recognised_and_become_a_receipt(database: Database) {
     let photos =
         classes.iter().enumerate().flat_map(|(class, of)| of.val.iter().map(move |photo| (class, photo.clone())));
     let looks = stream::iter(photos).map(|(class, photo)| look(&app, &kiosk, class, photo));
-    let sightings: Vec<Sighting> = looks.buffer_unordered(AT_ONCE).collect().await;
+    let sightings: Vec<RecognitionResult> = looks.buffer_unordered(AT_ONCE).collect().await;
     let within = |top: usize| sightings.iter().filter(|sighting| sighting.is_within(&classes, top)).count();
     let share = |count: usize| 100.0 * count as f64 / sightings.len() as f64;
     let (top_1, top_5) = (share(within(1)), share(within(5)));
@@ -111,17 +111,24 @@ fn price(class: usize) -> i64 {
     100 + i64::try_from(class).unwrap()
 }
 
-async fn look(app: &TestApp, kiosk: &str, class: usize, photo: PathBuf) -> Sighting {
+async fn look(app: &TestApp, kiosk: &str, class: usize, photo: PathBuf) -> RecognitionResult {
     let seen = app.post_picture("/api/recognize", kiosk, std::fs::read(&photo).unwrap()).await.expect(200);
     let item = &seen["items"][0];
     let names = item["candidates"].as_array().unwrap().iter();
     let names = names.map(|candidate| candidate["product_name"].as_str().unwrap().to_owned()).collect();
-    Sighting { photo, class, verdict: item["verdict"].as_str().unwrap().to_owned(), names }
+    RecognitionResult { photo, class, verdict: item["verdict"].as_str().unwrap().to_owned(), names }
 }
 
 /// Five photos of five products come on the bill as frames, are confirmed, and read back by the shopper.
-async fn receipt(app: &TestApp, admin: &str, store: &str, kiosk: &str, classes: &[Class], sightings: &[Sighting]) {
-    let mut bought: Vec<&Sighting> =
+async fn receipt(
+    app: &TestApp,
+    admin: &str,
+    store: &str,
+    kiosk: &str,
+    classes: &[Class],
+    sightings: &[RecognitionResult],
+) {
+    let mut bought: Vec<&RecognitionResult> =
         sightings.iter().filter(|s| s.verdict == "matched" && s.is_within(classes, 1)).collect();
     bought.sort_by(|a, b| (a.class, &a.photo).cmp(&(b.class, &b.photo)));
     bought.dedup_by_key(|sighting| sighting.class);

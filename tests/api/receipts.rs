@@ -3,9 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Database, Shop, of, on_both_databases};
+use crate::harness::{Shop, TestDatabase, of, on_both_databases};
 
-async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: Database) {
+async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
     let shop = Shop::open_as(database, body).await;
     let order = shop.order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
@@ -37,7 +37,7 @@ async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: Dat
     assert!(page.contains("void 2: shopper left"), "no money changed hands: {page}");
 }
 
-async fn the_first_print_is_the_original_and_every_later_one_a_copy(database: Database) {
+async fn the_first_print_is_the_original_and_every_later_one_a_copy(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let order = shop.order(&[(&shop.milk, 2)]).await;
     shop.pay(&order, json!([{"method": "card", "amount": 258}])).await.expect(201);
@@ -67,7 +67,7 @@ async fn the_first_print_is_the_original_and_every_later_one_a_copy(database: Da
     assert_eq!(database.count("SELECT COUNT(*) FROM receipt_prints").await, 3);
 }
 
-async fn prints_at_once_are_all_counted(database: Database) {
+async fn prints_at_once_are_all_counted(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let order = shop.order(&[(&shop.milk, 1)]).await;
     let prints = of(&order, "/receipt/prints");
@@ -78,7 +78,7 @@ async fn prints_at_once_are_all_counted(database: Database) {
     assert_eq!(database.count("SELECT MAX(print) FROM receipt_prints").await, 10);
 }
 
-async fn a_shopper_sees_the_receipts_that_are_theirs(database: Database) {
+async fn a_shopper_sees_the_receipts_that_are_theirs(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
     let order = shop.paid_order().await;

@@ -4,11 +4,11 @@ use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::harness::{Database, TestApp, jpeg, on_both_databases, package_photo, png_of_size};
+use crate::harness::{TestApp, TestDatabase, jpeg, on_both_databases, package_photo, png_of_size};
 
 const PATH: &str = "/api/recognize";
 
-async fn a_picture_comes_as_a_form_or_as_the_body(database: Database) {
+async fn a_picture_comes_as_a_form_or_as_the_body(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -35,7 +35,7 @@ async fn a_picture_comes_as_a_form_or_as_the_body(database: Database) {
     );
 }
 
-async fn at_most_five_products_are_named_best_first(database: Database) {
+async fn at_most_five_products_are_named_best_first(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     for product in 0..7 {
@@ -54,7 +54,7 @@ async fn at_most_five_products_are_named_best_first(database: Database) {
     assert_eq!(ids.len(), 5, "each product once, though each has two photos");
 }
 
-async fn two_products_that_look_the_same_are_ambiguous(database: Database) {
+async fn two_products_that_look_the_same_are_ambiguous(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     // Another file with the very same pixels: a comment after the first two bytes changes nothing that is seen.
@@ -67,7 +67,7 @@ async fn two_products_that_look_the_same_are_ambiguous(database: Database) {
     assert_eq!(seen["items"][0]["candidates"].as_array().unwrap().len(), 2);
 }
 
-async fn bad_pictures_are_refused_and_the_server_goes_on(database: Database) {
+async fn bad_pictures_are_refused_and_the_server_goes_on(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "[limits]\nimage_bytes = 200000").await;
     let admin = app.admin().await;
     let photo = package_photo(0, 0);
@@ -114,7 +114,7 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: Database) {
 
 /// 48 kiosks at once and threads for one picture: whoever is let in is answered, the others are told when to come back,
 /// and nothing but the pictures that were looked at leaves evidence.
-async fn more_kiosks_than_can_be_served_promptly_are_told_to_come_back(database: Database) {
+async fn more_kiosks_than_can_be_served_promptly_are_told_to_come_back(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "[engine]\ndecode_threads = 1\nmodel_sessions = 1").await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;

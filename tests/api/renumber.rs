@@ -4,14 +4,14 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Database, Shop, by_hand, lose_constraints, lose_order, mend, on_both_databases, shop_of_six_orders,
+    Shop, TestDatabase, by_hand, lose_constraints, lose_order, mend, on_both_databases, shop_of_six_orders,
 };
 use crate::integrity::numbering;
 use crate::repair::{audited, shop_with_orders, shown_then_done};
 
 impl Shop {
     /// Why renumbering is refused; nothing is changed.
-    async fn refused(&self, database: &Database) -> String {
+    async fn refused(&self, database: &TestDatabase) -> String {
         let before = database.rows().await;
         let problem = self.repair("renumber", false).await.expect_problem(409, "repair-refused");
         self.repair("renumber", true).await.expect_problem(409, "repair-refused");
@@ -24,7 +24,7 @@ impl Shop {
     }
 }
 
-async fn records_move_up_are_sealed_anew_and_the_next_sale_goes_on(database: Database) {
+async fn records_move_up_are_sealed_anew_and_the_next_sale_goes_on(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     let counter = "SELECT last_number FROM number_series WHERE series = 'order'";
     lose_order(&database).await;
@@ -52,7 +52,7 @@ async fn records_move_up_are_sealed_anew_and_the_next_sale_goes_on(database: Dat
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is(database: Database) {
+async fn a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     database.execute("UPDATE orders SET number = 40 WHERE number = 3").await;
     assert_eq!(shop.faults().await, ["order gap 3-3", "order counter_behind 7-40", "order broken_seal 40-40"]);
@@ -70,7 +70,7 @@ async fn a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is(database
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn what_must_keep_its_number_does(database: Database) {
+async fn what_must_keep_its_number_does(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     lose_order(&database).await;
     assert!(shop.refused(&database).await.contains("is fiscal"));
@@ -95,7 +95,7 @@ async fn what_must_keep_its_number_does(database: Database) {
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn what_comes_after_a_closing_may_move(database: Database) {
+async fn what_comes_after_a_closing_may_move(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     let close = format!("/api/stores/{}/z-reports", shop.store);
     shop.once(&close, &shop.clerk, json!({})).await.expect(201);
@@ -112,7 +112,7 @@ async fn what_comes_after_a_closing_may_move(database: Database) {
 }
 
 /// A copy that was made by hand has lost its constraints: records with one number, with one identifier.
-async fn copies_are_told_apart(database: Database) {
+async fn copies_are_told_apart(database: TestDatabase) {
     let shop = shop_of_six_orders(&database).await;
     lose_constraints(&database).await;
     by_hand!(&database, "UPDATE stores SET fiscal = FALSE; DELETE FROM z_report_lines; DELETE FROM z_reports");
@@ -136,7 +136,7 @@ async fn copies_are_told_apart(database: Database) {
 }
 
 /// Records never meet on their way, with the unique index there (PostgreSQL) or lost with the rest (SQLite).
-async fn numbers_below_one_move_up(database: Database) {
+async fn numbers_below_one_move_up(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     if database.kind() == "sqlite" {
         lose_constraints(&database).await;
@@ -156,7 +156,7 @@ async fn numbers_below_one_move_up(database: Database) {
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn a_store_is_fiscal_unless_told_otherwise_and_stays_so_once_it_has_a_closing(database: Database) {
+async fn a_store_is_fiscal_unless_told_otherwise_and_stays_so_once_it_has_a_closing(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let path = format!("/api/stores/{}", shop.store);
     assert_eq!(shop.app.get(&path, &shop.admin).await.expect(200)["fiscal"], true);

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tillsight::db::{Database, audit};
 use tillsight::integrity::Depth;
-use tillsight::store::{Store, audit};
 
 use crate::alerts::Watch;
-use crate::harness::{Database, ONLY_ON_DEMAND, Reply, Shop, TestApp, lose_order, on_both_databases};
+use crate::harness::{ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, lose_order, on_both_databases};
 use crate::integrity::numbering;
 
 const REPAIR: &str = "/api/monitoring/numbering/jobs/integrity/repair";
 
 /// Six orders of one piece each, of which 1, 2 and 4 are paid, in a store that is fiscal or not.
-pub async fn shop_with_orders(database: &Database, fiscal: bool) -> Shop {
+pub async fn shop_with_orders(database: &TestDatabase, fiscal: bool) -> Shop {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let shop = Shop::open_on(app, json!({"name": "Corner", "currency": "EUR", "fiscal": fiscal})).await;
     for number in 1..=6 {
@@ -58,16 +58,16 @@ impl Shop {
 }
 
 /// The repairs in the audit log: by whom and what.
-pub async fn audited(database: &Database) -> Vec<(String, Value)> {
-    let store = Store::connect(database.url(), 2).await.unwrap();
-    let records = audit::list(&mut store.read().await.unwrap(), 0, 10_000).await.unwrap();
-    store.close().await;
+pub async fn audited(database: &TestDatabase) -> Vec<(String, Value)> {
+    let db = Database::connect(database.url(), 2).await.unwrap();
+    let records = audit::list(&mut db.read().await.unwrap(), 0, 10_000).await.unwrap();
+    db.close().await;
     let repairs = records.into_iter().filter(|record| record.action == "numbering.repair");
     repairs.map(|record| (record.actor, record.details)).collect()
 }
 
 /// The dry run changes nothing at all and shows what the repair then does. Gives what was done.
-pub async fn shown_then_done(shop: &Shop, database: &Database, method: &str) -> Value {
+pub async fn shown_then_done(shop: &Shop, database: &TestDatabase, method: &str) -> Value {
     let before = database.rows().await;
     let mut shown = shop.repair(method, true).await.expect(200);
     assert_eq!(database.rows().await, before, "a dry run changes nothing");
@@ -78,7 +78,7 @@ pub async fn shown_then_done(shop: &Shop, database: &Database, method: &str) -> 
     done
 }
 
-async fn a_gap_is_filled_and_the_next_sale_goes_on(database: Database) {
+async fn a_gap_is_filled_and_the_next_sale_goes_on(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     lose_order(&database).await;
     database.execute("DELETE FROM payments WHERE number = 2").await;
@@ -106,7 +106,7 @@ async fn a_gap_is_filled_and_the_next_sale_goes_on(database: Database) {
     assert_eq!(details["series"][0]["placeholders"], json!([{"first": 3, "last": 3}]));
 }
 
-async fn a_counter_that_stands_wrong_is_mended(database: Database) {
+async fn a_counter_that_stands_wrong_is_mended(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let counter = |done: &Value| done["series"][0]["counter"].clone();
     database.execute("UPDATE number_series SET last_number = 4 WHERE series = 'order'").await;
@@ -132,7 +132,7 @@ async fn a_counter_that_stands_wrong_is_mended(database: Database) {
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn a_placeholder_is_watched_like_a_record(database: Database) {
+async fn a_placeholder_is_watched_like_a_record(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     lose_order(&database).await;
     shop.repair("void", false).await.expect(200);
@@ -150,7 +150,7 @@ async fn a_placeholder_is_watched_like_a_record(database: Database) {
     assert_eq!(shop.faults().await, ["order gap 3-3"]);
 }
 
-async fn a_lost_closing_is_voided_and_the_next_one_goes_on_from_the_last_that_is_there(database: Database) {
+async fn a_lost_closing_is_voided_and_the_next_one_goes_on_from_the_last_that_is_there(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let path = format!("/api/stores/{}/z-reports", shop.store);
     shop.once(&path, &shop.clerk, json!({})).await.expect(201);
@@ -165,7 +165,7 @@ async fn a_lost_closing_is_voided_and_the_next_one_goes_on_from_the_last_that_is
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn the_command_line_shows_and_repairs(database: Database) {
+async fn the_command_line_shows_and_repairs(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let store = shop.store.as_str();
     let of = |rest: &[&'static str]| [&["repair", "--store", store, "--reason", "disk broke"][..], rest].concat();
@@ -198,7 +198,7 @@ async fn the_command_line_shows_and_repairs(database: Database) {
 }
 
 /// The counter is held: whoever sells meanwhile gets a number behind everything that is repaired.
-async fn repairs_beside_busy_tills_lose_nothing(database: Database) {
+async fn repairs_beside_busy_tills_lose_nothing(database: TestDatabase) {
     let shop = Arc::new(shop_with_orders(&database, true).await);
     lose_order(&database).await;
     database.execute("UPDATE number_series SET last_number = 8 WHERE series = 'order'").await;
@@ -226,7 +226,7 @@ async fn repairs_beside_busy_tills_lose_nothing(database: Database) {
 }
 
 /// Off unless the settings want it; then once across servers, told of by an alert that ends with the next check.
-async fn scheduled_checks_repair_where_they_may(database: Database) {
+async fn scheduled_checks_repair_where_they_may(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     lose_order(&database).await;
     let (plain, watch) = (Watch::on(&shop.app, "").await, Watch::on(&shop.app, "auto_repair = true").await);
@@ -253,7 +253,7 @@ async fn scheduled_checks_repair_where_they_may(database: Database) {
     assert_eq!(audited(&database).await.len(), 1);
 }
 
-async fn what_cannot_be_repaired_is_refused(database: Database) {
+async fn what_cannot_be_repaired_is_refused(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let nobody = "01890000-0000-7000-8000-000000000000";
     let asked = |change: Value| {
@@ -285,7 +285,7 @@ async fn what_cannot_be_repaired_is_refused(database: Database) {
 }
 
 /// Every sale meets a number that is there already: the till is told what is wrong and not that somebody was quicker.
-async fn a_counter_that_was_set_back_is_named_to_the_till(database: Database) {
+async fn a_counter_that_was_set_back_is_named_to_the_till(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     for _ in 0..2 {
         shop.order(&[(&shop.milk, 1)]).await;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, MODEL, Reply, TestApp, form, on_both_databases, package_photo, say};
+use crate::harness::{MODEL, Reply, TestApp, TestDatabase, form, on_both_databases, package_photo, say};
 
 /// Whether the names that the server gives for the picture, best first, come to be what is `wanted`: at most 20 s are waited, as long as a
 /// machine that is busy with everything else may need.
@@ -28,7 +28,7 @@ async fn comes_to_see(server: &TestApp, token: &str, picture: &[u8], wanted: imp
 }
 
 /// PostgreSQL announces changes, so there the servers hardly ever look by themselves; on SQLite they look every second.
-async fn changes_made_through_another_server_are_followed(database: Database) {
+async fn changes_made_through_another_server_are_followed(database: TestDatabase) {
     let announced = database.kind() == "postgres";
     let here = TestApp::spawn_with(database, if announced { "[engine]\nfollow_s = 3600" } else { "" }).await;
     let there = TestApp::spawn_beside(&here).await;
@@ -73,7 +73,7 @@ async fn changes_made_through_another_server_are_followed(database: Database) {
 }
 
 /// While a chain goes over to another model, or by mistake: each server has embeddings of its own, and none sees by another's.
-async fn servers_with_different_models_each_see_by_their_own(database: Database) {
+async fn servers_with_different_models_each_see_by_their_own(database: TestDatabase) {
     let here = TestApp::spawn_program(database.clone(), &[("TILLSIGHT_ENGINE__FOLLOW_S", "1")]).await;
     let other = MODEL.replace("tillsight-small.json", "tillsight-small-fp32.json");
     let settings = [("TILLSIGHT_MODEL", other.as_str()), ("TILLSIGHT_ENGINE__FOLLOW_S", "1")];
@@ -181,7 +181,7 @@ async fn seen(server: &TestApp, token: &str, photos: &[Vec<u8>]) -> Vec<String> 
     names
 }
 
-async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Database) {
+async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: TestDatabase) {
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let settings = [("TILLSIGHT_ENGINE__FOLLOW_S", "3600")];
     let mut servers = Vec::new();
@@ -246,7 +246,7 @@ async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Dat
 }
 
 /// A connection that was idle for long is asked whether it still works before it is used.
-async fn connections_that_were_cut_while_idle_are_replaced(database: Database) {
+async fn connections_that_were_cut_while_idle_are_replaced(database: TestDatabase) {
     /// More than the server has connections.
     const REQUESTS: usize = 40;
     // Nothing but the requests below uses connections.
@@ -269,12 +269,12 @@ mod postgresql {
     /// Of PostgreSQL alone: SQLite has no connections that somebody could cut.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn connections_that_were_cut_while_idle_are_replaced() {
-        super::connections_that_were_cut_while_idle_are_replaced(super::Database::postgres().await).await;
+        super::connections_that_were_cut_while_idle_are_replaced(super::TestDatabase::postgres().await).await;
     }
 
     /// Of PostgreSQL alone: SQLite is for one server.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn three_servers_are_one_store_and_one_of_them_may_be_killed() {
-        super::three_servers_are_one_store_and_one_of_them_may_be_killed(super::Database::postgres().await).await;
+        super::three_servers_are_one_store_and_one_of_them_may_be_killed(super::TestDatabase::postgres().await).await;
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tillsight::index::Snapshot;
 
-use crate::harness::{Database, TestApp, on_both_databases, package_photo, snapshot_place};
+use crate::harness::{TestApp, TestDatabase, on_both_databases, package_photo, snapshot_place};
 
 struct Shop {
     app: TestApp,
@@ -18,7 +18,7 @@ struct Shop {
 
 impl Shop {
     /// Three products, and a snapshot that has them.
-    async fn with_snapshot(database: Database) -> Self {
+    async fn with_snapshot(database: TestDatabase) -> Self {
         let app = TestApp::spawn_with(database, "[engine]\nsnapshot_s = 1\n").await;
         let admin = app.admin().await;
         let shop = Self { app, admin };
@@ -69,7 +69,7 @@ impl Shop {
     }
 }
 
-async fn a_start_goes_on_from_the_snapshot_and_the_changes_since(database: Database) {
+async fn a_start_goes_on_from_the_snapshot_and_the_changes_since(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
     let newest = shop.enrol(3).await;
@@ -87,7 +87,7 @@ async fn a_start_goes_on_from_the_snapshot_and_the_changes_since(database: Datab
     assert_ne!(shop.sees(3).await.0, "Product 3");
 }
 
-async fn a_damaged_snapshot_is_passed_over_and_written_anew(database: Database) {
+async fn a_damaged_snapshot_is_passed_over_and_written_anew(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
     let whole = std::fs::read(shop.place()).unwrap();
@@ -99,7 +99,7 @@ async fn a_damaged_snapshot_is_passed_over_and_written_anew(database: Database) 
     assert!(anew.len() == whole.len() && anew != whole);
 }
 
-async fn a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over(database: Database) {
+async fn a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
     // As many changes, but not the same ones: a backup was restored, and other things happened since.
@@ -116,7 +116,7 @@ async fn a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over(database
     assert_eq!(ready["index_revision"], 2);
 }
 
-async fn a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over(database: Database) {
+async fn a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
     // Behind the server's back, so the log says nothing of it.
@@ -127,7 +127,7 @@ async fn a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over(database: 
 }
 
 /// One lost file must not make every start read all embeddings from the database.
-async fn a_snapshot_without_photos_that_cannot_be_embedded_is_used(database: Database) {
+async fn a_snapshot_without_photos_that_cannot_be_embedded_is_used(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.app.stop().await;
     let unseen = "DELETE FROM embeddings WHERE image_id IN (SELECT i.id FROM product_images i JOIN products p \

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, TestApp, on_both_databases};
+use crate::harness::{Reply, TestApp, TestDatabase, on_both_databases};
 
 const PASSWORD: &str = "a till that sees";
 
@@ -36,7 +36,7 @@ async fn status(app: &TestApp, admin: &str, store: &str) -> Value {
     app.get(&format!("/api/stores/{store}/kiosks"), admin).await.expect(200)["data"][0]["status"].clone()
 }
 
-async fn an_admin_makes_lists_reads_and_renames_stores(database: Database) {
+async fn an_admin_makes_lists_reads_and_renames_stores(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let plain = app.post("/api/stores", &admin, json!({"name": " Main Street "})).await.expect(201);
@@ -56,7 +56,7 @@ async fn an_admin_makes_lists_reads_and_renames_stores(database: Database) {
     app.get("/api/stores/17", &admin).await.expect_problem(404, "not-found");
 }
 
-async fn a_clerk_knows_no_store_but_their_own(database: Database) {
+async fn a_clerk_knows_no_store_but_their_own(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let (own, other) = (store_named(&app, &admin, "Own").await, store_named(&app, &admin, "Other").await);
@@ -75,7 +75,7 @@ async fn a_clerk_knows_no_store_but_their_own(database: Database) {
     app.get("/api/stores", &shopper).await.expect_problem(403, "forbidden");
 }
 
-async fn a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once(database: Database) {
+async fn a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let store = store_named(&app, &admin, "Main Street").await;
@@ -107,7 +107,7 @@ async fn a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once(databa
     app.post("/api/sessions", key, json!({})).await.expect_problem(401, "not-authenticated");
 }
 
-async fn a_code_expires_and_dies_with_its_kiosk(database: Database) {
+async fn a_code_expires_and_dies_with_its_kiosk(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let (first, second) = (store_named(&app, &admin, "First").await, store_named(&app, &admin, "Second").await);
@@ -124,7 +124,7 @@ async fn a_code_expires_and_dies_with_its_kiosk(database: Database) {
     enrol(&app, &json!("")).await.expect_problem(401, "enrolment-refused");
 }
 
-async fn devices_that_share_a_code_become_one_kiosk(database: Database) {
+async fn devices_that_share_a_code_become_one_kiosk(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let store = store_named(&app, &admin, "Main Street").await;
@@ -134,7 +134,7 @@ async fn devices_that_share_a_code_become_one_kiosk(database: Database) {
     assert_eq!(replies.iter().filter(|reply| reply.status == 401).count(), 7);
 }
 
-async fn a_kiosk_is_reached_only_through_its_own_store(database: Database) {
+async fn a_kiosk_is_reached_only_through_its_own_store(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let (own, other) = (store_named(&app, &admin, "Own").await, store_named(&app, &admin, "Other").await);

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::StoredIndexError;
+use crate::db::{Database, model_switches};
 use crate::embedding::Manifest;
-use crate::store::{Store, model_switches};
 
 /// The manifest of the model in use, and in words why it is this one. `settings` is the one that the settings name; those of
 /// models that were switched to lie beside it.
-pub(super) async fn in_use(store: &Store, settings: &Path) -> Result<(Manifest, String), StoredIndexError> {
-    let mut tx = store.read().await?;
+pub(super) async fn in_use(db: &Database, settings: &Path) -> Result<(Manifest, String), StoredIndexError> {
+    let mut tx = db.read().await?;
     let switched = model_switches::active(&mut tx).await.map_err(StoredIndexError::of_tables)?;
     tx.rollback().await?;
     let own = settings.file_name().unwrap_or_default().to_string_lossy().into_owned();

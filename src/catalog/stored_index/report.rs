@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::{SnapshotFault, snapshot};
 use super::{StoredIndex, StoredIndexError};
+use crate::db::{catalog_changes, product_images};
 use crate::index::{Memory, Snapshot, SnapshotError};
-use crate::store::{catalog_changes, product_images};
 
 /// What there is.
 #[derive(Debug, Clone, Serialize)]
@@ -79,7 +79,7 @@ impl StoredIndex {
     /// # Errors
     /// The database does not answer, or the folder cannot be read.
     pub async fn report(&self) -> Result<IndexReport, StoredIndexError> {
-        let mut tx = self.store.snapshot().await?;
+        let mut tx = self.db.snapshot().await?;
         let revision = catalog_changes::head(&mut tx).await?;
         let photos = product_images::count_on_sale(&mut tx).await?;
         let products = product_images::count_products_on_sale(&mut tx).await?;
@@ -110,10 +110,10 @@ impl StoredIndex {
     async fn snapshot_report(&self, newest: i64) -> Result<Option<SnapshotReport>, StoredIndexError> {
         let path = self.place();
         let Ok(about) = std::fs::metadata(&path) else { return Ok(None) };
-        let opened = snapshot::open(&self.store, &self.model, self.dim, path.clone()).await;
+        let opened = snapshot::open(&self.db, &self.model, self.dim, path.clone()).await;
         let (head, fault) = match opened {
             Ok(snapshot) => (Some(snapshot.head()), None),
-            Err(SnapshotFault::Store(error)) => return Err(error.into()),
+            Err(SnapshotFault::Database(error)) => return Err(error.into()),
             Err(SnapshotFault::File(SnapshotError::Io(error))) => {
                 return Err(StoredIndexError::Folder { path, error });
             }

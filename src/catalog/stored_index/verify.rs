@@ -9,11 +9,11 @@ use super::super::load::PAGE;
 use super::super::{FollowError, SnapshotFault, snapshot, vectors};
 use super::{StoredIndex, StoredIndexError};
 use crate::catalog::follow::{BATCH, added_by, in_order, readable};
+use crate::db::catalog_changes;
+use crate::db::product_images::{self, VectorRow};
+use crate::db::{DatabaseError, Tx};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Row, VectorIndex};
-use crate::store::catalog_changes;
-use crate::store::product_images::{self, VectorRow};
-use crate::store::{StoreError, Tx};
 
 /// Differences that are named.
 const NAMED: usize = 10;
@@ -79,11 +79,11 @@ impl StoredIndex {
     }
 
     async fn verify_snapshot(&self, path: PathBuf) -> Result<Verification, SnapshotFault> {
-        let opened = snapshot::open(&self.store, &self.model, self.dim, path.clone()).await?;
+        let opened = snapshot::open(&self.db, &self.model, self.dim, path.clone()).await?;
         let (snapshot_revision, options) = (opened.head().revision, self.options);
         // Before the transaction: reading a large file takes longer than a database lets one sit idle.
         let index = tokio::task::spawn_blocking(move || opened.load(options)).await??;
-        let mut tx = self.store.snapshot().await?;
+        let mut tx = self.db.snapshot().await?;
         let revision = catalog_changes::head(&mut tx).await?;
         self.follow(&mut tx, &index, snapshot_revision, revision).await?;
         let mut found = Verification {
@@ -119,7 +119,7 @@ impl StoredIndex {
     }
 
     /// Goes through both sides in the order of the photos' identifiers.
-    async fn compare(&self, tx: &mut Tx, index: &VectorIndex, found: &mut Verification) -> Result<(), StoreError> {
+    async fn compare(&self, tx: &mut Tx, index: &VectorIndex, found: &mut Verification) -> Result<(), DatabaseError> {
         let (mut stored, mut indexed): (VecDeque<VectorRow>, VecDeque<Row>) = (VecDeque::new(), VecDeque::new());
         let (mut stored_up_to, mut indexed_up_to) = (ImageId::NIL, ImageId::NIL);
         loop {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pauses::Pauses;
+use super::pauses::AdoptionPause;
 use super::{ModelSwitches, SwitchError};
 use crate::active_model::ActiveModel;
-use crate::catalog::left_out::LeftOut;
-use crate::catalog::vectors::Vectors;
+use crate::catalog::left_out::UnsearchableImages;
+use crate::catalog::vectors::EmbeddingSource;
 use crate::catalog::{Catalog, load};
+use crate::db::model_switches::{self, SwitchRow};
 use crate::index::IndexOptions;
-use crate::store::model_switches::{self, SwitchRow};
 use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
 
 impl ModelSwitches {
@@ -19,7 +19,7 @@ impl ModelSwitches {
     pub async fn keep_up(self, every: Duration) {
         let mut beat = tokio::time::interval(every);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut told, mut pauses) = (None, Pauses::default());
+        let (mut told, mut pauses) = (None, AdoptionPause::default());
         loop {
             beat.tick().await;
             let tried = match self.switched_to().await {
@@ -50,7 +50,7 @@ impl ModelSwitches {
 
     /// The last switch, where it led to another model than this server's.
     async fn switched_to(&self) -> Result<Option<SwitchRow>, SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         let switched = model_switches::active(&mut tx).await?;
         tx.rollback().await?;
         // What this server began with may be newer than the last switch: a model whose file was exchanged since.
@@ -69,10 +69,10 @@ impl ModelSwitches {
         let embedder = self.folder.start(model).await?;
         // In place of the session that embedded during the switch, which makes room.
         self.catalog.beside.set(Some(Arc::clone(&embedder)));
-        let Catalog { store, blobs, left_out, .. } = &self.catalog;
+        let Catalog { db, blobs, left_out, .. } = &self.catalog;
         // Kept apart until the exchange: whoever tries such photos again asks the index in use, which may have them.
-        let lacking = LeftOut::beside();
-        let vectors = Vectors { store, blobs, embedder: &embedder, left_out: &lacking };
+        let lacking = UnsearchableImages::beside();
+        let vectors = EmbeddingSource { db, blobs, embedder: &embedder, left_out: &lacking };
         let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
         let index = vectors.open_index(&self.catalog.snapshots, options).await?.index;
         // The long way first: uploads wait for whoever has the turn.

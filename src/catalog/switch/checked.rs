@@ -11,14 +11,14 @@ use crate::embedding::{Manifest, Model, ModelError};
 
 /// What was found of each manifest's model, by the manifest's file name.
 #[derive(Debug, Default)]
-pub(super) struct Checked(Mutex<Known>);
+pub(super) struct CheckedFiles(Mutex<Known>);
 
-type Known = HashMap<String, (Stamp, Result<(), String>)>;
+type Known = HashMap<String, (FileStamp, Result<(), String>)>;
 
 /// What the manifest demands, and which file was looked at. A file that was written to or exchanged has another time of
 /// change, which nobody can set back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
+struct FileStamp {
     wanted: String,
     bytes: u64,
     place: (u64, u64),
@@ -26,7 +26,7 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-impl Checked {
+impl CheckedFiles {
     /// The manifest `name` of `folder`, where its model's file is what it says; else why that cannot be used. Reads and hashes
     /// the file where that was not done since it changed.
     pub(super) fn model(&self, folder: &Path, name: &str) -> Result<Manifest, String> {
@@ -71,9 +71,9 @@ impl Checked {
     }
 }
 
-fn stamp(file: &Path, wanted: &str) -> Option<Stamp> {
+fn stamp(file: &Path, wanted: &str) -> Option<FileStamp> {
     let about = std::fs::metadata(file).ok()?;
-    Some(Stamp {
+    Some(FileStamp {
         wanted: wanted.to_owned(),
         bytes: about.len(),
         place: (about.dev(), about.ino()),
@@ -98,7 +98,7 @@ mod tests {
         for name in [NAME, &manifest.file] {
             std::fs::copy(Path::new(SHIPPED).join(name), folder.path().join(name)).unwrap();
         }
-        let (checked, hashed) = (Checked::default(), Cell::new(0));
+        let (checked, hashed) = (CheckedFiles::default(), Cell::new(0));
         let look = || {
             checked.model_by(folder.path(), NAME, |path| {
                 hashed.set(hashed.get() + 1);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{Comparison, ModelSwitches, SwitchError};
 use crate::catalog::vectors;
 use crate::catalog::{FollowError, load};
+use crate::db::model_switches::SwitchRow;
+use crate::db::product_images::{self, VectorRow};
 use crate::domain::{ImageId, ProductId};
 use crate::embedding::Embedder;
 use crate::index::{IndexOptions, Row, VectorIndex};
-use crate::store::model_switches::SwitchRow;
-use crate::store::product_images::{self, VectorRow};
 
 /// Photos that are taken, the oldest ones: enough for a difference of a few points to show, and compared in seconds.
 const TAKEN: i64 = 4_000;
@@ -36,7 +36,7 @@ impl ModelSwitches {
 
     /// Photos on sale with what is kept of what a model made of them.
     async fn taken(&self, model: &str) -> Result<Vec<VectorRow>, SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         let found = product_images::on_sale(&mut tx, model, ImageId::NIL, TAKEN).await?;
         tx.rollback().await?;
         Ok(found)

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::catalog::FollowError;
+use crate::db::DatabaseError;
 use crate::embedding::ModelError;
-use crate::store::StoreError;
 
 /// A refusal or failure of a model switch. None of them stops recognition by the model that is active.
 #[derive(Debug, thiserror::Error)]
@@ -102,5 +102,5 @@ pub enum SwitchError {
     Thread(String),
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checked::Checked;
+use super::checked::CheckedFiles;
 use super::error::SwitchError;
+use crate::db::Database;
+use crate::db::model_switches::{self, SwitchRow};
 use crate::embedding::{Embedder, EmbedderOptions, Manifest, Model};
-use crate::store::Store;
-use crate::store::model_switches::{self, SwitchRow};
 
 /// Where manifests lie, and how their models are started.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct ModelFolder {
     /// File name of the manifest that the settings name.
     own: String,
     options: EmbedderOptions,
-    hashed: Arc<Checked>,
+    hashed: Arc<CheckedFiles>,
 }
 
 /// The model that a server starts with.
@@ -31,7 +31,7 @@ pub struct FirstModel {
 }
 
 /// A manifest's file name, and what it says or why its model cannot be used.
-pub(super) type Looked = (String, Result<Manifest, String>);
+pub(super) type ManifestResult = (String, Result<Manifest, String>);
 
 impl ModelFolder {
     /// The folder of the manifest at `manifest`, which is what a server begins with.
@@ -45,8 +45,8 @@ impl ModelFolder {
     ///
     /// # Errors
     /// The settings' model cannot be opened, or the database does not answer.
-    pub async fn first(&self, store: &Store) -> Result<FirstModel, SwitchError> {
-        let mut tx = store.read().await?;
+    pub async fn first(&self, db: &Database) -> Result<FirstModel, SwitchError> {
+        let mut tx = db.read().await?;
         let switched = model_switches::active(&mut tx).await?;
         tx.rollback().await?;
         // Reading and hashing a model takes a second or so.
@@ -123,7 +123,7 @@ impl ModelFolder {
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub(super) fn checked(&self) -> Result<Vec<Looked>, SwitchError> {
+    pub(super) fn checked(&self) -> Result<Vec<ManifestResult>, SwitchError> {
         let names = self.manifests()?;
         self.hashed.keep_only(&names);
         let check = |name: String| {

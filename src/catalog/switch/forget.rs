@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use super::{ModelSwitches, SwitchError};
 use crate::catalog::snapshot;
+use crate::db::model_switches;
+use crate::db::{catalog_changes, product_images};
 use crate::domain::ImageId;
 use crate::embedding::Manifest;
-use crate::store::model_switches;
-use crate::store::{catalog_changes, product_images};
 
 /// How often is looked for such models.
 const EVERY: Duration = Duration::from_secs(3_600);
@@ -79,11 +79,11 @@ impl ModelSwitches {
     /// The next batch, unless the model is in use again; nothing at the end.
     async fn forget_some(&self, model: &str, after: ImageId) -> Result<Option<(ImageId, u64)>, SwitchError> {
         // Looked for before the lock is taken: where there are few, this reads most of the table.
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         let next = product_images::seen_by(&mut tx, model, after, BATCH).await?;
         tx.rollback().await?;
         let Some(last) = next.last().copied() else { return Ok(None) };
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         // A switch is carried out under this lock, after a count that this batch must not make wrong.
         catalog_changes::lock(&mut tx).await?;
         let open = model_switches::open(&mut tx).await?;
@@ -99,7 +99,7 @@ impl ModelSwitches {
 
     async fn unused(&self) -> Result<Vec<String>, SwitchError> {
         let since = self.catalog.clock.now().plus_seconds(-KEPT_S);
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         let mut models = model_switches::not_named_since(&mut tx, since).await?;
         let active = model_switches::active(&mut tx).await?;
         tx.rollback().await?;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{ModelSwitches, SwitchError};
+use crate::db::model_switches;
 use crate::domain::SwitchId;
-use crate::store::model_switches;
 
 /// How long a server has the work to itself after each sign of life. One that is killed is waited for that long.
 const LEASE_S: i64 = 30;
@@ -15,7 +15,7 @@ impl ModelSwitches {
     /// Takes hold of the open switch `id`; false where another server has it.
     pub(super) async fn claim(&self, id: SwitchId) -> Result<bool, SwitchError> {
         let now = self.catalog.clock.now();
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         let ours = model_switches::claim(&mut tx, id, self.me, now, now.plus_seconds(LEASE_S)).await?;
         tx.commit().await?;
         Ok(ours)
@@ -59,7 +59,7 @@ impl ModelSwitches {
 
     async fn renew(&self, id: SwitchId) -> Result<bool, SwitchError> {
         let until = self.catalog.clock.now().plus_seconds(LEASE_S);
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         let ours = model_switches::renew(&mut tx, id, self.me, until).await?;
         tx.commit().await?;
         Ok(ours)
@@ -67,7 +67,7 @@ impl ModelSwitches {
 
     /// Lets go of the work, so that another server need not wait until the lease is over.
     pub async fn release(&self) -> Result<(), SwitchError> {
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         model_switches::release(&mut tx, self.me).await?;
         Ok(tx.commit().await?)
     }

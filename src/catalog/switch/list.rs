@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::folder::Looked;
+use super::folder::ManifestResult;
 use super::view::WantedModel;
 use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView};
 use crate::active_model::ActiveModel;
+use crate::db::model_switches::{self, SwitchRow, SwitchState};
+use crate::db::product_images;
 use crate::embedding::Manifest;
-use crate::store::model_switches::{self, SwitchRow, SwitchState};
-use crate::store::product_images;
 
 /// Switches that are shown.
 const SHOWN: i64 = 20;
@@ -19,7 +19,7 @@ impl ModelSwitches {
         let folder = self.folder.clone();
         let checked = self.blocking(move || folder.checked()).await?;
         let active = self.catalog.active.now();
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         let photos = product_images::count_on_sale(&mut tx).await?;
         let seen: HashMap<String, i64> = product_images::count_on_sale_by_model(&mut tx).await?.into_iter().collect();
         let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut tx, SHOWN)
@@ -36,7 +36,7 @@ impl ModelSwitches {
 }
 
 /// Every model that was looked at, by file name, and the one in use even where no manifest describes it any more.
-fn listed(checked: Vec<Looked>, active: &ActiveModel, seen: &HashMap<String, i64>) -> Vec<ModelView> {
+fn listed(checked: Vec<ManifestResult>, active: &ActiveModel, seen: &HashMap<String, i64>) -> Vec<ModelView> {
     let in_use = active.embedder.model_id();
     let embedded = |id: &str| seen.get(id).copied().unwrap_or_default();
     let of_active = |problem: Option<String>| ModelView {
@@ -83,7 +83,7 @@ fn listed(checked: Vec<Looked>, active: &ActiveModel, seen: &HashMap<String, i64
 }
 
 /// The model of the last switch, where another one is in use, and what becomes of it.
-fn wanted(row: &SwitchRow, checked: &[Looked], active: &ActiveModel) -> Option<WantedModel> {
+fn wanted(row: &SwitchRow, checked: &[ManifestResult], active: &ActiveModel) -> Option<WantedModel> {
     let in_use = active.embedder.model_id().as_str();
     let looked = checked.iter().find(|(manifest, _)| *manifest == row.to_manifest).map(|(_, looked)| looked);
     let id_of = |manifest: &Manifest| manifest.model_id().as_str().to_owned();

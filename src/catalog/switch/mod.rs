@@ -1,7 +1,7 @@
 //! Changing the embedding model while the servers serve: blue and green.
 //!
 //! A switch is begun; one of the servers embeds every photo on sale by the new model, beside the old one, which goes on
-//! recognising (`worker`, `pass`, `lease`); when none is missing it is carried out, at once or by hand ([`CarryOut`]); then every
+//! recognising (`worker`, `pass`, `lease`); when none is missing it is carried out, at once or by hand ([`ActivationPolicy`]); then every
 //! server fills an index of the new model and exchanges the two (`adopt`). Going back is a switch to the model before, whose
 //! embeddings are all still there; those of models that were left for good are removed (`forget`).
 //!
@@ -30,17 +30,17 @@ use uuid::Uuid;
 
 use super::Catalog;
 use crate::config::Engine;
+use crate::db::model_switches::{self, SwitchRow, SwitchState};
+use crate::db::{DatabaseError, Tx, audit, catalog_changes, product_images};
 use crate::domain::{Caller, SwitchId};
-use crate::store::model_switches::{self, SwitchRow, SwitchState};
-use crate::store::{StoreError, Tx, audit, catalog_changes, product_images};
 
 pub use error::SwitchError;
 pub use folder::{FirstModel, ModelFolder};
-pub use view::{Comparison, ModelView, ModelsView, Stuck, SwitchView};
+pub use view::{Comparison, FailedImage, ModelView, ModelsView, SwitchView};
 
 /// Who decides that a switch which is ready is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CarryOut {
+pub enum ActivationPolicy {
     /// A person, by another call.
     ByHand,
     /// Nobody: it is carried out by itself, unless the new model is right on fewer of the enrolled photos than the active
@@ -71,7 +71,12 @@ impl ModelSwitches {
     }
 
     /// Begins a switch to the model of `manifest`, which is proved first.
-    pub async fn begin(&self, caller: &Caller, manifest: &str, carry_out: CarryOut) -> Result<SwitchView, SwitchError> {
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        manifest: &str,
+        carry_out: ActivationPolicy,
+    ) -> Result<SwitchView, SwitchError> {
         let (folder, name) = (self.folder.clone(), manifest.to_owned());
         let model = self.blocking(move || folder.open(&name)).await?;
         let to_model = model.id.to_string();
@@ -79,7 +84,7 @@ impl ModelSwitches {
         self.folder.start_beside(model).await?;
 
         let now = self.catalog.clock.now();
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         if let Some(open) = model_switches::open(&mut tx).await? {
             return Err(SwitchError::Open { model: open.to_model });
         }
@@ -96,8 +101,8 @@ impl ModelSwitches {
             to_model,
             to_manifest: manifest.to_owned(),
             state: SwitchState::Embedding,
-            at_once: carry_out != CarryOut::ByHand,
-            even_if_worse: carry_out == CarryOut::EvenIfWorse,
+            at_once: carry_out != ActivationPolicy::ByHand,
+            even_if_worse: carry_out == ActivationPolicy::EvenIfWorse,
             problems: json!([]),
             problem_count: 0,
             obstacle: None,
@@ -120,18 +125,18 @@ impl ModelSwitches {
     /// Begins a switch back to the model that was active before the last one, and carries it out when it is ready: at
     /// once, but for photos that were enrolled since. Whoever goes back knows why, so the comparison does not hold it up.
     pub async fn roll_back(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         let last = model_switches::active(&mut tx).await?;
         tx.rollback().await?;
         let last = last.ok_or(SwitchError::NoPrevious)?;
         let (folder, manifest) = (self.folder.clone(), last.from_manifest.clone());
         // A file of that name may be of another model by now, which was never active.
         self.blocking(move || folder.open_exactly(&last.from_manifest, &last.from_model)).await?;
-        self.begin(caller, &manifest, CarryOut::EvenIfWorse).await
+        self.begin(caller, &manifest, ActivationPolicy::EvenIfWorse).await
     }
 
     /// Key and manifest of the active model: this server's, unless it has yet to take up what was switched to last.
-    async fn active(&self, tx: &mut Tx) -> Result<(String, String), StoreError> {
+    async fn active(&self, tx: &mut Tx) -> Result<(String, String), DatabaseError> {
         let ours = self.catalog.active.now();
         Ok(match model_switches::active(tx).await? {
             Some(row) if row.generation > ours.generation => (row.to_model, row.to_manifest),
@@ -142,7 +147,7 @@ impl ModelSwitches {
     /// Gives up the switch that is under way. What was embedded is kept, for another try.
     pub async fn cancel(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
         let now = self.catalog.clock.now();
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         let mut row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
         if !model_switches::cancel(&mut tx, row.id, now).await? {
             return Err(SwitchError::NoneOpen);
@@ -156,7 +161,7 @@ impl ModelSwitches {
     /// Carries out the switch that is under way; when this returns, this server recognises by the new model. Other servers
     /// follow within seconds.
     pub async fn activate(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         let row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
         tx.rollback().await?;
         // Refused while nothing has happened yet, where this server could not take the model up.
@@ -173,7 +178,7 @@ impl ModelSwitches {
     /// Makes the new model of switch `id` the active one in the database, if that is still the one under way.
     async fn carry_out(&self, caller: &Caller, id: SwitchId) -> Result<SwitchRow, SwitchError> {
         let now = self.catalog.clock.now();
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         // From here on no photo is enrolled until the commit.
         catalog_changes::lock(&mut tx).await?;
         let open = model_switches::open(&mut tx).await?;
@@ -200,7 +205,7 @@ impl ModelSwitches {
         caller: &Caller,
         action: &'static str,
         row: &SwitchRow,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), DatabaseError> {
         let details = json!({
             "from": row.from_model,
             "to": row.to_model,
@@ -209,7 +214,7 @@ impl ModelSwitches {
             "comparison": row.comparison,
         });
         let at = self.catalog.clock.now();
-        audit::append(tx, audit::Entry { at, caller, action, subject: row.id.to_string(), details }).await
+        audit::append(tx, audit::AuditEntry { at, caller, action, subject: row.id.to_string(), details }).await
     }
 
     async fn blocking<T: Send + 'static>(

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use super::worker::Work;
+use super::worker::WorkerState;
 use super::{Comparison, ModelSwitches, SwitchError};
 use crate::catalog::beside::AT_ONCE;
-use crate::catalog::vectors::{PhotoFailure, Vectors};
+use crate::catalog::vectors::{EmbeddingSource, PhotoFailure};
 use crate::catalog::{Catalog, FollowError};
+use crate::db::model_switches::{self, SwitchRow, SwitchState};
+use crate::db::product_images::{self, VectorRow};
 use crate::domain::{Caller, ImageId};
 use crate::embedding::Embedder;
-use crate::store::model_switches::{self, SwitchRow, SwitchState};
-use crate::store::product_images::{self, VectorRow};
 
 /// Photos between two reports to the database.
 const BATCH: i64 = 32;
@@ -21,7 +21,7 @@ const BATCH: i64 = 32;
 const COUNT: Duration = Duration::from_secs(30);
 
 /// How a pass ended.
-pub(super) enum Passed {
+pub(super) enum PassOutcome {
     /// Nothing more can be done for now.
     Ended,
     /// The new model is the active one.
@@ -36,8 +36,8 @@ impl ModelSwitches {
         &self,
         mut row: SwitchRow,
         embedder: &Embedder,
-        work: &mut Work,
-    ) -> Result<Passed, SwitchError> {
+        work: &mut WorkerState,
+    ) -> Result<PassOutcome, SwitchError> {
         work.begin();
         self.count(&mut row).await?;
         let mut counted = Instant::now();
@@ -50,7 +50,7 @@ impl ModelSwitches {
                 counted = Instant::now();
             }
             if !self.report(&mut row, work, SwitchState::Embedding).await? {
-                return Ok(Passed::Lost);
+                return Ok(PassOutcome::Lost);
             }
         }
         self.count(&mut row).await?;
@@ -61,25 +61,25 @@ impl ModelSwitches {
         row.obstacle = if ready { held_back(&row) } else { None };
         let state = if ready { SwitchState::Ready } else { SwitchState::Embedding };
         if !self.report(&mut row, work, state).await? {
-            return Ok(Passed::Lost);
+            return Ok(PassOutcome::Lost);
         }
         if !ready || !row.at_once || row.obstacle.is_some() {
-            return Ok(Passed::Ended);
+            return Ok(PassOutcome::Ended);
         }
         match self.carry_out(&Caller::system(), row.id).await {
-            Ok(_) => Ok(Passed::CarriedOut),
+            Ok(_) => Ok(PassOutcome::CarriedOut),
             // Photos were enrolled meanwhile: the next look embeds them.
-            Err(SwitchError::NotReady { .. } | SwitchError::NoneOpen) => Ok(Passed::Ended),
+            Err(SwitchError::NotReady { .. } | SwitchError::NoneOpen) => Ok(PassOutcome::Ended),
             Err(error) => Err(error),
         }
     }
 
     /// Embeds the next photos that the new model has not seen and tells how many it has seen now; nothing at the end of a
     /// pass over the catalog.
-    async fn embed_some(&self, embedder: &Embedder, work: &mut Work) -> Result<Option<i64>, SwitchError> {
-        let Catalog { store, blobs, left_out, .. } = &self.catalog;
-        let vectors = Vectors { store, blobs, embedder, left_out };
-        let mut tx = store.read().await?;
+    async fn embed_some(&self, embedder: &Embedder, work: &mut WorkerState) -> Result<Option<i64>, SwitchError> {
+        let Catalog { db, blobs, left_out, .. } = &self.catalog;
+        let vectors = EmbeddingSource { db, blobs, embedder, left_out };
+        let mut tx = db.read().await?;
         let after = work.after.unwrap_or(ImageId::NIL);
         let rows = product_images::unseen(&mut tx, vectors.model(), after, BATCH).await?;
         tx.rollback().await?;
@@ -120,14 +120,14 @@ impl ModelSwitches {
     /// Counts what is on sale and what of it is missing: minutes of the database's time in a day, where it was done at each
     /// batch of a large catalogue.
     async fn count(&self, row: &mut SwitchRow) -> Result<(), SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
+        let mut tx = self.catalog.db.read().await?;
         row.photos = product_images::count_on_sale(&mut tx).await?;
         row.missing = product_images::count_unseen(&mut tx, &row.to_model).await?;
         Ok(tx.rollback().await?)
     }
 
     /// Keeps how far the switch is; false where this server no longer has it.
-    async fn report(&self, row: &mut SwitchRow, work: &Work, state: SwitchState) -> Result<bool, SwitchError> {
+    async fn report(&self, row: &mut SwitchRow, work: &WorkerState, state: SwitchState) -> Result<bool, SwitchError> {
         row.state = state;
         row.problems = json!(work.stuck);
         row.problem_count = work.stuck_count;
@@ -135,7 +135,7 @@ impl ModelSwitches {
             row.obstacle = None;
         }
         row.changed_at = self.catalog.clock.now();
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         let ours = model_switches::keep_progress(&mut tx, row, self.me).await?;
         tx.commit().await?;
         tracing::info!(

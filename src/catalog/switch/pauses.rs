@@ -7,7 +7,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_sec
 
 /// The pause after the last attempt that failed. It is about one switch; another one is taken up at once.
 #[derive(Debug, Default)]
-pub(super) struct Pauses(Option<Pause>);
+pub(super) struct AdoptionPause(Option<Pause>);
 
 #[derive(Debug)]
 struct Pause {
@@ -17,7 +17,7 @@ struct Pause {
     until: Instant,
 }
 
-impl Pauses {
+impl AdoptionPause {
     /// Whether the model of switch `generation` is to be left alone at `now`.
     pub(super) fn hold(&self, generation: Option<i64>, now: Instant) -> bool {
         self.0.as_ref().is_some_and(|pause| pause.generation == generation && now < pause.until)
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_up_to_a_minute_and_another_switch_does_not_wait() {
-        let mut pauses = Pauses::default();
+        let mut pauses = AdoptionPause::default();
         let mut now = Instant::now();
         assert!(!pauses.hold(Some(1), now));
         for wanted in [2, 4, 8, 16, 32, 60, 60] {

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::db::model_switches::SwitchRow;
 use crate::domain::{SwitchId, Timestamp};
-use crate::store::model_switches::SwitchRow;
 
 /// A model of the folder.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,7 +56,7 @@ pub struct ModelsView {
 
 /// A photo that the new model cannot embed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
-pub struct Stuck {
+pub struct FailedImage {
     /// The photo.
     pub image_id: String,
     /// Its product.
@@ -88,7 +88,7 @@ pub struct SwitchView {
     pub embedded: i64,
     /// Photos that could not be embedded in the last pass, at most 20 of them; the switch waits until they are mended or
     /// removed, and tries them again by itself.
-    #[schema(value_type = Vec<Stuck>)]
+    #[schema(value_type = Vec<FailedImage>)]
     pub problems: Value,
     /// How many there are in all.
     pub problem_count: i64,

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pass::Passed;
-use super::{ModelSwitches, Stuck, SwitchError};
+use super::pass::PassOutcome;
+use super::{FailedImage, ModelSwitches, SwitchError};
 use crate::catalog::snapshot;
 use crate::catalog::vectors::PhotoFailure;
+use crate::db::model_switches::{self, SwitchRow};
+use crate::db::product_images::VectorRow;
 use crate::domain::{ImageId, SwitchId};
 use crate::embedding::Embedder;
-use crate::store::model_switches::{self, SwitchRow};
-use crate::store::product_images::VectorRow;
 
 /// How long a server that failed leaves the work to others.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
@@ -25,11 +25,11 @@ const NAMED: usize = 20;
 
 /// What a server knows of a switch from one look to the next.
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct WorkerState {
     /// The new model, started.
     embedder: Option<Arc<Embedder>>,
     /// The first of the photos that could not be embedded in this pass.
-    pub(super) stuck: Vec<Stuck>,
+    pub(super) stuck: Vec<FailedImage>,
     /// How many there are in all.
     pub(super) stuck_count: i64,
     /// The last photo of this pass.
@@ -45,7 +45,7 @@ impl ModelSwitches {
     pub async fn work(self, every: Duration) {
         let mut beat = tokio::time::interval(every);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut work, mut told) = (Work::default(), None);
+        let (mut work, mut told) = (WorkerState::default(), None);
         loop {
             beat.tick().await;
             match self.look(&mut work).await {
@@ -68,15 +68,15 @@ impl ModelSwitches {
 
     /// Says why this server cannot go on, and lets go.
     async fn leave(&self, obstacle: &str) -> Result<(), SwitchError> {
-        let mut tx = self.catalog.store.begin().await?;
+        let mut tx = self.catalog.db.begin().await?;
         model_switches::keep_obstacle(&mut tx, self.me, obstacle, self.catalog.clock.now()).await?;
         tx.commit().await?;
         self.release().await
     }
 
     /// Works on the open switch until nothing is left to do for now.
-    async fn look(&self, work: &mut Work) -> Result<(), SwitchError> {
-        let mut tx = self.catalog.store.read().await?;
+    async fn look(&self, work: &mut WorkerState) -> Result<(), SwitchError> {
+        let mut tx = self.catalog.db.read().await?;
         let open = model_switches::open(&mut tx).await?;
         let switched = model_switches::active(&mut tx).await?.and_then(|row| row.generation);
         tx.rollback().await?;
@@ -86,25 +86,25 @@ impl ModelSwitches {
             if self.catalog.active.now().generation >= switched {
                 self.catalog.beside.set(None);
             }
-            *work = Work::default();
+            *work = WorkerState::default();
             return Ok(());
         };
         let embedder = self.started(&row, work).await?;
         self.catalog.beside.set(Some(Arc::clone(&embedder)));
-        let head = snapshot::newest_change(&self.catalog.store).await?;
+        let head = snapshot::newest_change(&self.catalog.db).await?;
         if work.rests(row.id, head) || !self.claim(row.id).await? {
             return Ok(());
         }
         let id = row.id;
         match self.holding(id, Box::pin(self.pass(row, &embedder, work))).await? {
-            Some(Passed::Ended) => work.ended(id, head),
-            Some(Passed::CarriedOut) => {
-                *work = Work::default();
+            Some(PassOutcome::Ended) => work.ended(id, head),
+            Some(PassOutcome::CarriedOut) => {
+                *work = WorkerState::default();
                 drop(embedder);
                 return self.adopt().await;
             }
             // Whoever has it now goes on; the next pass here begins anew.
-            Some(Passed::Lost) | None => {
+            Some(PassOutcome::Lost) | None => {
                 work.begin();
                 return Ok(());
             }
@@ -117,11 +117,11 @@ impl ModelSwitches {
     }
 
     /// The new model on this server, started once.
-    async fn started(&self, row: &SwitchRow, work: &mut Work) -> Result<Arc<Embedder>, SwitchError> {
+    async fn started(&self, row: &SwitchRow, work: &mut WorkerState) -> Result<Arc<Embedder>, SwitchError> {
         if let Some(embedder) = work.embedder.as_ref().filter(|known| known.model_id().as_str() == row.to_model) {
             return Ok(Arc::clone(embedder));
         }
-        *work = Work::default();
+        *work = WorkerState::default();
         let (folder, row) = (self.folder.clone(), row.clone());
         let model = self.blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start_beside(model).await?;
@@ -130,7 +130,7 @@ impl ModelSwitches {
     }
 }
 
-impl Work {
+impl WorkerState {
     /// A new pass begins.
     pub(super) fn begin(&mut self) {
         self.after = None;
@@ -158,7 +158,7 @@ impl Work {
         self.stuck_count += 1;
         if self.stuck.len() < NAMED {
             let (image_id, product_id) = (row.image_id.to_string(), row.product_id.to_string());
-            self.stuck.push(Stuck { image_id, product_id, reason: failure.to_string() });
+            self.stuck.push(FailedImage { image_id, product_id, reason: failure.to_string() });
         }
     }
 }

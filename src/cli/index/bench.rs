@@ -11,7 +11,7 @@ use super::{describe_model, line, megabytes, open, print_json};
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::domain::ImageId;
-use crate::index::yardstick::{MadeUp, median, reading};
+use crate::index::baseline::{RandomVectors, median, reading};
 use crate::index::{Change, IndexBuilder, IndexError, IndexOptions, VectorIndex};
 use crate::terminal::note;
 
@@ -103,7 +103,7 @@ fn threads(options: &Options, settings: &Settings) -> usize {
 
 fn made_up(rows: usize, options: &Options, settings: &Settings) -> Result<(VectorIndex, usize), CliError> {
     let (dim, threads) = (usize::from(options.dim), threads(options, settings));
-    let mut made = MadeUp::new(options.seed, dim);
+    let mut made = RandomVectors::new(options.seed, dim);
     let mut builder = IndexBuilder::new(dim, IndexOptions { search_threads: threads, ..IndexOptions::default() });
     let mut left = rows;
     while left > 0 {
@@ -140,14 +140,14 @@ async fn measure(
     options: &Options,
 ) -> Result<Figures, IndexError> {
     let (stats, dim) = (index.stats().await, index.dim());
-    let mut made = MadeUp::with_ids_from(options.seed.wrapping_add(1), dim, Uuid::from_u128(MADE_UP));
+    let mut made = RandomVectors::with_ids_from(options.seed.wrapping_add(1), dim, Uuid::from_u128(MADE_UP));
     let enrolled = match options.rows {
         Some(_) => Vec::new(),
         None => index.rows_after(ImageId::NIL, QUERIES).await,
     };
     // Photos that are enrolled, or vectors that point anywhere.
     let mut asked = enrolled.iter().cycle().map(|row| row.vector.to_vec());
-    let mut query = move |made: &mut MadeUp| asked.next().unwrap_or_else(|| made.vector());
+    let mut query = move |made: &mut RandomVectors| asked.next().unwrap_or_else(|| made.vector());
     let words = vec![1_u64; (stats.vector_bytes(dim) / size_of::<u64>()).max(1)];
     let (mut searches, mut reads, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
     let (mut adds, mut removals) = (Vec::new(), Vec::new());

@@ -14,7 +14,7 @@ use super::CliError;
 use crate::app::{self, StartError};
 use crate::catalog::StoredIndex;
 use crate::config::Settings;
-use crate::store::Store;
+use crate::db::Database;
 use crate::terminal::{self, say};
 
 /// Connections to the database: one command, one reader.
@@ -64,8 +64,8 @@ async fn rebuild(output: &Output) -> Result<(), CliError> {
 
 /// The index of the model in use, in the database that the settings name.
 async fn open(settings: &Settings) -> Result<StoredIndex, CliError> {
-    let store = Store::connect_to_read(&settings.database_url, CONNECTIONS).await.map_err(StartError::Store)?;
-    Ok(StoredIndex::open(store, &app::manifest_path(settings), settings).await?)
+    let db = Database::connect_to_read(&settings.database_url, CONNECTIONS).await.map_err(StartError::Database)?;
+    Ok(StoredIndex::open(db, &app::manifest_path(settings), settings).await?)
 }
 
 fn print_json(answer: &impl Serialize) -> Result<(), CliError> {

@@ -12,7 +12,8 @@ use crate::cli::CliError;
 use crate::config::Settings;
 use crate::demo::packages::{catalogue, photograph};
 use crate::embedding::{
-    ColorOrder, Filter, Fit, Model, PRESETS, Photo, Pooling, Preset, Proof, Wishes, draft, install, prove_model,
+    ColorOrder, Filter, Fit, ManifestOverrides, Model, PRESETS, Photo, Pooling, Preset, SelfTest, draft, install,
+    prove_model,
 };
 use crate::terminal::{note, say};
 
@@ -149,8 +150,8 @@ pub(super) fn list() {
     );
 }
 
-fn wishes(options: Options) -> Wishes {
-    Wishes {
+fn wishes(options: Options) -> ManifestOverrides {
+    ManifestOverrides {
         name: options.name,
         version: Some(options.version),
         input: options.input,
@@ -178,7 +179,7 @@ fn rendered_photos() -> Result<Vec<Photo>, CliError> {
     photos.collect::<Option<_>>().ok_or_else(|| CliError::Demo("the renderer gave a picture without pixels".to_owned()))
 }
 
-fn tell(model: &Model, preset: &Preset, proof: &Proof) {
+fn tell(model: &Model, preset: &Preset, proof: &SelfTest) {
     let (input, output) = (&model.manifest.input, &model.manifest.output);
     let to = input.resize_to.map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
     say!("{} (preset {})", model.id, preset.name);

@@ -11,7 +11,7 @@ use crate::app;
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::embedding::{Model, Thresholds};
-use crate::evaluation::{CurvePoint, EvaluationError, Wanted, calibrate};
+use crate::evaluation::{CalibrationTarget, CurvePoint, EvaluationError, calibrate};
 use crate::terminal::{note, say};
 
 /// Fewer matched answers than this say too little about how many are correct to choose a margin by.
@@ -55,7 +55,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let set = options.photos.read()?;
     let samples = embedded(&model, &set, app::decode_limits(&settings)).await?;
     say_left_out(&samples);
-    let wanted = Wanted {
+    let wanted = CalibrationTarget {
         accept_known: options.accept_known,
         correct: options.correct,
         photos_per_product: options.enrol_per_product.get(),

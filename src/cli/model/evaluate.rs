@@ -11,14 +11,14 @@ use clap::Args;
 use super::figures;
 use super::labelled::{PhotoOptions, embedded, say_left_out};
 use crate::app;
+use crate::atomic_file::{self, IfExists};
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::embedding::Model;
 use crate::evaluation::{
-    HeldOut, Measurement, ModelReport, PhotoSet, Report, Role, listed_products, measure, speeds_side_by_side,
+    HeldOutProducts, Measurement, ModelReport, PhotoSet, Report, Role, listed_products, measure, speeds_side_by_side,
 };
 use crate::terminal::{self, note, say};
-use crate::whole_file::{self, Existing};
 
 /// What can be chosen about a measurement.
 #[derive(Debug, Args)]
@@ -138,7 +138,7 @@ fn try_report(path: &Path) -> std::io::Result<()> {
     }
     match place(path) {
         Place::Stream(_) => Ok(()),
-        Place::File(place) => whole_file::try_beside(&place),
+        Place::File(place) => atomic_file::try_beside(&place),
     }
 }
 
@@ -146,7 +146,7 @@ fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
     match place(path) {
         Place::Stream(place) => std::fs::write(place, text),
         Place::File(place) => {
-            whole_file::put(&place, text.as_bytes(), Permissions::from_mode(0o644), Existing::Replace)
+            atomic_file::put(&place, text.as_bytes(), Permissions::from_mode(0o644), IfExists::Replace)
         }
     }
 }
@@ -177,7 +177,7 @@ impl Options {
     }
 
     /// The products to treat as never seen: by lot among the enrolled ones, or from a list.
-    fn held_out(&self, set: &PhotoSet) -> Result<Vec<HeldOut>, CliError> {
+    fn held_out(&self, set: &PhotoSet) -> Result<Vec<HeldOutProducts>, CliError> {
         if let Some(list) = &self.held_out {
             return Ok(vec![listed_products(list, &set.products)?]);
         }
@@ -185,7 +185,7 @@ impl Options {
         let enrolled = set.photos.iter().filter(|photo| photo.role == Role::Enrolled).map(|photo| photo.product);
         let enrolled: Vec<usize> = enrolled.collect::<BTreeSet<_>>().into_iter().collect();
         let draws = (0..self.draws).map(|draw| self.seed.wrapping_add(draw));
-        let drawn = draws.map(|seed| HeldOut::drawn(&set.products, &enrolled, count.get(), seed));
+        let drawn = draws.map(|seed| HeldOutProducts::drawn(&set.products, &enrolled, count.get(), seed));
         Ok(drawn.collect::<Result<_, _>>()?)
     }
 }

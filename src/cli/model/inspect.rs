@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::CliError;
-use crate::embedding::{Inspection, Port, PresetFit, inspect};
+use crate::embedding::{Inspection, PresetFit, TensorInfo, inspect};
 use crate::terminal::{self, one_line, say};
 
 /// What can be chosen about a look.
@@ -54,7 +54,7 @@ fn describe(seen: &Inspection) {
     proved(seen);
 }
 
-fn ports(what: &str, ports: &[Port]) {
+fn ports(what: &str, ports: &[TensorInfo]) {
     for port in ports {
         line(what, &port.to_string());
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::canvas::{Colour, brightness, hex, mix};

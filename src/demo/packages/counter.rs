@@ -3,7 +3,7 @@
 //! Invariants: colours are looked up by place and never by pixel, so a scene looks the same at every size; the counter is
 //! the plane y = 0, the wall stands upright at `-depth`.
 
-use rand::Rng;
+use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
 use super::canvas::{Colour, hex, length, mix, ramp};

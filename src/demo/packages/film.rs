@@ -4,7 +4,7 @@
 //! keeps its look at another size.
 
 use image::RgbImage;
-use rand::Rng;
+use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
 use super::canvas::Colour;

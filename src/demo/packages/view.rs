@@ -3,7 +3,7 @@
 //! Invariants: a view is drawn from one random stream in a fixed order, so adding a setting anywhere but at the end changes
 //! every picture; the camera keeps the package in the frame whatever its shape.
 
-use rand::Rng;
+use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
 use super::canvas::Colour;

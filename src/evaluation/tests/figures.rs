@@ -23,7 +23,7 @@ fn model() -> Model {
     model_blind_to_the_dark(tempfile::tempdir().unwrap().path())
 }
 
-fn measured(held_out: Vec<HeldOut>) -> Result<ModelReport, EvaluationError> {
+fn measured(held_out: Vec<HeldOutProducts>) -> Result<ModelReport, EvaluationError> {
     let wanted = Measurement { few_shot: vec![1, 2], held_out, seed: 5 };
     measure(&model(), &products(4), &samples(), &wanted)
 }
@@ -96,7 +96,7 @@ fn one_product_at_a_time_is_taken_out() {
 
 #[test]
 fn held_out_products_among_themselves_in_the_crowd_and_as_strangers() {
-    let held = HeldOut { seed: Some(3), products: vec![1] };
+    let held = HeldOutProducts { seed: Some(3), products: vec![1] };
     let report = measured(vec![held]).unwrap();
     let draw = &report.unseen[0];
     assert_eq!((draw.seed, &draw.products), (Some(3), &vec!["b".to_owned()]));
@@ -113,11 +113,11 @@ fn held_out_products_among_themselves_in_the_crowd_and_as_strangers() {
 fn held_out_products_that_nobody_asks_about_are_an_error_that_says_so() {
     let mut asked_elsewhere = samples();
     asked_elsewhere.asked.retain(|sample| sample.product != 1);
-    let held = HeldOut { seed: Some(3), products: vec![1] };
+    let held = HeldOutProducts { seed: Some(3), products: vec![1] };
     let wanted = Measurement { few_shot: Vec::new(), held_out: vec![held], seed: 5 };
     let error = measure(&model(), &products(4), &asked_elsewhere, &wanted).unwrap_err().to_string();
     assert!(error.contains("1 product held out with seed 3") && error.contains("no photo asks"), "{error}");
-    let all = HeldOut { seed: None, products: vec![0, 1, 2] };
+    let all = HeldOutProducts { seed: None, products: vec![0, 1, 2] };
     let error = measured(vec![all]).unwrap_err().to_string();
     assert!(error.contains("hold out fewer"), "{error}");
     let strangers = Samples { asked: vec![at(3, 5.0)], ..samples() };
@@ -130,10 +130,10 @@ fn held_out_products_that_nobody_asks_about_are_an_error_that_says_so() {
 fn a_draw_is_the_order_of_the_hashes_and_leaves_two_products() {
     // Python: sorted("abcdef", key=lambda id: hashlib.sha256(f"7:{id}".encode()).digest())[:3]
     let set = products(6);
-    let drawn = HeldOut::drawn(&set.products, &[0, 1, 2, 3, 4, 5], 3, 7).unwrap();
+    let drawn = HeldOutProducts::drawn(&set.products, &[0, 1, 2, 3, 4, 5], 3, 7).unwrap();
     let ids: String = drawn.products.iter().map(|place| set.products[*place].id.as_str()).collect();
     assert_eq!((ids.as_str(), drawn.seed), (DRAWN_BY_PYTHON, Some(7)));
-    let error = HeldOut::drawn(&set.products, &[0, 1, 2, 3, 4, 5], 5, 7).unwrap_err().to_string();
+    let error = HeldOutProducts::drawn(&set.products, &[0, 1, 2, 3, 4, 5], 5, 7).unwrap_err().to_string();
     assert!(error.contains("--unseen 5") && error.contains("enrolled products: 6;"), "{error}");
 }
 
@@ -150,7 +150,7 @@ const DRAWN_NUMBERS: [&str; 20] = [
 fn a_draw_of_numbers_is_what_the_training_leaves_out() {
     let product = |id: usize| Product { id: id.to_string(), name: String::new() };
     let all: Vec<Product> = (0..81).map(product).collect();
-    let drawn = HeldOut::drawn(&all, &(0..81).collect::<Vec<_>>(), 20, 1).unwrap();
+    let drawn = HeldOutProducts::drawn(&all, &(0..81).collect::<Vec<_>>(), 20, 1).unwrap();
     assert_eq!(drawn.products.iter().map(|place| all[*place].id.as_str()).collect::<Vec<_>>(), DRAWN_NUMBERS);
 }
 

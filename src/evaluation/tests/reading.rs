@@ -182,7 +182,7 @@ fn folders_that_make_no_measurement_say_why() {
 fn a_list_of_held_out_products_is_checked() {
     let set = products(3);
     let (_folder, path) = table("# drawn by hand\nc\n\n a \n");
-    assert_eq!(listed_products(&path, &set.products).unwrap(), HeldOut { seed: None, products: vec![2, 0] });
+    assert_eq!(listed_products(&path, &set.products).unwrap(), HeldOutProducts { seed: None, products: vec![2, 0] });
     for (text, fault) in [
         ("z\n", "line 1: \"z\" is the id of no product"),
         ("a\na\n", "line 2: \"a\" is listed twice"),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const WANTED: Wanted = Wanted { accept_known: 0.8, correct: 0.75, photos_per_product: 1 };
+const WANTED: CalibrationTarget = CalibrationTarget { accept_known: 0.8, correct: 0.75, photos_per_product: 1 };
 
 /// a at 0°, b at 90°, a second photo of each that a calibration with one photo per product must not see. Asked about a:
 /// 10°, 20°, 30°, 40° (right, leads of 0.81, 0.60, 0.37, 0.12); about b: 35° (wrong, lead 0.25), 38° (wrong, lead 0.17).
@@ -45,7 +45,7 @@ fn a_wish_that_no_margin_fulfils_says_what_there_is() {
     let mut samples = samples();
     // The surest answer is a wrong one: the best is where 35° (a lead of 0.2456) is out and 30° is in.
     samples.asked.push(at(1, 1.0));
-    let found = calibrate(&products(2), &samples, Wanted { correct: 0.99, ..WANTED }).unwrap();
+    let found = calibrate(&products(2), &samples, CalibrationTarget { correct: 0.99, ..WANTED }).unwrap();
     let words = found.thresholds.unwrap_err();
     assert!(
         words.contains("99.0 %") && words.contains("the most is 75.0 % at margin 0.246, where 4 of 7 photos"),

@@ -8,7 +8,7 @@ use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{Bytes, BytesMut, Data};
 use futures_util::StreamExt;
 
-use super::meter::Meter;
+use super::body_budget::BodyReservation;
 use crate::http::Services;
 use crate::http::problem::{Kind, Problem};
 
@@ -44,7 +44,7 @@ pub(super) async fn read(
     request: &HttpRequest,
     payload: &mut Payload,
     limit: usize,
-    meter: &mut Meter,
+    meter: &mut BodyReservation,
 ) -> Result<Bytes, Problem> {
     // Room for what was announced saves copying it again and again while it grows. No more than a photo's worth: an announcement
     // costs nothing.

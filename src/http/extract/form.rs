@@ -12,7 +12,7 @@ use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::{Stream, StreamExt, future::poll_fn};
 
-use super::meter::Meter;
+use super::body_budget::BodyReservation;
 use super::upload::{Upload, UploadForm};
 use crate::config::Limits;
 use crate::http::problem::{Kind, Problem};
@@ -64,7 +64,7 @@ pub(super) async fn read_form(
     request: &HttpRequest,
     body: Payload,
     limits: &Limits,
-    meter: &mut Meter,
+    meter: &mut BodyReservation,
 ) -> Result<UploadForm, Problem> {
     check_boundary(request)?;
     let ended = Rc::new(Cell::new(false));
@@ -108,7 +108,7 @@ async fn content(
     ended: &Cell<bool>,
     what: &str,
     limit: usize,
-    meter: &mut Meter,
+    meter: &mut BodyReservation,
 ) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = next(field, ended).await? {

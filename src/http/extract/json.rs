@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
 use super::body::{check_length, in_time, read, services};
-use super::meter::Meter;
+use super::body_budget::BodyReservation;
 use crate::http::problem::{Kind, Problem};
 
 /// A JSON body of type `T`. An empty body counts as `{}`, so that requests whose fields are all optional need none.
@@ -25,7 +25,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
             let services = services(&request)?;
             let limits = &services.limits;
             check_length(&request, limits.json_bytes)?;
-            let mut meter = Meter::new(&services.bodies);
+            let mut meter = BodyReservation::new(&services.bodies);
             let body =
                 in_time(limits.body_timeout_s, read(&request, &mut payload, limits.json_bytes, &mut meter)).await?;
             parse(if body.is_empty() { b"{}" } else { &body }).map(Self)
@@ -56,18 +56,18 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Wanted {
+    struct ManualItem {
         #[expect(dead_code, reason = "only its parsing is looked at")]
         version: i64,
     }
 
     #[test]
     fn bad_syntax_and_bad_values_are_told_apart() {
-        assert_eq!(parse::<Wanted>(b"{").unwrap_err().kind(), Kind::BadRequest);
-        let wrong = parse::<Wanted>(b"{\"version\":\"x\"}").unwrap_err();
+        assert_eq!(parse::<ManualItem>(b"{").unwrap_err().kind(), Kind::BadRequest);
+        let wrong = parse::<ManualItem>(b"{\"version\":\"x\"}").unwrap_err();
         assert_eq!(wrong.kind(), Kind::InvalidField);
-        assert_eq!(parse::<Wanted>(b" [7]").unwrap_err().kind(), Kind::InvalidField);
-        assert!(parse::<Wanted>(b"{}").unwrap_err().to_string().contains("version"));
-        assert!(parse::<Wanted>(b"{\"version\":1,\"total\":5}").unwrap_err().to_string().contains("total"));
+        assert_eq!(parse::<ManualItem>(b" [7]").unwrap_err().kind(), Kind::InvalidField);
+        assert!(parse::<ManualItem>(b"{}").unwrap_err().to_string().contains("version"));
+        assert!(parse::<ManualItem>(b"{\"version\":1,\"total\":5}").unwrap_err().to_string().contains("total"));
     }
 }

@@ -4,9 +4,9 @@
 
 mod address;
 mod body;
+mod body_budget;
 mod form;
 mod json;
-mod meter;
 mod query;
 mod upload;
 
@@ -20,9 +20,9 @@ use crate::domain::Caller;
 
 pub use address::ClientAddress;
 pub(super) use body::check_length;
+pub use body_budget::BodyBudget;
 pub use json::JsonBody;
-pub use meter::BodyBudget;
-pub use query::{Cursor, CursorQuery, PathOf, QueryOf};
+pub use query::{Cursor, CursorQuery, ValidPath, ValidQuery};
 pub(super) use upload::FORM_OVERHEAD;
 pub use upload::{ImageBody, Upload, UploadForm};
 

@@ -17,9 +17,9 @@ use crate::http::problem::{Kind, Problem};
 
 /// Identifiers in the path. One that is no UUID cannot name anything, so it is answered like an unknown one: 404.
 #[derive(Debug)]
-pub struct PathOf<T>(pub T);
+pub struct ValidPath<T>(pub T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for PathOf<T> {
+impl<T: DeserializeOwned + 'static> FromRequest for ValidPath<T> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -36,9 +36,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for PathOf<T> {
 
 /// The query string as `T`.
 #[derive(Debug)]
-pub struct QueryOf<T>(pub T);
+pub struct ValidQuery<T>(pub T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for QueryOf<T> {
+impl<T: DeserializeOwned + 'static> FromRequest for ValidQuery<T> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -122,14 +122,14 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Wanted {
+    struct ManualItem {
         #[expect(dead_code, reason = "only its parsing is looked at")]
         version: i64,
     }
 
     #[test]
     fn what_cannot_be_taken_is_named() {
-        let told = |query: &str| parse::<Wanted>(query).unwrap_err().to_string();
+        let told = |query: &str| parse::<ManualItem>(query).unwrap_err().to_string();
         assert!(told("version=seven+%26").contains("query parameter version: \"seven &\" cannot be taken"));
         assert!(told("version=1&deeply=true").contains("query parameter deeply: \"true\""));
         assert!(told("").contains("missing field `version`"));

@@ -8,8 +8,8 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 
 use super::body::{check_length, in_time, read, services};
+use super::body_budget::BodyReservation;
 use super::form::read_form;
-use super::meter::Meter;
 use crate::config::Limits;
 use crate::http::problem::{Kind, Problem};
 
@@ -67,7 +67,7 @@ impl FromRequest for UploadForm {
             let services = services(&request)?;
             let limits = &services.limits;
             check_length(&request, limits.upload_bytes + FORM_OVERHEAD)?;
-            let mut meter = Meter::new(&services.bodies);
+            let mut meter = BodyReservation::new(&services.bodies);
             let form = in_time(limits.body_timeout_s, read_form(&request, payload, limits, &mut meter)).await?;
             meter.keep(&request);
             Ok(form)
@@ -91,7 +91,7 @@ impl FromRequest for ImageBody {
             let limits = &services.limits;
             check_length(&request, limits.image_bytes + FORM_OVERHEAD)?;
             let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-            let mut meter = Meter::new(&services.bodies);
+            let mut meter = BodyReservation::new(&services.bodies);
             let image = if media_type.starts_with("multipart/") {
                 // Room for a second one, so that the refusal can say what is wrong.
                 let few = Limits { upload_bytes: 2 * limits.image_bytes, images_per_upload: 2, ..limits.clone() };

@@ -12,7 +12,7 @@ impl From<AuthError> for Problem {
         let detail = error.to_string();
         match error {
             AuthError::Invalid(invalid) => invalid.into(),
-            AuthError::Store(error) => error.into(),
+            AuthError::Database(error) => error.into(),
             AuthError::WrongCredentials => Self::new(Kind::WrongCredentials, detail),
             // Not a 401: the caller is known, and a client that sees one would sign out.
             AuthError::WrongPassword => Self::new(Kind::InvalidField, detail).with("field", "current_password"),

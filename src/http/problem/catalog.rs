@@ -86,7 +86,7 @@ impl From<CatalogError> for Problem {
                 Self::new(Kind::NotFound, detail)
             }
             CatalogError::Files(_) | CatalogError::Embedder(_) => Self::internal(&detail),
-            CatalogError::Store(error) => error.into(),
+            CatalogError::Database(error) => error.into(),
         }
     }
 }
@@ -100,7 +100,7 @@ impl From<RecognitionError> for Problem {
             RecognitionError::Busy => overloaded(detail),
             RecognitionError::IndexBehind(_) => index_behind(),
             RecognitionError::Engine(_) => Self::internal(&detail),
-            RecognitionError::Store(error) => error.into(),
+            RecognitionError::Database(error) => error.into(),
         }
     }
 }
@@ -129,7 +129,7 @@ impl From<SwitchError> for Problem {
             | SwitchError::Folder { .. }
             | SwitchError::Index(_)
             | SwitchError::Thread(_) => Self::internal(&detail),
-            SwitchError::Store(error) => error.into(),
+            SwitchError::Database(error) => error.into(),
         }
     }
 }

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::{Kind, Problem};
 use crate::alerts::AlertError;
 use crate::checkout::CheckoutError;
+use crate::db::DatabaseError;
 use crate::integrity::{IntegrityError, RepairError};
 use crate::orders::OrderError;
-use crate::store::StoreError;
 
 /// Seconds after which a client may try again when the database cannot be reached.
 const DATABASE_RETRY_S: u64 = 3;
@@ -18,35 +18,37 @@ const CHECK_RETRY_S: u64 = 5;
 /// Seconds after which a client may try again when a queue is full: the queues drain in well under a second.
 pub(super) const OVERLOAD_RETRY_S: u64 = 1;
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::TimedOut(_) | StoreError::Contended => {
+            DatabaseError::Unavailable(_) | DatabaseError::TimedOut(_) | DatabaseError::Contended => {
                 tracing::error!(error = %error, "database unavailable");
                 Self::new(Kind::Unavailable, "the database did not answer in time; nothing was changed, try again")
                     .retry_after(DATABASE_RETRY_S)
             }
-            StoreError::Unsettled(_) => {
+            DatabaseError::Unsettled(_) => {
                 tracing::error!(error = %error, "database lost at a commit");
                 let detail = "the database was lost in the moment of writing: whether the change was made is not known. Look \
                               before you send it again; a request with an Idempotency-Key can be sent again as it is";
                 Self::new(Kind::Unavailable, detail)
             }
-            StoreError::Full => {
+            DatabaseError::Full => {
                 tracing::error!(error = %error, "disk full");
                 Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
             }
-            StoreError::Taken(_) if error.is_number_there() => {
+            DatabaseError::UniqueViolation(_) if error.is_number_there() => {
                 tracing::error!(error = %error, "a counter stands behind its records");
                 let detail = "a counter of this store stands behind its records, so that the next number is there already; \
                               nothing was changed. An admin must look: `tillsight numbering check`";
                 Self::new(Kind::Unavailable, detail).retry_after(COUNTER_RETRY_S)
             }
-            StoreError::Taken(_) => Self::new(Kind::Taken, "another request made the same thing at the same time"),
-            StoreError::Dangling => {
+            DatabaseError::UniqueViolation(_) => {
+                Self::new(Kind::Taken, "another request made the same thing at the same time")
+            }
+            DatabaseError::Dangling => {
                 Self::new(Kind::NotFound, "something that this request names does not exist any more")
             }
-            StoreError::Unexpected(_) => Self::internal(&error),
+            DatabaseError::Unexpected(_) => Self::internal(&error),
         }
     }
 }
@@ -86,7 +88,7 @@ impl From<OrderError> for Problem {
             OrderError::Randomness(_) => Self::internal(&error),
             #[cfg(feature = "fail-points")]
             OrderError::Interrupted => Self::internal(&error),
-            OrderError::Store(error) => error.into(),
+            OrderError::Database(error) => error.into(),
         }
     }
 }
@@ -95,7 +97,7 @@ impl From<AlertError> for Problem {
     fn from(error: AlertError) -> Self {
         match error {
             AlertError::NotFiring(_) => Self::new(Kind::NotFound, error.to_string()),
-            AlertError::Store(error) => error.into(),
+            AlertError::Database(error) => error.into(),
         }
     }
 }
@@ -105,7 +107,7 @@ impl From<IntegrityError> for Problem {
         match error {
             IntegrityError::StoreNotFound(_) => Self::new(Kind::NotFound, error.to_string()),
             IntegrityError::Busy => Self::new(Kind::Overloaded, error.to_string()).retry_after(CHECK_RETRY_S),
-            IntegrityError::Store(error) => error.into(),
+            IntegrityError::Database(error) => error.into(),
         }
     }
 }
@@ -122,7 +124,7 @@ impl From<RepairError> for Problem {
             | RepairError::HasPlaceholders { .. }
             | RepairError::Copied { .. }
             | RepairError::Unsealable { .. } => Self::new(Kind::RepairRefused, error.to_string()),
-            RepairError::Store(error) => error.into(),
+            RepairError::Database(error) => error.into(),
         }
     }
 }
@@ -142,7 +144,7 @@ impl From<CheckoutError> for Problem {
             CheckoutError::Closed(_) | CheckoutError::Idle(_) => Self::new(Kind::SessionClosed, detail),
             CheckoutError::Joined => Self::new(Kind::Taken, detail),
             CheckoutError::Empty => Self::new(Kind::EmptyBill, detail),
-            CheckoutError::Unsellable(lines) => {
+            CheckoutError::BlockingLine(lines) => {
                 let lines: Vec<_> = lines
                     .iter()
                     .map(|line| json!({"item_id": line.item, "product_name": line.product_name, "reason": line.reason}))
@@ -152,7 +154,7 @@ impl From<CheckoutError> for Problem {
             CheckoutError::TotalTooLarge => Self::new(Kind::InvalidField, detail).with("field", "total"),
             CheckoutError::Recognition(error) => error.into(),
             CheckoutError::Order(error) => error.into(),
-            CheckoutError::Store(error) => error.into(),
+            CheckoutError::Database(error) => error.into(),
         }
     }
 }

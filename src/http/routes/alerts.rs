@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::alerts::AlertView;
 use crate::domain::{Caller, Page};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, PathOf};
+use crate::http::extract::{Cursor, CursorQuery, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// Registers the routes.
@@ -45,7 +45,7 @@ pub async fn history(services: Data<Services>, cursor: Cursor) -> Result<impl Re
 pub async fn acknowledge(
     caller: Caller,
     services: Data<Services>,
-    key: PathOf<String>,
+    key: ValidPath<String>,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.alerts.acknowledge(&caller, &key.0).await?))
 }
@@ -54,6 +54,10 @@ pub async fn acknowledge(
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("key" = String, Path)),
     responses((status = 200, body = AlertView), (status = 404, body = ProblemBody)))]
 #[post("/api/monitoring/numbering/alerts/{key}/resolve")]
-pub async fn resolve(caller: Caller, services: Data<Services>, key: PathOf<String>) -> Result<impl Responder, Problem> {
+pub async fn resolve(
+    caller: Caller,
+    services: Data<Services>,
+    key: ValidPath<String>,
+) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.alerts.resolve(&caller, &key.0).await?))
 }

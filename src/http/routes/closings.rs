@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, Responder, get, post};
 use super::created_once;
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, IdempotencyKey, PathOf};
+use crate::http::extract::{Cursor, CursorQuery, IdempotencyKey, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{ZReportSummary, ZReportView};
 
@@ -22,7 +22,7 @@ pub fn configure(config: &mut ServiceConfig) {
 pub async fn list(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<StoreId>,
+    id: ValidPath<StoreId>,
     cursor: Cursor,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.closings(&caller, id.0, cursor.0).await?))
@@ -38,7 +38,7 @@ pub async fn list(
 pub async fn create(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<StoreId>,
+    id: ValidPath<StoreId>,
     key: IdempotencyKey,
 ) -> Result<impl Responder, Problem> {
     Ok(created_once(services.orders.close_day(&caller, id.0, &key.0).await?))
@@ -51,7 +51,7 @@ pub async fn create(
 pub async fn show(
     caller: Caller,
     services: Data<Services>,
-    path: PathOf<(StoreId, i64)>,
+    path: ValidPath<(StoreId, i64)>,
 ) -> Result<impl Responder, Problem> {
     let (store, number) = path.0;
     Ok(HttpResponse::Ok().json(services.orders.closing(&caller, store, number).await?))

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, Responder, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::catalog::NotFollowing;
+use crate::catalog::IndexOutage;
 use crate::http::Services;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 
@@ -33,7 +33,7 @@ pub struct Ready {
     /// Photos on sale that cannot be found, because they could not be embedded; they are tried again by themselves.
     unsearchable_images: u64,
     /// Since when and why the index cannot learn of changes, which it does again by itself once it can; null while it does.
-    not_following: Option<NotFollowing>,
+    not_following: Option<IndexOutage>,
 }
 
 /// Registers the routes.

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{Caller, Page, Series, StoreId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf, QueryOf};
+use crate::http::extract::{Cursor, CursorQuery, JsonBody, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::integrity::{Depth, Method, RepairRequest, RepairView, ReportView, RunView, StandingView, SummaryView};
 
@@ -62,7 +62,7 @@ pub async fn summary(services: Data<Services>, cursor: Cursor) -> Result<impl Re
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("id" = StoreId, Path)),
     responses((status = 200, body = StandingView), (status = 404, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/integrity/stores/{id}")]
-pub async fn show(services: Data<Services>, id: PathOf<StoreId>) -> Result<impl Responder, Problem> {
+pub async fn show(services: Data<Services>, id: ValidPath<StoreId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.integrity.standing(id.0).await?))
 }
 
@@ -70,7 +70,11 @@ pub async fn show(services: Data<Services>, id: PathOf<StoreId>) -> Result<impl 
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("id" = StoreId, Path), CursorQuery),
     responses((status = 200, body = Page<ReportView>), (status = 404, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/integrity/stores/{id}/reports")]
-pub async fn history(services: Data<Services>, id: PathOf<StoreId>, cursor: Cursor) -> Result<impl Responder, Problem> {
+pub async fn history(
+    services: Data<Services>,
+    id: ValidPath<StoreId>,
+    cursor: Cursor,
+) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.integrity.history(id.0, cursor.0).await?))
 }
 
@@ -82,7 +86,7 @@ pub async fn history(services: Data<Services>, id: PathOf<StoreId>, cursor: Curs
 pub async fn run(
     caller: Caller,
     services: Data<Services>,
-    query: QueryOf<RunQuery>,
+    query: ValidQuery<RunQuery>,
 ) -> Result<impl Responder, Problem> {
     let depth = if query.0.deep_check { Depth::Deep } else { Depth::Quick };
     let run = services.integrity.run(depth, query.0.store_id, &caller.actor.label()).await?;

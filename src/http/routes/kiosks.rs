@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::auth::{EnrolledKiosk, KioskView, NewKiosk};
 use crate::domain::{Caller, KioskId, Page, StoreId};
 use crate::http::Services;
-use crate::http::extract::{ClientAddress, Cursor, CursorQuery, JsonBody, PathOf};
+use crate::http::extract::{ClientAddress, Cursor, CursorQuery, JsonBody, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// A new kiosk.
@@ -42,7 +42,7 @@ pub fn configure(config: &mut ServiceConfig) {
 pub async fn list(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<StoreId>,
+    id: ValidPath<StoreId>,
     cursor: Cursor,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.kiosks(&caller, id.0, cursor.0).await?))
@@ -55,7 +55,7 @@ pub async fn list(
 pub async fn create(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<StoreId>,
+    id: ValidPath<StoreId>,
     body: JsonBody<CreateKiosk>,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Created().json(services.auth.create_kiosk(&caller, id.0, &body.0.name).await?))
@@ -69,7 +69,7 @@ pub async fn create(
 pub async fn revoke(
     caller: Caller,
     services: Data<Services>,
-    path: PathOf<(StoreId, KioskId)>,
+    path: ValidPath<(StoreId, KioskId)>,
 ) -> Result<impl Responder, Problem> {
     let (store, kiosk) = path.0;
     Ok(HttpResponse::Ok().json(services.auth.revoke_kiosk(&caller, store, kiosk).await?))

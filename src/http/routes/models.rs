@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Responder, delete, get, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::catalog::{CarryOut, ModelsView, SwitchView};
+use crate::catalog::{ActivationPolicy, ModelsView, SwitchView};
 use crate::domain::{Caller, InvalidField};
 use crate::http::Services;
 use crate::http::extract::JsonBody;
@@ -29,11 +29,11 @@ pub struct BeginSwitch {
 }
 
 impl BeginSwitch {
-    fn carry_out(&self) -> Result<CarryOut, InvalidField> {
+    fn carry_out(&self) -> Result<ActivationPolicy, InvalidField> {
         match (self.at_once, self.even_if_worse) {
-            (false, false) => Ok(CarryOut::ByHand),
-            (true, false) => Ok(CarryOut::UnlessWorse),
-            (true, true) => Ok(CarryOut::EvenIfWorse),
+            (false, false) => Ok(ActivationPolicy::ByHand),
+            (true, false) => Ok(ActivationPolicy::UnlessWorse),
+            (true, true) => Ok(ActivationPolicy::EvenIfWorse),
             (false, true) => {
                 Err(InvalidField::new("even_if_worse", "only goes with at_once: by hand you decide yourself"))
             }

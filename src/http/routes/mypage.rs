@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::orders::OrderQuery;
 use crate::domain::{Caller, GappedPage, OrderId, UserId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf, QueryOf};
+use crate::http::extract::{Cursor, CursorQuery, JsonBody, ValidPath, ValidQuery};
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::orders::{MonthSpending, OrderSummary, OrderView};
 
@@ -50,7 +50,7 @@ pub(super) fn shopper(caller: &Caller) -> Result<UserId, Problem> {
 pub async fn list(
     caller: Caller,
     services: Data<Services>,
-    query: QueryOf<OrderQuery>,
+    query: ValidQuery<OrderQuery>,
     cursor: Cursor,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.list_own(shopper(&caller)?, query.0.into(), cursor.0).await?))
@@ -64,7 +64,7 @@ pub async fn list(
 pub async fn spending(
     caller: Caller,
     services: Data<Services>,
-    query: QueryOf<SpendingQuery>,
+    query: ValidQuery<SpendingQuery>,
 ) -> Result<impl Responder, Problem> {
     let months = query.0.months.unwrap_or(DEFAULT_MONTHS);
     Ok(HttpResponse::Ok().json(services.orders.spending(shopper(&caller)?, months).await?))
@@ -75,7 +75,7 @@ pub async fn spending(
     responses((status = 200, body = OrderView), (status = 404, body = ProblemBody),
         (status = 500, body = ProblemBody, description = "`unreadable-record`: what is stored cannot be read")))]
 #[get("/api/mypage/orders/{id}")]
-pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
+pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get_own(shopper(&caller)?, id.0).await?))
 }
 

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use super::created_once;
 use crate::domain::{Caller, Currency, OrderId, PaymentMethod};
 use crate::http::Services;
-use crate::http::extract::{IdempotencyKey, JsonBody, PathOf};
+use crate::http::extract::{IdempotencyKey, JsonBody, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
-use crate::orders::{OrderView, RefundRequest, RefundView, Tender, WantedBack};
+use crate::orders::{OrderView, RefundLineRequest, RefundRequest, RefundView, Tender};
 
 /// How an order was paid: together exactly what is due.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -91,7 +91,7 @@ pub fn configure(config: &mut ServiceConfig) {
 pub async fn pay(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<OrderId>,
+    id: ValidPath<OrderId>,
     key: IdempotencyKey,
     body: JsonBody<Pay>,
 ) -> Result<impl Responder, Problem> {
@@ -112,12 +112,12 @@ pub async fn pay(
 pub async fn refund(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<OrderId>,
+    id: ValidPath<OrderId>,
     key: IdempotencyKey,
     body: JsonBody<Refund>,
 ) -> Result<impl Responder, Problem> {
     let Refund { currency, method, reference, reason, lines } = body.0;
-    let wanted = |RefundLine { line, quantity, amount }: RefundLine| WantedBack { line, quantity, amount };
+    let wanted = |RefundLine { line, quantity, amount }: RefundLine| RefundLineRequest { line, quantity, amount };
     let lines = lines.map(|lines| lines.into_iter().map(wanted).collect());
     let request = RefundRequest { currency, method, reference, reason, lines };
     Ok(created_once(services.orders.refund(&caller, id.0, request, &key.0).await?))
@@ -133,7 +133,7 @@ pub async fn refund(
 pub async fn void(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<OrderId>,
+    id: ValidPath<OrderId>,
     key: IdempotencyKey,
     body: JsonBody<Void>,
 ) -> Result<impl Responder, Problem> {

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use crate::domain::{Caller, GappedPage, OrderId, OrderState, StoreId, Timestamp};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, PathOf, QueryOf};
+use crate::http::extract::{Cursor, CursorQuery, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{OrderSearch, OrderSummary, OrderView};
 
@@ -44,7 +44,7 @@ pub fn configure(config: &mut ServiceConfig) {
 pub async fn list(
     caller: Caller,
     services: Data<Services>,
-    query: QueryOf<OrderQuery>,
+    query: ValidQuery<OrderQuery>,
     cursor: Cursor,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.list(&caller, query.0.into(), cursor.0).await?))
@@ -55,6 +55,6 @@ pub async fn list(
     responses((status = 200, body = OrderView), (status = 404, body = ProblemBody),
         (status = 500, body = ProblemBody, description = "`unreadable-record`: what is stored cannot be read")))]
 #[get("/api/orders/{id}")]
-pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
+pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get(&caller, id.0).await?))
 }

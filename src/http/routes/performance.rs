@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::alerts::AlertView;
 use crate::domain::{PageRequest, StoreId};
 use crate::http::Services;
-use crate::http::extract::QueryOf;
+use crate::http::extract::ValidQuery;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::integrity::StandingView;
 use crate::performance::{StatsView, Window};
@@ -39,7 +39,7 @@ pub struct StatsQuery {
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(StatsQuery),
     responses((status = 200, body = StatsView), (status = 422, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/performance/stats")]
-pub async fn stats(services: Data<Services>, query: QueryOf<StatsQuery>) -> Result<impl Responder, Problem> {
+pub async fn stats(services: Data<Services>, query: ValidQuery<StatsQuery>) -> Result<impl Responder, Problem> {
     let window = Window::new(query.0.window_s.unwrap_or(WINDOW_S))?;
     Ok(HttpResponse::Ok().json(services.performance.stats(window, query.0.store_id).await?))
 }
@@ -83,7 +83,7 @@ pub struct Export {
     responses((status = 200, content((Export = "application/json"), (String = "text/plain"))),
         (status = 400, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/metrics/export")]
-pub async fn export(services: Data<Services>, query: QueryOf<ExportQuery>) -> Result<HttpResponse, Problem> {
+pub async fn export(services: Data<Services>, query: ValidQuery<ExportQuery>) -> Result<HttpResponse, Problem> {
     match query.0.format {
         Format::Prometheus => {
             let text = services.metrics.render_some(&NUMBERING_METRICS);

@@ -10,7 +10,7 @@ use super::products::photos;
 use crate::catalog::{EnrolmentView, ImageView};
 use crate::domain::{Caller, ImageId, ProductId};
 use crate::http::Services;
-use crate::http::extract::{PathOf, UploadForm};
+use crate::http::extract::{UploadForm, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// Photos as a form.
@@ -40,7 +40,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
     responses((status = 200, body = ImageList), (status = 404, body = ProblemBody)))]
 #[get("/api/products/{id}/images")]
-pub async fn list(services: Data<Services>, id: PathOf<ProductId>) -> Result<impl Responder, Problem> {
+pub async fn list(services: Data<Services>, id: ValidPath<ProductId>) -> Result<impl Responder, Problem> {
     let data = services.catalog.images(id.0).await?;
     Ok(HttpResponse::Ok().json(ImageList { data, next_cursor: None }))
 }
@@ -55,7 +55,7 @@ pub async fn list(services: Data<Services>, id: PathOf<ProductId>) -> Result<imp
 pub async fn add(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<ProductId>,
+    id: ValidPath<ProductId>,
     form: UploadForm,
 ) -> Result<impl Responder, Problem> {
     let added = services.catalog.add_images(&caller, id.0, photos(form)?).await?;
@@ -70,7 +70,7 @@ pub async fn add(
 pub async fn show(
     request: HttpRequest,
     services: Data<Services>,
-    path: PathOf<(ProductId, ImageId)>,
+    path: ValidPath<(ProductId, ImageId)>,
 ) -> Result<impl Responder, Problem> {
     let (id, image_id) = path.0;
     let image = services.catalog.image(id, image_id).await?;
@@ -99,7 +99,7 @@ pub async fn show(
 pub async fn remove(
     caller: Caller,
     services: Data<Services>,
-    path: PathOf<(ProductId, ImageId)>,
+    path: ValidPath<(ProductId, ImageId)>,
 ) -> Result<impl Responder, Problem> {
     let (id, image_id) = path.0;
     services.catalog.remove_image(&caller, id, image_id).await?;

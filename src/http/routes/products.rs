@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::catalog::{EnrolmentView, NewPhoto, NewProduct, ProductChange, ProductSearch, ProductView};
 use crate::domain::{Caller, InvalidField, Page, ProductId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf, QueryOf, Upload, UploadForm};
+use crate::http::extract::{Cursor, CursorQuery, JsonBody, Upload, UploadForm, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// Which products.
@@ -92,7 +92,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[get("/api/products")]
 pub async fn list(
     services: Data<Services>,
-    query: QueryOf<ProductQuery>,
+    query: ValidQuery<ProductQuery>,
     cursor: Cursor,
 ) -> Result<impl Responder, Problem> {
     let ProductQuery { q, sku, barcode } = query.0;
@@ -156,7 +156,7 @@ pub(super) fn photos(form: UploadForm) -> Result<Vec<NewPhoto>, Problem> {
 #[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = ProblemBody)))]
 #[get("/api/products/{id}")]
-pub async fn show(services: Data<Services>, id: PathOf<ProductId>) -> Result<impl Responder, Problem> {
+pub async fn show(services: Data<Services>, id: ValidPath<ProductId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.catalog.get(id.0).await?))
 }
 
@@ -168,7 +168,7 @@ pub async fn show(services: Data<Services>, id: PathOf<ProductId>) -> Result<imp
 pub async fn change(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<ProductId>,
+    id: ValidPath<ProductId>,
     body: JsonBody<ChangeProduct>,
 ) -> Result<impl Responder, Problem> {
     let ChangeProduct { name, sku, barcode, description, price, currency, tax_rate_bp, active } = body.0;
@@ -183,7 +183,7 @@ pub async fn change(
 pub async fn remove(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<ProductId>,
+    id: ValidPath<ProductId>,
 ) -> Result<impl Responder, Problem> {
     services.catalog.remove(&caller, id.0).await?;
     Ok(HttpResponse::NoContent())

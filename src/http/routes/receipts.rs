@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, Responder, get, post};
 use super::mypage::shopper;
 use crate::domain::{Caller, Currency, Money, OrderId};
 use crate::http::Services;
-use crate::http::extract::PathOf;
+use crate::http::extract::ValidPath;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{OrderItemView, ReceiptView};
 use crate::web::receipt::{self, ReceiptLine, ReceiptPage, Row};
@@ -21,7 +21,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
 #[get("/api/orders/{id}/receipt")]
-pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
+pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.receipt(&caller, id.0).await?))
 }
 
@@ -30,7 +30,11 @@ pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<OrderId>)
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 201, body = String, content_type = "text/html"), (status = 404, body = ProblemBody)))]
 #[post("/api/orders/{id}/receipt/prints")]
-pub async fn print(caller: Caller, services: Data<Services>, id: PathOf<OrderId>) -> Result<impl Responder, Problem> {
+pub async fn print(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<OrderId>,
+) -> Result<impl Responder, Problem> {
     let receipt = services.orders.print_receipt(&caller, id.0).await?;
     let copy = (receipt.prints > 1).then(|| format!("COPY {}", receipt.prints - 1));
     page(HttpResponse::Created(), &receipt, copy)
@@ -43,7 +47,7 @@ pub async fn print(caller: Caller, services: Data<Services>, id: PathOf<OrderId>
 pub async fn show_own(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<OrderId>,
+    id: ValidPath<OrderId>,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.receipt_own(shopper(&caller)?, id.0).await?))
 }
@@ -55,7 +59,7 @@ pub async fn show_own(
 pub async fn page_own(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<OrderId>,
+    id: ValidPath<OrderId>,
 ) -> Result<impl Responder, Problem> {
     let receipt = services.orders.receipt_own(shopper(&caller)?, id.0).await?;
     page(HttpResponse::Ok(), &receipt, Some("CUSTOMER'S COPY".to_owned()))

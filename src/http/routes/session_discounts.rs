@@ -6,10 +6,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::sessions::VersionQuery;
-use crate::checkout::{Given, SessionView};
+use crate::checkout::{DiscountRequest, SessionView};
 use crate::domain::{Caller, Discount, InvalidField, ItemId, SessionId};
 use crate::http::Services;
-use crate::http::extract::{JsonBody, PathOf, QueryOf};
+use crate::http::extract::{JsonBody, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// A discount: `rate_bp` or `amount`, and why.
@@ -30,8 +30,8 @@ pub struct SetDiscount {
 }
 
 impl SetDiscount {
-    fn given(self) -> Result<Given, InvalidField> {
-        Ok(Given { discount: Discount::parse(self.rate_bp, self.amount)?, reason: self.reason })
+    fn given(self) -> Result<DiscountRequest, InvalidField> {
+        Ok(DiscountRequest { discount: Discount::parse(self.rate_bp, self.amount)?, reason: self.reason })
     }
 }
 
@@ -49,7 +49,7 @@ pub fn configure(config: &mut ServiceConfig) {
 pub async fn set_on_bill(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<SessionId>,
+    id: ValidPath<SessionId>,
     body: JsonBody<SetDiscount>,
 ) -> Result<impl Responder, Problem> {
     let version = body.0.version;
@@ -64,8 +64,8 @@ pub async fn set_on_bill(
 pub async fn remove_from_bill(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<SessionId>,
-    query: QueryOf<VersionQuery>,
+    id: ValidPath<SessionId>,
+    query: ValidQuery<VersionQuery>,
 ) -> Result<impl Responder, Problem> {
     let session = services.checkout.set_discount(&caller, id.0, query.0.version, None, None).await?;
     Ok(HttpResponse::Ok().json(session))
@@ -81,7 +81,7 @@ pub async fn remove_from_bill(
 pub async fn set_on_item(
     caller: Caller,
     services: Data<Services>,
-    path: PathOf<(SessionId, ItemId)>,
+    path: ValidPath<(SessionId, ItemId)>,
     body: JsonBody<SetDiscount>,
 ) -> Result<impl Responder, Problem> {
     let ((id, item), version) = (path.0, body.0.version);
@@ -97,8 +97,8 @@ pub async fn set_on_item(
 pub async fn remove_from_item(
     caller: Caller,
     services: Data<Services>,
-    path: PathOf<(SessionId, ItemId)>,
-    query: QueryOf<VersionQuery>,
+    path: ValidPath<(SessionId, ItemId)>,
+    query: ValidQuery<VersionQuery>,
 ) -> Result<impl Responder, Problem> {
     let (id, item) = path.0;
     let session = services.checkout.set_discount(&caller, id, query.0.version, Some(item), None).await?;

@@ -5,10 +5,10 @@ use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::checkout::{FrameView, SessionView, Wanted};
+use crate::checkout::{FrameView, ManualItem, SessionView};
 use crate::domain::{Caller, InvalidField, ItemId, ProductId, SessionId, StoreId};
 use crate::http::Services;
-use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, PathOf, QueryOf};
+use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::OrderView;
 
@@ -108,7 +108,11 @@ pub async fn open(
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody)))]
 #[get("/api/sessions/{id}")]
-pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<SessionId>) -> Result<impl Responder, Problem> {
+pub async fn show(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<SessionId>,
+) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.checkout.get(&caller, id.0).await?))
 }
 
@@ -119,7 +123,7 @@ pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<SessionId
 pub async fn cancel(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<SessionId>,
+    id: ValidPath<SessionId>,
 ) -> Result<impl Responder, Problem> {
     services.checkout.cancel(&caller, id.0).await?;
     Ok(HttpResponse::NoContent())
@@ -129,7 +133,11 @@ pub async fn cancel(
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 #[post("/api/sessions/{id}/join")]
-pub async fn join(caller: Caller, services: Data<Services>, id: PathOf<SessionId>) -> Result<impl Responder, Problem> {
+pub async fn join(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<SessionId>,
+) -> Result<impl Responder, Problem> {
     let shopper = super::mypage::shopper(&caller)?;
     Ok(HttpResponse::Ok().json(services.checkout.join(shopper, id.0).await?))
 }
@@ -143,8 +151,8 @@ pub async fn join(caller: Caller, services: Data<Services>, id: PathOf<SessionId
 pub async fn frame(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<SessionId>,
-    query: QueryOf<FrameQuery>,
+    id: ValidPath<SessionId>,
+    query: ValidQuery<FrameQuery>,
     image: ImageBody,
 ) -> Result<impl Responder, Problem> {
     let frame = services.checkout.frame(&caller, id.0, query.0.version, image.0).await?;
@@ -159,13 +167,13 @@ pub async fn frame(
 pub async fn add_item(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<SessionId>,
+    id: ValidPath<SessionId>,
     body: JsonBody<AddItem>,
 ) -> Result<impl Responder, Problem> {
     let AddItem { version, product_id, barcode, quantity } = body.0;
     let wanted = match (product_id, barcode) {
-        (Some(product), None) => Wanted::Product(product),
-        (None, Some(barcode)) => Wanted::Barcode(barcode),
+        (Some(product), None) => ManualItem::Product(product),
+        (None, Some(barcode)) => ManualItem::Barcode(barcode),
         (Some(_), Some(_)) | (None, None) => {
             return Err(InvalidField::new("product_id", "send exactly one of product_id and barcode").into());
         }
@@ -183,7 +191,7 @@ pub async fn add_item(
 pub async fn change_item(
     caller: Caller,
     services: Data<Services>,
-    path: PathOf<(SessionId, ItemId)>,
+    path: ValidPath<(SessionId, ItemId)>,
     body: JsonBody<ChangeItem>,
 ) -> Result<impl Responder, Problem> {
     let (id, item) = path.0;
@@ -199,8 +207,8 @@ pub async fn change_item(
 pub async fn remove_item(
     caller: Caller,
     services: Data<Services>,
-    path: PathOf<(SessionId, ItemId)>,
-    query: QueryOf<VersionQuery>,
+    path: ValidPath<(SessionId, ItemId)>,
+    query: ValidQuery<VersionQuery>,
 ) -> Result<impl Responder, Problem> {
     let (id, item) = path.0;
     let session = services.checkout.remove_item(&caller, id, query.0.version, item).await?;
@@ -217,7 +225,7 @@ pub async fn remove_item(
 pub async fn confirm(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<SessionId>,
+    id: ValidPath<SessionId>,
     key: IdempotencyKey,
     body: JsonBody<Confirm>,
 ) -> Result<impl Responder, Problem> {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::auth::{NewStore, StoreChange, StoreView};
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf};
+use crate::http::extract::{Cursor, CursorQuery, JsonBody, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// A new store.
@@ -76,7 +76,7 @@ pub async fn create(
 #[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)),
     responses((status = 200, body = StoreView), (status = 404, body = ProblemBody)))]
 #[get("/api/stores/{id}")]
-pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<StoreId>) -> Result<impl Responder, Problem> {
+pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<StoreId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.store(&caller, id.0).await?))
 }
 
@@ -88,7 +88,7 @@ pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<StoreId>)
 pub async fn change(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<StoreId>,
+    id: ValidPath<StoreId>,
     body: JsonBody<ChangeStore>,
 ) -> Result<impl Responder, Problem> {
     let ChangeStore { name, time_zone, prices_include_tax, fiscal } = body.0;

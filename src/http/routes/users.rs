@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::auth::{NewUser, UserChange, UserView};
 use crate::domain::{Caller, Page, Role, StoreId, UserId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, PathOf};
+use crate::http::extract::{Cursor, CursorQuery, JsonBody, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// An account for somebody; its password must be changed at the first sign-in.
@@ -71,7 +71,7 @@ pub async fn create(
 #[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
 #[get("/api/users/{id}")]
-pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<UserId>) -> Result<impl Responder, Problem> {
+pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<UserId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.user(&caller, id.0).await?))
 }
 
@@ -83,7 +83,7 @@ pub async fn show(caller: Caller, services: Data<Services>, id: PathOf<UserId>) 
 pub async fn change(
     caller: Caller,
     services: Data<Services>,
-    id: PathOf<UserId>,
+    id: ValidPath<UserId>,
     body: JsonBody<ChangeUser>,
 ) -> Result<impl Responder, Problem> {
     let ChangeUser { role, store_id, disabled } = body.0;

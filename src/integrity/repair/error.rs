@@ -1,8 +1,8 @@
 //! Why numbers were not repaired.
 
 use super::{MOST_PLACEHOLDERS, MOST_RENUMBERED};
+use crate::db::DatabaseError;
 use crate::domain::{InvalidField, Series, StoreId};
-use crate::store::StoreError;
 
 /// A refusal or failure of a repair; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -79,5 +79,5 @@ pub enum RepairError {
     },
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] DatabaseError),
 }

@@ -1,16 +1,16 @@
 //! `void`: missing numbers get placeholders, and a counter that stands behind goes forward. No record is touched.
 
 use super::super::finding::{FindingKind, Findings, LISTED};
-use super::super::numbers;
+use super::super::number_scan;
 use super::{CounterMove, MOST_PLACEHOLDERS, Plan, RepairError, SeriesRepair};
+use crate::db::{Tx, number_checks, number_repairs};
 use crate::domain::{Seal, Series, StoreId};
-use crate::store::{Tx, number_checks, number_repairs};
 
 /// What filling the gaps of a series changes.
 pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<Plan, RepairError> {
     let stand = number_checks::stand(tx, store, series).await?;
     let mut findings = Findings::listing(MOST_PLACEHOLDERS as usize);
-    numbers::check_within(tx, store, series, &stand, &mut findings).await?;
+    number_scan::check_within(tx, store, series, &stand, &mut findings).await?;
     let mut plan = Plan::nothing(SeriesRepair::of(series));
     for mut finding in findings.finish() {
         match finding.kind {

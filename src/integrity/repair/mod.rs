@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::Integrity;
 use super::finding::LISTED;
+use crate::db::void_placeholders::PlaceholderRow;
+use crate::db::{Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, PlaceholderId, Series, StoreId, line};
-use crate::store::void_placeholders::PlaceholderRow;
-use crate::store::{Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders};
 
 pub use error::RepairError;
 pub use view::{CounterMove, Method, Renumbered, RepairView, SeriesRepair};
@@ -76,7 +76,7 @@ impl Integrity {
     /// What a repair would change now. Nothing is changed, held or kept.
     pub async fn plan_repair(&self, request: &RepairRequest) -> Result<RepairView, RepairError> {
         let reason = line("reason", &request.reason, LONGEST_REASON)?;
-        let mut tx = self.store.snapshot().await?;
+        let mut tx = self.db.snapshot().await?;
         refuse_renumbering_fiscal(&mut tx, request).await?;
         let mut shown = Vec::new();
         for series in wanted(request) {
@@ -94,7 +94,7 @@ impl Integrity {
         if !planned.changes_anything() {
             return Ok(planned);
         }
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.db.begin().await?;
         refuse_renumbering_fiscal(&mut tx, request).await?;
         if request.method == Method::Renumber {
             // A closing that is being made names numbers as they are.
@@ -123,7 +123,7 @@ impl Integrity {
         }
         let (at, subject) = (self.clock.now(), request.store.to_string());
         let details = json!({"method": request.method, "reason": planned.reason, "series": details});
-        audit::append(&mut tx, audit::Entry { at, caller, action: "numbering.repair", subject, details }).await?;
+        audit::append(&mut tx, audit::AuditEntry { at, caller, action: "numbering.repair", subject, details }).await?;
         tx.commit().await?;
         Ok(viewed(request, planned.reason, true, shown))
     }

@@ -6,17 +6,17 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::super::finding::{FindingKind, Findings};
-use super::super::numbers;
+use super::super::number_scan;
 use super::{CounterMove, MOST_RENUMBERED, Plan, RepairError, SeriesRepair, Write};
+use crate::db::number_repairs::{self, NumberedRecordRow};
+use crate::db::{DatabaseError, Tx, number_checks, orders, payments, refunds, seals, void_placeholders};
 use crate::domain::{OrderId, PaymentId, RefundId, Seal, Series, StoreId};
-use crate::store::number_repairs::{self, NumberedRow};
-use crate::store::{StoreError, Tx, number_checks, orders, payments, refunds, seals, void_placeholders};
 
 /// What numbering the records of a series anew changes.
 pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<Plan, RepairError> {
     let stand = number_checks::stand(tx, store, series).await?;
     let mut findings = Findings::default();
-    numbers::check_within(tx, store, series, &stand, &mut findings).await?;
+    number_scan::check_within(tx, store, series, &stand, &mut findings).await?;
     let mut plan = Plan::nothing(SeriesRepair::of(series));
     let found = findings.finish();
     if found.is_empty() {
@@ -57,7 +57,7 @@ pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<
 }
 
 /// A copy has its original's identifier: a statement that changes one of them changes both.
-fn refuse_copies(series: Series, rows: &[NumberedRow]) -> Result<(), RepairError> {
+fn refuse_copies(series: Series, rows: &[NumberedRecordRow]) -> Result<(), RepairError> {
     let mut seen = HashSet::with_capacity(rows.len());
     match rows.iter().find(|row| !seen.insert(row.id)) {
         Some(copy) => Err(RepairError::Copied { series, number: copy.number }),
@@ -70,7 +70,7 @@ async fn refuse_closed(
     tx: &mut Tx,
     store: StoreId,
     series: Series,
-    rows: &[NumberedRow],
+    rows: &[NumberedRecordRow],
     whole: i64,
     counter: Option<CounterMove>,
 ) -> Result<(), RepairError> {
@@ -83,7 +83,7 @@ async fn refuse_closed(
 }
 
 /// The rows with the numbers that they get behind the first `whole`.
-fn numbered(rows: &[NumberedRow], whole: i64) -> impl Iterator<Item = (&NumberedRow, i64)> {
+fn numbered(rows: &[NumberedRecordRow], whole: i64) -> impl Iterator<Item = (&NumberedRecordRow, i64)> {
     rows.iter().zip(whole + 1..)
 }
 
@@ -92,7 +92,7 @@ fn numbered(rows: &[NumberedRow], whole: i64) -> impl Iterator<Item = (&Numbered
 async fn seal_anew(
     tx: &mut Tx,
     series: Series,
-    rows: &[NumberedRow],
+    rows: &[NumberedRecordRow],
     whole: i64,
     mut before: Vec<u8>,
     plan: &mut Plan,
@@ -122,7 +122,7 @@ async fn seal_anew(
 async fn sealed(
     tx: &mut Tx,
     series: Series,
-    row: &NumberedRow,
+    row: &NumberedRecordRow,
     number: i64,
     previous: &[u8],
 ) -> Result<(bool, Vec<u8>), RepairError> {
@@ -131,7 +131,7 @@ async fn sealed(
         Ok(Some((old, new))) => Ok((old == row.hash, new)),
         Ok(None) => Err(unsealable("this program does not know the version of its seal".to_owned())),
         // A value that is none of ours.
-        Err(StoreError::Unexpected(reason)) => Err(unsealable(reason)),
+        Err(DatabaseError::Unexpected(reason)) => Err(unsealable(reason)),
         Err(error) => Err(error.into()),
     }
 }
@@ -144,8 +144,8 @@ async fn seals_of(
     id: Uuid,
     number: i64,
     previous: &[u8],
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
-    let gone = || StoreError::Unexpected(format!("the record {id} is gone"));
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, DatabaseError> {
+    let gone = || DatabaseError::Unexpected(format!("the record {id} is gone"));
     Ok(match series {
         Series::Order => {
             let mut row = orders::find(tx, OrderId::from(id), None).await?.ok_or_else(gone)?;
@@ -168,6 +168,6 @@ async fn seals_of(
             Some((old, seals::refund(&row, &items)))
         }
         // Every closing names its own number, so [`refuse_closed`] comes first; a closing below 1 is the exception.
-        Series::Closing => return Err(StoreError::Unexpected("closings are never renumbered".to_owned())),
+        Series::Closing => return Err(DatabaseError::Unexpected("closings are never renumbered".to_owned())),
     })
 }

@@ -16,7 +16,7 @@ use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Database, Reply};
+use super::{Reply, TestDatabase};
 
 /// The first admin's password in tests.
 pub const ADMIN_PASSWORD: &str = "the till sees everything";
@@ -26,7 +26,7 @@ pub const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-s
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
 
 /// Where servers on `database` keep the snapshot of their index.
-pub fn snapshot_place(database: &Database) -> PathBuf {
+pub fn snapshot_place(database: &TestDatabase) -> PathBuf {
     database.folder().join(format!("index-{}.snapshot", model_key().replace('#', "-")))
 }
 
@@ -42,7 +42,7 @@ type Running = (oneshot::Sender<()>, JoinHandle<Result<(), StartError>>);
 pub struct TestApp {
     pub url: String,
     pub clock: Clock,
-    pub database: Database,
+    pub database: TestDatabase,
     pub(super) http: reqwest::Client,
     pub(super) overlay: String,
     /// A program of its own, where this is not a server within the test's process.
@@ -52,12 +52,12 @@ pub struct TestApp {
 
 impl TestApp {
     /// Starts a server with the default settings.
-    pub async fn spawn(database: Database) -> Self {
+    pub async fn spawn(database: TestDatabase) -> Self {
         Self::spawn_with(database, "").await
     }
 
     /// Starts a server with settings changed by `overlay` (TOML).
-    pub async fn spawn_with(database: Database, overlay: &str) -> Self {
+    pub async fn spawn_with(database: TestDatabase, overlay: &str) -> Self {
         let http = client();
         let clock = Clock::fixed(START);
         let overlay = overlay.to_owned();

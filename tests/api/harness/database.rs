@@ -14,12 +14,12 @@ const POSTGRES: &str = "TILLSIGHT_TEST_POSTGRES_URL";
 
 /// An empty database and a folder, both gone when the test is over. A clone is the same database.
 #[derive(Clone)]
-pub struct Database {
+pub struct TestDatabase {
     url: SecretString,
     folder: Arc<tempfile::TempDir>,
 }
 
-impl Database {
+impl TestDatabase {
     /// A file in a temporary folder.
     pub fn sqlite() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -87,7 +87,7 @@ impl Database {
         }
     }
 
-    /// As [`Database::execute`], with a text for `$1`.
+    /// As [`TestDatabase::execute`], with a text for `$1`.
     pub async fn execute_with(&self, sql: &'static str, text: &str) {
         let url = self.url.expose_secret();
         if url.starts_with("sqlite:") {

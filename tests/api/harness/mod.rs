@@ -11,7 +11,7 @@ mod skip;
 mod tampering;
 
 pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_place};
-pub use database::Database;
+pub use database::TestDatabase;
 pub use pictures::{jpeg, package_photo, png_of_size};
 pub use receiver::{Answer, Received, Receiver};
 pub use reply::Reply;
@@ -26,13 +26,13 @@ macro_rules! on_both_databases {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::$test($crate::harness::Database::sqlite()).await;
+                super::$test($crate::harness::TestDatabase::sqlite()).await;
             })+
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::$test($crate::harness::Database::postgres().await).await;
+                super::$test($crate::harness::TestDatabase::postgres().await).await;
             })+
         }
     };

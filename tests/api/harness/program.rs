@@ -10,20 +10,20 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::app::{MODEL, client};
-use super::{ADMIN_PASSWORD, Database, TestApp};
+use super::{ADMIN_PASSWORD, TestApp, TestDatabase};
 
 /// What several servers must have in common.
 const TOKEN_SECRET: &str = "every server of a chain signs with this";
 
 impl TestApp {
     /// Starts the program on the database, with the test's folder as its own, and further settings.
-    pub async fn spawn_program(database: Database, settings: &[(&str, &str)]) -> Self {
+    pub async fn spawn_program(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
         let folder = database.folder().to_owned();
         Self::spawn_program_in(database, &folder, settings).await
     }
 
     /// Starts the program on the database, with a folder of its own as on another machine, and further settings.
-    pub async fn spawn_program_in(database: Database, folder: &Path, settings: &[(&str, &str)]) -> Self {
+    pub async fn spawn_program_in(database: TestDatabase, folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
         program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(folder);
         program.env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Database, Reply, TestApp};
+use super::{Reply, TestApp, TestDatabase};
 
 /// A store that is open.
 pub struct Shop {
@@ -21,12 +21,12 @@ pub struct Shop {
 
 impl Shop {
     /// A store in euro whose prices contain the tax.
-    pub async fn open(database: Database) -> Self {
+    pub async fn open(database: TestDatabase) -> Self {
         Self::open_as(database, json!({"name": "Corner <shop>", "currency": "EUR"})).await
     }
 
     /// A store made of `body`.
-    pub async fn open_as(database: Database, body: Value) -> Self {
+    pub async fn open_as(database: TestDatabase, body: Value) -> Self {
         Self::open_on(TestApp::spawn(database).await, body).await
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Database, Shop, TestApp};
+use super::{Shop, TestApp, TestDatabase};
 
 /// A server that makes no check by itself.
 pub const ONLY_ON_DEMAND: &str = "[monitoring]\nenabled = false";
@@ -16,7 +16,7 @@ macro_rules! by_hand {
 pub(crate) use by_hand;
 
 /// Five paid orders, of which the first two have a refund each, a voided sixth, and a closing.
-pub async fn shop_of_six_orders(database: &Database) -> Shop {
+pub async fn shop_of_six_orders(database: &TestDatabase) -> Shop {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let shop = Shop::open_on(app, json!({"name": "Corner <shop>", "currency": "EUR"})).await;
     for number in 1..=5 {
@@ -33,7 +33,7 @@ pub async fn shop_of_six_orders(database: &Database) -> Shop {
 }
 
 /// Makes the tables lose primary keys, unique indexes and foreign keys, as a copy made by hand does, and saves their rows.
-pub async fn lose_constraints(database: &Database) {
+pub async fn lose_constraints(database: &TestDatabase) {
     let sqlite = "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; \
         CREATE TABLE plain AS SELECT * FROM orders; DROP TABLE orders; ALTER TABLE plain RENAME TO orders; \
         CREATE TABLE plain AS SELECT * FROM refunds; DROP TABLE refunds; ALTER TABLE plain RENAME TO refunds;";
@@ -53,12 +53,12 @@ pub async fn lose_constraints(database: &Database) {
 }
 
 /// Order 3 of a shop is lost with its lines, as if it had never been written; nothing may refer to it.
-pub async fn lose_order(database: &Database) {
+pub async fn lose_order(database: &TestDatabase) {
     database.execute("DELETE FROM order_items WHERE order_id IN (SELECT id FROM orders WHERE number = 3)").await;
     database.execute("DELETE FROM orders WHERE number = 3").await;
 }
 
-pub async fn mend(database: &Database) {
+pub async fn mend(database: &TestDatabase) {
     by_hand!(
         database,
         "DELETE FROM order_items; DELETE FROM payments; DELETE FROM refunds; DELETE FROM orders; \

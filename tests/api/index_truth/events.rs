@@ -1,15 +1,15 @@
 //! What can happen: changes through the catalog, changes by another server, snapshots, restarts, kills.
 
-use rand::Rng;
+use rand::RngExt;
 use rand::seq::IndexedRandom;
 use tillsight::catalog::{CatalogError, NewProduct, ProductChange};
+use tillsight::db::Tx;
+use tillsight::db::blobs::ContentHash;
+use tillsight::db::catalog_changes::{self, ChangeKind};
+use tillsight::db::product_images::{self, ImageRow};
+use tillsight::db::products::{self, ProductFields};
 use tillsight::domain::{Caller, ImageId, ProductId, Timestamp};
 use tillsight::embedding::Embedding;
-use tillsight::store::Tx;
-use tillsight::store::blobs::ContentHash;
-use tillsight::store::catalog_changes::{self, ChangeKind};
-use tillsight::store::product_images::{self, ImageRow};
-use tillsight::store::products::{self, ProductFields};
 
 use super::world::World;
 
@@ -63,7 +63,7 @@ impl World {
             active: true,
             tax_rate: 0,
         };
-        let mut tx = self.store.begin().await.unwrap();
+        let mut tx = self.db.begin().await.unwrap();
         catalog_changes::lock(&mut tx).await.unwrap();
         products::insert(&mut tx, id, &fields, now).await.unwrap();
         let mut images = Vec::new();
@@ -105,10 +105,10 @@ impl World {
     pub async fn remove_in_bulk(&mut self, product: ProductId, count: usize) {
         self.note(format!("another server removes {count} photos of {product}"));
         let now = self.clock.now();
-        let mut tx = self.store.begin().await.unwrap();
+        let mut tx = self.db.begin().await.unwrap();
         catalog_changes::lock(&mut tx).await.unwrap();
         let images = product_images::of_product(&mut tx, product).await.unwrap();
-        let images: Vec<ImageId> = images.choose_multiple(&mut self.random, count).map(|image| image.id).collect();
+        let images: Vec<ImageId> = images.sample(&mut self.random, count).map(|image| image.id).collect();
         for image in &images {
             assert!(product_images::delete(&mut tx, product, *image).await.unwrap());
         }

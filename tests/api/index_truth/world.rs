@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use secrecy::{ExposeSecret, SecretString};
 use tillsight::catalog::{Catalog, NewPhoto};
 use tillsight::clock::Clock;
 use tillsight::config::Settings;
+use tillsight::db::{Database, product_images, products};
 use tillsight::domain::{ImageId, PageRequest, ProductId, Timestamp};
 use tillsight::embedding::{Embedder, EmbedderOptions, Embedding, Model};
 use tillsight::index::Row;
-use tillsight::store::{Store, product_images, products};
 use tokio::task::JoinHandle;
 
 use super::brute_force;
-use crate::harness::{Database, MODEL, jpeg, snapshot_place};
+use crate::harness::{MODEL, TestDatabase, jpeg, snapshot_place};
 
 /// Queries after each step.
 const QUERIES: usize = 6;
@@ -29,12 +29,12 @@ const WORTH_COMPACTING: usize = 64;
 
 pub struct World {
     pub(super) random: Pcg64Mcg,
-    database: Database,
+    database: TestDatabase,
     settings: Settings,
     pub(super) clock: Clock,
     pub(super) embedder: Arc<Embedder>,
     /// What another server writes with; none of the catalog's own.
-    pub(super) store: Store,
+    pub(super) db: Database,
     pub(super) server: Server,
     /// Servers that hang: they still follow, and nobody asks them.
     pub(super) hanging: Vec<Server>,
@@ -70,7 +70,7 @@ impl Drop for History {
 }
 
 impl World {
-    pub async fn open(database: Database) -> Self {
+    pub async fn open(database: TestDatabase) -> Self {
         let chosen = std::env::var("INDEX_TRUTH_SEED").ok().map(|seed| seed.parse().expect("a number"));
         let seed = chosen.unwrap_or_else(|| getrandom::u64().unwrap());
         let mut settings = Settings::from_toml("").unwrap();
@@ -79,12 +79,12 @@ impl World {
         let clock = Clock::fixed(Timestamp::from_micros(1_767_614_400_000_000));
         let model = Model::open(MODEL.as_ref()).unwrap();
         let embedder = Arc::new(Embedder::start(&model, EmbedderOptions::default()).unwrap());
-        let store = Store::connect(&settings.database_url, 4).await.unwrap();
-        store.migrate().await.unwrap();
+        let db = Database::connect(&settings.database_url, 4).await.unwrap();
+        db.migrate().await.unwrap();
         let server = start(&settings, &clock, &embedder).await;
         let history = History { seed, database: database.kind(), steps: Vec::new() };
         let random = Pcg64Mcg::seed_from_u64(seed);
-        Self { random, database, settings, clock, embedder, store, server, hanging: Vec::new(), history }
+        Self { random, database, settings, clock, embedder, db, server, hanging: Vec::new(), history }
     }
 
     /// Compares the index with the database; gives how many dead rows it has.
@@ -110,7 +110,7 @@ impl World {
 
     /// As the database has them, in the order of their identifiers.
     pub(super) async fn rows_on_sale(&self) -> Vec<Row> {
-        let mut tx = self.store.read().await.unwrap();
+        let mut tx = self.db.read().await.unwrap();
         let model = self.embedder.model_id().as_str();
         let rows = product_images::on_sale(&mut tx, model, ImageId::NIL, i64::MAX).await.unwrap();
         let dim = self.embedder.dim();
@@ -141,7 +141,7 @@ impl World {
 
     /// A product that the catalog has, on sale or not.
     pub(super) async fn product(&mut self) -> Option<ProductId> {
-        let mut tx = self.store.read().await.unwrap();
+        let mut tx = self.db.read().await.unwrap();
         let all = PageRequest { before: None, limit: 200 };
         let rows = products::list(&mut tx, &products::ProductFilter::default(), all).await.unwrap();
         rows.choose(&mut self.random).map(|row| row.id)
@@ -162,7 +162,7 @@ impl World {
     /// A vector of length 1 with four values of ±½ among its first six, so that many are alike.
     pub(super) fn made_up_vector(&mut self) -> Vec<f32> {
         let mut vector = vec![0.0; self.embedder.dim()];
-        for at in [0, 1, 2, 3, 4, 5].choose_multiple(&mut self.random, 4) {
+        for at in [0, 1, 2, 3, 4, 5].sample(&mut self.random, 4) {
             vector[*at] = 0.5;
         }
         vector.iter().map(|value| if self.random.random() { -value } else { *value }).collect()
@@ -170,9 +170,9 @@ impl World {
 }
 
 async fn start(settings: &Settings, clock: &Clock, embedder: &Arc<Embedder>) -> Server {
-    let store = Store::connect(&settings.database_url, 4).await.unwrap();
+    let db = Database::connect(&settings.database_url, 4).await.unwrap();
     let manifest = ("tillsight-small.json".to_owned(), None);
-    let catalog = Catalog::start(store, clock.clone(), Arc::clone(embedder), manifest, settings).await.unwrap();
+    let catalog = Catalog::start(db, clock.clone(), Arc::clone(embedder), manifest, settings).await.unwrap();
     let follower = tokio::spawn(catalog.clone().follow_others(Duration::from_millis(20)));
     Server { catalog, follower }
 }

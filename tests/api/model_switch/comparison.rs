@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::shop::{OTHER, SMALL, Shop, active};
-use crate::harness::{Database, on_both_databases, package_photo};
+use crate::harness::{TestDatabase, on_both_databases, package_photo};
 
-async fn a_worse_model_takes_over_only_where_that_was_chosen(database: Database) {
+async fn a_worse_model_takes_over_only_where_that_was_chosen(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..3 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();
@@ -44,7 +44,7 @@ async fn a_worse_model_takes_over_only_where_that_was_chosen(database: Database)
     assert_eq!(shop.app.database.count(chosen).await, 2, "the audit log has who chose it, and what came of it");
 }
 
-async fn a_worse_model_is_carried_out_by_hand(database: Database) {
+async fn a_worse_model_is_carried_out_by_hand(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..2 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();
@@ -66,7 +66,7 @@ async fn a_worse_model_is_carried_out_by_hand(database: Database) {
 }
 
 /// A vector of length 1 that has two values, where a model's have hundreds, is what a copy from elsewhere leaves.
-async fn vectors_of_another_size_are_passed_over_and_made_anew(database: Database) {
+async fn vectors_of_another_size_are_passed_over_and_made_anew(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..3 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();

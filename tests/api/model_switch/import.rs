@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::shop::{OTHER, Shop};
-use crate::harness::{Database, jpeg, on_both_databases, package_photo};
+use crate::harness::{TestDatabase, jpeg, on_both_databases, package_photo};
 
 /// The worker is held, so whatever the new model has seen, it has seen at an upload.
-async fn uploads_during_a_switch_are_seen_by_both_models(database: Database) {
+async fn uploads_during_a_switch_are_seen_by_both_models(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.teach("Before", vec![package_photo(0, 0)]).await;
     let hold = shop.hold();
@@ -26,7 +26,7 @@ async fn uploads_during_a_switch_are_seen_by_both_models(database: Database) {
     assert_eq!(shop.app.database.count(seen).await, 7, "one model is enough again");
 }
 
-async fn a_switch_ends_while_an_import_goes_on(database: Database) {
+async fn a_switch_ends_while_an_import_goes_on(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     for product in 0..4_u8 {
         let photos = (0..8).map(|shade| jpeg([product * 60, shade * 30, 200])).collect();

@@ -1,20 +1,20 @@
 //! One server at a time works on a switch, and only as long as it has it.
 
 use serde_json::json;
+use tillsight::db::Database;
+use tillsight::db::model_switches::{self, SwitchRow, SwitchState};
 use tillsight::domain::{SwitchId, Timestamp};
-use tillsight::store::Store;
-use tillsight::store::model_switches::{self, SwitchRow, SwitchState};
 use uuid::Uuid;
 
 use super::shop::{OTHER, Shop};
-use crate::harness::{Database, on_both_databases, package_photo};
+use crate::harness::{TestDatabase, on_both_databases, package_photo};
 
 const HELD: &str = "SELECT COUNT(*) FROM model_switches WHERE open AND worker IS NOT NULL";
 const UNTIL: &str = "SELECT worker_until FROM model_switches";
 
-async fn who_has_lost_a_switch_keeps_nothing_of_it(database: Database) {
-    let store = Store::connect(database.url(), 2).await.unwrap();
-    store.migrate().await.unwrap();
+async fn who_has_lost_a_switch_keeps_nothing_of_it(database: TestDatabase) {
+    let db = Database::connect(database.url(), 2).await.unwrap();
+    db.migrate().await.unwrap();
     let start = Timestamp::from_micros(1_767_614_400_000_000);
     let row = SwitchRow {
         id: SwitchId::at(start),
@@ -37,7 +37,7 @@ async fn who_has_lost_a_switch_keeps_nothing_of_it(database: Database) {
     };
     let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let after = |seconds| start.plus_seconds(seconds);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = db.begin().await.unwrap();
     model_switches::insert(&mut tx, &row).await.unwrap();
     assert!(model_switches::claim(&mut tx, row.id, one, start, after(30)).await.unwrap());
     assert!(!model_switches::claim(&mut tx, row.id, other, after(29), after(59)).await.unwrap());
@@ -62,7 +62,7 @@ async fn who_has_lost_a_switch_keeps_nothing_of_it(database: Database) {
 
 /// However long a batch takes, its server keeps the switch; and where it has lost it all the same, it stops, and takes it up
 /// again when it may.
-async fn a_server_renews_its_hold_during_a_batch_and_stops_without_it(database: Database) {
+async fn a_server_renews_its_hold_during_a_batch_and_stops_without_it(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.teach("One", vec![package_photo(0, 0)]).await;
     let hold = shop.hold();
@@ -83,7 +83,7 @@ async fn a_server_renews_its_hold_during_a_batch_and_stops_without_it(database: 
     shop.until_active(OTHER).await;
 }
 
-async fn a_server_that_stops_lets_go_of_the_switch(database: Database) {
+async fn a_server_that_stops_lets_go_of_the_switch(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     shop.teach("One", vec![package_photo(0, 0)]).await;
     let hold = shop.hold();

@@ -5,7 +5,7 @@ use std::path::Path;
 use tillsight::embedding::Manifest;
 
 use super::shop::{OTHER, SMALL, Shop};
-use crate::harness::{Database, MODEL, on_both_databases, package_photo};
+use crate::harness::{MODEL, TestDatabase, on_both_databases, package_photo};
 
 const DAY_S: i64 = 24 * 3_600;
 const ALL: &str = "SELECT COUNT(*) FROM embeddings";
@@ -20,7 +20,7 @@ impl Shop {
     }
 }
 
-async fn what_a_model_that_was_given_up_left_behind_goes_after_a_day(database: Database) {
+async fn what_a_model_that_was_given_up_left_behind_goes_after_a_day(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     shop.teach("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
     shop.begin(OTHER, false).await.expect(202);
@@ -43,7 +43,7 @@ async fn what_a_model_that_was_given_up_left_behind_goes_after_a_day(database: D
     shop.until("the snapshot to go", |_| !snapshot.exists()).await;
 }
 
-async fn the_model_in_use_and_the_one_before_it_are_kept(database: Database) {
+async fn the_model_in_use_and_the_one_before_it_are_kept(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     shop.teach("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
     shop.begin(OTHER, false).await.expect(202);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, TestApp};
+use crate::harness::{Reply, TestApp, TestDatabase};
 
 /// The shipped model.
 pub const SMALL: &str = "tillsight-small.json";
@@ -18,12 +18,12 @@ pub struct Shop {
 }
 
 impl Shop {
-    pub async fn open(database: Database) -> Self {
+    pub async fn open(database: TestDatabase) -> Self {
         Self::open_with(database, "").await
     }
 
     /// With settings changed by `overlay` (TOML).
-    pub async fn open_with(database: Database, overlay: &str) -> Self {
+    pub async fn open_with(database: TestDatabase, overlay: &str) -> Self {
         let app = TestApp::spawn_with(database, overlay).await;
         let admin = app.admin().await;
         Self { app, admin }

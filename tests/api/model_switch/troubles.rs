@@ -7,10 +7,10 @@ use serde_json::json;
 use tillsight::embedding::Manifest;
 
 use super::shop::{OTHER, SMALL, Shop, active};
-use crate::harness::{Database, MODEL, jpeg, on_both_databases, package_photo};
+use crate::harness::{MODEL, TestDatabase, jpeg, on_both_databases, package_photo};
 
 /// A folder in the file's place is refused to every user, root included, as a broken disk refuses a file.
-async fn a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be(database: Database) {
+async fn a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let broken = shop.teach("Broken", vec![package_photo(1, 0)]).await;
     shop.teach("Sound", vec![package_photo(0, 0)]).await;
@@ -38,7 +38,7 @@ async fn a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be(databa
 }
 
 /// The model's run fails on one photo, and on no other.
-async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: Database) {
+async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let hard = shop.teach("Hard", vec![package_photo(1, 0)]).await;
     shop.teach("Sound", vec![package_photo(0, 0)]).await;
@@ -55,7 +55,7 @@ async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: Dat
 }
 
 /// A model that fails on a picture of our own too is not a photo's fault.
-async fn a_model_that_fails_on_everything_blames_no_photo(database: Database) {
+async fn a_model_that_fails_on_everything_blames_no_photo(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let sound = shop.teach("Sound", vec![package_photo(0, 0)]).await;
     let photo = format!("vectors.run {}", shop.image_of(&sound).await);
@@ -75,7 +75,7 @@ async fn a_model_that_fails_on_everything_blames_no_photo(database: Database) {
 }
 
 /// What the old index has, the new one may have to do without; the word of that is not lost on the way from one to the other.
-async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(database: Database) {
+async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.teach("Sound", vec![package_photo(0, 0)]).await;
     let hard = shop.teach("Hard", vec![package_photo(1, 0)]).await;
@@ -114,7 +114,7 @@ async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(data
     assert_eq!(shop.seen(&package_photo(1, 0)).await.0, "Hard");
 }
 
-async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(database: Database) {
+async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..3_u8 {
         let photos = (0..8).map(|shade| jpeg([product * 80, shade * 30, 90])).collect();
@@ -132,7 +132,7 @@ async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(data
 }
 
 /// The files of the model in use go, or come back, while the server serves and while it is stopped.
-async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(database: Database) {
+async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(database: TestDatabase) {
     let folder = tempfile::tempdir().unwrap();
     for manifest in [SMALL, OTHER] {
         let shipped = Path::new(MODEL).with_file_name(manifest);

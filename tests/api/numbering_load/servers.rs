@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tempfile::TempDir;
 
 use super::Size;
 use super::tills::Load;
-use crate::harness::{Database, TestApp};
+use crate::harness::{TestApp, TestDatabase};
 
 /// Share of the confirmations that a server rolls back.
 const ROLLED_BACK: f64 = 0.2;
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Servers on one database, each with a folder of its own.
 pub struct Servers {
-    database: Database,
+    database: TestDatabase,
     seed: u64,
     folders: Vec<(PathBuf, Option<TempDir>)>,
     running: Vec<Mutex<Arc<TestApp>>>,
@@ -34,7 +34,7 @@ pub struct Servers {
 
 impl Servers {
     /// Starts `count` servers.
-    pub async fn start(database: &Database, count: usize, seed: u64) -> Self {
+    pub async fn start(database: &TestDatabase, count: usize, seed: u64) -> Self {
         let mut folders = vec![(database.folder().to_owned(), None)];
         for _ in 1..count {
             let folder = tempfile::tempdir().unwrap();
@@ -97,7 +97,7 @@ impl Servers {
     }
 }
 
-async fn spawn(database: &Database, folder: &std::path::Path, seed: u64) -> TestApp {
+async fn spawn(database: &TestDatabase, folder: &std::path::Path, seed: u64) -> TestApp {
     let doom = format!("{ROLLED_BACK}:{seed}");
     // Each confirmation that is stopped on purpose would be an error in the log.
     let settings = [("FAIL_CONFIRMS", doom.as_str()), ("TILLSIGHT_LOG_FILTER", "off")];

@@ -1,0 +1,100 @@
+//! A service on an SQLite file of its own, with a clock that stands still, and shortcuts to people in it.
+
+use tempfile::TempDir;
+
+use super::{Auth, FirstAdmin, NewStore, NewUser, TokenPair};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::db::{Database, audit};
+use crate::domain::{Actor, Caller, Role, StoreId, Timestamp};
+use crate::pool::Pool;
+
+/// A password that the policy takes.
+pub(super) const PASSWORD: &str = "a till that sees";
+
+/// The service and what it stands on.
+pub(super) struct TestAuth {
+    pub(super) auth: Auth,
+    pub(super) db: Database,
+    pub(super) clock: Clock,
+    pub(super) settings: Settings,
+    folder: TempDir,
+}
+
+impl TestAuth {
+    pub(super) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With these settings (TOML, dotted keys) over the defaults.
+    pub(super) async fn with(overlay: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(&folder, overlay);
+        let url = format!("sqlite://{}/test.db", folder.path().display());
+        let db = Database::connect(&url.into(), 4).await.unwrap();
+        db.migrate().await.unwrap();
+        let clock = Clock::fixed(Timestamp::from_micros(1_800_000_000_000_000));
+        let auth = Auth::new(db.clone(), clock.clone(), pool(), &settings).unwrap();
+        Self { auth, db, clock, settings, folder }
+    }
+
+    /// Another server on the same database and folder, with the same settings.
+    pub(super) fn restarted(&self) -> Auth {
+        Auth::new(self.db.clone(), self.clock.clone(), pool(), &self.settings).unwrap()
+    }
+
+    /// Another server on the same database and folder, with other settings.
+    pub(super) fn reopened(&self, overlay: &str) -> Auth {
+        let settings = settings(&self.folder, overlay);
+        Auth::new(self.db.clone(), self.clock.clone(), pool(), &settings).unwrap()
+    }
+
+    /// Signs a shopper up.
+    pub(super) async fn shopper(&self, name: &str) -> (Caller, TokenPair) {
+        let pair = self.auth.sign_up(name, &PASSWORD.into(), None).await.unwrap();
+        (self.caller(&pair).await, pair)
+    }
+
+    /// The first admin, signed in.
+    pub(super) async fn admin(&self) -> Caller {
+        let auth = self.reopened("admin_password = \"harvest trombone\"");
+        let made = auth.ensure_first_admin().await.unwrap();
+        assert!(!matches!(made, FirstAdmin::OneTime(_)));
+        self.caller(&auth.login("admin", &"harvest trombone".into(), None).await.unwrap()).await
+    }
+
+    /// A clerk of a store, signed in.
+    pub(super) async fn clerk(&self, name: &str, store: StoreId) -> Caller {
+        let role = Role::Clerk;
+        let new = NewUser { username: name.to_owned(), password: PASSWORD.into(), role, store_id: Some(store) };
+        let user = self.auth.create_user(&Caller::system(), new).await.unwrap();
+        Caller { actor: Actor::Person { id: user.id, role, store: user.store_id }, address: None }
+    }
+
+    /// A store, made by the server itself.
+    pub(super) async fn store_named(&self, name: &str) -> StoreId {
+        let new = NewStore { name: name.to_owned(), ..NewStore::default() };
+        self.auth.create_store(&Caller::system(), new).await.unwrap().id
+    }
+
+    /// What the audit log says was done, the first admin's making aside.
+    pub(super) async fn audited(&self) -> Vec<String> {
+        let records = audit::list(&mut self.db.read().await.unwrap(), 0, 100).await.unwrap();
+        let first_admin = |record: &audit::AuditRecord| record.action == "user.create" && record.actor == "system";
+        records.into_iter().filter(|record| !first_admin(record)).map(|record| record.action).collect()
+    }
+
+    async fn caller(&self, pair: &TokenPair) -> Caller {
+        let identity = self.auth.authenticate(pair.access_token.expose()).await.unwrap();
+        Caller { actor: identity.actor, address: None }
+    }
+}
+
+fn settings(folder: &TempDir, overlay: &str) -> Settings {
+    let base = format!("data_dir = \"{}\"\n{overlay}", folder.path().join("data").display());
+    Settings::from_toml(&base).unwrap()
+}
+
+fn pool() -> Pool {
+    Pool::new("hash-test", 2, 64).unwrap()
+}

@@ -1,0 +1,198 @@
+//! Originals of enrolled photos: files named by the SHA-256 of their content, under `images/` of the data folder.
+//!
+//! Invariants: a file's path is made from its hash alone, never from what a client sent; a file that has its final name is
+//! complete and on the disk (`atomic_file`); a file is never changed.
+//! Nothing deletes a file here: at the moment that the last row naming it goes, another upload of the same content may be
+//! about to name it again. Files that no row names cost space and nothing else; they can be swept while no server runs.
+//!
+//! Servers that share a database must share this folder too. File work blocks, so it runs on tokio's blocking threads;
+//! it must never be done inside a [`Tx`](super::Tx).
+
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::database::make_private_folder;
+use crate::atomic_file::{self, IfExists};
+
+/// SHA-256 of a photo's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    /// Hashes `bytes`: some milliseconds for a large photo, so not on an HTTP worker.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes.
+    pub fn to_vec(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+}
+
+impl TryFrom<Vec<u8>> for ContentHash {
+    type Error = String;
+    fn try_from(bytes: Vec<u8>) -> Result<Self, String> {
+        let length = bytes.len();
+        bytes.try_into().map(Self).map_err(|_| format!("a content hash has 32 bytes, not {length}"))
+    }
+}
+
+impl std::fmt::Display for ContentHash {
+    /// 64 hexadecimal digits.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Why a file could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// The disk that holds the images is full.
+    #[error("the disk that holds {} is full", .0.display())]
+    Full(PathBuf),
+    /// The file's content is no longer what its name says.
+    #[error("file {} is damaged: its content is not what its name says", .0.display())]
+    Damaged(PathBuf),
+    /// The system refused.
+    #[error("file {}: {error}", path.display())]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The thread that did it is gone: the server is stopping, or the code panicked.
+    #[error("the thread that handles files has failed")]
+    Thread,
+}
+
+impl BlobError {
+    fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| {
+            let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());
+            if full { Self::Full(path) } else { Self::Io { path, error } }
+        }
+    }
+}
+
+/// The folder of originals; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    root: Arc<Path>,
+}
+
+impl Blobs {
+    /// Opens `images/` under `data_dir`, and makes it where it is missing.
+    pub fn open(data_dir: &Path) -> Result<Self, BlobError> {
+        let root = data_dir.join("images");
+        make_private_folder(&root).map_err(BlobError::at(&root))?;
+        Ok(Self { root: root.into() })
+    }
+
+    /// Keeps `bytes`, whose hash is `hash`; quickly done where they are kept already. Durable when it returns.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the file whole, or not there, or there under a temporary name that nothing reads.
+    pub async fn put(&self, hash: ContentHash, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<(), BlobError> {
+        let path = self.path(hash);
+        tokio::task::spawn_blocking(move || write(&path, bytes.as_ref())).await.map_err(|_| BlobError::Thread)?
+    }
+
+    /// The content whose hash is `hash`, if it is kept. A file whose content has changed is an error, not a picture.
+    pub async fn get(&self, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
+        let path = self.path(hash);
+        tokio::task::spawn_blocking(move || read(&path, hash)).await.map_err(|_| BlobError::Thread)?
+    }
+
+    /// `images/ab/cdef…`: 256 folders keep each of them short.
+    fn path(&self, hash: ContentHash) -> PathBuf {
+        let name = hash.to_string();
+        let (folder, file) = name.split_at(2);
+        self.root.join(folder).join(file)
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
+    let folder = path.parent().unwrap_or(path);
+    let size = std::fs::metadata(path).map(|known| known.len());
+    if size.is_ok_and(|size| size == bytes.len() as u64) {
+        // Whoever wrote it may not have come to this yet, and our caller will commit a row that relies on it.
+        return sync_folder(folder);
+    }
+    if !folder.is_dir() {
+        make_private_folder(folder).map_err(BlobError::at(folder))?;
+        sync_folder(folder.parent().unwrap_or(folder))?;
+    }
+    atomic_file::put(path, bytes, Permissions::from_mode(0o600), IfExists::Replace).map_err(BlobError::at(path))
+}
+
+fn read(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
+    match std::fs::read(path) {
+        Ok(bytes) if ContentHash::of(&bytes) == hash => Ok(Some(bytes)),
+        Ok(_) => Err(BlobError::Damaged(path.to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BlobError::at(path)(error)),
+    }
+}
+
+/// A rename is on the disk once the folder that holds the name is.
+fn sync_folder(folder: &Path) -> Result<(), BlobError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(BlobError::at(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(root: &Path) -> Vec<PathBuf> {
+        let folders = std::fs::read_dir(root.join("images")).unwrap();
+        folders
+            .flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap())
+            .map(|f| f.unwrap().path())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_put_is_got_under_its_hash_and_kept_once() {
+        let root = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(root.path()).unwrap();
+        let hash = ContentHash::of(b"a photo");
+        assert_eq!(blobs.get(hash).await.unwrap(), None);
+        let many = (0..8).map(|_| blobs.put(hash, b"a photo".to_vec()));
+        for done in futures_util::future::join_all(many).await {
+            done.unwrap();
+        }
+        assert_eq!(blobs.get(hash).await.unwrap().as_deref(), Some(b"a photo".as_slice()));
+        let name = hash.to_string();
+        assert_eq!(files(root.path()), [root.path().join("images").join(&name[..2]).join(&name[2..])]);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_told_from_a_picture_and_a_new_upload_repairs_a_cut_one() {
+        let root = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(root.path()).unwrap();
+        let hash = ContentHash::of(b"a photo");
+        blobs.put(hash, b"a photo".to_vec()).await.unwrap();
+        std::fs::write(&files(root.path())[0], b"a ph").unwrap();
+        assert!(matches!(blobs.get(hash).await, Err(BlobError::Damaged(_))));
+        blobs.put(hash, b"a photo".to_vec()).await.unwrap();
+        assert!(blobs.get(hash).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_written_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(root.path()).unwrap();
+        let hash = ContentHash::of(b"a photo");
+        // A file where the folder should be: refused to every user, root included.
+        std::fs::write(root.path().join("images").join(&hash.to_string()[..2]), b"").unwrap();
+        let error = blobs.put(hash, b"a photo".to_vec()).await.unwrap_err().to_string();
+        assert!(error.contains("images"), "{error}");
+    }
+}

@@ -1,0 +1,118 @@
+//! The numbered log of what the index must learn: 1, 2, 3 … without gaps, visible in this order.
+//!
+//! The one row of `catalog_head` is locked by whoever changes the catalog, from [`lock`] (or the first [`append`]) until
+//! the end of the transaction. A number is therefore never visible before a smaller one, and a rolled-back change gives
+//! its number back: whoever has read up to `seq` has missed nothing.
+
+use sqlx::types::Json;
+
+use super::column_types::if_readable;
+use super::{DatabaseError, Tx, change_listener, on};
+use crate::domain::{ImageId, ProductId, Timestamp};
+
+/// What happened to the photos of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// They are to be found from now on.
+    Add,
+    /// They are no longer to be found.
+    Remove,
+}
+
+impl ChangeKind {
+    /// The word that is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+impl TryFrom<String> for ChangeKind {
+    type Error = String;
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "add" => Ok(Self::Add),
+            "remove" => Ok(Self::Remove),
+            _ => Err(format!("\"{word}\" is not a kind of catalog change")),
+        }
+    }
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct ChangeRow {
+    /// 1, 2, 3 …
+    pub seq: i64,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The product whose photos they are.
+    pub product_id: ProductId,
+    /// The photos.
+    #[sqlx(json)]
+    pub images: Vec<ImageId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// One entry of the log. Its number is readable even where the rest is not, so that whoever reads the log can name it.
+#[derive(Debug, Clone)]
+pub struct LoggedChange {
+    /// 1, 2, 3 …
+    pub seq: i64,
+    /// The change, or which value of it cannot be read.
+    pub row: Result<ChangeRow, String>,
+}
+
+impl<'r, R> sqlx::FromRow<'r, R> for LoggedChange
+where
+    R: sqlx::Row,
+    ChangeRow: sqlx::FromRow<'r, R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    &'static str: sqlx::ColumnIndex<R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self { seq: row.try_get("seq")?, row: if_readable(row)? })
+    }
+}
+
+/// Waits until no one else changes the catalog, and keeps others out until this transaction ends. Everything read
+/// afterwards is as the change before left it.
+pub async fn lock(tx: &mut Tx) -> Result<(), DatabaseError> {
+    const LOCK: &str = "UPDATE catalog_head SET seq = seq WHERE id = 1";
+    match on!(tx, c => sqlx::query(LOCK).execute(c))? {
+        1 => Ok(()),
+        _ => Err(DatabaseError::Unexpected("table catalog_head has lost its row".to_owned())),
+    }
+}
+
+/// Adds a change and returns its number. Other servers are told when the transaction is committed, where the database can.
+pub async fn append(
+    tx: &mut Tx,
+    kind: ChangeKind,
+    product: ProductId,
+    images: Vec<ImageId>,
+    now: Timestamp,
+) -> Result<i64, DatabaseError> {
+    const NEXT: &str = "UPDATE catalog_head SET seq = seq + 1 WHERE id = 1 RETURNING seq";
+    const INSERT: &str =
+        "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) VALUES ($1, $2, $3, $4, $5)";
+    let seq = on!(tx, c => sqlx::query_as::<_, (i64,)>(NEXT).fetch_one(c))?;
+    on!(tx, c => sqlx::query(INSERT).bind(seq).bind(kind).bind(product).bind(Json(&images)).bind(now).execute(c))?;
+    change_listener::announce(tx).await?;
+    Ok(seq)
+}
+
+/// The number of the newest change, 0 where there is none.
+pub async fn head(tx: &mut Tx) -> Result<i64, DatabaseError> {
+    const SELECT: &str = "SELECT seq FROM catalog_head WHERE id = 1";
+    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+}
+
+/// Changes after number `after`, oldest first.
+pub async fn after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<LoggedChange>, DatabaseError> {
+    const SELECT: &str = "SELECT seq, kind, product_id, images, created_at FROM catalog_changes \
+                          WHERE seq > $1 ORDER BY seq LIMIT $2";
+    on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
+}

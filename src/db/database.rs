@@ -1,0 +1,288 @@
+//! Opening a database, bringing its tables up to date, beginning transactions.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, Postgres, Sqlite};
+
+use super::at_hand::{AtHand, TRUSTED_FOR};
+use super::group::Groups;
+use super::tx::{Held, Inner, on};
+use super::{Backend, ChangeListener, DatabaseError, Tx};
+
+/// How long a use case waits for a connection to PostgreSQL before the client is told 503.
+const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
+/// The same for SQLite's single writer, behind which a burst of writers queues up.
+const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
+/// How long SQLite waits for a lock that another process holds (a backup, a shell).
+const SQLITE_BUSY: Duration = Duration::from_secs(5);
+
+/// An open database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database(Pools);
+
+#[derive(Debug, Clone)]
+enum Pools {
+    Postgres(Arc<AtHand<Postgres>>),
+    Sqlite { writer: Arc<AtHand<Sqlite>>, groups: Arc<Groups>, readers: Arc<AtHand<Sqlite>> },
+}
+
+impl Database {
+    /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`) with at most `connections` connections (SQLite:
+    /// readers, beside the one writer). An SQLite file and its folder are made where missing. Fails with a message that
+    /// names what was tried and holds no password.
+    pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url, connections, true).await
+        } else {
+            Self::open_postgres(url, connections, false).await
+        }
+    }
+
+    /// [`Database::connect`] to a database that must be there: a mistyped path is refused and no file is made.
+    pub async fn open(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url, connections, false).await
+        } else {
+            Self::open_postgres(url, connections, false).await
+        }
+    }
+
+    /// As [`Database::connect`], of a database that is there already, for reading alone: whatever would write is refused, and
+    /// nothing is made. Safe beside a running server.
+    pub async fn connect_to_read(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let options = sqlite_options(url)?.create_if_missing(false).read_only(true);
+            let file = options.get_filename().to_owned();
+            let readers =
+                asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+            let readers = readers.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))?;
+            let readers = AtHand::new(readers);
+            Ok(Self::of_sqlite(Arc::clone(&readers), readers))
+        } else {
+            Self::open_postgres(url, connections, true).await
+        }
+    }
+
+    async fn open_postgres(url: &str, connections: u32, read_only: bool) -> Result<Self, DatabaseError> {
+        let refused = |reason: String| DatabaseError::Unavailable(reason);
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| refused(format!("the PostgreSQL address does not parse: {error}")))?
+            .application_name("tillsight")
+            .options([
+                ("statement_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("synchronous_commit", "on"),
+                ("default_transaction_read_only", if read_only { "on" } else { "off" }),
+            ]);
+        let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
+        let failed = |error: sqlx::Error| refused(format!("PostgreSQL at {place}: {error}"));
+        let pool =
+            asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
+        match pool.connect_with(options.clone()).await {
+            Ok(pool) => Ok(Self(Pools::Postgres(AtHand::new(pool)))),
+            // It has tried again for as long as it may and only says that its time is up; one connection says why.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let asked = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
+                Err(match asked {
+                    Ok(Err(reason)) => failed(reason),
+                    Ok(Ok(_)) | Err(_) => failed(sqlx::Error::PoolTimedOut),
+                })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, DatabaseError> {
+        let options = sqlite_options(url)?.create_if_missing(create).journal_mode(SqliteJournalMode::Wal);
+        let file = options.get_filename().to_owned();
+        if let Some(folder) = file.parent().filter(|folder| create && !folder.as_os_str().is_empty()) {
+            let unmade = |error| DatabaseError::Unavailable(format!("folder {}: {error}", folder.display()));
+            make_private_folder(folder).map_err(unmade)?;
+        }
+        let failed = |error: sqlx::Error| sqlite_refused(&file, &error);
+        let one = asking_idle_ones(SqlitePoolOptions::new()).max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
+        let writer = one.connect_with(options.clone()).await.map_err(failed)?;
+        let many =
+            asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+        let readers = many.connect_with(options.read_only(true)).await.map_err(failed)?;
+        Ok(Self::of_sqlite(AtHand::new(writer), AtHand::new(readers)))
+    }
+
+    fn of_sqlite(writer: Arc<AtHand<Sqlite>>, readers: Arc<AtHand<Sqlite>>) -> Self {
+        Self(Pools::Sqlite { groups: Groups::new(Arc::clone(&writer), SQLITE_ACQUIRE), writer, readers })
+    }
+
+    /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
+    pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        let done = match &self.0 {
+            Pools::Postgres(pool) => {
+                // Of several servers that start at once, one migrates and the others wait for it, however long.
+                let mut connection = pool.lone().await?;
+                sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
+                let done = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
+                connection.close().await?;
+                done
+            }
+            Pools::Sqlite { writer, .. } => {
+                let mut connection = writer.lone().await?;
+                sqlx::migrate!("migrations/sqlite").run(&mut *connection).await
+            }
+        };
+        done.map_err(|error| DatabaseError::Unexpected(format!("migration: {error}")))
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx, DatabaseError> {
+        Ok(Tx::new(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.transaction(None).await?)),
+            Pools::Sqlite { writer, .. } => {
+                Held::Transaction(writer.transaction(Some("BEGIN IMMEDIATE")).await?).into()
+            }
+        }))
+    }
+
+    /// Like [`Database::begin`], for a transaction of a few quick statements that many clients want at the same time: on SQLite,
+    /// those that follow each other at once are committed together (see [`super::group`]).
+    pub async fn begin_short(&self) -> Result<Tx, DatabaseError> {
+        match &self.0 {
+            Pools::Postgres(_) => self.begin().await,
+            Pools::Sqlite { groups, .. } => Ok(Tx::new(groups.begin().await?.into())),
+        }
+    }
+
+    /// A connection to read with; on SQLite it never waits for the writer. No transaction is begun, which would be two more
+    /// ways to the database and back: each statement sees what is committed when it begins, as in PostgreSQL's ordinary
+    /// transactions. Where several must see one and the same state, see [`Database::snapshot`].
+    pub async fn read(&self) -> Result<Tx, DatabaseError> {
+        Ok(Tx::new(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.lone().await?)),
+            Pools::Sqlite { readers, .. } => Held::Lone(readers.lone().await?).into(),
+        }))
+    }
+
+    /// A connection to write one statement with, which is durable when it returns: a transaction of one statement needs no
+    /// words around it.
+    pub async fn write_once(&self) -> Result<Tx, DatabaseError> {
+        Ok(Tx::new(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.lone().await?)),
+            Pools::Sqlite { writer, .. } => Held::Lone(writer.lone().await?).into(),
+        }))
+    }
+
+    /// Begins a transaction that only reads and whose statements all see one and the same state of the database.
+    pub async fn snapshot(&self) -> Result<Tx, DatabaseError> {
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        Ok(Tx::new(match &self.0 {
+            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.transaction(Some(BEGIN)).await?)),
+            Pools::Sqlite { readers, .. } => Held::Transaction(readers.transaction(None).await?).into(),
+        }))
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        let mut tx = self.read().await?;
+        on!(tx, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())?;
+        tx.rollback().await
+    }
+
+    /// Word of catalog changes made through whichever server, as they are committed; nothing on SQLite.
+    pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
+        match &self.0 {
+            Pools::Postgres(pool) => ChangeListener::of(pool.pool()).await.map(Some),
+            Pools::Sqlite { .. } => Ok(None),
+        }
+    }
+
+    /// Which database is open.
+    pub fn backend(&self) -> Backend {
+        match &self.0 {
+            Pools::Postgres(_) => Backend::Postgres,
+            Pools::Sqlite { .. } => Backend::Sqlite,
+        }
+    }
+
+    /// Closes every connection; open transactions are waited for.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+/// Connections that were idle for longer than [`TRUSTED_FOR`] are asked whether they still work before they are used,
+/// and replaced where they do not answer; so are those that believe themselves in a transaction still, because SQLite
+/// gave it up by itself (a full disk).
+fn asking_idle_ones<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
+    options.test_before_acquire(false).before_acquire(|connection, meta| {
+        Box::pin(async move {
+            let usable = !connection.is_in_transaction();
+            Ok(usable && (meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()))
+        })
+    })
+}
+
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| DatabaseError::Unavailable(format!("the SQLite address \"{url}\" does not parse: {error}")))?;
+    // The journal's mode is of the file, and is set by whoever may write to it alone.
+    let options = options.foreign_keys(true);
+    Ok(options.synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY))
+}
+
+fn sqlite_refused(file: &Path, error: &sqlx::Error) -> DatabaseError {
+    DatabaseError::Unavailable(format!("SQLite file {}: {error}", file.display()))
+}
+
+/// Makes `folder`, readable by its owner alone where it is new: databases and keys lie in it.
+pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    /// What a type of PostgreSQL is called in SQLite's strict tables.
+    const NAMES: [(&str, &str); 6] = [
+        ("UUID", "BLOB"),
+        ("BIGINT", "INTEGER"),
+        ("BYTEA", "BLOB"),
+        ("JSONB", "TEXT"),
+        ("BOOLEAN", "INTEGER"),
+        ("DOUBLE PRECISION", "REAL"),
+    ];
+
+    #[test]
+    fn the_migrations_of_both_databases_say_the_same() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut compared = 0;
+        for entry in std::fs::read_dir(root.join("postgres")).unwrap() {
+            let name = entry.unwrap().file_name();
+            let postgres = statements(&root.join("postgres").join(&name));
+            let sqlite = statements(&root.join("sqlite").join(&name));
+            let translated = NAMES.iter().fold(postgres, |text, (from, to)| text.replace(from, to));
+            assert_eq!(translated, sqlite.replace(") STRICT;", ");").replace("x''", "''"), "{name:?}");
+            compared += 1;
+        }
+        assert_eq!(compared, std::fs::read_dir(root.join("sqlite")).unwrap().count());
+    }
+
+    /// The text without comments.
+    fn statements(path: &std::path::Path) -> String {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
+    }
+}

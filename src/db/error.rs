@@ -1,0 +1,122 @@
+//! What can go wrong between us and a database, in words that a service can decide by.
+
+/// A failure of the database. Absence of a row is not one.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DatabaseError {
+    /// A unique constraint refused the row. Named `table_column` on both databases, for example `products_sku`.
+    #[error("the database already holds such a row ({0})")]
+    UniqueViolation(String),
+    /// A row that this one names does not exist (or is still named by others).
+    #[error("a row that is referred to does not exist")]
+    Dangling,
+    /// The transaction lost against another one; running the whole use case again may succeed.
+    #[error("the transaction was in conflict with another one")]
+    Contended,
+    /// No connection, or none in time.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// A statement or a wait for a connection took too long.
+    #[error("the database did not answer in time: {0}")]
+    TimedOut(String),
+    /// The connection was lost, or the answer late, at the commit: whether it was made can only be found out by looking.
+    #[error("the database did not say whether it was done: {0}")]
+    Unsettled(String),
+    /// The disk that holds the database is full.
+    #[error("the database's disk is full")]
+    Full,
+    /// A row that the types of this program cannot be made of, or a statement the database refused: a defect.
+    #[error("the database answered in an unexpected way: {0}")]
+    Unexpected(String),
+}
+
+impl DatabaseError {
+    /// Whether the unique constraint `name` (as `table_column`) was broken.
+    pub fn is_taken(&self, name: &str) -> bool {
+        matches!(self, Self::UniqueViolation(constraint) if constraint == name)
+    }
+
+    /// What a commit that failed so says of the transaction.
+    pub(super) fn at_commit(self) -> Self {
+        match self {
+            Self::Unavailable(reason) | Self::TimedOut(reason) => Self::Unsettled(reason),
+            Self::UniqueViolation(_)
+            | Self::Dangling
+            | Self::Contended
+            | Self::Unsettled(_)
+            | Self::Full
+            | Self::Unexpected(_) => self,
+        }
+    }
+
+    /// Whether a record with this number is there already: a counter was set back, or something else gives out numbers.
+    pub fn is_number_there(&self) -> bool {
+        matches!(self, Self::UniqueViolation(constraint) if constraint.ends_with("_store_id_series_number"))
+    }
+}
+
+impl From<sqlx::Error> for DatabaseError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error;
+        if let Error::Database(refusal) = &error {
+            return from_database(refusal.as_ref());
+        }
+        if matches!(error, Error::Io(_) | Error::Tls(_) | Error::PoolClosed | Error::WorkerCrashed) {
+            return Self::Unavailable(error.to_string());
+        }
+        if matches!(error, Error::PoolTimedOut) {
+            return Self::TimedOut(error.to_string());
+        }
+        Self::Unexpected(error.to_string())
+    }
+}
+
+/// SQLSTATE for PostgreSQL, the primary or extended result code for SQLite.
+fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
+    use sqlx::error::ErrorKind;
+    if matches!(refusal.kind(), ErrorKind::UniqueViolation) {
+        return DatabaseError::UniqueViolation(constraint_name(refusal));
+    }
+    if matches!(refusal.kind(), ErrorKind::ForeignKeyViolation) {
+        return DatabaseError::Dangling;
+    }
+    match refusal.code().as_deref() {
+        // PostgreSQL: serialization failure, deadlock, lock not available. SQLite: busy, busy snapshot, locked.
+        Some("40001" | "40P01" | "55P03" | "5" | "517" | "6") => DatabaseError::Contended,
+        // PostgreSQL: statement timeout, transaction left idle for too long.
+        Some("57014" | "25P03") => DatabaseError::TimedOut(refusal.message().to_owned()),
+        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections; and a database that lets
+        // nobody in for now (ALLOW_CONNECTIONS), which has the number of things that are not in the state they should be in:
+        // no statement of ours can meet another of those.
+        Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "55000") => {
+            DatabaseError::Unavailable(refusal.message().to_owned())
+        }
+        Some("53100" | "13") => DatabaseError::Full,
+        Some(_) | None => DatabaseError::Unexpected(refusal.message().to_owned()),
+    }
+}
+
+/// PostgreSQL names the index (`products_sku`, `users_username_key`), SQLite the columns
+/// (`UNIQUE constraint failed: products.sku`); both become `products_sku`.
+fn constraint_name(refusal: &dyn sqlx::error::DatabaseError) -> String {
+    if let Some(name) = refusal.constraint() {
+        return name.strip_suffix("_key").unwrap_or(name).to_owned();
+    }
+    let columns = refusal.message().rsplit(": ").next().unwrap_or_default();
+    let mut columns = columns.split(", ");
+    let first = columns.next().unwrap_or_default().replace('.', "_");
+    columns.fold(first, |name, column| format!("{name}_{}", column.rsplit('.').next().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_was_not_answered_may_have_been_made_and_one_that_was_refused_was_not() {
+        let text = || "connection reset".to_owned();
+        assert!(matches!(DatabaseError::Unavailable(text()).at_commit(), DatabaseError::Unsettled(_)));
+        assert!(matches!(DatabaseError::TimedOut(text()).at_commit(), DatabaseError::Unsettled(_)));
+        assert!(matches!(DatabaseError::Contended.at_commit(), DatabaseError::Contended));
+        assert!(matches!(DatabaseError::Full.at_commit(), DatabaseError::Full));
+    }
+}

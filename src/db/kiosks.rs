@@ -1,0 +1,94 @@
+//! Devices that stand in stores.
+//!
+//! A row waits with the hash of a one-time code, then holds the hash of the device's key, then is revoked; it is never
+//! deleted, since orders name it. No hash ever leaves this file.
+
+use super::{DatabaseError, Tx, on};
+use crate::domain::{KioskId, PageRequest, StoreId, Timestamp};
+
+/// A device.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct KioskRow {
+    /// Its identifier.
+    pub id: KioskId,
+    /// Where it stands.
+    pub store_id: StoreId,
+    /// What people call it.
+    pub name: String,
+    /// Until when its code can be used; nothing once it was.
+    pub enrolment_expires_at: Option<Timestamp>,
+    /// When the device got its key.
+    pub enrolled_at: Option<Timestamp>,
+    /// When the key stopped being good.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// The columns of [`KioskRow`], for `concat!`.
+macro_rules! columns {
+    () => {
+        "id, store_id, name, enrolment_expires_at, enrolled_at, revoked_at, created_at"
+    };
+}
+
+/// Adds a device that waits for its one-time code.
+pub async fn insert(tx: &mut Tx, row: &KioskRow, enrolment_hash: &[u8]) -> Result<(), DatabaseError> {
+    const INSERT: &str = "INSERT INTO kiosks (id, store_id, name, enrolment_hash, enrolment_expires_at, created_at) \
+                          VALUES ($1, $2, $3, $4, $5, $6)";
+    on!(tx, c => sqlx::query(INSERT)
+        .bind(row.id)
+        .bind(row.store_id)
+        .bind(&row.name)
+        .bind(enrolment_hash)
+        .bind(row.enrolment_expires_at)
+        .bind(row.created_at)
+        .execute(c))?;
+    Ok(())
+}
+
+/// Trades a code that is still good for a key; nothing where the code is unknown, used, expired or revoked. One
+/// statement, so that a code is good for exactly one device.
+pub async fn enrol(
+    tx: &mut Tx,
+    enrolment_hash: &[u8],
+    key_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<KioskRow>, DatabaseError> {
+    const UPDATE: &str = concat!(
+        "UPDATE kiosks SET enrolment_hash = NULL, enrolment_expires_at = NULL, key_hash = $2, enrolled_at = $3 \
+         WHERE enrolment_hash = $1 AND enrolment_expires_at > $3 AND revoked_at IS NULL RETURNING ",
+        columns!()
+    );
+    let found = on!(tx, c => sqlx::query_as(UPDATE).bind(enrolment_hash).bind(key_hash).bind(now).fetch_all(c))?;
+    Ok(found.into_iter().next())
+}
+
+/// The device whose key has this hash, unless it was revoked.
+pub async fn find_by_key(tx: &mut Tx, key_hash: &[u8]) -> Result<Option<KioskRow>, DatabaseError> {
+    const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE key_hash = $1 AND revoked_at IS NULL");
+    on!(tx, c => sqlx::query_as(SELECT).bind(key_hash).fetch_optional(c))
+}
+
+/// The device with this id in this store.
+pub async fn find(tx: &mut Tx, store: StoreId, id: KioskId) -> Result<Option<KioskRow>, DatabaseError> {
+    const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE id = $1 AND store_id = $2");
+    on!(tx, c => sqlx::query_as(SELECT).bind(id).bind(store).fetch_optional(c))
+}
+
+/// Devices of a store, newest first.
+pub async fn list(tx: &mut Tx, store: StoreId, page: PageRequest) -> Result<Vec<KioskRow>, DatabaseError> {
+    const SELECT: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM kiosks WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
+    );
+    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+}
+
+/// Ends a device's key and its unused code; tells whether it was still good.
+pub async fn revoke(tx: &mut Tx, id: KioskId, at: Timestamp) -> Result<bool, DatabaseError> {
+    const UPDATE: &str = "UPDATE kiosks SET revoked_at = $2, enrolment_hash = NULL, enrolment_expires_at = NULL \
+                          WHERE id = $1 AND revoked_at IS NULL";
+    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(at).execute(c))? == 1)
+}

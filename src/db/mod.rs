@@ -1,0 +1,57 @@
+//! The database: PostgreSQL or an embedded SQLite, equals, behind one [`Database`].
+//!
+//! One use case is one [`Tx`]; the service that began it commits it last, and dropping it rolls back. Every SQL text is a
+//! constant that both databases run; the macro [`on!`] gives the query body to whichever is open. Lookups return
+//! `Option`: absence is not an error here. Nothing above this module names `sqlx`.
+//!
+//! Invariants: SQLite has exactly one writing connection and begins with `BEGIN IMMEDIATE` (a deferred transaction that
+//! reads first and writes later loses to every other writer); inference, hashing and network calls never happen while a
+//! `Tx` is open.
+
+pub mod alert_deliveries;
+pub mod alerts;
+mod at_hand;
+pub mod audit;
+pub mod billing_items;
+pub mod blobs;
+pub mod catalog_changes;
+mod change_listener;
+pub mod checkout_sessions;
+mod column_types;
+pub mod confirmation_sql;
+mod database;
+mod error;
+#[cfg(feature = "fail-points")]
+mod failure_injection;
+mod group;
+pub mod idempotency_keys;
+pub mod integrity_reports;
+pub mod kiosks;
+mod later;
+pub mod login_failures;
+pub mod model_switches;
+pub mod number_checks;
+pub mod number_repairs;
+pub mod number_series;
+mod order_items;
+pub mod order_performance;
+pub mod orders;
+pub mod payments;
+pub mod product_images;
+pub mod products;
+pub mod receipt_prints;
+pub mod recognitions;
+pub mod refresh_tokens;
+pub mod refunds;
+pub mod seals;
+pub mod stores;
+mod tx;
+pub mod users;
+pub mod void_placeholders;
+pub mod z_reports;
+
+pub use change_listener::ChangeListener;
+pub use database::Database;
+pub use error::DatabaseError;
+pub use tx::{Backend, Tx};
+pub(crate) use tx::{later, on};

@@ -1,0 +1,382 @@
+//! A transaction on either database, and the macro that writes a query once for both.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, SqliteConnection, Transaction};
+
+use super::DatabaseError;
+use super::at_hand::Lone;
+use super::group::{KEEP, Turn};
+use super::later::Waiting;
+
+/// Which database is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A PostgreSQL server.
+    Postgres,
+    /// The embedded SQLite.
+    Sqlite,
+}
+
+/// One open transaction. Commit it last; dropping it undoes everything. What [`super::Database::read`] and
+/// [`super::Database::write_once`] give is a connection without a transaction: each statement sees what is committed when it
+/// begins, and there is nothing to commit or undo.
+#[derive(Debug)]
+pub struct Tx {
+    pub(super) inner: Inner,
+    #[cfg(feature = "fail-points")]
+    injected_failure: super::failure_injection::InjectedFailure,
+}
+
+#[derive(Debug)]
+pub(super) enum Inner {
+    Postgres(Held<Postgres>),
+    Sqlite(HeldSqlite),
+}
+
+/// A connection to SQLite and what is to be run on it with the next statement.
+#[derive(Debug)]
+pub(super) struct HeldSqlite {
+    connection: SqliteWay,
+    waiting: Waiting,
+}
+
+/// How a connection to SQLite is held.
+#[derive(Debug)]
+enum SqliteWay {
+    Own(Held<Sqlite>),
+    /// One of a group of transactions that are committed together.
+    Turn(Turn),
+}
+
+impl HeldSqlite {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, DatabaseError> {
+        match &mut self.connection {
+            SqliteWay::Own(held) => Ok(&mut *held),
+            SqliteWay::Turn(turn) => turn.connection().map(|tx| &mut **tx).ok_or_else(ended),
+        }
+    }
+
+    /// What the next statement runs on, after those that wait.
+    pub(super) async fn for_statement(&mut self) -> Result<&mut SqliteConnection, DatabaseError> {
+        if !self.waiting.is_empty() {
+            self.run_waiting(None).await?;
+        }
+        self.connection()
+    }
+
+    /// Lets a statement wait; its values are added to what is returned.
+    pub(super) fn later(&mut self, statement: &str) -> &mut SqliteArguments {
+        self.waiting.add(statement)
+    }
+
+    /// Without a transaction no commit would run what waits.
+    pub(super) async fn run_unless_more_may_come(&mut self) -> Result<(), DatabaseError> {
+        match self.connection {
+            SqliteWay::Own(Held::Lone(_)) => self.run_waiting(None).await,
+            SqliteWay::Own(Held::Transaction(_)) | SqliteWay::Turn(_) => Ok(()),
+        }
+    }
+
+    /// Runs what waits, and then `last`, on one way to the database and back.
+    #[expect(clippy::disallowed_methods, reason = "constants, one after the other")]
+    async fn run_waiting(&mut self, last: Option<&str>) -> Result<(), DatabaseError> {
+        if let Some(last) = last {
+            self.waiting.add(last);
+        }
+        let (text, values) = self.waiting.take();
+        sqlx::query_with(AssertSqlSafe(text), values).execute(self.connection()?).await?;
+        self.is_answered();
+        Ok(())
+    }
+
+    /// To be called when a statement has been answered to its end.
+    pub(super) fn is_answered(&mut self) {
+        match &mut self.connection {
+            SqliteWay::Own(held) => held.is_answered(),
+            SqliteWay::Turn(_) => {}
+        }
+    }
+
+    async fn commit(mut self) -> Result<(), DatabaseError> {
+        if let SqliteWay::Turn(_) = &self.connection {
+            // In a task of its own, so that a client who hangs up now cannot stop it half way.
+            return tokio::spawn(self.commit_turn()).await.unwrap_or_else(|_| Err(ended()));
+        }
+        if !self.waiting.is_empty() {
+            self.run_waiting(None).await?;
+        }
+        match self.connection {
+            SqliteWay::Own(held) => held.commit().await.map_err(|error| DatabaseError::from(error).at_commit()),
+            SqliteWay::Turn(_) => Err(ended()),
+        }
+    }
+
+    async fn commit_turn(mut self) -> Result<(), DatabaseError> {
+        let is_last = matches!(&self.connection, SqliteWay::Turn(turn) if turn.is_last());
+        if !is_last || !self.waiting.is_empty() {
+            self.run_waiting((!is_last).then_some(KEEP)).await?;
+        }
+        match self.connection {
+            SqliteWay::Own(_) => Err(ended()),
+            SqliteWay::Turn(turn) => turn.keep(is_last).await.map_err(DatabaseError::at_commit),
+        }
+    }
+
+    async fn rollback(self) -> Result<(), DatabaseError> {
+        match self.connection {
+            SqliteWay::Own(held) => Ok(held.rollback().await?),
+            SqliteWay::Turn(turn) => turn.rollback().await,
+        }
+    }
+}
+
+impl From<Held<Sqlite>> for Inner {
+    fn from(held: Held<Sqlite>) -> Self {
+        Self::Sqlite(HeldSqlite { connection: SqliteWay::Own(held), waiting: Waiting::default() })
+    }
+}
+
+impl From<Turn> for Inner {
+    fn from(turn: Turn) -> Self {
+        Self::Sqlite(HeldSqlite { connection: SqliteWay::Turn(turn), waiting: Waiting::default() })
+    }
+}
+
+fn ended() -> DatabaseError {
+    DatabaseError::Unexpected("a statement after the transaction's end".to_owned())
+}
+
+/// A connection, in a transaction or not.
+#[derive(Debug)]
+pub(super) enum Held<DB: sqlx::Database> {
+    Transaction(Transaction<'static, DB>),
+    Lone(Lone<DB>),
+}
+
+impl<DB: sqlx::Database> Held<DB> {
+    /// To be called when a statement has been answered to its end.
+    pub(super) fn is_answered(&mut self) {
+        match self {
+            Self::Transaction(_) => {}
+            Self::Lone(lone) => lone.is_answered(),
+        }
+    }
+
+    async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Transaction(tx) => tx.commit().await,
+            Self::Lone(_) => Ok(()),
+        }
+    }
+
+    async fn rollback(self) -> sqlx::Result<()> {
+        match self {
+            Self::Transaction(tx) => tx.rollback().await,
+            Self::Lone(_) => Ok(()),
+        }
+    }
+}
+
+impl<DB: sqlx::Database> Deref for Held<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Transaction(tx) => tx,
+            Self::Lone(connection) => connection,
+        }
+    }
+}
+
+impl<DB: sqlx::Database> DerefMut for Held<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Transaction(tx) => tx,
+            Self::Lone(connection) => connection,
+        }
+    }
+}
+
+impl Tx {
+    pub(super) fn new(inner: Inner) -> Self {
+        Self {
+            inner,
+            #[cfg(feature = "fail-points")]
+            injected_failure: super::failure_injection::InjectedFailure::default(),
+        }
+    }
+
+    /// Marks a transaction that tests may make fail at any of its statements; see [`super::doom`].
+    #[cfg(feature = "fail-points")]
+    pub fn may_fail_on_purpose(&mut self) {
+        self.injected_failure = super::failure_injection::InjectedFailure::drawn();
+    }
+
+    /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
+    #[cfg_attr(not(feature = "fail-points"), expect(clippy::unused_async, reason = "tests run what waits here"))]
+    pub(super) async fn for_statement(&mut self) -> Result<&mut Inner, DatabaseError> {
+        #[cfg(feature = "fail-points")]
+        if let Err(injected) = self.injected_failure.statement() {
+            self.run_what_waits().await?;
+            return Err(injected);
+        }
+        Ok(&mut self.inner)
+    }
+
+    /// So that a transaction that fails on purpose has done all that it was asked for until then.
+    #[cfg(feature = "fail-points")]
+    async fn run_what_waits(&mut self) -> Result<(), DatabaseError> {
+        match &mut self.inner {
+            Inner::Postgres(_) => Ok(()),
+            Inner::Sqlite(held) => held.for_statement().await.map(drop),
+        }
+    }
+
+    /// Makes everything done in this transaction durable.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: where the future is dropped before it is ready, the outcome is unknown until read back.
+    #[cfg_attr(not(feature = "fail-points"), expect(unused_mut, reason = "tests run what waits here"))]
+    pub async fn commit(mut self) -> Result<(), DatabaseError> {
+        #[cfg(feature = "fail-points")]
+        if let Err(injected) = self.injected_failure.commit() {
+            self.run_what_waits().await?;
+            return Err(injected);
+        }
+        match self.inner {
+            Inner::Postgres(tx) => tx.commit().await.map_err(|error| DatabaseError::from(error).at_commit()),
+            Inner::Sqlite(tx) => tx.commit().await,
+        }
+    }
+
+    /// Undoes everything done in this transaction, and waits until that is so; in a short one also until what it has seen of
+    /// others is durable. Whoever answers from what was seen there must wait for it.
+    pub async fn rollback(self) -> Result<(), DatabaseError> {
+        match self.inner {
+            Inner::Postgres(tx) => tx.rollback().await?,
+            Inner::Sqlite(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
+    /// Which database this transaction is on, for the few statements that differ.
+    pub fn backend(&self) -> Backend {
+        match &self.inner {
+            Inner::Postgres(_) => Backend::Postgres,
+            Inner::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+}
+
+/// Runs one query on whichever database `$tx` is open on: `on!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
+///
+/// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
+macro_rules! on {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match $tx.for_statement().await {
+            Err(injected) => Err(injected),
+            Ok($crate::db::tx::Inner::Postgres(inner)) => {
+                let $conn = &mut **inner;
+                let answer = $body.await;
+                if answer.is_ok() {
+                    inner.is_answered();
+                }
+                answer.map(|done| $crate::db::tx::Outcome::plain(done)).map_err($crate::db::DatabaseError::from)
+            }
+            Ok($crate::db::tx::Inner::Sqlite(inner)) => match inner.for_statement().await {
+                Err(refused) => Err(refused),
+                Ok($conn) => {
+                    let answer = $body.await;
+                    if answer.is_ok() {
+                        inner.is_answered();
+                    }
+                    answer.map(|done| $crate::db::tx::Outcome::plain(done)).map_err($crate::db::DatabaseError::from)
+                }
+            },
+        }
+    };
+}
+pub(crate) use on;
+
+/// Runs a statement whose outcome is not waited for: `later!(tx, SQL, values => values.bind(id).bind(name))`. See
+/// [`super::later`] for what that means.
+macro_rules! later {
+    ($tx:expr, $statement:expr, $values:ident => $bound:expr) => {
+        match $tx.for_statement().await {
+            Err(injected) => Err(injected),
+            Ok($crate::db::tx::Inner::Postgres(inner)) => {
+                let mut arguments = sqlx::postgres::PgArguments::default();
+                let $values = $crate::db::later::Values::<sqlx::Postgres>::of(&mut arguments);
+                match $bound.all() {
+                    Err(refused) => Err(refused),
+                    Ok(()) => sqlx::query_with($statement, arguments)
+                        .execute(&mut **inner)
+                        .await
+                        .map(|_| ())
+                        .map_err($crate::db::DatabaseError::from),
+                }
+            }
+            Ok($crate::db::tx::Inner::Sqlite(inner)) => {
+                let $values = $crate::db::later::Values::<sqlx::Sqlite>::of(inner.later($statement));
+                match $bound.all() {
+                    Err(refused) => Err(refused),
+                    Ok(()) => inner.run_unless_more_may_come().await,
+                }
+            }
+        }
+    };
+}
+pub(crate) use later;
+
+/// What a query gives, in a type that no longer names the database: `execute` gives the number of rows it touched,
+/// fetches give what they fetched, a single column bare.
+pub(crate) trait Outcome {
+    type Plain;
+    fn plain(self) -> Self::Plain;
+}
+
+impl Outcome for sqlx::postgres::PgQueryResult {
+    type Plain = u64;
+    fn plain(self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+impl Outcome for sqlx::sqlite::SqliteQueryResult {
+    type Plain = u64;
+    fn plain(self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+/// `fetch_one` of one column.
+impl<A> Outcome for (A,) {
+    type Plain = A;
+    fn plain(self) -> A {
+        self.0
+    }
+}
+
+/// `fetch_one` of two columns.
+impl<A, B> Outcome for (A, B) {
+    type Plain = Self;
+    fn plain(self) -> Self {
+        self
+    }
+}
+
+impl<T> Outcome for Option<T> {
+    type Plain = Self;
+    fn plain(self) -> Self {
+        self
+    }
+}
+
+impl<T> Outcome for Vec<T> {
+    type Plain = Self;
+    fn plain(self) -> Self {
+        self
+    }
+}

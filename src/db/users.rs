@@ -1,0 +1,135 @@
+//! People with an account.
+//!
+//! A row is changed in three steps within one transaction: [`lock`] it, change the struct, [`update`] it. The lock is what
+//! keeps a new session from slipping in between the change of a password and the end of the old sessions.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Backend, DatabaseError, Tx, on};
+use crate::domain::{PageRequest, Role, StoreId, Timestamp, TokenId, UserId};
+
+/// A person's account.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct UserRow {
+    /// Its identifier.
+    pub id: UserId,
+    /// The name to sign in with, in lower case.
+    pub username: String,
+    /// Argon2id in PHC form.
+    #[sqlx(try_from = "String")]
+    pub password_hash: SecretString,
+    /// What the person may do.
+    pub role: Role,
+    /// The store of a clerk.
+    pub store_id: Option<StoreId>,
+    /// Whether the account is shut.
+    pub disabled: bool,
+    /// Whether nothing but a change of the password is allowed.
+    pub must_change_password: bool,
+    /// Raised whenever every token of the account must end.
+    pub token_epoch: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// The columns of [`UserRow`], for `concat!`.
+macro_rules! columns {
+    () => {
+        "id, username, password_hash, role, store_id, disabled, must_change_password, token_epoch, created_at"
+    };
+}
+
+/// Adds an account. [`DatabaseError::UniqueViolation`] names `users_username` where the name is in use.
+pub async fn insert(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {
+    const INSERT: &str = concat!("INSERT INTO users (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    on!(tx, c => sqlx::query(INSERT)
+        .bind(row.id)
+        .bind(&row.username)
+        .bind(row.password_hash.expose_secret())
+        .bind(row.role)
+        .bind(row.store_id)
+        .bind(row.disabled)
+        .bind(row.must_change_password)
+        .bind(row.token_epoch)
+        .bind(row.created_at)
+        .execute(c))?;
+    Ok(())
+}
+
+/// The account with this id.
+pub async fn find(tx: &mut Tx, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
+    const SELECT: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
+    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+}
+
+/// The account with this name (in lower case).
+pub async fn find_by_username(tx: &mut Tx, username: &str) -> Result<Option<UserRow>, DatabaseError> {
+    const SELECT: &str = concat!("SELECT ", columns!(), " FROM users WHERE username = $1");
+    on!(tx, c => sqlx::query_as(SELECT).bind(username).fetch_optional(c))
+}
+
+/// The account with this id, where its session `family` has not been ended: one question per request.
+pub async fn find_in_session(tx: &mut Tx, id: UserId, family: TokenId) -> Result<Option<UserRow>, DatabaseError> {
+    const SELECT: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM users WHERE id = $1 AND EXISTS (SELECT 1 FROM refresh_tokens \
+           WHERE refresh_tokens.family = $2 AND refresh_tokens.user_id = $1 AND refresh_tokens.ended_at IS NULL)"
+    );
+    on!(tx, c => sqlx::query_as(SELECT).bind(id).bind(family).fetch_optional(c))
+}
+
+/// The account with this id, held against other writers until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
+    const POSTGRES: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1 FOR UPDATE");
+    // SQLite has one writer at a time, and a transaction that may write is that writer from its beginning.
+    const SQLITE: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
+    let select = match tx.backend() {
+        Backend::Postgres => POSTGRES,
+        Backend::Sqlite => SQLITE,
+    };
+    on!(tx, c => sqlx::query_as(select).bind(id).fetch_optional(c))
+}
+
+/// The admins whose accounts are open, held like [`lock`] does, always in the same order so that no two deadlock.
+pub async fn lock_active_admins(tx: &mut Tx) -> Result<Vec<UserRow>, DatabaseError> {
+    const POSTGRES: &str =
+        concat!("SELECT ", columns!(), " FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id FOR UPDATE");
+    const SQLITE: &str =
+        concat!("SELECT ", columns!(), " FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id");
+    let select = match tx.backend() {
+        Backend::Postgres => POSTGRES,
+        Backend::Sqlite => SQLITE,
+    };
+    on!(tx, c => sqlx::query_as(select).fetch_all(c))
+}
+
+/// The admins whose accounts are open.
+pub async fn active_admins(tx: &mut Tx) -> Result<Vec<UserRow>, DatabaseError> {
+    const SELECT: &str =
+        concat!("SELECT ", columns!(), " FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id");
+    on!(tx, c => sqlx::query_as(SELECT).fetch_all(c))
+}
+
+/// Accounts, newest first.
+pub async fn list(tx: &mut Tx, page: PageRequest) -> Result<Vec<UserRow>, DatabaseError> {
+    const SELECT: &str =
+        concat!("SELECT ", columns!(), " FROM users WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
+    on!(tx, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+}
+
+/// Writes everything of `row` that can change.
+pub async fn update(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {
+    const UPDATE: &str = "UPDATE users SET password_hash = $2, role = $3, store_id = $4, disabled = $5, \
+                          must_change_password = $6, token_epoch = $7 WHERE id = $1";
+    on!(tx, c => sqlx::query(UPDATE)
+        .bind(row.id)
+        .bind(row.password_hash.expose_secret())
+        .bind(row.role)
+        .bind(row.store_id)
+        .bind(row.disabled)
+        .bind(row.must_change_password)
+        .bind(row.token_epoch)
+        .execute(c))?;
+    Ok(())
+}

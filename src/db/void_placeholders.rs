@@ -1,0 +1,65 @@
+//! Void placeholders: what stands for a number whose record is lost. Written once and never changed.
+//!
+//! They are rows of their own and no records: a lost record cannot be fitted back into its hash chain, since the record
+//! after it names the lost one's seal. A number has one carrier, a record or a placeholder; that no record carries the number
+//! of a placeholder follows from the counter, which only goes on from the highest of both.
+
+use super::{DatabaseError, Tx, on};
+use crate::domain::{PlaceholderId, Series, StoreId, Timestamp};
+
+/// A number that is void.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct PlaceholderRow {
+    /// Its identifier.
+    pub id: PlaceholderId,
+    /// The store.
+    pub store_id: StoreId,
+    /// The number.
+    pub number: i64,
+    /// Why there is no record, as whoever made it wrote.
+    pub reason: String,
+    /// [`crate::domain::Actor::label`] of who made it.
+    pub made_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Its seal: see [`super::seals::placeholder`].
+    pub hash: Vec<u8>,
+}
+
+/// Adds a placeholder to a series.
+pub async fn insert(tx: &mut Tx, series: Series, row: &PlaceholderRow) -> Result<(), DatabaseError> {
+    const INSERT: &str = "INSERT INTO void_placeholders (id, store_id, series, number, reason, made_by, created_at, hash) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    on!(tx, c => sqlx::query(INSERT)
+        .bind(row.id)
+        .bind(row.store_id)
+        .bind(series.as_str())
+        .bind(row.number)
+        .bind(&row.reason)
+        .bind(&row.made_by)
+        .bind(row.created_at)
+        .bind(&row.hash)
+        .execute(c))?;
+    Ok(())
+}
+
+/// The placeholders of a series from number `first` on, at most `limit`, by number.
+pub async fn list(
+    tx: &mut Tx,
+    store: StoreId,
+    series: Series,
+    first: i64,
+    limit: i64,
+) -> Result<Vec<PlaceholderRow>, DatabaseError> {
+    const SELECT: &str = "SELECT id, store_id, number, reason, made_by, created_at, hash FROM void_placeholders \
+        WHERE store_id = $1 AND series = $2 AND number >= $3 ORDER BY number LIMIT $4";
+    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(series.as_str()).bind(first).bind(limit).fetch_all(c))
+}
+
+/// How many numbers from `first` to `last` have a placeholder.
+pub async fn count(tx: &mut Tx, store: StoreId, series: Series, first: i64, last: i64) -> Result<i64, DatabaseError> {
+    const SELECT: &str = "SELECT COUNT(DISTINCT number) FROM void_placeholders \
+        WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4";
+    let series = series.as_str();
+    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(store).bind(series).bind(first).bind(last).fetch_one(c))
+}

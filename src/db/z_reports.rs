@@ -1,0 +1,246 @@
+//! Daily closings: what a store took and gave back since the closing before. Written once and never changed.
+//!
+//! A closing is bounded by the numbers of the store's series. Counter and record become visible together, one number after
+//! the other, so whoever reads that a counter stands at 7 sees the records 1 to 7 from then on; what is being written
+//! meanwhile gets a higher number and belongs to the next closing. Nobody waits for a closing.
+
+use super::{DatabaseError, Tx, on};
+use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId};
+
+/// The head of a daily closing. A range without records ends one before it begins.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ZReportRow {
+    /// Its identifier.
+    pub id: ZReportId,
+    /// The store.
+    pub store_id: StoreId,
+    /// The number in that store's series `closing`.
+    pub number: i64,
+    /// The store's time zone then.
+    pub time_zone: TimeZone,
+    /// The day there on which it was made: `2026-01-05`.
+    pub business_day: String,
+    /// When the closing before was made; nothing for the first.
+    pub opened_at: Option<Timestamp>,
+    /// When it was made.
+    pub closed_at: Timestamp,
+    /// First receipt number in it.
+    pub first_order: i64,
+    /// Last receipt number in it.
+    pub last_order: i64,
+    /// First number of a refund or void in it.
+    pub first_refund: i64,
+    /// Last number of a refund or void in it.
+    pub last_refund: i64,
+    /// First number of a payment in it.
+    pub first_payment: i64,
+    /// Last number of a payment in it.
+    pub last_payment: i64,
+    /// [`crate::domain::Actor::label`] of who made it.
+    pub made_by: String,
+    /// Seal of the closing before it.
+    pub previous_hash: Vec<u8>,
+    /// This closing's seal.
+    pub hash: Vec<u8>,
+}
+
+/// One sum of a closing.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ZReportLineRow {
+    /// 1, 2, 3 …
+    pub line: i64,
+    /// What was summed: `sales`, `sales_by_rate`, `discounts`, `unpaid`, `payments`, `refunds`, `refunds_by_rate`, `voids`,
+    /// `voids_by_rate`, `payouts`.
+    pub section: String,
+    /// Of the amounts.
+    pub currency: Currency,
+    /// For payments and payouts.
+    pub method: Option<PaymentMethod>,
+    /// For the sections by rate, in basis points.
+    pub tax_rate: Option<i64>,
+    /// How many records were summed.
+    pub records: i64,
+    /// Minor units.
+    pub amount: i64,
+    /// The tax among them, where the section knows it.
+    pub tax: i64,
+}
+
+/// The numbers that a closing takes, from the first to the last, of each series.
+#[derive(Debug, Clone, Copy)]
+pub struct ClosingRange {
+    /// Orders.
+    pub orders: (i64, i64),
+    /// Refunds and voids.
+    pub refunds: (i64, i64),
+    /// Payments.
+    pub payments: (i64, i64),
+}
+
+/// Everything that a closing of `span` sums up, its lines numbered from 1.
+pub async fn sums(tx: &mut Tx, store: StoreId, span: ClosingRange) -> Result<Vec<ZReportLineRow>, DatabaseError> {
+    const SALES: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
+        CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(o.total) AS BIGINT) AS amount, \
+        CAST(SUM((SELECT COALESCE(SUM(i.tax), 0) FROM order_items i WHERE i.order_id = o.id)) AS BIGINT) AS tax \
+        FROM orders o WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
+        GROUP BY o.currency ORDER BY o.currency";
+    const SALES_BY_RATE: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales_by_rate' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
+        i.tax_rate, COUNT(DISTINCT o.id) AS records, CAST(SUM(i.line_total - i.discount - i.bill_discount \
+        + CASE WHEN o.prices_include_tax THEN 0 ELSE i.tax END) AS BIGINT) AS amount, CAST(SUM(i.tax) AS BIGINT) AS tax \
+        FROM orders o JOIN order_items i ON i.order_id = o.id \
+        WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
+        GROUP BY o.currency, i.tax_rate ORDER BY o.currency, i.tax_rate";
+    const DISCOUNTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'discounts' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
+        CAST(NULL AS BIGINT) AS tax_rate, COUNT(DISTINCT o.id) AS records, \
+        CAST(SUM(i.discount + i.bill_discount) AS BIGINT) AS amount, CAST(0 AS BIGINT) AS tax \
+        FROM orders o JOIN order_items i ON i.order_id = o.id \
+        WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
+        AND i.discount + i.bill_discount > 0 GROUP BY o.currency ORDER BY o.currency";
+    const UNPAID: &str = "SELECT CAST(0 AS BIGINT) AS line, 'unpaid' AS section, \
+        o.currency, CAST(NULL AS TEXT) AS method, \
+        CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(o.total) AS BIGINT) AS amount, \
+        CAST(0 AS BIGINT) AS tax FROM orders o \
+        WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3 \
+        AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.number <= $4) \
+        AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.kind = 'void' AND r.number <= $5) \
+        GROUP BY o.currency ORDER BY o.currency";
+    const PAYMENTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payments' AS section, \
+        p.currency, p.method, \
+        CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(p.amount) AS BIGINT) AS amount, \
+        CAST(0 AS BIGINT) AS tax FROM payments p \
+        WHERE p.store_id = $1 AND p.series = 'payment' AND p.number BETWEEN $2 AND $3 \
+        GROUP BY p.currency, p.method ORDER BY p.currency, p.method";
+    const REFUNDS: &str = "SELECT CAST(0 AS BIGINT) AS line, \
+        CASE r.kind WHEN 'void' THEN 'voids' ELSE 'refunds' END AS section, \
+        r.currency, CAST(NULL AS TEXT) AS method, CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, \
+        CAST(SUM(r.amount) AS BIGINT) AS amount, CAST(SUM(r.tax) AS BIGINT) AS tax FROM refunds r \
+        WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 \
+        GROUP BY r.kind, r.currency ORDER BY r.kind, r.currency";
+    const REFUNDS_BY_RATE: &str = "SELECT CAST(0 AS BIGINT) AS line, \
+        CASE r.kind WHEN 'void' THEN 'voids_by_rate' ELSE 'refunds_by_rate' END AS section, \
+        r.currency, CAST(NULL AS TEXT) AS method, i.tax_rate, COUNT(DISTINCT r.id) AS records, \
+        CAST(SUM(i.amount) AS BIGINT) AS amount, CAST(SUM(i.tax) AS BIGINT) AS tax \
+        FROM refunds r JOIN refund_items i ON i.refund_id = r.id \
+        WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 \
+        GROUP BY r.kind, r.currency, i.tax_rate ORDER BY r.kind, r.currency, i.tax_rate";
+    const PAYOUTS: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payouts' AS section, \
+        r.currency, r.method, \
+        CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(r.amount) AS BIGINT) AS amount, \
+        CAST(0 AS BIGINT) AS tax FROM refunds r \
+        WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 AND r.kind = 'refund' \
+        GROUP BY r.currency, r.method ORDER BY r.currency, r.method";
+    let queries = [
+        (SALES, span.orders),
+        (SALES_BY_RATE, span.orders),
+        (DISCOUNTS, span.orders),
+        (PAYMENTS, span.payments),
+        (REFUNDS, span.refunds),
+        (REFUNDS_BY_RATE, span.refunds),
+        (PAYOUTS, span.refunds),
+    ];
+    // What was paid or voided since the counters were read is unpaid in this closing, as the next one has it.
+    let mut lines: Vec<ZReportLineRow> = on!(tx, c => sqlx::query_as(UNPAID)
+        .bind(store)
+        .bind(span.orders.0)
+        .bind(span.orders.1)
+        .bind(span.payments.1)
+        .bind(span.refunds.1)
+        .fetch_all(c))?;
+    for (query, (first, last)) in queries {
+        let more: Vec<ZReportLineRow> =
+            on!(tx, c => sqlx::query_as(query).bind(store).bind(first).bind(last).fetch_all(c))?;
+        lines.extend(more);
+    }
+    for (line, place) in lines.iter_mut().zip(1..) {
+        line.line = place;
+    }
+    Ok(lines)
+}
+
+/// Adds a closing with its lines.
+pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> Result<(), DatabaseError> {
+    const REPORT: &str = "INSERT INTO z_reports (id, store_id, series, number, time_zone, business_day, opened_at, \
+        closed_at, first_order, last_order, first_refund, last_refund, first_payment, last_payment, made_by, \
+        previous_hash, hash) VALUES ($1, $2, 'closing', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    const LINE: &str = "INSERT INTO z_report_lines (report_id, line, section, currency, method, tax_rate, records, amount, \
+        tax) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    on!(tx, c => sqlx::query(REPORT)
+        .bind(row.id)
+        .bind(row.store_id)
+        .bind(row.number)
+        .bind(&row.time_zone)
+        .bind(&row.business_day)
+        .bind(row.opened_at)
+        .bind(row.closed_at)
+        .bind(row.first_order)
+        .bind(row.last_order)
+        .bind(row.first_refund)
+        .bind(row.last_refund)
+        .bind(row.first_payment)
+        .bind(row.last_payment)
+        .bind(&row.made_by)
+        .bind(&row.previous_hash)
+        .bind(&row.hash)
+        .execute(c))?;
+    for line in lines {
+        on!(tx, c => sqlx::query(LINE)
+            .bind(row.id)
+            .bind(line.line)
+            .bind(&line.section)
+            .bind(line.currency)
+            .bind(line.method)
+            .bind(line.tax_rate)
+            .bind(line.records)
+            .bind(line.amount)
+            .bind(line.tax)
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The columns of a [`ZReportRow`], written once.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, store_id, number, time_zone, business_day, opened_at, closed_at, first_order, last_order, ",
+            "first_refund, last_refund, first_payment, last_payment, made_by, previous_hash, hash FROM z_reports ",
+            $rest
+        )
+    };
+}
+
+/// The store's closing with this number.
+pub async fn find(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
+    const SELECT: &str = select!("WHERE store_id = $1 AND series = 'closing' AND number = $2");
+    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
+}
+
+/// A store's closings, newest first.
+pub async fn list(tx: &mut Tx, store: StoreId, page: PageRequest) -> Result<Vec<ZReportRow>, DatabaseError> {
+    const SELECT: &str = select!("WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3");
+    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+}
+
+/// The store's closing with the highest number below `number`.
+pub async fn find_below(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
+    const SELECT: &str =
+        select!("WHERE store_id = $1 AND series = 'closing' AND number < $2 ORDER BY number DESC LIMIT 1");
+    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
+}
+
+/// Whether the store has a closing.
+pub async fn any(tx: &mut Tx, store: StoreId) -> Result<bool, DatabaseError> {
+    const SELECT: &str = "SELECT number FROM z_reports WHERE store_id = $1 LIMIT 1";
+    let found: Option<(i64,)> = on!(tx, c => sqlx::query_as(SELECT).bind(store).fetch_optional(c))?;
+    Ok(found.is_some())
+}
+
+/// The sums of a closing.
+pub async fn lines(tx: &mut Tx, id: ZReportId) -> Result<Vec<ZReportLineRow>, DatabaseError> {
+    const SELECT: &str = "SELECT line, section, currency, method, tax_rate, records, amount, tax FROM z_report_lines \
+        WHERE report_id = $1 ORDER BY line";
+    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
+}
