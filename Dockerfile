@@ -5,7 +5,7 @@
 #   docker run --init -p 127.0.0.1:8000:8000 -v tillsight:/data tillsight
 #
 # The models in the image cannot be written to and go with it. To calibrate or add some, copy the folder to the volume once
-# (README, "A models folder of your own"): docker run --rm -v tillsight:/data tillsight cp -r /opt/tillsight/models /data/models
+# (docs/how-to/run-with-docker.md): docker run --rm -v tillsight:/data tillsight cp -r /opt/tillsight/models /data/models
 # and start with -e TILLSIGHT_MODEL=/data/models/tillsight-small.json
 #
 # For processors without AVX2: docker build --build-arg CPU=x86-64 …

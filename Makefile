@@ -21,7 +21,7 @@ help:
 	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
 	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
 	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a fifth of it' \
-  'make bench   the benchmarks; ARCHITECTURE.md tells how to have the peers in Python measured too' \
+  'make bench   the benchmarks; docs/benchmarks.md has figures and tells how to measure the peers too' \
 	  'make lint    formatting, and clippy with the lints of this project' \
 	  'make deny    advisories, licences and sources of the dependencies (needs cargo-deny)' \
 	  'make build   the binary target/release/tillsight' \
