@@ -12,7 +12,7 @@ BINARY = $${CARGO_TARGET_DIR:-target}/release/tillsight
 ENTER = . deploy/env.sh &&
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run demo test load bench lint deny
+.PHONY: help setup build run demo test test-training load bench lint deny
 .NOTPARALLEL:
 
 help:
@@ -20,10 +20,11 @@ help:
 	  'make run     build the server and start it on http://127.0.0.1:8000 (SQLite in ./data); Ctrl-C stops it' \
 	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
 	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
+	  'make test-training  the training of the models on little (fetches PyTorch, 3 GB)' \
 	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a fifth of it' \
-  'make bench   the benchmarks; docs/benchmarks.md has figures and tells how to measure the peers too' \
+	  'make bench   the benchmarks; docs/benchmarks.md tells how to measure the Python peers beside them' \
 	  'make lint    formatting, and clippy with the lints of this project' \
-	  'make deny    advisories, licences and sources of the dependencies (needs cargo-deny)' \
+	  'make deny    licences, sources and bans of the dependencies; advisories where their database can be fetched' \
 	  'make build   the binary target/release/tillsight' \
 	  'make setup   only what the build needs: CMake, a BLAS, a C++ compiler, the library of ONNX Runtime' \
 	  '' \
@@ -46,6 +47,10 @@ test:
 	@deploy/setup.sh --tests
 	@deploy/test.sh
 
+test-training:
+	@deploy/setup.sh --training
+	@deploy/test.sh --test training
+
 load:
 	@deploy/setup.sh --tests
 	@NUMBERING_LOAD_CONFIRMS=10000 NUMBERING_LOAD_KILLS=12 deploy/test.sh --test api numbering_load -- --test-threads 1
@@ -55,8 +60,8 @@ bench: setup
 
 lint: setup
 	@$(ENTER) cargo fmt --check
-	@$(ENTER) explain_first_build debug && cargo clippy --locked --all-targets --features fail-points -- -D warnings
+	@$(ENTER) explain_first_build release && cargo clippy --release --locked --all-targets --features fail-points -- -D warnings
 
 deny:
-	@$(ENTER) if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check; \
-	  else echo 'cargo deny: SKIPPED, it is not installed (cargo install cargo-deny --locked, some minutes)'; fi
+	@deploy/setup.sh --tests
+	@deploy/deny.sh

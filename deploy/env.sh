@@ -7,7 +7,8 @@ target=${CARGO_TARGET_DIR:-target}
 
 # rustup puts cargo there, and a shell opened before that does not have it on its PATH yet.
 command -v cargo >/dev/null || PATH=$PATH:${HOME:-/root}/.cargo/bin
-# The CMake of a wheel, where the system's is missing or too old.
+# CMake, where the system's is missing or too old, and cargo-deny.
+[ ! -d target/tools/bin ] || PATH=$PATH:$PWD/target/tools/bin
 [ ! -x target/tools/bin/cmake ] || PATH=$PWD/target/tools/bin:$PATH
 export PATH
 
@@ -55,7 +56,7 @@ choose_cpu() {
 # Says why the next step takes minutes, when it will. $1: debug or release.
 explain_first_build() {
   compgen -G "$target/$1/build/faiss-sys-*/out/lib*/libfaiss.a" >/dev/null ||
-    echo 'tillsight: building; the first time takes some minutes, for FAISS is compiled from source, once' >&2
+    echo 'tillsight: building; the first time takes 10 to 15 minutes on two cores, since FAISS is compiled from source' >&2
 }
 
 choose_cpu

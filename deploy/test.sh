@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # All tests, on SQLite and on PostgreSQL: a throwaway one, or the one that TILLSIGHT_TEST_POSTGRES_URL names (an account that
-# may create databases). What is given to this script is handed to `cargo test`: deploy/test.sh --lib store::
+# may create databases). The arguments go to `cargo test`: deploy/test.sh --lib db::
+#
+# Tests are compiled as the server is, with optimisation, so that both share their dependencies. While editing,
+# TEST_PROFILE=dev compiles our own code in a fifth of the time.
 #
 # Ends with the counts; the last line is `N passed, N failed, N skipped`, and the exit status is cargo's. A test belongs to
 # the database in whose module it is (…::sqlite::…, …::postgres::…). A test that lacks something it needs (the real photos)
@@ -19,9 +22,12 @@ export TILLSIGHT_SKIPPED_TESTS=$target/test-skipped
 case $TILLSIGHT_SKIPPED_TESTS in /*) ;; *) TILLSIGHT_SKIPPED_TESTS=$PWD/$TILLSIGHT_SKIPPED_TESTS ;; esac
 : >"$TILLSIGHT_SKIPPED_TESTS"
 
-explain_first_build debug
+profile=${TEST_PROFILE:-dev}
+folder=$profile
+[ "$profile" != dev ] || folder=debug
+explain_first_build "$folder"
 status=0
-cargo test --locked --features fail-points --no-fail-fast --color never "$@" 2>&1 | tee "$log" || status=$?
+cargo test --locked --profile "$profile" --features fail-points --no-fail-fast --color never "$@" 2>&1 | tee "$log" || status=$?
 
 # First the skipped names, then cargo's output. A test program that ends without its `test result:` line has crashed.
 awk '

@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// The environment that `deploy/setup.sh --tests` makes; without PyTorch in it nothing can be trained.
+/// The environment that `deploy/setup.sh --training` makes; without PyTorch in it nothing can be trained.
 const PYTHON: &str = "target/python/bin/python";
 const WITH_PYTORCH: &str = "target/python/training-pins";
 /// Photos and imported networks, where they are at hand.
@@ -30,7 +30,7 @@ fn good(output: Output) -> String {
 /// `name` as skipped where it has no PyTorch.
 fn with_pytorch(name: &str) -> Option<Command> {
     if !Path::new(ROOT).join(WITH_PYTORCH).exists() {
-        skip::skip(name, "no PyTorch: deploy/setup.sh --tests could not fetch it");
+        skip::skip(name, "no PyTorch: deploy/setup.sh --training fetches it");
         return None;
     }
     let mut python = Command::new(Path::new(ROOT).join(PYTHON));
