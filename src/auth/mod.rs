@@ -1,8 +1,7 @@
 //! Accounts: people, their sessions, stores, and the kiosks in them.
 //!
 //! Invariants: a password is hashed in a bounded pool, never on the thread of a request; what is kept of a token is its
-//! hash; who someone is and what they may do is read from the database with each request, so that a change counts at once
-//! (a kiosk's key, which comes with every photo, is believed for some seconds: `known_kiosks`);
+//! hash; who someone is and what they may do is read from the database with each request, so that a change counts at once;
 //! every act of an admin is in the audit log, written in the same transaction; no answer tells which usernames exist
 //! (except to the one who tries to take a name).
 //!
@@ -11,7 +10,6 @@
 mod error;
 mod first_admin;
 mod kiosks;
-mod known_kiosks;
 mod login_throttle;
 mod password_policy;
 mod passwords;
@@ -27,7 +25,6 @@ mod tokens;
 mod views;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 pub use error::{AuthError, TokenFault};
 pub use first_admin::FirstAdmin;
@@ -38,10 +35,9 @@ pub use views::{EnrolledKiosk, KioskStatus, KioskView, NewKiosk, StoreView, Toke
 
 use crate::clock::Clock;
 use crate::config::{Environment, Settings};
-use crate::db::{Database, kiosks as kiosk_rows, users};
+use crate::db::{self, Database, users};
 use crate::domain::{Actor, Caller, Currency, Role, TimeZone};
 use crate::pool::Pool;
-use known_kiosks::{Kiosk, KnownKiosks};
 use login_throttle::Throttle;
 use passwords::Passwords;
 use secrecy::SecretString;
@@ -58,7 +54,6 @@ struct Inner {
     passwords: Passwords,
     tokens: AccessTokens,
     throttle: Throttle,
-    known_kiosks: KnownKiosks,
     refresh_s: i64,
     refresh_grace_s: i64,
     enrolment_s: i64,
@@ -87,7 +82,6 @@ impl Auth {
             passwords: Passwords::new(pool, &settings.tokens)?,
             tokens: AccessTokens::new(&key, clock.clone(), settings.tokens.access_s),
             throttle: Throttle::new(db.clone(), clock.clone(), key, &settings.limits),
-            known_kiosks: KnownKiosks::default(),
             refresh_s: settings.tokens.refresh_s,
             refresh_grace_s: settings.tokens.refresh_grace_s,
             enrolment_s: settings.tokens.enrolment_s,
@@ -102,12 +96,10 @@ impl Auth {
     }
 
     /// Whose `bearer` token this is: an access token or a kiosk's key. The database is asked each time, so a disabled
-    /// account, another role or an ended session counts with the next request; a kiosk that was revoked through another
-    /// server, after some seconds.
+    /// account, another role, an ended session or a revoked kiosk counts with the next request, on every server.
     pub async fn authenticate(&self, bearer: &str) -> Result<Identity, AuthError> {
         if bearer.starts_with(secrets::KIOSK_KEY_PREFIX) {
-            let Kiosk { id, store } = self.kiosk(bearer).await?;
-            return Ok(Identity { actor: Actor::Kiosk { id, store }, must_change_password: false });
+            return self.authenticate_kiosk(bearer).await;
         }
         let proof = self.0.tokens.check(bearer)?;
         let mut tx = self.0.db.read().await?;
@@ -117,17 +109,11 @@ impl Auth {
         Ok(Identity { actor, must_change_password: user.must_change_password })
     }
 
-    async fn kiosk(&self, key: &str) -> Result<Kiosk, AuthError> {
-        let hash = secrets::token_hash(key);
-        let before = match self.0.known_kiosks.find(&hash, Instant::now()) {
-            Ok(known) => return Ok(known),
-            Err(before) => before,
-        };
+    async fn authenticate_kiosk(&self, key: &str) -> Result<Identity, AuthError> {
         let mut tx = self.0.db.read().await?;
-        let row = kiosk_rows::find_by_key(&mut tx, &hash).await?.ok_or(TokenFault::KioskUnknown)?;
-        let kiosk = Kiosk { id: row.id, store: row.store_id };
-        self.0.known_kiosks.remember(hash, kiosk, before);
-        Ok(kiosk)
+        let row = db::kiosks::find_by_key(&mut tx, &secrets::token_hash(key)).await?;
+        let row = row.ok_or(TokenFault::KioskUnknown)?;
+        Ok(Identity { actor: Actor::Kiosk { id: row.id, store: row.store_id }, must_change_password: false })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::Timestamp;
 
 /// A row of failures that has not ended: the index cannot learn of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = NotFollowing)]
 pub struct IndexOutage {
     /// The first of them.
     pub since: Timestamp,

@@ -107,6 +107,22 @@ async fn a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once(databa
     app.post("/api/sessions", key, json!({})).await.expect_problem(401, "not-authenticated");
 }
 
+async fn a_kiosk_revoked_through_another_server_is_refused_by_the_next_request(database: TestDatabase) {
+    let here = TestApp::spawn(database).await;
+    let there = TestApp::spawn_beside(&here).await;
+    let admin = here.admin().await;
+    let store = store_named(&here, &admin, "Main Street").await;
+    let made = new_kiosk(&here, &admin, &store).await;
+    let enrolled = enrol(&here, &made["enrolment_code"]).await.expect(200);
+    let key = enrolled["key"].as_str().unwrap();
+    for server in [&here, &there] {
+        server.post("/api/sessions", key, json!({})).await.expect(201);
+    }
+    let path = format!("/api/stores/{store}/kiosks/{}", made["id"].as_str().unwrap());
+    there.delete(&path, &admin).await.expect(200);
+    here.post("/api/sessions", key, json!({})).await.expect_problem(401, "not-authenticated");
+}
+
 async fn a_code_expires_and_dies_with_its_kiosk(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
@@ -150,6 +166,7 @@ on_both_databases!(
     an_admin_makes_lists_reads_and_renames_stores,
     a_clerk_knows_no_store_but_their_own,
     a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once,
+    a_kiosk_revoked_through_another_server_is_refused_by_the_next_request,
     a_code_expires_and_dies_with_its_kiosk,
     devices_that_share_a_code_become_one_kiosk,
     a_kiosk_is_reached_only_through_its_own_store,

@@ -56,6 +56,7 @@ pub struct ModelsView {
 
 /// A photo that the new model cannot embed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
+#[schema(as = Stuck)]
 pub struct FailedImage {
     /// The photo.
     pub image_id: String,

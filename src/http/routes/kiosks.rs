@@ -61,8 +61,7 @@ pub async fn create(
     Ok(HttpResponse::Created().json(services.auth.create_kiosk(&caller, id.0, &body.0.name).await?))
 }
 
-/// Revoke a kiosk: its key, or its unused code, is refused from the next request on (by other servers on the same
-/// database within 5 seconds).
+/// Revoke a kiosk: its key, or its unused code, is refused from the next request on, by every server.
 #[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path), ("kiosk_id" = KioskId, Path)),
     responses((status = 200, body = KioskView), (status = 404, body = ProblemBody)))]
 #[delete("/api/stores/{id}/kiosks/{kiosk_id}")]
