@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod app;
 pub mod atomic_file;
 pub mod auth;
+pub mod backoff;
 pub(crate) mod background;
 pub mod catalog;
 pub mod checkout;

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 29] = [
+const MAY_IMPORT: [(&str, &[&str]); 30] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("pool", &["telemetry"]),
+    ("backoff", &[]),
     ("background", &["pool", "telemetry"]),
     ("atomic_file", &[]),
     ("terminal", &[]),
@@ -26,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     (
         "catalog",
         &[
+            "backoff",
             "clock",
             "config",
             "domain",
@@ -55,10 +57,10 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
         ],
     ),
     ("performance", &["clock", "domain", "db"]),
-    ("orders", &["clock", "config", "domain", "telemetry", "pool", "db", "performance"]),
+    ("orders", &["backoff", "clock", "config", "domain", "telemetry", "pool", "db", "performance"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "db", "orders", "performance", "recognition"]),
     ("integrity", &["clock", "config", "domain", "telemetry", "db"]),
-    ("alerts", &["clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
+    ("alerts", &["backoff", "clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
     ("web", &["config"]),
     (
         "http",
@@ -103,8 +105,9 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("lib", &[]),
     ("main", &["cli"]),
 ];
-const LEAVES: [&str; 6] = ["clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 20] = [
+const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
+const ANYTHING_BUT_CLI: [&str; 21] = [
+    "backoff",
     "background",
     "clock",
     "config",
@@ -131,7 +134,8 @@ const ANYTHING_BUT_CLI: [&str; 20] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that belong to one part of the house.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 15] = [
+    ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("actix_multipart", &["http"]),
     ("sqlx", &["db"]),

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use super::Alerts;
 use super::sink::{DeliveryResponse, SinkKind};
+use crate::backoff::ALERT_DELIVERY;
 use crate::db::DatabaseError;
 use crate::db::alert_deliveries::{self, DeliveryRow};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
-/// Seconds before the second, third … attempt; after the last of them comes the last attempt.
-const WAITS_S: [i64; 5] = [10, 30, 120, 600, 1_800];
 /// How often at least is looked for what is due.
 const BEAT: Duration = Duration::from_secs(5);
 /// After so many seconds a message is no news any more.
@@ -59,7 +58,7 @@ impl Alerts {
         let mut tx = self.db.begin().await?;
         let until = now.plus_seconds(patience.saturating_add(LEASE_S));
         // A time further ahead than any wait was set by a clock that went wrong.
-        let furthest = now.plus_seconds(2 * WAITS_S[WAITS_S.len() - 1]);
+        let furthest = now.plus_seconds(2 * seconds(ALERT_DELIVERY.longest()));
         let Some(mut delivery) = alert_deliveries::claim(&mut tx, sink.as_str(), now, until, furthest).await? else {
             return Ok(false);
         };
@@ -74,7 +73,7 @@ impl Alerts {
 
     /// Enters how the attempt went.
     fn note(&self, delivery: &mut DeliveryRow, answer: DeliveryResponse) {
-        let wait = usize::try_from(delivery.attempts - 1).ok().and_then(|made| WAITS_S.get(made));
+        let wait = u32::try_from(delivery.attempts).ok().and_then(|made| ALERT_DELIVERY.delay_after(made));
         delivery.last_status = answer.status.map(i64::from);
         let now = self.clock.now();
         let stale = now > delivery.created_at.plus_seconds(STALE_S);
@@ -87,7 +86,7 @@ impl Alerts {
                 ("refused", "waiting")
             }
             (Some(_), _, Some(wait)) if !stale => {
-                delivery.due_at = now.plus_seconds(*wait);
+                delivery.due_at = now.plus_seconds(seconds(wait));
                 ("refused", "waiting")
             }
             (Some(_), _, _) => ("given_up", "failed"),
@@ -96,10 +95,14 @@ impl Alerts {
         let sink = delivery.sink.clone();
         metrics::counter!(ALERT_DELIVERIES_TOTAL, "sink" => sink, "outcome" => outcome).increment(1);
         if let Some(refusal) = &answer.refusal {
-            let (attempt, of) = (delivery.attempts, WAITS_S.len() + 1);
+            let (attempt, of) = (delivery.attempts, ALERT_DELIVERY.max_attempts());
             tracing::warn!(sink = %delivery.sink, delivery.id = %delivery.id, attempt, of, reason = %refusal,
                 "an alert could not be told");
         }
         delivery.last_error = answer.refusal;
     }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

@@ -12,18 +12,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::OrderError;
+use crate::backoff;
 use crate::db::idempotency_keys::{self, StoredReply};
 use crate::db::{DatabaseError, Tx};
 use crate::domain::{Caller, Timestamp};
 use crate::performance::Retries;
 use crate::telemetry::{ORDER_NUMBER_CONFLICTS_TOTAL, ORDER_NUMBER_RETRIES_TOTAL};
 
-/// Times a use case is run at most.
-const ATTEMPTS: u32 = 4;
 /// No attempt begins later than this after the first: a client is to hear of an outage within three seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Longest pause before the second attempt; it doubles with each further one.
-const FIRST_PAUSE_MS: u64 = 20;
 
 /// The reply to a request that is answered once.
 #[derive(Debug, Clone)]
@@ -85,6 +82,7 @@ pub async fn with_counted_retries<T, E: FromDatabase>(
 ) -> (Result<T, E>, Retries) {
     let started = Instant::now();
     let mut retries = Retries::default();
+    let mut delays = backoff::TRANSACTION.delays();
     let mut attempt = 1;
     loop {
         let outcome = run(attempt).await;
@@ -96,14 +94,13 @@ pub async fn with_counted_retries<T, E: FromDatabase>(
             retries.conflicts += 1;
         }
         let Some(reason) = reason(error) else { return (outcome, retries) };
-        if attempt >= ATTEMPTS || started.elapsed() >= PATIENCE {
-            return (outcome, retries);
-        }
+        let delay = delays.next().filter(|_| started.elapsed() < PATIENCE);
+        let Some(delay) = delay else { return (outcome, retries) };
         *reason.counted_in(&mut retries) += 1;
         let reason = reason.as_str();
         metrics::counter!(ORDER_NUMBER_RETRIES_TOTAL, "reason" => reason).increment(1);
         tracing::info!(reason, attempt, error = %error, "running a transaction again");
-        tokio::time::sleep(pause(attempt)).await;
+        tokio::time::sleep(delay).await;
         attempt += 1;
     }
 }
@@ -168,12 +165,6 @@ fn is_key_race(error: &DatabaseError) -> bool {
     error.is_taken("idempotency_keys_pkey") || error.is_taken("idempotency_keys_scope_key")
 }
 
-/// A random part of a time that doubles, so that those who met once do not meet again.
-fn pause(attempt: u32) -> Duration {
-    let longest = FIRST_PAUSE_MS << attempt.min(8);
-    Duration::from_millis(getrandom::u64().unwrap_or(0) % longest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +187,7 @@ mod tests {
         assert!(matches!(run(2, || DatabaseError::Unavailable("gone".to_owned())).await, (Ok(2), 2)));
         let race = || DatabaseError::UniqueViolation("idempotency_keys_scope_key".to_owned());
         assert!(matches!(run(2, race).await, (Ok(2), 2)));
-        assert!(matches!(run(99, || DatabaseError::Contended).await, (Err(_), ATTEMPTS)));
+        assert!(matches!(run(99, || DatabaseError::Contended).await, (Err(_), 4)));
     }
 
     #[tokio::test]

@@ -32,7 +32,7 @@ async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database:
     let (_app, watch) = trouble(database, "").await;
     watch.receiver.answer_next((0..6).map(|_| Answer::Status(503, "in \u{7}maintenance")));
     let mut ids = Vec::new();
-    for (attempt, wait) in [(1, 10), (2, 30), (3, 120), (4, 600), (5, 1_800)] {
+    for (attempt, wait) in [(1, 10), (2, 40), (3, 160), (4, 640), (5, 1_800)] {
         assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1, "attempt {attempt}");
         let shown = last(&watch).await;
         assert_eq!((&shown["state"], &shown["attempts"]), (&json!("waiting"), &json!(attempt)));
