@@ -4,6 +4,8 @@
 //! slot and uses it to the end, so an embedding is never compared with those of another model, and an exchange never
 //! waits for anybody: what was in use goes when the last piece of work with it ends.
 
+pub(crate) mod incoming_model;
+
 use std::sync::Arc;
 
 use tokio::sync::watch;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may name; from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 30] = [
+const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -38,7 +38,41 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "embedding",
             "index",
             "active_model",
+            "index_feed",
             "product_names",
+        ],
+    ),
+    (
+        "index_feed",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "pool",
+            "atomic_file",
+            "db",
+            "embedding",
+            "index",
+            "active_model",
+            "catalog",
+        ],
+    ),
+    (
+        "models",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "pool",
+            "atomic_file",
+            "db",
+            "embedding",
+            "index",
+            "active_model",
+            "index_feed",
+            "catalog",
         ],
     ),
     (
@@ -71,6 +105,8 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "telemetry",
             "auth",
             "catalog",
+            "index_feed",
+            "models",
             "recognition",
             "checkout",
             "orders",
@@ -95,6 +131,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "embedding",
             "evaluation",
             "index",
+            "index_feed",
             "integrity",
             "db",
             "telemetry",
@@ -106,7 +143,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 21] = [
+const ANYTHING_BUT_CLI: [&str; 23] = [
     "backoff",
     "background",
     "clock",
@@ -120,6 +157,8 @@ const ANYTHING_BUT_CLI: [&str; 21] = [
     "active_model",
     "auth",
     "catalog",
+    "index_feed",
+    "models",
     "recognition",
     "orders",
     "checkout",

@@ -7,25 +7,15 @@
 //!
 //! Who may call what is decided above; this module knows nothing of HTTP.
 
-mod beside;
-mod change;
 mod error;
-mod fields;
-mod follow;
-mod images;
-mod left_out;
-mod load;
-mod not_following;
-mod others;
-mod photos;
+mod product_change;
+mod product_fields;
+mod product_images;
 mod products;
 mod rows;
-mod snapshot;
-mod stored_index;
-mod switch;
 #[cfg(test)]
 mod tests;
-mod vectors;
+mod uploaded_photos;
 mod view;
 
 use std::path::PathBuf;
@@ -34,6 +24,7 @@ use std::sync::{Arc, Mutex as StdMutex};
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
+use crate::active_model::incoming_model::IncomingModel;
 use crate::active_model::{ActiveModel, ModelSlot};
 use crate::clock::Clock;
 use crate::config::{Limits, Settings};
@@ -42,26 +33,17 @@ use crate::db::blobs::Blobs;
 use crate::db::catalog_changes::ChangeRow;
 use crate::domain::Currency;
 use crate::embedding::Embedder;
+use crate::index_feed::IndexOutage;
+use crate::index_feed::feed_status::FollowFailures;
+use crate::index_feed::filling;
+use crate::index_feed::image_embeddings::EmbeddingSource;
+use crate::index_feed::snapshot_file::WrittenSnapshot;
+use crate::index_feed::unsearchable_images::UnsearchableImages;
 use crate::product_names::ProductNames;
-use beside::IncomingModel;
-use left_out::UnsearchableImages;
-use not_following::FollowFailures;
-use snapshot::WrittenSnapshot;
-use vectors::EmbeddingSource;
 
-pub use change::ProductChange;
-pub use error::{CatalogError, FollowError, PhotoName};
-pub use fields::NewProduct;
-pub use not_following::IndexOutage;
-pub use snapshot::SnapshotFault;
-pub use stored_index::{
-    Difference, FileReport, IndexReport, ModelReport, Rebuilt, SnapshotReport, StoredIndex, StoredIndexError,
-    Verification,
-};
-pub use switch::{
-    ActivationPolicy, Comparison, FailedImage, FirstModel, ModelFolder, ModelSwitches, ModelView, ModelsView,
-    SwitchError, SwitchView,
-};
+pub use error::{CatalogError, PhotoName};
+pub use product_change::ProductChange;
+pub use product_fields::NewProduct;
 pub use view::{EnrolmentView, ImageView, ProductView};
 
 /// One uploaded photo.
@@ -102,30 +84,30 @@ pub struct CatalogStatus {
 /// The catalog service; cheap to clone.
 #[derive(Clone)]
 pub struct Catalog {
-    db: Database,
-    blobs: Blobs,
-    clock: Clock,
-    active: ModelSlot,
-    limits: Limits,
+    pub(crate) db: Database,
+    pub(crate) blobs: Blobs,
+    pub(crate) clock: Clock,
+    pub(crate) active: ModelSlot,
+    pub(crate) limits: Limits,
     /// Of prices that name none.
-    currency: Currency,
+    pub(crate) currency: Currency,
     /// Photos of one upload that are embedded at the same time.
-    photos_at_once: usize,
+    pub(crate) photos_at_once: usize,
     /// Held by whoever teaches changes to the index: two at once would read the same changes and apply them twice.
     /// Within it the last change that the index has seen, once it is known.
-    turn: Arc<Mutex<Option<ChangeRow>>>,
+    pub(crate) turn: Arc<Mutex<Option<ChangeRow>>>,
     /// The folder of the index's snapshots.
-    snapshots: PathBuf,
+    pub(crate) snapshots: PathBuf,
     /// What the snapshot on disk holds, where this server has read or written it.
-    written: Arc<StdMutex<Option<WrittenSnapshot>>>,
+    pub(crate) written: Arc<StdMutex<Option<WrittenSnapshot>>>,
     /// Photos on sale that the index does without.
-    left_out: Arc<UnsearchableImages>,
+    pub(crate) left_out: Arc<UnsearchableImages>,
     /// Whether the index follows the catalog.
-    failures: Arc<FollowFailures>,
+    pub(crate) failures: Arc<FollowFailures>,
     /// The model that is being switched to, by which uploads are seen too.
-    beside: Arc<IncomingModel>,
+    pub(crate) beside: Arc<IncomingModel>,
     /// Is told of new names.
-    names: ProductNames,
+    pub(crate) names: ProductNames,
 }
 
 impl Catalog {
@@ -144,7 +126,7 @@ impl Catalog {
         let left_out: Arc<UnsearchableImages> = Arc::default();
         let vectors = EmbeddingSource { db: &db, blobs: &blobs, embedder: &embedder, left_out: &left_out };
         let snapshots = settings.data_dir.clone();
-        let options = load::index_options(&settings.engine);
+        let options = filling::index_options(&settings.engine);
         let opened = vectors.open_index(&snapshots, options).await.map_err(CatalogError::Index)?;
         let model = embedder.model_id().clone();
         let written = opened.snapshot_revision.map(|revision| WrittenSnapshot { model, revision });

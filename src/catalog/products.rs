@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::fields::NewProduct;
+use super::product_fields::NewProduct;
 use super::rows::{find, record, to_i64};
 use super::view::{EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhoto, ProductSearch};

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::catalog::StoredIndexError;
 use crate::config::{ConfigError, Settings};
+use crate::index_feed::StoredIndexError;
 use crate::terminal::{self, note};
 
 /// A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.

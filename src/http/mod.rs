@@ -19,10 +19,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::alerts::Alerts;
 use crate::auth::Auth;
-use crate::catalog::{Catalog, ModelSwitches};
+use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::config::Limits;
 use crate::integrity::Integrity;
+use crate::models::ModelSwitches;
 use crate::orders::Orders;
 use crate::performance::Performance;
 use crate::recognition::RecognitionService;

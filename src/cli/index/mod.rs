@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::CliError;
 use crate::app::{self, StartError};
-use crate::catalog::StoredIndex;
 use crate::config::Settings;
 use crate::db::Database;
+use crate::index_feed::StoredIndex;
 use crate::terminal::{self, say};
 
 /// Connections to the database: one command, one reader.

@@ -1,9 +1,9 @@
 //! `tillsight index stats`: what there is.
 
 use super::{Output, describe_model, line, megabytes, open, print_json};
-use crate::catalog::{IndexReport, SnapshotReport};
 use crate::cli::CliError;
 use crate::config::Settings;
+use crate::index_feed::{IndexReport, SnapshotReport};
 
 /// Prints what there is.
 pub(super) async fn run(output: &Output) -> Result<(), CliError> {

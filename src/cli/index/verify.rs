@@ -1,9 +1,9 @@
 //! `tillsight index verify`: whether the index would be right.
 
 use super::{Output, describe_model, line, open, print_json};
-use crate::catalog::Verification;
 use crate::cli::CliError;
 use crate::config::Settings;
+use crate::index_feed::Verification;
 
 /// Prints what was compared; ends in an error where anything is wrong.
 pub(super) async fn run(output: &Output) -> Result<(), CliError> {

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::mapping::OVERLOAD_RETRY_S;
 use super::{Kind, Problem};
-use crate::catalog::{CatalogError, PhotoName, SwitchError};
+use crate::catalog::{CatalogError, PhotoName};
 use crate::domain::PhotoFault;
+use crate::models::SwitchError;
 use crate::recognition::RecognitionError;
 
 /// Seconds after which the index has most likely caught up.

@@ -6,9 +6,9 @@ use actix_web::{HttpResponse, Responder, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::catalog::IndexOutage;
 use crate::http::Services;
 use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::index_feed::IndexOutage;
 
 /// That the server lives.
 #[derive(Debug, Serialize, ToSchema)]

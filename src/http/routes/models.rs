@@ -5,11 +5,11 @@ use actix_web::{HttpResponse, Responder, delete, get, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::catalog::{ActivationPolicy, ModelsView, SwitchView};
 use crate::domain::{Caller, InvalidField};
 use crate::http::Services;
 use crate::http::extract::JsonBody;
 use crate::http::problem::{Problem, ProblemBody};
+use crate::models::{ActivationPolicy, ModelsView, SwitchView};
 
 /// Which model to switch to.
 #[derive(Debug, Deserialize, ToSchema)]

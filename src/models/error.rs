@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::catalog::FollowError;
 use crate::db::DatabaseError;
 use crate::embedding::ModelError;
+use crate::index_feed::FollowError;
 
 /// A refusal or failure of a model switch. None of them stops recognition by the model that is active.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::photos::{CheckedPhoto, StoredPhoto};
 use super::rows::{find, record, to_i64};
+use super::uploaded_photos::{CheckedPhoto, StoredPhoto};
 use super::view::{EnrolmentView, ImageView};
 use super::{Catalog, CatalogError, NewPhoto};
 use crate::db::Tx;

@@ -13,11 +13,11 @@ use tokio::sync::{Semaphore, watch};
 use crate::embedding::{Embedder, Embedding, ModelId};
 
 /// Photos of each of the two, uploads and the worker, that are decoded and embedded by the new model side by side.
-pub(super) const AT_ONCE: usize = 4;
+pub(crate) const AT_ONCE: usize = 4;
 
 /// Holds the other model while there is one.
 #[derive(Debug)]
-pub(super) struct IncomingModel {
+pub(crate) struct IncomingModel {
     model: watch::Sender<Option<Arc<Embedder>>>,
     turns: Semaphore,
 }
@@ -30,13 +30,13 @@ impl Default for IncomingModel {
 
 impl IncomingModel {
     /// From now on uploads are seen by `embedder` too, or by none.
-    pub(super) fn set(&self, embedder: Option<Arc<Embedder>>) {
+    pub(crate) fn set(&self, embedder: Option<Arc<Embedder>>) {
         self.model.send_replace(embedder);
     }
 
     /// What the other model makes of a photo. Nothing where there is none, where it is the one `in_use` by now, or where it
     /// fails: then the switch's worker tries, which names photos that cannot be embedded.
-    pub(super) async fn see(&self, bytes: Bytes, in_use: &ModelId) -> Option<(ModelId, Embedding)> {
+    pub(crate) async fn see(&self, bytes: Bytes, in_use: &ModelId) -> Option<(ModelId, Embedding)> {
         let embedder = self.model.borrow().clone().filter(|other| other.model_id() != in_use)?;
         let _turn = self.turns.acquire().await.ok()?;
         match embedder.embed_photo(bytes).await {

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pass::PassOutcome;
+use super::embedding_pass::PassOutcome;
 use super::{FailedImage, ModelSwitches, SwitchError};
-use crate::catalog::snapshot;
-use crate::catalog::vectors::PhotoFailure;
 use crate::db::model_switches::{self, SwitchRow};
 use crate::db::product_images::VectorRow;
 use crate::domain::{ImageId, SwitchId};
 use crate::embedding::Embedder;
+use crate::index_feed::image_embeddings::PhotoFailure;
+use crate::index_feed::snapshot_file;
 
 /// How long a server that failed leaves the work to others.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
@@ -91,7 +91,7 @@ impl ModelSwitches {
         };
         let embedder = self.started(&row, work).await?;
         self.catalog.beside.set(Some(Arc::clone(&embedder)));
-        let head = snapshot::newest_change(&self.catalog.db).await?;
+        let head = snapshot_file::newest_change(&self.catalog.db).await?;
         if work.rests(row.id, head) || !self.claim(row.id).await? {
             return Ok(());
         }

@@ -9,18 +9,18 @@
 //! switch is carried out under the catalog's lock and only while no photo on sale lacks its embedding; a server exchanges
 //! its model only for an index that stands at the catalog's newest change, so there is no moment without recognition.
 
-mod adopt;
-mod checked;
-mod compare;
+mod adoption;
+mod adoption_backoff;
+mod cleanup;
+mod comparison;
+mod embedding_pass;
 mod error;
-mod folder;
-mod forget;
 mod lease;
-mod list;
-mod pass;
-mod pauses;
+mod models_folder;
+mod models_list;
+mod switch_worker;
+mod verified_files;
 mod view;
-mod worker;
 
 use std::sync::Arc;
 
@@ -28,14 +28,14 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::Catalog;
+use crate::catalog::Catalog;
 use crate::config::Engine;
 use crate::db::model_switches::{self, SwitchRow, SwitchState};
 use crate::db::{DatabaseError, Tx, audit, catalog_changes, product_images};
 use crate::domain::{Caller, SwitchId};
 
 pub use error::SwitchError;
-pub use folder::{FirstModel, ModelFolder};
+pub use models_folder::{FirstModel, ModelFolder};
 pub use view::{Comparison, FailedImage, ModelView, ModelsView, SwitchView};
 
 /// Who decides that a switch which is ready is carried out.

@@ -10,9 +10,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::vectors::EmbeddingSource;
-use super::{Catalog, CatalogError, FollowError};
+use super::FollowError;
+use super::image_embeddings::EmbeddingSource;
 use crate::active_model::ActiveModel;
+use crate::catalog::{Catalog, CatalogError};
 use crate::db::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
 use crate::db::product_images::{self, VectorRow};
 use crate::db::{DatabaseError, Tx};
@@ -21,7 +22,7 @@ use crate::index::{Change, IndexError, Row, VectorIndex};
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
 
 /// Changes that are read and applied at a time.
-pub(super) const BATCH: i64 = 64;
+pub(crate) const BATCH: i64 = 64;
 /// How long the database may take to tell of one batch of changes. A host that vanished without a word would otherwise be
 /// waited for until the operating system gives its connection up, a quarter of an hour later, and every upload with it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,7 +53,7 @@ impl Catalog {
 
     /// Follows until our own change `seq` of `product` is in the index; gives the index's revision. Nothing to do for a
     /// change that the index need not learn of.
-    pub(super) async fn catch_up(&self, product: ProductId, seq: Option<i64>) -> Result<i64, CatalogError> {
+    pub(crate) async fn catch_up(&self, product: ProductId, seq: Option<i64>) -> Result<i64, CatalogError> {
         let Some(seq) = seq else { return Ok(self.revision().await) };
         let mut waits = RETRIES.into_iter();
         loop {
@@ -72,7 +73,7 @@ impl Catalog {
         self.active.now().index.stats().await.revision
     }
 
-    pub(super) fn vectors<'a>(&'a self, active: &'a ActiveModel) -> EmbeddingSource<'a> {
+    pub(crate) fn vectors<'a>(&'a self, active: &'a ActiveModel) -> EmbeddingSource<'a> {
         EmbeddingSource { db: &self.db, blobs: &self.blobs, embedder: &active.embedder, left_out: &self.left_out }
     }
 }
@@ -80,7 +81,7 @@ impl Catalog {
 impl EmbeddingSource<'_> {
     /// Brings an index of this model up to the newest change of the catalog; gives the number of the last change it has
     /// seen. `seen` is that change, where it is known.
-    pub(super) async fn bring_up(&self, index: &VectorIndex, seen: &mut Option<ChangeRow>) -> Result<i64, FollowError> {
+    pub(crate) async fn bring_up(&self, index: &VectorIndex, seen: &mut Option<ChangeRow>) -> Result<i64, FollowError> {
         loop {
             let revision = index.stats().await.revision;
             let read = tokio::time::timeout(PATIENCE, self.batch(revision, seen)).await;
@@ -126,7 +127,7 @@ fn no_answer() -> FollowError {
 }
 
 /// The photos that the changes add.
-pub(super) fn added_by(changes: &[ChangeRow]) -> Vec<ImageId> {
+pub(crate) fn added_by(changes: &[ChangeRow]) -> Vec<ImageId> {
     let adding = changes.iter().filter(|change| change.kind == ChangeKind::Add);
     adding.flat_map(|change| change.images.iter().copied()).collect()
 }
@@ -134,7 +135,7 @@ pub(super) fn added_by(changes: &[ChangeRow]) -> Vec<ImageId> {
 /// The changes in their order, as the index takes them. Photos without a row are left out: those that are gone by now, since the
 /// change that took them away comes later in the log (and removing what is not there does nothing), and those without an
 /// embedding.
-pub(super) fn readable(changes: Vec<ChangeRow>, rows: Vec<Row>) -> Vec<Change> {
+pub(crate) fn readable(changes: Vec<ChangeRow>, rows: Vec<Row>) -> Vec<Change> {
     let rows: HashMap<ImageId, Row> = rows.into_iter().map(|row| (row.image, row)).collect();
     let readable = changes.into_iter().map(|change| match change.kind {
         ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
@@ -171,7 +172,7 @@ async fn changes_since(
 }
 
 /// The changes and the number of the last of them. They must be some, go on from `revision` one by one, and be readable.
-pub(super) fn in_order(revision: i64, logged: Vec<LoggedChange>) -> Result<(i64, Vec<ChangeRow>), FollowError> {
+pub(crate) fn in_order(revision: i64, logged: Vec<LoggedChange>) -> Result<(i64, Vec<ChangeRow>), FollowError> {
     if logged.is_empty() {
         return Err(FollowError::Hole { expected: revision + 1, found: None });
     }

@@ -4,7 +4,7 @@
 //! one that is being added.
 
 use super::FollowError;
-use super::vectors::{self, EmbeddingSource};
+use super::image_embeddings::{self, EmbeddingSource};
 use crate::config::Engine;
 use crate::db::product_images::{self, VectorRow};
 use crate::db::{Database, catalog_changes};
@@ -12,12 +12,12 @@ use crate::domain::ImageId;
 use crate::index::{IndexBuilder, IndexError, IndexOptions, Row, VectorIndex};
 
 /// Rows that are read at a time: about 2 MB of vectors.
-pub(super) const PAGE: i64 = 2_000;
+pub(crate) const PAGE: i64 = 2_000;
 /// Photos that are embedded between two lines in the log.
 const PROGRESS: usize = 100;
 
 /// What the settings say about the index.
-pub(super) fn index_options(engine: &Engine) -> IndexOptions {
+pub(crate) fn index_options(engine: &Engine) -> IndexOptions {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let search_threads = if engine.search_threads == 0 { cores } else { engine.search_threads };
     IndexOptions { search_threads, queue_limit: engine.queue, ..IndexOptions::default() }
@@ -27,7 +27,7 @@ impl EmbeddingSource<'_> {
     /// An index of everything on sale, at the catalog's newest change. Photos that the active model has not seen are
     /// embedded from their originals: none, unless the model is another one than last time; then it takes as long as
     /// enrolling everything again.
-    pub(super) async fn load_index(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
+    pub(crate) async fn load_index(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
         let dim = self.embedder.dim();
         let CatalogContents { revision, mut builder, unseen } = on_sale(self.db, self.model(), dim, options).await?;
         let all = unseen.len();
@@ -50,17 +50,17 @@ impl EmbeddingSource<'_> {
 }
 
 /// What the database has on sale.
-pub(super) struct CatalogContents {
+pub(crate) struct CatalogContents {
     /// The newest change.
-    pub(super) revision: i64,
+    pub(crate) revision: i64,
     /// Every photo on sale that has a sound embedding, in the order of their identifiers.
-    pub(super) builder: IndexBuilder,
+    pub(crate) builder: IndexBuilder,
     /// The others, without their damaged bytes.
-    pub(super) unseen: Vec<VectorRow>,
+    pub(crate) unseen: Vec<VectorRow>,
 }
 
 /// Reads what is on sale into an index under construction: one state of the database.
-pub(super) async fn on_sale(
+pub(crate) async fn on_sale(
     db: &Database,
     model: &str,
     dim: usize,
@@ -73,7 +73,7 @@ pub(super) async fn on_sale(
     while let Some(last) = page.last().map(|row| row.image_id) {
         let mut rows = Vec::with_capacity(page.len());
         for row in page {
-            match vectors::kept(&row, dim) {
+            match image_embeddings::kept(&row, dim) {
                 Some(vector) => rows.push(Row { image: row.image_id, product: row.product_id, vector }),
                 None => unseen.push(VectorRow { vector: None, ..row }),
             }

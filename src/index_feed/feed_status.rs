@@ -20,11 +20,11 @@ pub struct IndexOutage {
 
 /// The row of failures that goes on now, if one does.
 #[derive(Debug, Default)]
-pub(super) struct FollowFailures(Mutex<Option<IndexOutage>>);
+pub(crate) struct FollowFailures(Mutex<Option<IndexOutage>>);
 
 impl FollowFailures {
     /// The index has just followed the catalog, or could not.
-    pub(super) fn note<T>(&self, now: Timestamp, followed: &Result<T, FollowError>) {
+    pub(crate) fn note<T>(&self, now: Timestamp, followed: &Result<T, FollowError>) {
         let mut held = self.held();
         *held = followed.as_ref().err().map(|error| {
             let since = held.as_ref().map_or(now, |before| before.since);
@@ -33,7 +33,7 @@ impl FollowFailures {
     }
 
     /// What goes on now.
-    pub(super) fn now(&self) -> Option<IndexOutage> {
+    pub(crate) fn now(&self) -> Option<IndexOutage> {
         self.held().clone()
     }
 

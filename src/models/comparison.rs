@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Comparison, ModelSwitches, SwitchError};
-use crate::catalog::vectors;
-use crate::catalog::{FollowError, load};
 use crate::db::model_switches::SwitchRow;
 use crate::db::product_images::{self, VectorRow};
 use crate::domain::{ImageId, ProductId};
 use crate::embedding::Embedder;
 use crate::index::{IndexOptions, Row, VectorIndex};
+use crate::index_feed::image_embeddings;
+use crate::index_feed::{FollowError, filling};
 
 /// Photos that are taken, the oldest ones: enough for a difference of a few points to show, and compared in seconds.
 const TAKEN: i64 = 4_000;
@@ -51,7 +51,7 @@ impl ModelSwitches {
             *count += 1;
             *count % 2 == 1
         });
-        let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
+        let options = IndexOptions { beside: true, ..filling::index_options(&self.engine) };
         let built = self.blocking(move || {
             VectorIndex::build(dim, 0, enrolled, options).map_err(|error| SwitchError::Index(FollowError::Index(error)))
         });
@@ -77,7 +77,8 @@ fn usual_dimension(rows: &[VectorRow]) -> usize {
 
 /// Those that have a sound vector of `dim` values. The others are made anew when the model is taken up.
 fn of_dimension(rows: &[VectorRow], dim: usize) -> Vec<Row> {
-    let sound =
-        |row: &VectorRow| Some(Row { image: row.image_id, product: row.product_id, vector: vectors::kept(row, dim)? });
+    let sound = |row: &VectorRow| {
+        Some(Row { image: row.image_id, product: row.product_id, vector: image_embeddings::kept(row, dim)? })
+    };
     rows.iter().filter_map(sound).collect()
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Catalog, FollowError};
-use super::{load, vectors};
+use super::FollowError;
+use super::{filling, image_embeddings};
+use crate::catalog::Catalog;
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images;
 use crate::domain::{ImageId, ProductId};
@@ -26,7 +27,7 @@ const BATCH: usize = 32;
 
 /// Word that there are such photos, and how many.
 #[derive(Debug, Default)]
-pub(super) struct UnsearchableImages {
+pub(crate) struct UnsearchableImages {
     count: AtomicU64,
     word: Notify,
     /// Whether it is about an index that nobody searches yet, which the gauge says nothing of.
@@ -35,12 +36,12 @@ pub(super) struct UnsearchableImages {
 
 impl UnsearchableImages {
     /// Of an index that is being filled beside the one that is searched.
-    pub(super) fn beside() -> Self {
+    pub(crate) fn beside() -> Self {
         Self { beside: true, ..Self::default() }
     }
 
     /// The index that `other` is about has taken this one's place: what is lacking now is what it had to do without.
-    pub(super) fn take_over(&self, other: &Self) {
+    pub(crate) fn take_over(&self, other: &Self) {
         self.set(other.count());
         if other.count() > 0 {
             self.word.notify_one();
@@ -48,12 +49,12 @@ impl UnsearchableImages {
     }
 
     /// An index learnt of a photo and has to do without it.
-    pub(super) fn notice(&self) {
+    pub(crate) fn notice(&self) {
         self.notice_several(1);
     }
 
     /// An index was opened that does without so many.
-    pub(super) fn notice_several(&self, count: u64) {
+    pub(crate) fn notice_several(&self, count: u64) {
         if count > 0 {
             self.add(count);
             self.word.notify_one();
@@ -61,7 +62,7 @@ impl UnsearchableImages {
     }
 
     /// How many there are: exact when they were last tried, and at least those that were noticed since.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
@@ -133,7 +134,7 @@ impl Catalog {
         let (mut after, mut left) = (ImageId::NIL, 0);
         loop {
             let mut tx = self.db.read().await?;
-            let page = product_images::ids_on_sale(&mut tx, after, load::PAGE).await?;
+            let page = product_images::ids_on_sale(&mut tx, after, filling::PAGE).await?;
             tx.rollback().await?;
             let Some(last) = page.last() else { break };
             after = *last;
@@ -155,7 +156,7 @@ impl Catalog {
         tx.rollback().await?;
         let mut embedded = Vec::with_capacity(rows.len());
         for row in rows {
-            if vectors::kept(&row, active.embedder.dim()).is_some() || vectors.try_make(&row).await?.is_ok() {
+            if image_embeddings::kept(&row, active.embedder.dim()).is_some() || vectors.try_make(&row).await?.is_ok() {
                 embedded.push(row.image_id);
             } else {
                 *left += 1;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::super::{SnapshotFault, snapshot};
+use super::super::{SnapshotFault, snapshot_file};
 use super::{StoredIndex, StoredIndexError};
 use crate::db::{catalog_changes, product_images};
 use crate::index::{Memory, Snapshot, SnapshotError};
@@ -110,7 +110,7 @@ impl StoredIndex {
     async fn snapshot_report(&self, newest: i64) -> Result<Option<SnapshotReport>, StoredIndexError> {
         let path = self.place();
         let Ok(about) = std::fs::metadata(&path) else { return Ok(None) };
-        let opened = snapshot::open(&self.db, &self.model, self.dim, path.clone()).await;
+        let opened = snapshot_file::open(&self.db, &self.model, self.dim, path.clone()).await;
         let (head, fault) = match opened {
             Ok(snapshot) => (Some(snapshot.head()), None),
             Err(SnapshotFault::Database(error)) => return Err(error.into()),
@@ -140,7 +140,7 @@ impl StoredIndex {
         for entry in entries {
             let path = entry.map_err(unreadable)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let model = snapshot::model_of(&name);
+            let model = snapshot_file::model_of(&name);
             let unfinished = name.starts_with(".index-") && name.ends_with(".part");
             // One that is gone by now was somebody's unfinished file.
             if let Some(bytes) = size(&path).filter(|_| path != own && (model.is_some() || unfinished)) {

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::super::load::PAGE;
-use super::super::{FollowError, SnapshotFault, snapshot, vectors};
+use super::super::filling::PAGE;
+use super::super::{FollowError, SnapshotFault, image_embeddings, snapshot_file};
 use super::{StoredIndex, StoredIndexError};
-use crate::catalog::follow::{BATCH, added_by, in_order, readable};
 use crate::db::catalog_changes;
 use crate::db::product_images::{self, VectorRow};
 use crate::db::{DatabaseError, Tx};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Row, VectorIndex};
+use crate::index_feed::follower::{BATCH, added_by, in_order, readable};
 
 /// Differences that are named.
 const NAMED: usize = 10;
@@ -79,7 +79,7 @@ impl StoredIndex {
     }
 
     async fn verify_snapshot(&self, path: PathBuf) -> Result<Verification, SnapshotFault> {
-        let opened = snapshot::open(&self.db, &self.model, self.dim, path.clone()).await?;
+        let opened = snapshot_file::open(&self.db, &self.model, self.dim, path.clone()).await?;
         let (snapshot_revision, options) = (opened.head().revision, self.options);
         // Before the transaction: reading a large file takes longer than a database lets one sit idle.
         let index = tokio::task::spawn_blocking(move || opened.load(options)).await??;
@@ -171,7 +171,7 @@ impl StoredIndex {
     }
 
     fn sound(&self, row: &VectorRow) -> Option<Row> {
-        let vector = vectors::kept(row, self.dim)?;
+        let vector = image_embeddings::kept(row, self.dim)?;
         Some(Row { image: row.image_id, product: row.product_id, vector })
     }
 }

@@ -10,11 +10,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{ModelSwitches, SwitchError};
-use crate::catalog::snapshot;
 use crate::db::model_switches;
 use crate::db::{catalog_changes, product_images};
 use crate::domain::ImageId;
 use crate::embedding::Manifest;
+use crate::index_feed::snapshot_file;
 
 /// How often is looked for such models.
 const EVERY: Duration = Duration::from_secs(3_600);
@@ -67,7 +67,7 @@ impl ModelSwitches {
     }
 
     async fn remove_snapshot(&self, model: &str) -> Result<bool, SwitchError> {
-        let place = snapshot::place(&self.catalog.snapshots, model);
+        let place = snapshot_file::place(&self.catalog.snapshots, model);
         let removed = self.blocking(move || match std::fs::remove_file(&place) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::vectors::EmbeddingSource;
-use super::{Catalog, FollowError};
+use super::FollowError;
+use super::image_embeddings::EmbeddingSource;
 use crate::active_model::ActiveModel;
 use crate::atomic_file;
+use crate::catalog::Catalog;
 use crate::db::catalog_changes::{self, ChangeRow};
 use crate::db::product_images;
 use crate::db::{Database, DatabaseError};
@@ -32,13 +33,13 @@ const NAME: (&str, &str) = ("index-", ".snapshot");
 
 /// Where the snapshot of `model`'s embeddings lies: `index-NAME@VERSION-DIGITS.snapshot`. Each model has a file of its own, so
 /// that servers with different models can share a folder, and so that going back to a model finds its snapshot.
-pub(super) fn place(data_dir: &Path, model: &str) -> PathBuf {
+pub(crate) fn place(data_dir: &Path, model: &str) -> PathBuf {
     // A model's key has one `#`, and nothing else that a file's name may not have or that a shell would mind.
     data_dir.join(format!("{}{}{}", NAME.0, model.replace('#', "-"), NAME.1))
 }
 
 /// The model whose snapshot has this name, if it is one's.
-pub(super) fn model_of(name: &str) -> Option<String> {
+pub(crate) fn model_of(name: &str) -> Option<String> {
     let (model, digits) = name.strip_prefix(NAME.0)?.strip_suffix(NAME.1)?.rsplit_once('-')?;
     Some(format!("{model}#{digits}"))
 }
@@ -84,7 +85,7 @@ pub enum SnapshotFault {
 
 impl SnapshotFault {
     /// Whether the snapshot was looked at, and this is what is wrong with it.
-    pub(super) fn is_finding(&self) -> bool {
+    pub(crate) fn is_finding(&self) -> bool {
         match self {
             Self::File(error) => !matches!(error, SnapshotError::Io(_)),
             Self::Behind(error) => error.is_finding(),
@@ -106,16 +107,16 @@ impl SnapshotFault {
 }
 
 /// An index that is ready.
-pub(super) struct OpenedIndex {
-    pub(super) index: VectorIndex,
+pub(crate) struct OpenedIndex {
+    pub(crate) index: VectorIndex,
     /// Where the snapshot stood from which it came, if it did.
-    pub(super) snapshot_revision: Option<i64>,
+    pub(crate) snapshot_revision: Option<i64>,
 }
 
 impl EmbeddingSource<'_> {
     /// The index of everything on sale at the catalog's newest change: from its snapshot in `folder` and the changes since,
     /// or, where there is none that may be used, from the database.
-    pub(super) async fn open_index(&self, folder: &Path, options: IndexOptions) -> Result<OpenedIndex, FollowError> {
+    pub(crate) async fn open_index(&self, folder: &Path, options: IndexOptions) -> Result<OpenedIndex, FollowError> {
         let place = place(folder, self.model());
         if place.exists() {
             match self.open_snapshot(place.clone(), options).await {
@@ -166,7 +167,7 @@ impl EmbeddingSource<'_> {
 }
 
 /// The snapshot at `place`, whose head says that it was made of this database by this model. Its rows are still to be read.
-pub(super) async fn open(db: &Database, model: &str, dim: usize, place: PathBuf) -> Result<Snapshot, SnapshotFault> {
+pub(crate) async fn open(db: &Database, model: &str, dim: usize, place: PathBuf) -> Result<Snapshot, SnapshotFault> {
     let snapshot = tokio::task::spawn_blocking(move || Snapshot::open(&place)).await??;
     let head = snapshot.head();
     let newest = newest_change(db).await?;
@@ -180,7 +181,7 @@ pub(super) async fn open(db: &Database, model: &str, dim: usize, place: PathBuf)
 }
 
 /// Writes what `index` holds now of the embeddings of `model` to `place`, and tells what the file then says of itself.
-pub(super) async fn write(
+pub(crate) async fn write(
     db: &Database,
     model: &str,
     index: Arc<VectorIndex>,
@@ -258,9 +259,9 @@ impl Catalog {
 
 /// What a snapshot holds: which model's embeddings, at which change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct WrittenSnapshot {
-    pub(super) model: ModelId,
-    pub(super) revision: i64,
+pub(crate) struct WrittenSnapshot {
+    pub(crate) model: ModelId,
+    pub(crate) revision: i64,
 }
 
 impl WrittenSnapshot {
@@ -275,7 +276,7 @@ fn passed_over(place: &Path, reason: &SnapshotFault) {
         "the index's snapshot is not used; the index is filled from the database");
 }
 
-pub(super) async fn newest_change(db: &Database) -> Result<i64, DatabaseError> {
+pub(crate) async fn newest_change(db: &Database) -> Result<i64, DatabaseError> {
     let mut tx = db.read().await?;
     let head = catalog_changes::head(&mut tx).await?;
     tx.rollback().await?;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::FollowError;
-use super::left_out::UnsearchableImages;
+use super::unsearchable_images::UnsearchableImages;
 use crate::db::blobs::{BlobError, Blobs};
 use crate::db::product_images::{self, VectorRow};
 use crate::db::{Database, DatabaseError};
@@ -17,17 +17,17 @@ use crate::index::Row;
 use crate::telemetry::UNSEARCHABLE_IMAGES_TOTAL;
 
 /// What embeddings are read with, and made with where they are missing.
-pub(super) struct EmbeddingSource<'a> {
-    pub(super) db: &'a Database,
-    pub(super) blobs: &'a Blobs,
-    pub(super) embedder: &'a Embedder,
+pub(crate) struct EmbeddingSource<'a> {
+    pub(crate) db: &'a Database,
+    pub(crate) blobs: &'a Blobs,
+    pub(crate) embedder: &'a Embedder,
     /// Is told of photos that an index has to do without.
-    pub(super) left_out: &'a UnsearchableImages,
+    pub(crate) left_out: &'a UnsearchableImages,
 }
 
 /// Why one photo has no embedding, while others may have theirs. Another time it may.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PhotoFailure {
+pub(crate) enum PhotoFailure {
     /// Its original is gone, cannot be read, or is nothing that the model can use.
     #[error("{0}")]
     Photo(String),
@@ -38,13 +38,13 @@ pub(super) enum PhotoFailure {
 
 impl EmbeddingSource<'_> {
     /// The key of the model.
-    pub(super) fn model(&self) -> &str {
+    pub(crate) fn model(&self) -> &str {
         self.embedder.model_id().as_str()
     }
 
     /// The index's rows for these photos, in their order. A photo that cannot be embedded is left out, with an error in the
     /// log: one lost file must not stop a whole store. [`UnsearchableImages`] learns of it, and it is tried again.
-    pub(super) async fn of(&self, rows: Vec<VectorRow>) -> Result<Vec<Row>, FollowError> {
+    pub(crate) async fn of(&self, rows: Vec<VectorRow>) -> Result<Vec<Row>, FollowError> {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let vector = match kept(&row, self.embedder.dim()) {
@@ -71,7 +71,7 @@ impl EmbeddingSource<'_> {
     ///
     /// # Errors
     /// No photo can be embedded now: the database or the embedder has no time for it, or a thread is gone.
-    pub(super) async fn try_make(&self, row: &VectorRow) -> Result<Result<Embedding, PhotoFailure>, FollowError> {
+    pub(crate) async fn try_make(&self, row: &VectorRow) -> Result<Result<Embedding, PhotoFailure>, FollowError> {
         let of_photo = |reason: String| Ok(Err(PhotoFailure::Photo(reason)));
         let original = match self.blobs.get(row.content_hash).await {
             Ok(Some(bytes)) => bytes,
@@ -114,7 +114,7 @@ impl EmbeddingSource<'_> {
 
 /// The vector that is stored; nothing where there is none, or one that is damaged (not of `dim` values, not finite, not of
 /// length 1).
-pub(super) fn kept(row: &VectorRow, dim: usize) -> Option<Arc<[f32]>> {
+pub(crate) fn kept(row: &VectorRow, dim: usize) -> Option<Arc<[f32]>> {
     let read = Embedding::from_bytes(row.vector.as_deref()?, dim);
     let read = read.inspect_err(|error| {
         tracing::error!(image.id = %row.image_id, error = %error, "a stored embedding is damaged; making it anew");

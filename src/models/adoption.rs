@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pauses::AdoptionPause;
+use super::adoption_backoff::AdoptionPause;
 use super::{ModelSwitches, SwitchError};
 use crate::active_model::ActiveModel;
-use crate::catalog::left_out::UnsearchableImages;
-use crate::catalog::vectors::EmbeddingSource;
-use crate::catalog::{Catalog, load};
 use crate::db::model_switches::{self, SwitchRow};
 use crate::index::IndexOptions;
+use crate::index_feed::filling;
+use crate::index_feed::image_embeddings::EmbeddingSource;
+use crate::index_feed::unsearchable_images::UnsearchableImages;
 use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
 
 impl ModelSwitches {
@@ -69,11 +69,11 @@ impl ModelSwitches {
         let embedder = self.folder.start(model).await?;
         // In place of the session that embedded during the switch, which makes room.
         self.catalog.beside.set(Some(Arc::clone(&embedder)));
-        let Catalog { db, blobs, left_out, .. } = &self.catalog;
+        let crate::catalog::Catalog { db, blobs, left_out, .. } = &self.catalog;
         // Kept apart until the exchange: whoever tries such photos again asks the index in use, which may have them.
         let lacking = UnsearchableImages::beside();
         let vectors = EmbeddingSource { db, blobs, embedder: &embedder, left_out: &lacking };
-        let options = IndexOptions { beside: true, ..load::index_options(&self.engine) };
+        let options = IndexOptions { beside: true, ..filling::index_options(&self.engine) };
         let index = vectors.open_index(&self.catalog.snapshots, options).await?.index;
         // The long way first: uploads wait for whoever has the turn.
         vectors.bring_up(&index, &mut None).await?;

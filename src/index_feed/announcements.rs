@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
-use super::Catalog;
+use crate::catalog::Catalog;
 use crate::db::Database;
 
 /// How long after a lost connection the next one is tried. Meanwhile the beat of [`Catalog::follow_others`] goes on.

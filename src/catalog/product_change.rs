@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::products::taken;
 use super::rows::{find, record};
 use super::view::ProductView;
-use super::{Catalog, CatalogError, fields};
+use super::{Catalog, CatalogError, product_fields};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images;
 use crate::db::products::{self, ProductFields, ProductRow};
@@ -39,10 +39,10 @@ impl ProductChange {
             None => old.clone(),
         };
         Ok(ProductFields {
-            name: fields::name(self.name.as_deref().unwrap_or(&row.name))?,
-            sku: fields::sku(changed(&self.sku, &row.sku).as_deref())?,
-            barcode: fields::code(changed(&self.barcode, &row.barcode).as_deref())?,
-            description: fields::description(changed(&self.description, &row.description).as_deref())?,
+            name: product_fields::name(self.name.as_deref().unwrap_or(&row.name))?,
+            sku: product_fields::sku(changed(&self.sku, &row.sku).as_deref())?,
+            barcode: product_fields::code(changed(&self.barcode, &row.barcode).as_deref())?,
+            description: product_fields::description(changed(&self.description, &row.description).as_deref())?,
             tax_rate: tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(row.tax_rate))?,
             active: self.active.unwrap_or(row.active),
         })

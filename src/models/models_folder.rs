@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checked::CheckedFiles;
 use super::error::SwitchError;
+use super::verified_files::CheckedFiles;
 use crate::db::Database;
 use crate::db::model_switches::{self, SwitchRow};
 use crate::embedding::{Embedder, EmbedderOptions, Manifest, Model};

@@ -2,23 +2,23 @@
 //!
 //! Only reads the database, and replaces the snapshot whole or not at all: safe beside running servers.
 
-mod model;
-mod report;
-mod verify;
+mod index_report;
+mod model_in_use;
+mod verification;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::load::{self, CatalogContents};
-use super::{FollowError, SnapshotFault, snapshot};
+use super::filling::{self, CatalogContents};
+use super::{FollowError, SnapshotFault, snapshot_file};
 use crate::config::Settings;
 use crate::db::{Database, DatabaseError};
 use crate::embedding::ModelError;
 use crate::index::{IndexOptions, VectorIndex};
-pub use report::{FileReport, IndexReport, ModelReport, SnapshotReport};
-pub use verify::{Difference, Verification};
+pub use index_report::{FileReport, IndexReport, ModelReport, SnapshotReport};
+pub use verification::{Difference, Verification};
 
 /// The index of one model.
 #[derive(Debug, Clone)]
@@ -143,14 +143,14 @@ impl StoredIndex {
     /// # Errors
     /// The database does not answer, or has no catalog; the manifest cannot be read.
     pub async fn open(db: Database, manifest: &Path, settings: &Settings) -> Result<Self, StoredIndexError> {
-        snapshot::newest_change(&db).await.map_err(StoredIndexError::of_tables)?;
-        let (manifest, model_origin) = model::in_use(&db, manifest).await?;
+        snapshot_file::newest_change(&db).await.map_err(StoredIndexError::of_tables)?;
+        let (manifest, model_origin) = model_in_use::in_use(&db, manifest).await?;
         Ok(Self {
             db,
             model: manifest.model_id().as_str().to_owned(),
             model_origin,
             dim: manifest.output.dim,
-            options: load::index_options(&settings.engine),
+            options: filling::index_options(&settings.engine),
             data_dir: settings.data_dir.clone(),
         })
     }
@@ -176,7 +176,7 @@ impl StoredIndex {
         }
         let index = Arc::new(builder.finish(revision).map_err(FollowError::from)?);
         let path = self.place();
-        let head = snapshot::write(&self.db, &self.model, index, path.clone()).await;
+        let head = snapshot_file::write(&self.db, &self.model, index, path.clone()).await;
         let head = head.map_err(|fault| StoredIndexError::of_writing(path.clone(), fault))?;
         let (model, model_origin) = (self.model.clone(), self.model_origin.clone());
         Ok(Rebuilt { model, model_origin, path, revision: head.revision, rows: head.rows })
@@ -188,10 +188,10 @@ impl StoredIndex {
     }
 
     async fn on_sale(&self) -> Result<CatalogContents, FollowError> {
-        load::on_sale(&self.db, &self.model, self.dim, self.options).await
+        filling::on_sale(&self.db, &self.model, self.dim, self.options).await
     }
 
     fn place(&self) -> PathBuf {
-        snapshot::place(&self.data_dir, &self.model)
+        snapshot_file::place(&self.data_dir, &self.model)
     }
 }

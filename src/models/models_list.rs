@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::folder::ManifestResult;
+use super::models_folder::ManifestResult;
 use super::view::WantedModel;
 use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView};
 use crate::active_model::ActiveModel;

@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use super::worker::WorkerState;
+use super::switch_worker::WorkerState;
 use super::{Comparison, ModelSwitches, SwitchError};
-use crate::catalog::beside::AT_ONCE;
-use crate::catalog::vectors::{EmbeddingSource, PhotoFailure};
-use crate::catalog::{Catalog, FollowError};
+use crate::active_model::incoming_model::AT_ONCE;
+use crate::catalog::Catalog;
 use crate::db::model_switches::{self, SwitchRow, SwitchState};
 use crate::db::product_images::{self, VectorRow};
 use crate::domain::{Caller, ImageId};
 use crate::embedding::Embedder;
+use crate::index_feed::FollowError;
+use crate::index_feed::image_embeddings::{EmbeddingSource, PhotoFailure};
 
 /// Photos between two reports to the database.
 const BATCH: i64 = 32;
