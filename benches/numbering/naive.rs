@@ -50,10 +50,10 @@ pub fn run(world: &World, runtime: &Runtime, batch: Batch, clients: usize) -> Na
 
 async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) -> Result<(), DatabaseError> {
     let (store_id, id) = (StoreId::from(uuid(store_number)), SessionId::from(uuid(session)));
-    let mut tx = db.read().await?;
-    let number = number_checks::stand(&mut tx, store_id, Series::Order).await?.highest.unwrap_or(0) + 1;
-    let lines = billing_items::list_at(&mut tx, id, 1).await?;
-    tx.rollback().await?;
+    let mut reader = db.read().await?;
+    let number = number_checks::stand(&mut reader, store_id, Series::Order).await?.highest.unwrap_or(0) + 1;
+    let lines = billing_items::list_at(&mut reader, id, 1).await?;
+    drop(reader);
 
     let (scope, key, now) = ("naive", format!("bill-{session}"), clock.now());
     let mut tx = db.begin().await?;

@@ -162,22 +162,22 @@ impl Alerts {
 
     /// The alerts that are firing, oldest first, each with what the sinks were told last.
     pub async fn active(&self) -> Result<Vec<AlertView>, AlertError> {
-        let mut tx = self.db.read().await?;
-        let rows = alerts::firing(&mut tx, FIRING as i64).await?;
+        let mut reader = self.db.read().await?;
+        let rows = alerts::firing(&mut reader, FIRING as i64).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            views.extend(view::shown_if_known(&mut tx, row).await?);
+            views.extend(view::shown_if_known(&mut reader, row).await?);
         }
         Ok(views)
     }
 
     /// Alerts of all states, newest first.
     pub async fn history(&self, page: PageRequest) -> Result<Page<AlertView>, AlertError> {
-        let mut tx = self.db.read().await?;
-        let rows = Page::cut(alerts::list(&mut tx, page).await?, page, |row| row.id.uuid());
+        let mut reader = self.db.read().await?;
+        let rows = Page::cut(alerts::list(&mut reader, page).await?, page, |row| row.id.uuid());
         let mut data = Vec::with_capacity(rows.data.len());
         for row in rows.data {
-            data.extend(view::shown_if_known(&mut tx, row).await?);
+            data.extend(view::shown_if_known(&mut reader, row).await?);
         }
         Ok(Page { data, next_cursor: rows.next_cursor })
     }

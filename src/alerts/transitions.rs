@@ -13,7 +13,7 @@ use super::sink::Sinks;
 use crate::config::Monitoring;
 use crate::db::alert_deliveries::{self, DeliveryRow};
 use crate::db::alerts::{self, AlertRow};
-use crate::db::{DatabaseError, Tx};
+use crate::db::{DatabaseError, Reader, Tx};
 use crate::domain::{AlertId, DeliveryId, StoreId, Timestamp};
 
 /// How far apart the clocks of servers are at most, in seconds.
@@ -128,8 +128,8 @@ impl AlertTransitions<'_> {
     }
 
     /// Whether the cool-down of the alert before is over.
-    async fn may_tell(&self, tx: &mut Tx, key: &str) -> Result<bool, DatabaseError> {
-        let last = alerts::last_told(tx, key).await?;
+    async fn may_tell(&self, reader: &mut Reader, key: &str) -> Result<bool, DatabaseError> {
+        let last = alerts::last_told(reader, key).await?;
         // A time that is yet to come was set by a clock that went wrong.
         let over = |last: Timestamp| {
             self.now >= last.plus_seconds(self.settings.cool_down_s) || last > self.now.plus_seconds(CLOCKS_DIFFER_S)

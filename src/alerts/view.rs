@@ -8,7 +8,7 @@ use super::rule::{Rule, Severity};
 use super::sink::SinkKind;
 use crate::db::alert_deliveries::{self, DeliveryRow};
 use crate::db::alerts::AlertRow;
-use crate::db::{DatabaseError, Tx, stores};
+use crate::db::{DatabaseError, Reader, stores};
 use crate::domain::{AlertId, DeliveryId, StoreId, Timestamp};
 
 /// How an alert stands.
@@ -104,8 +104,8 @@ pub struct AlertView {
 }
 
 /// As [`shown`]; nothing where a newer server's words cannot be read, which must not hide the others.
-pub(super) async fn shown_if_known(tx: &mut Tx, row: AlertRow) -> Result<Option<AlertView>, DatabaseError> {
-    match shown(tx, row).await {
+pub(super) async fn shown_if_known(reader: &mut Reader, row: AlertRow) -> Result<Option<AlertView>, DatabaseError> {
+    match shown(reader, row).await {
         Ok(view) => Ok(Some(view)),
         Err(DatabaseError::Unexpected(what)) => {
             tracing::warn!(what, "an alert is left out");
@@ -116,7 +116,7 @@ pub(super) async fn shown_if_known(tx: &mut Tx, row: AlertRow) -> Result<Option<
 }
 
 /// The alert with its store's name and what the sinks were told last.
-pub(super) async fn shown(tx: &mut Tx, row: AlertRow) -> Result<AlertView, DatabaseError> {
+pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertView, DatabaseError> {
     let strange = |what: &str| DatabaseError::Unexpected(format!("alert {}: {what}", row.id));
     let rule = Rule::read(&row.rule).ok_or_else(|| strange("a rule that this program does not know"))?;
     let severity = Severity::read(&row.severity).ok_or_else(|| strange("a severity that there is not"))?;
@@ -126,11 +126,11 @@ pub(super) async fn shown(tx: &mut Tx, row: AlertRow) -> Result<AlertView, Datab
         "resolved" => AlertState::Resolved,
         _ => return Err(strange("a state that there is not")),
     };
-    let deliveries = alert_deliveries::newest(tx, row.id).await?;
+    let deliveries = alert_deliveries::newest(reader, row.id).await?;
     let deliveries = deliveries.into_iter().map(told).collect::<Result<Vec<_>, _>>()?;
     let store = match row.store_id {
         StoreId::NIL => None,
-        id => stores::find(tx, id).await?,
+        id => stores::find(reader, id).await?,
     };
     Ok(AlertView {
         id: row.id,

@@ -44,10 +44,10 @@ impl Auth {
         page: PageRequest,
     ) -> Result<Page<KioskView>, AuthError> {
         require_staff(caller)?;
-        let mut tx = self.0.db.read().await?;
-        served_store(&mut tx, caller, store).await?;
+        let mut reader = self.0.db.read().await?;
+        served_store(&mut reader, caller, store).await?;
         let now = self.0.clock.now();
-        let rows = kiosks::list(&mut tx, store, page).await?;
+        let rows = kiosks::list(&mut reader, store, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(|row| KioskView::at(now, row)))
     }
 

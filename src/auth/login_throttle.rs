@@ -75,9 +75,9 @@ impl Throttle {
     pub(super) async fn admit(&self, suspect: &LoginAttempt) -> Result<(), AuthError> {
         let now = self.clock.now();
         let since = now.plus_seconds(-self.window_s);
-        let mut tx = self.db.read().await?;
+        let mut reader = self.db.read().await?;
         for (subject, limit) in self.subjects(suspect) {
-            if let Some(at) = login_failures::nth_newest(&mut tx, subject, since, limit).await? {
+            if let Some(at) = login_failures::nth_newest(&mut reader, subject, since, limit).await? {
                 let micros = at.plus_seconds(self.window_s).micros() - now.micros();
                 return Err(AuthError::Throttled { retry_after_s: (micros / 1_000_000 + 1).min(self.window_s).max(1) });
             }

@@ -102,16 +102,16 @@ impl Auth {
             return self.authenticate_kiosk(bearer).await;
         }
         let proof = self.0.tokens.check(bearer)?;
-        let mut tx = self.0.db.read().await?;
-        let user = users::find_in_session(&mut tx, proof.user, proof.family).await?;
+        let mut reader = self.0.db.read().await?;
+        let user = users::find_in_session(&mut reader, proof.user, proof.family).await?;
         let user = user.filter(|user| !user.disabled && user.token_epoch == proof.epoch).ok_or(TokenFault::Ended)?;
         let actor = Actor::Person { id: user.id, role: user.role, store: user.store_id };
         Ok(Identity { actor, must_change_password: user.must_change_password })
     }
 
     async fn authenticate_kiosk(&self, key: &str) -> Result<Identity, AuthError> {
-        let mut tx = self.0.db.read().await?;
-        let row = db::kiosks::find_by_key(&mut tx, &secrets::token_hash(key)).await?;
+        let mut reader = self.0.db.read().await?;
+        let row = db::kiosks::find_by_key(&mut reader, &secrets::token_hash(key)).await?;
         let row = row.ok_or(TokenFault::KioskUnknown)?;
         Ok(Identity { actor: Actor::Kiosk { id: row.id, store: row.store_id }, must_change_password: false })
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Auth, AuthError, StoreView, require_admin};
 use crate::db::stores::StoreRow;
-use crate::db::{Tx, audit, stores, z_reports};
+use crate::db::{Reader, audit, stores, z_reports};
 use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, TimeZone, line};
 
 /// Most characters of a store's and of a kiosk's name.
@@ -73,12 +73,12 @@ impl Auth {
             Actor::Kiosk { store, .. } => Some(Some(store)),
             Actor::Person { role: Role::User, .. } => return Err(AuthError::Forbidden("only staff may list stores")),
         };
-        let mut tx = self.0.db.read().await?;
+        let mut reader = self.0.db.read().await?;
         let rows = match own {
-            None => stores::list(&mut tx, page).await?,
+            None => stores::list(&mut reader, page).await?,
             Some(None) => Vec::new(),
             Some(Some(id)) => {
-                let row = stores::find(&mut tx, id).await?;
+                let row = stores::find(&mut reader, id).await?;
                 row.into_iter().filter(|row| page.before.is_none_or(|before| row.id.uuid() < before)).collect()
             }
         };
@@ -87,8 +87,8 @@ impl Auth {
 
     /// One shop, for those who serve in it; for others it does not exist.
     pub async fn store(&self, caller: &Caller, id: StoreId) -> Result<StoreView, AuthError> {
-        let mut tx = self.0.db.read().await?;
-        Ok(served_store(&mut tx, caller, id).await?.into())
+        let mut reader = self.0.db.read().await?;
+        Ok(served_store(&mut reader, caller, id).await?.into())
     }
 
     /// Changes a shop's name, time zone, whether its prices contain the tax, or whether it is fiscal: for the orders and
@@ -133,8 +133,8 @@ fn described(row: &StoreRow) -> Value {
 }
 
 /// The shop, where it exists and `caller` serves in it; both failures read alike.
-pub(super) async fn served_store(tx: &mut Tx, caller: &Caller, id: StoreId) -> Result<StoreRow, AuthError> {
-    let row = if caller.actor.serves(id) { stores::find(tx, id).await? } else { None };
+pub(super) async fn served_store(reader: &mut Reader, caller: &Caller, id: StoreId) -> Result<StoreRow, AuthError> {
+    let row = if caller.actor.serves(id) { stores::find(reader, id).await? } else { None };
     row.ok_or_else(|| AuthError::NotFound { what: "store", id: id.to_string() })
 }
 

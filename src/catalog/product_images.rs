@@ -6,10 +6,10 @@ use super::rows::{find, record, to_i64};
 use super::uploaded_photos::{CheckedPhoto, StoredPhoto};
 use super::view::{EnrolmentView, ImageView};
 use super::{Catalog, CatalogError, NewPhoto};
-use crate::db::Tx;
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images::{self, ImageRow};
 use crate::db::products;
+use crate::db::{Reader, Tx};
 use crate::domain::{Caller, ImageId, InvalidField, ProductId, Timestamp};
 
 impl Catalog {
@@ -29,10 +29,10 @@ impl Catalog {
         }
         let (mut probed, doubles) = self.probe(photos).await?;
         let sent = probed.len() + doubles;
-        let mut tx = self.db.read().await?;
-        find(&mut tx, product).await?;
-        let known = self.leave_out_known(&mut tx, product, &mut probed).await?;
-        tx.rollback().await?;
+        let mut reader = self.db.read().await?;
+        find(&mut reader, product).await?;
+        let known = self.leave_out_known(&mut reader, product, &mut probed).await?;
+        drop(reader);
         // Whoever sends a photo again may do so because its file is lost or cut off; where it is not, this is a look at its
         // length.
         self.keep_originals(known).await?;
@@ -74,23 +74,21 @@ impl Catalog {
 
     /// All photos of a product, oldest first.
     pub async fn images(&self, product: ProductId) -> Result<Vec<ImageView>, CatalogError> {
-        let mut tx = self.db.read().await?;
-        find(&mut tx, product).await?;
-        let rows = product_images::of_product(&mut tx, product).await?;
+        let mut reader = self.db.read().await?;
+        find(&mut reader, product).await?;
+        let rows = product_images::of_product(&mut reader, product).await?;
         Ok(rows.into_iter().map(ImageView::from).collect())
     }
 
     /// One photo of a product, without its pixels.
     pub async fn image(&self, product: ProductId, id: ImageId) -> Result<ImageView, CatalogError> {
-        let mut tx = self.db.read().await?;
-        Ok(find_image(&mut tx, product, id).await?.into())
+        let mut reader = self.db.read().await?;
+        Ok(find_image(&mut reader, product, id).await?.into())
     }
 
     /// The original of a photo, as it was uploaded.
     pub async fn original(&self, product: ProductId, id: ImageId) -> Result<Vec<u8>, CatalogError> {
-        let mut tx = self.db.read().await?;
-        let row = find_image(&mut tx, product, id).await?;
-        tx.rollback().await?;
+        let row = find_image(&mut self.db.read().await?, product, id).await?;
         self.blobs.get(row.content_hash).await?.ok_or_else(|| CatalogError::LostOriginal(id.to_string()))
     }
 
@@ -158,11 +156,11 @@ impl Catalog {
     /// embedded.
     async fn leave_out_known(
         &self,
-        tx: &mut Tx,
+        reader: &mut Reader,
         product: ProductId,
         photos: &mut Vec<CheckedPhoto>,
     ) -> Result<Vec<CheckedPhoto>, CatalogError> {
-        let rows = product_images::of_product(tx, product).await?;
+        let rows = product_images::of_product(reader, product).await?;
         let is_known = |photo: &mut CheckedPhoto| rows.iter().any(|row| row.content_hash == photo.hash);
         let known = photos.extract_if(.., is_known).collect();
         self.check_room(rows.len() + photos.len())?;
@@ -170,9 +168,9 @@ impl Catalog {
     }
 }
 
-async fn find_image(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {
-    find(tx, product).await?;
-    product_images::find(tx, product, id).await?.ok_or_else(|| no_image(id))
+async fn find_image(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {
+    find(reader, product).await?;
+    product_images::find(reader, product, id).await?.ok_or_else(|| no_image(id))
 }
 
 fn no_image(id: ImageId) -> CatalogError {

@@ -76,15 +76,15 @@ impl Catalog {
             sku: optional_line("sku", search.sku.as_deref(), LONGEST_FILTER)?,
             barcode: optional_line("barcode", search.barcode.as_deref(), LONGEST_FILTER)?,
         };
-        let mut tx = self.db.read().await?;
-        let rows = products::list(&mut tx, &filter, page).await?;
+        let mut reader = self.db.read().await?;
+        let rows = products::list(&mut reader, &filter, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ProductView::from))
     }
 
     /// One product.
     pub async fn get(&self, id: ProductId) -> Result<ProductView, CatalogError> {
-        let mut tx = self.db.read().await?;
-        Ok(find(&mut tx, id).await?.into())
+        let mut reader = self.db.read().await?;
+        Ok(find(&mut reader, id).await?.into())
     }
 
     /// Takes a product out of the catalog. Bills and orders that name it keep it; its SKU, barcode and photos can be used

@@ -2,12 +2,12 @@
 
 use super::{Catalog, CatalogError};
 use crate::db::products::{self, ProductRow};
-use crate::db::{DatabaseError, Tx, audit};
+use crate::db::{DatabaseError, Reader, Tx, audit};
 use crate::domain::{Caller, ProductId, Timestamp};
 
 /// The product, or the error that says there is none.
-pub(super) async fn find(tx: &mut Tx, id: ProductId) -> Result<ProductRow, CatalogError> {
-    let row = products::find(tx, id).await?;
+pub(super) async fn find(reader: &mut Reader, id: ProductId) -> Result<ProductRow, CatalogError> {
+    let row = products::find(reader, id).await?;
     row.ok_or_else(|| CatalogError::NotFound { what: "product", id: id.to_string() })
 }
 

@@ -2,9 +2,9 @@
 
 use super::view::SessionView;
 use super::{Checkout, CheckoutError, ManualItem};
-use crate::db::Tx;
 use crate::db::billing_items::{self, NewBillItem, SellableProduct};
 use crate::db::checkout_sessions::{self, SessionPrecondition, SessionRow};
+use crate::db::{Reader, Tx};
 use crate::domain::{Caller, InvalidField, ItemId, SessionId, barcode};
 use crate::recognition::{RecognitionResult, Verdict};
 
@@ -12,11 +12,11 @@ impl Checkout {
     /// The session, if this caller may know of it.
     pub(super) async fn visible(
         &self,
-        tx: &mut Tx,
+        reader: &mut Reader,
         caller: &Caller,
         id: SessionId,
     ) -> Result<SessionRow, CheckoutError> {
-        let session = checkout_sessions::find(tx, id).await?;
+        let session = checkout_sessions::find(reader, id).await?;
         session.filter(|session| caller.actor.serves(session.store_id)).ok_or(CheckoutError::NotFound(id))
     }
 
@@ -118,9 +118,9 @@ impl Checkout {
         Ok(view)
     }
 
-    pub(super) async fn view(&self, tx: &mut Tx, id: SessionId) -> Result<SessionView, CheckoutError> {
-        let session = checkout_sessions::find(tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
-        let lines = billing_items::list(tx, id).await?;
+    pub(super) async fn view(&self, reader: &mut Reader, id: SessionId) -> Result<SessionView, CheckoutError> {
+        let session = checkout_sessions::find(reader, id).await?.ok_or(CheckoutError::NotFound(id))?;
+        let lines = billing_items::list(reader, id).await?;
         Ok(SessionView::new(session, &lines))
     }
 
@@ -135,15 +135,15 @@ impl Checkout {
 }
 
 /// What the till asks for, if it is on sale.
-pub(super) async fn find_offer(tx: &mut Tx, wanted: &ManualItem) -> Result<SellableProduct, CheckoutError> {
+pub(super) async fn find_offer(reader: &mut Reader, wanted: &ManualItem) -> Result<SellableProduct, CheckoutError> {
     match wanted {
         ManualItem::Product(id) => {
             let missing = CheckoutError::NotOnSale { by: "id", value: id.to_string() };
-            billing_items::offer(tx, *id).await?.ok_or(missing)
+            billing_items::offer(reader, *id).await?.ok_or(missing)
         }
         ManualItem::Barcode(code) => {
             let code = barcode("barcode", code)?;
-            let offer = billing_items::offer_by_barcode(tx, &code).await?;
+            let offer = billing_items::offer_by_barcode(reader, &code).await?;
             offer.ok_or(CheckoutError::NotOnSale { by: "barcode", value: code })
         }
     }

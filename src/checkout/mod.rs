@@ -99,9 +99,9 @@ impl Checkout {
 
     /// A session and its bill.
     pub async fn get(&self, caller: &Caller, id: SessionId) -> Result<SessionView, CheckoutError> {
-        let mut tx = self.db.read().await?;
-        self.visible(&mut tx, caller, id).await?;
-        self.view(&mut tx, id).await
+        let mut reader = self.db.read().await?;
+        self.visible(&mut reader, caller, id).await?;
+        self.view(&mut reader, id).await
     }
 
     /// Makes a signed-in shopper the session's shopper. They know its id from the kiosk's screen.
@@ -177,9 +177,7 @@ impl Checkout {
         version: Option<i64>,
         picture: Bytes,
     ) -> Result<FrameView, CheckoutError> {
-        let mut tx = self.db.read().await?;
-        self.visible(&mut tx, caller, id).await?;
-        tx.rollback().await?;
+        self.visible(&mut self.db.read().await?, caller, id).await?;
         let sighting = self.recognition.look(picture).await?;
         let mut tx = self.db.begin().await?;
         let session = self.advance(&mut tx, caller, id, version).await?;

@@ -1,6 +1,6 @@
 //! What the sinks are to be told of alerts, and how that went.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{AlertId, DeliveryId, Timestamp};
 
 /// One message to one sink.
@@ -103,12 +103,12 @@ pub async fn settle(tx: &mut Tx, row: &DeliveryRow) -> Result<(), DatabaseError>
 }
 
 /// The newest message to each sink about one alert.
-pub async fn newest(tx: &mut Tx, alert: AlertId) -> Result<Vec<DeliveryRow>, DatabaseError> {
+pub async fn newest(reader: &mut Reader, alert: AlertId) -> Result<Vec<DeliveryRow>, DatabaseError> {
     const SELECT: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM alert_deliveries d WHERE alert_id = $1 AND id = (SELECT n.id FROM alert_deliveries n \
            WHERE n.alert_id = d.alert_id AND n.sink = d.sink ORDER BY n.id DESC LIMIT 1) ORDER BY sink"
     );
-    on!(tx, c => sqlx::query_as(SELECT).bind(alert).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(alert).fetch_all(c))
 }

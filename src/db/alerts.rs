@@ -1,6 +1,6 @@
 //! Alerts: what is or was wrong, since when, and who knows of it.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{AlertId, PageRequest, StoreId, Timestamp};
 
 /// One time that something began to be wrong.
@@ -131,28 +131,28 @@ pub async fn acknowledge(tx: &mut Tx, key: &str, at: Timestamp, by: &str) -> Res
 }
 
 /// The alerts that are firing, oldest first; `at_most` of them.
-pub async fn firing(tx: &mut Tx, at_most: i64) -> Result<Vec<AlertRow>, DatabaseError> {
+pub async fn firing(reader: &mut Reader, at_most: i64) -> Result<Vec<AlertRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM alerts WHERE state = 'firing' ORDER BY id LIMIT $1");
-    on!(tx, c => sqlx::query_as(SELECT).bind(at_most).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(at_most).fetch_all(c))
 }
 
 /// The firing alert of `key`.
-pub async fn firing_of(tx: &mut Tx, key: &str) -> Result<Option<AlertRow>, DatabaseError> {
+pub async fn firing_of(reader: &mut Reader, key: &str) -> Result<Option<AlertRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM alerts WHERE key = $1 AND state = 'firing'");
-    on!(tx, c => sqlx::query_as(SELECT).bind(key).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(key).fetch_optional(c))
 }
 
 /// Alerts of all states, newest first.
-pub async fn list(tx: &mut Tx, page: PageRequest) -> Result<Vec<AlertRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<AlertRow>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM alerts WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
-    on!(tx, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
 /// When the sinks were last told of an alert of `key` that began.
-pub async fn last_told(tx: &mut Tx, key: &str) -> Result<Option<Timestamp>, DatabaseError> {
+pub async fn last_told(reader: &mut Reader, key: &str) -> Result<Option<Timestamp>, DatabaseError> {
     const SELECT: &str = "SELECT told_at FROM alerts WHERE key = $1 AND told_at IS NOT NULL ORDER BY id DESC LIMIT 1";
-    let found: Option<(Timestamp,)> = on!(tx, c => sqlx::query_as(SELECT).bind(key).fetch_optional(c))?;
+    let found: Option<(Timestamp,)> = on!(reader, c => sqlx::query_as(SELECT).bind(key).fetch_optional(c))?;
     Ok(found.map(|(at,)| at))
 }
 

@@ -6,7 +6,7 @@
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Caller, Seal, Timestamp};
 
 /// One act to be recorded. `details` must hold no secret: it is kept for ever.
@@ -79,10 +79,10 @@ pub async fn append(tx: &mut Tx, entry: AuditEntry<'_>) -> Result<(), DatabaseEr
 }
 
 /// Records after number `after`, oldest first.
-pub async fn list(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<AuditRecord>, DatabaseError> {
+pub async fn list(reader: &mut Reader, after: i64, limit: i64) -> Result<Vec<AuditRecord>, DatabaseError> {
     const SELECT: &str = "SELECT seq, at, actor, action, subject, details, address, hash FROM audit_log \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
-    on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
 }
 
 /// The record's seal after the previous record's.

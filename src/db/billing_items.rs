@@ -1,6 +1,6 @@
 //! The lines of a bill: one per session and product.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Currency, Discount, ItemId, ProductId, SessionId, Timestamp};
 
 /// A product as a till may sell it.
@@ -69,17 +69,17 @@ pub struct BillLine {
 }
 
 /// The active product with this id.
-pub async fn offer(tx: &mut Tx, product: ProductId) -> Result<Option<SellableProduct>, DatabaseError> {
+pub async fn offer(reader: &mut Reader, product: ProductId) -> Result<Option<SellableProduct>, DatabaseError> {
     const SELECT: &str = "SELECT p.id AS product_id, r.amount, r.currency FROM products p \
         LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.id = $1 AND p.active AND p.removed_at IS NULL";
-    on!(tx, c => sqlx::query_as(SELECT).bind(product).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(product).fetch_optional(c))
 }
 
 /// The active product with this barcode.
-pub async fn offer_by_barcode(tx: &mut Tx, barcode: &str) -> Result<Option<SellableProduct>, DatabaseError> {
+pub async fn offer_by_barcode(reader: &mut Reader, barcode: &str) -> Result<Option<SellableProduct>, DatabaseError> {
     const SELECT: &str = "SELECT p.id AS product_id, r.amount, r.currency FROM products p \
         LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.barcode = $1 AND p.active AND p.removed_at IS NULL";
-    on!(tx, c => sqlx::query_as(SELECT).bind(barcode).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(barcode).fetch_optional(c))
 }
 
 /// Puts an item on the bill, or adds it to the line that is there; the line's price stays what was shown first. Gives
@@ -150,9 +150,9 @@ macro_rules! lines {
 }
 
 /// The bill, in the order in which its lines came.
-pub async fn list(tx: &mut Tx, session: SessionId) -> Result<Vec<BillLine>, DatabaseError> {
+pub async fn list(reader: &mut Reader, session: SessionId) -> Result<Vec<BillLine>, DatabaseError> {
     const LIST: &str = concat!(lines!(), " ORDER BY b.id");
-    on!(tx, c => sqlx::query_as(LIST).bind(session).fetch_all(c))
+    on!(reader, c => sqlx::query_as(LIST).bind(session).fetch_all(c))
 }
 
 /// The statement of [`list_at`].
@@ -163,6 +163,6 @@ pub(super) const LIST_AT: &str = concat!(
 
 /// Like [`list`], where the session is at this version; nothing otherwise. Who finds it at the same version later has the
 /// bill as it is then: a version never comes again.
-pub async fn list_at(tx: &mut Tx, session: SessionId, version: i64) -> Result<Vec<BillLine>, DatabaseError> {
-    on!(tx, c => sqlx::query_as(LIST_AT).bind(session).bind(version).fetch_all(c))
+pub async fn list_at(reader: &mut Reader, session: SessionId, version: i64) -> Result<Vec<BillLine>, DatabaseError> {
+    on!(reader, c => sqlx::query_as(LIST_AT).bind(session).bind(version).fetch_all(c))
 }

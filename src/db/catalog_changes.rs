@@ -7,7 +7,7 @@
 use sqlx::types::Json;
 
 use super::column_types::if_readable;
-use super::{DatabaseError, Tx, change_listener, on};
+use super::{DatabaseError, Reader, Tx, change_listener, on};
 use crate::domain::{ImageId, ProductId, Timestamp};
 
 /// What happened to the photos of a change.
@@ -105,14 +105,14 @@ pub async fn append(
 }
 
 /// The number of the newest change, 0 where there is none.
-pub async fn head(tx: &mut Tx) -> Result<i64, DatabaseError> {
+pub async fn head(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT seq FROM catalog_head WHERE id = 1";
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
 /// Changes after number `after`, oldest first.
-pub async fn after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<LoggedChange>, DatabaseError> {
+pub async fn after(reader: &mut Reader, after: i64, limit: i64) -> Result<Vec<LoggedChange>, DatabaseError> {
     const SELECT: &str = "SELECT seq, kind, product_id, images, created_at FROM catalog_changes \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
-    on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
 }

@@ -1,7 +1,7 @@
 //! Checkout sessions. Every change goes through [`advance`] or [`close`], which check and raise the version in one
 //! statement and thereby hold the session's row until the transaction ends.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Currency, Discount, KioskId, SessionId, StoreId, Timestamp, UserId};
 
 /// A session and the store it belongs to.
@@ -66,11 +66,11 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> 
 }
 
 /// The session with this id.
-pub async fn find(tx: &mut Tx, id: SessionId) -> Result<Option<SessionRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: SessionId) -> Result<Option<SessionRow>, DatabaseError> {
     const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.prices_include_tax, s.kiosk_id, \
         s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, \
         s.discount_reason FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// What a change asks of the session it changes.

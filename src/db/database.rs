@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Postgres, Sqlite};
 
 use super::at_hand::{AtHand, TRUSTED_FOR};
 use super::group::Groups;
 use super::tx::{Held, Inner, on};
-use super::{Backend, ChangeListener, DatabaseError, Tx};
+use super::{Backend, ChangeListener, DatabaseError, Reader, Tx};
 
 /// How long a use case waits for a connection to PostgreSQL before the client is told 503.
 const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
@@ -29,14 +29,22 @@ pub struct Database(Pools);
 
 #[derive(Debug, Clone)]
 enum Pools {
-    Postgres(Arc<AtHand<Postgres>>),
-    Sqlite { writer: Arc<AtHand<Sqlite>>, groups: Arc<Groups>, readers: Arc<AtHand<Sqlite>> },
+    /// The connections of `readers` refuse to write.
+    Postgres {
+        writers: Arc<AtHand<Postgres>>,
+        readers: Arc<AtHand<Postgres>>,
+    },
+    Sqlite {
+        writer: Arc<AtHand<Sqlite>>,
+        groups: Arc<Groups>,
+        readers: Arc<AtHand<Sqlite>>,
+    },
 }
 
 impl Database {
-    /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`) with at most `connections` connections (SQLite:
-    /// readers, beside the one writer). An SQLite file and its folder are made where missing. Fails with a message that
-    /// names what was tried and holds no password.
+    /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`) with at most `connections` connections: on SQLite for
+    /// reads, beside the one writer; on PostgreSQL half for reads and half for transactions, at least one each. An SQLite
+    /// file and its folder are made where missing. Fails with a message that names what was tried and holds no password.
     pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
         let url = url.expose_secret();
         if url.starts_with("sqlite:") {
@@ -74,32 +82,18 @@ impl Database {
     }
 
     async fn open_postgres(url: &str, connections: u32, read_only: bool) -> Result<Self, DatabaseError> {
-        let refused = |reason: String| DatabaseError::Unavailable(reason);
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|error| refused(format!("the PostgreSQL address does not parse: {error}")))?
-            .application_name("tillsight")
-            .options([
-                ("statement_timeout", "10s"),
-                ("idle_in_transaction_session_timeout", "30s"),
-                ("synchronous_commit", "on"),
-                ("default_transaction_read_only", if read_only { "on" } else { "off" }),
-            ]);
-        let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
-        let failed = |error: sqlx::Error| refused(format!("PostgreSQL at {place}: {error}"));
-        let pool =
-            asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE);
-        match pool.connect_with(options.clone()).await {
-            Ok(pool) => Ok(Self(Pools::Postgres(AtHand::new(pool)))),
-            // It has tried again for as long as it may and only says that its time is up; one connection says why.
-            Err(sqlx::Error::PoolTimedOut) => {
-                let asked = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
-                Err(match asked {
-                    Ok(Err(reason)) => failed(reason),
-                    Ok(Ok(_)) | Err(_) => failed(sqlx::Error::PoolTimedOut),
-                })
-            }
-            Err(error) => Err(failed(error)),
+        let options = postgres_options(url)?;
+        let to_read = options.clone().options([("default_transaction_read_only", "on")]);
+        if read_only {
+            let readers = AtHand::new(connect_postgres(to_read, connections).await?);
+            return Ok(Self(Pools::Postgres { writers: Arc::clone(&readers), readers }));
         }
+        let to_write = options.options([("default_transaction_read_only", "off")]);
+        let for_reads = connections.div_ceil(2);
+        let for_writes = (connections - for_reads).max(1);
+        let writers = connect_postgres(to_write, for_writes).await?;
+        let readers = postgres_pool(for_reads).connect_lazy_with(to_read);
+        Ok(Self(Pools::Postgres { writers: AtHand::new(writers), readers: AtHand::new(readers) }))
     }
 
     async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, DatabaseError> {
@@ -125,9 +119,9 @@ impl Database {
     /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         let done = match &self.0 {
-            Pools::Postgres(pool) => {
+            Pools::Postgres { writers, .. } => {
                 // Of several servers that start at once, one migrates and the others wait for it, however long.
-                let mut connection = pool.lone().await?;
+                let mut connection = writers.lone().await?;
                 sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
                 let done = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
                 connection.close().await?;
@@ -144,7 +138,7 @@ impl Database {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, DatabaseError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.transaction(None).await?)),
+            Pools::Postgres { writers, .. } => Inner::Postgres(Held::Transaction(writers.transaction(None).await?)),
             Pools::Sqlite { writer, .. } => {
                 Held::Transaction(writer.transaction(Some("BEGIN IMMEDIATE")).await?).into()
             }
@@ -155,50 +149,42 @@ impl Database {
     /// those that follow each other at once are committed together (see [`super::group`]).
     pub async fn begin_short(&self) -> Result<Tx, DatabaseError> {
         match &self.0 {
-            Pools::Postgres(_) => self.begin().await,
+            Pools::Postgres { .. } => self.begin().await,
             Pools::Sqlite { groups, .. } => Ok(Tx::new(groups.begin().await?.into())),
         }
     }
 
     /// A connection to read with; on SQLite it never waits for the writer. No transaction is begun, which would be two more
-    /// ways to the database and back: each statement sees what is committed when it begins, as in PostgreSQL's ordinary
-    /// transactions. Where several must see one and the same state, see [`Database::snapshot`].
-    pub async fn read(&self) -> Result<Tx, DatabaseError> {
-        Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.lone().await?)),
+    /// ways to the database and back: each statement sees what is committed when it begins. Where several must see one and
+    /// the same state, see [`Database::snapshot`].
+    pub async fn read(&self) -> Result<Reader, DatabaseError> {
+        Ok(Reader::new(match &self.0 {
+            Pools::Postgres { readers, .. } => Inner::Postgres(Held::Lone(readers.lone().await?)),
             Pools::Sqlite { readers, .. } => Held::Lone(readers.lone().await?).into(),
         }))
     }
 
-    /// A connection to write one statement with, which is durable when it returns: a transaction of one statement needs no
-    /// words around it.
-    pub async fn write_once(&self) -> Result<Tx, DatabaseError> {
-        Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Lone(pool.lone().await?)),
-            Pools::Sqlite { writer, .. } => Held::Lone(writer.lone().await?).into(),
-        }))
-    }
-
-    /// Begins a transaction that only reads and whose statements all see one and the same state of the database.
-    pub async fn snapshot(&self) -> Result<Tx, DatabaseError> {
+    /// A connection to read with whose statements all see one and the same state of the database.
+    pub async fn snapshot(&self) -> Result<Reader, DatabaseError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-        Ok(Tx::new(match &self.0 {
-            Pools::Postgres(pool) => Inner::Postgres(Held::Transaction(pool.transaction(Some(BEGIN)).await?)),
+        Ok(Reader::new(match &self.0 {
+            Pools::Postgres { readers, .. } => {
+                Inner::Postgres(Held::Transaction(readers.transaction(Some(BEGIN)).await?))
+            }
             Pools::Sqlite { readers, .. } => Held::Transaction(readers.transaction(None).await?).into(),
         }))
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        let mut tx = self.read().await?;
-        on!(tx, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())?;
-        tx.rollback().await
+        let mut reader = self.read().await?;
+        on!(reader, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())
     }
 
     /// Word of catalog changes made through whichever server, as they are committed; nothing on SQLite.
     pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
         match &self.0 {
-            Pools::Postgres(pool) => ChangeListener::of(pool.pool()).await.map(Some),
+            Pools::Postgres { readers, .. } => ChangeListener::of(readers.pool()).await.map(Some),
             Pools::Sqlite { .. } => Ok(None),
         }
     }
@@ -206,7 +192,7 @@ impl Database {
     /// Which database is open.
     pub fn backend(&self) -> Backend {
         match &self.0 {
-            Pools::Postgres(_) => Backend::Postgres,
+            Pools::Postgres { .. } => Backend::Postgres,
             Pools::Sqlite { .. } => Backend::Sqlite,
         }
     }
@@ -214,7 +200,10 @@ impl Database {
     /// Closes every connection; open transactions are waited for.
     pub async fn close(&self) {
         match &self.0 {
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { writers, readers } => {
+                readers.close().await;
+                writers.close().await;
+            }
             Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
@@ -233,6 +222,38 @@ fn asking_idle_ones<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions
             Ok(usable && (meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()))
         })
     })
+}
+
+fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| DatabaseError::Unavailable(format!("the PostgreSQL address does not parse: {error}")))?;
+    Ok(options.application_name("tillsight").options([
+        ("statement_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+        ("synchronous_commit", "on"),
+    ]))
+}
+
+fn postgres_pool(connections: u32) -> PgPoolOptions {
+    asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE)
+}
+
+/// A pool with its first connection.
+async fn connect_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool, DatabaseError> {
+    let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
+    let failed = |error: sqlx::Error| DatabaseError::Unavailable(format!("PostgreSQL at {place}: {error}"));
+    match postgres_pool(connections).connect_with(options.clone()).await {
+        Ok(pool) => Ok(pool),
+        // The pool has tried until its time was up and does not say why; one connection does.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let alone = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
+            Err(match alone {
+                Ok(Err(reason)) => failed(reason),
+                Ok(Ok(_)) | Err(_) => failed(sqlx::Error::PoolTimedOut),
+            })
+        }
+        Err(error) => Err(failed(error)),
+    }
 }
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
@@ -255,6 +276,43 @@ pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    async fn assert_refuses_to_write(mut reader: Reader) {
+        let written = on!(reader, c => sqlx::query("CREATE TABLE refused (a INTEGER)").execute(c));
+        let refused = written.unwrap_err().to_string();
+        assert!(refused.contains("read-only") || refused.contains("readonly"), "{refused}");
+    }
+
+    async fn assert_only_transactions_write(url: &SecretString) {
+        let db = Database::connect(url, 4).await.unwrap();
+        assert_refuses_to_write(db.read().await.unwrap()).await;
+        assert_refuses_to_write(db.snapshot().await.unwrap()).await;
+        let mut tx = db.begin().await.unwrap();
+        on!(tx, c => sqlx::query("CREATE TABLE written (a INTEGER)").execute(c)).unwrap();
+        drop(tx);
+        let to_read = Database::connect_to_read(url, 4).await.unwrap();
+        assert_refuses_to_write(to_read.read().await.unwrap()).await;
+        let mut tx = to_read.begin().await;
+        if let Ok(tx) = &mut tx {
+            on!(tx, c => sqlx::query("CREATE TABLE refused (a INTEGER)").execute(c)).unwrap_err();
+        }
+    }
+
+    #[tokio::test]
+    async fn sqlite_refuses_to_write_on_a_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_only_transactions_write(&format!("sqlite://{}/t.db", folder.path().display()).into()).await;
+    }
+
+    /// Needs a server: `make test` and deploy/test.sh start one.
+    #[tokio::test]
+    async fn postgres_refuses_to_write_on_a_reader() {
+        if let Ok(server) = std::env::var("TILLSIGHT_TEST_POSTGRES_URL") {
+            assert_only_transactions_write(&server.into()).await;
+        }
+    }
+
     /// What a type of PostgreSQL is called in SQLite's strict tables.
     const NAMES: [(&str, &str); 6] = [
         ("UUID", "BLOB"),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::{DatabaseError, Tx, later, on};
+use super::{DatabaseError, Reader, Tx, later, on};
 use crate::domain::Timestamp;
 
 /// A kept reply.
@@ -21,9 +21,9 @@ pub(super) const INSERT: &str = "INSERT INTO idempotency_keys (scope, key, reque
     VALUES ($1, $2, $3, $4, $5)";
 
 /// The reply kept under `key` for `scope`.
-pub async fn find(tx: &mut Tx, scope: &str, key: &str) -> Result<Option<StoredReply>, DatabaseError> {
+pub async fn find(reader: &mut Reader, scope: &str, key: &str) -> Result<Option<StoredReply>, DatabaseError> {
     const FIND: &str = "SELECT request_hash, body FROM idempotency_keys WHERE scope = $1 AND key = $2";
-    on!(tx, c => sqlx::query_as(FIND).bind(scope).bind(key).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(FIND).bind(scope).bind(key).fetch_optional(c))
 }
 
 /// Keeps a reply.

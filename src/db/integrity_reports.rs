@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{IntegrityReportId, PageRequest, StoreId, Timestamp};
 
 /// What one check found in one store.
@@ -56,25 +56,29 @@ pub async fn insert(tx: &mut Tx, row: &ReportRow, kept: i64) -> Result<(), Datab
 }
 
 /// The newest report of a store; with `depth`, of that depth.
-pub async fn newest(tx: &mut Tx, store: StoreId, depth: Option<&str>) -> Result<Option<ReportRow>, DatabaseError> {
+pub async fn newest(
+    reader: &mut Reader,
+    store: StoreId,
+    depth: Option<&str>,
+) -> Result<Option<ReportRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, placeholders, findings, \
         started_at, duration_us FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR depth = $2) \
         ORDER BY id DESC LIMIT 1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(depth).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(depth).fetch_optional(c))
 }
 
 /// The reports of a store, newest first.
-pub async fn list(tx: &mut Tx, store: StoreId, page: PageRequest) -> Result<Vec<ReportRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<ReportRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, placeholders, findings, \
         started_at, duration_us FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR id < $2) \
         ORDER BY id DESC LIMIT $3";
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
 /// The newest report of all, which tells whether there are any that were not seen yet.
-pub async fn newest_id(tx: &mut Tx) -> Result<Option<IntegrityReportId>, DatabaseError> {
+pub async fn newest_id(reader: &mut Reader) -> Result<Option<IntegrityReportId>, DatabaseError> {
     const SELECT: &str = "SELECT id FROM integrity_reports ORDER BY id DESC LIMIT 1";
-    let found: Option<(IntegrityReportId,)> = on!(tx, c => sqlx::query_as(SELECT).fetch_optional(c))?;
+    let found: Option<(IntegrityReportId,)> = on!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))?;
     Ok(found.map(|(id,)| id))
 }
 

@@ -3,7 +3,7 @@
 //! A row waits with the hash of a one-time code, then holds the hash of the device's key, then is revoked; it is never
 //! deleted, since orders name it. No hash ever leaves this file.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{KioskId, PageRequest, StoreId, Timestamp};
 
 /// A device.
@@ -65,25 +65,25 @@ pub async fn enrol(
 }
 
 /// The device whose key has this hash, unless it was revoked.
-pub async fn find_by_key(tx: &mut Tx, key_hash: &[u8]) -> Result<Option<KioskRow>, DatabaseError> {
+pub async fn find_by_key(reader: &mut Reader, key_hash: &[u8]) -> Result<Option<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE key_hash = $1 AND revoked_at IS NULL");
-    on!(tx, c => sqlx::query_as(SELECT).bind(key_hash).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(key_hash).fetch_optional(c))
 }
 
 /// The device with this id in this store.
-pub async fn find(tx: &mut Tx, store: StoreId, id: KioskId) -> Result<Option<KioskRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, store: StoreId, id: KioskId) -> Result<Option<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE id = $1 AND store_id = $2");
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).bind(store).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).bind(store).fetch_optional(c))
 }
 
 /// Devices of a store, newest first.
-pub async fn list(tx: &mut Tx, store: StoreId, page: PageRequest) -> Result<Vec<KioskRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM kiosks WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
     );
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
 /// Ends a device's key and its unused code; tells whether it was still good.

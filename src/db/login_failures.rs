@@ -2,7 +2,7 @@
 //!
 //! `subject` is a keyed hash of an account's name or a client's address: the table names nobody.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{AttemptId, Timestamp};
 
 /// Counts one failure of `subject`.
@@ -14,7 +14,7 @@ pub async fn insert(tx: &mut Tx, subject: &[u8], at: Timestamp) -> Result<(), Da
 
 /// When the `nth` newest failure of `subject` after `since` was; nothing where there are fewer.
 pub async fn nth_newest(
-    tx: &mut Tx,
+    reader: &mut Reader,
     subject: &[u8],
     since: Timestamp,
     nth: i64,
@@ -22,7 +22,7 @@ pub async fn nth_newest(
     const SELECT: &str =
         "SELECT at FROM login_failures WHERE subject = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3";
     let found: Option<(Timestamp,)> =
-        on!(tx, c => sqlx::query_as(SELECT).bind(subject).bind(since).bind(nth - 1).fetch_optional(c))?;
+        on!(reader, c => sqlx::query_as(SELECT).bind(subject).bind(since).bind(nth - 1).fetch_optional(c))?;
     Ok(found.map(|(at,)| at))
 }
 

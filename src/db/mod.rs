@@ -1,12 +1,13 @@
 //! The database: PostgreSQL or an embedded SQLite, equals, behind one [`Database`].
 //!
-//! One use case is one [`Tx`]; the service that began it commits it last, and dropping it rolls back. Every SQL text is a
+//! A use case that writes is one [`Tx`]; the service that began it commits it last, and dropping it rolls back. A use case that
+//! reads has a [`Reader`], which no function that writes accepts and on which the database refuses to write. Every SQL text is a
 //! constant that both databases run; the macro [`on!`] gives the query body to whichever is open. Lookups return
 //! `Option`: absence is not an error here. Nothing above this module names `sqlx`.
 //!
 //! Invariants: SQLite has exactly one writing connection and begins with `BEGIN IMMEDIATE` (a deferred transaction that
 //! reads first and writes later loses to every other writer); inference, hashing and network calls never happen while a
-//! `Tx` is open.
+//! [`Tx`] is open.
 
 pub mod alert_deliveries;
 pub mod alerts;
@@ -53,5 +54,5 @@ pub mod z_reports;
 pub use change_listener::ChangeListener;
 pub use database::Database;
 pub use error::DatabaseError;
-pub use tx::{Backend, Tx};
+pub use tx::{Backend, Reader, Tx};
 pub(crate) use tx::{later, on};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{DatabaseError, Tx, change_listener, on};
+use super::{DatabaseError, Reader, Tx, change_listener, on};
 use crate::domain::{SwitchId, Timestamp};
 
 /// How far a switch is.
@@ -119,21 +119,21 @@ pub async fn insert(tx: &mut Tx, row: &SwitchRow) -> Result<(), DatabaseError> {
 }
 
 /// The one that is open.
-pub async fn open(tx: &mut Tx) -> Result<Option<SwitchRow>, DatabaseError> {
+pub async fn open(reader: &mut Reader) -> Result<Option<SwitchRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE open");
-    on!(tx, c => sqlx::query_as(SELECT).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))
 }
 
 /// The one that was carried out last: it names the active model.
-pub async fn active(tx: &mut Tx) -> Result<Option<SwitchRow>, DatabaseError> {
+pub async fn active(reader: &mut Reader) -> Result<Option<SwitchRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE generation IS NOT NULL ORDER BY generation DESC LIMIT 1");
-    on!(tx, c => sqlx::query_as(SELECT).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))
 }
 
 /// The newest ones, newest first.
-pub async fn newest(tx: &mut Tx, limit: i64) -> Result<Vec<SwitchRow>, DatabaseError> {
+pub async fn newest(reader: &mut Reader, limit: i64) -> Result<Vec<SwitchRow>, DatabaseError> {
     const SELECT: &str = select!("ORDER BY id DESC LIMIT $1");
-    on!(tx, c => sqlx::query_as(SELECT).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(limit).fetch_all(c))
 }
 
 /// Gives the open switch `id` to `worker` until `until`; false where another server has it now, or it is no longer open.
@@ -187,12 +187,12 @@ pub async fn keep_obstacle(tx: &mut Tx, worker: Uuid, obstacle: &str, now: Times
 }
 
 /// Models that switches name, but none that is open or has changed since `since`.
-pub async fn not_named_since(tx: &mut Tx, since: Timestamp) -> Result<Vec<String>, DatabaseError> {
+pub async fn not_named_since(reader: &mut Reader, since: Timestamp) -> Result<Vec<String>, DatabaseError> {
     const SELECT: &str = "SELECT m.model FROM (\
         SELECT from_model AS model, open, changed_at FROM model_switches UNION ALL \
         SELECT to_model AS model, open, changed_at FROM model_switches) m \
         GROUP BY m.model HAVING MAX(m.changed_at) < $1 AND SUM(CASE WHEN m.open THEN 1 ELSE 0 END) = 0";
-    let found: Vec<(String,)> = on!(tx, c => sqlx::query_as(SELECT).bind(since).fetch_all(c))?;
+    let found: Vec<(String,)> = on!(reader, c => sqlx::query_as(SELECT).bind(since).fetch_all(c))?;
     Ok(found.into_iter().map(|(model,)| model).collect())
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::orders::OrderItemRow;
 use super::refunds::RefundItemRow;
 use super::z_reports::{ZReportLineRow, ZReportRow};
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, on};
 use crate::domain::{OrderId, RefundId, Series, StoreId, ZReportId};
 
 /// The text with the table of a series between `$before` and `$after`.
@@ -61,15 +61,15 @@ pub struct RecordRange {
 }
 
 /// The stores after `after`, by identifier, at most `limit`: also those whose row is gone and whose counters are not.
-pub async fn stores(tx: &mut Tx, after: StoreId, limit: i64) -> Result<Vec<StoreId>, DatabaseError> {
+pub async fn stores(reader: &mut Reader, after: StoreId, limit: i64) -> Result<Vec<StoreId>, DatabaseError> {
     const SELECT: &str = "SELECT id FROM (SELECT id FROM stores UNION SELECT store_id AS id FROM number_series) AS s \
                           WHERE id > $1 ORDER BY id LIMIT $2";
-    let rows: Vec<(StoreId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
+    let rows: Vec<(StoreId,)> = on!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Where a series of a store stands.
-pub async fn stand(tx: &mut Tx, store: StoreId, series: Series) -> Result<SeriesState, DatabaseError> {
+pub async fn stand(reader: &mut Reader, store: StoreId, series: Series) -> Result<SeriesState, DatabaseError> {
     let query = for_series!(
         series,
         "SELECT (SELECT MAX(last_number) FROM number_series WHERE store_id = $1 AND series = $2) AS counter, \
@@ -81,13 +81,13 @@ pub async fn stand(tx: &mut Tx, store: StoreId, series: Series) -> Result<Series
          (SELECT MAX(CASE $2 WHEN 'order' THEN last_order WHEN 'payment' THEN last_payment WHEN 'refund' THEN last_refund \
            ELSE number END) FROM z_reports WHERE store_id = $1) AS closed"
     );
-    let row = on!(tx, c => sqlx::query_as(query).bind(store).bind(series.as_str()).fetch_optional(c))?;
+    let row = on!(reader, c => sqlx::query_as(query).bind(store).bind(series.as_str()).fetch_optional(c))?;
     Ok(row.unwrap_or_default())
 }
 
 /// The numbers of a series in `stretch`, ascending, at most `limit`, each with what carries it.
 pub async fn numbers(
-    tx: &mut Tx,
+    reader: &mut Reader,
     series: Series,
     stretch: RecordRange,
     limit: i64,
@@ -99,8 +99,8 @@ pub async fn numbers(
     );
     const PLACEHOLDERS: &str = "SELECT number, COUNT(*) FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5";
-    let records = counted(tx, records, series, stretch, limit).await?;
-    let placeholders = counted(tx, PLACEHOLDERS, series, stretch, limit).await?;
+    let records = counted(reader, records, series, stretch, limit).await?;
+    let placeholders = counted(reader, PLACEHOLDERS, series, stretch, limit).await?;
     // The first numbers of either are among the first of both. Placeholders are few: the sort finds two runs.
     let mut rows: Vec<_> =
         records.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: 0 }).collect();
@@ -120,13 +120,13 @@ pub async fn numbers(
 
 /// Numbers with how often they are there.
 async fn counted(
-    tx: &mut Tx,
+    reader: &mut Reader,
     query: &'static str,
     series: Series,
     stretch: RecordRange,
     limit: i64,
 ) -> Result<Vec<(i64, i64)>, DatabaseError> {
-    on!(tx, c => sqlx::query_as(query)
+    on!(reader, c => sqlx::query_as(query)
         .bind(stretch.store)
         .bind(series.as_str())
         .bind(stretch.first)
@@ -144,12 +144,15 @@ struct Of<Id, Line> {
 }
 
 /// The lines of the orders in `stretch`, each with its order, in the order of the lines.
-pub async fn order_items(tx: &mut Tx, stretch: RecordRange) -> Result<Vec<(OrderId, OrderItemRow)>, DatabaseError> {
+pub async fn order_items(
+    reader: &mut Reader,
+    stretch: RecordRange,
+) -> Result<Vec<(OrderId, OrderItemRow)>, DatabaseError> {
     const SELECT: &str = "SELECT i.order_id AS record, i.line, i.product_id, i.name, i.sku, i.barcode, i.quantity, \
         i.unit_price, i.line_total, i.discount, i.discount_reason, i.bill_discount, i.tax_rate, i.tax, i.avg_score \
         FROM order_items i WHERE i.order_id IN (SELECT o.id FROM orders o \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3) ORDER BY i.line";
-    let rows: Vec<Of<OrderId, OrderItemRow>> = on!(tx, c => sqlx::query_as(SELECT)
+    let rows: Vec<Of<OrderId, OrderItemRow>> = on!(reader, c => sqlx::query_as(SELECT)
         .bind(stretch.store)
         .bind(stretch.first)
         .bind(stretch.last)
@@ -158,11 +161,14 @@ pub async fn order_items(tx: &mut Tx, stretch: RecordRange) -> Result<Vec<(Order
 }
 
 /// The lines of the refunds and voids in `stretch`, each with its record, in the order of the lines.
-pub async fn refund_items(tx: &mut Tx, stretch: RecordRange) -> Result<Vec<(RefundId, RefundItemRow)>, DatabaseError> {
+pub async fn refund_items(
+    reader: &mut Reader,
+    stretch: RecordRange,
+) -> Result<Vec<(RefundId, RefundItemRow)>, DatabaseError> {
     const SELECT: &str = "SELECT i.refund_id AS record, i.line, i.quantity, i.amount, i.tax_rate, i.tax \
         FROM refund_items i WHERE i.refund_id IN (SELECT r.id FROM refunds r \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3) ORDER BY i.line";
-    let rows: Vec<Of<RefundId, RefundItemRow>> = on!(tx, c => sqlx::query_as(SELECT)
+    let rows: Vec<Of<RefundId, RefundItemRow>> = on!(reader, c => sqlx::query_as(SELECT)
         .bind(stretch.store)
         .bind(stretch.first)
         .bind(stretch.last)
@@ -171,11 +177,11 @@ pub async fn refund_items(tx: &mut Tx, stretch: RecordRange) -> Result<Vec<(Refu
 }
 
 /// The closings in `stretch`, at most `limit`, by number.
-pub async fn closings(tx: &mut Tx, stretch: RecordRange, limit: i64) -> Result<Vec<ZReportRow>, DatabaseError> {
+pub async fn closings(reader: &mut Reader, stretch: RecordRange, limit: i64) -> Result<Vec<ZReportRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, time_zone, business_day, opened_at, closed_at, first_order, \
         last_order, first_refund, last_refund, first_payment, last_payment, made_by, previous_hash, hash \
         FROM z_reports WHERE store_id = $1 AND series = 'closing' AND number BETWEEN $2 AND $3 ORDER BY number LIMIT $4";
-    on!(tx, c => sqlx::query_as(SELECT)
+    on!(reader, c => sqlx::query_as(SELECT)
         .bind(stretch.store)
         .bind(stretch.first)
         .bind(stretch.last)
@@ -185,13 +191,13 @@ pub async fn closings(tx: &mut Tx, stretch: RecordRange, limit: i64) -> Result<V
 
 /// The sums of the closings in `stretch`, each with its closing, in the order of the lines.
 pub async fn closing_lines(
-    tx: &mut Tx,
+    reader: &mut Reader,
     stretch: RecordRange,
 ) -> Result<Vec<(ZReportId, ZReportLineRow)>, DatabaseError> {
     const SELECT: &str = "SELECT l.report_id AS record, l.line, l.section, l.currency, l.method, l.tax_rate, l.records, \
         l.amount, l.tax FROM z_report_lines l WHERE l.report_id IN (SELECT z.id FROM z_reports z \
         WHERE z.store_id = $1 AND z.series = 'closing' AND z.number BETWEEN $2 AND $3) ORDER BY l.line";
-    let rows: Vec<Of<ZReportId, ZReportLineRow>> = on!(tx, c => sqlx::query_as(SELECT)
+    let rows: Vec<Of<ZReportId, ZReportLineRow>> = on!(reader, c => sqlx::query_as(SELECT)
         .bind(stretch.store)
         .bind(stretch.first)
         .bind(stretch.last)
@@ -211,7 +217,7 @@ pub struct MismatchRow {
 }
 
 /// The orders in `stretch` whose payments are not what is due, or whose refunds are more than was paid.
-pub async fn misfit_money(tx: &mut Tx, stretch: RecordRange) -> Result<Vec<MismatchRow>, DatabaseError> {
+pub async fn misfit_money(reader: &mut Reader, stretch: RecordRange) -> Result<Vec<MismatchRow>, DatabaseError> {
     const SELECT: &str = "SELECT m.number, m.payments, m.refunds FROM (SELECT o.number, \
         ((s.state IN ('paid', 'partly_refunded', 'refunded') AND s.paid <> o.total) \
           OR (s.state = 'voided' AND s.paid > 0)) AS payments, \
@@ -219,12 +225,16 @@ pub async fn misfit_money(tx: &mut Tx, stretch: RecordRange) -> Result<Vec<Misma
         FROM orders o JOIN order_states s ON s.order_id = o.id \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3) m \
         WHERE m.payments OR m.refunds ORDER BY m.number";
-    on!(tx, c => sqlx::query_as(SELECT).bind(stretch.store).bind(stretch.first).bind(stretch.last).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(stretch.store).bind(stretch.first).bind(stretch.last).fetch_all(c))
 }
 
 /// The payments, or the refunds and voids, in `stretch` whose order is not there, or is another store's or in another
 /// currency.
-pub async fn without_order(tx: &mut Tx, series: Series, stretch: RecordRange) -> Result<Vec<i64>, DatabaseError> {
+pub async fn without_order(
+    reader: &mut Reader,
+    series: Series,
+    stretch: RecordRange,
+) -> Result<Vec<i64>, DatabaseError> {
     const PAYMENTS: &str = "SELECT r.number FROM payments r LEFT JOIN orders o ON o.id = r.order_id \
         WHERE r.store_id = $1 AND r.series = 'payment' AND r.number BETWEEN $2 AND $3 \
         AND (o.id IS NULL OR o.store_id <> r.store_id OR o.currency <> r.currency) ORDER BY r.number";
@@ -237,7 +247,7 @@ pub async fn without_order(tx: &mut Tx, series: Series, stretch: RecordRange) ->
         // Neither names an order.
         Series::Order | Series::Closing => return Ok(Vec::new()),
     };
-    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(query)
+    let rows: Vec<(i64,)> = on!(reader, c => sqlx::query_as(query)
         .bind(stretch.store)
         .bind(stretch.first)
         .bind(stretch.last)
@@ -256,7 +266,7 @@ pub struct ReferencedRecordRow {
 
 /// The records of a series that lines name, after `after`, at most `limit`.
 pub async fn named_by_lines(
-    tx: &mut Tx,
+    reader: &mut Reader,
     series: Series,
     after: Uuid,
     limit: i64,
@@ -277,5 +287,5 @@ pub async fn named_by_lines(
         // A payment has no lines.
         Series::Payment => return Ok(Vec::new()),
     };
-    on!(tx, c => sqlx::query_as(query).bind(after).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(query).bind(after).bind(limit).fetch_all(c))
 }

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::number_checks::for_series;
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Series, StoreId};
 
 /// A record by its number.
@@ -21,7 +21,7 @@ pub struct NumberedRecordRow {
 /// The records of a series from number `first` on, at most `limit`. Records that carry one number come in the order in which
 /// they were made, which is that of their identifiers.
 pub async fn numbered(
-    tx: &mut Tx,
+    reader: &mut Reader,
     store: StoreId,
     series: Series,
     first: i64,
@@ -32,12 +32,12 @@ pub async fn numbered(
         "SELECT id, number, hash FROM ",
         " WHERE store_id = $1 AND series = $2 AND number >= $3 ORDER BY number, id LIMIT $4"
     );
-    on!(tx, c => sqlx::query_as(query).bind(store).bind(series.as_str()).bind(first).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(query).bind(store).bind(series.as_str()).bind(first).bind(limit).fetch_all(c))
 }
 
 /// The last record of a series whose number is at most `highest`.
 pub async fn last(
-    tx: &mut Tx,
+    reader: &mut Reader,
     store: StoreId,
     series: Series,
     highest: i64,
@@ -47,11 +47,11 @@ pub async fn last(
         "SELECT id, number, hash FROM ",
         " WHERE store_id = $1 AND series = $2 AND number <= $3 ORDER BY number DESC, id DESC LIMIT 1"
     );
-    on!(tx, c => sqlx::query_as(query).bind(store).bind(series.as_str()).bind(highest).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(query).bind(store).bind(series.as_str()).bind(highest).fetch_optional(c))
 }
 
 /// The last number of a series that a closing of the store names; 0 where none does.
-pub async fn last_closed(tx: &mut Tx, store: StoreId, series: Series) -> Result<i64, DatabaseError> {
+pub async fn last_closed(reader: &mut Reader, store: StoreId, series: Series) -> Result<i64, DatabaseError> {
     let query = match series {
         Series::Order => "SELECT COALESCE(MAX(last_order), 0) FROM z_reports WHERE store_id = $1",
         Series::Payment => "SELECT COALESCE(MAX(last_payment), 0) FROM z_reports WHERE store_id = $1",
@@ -59,7 +59,7 @@ pub async fn last_closed(tx: &mut Tx, store: StoreId, series: Series) -> Result<
         // Every closing names its own number.
         Series::Closing => "SELECT COALESCE(MAX(number), 0) FROM z_reports WHERE store_id = $1",
     };
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(query).bind(store).fetch_one(c))
+    on!(reader, c => sqlx::query_as::<_, (i64,)>(query).bind(store).fetch_one(c))
 }
 
 /// Gives a record another number, link and seal.

@@ -4,7 +4,7 @@
 //! transaction ends, so the next taker waits; a rollback gives the number back. Hence 1, 2, 3 … without gaps or
 //! duplicates, by construction.
 
-use super::{DatabaseError, Tx, later, on};
+use super::{DatabaseError, Reader, Tx, later, on};
 use crate::domain::{Seal, StoreId};
 
 /// A number that was taken, and the seal of the record before it.
@@ -73,7 +73,7 @@ pub struct SeriesRow {
 }
 
 /// The series of a store. A series of which nothing was ever taken is not among them.
-pub async fn of_store(tx: &mut Tx, store: StoreId) -> Result<Vec<SeriesRow>, DatabaseError> {
+pub async fn of_store(reader: &mut Reader, store: StoreId) -> Result<Vec<SeriesRow>, DatabaseError> {
     const SELECT: &str = "SELECT series, last_number, last_hash FROM number_series WHERE store_id = $1 ORDER BY series";
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
 }

@@ -1,6 +1,6 @@
 //! How order creation went, minute by minute: what each server counted for each store.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{StoreId, Timestamp};
 
 /// What one server counted for one store in one minute.
@@ -56,7 +56,7 @@ pub async fn put(tx: &mut Tx, server: uuid::Uuid, row: &MinuteRow) -> Result<(),
 /// What all servers counted in the minutes after `since`, with `only` in that store, oldest first, in the order of the table's
 /// key; `at_most` rows past the row that `after` names.
 pub async fn since(
-    tx: &mut Tx,
+    reader: &mut Reader,
     since: Timestamp,
     only: Option<StoreId>,
     after: Option<(Timestamp, StoreId, uuid::Uuid)>,
@@ -75,7 +75,7 @@ pub async fn since(
     }
     // Without a row to go on from, the end of the minute that is not wanted any more.
     let (minute, store, server) = after.unwrap_or((since, StoreId::from(uuid::Uuid::max()), uuid::Uuid::max()));
-    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(SELECT)
+    let rows: Vec<Row> = on!(reader, c => sqlx::query_as(SELECT)
         .bind(since)
         .bind(only)
         .bind(minute)

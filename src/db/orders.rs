@@ -1,7 +1,7 @@
 //! Orders, their items and their owners. Orders and items are written once and never changed.
 
 use super::column_types::if_readable;
-use super::{Backend, DatabaseError, Tx, later, on, order_items};
+use super::{Backend, DatabaseError, Reader, Tx, later, on, order_items};
 use crate::domain::{
     Currency, KioskId, OrderId, OrderState, PageRequest, ProductId, SessionId, StoreId, TimeZone, Timestamp, UserId,
 };
@@ -164,18 +164,18 @@ pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Re
 }
 
 /// The order with this id; with `owner`, only where it is theirs.
-pub async fn find(tx: &mut Tx, id: OrderId, owner: Option<UserId>) -> Result<Option<OrderRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: OrderId, owner: Option<UserId>) -> Result<Option<OrderRow>, DatabaseError> {
     const SELECT: &str = "SELECT o.id, o.store_id, o.number, o.session_id, o.kiosk_id, o.total, o.currency, \
         o.claim_code, o.prices_include_tax, o.discount_reason, o.created_at, o.hash_version, o.previous_hash, o.hash \
         FROM orders o LEFT JOIN order_owners w ON w.order_id = o.id WHERE o.id = $1 AND ($2 IS NULL OR w.user_id = $2)";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).bind(owner).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).bind(owner).fetch_optional(c))
 }
 
 /// The lines of an order.
-pub async fn items(tx: &mut Tx, id: OrderId) -> Result<Vec<OrderItemRow>, DatabaseError> {
+pub async fn items(reader: &mut Reader, id: OrderId) -> Result<Vec<OrderItemRow>, DatabaseError> {
     const SELECT: &str = "SELECT line, product_id, name, sku, barcode, quantity, unit_price, line_total, discount, \
         discount_reason, bill_discount, tax_rate, tax, avg_score FROM order_items WHERE order_id = $1 ORDER BY line";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
 }
 
 /// Which orders of a list are wanted; what is `None` narrows nothing down.
@@ -193,7 +193,7 @@ pub struct OrderFilter {
 
 /// Orders, newest first.
 pub async fn list(
-    tx: &mut Tx,
+    reader: &mut Reader,
     filter: OrderFilter,
     page: PageRequest,
 ) -> Result<Vec<Listed<OrderSummaryRow>>, DatabaseError> {
@@ -202,7 +202,7 @@ pub async fn list(
         FROM orders o JOIN stores t ON t.id = o.store_id JOIN order_states s ON s.order_id = o.id \
         WHERE ($1 IS NULL OR o.store_id = $1) AND ($2 IS NULL OR o.id < $2) AND ($3 IS NULL OR s.state = $3) \
         AND ($4 IS NULL OR o.created_at >= $4) AND ($5 IS NULL OR o.created_at < $5) ORDER BY o.id DESC LIMIT $6";
-    on!(tx, c => sqlx::query_as(SELECT)
+    on!(reader, c => sqlx::query_as(SELECT)
         .bind(filter.store)
         .bind(page.before)
         .bind(filter.state)
@@ -214,7 +214,7 @@ pub async fn list(
 
 /// The orders of a shopper, newest first. Begins at the shopper's few orders, not at everybody's many.
 pub async fn list_owned(
-    tx: &mut Tx,
+    reader: &mut Reader,
     owner: UserId,
     filter: OrderFilter,
     page: PageRequest,
@@ -226,7 +226,7 @@ pub async fn list_owned(
         WHERE w.user_id = $1 AND ($2 IS NULL OR w.order_id < $2) AND ($3 IS NULL OR o.store_id = $3) \
         AND ($4 IS NULL OR s.state = $4) AND ($5 IS NULL OR o.created_at >= $5) \
         AND ($6 IS NULL OR o.created_at < $6) ORDER BY w.order_id DESC LIMIT $7";
-    on!(tx, c => sqlx::query_as(SELECT)
+    on!(reader, c => sqlx::query_as(SELECT)
         .bind(owner)
         .bind(page.before)
         .bind(filter.store)
@@ -253,12 +253,16 @@ pub struct SpendingRow {
 }
 
 /// The orders of a shopper since `from` that were not voided, oldest first.
-pub async fn spending(tx: &mut Tx, owner: UserId, from: Timestamp) -> Result<Vec<Listed<SpendingRow>>, DatabaseError> {
+pub async fn spending(
+    reader: &mut Reader,
+    owner: UserId,
+    from: Timestamp,
+) -> Result<Vec<Listed<SpendingRow>>, DatabaseError> {
     const SELECT: &str = "SELECT o.id, t.time_zone, o.created_at, o.total, s.refunded, o.currency \
         FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN stores t ON t.id = o.store_id \
         JOIN order_states s ON s.order_id = o.id \
         WHERE w.user_id = $1 AND o.created_at >= $2 AND s.state <> 'voided' ORDER BY o.id";
-    on!(tx, c => sqlx::query_as(SELECT).bind(owner).bind(from).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(owner).bind(from).fetch_all(c))
 }
 
 /// Holds the order until the transaction ends, so that what is linked to it is decided by one transaction at a time.
@@ -276,23 +280,28 @@ pub async fn lock(tx: &mut Tx, id: OrderId) -> Result<bool, DatabaseError> {
 }
 
 /// Where an order stands and what was paid and given back, in minor units.
-pub async fn standing(tx: &mut Tx, id: OrderId) -> Result<Option<StandingRow>, DatabaseError> {
+pub async fn standing(reader: &mut Reader, id: OrderId) -> Result<Option<StandingRow>, DatabaseError> {
     const SELECT: &str = "SELECT state, paid, refunded FROM order_states WHERE order_id = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// A store's orders from number `first` on, at most `limit`: for whoever walks the chain.
-pub async fn chain(tx: &mut Tx, store: StoreId, first: i64, limit: i64) -> Result<Vec<OrderRow>, DatabaseError> {
+pub async fn chain(
+    reader: &mut Reader,
+    store: StoreId,
+    first: i64,
+    limit: i64,
+) -> Result<Vec<OrderRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, session_id, kiosk_id, total, currency, claim_code, \
         prices_include_tax, discount_reason, created_at, hash_version, previous_hash, hash FROM orders \
         WHERE store_id = $1 AND series = 'order' AND number >= $2 ORDER BY number LIMIT $3";
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
 }
 
 /// The order whose receipt carries this code.
-pub async fn find_by_claim_code(tx: &mut Tx, code: &str) -> Result<Option<OrderId>, DatabaseError> {
+pub async fn find_by_claim_code(reader: &mut Reader, code: &str) -> Result<Option<OrderId>, DatabaseError> {
     const SELECT: &str = "SELECT id FROM orders WHERE claim_code = $1";
-    let found: Option<(OrderId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(code).fetch_optional(c))?;
+    let found: Option<(OrderId,)> = on!(reader, c => sqlx::query_as(SELECT).bind(code).fetch_optional(c))?;
     Ok(found.map(|(id,)| id))
 }
 

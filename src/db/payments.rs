@@ -1,6 +1,6 @@
 //! Payments: money that was taken for orders. Written once and never changed.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Currency, OrderId, PaymentId, PaymentMethod, StoreId, Timestamp};
 
 /// Money that was taken for an order.
@@ -58,23 +58,28 @@ pub async fn insert(tx: &mut Tx, row: &PaymentRow) -> Result<(), DatabaseError> 
 }
 
 /// The payment with this id.
-pub async fn find(tx: &mut Tx, id: PaymentId) -> Result<Option<PaymentRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: PaymentId) -> Result<Option<PaymentRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
         created_at, previous_hash, hash FROM payments WHERE id = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// The payments of an order, in the order of their numbers.
-pub async fn of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<PaymentRow>, DatabaseError> {
+pub async fn of_order(reader: &mut Reader, order: OrderId) -> Result<Vec<PaymentRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
         created_at, previous_hash, hash FROM payments WHERE order_id = $1 ORDER BY number";
-    on!(tx, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
 }
 
 /// A store's payments from number `first` on, at most `limit`: for whoever walks the chain.
-pub async fn chain(tx: &mut Tx, store: StoreId, first: i64, limit: i64) -> Result<Vec<PaymentRow>, DatabaseError> {
+pub async fn chain(
+    reader: &mut Reader,
+    store: StoreId,
+    first: i64,
+    limit: i64,
+) -> Result<Vec<PaymentRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
         created_at, previous_hash, hash FROM payments WHERE store_id = $1 AND series = 'payment' AND number >= $2 \
         ORDER BY number LIMIT $3";
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
 }

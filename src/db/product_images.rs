@@ -4,7 +4,7 @@
 //! photo and one model, and goes with the photo.
 
 use super::blobs::ContentHash;
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{ImageId, ProductId, Timestamp};
 
 /// How many identifiers one statement of [`vectors`] takes.
@@ -91,15 +91,15 @@ macro_rules! select {
 }
 
 /// All photos of a product, oldest first; a product has a bounded number of them.
-pub async fn of_product(tx: &mut Tx, product: ProductId) -> Result<Vec<ImageRow>, DatabaseError> {
+pub async fn of_product(reader: &mut Reader, product: ProductId) -> Result<Vec<ImageRow>, DatabaseError> {
     const SELECT: &str = select!("product_id = $1 ORDER BY id");
-    on!(tx, c => sqlx::query_as(SELECT).bind(product).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(product).fetch_all(c))
 }
 
 /// One photo of a product.
-pub async fn find(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<Option<ImageRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<Option<ImageRow>, DatabaseError> {
     const SELECT: &str = select!("product_id = $1 AND id = $2");
-    on!(tx, c => sqlx::query_as(SELECT).bind(product).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(product).bind(id).fetch_optional(c))
 }
 
 /// Deletes a photo and its embeddings; its blob stays.
@@ -109,16 +109,20 @@ pub async fn delete(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<bool
 }
 
 /// Another product of the catalog that has a photo of this very content.
-pub async fn holder(tx: &mut Tx, content: ContentHash, but: ProductId) -> Result<Option<ImageOwnerRow>, DatabaseError> {
+pub async fn holder(
+    reader: &mut Reader,
+    content: ContentHash,
+    but: ProductId,
+) -> Result<Option<ImageOwnerRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.product_id, p.name FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE i.content_hash = $1 AND i.product_id <> $2 AND p.removed_at IS NULL \
                           ORDER BY i.id LIMIT 1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(content).bind(but).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(content).bind(but).fetch_optional(c))
 }
 
 /// Vectors of these photos under `model`. Photos that no longer exist are left out; those that the model has not seen
 /// come without a vector.
-pub async fn vectors(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec<VectorRow>, DatabaseError> {
+pub async fn vectors(reader: &mut Reader, model: &str, images: &[ImageId]) -> Result<Vec<VectorRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id IN ($2, $3, $4, $5, $6, $7, $8, $9)";
@@ -126,7 +130,7 @@ pub async fn vectors(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec
     for chunk in images.chunks(IDS_PER_QUERY) {
         // Both databases take one text with a fixed number of places; places to spare repeat the first id.
         let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let some: Vec<VectorRow> = on!(tx, c => sqlx::query_as(SELECT)
+        let some: Vec<VectorRow> = on!(reader, c => sqlx::query_as(SELECT)
             .bind(model)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
@@ -136,7 +140,11 @@ pub async fn vectors(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec
 }
 
 /// Those of these photos whose product is on sale, as [`on_sale`] gives them.
-pub async fn on_sale_among(tx: &mut Tx, model: &str, images: &[ImageId]) -> Result<Vec<VectorRow>, DatabaseError> {
+pub async fn on_sale_among(
+    reader: &mut Reader,
+    model: &str,
+    images: &[ImageId],
+) -> Result<Vec<VectorRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
@@ -144,7 +152,7 @@ pub async fn on_sale_among(tx: &mut Tx, model: &str, images: &[ImageId]) -> Resu
     let mut rows = Vec::with_capacity(images.len());
     for chunk in images.chunks(IDS_PER_QUERY) {
         let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let some: Vec<VectorRow> = on!(tx, c => sqlx::query_as(SELECT)
+        let some: Vec<VectorRow> = on!(reader, c => sqlx::query_as(SELECT)
             .bind(model)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
@@ -154,18 +162,24 @@ pub async fn on_sale_among(tx: &mut Tx, model: &str, images: &[ImageId]) -> Resu
 }
 
 /// The photos of [`on_sale`] without what is known of them, in the order of their ids, after `after`.
-pub async fn ids_on_sale(tx: &mut Tx, after: ImageId, limit: i64) -> Result<Vec<ImageId>, DatabaseError> {
+pub async fn ids_on_sale(reader: &mut Reader, after: ImageId, limit: i64) -> Result<Vec<ImageId>, DatabaseError> {
     const SELECT: &str = "SELECT i.id FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE i.id > $1 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $2";
-    let found: Vec<(ImageId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
+    let found: Vec<(ImageId,)> = on!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
     Ok(found.into_iter().map(|(image,)| image).collect())
 }
 
 /// The next `limit` photos after `after`, on sale or not, that `model` has seen.
-pub async fn seen_by(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<ImageId>, DatabaseError> {
+pub async fn seen_by(
+    reader: &mut Reader,
+    model: &str,
+    after: ImageId,
+    limit: i64,
+) -> Result<Vec<ImageId>, DatabaseError> {
     const SELECT: &str =
         "SELECT image_id FROM embeddings WHERE model = $1 AND image_id > $2 ORDER BY image_id LIMIT $3";
-    let found: Vec<(ImageId,)> = on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))?;
+    let found: Vec<(ImageId,)> =
+        on!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))?;
     Ok(found.into_iter().map(|(image,)| image).collect())
 }
 
@@ -176,24 +190,24 @@ pub async fn forget_vectors(tx: &mut Tx, model: &str, after: ImageId, last: Imag
 }
 
 /// How many photos [`on_sale`] gives in all.
-pub async fn count_on_sale(tx: &mut Tx) -> Result<i64, DatabaseError> {
+pub async fn count_on_sale(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(*) FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE p.active AND p.removed_at IS NULL";
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
 /// Products that [`on_sale`] has photos of.
-pub async fn count_products_on_sale(tx: &mut Tx) -> Result<i64, DatabaseError> {
+pub async fn count_products_on_sale(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(DISTINCT i.product_id) FROM product_images i \
                           JOIN products p ON p.id = i.product_id WHERE p.active AND p.removed_at IS NULL";
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
 /// How many of the photos of [`on_sale`] each model has seen, by the models' keys.
-pub async fn count_on_sale_by_model(tx: &mut Tx) -> Result<Vec<(String, i64)>, DatabaseError> {
+pub async fn count_on_sale_by_model(reader: &mut Reader) -> Result<Vec<(String, i64)>, DatabaseError> {
     const SELECT: &str = "SELECT e.model, COUNT(*) FROM embeddings e JOIN product_images i ON i.id = e.image_id \
                           JOIN products p ON p.id = i.product_id WHERE p.active AND p.removed_at IS NULL GROUP BY e.model";
-    let mut counts: Vec<(String, i64)> = on!(tx, c => sqlx::query_as(SELECT).fetch_all(c))?;
+    let mut counts: Vec<(String, i64)> = on!(reader, c => sqlx::query_as(SELECT).fetch_all(c))?;
     // Not by the database: the two sort texts differently.
     counts.sort();
     Ok(counts)
@@ -201,28 +215,38 @@ pub async fn count_on_sale_by_model(tx: &mut Tx) -> Result<Vec<(String, i64)>, D
 
 /// Photos whose product is on sale, in the order of their ids, after `after`; those that `model` has not seen come without
 /// a vector.
-pub async fn on_sale(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, DatabaseError> {
+pub async fn on_sale(
+    reader: &mut Reader,
+    model: &str,
+    after: ImageId,
+    limit: i64,
+) -> Result<Vec<VectorRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id > $2 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $3";
-    on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
 }
 
 /// How many photos on sale `model` has not seen.
-pub async fn count_unseen(tx: &mut Tx, model: &str) -> Result<i64, DatabaseError> {
+pub async fn count_unseen(reader: &mut Reader, model: &str) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(*) FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE p.active AND p.removed_at IS NULL AND NOT EXISTS \
                           (SELECT 1 FROM embeddings e WHERE e.image_id = i.id AND e.model = $1)";
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(model).fetch_one(c))
+    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(model).fetch_one(c))
 }
 
 /// Photos on sale that `model` has not seen, in the order of their ids, after `after`.
-pub async fn unseen(tx: &mut Tx, model: &str, after: ImageId, limit: i64) -> Result<Vec<VectorRow>, DatabaseError> {
+pub async fn unseen(
+    reader: &mut Reader,
+    model: &str,
+    after: ImageId,
+    limit: i64,
+) -> Result<Vec<VectorRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id > $2 AND p.active AND p.removed_at IS NULL AND e.image_id IS NULL \
                           ORDER BY i.id LIMIT $3";
-    on!(tx, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
 }

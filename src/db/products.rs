@@ -3,7 +3,7 @@
 //! A removed product keeps its row for the bills and orders that name it; every lookup here leaves removed ones out.
 //! Prices are only ever added: a product points to the one in force.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Currency, Money, PageRequest, PriceId, ProductId, Timestamp};
 
 /// How many identifiers one statement of [`names`] takes.
@@ -161,19 +161,23 @@ macro_rules! select {
 }
 
 /// The product with this id.
-pub async fn find(tx: &mut Tx, id: ProductId) -> Result<Option<ProductRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: ProductId) -> Result<Option<ProductRow>, DatabaseError> {
     const SELECT: &str = select!("p.id = $1");
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Products, newest first.
-pub async fn list(tx: &mut Tx, filter: &ProductFilter, page: PageRequest) -> Result<Vec<ProductRow>, DatabaseError> {
+pub async fn list(
+    reader: &mut Reader,
+    filter: &ProductFilter,
+    page: PageRequest,
+) -> Result<Vec<ProductRow>, DatabaseError> {
     const SELECT: &str = select!(
         "($1 IS NULL OR p.id < $1) AND ($2 IS NULL OR p.name_folded LIKE $2 ESCAPE '\\') \
          AND ($3 IS NULL OR p.sku = $3) AND ($4 IS NULL OR p.barcode = $4) ORDER BY p.id DESC LIMIT $5"
     );
     let pattern = filter.name_part.as_deref().map(containing);
-    on!(tx, c => sqlx::query_as(SELECT)
+    on!(reader, c => sqlx::query_as(SELECT)
         .bind(page.before)
         .bind(&pattern)
         .bind(&filter.sku)
@@ -183,21 +187,21 @@ pub async fn list(tx: &mut Tx, filter: &ProductFilter, page: PageRequest) -> Res
 }
 
 /// How many products the catalog has, on sale or not.
-pub async fn count(tx: &mut Tx) -> Result<i64, DatabaseError> {
+pub async fn count(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const COUNT: &str = "SELECT COUNT(*) FROM products WHERE removed_at IS NULL";
-    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(COUNT).fetch_all(c))?;
+    let rows: Vec<(i64,)> = on!(reader, c => sqlx::query_as(COUNT).fetch_all(c))?;
     Ok(rows.first().map_or(0, |row| row.0))
 }
 
 /// Names of those of the products that are on sale; the others are left out.
-pub async fn names(tx: &mut Tx, ids: &[ProductId]) -> Result<Vec<(ProductId, String)>, DatabaseError> {
+pub async fn names(reader: &mut Reader, ids: &[ProductId]) -> Result<Vec<(ProductId, String)>, DatabaseError> {
     const SELECT: &str = "SELECT id, name FROM products WHERE active AND removed_at IS NULL \
                           AND id IN ($1, $2, $3, $4, $5, $6, $7, $8)";
     let mut names = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_PER_QUERY) {
         // Both databases take one text with a fixed number of places; places to spare repeat the first id.
         let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let rows: Vec<(ProductId, String)> = on!(tx, c => sqlx::query_as(SELECT)
+        let rows: Vec<(ProductId, String)> = on!(reader, c => sqlx::query_as(SELECT)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
         names.extend(rows);

@@ -1,6 +1,6 @@
 //! Receipts that were put on paper: the first is the original, every later one a copy.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{OrderId, Timestamp};
 
 /// Notes one more print of an order's receipt and gives its number: 1 for the original. The order's row must be held
@@ -12,7 +12,7 @@ pub async fn add(tx: &mut Tx, order: OrderId, printed_by: &str, now: Timestamp) 
 }
 
 /// How often an order's receipt was put on paper.
-pub async fn count(tx: &mut Tx, order: OrderId) -> Result<i64, DatabaseError> {
+pub async fn count(reader: &mut Reader, order: OrderId) -> Result<i64, DatabaseError> {
     const COUNT: &str = "SELECT COUNT(*) FROM receipt_prints WHERE order_id = $1";
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(COUNT).bind(order).fetch_one(c))
+    on!(reader, c => sqlx::query_as::<_, (i64,)>(COUNT).bind(order).fetch_one(c))
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{RecognitionId, SessionId, Timestamp};
 
 /// One recognition as it is kept.
@@ -47,8 +47,8 @@ pub async fn insert(tx: &mut Tx, row: &RecognitionRow) -> Result<(), DatabaseErr
 }
 
 /// The recognition with this id.
-pub async fn find(tx: &mut Tx, id: RecognitionId) -> Result<Option<RecognitionRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: RecognitionId) -> Result<Option<RecognitionRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, actor, session_id, model, index_revision, items, latency_us, created_at \
                           FROM recognitions WHERE id = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }

@@ -3,7 +3,7 @@
 //! A family begins with a login and grows by one with each refresh. A token is live until it is rotated, its family is
 //! ended, or it expires. Only the SHA-256 of a token is kept.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Timestamp, TokenId, UserId};
 
 /// A token as it is kept, without its hash.
@@ -41,10 +41,10 @@ pub async fn insert(tx: &mut Tx, row: &RefreshTokenRow, token_hash: &[u8]) -> Re
 }
 
 /// The token with this hash, whatever became of it.
-pub async fn find_by_hash(tx: &mut Tx, token_hash: &[u8]) -> Result<Option<RefreshTokenRow>, DatabaseError> {
+pub async fn find_by_hash(reader: &mut Reader, token_hash: &[u8]) -> Result<Option<RefreshTokenRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, family, user_id, created_at, expires_at, rotated_at, ended_at \
                           FROM refresh_tokens WHERE token_hash = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(token_hash).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(token_hash).fetch_optional(c))
 }
 
 /// Marks a token as replaced.

@@ -1,6 +1,6 @@
 //! Refunds and voids: the records that take turnover back, in one series per store. Written once and never changed.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Currency, OrderId, PaymentMethod, RefundId, StoreId, Timestamp};
 
 /// A refund of a paid order, or the void of an unpaid one.
@@ -105,38 +105,43 @@ pub async fn insert(tx: &mut Tx, row: &RefundRow, items: &[RefundItemRow]) -> Re
 }
 
 /// The refund or void with this id.
-pub async fn find(tx: &mut Tx, id: RefundId) -> Result<Option<RefundRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: RefundId) -> Result<Option<RefundRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
         made_by, created_at, previous_hash, hash FROM refunds WHERE id = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// The refunds and voids of an order, in the order of their numbers.
-pub async fn of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<RefundRow>, DatabaseError> {
+pub async fn of_order(reader: &mut Reader, order: OrderId) -> Result<Vec<RefundRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
         made_by, created_at, previous_hash, hash FROM refunds WHERE order_id = $1 ORDER BY number";
-    on!(tx, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
 }
 
 /// A store's refunds and voids from number `first` on, at most `limit`: for whoever walks the chain.
-pub async fn chain(tx: &mut Tx, store: StoreId, first: i64, limit: i64) -> Result<Vec<RefundRow>, DatabaseError> {
+pub async fn chain(
+    reader: &mut Reader,
+    store: StoreId,
+    first: i64,
+    limit: i64,
+) -> Result<Vec<RefundRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
         made_by, created_at, previous_hash, hash FROM refunds WHERE store_id = $1 AND series = 'refund' AND number >= $2 \
         ORDER BY number LIMIT $3";
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
 }
 
 /// The lines of a refund or void.
-pub async fn items(tx: &mut Tx, id: RefundId) -> Result<Vec<RefundItemRow>, DatabaseError> {
+pub async fn items(reader: &mut Reader, id: RefundId) -> Result<Vec<RefundItemRow>, DatabaseError> {
     const SELECT: &str = "SELECT line, quantity, amount, tax_rate, tax FROM refund_items WHERE refund_id = $1 \
         ORDER BY line";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
 }
 
 /// What was taken back of each line of an order so far; lines of which nothing was are left out.
-pub async fn taken_back(tx: &mut Tx, order: OrderId) -> Result<Vec<RefundedQuantity>, DatabaseError> {
+pub async fn taken_back(reader: &mut Reader, order: OrderId) -> Result<Vec<RefundedQuantity>, DatabaseError> {
     const SELECT: &str = "SELECT i.line, CAST(SUM(i.quantity) AS BIGINT) AS quantity, \
         CAST(SUM(i.amount) AS BIGINT) AS amount, CAST(SUM(i.tax) AS BIGINT) AS tax \
         FROM refunds r JOIN refund_items i ON i.refund_id = r.id WHERE r.order_id = $1 GROUP BY i.line ORDER BY i.line";
-    on!(tx, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
 }

@@ -1,6 +1,6 @@
 //! Shops.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Currency, PageRequest, StoreId, TimeZone, Timestamp};
 
 /// A shop: receipts are numbered per shop, in its currency.
@@ -39,17 +39,17 @@ pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), DatabaseError> {
 }
 
 /// The shop with this id.
-pub async fn find(tx: &mut Tx, id: StoreId) -> Result<Option<StoreRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: StoreId) -> Result<Option<StoreRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, created_at FROM stores \
                           WHERE id = $1";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Shops, newest first.
-pub async fn list(tx: &mut Tx, page: PageRequest) -> Result<Vec<StoreRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<StoreRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, created_at FROM stores \
                           WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
-    on!(tx, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
 /// Overwrites what can be changed of a shop: name, time zone, whether prices contain the tax, whether it is fiscal. The currency

@@ -1,4 +1,4 @@
-//! A transaction on either database, and the macro that writes a query once for both.
+//! What reads and what writes on either database, and the macro that writes a query once for both.
 
 use std::ops::{Deref, DerefMut};
 
@@ -19,14 +19,57 @@ pub enum Backend {
     Sqlite,
 }
 
-/// One open transaction. Commit it last; dropping it undoes everything. What [`super::Database::read`] and
-/// [`super::Database::write_once`] give is a connection without a transaction: each statement sees what is committed when it
-/// begins, and there is nothing to commit or undo.
+/// What can be read with: a connection of [`super::Database::read`], or the one state of the database that
+/// [`super::Database::snapshot`] sees. The database itself refuses whatever would write on it. Dropping it ends it.
+///
+/// A function that only reads takes a `&mut Reader`, one that writes a `&mut Tx`. A [`Tx`] reads too:
+///
+/// ```
+/// use tillsight::db::{Database, DatabaseError, catalog_changes};
+///
+/// async fn read_head(db: &Database) -> Result<i64, DatabaseError> {
+///     let mut reader = db.read().await?;
+///     catalog_changes::head(&mut reader).await?;
+///     let mut tx = db.begin().await?;
+///     catalog_changes::lock(&mut tx).await?;
+///     catalog_changes::head(&mut tx).await
+/// }
+/// ```
+///
+/// A `Reader` does not write:
+///
+/// ```compile_fail,E0308
+/// use tillsight::db::{Database, DatabaseError, catalog_changes};
+///
+/// async fn lock_head(db: &Database) -> Result<i64, DatabaseError> {
+///     let mut reader = db.read().await?;
+///     catalog_changes::lock(&mut reader).await?;
+///     catalog_changes::head(&mut reader).await
+/// }
+/// ```
 #[derive(Debug)]
-pub struct Tx {
+pub struct Reader {
     pub(super) inner: Inner,
     #[cfg(feature = "fail-points")]
     injected_failure: super::failure_injection::InjectedFailure,
+}
+
+/// One open transaction that may write. Commit it last; dropping it undoes everything.
+#[derive(Debug)]
+pub struct Tx(Reader);
+
+impl Deref for Tx {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Reader {
+        &mut self.0
+    }
 }
 
 #[derive(Debug)]
@@ -199,7 +242,7 @@ impl<DB: sqlx::Database> DerefMut for Held<DB> {
     }
 }
 
-impl Tx {
+impl Reader {
     pub(super) fn new(inner: Inner) -> Self {
         Self {
             inner,
@@ -208,10 +251,12 @@ impl Tx {
         }
     }
 
-    /// Marks a transaction that tests may make fail at any of its statements; see [`super::doom`].
-    #[cfg(feature = "fail-points")]
-    pub fn may_fail_on_purpose(&mut self) {
-        self.injected_failure = super::failure_injection::InjectedFailure::drawn();
+    /// Which database this is, for the few statements that differ.
+    pub fn backend(&self) -> Backend {
+        match &self.inner {
+            Inner::Postgres(_) => Backend::Postgres,
+            Inner::Sqlite(_) => Backend::Sqlite,
+        }
     }
 
     /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
@@ -233,6 +278,18 @@ impl Tx {
             Inner::Sqlite(held) => held.for_statement().await.map(drop),
         }
     }
+}
+
+impl Tx {
+    pub(super) fn new(inner: Inner) -> Self {
+        Self(Reader::new(inner))
+    }
+
+    /// Marks a transaction that tests may make fail at any of its statements; see [`super::failure_injection`].
+    #[cfg(feature = "fail-points")]
+    pub fn may_fail_on_purpose(&mut self) {
+        self.injected_failure = super::failure_injection::InjectedFailure::drawn();
+    }
 
     /// Makes everything done in this transaction durable.
     ///
@@ -245,7 +302,7 @@ impl Tx {
             self.run_what_waits().await?;
             return Err(injected);
         }
-        match self.inner {
+        match self.0.inner {
             Inner::Postgres(tx) => tx.commit().await.map_err(|error| DatabaseError::from(error).at_commit()),
             Inner::Sqlite(tx) => tx.commit().await,
         }
@@ -254,23 +311,15 @@ impl Tx {
     /// Undoes everything done in this transaction, and waits until that is so; in a short one also until what it has seen of
     /// others is durable. Whoever answers from what was seen there must wait for it.
     pub async fn rollback(self) -> Result<(), DatabaseError> {
-        match self.inner {
+        match self.0.inner {
             Inner::Postgres(tx) => tx.rollback().await?,
             Inner::Sqlite(tx) => tx.rollback().await?,
         }
         Ok(())
     }
-
-    /// Which database this transaction is on, for the few statements that differ.
-    pub fn backend(&self) -> Backend {
-        match &self.inner {
-            Inner::Postgres(_) => Backend::Postgres,
-            Inner::Sqlite(_) => Backend::Sqlite,
-        }
-    }
 }
 
-/// Runs one query on whichever database `$tx` is open on: `on!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
+/// Runs one query on whichever database a [`Reader`] or [`Tx`] is of: `on!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
 ///
 /// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
 macro_rules! on {

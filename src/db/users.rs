@@ -5,7 +5,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Backend, DatabaseError, Tx, on};
+use super::{Backend, DatabaseError, Reader, Tx, on};
 use crate::domain::{PageRequest, Role, StoreId, Timestamp, TokenId, UserId};
 
 /// A person's account.
@@ -57,26 +57,30 @@ pub async fn insert(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {
 }
 
 /// The account with this id.
-pub async fn find(tx: &mut Tx, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// The account with this name (in lower case).
-pub async fn find_by_username(tx: &mut Tx, username: &str) -> Result<Option<UserRow>, DatabaseError> {
+pub async fn find_by_username(reader: &mut Reader, username: &str) -> Result<Option<UserRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM users WHERE username = $1");
-    on!(tx, c => sqlx::query_as(SELECT).bind(username).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(username).fetch_optional(c))
 }
 
 /// The account with this id, where its session `family` has not been ended: one question per request.
-pub async fn find_in_session(tx: &mut Tx, id: UserId, family: TokenId) -> Result<Option<UserRow>, DatabaseError> {
+pub async fn find_in_session(
+    reader: &mut Reader,
+    id: UserId,
+    family: TokenId,
+) -> Result<Option<UserRow>, DatabaseError> {
     const SELECT: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM users WHERE id = $1 AND EXISTS (SELECT 1 FROM refresh_tokens \
            WHERE refresh_tokens.family = $2 AND refresh_tokens.user_id = $1 AND refresh_tokens.ended_at IS NULL)"
     );
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).bind(family).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).bind(family).fetch_optional(c))
 }
 
 /// The account with this id, held against other writers until the transaction ends.
@@ -105,17 +109,17 @@ pub async fn lock_active_admins(tx: &mut Tx) -> Result<Vec<UserRow>, DatabaseErr
 }
 
 /// The admins whose accounts are open.
-pub async fn active_admins(tx: &mut Tx) -> Result<Vec<UserRow>, DatabaseError> {
+pub async fn active_admins(reader: &mut Reader) -> Result<Vec<UserRow>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id");
-    on!(tx, c => sqlx::query_as(SELECT).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
 }
 
 /// Accounts, newest first.
-pub async fn list(tx: &mut Tx, page: PageRequest) -> Result<Vec<UserRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<UserRow>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM users WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
-    on!(tx, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
 /// Writes everything of `row` that can change.

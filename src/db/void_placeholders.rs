@@ -4,7 +4,7 @@
 //! after it names the lost one's seal. A number has one carrier, a record or a placeholder; that no record carries the number
 //! of a placeholder follows from the counter, which only goes on from the highest of both.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{PlaceholderId, Series, StoreId, Timestamp};
 
 /// A number that is void.
@@ -45,7 +45,7 @@ pub async fn insert(tx: &mut Tx, series: Series, row: &PlaceholderRow) -> Result
 
 /// The placeholders of a series from number `first` on, at most `limit`, by number.
 pub async fn list(
-    tx: &mut Tx,
+    reader: &mut Reader,
     store: StoreId,
     series: Series,
     first: i64,
@@ -53,13 +53,19 @@ pub async fn list(
 ) -> Result<Vec<PlaceholderRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, reason, made_by, created_at, hash FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number >= $3 ORDER BY number LIMIT $4";
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(series.as_str()).bind(first).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(series.as_str()).bind(first).bind(limit).fetch_all(c))
 }
 
 /// How many numbers from `first` to `last` have a placeholder.
-pub async fn count(tx: &mut Tx, store: StoreId, series: Series, first: i64, last: i64) -> Result<i64, DatabaseError> {
+pub async fn count(
+    reader: &mut Reader,
+    store: StoreId,
+    series: Series,
+    first: i64,
+    last: i64,
+) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(DISTINCT number) FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4";
     let series = series.as_str();
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(store).bind(series).bind(first).bind(last).fetch_one(c))
+    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(store).bind(series).bind(first).bind(last).fetch_one(c))
 }

@@ -4,7 +4,7 @@
 //! the other, so whoever reads that a counter stands at 7 sees the records 1 to 7 from then on; what is being written
 //! meanwhile gets a higher number and belongs to the next closing. Nobody waits for a closing.
 
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId};
 
 /// The head of a daily closing. A range without records ends one before it begins.
@@ -78,7 +78,11 @@ pub struct ClosingRange {
 }
 
 /// Everything that a closing of `span` sums up, its lines numbered from 1.
-pub async fn sums(tx: &mut Tx, store: StoreId, span: ClosingRange) -> Result<Vec<ZReportLineRow>, DatabaseError> {
+pub async fn sums(
+    reader: &mut Reader,
+    store: StoreId,
+    span: ClosingRange,
+) -> Result<Vec<ZReportLineRow>, DatabaseError> {
     const SALES: &str = "SELECT CAST(0 AS BIGINT) AS line, 'sales' AS section, \
         o.currency, CAST(NULL AS TEXT) AS method, \
         CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(o.total) AS BIGINT) AS amount, \
@@ -142,7 +146,7 @@ pub async fn sums(tx: &mut Tx, store: StoreId, span: ClosingRange) -> Result<Vec
         (PAYOUTS, span.refunds),
     ];
     // What was paid or voided since the counters were read is unpaid in this closing, as the next one has it.
-    let mut lines: Vec<ZReportLineRow> = on!(tx, c => sqlx::query_as(UNPAID)
+    let mut lines: Vec<ZReportLineRow> = on!(reader, c => sqlx::query_as(UNPAID)
         .bind(store)
         .bind(span.orders.0)
         .bind(span.orders.1)
@@ -151,7 +155,7 @@ pub async fn sums(tx: &mut Tx, store: StoreId, span: ClosingRange) -> Result<Vec
         .fetch_all(c))?;
     for (query, (first, last)) in queries {
         let more: Vec<ZReportLineRow> =
-            on!(tx, c => sqlx::query_as(query).bind(store).bind(first).bind(last).fetch_all(c))?;
+            on!(reader, c => sqlx::query_as(query).bind(store).bind(first).bind(last).fetch_all(c))?;
         lines.extend(more);
     }
     for (line, place) in lines.iter_mut().zip(1..) {
@@ -213,34 +217,34 @@ macro_rules! select {
 }
 
 /// The store's closing with this number.
-pub async fn find(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
+pub async fn find(reader: &mut Reader, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE store_id = $1 AND series = 'closing' AND number = $2");
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
 }
 
 /// A store's closings, newest first.
-pub async fn list(tx: &mut Tx, store: StoreId, page: PageRequest) -> Result<Vec<ZReportRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<ZReportRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3");
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
 /// The store's closing with the highest number below `number`.
-pub async fn find_below(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
+pub async fn find_below(reader: &mut Reader, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
     const SELECT: &str =
         select!("WHERE store_id = $1 AND series = 'closing' AND number < $2 ORDER BY number DESC LIMIT 1");
-    on!(tx, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
 }
 
 /// Whether the store has a closing.
-pub async fn any(tx: &mut Tx, store: StoreId) -> Result<bool, DatabaseError> {
+pub async fn any(reader: &mut Reader, store: StoreId) -> Result<bool, DatabaseError> {
     const SELECT: &str = "SELECT number FROM z_reports WHERE store_id = $1 LIMIT 1";
-    let found: Option<(i64,)> = on!(tx, c => sqlx::query_as(SELECT).bind(store).fetch_optional(c))?;
+    let found: Option<(i64,)> = on!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_optional(c))?;
     Ok(found.is_some())
 }
 
 /// The sums of a closing.
-pub async fn lines(tx: &mut Tx, id: ZReportId) -> Result<Vec<ZReportLineRow>, DatabaseError> {
+pub async fn lines(reader: &mut Reader, id: ZReportId) -> Result<Vec<ZReportLineRow>, DatabaseError> {
     const SELECT: &str = "SELECT line, section, currency, method, tax_rate, records, amount, tax FROM z_report_lines \
         WHERE report_id = $1 ORDER BY line";
-    on!(tx, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
 }

@@ -66,10 +66,10 @@ pub(crate) async fn on_sale(
     dim: usize,
     options: IndexOptions,
 ) -> Result<CatalogContents, FollowError> {
-    let mut tx = db.snapshot().await?;
-    let revision = catalog_changes::head(&mut tx).await?;
+    let mut reader = db.snapshot().await?;
+    let revision = catalog_changes::head(&mut reader).await?;
     let (mut builder, mut unseen) = (IndexBuilder::new(dim, options), Vec::new());
-    let mut page = product_images::on_sale(&mut tx, model, ImageId::NIL, PAGE).await?;
+    let mut page = product_images::on_sale(&mut reader, model, ImageId::NIL, PAGE).await?;
     while let Some(last) = page.last().map(|row| row.image_id) {
         let mut rows = Vec::with_capacity(page.len());
         for row in page {
@@ -79,10 +79,9 @@ pub(crate) async fn on_sale(
             }
         }
         // The next page is read while this one is being added.
-        let (next, grown) = tokio::join!(product_images::on_sale(&mut tx, model, last, PAGE), added(builder, rows));
+        let (next, grown) = tokio::join!(product_images::on_sale(&mut reader, model, last, PAGE), added(builder, rows));
         (page, builder) = (next?, grown?);
     }
-    tx.rollback().await?;
     Ok(CatalogContents { revision, builder, unseen })
 }
 

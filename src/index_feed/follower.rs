@@ -16,7 +16,7 @@ use crate::active_model::ActiveModel;
 use crate::catalog::{Catalog, CatalogError};
 use crate::db::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
 use crate::db::product_images::{self, VectorRow};
-use crate::db::{DatabaseError, Tx};
+use crate::db::{DatabaseError, Reader};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Change, IndexError, Row, VectorIndex};
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
@@ -99,25 +99,23 @@ impl EmbeddingSource<'_> {
         revision: i64,
         seen: &mut Option<ChangeRow>,
     ) -> Result<Option<(i64, Vec<ChangeRow>, Vec<VectorRow>)>, FollowError> {
-        let mut tx = self.db.read().await?;
-        let mut changes = changes_since(&mut tx, revision, seen).await?;
+        let mut reader = self.db.read().await?;
+        let mut changes = changes_since(&mut reader, revision, seen).await?;
         if changes.is_empty() {
-            let head = catalog_changes::head(&mut tx).await?;
+            let head = catalog_changes::head(&mut reader).await?;
             if head <= revision {
-                tx.rollback().await?;
                 return if head < revision { Err(FollowError::Ahead { revision, head }) } else { Ok(None) };
             }
             // A change may have been committed between the two reads. It is committed together with the head, so it is
             // there now, or it is lost.
-            changes = changes_since(&mut tx, revision, seen).await?;
+            changes = changes_since(&mut reader, revision, seen).await?;
         }
         let (last, changes) = in_order(revision, changes)?;
-        let head = catalog_changes::head(&mut tx).await?;
+        let head = catalog_changes::head(&mut reader).await?;
         if head < last {
             return Err(FollowError::Counter { head, last });
         }
-        let rows = product_images::vectors(&mut tx, self.model(), &added_by(&changes)).await?;
-        tx.rollback().await?;
+        let rows = product_images::vectors(&mut reader, self.model(), &added_by(&changes)).await?;
         Ok(Some((last, changes, rows)))
     }
 }
@@ -147,18 +145,18 @@ pub(crate) fn readable(changes: Vec<ChangeRow>, rows: Vec<Row>) -> Vec<Change> {
 /// Changes after `revision`. The change of that number must still be the one that was `seen`: a database that was set back,
 /// by a backup or by a failover that lost the last commits, gives its numbers to other changes.
 async fn changes_since(
-    tx: &mut Tx,
+    reader: &mut Reader,
     revision: i64,
     seen: &mut Option<ChangeRow>,
 ) -> Result<Vec<LoggedChange>, FollowError> {
-    let mut logged = catalog_changes::after(tx, revision - 1, BATCH + 1).await?;
+    let mut logged = catalog_changes::after(reader, revision - 1, BATCH + 1).await?;
     let there = match logged.first() {
         Some(first) if first.seq == revision => logged.remove(0).row.ok(),
         Some(_) | None => None,
     };
     match (seen.as_ref().filter(|known| known.seq == revision), there) {
         (Some(known), Some(there)) if *known != there => Err(FollowError::Another { seq: revision }),
-        (Some(_), None) => match catalog_changes::head(tx).await? {
+        (Some(_), None) => match catalog_changes::head(reader).await? {
             head if head < revision => Err(FollowError::Ahead { revision, head }),
             _ => Err(FollowError::Hole { expected: revision, found: logged.first().map(|next| next.seq) }),
         },

@@ -103,7 +103,7 @@ impl EmbeddingSource<'_> {
         let written = product_images::insert_vector(&mut tx, image, self.model(), &embedding.to_bytes()).await;
         match written {
             // The photo was removed while it was being embedded: nothing to keep, and a change in the log says so.
-            Err(DatabaseError::Dangling) => tx.rollback().await,
+            Err(DatabaseError::Dangling) => Ok(()),
             other => {
                 other?;
                 tx.commit().await

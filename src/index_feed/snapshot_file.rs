@@ -133,15 +133,14 @@ impl EmbeddingSource<'_> {
         let (revision, found, wanted, unseen) = loop {
             let revision = self.bring_up(&index, &mut None).await?;
             let found = index.stats().await.rows;
-            let mut tx = self.db.snapshot().await?;
-            let head = catalog_changes::head(&mut tx).await?;
-            let on_sale = product_images::count_on_sale(&mut tx).await?;
+            let mut reader = self.db.snapshot().await?;
+            let head = catalog_changes::head(&mut reader).await?;
+            let on_sale = product_images::count_on_sale(&mut reader).await?;
             // Mostly none are, and counting them looks at every photo.
             let unseen = match i64::try_from(found) == Ok(on_sale) {
                 true => 0,
-                false => product_images::count_unseen(&mut tx, self.model()).await?,
+                false => product_images::count_unseen(&mut reader, self.model()).await?,
             };
-            tx.rollback().await?;
             // Another server may have changed the catalog in between; what is compared must be of one state.
             if head <= revision {
                 break (revision, found, on_sale - unseen, unseen);
@@ -277,16 +276,12 @@ fn passed_over(place: &Path, reason: &SnapshotFault) {
 }
 
 pub(crate) async fn newest_change(db: &Database) -> Result<i64, DatabaseError> {
-    let mut tx = db.read().await?;
-    let head = catalog_changes::head(&mut tx).await?;
-    tx.rollback().await?;
+    let head = catalog_changes::head(&mut db.read().await?).await?;
     Ok(head)
 }
 
 async fn stamp_at(db: &Database, model: &str, revision: i64) -> Result<SnapshotStamp, SnapshotFault> {
-    let mut tx = db.read().await?;
-    let logged = catalog_changes::after(&mut tx, revision - 1, 1).await?.into_iter().next();
-    tx.rollback().await?;
+    let logged = catalog_changes::after(&mut db.read().await?, revision - 1, 1).await?.into_iter().next();
     let change = match logged.filter(|logged| logged.seq == revision) {
         Some(logged) => Some(logged.row.map_err(|reason| FollowError::Unreadable { seq: revision, reason })?),
         None => None,

@@ -133,9 +133,7 @@ impl Catalog {
         self.follow().await?;
         let (mut after, mut left) = (ImageId::NIL, 0);
         loop {
-            let mut tx = self.db.read().await?;
-            let page = product_images::ids_on_sale(&mut tx, after, filling::PAGE).await?;
-            tx.rollback().await?;
+            let page = product_images::ids_on_sale(&mut self.db.read().await?, after, filling::PAGE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             let lacking = self.active.now().index.lacking(&page).await;
@@ -151,9 +149,7 @@ impl Catalog {
     async fn embedded(&self, images: &[ImageId], left: &mut u64) -> Result<Vec<ImageId>, FollowError> {
         let active = self.active.now();
         let vectors = self.vectors(&active);
-        let mut tx = self.db.read().await?;
-        let rows = product_images::on_sale_among(&mut tx, vectors.model(), images).await?;
-        tx.rollback().await?;
+        let rows = product_images::on_sale_among(&mut self.db.read().await?, vectors.model(), images).await?;
         let mut embedded = Vec::with_capacity(rows.len());
         for row in rows {
             if image_embeddings::kept(&row, active.embedder.dim()).is_some() || vectors.try_make(&row).await?.is_ok() {

@@ -27,10 +27,13 @@ pub(super) async fn check(
     let mut chain = Chain { series, stand, before: Before { number: 0, seals: vec![Seal::FIRST.to_vec()] } };
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let mut tx = db.read().await?;
-        let numbers =
-            number_checks::numbers(&mut tx, series, RecordRange { store: id, first, last: highest }, PAGE).await?;
-        tx.rollback().await?;
+        let numbers = number_checks::numbers(
+            &mut db.read().await?,
+            series,
+            RecordRange { store: id, first, last: highest },
+            PAGE,
+        )
+        .await?;
         let Some(last) = numbers.last() else { break };
         let crowded = records(&numbers) > MOST_RECORDS;
         let whole = if crowded { None } else { readable(page(db, id, series, &numbers).await)? };
@@ -60,9 +63,7 @@ async fn check_placeholders(
 ) -> Result<(), DatabaseError> {
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let mut tx = db.read().await?;
-        let page = void_placeholders::list(&mut tx, id, series, first, PLACEHOLDERS).await?;
-        tx.rollback().await?;
+        let page = void_placeholders::list(&mut db.read().await?, id, series, first, PLACEHOLDERS).await?;
         for row in page.iter().filter(|row| seals::placeholder(series, row) != row.hash) {
             findings.add(FindingKind::BrokenPlaceholder, series, row.number);
         }
@@ -99,12 +100,11 @@ async fn page(db: &Database, id: StoreId, series: Series, numbers: &[NumberRow])
         return Ok(Page { links: Vec::new(), misfits: Vec::new(), without_order: Vec::new() });
     };
     let stretch = RecordRange { store: id, first: first.number, last: last.number };
-    let mut tx = db.snapshot().await?;
-    let links = chain_records::read(&mut tx, series, stretch, records(numbers).min(MOST_RECORDS)).await?;
+    let mut reader = db.snapshot().await?;
+    let links = chain_records::read(&mut reader, series, stretch, records(numbers).min(MOST_RECORDS)).await?;
     let misfits =
-        if series == Series::Order { number_checks::misfit_money(&mut tx, stretch).await? } else { Vec::new() };
-    let without_order = number_checks::without_order(&mut tx, series, stretch).await?;
-    tx.rollback().await?;
+        if series == Series::Order { number_checks::misfit_money(&mut reader, stretch).await? } else { Vec::new() };
+    let without_order = number_checks::without_order(&mut reader, series, stretch).await?;
     Ok(Page { links, misfits, without_order })
 }
 

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use crate::db::number_checks::{self, RecordRange};
 use crate::db::orders::{OrderItemRow, OrderRow};
 use crate::db::refunds::{RefundItemRow, RefundRow};
-use crate::db::{DatabaseError, Tx, orders, payments, refunds, seals};
+use crate::db::{DatabaseError, Reader, orders, payments, refunds, seals};
 use crate::domain::Series;
 
 /// One record.
@@ -26,7 +26,7 @@ pub(super) struct ChainRecord {
 
 /// The records of `stretch`, at most `limit`, by number.
 pub(super) async fn read(
-    tx: &mut Tx,
+    reader: &mut Reader,
     series: Series,
     stretch: RecordRange,
     limit: i64,
@@ -34,8 +34,8 @@ pub(super) async fn read(
     let RecordRange { store, first, .. } = stretch;
     Ok(match series {
         Series::Order => {
-            let lines = by_record(number_checks::order_items(tx, stretch).await?);
-            let rows = orders::chain(tx, store, first, limit).await?.into_iter();
+            let lines = by_record(number_checks::order_items(reader, stretch).await?);
+            let rows = orders::chain(reader, store, first, limit).await?.into_iter();
             rows.map(|row| {
                 let items = lines.get(&row.id).map_or(&[][..], Vec::as_slice);
                 let sealed = seals::order(&row, items).as_deref() == Some(row.hash.as_slice());
@@ -45,7 +45,7 @@ pub(super) async fn read(
             .collect()
         }
         Series::Payment => {
-            let rows = payments::chain(tx, store, first, limit).await?.into_iter();
+            let rows = payments::chain(reader, store, first, limit).await?.into_iter();
             rows.map(|row| {
                 let sealed = seals::payment(&row) == row.hash;
                 let adds_up = row.tendered.is_none_or(|tendered| tendered >= row.amount);
@@ -54,8 +54,8 @@ pub(super) async fn read(
             .collect()
         }
         Series::Refund => {
-            let lines = by_record(number_checks::refund_items(tx, stretch).await?);
-            let rows = refunds::chain(tx, store, first, limit).await?.into_iter();
+            let lines = by_record(number_checks::refund_items(reader, stretch).await?);
+            let rows = refunds::chain(reader, store, first, limit).await?.into_iter();
             rows.map(|row| {
                 let items = lines.get(&row.id).map_or(&[][..], Vec::as_slice);
                 let sealed = seals::refund(&row, items) == row.hash;
@@ -65,8 +65,8 @@ pub(super) async fn read(
             .collect()
         }
         Series::Closing => {
-            let lines = by_record(number_checks::closing_lines(tx, stretch).await?);
-            let rows = number_checks::closings(tx, stretch, limit).await?.into_iter();
+            let lines = by_record(number_checks::closing_lines(reader, stretch).await?);
+            let rows = number_checks::closings(reader, stretch, limit).await?.into_iter();
             rows.map(|row| {
                 let sums = lines.get(&row.id).map_or(&[][..], Vec::as_slice);
                 let sealed = seals::z_report(&row, sums) == row.hash;

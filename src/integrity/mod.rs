@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::config::Monitoring;
 use crate::db::integrity_reports::{self, ReportRow};
-use crate::db::{Database, DatabaseError, Tx, number_checks, stores};
+use crate::db::{Database, DatabaseError, Reader, number_checks, stores};
 use crate::domain::{IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
 
 use finding::Findings;
@@ -199,13 +199,13 @@ impl Integrity {
 
     /// How each store stands, newest store first, and what is known of lines without a record.
     pub async fn summary(&self, page: PageRequest) -> Result<SummaryView, IntegrityError> {
-        let mut tx = self.db.read().await?;
-        let stores = Page::cut(stores::list(&mut tx, page).await?, page, |row| row.id.uuid());
+        let mut reader = self.db.read().await?;
+        let stores = Page::cut(stores::list(&mut reader, page).await?, page, |row| row.id.uuid());
         let mut data = Vec::with_capacity(stores.data.len());
         for store in stores.data {
-            data.push(standing(&mut tx, store.id).await?.of(store.id, store.name));
+            data.push(standing(&mut reader, store.id).await?.of(store.id, store.name));
         }
-        let strays = integrity_reports::newest(&mut tx, StoreId::NIL, None).await?;
+        let strays = integrity_reports::newest(&mut reader, StoreId::NIL, None).await?;
         let strays = strays.map(ReportView::try_from).transpose()?;
         Ok(SummaryView { strays, data, next_cursor: stores.next_cursor })
     }
@@ -232,33 +232,33 @@ impl Integrity {
 
     /// How one store stands.
     pub async fn standing(&self, store: StoreId) -> Result<StandingView, IntegrityError> {
-        let mut tx = self.db.read().await?;
-        let row = stores::find(&mut tx, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
-        Ok(standing(&mut tx, store).await?.of(row.id, row.name))
+        let mut reader = self.db.read().await?;
+        let row = stores::find(&mut reader, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
+        Ok(standing(&mut reader, store).await?.of(row.id, row.name))
     }
 
     /// As [`Self::standing`], also of a store whose row is gone.
     async fn standing_of(&self, store: StoreId) -> Result<StandingView, IntegrityError> {
-        let mut tx = self.db.read().await?;
-        let name = stores::find(&mut tx, store).await?.map_or_else(|| format!("store {store}"), |row| row.name);
-        Ok(standing(&mut tx, store).await?.of(store, name))
+        let mut reader = self.db.read().await?;
+        let name = stores::find(&mut reader, store).await?.map_or_else(|| format!("store {store}"), |row| row.name);
+        Ok(standing(&mut reader, store).await?.of(store, name))
     }
 
     /// The reports that are kept of a store, newest first.
     pub async fn history(&self, store: StoreId, page: PageRequest) -> Result<Page<ReportView>, IntegrityError> {
-        let mut tx = self.db.read().await?;
-        stores::find(&mut tx, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
-        let rows = integrity_reports::list(&mut tx, store, page).await?;
+        let mut reader = self.db.read().await?;
+        stores::find(&mut reader, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
+        let rows = integrity_reports::list(&mut reader, store, page).await?;
         let rows = rows.into_iter().map(ReportView::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()))
     }
 }
 
 /// The newest reports of a store.
-async fn standing(tx: &mut Tx, store: StoreId) -> Result<view::LatestReports, DatabaseError> {
-    let latest = integrity_reports::newest(tx, store, None).await?.map(ReportView::try_from).transpose()?;
+async fn standing(reader: &mut Reader, store: StoreId) -> Result<view::LatestReports, DatabaseError> {
+    let latest = integrity_reports::newest(reader, store, None).await?.map(ReportView::try_from).transpose()?;
     let deep = Some(Depth::Deep.as_str());
-    let latest_deep = integrity_reports::newest(tx, store, deep).await?.map(ReportView::try_from).transpose()?;
+    let latest_deep = integrity_reports::newest(reader, store, deep).await?.map(ReportView::try_from).transpose()?;
     Ok(view::LatestReports { latest, latest_deep })
 }
 

@@ -3,7 +3,7 @@
 
 use super::finding::{FindingKind, Findings};
 use crate::db::number_checks::{self, RecordRange, SeriesState};
-use crate::db::{Database, DatabaseError, Tx};
+use crate::db::{Database, DatabaseError, Reader};
 use crate::domain::{Series, StoreId};
 
 /// Numbers that are read at a time.
@@ -39,10 +39,9 @@ pub(super) async fn check(
     let mut walk = Walk::default();
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let mut tx = db.read().await?;
+        let mut reader = db.read().await?;
         let stretch = RecordRange { store: id, first, last: stand.highest.unwrap_or(0) };
-        next = walk.page(&mut tx, series, stretch, findings).await?;
-        tx.rollback().await?;
+        next = walk.page(&mut reader, series, stretch, findings).await?;
     }
     walk.end(series, stand, findings);
     Ok(walk.seen)
@@ -50,7 +49,7 @@ pub(super) async fn check(
 
 /// The same within a transaction of the caller's, who holds the series' counter or sees one moment.
 pub(super) async fn check_within(
-    tx: &mut Tx,
+    reader: &mut Reader,
     id: StoreId,
     series: Series,
     stand: &SeriesState,
@@ -60,7 +59,7 @@ pub(super) async fn check_within(
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
         let stretch = RecordRange { store: id, first, last: stand.highest.unwrap_or(0) };
-        next = walk.page(tx, series, stretch, findings).await?;
+        next = walk.page(reader, series, stretch, findings).await?;
     }
     walk.end(series, stand, findings);
     Ok(())
@@ -78,12 +77,12 @@ impl Walk {
     /// Walks one page of `stretch`; gives where the next one begins.
     async fn page(
         &mut self,
-        tx: &mut Tx,
+        reader: &mut Reader,
         series: Series,
         stretch: RecordRange,
         findings: &mut Findings,
     ) -> Result<Option<i64>, DatabaseError> {
-        let page = number_checks::numbers(tx, series, stretch, PAGE).await?;
+        let page = number_checks::numbers(reader, series, stretch, PAGE).await?;
         for row in &page {
             let records = row.copies.saturating_sub(row.placeholders);
             self.seen = self.seen.and(ScannedCount { records, placeholders: row.placeholders });

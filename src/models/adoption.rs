@@ -50,9 +50,7 @@ impl ModelSwitches {
 
     /// The last switch, where it led to another model than this server's.
     async fn switched_to(&self) -> Result<Option<SwitchRow>, SwitchError> {
-        let mut tx = self.catalog.db.read().await?;
-        let switched = model_switches::active(&mut tx).await?;
-        tx.rollback().await?;
+        let switched = model_switches::active(&mut self.catalog.db.read().await?).await?;
         // What this server began with may be newer than the last switch: a model whose file was exchanged since.
         Ok(switched.filter(|row| row.generation > self.catalog.active.now().generation))
     }

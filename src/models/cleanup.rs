@@ -79,9 +79,7 @@ impl ModelSwitches {
     /// The next batch, unless the model is in use again; nothing at the end.
     async fn forget_some(&self, model: &str, after: ImageId) -> Result<Option<(ImageId, u64)>, SwitchError> {
         // Looked for before the lock is taken: where there are few, this reads most of the table.
-        let mut tx = self.catalog.db.read().await?;
-        let next = product_images::seen_by(&mut tx, model, after, BATCH).await?;
-        tx.rollback().await?;
+        let next = product_images::seen_by(&mut self.catalog.db.read().await?, model, after, BATCH).await?;
         let Some(last) = next.last().copied() else { return Ok(None) };
         let mut tx = self.catalog.db.begin().await?;
         // A switch is carried out under this lock, after a count that this batch must not make wrong.
@@ -99,10 +97,10 @@ impl ModelSwitches {
 
     async fn unused(&self) -> Result<Vec<String>, SwitchError> {
         let since = self.catalog.clock.now().plus_seconds(-KEPT_S);
-        let mut tx = self.catalog.db.read().await?;
-        let mut models = model_switches::not_named_since(&mut tx, since).await?;
-        let active = model_switches::active(&mut tx).await?;
-        tx.rollback().await?;
+        let mut reader = self.catalog.db.read().await?;
+        let mut models = model_switches::not_named_since(&mut reader, since).await?;
+        let active = model_switches::active(&mut reader).await?;
+        drop(reader);
         if models.is_empty() {
             return Ok(models);
         }

@@ -36,9 +36,7 @@ impl ModelSwitches {
 
     /// Photos on sale with what is kept of what a model made of them.
     async fn taken(&self, model: &str) -> Result<Vec<VectorRow>, SwitchError> {
-        let mut tx = self.catalog.db.read().await?;
-        let found = product_images::on_sale(&mut tx, model, ImageId::NIL, TAKEN).await?;
-        tx.rollback().await?;
+        let found = product_images::on_sale(&mut self.catalog.db.read().await?, model, ImageId::NIL, TAKEN).await?;
         Ok(found)
     }
 

@@ -80,10 +80,8 @@ impl ModelSwitches {
     async fn embed_some(&self, embedder: &Embedder, work: &mut WorkerState) -> Result<Option<i64>, SwitchError> {
         let Catalog { db, blobs, left_out, .. } = &self.catalog;
         let vectors = EmbeddingSource { db, blobs, embedder, left_out };
-        let mut tx = db.read().await?;
         let after = work.after.unwrap_or(ImageId::NIL);
-        let rows = product_images::unseen(&mut tx, vectors.model(), after, BATCH).await?;
-        tx.rollback().await?;
+        let rows = product_images::unseen(&mut db.read().await?, vectors.model(), after, BATCH).await?;
         let Some(last) = rows.last().map(|row| row.image_id) else { return Ok(None) };
         let embed = async |row: &VectorRow| vectors.try_make(row).await;
         let made: Vec<Result<_, FollowError>> = stream::iter(&rows).map(embed).buffered(AT_ONCE).collect().await;
@@ -121,10 +119,10 @@ impl ModelSwitches {
     /// Counts what is on sale and what of it is missing: minutes of the database's time in a day, where it was done at each
     /// batch of a large catalogue.
     async fn count(&self, row: &mut SwitchRow) -> Result<(), SwitchError> {
-        let mut tx = self.catalog.db.read().await?;
-        row.photos = product_images::count_on_sale(&mut tx).await?;
-        row.missing = product_images::count_unseen(&mut tx, &row.to_model).await?;
-        Ok(tx.rollback().await?)
+        let mut reader = self.catalog.db.read().await?;
+        row.photos = product_images::count_on_sale(&mut reader).await?;
+        row.missing = product_images::count_unseen(&mut reader, &row.to_model).await?;
+        Ok(())
     }
 
     /// Keeps how far the switch is; false where this server no longer has it.

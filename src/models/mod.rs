@@ -31,7 +31,7 @@ use uuid::Uuid;
 use crate::catalog::Catalog;
 use crate::config::Engine;
 use crate::db::model_switches::{self, SwitchRow, SwitchState};
-use crate::db::{DatabaseError, Tx, audit, catalog_changes, product_images};
+use crate::db::{DatabaseError, Reader, Tx, audit, catalog_changes, product_images};
 use crate::domain::{Caller, SwitchId};
 
 pub use error::SwitchError;
@@ -125,9 +125,7 @@ impl ModelSwitches {
     /// Begins a switch back to the model that was active before the last one, and carries it out when it is ready: at
     /// once, but for photos that were enrolled since. Whoever goes back knows why, so the comparison does not hold it up.
     pub async fn roll_back(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
-        let mut tx = self.catalog.db.read().await?;
-        let last = model_switches::active(&mut tx).await?;
-        tx.rollback().await?;
+        let last = model_switches::active(&mut self.catalog.db.read().await?).await?;
         let last = last.ok_or(SwitchError::NoPrevious)?;
         let (folder, manifest) = (self.folder.clone(), last.from_manifest.clone());
         // A file of that name may be of another model by now, which was never active.
@@ -136,9 +134,9 @@ impl ModelSwitches {
     }
 
     /// Key and manifest of the active model: this server's, unless it has yet to take up what was switched to last.
-    async fn active(&self, tx: &mut Tx) -> Result<(String, String), DatabaseError> {
+    async fn active(&self, reader: &mut Reader) -> Result<(String, String), DatabaseError> {
         let ours = self.catalog.active.now();
-        Ok(match model_switches::active(tx).await? {
+        Ok(match model_switches::active(reader).await? {
             Some(row) if row.generation > ours.generation => (row.to_model, row.to_manifest),
             _ => (ours.embedder.model_id().to_string(), ours.manifest.clone()),
         })
@@ -161,9 +159,7 @@ impl ModelSwitches {
     /// Carries out the switch that is under way; when this returns, this server recognises by the new model. Other servers
     /// follow within seconds.
     pub async fn activate(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
-        let mut tx = self.catalog.db.read().await?;
-        let row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
-        tx.rollback().await?;
+        let row = model_switches::open(&mut self.catalog.db.read().await?).await?.ok_or(SwitchError::NoneOpen)?;
         // Refused while nothing has happened yet, where this server could not take the model up.
         let (folder, id, ours) = (self.folder.clone(), row.id, row);
         self.blocking(move || folder.open_switched(&ours)).await?;

@@ -46,9 +46,7 @@ impl ModelFolder {
     /// # Errors
     /// The settings' model cannot be opened, or the database does not answer.
     pub async fn first(&self, db: &Database) -> Result<FirstModel, SwitchError> {
-        let mut tx = db.read().await?;
-        let switched = model_switches::active(&mut tx).await?;
-        tx.rollback().await?;
+        let switched = model_switches::active(&mut db.read().await?).await?;
         // Reading and hashing a model takes a second or so.
         let this = self.clone();
         let first = tokio::task::spawn_blocking(move || this.first_of(switched)).await;

@@ -19,15 +19,15 @@ impl ModelSwitches {
         let folder = self.folder.clone();
         let checked = self.blocking(move || folder.checked()).await?;
         let active = self.catalog.active.now();
-        let mut tx = self.catalog.db.read().await?;
-        let photos = product_images::count_on_sale(&mut tx).await?;
-        let seen: HashMap<String, i64> = product_images::count_on_sale_by_model(&mut tx).await?.into_iter().collect();
-        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut tx, SHOWN)
+        let mut reader = self.catalog.db.read().await?;
+        let photos = product_images::count_on_sale(&mut reader).await?;
+        let seen: HashMap<String, i64> =
+            product_images::count_on_sale_by_model(&mut reader).await?.into_iter().collect();
+        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut reader, SHOWN)
             .await?
             .into_iter()
             .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
-        let switched = model_switches::active(&mut tx).await?;
-        tx.rollback().await?;
+        let switched = model_switches::active(&mut reader).await?;
         let wanted = switched.and_then(|row| wanted(&row, &checked, &active));
         let history = ended.into_iter().map(SwitchView::from).collect();
         let switch = open.into_iter().next().map(SwitchView::from);

@@ -76,10 +76,10 @@ impl ModelSwitches {
 
     /// Works on the open switch until nothing is left to do for now.
     async fn look(&self, work: &mut WorkerState) -> Result<(), SwitchError> {
-        let mut tx = self.catalog.db.read().await?;
-        let open = model_switches::open(&mut tx).await?;
-        let switched = model_switches::active(&mut tx).await?.and_then(|row| row.generation);
-        tx.rollback().await?;
+        let mut reader = self.catalog.db.read().await?;
+        let open = model_switches::open(&mut reader).await?;
+        let switched = model_switches::active(&mut reader).await?.and_then(|row| row.generation);
+        drop(reader);
         let Some(row) = open else {
             // Until this server recognises by what was switched to, its uploads are seen by both: the index that is being
             // filled would never catch up with an import otherwise.

@@ -12,7 +12,7 @@ use super::{OrderError, Orders, ZReportSummary, ZReportView};
 use crate::db::number_series::SeriesRow;
 use crate::db::stores::StoreRow;
 use crate::db::z_reports::{self, ClosingRange, ZReportRow};
-use crate::db::{DatabaseError, Tx, audit, number_series, seals, stores, void_placeholders};
+use crate::db::{DatabaseError, Reader, audit, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, Page, PageRequest, Series, StoreId, ZReportId};
 
 /// The series that closings are numbered in.
@@ -76,34 +76,34 @@ impl Orders {
         store: StoreId,
         page: PageRequest,
     ) -> Result<Page<ZReportSummary>, OrderError> {
-        let mut tx = self.db.read().await?;
-        served(&mut tx, caller, store).await?;
-        let rows = z_reports::list(&mut tx, store, page).await?;
+        let mut reader = self.db.read().await?;
+        served(&mut reader, caller, store).await?;
+        let rows = z_reports::list(&mut reader, store, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ZReportSummary::from))
     }
 
     /// One closing of a store with its sums.
     pub async fn closing(&self, caller: &Caller, store: StoreId, number: i64) -> Result<ZReportView, OrderError> {
-        let mut tx = self.db.read().await?;
-        let store = served(&mut tx, caller, store).await?;
-        let row = z_reports::find(&mut tx, store.id, number).await?.ok_or(OrderError::ClosingNotFound(number))?;
-        let lines = z_reports::lines(&mut tx, row.id).await?;
+        let mut reader = self.db.read().await?;
+        let store = served(&mut reader, caller, store).await?;
+        let row = z_reports::find(&mut reader, store.id, number).await?.ok_or(OrderError::ClosingNotFound(number))?;
+        let lines = z_reports::lines(&mut reader, row.id).await?;
         Ok(ZReportView::new(row, store.name, lines))
     }
 }
 
-async fn served(tx: &mut Tx, caller: &Caller, id: StoreId) -> Result<StoreRow, OrderError> {
-    let store = stores::find(tx, id).await?.filter(|_| caller.actor.serves(id));
+async fn served(reader: &mut Reader, caller: &Caller, id: StoreId) -> Result<StoreRow, OrderError> {
+    let store = stores::find(reader, id).await?.filter(|_| caller.actor.serves(id));
     store.ok_or(OrderError::StoreNotFound(id))
 }
 
 /// The closing that the one with `number` goes on from. Where the closings in between are lost and void placeholders say so,
 /// the last one that is there: what the lost ones had is closed once more.
-async fn before(tx: &mut Tx, store: StoreId, number: i64) -> Result<Option<ZReportRow>, OrderError> {
-    let previous = z_reports::find_below(tx, store, number).await?;
+async fn before(reader: &mut Reader, store: StoreId, number: i64) -> Result<Option<ZReportRow>, OrderError> {
+    let previous = z_reports::find_below(reader, store, number).await?;
     let first = previous.as_ref().map_or(0, |row| row.number).saturating_add(1);
     let missing = number.saturating_sub(first);
-    if missing > 0 && void_placeholders::count(tx, store, Series::Closing, first, number - 1).await? < missing {
+    if missing > 0 && void_placeholders::count(reader, store, Series::Closing, first, number - 1).await? < missing {
         return Err(lost(number - 1, store).into());
     }
     Ok(previous)

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::OrderError;
 use crate::backoff;
 use crate::db::idempotency_keys::{self, StoredReply};
-use crate::db::{DatabaseError, Tx};
+use crate::db::{DatabaseError, Reader, Tx};
 use crate::domain::{Caller, Timestamp};
 use crate::performance::Retries;
 use crate::telemetry::{ORDER_NUMBER_CONFLICTS_TOTAL, ORDER_NUMBER_RETRIES_TOTAL};
@@ -47,8 +47,8 @@ impl IdempotentRequest {
     }
 
     /// The reply that is kept under the key, if there is one. Look once whatever the request has to wait for is held.
-    pub async fn kept(&self, tx: &mut Tx) -> Result<Option<Reply>, OrderError> {
-        match idempotency_keys::find(tx, &self.scope, &self.key).await? {
+    pub async fn kept(&self, reader: &mut Reader) -> Result<Option<Reply>, OrderError> {
+        match idempotency_keys::find(reader, &self.scope, &self.key).await? {
             None => Ok(None),
             Some(kept) if kept.request_hash == self.request_hash => Ok(Some(Reply { body: kept.body, replayed: true })),
             Some(_) => Err(OrderError::KeyReused),

@@ -22,7 +22,7 @@ mod void;
 
 use crate::clock::Clock;
 use crate::db::orders::{OrderItemRow, OrderRow, StandingRow};
-use crate::db::{Database, DatabaseError, Tx, number_series, orders, seals};
+use crate::db::{Database, DatabaseError, Reader, Tx, number_series, orders, seals};
 use crate::domain::{Caller, Currency, KioskId, OrderId, OrderState, SessionId, StoreId, UserId, readable_code};
 
 pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
@@ -128,8 +128,8 @@ impl Orders {
     }
 
     /// An order for which nothing was recorded yet may be paid or voided.
-    async fn refuse_unless_unpaid(&self, tx: &mut Tx, id: OrderId) -> Result<(), OrderError> {
-        match orders::standing(tx, id).await?.ok_or(OrderError::NotFound(id))?.state {
+    async fn refuse_unless_unpaid(&self, reader: &mut Reader, id: OrderId) -> Result<(), OrderError> {
+        match orders::standing(reader, id).await?.ok_or(OrderError::NotFound(id))?.state {
             OrderState::Confirmed => Ok(()),
             OrderState::Voided => Err(OrderError::Voided(id)),
             OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => Err(OrderError::AlreadyPaid(id)),

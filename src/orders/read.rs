@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::view::listed;
 use super::{OrderError, OrderSummary, OrderView, Orders, PaymentView, RefundView};
 use crate::db::orders::{Listed, OrderFilter, OrderRow};
-use crate::db::{DatabaseError, Tx, orders, payments, refunds, stores};
+use crate::db::{DatabaseError, Reader, orders, payments, refunds, stores};
 use crate::domain::{
     Actor, Caller, Currency, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId,
     Timestamp, UserId, tidy_code,
@@ -78,8 +78,8 @@ impl Orders {
             return Err(OrderError::StoreNotFound(asked));
         }
         let filter = OrderSearch { store: own, ..search }.check()?;
-        let mut tx = self.db.read().await?;
-        let rows = orders::list(&mut tx, filter, page).await?;
+        let mut reader = self.db.read().await?;
+        let rows = orders::list(&mut reader, filter, page).await?;
         Ok(listed(Page::cut(rows, page, |row| row.id.uuid())))
     }
 
@@ -97,8 +97,8 @@ impl Orders {
         page: PageRequest,
     ) -> Result<GappedPage<OrderSummary>, OrderError> {
         let filter = search.check()?;
-        let mut tx = self.db.read().await?;
-        let rows = orders::list_owned(&mut tx, user, filter, page).await?;
+        let mut reader = self.db.read().await?;
+        let rows = orders::list_owned(&mut reader, user, filter, page).await?;
         Ok(listed(Page::cut(rows, page, |row| row.id.uuid())))
     }
 
@@ -115,8 +115,8 @@ impl Orders {
             return Err(InvalidField::new("months", message).into());
         }
         let from = self.clock.now().plus_seconds(-months * SECONDS_PER_MONTH);
-        let mut tx = self.db.read().await?;
-        let rows = orders::spending(&mut tx, user, from).await?;
+        let mut reader = self.db.read().await?;
+        let rows = orders::spending(&mut reader, user, from).await?;
         let mut sums: BTreeMap<(String, &'static str), MonthSpending> = BTreeMap::new();
         for Listed { id, row } in rows {
             // A sum that leaves an order out would be wrong without saying so.
@@ -150,10 +150,10 @@ impl Orders {
     }
 
     async fn read(&self, id: OrderId, owner: Option<UserId>) -> Result<OrderView, OrderError> {
-        let mut tx = self.db.snapshot().await?;
+        let mut reader = self.db.snapshot().await?;
         let read = async {
-            let order = orders::find(&mut tx, id, owner).await?.ok_or(OrderError::NotFound(id))?;
-            assemble(&mut tx, order).await
+            let order = orders::find(&mut reader, id, owner).await?.ok_or(OrderError::NotFound(id))?;
+            assemble(&mut reader, order).await
         };
         read.await.map_err(|error| unreadable(id, error))
     }
@@ -169,14 +169,14 @@ pub(super) fn unreadable(id: OrderId, error: OrderError) -> OrderError {
 }
 
 /// An order with everything that is linked to it.
-pub(super) async fn assemble(tx: &mut Tx, order: OrderRow) -> Result<OrderView, OrderError> {
-    let items = orders::items(tx, order.id).await?;
-    let standing = orders::standing(tx, order.id).await?.ok_or(OrderError::NotFound(order.id))?;
-    let store = stores::find(tx, order.store_id).await?;
-    let payments = payments::of_order(tx, order.id).await?.into_iter().map(PaymentView::from).collect();
+pub(super) async fn assemble(reader: &mut Reader, order: OrderRow) -> Result<OrderView, OrderError> {
+    let items = orders::items(reader, order.id).await?;
+    let standing = orders::standing(reader, order.id).await?.ok_or(OrderError::NotFound(order.id))?;
+    let store = stores::find(reader, order.store_id).await?;
+    let payments = payments::of_order(reader, order.id).await?.into_iter().map(PaymentView::from).collect();
     let mut taken_back = Vec::new();
-    for refund in refunds::of_order(tx, order.id).await? {
-        let lines = refunds::items(tx, refund.id).await?;
+    for refund in refunds::of_order(reader, order.id).await? {
+        let lines = refunds::items(reader, refund.id).await?;
         taken_back.push(RefundView::new(refund, lines));
     }
     let store_name = store.map(|store| store.name).unwrap_or_default();

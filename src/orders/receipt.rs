@@ -5,7 +5,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{OrderError, OrderView, Orders, read};
-use crate::db::{Tx, audit, orders, receipt_prints, stores};
+use crate::db::{Reader, audit, orders, receipt_prints, stores};
 use crate::domain::{Caller, OrderId, UserId};
 
 /// A receipt.
@@ -40,16 +40,16 @@ pub struct ReceiptTax {
 impl Orders {
     /// The receipt of an order, for the staff and kiosks of its store. Looking at it is no print.
     pub async fn receipt(&self, caller: &Caller, id: OrderId) -> Result<ReceiptView, OrderError> {
-        let mut tx = self.db.snapshot().await?;
-        let receipt = receipt(&mut tx, id, None).await?;
+        let mut reader = self.db.snapshot().await?;
+        let receipt = receipt(&mut reader, id, None).await?;
         let served = caller.actor.serves(receipt.order.store_id);
         if served { Ok(receipt) } else { Err(OrderError::NotFound(id)) }
     }
 
     /// The receipt of a shopper's own order.
     pub async fn receipt_own(&self, user: UserId, id: OrderId) -> Result<ReceiptView, OrderError> {
-        let mut tx = self.db.snapshot().await?;
-        let receipt = receipt(&mut tx, id, Some(user)).await?;
+        let mut reader = self.db.snapshot().await?;
+        let receipt = receipt(&mut reader, id, Some(user)).await?;
         Ok(ReceiptView { order: receipt.order.without_staff(), ..receipt })
     }
 
@@ -68,17 +68,17 @@ impl Orders {
     }
 }
 
-async fn receipt(tx: &mut Tx, id: OrderId, owner: Option<UserId>) -> Result<ReceiptView, OrderError> {
-    made(tx, id, owner).await.map_err(|error| read::unreadable(id, error))
+async fn receipt(reader: &mut Reader, id: OrderId, owner: Option<UserId>) -> Result<ReceiptView, OrderError> {
+    made(reader, id, owner).await.map_err(|error| read::unreadable(id, error))
 }
 
-async fn made(tx: &mut Tx, id: OrderId, owner: Option<UserId>) -> Result<ReceiptView, OrderError> {
-    let order = orders::find(tx, id, owner).await?.ok_or(OrderError::NotFound(id))?;
-    let store = stores::find(tx, order.store_id).await?.ok_or(OrderError::StoreNotFound(order.store_id))?;
-    let prints = receipt_prints::count(tx, id).await?;
+async fn made(reader: &mut Reader, id: OrderId, owner: Option<UserId>) -> Result<ReceiptView, OrderError> {
+    let order = orders::find(reader, id, owner).await?.ok_or(OrderError::NotFound(id))?;
+    let store = stores::find(reader, order.store_id).await?.ok_or(OrderError::StoreNotFound(order.store_id))?;
+    let prints = receipt_prints::count(reader, id).await?;
     let knows_tax = order.hash_version > 1;
     let claim_code = order.claim_code.clone();
-    let order = read::assemble(tx, order).await?;
+    let order = read::assemble(reader, order).await?;
     Ok(ReceiptView {
         local_time: store.time_zone.shown(order.created_at),
         taxes: if knows_tax { taxes(&order) } else { Vec::new() },

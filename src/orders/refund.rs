@@ -8,7 +8,7 @@ use super::refund_plan::{RefundLineRequest, plan};
 use super::{LONGEST_REASON, LONGEST_REFERENCE, OrderError, Orders, RefundView};
 use crate::db::orders::OrderRow;
 use crate::db::refunds::{self, RefundItemRow, RefundRow};
-use crate::db::{Tx, audit, number_series, orders, seals};
+use crate::db::{Reader, Tx, audit, number_series, orders, seals};
 use crate::domain::{
     Caller, Currency, InvalidField, Money, OrderId, OrderState, PaymentMethod, RefundId, line, optional_line,
 };
@@ -114,10 +114,10 @@ impl Orders {
     }
 
     /// As [`Orders::refuse_unless_unpaid`], and tells an order that was paid and given back from one that is paid.
-    pub(super) async fn refuse_unless_due(&self, tx: &mut Tx, order: &OrderRow) -> Result<(), OrderError> {
-        let refused = self.refuse_unless_unpaid(tx, order.id).await;
+    pub(super) async fn refuse_unless_due(&self, reader: &mut Reader, order: &OrderRow) -> Result<(), OrderError> {
+        let refused = self.refuse_unless_unpaid(reader, order.id).await;
         if let Err(OrderError::AlreadyPaid(id)) = refused {
-            let standing = orders::standing(tx, id).await?.ok_or(OrderError::NotFound(id))?;
+            let standing = orders::standing(reader, id).await?.ok_or(OrderError::NotFound(id))?;
             if standing.state == OrderState::Refunded {
                 let money = |amount| Money { amount, currency: order.currency };
                 let (paid, refunded) = (money(standing.paid), money(standing.refunded));

@@ -141,8 +141,9 @@ impl RecognitionService {
     }
 
     async fn keep(&self, evidence: &RecognitionRow) -> Result<(), DatabaseError> {
-        let mut tx = self.db.write_once().await?;
-        recognitions::insert(&mut tx, evidence).await
+        let mut tx = self.db.begin().await?;
+        recognitions::insert(&mut tx, evidence).await?;
+        tx.commit().await
     }
 
     /// The hits with the names of their products; a product that the database says is no longer on sale is left out.
@@ -154,9 +155,7 @@ impl RecognitionService {
         let names = match self.names.find(hits.revision, &ids, Instant::now()) {
             Ok(names) => names,
             Err(before) => {
-                let mut tx = self.db.read().await?;
-                let read = products::names(&mut tx, &ids).await?;
-                tx.rollback().await?;
+                let read = products::names(&mut self.db.read().await?, &ids).await?;
                 let names = read.into_iter().map(|(id, name)| (id, Arc::from(name))).collect();
                 self.names.remember(&names, before);
                 names

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
-use tillsight::db::{Database, Tx, number_series, orders, payments, refunds, seals, z_reports};
+use tillsight::db::{Database, Reader, number_series, orders, payments, refunds, seals, z_reports};
 use tillsight::domain::{Seal, StoreId};
 
 use crate::harness::{Shop, TestApp, TestDatabase, of, on_both_databases};
@@ -19,11 +19,11 @@ type Link = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
 /// How many records each series of the store has, if numbers and seals are whole; else the first place that is not.
 async fn checked(database: &TestDatabase, store: &str) -> Result<Vec<(String, i64)>, String> {
     let opened = Database::connect(database.url(), 2).await.unwrap();
-    let mut tx = opened.snapshot().await.unwrap();
+    let mut reader = opened.snapshot().await.unwrap();
     let store: StoreId = store.parse().unwrap();
     let mut counts = Vec::new();
-    for series in number_series::of_store(&mut tx, store).await.unwrap() {
-        let links = links(&mut tx, store, &series.series).await;
+    for series in number_series::of_store(&mut reader, store).await.unwrap() {
+        let links = links(&mut reader, store, &series.series).await;
         let mut before = Seal::FIRST.to_vec();
         for (place, (number, previous, kept, reckoned)) in links.iter().enumerate() {
             let name = format!("{} {number}", series.series);
@@ -41,33 +41,33 @@ async fn checked(database: &TestDatabase, store: &str) -> Result<Vec<(String, i6
     Ok(counts)
 }
 
-async fn links(tx: &mut Tx, store: StoreId, series: &str) -> Vec<Link> {
+async fn links(reader: &mut Reader, store: StoreId, series: &str) -> Vec<Link> {
     let mut links = Vec::new();
     match series {
         "order" => {
-            for row in orders::chain(tx, store, 1, ALL).await.unwrap() {
-                let items = orders::items(tx, row.id).await.unwrap();
+            for row in orders::chain(reader, store, 1, ALL).await.unwrap() {
+                let items = orders::items(reader, row.id).await.unwrap();
                 let seal = seals::order(&row, &items).expect("a version that is known");
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }
         }
         "payment" => {
-            for row in payments::chain(tx, store, 1, ALL).await.unwrap() {
+            for row in payments::chain(reader, store, 1, ALL).await.unwrap() {
                 let seal = seals::payment(&row);
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }
         }
         "refund" => {
-            for row in refunds::chain(tx, store, 1, ALL).await.unwrap() {
-                let items = refunds::items(tx, row.id).await.unwrap();
+            for row in refunds::chain(reader, store, 1, ALL).await.unwrap() {
+                let items = refunds::items(reader, row.id).await.unwrap();
                 let seal = seals::refund(&row, &items);
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }
         }
         "closing" => {
             for number in 1.. {
-                let Some(row) = z_reports::find(tx, store, number).await.unwrap() else { break };
-                let lines = z_reports::lines(tx, row.id).await.unwrap();
+                let Some(row) = z_reports::find(reader, store, number).await.unwrap() else { break };
+                let lines = z_reports::lines(reader, row.id).await.unwrap();
                 let seal = seals::z_report(&row, &lines);
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }

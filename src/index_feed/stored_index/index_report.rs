@@ -79,12 +79,11 @@ impl StoredIndex {
     /// # Errors
     /// The database does not answer, or the folder cannot be read.
     pub async fn report(&self) -> Result<IndexReport, StoredIndexError> {
-        let mut tx = self.db.snapshot().await?;
-        let revision = catalog_changes::head(&mut tx).await?;
-        let photos = product_images::count_on_sale(&mut tx).await?;
-        let products = product_images::count_products_on_sale(&mut tx).await?;
-        let seen = product_images::count_on_sale_by_model(&mut tx).await?;
-        tx.rollback().await?;
+        let mut reader = self.db.snapshot().await?;
+        let revision = catalog_changes::head(&mut reader).await?;
+        let photos = product_images::count_on_sale(&mut reader).await?;
+        let products = product_images::count_products_on_sale(&mut reader).await?;
+        let seen = product_images::count_on_sale_by_model(&mut reader).await?;
         let of_model =
             |(model, embeddings): (String, i64)| ModelReport { model, embeddings, missing: photos - embeddings };
         let mut models: Vec<ModelReport> = seen.into_iter().map(of_model).collect();

@@ -9,9 +9,7 @@ use crate::embedding::Manifest;
 /// The manifest of the model in use, and in words why it is this one. `settings` is the one that the settings name; those of
 /// models that were switched to lie beside it.
 pub(super) async fn in_use(db: &Database, settings: &Path) -> Result<(Manifest, String), StoredIndexError> {
-    let mut tx = db.read().await?;
-    let switched = model_switches::active(&mut tx).await.map_err(StoredIndexError::of_tables)?;
-    tx.rollback().await?;
+    let switched = model_switches::active(&mut db.read().await?).await.map_err(StoredIndexError::of_tables)?;
     let own = settings.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(row) = switched else {
         return Ok((Manifest::read(settings)?, format!("{own}, as the settings say")));

@@ -10,7 +10,7 @@ use super::super::{FollowError, SnapshotFault, image_embeddings, snapshot_file};
 use super::{StoredIndex, StoredIndexError};
 use crate::db::catalog_changes;
 use crate::db::product_images::{self, VectorRow};
-use crate::db::{DatabaseError, Tx};
+use crate::db::{DatabaseError, Reader};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Row, VectorIndex};
 use crate::index_feed::follower::{BATCH, added_by, in_order, readable};
@@ -83,9 +83,9 @@ impl StoredIndex {
         let (snapshot_revision, options) = (opened.head().revision, self.options);
         // Before the transaction: reading a large file takes longer than a database lets one sit idle.
         let index = tokio::task::spawn_blocking(move || opened.load(options)).await??;
-        let mut tx = self.db.snapshot().await?;
-        let revision = catalog_changes::head(&mut tx).await?;
-        self.follow(&mut tx, &index, snapshot_revision, revision).await?;
+        let mut reader = self.db.snapshot().await?;
+        let revision = catalog_changes::head(&mut reader).await?;
+        self.follow(&mut reader, &index, snapshot_revision, revision).await?;
         let mut found = Verification {
             model: self.model.clone(),
             model_origin: self.model_origin.clone(),
@@ -99,18 +99,17 @@ impl StoredIndex {
             missing_embeddings: 0,
             damaged_embeddings: 0,
         };
-        self.compare(&mut tx, &index, &mut found).await?;
-        tx.rollback().await?;
+        self.compare(&mut reader, &index, &mut found).await?;
         Ok(found)
     }
 
     /// Applies the changes after `from` as a server would, up to `to`.
-    async fn follow(&self, tx: &mut Tx, index: &VectorIndex, from: i64, to: i64) -> Result<(), FollowError> {
+    async fn follow(&self, reader: &mut Reader, index: &VectorIndex, from: i64, to: i64) -> Result<(), FollowError> {
         let mut at = from;
         while at < to {
-            let changes = catalog_changes::after(tx, at, BATCH).await?;
+            let changes = catalog_changes::after(reader, at, BATCH).await?;
             let (last, changes) = in_order(at, changes)?;
-            let rows = product_images::vectors(tx, &self.model, &added_by(&changes)).await?;
+            let rows = product_images::vectors(reader, &self.model, &added_by(&changes)).await?;
             let sound = rows.iter().filter_map(|row| self.sound(row)).collect();
             index.apply(last, readable(changes, sound)).await?;
             at = last;
@@ -119,12 +118,17 @@ impl StoredIndex {
     }
 
     /// Goes through both sides in the order of the photos' identifiers.
-    async fn compare(&self, tx: &mut Tx, index: &VectorIndex, found: &mut Verification) -> Result<(), DatabaseError> {
+    async fn compare(
+        &self,
+        reader: &mut Reader,
+        index: &VectorIndex,
+        found: &mut Verification,
+    ) -> Result<(), DatabaseError> {
         let (mut stored, mut indexed): (VecDeque<VectorRow>, VecDeque<Row>) = (VecDeque::new(), VecDeque::new());
         let (mut stored_up_to, mut indexed_up_to) = (ImageId::NIL, ImageId::NIL);
         loop {
             if stored.is_empty() {
-                stored = product_images::on_sale(tx, &self.model, stored_up_to, PAGE).await?.into();
+                stored = product_images::on_sale(reader, &self.model, stored_up_to, PAGE).await?.into();
                 stored_up_to = stored.back().map_or(stored_up_to, |row| row.image_id);
             }
             if indexed.is_empty() {

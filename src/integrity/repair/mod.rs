@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::Integrity;
 use super::finding::LISTED;
 use crate::db::void_placeholders::PlaceholderRow;
-use crate::db::{Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders};
+use crate::db::{Reader, Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, PlaceholderId, Series, StoreId, line};
 
 pub use error::RepairError;
@@ -76,13 +76,12 @@ impl Integrity {
     /// What a repair would change now. Nothing is changed, held or kept.
     pub async fn plan_repair(&self, request: &RepairRequest) -> Result<RepairView, RepairError> {
         let reason = line("reason", &request.reason, LONGEST_REASON)?;
-        let mut tx = self.db.snapshot().await?;
-        refuse_renumbering_fiscal(&mut tx, request).await?;
+        let mut reader = self.db.snapshot().await?;
+        refuse_renumbering_fiscal(&mut reader, request).await?;
         let mut shown = Vec::new();
         for series in wanted(request) {
-            shown.push(plan(&mut tx, request, series).await?.shown);
+            shown.push(plan(&mut reader, request, series).await?.shown);
         }
-        tx.rollback().await?;
         Ok(viewed(request, reason, false, shown))
     }
 
@@ -118,7 +117,6 @@ impl Integrity {
         }
         // Somebody else's repair may have come first.
         if details.is_empty() {
-            tx.rollback().await?;
             return Ok(viewed(request, planned.reason, false, shown));
         }
         let (at, subject) = (self.clock.now(), request.store.to_string());
@@ -171,18 +169,18 @@ fn wanted(request: &RepairRequest) -> impl Iterator<Item = Series> {
     Series::ALL.into_iter().filter(move |series| only.is_none_or(|only| only == *series))
 }
 
-async fn refuse_renumbering_fiscal(tx: &mut Tx, request: &RepairRequest) -> Result<(), RepairError> {
-    let store = stores::find(tx, request.store).await?.ok_or(RepairError::StoreNotFound(request.store))?;
+async fn refuse_renumbering_fiscal(reader: &mut Reader, request: &RepairRequest) -> Result<(), RepairError> {
+    let store = stores::find(reader, request.store).await?.ok_or(RepairError::StoreNotFound(request.store))?;
     if request.method == Method::Renumber && store.fiscal {
         return Err(RepairError::Fiscal(store.id));
     }
     Ok(())
 }
 
-async fn plan(tx: &mut Tx, request: &RepairRequest, series: Series) -> Result<Plan, RepairError> {
+async fn plan(reader: &mut Reader, request: &RepairRequest, series: Series) -> Result<Plan, RepairError> {
     match request.method {
-        Method::Void => fill::plan(tx, request.store, series).await,
-        Method::Renumber => renumber::plan(tx, request.store, series).await,
+        Method::Void => fill::plan(reader, request.store, series).await,
+        Method::Renumber => renumber::plan(reader, request.store, series).await,
     }
 }
 

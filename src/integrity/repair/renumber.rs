@@ -9,20 +9,20 @@ use super::super::finding::{FindingKind, Findings};
 use super::super::number_scan;
 use super::{CounterMove, MOST_RENUMBERED, Plan, RepairError, SeriesRepair, Write};
 use crate::db::number_repairs::{self, NumberedRecordRow};
-use crate::db::{DatabaseError, Tx, number_checks, orders, payments, refunds, seals, void_placeholders};
+use crate::db::{DatabaseError, Reader, number_checks, orders, payments, refunds, seals, void_placeholders};
 use crate::domain::{OrderId, PaymentId, RefundId, Seal, Series, StoreId};
 
 /// What numbering the records of a series anew changes.
-pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<Plan, RepairError> {
-    let stand = number_checks::stand(tx, store, series).await?;
+pub(super) async fn plan(reader: &mut Reader, store: StoreId, series: Series) -> Result<Plan, RepairError> {
+    let stand = number_checks::stand(reader, store, series).await?;
     let mut findings = Findings::default();
-    number_scan::check_within(tx, store, series, &stand, &mut findings).await?;
+    number_scan::check_within(reader, store, series, &stand, &mut findings).await?;
     let mut plan = Plan::nothing(SeriesRepair::of(series));
     let found = findings.finish();
     if found.is_empty() {
         return Ok(plan);
     }
-    let placeholders = void_placeholders::count(tx, store, series, i64::MIN, i64::MAX).await?;
+    let placeholders = void_placeholders::count(reader, store, series, i64::MIN, i64::MAX).await?;
     if placeholders > 0 {
         return Err(RepairError::HasPlaceholders { series, count: placeholders });
     }
@@ -36,7 +36,7 @@ pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<
         (false, None) => stand.highest.unwrap_or(0),
     };
     let from = if below_one { i64::MIN } else { whole.saturating_add(1) };
-    let rows = number_repairs::numbered(tx, store, series, from, MOST_RENUMBERED + 1).await?;
+    let rows = number_repairs::numbered(reader, store, series, from, MOST_RENUMBERED + 1).await?;
     if rows.len() as i64 > MOST_RENUMBERED {
         return Err(RepairError::TooManyRecords(series));
     }
@@ -46,10 +46,10 @@ pub(super) async fn plan(tx: &mut Tx, store: StoreId, series: Series) -> Result<
         plan.shown.counter = Some(CounterMove { from: counter, to: last });
     }
     refuse_copies(series, &rows)?;
-    refuse_closed(tx, store, series, &rows, whole, plan.shown.counter).await?;
-    let before = if whole > 0 { number_repairs::last(tx, store, series, whole).await? } else { None };
+    refuse_closed(reader, store, series, &rows, whole, plan.shown.counter).await?;
+    let before = if whole > 0 { number_repairs::last(reader, store, series, whole).await? } else { None };
     let before = before.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash);
-    let hash = seal_anew(tx, series, &rows, whole, before, &mut plan).await?;
+    let hash = seal_anew(reader, series, &rows, whole, before, &mut plan).await?;
     if plan.shown.counter.is_some() || !plan.writes.is_empty() {
         plan.counter = Some((last, hash));
     }
@@ -67,7 +67,7 @@ fn refuse_copies(series: Series, rows: &[NumberedRecordRow]) -> Result<(), Repai
 
 /// No number that a closing names is given to another record or taken back.
 async fn refuse_closed(
-    tx: &mut Tx,
+    reader: &mut Reader,
     store: StoreId,
     series: Series,
     rows: &[NumberedRecordRow],
@@ -78,7 +78,7 @@ async fn refuse_closed(
     let moved = moved.map(|(row, to)| if row.number < 1 { to } else { to.min(row.number) });
     let taken_back = counter.filter(|counter| counter.to < counter.from).map(|counter| counter.to + 1);
     let Some(number) = moved.into_iter().chain(taken_back).min() else { return Ok(()) };
-    let last = number_repairs::last_closed(tx, store, series).await?;
+    let last = number_repairs::last_closed(reader, store, series).await?;
     if number <= last { Err(RepairError::Closed { series, number, last }) } else { Ok(()) }
 }
 
@@ -90,7 +90,7 @@ fn numbered(rows: &[NumberedRecordRow], whole: i64) -> impl Iterator<Item = (&Nu
 /// Plans the writes from the first record that gets another number on; `before` is the seal of the record with the number
 /// `whole`. Gives the seal of the last record.
 async fn seal_anew(
-    tx: &mut Tx,
+    reader: &mut Reader,
     series: Series,
     rows: &[NumberedRecordRow],
     whole: i64,
@@ -103,7 +103,7 @@ async fn seal_anew(
             before.clone_from(&row.hash);
             continue;
         }
-        let (fits, hash) = sealed(tx, series, row, number, &before).await?;
+        let (fits, hash) = sealed(reader, series, row, number, &before).await?;
         if !fits {
             broken.add(FindingKind::BrokenSeal, series, row.number);
         }
@@ -120,14 +120,14 @@ async fn seal_anew(
 
 /// Whether the record fits the seal that it has, and the one that it gets with `number` behind `previous`.
 async fn sealed(
-    tx: &mut Tx,
+    reader: &mut Reader,
     series: Series,
     row: &NumberedRecordRow,
     number: i64,
     previous: &[u8],
 ) -> Result<(bool, Vec<u8>), RepairError> {
     let unsealable = |reason: String| RepairError::Unsealable { series, number: row.number, reason };
-    match seals_of(tx, series, row.id, number, previous).await {
+    match seals_of(reader, series, row.id, number, previous).await {
         Ok(Some((old, new))) => Ok((old == row.hash, new)),
         Ok(None) => Err(unsealable("this program does not know the version of its seal".to_owned())),
         // A value that is none of ours.
@@ -139,7 +139,7 @@ async fn sealed(
 /// The seals that a record's fields give, with its own number and link, and with others; nothing for a version that is
 /// not known.
 async fn seals_of(
-    tx: &mut Tx,
+    reader: &mut Reader,
     series: Series,
     id: Uuid,
     number: i64,
@@ -148,21 +148,21 @@ async fn seals_of(
     let gone = || DatabaseError::Unexpected(format!("the record {id} is gone"));
     Ok(match series {
         Series::Order => {
-            let mut row = orders::find(tx, OrderId::from(id), None).await?.ok_or_else(gone)?;
-            let items = orders::items(tx, row.id).await?;
+            let mut row = orders::find(reader, OrderId::from(id), None).await?.ok_or_else(gone)?;
+            let items = orders::items(reader, row.id).await?;
             let old = seals::order(&row, &items);
             (row.number, row.previous_hash) = (number, previous.to_vec());
             old.zip(seals::order(&row, &items))
         }
         Series::Payment => {
-            let mut row = payments::find(tx, PaymentId::from(id)).await?.ok_or_else(gone)?;
+            let mut row = payments::find(reader, PaymentId::from(id)).await?.ok_or_else(gone)?;
             let old = seals::payment(&row);
             (row.number, row.previous_hash) = (number, previous.to_vec());
             Some((old, seals::payment(&row)))
         }
         Series::Refund => {
-            let mut row = refunds::find(tx, RefundId::from(id)).await?.ok_or_else(gone)?;
-            let items = refunds::items(tx, row.id).await?;
+            let mut row = refunds::find(reader, RefundId::from(id)).await?.ok_or_else(gone)?;
+            let items = refunds::items(reader, row.id).await?;
             let old = seals::refund(&row, &items);
             (row.number, row.previous_hash) = (number, previous.to_vec());
             Some((old, seals::refund(&row, &items)))

@@ -110,9 +110,9 @@ impl World {
 
     /// As the database has them, in the order of their identifiers.
     pub(super) async fn rows_on_sale(&self) -> Vec<Row> {
-        let mut tx = self.db.read().await.unwrap();
+        let mut reader = self.db.read().await.unwrap();
         let model = self.embedder.model_id().as_str();
-        let rows = product_images::on_sale(&mut tx, model, ImageId::NIL, i64::MAX).await.unwrap();
+        let rows = product_images::on_sale(&mut reader, model, ImageId::NIL, i64::MAX).await.unwrap();
         let dim = self.embedder.dim();
         let row = |row: product_images::VectorRow| Row {
             image: row.image_id,
@@ -141,9 +141,9 @@ impl World {
 
     /// A product that the catalog has, on sale or not.
     pub(super) async fn product(&mut self) -> Option<ProductId> {
-        let mut tx = self.db.read().await.unwrap();
+        let mut reader = self.db.read().await.unwrap();
         let all = PageRequest { before: None, limit: 200 };
-        let rows = products::list(&mut tx, &products::ProductFilter::default(), all).await.unwrap();
+        let rows = products::list(&mut reader, &products::ProductFilter::default(), all).await.unwrap();
         rows.choose(&mut self.random).map(|row| row.id)
     }
 
