@@ -13,7 +13,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tillsight::embedding::{
-    ColorOrder, DecodeLimits, Embedder, EmbedderOptions, Filter, Fit, Input, Model, Preprocessor, decode,
+    ColorOrder, DecodeLimits, Embedder, EmbedderOptions, Filter, Fit, Input, Model, Preprocessor, decode_photo,
 };
 
 const SEED: u64 = 20_261_121;
@@ -74,11 +74,11 @@ fn steps(criterion: &mut Criterion) {
     let limits = DecodeLimits::default();
     let preprocessor = Preprocessor::new(&input());
     for (name, bytes) in photos() {
-        let photo = decode(&bytes, &limits).expect("a photo");
+        let photo = decode_photo(&bytes, &limits).expect("a photo");
         println!("{name}: {} × {} pixels, {} kB", photo.width(), photo.height(), bytes.len() / 1_000);
-        criterion.bench_function(&format!("decode/{name}"), |bench| bench.iter(|| decode(&bytes, &limits)));
+        criterion.bench_function(&format!("decode/{name}"), |bench| bench.iter(|| decode_photo(&bytes, &limits)));
         let id = format!("resize and scale/{name}");
-        criterion.bench_function(&id, |bench| bench.iter(|| preprocessor.tensor(&photo)));
+        criterion.bench_function(&id, |bench| bench.iter(|| preprocessor.preprocess(&photo)));
         let pixels = RgbImage::from_raw(photo.width(), photo.height(), photo.rgb().to_vec()).expect("the same pixels");
         let id = format!("peer: resize by the image crate/{name}");
         criterion.bench_function(&id, |bench| {

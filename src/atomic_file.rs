@@ -1,10 +1,10 @@
-//! Files that appear whole or not at all: temporary name beside the place, fsync, rename, fsync of the folder.
+//! Atomic writes: a temporary file in the same folder, fsync, rename, fsync of the folder.
 //!
-//! Until the rename whatever lay at the place lies there untouched. A process that is killed before it leaves a file
-//! `.NAME.….part` behind, which nothing reads; [`remove_abandoned`] clears such files away.
+//! A reader sees the old file or the new one. A process that is killed before the rename leaves a file `.NAME.….part` behind,
+//! which nothing reads; [`remove_abandoned`] removes such files.
 //!
-//! And files that are read whole ([`read`]): of a known kind and size, so that a pipe or an endless device neither holds a
-//! program up nor fills its memory.
+//! [`read_limited`] reads a whole file if it is a regular one of bounded size, so that a pipe or an endless device neither
+//! blocks the program nor fills its memory.
 
 use std::fs::{File, Permissions};
 use std::io::{Error, ErrorKind, Read, Write};
@@ -13,103 +13,104 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-/// How unfinished files end.
-const UNFINISHED: &str = ".part";
+/// Suffix of the temporary files.
+const TEMPORARY_SUFFIX: &str = ".part";
 
-/// Whether a file that is there already is replaced.
+/// Whether an existing file is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfExists {
-    /// Another takes its place.
     Replace,
-    /// It stays, and that it is there is an error, even where it appeared at the last moment.
+    /// The existing file stays and the write fails, even if the file appeared at the last moment.
     Keep,
 }
 
-/// Puts `bytes` at `path`.
+/// Writes `bytes` to `path`.
 ///
 /// # Errors
-/// The folder is missing, or a file in it cannot be written; something is at `path` that is no regular file; with [`IfExists::Keep`], something is at `path` already.
-pub fn put(path: &Path, bytes: &[u8], permissions: Permissions, existing: IfExists) -> std::io::Result<()> {
-    fill(path, permissions, existing, |file| file.write_all(bytes), |_| Ok(()))
+/// The folder is missing, or a file in it cannot be written; `path` is not a regular file; with [`IfExists::Keep`], `path`
+/// exists.
+pub fn write(path: &Path, bytes: &[u8], permissions: Permissions, if_exists: IfExists) -> std::io::Result<()> {
+    write_with(path, permissions, if_exists, |file| file.write_all(bytes), |_| Ok(()))
 }
 
-/// Puts at `path` what `write` writes into the empty file that it is handed; for content that is not in memory at once.
-/// Once all of it is on the disk, `verify` is handed the file's temporary path and has the last word before the rename.
+/// Writes to `path` what `write` writes to a temporary file, for content that is not in memory as a whole. After the fsync,
+/// `verify` is called with the temporary path and can refuse the rename.
 ///
 /// # Errors
-/// As [`put`]; something is at `path` that is no regular file; what `write` or `verify` says. Nothing appears at `path` then, and the temporary file is removed.
-pub fn fill<T, E: From<Error>>(
+/// As [`write`], and the errors of `write` and `verify`. `path` is unchanged then, and the temporary file is removed.
+pub fn write_with<T, E: From<Error>>(
     path: &Path,
     permissions: Permissions,
-    existing: IfExists,
+    if_exists: IfExists,
     write: impl FnOnce(&mut File) -> Result<T, E>,
     verify: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<T, E> {
-    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        // The rename would put a file in the place of a device, a pipe or a link.
-        return Err(Error::other("something is there that is no regular file, and is not replaced").into());
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        // The rename would replace a device, a pipe or a link by a file.
+        return Err(Error::other("it exists and is not a regular file, so it is not replaced").into());
     }
-    let folder = folder_of(path);
-    let mut unfinished = tempfile::Builder::new().prefix(&prefix(path)).suffix(UNFINISHED).tempfile_in(folder)?;
-    let written = write(unfinished.as_file_mut())?;
-    unfinished.as_file().set_permissions(permissions)?;
-    unfinished.as_file().sync_all()?;
-    verify(unfinished.path())?;
-    persist(unfinished, path, existing)?;
+    let folder = parent_folder(path);
+    let mut temporary =
+        tempfile::Builder::new().prefix(&temporary_prefix(path)).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)?;
+    let output = write(temporary.as_file_mut())?;
+    temporary.as_file().set_permissions(permissions)?;
+    temporary.as_file().sync_all()?;
+    verify(temporary.path())?;
+    persist(temporary, path, if_exists)?;
     File::open(folder)?.sync_all()?;
-    Ok(written)
+    Ok(output)
 }
 
-/// Whether a file could be put at `path`: one is made beside it, and gone again at once.
+/// Whether a file could be written to `path`: creates a temporary file in its folder and removes it.
 ///
 /// # Errors
 /// The folder is missing, or a file in it cannot be written.
-pub fn try_beside(path: &Path) -> std::io::Result<()> {
-    tempfile::tempfile_in(folder_of(path)).map(drop)
+pub fn check_writable(path: &Path) -> std::io::Result<()> {
+    tempfile::tempfile_in(parent_folder(path)).map(drop)
 }
 
-/// All bytes of the file at `path`, where they are at most `most`; a link is followed.
+/// Reads the file at `path` if it has at most `bytes_max` bytes; a link is followed.
 ///
 /// # Errors
-/// It cannot be read. [`ErrorKind::InvalidInput`]: it is no regular file. [`ErrorKind::FileTooLarge`]: it is larger; the
-/// message says how large.
-pub fn read(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
-    // Looked at before it is opened: opening a pipe waits for its other end.
-    let about = std::fs::metadata(path)?;
-    if about.is_dir() {
+/// The file cannot be read. [`ErrorKind::InvalidInput`]: it is not a regular file. [`ErrorKind::FileTooLarge`]: it is
+/// larger; the message says how large.
+pub fn read_limited(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+    // Before the file is opened, because opening a pipe waits for its other end.
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
         return Err(Error::new(ErrorKind::InvalidInput, "it is a folder"));
     }
-    if !about.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "it is no regular file but a pipe, a device or the like"));
+    if !metadata.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file but a pipe, a device or the like"));
     }
     let too_large =
-        |bytes: u64| Error::new(ErrorKind::FileTooLarge, format!("it has {bytes} bytes; at most {most} are read"));
-    if about.len() > most {
-        return Err(too_large(about.len()));
+        |bytes: u64| Error::new(ErrorKind::FileTooLarge, format!("it has {bytes} bytes; at most {bytes_max} are read"));
+    if metadata.len() > bytes_max {
+        return Err(too_large(metadata.len()));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or_default());
-    // It may grow while it is read.
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    // The file may grow meanwhile.
+    File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
 }
 
-/// Removes unfinished files of `path` that nobody has written to for `idle`, by the clock of the disk that they lie on:
-/// whoever wrote them was killed. Gives how many they were.
+/// Removes the temporary files of `path` that were last written at least `idle` ago, by the clock of their disk: their
+/// process was killed. Returns their number.
 ///
 /// # Errors
-/// The folder cannot be read or written. A file that is gone by itself meanwhile is none.
+/// The folder cannot be read or written.
 pub fn remove_abandoned(path: &Path, idle: Duration) -> std::io::Result<usize> {
-    let (folder, prefix) = (folder_of(path), prefix(path));
+    let (folder, prefix) = (parent_folder(path), temporary_prefix(path));
     let now = NamedTempFile::new_in(folder)?.as_file().metadata()?.modified()?;
     let mut removed = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !(name.starts_with(&prefix) && name.ends_with(UNFINISHED)) {
+        if !(name.starts_with(&prefix) && name.ends_with(TEMPORARY_SUFFIX)) {
             continue;
         }
-        let written = entry.metadata().and_then(|about| about.modified());
-        if written.is_ok_and(|written| now.duration_since(written).is_ok_and(|since| since >= idle)) {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        if modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age >= idle)) {
             match std::fs::remove_file(entry.path()) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => removed += 1,
@@ -119,20 +120,19 @@ pub fn remove_abandoned(path: &Path, idle: Duration) -> std::io::Result<usize> {
     Ok(removed)
 }
 
-fn persist(unfinished: NamedTempFile, path: &Path, existing: IfExists) -> std::io::Result<()> {
-    let persisted = match existing {
-        IfExists::Replace => unfinished.persist(path),
-        IfExists::Keep => unfinished.persist_noclobber(path),
+fn persist(temporary: NamedTempFile, path: &Path, if_exists: IfExists) -> std::io::Result<()> {
+    let persisted = match if_exists {
+        IfExists::Replace => temporary.persist(path),
+        IfExists::Keep => temporary.persist_noclobber(path),
     };
     persisted.map(drop).map_err(|error| error.error)
 }
 
-fn folder_of(path: &Path) -> &Path {
+fn parent_folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// How the names of the unfinished files of `path` begin.
-fn prefix(path: &Path) -> String {
+fn temporary_prefix(path: &Path) -> String {
     format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
@@ -155,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_not_replaced() {
+    fn only_regular_files_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (target, link) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::write(&target, "kept").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         for path in [link.as_path(), folder.path(), Path::new("/dev/null")] {
-            let error = put(path, b"new", private(), IfExists::Replace).unwrap_err().to_string();
-            assert!(error.contains("no regular file"), "{}: {error}", path.display());
+            let error = write(path, b"new", private(), IfExists::Replace).unwrap_err().to_string();
+            assert!(error.contains("not a regular file"), "{}: {error}", path.display());
         }
         assert_eq!(
             (names(folder.path()), std::fs::read(&target).unwrap()),
@@ -171,25 +171,25 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_or_verified_leaves_the_old_file_and_nothing_else() {
+    fn a_failed_write_or_check_leaves_the_old_file_and_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        put(&path, b"old", private(), IfExists::Replace).unwrap();
+        write(&path, b"old", private(), IfExists::Replace).unwrap();
         let refused = || Err(Error::other("no"));
-        let unwritten = fill(&path, private(), IfExists::Replace, |_| refused(), |_| Ok(()));
+        let unwritten = write_with(&path, private(), IfExists::Replace, |_| refused(), |_| Ok(()));
         assert_eq!(unwritten.unwrap_err().to_string(), "no");
-        let unverified = fill(
+        let unverified = write_with(
             &path,
             private(),
             IfExists::Replace,
             |file| file.write_all(b"new"),
-            |unfinished| {
-                assert_eq!((std::fs::read(unfinished)?, std::fs::read(&path)?), (b"new".to_vec(), b"old".to_vec()));
+            |temporary| {
+                assert_eq!((std::fs::read(temporary)?, std::fs::read(&path)?), (b"new".to_vec(), b"old".to_vec()));
                 refused()
             },
         );
         assert_eq!(unverified.unwrap_err().to_string(), "no");
-        assert!(put(&path, b"new", private(), IfExists::Keep).is_err());
+        assert!(write(&path, b"new", private(), IfExists::Keep).is_err());
         assert_eq!((std::fs::read(&path).unwrap(), names(folder.path())), (b"old".to_vec(), vec!["a".to_owned()]));
     }
 
@@ -198,20 +198,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         std::fs::write(&path, "12345").unwrap();
-        assert_eq!(read(&path, 5).unwrap(), b"12345");
-        let refused = |path: &Path, most| read(path, most).unwrap_err().to_string();
-        assert_eq!(refused(&path, 4), "it has 5 bytes; at most 4 are read");
-        assert_eq!(refused(folder.path(), 4), "it is a folder");
+        assert_eq!(read_limited(&path, 5).unwrap(), b"12345");
+        let message = |path: &Path, bytes_max| read_limited(path, bytes_max).unwrap_err().to_string();
+        assert_eq!(message(&path, 4), "it has 5 bytes; at most 4 are read");
+        assert_eq!(message(folder.path(), 4), "it is a folder");
         let endless = folder.path().join("endless");
         std::os::unix::fs::symlink("/dev/zero", &endless).unwrap();
-        assert!(refused(&endless, 4).contains("no regular file"));
-        // Says that it has 0 bytes, and has more.
-        assert!(refused(Path::new("/proc/self/status"), 4).contains("5 bytes"));
-        assert_eq!(read(&folder.path().join("absent"), 4).unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(message(&endless, 4).contains("not a regular file"));
+        // Its metadata say 0 bytes, but it has more.
+        assert!(message(Path::new("/proc/self/status"), 4).contains("5 bytes"));
+        assert_eq!(read_limited(&folder.path().join("absent"), 4).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]
-    fn only_unfinished_files_of_this_place_that_rest_are_removed() {
+    fn only_idle_temporary_files_of_this_path_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let hour = Duration::from_secs(3_600);
         for name in [".a.1.part", ".a.2.part", ".ab.1.part", "a", ".a.1"] {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use faiss::Index;
 use faiss::index::flat::FlatIndexImpl;
 use tillsight::config::Settings;
-use tillsight::embedding::{DecodeLimits, Model, ModelSession, Preprocessor, decode};
+use tillsight::embedding::{DecodeLimits, Model, ModelSession, Preprocessor, decode_photo};
 
 use super::pictures::{Shop, VIEWS};
 use super::support::DIM;
@@ -76,8 +76,8 @@ impl Core {
         let (mut done, begun) = (0, Instant::now());
         while begun.elapsed() < time {
             let tensors = (0..batch).map(|place| {
-                let photo = decode(&shop.photo(first + done + place).jpeg, &limits).expect("a photo");
-                preprocessor.tensor(&photo).expect("a tensor")
+                let photo = decode_photo(&shop.photo(first + done + place).jpeg, &limits).expect("a photo");
+                preprocessor.preprocess(&photo).expect("a tensor")
             });
             let tensors: Vec<_> = tensors.collect();
             let embeddings = self.session.embed(&tensors).unwrap_or_else(|error| panic!("{error}"));

@@ -12,7 +12,9 @@ use super::error::{CatalogError, PhotoName};
 use super::{Catalog, NewPhoto};
 use crate::db::blobs::ContentHash;
 use crate::domain::PhotoFault;
-use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedder, Embedding, Header, ModelId, probe};
+use crate::embedding::{
+    DecodeError, DecodeLimits, EmbedError, Embedder, Embedding, ModelId, PhotoHeader, read_photo_header,
+};
 use crate::pool::panic_message;
 
 /// A photo whose header has been checked.
@@ -20,7 +22,7 @@ use crate::pool::panic_message;
 pub(super) struct CheckedPhoto {
     pub(super) name: PhotoName,
     pub(super) hash: ContentHash,
-    pub(super) header: Header,
+    pub(super) header: PhotoHeader,
     bytes: Bytes,
 }
 
@@ -29,7 +31,7 @@ pub(super) struct CheckedPhoto {
 pub(super) struct StoredPhoto {
     pub(super) name: PhotoName,
     pub(super) hash: ContentHash,
-    pub(super) header: Header,
+    pub(super) header: PhotoHeader,
     pub(super) size: usize,
     /// What each model made of it: the one in use, and, during a switch, mostly the new one too.
     pub(super) seen: Seen,
@@ -109,8 +111,8 @@ fn probe_all(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<Checked
 }
 
 /// A decoder that panics over a header has met a hostile file: that photo is at fault, not the server.
-fn probed(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, PhotoFault> {
-    let looked = catch_unwind(AssertUnwindSafe(|| probe(bytes, limits)));
+fn probed(bytes: &[u8], limits: &DecodeLimits) -> Result<PhotoHeader, PhotoFault> {
+    let looked = catch_unwind(AssertUnwindSafe(|| read_photo_header(bytes, limits)));
     looked
         .unwrap_or_else(|panic| Err(DecodeError::Crashed { reason: panic_message(&*panic) }))
         .map_err(PhotoFault::from)

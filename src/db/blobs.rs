@@ -129,7 +129,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
         make_private_folder(folder).map_err(BlobError::at(folder))?;
         sync_folder(folder.parent().unwrap_or(folder))?;
     }
-    atomic_file::put(path, bytes, Permissions::from_mode(0o600), IfExists::Replace).map_err(BlobError::at(path))
+    atomic_file::write(path, bytes, Permissions::from_mode(0o600), IfExists::Replace).map_err(BlobError::at(path))
 }
 
 fn read(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {

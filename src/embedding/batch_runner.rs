@@ -78,7 +78,7 @@ impl Runner<Tensor, Outcome> for BatchRunner {
 
 fn embed_error(error: VectorError) -> EmbedError {
     match error {
-        VectorError::NotFinite { at, value } => EmbedError::NotFinite { at, value: value.to_string() },
+        VectorError::NotFinite { position, value } => EmbedError::NotFinite { position, value: value.to_string() },
         VectorError::ZeroNorm { .. } => EmbedError::ZeroNorm,
         VectorError::WrongDimension { .. } | VectorError::NotUnit { .. } => EmbedError::Failed(error.to_string()),
     }
@@ -88,12 +88,13 @@ fn embed_error(error: VectorError) -> EmbedError {
 mod tests {
     use super::super::onnx_fixture::{mean_colour_of_one_or, model, op, op_with_integers, png};
     use super::super::tests::ModelFiles;
-    use super::super::{DecodeLimits, Model, Preprocessor, decode};
+    use super::super::{DecodeLimits, Model, Preprocessor, decode_photo};
     use super::*;
 
     fn photos(model: &Model, count: u8) -> Vec<Tensor> {
         let preprocessor = Preprocessor::new(&model.manifest.input);
-        let values = |n: u8| preprocessor.tensor(&decode(&png([n * 20, 200, 90]), &DecodeLimits::default()).unwrap());
+        let values =
+            |n: u8| preprocessor.preprocess(&decode_photo(&png([n * 20, 200, 90]), &DecodeLimits::default()).unwrap());
         (1..=count).map(|n| Tensor { values: values(n).unwrap(), place: Weak::new() }).collect()
     }
 

@@ -1,9 +1,9 @@
-//! From the bytes of an upload to RGB pixels, with every limit checked before the work that it limits.
+//! Decodes the bytes of an upload to RGB pixels; each limit is checked before the work that it limits.
 //!
-//! Order: size in bytes → format by its first bytes (JPEG, PNG, WebP and nothing else) → width × height from the header →
-//! for JPEG, that the file has an end → decoding under a memory limit → EXIF orientation. A picture of 30 000 × 30 000
-//! pixels is refused by its header; its pixels are never allocated. Decoders may panic on hostile input: run [`decode`]
-//! on a [`Pool`](crate::pool::Pool), which turns that into an error.
+//! Order: size in bytes → format by its first bytes (only JPEG, PNG, WebP) → width × height from the header → for JPEG, that
+//! the file has an end → decoding under a memory limit → EXIF orientation. A picture of 30 000 × 30 000 pixels is refused by
+//! its header; its pixels are never allocated. Decoders may panic on hostile input: run [`decode`] on a
+//! [`Pool`](crate::pool::Pool), which turns a panic into an error.
 
 use std::io::Cursor;
 
@@ -12,17 +12,16 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 use super::jpeg;
 use crate::domain::PhotoFault;
 
-/// Bytes per pixel of the widest format (16 bits × RGBA).
-const WIDEST_PIXEL: u64 = 8;
-/// What a decoder may use beside the pixels: tables, colour profiles and other chunks.
-const SIDE_ALLOCATION: u64 = 16 * 1024 * 1024;
+/// Of the widest format (16 bits × RGBA).
+const BYTES_PER_PIXEL_MAX: u64 = 8;
+/// A decoder's memory for tables, colour profiles and other chunks.
+const DECODER_OVERHEAD_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How much of a picture is taken.
+/// The largest picture that is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
-    /// Largest file, in bytes.
     pub max_bytes: usize,
-    /// Most pixels (width × height). Decoding takes up to 16 bytes of memory per pixel, 3 to 9 for the usual kinds.
+    /// Width × height. Decoding takes up to 16 bytes of memory per pixel, usually 3 to 9.
     pub max_pixels: u64,
 }
 
@@ -33,20 +32,19 @@ impl Default for DecodeLimits {
     }
 }
 
-/// A file format that is taken.
+/// An accepted file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// JPEG.
+pub enum PhotoFormat {
     Jpeg,
-    /// PNG; of an animation, the first picture.
+    /// Of an animation, the first picture.
     Png,
-    /// WebP; of an animation, the first picture.
+    /// Of an animation, the first picture.
     WebP,
 }
 
-impl Format {
-    /// Tells the format by the first bytes; file names and content types are not asked.
-    pub fn of(bytes: &[u8]) -> Option<Self> {
+impl PhotoFormat {
+    /// Detects the format by the first bytes; file names and content types are ignored.
+    pub fn detect(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0xFF, 0xD8, 0xFF, ..] => Some(Self::Jpeg),
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(Self::Png),
@@ -55,7 +53,7 @@ impl Format {
         }
     }
 
-    /// The media type, as an HTTP header has it.
+    /// As in an HTTP header.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -64,7 +62,7 @@ impl Format {
         }
     }
 
-    /// The usual file extension, without a dot.
+    /// Without a dot.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Jpeg => "jpg",
@@ -82,7 +80,7 @@ impl Format {
     }
 }
 
-impl std::fmt::Display for Format {
+impl std::fmt::Display for PhotoFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Jpeg => "JPEG",
@@ -92,47 +90,23 @@ impl std::fmt::Display for Format {
     }
 }
 
-/// Why bytes are not a picture that is taken.
+/// Why bytes are not an accepted picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// No bytes at all.
-    #[error("the picture is empty")]
+    #[error("the photo is empty")]
     Empty,
-    /// The file is too large.
-    #[error("the picture has {len} bytes; at most {limit} are allowed")]
-    TooManyBytes {
-        /// Its size.
-        len: usize,
-        /// The largest that is taken.
-        limit: usize,
-    },
-    /// The first bytes are those of no format that is taken.
-    #[error("this is not a JPEG, PNG or WebP picture")]
+    #[error("the photo has {len} bytes; at most {limit} are allowed")]
+    TooManyBytes { len: usize, limit: usize },
+    #[error("this is not a JPEG, PNG or WebP photo")]
     UnknownFormat,
-    /// The header announces too many pixels.
-    #[error("the picture has {width} × {height} pixels; at most {limit} pixels are allowed")]
-    TooManyPixels {
-        /// Its width.
-        width: u32,
-        /// Its height.
-        height: u32,
-        /// The most that is taken.
-        limit: u64,
-    },
-    /// The file is damaged, cut off, or of a kind that its decoder does not know.
-    #[error("the {format} picture is damaged: {reason}")]
-    Broken {
-        /// The format it began as.
-        format: Format,
-        /// What the decoder found.
-        reason: String,
-    },
-    /// The decoder gave up in a way it should not: it panicked.
-    #[error("the picture cannot be decoded: {reason}")]
-    Crashed {
-        /// The panic's message.
-        reason: String,
-    },
+    #[error("the photo has {width} × {height} pixels; at most {limit} pixels are allowed")]
+    TooManyPixels { width: u32, height: u32, limit: u64 },
+    /// The file is damaged, cut off, or of a kind that the decoder does not support.
+    #[error("the {format} photo is damaged: {reason}")]
+    Broken { format: PhotoFormat, reason: String },
+    /// The decoder panicked.
+    #[error("the photo cannot be decoded: {reason}")]
+    Crashed { reason: String },
 }
 
 impl From<DecodeError> for PhotoFault {
@@ -146,18 +120,15 @@ impl From<DecodeError> for PhotoFault {
     }
 }
 
-/// What a picture's header says.
+/// The header of a picture. Width and height are those before the EXIF orientation is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    /// The format.
-    pub format: Format,
-    /// Width in pixels, before the EXIF orientation is applied.
+pub struct PhotoHeader {
+    pub format: PhotoFormat,
     pub width: u32,
-    /// Height in pixels, before the EXIF orientation is applied.
     pub height: u32,
 }
 
-/// A decoded picture: upright, 8 bits each of red, green and blue.
+/// A decoded picture: upright, 8 bits per channel.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Photo {
     width: u32,
@@ -172,19 +143,16 @@ impl std::fmt::Debug for Photo {
 }
 
 impl Photo {
-    /// A picture of `width` × `height` pixels from their `rgb` values, row by row; `None` where the number of values is
-    /// another one or a side is zero.
+    /// A picture from its `rgb` values, row by row; `None` if their number does not fit `width` × `height` or a side is zero.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Option<Self> {
         let values = u64::from(width).checked_mul(u64::from(height))?.checked_mul(3)?;
         (values > 0 && values == rgb.len() as u64).then_some(Self { width, height, rgb })
     }
 
-    /// Width in pixels.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Height in pixels.
     pub fn height(&self) -> u32 {
         self.height
     }
@@ -195,28 +163,28 @@ impl Photo {
     }
 }
 
-/// Checks size, format and pixels of a picture by its header, without decoding it.
+/// Checks the size, format and pixels of a picture by its header, without decoding the picture.
 ///
 /// # Errors
-/// Every [`DecodeError`] but those that only decoding can find.
-pub fn probe(bytes: &[u8], limits: &DecodeLimits) -> Result<Header, DecodeError> {
+/// The errors of [`decode`] that the header shows.
+pub fn read_photo_header(bytes: &[u8], limits: &DecodeLimits) -> Result<PhotoHeader, DecodeError> {
     open(bytes, limits).map(|(header, _)| header)
 }
 
-/// Decodes a picture and turns it upright. Transparent parts are shown on white, as on a page.
+/// Decodes a picture and turns it upright. Transparent parts become white.
 ///
 /// # Errors
-/// See [`DecodeError`]. A picture that is cut off is an error, not half a picture.
-pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, DecodeError> {
-    let (Header { format, .. }, mut decoder) = open(bytes, limits)?;
+/// See [`DecodeError`]. A picture that is cut off is an error.
+pub fn decode_photo(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, DecodeError> {
+    let (PhotoHeader { format, .. }, mut decoder) = open(bytes, limits)?;
     let broken = |reason: String| DecodeError::Broken { format, reason };
-    if format == Format::Jpeg {
+    if format == PhotoFormat::Jpeg {
         jpeg::check_structure(bytes).map_err(broken)?;
     }
     let orientation = decoder.orientation().map_err(|error| broken(reason(error)))?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| broken(reason(error)))?;
     if picture.color().has_alpha() {
-        picture = on_white(&picture);
+        picture = blend_on_white(&picture);
     }
     let mut picture = DynamicImage::ImageRgb8(picture.into_rgb8());
     picture.apply_orientation(orientation);
@@ -224,48 +192,49 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, DecodeError>
     Photo::new(width, height, picture.into_rgb8().into_raw()).ok_or_else(|| broken("it has no pixels".to_owned()))
 }
 
-fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<(Header, impl ImageDecoder + 'a), DecodeError> {
+fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<(PhotoHeader, impl ImageDecoder + 'a), DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
     if bytes.len() > limits.max_bytes {
         return Err(DecodeError::TooManyBytes { len: bytes.len(), limit: limits.max_bytes });
     }
-    let format = Format::of(bytes).ok_or(DecodeError::UnknownFormat)?;
+    let format = PhotoFormat::detect(bytes).ok_or(DecodeError::UnknownFormat)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
     let mut memory = Limits::default();
-    memory.max_alloc = Some(limits.max_pixels.saturating_mul(WIDEST_PIXEL).saturating_add(SIDE_ALLOCATION));
+    memory.max_alloc =
+        Some(limits.max_pixels.saturating_mul(BYTES_PER_PIXEL_MAX).saturating_add(DECODER_OVERHEAD_BYTES));
     reader.limits(memory);
     let decoder = reader.into_decoder().map_err(|error| DecodeError::Broken { format, reason: reason(error) })?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         return Err(DecodeError::TooManyPixels { width, height, limit: limits.max_pixels });
     }
-    Ok((Header { format, width, height }, decoder))
+    Ok((PhotoHeader { format, width, height }, decoder))
 }
 
-/// The decoder's words without the prefix that repeats the format.
+/// The decoder's message without the prefix that repeats the format.
 fn reason(error: ImageError) -> String {
     match error {
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "it ends before the picture does".to_owned()
+            "the file is cut off".to_owned()
         }
         ImageError::IoError(error) => error.to_string(),
-        ImageError::Limits(_) => "it needs more memory than a picture of its size should".to_owned(),
+        ImageError::Limits(_) => "it needs more memory than a photo of its size should".to_owned(),
         ImageError::Decoding(error) => std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string),
         ImageError::Encoding(_) | ImageError::Parameter(_) | ImageError::Unsupported(_) => error.to_string(),
     }
 }
 
-fn on_white(picture: &DynamicImage) -> DynamicImage {
+fn blend_on_white(picture: &DynamicImage) -> DynamicImage {
     let mut pixels = picture.to_rgba8();
     for pixel in pixels.pixels_mut() {
         let [red, green, blue, alpha] = pixel.0;
-        let mix = |value: u8| {
+        let blend = |value: u8| {
             let sum = u16::from(value) * u16::from(alpha) + 255 * (255 - u16::from(alpha));
             u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX)
         };
-        pixel.0 = [mix(red), mix(green), mix(blue), u8::MAX];
+        pixel.0 = [blend(red), blend(green), blend(blue), u8::MAX];
     }
     DynamicImage::ImageRgba8(pixels)
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::batch_runner::{BatchRunner, Outcome, Tensor};
 use super::decode::{self, DecodeError, DecodeLimits};
-use super::error::{not_let_in, unanswered};
+use super::error::{from_batch_error, from_pool_error};
 use super::model::{Model, ModelId};
 use super::options::EmbedderOptions;
 use super::photo_embedding::{PhotoEmbedding, Timings};
@@ -49,7 +49,7 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Opens `options.sessions` sessions of `model`, [proves](super::Proof) it on the first, runs a full batch on each,
+    /// Opens `options.sessions` sessions of `model`, [tests](super::test_model) it on the first, runs a full batch on each,
     /// and starts the threads. Takes as long as loading the model and some tens of pictures do; call it before serving.
     ///
     /// # Errors
@@ -59,9 +59,9 @@ impl Embedder {
         let unusable = |reason| ModelError::unusable(&model.path, reason);
         let threads = options.threads_per_session.max(1);
         let mut first = ModelSession::open(model, threads)?;
-        let proof = self_test::prove(&mut first, &preprocessor, &[], options.max_batch).map_err(unusable)?;
+        let proof = self_test::test_session(&mut first, &preprocessor, &[], options.max_batch).map_err(unusable)?;
         let max_batch = proof.max_batch;
-        if let Some(reason) = &proof.one_by_one {
+        if let Some(reason) = &proof.batch_limitation {
             tracing::warn!(model.id = %model.id, %reason, "the model is fed one photo at a time");
         }
         // What the work on a photo takes at least, until one has been through.
@@ -135,7 +135,7 @@ impl Embedder {
     /// # Errors
     /// See [`EmbedError`]; [`EmbedError::Busy`] only where more photos wait than may wait.
     pub async fn embed_photo(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<PhotoEmbedding, EmbedError> {
-        let place = self.admission.enter_patient().await.map_err(not_let_in)?;
+        let place = self.admission.enter_patient().await.map_err(from_pool_error)?;
         Ok(self.embed_inside(bytes, Arc::new(place), |_| ()).await?.0)
     }
 
@@ -150,7 +150,7 @@ impl Embedder {
         bytes: impl AsRef<[u8]> + Send + 'static,
         next: impl FnOnce(&Embedding) -> T + Send + 'static,
     ) -> Result<(PhotoEmbedding, Option<T>), EmbedError> {
-        let place = self.admission.enter_hurried().map_err(not_let_in)?;
+        let place = self.admission.enter_hurried().map_err(from_pool_error)?;
         self.embed_inside(bytes, Arc::new(place), next).await
     }
 
@@ -159,7 +159,7 @@ impl Embedder {
     /// # Errors
     /// [`EmbedError::Busy`] where it would not.
     pub fn has_room(&self) -> Result<(), EmbedError> {
-        self.admission.would_let_in().map_err(not_let_in)
+        self.admission.would_let_in().map_err(from_pool_error)
     }
 
     /// Embeds a picture of our own, to tell a photo that cannot be embedded from a model that fails on all of them.
@@ -167,12 +167,12 @@ impl Embedder {
     /// # Errors
     /// As [`Self::embed_photo`]; none of them is a photo's fault.
     pub async fn embed_control(&self) -> Result<(), EmbedError> {
-        let place = Arc::new(self.admission.enter_patient().await.map_err(not_let_in)?);
+        let place = Arc::new(self.admission.enter_patient().await.map_err(from_pool_error)?);
         let preprocessor = Arc::clone(&self.preprocessor);
-        let prepared = self.decoders.run(move || preprocessor.tensor(&self_test::warm_colours())).await;
-        let values = prepared.map_err(not_let_in)?.map_err(EmbedError::Failed)?;
+        let prepared = self.decoders.run(move || preprocessor.preprocess(&self_test::warm_picture())).await;
+        let values = prepared.map_err(from_pool_error)?.map_err(EmbedError::Failed)?;
         let answer = self.sessions.submit(Tensor { values, place: Arc::downgrade(&place) }).await;
-        answer.map_err(unanswered)?.output.map(drop)
+        answer.map_err(from_batch_error)?.output.map(drop)
     }
 
     async fn embed_inside<T: Send + 'static>(
@@ -189,9 +189,9 @@ impl Embedder {
             // Held until this step has ended, even if the caller leaves meanwhile.
             let held = waiting.upgrade();
             let working = Instant::now();
-            let photo = decode::decode(bytes.as_ref(), &limits)?;
+            let photo = decode::decode_photo(bytes.as_ref(), &limits)?;
             let resizing = Instant::now();
-            let values = preprocessor.tensor(&photo).map_err(EmbedError::Failed)?;
+            let values = preprocessor.preprocess(&photo).map_err(EmbedError::Failed)?;
             let spent = Spent {
                 waited: working - begun,
                 decoded: resizing - working,
@@ -221,7 +221,7 @@ impl Embedder {
             Err(tensor) => self.sessions.submit(tensor).await,
         };
         drop(place);
-        let BatchAnswer { output, queue, run, batch } = answer.map_err(unanswered)?;
+        let BatchAnswer { output, queue, run, batch } = answer.map_err(from_batch_error)?;
         self.admission.learn(spent.worked + run.div_f64(batch.max(1) as f64));
         let timings = Timings {
             decode_us: micros(spent.decoded),

@@ -1,8 +1,8 @@
-//! Putting a proved model into the models folder: the ONNX file, then its manifest.
+//! Installing a tested model into the models folder: the ONNX file, then its manifest.
 //!
-//! Each file appears whole or not at all (`atomic_file`), and the ONNX file's name has its hash in it. The manifest comes
-//! after it, so that at every moment, also of a replacement, the manifest names a model that is there. Nothing that is
-//! there already is overwritten unasked.
+//! Each file is written atomically (`atomic_file`), and the ONNX file's name has its hash in it. The manifest is written last,
+//! so that it names an existing model at every moment, even during a replacement. Existing files are only overwritten on
+//! request.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -10,98 +10,103 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::manifest::{LARGEST_MANIFEST, Manifest, without_mark};
-use super::manifest_draft::installed_name;
-use super::model::{Model, embeds_by};
+use super::manifest::{MANIFEST_BYTES_MAX, Manifest, strip_byte_order_mark};
+use super::manifest_draft::installed_file_name;
+use super::model::{Model, embedding_hash};
 use super::{ModelError, Thresholds};
 use crate::atomic_file::{self, IfExists};
 
-/// Readable by the account that runs the server, whoever added the model.
-const READABLE: u32 = 0o644;
+/// The account that runs the server can read the files, whoever added the model.
+const FILE_MODE: u32 = 0o644;
 
-/// Where a model lies now.
+/// The files of an installed model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Installed {
-    /// Its manifest: what `TILLSIGHT_MODEL` is to name.
+pub struct Installation {
+    /// The manifest, which `TILLSIGHT_MODEL` must name.
     pub manifest: PathBuf,
-    /// Its ONNX file.
+    /// The ONNX file.
     pub model: PathBuf,
-    /// Whether the same model was there already and nothing was written. Its thresholds, calibrated or not, stay.
-    pub was_there: bool,
-    /// The model of that name that was replaced.
+    /// The same model was installed before; nothing was written and its thresholds stay.
+    pub already_installed: bool,
+    /// The model of the same name that was replaced.
     pub replaced: Option<Manifest>,
-    /// Whether the thresholds are those that were there, of the same model or of one whose embeddings are the same.
-    pub kept_thresholds: bool,
+    /// The thresholds are those of the previous manifest, whose embeddings are the same.
+    pub thresholds_kept: bool,
 }
 
-/// `outcome`, which is of `path`.
-fn written<T>(path: &Path, outcome: std::io::Result<T>) -> Result<T, ModelError> {
-    outcome.map_err(|error| ModelError::NotInstalled { path: path.to_owned(), reason: error.to_string() })
+fn map_write_error<T>(path: &Path, result: std::io::Result<T>) -> Result<T, ModelError> {
+    result.map_err(|error| ModelError::UnwritableFile { path: path.to_owned(), reason: error.to_string() })
 }
 
-/// Writes `model` into `folder`, which is made where it is missing, under the model's name.
+/// Writes `model` into `folder` under the model's name; creates the folder if necessary.
 ///
 /// # Errors
-/// Without `force`: a file of that name holds something else. The folder or a file cannot be written.
-pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installed, ModelError> {
+/// Without `force`: a file of that name has other contents. The folder or a file cannot be written.
+pub fn install(model: &Model, folder: &Path, force: bool) -> Result<Installation, ModelError> {
     let onnx = folder.join(&model.manifest.file);
     let manifest = onnx.with_file_name(format!("{}.json", model.manifest.name));
     if folder.exists() && !folder.is_dir() {
-        return written(folder, Err(std::io::Error::other("it is a file; --dir names a folder")));
+        return map_write_error(folder, Err(std::io::Error::other("it is a file; --dir names a folder")));
     }
-    written(folder, std::fs::create_dir_all(folder))?;
-    let onnx_is_there = std::fs::read(&onnx).is_ok_and(|bytes| bytes == model.bytes);
-    let before = Manifest::read(&manifest).ok();
-    let manifest_is_there = before.as_ref().is_some_and(|there| same_but_for_thresholds(there, &model.manifest));
-    for (path, is_there) in [(&onnx, onnx_is_there), (&manifest, manifest_is_there)] {
-        if !force && !is_there && path.exists() {
-            return Err(ModelError::Exists { path: path.clone() });
+    map_write_error(folder, std::fs::create_dir_all(folder))?;
+    let onnx_exists = std::fs::read(&onnx).is_ok_and(|bytes| bytes == model.bytes);
+    let previous = Manifest::read(&manifest).ok();
+    let manifest_exists = previous.as_ref().is_some_and(|previous| equal_except_thresholds(previous, &model.manifest));
+    for (path, same_content) in [(&onnx, onnx_exists), (&manifest, manifest_exists)] {
+        if !force && !same_content && path.exists() {
+            return Err(ModelError::FileExists { path: path.clone() });
         }
     }
-    // Even a file that appeared since we looked is not overwritten unasked.
-    let existing = if force { IfExists::Replace } else { IfExists::Keep };
-    let put = |path: &Path, bytes: &[u8]| atomic_file::put(path, bytes, Permissions::from_mode(READABLE), existing);
-    if !onnx_is_there {
-        written(&onnx, put(&onnx, &model.bytes))?;
+    // `IfExists::Keep` also protects a file that was created after the check above.
+    let if_exists = if force { IfExists::Replace } else { IfExists::Keep };
+    let write = |path: &Path, bytes: &[u8]| {
+        map_write_error(path, atomic_file::write(path, bytes, Permissions::from_mode(FILE_MODE), if_exists))
+    };
+    if !onnx_exists {
+        write(&onnx, &model.bytes)?;
     }
-    let replaced = before.filter(|_| !manifest_is_there);
-    // What was chosen on photos holds for whatever embeds them in the same way.
-    let calibrated =
-        |before: &&Manifest| before.thresholds.are_calibrated() && embeds_by(before) == embeds_by(&model.manifest);
-    let kept = replaced.as_ref().filter(calibrated).map(|before| before.thresholds.clone());
-    if !manifest_is_there {
+    let replaced = previous.filter(|_| !manifest_exists);
+    // Calibrated thresholds hold for every model that gives the same embeddings.
+    let keeps_thresholds = |previous: &&Manifest| {
+        previous.thresholds.are_calibrated() && embedding_hash(previous) == embedding_hash(&model.manifest)
+    };
+    let kept = replaced.as_ref().filter(keeps_thresholds).map(|previous| previous.thresholds.clone());
+    if !manifest_exists {
         let thresholds = kept.clone().unwrap_or_else(|| model.manifest.thresholds.clone());
         let text = serde_json::to_string_pretty(&Manifest { thresholds, ..model.manifest.clone() });
-        let text = text.map_err(std::io::Error::from);
-        written(&manifest, text.and_then(|text| put(&manifest, format!("{text}\n").as_bytes())))?;
+        let text = map_write_error(&manifest, text.map_err(std::io::Error::from))?;
+        write(&manifest, format!("{text}\n").as_bytes())?;
     }
-    // What is there now is what was proved: the hash of the file as it lies on the disk.
+    // Reads both files back and compares the hash.
     Model::open(&manifest)?;
-    if let Some(before) = &replaced {
-        let ours = before.file == installed_name(&before.name, &before.sha256.to_ascii_lowercase());
-        if ours && before.file != model.manifest.file && !written(folder, names_it(folder, &before.file))? {
-            let replaced = folder.join(&before.file);
-            written(&replaced, std::fs::remove_file(&replaced))?;
+    if let Some(previous) = &replaced {
+        let installed_by_us =
+            previous.file == installed_file_name(&previous.name, &previous.sha256.to_ascii_lowercase());
+        if installed_by_us
+            && previous.file != model.manifest.file
+            && !map_write_error(folder, is_named_by_a_manifest(folder, &previous.file))?
+        {
+            let file = folder.join(&previous.file);
+            map_write_error(&file, std::fs::remove_file(&file))?;
         }
     }
-    let was_there = onnx_is_there && manifest_is_there;
-    let kept_thresholds = manifest_is_there || kept.is_some();
-    Ok(Installed { manifest, model: onnx, was_there, replaced, kept_thresholds })
+    let already_installed = onnx_exists && manifest_exists;
+    let thresholds_kept = manifest_exists || kept.is_some();
+    Ok(Installation { manifest, model: onnx, already_installed, replaced, thresholds_kept })
 }
 
-/// Whether a manifest in `folder` names `file`. Of a manifest that cannot be used only that field is asked for.
-fn names_it(folder: &Path, file: &str) -> std::io::Result<bool> {
-    /// Only this field.
+/// Whether a manifest in `folder` names `file`, even if the rest of that manifest is invalid.
+fn is_named_by_a_manifest(folder: &Path, file: &str) -> std::io::Result<bool> {
     #[derive(Deserialize)]
-    struct Naming {
+    struct FileField {
         file: String,
     }
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let bytes = atomic_file::read(&path, LARGEST_MANIFEST).unwrap_or_default();
+            let bytes = atomic_file::read_limited(&path, MANIFEST_BYTES_MAX).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
-            if serde_json::from_str::<Naming>(without_mark(&text)).is_ok_and(|naming| naming.file == file) {
+            if serde_json::from_str::<FileField>(strip_byte_order_mark(&text)).is_ok_and(|field| field.file == file) {
                 return Ok(true);
             }
         }
@@ -109,10 +114,10 @@ fn names_it(folder: &Path, file: &str) -> std::io::Result<bool> {
     Ok(false)
 }
 
-fn same_but_for_thresholds(one: &Manifest, other: &Manifest) -> bool {
-    let without = |manifest: &Manifest| {
+fn equal_except_thresholds(one: &Manifest, other: &Manifest) -> bool {
+    let without_thresholds = |manifest: &Manifest| {
         let thresholds = Thresholds { score: 0.0, margin: 0.0, operating_point: None };
         Manifest { thresholds, sha256: manifest.sha256.to_ascii_lowercase(), ..manifest.clone() }
     };
-    without(one) == without(other)
+    without_thresholds(one) == without_thresholds(other)
 }

@@ -1,9 +1,9 @@
 //! The model manifest: a JSON file beside an ONNX file that says how to feed it and how to read it.
 //!
-//! What is fed is `(pixel / 255 × range − mean) / std` per channel, in the order `color` names, as `N×3×height×width`.
-//! What is read is one output, made into one vector per picture as `pooling` says, and scaled to length 1.
-//! A manifest that could be misread is refused: unknown fields, values out of range and a model file whose SHA-256
-//! differs are errors that name the file, the field and the value.
+//! The input is `(pixel / 255 × range − mean) / std` per channel, in the order that `color` names, as `N×3×height×width`.
+//! One output is read, pooled into one vector per picture as `pooling` says, and scaled to length 1.
+//! A manifest that could be misread is refused: unknown fields, values out of range and a model file with another SHA-256
+//! are errors that name the file, the field and the value.
 
 use std::path::Path;
 
@@ -13,28 +13,23 @@ use super::pooling::Pooling;
 use super::{ModelError, ModelId, Thresholds};
 use crate::atomic_file;
 
-const LARGEST_SIDE: u32 = 2_048;
-const LARGEST_DIM: usize = 8_192;
-/// Most bytes of a manifest; one has about a thousand.
-pub(super) const LARGEST_MANIFEST: u64 = 1 << 20;
+const SIDE_PX_MAX: u32 = 2_048;
+const DIM_MAX: usize = 8_192;
+/// A manifest has about a thousand bytes.
+pub(super) const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
-/// How a model is fed and read, as written in its manifest.
+/// How a model is fed and how its output is read, as written in its manifest.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The model's name.
     pub name: String,
-    /// Its version.
     pub version: String,
-    /// The ONNX file's name; it lies beside the manifest.
+    /// File name of the ONNX file, which is in the manifest's folder.
     pub file: String,
-    /// SHA-256 of that file, in hexadecimal.
+    /// In hexadecimal.
     pub sha256: String,
-    /// What goes in.
     pub input: Input,
-    /// What comes out.
     pub output: Output,
-    /// Where a match begins.
     pub thresholds: Thresholds,
 }
 
@@ -42,79 +37,65 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// Name of the graph's input.
     pub name: String,
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
-    /// Order of the channels.
     pub color: ColorOrder,
-    /// What a pixel of full brightness is before `mean` is taken off: 255 or 1, usually.
+    /// Value of a pixel of full brightness before `mean` is subtracted: usually 255 or 1.
     pub range: f32,
-    /// Taken off each channel, in the order of `color`.
+    /// Subtracted from each channel, in the order of `color`.
     pub mean: [f32; 3],
     /// Divides each channel, in the order of `color`.
     pub std: [f32; 3],
-    /// How a picture of another shape is made to fit.
     pub resize: Fit,
-    /// With `resize` = `crop`: the shorter side is scaled to this many pixels, then the middle is cut out. `None`: the
-    /// middle, as large as fits.
+    /// With `resize` = `crop`: the shorter side is scaled to this many pixels, then the centre is cut out. `None`: the
+    /// largest centre that fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize_to: Option<u32>,
-    /// How pixels are interpolated.
     pub filter: Filter,
 }
 
-/// Order of the channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColorOrder {
-    /// Red, green, blue.
     Rgb,
-    /// Blue, green, red.
     Bgr,
 }
 
-/// How a picture whose shape is not the model's is made to fit.
+/// How a picture of another aspect ratio is made to fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
-    /// The middle: as large as fits, or of a picture scaled to `resize_to`.
+    /// The centre: the largest that fits, or cut from the picture scaled to `resize_to`.
     Crop,
-    /// All of it, with borders of the mean colour (fed as zeros).
+    /// Letterbox: all of the picture, with borders of the mean colour (fed as zeros).
     Pad,
-    /// All of it, distorted.
+    /// All of the picture, distorted.
     Stretch,
 }
 
-/// How pixels are interpolated. All but `nearest` widen their kernel when they shrink (as Pillow does), so that no
-/// pixel of the source is skipped.
+/// How pixels are interpolated. All but `Nearest` widen their kernel when they shrink (as Pillow does), so that no source
+/// pixel is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
-    /// Triangle.
     Bilinear,
-    /// Catmull-Rom, Pillow's bicubic.
+    /// Catmull-Rom, as Pillow's bicubic.
     Bicubic,
-    /// Lanczos with three lobes.
+    /// Three lobes.
     Lanczos,
-    /// The nearest pixel.
     Nearest,
 }
 
-/// What a model returns.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// Name of the graph's output.
     pub name: String,
     /// Number of values per picture, after pooling.
     pub dim: usize,
-    /// How one vector per picture is made of it.
     #[serde(default, skip_serializing_if = "Pooling::is_none")]
     pub pooling: Pooling,
-    /// With `pooling` = `mean`: tokens at the beginning that are left out of the mean, such as class and register tokens.
+    /// With `pooling` = `mean`: how many leading tokens the mean leaves out, such as class and register tokens.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skip_tokens: usize,
 }
@@ -125,108 +106,115 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Manifest {
-    /// Reads and checks the manifest at `path`, without looking at the model file.
+    /// Reads and checks the manifest at `path`, without reading the model file.
     ///
     /// # Errors
-    /// It cannot be read, is not such JSON, or a value is out of range.
+    /// The file cannot be read, is not a manifest, or a value is out of range.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let read = atomic_file::read(path, LARGEST_MANIFEST)
+        let content = atomic_file::read_limited(path, MANIFEST_BYTES_MAX)
             .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")));
-        let text = read.map_err(|error| {
+        let text = content.map_err(|error| {
             let onnx = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
-            let hint =
-                if onnx { "; it is a model: name its manifest, the .json file that `model add` writes" } else { "" };
-            ModelError::Unreadable { path: path.to_owned(), reason: format!("{error}{hint}") }
+            let hint = if onnx {
+                "; this is a model file: name its manifest, the .json file that `model add` writes"
+            } else {
+                ""
+            };
+            ModelError::UnreadableManifest { path: path.to_owned(), reason: format!("{error}{hint}") }
         })?;
         Self::parse(&text, path)
     }
 
-    /// The key of the model's embeddings: what the manifest says decides it, and the SHA-256 in it stands for the file.
+    /// The key of the model's embeddings. The SHA-256 in the manifest stands for the model file.
     pub fn model_id(&self) -> ModelId {
-        ModelId::of(self)
+        ModelId::from_manifest(self)
     }
 
-    /// As [`Manifest::read`], of a text that was read from `path` or is about to be written there.
+    /// Parses and checks a manifest's `text`; `path` is for the messages.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
-        let mut json = serde_json::Deserializer::from_str(without_mark(text));
-        let read =
+        let mut json = serde_json::Deserializer::from_str(strip_byte_order_mark(text));
+        let parsed =
             serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {
                 "." => error.inner().to_string(),
                 field => format!("{field}: {}", error.inner()),
             });
-        let read = read.and_then(|manifest: Self| json.end().map(|()| manifest).map_err(|error| error.to_string()));
-        let manifest = read.map_err(|reason| ModelError::NoManifest { path: path.to_owned(), reason })?;
+        let parsed = parsed.and_then(|manifest: Self| json.end().map(|()| manifest).map_err(|error| error.to_string()));
+        let manifest = parsed.map_err(|reason| ModelError::InvalidManifest { path: path.to_owned(), reason })?;
         manifest.check(path)?;
         Ok(manifest)
     }
 
-    /// Checks every value of the manifest at `path`.
+    /// Checks every value; `path` is for the messages.
     pub(super) fn check(&self, path: &Path) -> Result<(), ModelError> {
-        let fault = self.first_fault();
-        fault.map_or(Ok(()), |(field, fault)| Err(ModelError::Field { path: path.to_owned(), field, fault }))
+        match self.first_invalid_field() {
+            None => Ok(()),
+            Some((field, reason)) => Err(ModelError::InvalidField { path: path.to_owned(), field, reason }),
+        }
     }
 
-    /// The first field whose value cannot be meant, and what is wrong with it.
-    pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
+    /// The first field with an invalid value, and what is wrong with that value.
+    pub(super) fn first_invalid_field(&self) -> Option<(&'static str, String)> {
         let (input, output) = (&self.input, &self.output);
-        let side = |pixels: u32| {
-            (!(8..=LARGEST_SIDE).contains(&pixels))
-                .then(|| format!("{pixels} is not between 8 and {LARGEST_SIDE} pixels"))
+        let check_side = |pixels: u32| {
+            (!(8..=SIDE_PX_MAX).contains(&pixels))
+                .then(|| format!("{pixels} is not between 8 and {SIDE_PX_MAX} pixels"))
         };
-        let number = |value: f32, holds: bool, rule: &str| (!holds).then(|| format!("{value} is not {rule}"));
-        let positive = |value: f32| number(value, value.is_finite() && value > 0.0, "a positive number");
-        let plain_file = Path::new(&self.file).file_name().is_some_and(|name| name == self.file.as_str());
-        let hex = self.sha256.len() == 64 && self.sha256.chars().all(|c| c.is_ascii_hexdigit());
+        let check_number = |value: f32, valid: bool, rule: &str| (!valid).then(|| format!("{value} is not {rule}"));
+        let check_positive = |value: f32| check_number(value, value.is_finite() && value > 0.0, "a positive number");
+        let is_file_name = Path::new(&self.file).file_name().is_some_and(|name| name == self.file.as_str());
+        let is_sha256 = self.sha256.len() == 64 && self.sha256.chars().all(|c| c.is_ascii_hexdigit());
         [
-            ("name", not_a_word(&self.name)),
-            ("version", not_a_word(&self.version)),
-            ("file", (!plain_file).then(|| format!("\"{}\" is not the name of a file beside the manifest", self.file))),
-            ("sha256", (!hex).then(|| format!("\"{}\" is not a SHA-256 of 64 hexadecimal digits", self.sha256))),
+            ("name", check_identifier(&self.name)),
+            ("version", check_identifier(&self.version)),
+            (
+                "file",
+                (!is_file_name)
+                    .then(|| format!("\"{}\" is not the name of a file in the manifest's folder", self.file)),
+            ),
+            ("sha256", (!is_sha256).then(|| format!("\"{}\" is not a SHA-256 of 64 hexadecimal digits", self.sha256))),
             ("input.name", input.name.is_empty().then(|| "must not be empty".to_owned())),
-            ("input.width", side(input.width)),
-            ("input.height", side(input.height)),
-            ("input.range", positive(input.range)),
-            ("input.mean", input.mean.iter().find_map(|mean| number(*mean, mean.is_finite(), "a finite number"))),
-            ("input.std", input.std.iter().find_map(|std| positive(*std))),
-            ("input.resize_to", self.resize_fault()),
+            ("input.width", check_side(input.width)),
+            ("input.height", check_side(input.height)),
+            ("input.range", check_positive(input.range)),
+            ("input.mean", input.mean.iter().find_map(|mean| check_number(*mean, mean.is_finite(), "a finite number"))),
+            ("input.std", input.std.iter().find_map(|std| check_positive(*std))),
+            ("input.resize_to", self.check_resize_to()),
             ("output.name", output.name.is_empty().then(|| "must not be empty".to_owned())),
             ("output.skip_tokens", {
                 let (skip, pooling) = (output.skip_tokens, output.pooling);
                 (skip > 0 && pooling != Pooling::Mean)
-                    .then(|| format!("{skip} needs \"pooling\": \"mean\"; \"{pooling}\" takes no mean over tokens"))
+                    .then(|| format!("{skip} needs \"pooling\": \"mean\"; \"{pooling}\" does not average tokens"))
             }),
             (
                 "output.dim",
-                (!(1..=LARGEST_DIM).contains(&output.dim))
-                    .then(|| format!("{} is not between 1 and {LARGEST_DIM} values", output.dim)),
+                (!(1..=DIM_MAX).contains(&output.dim))
+                    .then(|| format!("{} is not between 1 and {DIM_MAX} values", output.dim)),
             ),
         ]
         .into_iter()
-        .find_map(|(field, fault)| fault.map(|fault| (field, fault)))
-        .or_else(|| self.thresholds.first_fault())
+        .find_map(|(field, reason)| reason.map(|reason| (field, reason)))
+        .or_else(|| self.thresholds.first_invalid_field())
     }
 
-    fn resize_fault(&self) -> Option<String> {
+    fn check_resize_to(&self) -> Option<String> {
         let Input { width, height, resize, resize_to, .. } = self.input;
-        let (to, least) = (resize_to?, width.max(height));
+        let (resize_to, min) = (resize_to?, width.max(height));
         if resize != Fit::Crop {
-            return Some(format!("{to} needs \"resize\": \"crop\"; nothing is cut out otherwise"));
+            return Some(format!("{resize_to} needs \"resize\": \"crop\"; the other ways cut nothing out"));
         }
-        (!(least..=LARGEST_SIDE).contains(&to))
-            .then(|| format!("{to} is not between the input's larger side, {least}, and {LARGEST_SIDE} pixels"))
+        (!(min..=SIDE_PX_MAX).contains(&resize_to))
+            .then(|| format!("{resize_to} is not between the input's larger side, {min}, and {SIDE_PX_MAX} pixels"))
     }
 }
 
-/// A manifest's text behind the byte-order mark that editors of some systems write before it.
-pub(super) fn without_mark(text: &str) -> &str {
+/// Some editors write a byte-order mark in front of the text.
+pub(super) fn strip_byte_order_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }
 
-/// Names and versions become part of a [`ModelId`], where `@` and `#` separate.
-fn not_a_word(text: &str) -> Option<String> {
+/// Names and versions become part of a [`ModelId`], where `@` and `#` are separators.
+fn check_identifier(text: &str) -> Option<String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
-    let word = (1..=64).contains(&text.len()) && text.chars().all(allowed) && text.starts_with(char::is_alphanumeric);
-    (!word).then(|| {
-        format!("\"{text}\" is not 1 to 64 letters, digits or . _ - +, of which the first is a letter or digit")
-    })
+    let valid = (1..=64).contains(&text.len()) && text.chars().all(allowed) && text.starts_with(char::is_alphanumeric);
+    (!valid).then(|| format!("\"{text}\" is not 1 to 64 letters, digits or . _ - +, beginning with a letter or digit"))
 }

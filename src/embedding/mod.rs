@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! * enrolled photos and photos to be recognised go through the same code with the same settings;
-//! * nothing here waits without a bound: queues have a fixed length and refuse when full, and a photo that somebody
-//!   waits for is refused where it would wait for long;
+//! * every wait is bounded: queues have a fixed length and refuse when full, and a photo that a person waits for is refused
+//!   if it would wait for too long;
 //! * an [`Embedding`] is finite and of length 1; a model that returns anything else gives an error, not a vector;
-//! * a model that does not do what its manifest says is an error at start-up, by the same proof as when it is added.
+//! * a model that does not do what its manifest says is an error at start-up, by the same self-test as when it is added.
 //!
 //! Knows nothing of products, databases or HTTP. The only module that uses `ort`, `prost` and, with its tests, `image`'s
 //! decoders.
@@ -43,13 +43,13 @@ pub(crate) mod onnx_fixture;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{DecodeError, DecodeLimits, Format, Header, Photo, decode, probe};
+pub use decode::{DecodeError, DecodeLimits, Photo, PhotoFormat, PhotoHeader, decode_photo, read_photo_header};
 pub use engine::Embedder;
 pub use error::{EmbedError, ModelError};
-pub use inspection::{Inspection, PresetFit, inspect, lossily};
-pub use install::{Installed, install};
+pub use inspection::{Inspection, PresetFit, inspect, serialize_path_lossy};
+pub use install::{Installation, install};
 pub use manifest::{ColorOrder, Filter, Fit, Input, Manifest, Output};
-pub use manifest_draft::{ManifestOverrides, draft};
+pub use manifest_draft::{ManifestOverrides, draft_model};
 pub use model::{Model, ModelId};
 pub use model_refusal::Refusal;
 pub use operating_point::OperatingPoint;
@@ -59,7 +59,7 @@ pub use pooling::Pooling;
 pub use preprocess::Preprocessor;
 pub use presets::{PRESETS, Preset};
 pub use runtime::RuntimeError;
-pub use self_test::{BatchLimitation, SelfTest, prove_model};
+pub use self_test::{BatchLimitation, SelfTestReport, test_model};
 pub use session::ModelSession;
 pub use tensor_info::{Dimension, TensorInfo};
 pub use thresholds::Thresholds;

@@ -1,217 +1,142 @@
-//! Why a model is not taken: at `tillsight model add` and at the server's start alike, never at the first customer.
+//! Why a model is refused, by `tillsight model add` and at the server's start alike, never at the first customer.
 //!
-//! Each message says what was found, what is needed, and what to do about it; [`ModelError`](super::ModelError) puts the
-//! file's name in front.
+//! Each message says what was found, what is needed, and what to do; [`ModelError`](super::ModelError) adds the file's name
+//! in front.
 
 use super::tensor_info::TensorInfo;
 
-/// The least cosine between two embeddings that count as the same.
-pub(super) const SAME: f32 = 0.9999;
+/// Two embeddings with at least this cosine count as the same.
+pub(super) const SAME_EMBEDDING_COSINE_MIN: f32 = 0.9999;
 
-/// What is wrong with a model, and what to do about it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// The file is no ONNX model, or not all of one.
-    #[error("it is not an ONNX file ({reason}); take the .onnx file that the export wrote, whole")]
+    #[error("it is not an ONNX file ({reason}); take the complete .onnx file that the export wrote")]
     NotOnnx {
-        /// What it looks like instead.
+        /// What the file is instead.
         reason: String,
     },
-    /// Weights lie in other files.
     #[error(
-        "it keeps weights in other files ({}{}); tillsight takes a model in one file, so that one SHA-256 stands for all \
-         of it: export with external_data=False, or join them: python -c \"import onnx; onnx.save(onnx.load('model.onnx'), \
+        "it keeps weights in other files ({}{}); tillsight takes a model in one file, so that one SHA-256 covers all of it: \
+         export with external_data=False, or join them: python -c \"import onnx; onnx.save(onnx.load('model.onnx'), \
          'joined.onnx')\"",
         files.join(", "),
-        absent(missing)
+        list_missing(missing)
     )]
     ExternalData {
-        /// Their names, relative to the model.
+        /// Names relative to the model.
         files: Vec<String>,
-        /// Those of them that are not there.
         missing: Vec<String>,
     },
-    /// ONNX Runtime does not load it.
-    #[error("ONNX Runtime does not take it: {reason}")]
+    #[error("ONNX Runtime cannot load it: {reason}")]
     Unloadable {
-        /// ONNX Runtime's words.
+        /// ONNX Runtime's message.
         reason: String,
     },
-    /// Not exactly one input.
     #[error(
-        "it has {} inputs ({}) and must have one, the picture; export the network's picture half alone (of CLIP and its \
-         kin: the image encoder)",
+        "it has {} inputs ({}) and must have one, the picture; export only the image part of the network (of CLIP and similar \
+         models: the image encoder)",
         found.len(),
         list(found)
     )]
-    Inputs {
-        /// All of them.
-        found: Vec<TensorInfo>,
-    },
-    /// The input has another name.
-    #[error("no input of the graph is called \"{wanted}\"; the graph has {}", list(found))]
-    NoSuchInput {
-        /// What is asked for.
-        wanted: String,
-        /// What there is.
-        found: Vec<TensorInfo>,
-    },
-    /// The input's elements are not float32.
-    #[error("input {found} takes {}, and is fed float32; {}", found.element, advice(&found.element))]
-    InputType {
-        /// The input.
-        found: TensorInfo,
-    },
-    /// The input's shape is not that of pictures as they are fed.
-    #[error("input {found}; it is fed float32 of shape {wanted}{advice}")]
+    InputCount { found: Vec<TensorInfo> },
+    #[error("no input of the graph is called \"{expected}\"; the graph has {}", list(found))]
+    NoSuchInput { expected: String, found: Vec<TensorInfo> },
+    #[error("input {found} takes {}, but float32 is needed; {}", found.element, type_advice(&found.element))]
+    InputType { found: TensorInfo },
+    #[error("input {found} does not take pictures, which are float32 of shape {expected}{advice}")]
     InputShape {
-        /// The input.
         found: TensorInfo,
-        /// What it is fed.
-        wanted: String,
+        expected: String,
         /// What to do, after a semicolon; may be empty.
         advice: &'static str,
     },
-    /// The graph takes a fixed number of pictures that is not one.
+    /// The graph takes a fixed number of pictures at a time, other than one.
     #[error(
         "its graph takes exactly {pictures} photos at a time; export it with a free batch size (dynamic_axes or \
          dynamic_shapes of torch.onnx.export) or with 1"
     )]
-    FixedBatch {
-        /// How many.
-        pictures: usize,
-    },
-    /// No output of that name.
-    #[error("no output of the graph is called \"{wanted}\"; the graph has {}", list(found))]
-    NoSuchOutput {
-        /// What is asked for.
-        wanted: String,
-        /// What there is.
-        found: Vec<TensorInfo>,
-    },
-    /// Several outputs, and no telling which is meant.
+    FixedBatch { pictures: usize },
+    #[error("no output of the graph is called \"{expected}\"; the graph has {}", list(found))]
+    NoSuchOutput { expected: String, found: Vec<TensorInfo> },
     #[error(
-        "it has {} outputs and the preset knows none of them: say which with `model add … --output` ({})",
+        "it has {} outputs and the preset knows none of them: name one with `model add … --output` ({})",
         found.len(),
         list(found)
     )]
-    WhichOutput {
-        /// All of them.
-        found: Vec<TensorInfo>,
-    },
-    /// The output's elements are not float32.
-    #[error("output {found} gives {}, and float32 is read; {}", found.element, advice(&found.element))]
-    OutputType {
-        /// The output.
-        found: TensorInfo,
-    },
-    /// The output cannot be read as a vector per picture.
+    AmbiguousOutput { found: Vec<TensorInfo> },
+    #[error("output {found} gives {}, but float32 is needed; {}", found.element, type_advice(&found.element))]
+    OutputType { found: TensorInfo },
     #[error(
         "output \"{output}\" has shape {found} for {pictures} photos; the manifest says {dim} values per photo, read as \
-         {wanted} (pooling \"{pooling}\"); name another output or pooling"
+         {expected} (pooling \"{pooling}\"); name another output or pooling"
     )]
     OutputShape {
-        /// The output's name.
         output: String,
-        /// Its shape as computed.
+        /// The computed shape.
         found: String,
-        /// How many pictures it was given.
         pictures: usize,
-        /// The manifest's number of values.
         dim: usize,
-        /// The shape that is read.
-        wanted: &'static str,
-        /// The manifest's pooling.
+        expected: &'static str,
         pooling: String,
     },
-    /// No pooling was named for a shape that needs one.
     #[error(
-        "output \"{output}\" has shape {found}; say with `model add … --pooling` how that becomes one vector per picture: \
+        "output \"{output}\" has shape {found}; say with `model add … --pooling` how to make one vector per picture of it: \
          {choice}"
     )]
-    WhichPooling {
-        /// The output's name.
+    PoolingRequired {
         output: String,
-        /// Its shape as computed.
+        /// The computed shape.
         found: String,
-        /// What could be meant.
+        /// The possible poolings, in words.
         choice: &'static str,
     },
-    /// The mean is over tokens of which all are left out.
     #[error(
-        "output \"{output}\" has {tokens} tokens and {skipped} are to be skipped (skip_tokens): all of them, and none is left \
-         for the mean; skip fewer"
+        "output \"{output}\" has {tokens} tokens and {skipped} are to be skipped (skip_tokens), which leaves none for the mean; \
+         skip fewer"
     )]
-    NoTokenLeft {
-        /// The output's name.
-        output: String,
-        /// Its tokens.
-        tokens: i64,
-        /// How many are left out.
-        skipped: usize,
-    },
-    /// It does not run.
-    #[error(
-        "it does not run on {width} × {height} pixels: {reason}; where it was made for another size, name that one"
-    )]
-    Run {
-        /// Width of what it was fed.
+    NoTokensLeft { output: String, tokens: i64, skipped: usize },
+    #[error("it does not run on {width} × {height} pixels: {reason}; if it was made for another size, name that size")]
+    RunFailed {
         width: usize,
-        /// Height of what it was fed.
         height: usize,
-        /// ONNX Runtime's words.
+        /// ONNX Runtime's message.
         reason: String,
     },
-    /// An embedding of an ordinary picture holds NaN or nothing but zeros.
     #[error(
-        "for an ordinary picture, {reason}; look whether the export is whole and mean, std and range are the network's"
+        "for an ordinary picture, {reason}; check that the export is complete and that mean, std and range are the network's"
     )]
-    BadValues {
-        /// What is wrong with the vector.
-        reason: String,
-    },
-    /// All pictures get the same embedding.
+    InvalidEmbedding { reason: String },
     #[error(
-        "{pictures} different pictures get the same embedding (cosines of {lowest:.6} and more); it would take every product \
-         for every other: look whether the right output is read and mean, std and range are the network's"
+        "{pictures} different pictures get the same embedding (cosines of {lowest:.6} and more), so it cannot tell products \
+         apart: check that the right output is read and that mean, std and range are the network's"
     )]
-    Constant {
-        /// How many were tried.
-        pictures: usize,
-        /// The lowest cosine between two.
-        lowest: f32,
-    },
-    /// One picture gets another embedding each time.
+    ConstantEmbedding { pictures: usize, lowest: f32 },
     #[error(
-        "the same picture gets another embedding the second time (cosine {cosine:.6}); it looks exported in training mode, \
-         with dropout: call .eval() before the export"
+        "the same picture gets a different embedding the second time (cosine {cosine:.6}); the model was probably exported in \
+         training mode, with dropout: call .eval() before the export"
     )]
-    Unsteady {
-        /// Between the two.
-        cosine: f32,
-    },
+    UnstableEmbedding { cosine: f32 },
 }
 
-/// Ports as a sentence has them.
-fn list(ports: &[TensorInfo]) -> String {
-    if ports.is_empty() {
+fn list(tensors: &[TensorInfo]) -> String {
+    if tensors.is_empty() {
         return "none".to_owned();
     }
-    ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    tensors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn absent(files: &[String]) -> String {
-    if files.is_empty() { String::new() } else { format!("; not there: {}", files.join(", ")) }
+fn list_missing(files: &[String]) -> String {
+    if files.is_empty() { String::new() } else { format!("; missing: {}", files.join(", ")) }
 }
 
-/// What to do about elements of a type that is not float32.
-fn advice(element: &str) -> &'static str {
+/// What to do about a tensor whose elements are not float32.
+fn type_advice(element: &str) -> &'static str {
     match element {
         "float16" | "bfloat16" => {
-            "export in float32, or convert with keep_io_types=True (onnxconverter_common.float16), which keeps the weights \
-             small and the ends in float32"
+            "export in float32, or convert with keep_io_types=True (onnxconverter_common.float16), which keeps the weights small \
+             and the input and output in float32"
         }
-        "uint8" | "int8" => "leave the quantised weights as they are and export the ends in float32",
-        _ => "export it with float32 ends",
+        "uint8" | "int8" => "keep the quantised weights and export the input and output in float32",
+        _ => "export its input and output in float32",
     }
 }

@@ -1,8 +1,8 @@
-//! What an ONNX file says about itself, read without running it.
+//! The metadata of an ONNX file, read without running the model.
 //!
-//! ONNX Runtime's messages about files that are no models, that are cut off, or whose weights lie elsewhere are those of a
-//! parser; this reads the few fields that say it plainly. Fields are numbered in `onnx.proto` (ONNX IR version 13);
-//! everything else, the weights' bytes above all, is skipped.
+//! ONNX Runtime reports files that are not models, that are cut off, or whose weights are in other files with parser errors;
+//! the few fields read here allow clear messages. Fields are numbered in `onnx.proto` (ONNX IR version 13); everything else
+//! is skipped, above all the bytes of the weights.
 
 use std::collections::BTreeSet;
 
@@ -12,9 +12,9 @@ use super::Refusal;
 
 /// `TensorProto.DataLocation.EXTERNAL`.
 const EXTERNAL: i32 = 1;
-/// Element types of `TensorProto.DataType` that hold no weights: 64-bit integers (sizes and positions), text, truth values.
+/// Element types of `TensorProto.DataType` that hold no weights: 64-bit integers (sizes and positions), text, booleans.
 const NO_WEIGHTS: [i32; 3] = [7, 8, 9];
-/// How a Git LFS pointer begins: what lies in a clone where the file itself was not fetched.
+/// How a Git LFS pointer begins: a clone has it in place of a file that was not fetched.
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 #[derive(Clone, PartialEq, Message)]
@@ -93,41 +93,38 @@ struct StringStringEntryProto {
     value: String,
 }
 
-/// What an ONNX file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OnnxFile {
     /// Version of the file format.
     pub(super) ir_version: i64,
-    /// The program that wrote it, with its version; empty where it does not say.
+    /// The program that wrote the file, with its version; empty if the file does not say.
     pub(super) producer: String,
     /// Version of the standard operators.
     pub(super) opset: Option<i64>,
-    /// Number of weights: elements of all constants but 64-bit integers, text and truth values.
+    /// Number of weights: elements of all constants except 64-bit integers, text and booleans.
     pub(super) parameters: u64,
-    /// Names of the files, relative to this one, that hold weights; empty where all lie in this file.
+    /// Other files that hold weights, by names relative to this file.
     pub(super) external_data: BTreeSet<String>,
 }
 
 impl OnnxFile {
-    /// Reads `bytes`.
-    ///
     /// # Errors
     /// [`Refusal::NotOnnx`].
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         let not_onnx = |reason: &str| Refusal::NotOnnx { reason: reason.to_owned() };
         if bytes.is_empty() {
             return Err(not_onnx("it is empty"));
         }
         if bytes.starts_with(LFS_POINTER) {
-            return Err(not_onnx("it is a Git LFS pointer to the file (`git lfs pull` fetches it)"));
+            return Err(not_onnx("it is a Git LFS pointer; run `git lfs pull` to fetch the file"));
         }
-        let model =
-            ModelProto::decode(bytes).map_err(|error| not_onnx(&format!("cut off, or of another kind: {error}")))?;
-        let graph = model.graph.ok_or_else(|| not_onnx("it holds no graph"))?;
+        let model = ModelProto::decode(bytes)
+            .map_err(|error| not_onnx(&format!("it is cut off or of another kind: {error}")))?;
+        let graph = model.graph.ok_or_else(|| not_onnx("it contains no graph"))?;
         let mut file = Self {
             ir_version: model.ir_version,
             producer: format!("{} {}", model.producer_name, model.producer_version).trim().to_owned(),
-            // "ai.onnx" is the long form of the standard operators' empty domain.
+            // "ai.onnx" is the long name of the default operator set, whose short name is empty.
             opset: model
                 .opset_import
                 .iter()
@@ -142,18 +139,18 @@ impl OnnxFile {
     }
 
     fn count_graph(&mut self, graph: &GraphProto) {
-        graph.initializer.iter().for_each(|tensor| self.count(tensor));
+        graph.initializer.iter().for_each(|tensor| self.count_tensor(tensor));
         self.count_nodes(&graph.node);
     }
 
     fn count_nodes(&mut self, nodes: &[NodeProto]) {
         for attribute in nodes.iter().flat_map(|node| &node.attribute) {
-            attribute.tensor.iter().chain(&attribute.tensors).for_each(|tensor| self.count(tensor));
+            attribute.tensor.iter().chain(&attribute.tensors).for_each(|tensor| self.count_tensor(tensor));
             attribute.graph.iter().chain(&attribute.graphs).for_each(|graph| self.count_graph(graph));
         }
     }
 
-    fn count(&mut self, tensor: &TensorProto) {
+    fn count_tensor(&mut self, tensor: &TensorProto) {
         if !NO_WEIGHTS.contains(&tensor.data_type) {
             let sides = tensor.dims.iter().map(|side| u64::try_from(*side).unwrap_or(0));
             self.parameters = self.parameters.saturating_add(sides.fold(1, u64::saturating_mul));
@@ -171,19 +168,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_says_its_opset_weights_and_other_files() {
+    fn the_opset_the_weights_and_the_external_files_are_read() {
         let bytes = model(&[-1, 3, 16, 16], &[op_with("Sub", 0.25), op("GlobalAveragePool"), op_with("Mul", 2.0)]);
-        let file = OnnxFile::read(&bytes).unwrap();
+        let file = OnnxFile::parse(&bytes).unwrap();
         assert_eq!((file.ir_version, file.opset, file.parameters), (8, Some(13), 2));
         assert!(file.external_data.is_empty() && file.producer.is_empty());
-        let elsewhere = OnnxFile::read(&with_external_weights("weights.bin")).unwrap();
-        assert_eq!(elsewhere.external_data.into_iter().collect::<Vec<_>>(), ["weights.bin"]);
+        let external = OnnxFile::parse(&with_external_weights("weights.bin")).unwrap();
+        assert_eq!(external.external_data.into_iter().collect::<Vec<_>>(), ["weights.bin"]);
     }
 
     #[test]
-    fn what_is_no_model_is_told_apart() {
+    fn each_kind_of_invalid_file_has_its_own_message() {
         let whole = model(&[-1, 3, 16, 16], &[op("GlobalAveragePool"), op("Flatten")]);
-        let message = |bytes: &[u8]| OnnxFile::read(bytes).unwrap_err().to_string();
+        let message = |bytes: &[u8]| OnnxFile::parse(bytes).unwrap_err().to_string();
         for (bytes, expected) in [
             (&b""[..], "empty"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
@@ -193,9 +190,9 @@ mod tests {
         ] {
             assert!(message(bytes).contains(expected), "{}", message(bytes));
         }
-        // The graph lies between the first field and the last: whatever is missing at its end is noticed.
+        // The graph is between the first field and the last, so a missing end is noticed.
         for length in 3..whole.len() {
-            if let Ok(file) = OnnxFile::read(&whole[..length]) {
+            if let Ok(file) = OnnxFile::parse(&whole[..length]) {
                 panic!("{length} of {} bytes pass as {file:?}", whole.len());
             }
         }

@@ -4,7 +4,6 @@
 //! GraphProto, NodeProto, ValueInfoProto, TensorProto). The graph is a chain: the input goes through one operator after
 //! the other, and the last one's result is the output.
 
-/// One operator of the chain.
 pub(crate) struct Operator {
     name: &'static str,
     operand: Option<Operand>,
@@ -44,12 +43,12 @@ pub(crate) fn op_with_result(name: &'static str, result: &'static str) -> Operat
     Operator { name, operand: Some(Operand::Result(result)) }
 }
 
-/// Mean colours of one picture, or of `pictures` at a time; another number ends in an error while it runs.
+/// Mean colours of one picture, or of `pictures` at a time; it fails on another number.
 pub(crate) fn mean_colour_of_one_or(pictures: i64) -> Vec<u8> {
     let chain = [
         op("GlobalAveragePool"),
         op("Flatten"),
-        // One row becomes so many, and so many stay what they are.
+        // Repeats one row `pictures` times; leaves `pictures` rows unchanged.
         op_with_integers("Expand", &[pictures, 3]),
         op("ReduceSum"),
         op_with("Mul", 0.0),
@@ -64,50 +63,49 @@ pub(crate) const UINT8: u64 = 2;
 pub(crate) const INT64: u64 = 7;
 pub(crate) const FLOAT16: u64 = 10;
 
-/// A model to be written, of the usual kind but for what is said otherwise.
+/// The content of a model file.
 pub(crate) struct TinyModel<'a> {
-    /// Sizes of the input "image"; `-1`: free. `None`: not even their number is told.
+    /// Shape of the input "image"; `-1`: free. `None`: unknown.
     pub(crate) input: Option<&'a [i64]>,
-    /// What it goes through, to become "embedding".
+    /// The operators from "image" to "embedding".
     pub(crate) chain: &'a [Operator],
     /// Element type of the input.
     pub(crate) element: u64,
     /// Element type of the outputs.
-    pub(crate) gives: u64,
+    pub(crate) output_element: u64,
     /// Name of a second input, which nothing uses.
     pub(crate) second_input: Option<&'a str>,
-    /// Results on the way that are outputs as well: `step1` is that of the first operator.
+    /// Intermediate results that are outputs as well: `step1` is that of the first operator.
     pub(crate) further_outputs: &'a [&'a str],
-    /// Where the constants lie, if not in the file.
-    pub(crate) constants_in: Option<&'a str>,
+    /// The file that holds the constants, if it is another one.
+    pub(crate) external_file: Option<&'a str>,
 }
 
-/// A model `image → embedding` over `input` sizes (`-1`: free) and the given chain. The output's shape is left open.
+/// A model `image → embedding` with an input of this shape (`-1`: free) and the given chain. The output's shape is unknown.
 pub(crate) fn model(input: &[i64], chain: &[Operator]) -> Vec<u8> {
     TinyModel::new(input, chain).write()
 }
 
-/// A model whose only constant lies in another file.
+/// A model whose only constant is in another file.
 pub(crate) fn with_external_weights(file: &str) -> Vec<u8> {
     let chain = [op("GlobalAveragePool"), op("Flatten"), op_with("Add", 0.5)];
-    TinyModel { constants_in: Some(file), ..TinyModel::new(&[-1, 3, 16, 16], &chain) }.write()
+    TinyModel { external_file: Some(file), ..TinyModel::new(&[-1, 3, 16, 16], &chain) }.write()
 }
 
 impl<'a> TinyModel<'a> {
-    /// Floats in and out, everything in one file.
+    /// Float input and output, everything in one file.
     pub(crate) fn new(input: &'a [i64], chain: &'a [Operator]) -> Self {
         Self {
             input: Some(input),
             chain,
-            gives: FLOAT,
+            output_element: FLOAT,
             element: FLOAT,
             second_input: None,
             further_outputs: &[],
-            constants_in: None,
+            external_file: None,
         }
     }
 
-    /// The file.
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut graph = Vec::new();
         for (at, operator) in self.chain.iter().enumerate() {
@@ -130,15 +128,15 @@ impl<'a> TinyModel<'a> {
         if let Some(name) = self.second_input {
             graph.extend(bytes(11, &value_info(name, INT64, Some(&[-1]))));
         }
-        graph.extend(bytes(12, &value_info("embedding", self.gives, None)));
+        graph.extend(bytes(12, &value_info("embedding", self.output_element, None)));
         for name in self.further_outputs {
-            graph.extend(bytes(12, &value_info(name, self.gives, None)));
+            graph.extend(bytes(12, &value_info(name, self.output_element, None)));
         }
         let opset = number(2, 13);
         [number(1, 8), bytes(8, &opset), bytes(7, &graph)].concat()
     }
 
-    /// Sides, data type, raw bytes or where they are, a name; nothing where the operand is no constant.
+    /// The tensor of a constant operand: shape, data type, raw bytes or their location, name. `None` for an earlier result.
     fn tensor(&self, operand: &Operand, name: &str) -> Option<Vec<u8>> {
         let (sides, element, raw) = match operand {
             Operand::Number(value) => (Vec::new(), FLOAT, value.to_le_bytes().to_vec()),
@@ -148,7 +146,7 @@ impl<'a> TinyModel<'a> {
                 (number(1, values.len() as u64), INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
             }
         };
-        let data = match self.constants_in {
+        let data = match self.external_file {
             None => bytes(9, &raw),
             Some(file) => [bytes(13, &[text(1, "location"), text(2, file)].concat()), number(14, 1)].concat(),
         };
@@ -156,7 +154,6 @@ impl<'a> TinyModel<'a> {
     }
 }
 
-/// Name and type: a tensor of these elements and sizes.
 fn value_info(name: &str, element: u64, sizes: Option<&[i64]>) -> Vec<u8> {
     let mut tensor = number(1, element);
     if let Some(sizes) = sizes {
@@ -191,7 +188,7 @@ fn text(field: u64, value: &str) -> Vec<u8> {
     bytes(field, value.as_bytes())
 }
 
-/// A model of mean colours (three values) that returns NaN for dark pictures. Its files lie in `folder`.
+/// A model of mean colours (three values) that returns NaN for dark pictures. Writes its files into `folder`.
 pub(crate) fn model_blind_to_the_dark(folder: &std::path::Path) -> super::Model {
     let onnx = model(&[-1, 3, 16, 16], &[op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.05), op("Sqrt")]);
     let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&onnx));
@@ -210,7 +207,7 @@ pub(crate) fn model_blind_to_the_dark(folder: &std::path::Path) -> super::Model 
     super::Model::open(&path).unwrap()
 }
 
-/// [`model_blind_to_the_dark`], running.
+/// A started [`model_blind_to_the_dark`].
 pub(crate) fn embedder_blind_to_the_dark(folder: &std::path::Path) -> super::Embedder {
     super::Embedder::start(&model_blind_to_the_dark(folder), super::EmbedderOptions::default()).unwrap()
 }

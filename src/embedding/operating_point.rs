@@ -1,43 +1,40 @@
-//! What a model's thresholds were chosen on, and what they gave there.
+//! The photos that a model's thresholds were chosen on, and the results there.
 
 use serde::{Deserialize, Serialize};
 
-/// The photos that thresholds were chosen on, what was asked of them, and what they gave there. Shares lie between 0
-/// and 1. They are a fit to these photos and no forecast: expect somewhat worse elsewhere.
+/// The photos that thresholds were chosen on, the targets, and the results there. Shares lie between 0 and 1. They are a fit
+/// to these photos, not a forecast: expect somewhat worse elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatingPoint {
-    /// Name of the photos, and of the split that was asked about, where there are splits.
+    /// Name of the photos, and of the split that was queried if there are splits.
     pub data: String,
-    /// Photos that were asked about.
+    /// Photos that were queried.
     pub photos: usize,
-    /// Products that they show.
+    /// Products that the queried photos show.
     pub products: usize,
-    /// Products they could be taken for.
+    /// Products in the index.
     pub enrolled_products: usize,
-    /// Most photos with which each of those was enrolled.
+    /// The most photos of one product in the index.
     pub photos_per_product: usize,
-    /// Asked for: share of the correct first answers that reach the score.
+    /// Target: share of the correct first answers that reach the score.
     pub accept_known: f64,
-    /// Asked for: share of the matched answers that are correct.
+    /// Target: share of the matched answers that are correct.
     pub correct: f64,
-    /// Share of the photos that were matched.
     pub matched: f64,
-    /// Share of the matched ones whose first answer was correct.
+    /// Share of the matched photos whose first answer was correct.
     pub matched_correct: f64,
-    /// Share of the photos that were ambiguous.
     pub ambiguous: f64,
-    /// Share of the photos that were unknown.
     pub unknown: f64,
-    /// Share of photos of products that are not enrolled which reach the score.
+    /// Share of photos of products outside the index that reach the score.
     pub unknown_accepted: f64,
-    /// Share of photos of products that are not enrolled which are matched, and so billed as something else.
+    /// Share of photos of products outside the index that are matched, and so billed as another product.
     pub unknown_matched: f64,
 }
 
 impl OperatingPoint {
-    /// The first field that is out of range, with its value and why.
-    pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
+    /// The first field that is out of range, and what is wrong with its value.
+    pub(super) fn first_invalid_field(&self) -> Option<(&'static str, String)> {
         [
             ("thresholds.operating_point.accept_known", self.accept_known),
             ("thresholds.operating_point.correct", self.correct),
@@ -55,7 +52,6 @@ impl OperatingPoint {
 }
 
 impl std::fmt::Display for OperatingPoint {
-    /// One sentence for people.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
         write!(
@@ -101,7 +97,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_sentence_says_on_what_and_what_came_of_it() {
+    fn the_sentence_names_the_photos_and_the_results() {
         assert_eq!(
             point().to_string(),
             "shelf, 296 photos of 60 products against at most 10 photos of each of 81 products: 33.8 % matched (91.0 % of \

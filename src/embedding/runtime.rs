@@ -1,40 +1,35 @@
 //! Finding and starting ONNX Runtime, once per process.
 //!
-//! The library is loaded while the server runs, not linked: one build serves machines with different versions of it. Left
-//! to itself `ort` would look for it at the first use and panic where it is missing; so it is looked for here, in named
-//! places, and a failure says what was tried and what to do.
+//! The library is loaded at run time, not linked: one build serves machines with different versions of it. `ort` by itself
+//! would look for it at the first use and panic if it is missing. So it is searched here, in listed places, and the error
+//! says what was tried and what to do.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ort::environment::Environment;
 
-/// Names the library outright; nothing else is tried then.
-const VARIABLE: &str = "ORT_DYLIB_PATH";
+/// If this variable is set, no other place is tried.
+const PATH_VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// Why ONNX Runtime cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
-    /// The library that the environment names does not load.
-    #[error("ORT_DYLIB_PATH names {}, which cannot be used: {reason}", path.display())]
-    Named {
-        /// What the variable says.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
+    #[error("ORT_DYLIB_PATH is {}, which cannot be used: {reason}", path.display())]
+    InvalidPath { path: PathBuf, reason: String },
+    #[error(
+        "ONNX Runtime was not found. Run `make setup` to fetch it, or set ORT_DYLIB_PATH to the path of its library. \
+         Tried: {attempts}"
+    )]
+    NotFound {
+        /// Each place and why it failed, separated by semicolons.
+        attempts: String,
     },
-    /// No library was found.
-    #[error("ONNX Runtime was not found; `make setup` fetches it, or ORT_DYLIB_PATH names its library. Tried: {tried}")]
-    Missing {
-        /// Each place and why it did not serve.
-        tried: String,
-    },
-    /// It was found but does not start.
     #[error("ONNX Runtime does not start: {0}")]
     Start(String),
 }
 
-/// The process's environment, found and started at the first call; later calls return the same, or the same error.
+/// The process's environment, started at the first call. Later calls return the same environment or the same error.
 ///
 /// # Errors
 /// See [`RuntimeError`].
@@ -44,38 +39,39 @@ pub(super) fn environment() -> Result<&'static Environment, RuntimeError> {
 }
 
 fn start() -> Result<Environment, RuntimeError> {
-    let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let builder = match named {
-        Some(path) => ort::init_from(&path).map_err(|error| RuntimeError::Named { path, reason: error.to_string() })?,
+    let path = std::env::var_os(PATH_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let builder = match path {
+        Some(path) => {
+            ort::init_from(&path).map_err(|error| RuntimeError::InvalidPath { path, reason: error.to_string() })?
+        }
         None => {
             let program = std::env::current_exe().ok();
-            let mut tried = Vec::new();
-            let found = places(program.as_deref()).into_iter().find_map(|place| {
-                // A place with a folder is looked at first: loading a library that is not there says less clearly why.
-                if place.components().count() > 1 && !place.exists() {
-                    tried.push(format!("{} (not there)", place.display()));
+            let mut attempts = Vec::new();
+            let builder = candidate_paths(program.as_deref()).into_iter().find_map(|path| {
+                // For a missing file, the loader's own message is less clear.
+                if path.components().count() > 1 && !path.exists() {
+                    attempts.push(format!("{} (no such file)", path.display()));
                     return None;
                 }
-                ort::init_from(&place).map_err(|error| tried.push(error.to_string())).ok()
+                ort::init_from(&path).map_err(|error| attempts.push(error.to_string())).ok()
             });
-            found.ok_or_else(|| RuntimeError::Missing { tried: tried.join("; ") })?
+            builder.ok_or_else(|| RuntimeError::NotFound { attempts: attempts.join("; ") })?
         }
     };
-    let started = builder.with_name("tillsight").with_telemetry(false).build();
-    started.map_err(|error| RuntimeError::Start(error.to_string()))
+    let environment = builder.with_name("tillsight").with_telemetry(false).build();
+    environment.map_err(|error| RuntimeError::Start(error.to_string()))
 }
 
-/// Where to look, in this order: beside the program, in the build folder (`make setup` puts it there), among the
-/// system's libraries.
-fn places(program: Option<&Path>) -> Vec<PathBuf> {
+/// In this order: the program's folder, the build folder (where `make setup` puts the library), the system's libraries.
+fn candidate_paths(program: Option<&Path>) -> Vec<PathBuf> {
     let name = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let folder = program.and_then(Path::parent);
-    let beside = folder.map(|folder| folder.join(&name));
-    // A program lies in target/<profile>, a test in target/<profile>/deps.
-    let above = folder.into_iter().flat_map(|folder| folder.ancestors().skip(1).take(2));
-    let build = above.map(|folder| folder.join("onnxruntime").join(&name));
-    let here = std::env::current_dir().ok().map(|folder| folder.join("target/onnxruntime").join(&name));
-    beside.into_iter().chain(build).chain(here).chain([PathBuf::from(&name)]).collect()
+    let program_folder = folder.map(|folder| folder.join(&name));
+    // A program is in target/<profile>, a test in target/<profile>/deps.
+    let ancestors = folder.into_iter().flat_map(|folder| folder.ancestors().skip(1).take(2));
+    let build_folder = ancestors.map(|folder| folder.join("onnxruntime").join(&name));
+    let working_folder = std::env::current_dir().ok().map(|folder| folder.join("target/onnxruntime").join(&name));
+    program_folder.into_iter().chain(build_folder).chain(working_folder).chain([PathBuf::from(&name)]).collect()
 }
 
 #[cfg(test)]
@@ -83,19 +79,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looked_for_beside_the_program_then_in_the_build_folder_then_in_the_system() {
-        let places = places(Some(Path::new("/house/target/debug/deps/test")));
-        let name = places.last().unwrap().clone();
+    fn the_program_folder_comes_first_then_the_build_folder_then_the_system() {
+        let paths = candidate_paths(Some(Path::new("/house/target/debug/deps/test")));
+        let name = paths.last().unwrap().clone();
         assert_eq!(name.components().count(), 1);
         let expected = ["/house/target/debug/deps", "/house/target/debug/onnxruntime", "/house/target/onnxruntime"];
-        for (place, folder) in places.iter().zip(expected) {
-            assert_eq!(place, &Path::new(folder).join(&name));
+        for (path, folder) in paths.iter().zip(expected) {
+            assert_eq!(path, &Path::new(folder).join(&name));
         }
     }
 
     #[test]
     fn the_error_says_what_to_do() {
-        let error = RuntimeError::Missing { tried: "/a/libonnxruntime.so (not there)".to_owned() }.to_string();
+        let error = RuntimeError::NotFound { attempts: "/a/libonnxruntime.so (no such file)".to_owned() }.to_string();
         assert!(error.contains("make setup") && error.contains("ORT_DYLIB_PATH") && error.contains("/a/"));
     }
 }

@@ -1,31 +1,26 @@
-//! An input or output of a model's graph: its name, its elements, its sides.
+//! An input or output of a model's graph: its name, element type and shape.
 
 use ort::value::{Outlet, ValueType};
 use serde::Serialize;
 
-/// An input or output of a graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TensorInfo {
-    /// Its name.
     pub name: String,
-    /// Type of the elements, as NumPy calls it: `float32`, `uint8`, `int64` …
+    /// Type of the elements, in NumPy's words: `float32`, `uint8`, `int64` …
     pub element: String,
-    /// Its sides, outermost first; empty where the graph does not say.
+    /// Outermost dimension first; empty if the graph does not say.
     pub shape: Vec<Dimension>,
 }
 
-/// One side of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Dimension {
-    /// Always this long.
     Fixed(u64),
-    /// As long as is asked for; the name says what it means, where there is one.
+    /// Any length; the name, if there is one, says what it means.
     Free(String),
 }
 
 impl Dimension {
-    /// The length, where it is fixed.
     pub fn fixed(&self) -> Option<u64> {
         match self {
             Self::Fixed(length) => Some(*length),
@@ -33,8 +28,8 @@ impl Dimension {
         }
     }
 
-    /// Whether it can be this long.
-    pub fn fits(&self, length: u64) -> bool {
+    /// Whether the dimension allows this length.
+    pub fn allows(&self, length: u64) -> bool {
         self.fixed().is_none_or(|fixed| fixed == length)
     }
 }
@@ -50,15 +45,14 @@ impl std::fmt::Display for Dimension {
 }
 
 impl TensorInfo {
-    /// Reads what ONNX Runtime says of an input or output.
-    pub(super) fn of(outlet: &Outlet) -> Self {
+    pub(super) fn from_outlet(outlet: &Outlet) -> Self {
         let name = outlet.name().to_owned();
         match outlet.dtype() {
             ValueType::Tensor { ty, shape, dimension_symbols } => {
-                let side = |(length, symbol): (&i64, &String)| {
+                let dimension = |(length, symbol): (&i64, &String)| {
                     u64::try_from(*length).map_or_else(|_| Dimension::Free(symbol.clone()), Dimension::Fixed)
                 };
-                let shape = shape.iter().zip(dimension_symbols.iter()).map(side).collect();
+                let shape = shape.iter().zip(dimension_symbols.iter()).map(dimension).collect();
                 Self { name, element: format!("{ty:?}").to_lowercase(), shape }
             }
             other @ (ValueType::Sequence(_) | ValueType::Map { .. } | ValueType::Optional(_)) => {
@@ -68,17 +62,17 @@ impl TensorInfo {
     }
 }
 
-/// `"image" float32 N × 3 × 224 × 224`.
+/// For example `"image" float32 N × 3 × 224 × 224`.
 impl std::fmt::Display for TensorInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "\"{}\" {} {}", self.name, self.element, product(&self.shape))
+        write!(f, "\"{}\" {} {}", self.name, self.element, format_shape(&self.shape))
     }
 }
 
-/// Sides as they are spoken: `N × 3 × 224 × 224`.
-pub(super) fn product<T: ToString>(sides: &[T]) -> String {
-    if sides.is_empty() {
-        return "of a shape that it does not say".to_owned();
+/// For example `N × 3 × 224 × 224`.
+pub(super) fn format_shape<T: ToString>(shape: &[T]) -> String {
+    if shape.is_empty() {
+        return "of unknown shape".to_owned();
     }
-    sides.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+    shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
 }

@@ -1,4 +1,4 @@
-//! The embedder on small models of our own making, and on a network that others trained where it is at hand.
+//! The embedder on tiny models of our own, and on a pretrained network if its file is available.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::onnx_fixture::{Operator, mean_colour_of_one_or, model, op, op_with, p
 use super::*;
 
 const SIDE: u32 = 16;
-const BATCHES: [i64; 4] = [-1, 3, SIDE as i64, SIDE as i64];
+const INPUT_SHAPE: [i64; 4] = [-1, 3, SIDE as i64, SIDE as i64];
 
 /// The mean colour of the picture, as an embedding of three values.
 fn mean_colour() -> Vec<Operator> {
@@ -69,7 +69,7 @@ pub(super) fn message<T>(outcome: Result<T, ModelError>) -> String {
 
 #[test]
 fn the_same_file_fed_or_read_in_another_way_is_another_model() {
-    let onnx = model(&BATCHES, &mean_colour());
+    let onnx = model(&INPUT_SHAPE, &mean_colour());
     let id = |pointer: &str, value: Value| ModelFiles::new(&onnx).set(pointer, value).open().unwrap().id;
     let plain = id("/version", json!("1"));
     assert!(plain.to_string().starts_with("tiny@1#"), "{plain}");
@@ -85,7 +85,7 @@ fn the_same_file_fed_or_read_in_another_way_is_another_model() {
 
 #[tokio::test]
 async fn a_photo_becomes_the_embedding_that_the_model_computes() {
-    let embedder = ModelFiles::new(&model(&BATCHES, &mean_colour())).start().unwrap();
+    let embedder = ModelFiles::new(&model(&INPUT_SHAPE, &mean_colour())).start().unwrap();
     let PhotoEmbedding { embedding, width, height, timings } = embedder.embed_photo(png([0, 153, 204])).await.unwrap();
     assert_eq!((width, height), (20, 30));
     for (value, expected) in embedding.as_slice().iter().zip([0.0, 0.6, 0.8]) {
@@ -96,8 +96,8 @@ async fn a_photo_becomes_the_embedding_that_the_model_computes() {
 }
 
 #[tokio::test]
-async fn photos_at_once_each_get_their_own_embedding_bit_for_bit() {
-    let embedder = Arc::new(ModelFiles::new(&model(&BATCHES, &mean_colour())).start().unwrap());
+async fn concurrent_photos_each_get_their_own_embedding_bit_for_bit() {
+    let embedder = Arc::new(ModelFiles::new(&model(&INPUT_SHAPE, &mean_colour())).start().unwrap());
     let color = |n: u8| [n * 5, 255 - n * 3, 100];
     let mut alone = Vec::new();
     for n in 0..40 {
@@ -114,8 +114,8 @@ async fn photos_at_once_each_get_their_own_embedding_bit_for_bit() {
 }
 
 #[tokio::test]
-async fn a_shopper_is_refused_where_shoppers_wait_already_and_an_upload_takes_its_turn() {
-    let model = ModelFiles::new(&model(&BATCHES, &mean_colour())).open().unwrap();
+async fn a_shopper_is_refused_when_others_wait_and_an_upload_queues() {
+    let model = ModelFiles::new(&model(&INPUT_SHAPE, &mean_colour())).open().unwrap();
     let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
     let embedder = Embedder::start(&model, options).unwrap();
     let inside = [(); 2].map(|()| embedder.admission.enter_hurried().unwrap());
@@ -130,7 +130,7 @@ async fn a_shopper_is_refused_where_shoppers_wait_already_and_an_upload_takes_it
 
 #[tokio::test]
 async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
-    let model = ModelFiles::new(&model(&BATCHES, &mean_colour())).open().unwrap();
+    let model = ModelFiles::new(&model(&INPUT_SHAPE, &mean_colour())).open().unwrap();
     let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
     let embedder = Arc::new(Embedder::start(&model, options).unwrap());
     // The only thread that decodes is held up, so whoever comes waits.
@@ -156,25 +156,25 @@ async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
 }
 
 #[tokio::test]
-async fn faults_of_a_photo_are_errors_and_the_next_photo_works() {
+async fn a_bad_photo_is_an_error_and_the_next_photo_works() {
     // The square root of a negative mean: NaN for dark pictures only. Zeros for black ones without the subtraction.
     let chain = vec![op("GlobalAveragePool"), op("Flatten"), op_with("Sub", 0.05), op("Sqrt")];
-    let embedder = ModelFiles::new(&model(&BATCHES, &chain)).start().unwrap();
+    let embedder = ModelFiles::new(&model(&INPUT_SHAPE, &chain)).start().unwrap();
     let dark = embedder.embed_photo(png([10; 3])).await.unwrap_err();
-    assert!(matches!(&dark, EmbedError::NotFinite { at: 0, value } if value == "NaN"), "{dark:?}");
+    assert!(matches!(&dark, EmbedError::NotFinite { position: 0, value } if value == "NaN"), "{dark:?}");
     assert_eq!(embedder.embed_photo(Vec::new()).await.unwrap_err(), EmbedError::Decode(DecodeError::Empty));
     let cut = embedder.embed_photo(png([9; 3])[..50].to_vec()).await.unwrap_err();
     assert!(matches!(cut, EmbedError::Decode(DecodeError::Broken { .. })), "{cut:?}");
     embedder.embed_photo(png([200; 3])).await.unwrap();
 
-    let embedder = ModelFiles::new(&model(&BATCHES, &mean_colour())).start().unwrap();
+    let embedder = ModelFiles::new(&model(&INPUT_SHAPE, &mean_colour())).start().unwrap();
     assert_eq!(embedder.embed_photo(png([0; 3])).await.unwrap_err(), EmbedError::ZeroNorm);
 }
 
 #[test]
 fn a_model_that_differs_from_its_manifest_does_not_start() {
     let start = |onnx: &[u8]| ModelFiles::new(onnx).start();
-    let good = model(&BATCHES, &mean_colour());
+    let good = model(&INPUT_SHAPE, &mean_colour());
     let cases = [
         (message(start(b"not a model")), "not an ONNX file"),
         (message(ModelFiles::new(&good).set("/input/name", json!("picture")).start()), "the graph has \"image\""),
@@ -183,8 +183,14 @@ fn a_model_that_differs_from_its_manifest_does_not_start() {
         (message(ModelFiles::new(&good).set("/input/width", json!(24)).start()), "N × 3 × 16 × 24"),
         (message(start(&model(&[-1, 768], &[op("Sqrt")]))), "N × 3 × 16 × 16"),
         (message(start(&model(&[4, 3, 16, 16], &mean_colour()))), "exactly 4 photos at a time"),
-        (message(start(&model(&BATCHES, &[op("GlobalAveragePool"), op("Flatten"), op_with("Mul", f32::NAN)]))), "NaN"),
-        (message(start(&model(&BATCHES, &[op("GlobalAveragePool"), op("Flatten"), op_with("Mul", 0.0)]))), "length 0"),
+        (
+            message(start(&model(&INPUT_SHAPE, &[op("GlobalAveragePool"), op("Flatten"), op_with("Mul", f32::NAN)]))),
+            "NaN",
+        ),
+        (
+            message(start(&model(&INPUT_SHAPE, &[op("GlobalAveragePool"), op("Flatten"), op_with("Mul", 0.0)]))),
+            "length 0",
+        ),
     ];
     for (found, expected) in cases {
         assert!(found.contains(expected), "\"{found}\" does not say \"{expected}\"");
@@ -205,7 +211,7 @@ async fn a_graph_for_one_photo_at_a_time_is_fed_one_at_a_time() {
 }
 
 #[test]
-fn what_is_wrong_with_a_manifest_is_said_by_field_and_value() {
+fn a_manifest_error_names_the_field_and_the_value() {
     let files = || ModelFiles::new(b"bytes");
     let cases = [
         ("/name", json!("a b"), "name: \"a b\""),
@@ -236,14 +242,14 @@ fn what_is_wrong_with_a_manifest_is_said_by_field_and_value() {
     assert!(message(Model::open(Path::new("absent/model.json"))).contains("absent/model.json"));
 }
 
-/// How the test runner calls test `name` of this file.
+/// The test runner's name for test `name` of this file.
 fn full_name(name: &str) -> String {
     let module = module_path!();
     format!("{}::{name}", module.split_once("::").map_or(module, |(_program, inside)| inside))
 }
 
-/// Says by name that a test could not run here; a test run counts these.
-fn skipped(name: &str, reason: &str) {
+/// Prints and records that a test was skipped; a test run counts the records.
+fn record_skip(name: &str, reason: &str) {
     let name = full_name(name);
     println!("SKIPPED {name}: {reason}");
     if let Some(list) = std::env::var_os("TILLSIGHT_SKIPPED_TESTS") {
@@ -253,20 +259,20 @@ fn skipped(name: &str, reason: &str) {
 }
 
 #[test]
-fn a_skipped_test_is_counted_under_the_name_that_the_runner_has_for_it() {
-    let name = full_name("a_skipped_test_is_counted_under_the_name_that_the_runner_has_for_it");
+fn a_skipped_test_is_recorded_under_the_name_that_the_runner_uses() {
+    let name = full_name("a_skipped_test_is_recorded_under_the_name_that_the_runner_uses");
     assert!(name.starts_with("embedding::tests::"), "{name}");
-    // The runner names a test's thread after it, but for the main one, which it uses where it has only one.
+    // The runner names a test's thread after the test, except for the main thread, which runs the tests if it is the only one.
     let thread = std::thread::current();
     assert!(thread.name().is_none_or(|runner| runner == "main" || runner == name), "{:?}, not {name}", thread.name());
 }
 
 #[tokio::test]
-async fn a_model_that_takes_one_photo_or_a_full_batch_and_nothing_between_loses_none() {
+async fn a_model_that_takes_one_photo_or_a_full_batch_loses_no_photo() {
     let files = ModelFiles::new(&mean_colour_of_one_or(8));
     let alone = Embedder::start(&files.open().unwrap(), EmbedderOptions { max_batch: 1, ..EmbedderOptions::default() });
     let alone = alone.unwrap();
-    // It bears eight, so the proof finds nothing; the photos below meet in batches of fewer, again and again.
+    // It takes eight, so the self-test passes; the photos below form smaller batches.
     let embedder = Arc::new(files.start().unwrap());
     for round in 0..5 {
         let at_once = (1..=7_u8).map(|n| {
@@ -282,11 +288,11 @@ async fn a_model_that_takes_one_photo_or_a_full_batch_and_nothing_between_loses_
 }
 
 #[tokio::test]
-async fn a_network_that_others_trained_tells_real_photos_apart() {
+async fn a_pretrained_network_tells_real_photos_apart() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let (network, photos) = (data.join("teachers/mobilenet_v2_1.0_224.onnx"), data.join("grocery/train"));
     let Ok(onnx) = std::fs::read(&network) else {
-        return skipped("a_network_that_others_trained_tells_real_photos_apart", "no ../shared/data");
+        return record_skip("a_pretrained_network_tells_real_photos_apart", "no ../shared/data");
     };
     let files = ModelFiles::new(&onnx).set("/output/dim", json!(1280)).set(
         "/input",
@@ -309,8 +315,8 @@ async fn a_network_that_others_trained_tells_real_photos_apart() {
         for path in &paths[..2] {
             pair.push(embedder.embed_photo(std::fs::read(path).unwrap()).await.unwrap().embedding);
         }
-        same += pair[0].score(&pair[1]) / 12.0;
-        other += enrolled.iter().map(|earlier| earlier.score(&pair[1])).sum::<f32>() / 66.0;
+        same += pair[0].cosine(&pair[1]) / 12.0;
+        other += enrolled.iter().map(|earlier| earlier.cosine(&pair[1])).sum::<f32>() / 66.0;
         enrolled.push(pair.swap_remove(0));
     }
     println!("mean cosine of two photos of one product {same:.3}, of two products {other:.3}");

@@ -1,14 +1,14 @@
-//! The calibrated part of a manifest: where a match begins, and on what that was chosen.
+//! The calibrated part of a manifest: the thresholds of a match, and the photos that they were chosen on.
 //!
-//! Scores of two models cannot be compared, so thresholds belong to a model and not to the settings. They are replaced
-//! in the manifest's own text: every other byte of it stays as it was, and a reader sees the old file or the new one.
+//! Scores of two models cannot be compared, so thresholds belong to a model and not to the settings. They are replaced in the
+//! manifest's own text: every other byte stays, and a reader sees the old file or the new one.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::manifest::without_mark;
+use super::manifest::strip_byte_order_mark;
 use super::{Manifest, ModelError, OperatingPoint};
 use crate::atomic_file::{self, IfExists};
 
@@ -20,78 +20,79 @@ pub struct Thresholds {
     pub score: f32,
     /// Lead over the second product below which a match is ambiguous.
     pub margin: f32,
-    /// What the two were chosen on; `None` where nobody has measured: they are a guess then.
+    /// The photos that the two were chosen on; `None` if nobody has measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<OperatingPoint>,
 }
 
 impl Thresholds {
-    /// Whether they were chosen on photos; otherwise they are a guess.
+    /// Whether they were chosen on photos, not guessed.
     pub fn are_calibrated(&self) -> bool {
         self.operating_point.is_some()
     }
 
-    /// The first field that is out of range, with its value and why.
-    pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
+    /// The first field that is out of range, and what is wrong with its value.
+    pub(super) fn first_invalid_field(&self) -> Option<(&'static str, String)> {
         if !(-1.0..=1.0).contains(&self.score) {
             return Some(("thresholds.score", format!("{} is not a cosine between -1 and 1", self.score)));
         }
         if !(0.0..=2.0).contains(&self.margin) {
-            let fault = format!("{} is not a difference of cosines between 0 and 2", self.margin);
-            return Some(("thresholds.margin", fault));
+            let reason = format!("{} is not a difference of cosines between 0 and 2", self.margin);
+            return Some(("thresholds.margin", reason));
         }
-        self.operating_point.as_ref()?.first_fault()
+        self.operating_point.as_ref()?.first_invalid_field()
     }
 
-    /// Puts these thresholds into the manifest at `path`, for the model whose file has `sha256`: temporary file, fsync,
-    /// rename, fsync of the folder. A link is followed; the file's permissions stay.
+    /// Writes these thresholds into the manifest at `path`, if it still names the model file with this `sha256`: temporary
+    /// file, fsync, rename, fsync of the folder. A link is followed; the file's permissions stay.
     ///
     /// # Errors
-    /// The manifest cannot be read or written, or names another model file by now; a threshold is out of range.
-    pub fn write_into(&self, path: &Path, sha256: &str) -> Result<(), ModelError> {
-        if let Some((field, fault)) = self.first_fault() {
-            return Err(ModelError::Field { path: path.to_owned(), field, fault });
+    /// The manifest cannot be read or written, or names another model file now; a threshold is out of range.
+    pub fn write_to_manifest(&self, path: &Path, sha256: &str) -> Result<(), ModelError> {
+        if let Some((field, reason)) = self.first_invalid_field() {
+            return Err(ModelError::InvalidField { path: path.to_owned(), field, reason });
         }
-        let unwritten =
-            |error: std::io::Error| ModelError::Unwritable { path: path.to_owned(), reason: error.to_string() };
-        let target = path.canonicalize().map_err(unwritten)?;
-        let text = std::fs::read_to_string(&target).map_err(unwritten)?;
-        let changed = self.replaced_in(&text, path)?;
+        let map_error =
+            |error: std::io::Error| ModelError::UnwritableManifest { path: path.to_owned(), reason: error.to_string() };
+        let target = path.canonicalize().map_err(map_error)?;
+        let text = std::fs::read_to_string(&target).map_err(map_error)?;
+        let changed = self.replace_in_text(&text, path)?;
         let manifest = Manifest::parse(&changed, path)?;
         if !manifest.sha256.eq_ignore_ascii_case(sha256) {
-            return Err(ModelError::Replaced { path: path.to_owned() });
+            return Err(ModelError::ManifestReplaced { path: path.to_owned() });
         }
-        let permissions = std::fs::metadata(&target).map_err(unwritten)?.permissions();
-        atomic_file::put(&target, changed.as_bytes(), permissions, IfExists::Replace).map_err(unwritten)
+        let permissions = std::fs::metadata(&target).map_err(map_error)?.permissions();
+        atomic_file::write(&target, changed.as_bytes(), permissions, IfExists::Replace).map_err(map_error)
     }
 
-    /// Whether [`Thresholds::write_into`] could write beside the manifest at `path`, before an hour is spent on choosing them.
+    /// Whether [`Thresholds::write_to_manifest`] could write to the folder of the manifest at `path`. Calibration takes up to an
+    /// hour, so this is checked first.
     ///
     /// # Errors
-    /// [`ModelError::Unwritable`].
-    pub fn try_to_write(path: &Path) -> Result<(), ModelError> {
-        let tried = path.canonicalize().and_then(|target| atomic_file::try_beside(&target));
-        tried.map_err(|error| ModelError::Unwritable { path: path.to_owned(), reason: error.to_string() })
+    /// [`ModelError::UnwritableManifest`].
+    pub fn check_writable(path: &Path) -> Result<(), ModelError> {
+        let writable = path.canonicalize().and_then(|target| atomic_file::check_writable(&target));
+        writable.map_err(|error| ModelError::UnwritableManifest { path: path.to_owned(), reason: error.to_string() })
     }
 
-    /// The manifest's text with these thresholds in the place of its own.
-    fn replaced_in(&self, text: &str, path: &Path) -> Result<String, ModelError> {
-        /// Only this field's text; serde passes over the others.
+    /// The manifest's `text` with these thresholds in place of its own.
+    fn replace_in_text(&self, text: &str, path: &Path) -> Result<String, ModelError> {
         #[derive(Deserialize)]
-        struct Calibrated<'a> {
+        struct ThresholdsField<'a> {
             #[serde(borrow)]
             thresholds: &'a RawValue,
         }
-        let unread =
-            |error: serde_json::Error| ModelError::NoManifest { path: path.to_owned(), reason: error.to_string() };
-        let old = serde_json::from_str::<Calibrated>(without_mark(text)).map_err(unread)?.thresholds.get();
-        // `old` is borrowed from `text`, so its place is the difference of their addresses.
-        let begin = old.as_ptr().addr() - text.as_ptr().addr();
-        let new = serde_json::to_string_pretty(self).map_err(unread)?;
-        let line = text[..begin].rsplit('\n').next().unwrap_or_default();
+        let invalid =
+            |error: serde_json::Error| ModelError::InvalidManifest { path: path.to_owned(), reason: error.to_string() };
+        let old =
+            serde_json::from_str::<ThresholdsField>(strip_byte_order_mark(text)).map_err(invalid)?.thresholds.get();
+        // `old` is borrowed from `text`, so its offset is the difference of their addresses.
+        let start = old.as_ptr().addr() - text.as_ptr().addr();
+        let new = serde_json::to_string_pretty(self).map_err(invalid)?;
+        let line = text[..start].rsplit('\n').next().unwrap_or_default();
         let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
         let new = new.replace('\n', &format!("\n{indent}"));
-        Ok([&text[..begin], &new, &text[begin + old.len()..]].concat())
+        Ok([&text[..start], &new, &text[start + old.len()..]].concat())
     }
 }
 
@@ -125,13 +126,13 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let link = folder.path().join("link.json");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        thresholds().write_into(&link, &"AB".repeat(32)).unwrap();
+        thresholds().write_to_manifest(&link, &"AB".repeat(32)).unwrap();
         let new = std::fs::read_to_string(&path).unwrap();
         let (before, after) = old.split_once("{\"score\": 0.5, \"margin\": 0.1}").unwrap();
         assert!(new.starts_with(before) && new.ends_with(after), "{new}");
         assert!(
             new.contains("\n    \"score\": 0.523,\n    \"margin\": 0.165,\n"),
-            "indented as its surroundings: {new}"
+            "not indented like its surroundings: {new}"
         );
         assert_eq!(Manifest::read(&path).unwrap().thresholds, thresholds());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
@@ -139,33 +140,34 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
         // A byte-order mark stays where it was.
         std::fs::write(&path, format!("\u{feff}{old}")).unwrap();
-        thresholds().write_into(&path, &"ab".repeat(32)).unwrap();
+        thresholds().write_to_manifest(&path, &"ab".repeat(32)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("\u{feff}{new}"));
         std::fs::write(&path, &new).unwrap();
-        // Once more over its own result changes nothing.
-        thresholds().write_into(&path, &"ab".repeat(32)).unwrap();
+        // Writing the same thresholds again changes nothing.
+        thresholds().write_to_manifest(&path, &"ab".repeat(32)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), new);
     }
 
     #[test]
-    fn a_manifest_that_changed_meanwhile_or_a_threshold_out_of_range_leaves_the_file_alone() {
+    fn a_changed_manifest_or_a_threshold_out_of_range_leaves_the_file_unchanged() {
         let (_folder, path, old) = manifest();
-        let other = thresholds().write_into(&path, &"00".repeat(32)).unwrap_err().to_string();
+        let other = thresholds().write_to_manifest(&path, &"00".repeat(32)).unwrap_err().to_string();
         assert!(other.contains("another model file"), "{other}");
-        let bad = Thresholds { margin: f32::NAN, ..thresholds() }.write_into(&path, &"ab".repeat(32)).unwrap_err();
+        let bad =
+            Thresholds { margin: f32::NAN, ..thresholds() }.write_to_manifest(&path, &"ab".repeat(32)).unwrap_err();
         assert!(bad.to_string().contains("thresholds"), "{bad}");
         let bad = OperatingPoint { unknown_matched: 1.5, ..point() };
         let bad = Thresholds { operating_point: Some(bad), ..thresholds() };
-        let bad = bad.write_into(&path, &"ab".repeat(32)).unwrap_err().to_string();
+        let bad = bad.write_to_manifest(&path, &"ab".repeat(32)).unwrap_err().to_string();
         assert!(bad.contains("thresholds.operating_point.unknown_matched: 1.5"), "{bad}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), old);
-        Thresholds::try_to_write(&path).unwrap();
+        Thresholds::check_writable(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         for absent in [path.as_path(), Path::new("/proc/self/status")] {
-            let error = Thresholds::try_to_write(absent).unwrap_err().to_string();
+            let error = Thresholds::check_writable(absent).unwrap_err().to_string();
             assert!(error.contains("cannot rewrite") && error.contains(&absent.display().to_string()), "{error}");
         }
-        let gone = thresholds().write_into(&path, &"ab".repeat(32)).unwrap_err().to_string();
-        assert!(gone.contains("tiny.json"), "{gone}");
+        let missing = thresholds().write_to_manifest(&path, &"ab".repeat(32)).unwrap_err().to_string();
+        assert!(missing.contains("tiny.json"), "{missing}");
     }
 }

@@ -15,7 +15,9 @@ use sha2::{Digest, Sha256};
 use super::EvaluationError;
 use super::photos::{LabelledPhoto, PhotoSet, Role};
 use crate::atomic_file;
-use crate::embedding::{DecodeError, DecodeLimits, EmbedError, Embedder, EmbedderOptions, Embedding, Model, lossily};
+use crate::embedding::{
+    DecodeError, DecodeLimits, EmbedError, Embedder, EmbedderOptions, Embedding, Model, serialize_path_lossy,
+};
 
 /// Sessions of the model at most: each holds a copy of the weights. More cores become threads of a session.
 const MOST_SESSIONS: usize = 8;
@@ -35,7 +37,7 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SkippedPhoto {
     /// The photo.
-    #[serde(serialize_with = "lossily")]
+    #[serde(serialize_with = "serialize_path_lossy")]
     pub path: PathBuf,
     /// Why, in words.
     pub reason: String,
@@ -116,7 +118,7 @@ async fn embed_one(embedder: &Embedder, photo: &LabelledPhoto) -> Outcome {
 
 /// The bytes of the photo at `path`; those of a pipe, or of a file that the server would refuse, are not read.
 pub(super) fn photo_bytes(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
-    atomic_file::read(path, limit as u64).map_err(|error| match (error.kind(), std::fs::metadata(path)) {
+    atomic_file::read_limited(path, limit as u64).map_err(|error| match (error.kind(), std::fs::metadata(path)) {
         // As the server says it.
         (ErrorKind::FileTooLarge, Ok(about)) => {
             let len = usize::try_from(about.len()).unwrap_or(usize::MAX);

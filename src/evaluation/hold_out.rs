@@ -88,7 +88,7 @@ impl HeldOutProducts {
 /// # Errors
 /// The file cannot be read, lists nothing, a product twice, or one that is not among `products`.
 pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOutProducts, EvaluationError> {
-    let text = atomic_file::read(path, LARGEST_LIST)
+    let text = atomic_file::read_limited(path, LARGEST_LIST)
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")))
         .map_err(EvaluationError::reading(path))?;
     let places: HashMap<&str, usize> = products.iter().enumerate().map(|(place, of)| (of.id.as_str(), place)).collect();

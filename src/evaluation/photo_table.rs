@@ -73,7 +73,7 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn read(path: &'a Path) -> Result<Self, EvaluationError> {
-        let bytes = atomic_file::read(path, LARGEST).map_err(EvaluationError::reading(path))?;
+        let bytes = atomic_file::read_limited(path, LARGEST).map_err(EvaluationError::reading(path))?;
         if bytes.is_empty() {
             return Err(EvaluationError::photos(path, "it is empty"));
         }

@@ -89,7 +89,7 @@ impl VectorIndex {
     ) -> Result<SnapshotHeader, SnapshotError> {
         let write = |file: &mut File| self.write_rows(&mark, stamp, file);
         let verify = |unfinished: &Path| Snapshot::open(unfinished)?.check();
-        atomic_file::fill(path, Permissions::from_mode(0o600), IfExists::Replace, write, verify)
+        atomic_file::write_with(path, Permissions::from_mode(0o600), IfExists::Replace, write, verify)
     }
 
     fn write_rows(

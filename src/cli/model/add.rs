@@ -12,8 +12,8 @@ use crate::cli::CliError;
 use crate::config::Settings;
 use crate::demo::packages::{catalogue, photograph};
 use crate::embedding::{
-    ColorOrder, Filter, Fit, ManifestOverrides, Model, PRESETS, Photo, Pooling, Preset, SelfTest, draft, install,
-    prove_model,
+    ColorOrder, Filter, Fit, ManifestOverrides, Model, PRESETS, Photo, Pooling, Preset, SelfTestReport, draft_model,
+    install, test_model,
 };
 use crate::terminal::{note, say};
 
@@ -89,26 +89,26 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
         Some(dir) => dir.clone(),
         None => app::manifest_path(&Settings::load()?).parent().map(Path::to_owned).unwrap_or_default(),
     };
-    let model = draft(&file, preset, &wishes(options))?;
+    let model = draft_model(&file, preset, &overrides(options))?;
     let photos = rendered_photos()?;
-    let proof = prove_model(&model, &photos)?;
+    let proof = test_model(&model, &photos)?;
     let installed = install(&model, &dir, force)?;
     tell(&model, preset, &proof);
-    if let Some(doubt) = preset.doubt(&model.manifest) {
+    if let Some(doubt) = preset.size_warning(&model.manifest) {
         note!("note: {doubt}: is it really of preset {}?", preset.name);
     }
     let place = installed.manifest.display();
     if let Some(before) = installed.replaced.as_ref().filter(|before| before.model_id() != model.id) {
-        let calibrated = before.thresholds.are_calibrated() && !installed.kept_thresholds;
+        let calibrated = before.thresholds.are_calibrated() && !installed.thresholds_kept;
         let lost = if calibrated { ", with thresholds that were chosen on photos" } else { "" };
         let id = before.model_id();
         note!(
             "note: {id} is replaced{lost}; a server that uses it goes on until it is started again, and cannot take it up then"
         );
     }
-    if installed.was_there {
+    if installed.already_installed {
         say!("\nIt was there already, and its thresholds stay as they are: {place}");
-    } else if installed.kept_thresholds {
+    } else if installed.thresholds_kept {
         say!("\nWritten: {place} and {}", installed.model.display());
         say!("Its thresholds stay as they were: chosen for the same embeddings.");
     } else {
@@ -131,7 +131,7 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
 /// Lists the presets.
 pub(super) fn list() {
     for preset in &PRESETS {
-        say!("{:<14} {}", preset.name, preset.about);
+        say!("{:<14} {}", preset.name, preset.description);
         let to = preset.resize_to(preset.side).map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
         say!(
             "{:<14} {} × {} px, {}{to}, {}, ({} × x − {}) / {}",
@@ -150,7 +150,7 @@ pub(super) fn list() {
     );
 }
 
-fn wishes(options: Options) -> ManifestOverrides {
+fn overrides(options: Options) -> ManifestOverrides {
     ManifestOverrides {
         name: options.name,
         version: Some(options.version),
@@ -179,7 +179,7 @@ fn rendered_photos() -> Result<Vec<Photo>, CliError> {
     photos.collect::<Option<_>>().ok_or_else(|| CliError::Demo("the renderer gave a picture without pixels".to_owned()))
 }
 
-fn tell(model: &Model, preset: &Preset, proof: &SelfTest) {
+fn tell(model: &Model, preset: &Preset, proof: &SelfTestReport) {
     let (input, output) = (&model.manifest.input, &model.manifest.output);
     let to = input.resize_to.map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
     say!("{} (preset {})", model.id, preset.name);
@@ -198,7 +198,7 @@ fn tell(model: &Model, preset: &Preset, proof: &SelfTest) {
         if output.skip_tokens > 0 { format!(" without the first {}", output.skip_tokens) } else { String::new() };
     say!("   read  {:?}: {} values, pooling {}{skipped}, scaled to length 1", output.name, output.dim, output.pooling);
     say!("   proof {} pictures; the two most unlike have cosine {:.3}", proof.pictures, proof.lowest_cosine);
-    match (&proof.one_by_one, proof.batch_cosine) {
+    match (&proof.batch_limitation, proof.batch_cosine) {
         (Some(reason), _) => say!("         fed one picture at a time: {reason}"),
         (None, Some(cosine)) => {
             say!("         alone and in a batch of {} the same (cosine {cosine:.6})", proof.max_batch)
@@ -218,7 +218,7 @@ fn numbers(three: [f32; 3]) -> String {
 
 fn preset(name: &str) -> Result<&'static Preset, String> {
     let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-    Preset::named(name).ok_or_else(|| format!("there are {}; `tillsight model presets` tells more", names.join(", ")))
+    Preset::by_name(name).ok_or_else(|| format!("there are {}; `tillsight model presets` tells more", names.join(", ")))
 }
 
 /// A word as a manifest has it; the error lists the words that there are.

@@ -50,7 +50,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let of_settings = options.model.is_none().then_some(manifest.as_path());
     let model = Model::open(&manifest).map_err(|error| super::unopened(error, of_settings))?;
     if !options.dry_run {
-        Thresholds::try_to_write(&manifest)?;
+        Thresholds::check_writable(&manifest)?;
     }
     let set = options.photos.read()?;
     let samples = embedded(&model, &set, app::decode_limits(&settings)).await?;
@@ -71,7 +71,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     };
     let few = too_few(&found.curve, &thresholds);
     let write = !options.dry_run && (few.is_none() || options.force);
-    let written = if write { thresholds.write_into(&manifest, &model.manifest.sha256) } else { Ok(()) };
+    let written = if write { thresholds.write_to_manifest(&manifest, &model.manifest.sha256) } else { Ok(()) };
     say!("{curve}");
     if let Some(point) = &thresholds.operating_point {
         say!("{point}.");

@@ -138,7 +138,7 @@ fn try_report(path: &Path) -> std::io::Result<()> {
     }
     match place(path) {
         Place::Stream(_) => Ok(()),
-        Place::File(place) => atomic_file::try_beside(&place),
+        Place::File(place) => atomic_file::check_writable(&place),
     }
 }
 
@@ -146,7 +146,7 @@ fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
     match place(path) {
         Place::Stream(place) => std::fs::write(place, text),
         Place::File(place) => {
-            atomic_file::put(&place, text.as_bytes(), Permissions::from_mode(0o644), IfExists::Replace)
+            atomic_file::write(&place, text.as_bytes(), Permissions::from_mode(0o644), IfExists::Replace)
         }
     }
 }

@@ -86,9 +86,9 @@ fn proved(seen: &Inspection) {
         let read = format!("\"{}\", pooling {}, {} values", output.name, output.pooling, output.dim);
         line("fed and read", &format!("by {how}: {} × {} pixels; {read}", input.width, input.height));
     }
-    if let Some(proof) = &seen.proof {
+    if let Some(proof) = &seen.self_test {
         line("proof", &format!("{} pictures get different embeddings", proof.pictures));
-        match (&proof.one_by_one, proof.batch_cosine) {
+        match (&proof.batch_limitation, proof.batch_cosine) {
             (Some(reason), _) => line("batches", &format!("one at a time: {reason}")),
             (None, Some(cosine)) => {
                 line("batches", &format!("a picture's embedding is the same in them ({cosine:.6})"))

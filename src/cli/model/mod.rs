@@ -52,7 +52,7 @@ fn manifest(named: Option<&PathBuf>, settings: &Settings) -> PathBuf {
 
 /// Why a model cannot be opened; of the settings' manifest, where it comes from and how to name another.
 fn unopened(mut error: ModelError, of_settings: Option<&Path>) -> CliError {
-    if let ModelError::Unreadable { path, reason } = &mut error
+    if let ModelError::UnreadableManifest { path, reason } = &mut error
         && of_settings == Some(path.as_path())
     {
         reason.push_str(

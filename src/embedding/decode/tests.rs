@@ -1,11 +1,11 @@
-//! Decoding: what is taken, what is refused, and by which rule.
+//! Decoding: which pictures are accepted, and which rule refuses the others.
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 
 use super::*;
 
-/// Left half red, right half blue, with a green row on top: shows every turn and flip.
+/// Left half red, right half blue, green on top: every rotation and flip is visible.
 fn sample(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| match (x < width / 2, y < height / 4) {
         (_, true) => Rgb([0, 200, 0]),
@@ -14,13 +14,13 @@ fn sample(width: u32, height: u32) -> RgbImage {
     })
 }
 
-fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
+fn encode(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
-fn with_orientation(picture: &RgbImage, orientation: u8) -> Vec<u8> {
+fn encode_with_orientation(picture: &RgbImage, orientation: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
     // TIFF header, little endian; one entry: tag 0x0112 (orientation), type 3 (short), count 1.
@@ -30,9 +30,9 @@ fn with_orientation(picture: &RgbImage, orientation: u8) -> Vec<u8> {
     bytes
 }
 
-fn near(photo: &Photo, x: u32, y: u32, color: [u8; 3]) -> bool {
-    let at = (y as usize * photo.width() as usize + x as usize) * 3;
-    photo.rgb()[at..at + 3].iter().zip(color).all(|(found, wanted)| found.abs_diff(wanted) < 40)
+fn has_color(photo: &Photo, x: u32, y: u32, color: [u8; 3]) -> bool {
+    let offset = (y as usize * photo.width() as usize + x as usize) * 3;
+    photo.rgb()[offset..offset + 3].iter().zip(color).all(|(found, expected)| found.abs_diff(expected) < 40)
 }
 
 /// A PNG whose header announces `width` × `height` pixels, followed by almost no data.
@@ -59,23 +59,25 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn all_three_formats_are_told_by_their_first_bytes_and_decoded() {
+fn all_three_formats_are_detected_by_their_first_bytes_and_decoded() {
     let picture = sample(40, 24);
-    for (codec, format) in
-        [(ImageFormat::Jpeg, Format::Jpeg), (ImageFormat::Png, Format::Png), (ImageFormat::WebP, Format::WebP)]
-    {
-        let bytes = encoded(&picture, codec);
+    for (codec, format) in [
+        (ImageFormat::Jpeg, PhotoFormat::Jpeg),
+        (ImageFormat::Png, PhotoFormat::Png),
+        (ImageFormat::WebP, PhotoFormat::WebP),
+    ] {
+        let bytes = encode(&picture, codec);
         let limits = DecodeLimits::default();
-        assert_eq!(probe(&bytes, &limits).unwrap(), Header { format, width: 40, height: 24 });
-        let photo = decode(&bytes, &limits).unwrap();
+        assert_eq!(read_photo_header(&bytes, &limits).unwrap(), PhotoHeader { format, width: 40, height: 24 });
+        let photo = decode_photo(&bytes, &limits).unwrap();
         assert_eq!((photo.width(), photo.height()), (40, 24));
-        assert!(near(&photo, 4, 20, [200, 0, 0]) && near(&photo, 36, 20, [0, 0, 200]), "{format}");
+        assert!(has_color(&photo, 4, 20, [200, 0, 0]) && has_color(&photo, 36, 20, [0, 0, 200]), "{format}");
     }
 }
 
 #[test]
-fn the_orientation_that_a_camera_noted_is_applied() {
-    // Where the green row (top of the stored pixels) and the red half (left) end up, by the EXIF standard.
+fn the_exif_orientation_is_applied() {
+    // Where the green row (stored on top) and the red half (stored on the left) end up, by the EXIF standard.
     let cases = [
         (1_u8, (64, 32), [(32, 2), (4, 28)]),
         (2, (64, 32), [(32, 2), (60, 28)]),
@@ -87,10 +89,11 @@ fn the_orientation_that_a_camera_noted_is_applied() {
         (8, (32, 64), [(2, 32), (28, 60)]),
     ];
     for (orientation, size, [green, red]) in cases {
-        let photo = decode(&with_orientation(&sample(64, 32), orientation), &DecodeLimits::default()).unwrap();
+        let photo =
+            decode_photo(&encode_with_orientation(&sample(64, 32), orientation), &DecodeLimits::default()).unwrap();
         assert_eq!((photo.width(), photo.height()), size, "orientation {orientation}");
-        assert!(near(&photo, green.0, green.1, [0, 200, 0]), "orientation {orientation}: green");
-        assert!(near(&photo, red.0, red.1, [200, 0, 0]), "orientation {orientation}: red");
+        assert!(has_color(&photo, green.0, green.1, [0, 200, 0]), "orientation {orientation}: green");
+        assert!(has_color(&photo, red.0, red.1, [200, 0, 0]), "orientation {orientation}: red");
     }
 }
 
@@ -98,27 +101,27 @@ fn the_orientation_that_a_camera_noted_is_applied() {
 fn a_picture_cut_off_anywhere_is_an_error() {
     let picture = sample(96, 64);
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
-        let bytes = encoded(&picture, format);
+        let bytes = encode(&picture, format);
         // A PNG's last chunk (12 bytes) holds nothing of the picture.
         for length in [bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4, bytes.len() - 13] {
-            let error = decode(&bytes[..length], &DecodeLimits::default()).unwrap_err();
+            let error = decode_photo(&bytes[..length], &DecodeLimits::default()).unwrap_err();
             assert!(matches!(error, DecodeError::Broken { .. }), "{format:?} cut to {length}: {error}");
         }
     }
 }
 
 #[test]
-fn what_is_no_picture_is_refused_by_its_own_rule() {
+fn each_kind_of_bad_input_has_its_own_error() {
     let limits = DecodeLimits { max_bytes: 100, max_pixels: 1_000 };
-    assert_eq!(decode(b"", &limits), Err(DecodeError::Empty));
-    assert_eq!(decode(&[0; 101], &limits), Err(DecodeError::TooManyBytes { len: 101, limit: 100 }));
+    assert_eq!(decode_photo(b"", &limits), Err(DecodeError::Empty));
+    assert_eq!(decode_photo(&[0; 101], &limits), Err(DecodeError::TooManyBytes { len: 101, limit: 100 }));
     for bytes in
         [&b"GIF89a......"[..], b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", b"\xFF", b"BM......", b"RIFF....WAVE"]
     {
-        assert_eq!(decode(bytes, &limits), Err(DecodeError::UnknownFormat));
+        assert_eq!(decode_photo(bytes, &limits), Err(DecodeError::UnknownFormat));
     }
     for bytes in [&b"\xFF\xD8\xFF"[..], b"\x89PNG\r\n\x1a\n", b"RIFF\x04\0\0\0WEBP"] {
-        assert!(matches!(decode(bytes, &limits), Err(DecodeError::Broken { .. })));
+        assert!(matches!(decode_photo(bytes, &limits), Err(DecodeError::Broken { .. })));
     }
 }
 
@@ -126,11 +129,11 @@ fn what_is_no_picture_is_refused_by_its_own_rule() {
 fn a_huge_picture_is_refused_by_its_header() {
     let bytes = png_header(30_000, 30_000);
     let refused = DecodeError::TooManyPixels { width: 30_000, height: 30_000, limit: 32_000_000 };
-    assert_eq!(probe(&bytes, &DecodeLimits::default()), Err(refused.clone()));
-    assert_eq!(decode(&bytes, &DecodeLimits::default()), Err(refused));
-    // The header is sound, so that it was the rule and not the damage that refused it.
+    assert_eq!(read_photo_header(&bytes, &DecodeLimits::default()), Err(refused.clone()));
+    assert_eq!(decode_photo(&bytes, &DecodeLimits::default()), Err(refused));
+    // The header is valid: the rule refused the picture, not the damage.
     let allowed = DecodeLimits { max_pixels: u64::from(u32::MAX), ..DecodeLimits::default() };
-    assert_eq!(probe(&bytes, &allowed).unwrap().width, 30_000);
+    assert_eq!(read_photo_header(&bytes, &allowed).unwrap().width, 30_000);
 }
 
 #[test]
@@ -138,29 +141,29 @@ fn grey_and_deep_pictures_become_rgb_and_transparent_parts_white() {
     let mut bytes = Cursor::new(Vec::new());
     let grey = image::ImageBuffer::from_pixel(9, 9, image::Luma([0x8000_u16]));
     DynamicImage::ImageLuma16(grey).write_to(&mut bytes, ImageFormat::Png).unwrap();
-    assert!(near(&decode(&bytes.into_inner(), &DecodeLimits::default()).unwrap(), 4, 4, [128; 3]));
+    assert!(has_color(&decode_photo(&bytes.into_inner(), &DecodeLimits::default()).unwrap(), 4, 4, [128; 3]));
 
     let mut bytes = Vec::new();
     let pixels = [[10, 20, 30, 0], [10, 20, 30, 255], [0, 0, 0, 128], [255, 0, 0, 128]].concat();
     image::codecs::png::PngEncoder::new(&mut bytes).write_image(&pixels, 4, 1, ExtendedColorType::Rgba8).unwrap();
-    let photo = decode(&bytes, &DecodeLimits::default()).unwrap();
+    let photo = decode_photo(&bytes, &DecodeLimits::default()).unwrap();
     assert_eq!(photo.rgb(), [255, 255, 255, 10, 20, 30, 127, 127, 127, 255, 127, 127]);
 }
 
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { cases: 300, failure_persistence: None, ..Default::default() })]
 
-    /// Damage may go unnoticed (a changed pixel is a picture too), but it must never take the process down.
+    /// Damage may go unnoticed (a changed pixel is still a picture), but it must never crash the process.
     #[test]
-    fn damaged_pictures_never_end_the_process(format in 0..3, hits in proptest::collection::vec((0_usize..4_000, 0_u8..), 1..12)) {
+    fn damaged_pictures_never_crash_the_process(format in 0..3, hits in proptest::collection::vec((0_usize..4_000, 0_u8..), 1..12)) {
         let format = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP][format as usize];
-        let mut bytes = encoded(&sample(48, 32), format);
-        for (at, value) in hits {
-            let at = at % bytes.len();
-            bytes[at] = value;
+        let mut bytes = encode(&sample(48, 32), format);
+        for (offset, value) in hits {
+            let offset = offset % bytes.len();
+            bytes[offset] = value;
         }
         let limits = DecodeLimits { max_pixels: 1_000_000, ..DecodeLimits::default() };
-        let outcome = std::panic::catch_unwind(|| decode(&bytes, &limits));
+        let outcome = std::panic::catch_unwind(|| decode_photo(&bytes, &limits));
         if let Ok(Ok(photo)) = outcome {
             proptest::prop_assert_eq!(photo.rgb().len(), photo.width() as usize * photo.height() as usize * 3);
         }

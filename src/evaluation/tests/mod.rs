@@ -12,7 +12,7 @@ use crate::embedding::Embedding;
 /// A sample of `product` in the direction of `degrees`: the cosine of two samples is that of the angle between them.
 fn at(product: usize, degrees: f32) -> Sample {
     let (sin, cos) = degrees.to_radians().sin_cos();
-    Sample { product, embedding: Embedding::normalised(&[cos, sin]).unwrap() }
+    Sample { product, embedding: Embedding::normalise(&[cos, sin]).unwrap() }
 }
 
 /// A set of products called a, b, c … without photos, for samples that are made up.

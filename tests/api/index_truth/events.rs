@@ -77,7 +77,7 @@ impl World {
 
     async fn insert_image(&mut self, tx: &mut Tx, product: ProductId, now: Timestamp) -> ImageId {
         let id = ImageId::at(now);
-        let vector = Embedding::normalised(&self.made_up_vector()).unwrap();
+        let vector = Embedding::normalise(&self.made_up_vector()).unwrap();
         let row = ImageRow {
             id,
             product_id: product,
