@@ -22,7 +22,9 @@ use crate::config::Settings;
 use crate::db::{Database, DatabaseError};
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
-use crate::http::{Readiness, Services, authenticate, load_shedding, observe, openapi, routes};
+use crate::http::{
+    Readiness, Services, access_control, instrumentation, load_shedding, openapi, routes, security_headers,
+};
 use crate::integrity::Integrity;
 use crate::models::{FirstModel, ModelFolder, ModelSwitches, SwitchError};
 use crate::orders::Orders;
@@ -201,11 +203,11 @@ impl Application {
     pub async fn run_until(self, asked_to_stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let handle = self.server.handle();
         let readiness = self.readiness.clone();
-        readiness.set(true);
+        readiness.set_ready(true);
         let mut tasks = self.background();
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
-            readiness.set(false);
+            readiness.set_ready(false);
             tracing::info!("asked to stop: finishing the requests in flight");
             handle.stop(true).await;
         });
@@ -335,12 +337,12 @@ fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Serv
     let server = HttpServer::new(move || {
         App::new()
             .app_data(services.clone())
-            .wrap(from_fn(authenticate::authorize))
+            .wrap(from_fn(access_control::authorize))
             .wrap(from_fn(load_shedding::turn_away))
             .wrap(cross_origin(&origins))
             .wrap(Compress::default())
-            .wrap(from_fn(observe::safe_headers))
-            .wrap(from_fn(observe::observe))
+            .wrap(from_fn(security_headers::add_security_headers))
+            .wrap(from_fn(instrumentation::instrument))
             .configure(routes::configure)
             .configure(openapi::configure)
             .configure(|config| web::configure(config, docs))

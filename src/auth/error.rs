@@ -1,100 +1,90 @@
-//! Everything that accounts, stores and kiosks can answer with instead of a result.
+//! Why a request about accounts, stores or kiosks fails.
 
 use std::path::PathBuf;
 
 use crate::db::DatabaseError;
-use crate::domain::{InvalidField, StoreId};
+use crate::domain::InvalidField;
 use crate::pool::PoolError;
 
-/// Why something about accounts was not done. Messages are for the person who asked, and tell no secret.
+/// An error of the accounts service. Its text is for the client and contains no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// A value that cannot be taken.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
-    /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Unknown name, wrong password or disabled account: which of them is not told.
-    #[error("the username or the password is wrong, or the account is disabled")]
+    /// Unknown name, wrong password or disabled account: the client must not learn which.
+    #[error("The username or the password is wrong, or the account is disabled.")]
     WrongCredentials,
-    /// The old password that was given for a change is not the current one.
-    #[error("the current password is wrong")]
-    WrongPassword,
+    #[error("The current password is wrong.")]
+    WrongCurrentPassword,
     /// Too many failures of this account or from this address.
-    #[error("too many failed attempts; try again in {retry_after_s} seconds")]
+    #[error("Too many failed attempts. Try again in {retry_after_s} seconds.")]
     Throttled {
-        /// Seconds until an attempt is taken again, at least 1.
+        /// At least 1.
         retry_after_s: i64,
     },
-    /// A bearer or refresh token that is not good.
     #[error("{0}")]
     TokenInvalid(TokenFault),
-    /// The actor may not do this; the text says who may.
+    /// The text says who may do it.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// Nothing of this kind has this id, or the actor may not know of it.
-    #[error("there is no {what} {id}")]
+    /// Nothing of this kind has this id, or the caller may not know of it.
+    #[error("No {what} with id {id} exists.")]
     NotFound {
-        /// What was looked for: user, store, kiosk.
+        /// `user`, `store` or `kiosk`.
         what: &'static str,
-        /// The id that was asked for.
         id: String,
     },
-    /// Someone else has this name.
-    #[error("the username \"{0}\" is taken; choose another one")]
+    #[error("The username \"{0}\" is taken. Choose another one.")]
     UsernameTaken(String),
-    /// The change would leave nobody who can administer.
-    #[error("\"{0}\" is the last active admin: give another account the role admin first")]
+    /// The change would leave no active admin.
+    #[error("\"{0}\" is the last active admin. Make another account an admin first.")]
     LastAdmin(String),
-    /// Closings were made under the rule that no number changes.
-    #[error("store {0} has daily closings, which name its numbers, and stays fiscal")]
-    StaysFiscal(StoreId),
-    /// The code is wrong, was used or has expired: which of them is not told.
-    #[error("the enrolment code is wrong, was used already or has expired; ask an admin for a new one")]
+    /// A closing refers to the numbers of a fiscal store, so they must never change.
+    #[error("Store \"{0}\" has daily closings, so it must stay fiscal.")]
+    StaysFiscal(String),
+    /// Unknown, used or expired code: the client must not learn which.
+    #[error("The enrolment code is wrong, used or expired. Ask an admin for a new one.")]
     EnrolmentRefused,
-    /// As many passwords as can wait are waiting to be hashed.
-    #[error("too many people are signing in at this moment; try again in a second")]
+    /// The queue of passwords to hash is full.
+    #[error("Too many people are signing in right now. Try again in a second.")]
     Busy,
-    /// The server is going down.
-    #[error("the server is stopping")]
+    #[error("The server is stopping.")]
     Stopping,
-    /// Start-up: the file with the key that signs tokens cannot be used.
-    #[error("token key {path}: {reason}", path = path.display())]
+    /// At the start: the file with the key that signs tokens cannot be used.
+    #[error("The token key file {path} {reason}.", path = path.display())]
     KeyFile {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it and what to do.
+        /// What is wrong with the file and what to do.
         reason: String,
     },
-    /// Start-up: an admin could be anybody.
+    /// At the start: anybody could guess an admin's password.
     #[error(
-        "the admin \"{0}\" has a password that everybody tries first; change it before the server is reachable \
-         (with TILLSIGHT_ENVIRONMENT=development it starts nevertheless)"
+        "The admin \"{0}\" has a well-known password. Change it before the server is reachable. (With \
+         TILLSIGHT_ENVIRONMENT=development the server starts anyway.)"
     )]
     WellKnownPassword(String),
-    /// Start-up: the name `admin` belongs to somebody who is none.
-    #[error("no account has the role admin, and the account \"admin\" exists without it; rename or promote it")]
+    /// At the start: there is no admin, and a user who is no admin has the name `admin`.
+    #[error("No account has the role admin, and the account \"admin\" has another role. Rename or promote it.")]
     AdminNameTaken,
-    /// A defect or a failure of the machine; the text is for the log, never for the client.
+    /// A defect or a failure of the machine. The text is for the log, never for the client.
     #[error("accounts: {0}")]
     Internal(String),
 }
 
-/// What is wrong with a token.
+/// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
-    /// Not ours: another format, algorithm, key, issuer, audience or purpose, or a claim is missing.
-    #[error("the token is not one that this server gave out")]
+    /// Wrong format, algorithm, key, issuer, audience or purpose, or a claim is missing.
+    #[error("The token was not issued by this server.")]
     Malformed,
-    /// Its time is over.
-    #[error("the token has expired; refresh it or sign in again")]
+    #[error("The token has expired. Refresh it or sign in again.")]
     Expired,
-    /// The session was ended: sign-out, another password or role, a disabled account, or a token used twice.
-    #[error("the session has ended; sign in again")]
-    Ended,
-    /// A device key that is unknown or was revoked.
-    #[error("the kiosk key is unknown or was revoked; enrol the kiosk again")]
+    /// By sign-out, a new password or role, a disabled account, or a refresh token used twice.
+    #[error("The session has ended. Sign in again.")]
+    SessionEnded,
+    #[error("The kiosk key is unknown or revoked. Enrol the kiosk again.")]
     KioskUnknown,
 }
 

@@ -1,4 +1,4 @@
-//! Which passwords are taken: long ones that are not on everybody's list. No rules about digits or symbols (NIST SP
+//! The password policy: long passwords that are not on a list of common ones. No rules about digits or symbols (NIST SP
 //! 800-63B): they make passwords harder to remember, not to guess.
 
 use std::collections::HashSet;
@@ -8,20 +8,18 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::InvalidField;
 
-/// Fewest characters.
-const SHORTEST: usize = 12;
-/// Most characters; more would only keep the server busy.
-const LONGEST: usize = 1_024;
-/// Fewest different characters.
-const FEWEST_DIFFERENT: usize = 5;
-/// A repeated unit up to this length is refused whatever it is: `abcabcabcabc`.
-const SHORT_UNIT: usize = 4;
+const CHARS_MIN: usize = 12;
+/// A longer password would only keep the server busy.
+const CHARS_MAX: usize = 1_024;
+const DISTINCT_CHARS_MIN: usize = 5;
+/// A repetition of up to this many characters is refused: `abcabcabcabc`.
+const REPEATED_CHARS_MAX: usize = 4;
 
-/// Words and phrases that are tried first, one a line, in lower case; written for this project.
-const COMMON_TEXT: &str = include_str!("common_passwords.txt");
+/// Words and phrases that attackers try first, one per line, in lower case. Written for this project.
+const COMMON_PASSWORDS_TEXT: &str = include_str!("common_passwords.txt");
 
-/// Orders in which fingers run over a keyboard; each is also checked backwards.
-const RUNS: [&str; 5] = [
+/// Sequences of the alphabet and the keyboard; each is also checked backwards.
+const SEQUENCES: [&str; 5] = [
     "0123456789012345678901234567890123456789",
     "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
     "qwertyuiopasdfghjklzxcvbnm",
@@ -29,10 +27,9 @@ const RUNS: [&str; 5] = [
     "q1w2e3r4t5y6u7i8o9p0",
 ];
 
-/// What an attacker tries on the account of an admin before anything else, whatever its length: the start is refused
-/// outside development where one of them opens an admin's account. The policy lets none of them in; a row that was put
-/// into the database by hand could.
-pub(super) const WELL_KNOWN: [&str; 12] = [
+/// Passwords that an attacker tries first on an admin's account. Outside development the server does not start if an admin
+/// has one of them. The policy refuses them all, but a row put into the database by hand could hold one.
+pub(super) const WELL_KNOWN_PASSWORDS: [&str; 12] = [
     "admin",
     "administrator",
     "password",
@@ -47,56 +44,57 @@ pub(super) const WELL_KNOWN: [&str; 12] = [
     "root",
 ];
 
-static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| COMMON_TEXT.lines().collect());
+static COMMON_PASSWORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| COMMON_PASSWORDS_TEXT.lines().collect());
 
-/// Whether `password` may belong to `username`; the error names `field`.
+/// Whether `username` may have `password`. The error names `field`.
 pub(super) fn check(field: &'static str, password: &SecretString, username: &str) -> Result<(), InvalidField> {
     let refused = |message: String| Err(InvalidField::new(field, message));
     let text = password.expose_secret();
     let length = text.chars().count();
-    if length < SHORTEST {
-        return refused(format!("has {length} characters; at least {SHORTEST} are needed, a short sentence is best"));
+    if length < CHARS_MIN {
+        return refused(format!(
+            "has {length} characters; it needs at least {CHARS_MIN}, for example a short sentence"
+        ));
     }
-    if length > LONGEST {
-        return refused(format!("has {length} characters; at most {LONGEST} are allowed"));
+    if length > CHARS_MAX {
+        return refused(format!("has {length} characters; at most {CHARS_MAX} are allowed"));
     }
     let folded = text.to_lowercase();
     if folded.contains(&username.to_lowercase()) {
         return refused("must not contain the username".to_owned());
     }
     if is_common(&folded) {
-        return refused("is one of the passwords that are tried first; choose another one".to_owned());
+        return refused("is a common password that attackers try first; choose another one".to_owned());
     }
-    if is_monotonous(&folded) {
-        return refused("is too regular to be safe; choose one that is not a run or a repetition".to_owned());
+    if is_regular(&folded) {
+        return refused("is a sequence or a repetition; choose a less regular one".to_owned());
     }
     Ok(())
 }
 
-/// Whether `folded`, or what it repeats, is on the list, with or without the digits and signs around and in it.
+/// Whether `folded`, or the text that it repeats, is on the list, with or without the digits and signs around and in it.
 fn is_common(folded: &str) -> bool {
     let letters: String = folded.chars().filter(|c| c.is_alphanumeric()).collect();
     [folded, &letters]
         .into_iter()
-        .flat_map(|form| [form.to_owned(), unit(form), unit(core(form))])
-        .any(|form| COMMON.contains(form.as_str()) || COMMON.contains(core(&form)))
+        .flat_map(|form| [form.to_owned(), repeated_part(form), repeated_part(trim_non_letters(form))])
+        .any(|form| COMMON_PASSWORDS.contains(form.as_str()) || COMMON_PASSWORDS.contains(trim_non_letters(&form)))
 }
 
-/// What remains of `text` without the digits and signs around it.
-fn core(text: &str) -> &str {
+fn trim_non_letters(text: &str) -> &str {
     text.trim_matches(|c: char| !c.is_alphabetic())
 }
 
-fn is_monotonous(folded: &str) -> bool {
-    let different: HashSet<char> = folded.chars().collect();
+fn is_regular(folded: &str) -> bool {
+    let distinct: HashSet<char> = folded.chars().collect();
     let backwards: String = folded.chars().rev().collect();
-    different.len() < FEWEST_DIFFERENT
-        || unit(folded).chars().count() <= SHORT_UNIT
-        || RUNS.iter().any(|run| run.contains(folded) || run.contains(&backwards))
+    distinct.len() < DISTINCT_CHARS_MIN
+        || repeated_part(folded).chars().count() <= REPEATED_CHARS_MAX
+        || SEQUENCES.iter().any(|sequence| sequence.contains(folded) || sequence.contains(&backwards))
 }
 
-/// The shortest text whose repetition is `text`; `text` itself where it repeats nothing.
-fn unit(text: &str) -> String {
+/// The shortest text whose repetition is `text`; `text` itself if it repeats nothing.
+fn repeated_part(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let period = (1..=chars.len() / 2)
         .filter(|period| chars.len().is_multiple_of(*period))
@@ -109,33 +107,33 @@ fn unit(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn verdict(password: &str) -> Result<(), String> {
+    fn check_password(password: &str) -> Result<(), String> {
         check("password", &password.into(), "ann.lee").map_err(|error| error.message)
     }
 
     #[test]
-    fn long_and_unlisted_passwords_are_taken() {
+    fn long_and_uncommon_passwords_are_accepted() {
         for good in ["a till that sees", "우유와 빵과 사과와 커피", "Tr0mbone-harvest", &"xkcd is 936. ".repeat(78)]
         {
-            assert_eq!(verdict(good), Ok(()), "{good}");
+            assert_eq!(check_password(good), Ok(()), "{good}");
         }
     }
 
     #[test]
-    fn too_short_and_too_long_say_how_long() {
-        assert!(verdict("elevenchars").unwrap_err().contains("11 characters"));
-        assert!(verdict(&"ab cd ef gh ".repeat(100)).unwrap_err().contains("1200"));
+    fn a_password_of_a_wrong_length_is_refused_with_its_length() {
+        assert!(check_password("elevenchars").unwrap_err().contains("11 characters"));
+        assert!(check_password(&"ab cd ef gh ".repeat(100)).unwrap_err().contains("1200"));
         // Characters are counted, not bytes: four of these have twelve bytes.
-        assert!(verdict("우유빵빵").unwrap_err().contains("4 characters"));
+        assert!(check_password("우유빵빵").unwrap_err().contains("4 characters"));
     }
 
     #[test]
-    fn a_password_with_the_username_in_it_is_refused() {
-        assert!(verdict("my name is Ann.Lee!").unwrap_err().contains("username"));
+    fn a_password_that_contains_the_username_is_refused() {
+        assert!(check_password("my name is Ann.Lee!").unwrap_err().contains("username"));
     }
 
     #[test]
-    fn listed_passwords_are_refused_in_every_dress() {
+    fn common_passwords_are_refused_in_every_variation() {
         for bad in [
             "passwordpassword",
             "Password123456",
@@ -147,26 +145,26 @@ mod tests {
             "tillsight1234",
             "qwertyuiop123",
         ] {
-            assert!(verdict(bad).unwrap_err().contains("tried first"), "{bad}");
+            assert!(check_password(bad).unwrap_err().contains("try first"), "{bad}");
         }
     }
 
     #[test]
-    fn runs_and_repetitions_are_refused() {
+    fn sequences_and_repetitions_are_refused() {
         for bad in ["aaaaaaaaaaaa", "abababababab", "xyzwxyzwxyzw", "123456789012", "987654321098", "mnopqrstuvwx"] {
-            assert!(verdict(bad).is_err(), "{bad}");
+            assert!(check_password(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn the_list_is_tidy_and_none_of_the_well_known_gets_past_the_policy() {
-        assert!(COMMON.len() >= 100, "{}", COMMON.len());
-        for line in COMMON_TEXT.lines() {
+    fn the_list_is_normalised_and_the_policy_refuses_all_well_known_passwords() {
+        assert!(COMMON_PASSWORDS.len() >= 100, "{}", COMMON_PASSWORDS.len());
+        for line in COMMON_PASSWORDS_TEXT.lines() {
             assert_eq!(line, line.trim().to_lowercase(), "{line}");
             assert!(!line.is_empty());
         }
-        for word in WELL_KNOWN {
-            assert!(verdict(word).is_err() && verdict(&word.repeat(3)).is_err(), "{word}");
+        for word in WELL_KNOWN_PASSWORDS {
+            assert!(check_password(word).is_err() && check_password(&word.repeat(3)).is_err(), "{word}");
         }
     }
 }

@@ -1,44 +1,42 @@
-//! Hashing passwords: Argon2id, in a bounded pool, never on the thread of the one who asks.
+//! Password hashing with Argon2id, in a bounded pool and never on the thread of a request.
 //!
-//! Verifying against "nobody" takes as long as verifying against somebody, so that the time of an answer does not tell
-//! which names exist.
+//! For an unknown user the password is verified against a dummy hash, so the response time does not reveal which names
+//! exist.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::AuthError;
-use super::secrets::random;
+use super::secrets::random_bytes;
 use crate::config::Tokens;
 use crate::pool::Pool;
 
-/// What a password turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PasswordCheck {
-    /// Not the right one, or there is nobody it could belong to.
+    /// Also for an unknown user.
     Wrong,
-    /// The right one.
-    Right,
-    /// The right one, kept under parameters below today's: hash it again.
-    RightButWeak,
+    Correct,
+    /// Correct, but hashed with weaker parameters than the current ones.
+    NeedsRehash,
 }
 
-/// Hashes and verifies.
+/// Hashes and verifies passwords.
 pub(super) struct Passwords {
     pool: Pool,
     params: Params,
-    nobody: SecretString,
+    dummy_hash: SecretString,
 }
 
 impl Passwords {
     pub(super) fn new(pool: Pool, settings: &Tokens) -> Result<Self, AuthError> {
         let params = Params::new(settings.argon2_memory_kib, settings.argon2_passes, 1, None)
-            .map_err(|error| AuthError::Internal(format!("parameters of Argon2: {error}")))?;
-        let nobody = nobodys_hash(&params)?;
-        Ok(Self { pool, params, nobody })
+            .map_err(|error| AuthError::Internal(format!("wrong parameters of Argon2: {error}")))?;
+        let dummy_hash = dummy_hash(&params)?;
+        Ok(Self { pool, params, dummy_hash })
     }
 
-    /// The password's hash in PHC form.
+    /// The hash of a password as a PHC string.
     pub(super) async fn hash(&self, password: &SecretString) -> Result<SecretString, AuthError> {
         let (params, password) = (self.params.clone(), password.clone());
         let hashed = self.pool.run(move || {
@@ -48,48 +46,49 @@ impl Passwords {
         hashed.await?.map_err(|error| AuthError::Internal(format!("hashing a password: {error}")))
     }
 
-    /// Whether `password` is the one behind `hash`; against nobody it never is, and takes as long to say so.
+    /// Checks `password` against `hash`, or against the dummy hash if there is no user.
     pub(super) async fn verify(
         &self,
         password: &SecretString,
         hash: Option<&SecretString>,
     ) -> Result<PasswordCheck, AuthError> {
         let (params, password) = (self.params.clone(), password.clone());
-        let known = hash.is_some();
-        let hash = hash.unwrap_or(&self.nobody).clone();
-        let verdict = self.pool.run(move || verify(&params, password.expose_secret(), hash.expose_secret()));
-        match verdict.await? {
-            Ok(_) if !known => Ok(PasswordCheck::Wrong),
+        let user_exists = hash.is_some();
+        let hash = hash.unwrap_or(&self.dummy_hash).clone();
+        let check = self.pool.run(move || verify(&params, password.expose_secret(), hash.expose_secret()));
+        match check.await? {
+            Ok(_) if !user_exists => Ok(PasswordCheck::Wrong),
             other => other,
         }
     }
 }
 
-fn verify(today: &Params, password: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
-    let unreadable = |error: &dyn std::fmt::Display| AuthError::Internal(format!("a kept password hash: {error}"));
+fn verify(current: &Params, password: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| AuthError::Internal(format!("a stored password hash is unreadable: {error}"));
     let hash = PasswordHash::new(hash).map_err(|error| unreadable(&error))?;
-    let kept = Params::try_from(&hash).map_err(|error| unreadable(&error))?;
-    match Argon2::from(today).verify_password(password.as_bytes(), &hash) {
-        Ok(()) if is_below(&hash, &kept, today) => Ok(PasswordCheck::RightButWeak),
-        Ok(()) => Ok(PasswordCheck::Right),
+    let stored = Params::try_from(&hash).map_err(|error| unreadable(&error))?;
+    match Argon2::from(current).verify_password(password.as_bytes(), &hash) {
+        Ok(()) if needs_rehash(&hash, &stored, current) => Ok(PasswordCheck::NeedsRehash),
+        Ok(()) => Ok(PasswordCheck::Correct),
         Err(argon2::password_hash::Error::PasswordInvalid) => Ok(PasswordCheck::Wrong),
         Err(error) => Err(unreadable(&error)),
     }
 }
 
-fn is_below(hash: &PasswordHash, kept: &Params, today: &Params) -> bool {
-    hash.algorithm != ARGON2ID_IDENT || kept.m_cost() < today.m_cost() || kept.t_cost() < today.t_cost()
+fn needs_rehash(hash: &PasswordHash, stored: &Params, current: &Params) -> bool {
+    hash.algorithm != ARGON2ID_IDENT || stored.m_cost() < current.m_cost() || stored.t_cost() < current.t_cost()
 }
 
-/// A hash that no password has, with today's parameters: its output is random.
-fn nobodys_hash(params: &Params) -> Result<SecretString, AuthError> {
+/// A hash that no password has: its output is random. It takes as long to verify as a user's.
+fn dummy_hash(params: &Params) -> Result<SecretString, AuthError> {
     let failed = |error: &dyn std::fmt::Display| AuthError::Internal(format!("making a dummy hash: {error}"));
     let hash = PasswordHash {
         algorithm: ARGON2ID_IDENT,
         version: Some(Version::default().into()),
         params: ParamsString::try_from(params).map_err(|error| failed(&error))?,
-        salt: Some(Salt::new(&random::<16>()?).map_err(|error| failed(&error))?),
-        hash: Some(Output::new(&random::<{ Params::DEFAULT_OUTPUT_LEN }>()?).map_err(|error| failed(&error))?),
+        salt: Some(Salt::new(&random_bytes::<16>()?).map_err(|error| failed(&error))?),
+        hash: Some(Output::new(&random_bytes::<{ Params::DEFAULT_OUTPUT_LEN }>()?).map_err(|error| failed(&error))?),
     };
     Ok(SecretString::from(hash.to_string()))
 }
@@ -109,23 +108,23 @@ mod tests {
         let right = SecretString::from("a till that sees");
         let hash = passwords.hash(&right).await.unwrap();
         assert!(hash.expose_secret().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose_secret());
-        assert_eq!(passwords.verify(&right, Some(&hash)).await.unwrap(), PasswordCheck::Right);
+        assert_eq!(passwords.verify(&right, Some(&hash)).await.unwrap(), PasswordCheck::Correct);
         assert_eq!(passwords.verify(&"a till that saw".into(), Some(&hash)).await.unwrap(), PasswordCheck::Wrong);
         assert_eq!(passwords.verify(&right, None).await.unwrap(), PasswordCheck::Wrong);
     }
 
     #[tokio::test]
-    async fn a_hash_below_todays_parameters_is_right_but_weak() {
+    async fn a_hash_with_weaker_parameters_needs_a_rehash() {
         let right = SecretString::from("a till that sees");
         let old = passwords(19_456).hash(&right).await.unwrap();
-        assert_eq!(passwords(32_768).verify(&right, Some(&old)).await.unwrap(), PasswordCheck::RightButWeak);
+        assert_eq!(passwords(32_768).verify(&right, Some(&old)).await.unwrap(), PasswordCheck::NeedsRehash);
         assert_eq!(passwords(32_768).verify(&"wrong".into(), Some(&old)).await.unwrap(), PasswordCheck::Wrong);
         let new = passwords(32_768).hash(&right).await.unwrap();
-        assert_eq!(passwords(19_456).verify(&right, Some(&new)).await.unwrap(), PasswordCheck::Right);
+        assert_eq!(passwords(19_456).verify(&right, Some(&new)).await.unwrap(), PasswordCheck::Correct);
     }
 
     #[tokio::test]
-    async fn a_kept_hash_that_is_none_is_a_defect_and_not_a_wrong_password() {
+    async fn an_unreadable_stored_hash_is_a_defect_and_not_a_wrong_password() {
         let broken = SecretString::from("not a hash");
         assert!(matches!(passwords(19_456).verify(&"x".into(), Some(&broken)).await, Err(AuthError::Internal(_))));
     }

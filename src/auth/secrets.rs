@@ -1,4 +1,4 @@
-//! Random secrets: tokens, device keys, codes that a person types, and the text type that keeps them out of logs.
+//! Random secrets: tokens, device keys, codes that a person types, and a type that keeps them out of logs.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,19 +10,18 @@ use utoipa::ToSchema;
 use super::AuthError;
 use crate::domain::{readable_code, tidy_code};
 
-/// What every device key begins with, so that a leaked one is recognised as what it is, and tokens are told apart.
+/// Prefix of every device key. It distinguishes keys from access tokens and identifies a leaked key.
 pub(super) const KIOSK_KEY_PREFIX: &str = "tsk_";
 
-/// Bytes of a refresh token and of a device key: 256 bits.
+/// Of a refresh token and of a device key.
 const TOKEN_BYTES: usize = 32;
 
-/// A secret on its way to the one person or device it is for: sent as plain text, shown in no log.
+/// A secret to be sent to its owner: serialised as plain text, redacted in logs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct IssuedSecret(String);
 
 impl IssuedSecret {
-    /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -40,40 +39,39 @@ impl std::fmt::Debug for IssuedSecret {
     }
 }
 
-/// Random bytes of the operating system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], AuthError> {
+/// Random bytes from the operating system.
+pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N], AuthError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| AuthError::Internal(format!("no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| AuthError::Internal(format!("the operating system has no random numbers: {error}")))?;
     Ok(bytes)
 }
 
-/// A new refresh token: 43 letters that carry 256 bits.
-pub(super) fn refresh_token() -> Result<String, AuthError> {
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(random::<TOKEN_BYTES>()?))
+/// 43 characters with 256 random bits.
+pub(super) fn new_refresh_token() -> Result<String, AuthError> {
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<TOKEN_BYTES>()?))
 }
 
-/// A new device key.
-pub(super) fn kiosk_key() -> Result<String, AuthError> {
-    Ok(format!("{KIOSK_KEY_PREFIX}{}", refresh_token()?))
+pub(super) fn new_kiosk_key() -> Result<String, AuthError> {
+    Ok(format!("{KIOSK_KEY_PREFIX}{}", new_refresh_token()?))
 }
 
-/// A new code for a person to type: 100 random bits as `XXXXX-XXXXX-XXXXX-XXXXX`.
-pub(super) fn code() -> Result<String, AuthError> {
-    readable_code().map_err(|error| AuthError::Internal(format!("no random numbers: {error}")))
+/// A code for a person to type: 100 random bits as `XXXXX-XXXXX-XXXXX-XXXXX`.
+pub(super) fn new_enrolment_code() -> Result<String, AuthError> {
+    readable_code().map_err(|error| AuthError::Internal(format!("the operating system has no random numbers: {error}")))
 }
 
-/// A one-time password for a person to type: a code is one.
-pub(super) fn one_time_password() -> Result<SecretString, AuthError> {
-    code().map(SecretString::from)
+pub(super) fn new_one_time_password() -> Result<SecretString, AuthError> {
+    new_enrolment_code().map(SecretString::from)
 }
 
-/// What is kept of a typed code: the hash of the code that was meant. Nothing where it cannot be a code.
-pub(super) fn code_hash(typed: &str) -> Option<Vec<u8>> {
-    tidy_code(typed).map(|code| token_hash(&code))
+/// The stored form of a typed code, whatever its case and separators. Nothing if it cannot be a code.
+pub(super) fn hash_code(typed: &str) -> Option<Vec<u8>> {
+    tidy_code(typed).map(|code| hash_token(&code))
 }
 
-/// What is kept of a token: SHA-256. No salt and no slowness, since nobody can guess 256 random bits.
-pub(super) fn token_hash(token: &str) -> Vec<u8> {
+/// The stored form of a token: SHA-256, without salt and fast, since nobody can guess 256 random bits.
+pub(super) fn hash_token(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
@@ -82,20 +80,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_known_however_it_was_typed() {
-        let code = code().unwrap();
-        assert_eq!(code_hash(&format!(" {} ", code.to_lowercase().replace('-', " "))), code_hash(&code));
-        assert!(code_hash(&code).is_some());
+    fn a_code_has_the_same_hash_however_it_is_typed() {
+        let code = new_enrolment_code().unwrap();
+        assert_eq!(hash_code(&format!(" {} ", code.to_lowercase().replace('-', " "))), hash_code(&code));
+        assert!(hash_code(&code).is_some());
         for wrong in ["", "ABCDE", "ABCDE-ABCDE-ABCDE-ABCDE-A", "우유"] {
-            assert_eq!(code_hash(wrong), None, "{wrong}");
+            assert_eq!(hash_code(wrong), None, "{wrong}");
         }
     }
 
     #[test]
-    fn no_two_secrets_are_alike_and_none_shows_in_debug_output() {
-        assert_ne!(refresh_token().unwrap(), refresh_token().unwrap());
-        assert_eq!(refresh_token().unwrap().len(), 43);
-        let key = kiosk_key().unwrap();
+    fn secrets_are_unique_and_redacted_in_debug_output() {
+        assert_ne!(new_refresh_token().unwrap(), new_refresh_token().unwrap());
+        assert_eq!(new_refresh_token().unwrap().len(), 43);
+        let key = new_kiosk_key().unwrap();
         assert!(key.starts_with("tsk_"));
         assert_eq!(format!("{:?}", IssuedSecret::from(key)), "[redacted]");
     }

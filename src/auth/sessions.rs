@@ -1,62 +1,62 @@
-//! Sessions: a pair of tokens given out, refreshed, ended.
+//! Sessions: a pair of tokens is issued, refreshed and ended.
 //!
-//! A refresh token is good for one refresh. One that comes back after it was rotated was either lost on the way to its
-//! owner (two tabs, a broken connection), which the grace period forgives, or stolen, which ends the whole family.
+//! A refresh token is valid for one refresh, which rotates it. If it is used again, either its reply was lost (two tabs, a
+//! broken connection), which the grace period allows, or it was stolen, which ends the whole token family.
 
 use std::sync::atomic::Ordering;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::secrets::{refresh_token, token_hash};
-use super::tokens::TokenSubject;
+use super::access_tokens::TokenSubject;
+use super::secrets::{hash_token, new_refresh_token};
 use super::{Auth, AuthError, TokenFault, TokenPair, UserView};
 use crate::db::refresh_tokens::{self, RefreshTokenRow};
 use crate::db::{Tx, users};
 use crate::domain::{Timestamp, TokenId};
 
-/// Sessions opened between two clean-ups of expired ones.
-const CLEAN_EVERY: u64 = 64;
+/// New sessions between two deletions of expired ones.
+const CLEAN_UP_EVERY: u64 = 64;
 
-/// What became of a refresh token that was shown.
-enum Shown {
-    Good,
+enum RefreshTokenState {
+    Valid,
     Expired,
-    Ended,
-    Stolen,
+    SessionEnded,
+    /// Used again after the grace period.
+    Reused,
 }
 
 impl Auth {
-    /// A new pair of tokens for one refresh token.
+    /// Exchanges a refresh token for a new pair of tokens.
     pub async fn refresh(&self, token: &SecretString) -> Result<TokenPair, AuthError> {
         let now = self.0.clock.now();
-        let hash = token_hash(token.expose_secret());
+        let hash = hash_token(token.expose_secret());
         let mut tx = self.0.db.begin().await?;
-        let first = refresh_tokens::find_by_hash(&mut tx, &hash).await?.ok_or(TokenFault::Malformed)?;
-        // The lock on the person comes before the decision: a password that is being changed ends this token first.
-        let user = users::lock(&mut tx, first.user_id).await?.ok_or(TokenFault::Ended)?;
-        let row = refresh_tokens::find_by_hash(&mut tx, &hash).await?.ok_or(TokenFault::Ended)?;
-        match self.judge(&row, now) {
-            Shown::Good if !user.disabled => {}
-            Shown::Good | Shown::Ended => return Err(TokenFault::Ended.into()),
-            Shown::Expired => return Err(TokenFault::Expired.into()),
-            Shown::Stolen => {
+        let unlocked = refresh_tokens::find_by_hash(&mut tx, &hash).await?.ok_or(TokenFault::Malformed)?;
+        // The user is locked before the token is judged, so that a concurrent change of the password ends it first.
+        let user = users::lock(&mut tx, unlocked.user_id).await?.ok_or(TokenFault::SessionEnded)?;
+        let row = refresh_tokens::find_by_hash(&mut tx, &hash).await?.ok_or(TokenFault::SessionEnded)?;
+        match self.refresh_token_state(&row, now) {
+            RefreshTokenState::Valid if !user.disabled => {}
+            RefreshTokenState::Valid | RefreshTokenState::SessionEnded => return Err(TokenFault::SessionEnded.into()),
+            RefreshTokenState::Expired => return Err(TokenFault::Expired.into()),
+            RefreshTokenState::Reused => {
                 refresh_tokens::end_family(&mut tx, row.family, now).await?;
                 tx.commit().await?;
-                tracing::warn!(user.id = %row.user_id, "a refresh token was used twice; its session was ended");
-                return Err(TokenFault::Ended.into());
+                tracing::warn!(user.id = %row.user_id, "a refresh token was used again after its grace period; its session is ended");
+                return Err(TokenFault::SessionEnded.into());
             }
         }
         refresh_tokens::rotate(&mut tx, row.id, now).await?;
-        let pair = self.give_pair(&mut tx, &user, Some(row.family), now).await?;
+        let pair = self.issue_pair(&mut tx, &user, Some(row.family), now).await?;
         tx.commit().await?;
         Ok(pair)
     }
 
-    /// Ends the session of a refresh token. Nothing happens where there is none: signing out twice is no mistake.
+    /// Ends the session of a refresh token. An unknown token is not an error, so a client can sign out twice.
     pub async fn logout(&self, token: &SecretString) -> Result<(), AuthError> {
         let mut tx = self.0.db.begin().await?;
-        if let Some(row) = refresh_tokens::find_by_hash(&mut tx, &token_hash(token.expose_secret())).await? {
-            // A refresh under way holds the user's row; its new token must be there when the family is ended.
+        if let Some(row) = refresh_tokens::find_by_hash(&mut tx, &hash_token(token.expose_secret())).await? {
+            // Wait for a concurrent refresh, which locks the user: its new token belongs to the family that ends.
             users::lock(&mut tx, row.user_id).await?;
             refresh_tokens::end_family(&mut tx, row.family, self.0.clock.now()).await?;
             tx.commit().await?;
@@ -64,41 +64,41 @@ impl Auth {
         Ok(())
     }
 
-    fn judge(&self, row: &RefreshTokenRow, now: Timestamp) -> Shown {
+    fn refresh_token_state(&self, row: &RefreshTokenRow, now: Timestamp) -> RefreshTokenState {
         if row.ended_at.is_some() {
-            return Shown::Ended;
+            return RefreshTokenState::SessionEnded;
         }
         if row.expires_at <= now {
-            return Shown::Expired;
+            return RefreshTokenState::Expired;
         }
         match row.rotated_at {
-            Some(at) if at.plus_seconds(self.0.refresh_grace_s) < now => Shown::Stolen,
-            Some(_) | None => Shown::Good,
+            Some(at) if at.plus_seconds(self.0.refresh_grace_s) < now => RefreshTokenState::Reused,
+            Some(_) | None => RefreshTokenState::Valid,
         }
     }
 
-    /// Begins a session of `user`, whose row is locked.
+    /// Starts a session of `user`, whose row is locked.
     pub(super) async fn open_session(
         &self,
         tx: &mut Tx,
         user: &users::UserRow,
         now: Timestamp,
     ) -> Result<TokenPair, AuthError> {
-        if self.0.opened.fetch_add(1, Ordering::Relaxed) % CLEAN_EVERY == CLEAN_EVERY - 1 {
+        if self.0.sessions_opened.fetch_add(1, Ordering::Relaxed) % CLEAN_UP_EVERY == CLEAN_UP_EVERY - 1 {
             refresh_tokens::delete_expired(tx, now).await?;
         }
-        self.give_pair(tx, user, None, now).await
+        self.issue_pair(tx, user, None, now).await
     }
 
-    /// The next pair of `family`, or the first pair of a new one.
-    async fn give_pair(
+    /// Issues the next pair of `family`, or the first pair of a new one.
+    async fn issue_pair(
         &self,
         tx: &mut Tx,
         user: &users::UserRow,
         family: Option<TokenId>,
         now: Timestamp,
     ) -> Result<TokenPair, AuthError> {
-        let secret = refresh_token()?;
+        let secret = new_refresh_token()?;
         let id = TokenId::at(now);
         let row = RefreshTokenRow {
             id,
@@ -109,13 +109,13 @@ impl Auth {
             rotated_at: None,
             ended_at: None,
         };
-        refresh_tokens::insert(tx, &row, &token_hash(&secret)).await?;
-        let proof = TokenSubject { user: user.id, family: row.family, epoch: user.token_epoch };
+        refresh_tokens::insert(tx, &row, &hash_token(&secret)).await?;
+        let subject = TokenSubject { user: user.id, family: row.family, epoch: user.token_epoch };
         Ok(TokenPair {
-            access_token: self.0.tokens.issue(proof, now)?.into(),
+            access_token: self.0.access_tokens.issue(subject, now)?.into(),
             refresh_token: secret.into(),
             token_type: "Bearer".to_owned(),
-            expires_in: self.0.tokens.lifetime_s(),
+            expires_in: self.0.access_tokens.lifetime_s(),
             user: UserView::from(user),
         })
     }
@@ -131,74 +131,74 @@ mod tests {
     }
 
     fn is_ended(outcome: &Result<TokenPair, AuthError>) -> bool {
-        matches!(outcome, Err(AuthError::TokenInvalid(TokenFault::Ended)))
+        matches!(outcome, Err(AuthError::TokenInvalid(TokenFault::SessionEnded)))
     }
 
     #[tokio::test]
-    async fn each_refresh_gives_the_next_pair_and_the_old_access_token_stays_good() {
-        let home = TestAuth::new().await;
-        let (_, first) = home.shopper("ann.lee").await;
-        let second = home.auth.refresh(&secret(&first)).await.unwrap();
+    async fn each_refresh_issues_the_next_pair_and_the_old_access_token_stays_valid() {
+        let test = TestAuth::new().await;
+        let (_, first) = test.sign_up_shopper("ann.lee").await;
+        let second = test.auth.refresh(&secret(&first)).await.unwrap();
         assert_ne!(first.refresh_token, second.refresh_token);
-        let third = home.auth.refresh(&secret(&second)).await.unwrap();
+        let third = test.auth.refresh(&secret(&second)).await.unwrap();
         for pair in [&first, &second, &third] {
-            home.auth.authenticate(pair.access_token.expose()).await.unwrap();
+            test.auth.authenticate(pair.access_token.expose()).await.unwrap();
         }
     }
 
     #[tokio::test]
-    async fn a_token_shown_again_within_the_grace_is_forgiven_and_later_ends_the_family() {
-        let home = TestAuth::new().await;
-        let (_, first) = home.shopper("ann.lee").await;
-        let elsewhere = home.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
-        let second = home.auth.refresh(&secret(&first)).await.unwrap();
-        home.clock.advance(home.settings.tokens.refresh_grace_s);
-        home.auth.refresh(&secret(&first)).await.unwrap();
-        home.clock.advance(1);
-        assert!(is_ended(&home.auth.refresh(&secret(&first)).await));
-        assert!(is_ended(&home.auth.refresh(&secret(&second)).await), "the whole family has ended");
-        assert!(home.auth.authenticate(second.access_token.expose()).await.is_err(), "its access tokens too");
-        home.auth.refresh(&secret(&elsewhere)).await.unwrap();
+    async fn a_reused_token_is_accepted_within_the_grace_period_and_ends_the_family_later() {
+        let test = TestAuth::new().await;
+        let (_, first) = test.sign_up_shopper("ann.lee").await;
+        let elsewhere = test.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
+        let second = test.auth.refresh(&secret(&first)).await.unwrap();
+        test.clock.advance(test.settings.tokens.refresh_grace_s);
+        test.auth.refresh(&secret(&first)).await.unwrap();
+        test.clock.advance(1);
+        assert!(is_ended(&test.auth.refresh(&secret(&first)).await));
+        assert!(is_ended(&test.auth.refresh(&secret(&second)).await), "the whole family has ended");
+        assert!(test.auth.authenticate(second.access_token.expose()).await.is_err(), "its access tokens too");
+        test.auth.refresh(&secret(&elsewhere)).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_refresh_token_expires_and_nonsense_is_none() {
-        let home = TestAuth::new().await;
-        let (_, pair) = home.shopper("ann.lee").await;
-        home.clock.advance(home.settings.tokens.refresh_s);
-        let expired = home.auth.refresh(&secret(&pair)).await;
+    async fn a_refresh_token_expires_and_nonsense_is_malformed() {
+        let test = TestAuth::new().await;
+        let (_, pair) = test.sign_up_shopper("ann.lee").await;
+        test.clock.advance(test.settings.tokens.refresh_s);
+        let expired = test.auth.refresh(&secret(&pair)).await;
         assert!(matches!(expired, Err(AuthError::TokenInvalid(TokenFault::Expired))));
         for nonsense in ["", "x", pair.access_token.expose()] {
-            let refused = home.auth.refresh(&nonsense.into()).await;
+            let refused = test.auth.refresh(&nonsense.into()).await;
             assert!(matches!(refused, Err(AuthError::TokenInvalid(TokenFault::Malformed))));
         }
     }
 
     #[tokio::test]
-    async fn signing_out_ends_the_session_and_twice_is_no_mistake() {
-        let home = TestAuth::new().await;
-        let (_, first) = home.shopper("ann.lee").await;
-        let second = home.auth.refresh(&secret(&first)).await.unwrap();
-        home.auth.logout(&secret(&second)).await.unwrap();
-        home.auth.logout(&secret(&second)).await.unwrap();
-        home.auth.logout(&"unknown".into()).await.unwrap();
-        assert!(is_ended(&home.auth.refresh(&secret(&second)).await));
-        assert!(is_ended(&home.auth.refresh(&secret(&first)).await));
+    async fn signing_out_ends_the_session_and_can_be_repeated() {
+        let test = TestAuth::new().await;
+        let (_, first) = test.sign_up_shopper("ann.lee").await;
+        let second = test.auth.refresh(&secret(&first)).await.unwrap();
+        test.auth.logout(&secret(&second)).await.unwrap();
+        test.auth.logout(&secret(&second)).await.unwrap();
+        test.auth.logout(&"unknown".into()).await.unwrap();
+        assert!(is_ended(&test.auth.refresh(&secret(&second)).await));
+        assert!(is_ended(&test.auth.refresh(&secret(&first)).await));
         for pair in [&first, &second] {
-            let refused = home.auth.authenticate(pair.access_token.expose()).await;
-            assert!(matches!(refused, Err(AuthError::TokenInvalid(TokenFault::Ended))));
+            let refused = test.auth.authenticate(pair.access_token.expose()).await;
+            assert!(matches!(refused, Err(AuthError::TokenInvalid(TokenFault::SessionEnded))));
         }
     }
 
     #[tokio::test]
-    async fn an_access_token_expires_while_the_session_goes_on() {
-        let home = TestAuth::new().await;
-        let (_, pair) = home.shopper("ann.lee").await;
-        home.clock.advance(home.settings.tokens.access_s + 30);
-        let expired = home.auth.authenticate(pair.access_token.expose()).await;
+    async fn an_access_token_expires_while_the_session_continues() {
+        let test = TestAuth::new().await;
+        let (_, pair) = test.sign_up_shopper("ann.lee").await;
+        test.clock.advance(test.settings.tokens.access_s + 30);
+        let expired = test.auth.authenticate(pair.access_token.expose()).await;
         assert!(matches!(expired, Err(AuthError::TokenInvalid(TokenFault::Expired))));
-        let next = home.auth.refresh(&secret(&pair)).await.unwrap();
-        home.auth.authenticate(next.access_token.expose()).await.unwrap();
+        let next = test.auth.refresh(&secret(&pair)).await.unwrap();
+        test.auth.authenticate(next.access_token.expose()).await.unwrap();
         assert!(!format!("{next:?}").contains(next.refresh_token.expose()), "no secret shows in debug output");
     }
 }

@@ -1,4 +1,4 @@
-//! A service on an SQLite file of its own, with a clock that stands still, and shortcuts to people in it.
+//! An accounts service for unit tests, on its own SQLite file and with a fixed clock.
 
 use tempfile::TempDir;
 
@@ -9,10 +9,9 @@ use crate::db::{Database, audit};
 use crate::domain::{Actor, Caller, Role, StoreId, Timestamp};
 use crate::pool::Pool;
 
-/// A password that the policy takes.
+/// A password that the policy accepts.
 pub(super) const PASSWORD: &str = "a till that sees";
 
-/// The service and what it stands on.
 pub(super) struct TestAuth {
     pub(super) auth: Auth,
     pub(super) db: Database,
@@ -23,11 +22,11 @@ pub(super) struct TestAuth {
 
 impl TestAuth {
     pub(super) async fn new() -> Self {
-        Self::with("").await
+        Self::with_settings("").await
     }
 
-    /// With these settings (TOML, dotted keys) over the defaults.
-    pub(super) async fn with(overlay: &str) -> Self {
+    /// `overlay`: settings (TOML, dotted keys) that replace defaults.
+    pub(super) async fn with_settings(overlay: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(&folder, overlay);
         let url = format!("sqlite://{}/test.db", folder.path().display());
@@ -39,49 +38,46 @@ impl TestAuth {
     }
 
     /// Another server on the same database and folder, with the same settings.
-    pub(super) fn restarted(&self) -> Auth {
+    pub(super) fn restart(&self) -> Auth {
         Auth::new(self.db.clone(), self.clock.clone(), pool(), &self.settings).unwrap()
     }
 
     /// Another server on the same database and folder, with other settings.
-    pub(super) fn reopened(&self, overlay: &str) -> Auth {
+    pub(super) fn restart_with(&self, overlay: &str) -> Auth {
         let settings = settings(&self.folder, overlay);
         Auth::new(self.db.clone(), self.clock.clone(), pool(), &settings).unwrap()
     }
 
-    /// Signs a shopper up.
-    pub(super) async fn shopper(&self, name: &str) -> (Caller, TokenPair) {
+    pub(super) async fn sign_up_shopper(&self, name: &str) -> (Caller, TokenPair) {
         let pair = self.auth.sign_up(name, &PASSWORD.into(), None).await.unwrap();
         (self.caller(&pair).await, pair)
     }
 
-    /// The first admin, signed in.
-    pub(super) async fn admin(&self) -> Caller {
-        let auth = self.reopened("admin_password = \"harvest trombone\"");
-        let made = auth.ensure_first_admin().await.unwrap();
-        assert!(!matches!(made, FirstAdmin::OneTime(_)));
+    /// Signs in the first admin.
+    pub(super) async fn sign_in_admin(&self) -> Caller {
+        let auth = self.restart_with("admin_password = \"harvest trombone\"");
+        let first_admin = auth.ensure_first_admin().await.unwrap();
+        assert!(!matches!(first_admin, FirstAdmin::WithOneTimePassword(_)));
         self.caller(&auth.login("admin", &"harvest trombone".into(), None).await.unwrap()).await
     }
 
-    /// A clerk of a store, signed in.
-    pub(super) async fn clerk(&self, name: &str, store: StoreId) -> Caller {
+    pub(super) async fn create_clerk(&self, name: &str, store: StoreId) -> Caller {
         let role = Role::Clerk;
         let new = NewUser { username: name.to_owned(), password: PASSWORD.into(), role, store_id: Some(store) };
         let user = self.auth.create_user(&Caller::system(), new).await.unwrap();
         Caller { actor: Actor::Person { id: user.id, role, store: user.store_id }, address: None }
     }
 
-    /// A store, made by the server itself.
-    pub(super) async fn store_named(&self, name: &str) -> StoreId {
+    pub(super) async fn create_store(&self, name: &str) -> StoreId {
         let new = NewStore { name: name.to_owned(), ..NewStore::default() };
         self.auth.create_store(&Caller::system(), new).await.unwrap().id
     }
 
-    /// What the audit log says was done, the first admin's making aside.
-    pub(super) async fn audited(&self) -> Vec<String> {
+    /// The actions in the audit log, without the creation of the first admin.
+    pub(super) async fn audited_actions(&self) -> Vec<String> {
         let records = audit::list(&mut self.db.read().await.unwrap(), 0, 100).await.unwrap();
-        let first_admin = |record: &audit::AuditRecord| record.action == "user.create" && record.actor == "system";
-        records.into_iter().filter(|record| !first_admin(record)).map(|record| record.action).collect()
+        let is_first_admin = |record: &audit::AuditRecord| record.action == "user.create" && record.actor == "system";
+        records.into_iter().filter(|record| !is_first_admin(record)).map(|record| record.action).collect()
     }
 
     async fn caller(&self, pair: &TokenPair) -> Caller {

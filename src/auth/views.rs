@@ -1,4 +1,4 @@
-//! What the service tells about people, stores and kiosks. Hashes and epochs are not among it.
+//! Views of people, stores and kiosks: what clients may see. Hashes and epochs stay inside.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,119 +12,100 @@ use crate::domain::{Currency, KioskId, Role, StoreId, TimeZone, Timestamp, UserI
 /// A person's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
-    /// Its identifier.
     pub id: UserId,
-    /// The name to sign in with.
     #[schema(examples("ann.lee"))]
     pub username: String,
-    /// What the person may do.
     pub role: Role,
-    /// The store a clerk works in; `null` for everybody else.
+    /// The store of a clerk; `null` for other roles.
     pub store_id: Option<StoreId>,
-    /// Whether the account is shut.
+    /// A disabled account cannot sign in.
     pub disabled: bool,
-    /// Whether the password must be changed before anything else is allowed.
+    /// Whether the person must change the password before doing anything else.
     pub must_change_password: bool,
-    /// When the account was made.
     pub created_at: Timestamp,
 }
 
-/// A session that has just begun or gone on.
+/// The tokens of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenPair {
-    /// Sent as `Authorization: Bearer` with each request.
+    /// To be sent as `Authorization: Bearer` with each request.
     #[schema(value_type = String)]
     pub access_token: IssuedSecret,
-    /// Good for one refresh; the reply holds the next one.
+    /// Valid for one refresh; the reply contains the next one.
     #[schema(value_type = String)]
     pub refresh_token: IssuedSecret,
     /// Always `Bearer`.
     #[schema(examples("Bearer"))]
     pub token_type: String,
-    /// Seconds that the access token is good for.
+    /// Seconds until the access token expires.
     #[schema(examples(600))]
     pub expires_in: i64,
-    /// Whose session it is.
     pub user: UserView,
 }
 
-/// A shop.
+/// A store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StoreView {
-    /// Its identifier.
     pub id: StoreId,
-    /// What people call it.
     #[schema(examples("Main Street"))]
     pub name: String,
-    /// The currency of its bills.
+    /// The currency of all bills.
     pub currency: Currency,
-    /// Its days and months begin by the clocks there.
+    /// Days and months begin in this time zone.
     pub time_zone: TimeZone,
-    /// Whether prices contain the tax; otherwise it comes on top.
+    /// Whether prices include the tax; otherwise it is added.
     pub prices_include_tax: bool,
-    /// Whether its numbers are kept for an authority: its records are never renumbered.
+    /// Whether an authority audits the numbers: records of a fiscal store are never renumbered.
     pub fiscal: bool,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// What can be done with a kiosk at this moment.
+/// The state of a kiosk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KioskStatus {
-    /// Waits for its one-time code.
+    /// Waits for a device to enrol with the code.
     Pending,
-    /// Its code expired unused: make another kiosk.
+    /// The code expired unused. Create another kiosk.
     Expired,
-    /// Has its key.
+    /// A device has the key.
     Enrolled,
-    /// Its key is no longer good.
+    /// The key or the code is refused.
     Revoked,
 }
 
 /// A device in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KioskView {
-    /// Its identifier.
     pub id: KioskId,
-    /// Where it stands.
     pub store_id: StoreId,
-    /// What people call it.
     #[schema(examples("Till 1"))]
     pub name: String,
-    /// What can be done with it.
     pub status: KioskStatus,
-    /// Until when its code can be used; `null` once it was.
+    /// When the code expires; `null` once it was used.
     pub enrolment_expires_at: Option<Timestamp>,
-    /// When the device got its key.
     pub enrolled_at: Option<Timestamp>,
-    /// When its key stopped being good.
     pub revoked_at: Option<Timestamp>,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// A kiosk that was just made, with the code that makes a device it. The code is shown this once.
+/// A new kiosk with its enrolment code. The code is shown only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewKiosk {
-    /// The kiosk.
     #[serde(flatten)]
     pub kiosk: KioskView,
-    /// To be typed on the device, once.
+    /// To be typed on the device. Valid once.
     #[schema(value_type = String, examples("K7QW2-9M4HX-TR8PA-3CZVB"))]
     pub enrolment_code: IssuedSecret,
 }
 
-/// What a device gets for its code. The key is shown this once.
+/// A newly enrolled device with its key. The key is shown only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EnrolledKiosk {
-    /// Which kiosk the device now is.
     pub kiosk_id: KioskId,
-    /// The store it stands in.
     pub store_id: StoreId,
-    /// What people call it.
     pub name: String,
-    /// Sent as `Authorization: Bearer` with each request.
+    /// To be sent as `Authorization: Bearer` with each request.
     #[schema(value_type = String)]
     pub key: IssuedSecret,
 }
@@ -158,8 +139,8 @@ impl From<StoreRow> for StoreView {
 }
 
 impl KioskView {
-    /// What `row` looks like at `now`.
-    pub(super) fn at(now: Timestamp, row: KioskRow) -> Self {
+    /// The status depends on the time: a code expires.
+    pub(super) fn from_row(row: KioskRow, now: Timestamp) -> Self {
         let status = match (row.revoked_at, row.enrolled_at, row.enrolment_expires_at) {
             (Some(_), _, _) => KioskStatus::Revoked,
             (None, Some(_), _) => KioskStatus::Enrolled,

@@ -52,14 +52,14 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     match application.first_admin() {
         FirstAdmin::Existing => {}
-        FirstAdmin::Waiting => {
+        FirstAdmin::OneTimePasswordUnchanged => {
             say!("The user \"admin\" has not changed the one-time password yet. Where it is lost, start once with");
             say!("             TILLSIGHT_ADMIN_PASSWORD set: it takes its place.");
         }
         FirstAdmin::FromSettings => {
             say!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
         }
-        FirstAdmin::OneTime(password) => {
+        FirstAdmin::WithOneTimePassword(password) => {
             say!("First admin: \"admin\", one-time password: {}", password.expose_secret());
             say!("             It is shown only now and must be changed at the first login.");
         }

@@ -15,7 +15,7 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 use futures_util::StreamExt;
 
 use super::Services;
-use super::authenticate::pattern_of;
+use super::access_control::route_pattern;
 use super::extract::{FORM_OVERHEAD, check_length};
 use super::problem::Problem;
 
@@ -46,7 +46,7 @@ pub async fn turn_away(
 
 /// The services, where the request brings a photo.
 fn photo_for(request: &ServiceRequest) -> Option<web::Data<Services>> {
-    if request.method() != Method::POST || !PHOTOS.contains(&pattern_of(request)?.as_str()) {
+    if request.method() != Method::POST || !PHOTOS.contains(&route_pattern(request)?.as_str()) {
         return None;
     }
     request.app_data::<web::Data<Services>>().cloned()

@@ -1,17 +1,18 @@
 //! The HTTP API: routes, extractors, the policy table, problems, the OpenAPI document.
 //!
 //! A handler extracts, calls one service and maps the result; it decides nothing and knows no database, index or model.
-//! Middleware, from the outside in: `observe` (request id, counts, times), `safe_headers`, `load_shedding` (no room for a photo), `authorize`
-//! (policy).
+//! Middleware, from the outside in: `instrument` (request id, counts, times), `add_security_headers`, `load_shedding` (no
+//! room for a photo), `authorize` (policy).
 
-pub mod authenticate;
+pub mod access_control;
 pub mod extract;
+pub mod instrumentation;
 pub mod load_shedding;
-pub mod observe;
 pub mod openapi;
 pub mod policy;
 pub mod problem;
 pub mod routes;
+pub mod security_headers;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,36 +30,24 @@ use crate::performance::Performance;
 use crate::recognition::RecognitionService;
 use crate::telemetry::Metrics;
 
-/// Everything a handler can reach.
+/// Everything a handler can use.
 #[derive(Clone)]
 pub struct Services {
-    /// People, devices, stores.
     pub auth: Auth,
-    /// Products and their photos.
     pub catalog: Catalog,
-    /// Models and changing between them.
     pub models: ModelSwitches,
-    /// What is in a picture.
     pub recognition: RecognitionService,
-    /// Sessions and bills.
     pub checkout: Checkout,
-    /// Confirmed bills.
     pub orders: Orders,
-    /// Whether numbers and hash chains are whole.
     pub integrity: Integrity,
-    /// How the creation of orders goes.
     pub performance: Performance,
-    /// What is wrong, and who was told.
     pub alerts: Alerts,
-    /// Counters and histograms.
     pub metrics: Metrics,
-    /// Whether new work is welcome.
     pub readiness: Readiness,
-    /// Bounds on what a client can ask for.
     pub limits: Limits,
-    /// Memory that bodies may take together.
+    /// The memory that request bodies may take together.
     pub bodies: extract::BodyBudget,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpAddr>,
     /// Whether `/docs` and `/api/openapi.json` are served.
     pub public_docs: bool,
@@ -66,18 +55,16 @@ pub struct Services {
     pub public_metrics: bool,
 }
 
-/// Whether the server takes new work: not before it is complete, and no longer once it was asked to stop.
+/// Whether the server accepts requests: not before it is complete, and no longer once it is stopping.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Says whether new work is welcome.
-    pub fn set(&self, ready: bool) {
+    pub fn set_ready(&self, ready: bool) {
         self.0.store(ready, Ordering::SeqCst);
     }
 
-    /// Whether new work is welcome.
-    pub fn get(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }

@@ -10,16 +10,16 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::Services;
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Problem, ProblemBody, ProblemKind};
 use super::routes::{
-    alerts, auth, closings, health, integrity, kiosks, models, mypage, order_life, orders, performance, product_images,
-    products, receipts, recognize, session_discounts, sessions, stores, users,
+    alerts, auth, closings, health, integrity, kiosks, models, mypage, orders, payments_and_refunds, performance,
+    product_images, products, receipts, recognition, session_discounts, sessions, stores, users,
 };
 
-/// The document's skeleton; [`document`] adds what the macro cannot say.
+/// The document as the macro makes it; [`document`] adds the rest.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "tillsight", description = "A server for stores whose tills see."),
+    info(title = "tillsight", description = "A checkout server with recognition by camera."),
     paths(
         auth::signup, auth::login, auth::refresh, auth::logout, auth::me, auth::change_password,
         users::list, users::create, users::show, users::change,
@@ -28,12 +28,12 @@ use super::routes::{
         products::list, products::create, products::show, products::change, products::remove,
         product_images::list, product_images::add, product_images::show, product_images::remove,
         models::list, models::begin, models::activate, models::cancel, models::roll_back,
-        recognize::recognize,
+        recognition::recognize,
         sessions::open, sessions::show, sessions::cancel, sessions::join, sessions::frame, sessions::add_item,
         sessions::change_item, sessions::remove_item, sessions::confirm,
         session_discounts::set_on_bill, session_discounts::remove_from_bill,
         session_discounts::set_on_item, session_discounts::remove_from_item,
-        orders::list, orders::show, order_life::pay, order_life::refund, order_life::void,
+        orders::list, orders::show, payments_and_refunds::pay, payments_and_refunds::refund, payments_and_refunds::void,
         receipts::show, receipts::print,
         closings::list, closings::create, closings::show,
         mypage::list, mypage::show, mypage::spending, mypage::claim, receipts::show_own, receipts::page_own,
@@ -44,27 +44,27 @@ use super::routes::{
     ),
     components(schemas(ProblemBody)),
     tags(
-        (name = "accounts", description = "Sign up, sign in, people and their roles."),
+        (name = "accounts", description = "Signing up and in, people and their roles."),
         (name = "stores", description = "Stores and their kiosks."),
-        (name = "catalog", description = "Products and the photos they are recognised by."),
-        (name = "models", description = "Embedding models, and changing between them while the server serves."),
-        (name = "recognition", description = "What is in a picture."),
-        (name = "checkout", description = "Sessions at a kiosk, from the first item to the receipt."),
-        (name = "orders", description = "Confirmed bills: payment, refund, void, receipt, daily closing."),
-        (name = "mypage", description = "What a shopper sees of their own."),
-        (name = "monitoring", description = "Whether receipt numbers and hash chains are whole, how orders go, alerts."),
+        (name = "catalog", description = "Products and their photos."),
+        (name = "models", description = "Embedding models, and switching between them without downtime."),
+        (name = "recognition", description = "Recognising the products in a photo."),
+        (name = "checkout", description = "Sessions at a kiosk, from the first item to the confirmation."),
+        (name = "orders", description = "Orders: payments, refunds, voids, receipts, daily closings."),
+        (name = "mypage", description = "A shopper's own orders and spending."),
+        (name = "monitoring", description = "Integrity of receipt numbers and hash chains, order statistics, alerts."),
         (name = "operation", description = "Health and metrics."),
     )
 )]
-struct Skeleton;
+struct GeneratedDocument;
 
-/// The whole document.
+/// The complete document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    let mut document = Skeleton::openapi();
+    let mut document = GeneratedDocument::openapi();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
     document.info.description = Some(INTRODUCTION.to_owned());
-    // The flattened members make it a composition.
+    // The flattened extension members make the schema a composition.
     if let Some(RefOr::T(Schema::AllOf(problem))) =
         document.components.as_mut().and_then(|components| components.schemas.get_mut("Problem"))
     {
@@ -73,23 +73,21 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// The first words of the document.
-const INTRODUCTION: &str = "A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.\n\n\
+const INTRODUCTION: &str = "A checkout server: recognition by camera, bills and gap-free receipt numbers.\n\n\
     Sign in with `POST /api/auth/login` and send the access token as `Authorization: Bearer`; a kiosk sends its key the \
-    same way. Lists answer with `data` and `next_cursor`; pass `next_cursor` as `cursor` for the next page. Prices are \
-    integers in minor units of an ISO 4217 currency. Errors are `application/problem+json`; the schema `Problem`, at the \
-    end of this page, lists their types.";
+    same way. A list has `data` and `next_cursor`; pass `next_cursor` as `cursor` for the next page. Prices are integers \
+    in minor units of an ISO 4217 currency. Errors are `application/problem+json`; the schema `Problem`, at the end of \
+    this page, lists their types.";
 
-/// What the schema of a problem says: the table of all types.
+/// The description of the problem schema: a table of all types.
 fn problem_types() -> String {
-    let rows: String = Kind::ALL
+    let rows: String = ProblemKind::ALL
         .iter()
         .map(|kind| format!("| `{}` | {} | {} |\n", kind.urn(), kind.status().as_u16(), kind.title()))
         .collect();
-    format!("An error, as RFC 9457 has it.\n\n| type | status | meaning |\n|---|---|---|\n{rows}")
+    format!("An error (RFC 9457).\n\n| type | status | meaning |\n|---|---|---|\n{rows}")
 }
 
-/// Registers the document and the page.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(openapi_json);
 }
@@ -99,9 +97,12 @@ pub fn configure(config: &mut ServiceConfig) {
 #[get("/api/openapi.json")]
 pub async fn openapi_json(services: Data<Services>) -> Result<impl Responder, Problem> {
     if !services.public_docs {
-        return Err(Problem::new(Kind::NotFound, "the documentation is closed; the setting public_docs opens it"));
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            "The API documentation is switched off. The setting public_docs switches it on.",
+        ));
     }
-    // Made once: anybody may ask for it, and making it takes milliseconds.
+    // Built once: anybody may request it, and building it takes milliseconds.
     static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(document);
     Ok(HttpResponse::Ok().json(&*DOCUMENT))
 }
@@ -113,11 +114,11 @@ mod tests {
     use super::*;
     use crate::http::policy::{Policy, RULES};
 
-    /// Routes that are pages, not operations.
+    /// Routes of pages, which the document leaves out.
     const PAGES: [&str; 4] = ["/", "/assets/catalogue.jpg", "/docs", "/docs/{_:.*}"];
 
     #[test]
-    fn the_document_and_the_policy_table_name_the_same_routes() {
+    fn the_document_and_the_policy_table_have_the_same_routes() {
         let document = serde_json::to_value(document()).unwrap();
         let documented: BTreeSet<String> = document["paths"]
             .as_object()
@@ -127,28 +128,28 @@ mod tests {
                 item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
             })
             .collect();
-        let ruled: BTreeSet<String> = RULES
+        let in_table: BTreeSet<String> = RULES
             .iter()
             .filter(|rule| !PAGES.contains(&rule.pattern))
             .map(|rule| format!("{} {}", rule.method, rule.pattern))
             .collect();
-        assert_eq!(documented, ruled);
+        assert_eq!(documented, in_table);
     }
 
     #[test]
     fn the_document_lists_every_type_of_problem() {
         let document = serde_json::to_value(document()).unwrap();
         let text = document["components"]["schemas"]["Problem"]["description"].as_str().unwrap();
-        assert!(Kind::ALL.iter().all(|kind| text.contains(&kind.urn())), "{text}");
+        assert!(ProblemKind::ALL.iter().all(|kind| text.contains(&kind.urn())), "{text}");
     }
 
     #[test]
-    fn an_operation_asks_for_credentials_exactly_where_the_policy_does() {
+    fn an_operation_requires_credentials_exactly_if_its_policy_does() {
         let document = serde_json::to_value(document()).unwrap();
         for rule in RULES.iter().filter(|rule| !PAGES.contains(&rule.pattern)) {
             let operation = &document["paths"][rule.pattern][rule.method.as_str().to_lowercase()];
-            let asks = operation.get("security").is_some_and(|security| !security.as_array().unwrap().is_empty());
-            assert_eq!(asks, rule.policy != Policy::Public, "{} {}", rule.method, rule.pattern);
+            let required = operation.get("security").is_some_and(|security| !security.as_array().unwrap().is_empty());
+            assert_eq!(required, rule.policy != Policy::Public, "{} {}", rule.method, rule.pattern);
         }
     }
 }

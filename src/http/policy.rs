@@ -1,8 +1,8 @@
-//! Who may call which route: one table, read from top to bottom by whoever reviews it.
+//! Who may call which route, as one table for the reviewer.
 //!
-//! A route that is not in the table is refused to everybody, so a forgotten line is a 403 and never a hole. Tests walk
-//! the OpenAPI document and this table against each other. What a caller may do *within* a route (a clerk in another
-//! store, another shopper's order) is decided by the services, which see the data.
+//! A route that is missing from the table is refused to everybody: a forgotten line is a 403 and never a hole. A test
+//! compares the table with the OpenAPI document. What a caller may do *within* a route (a clerk in another store, another
+//! shopper's order) is decided by the services, which see the data.
 
 use actix_web::http::Method;
 
@@ -13,37 +13,34 @@ use crate::domain::{Actor, Role};
 pub enum Policy {
     /// Anybody, without credentials.
     Public,
-    /// A signed-in person, even one who must change the password first.
+    /// Any signed-in person, even one who must change the password first.
     AnyPassword,
     /// Any signed-in person.
     Person,
-    /// Shoppers alone: what makes an order somebody's own. Staff that could do it would own what they sold and may refund.
+    /// Shoppers only. These routes make an order the caller's own; staff would own orders that they can refund.
     Shopper,
     /// Clerks and admins.
     Staff,
     /// Admins.
     Admin,
-    /// Kiosks, clerks and admins: whatever a till needs.
+    /// Kiosks, clerks and admins.
     Till,
 }
 
-/// One line of the table.
+/// A line of the table.
 #[derive(Debug, Clone)]
-pub struct Rule {
-    /// The method.
+pub struct RouteRule {
     pub method: Method,
     /// The route's pattern as it is registered.
     pub pattern: &'static str,
-    /// Who may.
     pub policy: Policy,
 }
 
-const fn rule(method: Method, pattern: &'static str, policy: Policy) -> Rule {
-    Rule { method, pattern, policy }
+const fn rule(method: Method, pattern: &'static str, policy: Policy) -> RouteRule {
+    RouteRule { method, pattern, policy }
 }
 
-/// The whole table.
-pub static RULES: [Rule; 81] = [
+pub static RULES: [RouteRule; 81] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -127,13 +124,12 @@ pub static RULES: [Rule; 81] = [
     rule(Method::POST, "/api/mypage/claims", Policy::Shopper),
 ];
 
-/// The rule for a route, if the table has one.
+/// The policy of a route, if the table has one.
 pub fn find(method: &Method, pattern: &str) -> Option<Policy> {
     RULES.iter().find(|rule| rule.method == *method && rule.pattern == pattern).map(|rule| rule.policy)
 }
 
 impl Policy {
-    /// Whether `actor` is of a kind that this policy lets in.
     pub fn admits(self, actor: &Actor) -> bool {
         let role = match actor {
             Actor::System | Actor::CommandLine => return true,
@@ -148,20 +144,20 @@ impl Policy {
         }
     }
 
-    /// Whom it lets in, for people.
-    pub fn who(self) -> &'static str {
+    /// Names the callers that this policy admits, for messages.
+    pub fn describe_callers(self) -> &'static str {
         match self {
             Self::Public => "everybody",
             Self::AnyPassword | Self::Person => "signed-in people",
-            Self::Shopper => "shoppers, with an account that is not staff's",
+            Self::Shopper => "shoppers only; staff accounts cannot own orders",
             Self::Staff => "clerks and admins",
             Self::Admin => "admins",
             Self::Till => "kiosks, clerks and admins",
         }
     }
 
-    /// Whether a person whose password must be changed is let in all the same.
-    pub fn allows_old_password(self) -> bool {
+    /// Whether a person who must change a one-time password first is admitted.
+    pub fn allows_one_time_password(self) -> bool {
         matches!(self, Self::Public | Self::AnyPassword)
     }
 }
@@ -171,17 +167,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_route_stands_twice_in_the_table() {
-        for (place, rule) in RULES.iter().enumerate() {
-            let again =
-                RULES.iter().skip(place + 1).any(|other| other.method == rule.method && other.pattern == rule.pattern);
-            assert!(!again, "{} {}", rule.method, rule.pattern);
+    fn each_route_has_one_rule() {
+        for (position, rule) in RULES.iter().enumerate() {
+            let mut rest = RULES.iter().skip(position + 1);
+            let repeated = rest.any(|other| other.method == rule.method && other.pattern == rule.pattern);
+            assert!(!repeated, "{} {}", rule.method, rule.pattern);
         }
     }
 
     #[test]
-    fn what_is_not_in_the_table_has_no_policy() {
+    fn a_route_outside_the_table_has_no_policy() {
         assert_eq!(find(&Method::PUT, "/api/products/{id}"), None);
-        assert_eq!(find(&Method::GET, "/api/unheard-of"), None);
+        assert_eq!(find(&Method::GET, "/api/unknown"), None);
     }
 }

@@ -214,7 +214,7 @@ async fn bad_names_and_passwords_are_refused_by_field_and_not_repeated(database:
         ("an", PASSWORD, "username", "3 characters"),
         ("ann lee", PASSWORD, "username", "' '"),
         ("ann.lee", "elevenchars", "password", "11 characters"),
-        ("ann.lee", "Password123456", "password", "tried first"),
+        ("ann.lee", "Password123456", "password", "try first"),
         ("ann.lee", "i am ann.lee really", "password", "username"),
     ];
     for (username, password, field, reason) in bad {

@@ -191,7 +191,7 @@ async fn a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so(database:
     let point = format!("switch.take_up {}", begun["id"].as_str().unwrap());
     fail::cfg(&point, "return").unwrap();
     let problem = shop.activate().await.expect_problem(503, "index-behind");
-    assert!(problem["detail"].as_str().unwrap().contains("is carried out"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("is done"), "{problem}");
     fail::remove(&point);
     shop.until_active(OTHER).await;
     assert!(shop.seen(&package_photo(0, 0)).await.1 > 0.999);

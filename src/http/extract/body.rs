@@ -1,4 +1,4 @@
-//! Reading a body within a number of bytes and a number of seconds.
+//! Reads a request's body within limits on its bytes and its seconds.
 
 use std::time::Duration;
 
@@ -10,27 +10,35 @@ use futures_util::StreamExt;
 
 use super::body_budget::BodyReservation;
 use crate::http::Services;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 
-/// Bytes that are set aside for a body before any of it has arrived.
-const MOST_AHEAD: usize = 1 << 20;
+/// Most bytes that are allocated for a body before any of it has arrived: announcing a large one costs a client nothing.
+const ALLOCATED_AHEAD_MAX: usize = 1 << 20;
 
-/// The services behind `request`.
 pub(super) fn services(request: &HttpRequest) -> Result<Data<Services>, Problem> {
-    let found = request.app_data::<Data<Services>>().cloned();
-    found.ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))
+    let services = request.app_data::<Data<Services>>().cloned();
+    services.ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))
 }
 
-/// Runs `reading`, but for `seconds` at most: a client that sends a byte a minute must not hold memory for ever.
-pub(super) async fn in_time<T>(seconds: u64, reading: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let late = || Problem::new(Kind::BodyTimeout, format!("the body took longer than {seconds} s to arrive"));
-    tokio::time::timeout(Duration::from_secs(seconds), reading).await.map_err(|_| late())?
+/// Stops `reading` after `timeout_s`: a client that sends a byte a minute must not hold memory for ever.
+pub(super) async fn read_with_timeout<T>(
+    timeout_s: u64,
+    reading: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let late = || {
+        let detail = format!("The request's body did not arrive within {timeout_s} seconds.");
+        Problem::new(ProblemKind::BodyTimeout, detail)
+    };
+    tokio::time::timeout(Duration::from_secs(timeout_s), reading).await.map_err(|_| late())?
 }
 
-/// Refuses a body whose `Content-Length` is past `limit` before any of it is read.
-pub(in crate::http) fn check_length(request: &HttpRequest, limit: usize) -> Result<(), Problem> {
+/// Refuses a body whose `Content-Length` exceeds `limit_bytes` before any of it is read.
+pub(in crate::http) fn check_length(request: &HttpRequest, limit_bytes: usize) -> Result<(), Problem> {
     match content_length(request) {
-        Some(length) if length > limit as u64 => Err(too_large(length, limit)),
+        Some(length) if length > limit_bytes as u64 => {
+            let detail = format!("The request's body has {length} bytes. At most {limit_bytes} bytes are allowed.");
+            Err(Problem::new(ProblemKind::TooLarge, detail).with("limit_bytes", limit_bytes))
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -39,31 +47,26 @@ fn content_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The whole body of `request`, at most `limit` bytes.
-pub(super) async fn read(
+/// Reads the whole body, at most `limit_bytes`.
+pub(super) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
-    limit: usize,
-    meter: &mut BodyReservation,
+    limit_bytes: usize,
+    reservation: &mut BodyReservation,
 ) -> Result<Bytes, Problem> {
-    // Room for what was announced saves copying it again and again while it grows. No more than a photo's worth: an announcement
-    // costs nothing.
     let announced = content_length(request).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    let mut body = BytesMut::with_capacity(announced.min(limit).min(MOST_AHEAD));
+    let mut body = BytesMut::with_capacity(announced.min(limit_bytes).min(ALLOCATED_AHEAD_MAX));
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| Problem::new(Kind::BadRequest, format!("the body broke off: {error}")))?;
-        if body.len() + chunk.len() > limit {
-            let detail = format!("the body has more than {limit} bytes, which is all that is taken here");
-            return Err(Problem::new(Kind::TooLarge, detail).with("limit_bytes", limit));
+        let chunk = chunk.map_err(|error| {
+            tracing::debug!(%error, "a request's body broke off");
+            Problem::new(ProblemKind::BadRequest, "The request's body broke off before its end.")
+        })?;
+        if body.len() + chunk.len() > limit_bytes {
+            let detail = format!("The request's body has more than the {limit_bytes} bytes allowed.");
+            return Err(Problem::new(ProblemKind::TooLarge, detail).with("limit_bytes", limit_bytes));
         }
-        meter.add(chunk.len())?;
+        reservation.add(chunk.len())?;
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
-}
-
-/// 413 with both numbers.
-fn too_large(length: u64, limit: usize) -> Problem {
-    Problem::new(Kind::TooLarge, format!("{length} bytes were sent; at most {limit} are taken here"))
-        .with("limit_bytes", limit)
 }

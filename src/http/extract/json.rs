@@ -6,11 +6,11 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
-use super::body::{check_length, in_time, read, services};
+use super::body::{check_length, read_body, read_with_timeout, services};
 use super::body_budget::BodyReservation;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 
-/// A JSON body of type `T`. An empty body counts as `{}`, so that requests whose fields are all optional need none.
+/// A JSON body of type `T`. An empty body counts as `{}`, so a request whose fields are all optional needs none.
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
@@ -25,28 +25,28 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
             let services = services(&request)?;
             let limits = &services.limits;
             check_length(&request, limits.json_bytes)?;
-            let mut meter = BodyReservation::new(&services.bodies);
-            let body =
-                in_time(limits.body_timeout_s, read(&request, &mut payload, limits.json_bytes, &mut meter)).await?;
-            parse(if body.is_empty() { b"{}" } else { &body }).map(Self)
+            let mut reservation = BodyReservation::new(&services.bodies);
+            let reading = read_body(&request, &mut payload, limits.json_bytes, &mut reservation);
+            let body = read_with_timeout(limits.body_timeout_s, reading).await?;
+            parse_object(if body.is_empty() { b"{}" } else { &body }).map(Self)
         })
     }
 }
 
-/// Syntax errors are 400, values that do not fit are 422.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // Serde would take a list for an object, its values for the fields in the order in which we wrote them down.
+/// Syntax errors are 400; values that do not fit are 422.
+fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Serde would accept a list for an object and take its values in the order in which the fields are declared.
     if body.trim_ascii_start().starts_with(b"[") {
-        return Err(Problem::new(Kind::InvalidField, "the JSON body is a list; send an object: {\"field\": value, …}"));
+        let detail = "The JSON body is a list. Send an object: {\"field\": value, …}.";
+        return Err(Problem::new(ProblemKind::InvalidField, detail));
     }
-    serde_json::from_slice(body).map_err(|error| {
-        let kind = match error.classify() {
-            serde_json::error::Category::Data => Kind::InvalidField,
-            serde_json::error::Category::Io
-            | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof => Kind::BadRequest,
-        };
-        Problem::new(kind, format!("the JSON body cannot be taken: {error}"))
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => {
+            Problem::new(ProblemKind::InvalidField, format!("The JSON body has a wrong field: {error}."))
+        }
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            Problem::new(ProblemKind::BadRequest, format!("The body is not valid JSON: {error}."))
+        }
     })
 }
 
@@ -56,18 +56,18 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct ManualItem {
-        #[expect(dead_code, reason = "only its parsing is looked at")]
+    struct VersionBody {
+        #[expect(dead_code, reason = "the test only parses it")]
         version: i64,
     }
 
     #[test]
-    fn bad_syntax_and_bad_values_are_told_apart() {
-        assert_eq!(parse::<ManualItem>(b"{").unwrap_err().kind(), Kind::BadRequest);
-        let wrong = parse::<ManualItem>(b"{\"version\":\"x\"}").unwrap_err();
-        assert_eq!(wrong.kind(), Kind::InvalidField);
-        assert_eq!(parse::<ManualItem>(b" [7]").unwrap_err().kind(), Kind::InvalidField);
-        assert!(parse::<ManualItem>(b"{}").unwrap_err().to_string().contains("version"));
-        assert!(parse::<ManualItem>(b"{\"version\":1,\"total\":5}").unwrap_err().to_string().contains("total"));
+    fn bad_syntax_is_400_and_a_bad_value_is_422() {
+        let refuse = |body: &str| parse_object::<VersionBody>(body.as_bytes()).unwrap_err();
+        assert_eq!(refuse("{").kind(), ProblemKind::BadRequest);
+        assert_eq!(refuse("{\"version\":\"x\"}").kind(), ProblemKind::InvalidField);
+        assert_eq!(refuse(" [7]").kind(), ProblemKind::InvalidField);
+        assert!(refuse("{}").to_string().contains("version"));
+        assert!(refuse("{\"version\":1,\"total\":5}").to_string().contains("total"));
     }
 }

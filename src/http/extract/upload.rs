@@ -1,4 +1,4 @@
-//! Uploaded pictures: `multipart/form-data`, or the bare bytes as the body.
+//! Uploaded photos: `multipart/form-data`, or the image itself as the body.
 
 use std::pin::Pin;
 
@@ -7,25 +7,26 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::body::{check_length, in_time, read, services};
+use super::body::{check_length, read_body, read_with_timeout, services};
 use super::body_budget::BodyReservation;
-use super::form::read_form;
+use super::multipart::read_form;
 use crate::config::Limits;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 
-/// Bytes that a form may hold beside its images: texts, boundaries, headers.
+/// Bytes that a form may hold besides its images: texts, boundaries, headers.
 pub(in crate::http) const FORM_OVERHEAD: usize = 256 * 1024;
 
-/// One uploaded file.
+/// An uploaded file.
 #[derive(Debug, Clone)]
 pub struct Upload {
-    /// What the client calls it; only ever repeated back in messages.
+    /// The client's name for it, used in messages only.
     pub file_name: Option<String>,
-    /// Its content.
+    /// The content.
     pub bytes: Bytes,
 }
 
-/// A form of texts and images. Which texts there may be is the handler's to say, see [`UploadForm::take`].
+/// A form of texts and images. The handler decides which texts are allowed: it takes them with [`UploadForm::take_text`],
+/// and [`UploadForm::into_images`] refuses the rest.
 #[derive(Debug, Default)]
 pub struct UploadForm {
     pub(super) texts: Vec<(String, String)>,
@@ -34,24 +35,25 @@ pub struct UploadForm {
 }
 
 impl UploadForm {
-    /// The text of field `name`, if it was sent; sent twice is an error.
-    pub fn take(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
-        let Some(place) = self.texts.iter().position(|(field, _)| field == name) else { return Ok(None) };
-        let (_, text) = self.texts.swap_remove(place);
+    /// The text of field `name`, if it was sent. Sent twice is an error.
+    pub fn take_text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        let Some(position) = self.texts.iter().position(|(field, _)| field == name) else { return Ok(None) };
+        let (_, text) = self.texts.swap_remove(position);
         if self.texts.iter().any(|(field, _)| field == name) {
-            return Err(
-                Problem::new(Kind::InvalidField, format!("{name}: was sent more than once")).with("field", name)
-            );
+            let detail = format!("{name}: was sent more than once");
+            return Err(Problem::new(ProblemKind::InvalidField, detail).with("field", name));
         }
         Ok(Some(text))
     }
 
-    /// Refuses fields that nobody took: most likely a typing error.
-    pub fn finish(self) -> Result<Vec<Upload>, Problem> {
+    /// The images. Refuses a form with texts that nobody took: they are most likely typing errors.
+    pub fn into_images(self) -> Result<Vec<Upload>, Problem> {
         match self.texts.first() {
             None => Ok(self.images),
-            Some((field, _)) => Err(Problem::new(Kind::InvalidField, format!("{field}: there is no such field here"))
-                .with("field", field.as_str())),
+            Some((field, _)) => {
+                let detail = format!("{field}: is not a field of this form");
+                Err(Problem::new(ProblemKind::InvalidField, detail).with("field", field.as_str()))
+            }
         }
     }
 }
@@ -67,15 +69,16 @@ impl FromRequest for UploadForm {
             let services = services(&request)?;
             let limits = &services.limits;
             check_length(&request, limits.upload_bytes + FORM_OVERHEAD)?;
-            let mut meter = BodyReservation::new(&services.bodies);
-            let form = in_time(limits.body_timeout_s, read_form(&request, payload, limits, &mut meter)).await?;
-            meter.keep(&request);
+            let mut reservation = BodyReservation::new(&services.bodies);
+            let reading = read_form(&request, payload, limits, &mut reservation);
+            let form = read_with_timeout(limits.body_timeout_s, reading).await?;
+            reservation.hold_until_reply(&request);
             Ok(form)
         })
     }
 }
 
-/// One picture: the field `image` of a form, or the body itself.
+/// One image: the field `image` of a form, or the body itself.
 #[derive(Debug)]
 pub struct ImageBody(pub Bytes);
 
@@ -91,16 +94,18 @@ impl FromRequest for ImageBody {
             let limits = &services.limits;
             check_length(&request, limits.image_bytes + FORM_OVERHEAD)?;
             let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-            let mut meter = BodyReservation::new(&services.bodies);
+            let mut reservation = BodyReservation::new(&services.bodies);
             let image = if media_type.starts_with("multipart/") {
-                // Room for a second one, so that the refusal can say what is wrong.
-                let few = Limits { upload_bytes: 2 * limits.image_bytes, images_per_upload: 2, ..limits.clone() };
-                let form = in_time(limits.body_timeout_s, read_form(&request, payload, &few, &mut meter)).await?;
-                only_image(form.finish()?)?
+                // A second image is read, so that the refusal can say what is wrong.
+                let two_images =
+                    Limits { upload_bytes: 2 * limits.image_bytes, images_per_upload: 2, ..limits.clone() };
+                let reading = read_form(&request, payload, &two_images, &mut reservation);
+                only_image(read_with_timeout(limits.body_timeout_s, reading).await?.into_images()?)?
             } else {
-                in_time(limits.body_timeout_s, read(&request, &mut payload, limits.image_bytes, &mut meter)).await?
+                let reading = read_body(&request, &mut payload, limits.image_bytes, &mut reservation);
+                read_with_timeout(limits.body_timeout_s, reading).await?
             };
-            meter.keep(&request);
+            reservation.hold_until_reply(&request);
             Ok(Self(image))
         })
     }
@@ -112,9 +117,9 @@ fn only_image(images: Vec<Upload>) -> Result<Bytes, Problem> {
         Ok([image]) => Ok(image.bytes),
         Err(_) => {
             let detail = format!(
-                "image: {count} files were sent in the field \"image\"; send exactly one, or the bare image as body"
+                "image: has {count} files; send exactly one in the field \"image\", or the image itself as the body"
             );
-            Err(Problem::new(Kind::InvalidField, detail).with("field", "image"))
+            Err(Problem::new(ProblemKind::InvalidField, detail).with("field", "image"))
         }
     }
 }

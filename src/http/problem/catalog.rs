@@ -1,43 +1,43 @@
-//! Which error of the catalog and of recognition is which problem. Every match is exhaustive.
+//! Maps errors of the catalog, of recognition and of model switches to problems.
 
 use serde_json::json;
 
-use super::mapping::OVERLOAD_RETRY_S;
-use super::{Kind, Problem};
+use super::database::disk_full;
+use super::{OVERLOAD_RETRY_S, Problem, ProblemKind};
 use crate::catalog::{CatalogError, PhotoName};
 use crate::domain::PhotoFault;
 use crate::models::SwitchError;
 use crate::recognition::RecognitionError;
 
-/// Seconds after which the index has most likely caught up.
+/// Seconds after which the index has probably caught up.
 const INDEX_RETRY_S: u64 = 2;
-/// The same where somebody must start the server again first.
-const LOST_INDEX_RETRY_S: u64 = 30;
+/// The same if somebody must restart the server first.
+const RESTART_INDEX_RETRY_S: u64 = 30;
 
-/// The kind of a picture's fault; `detail` says which picture it is.
-fn of_photo(fault: &PhotoFault, detail: String) -> Problem {
+/// `detail` names the photo and its fault.
+fn photo_problem(fault: &PhotoFault, detail: String) -> Problem {
     let kind = match fault {
-        PhotoFault::TooLarge(_) => Kind::TooLarge,
-        PhotoFault::NotAnImage(_) => Kind::NotAnImage,
-        PhotoFault::Broken(_) => Kind::BrokenImage,
+        PhotoFault::TooLarge(_) => ProblemKind::TooLarge,
+        PhotoFault::NotAnImage(_) => ProblemKind::NotAnImage,
+        PhotoFault::Broken(_) => ProblemKind::BrokenImage,
     };
     Problem::new(kind, detail)
 }
 
 fn overloaded(detail: String) -> Problem {
-    Problem::new(Kind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S)
+    Problem::new(ProblemKind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S)
 }
 
-/// Neither a search nor an upload can be answered rightly by this server any more; the index has said in the log why.
+/// This server can no longer answer a search or an upload correctly; the index has logged why.
 fn index_behind() -> Problem {
-    let detail = "the index has lost its place in the catalog's log, and recognition is stopped on this server: start it again, \
-                  so that it fills the index anew. Where that does not help, its log says what is wrong with the database";
-    Problem::new(Kind::IndexBehind, detail).retry_after(LOST_INDEX_RETRY_S)
+    let detail = "The index has lost its place in the catalog's log, so this server has stopped recognising. Restart it to \
+                  fill the index again. If that does not help, its log says what is wrong with the database.";
+    Problem::new(ProblemKind::IndexBehind, detail).retry_after(RESTART_INDEX_RETRY_S)
 }
 
 impl Problem {
-    /// Says which photo of an upload is meant.
-    fn about(self, photo: &PhotoName) -> Self {
+    /// Names the photo of an upload.
+    fn with_photo(self, photo: &PhotoName) -> Self {
         let named = self.with("field", "images").with("image_index", photo.index);
         match photo.file_name.as_deref() {
             Some(name) => named.with("file_name", name),
@@ -51,25 +51,27 @@ impl From<CatalogError> for Problem {
         let detail = error.to_string();
         match error {
             CatalogError::Invalid(invalid) => invalid.into(),
-            CatalogError::NotFound { .. } => Self::new(Kind::NotFound, detail),
-            CatalogError::Taken { field, .. } => Self::new(Kind::Taken, detail).with("field", field),
-            CatalogError::Image { photo, fault } => of_photo(&fault, detail).about(&photo),
-            CatalogError::Unusable { photo, .. } => Self::new(Kind::UnusableImage, detail).about(&photo),
+            CatalogError::NotFound { .. } => Self::new(ProblemKind::NotFound, detail),
+            CatalogError::Taken { field, .. } => Self::new(ProblemKind::Taken, detail).with("field", field),
+            CatalogError::Image { photo, fault } => photo_problem(&fault, detail).with_photo(&photo),
+            CatalogError::Unusable { photo, .. } => Self::new(ProblemKind::UnusableImage, detail).with_photo(&photo),
             CatalogError::TooManyImages { limit, .. } => {
-                Self::new(Kind::TooLarge, detail).with("field", "images").with("limit", limit)
+                Self::new(ProblemKind::TooLarge, detail).with("field", "images").with("limit", limit)
             }
-            CatalogError::AlreadyEnrolled { photo, product_id, .. } => {
-                Self::new(Kind::AlreadyEnrolled, detail).about(&photo).with("product_id", product_id.to_string())
-            }
+            CatalogError::AlreadyEnrolled { photo, product_id, .. } => Self::new(ProblemKind::AlreadyEnrolled, detail)
+                .with_photo(&photo)
+                .with("product_id", product_id.to_string()),
             CatalogError::Busy => overloaded(detail),
             CatalogError::Behind { product_id, cause } => {
                 tracing::error!(error = %detail, "a change of the catalog has not reached the index");
-                let (what, retry_s) = match cause.is_lasting() {
-                    false => ("it will on its own", INDEX_RETRY_S),
-                    true => ("this server has to be started again for it", LOST_INDEX_RETRY_S),
+                let (next_step, retry_s) = match cause.is_lasting() {
+                    false => ("It will follow by itself.", INDEX_RETRY_S),
+                    true => ("Restart this server, so that it follows.", RESTART_INDEX_RETRY_S),
                 };
-                let detail = format!("the change is saved, but the index has not learnt of it yet; {what}");
-                Self::new(Kind::IndexBehind, detail).with("product_id", product_id.to_string()).retry_after(retry_s)
+                let detail = format!("The change is saved, but the index does not have it yet. {next_step}");
+                Self::new(ProblemKind::IndexBehind, detail)
+                    .with("product_id", product_id.to_string())
+                    .retry_after(retry_s)
             }
             CatalogError::Distrusted { not_following, .. } => {
                 index_behind().with("not_following", json!(not_following))
@@ -80,11 +82,11 @@ impl From<CatalogError> for Problem {
             }
             CatalogError::DiskFull(_) => {
                 tracing::error!(error = %detail, "disk full");
-                Self::new(Kind::DiskFull, "the disk is full: nothing was changed; reading and recognition go on")
+                disk_full()
             }
             CatalogError::LostOriginal(_) => {
-                tracing::warn!(error = %detail, "an original is lost");
-                Self::new(Kind::NotFound, detail)
+                tracing::warn!(error = %detail, "the original of a photo is missing");
+                Self::new(ProblemKind::NotFound, detail)
             }
             CatalogError::Files(_) | CatalogError::Embedder(_) => Self::internal(&detail),
             CatalogError::Database(error) => error.into(),
@@ -96,8 +98,8 @@ impl From<RecognitionError> for Problem {
     fn from(error: RecognitionError) -> Self {
         let detail = error.to_string();
         match error {
-            RecognitionError::Image(fault) => of_photo(&fault, detail).with("field", "image"),
-            RecognitionError::Unusable(_) => Self::new(Kind::UnusableImage, detail).with("field", "image"),
+            RecognitionError::Image(fault) => photo_problem(&fault, detail).with("field", "image"),
+            RecognitionError::Unusable(_) => Self::new(ProblemKind::UnusableImage, detail).with("field", "image"),
             RecognitionError::Busy => overloaded(detail),
             RecognitionError::IndexBehind(_) => index_behind(),
             RecognitionError::Engine(_) => Self::internal(&detail),
@@ -110,22 +112,24 @@ impl From<SwitchError> for Problem {
     fn from(error: SwitchError) -> Self {
         let detail = error.to_string();
         match error {
-            SwitchError::UnknownModel { .. } => Self::new(Kind::NotFound, detail).with("field", "manifest"),
-            SwitchError::Unusable(_) => Self::new(Kind::UnusableModel, detail).with("field", "manifest"),
+            SwitchError::UnknownModel { .. } => Self::new(ProblemKind::NotFound, detail).with("field", "manifest"),
+            SwitchError::Unusable(_) => Self::new(ProblemKind::UnusableModel, detail).with("field", "manifest"),
             SwitchError::Same { .. }
             | SwitchError::Open { .. }
             | SwitchError::NoneOpen
             | SwitchError::NoPrevious
-            | SwitchError::Replaced { .. } => Self::new(Kind::SwitchRefused, detail),
+            | SwitchError::Replaced { .. } => Self::new(ProblemKind::SwitchRefused, detail),
             SwitchError::NotTakenUp { model, .. } => {
-                tracing::error!(error = %detail, "a model that was switched to cannot be taken up now");
+                tracing::error!(error = %detail, "the model of a finished switch cannot be loaded yet");
                 let detail = format!(
-                    "the switch to {model} is carried out, but this server has not taken the model up yet; it goes on trying by \
-                     itself: GET /api/models says when it has"
+                    "The switch to {model} is done, but this server has not loaded the model yet. It keeps trying by itself; \
+                     GET /api/models shows when it has."
                 );
-                Self::new(Kind::IndexBehind, detail).retry_after(INDEX_RETRY_S)
+                Self::new(ProblemKind::IndexBehind, detail).retry_after(INDEX_RETRY_S)
             }
-            SwitchError::NotReady { missing, .. } => Self::new(Kind::SwitchRefused, detail).with("missing", missing),
+            SwitchError::NotReady { missing, .. } => {
+                Self::new(ProblemKind::SwitchRefused, detail).with("missing", missing)
+            }
             SwitchError::Failing { .. }
             | SwitchError::Folder { .. }
             | SwitchError::Index(_)

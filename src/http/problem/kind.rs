@@ -1,83 +1,79 @@
-//! The kinds of problem: a stable name, a title and a status each. Names are never changed or reused.
+//! The kinds of problem: a stable slug, a status and a title each. Slugs are never changed or reused.
 
 use actix_web::http::StatusCode;
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:ident, $title:literal;)+) => {
-        /// What kind of problem it is. The slug is the last part of the problem's `type`.
+macro_rules! problem_kinds {
+    ($($name:ident = $slug:literal, $status:ident, $title:literal;)+) => {
+        /// The kind of a problem. Its slug is the last part of the problem's `type`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Kind {$(
-            $(#[$doc])*
+        pub enum ProblemKind {$(
             #[doc = $title]
             $name,
         )+}
 
-        impl Kind {
-            /// Every kind, for the documentation.
-            pub const ALL: &'static [Kind] = &[$(Kind::$name),+];
+        impl ProblemKind {
+            /// Every kind, for the OpenAPI document.
+            pub const ALL: &'static [ProblemKind] = &[$(ProblemKind::$name),+];
 
-            /// The stable short name.
             pub fn slug(self) -> &'static str {
-                match self { $(Kind::$name => $slug),+ }
+                match self { $(ProblemKind::$name => $slug),+ }
             }
 
-            /// One sentence for people.
             pub fn title(self) -> &'static str {
-                match self { $(Kind::$name => $title),+ }
+                match self { $(ProblemKind::$name => $title),+ }
             }
 
-            /// The status it is answered with.
             pub fn status(self) -> StatusCode {
-                match self { $(Kind::$name => StatusCode::$status),+ }
+                match self { $(ProblemKind::$name => StatusCode::$status),+ }
             }
         }
     };
 }
 
-kinds! {
-    BadRequest = "bad-request", BAD_REQUEST, "The request cannot be read";
-    InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "A field has a value that cannot be taken";
-    NotAuthenticated = "not-authenticated", UNAUTHORIZED, "A valid access token or kiosk key is needed";
-    WrongCredentials = "wrong-credentials", UNAUTHORIZED, "User name or password is wrong";
+problem_kinds! {
+    BadRequest = "bad-request", BAD_REQUEST, "The request is malformed";
+    InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "A field has an invalid value";
+    NotAuthenticated = "not-authenticated", UNAUTHORIZED, "A valid access token or kiosk key is required";
+    WrongCredentials = "wrong-credentials", UNAUTHORIZED, "The username or the password is wrong";
     EnrolmentRefused = "enrolment-refused", UNAUTHORIZED, "The enrolment code is wrong, used or expired";
-    Forbidden = "forbidden", FORBIDDEN, "This caller may not do this";
+    Forbidden = "forbidden", FORBIDDEN, "The caller is not allowed to do this";
     PasswordChangeRequired = "password-change-required", FORBIDDEN, "The password must be changed first";
-    NotFound = "not-found", NOT_FOUND, "There is no such thing";
-    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not take this method";
+    NotFound = "not-found", NOT_FOUND, "Nothing exists under this address or identifier";
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The address does not support this method";
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The request's body did not arrive in time";
-    Taken = "taken", CONFLICT, "The value belongs to something else already";
-    LastAdmin = "last-admin", CONFLICT, "Somebody must remain who can administer";
+    Taken = "taken", CONFLICT, "The value is already in use";
+    LastAdmin = "last-admin", CONFLICT, "At least one admin must remain";
     StaysFiscal = "stays-fiscal", CONFLICT, "A store with daily closings stays fiscal";
-    RepairRefused = "repair-refused", CONFLICT, "The numbers cannot be repaired in this way";
+    RepairRefused = "repair-refused", CONFLICT, "The numbers cannot be repaired this way";
     StaleVersion = "stale-version", CONFLICT, "The session has changed since it was read";
-    SessionClosed = "session-closed", CONFLICT, "The session is no longer open";
-    EmptyBill = "empty-bill", UNPROCESSABLE_ENTITY, "There is nothing on the bill";
-    UnsellableItems = "unsellable-items", UNPROCESSABLE_ENTITY, "Items on the bill cannot be sold";
-    KeyMissing = "idempotency-key-missing", BAD_REQUEST, "This request needs an Idempotency-Key";
-    KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used with another request";
-    OrderPaid = "order-paid", CONFLICT, "The order is paid already";
+    SessionClosed = "session-closed", CONFLICT, "The session is closed";
+    EmptyBill = "empty-bill", UNPROCESSABLE_ENTITY, "The bill is empty";
+    UnsellableItems = "unsellable-items", UNPROCESSABLE_ENTITY, "The bill has items that cannot be sold";
+    KeyMissing = "idempotency-key-missing", BAD_REQUEST, "The Idempotency-Key header is missing";
+    KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request";
+    OrderPaid = "order-paid", CONFLICT, "The order is already paid";
     OrderNotPaid = "order-not-paid", CONFLICT, "The order is not paid";
-    OrderVoided = "order-voided", CONFLICT, "The order is voided";
-    AmountMismatch = "amount-mismatch", UNPROCESSABLE_ENTITY, "The payments are not what is due";
+    OrderVoided = "order-voided", CONFLICT, "The order is void";
+    AmountMismatch = "amount-mismatch", UNPROCESSABLE_ENTITY, "The payments do not add up to the amount due";
     WrongCurrency = "wrong-currency", UNPROCESSABLE_ENTITY, "The order is in another currency";
-    RefundTooLarge = "refund-too-large", CONFLICT, "More is wanted back than is left";
-    TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body or image is larger than allowed";
-    NotAnImage = "not-an-image", UNSUPPORTED_MEDIA_TYPE, "The bytes are no JPEG, PNG or WebP image";
+    RefundTooLarge = "refund-too-large", CONFLICT, "The refund exceeds what is left of the order";
+    TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body or image is too large";
+    NotAnImage = "not-an-image", UNSUPPORTED_MEDIA_TYPE, "The file is not a JPEG, PNG or WebP image";
     BrokenImage = "broken-image", UNPROCESSABLE_ENTITY, "The image is damaged or incomplete";
-    UnusableImage = "unusable-image", UNPROCESSABLE_ENTITY, "The model can make nothing of the image";
-    AlreadyEnrolled = "already-enrolled", CONFLICT, "The photo belongs to another product already";
+    UnusableImage = "unusable-image", UNPROCESSABLE_ENTITY, "The model cannot use the image";
+    AlreadyEnrolled = "already-enrolled", CONFLICT, "The photo already belongs to another product";
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "The embedding model cannot be used";
     SwitchRefused = "switch-refused", CONFLICT, "The model cannot be switched now";
     Throttled = "throttled", TOO_MANY_REQUESTS, "Too many failed attempts";
-    Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server has more work than it can take";
-    IndexBehind = "index-behind", SERVICE_UNAVAILABLE, "The index has not caught up with the catalog";
-    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database cannot be reached";
+    Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server is overloaded";
+    IndexBehind = "index-behind", SERVICE_UNAVAILABLE, "The index is behind the catalog";
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The server or its database is unavailable";
     DiskFull = "disk-full", INSUFFICIENT_STORAGE, "The disk is full";
     UnreadableRecord = "unreadable-record", INTERNAL_SERVER_ERROR, "A stored record cannot be read";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
 }
 
-impl Kind {
+impl ProblemKind {
     /// The `type` of the problem: `urn:tillsight:problem:<slug>`.
     pub fn urn(self) -> String {
         format!("urn:tillsight:problem:{}", self.slug())
@@ -89,10 +85,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_stands_for_one_kind() {
-        let mut slugs: Vec<_> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
+    fn slugs_are_unique() {
+        let mut slugs: Vec<_> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
         slugs.sort_unstable();
         slugs.dedup();
-        assert_eq!(slugs.len(), Kind::ALL.len());
+        assert_eq!(slugs.len(), ProblemKind::ALL.len());
     }
 }

@@ -5,8 +5,10 @@
 
 mod auth;
 mod catalog;
+mod database;
 mod kind;
-mod mapping;
+mod monitoring;
+mod orders;
 
 use std::borrow::Cow;
 
@@ -18,77 +20,79 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-pub use kind::Kind;
+pub use kind::ProblemKind;
 
 use crate::domain::InvalidField;
 
-/// Media type of every error.
-pub const MEDIA_TYPE: &str = "application/problem+json";
+/// Seconds after which a client may try again when a queue is full: the queues drain in well under a second.
+const OVERLOAD_RETRY_S: u64 = 1;
 
-/// An error as the client gets it.
+const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error on its way to the client.
 #[derive(Debug)]
 pub struct Problem {
-    kind: Kind,
+    kind: ProblemKind,
     detail: Cow<'static, str>,
     retry_after_s: Option<u64>,
-    more: Map<String, Value>,
+    extensions: Map<String, Value>,
 }
 
 /// The JSON form of a [`Problem`].
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// Stable name of the kind of problem, for programs.
+    /// The kind of problem, as a stable name for programs.
     #[serde(rename = "type")]
     #[schema(examples("urn:tillsight:problem:stale-version"))]
     pub kind: String,
-    /// The same for people, never with values.
+    /// The kind of problem, as a sentence for people.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What was wrong this time, with which value, and what to do.
+    /// What happened, with the value, and what to do next.
     pub detail: String,
-    /// More about it, depending on the kind: `field`, `current_version`, `retry_after_s` and others.
+    /// Members that depend on the kind: `field`, `current_version`, `retry_after_s` and others.
     #[serde(flatten)]
     #[schema(value_type = Object)]
-    pub more: Map<String, Value>,
+    pub extensions: Map<String, Value>,
 }
 
 impl Problem {
-    /// A problem of this kind; `detail` says what was wrong this time.
-    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), retry_after_s: None, more: Map::new() }
+    /// `detail` says what happened, with the value, and what to do next.
+    pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, detail: detail.into(), retry_after_s: None, extensions: Map::new() }
     }
 
-    /// A defect or an outage behind us: the cause goes to the log, the client is told nothing of it.
+    /// A defect or an outage: the cause is logged and kept from the client.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "request failed");
-        Self::new(Kind::Internal, "the server could not do this; the reason is in its log under the request id")
+        let detail = "The server failed. Its log holds the reason under the x-request-id of this response.";
+        Self::new(ProblemKind::Internal, detail)
     }
 
-    /// Adds a member to the JSON body.
+    /// Adds an extension member to the JSON body.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+        self.extensions.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Tells the client when to come back, in `Retry-After` and in the body.
+    /// Tells the client when to try again, in `Retry-After` and in the body.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self.with("retry_after_s", seconds)
     }
 
-    /// What kind of problem it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProblemKind {
         self.kind
     }
 }
 
 impl From<InvalidField> for Problem {
     fn from(invalid: InvalidField) -> Self {
-        Self::new(Kind::InvalidField, invalid.to_string()).with("field", invalid.field)
+        Self::new(ProblemKind::InvalidField, invalid.to_string()).with("field", invalid.field)
     }
 }
 
@@ -109,12 +113,12 @@ impl ResponseError for Problem {
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
             detail: self.detail.clone().into_owned(),
-            more: self.more.clone(),
+            extensions: self.extensions.clone(),
         };
         let mut response = HttpResponse::build(self.kind.status()).json(body);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.kind.status() == StatusCode::UNAUTHORIZED {
-            // RFC 9110 wants the scheme named with every 401.
+            // RFC 9110 requires the scheme with every 401.
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(seconds) = self.retry_after_s {
@@ -122,4 +126,10 @@ impl ResponseError for Problem {
         }
         response
     }
+}
+
+/// The start of a client's text, to be repeated in a message. Control characters are dropped.
+pub(super) fn excerpt(text: &str) -> String {
+    const CHARS_MAX: usize = 100;
+    text.chars().filter(|c| !c.is_control()).take(CHARS_MAX).collect()
 }

@@ -1,4 +1,4 @@
-//! Signing up, signing in and out, one's own account.
+//! Signing up, in and out, and the caller's own account.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
@@ -12,7 +12,7 @@ use crate::http::Services;
 use crate::http::extract::{ClientAddress, JsonBody};
 use crate::http::problem::{Problem, ProblemBody};
 
-/// Who signs up or in.
+/// A username and its password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
@@ -28,29 +28,27 @@ pub struct Credentials {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
-    /// From the last login or refresh.
+    /// The refresh token from the last login or refresh.
     #[schema(value_type = String, format = Password)]
     refresh_token: SecretString,
 }
 
-/// The old and the new password.
+/// A change of the password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
-    /// The password until now.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
-    /// The password from now on, 12 to 1024 characters.
+    /// 12 to 1024 characters.
     #[schema(value_type = String, format = Password)]
     new_password: SecretString,
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(signup).service(login).service(refresh).service(logout).service(me).service(change_password);
 }
 
-/// Make an account for a shopper; the reply is that of a login.
+/// Create a shopper's account and sign in.
 #[utoipa::path(tag = "accounts", request_body = Credentials,
     responses((status = 201, body = TokenPair), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody),
         (status = 429, body = ProblemBody)))]
@@ -65,7 +63,9 @@ pub async fn signup(
     Ok(HttpResponse::Created().json(pair))
 }
 
-/// Sign in. The access token is good for some minutes; refresh it with the refresh token.
+/// Sign in.
+///
+/// The access token is valid for `expires_in` seconds; the refresh token gets the next one.
 #[utoipa::path(tag = "accounts", request_body = Credentials,
     responses((status = 200, body = TokenPair), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 #[post("/api/auth/login")]
@@ -79,7 +79,9 @@ pub async fn login(
     Ok(HttpResponse::Ok().json(pair))
 }
 
-/// Trade a refresh token for the next pair. A refresh token is good once; showing it again later ends the session.
+/// Exchange a refresh token for a new pair of tokens.
+///
+/// A refresh token is valid once; using it again later ends the session.
 #[utoipa::path(tag = "accounts", request_body = Refresh,
     responses((status = 200, body = TokenPair), (status = 401, body = ProblemBody)))]
 #[post("/api/auth/refresh")]
@@ -87,7 +89,9 @@ pub async fn refresh(services: Data<Services>, body: JsonBody<Refresh>) -> Resul
     Ok(HttpResponse::Ok().json(services.auth.refresh(&body.0.refresh_token).await?))
 }
 
-/// End the session that a refresh token belongs to, with all its access tokens. An unknown token is no error.
+/// Sign out: end the session of a refresh token, with all its access tokens.
+///
+/// An unknown token is not an error.
 #[utoipa::path(tag = "accounts", request_body = Refresh, responses((status = 204)))]
 #[post("/api/auth/logout")]
 pub async fn logout(services: Data<Services>, body: JsonBody<Refresh>) -> Result<impl Responder, Problem> {
@@ -95,14 +99,16 @@ pub async fn logout(services: Data<Services>, body: JsonBody<Refresh>) -> Result
     Ok(HttpResponse::NoContent())
 }
 
-/// Your own account.
+/// Get your own account.
 #[utoipa::path(tag = "accounts", security(("bearer" = [])), responses((status = 200, body = UserView)))]
 #[get("/api/auth/me")]
 pub async fn me(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.auth.me(&caller).await?))
+    Ok(HttpResponse::Ok().json(services.auth.get_own_user(&caller).await?))
 }
 
-/// Change your password. Every session of yours ends; the reply begins a new one.
+/// Change your password.
+///
+/// All your sessions end, and the reply starts a new one.
 #[utoipa::path(tag = "accounts", security(("bearer" = [])), request_body = ChangePassword,
     responses((status = 200, body = TokenPair), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
 #[post("/api/auth/password")]

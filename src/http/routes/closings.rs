@@ -3,33 +3,33 @@
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
 
-use super::created_once;
+use super::idempotent_reply;
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, IdempotencyKey, ValidPath};
+use crate::http::extract::{IdempotencyKey, PageQuery, ValidPage, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{ZReportSummary, ZReportView};
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(list).service(create).service(show);
 }
 
-/// The closings of a store, newest first.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = StoreId, Path), CursorQuery),
+/// List the closings of a store, newest first.
+#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = StoreId, Path), PageQuery),
     responses((status = 200, body = Page<ZReportSummary>), (status = 404, body = ProblemBody)))]
 #[get("/api/stores/{id}/z-reports")]
 pub async fn list(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<StoreId>,
-    cursor: Cursor,
+    page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.closings(&caller, id.0, cursor.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.closings(&caller, id.0, page.0).await?))
 }
 
-/// Close the day: sum up everything that the store recorded since the closing before. It cannot be undone or changed.
-/// Send the same Idempotency-Key when you try again.
+/// Close the day: total everything that the store has recorded since the previous closing.
+///
+/// A closing cannot be changed or undone. Send the same Idempotency-Key when you try again.
 #[utoipa::path(tag = "orders", security(("bearer" = [])),
     params(("id" = StoreId, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = ZReportView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
@@ -41,10 +41,10 @@ pub async fn create(
     id: ValidPath<StoreId>,
     key: IdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    Ok(created_once(services.orders.close_day(&caller, id.0, &key.0).await?))
+    Ok(idempotent_reply(services.orders.close_day(&caller, id.0, &key.0).await?))
 }
 
-/// One closing with its sums.
+/// Get a closing with its totals.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = StoreId, Path), ("number" = i64, Path)),
     responses((status = 200, body = ZReportView), (status = 404, body = ProblemBody)))]
 #[get("/api/stores/{id}/z-reports/{number}")]

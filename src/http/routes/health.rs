@@ -1,4 +1,4 @@
-//! Whether the server lives and takes work, and its metrics.
+//! Liveness, readiness and metrics.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, ServiceConfig};
@@ -7,53 +7,57 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::Services;
-use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::http::problem::{Problem, ProblemBody, ProblemKind};
 use crate::index_feed::IndexOutage;
 
-/// That the server lives.
+/// The server is running.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `ok`
     status: &'static str,
-    /// The server's version.
     version: &'static str,
 }
 
-/// That the server takes work.
+/// The server accepts requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Ready {
     /// `ready`
     status: &'static str,
     /// The embedding model in use.
     model: String,
-    /// The catalog change that the index has seen last.
+    /// The last catalog change that the index contains.
     index_revision: i64,
-    /// Vectors that can be found.
+    /// Embeddings in the index.
     embeddings: usize,
-    /// Photos on sale that cannot be found, because they could not be embedded; they are tried again by themselves.
+    /// Photos of products on sale that are not in the index because embedding them failed. They are retried automatically.
     unsearchable_images: u64,
-    /// Since when and why the index cannot learn of changes, which it does again by itself once it can; null while it does.
+    /// Since when and why the index cannot follow the catalog; it resumes automatically. `null` while it follows.
     not_following: Option<IndexOutage>,
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(healthz).service(readyz).service(metrics);
 }
 
-/// The process lives. Asks nothing of the database.
+/// Check that the process is running.
+///
+/// Does not use the database.
 #[utoipa::path(tag = "operation", responses((status = 200, body = Health)))]
 #[get("/healthz")]
 pub async fn healthz() -> impl Responder {
     HttpResponse::Ok().json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-/// The server takes work: database reachable, index loaded, not stopping.
+/// Check that the server accepts requests: the database is reachable, the index is loaded, it is not stopping.
 #[utoipa::path(tag = "operation", responses((status = 200, body = Ready), (status = 503, body = ProblemBody)))]
 #[get("/readyz")]
 pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem> {
-    if !services.readiness.get() {
-        return Err(Problem::new(Kind::Unavailable, "the server is starting or stopping").retry_after(1));
+    if !services.readiness.is_ready() {
+        return Err(Problem::new(
+            ProblemKind::Unavailable,
+            "The server is starting or stopping. Try again in a second.",
+        )
+        .retry_after(1));
     }
     let status = services.catalog.status().await?;
     Ok(HttpResponse::Ok().json(Ready {
@@ -66,12 +70,15 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
     }))
 }
 
-/// Counters and histograms in Prometheus' text format.
+/// Get the metrics in Prometheus' text format.
 #[utoipa::path(tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
 #[get("/metrics")]
 pub async fn metrics(services: Data<Services>) -> Result<impl Responder, Problem> {
     if !services.public_metrics {
-        return Err(Problem::new(Kind::NotFound, "metrics are closed; the setting public_metrics opens them"));
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            "The metrics are switched off. The setting public_metrics switches them on.",
+        ));
     }
     let text = services.metrics.render();
     let media_type = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");

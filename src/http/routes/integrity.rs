@@ -1,4 +1,4 @@
-//! Whether receipt numbers and hash chains are whole: how the stores stand, the history, a check or a repair now.
+//! Integrity of receipt numbers and hash chains: the state of the stores, past reports, a check or a repair on demand.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
@@ -7,24 +7,23 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::{Caller, Page, Series, StoreId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, ValidPath, ValidQuery};
+use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::integrity::{Depth, Method, RepairRequest, RepairView, ReportView, RunView, StandingView, SummaryView};
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(summary).service(show).service(history).service(run).service(repair);
 }
 
-/// How far to check, and where.
+/// The depth and the scope of a check.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RunQuery {
-    /// Whether seals, links and sums are checked too, and not numbers and counters alone.
+    /// Check seals, links and sums too, not only numbers and counters.
     #[serde(default)]
     deep_check: bool,
-    /// Only this store.
+    /// Check only this store.
     store_id: Option<StoreId>,
 }
 
@@ -32,33 +31,31 @@ pub struct RunQuery {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepairNumbers {
-    /// The store.
     store_id: StoreId,
-    /// Only this series.
+    /// Repair only this series.
     series: Option<Series>,
-    /// How.
     method: Method,
-    /// Why, for the audit log and on each placeholder, at most 200 characters.
+    /// The reason, for the audit log and each placeholder. At most 200 characters.
     #[schema(examples("disk of the till server broke on 4 January"))]
     reason: String,
-    /// Whether nothing is changed and only shown what would be; so unless told otherwise.
-    #[serde(default = "yes")]
+    /// Change nothing and show what would be changed. Default: true.
+    #[serde(default = "default_dry_run")]
     dry_run: bool,
 }
 
-fn yes() -> bool {
+fn default_dry_run() -> bool {
     true
 }
 
-/// How the stores stand by their newest checks, newest store first.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(CursorQuery),
+/// List the state of the stores by their latest checks, newest store first.
+#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(PageQuery),
     responses((status = 200, body = SummaryView), (status = 422, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/integrity/summary")]
-pub async fn summary(services: Data<Services>, cursor: Cursor) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.integrity.summary(cursor.0).await?))
+pub async fn summary(services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.integrity.summary(page.0).await?))
 }
 
-/// How a store stands by its newest checks.
+/// Get the state of a store by its latest checks.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("id" = StoreId, Path)),
     responses((status = 200, body = StandingView), (status = 404, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/integrity/stores/{id}")]
@@ -66,20 +63,22 @@ pub async fn show(services: Data<Services>, id: ValidPath<StoreId>) -> Result<im
     Ok(HttpResponse::Ok().json(services.integrity.standing(id.0).await?))
 }
 
-/// The reports that are kept of a store, newest first.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("id" = StoreId, Path), CursorQuery),
+/// List the stored reports of a store, newest first.
+#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("id" = StoreId, Path), PageQuery),
     responses((status = 200, body = Page<ReportView>), (status = 404, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/integrity/stores/{id}/reports")]
 pub async fn history(
     services: Data<Services>,
     id: ValidPath<StoreId>,
-    cursor: Cursor,
+    page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.integrity.history(id.0, cursor.0).await?))
+    Ok(HttpResponse::Ok().json(services.integrity.history(id.0, page.0).await?))
 }
 
-/// Check now and wait for what is found. A deep check reads every record: of large stores rather ask for one at a time. A
-/// server makes one check at a time: another request waits a few seconds for it and is then answered 429.
+/// Run a check now and wait for its findings.
+///
+/// A deep check reads every record: check large stores one at a time. A server runs one check at a time; another
+/// request waits a few seconds for it and is then refused with 429.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(RunQuery),
     responses((status = 200, body = RunView), (status = 404, body = ProblemBody), (status = 429, body = ProblemBody)))]
 #[post("/api/monitoring/numbering/jobs/integrity/run-check")]
@@ -93,8 +92,9 @@ pub async fn run(
     Ok(HttpResponse::Ok().json(run))
 }
 
-/// Repair a store's numbers, or see what a repair would change (`dry_run`, which is the default). Look for the lost records in a
-/// back-up first: what a repair changes cannot be taken back. Tills of the store wait while it is done.
+/// Repair a store's numbers, or see what a repair would change (`dry_run`, the default).
+///
+/// Look for the lost records in a backup first: a repair cannot be undone. The store's tills wait while it runs.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), request_body = RepairNumbers,
     responses((status = 200, body = RepairView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]

@@ -1,4 +1,5 @@
-//! One file per kind of thing; each reads from top to bottom: request and reply types, handlers with their OpenAPI text.
+//! The routes, one file per resource. Each file reads from top to bottom: request and reply types, then handlers with
+//! their OpenAPI text.
 
 pub mod alerts;
 pub mod auth;
@@ -8,13 +9,13 @@ pub mod integrity;
 pub mod kiosks;
 pub mod models;
 pub mod mypage;
-pub mod order_life;
 pub mod orders;
+pub mod payments_and_refunds;
 pub mod performance;
 pub mod product_images;
 pub mod products;
 pub mod receipts;
-pub mod recognize;
+pub mod recognition;
 pub mod session_discounts;
 pub mod sessions;
 pub mod stores;
@@ -25,7 +26,6 @@ use actix_web::web::ServiceConfig;
 
 use crate::orders::Reply;
 
-/// Registers every route.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .configure(health::configure)
@@ -36,11 +36,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(products::configure)
         .configure(product_images::configure)
         .configure(models::configure)
-        .configure(recognize::configure)
+        .configure(recognition::configure)
         .configure(sessions::configure)
         .configure(session_discounts::configure)
         .configure(orders::configure)
-        .configure(order_life::configure)
+        .configure(payments_and_refunds::configure)
         .configure(receipts::configure)
         .configure(closings::configure)
         .configure(mypage::configure)
@@ -49,11 +49,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(alerts::configure);
 }
 
-/// The answer to a request with an Idempotency-Key: 201 with the reply of the first time, marked where it is repeated.
-fn created_once(reply: Reply) -> HttpResponse {
-    let mut answer = HttpResponse::Created();
+/// The response to a request with an Idempotency-Key: 201 with the stored reply, marked if it is a replay.
+fn idempotent_reply(reply: Reply) -> HttpResponse {
+    let mut response = HttpResponse::Created();
     if reply.replayed {
-        answer.insert_header(("Idempotent-Replayed", "true"));
+        response.insert_header(("Idempotent-Replayed", "true"));
     }
-    answer.json(reply.body)
+    response.json(reply.body)
 }

@@ -7,21 +7,21 @@ use utoipa::IntoParams;
 
 use crate::domain::{Caller, GappedPage, OrderId, OrderState, StoreId, Timestamp};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, ValidPath, ValidQuery};
+use crate::http::extract::{PageQuery, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{OrderSearch, OrderSummary, OrderView};
 
-/// Which orders.
+/// Filters of the list of orders.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderQuery {
-    /// Only those of this store; a clerk sees their own store's anyway.
+    /// Only orders of this store. A clerk sees only orders of their own store.
     store_id: Option<StoreId>,
-    /// Only those that stand there.
+    /// Only orders in this state.
     state: Option<OrderState>,
-    /// Only those confirmed at this moment or later (RFC 3339).
+    /// Only orders confirmed at this time or later (RFC 3339).
     from: Option<Timestamp>,
-    /// Only those confirmed before this moment (RFC 3339).
+    /// Only orders confirmed before this time (RFC 3339).
     to: Option<Timestamp>,
 }
 
@@ -31,13 +31,12 @@ impl From<OrderQuery> for OrderSearch {
     }
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(list).service(show);
 }
 
-/// Orders, newest first.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(OrderQuery, CursorQuery),
+/// List orders, newest first.
+#[utoipa::path(tag = "orders", security(("bearer" = [])), params(OrderQuery, PageQuery),
     responses((status = 200, body = GappedPage<OrderSummary>), (status = 404, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 #[get("/api/orders")]
@@ -45,15 +44,15 @@ pub async fn list(
     caller: Caller,
     services: Data<Services>,
     query: ValidQuery<OrderQuery>,
-    cursor: Cursor,
+    page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.list(&caller, query.0.into(), cursor.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.list(&caller, query.0.into(), page.0).await?))
 }
 
-/// One order with its items, payments and refunds.
+/// Get an order with its items, payments and refunds.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 200, body = OrderView), (status = 404, body = ProblemBody),
-        (status = 500, body = ProblemBody, description = "`unreadable-record`: what is stored cannot be read")))]
+        (status = 500, body = ProblemBody, description = "`unreadable-record`: the stored record cannot be read")))]
 #[get("/api/orders/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get(&caller, id.0).await?))

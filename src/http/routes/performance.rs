@@ -1,4 +1,4 @@
-//! How the creation of orders goes, and everything on numbering in one answer for other programs.
+//! Statistics of order creation, and an export of all monitoring of numbers for other programs.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, ServiceConfig};
@@ -15,39 +15,39 @@ use crate::integrity::StandingView;
 use crate::performance::{StatsView, Window};
 use crate::telemetry::NUMBERING_METRICS;
 
-/// Seconds that are looked back where the request does not say: an hour.
-const WINDOW_S: i64 = 3_600;
+const DEFAULT_WINDOW_S: i64 = 3_600;
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(stats).service(export);
 }
 
-/// What to count.
+/// The window and the scope of the statistics.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatsQuery {
-    /// Seconds that are looked back, 60 to a week; an hour unless told otherwise. Rounded up to whole minutes.
+    /// Length of the window in seconds, 60 to 604800 (a week), rounded up to whole minutes. Default: 3600.
     window_s: Option<i64>,
     /// Only this store.
     store_id: Option<StoreId>,
 }
 
-/// How the creation of orders went lately on all servers: success, conflicts, retries, times, today's orders, by store.
-/// Other servers' last ten seconds may be missing.
+/// Get statistics of order creation on all servers: successes, conflicts, retries, times and today's orders, by
+/// store.
+///
+/// The last ten seconds of other servers may be missing.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(StatsQuery),
     responses((status = 200, body = StatsView), (status = 422, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/performance/stats")]
 pub async fn stats(services: Data<Services>, query: ValidQuery<StatsQuery>) -> Result<impl Responder, Problem> {
-    let window = Window::new(query.0.window_s.unwrap_or(WINDOW_S))?;
+    let window = Window::new(query.0.window_s.unwrap_or(DEFAULT_WINDOW_S))?;
     Ok(HttpResponse::Ok().json(services.performance.stats(window, query.0.store_id).await?))
 }
 
-/// In which form.
+/// The format of the export.
 #[derive(Debug, Default, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum ExportFormat {
     /// Prometheus' text format.
     #[default]
     Prometheus,
@@ -55,7 +55,7 @@ pub enum Format {
     Json,
 }
 
-/// In which form.
+/// The format of the export.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -63,47 +63,51 @@ pub struct ExportQuery {
     /// `prometheus` (default) or `json`.
     #[serde(default)]
     #[param(inline)]
-    format: Format,
+    format: ExportFormat,
 }
 
-/// Everything on numbering.
+/// All monitoring of numbers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Export {
-    /// How the stores stand, newest store first.
+    /// The state of the stores, newest store first.
     integrity: Vec<StandingView>,
-    /// How orders went within the last hour.
+    /// Order creation within the last hour.
     performance: StatsView,
-    /// What is firing.
+    /// The active alerts.
     alerts: Vec<AlertView>,
 }
 
-/// Everything on numbering in one answer: this server's metrics of it in Prometheus' text format, or what all servers know
-/// as JSON.
+/// Export all monitoring of numbers: this server's metrics in Prometheus' text format, or the state across all
+/// servers as JSON.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(ExportQuery),
     responses((status = 200, content((Export = "application/json"), (String = "text/plain"))),
         (status = 400, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/metrics/export")]
 pub async fn export(services: Data<Services>, query: ValidQuery<ExportQuery>) -> Result<HttpResponse, Problem> {
     match query.0.format {
-        Format::Prometheus => {
+        ExportFormat::Prometheus => {
             let text = services.metrics.render_some(&NUMBERING_METRICS);
             let media_type = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
             Ok(HttpResponse::Ok().insert_header(media_type).insert_header((CACHE_CONTROL, "no-store")).body(text))
         }
-        Format::Json => {
-            let performance = services.performance.stats(Window::new(WINDOW_S)?, None).await?;
-            let mut page = PageRequest { before: None, limit: services.limits.page };
-            let mut integrity = Vec::new();
-            loop {
-                let stores = services.integrity.summary(page).await?;
-                page.before = stores.data.last().map(|store| store.store_id.uuid());
-                integrity.extend(stores.data);
-                if stores.next_cursor.is_none() {
-                    break;
-                }
-            }
+        ExportFormat::Json => {
+            let performance = services.performance.stats(Window::new(DEFAULT_WINDOW_S)?, None).await?;
+            let integrity = all_standings(&services).await?;
             let alerts = services.alerts.active().await?;
             Ok(HttpResponse::Ok().json(Export { integrity, performance, alerts }))
+        }
+    }
+}
+
+async fn all_standings(services: &Services) -> Result<Vec<StandingView>, Problem> {
+    let mut page = PageRequest { before: None, limit: services.limits.page };
+    let mut standings = Vec::new();
+    loop {
+        let summary = services.integrity.summary(page).await?;
+        page.before = summary.data.last().map(|standing| standing.store_id.uuid());
+        standings.extend(summary.data);
+        if summary.next_cursor.is_none() {
+            return Ok(standings);
         }
     }
 }

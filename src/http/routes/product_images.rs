@@ -1,4 +1,4 @@
-//! Photos of a product: listed, added, served, removed.
+//! The photos of a product: listing, adding, serving and removing them.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, EntityTag, Header, IfNoneMatch};
 use actix_web::web::{Data, ServiceConfig};
@@ -6,37 +6,36 @@ use actix_web::{HttpRequest, HttpResponse, Responder, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::products::photos;
+use super::products::take_photos;
 use crate::catalog::{EnrolmentView, ImageView};
 use crate::domain::{Caller, ImageId, ProductId};
 use crate::http::Services;
 use crate::http::extract::{UploadForm, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
-/// Photos as a form.
+/// A form of photos.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form in the OpenAPI document")]
 pub struct ImagesForm {
-    /// Photos, as many fields of this name as there are photos.
+    /// The photos: one field of this name per photo.
     #[schema(format = Binary, value_type = Vec<String>)]
     images: Vec<Vec<u8>>,
 }
 
-/// All photos of a product: there are at most a few hundred, so they come on one page.
+/// All photos of a product. There are at most a few hundred, so they fit on one page.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImageList {
-    /// The photos, oldest first.
+    /// Oldest first.
     data: Vec<ImageView>,
     /// Always `null`.
     next_cursor: Option<String>,
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(list).service(add).service(show).service(remove);
 }
 
-/// The photos of a product.
+/// List the photos of a product.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
     responses((status = 200, body = ImageList), (status = 404, body = ProblemBody)))]
 #[get("/api/products/{id}/images")]
@@ -45,7 +44,9 @@ pub async fn list(services: Data<Services>, id: ValidPath<ProductId>) -> Result<
     Ok(HttpResponse::Ok().json(ImageList { data, next_cursor: None }))
 }
 
-/// Add photos of a product. When the reply comes, it is recognised by them. Photos it has already are left out.
+/// Add photos of a product.
+///
+/// It is recognisable by them when the reply arrives. Photos that it already has are skipped.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
     request_body(content = ImagesForm, content_type = "multipart/form-data"),
     responses((status = 201, body = EnrolmentView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
@@ -58,11 +59,11 @@ pub async fn add(
     id: ValidPath<ProductId>,
     form: UploadForm,
 ) -> Result<impl Responder, Problem> {
-    let added = services.catalog.add_images(&caller, id.0, photos(form)?).await?;
+    let added = services.catalog.add_images(&caller, id.0, take_photos(form)?).await?;
     Ok(HttpResponse::Created().json(added))
 }
 
-/// A photo as it was uploaded.
+/// Get a photo as it was uploaded.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])),
     params(("id" = ProductId, Path), ("image_id" = ImageId, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "image/jpeg"), (status = 304), (status = 404, body = ProblemBody)))]
@@ -75,23 +76,29 @@ pub async fn show(
     let (id, image_id) = path.0;
     let image = services.catalog.image(id, image_id).await?;
     let tag = EntityTag::new_strong(image.sha256.clone());
-    let known = match IfNoneMatch::parse(&request) {
-        Ok(IfNoneMatch::Any) => true,
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
-        Err(_) => false,
-    };
-    let mut reply = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    reply.insert_header((ETAG, tag.to_string())).insert_header((CACHE_CONTROL, "private, no-cache"));
-    if known {
-        return Ok(reply.finish());
+    let cached = has_tag(&request, &tag);
+    let mut response = if cached { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((ETAG, tag.to_string())).insert_header((CACHE_CONTROL, "private, no-cache"));
+    if cached {
+        return Ok(response.finish());
     }
     let bytes = services.catalog.original(id, image_id).await?;
-    // What a client once uploaded must never run as a page of this server, whatever a browser takes it for.
-    reply.insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"));
-    Ok(reply.content_type(image.media_type).body(bytes))
+    // An uploaded file must never run as a page of this server, whatever a browser makes of it.
+    response.insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"));
+    Ok(response.content_type(image.media_type).body(bytes))
 }
 
-/// Take a photo away; the product is no longer recognised by it.
+fn has_tag(request: &HttpRequest, tag: &EntityTag) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|sent| sent.weak_eq(tag)),
+        Err(_) => false,
+    }
+}
+
+/// Remove a photo.
+///
+/// The product is no longer recognised by it.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])),
     params(("id" = ProductId, Path), ("image_id" = ImageId, Path)),
     responses((status = 204), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]

@@ -1,4 +1,4 @@
-//! Products: enrolled with their photos, listed, read, changed, removed.
+//! Products: listing, creating with photos, reading, changing and removing them.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
@@ -8,99 +8,100 @@ use utoipa::{IntoParams, ToSchema};
 use crate::catalog::{EnrolmentView, NewPhoto, NewProduct, ProductChange, ProductSearch, ProductView};
 use crate::domain::{Caller, InvalidField, Page, ProductId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, Upload, UploadForm, ValidPath, ValidQuery};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::extract::{JsonBody, PageQuery, Upload, UploadForm, ValidPage, ValidPath, ValidQuery};
+use crate::http::problem::{Problem, ProblemBody, excerpt};
 
-/// Which products.
+/// Filters of the list of products.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProductQuery {
-    /// Only those whose name holds this text, whatever the case of its letters.
+    /// Only products whose name contains this text; case does not matter.
     q: Option<String>,
-    /// Only the one with this SKU.
+    /// Only the product with this SKU.
     sku: Option<String>,
-    /// Only the one with this barcode.
+    /// Only the product with this barcode.
     barcode: Option<String>,
 }
 
-/// A product and its photos as a form.
+/// A form of a product and its photos.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form in the OpenAPI document")]
 pub struct ProductForm {
-    /// What people call it, at most 200 characters.
+    /// At most 200 characters.
     name: String,
-    /// The shop's own number for it; no other product may have it.
+    /// The shop's own number for the product; unique.
     sku: Option<String>,
-    /// What a scanner reads on it; no other product may have it.
+    /// The barcode that a scanner reads; unique.
     barcode: Option<String>,
-    /// Price in minor units; without one it cannot be sold.
+    /// Price in minor units. A product without a price cannot be sold.
     price: Option<i64>,
-    /// ISO 4217 code; the server's own where it is left out.
+    /// ISO 4217 code of the price. Default: the server's currency.
     currency: Option<String>,
-    /// Tax in basis points, 0 to 10000: 1900 is 19 %; none where it is left out.
+    /// Tax rate in basis points, 0 to 10000: 1900 is 19 %. Default: none.
     tax_rate_bp: Option<i64>,
-    /// A few words about it, at most 2 000 characters.
+    /// At most 2 000 characters.
     description: Option<String>,
-    /// Photos, as many fields of this name as there are photos; without any it is sold by barcode or by hand.
+    /// The photos: one field of this name per photo. A product without photos is sold by barcode or by hand.
     #[schema(format = Binary, value_type = Option<Vec<String>>)]
     images: Option<Vec<Vec<u8>>>,
 }
 
-/// What to change of a product. A field that is left out stays as it is; `null` takes a value away.
+/// A change of a product. An absent field stays as it is; `null` removes the value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeProduct {
-    /// What people call it.
     name: Option<String>,
-    /// The shop's own number for it.
-    #[serde(default, deserialize_with = "present")]
+    /// The shop's own number for the product.
+    #[serde(default, deserialize_with = "some_if_present")]
     #[schema(value_type = Option<String>)]
     sku: Option<Option<String>>,
-    /// What a scanner reads on it.
-    #[serde(default, deserialize_with = "present")]
+    /// The barcode that a scanner reads.
+    #[serde(default, deserialize_with = "some_if_present")]
     #[schema(value_type = Option<String>)]
     barcode: Option<Option<String>>,
-    /// A few words about it.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "some_if_present")]
     #[schema(value_type = Option<String>)]
     description: Option<Option<String>>,
-    /// Price in minor units, in force from now on.
-    #[serde(default, deserialize_with = "present")]
+    /// New price in minor units, effective immediately.
+    #[serde(default, deserialize_with = "some_if_present")]
     #[schema(value_type = Option<i64>)]
     price: Option<Option<i64>>,
-    /// Currency of the new price; that of the old one where it is left out.
+    /// Currency of the new price. Default: the currency of the old one.
     currency: Option<String>,
-    /// Tax in basis points, 0 to 10000: 1900 is 19 %. Counts for the orders to come.
+    /// Tax rate in basis points, 0 to 10000: 1900 is 19 %. Applies to future orders.
     tax_rate_bp: Option<i64>,
-    /// Whether it is on sale; what is not is neither found nor sold.
+    /// Whether the product is on sale. If not, it is neither recognised nor sold.
     active: Option<bool>,
 }
 
-/// Tells a field that is `null` from one that is left out.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+/// Distinguishes a field that is `null` from an absent one.
+fn some_if_present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(list).service(create).service(show).service(change).service(remove);
 }
 
-/// Products, newest first.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(ProductQuery, CursorQuery),
+/// List products, newest first.
+#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(ProductQuery, PageQuery),
     responses((status = 200, body = Page<ProductView>)))]
 #[get("/api/products")]
 pub async fn list(
     services: Data<Services>,
     query: ValidQuery<ProductQuery>,
-    cursor: Cursor,
+    page: ValidPage,
 ) -> Result<impl Responder, Problem> {
     let ProductQuery { q, sku, barcode } = query.0;
     let search = ProductSearch { name_part: q, sku, barcode };
-    Ok(HttpResponse::Ok().json(services.catalog.list(search, cursor.0).await?))
+    Ok(HttpResponse::Ok().json(services.catalog.list(search, page.0).await?))
 }
 
-/// Add a product with its photos. When the reply comes, it is recognised by them.
+/// Create a product with its photos.
+///
+/// It is recognisable when the reply arrives.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])),
     request_body(content = ProductForm, content_type = "multipart/form-data"),
     responses((status = 201, body = EnrolmentView), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
@@ -115,44 +116,41 @@ pub async fn create(caller: Caller, services: Data<Services>, form: UploadForm) 
 }
 
 fn read_form(mut form: UploadForm) -> Result<(NewProduct, Vec<NewPhoto>), Problem> {
-    let name = form.take("name")?.ok_or_else(|| InvalidField::new("name", "is needed"))?;
+    let name = form.take_text("name")?.ok_or_else(|| InvalidField::new("name", "is missing"))?;
     let new = NewProduct {
         name,
-        sku: form.take("sku")?,
-        barcode: form.take("barcode")?,
-        description: form.take("description")?,
-        price: form.take("price")?.map(|text| minor_units(&text)).transpose()?.flatten(),
-        tax_rate: form.take("tax_rate_bp")?.map(|text| basis_points(&text)).transpose()?.flatten(),
-        currency: form.take("currency")?.filter(|code| !code.trim().is_empty()),
+        sku: form.take_text("sku")?,
+        barcode: form.take_text("barcode")?,
+        description: form.take_text("description")?,
+        price: form.take_text("price")?.map(|text| parse_minor_units(&text)).transpose()?.flatten(),
+        tax_rate: form.take_text("tax_rate_bp")?.map(|text| parse_basis_points(&text)).transpose()?.flatten(),
+        currency: form.take_text("currency")?.filter(|code| !code.trim().is_empty()),
     };
-    Ok((new, photos(form)?))
+    Ok((new, take_photos(form)?))
 }
 
-fn minor_units(text: &str) -> Result<Option<i64>, InvalidField> {
-    whole_number("price", text, "minor units; 1.99 EUR is 199")
+fn parse_minor_units(text: &str) -> Result<Option<i64>, InvalidField> {
+    parse_whole_number("price", text, "minor units; 1.99 EUR is 199")
 }
 
-fn basis_points(text: &str) -> Result<Option<i64>, InvalidField> {
-    whole_number("tax_rate_bp", text, "basis points; 19 % is 1900")
+fn parse_basis_points(text: &str) -> Result<Option<i64>, InvalidField> {
+    parse_whole_number("tax_rate_bp", text, "basis points; 19 % is 1900")
 }
 
-/// Empty means none, as a browser sends an empty field of a form.
-fn whole_number(field: &'static str, text: &str, of_what: &str) -> Result<Option<i64>, InvalidField> {
+/// A browser sends an empty field if nothing was entered.
+fn parse_whole_number(field: &'static str, text: &str, unit: &str) -> Result<Option<i64>, InvalidField> {
     let text = text.trim();
-    let wrong = |_| {
-        let shown: String = text.chars().take(40).collect();
-        InvalidField::new(field, format!("\"{shown}\" is no whole number of {of_what}"))
-    };
+    let wrong = |_| InvalidField::new(field, format!("\"{}\" is not a whole number of {unit}", excerpt(text)));
     if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
 }
 
-/// The photos of a form whose texts have been taken.
-pub(super) fn photos(form: UploadForm) -> Result<Vec<NewPhoto>, Problem> {
+/// The photos of a form, after its texts were taken.
+pub(super) fn take_photos(form: UploadForm) -> Result<Vec<NewPhoto>, Problem> {
     let photo = |Upload { file_name, bytes }| NewPhoto { file_name, bytes };
-    Ok(form.finish()?.into_iter().map(photo).collect())
+    Ok(form.into_images()?.into_iter().map(photo).collect())
 }
 
-/// One product.
+/// Get a product.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
     responses((status = 200, body = ProductView), (status = 404, body = ProblemBody)))]
 #[get("/api/products/{id}")]
@@ -160,7 +158,9 @@ pub async fn show(services: Data<Services>, id: ValidPath<ProductId>) -> Result<
     Ok(HttpResponse::Ok().json(services.catalog.get(id.0).await?))
 }
 
-/// Change a product. Off sale (`"active": false`) it is neither recognised nor sold, and keeps its photos.
+/// Change a product.
+///
+/// With `"active": false` it is neither recognised nor sold, but keeps its photos.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)), request_body = ChangeProduct,
     responses((status = 200, body = ProductView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -176,7 +176,9 @@ pub async fn change(
     Ok(HttpResponse::Ok().json(services.catalog.change(&caller, id.0, change).await?))
 }
 
-/// Remove a product. Bills and orders that name it keep it.
+/// Remove a product.
+///
+/// Existing bills and orders keep its lines.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
     responses((status = 204), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
 #[delete("/api/products/{id}")]
@@ -194,17 +196,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn null_is_told_from_left_out() {
+    fn null_is_distinguished_from_an_absent_field() {
         let sent: ChangeProduct = serde_json::from_str("{\"sku\":null,\"price\":5}").unwrap();
         assert_eq!((sent.sku, sent.barcode, sent.price), (Some(None), None, Some(Some(5))));
     }
 
     #[test]
     fn a_price_with_a_decimal_point_is_refused_with_an_example() {
-        assert_eq!(minor_units(" 199 ").unwrap(), Some(199));
-        assert_eq!(minor_units("").unwrap(), None);
-        assert_eq!(basis_points("19 %").unwrap_err().field, "tax_rate_bp");
-        let refused = minor_units("1.99").unwrap_err();
+        assert_eq!(parse_minor_units(" 199 ").unwrap(), Some(199));
+        assert_eq!(parse_minor_units("").unwrap(), None);
+        assert_eq!(parse_basis_points("19 %").unwrap_err().field, "tax_rate_bp");
+        let refused = parse_minor_units("1.99").unwrap_err();
         assert!(refused.message.contains("\"1.99\"") && refused.message.contains("199"), "{refused}");
     }
 }

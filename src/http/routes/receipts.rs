@@ -1,10 +1,10 @@
-//! Receipts: as JSON, and as a page to print. Every print at the till is counted; the second and later ones are copies.
+//! Receipts, as JSON and as a page to print. Every print at the till is counted; all but the first are marked as copies.
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
 
-use super::mypage::shopper;
+use super::mypage::require_user_id;
 use crate::domain::{Caller, Currency, Money, OrderId};
 use crate::http::Services;
 use crate::http::extract::ValidPath;
@@ -12,12 +12,13 @@ use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{OrderItemView, ReceiptView};
 use crate::web::receipt::{self, ReceiptLine, ReceiptPage, Row};
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(show).service(print).service(show_own).service(page_own);
 }
 
-/// The receipt of an order. Looking at it is no print.
+/// Get the receipt of an order.
+///
+/// This does not count as a print.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
 #[get("/api/orders/{id}/receipt")]
@@ -25,8 +26,9 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderI
     Ok(HttpResponse::Ok().json(services.orders.receipt(&caller, id.0).await?))
 }
 
-/// The receipt as a page to print, with a QR code to claim it. Each call is counted as a print: the second and later ones
-/// are marked as copies.
+/// Print a receipt: a page with a QR code to claim the order.
+///
+/// Each call counts as a print; all but the first are marked as copies.
 #[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 201, body = String, content_type = "text/html"), (status = 404, body = ProblemBody)))]
 #[post("/api/orders/{id}/receipt/prints")]
@@ -37,10 +39,10 @@ pub async fn print(
 ) -> Result<impl Responder, Problem> {
     let receipt = services.orders.print_receipt(&caller, id.0).await?;
     let copy = (receipt.prints > 1).then(|| format!("COPY {}", receipt.prints - 1));
-    page(HttpResponse::Created(), &receipt, copy)
+    render_page(HttpResponse::Created(), &receipt, copy)
 }
 
-/// The receipt of one of your orders.
+/// Get the receipt of one of your orders.
 #[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
 #[get("/api/mypage/orders/{id}/receipt")]
@@ -49,10 +51,10 @@ pub async fn show_own(
     services: Data<Services>,
     id: ValidPath<OrderId>,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.receipt_own(shopper(&caller)?, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.receipt_own(require_user_id(&caller)?, id.0).await?))
 }
 
-/// The receipt of one of your orders as a page to print, always marked as the customer's copy.
+/// Get the receipt of one of your orders as a page to print, marked as the customer's copy.
 #[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
     responses((status = 200, body = String, content_type = "text/html"), (status = 404, body = ProblemBody)))]
 #[get("/api/mypage/orders/{id}/receipt/page")]
@@ -61,34 +63,34 @@ pub async fn page_own(
     services: Data<Services>,
     id: ValidPath<OrderId>,
 ) -> Result<impl Responder, Problem> {
-    let receipt = services.orders.receipt_own(shopper(&caller)?, id.0).await?;
-    page(HttpResponse::Ok(), &receipt, Some("CUSTOMER'S COPY".to_owned()))
+    let receipt = services.orders.receipt_own(require_user_id(&caller)?, id.0).await?;
+    render_page(HttpResponse::Ok(), &receipt, Some("CUSTOMER'S COPY".to_owned()))
 }
 
-fn page(
-    mut answer: actix_web::HttpResponseBuilder,
+fn render_page(
+    mut response: actix_web::HttpResponseBuilder,
     receipt: &ReceiptView,
     copy: Option<String>,
 ) -> Result<HttpResponse, Problem> {
-    let html = shown(receipt, copy).html().map_err(|error| Problem::internal(&error))?;
-    Ok(answer
+    let html = receipt_page(receipt, copy).html().map_err(|error| Problem::internal(&error))?;
+    Ok(response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, receipt::POLICY))
         .body(html))
 }
 
-/// Everything as text: the page decides nothing.
-fn shown(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
+/// Formats everything as text, so that the template decides nothing.
+fn receipt_page(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
     let order = &receipt.order;
     let money = |amount: i64| Money { amount, currency: order.currency }.to_string();
     let payments = order.payments.iter().flat_map(|payment| {
         let paid = Row::new(payment.method.as_str(), money(payment.amount));
-        let given = payment.tendered.map(|given| Row::new("given", money(given)));
+        let tendered = payment.tendered.map(|tendered| Row::new("given", money(tendered)));
         let change = payment.change.map(|change| Row::new("change", money(change)));
-        [Some(paid), given, change].into_iter().flatten()
+        [Some(paid), tendered, change].into_iter().flatten()
     });
     let refunds = order.refunds.iter().map(|refund| {
-        // A void gives no money back, and so by no method.
+        // A void pays no money back, so it has no method.
         let method = refund.method.map(|method| format!(" ({})", method.as_str())).unwrap_or_default();
         let label = format!("{} {}{method}: {}", refund.kind, refund.refund_number, refund.reason);
         Row::new(label, money(-refund.amount))
@@ -96,7 +98,7 @@ fn shown(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
     let taxes = receipt
         .taxes
         .iter()
-        .map(|tax| Row::new(format!("tax {} of {}", percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax)));
+        .map(|tax| Row::new(format!("tax {} of {}", format_percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax)));
     let bill_discount: i64 = order.items.iter().map(|item| item.bill_discount).sum();
     let discount = (bill_discount > 0).then(|| {
         let reason = order.discount_reason.as_deref().unwrap_or_default();
@@ -108,7 +110,7 @@ fn shown(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
         time: receipt.local_time.clone(),
         state: order.state.as_str().replace('_', " "),
         copy,
-        lines: order.items.iter().map(|item| line(item, order.currency)).collect(),
+        lines: order.items.iter().map(|item| receipt_line(item, order.currency)).collect(),
         discount,
         total: money(order.total),
         taxes: taxes.collect(),
@@ -121,7 +123,7 @@ fn shown(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
     }
 }
 
-fn line(item: &OrderItemView, currency: Currency) -> ReceiptLine {
+fn receipt_line(item: &OrderItemView, currency: Currency) -> ReceiptLine {
     let money = |amount: i64| Money { amount, currency }.to_string();
     let discount = (item.discount > 0).then(|| {
         let reason = item.discount_reason.as_deref().unwrap_or_default();
@@ -136,8 +138,8 @@ fn line(item: &OrderItemView, currency: Currency) -> ReceiptLine {
     }
 }
 
-/// Basis points for people: `19 %`, `7.5 %`.
-fn percent(basis_points: i64) -> String {
+/// `19 %`, `7.5 %`.
+fn format_percent(basis_points: i64) -> String {
     let (whole, part) = (basis_points / 100, basis_points % 100);
     match part {
         0 => format!("{whole} %"),
@@ -150,11 +152,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_shown_as_people_write_them() {
+    fn rates_are_formatted_as_percentages() {
         assert_eq!(
-            (percent(1_900).as_str(), percent(750).as_str(), percent(825).as_str()),
+            (format_percent(1_900).as_str(), format_percent(750).as_str(), format_percent(825).as_str()),
             ("19 %", "7.5 %", "8.25 %")
         );
-        assert_eq!((percent(5).as_str(), percent(0).as_str()), ("0.05 %", "0 %"));
+        assert_eq!((format_percent(5).as_str(), format_percent(0).as_str()), ("0.05 %", "0 %"));
     }
 }

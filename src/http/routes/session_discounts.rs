@@ -1,4 +1,4 @@
-//! Discounts on an open bill, for the staff.
+//! Discounts on an open bill, given by staff.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, delete, put};
@@ -12,36 +12,37 @@ use crate::http::Services;
 use crate::http::extract::{JsonBody, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 
-/// A discount: `rate_bp` or `amount`, and why.
+/// A discount: `rate_bp` or `amount`, and the reason.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetDiscount {
-    /// The session's version as the client knows it.
+    /// The session's version that the client has read.
     version: i64,
-    /// Basis points, 1 to 10000: 1000 is 10 %.
+    /// A rate in basis points, 1 to 10000: 1000 is 10 %.
     #[schema(examples(1000))]
     rate_bp: Option<i64>,
-    /// Or minor units, at least 1. More than there is to pay takes off all of that and no more, also where the bill becomes
-    /// smaller later: `taken_off` of the answer says what it is.
+    /// Or an amount in minor units, at least 1. A discount never exceeds the amount due, even if the bill becomes smaller
+    /// later: `taken_off` in the reply is the effective amount.
     amount: Option<i64>,
-    /// At most 200 characters; it is printed on the receipt.
+    /// Printed on the receipt; at most 200 characters.
     #[schema(examples("dented box"))]
     reason: String,
 }
 
 impl SetDiscount {
-    fn given(self) -> Result<DiscountRequest, InvalidField> {
+    fn into_request(self) -> Result<DiscountRequest, InvalidField> {
         Ok(DiscountRequest { discount: Discount::parse(self.rate_bp, self.amount)?, reason: self.reason })
     }
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(set_on_bill).service(remove_from_bill).service(set_on_item).service(remove_from_item);
 }
 
-/// Give a discount on the whole bill; it is shared out over the lines, after their own discounts. `discount.taken_off` of
-/// the answer is what it really takes off: never more than there is to pay.
+/// Set a discount on the whole bill.
+///
+/// It is distributed over the lines, after their own discounts. `discount.taken_off` in the reply is the effective
+/// amount; a discount never exceeds the amount due.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)), request_body = SetDiscount,
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
@@ -53,11 +54,11 @@ pub async fn set_on_bill(
     body: JsonBody<SetDiscount>,
 ) -> Result<impl Responder, Problem> {
     let version = body.0.version;
-    let session = services.checkout.set_discount(&caller, id.0, version, None, Some(body.0.given()?)).await?;
+    let session = services.checkout.set_discount(&caller, id.0, version, None, Some(body.0.into_request()?)).await?;
     Ok(HttpResponse::Ok().json(session))
 }
 
-/// Take the discount on the whole bill back.
+/// Remove the discount on the whole bill.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path), VersionQuery),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 #[delete("/api/sessions/{id}/discount")]
@@ -71,8 +72,9 @@ pub async fn remove_from_bill(
     Ok(HttpResponse::Ok().json(session))
 }
 
-/// Give a discount on a line. `discount.taken_off` of the line in the answer is what it really takes off: never more than
-/// the line's price.
+/// Set a discount on a line.
+///
+/// `discount.taken_off` of the line in the reply is the effective amount; a discount never exceeds the line's price.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = SetDiscount,
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
@@ -85,11 +87,12 @@ pub async fn set_on_item(
     body: JsonBody<SetDiscount>,
 ) -> Result<impl Responder, Problem> {
     let ((id, item), version) = (path.0, body.0.version);
-    let session = services.checkout.set_discount(&caller, id, version, Some(item), Some(body.0.given()?)).await?;
+    let session =
+        services.checkout.set_discount(&caller, id, version, Some(item), Some(body.0.into_request()?)).await?;
     Ok(HttpResponse::Ok().json(session))
 }
 
-/// Take the discount on a line back.
+/// Remove the discount on a line.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])),
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]

@@ -1,4 +1,4 @@
-//! Checkout sessions: open, look, change, confirm.
+//! Checkout sessions: opening, reading, changing and confirming them.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
@@ -12,64 +12,63 @@ use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, ValidPath, Valid
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::OrderView;
 
-/// Where to open a session.
+/// The store of a new session.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenSession {
-    /// Needed from an admin; a kiosk or clerk opens it in its own store.
+    /// Required from an admin. A kiosk or a clerk opens a session in its own store.
     store_id: Option<StoreId>,
 }
 
-/// What to put on the bill: `product_id` or `barcode`.
+/// A product for the bill: `product_id` or `barcode`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddItem {
-    /// The session's version as the client knows it.
+    /// The session's version that the client has read.
     version: i64,
-    /// The product.
     product_id: Option<ProductId>,
-    /// Or its barcode.
+    /// Instead of `product_id`.
     #[schema(examples("4006381333931"))]
     barcode: Option<String>,
-    /// How many more; 1 unless told otherwise.
+    /// Pieces to add. Default: 1.
     quantity: Option<i64>,
 }
 
-/// A line's new quantity.
+/// A new quantity of a line.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeItem {
-    /// The session's version as the client knows it.
+    /// The session's version that the client has read.
     version: i64,
-    /// How many there shall be, at least 1.
+    /// The new quantity, at least 1.
     quantity: i64,
 }
 
-/// The version that a change is made for.
+/// The version to confirm.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
-    /// The session's version as the client knows it.
+    /// The session's version that the client has read.
     version: i64,
 }
 
-/// The version that a removal is made for.
+/// The version to change.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct VersionQuery {
-    /// The session's version as the client knows it.
+    /// The session's version that the client has read.
     pub(super) version: i64,
 }
 
-/// The version that a frame is sent for.
+/// The version to add to.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FrameQuery {
-    /// The session's version as the client knows it; a camera that only adds may leave it out.
+    /// The session's version that the client has read. A camera that only adds items may omit it.
     version: Option<i64>,
 }
 
-/// A picture as a form.
+/// A form of one photo.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form in the OpenAPI document")]
 pub struct ImageForm {
@@ -77,7 +76,6 @@ pub struct ImageForm {
     image: Vec<u8>,
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(open)
@@ -104,7 +102,7 @@ pub async fn open(
     Ok(HttpResponse::Created().json(session))
 }
 
-/// The session and its bill.
+/// Get a session with its bill.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody)))]
 #[get("/api/sessions/{id}")]
@@ -116,7 +114,7 @@ pub async fn show(
     Ok(HttpResponse::Ok().json(services.checkout.get(&caller, id.0).await?))
 }
 
-/// Give the session up.
+/// Cancel a session.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
     responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 #[delete("/api/sessions/{id}")]
@@ -129,7 +127,9 @@ pub async fn cancel(
     Ok(HttpResponse::NoContent())
 }
 
-/// Join a session as its shopper, with the id from the kiosk's screen: the order will be on your page.
+/// Join a session as its shopper, with the id from the kiosk's screen.
+///
+/// The order then appears on your page.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 #[post("/api/sessions/{id}/join")]
@@ -138,11 +138,13 @@ pub async fn join(
     services: Data<Services>,
     id: ValidPath<SessionId>,
 ) -> Result<impl Responder, Problem> {
-    let shopper = super::mypage::shopper(&caller)?;
+    let shopper = super::mypage::require_user_id(&caller)?;
     Ok(HttpResponse::Ok().json(services.checkout.join(shopper, id.0).await?))
 }
 
-/// Post a picture: one of every matched product comes on the bill. Ambiguous and unknown regions change nothing.
+/// Send a photo: one piece of each matched product is added to the bill.
+///
+/// Ambiguous and unknown regions change nothing.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path), FrameQuery),
     request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
     responses((status = 200, body = FrameView), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
@@ -159,7 +161,7 @@ pub async fn frame(
     Ok(HttpResponse::Ok().json(frame))
 }
 
-/// Put something on the bill by hand or by barcode.
+/// Add a product to the bill by hand or by barcode.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)), request_body = AddItem,
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
@@ -171,14 +173,14 @@ pub async fn add_item(
     body: JsonBody<AddItem>,
 ) -> Result<impl Responder, Problem> {
     let AddItem { version, product_id, barcode, quantity } = body.0;
-    let wanted = match (product_id, barcode) {
+    let item = match (product_id, barcode) {
         (Some(product), None) => ManualItem::Product(product),
         (None, Some(barcode)) => ManualItem::Barcode(barcode),
         (Some(_), Some(_)) | (None, None) => {
             return Err(InvalidField::new("product_id", "send exactly one of product_id and barcode").into());
         }
     };
-    let session = services.checkout.add_item(&caller, id.0, version, &wanted, quantity.unwrap_or(1)).await?;
+    let session = services.checkout.add_item(&caller, id.0, version, &item, quantity.unwrap_or(1)).await?;
     Ok(HttpResponse::Ok().json(session))
 }
 
@@ -199,7 +201,7 @@ pub async fn change_item(
     Ok(HttpResponse::Ok().json(session))
 }
 
-/// Take a line off the bill.
+/// Remove a line from the bill.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])),
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -215,8 +217,10 @@ pub async fn remove_item(
     Ok(HttpResponse::Ok().json(session))
 }
 
-/// Turn the bill into an order with the store's next receipt number. Send the same Idempotency-Key when you try again:
-/// the order is made once, and a repeated request gets the first reply (with `Idempotent-Replayed: true`).
+/// Confirm the bill: it becomes an order with the store's next receipt number.
+///
+/// Send the same Idempotency-Key when you try again: the order is created once, and a repeated request gets the first
+/// reply, with `Idempotent-Replayed: true`.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = Confirm,
     params(("id" = SessionId, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = OrderView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
@@ -229,5 +233,5 @@ pub async fn confirm(
     key: IdempotencyKey,
     body: JsonBody<Confirm>,
 ) -> Result<impl Responder, Problem> {
-    Ok(super::created_once(services.checkout.confirm(&caller, id.0, body.0.version, &key.0).await?))
+    Ok(super::idempotent_reply(services.checkout.confirm(&caller, id.0, body.0.version, &key.0).await?))
 }

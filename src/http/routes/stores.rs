@@ -8,57 +8,57 @@ use utoipa::ToSchema;
 use crate::auth::{NewStore, StoreChange, StoreView};
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, ValidPath};
+use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// A new store.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateStore {
-    /// What people call it, at most 120 characters.
+    /// At most 120 characters.
     #[schema(examples("Main Street"))]
     name: String,
-    /// ISO 4217 code of its bills; the server's default unless told otherwise. It cannot be changed later.
+    /// ISO 4217 code of the bills. It cannot be changed later. Default: the server's currency.
     #[schema(examples("EUR"))]
     currency: Option<String>,
-    /// IANA name of its time zone; the server's default unless told otherwise. Days and months begin by it.
+    /// IANA name of the time zone in which days and months begin. Default: the server's time zone.
     #[schema(examples("Europe/Berlin"))]
     time_zone: Option<String>,
-    /// Whether prices contain the tax (they do unless told otherwise) or it comes on top.
+    /// Whether prices include the tax; otherwise it is added. Default: true.
     prices_include_tax: Option<bool>,
-    /// Whether its numbers are kept for an authority (they are unless told otherwise): its records are never renumbered.
+    /// Whether an authority audits the numbers: records of a fiscal store are never renumbered. Default: true.
     fiscal: Option<bool>,
 }
 
-/// What to change of a store; what is left out stays. Orders and closings that there are keep what was so.
+/// A change of a store. An absent field stays as it is. Existing orders and closings are not changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeStore {
-    /// What people call it from now on.
     name: Option<String>,
-    /// IANA name of its time zone.
+    /// IANA name of the time zone.
     #[schema(examples("Asia/Seoul"))]
     time_zone: Option<String>,
-    /// Whether prices contain the tax.
+    /// Whether prices include the tax.
     prices_include_tax: Option<bool>,
-    /// Whether its records are never renumbered. A store with daily closings stays fiscal.
+    /// Whether records are never renumbered. A store with daily closings stays fiscal.
     fiscal: Option<bool>,
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(list).service(create).service(show).service(change);
 }
 
-/// Stores, newest first; a clerk sees their own only.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(CursorQuery),
+/// List stores, newest first.
+///
+/// A clerk sees only their own.
+#[utoipa::path(tag = "stores", security(("bearer" = [])), params(PageQuery),
     responses((status = 200, body = Page<StoreView>)))]
 #[get("/api/stores")]
-pub async fn list(caller: Caller, services: Data<Services>, cursor: Cursor) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.auth.stores(&caller, cursor.0).await?))
+pub async fn list(caller: Caller, services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.auth.list_stores(&caller, page.0).await?))
 }
 
-/// Make a store.
+/// Create a store.
 #[utoipa::path(tag = "stores", security(("bearer" = [])), request_body = CreateStore,
     responses((status = 201, body = StoreView), (status = 422, body = ProblemBody)))]
 #[post("/api/stores")]
@@ -72,15 +72,17 @@ pub async fn create(
     Ok(HttpResponse::Created().json(services.auth.create_store(&caller, new).await?))
 }
 
-/// One store; for a clerk, other stores than their own do not exist.
+/// Get a store.
+///
+/// A clerk gets only their own; other stores are 404.
 #[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)),
     responses((status = 200, body = StoreView), (status = 404, body = ProblemBody)))]
 #[get("/api/stores/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<StoreId>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.auth.store(&caller, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.auth.get_store(&caller, id.0).await?))
 }
 
-/// Change a store's name, time zone, whether its prices contain the tax, or whether it is fiscal.
+/// Change a store's name or time zone, whether its prices include the tax, or whether it is fiscal.
 #[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)), request_body = ChangeStore,
     responses((status = 200, body = StoreView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]

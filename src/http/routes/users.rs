@@ -1,4 +1,4 @@
-//! Accounts of other people, for admins.
+//! Accounts of people, managed by admins.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, patch, post};
@@ -9,51 +9,48 @@ use utoipa::ToSchema;
 use crate::auth::{NewUser, UserChange, UserView};
 use crate::domain::{Caller, Page, Role, StoreId, UserId};
 use crate::http::Services;
-use crate::http::extract::{Cursor, CursorQuery, JsonBody, ValidPath};
+use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
-/// An account for somebody; its password must be changed at the first sign-in.
+/// A new account. Its password must be changed at the first sign-in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateUser {
     /// 3 to 64 letters, digits and `. _ - @ +`; case does not matter.
     #[schema(examples("bob"))]
     username: String,
-    /// A first password, 12 to 1024 characters.
+    /// 12 to 1024 characters.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
-    /// What the person may do.
     role: Role,
-    /// Needed for a clerk, refused for everybody else.
+    /// Required for a clerk, refused for other roles.
     store_id: Option<StoreId>,
 }
 
-/// What to change; what is not sent stays.
+/// A change of an account. An absent field stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeUser {
-    /// What the person may do from now on.
     role: Option<Role>,
     /// The store of a clerk.
     store_id: Option<StoreId>,
-    /// Whether the account is shut.
+    /// A disabled account cannot sign in.
     disabled: Option<bool>,
 }
 
-/// Registers the routes.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(list).service(create).service(show).service(change);
 }
 
-/// Accounts, newest first.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), params(CursorQuery),
+/// List accounts, newest first.
+#[utoipa::path(tag = "accounts", security(("bearer" = [])), params(PageQuery),
     responses((status = 200, body = Page<UserView>)))]
 #[get("/api/users")]
-pub async fn list(caller: Caller, services: Data<Services>, cursor: Cursor) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.auth.users(&caller, cursor.0).await?))
+pub async fn list(caller: Caller, services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.auth.list_users(&caller, page.0).await?))
 }
 
-/// Make an account for a clerk, an admin or a shopper.
+/// Create an account for a clerk, an admin or a shopper.
 #[utoipa::path(tag = "accounts", security(("bearer" = [])), request_body = CreateUser,
     responses((status = 201, body = UserView), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[post("/api/users")]
@@ -67,15 +64,17 @@ pub async fn create(
     Ok(HttpResponse::Created().json(user))
 }
 
-/// One account.
+/// Get an account.
 #[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
 #[get("/api/users/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<UserId>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.auth.user(&caller, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.auth.get_user(&caller, id.0).await?))
 }
 
-/// Change role or store, shut or open an account. All its sessions end.
+/// Change an account's role or store, or disable or enable it.
+///
+/// All its sessions end.
 #[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)), request_body = ChangeUser,
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]

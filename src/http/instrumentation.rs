@@ -1,4 +1,4 @@
-//! The middleware around everything: a request id, a span, counts and times, safe headers.
+//! The middleware that makes requests observable: a request id, a span, counts and times.
 
 use std::time::Instant;
 
@@ -6,27 +6,27 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::authenticate::pattern_of;
+use super::access_control::route_pattern;
 use crate::telemetry::{HTTP_SECONDS, HTTP_TOTAL};
 
-/// The header that carries the request's id back to the client.
+/// The response header that carries the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id and a span, and counts and times its answer by route and status.
-pub async fn observe(
+/// Gives the request an id and a span, and counts and times its response by route and status.
+pub async fn instrument(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let id = Uuid::new_v4().to_string();
     let method = method_label(request.method());
-    // A path that matches no route would make a new time series for every typing error.
-    let route = pattern_of(&request).unwrap_or_else(|| "unmatched".to_owned());
+    // Unknown paths share one label: each typing error would start a new time series otherwise.
+    let route = route_pattern(&request).unwrap_or_else(|| "unmatched".to_owned());
     let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
     let outcome = next.call(request).instrument(span).await;
     let status = match &outcome {
@@ -44,7 +44,7 @@ pub async fn observe(
     })
 }
 
-/// The method, if it is one of HTTP's own: any word is a valid method, and each label value stays in memory for ever.
+/// The method if HTTP defines it, else `other`: any word is a valid method, and each label value stays in memory for good.
 fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -56,28 +56,4 @@ fn method_label(method: &Method) -> &'static str {
         "OPTIONS" => "OPTIONS",
         _ => "other",
     }
-}
-
-/// Adds what a browser must be told on every answer. Handlers that serve files or pages set their own
-/// `Content-Security-Policy` and `Cache-Control`; those are kept.
-pub async fn safe_headers(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    let defaults = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    for (name, value) in defaults {
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    }
-    Ok(response)
 }

@@ -1,4 +1,4 @@
-//! What is in a picture.
+//! Recognising the products in a photo.
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, post};
@@ -10,12 +10,13 @@ use crate::http::extract::ImageBody;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::recognition::RecognitionView;
 
-/// Registers the route.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(recognize);
 }
 
-/// Say what is in a picture, sent as the form field `image` or as the body itself. Changes no bill.
+/// Recognise the products in a photo, sent as the form field `image` or as the body itself.
+///
+/// Changes no bill.
 #[utoipa::path(tag = "recognition", security(("bearer" = [])),
     request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
     responses((status = 200, body = RecognitionView), (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),

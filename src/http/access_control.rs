@@ -1,0 +1,160 @@
+//! Decides who gets through to a handler: finds the route's policy, reads the credentials, checks one against the other.
+//!
+//! Every request passes here before its handler. A handler gets its [`Caller`] from this middleware and has no other way
+//! to one.
+
+use std::time::Instant;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+
+use super::Services;
+use super::extract::client_address;
+use super::policy::{self, Policy};
+use super::problem::{Problem, ProblemKind, excerpt};
+use crate::domain::{Actor, Caller, Role};
+use crate::performance::{Attempt, Outcome, Retries};
+
+/// The route that turns a bill into an order.
+const CONFIRM_ROUTE: &str = "/api/sessions/{id}/confirm";
+
+/// Passes a request on only if the policy table allows it. A refusal is an ordinary response, so the outer middleware adds
+/// its headers to it.
+pub async fn authorize(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    // HEAD is GET without the body, which the HTTP layer leaves out by itself.
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    let started = Instant::now();
+    match check_access(&request).await {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+            Ok(next.call(request).await?.map_into_left_body())
+        }
+        Err(problem) => {
+            let mut response = problem.error_response();
+            if response.status().is_server_error() {
+                count_failed_confirm(&request, started);
+            }
+            if problem.kind() == ProblemKind::MethodNotAllowed {
+                add_allow_header(&request, &mut response);
+            }
+            Ok(request.into_response(response).map_into_right_body())
+        }
+    }
+}
+
+/// The caller; nothing if the route is public; or the refusal.
+async fn check_access(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
+    let Some(pattern) = route_pattern(request) else {
+        let detail = format!("This server has no address {}.", excerpt(request.path()));
+        return Err(Problem::new(ProblemKind::NotFound, detail));
+    };
+    let pattern = pattern.as_str();
+    let Some(policy) = policy::find(request.method(), pattern) else {
+        return Err(refuse_method(request.method(), pattern));
+    };
+    if policy == Policy::Public {
+        return Ok(None);
+    }
+    let services = request
+        .app_data::<web::Data<Services>>()
+        .ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))?;
+    let identity = services.auth.authenticate(bearer_token(request)?).await?;
+    if !policy.admits(&identity.actor) {
+        let detail = format!(
+            "{} {pattern} is not allowed for {}. It is for {}.",
+            request.method(),
+            describe_actor(&identity.actor),
+            policy.describe_callers()
+        );
+        return Err(Problem::new(ProblemKind::Forbidden, detail));
+    }
+    if identity.must_change_password && !policy.allows_one_time_password() {
+        let detail = "The password is a one-time password. Change it with POST /api/auth/password first.";
+        return Err(Problem::new(ProblemKind::PasswordChangeRequired, detail));
+    }
+    let address = client_address(request.request(), &services.trusted_proxies);
+    Ok(Some(Caller { actor: identity.actor, address }))
+}
+
+fn refuse_method(method: &Method, pattern: &str) -> Problem {
+    if policy::RULES.iter().any(|rule| rule.pattern == pattern) {
+        Problem::new(ProblemKind::MethodNotAllowed, format!("{pattern} does not support {method}."))
+    } else {
+        Problem::new(ProblemKind::Forbidden, format!("The policy table has no rule for {method} {pattern}."))
+    }
+}
+
+fn add_allow_header(request: &ServiceRequest, response: &mut HttpResponse) {
+    let pattern = route_pattern(request);
+    let rules = policy::RULES.iter().filter(|rule| Some(rule.pattern) == pattern.as_deref());
+    let methods = rules.map(|rule| rule.method.as_str()).collect::<Vec<_>>().join(", ");
+    if let Ok(methods) = HeaderValue::from_str(&methods) {
+        response.headers_mut().insert(ALLOW, methods);
+    }
+}
+
+/// Counts a confirm that fails here, because the database that knows its caller is away, as an order that failed.
+fn count_failed_confirm(request: &ServiceRequest, started: Instant) {
+    if request.method() == Method::POST
+        && route_pattern(request).as_deref() == Some(CONFIRM_ROUTE)
+        && let Some(services) = request.app_data::<web::Data<Services>>()
+    {
+        let (outcome, retries, took) = (Outcome::Failed, Retries::default(), started.elapsed());
+        services.performance.record(&Attempt { store: None, outcome, retries, took });
+    }
+}
+
+/// The pattern of the route that handles this request. It is matched against the decoded path, as the router does: matching
+/// the raw path would let `/api/%70roducts` in without a rule.
+///
+/// Cached in the request, because the search tries some 90 patterns.
+pub fn route_pattern(request: &ServiceRequest) -> Option<String> {
+    if let Some(CachedPattern(pattern)) = request.extensions().get() {
+        return pattern.clone();
+    }
+    let pattern = request.resource_map().match_pattern(request.match_info().as_str());
+    request.extensions_mut().insert(CachedPattern(pattern.clone()));
+    pattern
+}
+
+struct CachedPattern(Option<String>);
+
+fn describe_actor(actor: &Actor) -> &'static str {
+    match actor {
+        Actor::System | Actor::CommandLine => "the server itself",
+        Actor::Kiosk { .. } => "kiosks",
+        Actor::Person { role, .. } => match role {
+            Role::User => "shoppers",
+            Role::Clerk => "clerks",
+            Role::Admin => "admins",
+        },
+    }
+}
+
+fn bearer_token(request: &ServiceRequest) -> Result<&str, Problem> {
+    let refuse = |detail: &'static str| Problem::new(ProblemKind::NotAuthenticated, detail);
+    let header = request.headers().get(AUTHORIZATION).ok_or_else(|| {
+        refuse(
+            "The Authorization header is missing. Send \"Bearer\" and an access token from POST /api/auth/login, or a \
+             kiosk's key.",
+        )
+    })?;
+    let text = header.to_str().map_err(|_| refuse("The Authorization header is not ASCII text."))?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() {
+        Ok(token.trim())
+    } else {
+        Err(refuse("The Authorization header must be \"Bearer\", a space and the token."))
+    }
+}
