@@ -7,9 +7,8 @@
 //! * a job whose caller has gone before its turn is not run, only counted;
 //! * a panic fails the job that panicked and nothing else: its thread goes on with the next job.
 //!
-//! A pool knows nothing of what it runs, and imports nothing from the rest of the house. [`Batcher`] is the pool for
-//! work that is cheaper done several at once; [`Admission`] stands before a chain of pools and bounds the wait in it by
-//! time.
+//! A pool knows nothing of what it runs. [`Batcher`] is the pool for work that is cheaper done several at once;
+//! [`Admission`] stands before a chain of pools and bounds how many jobs are in it and how long they wait.
 
 mod admission;
 mod batch;
@@ -24,8 +23,8 @@ use tokio::sync::oneshot;
 
 use crate::telemetry::{POOL_JOBS_TOTAL, POOL_QUEUE_SECONDS};
 
-pub use admission::{Admission, Permit};
-pub use batch::{BatchAnswer, BatchError, Batcher, BatcherNames, Runner};
+pub use admission::{Admission, AdmissionLimits, Overloaded, Permit, Priority};
+pub use batch::{BatchAnswer, BatchError, Batcher, BatcherLimits, BatcherNames, Runner};
 
 type Job = Box<dyn FnOnce() + Send>;
 

@@ -14,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("telemetry", &["config"]),
     ("pool", &["telemetry"]),
     ("backoff", &[]),
-    ("background", &["clock", "domain", "pool", "telemetry"]),
+    ("background", &["pool", "telemetry"]),
     ("atomic_file", &[]),
     ("terminal", &[]),
     ("db", &LEAVES),
@@ -23,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("evaluation", &["domain", "embedding", "atomic_file"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
     ("active_model", &["embedding", "index"]),
-    ("product_names", &["domain"]),
+    ("regions", &["domain"]),
     (
         "catalog",
         &[
@@ -39,7 +39,6 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
             "index",
             "active_model",
             "index_feed",
-            "product_names",
         ],
     ),
     (
@@ -77,29 +76,17 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ),
     (
         "recognition",
-        &[
-            "clock",
-            "config",
-            "domain",
-            "telemetry",
-            "pool",
-            "db",
-            "embedding",
-            "index",
-            "active_model",
-            "product_names",
-        ],
+        &["clock", "config", "domain", "telemetry", "pool", "db", "embedding", "index", "active_model", "regions"],
     ),
     ("performance", &["clock", "domain", "db"]),
     ("orders", &["backoff", "clock", "config", "domain", "telemetry", "pool", "db", "performance"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "db", "orders", "performance", "recognition"]),
     ("integrity", &["clock", "config", "domain", "telemetry", "db"]),
-    ("alerts", &["backoff", "background", "clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
+    ("alerts", &["backoff", "clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
     ("web", &["config"]),
     (
         "http",
         &[
-            "background",
             "clock",
             "config",
             "domain",

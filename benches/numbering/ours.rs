@@ -89,7 +89,7 @@ impl Service {
         let (embedder, index, manifest) = (Arc::new(embedder), Arc::new(index), MODEL.to_owned());
         let active = ModelSlot::new(ActiveModel { embedder, index, manifest, generation: None });
         let (db, clock) = (world.db.clone(), world.clock.clone());
-        let recognition = RecognitionService::new(db.clone(), clock.clone(), active, Default::default(), &settings);
+        let recognition = RecognitionService::new(db.clone(), clock.clone(), active, &settings);
         let orders = Orders::new(db.clone(), clock.clone());
         let performance = Performance::new(db.clone(), clock.clone());
         Self(Checkout::new(db, clock, recognition, orders, performance, settings.checkout))

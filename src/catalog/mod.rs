@@ -39,7 +39,6 @@ use crate::index_feed::filling;
 use crate::index_feed::image_embeddings::EmbeddingSource;
 use crate::index_feed::snapshot_file::WrittenSnapshot;
 use crate::index_feed::unsearchable_images::UnsearchableImages;
-use crate::product_names::ProductNames;
 
 pub use error::{CatalogError, PhotoName};
 pub use product_change::ProductChange;
@@ -106,8 +105,6 @@ pub struct Catalog {
     pub(crate) failures: Arc<FollowFailures>,
     /// The model that is being switched to, by which uploads are seen too.
     pub(crate) beside: Arc<IncomingModel>,
-    /// Is told of new names.
-    pub(crate) names: ProductNames,
 }
 
 impl Catalog {
@@ -148,18 +145,12 @@ impl Catalog {
             left_out,
             failures: Arc::default(),
             beside: Arc::default(),
-            names: ProductNames::default(),
         })
     }
 
     /// The model in use, for recognition to see by.
     pub fn active_model(&self) -> ModelSlot {
         self.active.clone()
-    }
-
-    /// The names that recognition remembers: a product that gets another one here has it at once.
-    pub fn product_names(&self) -> ProductNames {
-        self.names.clone()
     }
 
     /// How things are. An error where the database does not answer or the index cannot be trusted.

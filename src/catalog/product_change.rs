@@ -93,7 +93,6 @@ impl Catalog {
         }
         record(&mut tx, caller, "product.change", id, Value::Object(changes), now).await?;
         let changed = find(&mut tx, id).await?;
-        let _forgets = self.names.forgets();
         self.commit(tx, id, seq).await?;
         Ok(changed.into())
     }

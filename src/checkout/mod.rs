@@ -178,7 +178,7 @@ impl Checkout {
         picture: Bytes,
     ) -> Result<FrameView, CheckoutError> {
         self.visible(&mut self.db.read().await?, caller, id).await?;
-        let sighting = self.recognition.look(picture).await?;
+        let sighting = self.recognition.recognize_picture(picture).await?;
         let mut tx = self.db.begin().await?;
         let session = self.advance(&mut tx, caller, id, version).await?;
         self.put_sighted(&mut tx, &session, &sighting).await?;

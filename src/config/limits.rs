@@ -102,10 +102,10 @@ pub struct Engine {
     pub search_threads: usize,
     /// Threads that hash passwords.
     pub hash_threads: usize,
-    /// Jobs that may wait before each of these; more are answered 429.
+    /// Jobs that may wait before each of these, photos from a till excepted; more are answered 429.
     pub queue: usize,
-    /// Milliseconds that a picture from a till may be expected to wait before it is worked on; where it would wait for
-    /// longer, it is answered 429. 0: half as long as the work on one picture takes, whatever that is on this machine.
+    /// Milliseconds that a photo from a till may be expected to wait before it is worked on; one that would wait for longer
+    /// is answered 429. 0: one that cannot be worked on at once is.
     pub max_wait_ms: u64,
     /// Products named for one region at most.
     pub candidates: usize,
@@ -125,7 +125,7 @@ impl Default for Engine {
             search_threads: 0,
             hash_threads: 0,
             queue: 256,
-            max_wait_ms: 0,
+            max_wait_ms: 1_000,
             candidates: 5,
             follow_s: 1,
             snapshot_s: 600,

@@ -27,7 +27,7 @@ pub use ids::{
 pub use money::{Currency, Money};
 pub use page::{GappedPage, Page, PageRequest};
 pub use payment::{OrderState, PaymentMethod};
-pub use photo::PhotoFault;
+pub use photo::{Photo, PhotoFault};
 pub use role::{Actor, Caller, Role};
 pub use seal::Seal;
 pub use series::Series;

@@ -1,4 +1,4 @@
-//! What can be wrong with a picture that came from outside.
+//! A decoded picture, and what can be wrong with one that came from outside.
 
 /// Why a picture cannot be taken. The text says what was found and what would be right; the variant is what a client's
 /// program can act on.
@@ -13,4 +13,42 @@ pub enum PhotoFault {
     /// Empty, damaged or cut off.
     #[error("{0}")]
     Broken(String),
+}
+
+/// A decoded picture: upright, 8 bits each of red, green and blue.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Photo {
+    width: u32,
+    height: u32,
+    rgb: Vec<u8>,
+}
+
+impl std::fmt::Debug for Photo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Photo({} × {})", self.width, self.height)
+    }
+}
+
+impl Photo {
+    /// A picture of `width` × `height` pixels from their `rgb` values, row by row; `None` where the number of values is
+    /// another one or a side is zero.
+    pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Option<Self> {
+        let values = u64::from(width).checked_mul(u64::from(height))?.checked_mul(3)?;
+        (values > 0 && values == rgb.len() as u64).then_some(Self { width, height, rgb })
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Red, green and blue of each pixel, row by row.
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
 }

@@ -1,10 +1,10 @@
 //! A session of the model as its thread runs it: batches together, or photo by photo where the model does not bear them.
 //!
-//! The proof at the start tries a full batch. A graph may take that one and fail on a smaller one all the same; no photo is
-//! lost by it: each of the batch is run alone, and from the first time on that this helped, so are all that follow.
+//! The self-test at the start tries a full batch. A graph may take that one and fail on a smaller one all the same. No photo
+//! is lost by it: each of the batch is run alone, and from the first time on that this helped, so are all that follow.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 
 use ndarray::Array3;
 
@@ -14,14 +14,15 @@ use super::vector::{Embedding, VectorError};
 use super::{EmbedError, Refusal};
 use crate::pool::{Permit, Runner};
 
-/// What comes of one photo.
+/// What comes of one picture.
 pub(super) type Outcome = Result<Embedding, EmbedError>;
 
-/// A photo as the model is fed it, and the place that it holds as long as its caller is there.
+/// A picture as the model is fed it.
 #[derive(Debug)]
 pub(super) struct Tensor {
     pub(super) values: Array3<f32>,
-    pub(super) place: Weak<Permit>,
+    /// Its photo counts as in progress until the run has ended, whoever leaves meanwhile.
+    pub(super) permit: Permit,
 }
 
 /// A session, and what all sessions of its model have learned about batches.
@@ -33,10 +34,10 @@ pub(super) struct BatchRunner {
 
 impl BatchRunner {
     /// Sessions of `model` that share what they learn.
-    pub(super) fn all(sessions: Vec<ModelSession>, model: &ModelId) -> Vec<Self> {
+    pub(super) fn for_each_session(sessions: Vec<ModelSession>, model: &ModelId) -> Vec<Self> {
         let alone = Arc::<AtomicBool>::default();
-        let running = |session| Self { session, model: model.clone(), alone: Arc::clone(&alone) };
-        sessions.into_iter().map(running).collect()
+        let runner = |session| Self { session, model: model.clone(), alone: Arc::clone(&alone) };
+        sessions.into_iter().map(runner).collect()
     }
 
     fn one(&mut self, values: &Array3<f32>) -> Result<Outcome, Refusal> {
@@ -56,9 +57,7 @@ impl BatchRunner {
 
 impl Runner<Tensor, Outcome> for BatchRunner {
     fn run(&mut self, inputs: Vec<Tensor>) -> Result<Vec<Outcome>, String> {
-        // Held until the run has ended, whoever leaves meanwhile.
-        let _places: Vec<_> = inputs.iter().filter_map(|input| input.place.upgrade()).collect();
-        let values: Vec<_> = inputs.into_iter().map(|input| input.values).collect();
+        let (values, _permits): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.values, input.permit)).unzip();
         let together = values.len() > 1 && !self.alone.load(Ordering::Relaxed);
         if !together {
             return self.one_by_one(&values).map_err(|refusal| refusal.to_string());
@@ -86,44 +85,52 @@ fn embed_error(error: VectorError) -> EmbedError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+
     use super::super::onnx_fixture::{mean_colour_of_one_or, model, op, op_with_integers, png};
     use super::super::tests::ModelFiles;
     use super::super::{DecodeLimits, Model, Preprocessor, decode_photo};
     use super::*;
+    use crate::pool::{Admission, AdmissionLimits, Priority};
 
     fn photos(model: &Model, count: u8) -> Vec<Tensor> {
         let preprocessor = Preprocessor::new(&model.manifest.input);
         let values =
             |n: u8| preprocessor.preprocess(&decode_photo(&png([n * 20, 200, 90]), &DecodeLimits::default()).unwrap());
-        (1..=count).map(|n| Tensor { values: values(n).unwrap(), place: Weak::new() }).collect()
+        let limits = AdmissionLimits { cores: 1, max_wait: Duration::ZERO, background_queue: 1 };
+        let admission = Admission::new("test", limits, Duration::ZERO);
+        let permit = admission.admit(Priority::Background).now_or_never().unwrap().unwrap();
+        (1..=count).map(|n| Tensor { values: values(n).unwrap(), permit: permit.clone() }).collect()
     }
 
-    fn running(onnx: &[u8]) -> (ModelFiles, Model, BatchRunner) {
+    fn runner(onnx: &[u8]) -> (ModelFiles, Model, BatchRunner) {
         let files = ModelFiles::new(onnx);
         let model = files.open().unwrap();
         let session = ModelSession::open(&model, 1).unwrap();
-        let running = BatchRunner::all(vec![session], &model.id).pop().unwrap();
-        (files, model, running)
+        let runner = BatchRunner::for_each_session(vec![session], &model.id).pop().unwrap();
+        (files, model, runner)
     }
 
     #[test]
     fn a_batch_that_fails_is_run_photo_by_photo_and_no_batch_is_tried_again() {
-        let (_files, model, mut running) = running(&mean_colour_of_one_or(8));
-        let together = running.run(photos(&model, 8)).unwrap();
-        assert!(!running.alone.load(Ordering::Relaxed), "eight are borne");
-        let each = running.run(photos(&model, 3)).unwrap();
-        assert!(running.alone.load(Ordering::Relaxed));
+        let (_files, model, mut runner) = runner(&mean_colour_of_one_or(8));
+        let together = runner.run(photos(&model, 8)).unwrap();
+        assert!(!runner.alone.load(Ordering::Relaxed), "eight are borne");
+        let each = runner.run(photos(&model, 3)).unwrap();
+        assert!(runner.alone.load(Ordering::Relaxed));
         assert_eq!(each, together[..3]);
-        assert_eq!(running.run(photos(&model, 8)).unwrap(), together);
+        assert_eq!(runner.run(photos(&model, 8)).unwrap(), together);
     }
 
     #[test]
     fn a_model_that_fails_on_every_photo_is_no_matter_of_batches() {
-        let (_files, model, mut running) = running(&model(
+        let (_files, model, mut runner) = runner(&model(
             &[-1, 3, 16, 16],
             &[op("GlobalAveragePool"), op("Flatten"), op_with_integers("Reshape", &[-1, 5])],
         ));
-        running.run(photos(&model, 3)).unwrap_err();
-        assert!(!running.alone.load(Ordering::Relaxed));
+        runner.run(photos(&model, 3)).unwrap_err();
+        assert!(!runner.alone.load(Ordering::Relaxed));
     }
 }

@@ -10,7 +10,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::jpeg;
-use crate::domain::PhotoFault;
+use crate::domain::{Photo, PhotoFault};
 
 /// Of the widest format (16 bits × RGBA).
 const BYTES_PER_PIXEL_MAX: u64 = 8;
@@ -126,41 +126,6 @@ pub struct PhotoHeader {
     pub format: PhotoFormat,
     pub width: u32,
     pub height: u32,
-}
-
-/// A decoded picture: upright, 8 bits per channel.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Photo {
-    width: u32,
-    height: u32,
-    rgb: Vec<u8>,
-}
-
-impl std::fmt::Debug for Photo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Photo({} × {})", self.width, self.height)
-    }
-}
-
-impl Photo {
-    /// A picture from its `rgb` values, row by row; `None` if their number does not fit `width` × `height` or a side is zero.
-    pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Option<Self> {
-        let values = u64::from(width).checked_mul(u64::from(height))?.checked_mul(3)?;
-        (values > 0 && values == rgb.len() as u64).then_some(Self { width, height, rgb })
-    }
-
-    pub fn width(&self) -> u32 {
-        self.width
-    }
-
-    pub fn height(&self) -> u32 {
-        self.height
-    }
-
-    /// Red, green and blue of each pixel, row by row.
-    pub fn rgb(&self) -> &[u8] {
-        &self.rgb
-    }
 }
 
 /// Checks the size, format and pixels of a picture by its header, without decoding the picture.

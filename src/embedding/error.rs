@@ -89,7 +89,7 @@ pub enum EmbedError {
     Stopped,
 }
 
-/// The error of a photo that the admission or a pool refused.
+/// The error of a photo whose step a pool did not run.
 pub(super) fn from_pool_error(error: PoolError) -> EmbedError {
     match error {
         PoolError::Full => EmbedError::Busy,

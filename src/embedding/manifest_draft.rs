@@ -183,7 +183,7 @@ fn output_shape_for_one_picture(graph: &mut Graph, manifest: &Manifest) -> Resul
     }
     let picture = Preprocessor::new(&manifest.input).preprocess(&self_test::warm_picture()).map_err(failed)?;
     let picture = picture.insert_axis(Axis(0));
-    graph.run(name, &picture, &manifest.output.name, |_, shape| shape.to_vec()).map_err(failed)
+    graph.run(name, picture.view(), &manifest.output.name, |_, shape| shape.to_vec()).map_err(failed)
 }
 
 fn draft_output(name: &str, shape: &[i64], preset: &Preset, overrides: &ManifestOverrides) -> Result<Output, Refusal> {

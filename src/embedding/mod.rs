@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! * enrolled photos and photos to be recognised go through the same code with the same settings;
-//! * every wait is bounded: queues have a fixed length and refuse when full, and a photo that a person waits for is refused
-//!   if it would wait for too long;
+//! * nothing here waits without a bound: a photo that somebody waits for is refused where it would wait for long, and the
+//!   queue of all others has a fixed length;
 //! * an [`Embedding`] is finite and of length 1; a model that returns anything else gives an error, not a vector;
 //! * a model that does not do what its manifest says is an error at start-up, by the same self-test as when it is added.
 //!
@@ -43,7 +43,7 @@ pub(crate) mod onnx_fixture;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{DecodeError, DecodeLimits, Photo, PhotoFormat, PhotoHeader, decode_photo, read_photo_header};
+pub use decode::{DecodeError, DecodeLimits, PhotoFormat, PhotoHeader, decode_photo, read_photo_header};
 pub use engine::Embedder;
 pub use error::{EmbedError, ModelError};
 pub use inspection::{Inspection, PresetFit, inspect, serialize_path_lossy};
@@ -54,7 +54,7 @@ pub use model::{Model, ModelId};
 pub use model_refusal::Refusal;
 pub use operating_point::OperatingPoint;
 pub use options::EmbedderOptions;
-pub use photo_embedding::{PhotoEmbedding, Timings};
+pub use photo_embedding::{DecodedPhoto, Embeddings, PhotoEmbedding, Timings};
 pub use pooling::Pooling;
 pub use preprocess::Preprocessor;
 pub use presets::{PRESETS, Preset};

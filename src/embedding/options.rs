@@ -12,12 +12,10 @@ pub struct EmbedderOptions {
     pub sessions: usize,
     /// Threads that one session computes with.
     pub threads_per_session: usize,
-    /// Photos that may wait for a session, photos that may wait to be decoded, and patient photos that may wait for
-    /// their turn.
+    /// Background photos that may wait for their turn.
     pub queue_limit: usize,
-    /// How long a photo of [`Embedder::embed_promptly`](super::Embedder::embed_promptly) may be expected to wait; without
-    /// it, for half as long as the work on one photo takes.
-    pub max_wait: Option<Duration>,
+    /// How long an interactive photo may be expected to wait until the work on it begins.
+    pub max_wait: Duration,
     /// Most photos per run of a session.
     pub max_batch: usize,
     /// Threads that decode and resize.
@@ -34,7 +32,7 @@ impl Default for EmbedderOptions {
             sessions: 1,
             threads_per_session: 1,
             queue_limit: 64,
-            max_wait: None,
+            max_wait: Duration::from_secs(1),
             max_batch: 8,
             decode_threads: 2,
             limits,

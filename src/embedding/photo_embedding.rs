@@ -1,21 +1,53 @@
 //! What comes of a photo, and where its time went.
 
-use super::Embedding;
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Where the time of one photo went, in microseconds.
+use super::Embedding;
+use crate::domain::Photo;
+
+/// Where the time of one photo went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
+    /// Waiting for threads: one that decodes, one that resizes, and a session.
+    pub queue: Duration,
     /// Decoding and turning upright.
-    pub decode_us: u64,
+    pub decode: Duration,
     /// Resizing and scaling to the model's input.
-    pub resize_us: u64,
-    /// Waiting for a decoding thread and for a session.
-    pub queue_us: u64,
-    /// The run of the model, with the other photos of its batch.
-    pub infer_us: u64,
+    pub resize: Duration,
+    /// The run of the model, with the other pictures of its batch.
+    pub infer: Duration,
 }
 
-/// What came of one photo.
+impl AddAssign for Timings {
+    fn add_assign(&mut self, other: Self) {
+        self.queue += other.queue;
+        self.decode += other.decode;
+        self.resize += other.resize;
+        self.infer += other.infer;
+    }
+}
+
+/// A decoded photo.
+#[derive(Debug, Clone)]
+pub struct DecodedPhoto {
+    /// Its pixels, upright.
+    pub photo: Arc<Photo>,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// Embeddings of several pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embeddings {
+    /// One for each picture, in their order.
+    pub embeddings: Vec<Embedding>,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// What came of one photo, embedded as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhotoEmbedding {
     /// The whole picture's embedding.

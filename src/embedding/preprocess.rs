@@ -6,8 +6,8 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::{Array3, s};
 
-use super::decode::Photo;
 use super::manifest::{ColorOrder, Filter, Fit, Input};
+use crate::domain::Photo;
 
 /// Makes the input tensor of one model. A table per channel holds the value of each pixel value.
 #[derive(Debug, Clone)]

@@ -10,13 +10,13 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-use super::decode::Photo;
 use super::model::Model;
 use super::model_refusal::SAME_EMBEDDING_COSINE_MIN;
 use super::preprocess::Preprocessor;
 use super::session::ModelSession;
 use super::vector::Embedding;
 use super::{ModelError, Refusal};
+use crate::domain::Photo;
 
 /// Largest batch that [`test_model`] tries.
 pub(super) const BATCH_SIZE_MAX: usize = 8;

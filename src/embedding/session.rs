@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array3, Array4, Axis};
+use ndarray::{Array3, ArrayView4, Axis};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -63,12 +63,12 @@ impl Graph {
     pub(super) fn run<T>(
         &mut self,
         input: &str,
-        batch: &Array4<f32>,
+        batch: ArrayView4<'_, f32>,
         output: &str,
         read_output: impl FnOnce(&[f32], &[i64]) -> T,
     ) -> Result<T, String> {
         let message = |error: ort::Error| one_line(&error.to_string());
-        let tensor = TensorRef::from_array_view(batch.view()).map_err(message)?;
+        let tensor = TensorRef::from_array_view(batch).map_err(message)?;
         let outputs = self.session.run(ort::inputs![input => tensor]).map_err(message)?;
         let value = outputs.get(output).ok_or_else(|| format!("no output called \"{output}\""))?;
         let (shape, values) = value.try_extract_tensor::<f32>().map_err(message)?;
@@ -117,15 +117,22 @@ impl ModelSession {
         let (height, width) =
             pictures.first().map_or((0, 0), |picture| (picture.len_of(Axis(1)), picture.len_of(Axis(2))));
         let failed = |reason: String| Refusal::RunFailed { width, height, reason };
-        let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
-        let batch = ndarray::stack(Axis(0), &views).map_err(|error| failed(error.to_string()))?;
+        let stacked;
+        let batch = match pictures {
+            [picture] => picture.view().insert_axis(Axis(0)),
+            _ => {
+                let views: Vec<_> = pictures.iter().map(|picture| picture.view()).collect();
+                stacked = ndarray::stack(Axis(0), &views).map_err(|error| failed(error.to_string()))?;
+                stacked.view()
+            }
+        };
         let (count, output) = (pictures.len(), &self.output);
         let read_output = |values: &[f32], shape: &[i64]| {
             let vectors = pooling::pool_output(values, shape, output, count);
             let vectors = vectors.ok_or_else(|| output_refusal(output, shape, count))?;
             Ok(vectors.iter().map(|vector| Embedding::normalise(vector)).collect())
         };
-        self.graph.run(&self.input, &batch, &output.name, read_output).map_err(failed)?
+        self.graph.run(&self.input, batch, &output.name, read_output).map_err(failed)?
     }
 
     pub(super) fn embed_one(&mut self, picture: &Array3<f32>) -> Result<Result<Embedding, VectorError>, Refusal> {

@@ -3,13 +3,16 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::onnx_fixture::{Operator, mean_colour_of_one_or, model, op, op_with, png};
 use super::*;
+use crate::pool::Priority;
 
 const SIDE: u32 = 16;
 const INPUT_SHAPE: [i64; 4] = [-1, 3, SIDE as i64, SIDE as i64];
@@ -92,7 +95,7 @@ async fn a_photo_becomes_the_embedding_that_the_model_computes() {
         assert!((value - expected).abs() < 1e-6, "{embedding:?}");
     }
     assert_eq!((embedder.dim(), embedding.dim(), width, height), (3, 3, 20, 30));
-    assert!(timings.decode_us > 0 && timings.infer_us > 0, "{timings:?}");
+    assert!(!timings.decode.is_zero() && !timings.infer.is_zero(), "{timings:?}");
 }
 
 #[tokio::test]
@@ -113,46 +116,61 @@ async fn concurrent_photos_each_get_their_own_embedding_bit_for_bit() {
     }
 }
 
-#[tokio::test]
-async fn a_shopper_is_refused_when_others_wait_and_an_upload_queues() {
+/// An embedder for one photo at a time, before which nobody may wait.
+fn without_a_queue() -> Embedder {
     let model = ModelFiles::new(&model(&INPUT_SHAPE, &mean_colour())).open().unwrap();
-    let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
-    let embedder = Embedder::start(&model, options).unwrap();
-    let inside = [(); 2].map(|()| embedder.admission.enter_hurried().unwrap());
-    assert_eq!(embedder.embed_promptly(png([200; 3]), |_| ()).await.unwrap_err(), EmbedError::Busy);
-    embedder.embed_photo(png([200; 3])).await.unwrap();
-    assert_eq!(embedder.has_room(), Err(EmbedError::Busy));
-    drop(inside);
-    embedder.has_room().unwrap();
-    let (seen, done) = embedder.embed_promptly(png([200; 3]), Clone::clone).await.unwrap();
-    assert_eq!(done, Some(seen.embedding), "what is next is done with the embedding");
+    let options = EmbedderOptions { decode_threads: 1, max_wait: Duration::ZERO, ..EmbedderOptions::default() };
+    Embedder::start(&model, options).unwrap()
 }
 
 #[tokio::test]
-async fn a_shopper_who_left_while_waiting_makes_room_at_once() {
-    let model = ModelFiles::new(&model(&INPUT_SHAPE, &mean_colour())).open().unwrap();
-    let options = EmbedderOptions { decode_threads: 1, ..EmbedderOptions::default() };
-    let embedder = Arc::new(Embedder::start(&model, options).unwrap());
-    // The only thread that decodes is held up, so whoever comes waits.
+async fn an_interactive_photo_is_refused_where_it_would_wait_and_a_background_one_takes_its_turn() {
+    let embedder = without_a_queue();
+    let permits = [(); 2].map(|()| embedder.admit(Priority::Interactive).now_or_never().unwrap().unwrap());
+    embedder.admit(Priority::Interactive).await.unwrap_err();
+    embedder.embed_photo(png([200; 3])).await.unwrap();
+    embedder.admit(Priority::Interactive).await.unwrap_err();
+    drop(permits);
+    embedder.admit(Priority::Interactive).await.unwrap();
+}
+
+#[tokio::test]
+async fn several_pictures_of_one_photo_are_embedded_in_their_order() {
+    let embedder = without_a_queue();
+    let permit = embedder.admit(Priority::Interactive).await.unwrap();
+    let mut photos = Vec::new();
+    for color in [[0, 153, 204], [200; 3], [204, 153, 0]] {
+        photos.push(embedder.decode(&permit, png(color)).await.unwrap().photo);
+    }
+    let together = embedder.embed(&permit, photos.clone()).await.unwrap().embeddings;
+    for (photo, embedding) in photos.into_iter().zip(&together) {
+        assert_eq!(embedder.embed(&permit, vec![photo]).await.unwrap().embeddings, vec![embedding.clone()]);
+    }
+    assert!(embedder.embed(&permit, Vec::new()).await.unwrap().embeddings.is_empty());
+}
+
+#[tokio::test]
+async fn a_step_whose_caller_left_is_not_run_and_counts_until_its_turn() {
+    let embedder = Arc::new(without_a_queue());
+    // The only thread that decodes is held up, so a photo waits for it.
     let ((begun, has_begun), (go_on, gate)) = (tokio::sync::oneshot::channel(), std::sync::mpsc::channel::<()>());
     let held = tokio::spawn({
         let embedder = Arc::clone(&embedder);
-        async move { embedder.decoders.run(move || (begun.send(()), gate.recv())).await.map(drop) }
+        async move { embedder.decode_pool.run(move || (begun.send(()), gate.recv())).await.map(drop) }
     });
     has_begun.await.unwrap();
-    let mut waiting = [(); 2].map(|()| Box::pin(embedder.embed_promptly(png([200; 3]), |_| ())));
-    for photo in &mut waiting {
-        assert!(futures_util::poll!(photo).is_pending());
-    }
-    assert_eq!(embedder.embed_promptly(png([200; 3]), |_| ()).await.unwrap_err(), EmbedError::Busy);
-    let [stays, leaves] = waiting;
+    let leaves = embedder.admit(Priority::Interactive).await.unwrap();
+    let mut decoding = Box::pin(embedder.decode(&leaves, png([200; 3])));
+    assert!(futures_util::poll!(&mut decoding).is_pending());
+    drop(decoding);
     drop(leaves);
-    let mut comes = Box::pin(embedder.embed_promptly(png([100; 3]), |_| ()));
-    assert!(futures_util::poll!(&mut comes).is_pending(), "there is room again");
+    let stays = embedder.admit(Priority::Interactive).await.unwrap();
+    embedder.admit(Priority::Interactive).await.unwrap_err();
     go_on.send(()).unwrap();
     held.await.unwrap().unwrap();
-    stays.await.unwrap();
-    comes.await.unwrap();
+    // Behind the photo that nobody waits for.
+    embedder.decode(&stays, png([100; 3])).await.unwrap();
+    embedder.admit(Priority::Interactive).await.unwrap();
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub async fn speeds_side_by_side(
             let embedded =
                 embedded.map_err(|error| EvaluationError::Unreachable(format!("measuring the speed: {error}")))?;
             if turn >= WARM_UP {
-                times.push(embedded.timings.infer_us as f64 / 1_000.0);
+                times.push(embedded.timings.infer.as_secs_f64() * 1_000.0);
             }
         }
     }

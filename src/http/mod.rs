@@ -1,13 +1,12 @@
 //! The HTTP API: routes, extractors, the policy table, problems, the OpenAPI document.
 //!
 //! A handler extracts, calls one service and maps the result; it decides nothing and knows no database, index or model.
-//! Middleware, from the outside in: `instrument` (request id, counts, times), `add_security_headers`, `load_shedding` (no
-//! room for a photo), `authorize` (policy).
+//! Middleware, from the outside in: `instrument` (request id, counts, times), `add_security_headers`, `authorize`
+//! (policy).
 
 pub mod access_control;
 pub mod extract;
 pub mod instrumentation;
-pub mod load_shedding;
 pub mod openapi;
 pub mod policy;
 pub mod problem;
@@ -20,7 +19,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::alerts::Alerts;
 use crate::auth::Auth;
-use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::config::Limits;
@@ -43,7 +41,6 @@ pub struct Services {
     pub integrity: Integrity,
     pub performance: Performance,
     pub alerts: Alerts,
-    pub background: TaskMonitor,
     pub metrics: Metrics,
     pub readiness: Readiness,
     pub limits: Limits,

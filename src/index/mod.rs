@@ -317,30 +317,33 @@ impl VectorIndex {
     /// [`IndexError::Busy`] where as many searches wait as may wait; [`IndexError::Distrusted`]; the query has another
     /// dimension than the index, or is not of length 1.
     pub async fn search(&self, query: impl Into<Arc<[f32]>>, products: usize) -> Result<Hits, IndexError> {
-        self.searchers.search(self.query(query.into(), products)?).await
+        let found = self.search_batch(vec![query.into()], products).await?.pop();
+        found.ok_or_else(|| IndexError::Threads { reason: "a search was not answered".to_owned() })
     }
 
-    /// As [`Self::search`], on the calling thread, which must be one for computing; nothing where every searcher is busy or
-    /// somebody waits for one.
+    /// As [`Self::search`], for several queries at once: one answer for each, in their order, all at one revision.
     ///
     /// # Errors
-    /// As [`Self::search`], but never that it is busy.
-    pub fn search_here(&self, query: impl Into<Arc<[f32]>>, products: usize) -> Result<Option<Hits>, IndexError> {
-        self.searchers.search_here(self.query(query.into(), products)?)
+    /// As [`Self::search`]; none is answered where one of them is refused.
+    pub async fn search_batch(&self, queries: Vec<Arc<[f32]>>, products: usize) -> Result<Vec<Hits>, IndexError> {
+        self.refuse_if_distrusted()?;
+        let query = |vector: Arc<[f32]>| match state::check_vector(self.dim, &vector) {
+            Ok(()) => Ok(Query { vector, products }),
+            Err(fault) => Err(IndexError::Query { fault }),
+        };
+        let queries = queries.into_iter().map(query).collect::<Result<Vec<_>, _>>()?;
+        if queries.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.searchers.search(queries).await
     }
 
-    /// What a search would say of an index that is not to be trusted.
+    /// Refuses as a search would.
     ///
     /// # Errors
-    /// [`IndexError::Distrusted`] where it is not.
+    /// [`IndexError::Distrusted`] where the index is not to be trusted.
     pub fn refuse_if_distrusted(&self) -> Result<(), IndexError> {
         self.distrusted().map_or(Ok(()), |reason| Err(IndexError::Distrusted { reason: reason.to_owned() }))
-    }
-
-    fn query(&self, vector: Arc<[f32]>, products: usize) -> Result<Query, IndexError> {
-        self.refuse_if_distrusted()?;
-        state::check_vector(self.dim, &vector).map_err(|fault| IndexError::Query { fault })?;
-        Ok(Query { vector, products })
     }
 
     async fn fresh_segments(&self, count: usize) -> Result<Vec<Segment>, IndexError> {

@@ -1,6 +1,6 @@
 //! Searching: what waits is searched for together, and one scan is shared out over the cores.
 //!
-//! Whoever has a query on a thread for computing searches there, where a searcher is idle. Otherwise a free thread takes the queries that wait (`pool::Batcher`: never waiting for more) and passes over the segments once
+//! A free thread takes the searches that wait (`pool::Batcher`: never waiting for more) and passes over the segments once
 //! for all of them. Where there are several segments, helpers scan them side by side; they never touch the lock, which
 //! the thread that took the batch holds for all of them, so a batch sees one revision. What a query is answered does not
 //! depend on its company or on who scanned: scores are computed anew, in one way, from the rows that FAISS brought
@@ -13,11 +13,11 @@ use rayon::ThreadPool;
 
 use super::state::State;
 use super::{Hits, IndexError};
-use crate::pool::{BatchError, Batcher, BatcherNames, Runner};
+use crate::pool::{BatchError, Batcher, BatcherLimits, BatcherNames, Runner};
 use crate::telemetry::{SEARCH_BATCH_ENTRIES, SEARCH_QUEUE_SECONDS, SEARCH_REQUESTS_TOTAL, SEARCH_SECONDS};
 
-/// Most queries in one pass. More would make each of them wait for longer and hardly cost less apiece.
-const MOST_QUERIES: usize = 64;
+/// Most searches in one pass. More would make each of them wait for longer and hardly cost less apiece.
+const MOST_SEARCHES: usize = 64;
 
 const NAMES: BatcherNames = BatcherNames {
     thread: "tillsight-search",
@@ -35,14 +35,14 @@ pub(super) struct Query {
     pub(super) products: usize,
 }
 
-/// The threads that search.
+/// The threads that search. An entry is a search with one query or more.
 #[derive(Debug)]
 pub(super) struct Searchers {
-    batches: Batcher<Query, Hits>,
+    batches: Batcher<Vec<Query>, Vec<Hits>>,
 }
 
 impl Searchers {
-    /// `threads` threads; `queue_limit` queries may wait for them.
+    /// `threads` threads; `queue_limit` searches may wait for them.
     pub(super) fn start(state: &Arc<RwLock<State>>, threads: usize, queue_limit: usize) -> Result<Self, IndexError> {
         let threads = threads.max(1);
         let helpers = match threads {
@@ -59,20 +59,13 @@ impl Searchers {
         let scanners: Vec<_> = (0..threads).map(|_| scanner()).collect();
         // One pass for all that waits: with helpers it takes every core anyway, and FAISS' product of matrices costs the less
         // for each query the more of them it has.
-        Ok(Self { batches: Batcher::start(NAMES, scanners, queue_limit, MOST_QUERIES, 1)? })
+        let limits = BatcherLimits { queue: queue_limit.max(MOST_SEARCHES), batch: MOST_SEARCHES, shares: 1 };
+        Ok(Self { batches: Batcher::start(NAMES, scanners, limits)? })
     }
 
-    /// Queues the query and waits for what is found.
-    pub(super) async fn search(&self, query: Query) -> Result<Hits, IndexError> {
-        Ok(self.batches.submit(query).await.map_err(unanswered)?.output)
-    }
-
-    /// Searches on the calling thread, where a searcher is idle and nobody waits for one.
-    pub(super) fn search_here(&self, query: Query) -> Result<Option<Hits>, IndexError> {
-        match self.batches.run_here(query) {
-            Ok(answer) => Ok(Some(answer.map_err(unanswered)?.output)),
-            Err(_) => Ok(None),
-        }
+    /// Queues the search and waits for what is found: one answer for each query, all at one revision.
+    pub(super) async fn search(&self, queries: Vec<Query>) -> Result<Vec<Hits>, IndexError> {
+        Ok(self.batches.submit(queries).await.map_err(unanswered)?.output)
     }
 }
 
@@ -90,10 +83,15 @@ struct Scanner {
     helpers: Option<Arc<ThreadPool>>,
 }
 
-impl Runner<Query, Hits> for Scanner {
-    fn run(&mut self, queries: Vec<Query>) -> Result<Vec<Hits>, String> {
+impl Runner<Vec<Query>, Vec<Hits>> for Scanner {
+    fn run(&mut self, searches: Vec<Vec<Query>>) -> Result<Vec<Vec<Hits>>, String> {
+        let counts: Vec<usize> = searches.iter().map(Vec::len).collect();
+        let queries: Vec<Query> = searches.into_iter().flatten().collect();
         // Taken here and not before the queue: a search that waits for a thread must not hold up a change.
         let state = self.state.read_blocking();
-        state.search(&queries, self.helpers.as_deref()).map_err(|error| error.to_string())
+        let found = state.search(&queries, self.helpers.as_deref()).map_err(|error| error.to_string())?;
+        drop(state);
+        let mut found = found.into_iter();
+        Ok(counts.into_iter().map(|count| found.by_ref().take(count).collect()).collect())
     }
 }

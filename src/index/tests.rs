@@ -137,14 +137,14 @@ proptest! {
             for (query, products) in queries.iter().zip([1, 2, 5, 40]) {
                 let query = vector(*query);
                 let hits = runtime.block_on(index.search(query.clone(), products)).unwrap();
-                // A searcher is idle again a moment after its answer.
-                let mut tries = (0..1_000_000).map(|_| {
-                    std::thread::yield_now();
-                    index.search_here(query.clone(), products).unwrap()
-                });
-                let here = tries.find_map(|hits| hits);
-                prop_assert_eq!(here.as_ref(), Some(&hits));
                 prop_assert_eq!(hits.hits, flat.search(&query, products));
+                prop_assert_eq!(hits.revision, revision);
+            }
+            let batch = queries.iter().map(|query| vector(*query).into()).collect();
+            let found = runtime.block_on(index.search_batch(batch, 5)).unwrap();
+            prop_assert_eq!(found.len(), queries.len());
+            for (query, hits) in queries.iter().zip(found) {
+                prop_assert_eq!(hits.hits, flat.search(&vector(*query), 5));
                 prop_assert_eq!(hits.revision, revision);
             }
             let mut rows = flat.0.clone();

@@ -1,192 +1,241 @@
-//! Who may enter a chain of pools: bounded by the time that the next one would wait, not by a number of entries alone.
+//! Admission control in front of a chain of pools: how many jobs are in progress, and how long the next one may wait.
 //!
-//! A queue of fixed length keeps memory in bounds and says nothing about time: 256 photos in front of a shopper are
-//! seconds. Whoever is hurried is therefore let in only while the expected wait is short, and told to come back
-//! otherwise, so that those who were let in are served nearly as fast as on an idle machine however many knock.
+//! A queue of fixed length bounds memory and says nothing about time: 256 photos in front of a shopper are seconds. An
+//! interactive job is therefore admitted only while its expected wait is at most `max_wait`, and refused at once otherwise.
+//! Admitted jobs wait here, in the order of coming, until one of [`JOBS_PER_CORE`] slots per core is free, so that few jobs
+//! are in progress and what waits is still small (an encoded photo, not its pixels).
 //!
-//! The expected wait of somebody who finds `n` others inside, of whom `m` are worked on at once, is `(n − m + ½) ÷ m`
-//! works on one entry (none where `n < m`): those ahead finish evenly, one in every `work ÷ m`, and the next of them
-//! after half of that on average. The mean stay then follows by Little's law.
+//! The expected wait of a job that finds `n` others ahead, of which `slots` are in progress, is `(n − slots + ½) × work ÷
+//! cores`: those ahead finish evenly, one in every `work ÷ cores`. The work on one job is estimated from how long permits
+//! are held.
 //!
-//! Whoever is patient (an upload of many photos, a catalogue that is embedded anew) waits for a turn instead, in the
-//! order of coming: while the machine is idle as many are worked on as can be, beside hurried ones exactly one, so that
-//! neither starves the other. Invariants: hurried entries are never refused because of patient ones; patient ones are
-//! refused only where more wait than the limit; a place is given back when its [`Permit`] is dropped, and by nothing
-//! else.
+//! Background jobs (an upload of many photos, a catalogue that is embedded anew) wait for their turn instead of being
+//! refused: on an idle machine one job per core is in progress, beside interactive jobs exactly one, so that neither kind
+//! starves the other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex as Turnstile, Notify, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::PoolError;
 use crate::telemetry::POOL_ADMISSIONS_TOTAL;
 
+/// Interactive jobs in progress per core: while one computes, another may be on its way from one pool to the next.
+const JOBS_PER_CORE: usize = 2;
 /// A new measurement counts for an eighth of the estimate: some ten photos make it, one giant does not.
 const WEIGHT: u32 = 8;
 
-/// The door in front of a chain of pools. Share it by `Arc`.
+/// How urgent a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Somebody stands and waits for it.
+    Interactive,
+    /// It waits for as long as it takes.
+    Background,
+}
+
+/// A job was refused because it would have waited for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many jobs are waiting; the next one would wait for {} ms", expected_wait.as_millis())]
+pub struct Overloaded {
+    /// How long it would have waited.
+    pub expected_wait: Duration,
+}
+
+/// What an [`Admission`] admits.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmissionLimits {
+    /// Jobs that the machine works on at the same time (at least one).
+    pub cores: usize,
+    /// Longest expected wait of an interactive job. Zero: what cannot begin at once is refused.
+    pub max_wait: Duration,
+    /// Background jobs that may wait.
+    pub background_queue: usize,
+}
+
+/// Admits jobs to a chain of pools.
 #[derive(Debug)]
 pub struct Admission {
     name: &'static str,
-    at_once: usize,
-    max_wait: Option<Duration>,
-    inside: Arc<Inside>,
-    /// The patient one whose turn is next waits behind it, the others before it.
-    turn: Turnstile<()>,
-    waiting_room: Semaphore,
+    limits: AdmissionLimits,
+    shared: Arc<Shared>,
+    /// Held by interactive jobs in progress.
+    slots: Arc<Semaphore>,
+    background_queue: Semaphore,
+    /// Held by the background job whose turn is next.
+    background_turn: AsyncMutex<()>,
 }
 
-#[derive(Debug, Default)]
-struct Inside {
-    counts: Mutex<Counts>,
-    someone_left: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    hurried: usize,
-    patient: usize,
-    /// The work on one entry; nothing before the first was measured.
-    work: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Manner {
-    Hurried,
-    Patient,
-}
-
-/// The right to be inside, given back when dropped.
 #[derive(Debug)]
-pub struct Permit {
-    inside: Arc<Inside>,
-    manner: Manner,
+struct Shared {
+    cores: usize,
+    state: Mutex<State>,
+    job_ended: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Interactive jobs, waiting or in progress.
+    interactive: usize,
+    /// Background jobs in progress.
+    background: usize,
+    /// Estimated work on one job: how long it takes on a core of its own.
+    work: Duration,
 }
 
 impl Admission {
-    /// A door before pools called `name` that work on `at_once` entries at the same time (at least one). A hurried
-    /// entry may be expected to wait for `max_wait`; without it, for half as long as the work on one entry takes, which
-    /// keeps the mean stay below twice that of an idle machine whatever the work is. `waiting_limit` patient ones may
-    /// wait.
-    pub fn new(name: &'static str, at_once: usize, max_wait: Option<Duration>, waiting_limit: usize) -> Self {
+    /// Admits to the pools called `name`. `work` is the first estimate of how long one job takes on a core.
+    pub fn new(name: &'static str, limits: AdmissionLimits, work: Duration) -> Self {
         for outcome in ["hurried", "patient", "refused"] {
             metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => name, "outcome" => outcome).increment(0);
         }
-        let (inside, turn) = (Arc::default(), Turnstile::default());
-        let waiting_room = Semaphore::new(waiting_limit.clamp(1, Semaphore::MAX_PERMITS));
-        Self { name, at_once: at_once.max(1), max_wait, inside, turn, waiting_room }
-    }
-
-    /// Lets a hurried entry in.
-    ///
-    /// # Errors
-    /// [`PoolError::Full`] at once where it would wait for too long.
-    pub fn enter_hurried(&self) -> Result<Permit, PoolError> {
-        let mut counts = self.inside.counts();
-        if self.is_full(&counts) {
-            drop(counts);
-            return Err(self.refuse());
+        let limits = AdmissionLimits { cores: limits.cores.max(1), ..limits };
+        let state = Mutex::new(State { interactive: 0, background: 0, work });
+        Self {
+            name,
+            limits,
+            shared: Arc::new(Shared { cores: limits.cores, state, job_ended: Notify::new() }),
+            slots: Arc::new(Semaphore::new(limits.cores * JOBS_PER_CORE)),
+            background_queue: Semaphore::new(limits.background_queue.clamp(1, Semaphore::MAX_PERMITS)),
+            background_turn: AsyncMutex::default(),
         }
-        counts.hurried += 1;
-        drop(counts);
-        Ok(self.place(Manner::Hurried))
     }
 
-    /// Whether a hurried entry would be let in at this moment, without letting it in: for whoever has work to save by
-    /// knowing early. One who is told no is counted as refused.
-    ///
-    /// # Errors
-    /// [`PoolError::Full`] where it would wait for too long.
-    pub fn would_let_in(&self) -> Result<(), PoolError> {
-        let full = self.is_full(&self.inside.counts());
-        if full { Err(self.refuse()) } else { Ok(()) }
+    /// Most jobs in progress at a time. A pool behind this admission needs no longer queue.
+    pub fn most_in_progress(&self) -> usize {
+        self.slots_in_all() + self.limits.cores
     }
 
-    /// Waits for a patient entry's turn.
+    /// Waits until the job may begin.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the turn to the next one.
+    /// Dropping the future gives the place in the queue to the next job.
     ///
     /// # Errors
-    /// [`PoolError::Full`] at once where as many wait as may wait.
-    pub async fn enter_patient(&self) -> Result<Permit, PoolError> {
-        let Ok(_seat) = self.waiting_room.try_acquire() else { return Err(self.refuse()) };
-        let _turn = self.turn.lock().await;
-        loop {
-            // Only the one whose turn it is waits here. One who left before this line has left a permit behind.
-            let left = self.inside.someone_left.notified();
-            if self.inside.takes_patient(self.at_once) {
-                return Ok(self.place(Manner::Patient));
-            }
-            left.await;
-        }
-    }
-
-    /// Tells how long the work on one entry took: its own part of each step, without waiting.
-    pub fn learn(&self, work: Duration) {
-        let mut counts = self.inside.counts();
-        counts.work = Some(counts.work.map_or(work, |known| known * (WEIGHT - 1) / WEIGHT + work / WEIGHT));
-    }
-
-    fn is_full(&self, counts: &Counts) -> bool {
-        self.expected_wait(counts.hurried) > self.longest_wait(counts.work)
-    }
-
-    /// How long somebody who finds `inside` hurried others waits, in works on one entry.
-    fn expected_wait(&self, inside: usize) -> f64 {
-        inside.checked_sub(self.at_once).map_or(0.0, |ahead| (ahead as f64 + 0.5) / self.at_once as f64)
-    }
-
-    /// How long a hurried entry may wait, in works on one entry.
-    fn longest_wait(&self, work: Option<Duration>) -> f64 {
-        match (self.max_wait, work) {
-            (Some(max_wait), Some(work)) if !work.is_zero() => max_wait.as_secs_f64() / work.as_secs_f64(),
-            (_, _) => 0.5,
-        }
-    }
-
-    fn place(&self, manner: Manner) -> Permit {
-        let outcome = match manner {
-            Manner::Hurried => "hurried",
-            Manner::Patient => "patient",
+    /// At once: an interactive job would wait for longer than `max_wait`, or the queue of background jobs is full.
+    pub async fn admit(&self, priority: Priority) -> Result<Permit, Overloaded> {
+        let admitted = match priority {
+            Priority::Interactive => self.admit_interactive().await,
+            Priority::Background => self.admit_background().await,
+        };
+        let outcome = match (&admitted, priority) {
+            (Err(_), _) => "refused",
+            (Ok(_), Priority::Interactive) => "hurried",
+            (Ok(_), Priority::Background) => "patient",
         };
         metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => self.name, "outcome" => outcome).increment(1);
-        Permit { inside: Arc::clone(&self.inside), manner }
+        admitted
     }
 
-    fn refuse(&self) -> PoolError {
-        metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => self.name, "outcome" => "refused").increment(1);
-        PoolError::Full
+    async fn admit_interactive(&self) -> Result<Permit, Overloaded> {
+        let queued = {
+            let mut state = self.shared.state();
+            let expected_wait = self.expected_wait(&state);
+            if expected_wait > self.limits.max_wait {
+                return Err(Overloaded { expected_wait });
+            }
+            state.interactive += 1;
+            Admitted { shared: Arc::clone(&self.shared), priority: Priority::Interactive }
+        };
+        // It fails only where the semaphore is closed, which nothing does.
+        let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
+        Ok(Permit::begin(queued, slot))
+    }
+
+    async fn admit_background(&self) -> Result<Permit, Overloaded> {
+        let Ok(_place) = self.background_queue.try_acquire() else {
+            let queued = u32::try_from(self.limits.background_queue).unwrap_or(u32::MAX);
+            return Err(Overloaded { expected_wait: self.shared.state().work.saturating_mul(queued) });
+        };
+        let _turn = self.background_turn.lock().await;
+        loop {
+            // Made before the look at the state: a job that ends between the two is not missed.
+            let job_ended = self.shared.job_ended.notified();
+            if let Some(admitted) = self.try_begin_background() {
+                return Ok(Permit::begin(admitted, None));
+            }
+            job_ended.await;
+        }
+    }
+
+    fn try_begin_background(&self) -> Option<Admitted> {
+        let mut state = self.shared.state();
+        if state.background > 0 && state.interactive + state.background >= self.limits.cores {
+            return None;
+        }
+        state.background += 1;
+        Some(Admitted { shared: Arc::clone(&self.shared), priority: Priority::Background })
+    }
+
+    /// How long the next interactive job would wait for a slot.
+    fn expected_wait(&self, state: &State) -> Duration {
+        let Some(waiting) = state.interactive.checked_sub(self.slots_in_all()) else { return Duration::ZERO };
+        state.work.mul_f64((waiting as f64 + 0.5) / self.limits.cores as f64)
+    }
+
+    fn slots_in_all(&self) -> usize {
+        self.limits.cores * JOBS_PER_CORE
     }
 }
 
-impl Inside {
-    fn counts(&self) -> MutexGuard<'_, Counts> {
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held; were it so, the counts would still be right.
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a patient entry in, where there is room for one.
-    fn takes_patient(&self, at_once: usize) -> bool {
-        let mut counts = self.counts();
-        let room = counts.patient == 0 || counts.hurried + counts.patient < at_once;
-        if room {
-            counts.patient += 1;
-        }
-        room
+    /// Takes note of a job that was in progress for `time`.
+    fn learn(&self, time: Duration) {
+        let mut state = self.state();
+        // Jobs in progress share the cores: where there are more of them than cores, each takes that much longer.
+        let in_progress = (state.interactive.min(self.cores * JOBS_PER_CORE) + state.background).max(1);
+        let work = time.mul_f64(in_progress.min(self.cores) as f64 / in_progress as f64);
+        state.work = state.work * (WEIGHT - 1) / WEIGHT + work / WEIGHT;
     }
 }
 
-impl Drop for Permit {
+/// A job that is counted, until this is dropped.
+#[derive(Debug)]
+struct Admitted {
+    shared: Arc<Shared>,
+    priority: Priority,
+}
+
+impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut counts = self.inside.counts();
-        match self.manner {
-            Manner::Hurried => counts.hurried -= 1,
-            Manner::Patient => counts.patient -= 1,
+        let mut state = self.shared.state();
+        match self.priority {
+            Priority::Interactive => state.interactive -= 1,
+            Priority::Background => state.background -= 1,
         }
-        drop(counts);
-        self.inside.someone_left.notify_one();
+        drop(state);
+        self.shared.job_ended.notify_one();
+    }
+}
+
+/// The right to be in progress. It ends when the last clone is dropped: each step of the work holds one, so that a step
+/// that outlives its caller is counted until it ends.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    _job: Arc<JobInProgress>,
+}
+
+impl Permit {
+    fn begin(admitted: Admitted, slot: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _job: Arc::new(JobInProgress { began: Instant::now(), admitted, _slot: slot }) }
+    }
+}
+
+#[derive(Debug)]
+struct JobInProgress {
+    began: Instant,
+    admitted: Admitted,
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for JobInProgress {
+    fn drop(&mut self) {
+        self.admitted.shared.learn(self.began.elapsed());
     }
 }
 

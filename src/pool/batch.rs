@@ -1,15 +1,9 @@
-//! A bounded queue in front of workers that do several inputs at once.
+//! A bounded queue in front of workers that process several inputs at once (micro-batching).
 //!
 //! Work-conserving: a free worker takes what is waiting, up to its share and the largest batch, and never waits for more.
-//! The share is the queue's length divided by the number of workers, so that one does not take a burst while the others
-//! idle. Entries whose caller has gone are dropped and counted. Knows nothing of models or vectors.
-//!
-//! Who has an input in hand on a thread of their own, and finds a worker's tool idle and nobody waiting, may use it on the
-//! spot ([`Batcher::run_here`]): what another thread would have to be woken for, and would find in another core's cache.
+//! An entry whose caller has gone is dropped and counted. Knows nothing of models or vectors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -33,7 +27,7 @@ pub struct BatcherNames {
     pub batch_entries: &'static str,
 }
 
-/// Does one batch. Used by one thread at a time.
+/// Processes one batch. Each worker has one of its own.
 pub trait Runner<I, O>: Send + 'static {
     /// One output per input, in their order; or why the whole batch failed.
     fn run(&mut self, inputs: Vec<I>) -> Result<Vec<O>, String>;
@@ -48,8 +42,6 @@ pub struct BatchAnswer<O> {
     pub queue: Duration,
     /// The run of its batch.
     pub run: Duration,
-    /// Entries in its batch.
-    pub batch: usize,
 }
 
 /// Why an entry gave no output.
@@ -69,48 +61,37 @@ struct Entry<I, O> {
     reply: oneshot::Sender<Result<BatchAnswer<O>, String>>,
 }
 
+/// The bounds of a [`Batcher`].
+#[derive(Debug, Clone, Copy)]
+pub struct BatcherLimits {
+    /// Entries that may wait (at least one).
+    pub queue: usize,
+    /// Most entries per run (at least one).
+    pub batch: usize,
+    /// Among how many runs a backlog is divided (at least one): as many as there are workers where each computes on a core
+    /// of its own, so that one does not take a burst while the others idle; one where a run takes the whole machine.
+    pub shares: usize,
+}
+
 /// The queue and its workers. Dropping it lets running batches finish and joins the threads.
 pub struct Batcher<I, O> {
     names: BatcherNames,
     // Only taken by `drop`: closing the channel is what tells the workers to end.
     queue: Option<Sender<Entry<I, O>>>,
-    idle: Arc<Idle<I, O>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// The runners that nobody uses.
-struct Idle<I, O> {
-    give: Sender<Box<dyn Runner<I, O>>>,
-    take: Receiver<Box<dyn Runner<I, O>>>,
-    /// Threads that have an entry and no runner: they come before anyone who runs on the spot.
-    wanting: AtomicUsize,
-}
-
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
-    /// One thread for each of `runners`, `queue_limit` waiting entries, at most `max_batch` of them per run. What waits is
-    /// shared among `sharers` runs: as many as there are runners where each works by itself, one where a run takes the
-    /// whole machine anyway and is the cheaper for each entry the more it takes.
+    /// One worker thread for each of `runners`.
     ///
     /// # Errors
     /// The operating system refuses a thread.
-    pub fn start(
-        names: BatcherNames,
-        runners: Vec<impl Runner<I, O>>,
-        queue_limit: usize,
-        max_batch: usize,
-        sharers: usize,
-    ) -> std::io::Result<Self> {
-        let (sender, receiver) = bounded(queue_limit.max(1));
-        let workers = runners.len();
-        let (give, take) = bounded(workers);
-        let idle = Arc::new(Idle { give, take, wanting: AtomicUsize::new(0) });
-        for runner in runners {
-            idle.put(Box::new(runner));
-        }
-        let mut batcher = Self { names, queue: Some(sender), idle, threads: Vec::new() };
-        for _ in 0..workers {
-            let (entries, idle) = (receiver.clone(), Arc::clone(&batcher.idle));
-            let work = move || work(&names, &idle, &entries, sharers.max(1), max_batch.max(1));
+    pub fn start(names: BatcherNames, runners: Vec<impl Runner<I, O>>, limits: BatcherLimits) -> std::io::Result<Self> {
+        let (sender, receiver) = bounded(limits.queue.max(1));
+        let mut batcher = Self { names, queue: Some(sender), threads: Vec::new() };
+        for mut runner in runners {
+            let entries = receiver.clone();
+            let work = move || work(&names, &mut runner, &entries, limits);
             batcher.threads.push(std::thread::Builder::new().name(names.thread.to_owned()).spawn(work)?);
         }
         for outcome in ["done", "failed", "abandoned", "refused"] {
@@ -138,44 +119,6 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
             Err(TrySendError::Disconnected(_)) => Err(BatchError::Stopped),
         }
     }
-
-    /// Runs `input` on the calling thread, where a runner is idle and nobody waits for one; gives it back otherwise, to be
-    /// [submitted](Self::submit). Takes as long as the run: not for an asynchronous task.
-    ///
-    /// # Errors
-    /// Within: the run failed or panicked.
-    pub fn run_here(&self, input: I) -> Result<Result<BatchAnswer<O>, BatchError>, I> {
-        let nobody_waits = self.queue.as_ref().is_some_and(Sender::is_empty);
-        let runner = nobody_waits.then(|| self.idle.unwanted()).flatten();
-        let Some(mut runner) = runner else { return Err(input) };
-        let (reply, mut answer) = oneshot::channel();
-        run(&self.names, &mut *runner, vec![Entry { input, queued: Instant::now(), reply }]);
-        self.idle.put(runner);
-        Ok(answer.try_recv().map_err(|_| BatchError::Stopped).and_then(|answer| answer.map_err(BatchError::Failed)))
-    }
-}
-
-impl<I: 'static, O: 'static> Idle<I, O> {
-    /// Waits for a runner.
-    fn wait(&self) -> Option<Box<dyn Runner<I, O>>> {
-        self.wanting.fetch_add(1, Ordering::SeqCst);
-        let taken = self.take.recv().ok();
-        self.wanting.fetch_sub(1, Ordering::SeqCst);
-        taken
-    }
-
-    /// A runner that is idle and that nobody waits for.
-    fn unwanted(&self) -> Option<Box<dyn Runner<I, O>>> {
-        if self.wanting.load(Ordering::SeqCst) > 0 {
-            return None;
-        }
-        self.take.try_recv().ok()
-    }
-
-    fn put(&self, runner: Box<dyn Runner<I, O>>) {
-        // There is a place for each runner, and both ends live as long as this does.
-        drop(self.give.try_send(runner));
-    }
 }
 
 impl<I, O> std::fmt::Debug for Batcher<I, O> {
@@ -196,27 +139,24 @@ impl<I, O> Drop for Batcher<I, O> {
     }
 }
 
-fn work<I: 'static, O: 'static>(
+fn work<I, O>(
     names: &BatcherNames,
-    idle: &Idle<I, O>,
+    runner: &mut impl Runner<I, O>,
     entries: &Receiver<Entry<I, O>>,
-    sharers: usize,
-    max_batch: usize,
+    limits: BatcherLimits,
 ) {
     while let Ok(first) = entries.recv() {
-        let Some(mut runner) = idle.wait() else { return };
-        let share = (entries.len() + 1).div_ceil(sharers).min(max_batch);
+        let share = (entries.len() + 1).div_ceil(limits.shares.max(1)).min(limits.batch.max(1));
         let taken = std::iter::once(first).chain(entries.try_iter().take(share - 1));
         let (live, abandoned): (Vec<_>, Vec<_>) = taken.partition(|entry| !entry.reply.is_closed());
         count(names, "abandoned", abandoned.len());
         if !live.is_empty() {
-            run(names, &mut *runner, live);
+            run(names, runner, live);
         }
-        idle.put(runner);
     }
 }
 
-fn run<I: 'static, O: 'static>(names: &BatcherNames, runner: &mut dyn Runner<I, O>, entries: Vec<Entry<I, O>>) {
+fn run<I, O>(names: &BatcherNames, runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
     let started = Instant::now();
     let (inputs, waiting): (Vec<_>, Vec<_>) =
         entries.into_iter().map(|entry| (entry.input, (entry.reply, started - entry.queued))).unzip();
@@ -230,14 +170,13 @@ fn run<I: 'static, O: 'static>(names: &BatcherNames, runner: &mut dyn Runner<I, 
         if found == waiting.len() { Ok(outputs) } else { Err(format!("{found} outputs for {} inputs", waiting.len())) }
     });
     count(names, if outcome.is_ok() { "done" } else { "failed" }, waiting.len());
-    let batch = waiting.len();
     let replies = waiting.into_iter().inspect(|(_, queue)| {
         metrics::histogram!(names.queue_seconds).record(queue.as_secs_f64());
     });
     // A reply that cannot be sent only says that its caller left during the run.
     match outcome {
         Ok(outputs) => replies.zip(outputs).for_each(|((reply, queue), output)| {
-            drop(reply.send(Ok(BatchAnswer { output, queue, run, batch })));
+            drop(reply.send(Ok(BatchAnswer { output, queue, run })));
         }),
         Err(reason) => replies.for_each(|(reply, _)| drop(reply.send(Err(reason.clone())))),
     }
@@ -249,7 +188,7 @@ fn count(names: &BatcherNames, outcome: &'static str, entries: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, mpsc};
+    use std::sync::{Arc, Mutex, mpsc};
 
     use super::*;
 
@@ -287,10 +226,10 @@ mod tests {
     }
 
     fn bench(workers: usize, queue_limit: usize, max_batch: usize) -> Bench {
-        shared_bench(workers, queue_limit, max_batch, workers)
+        bench_with(workers, BatcherLimits { queue: queue_limit, batch: max_batch, shares: workers })
     }
 
-    fn shared_bench(workers: usize, queue_limit: usize, max_batch: usize, sharers: usize) -> Bench {
+    fn bench_with(workers: usize, limits: BatcherLimits) -> Bench {
         let sizes = Arc::new(Mutex::new(Vec::new()));
         let (gates, runners) = (0..workers)
             .map(|_| {
@@ -298,7 +237,7 @@ mod tests {
                 (open, Gated { gate, sizes: Arc::clone(&sizes) })
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        let batcher = Batcher::start(NAMES, runners, queue_limit, max_batch, sharers).unwrap();
+        let batcher = Batcher::start(NAMES, runners, limits).unwrap();
         Bench { batcher: Arc::new(batcher), gates, sizes }
     }
 
@@ -352,7 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_a_run_takes_the_whole_machine_one_takes_all_that_waits() {
-        let bench = shared_bench(2, 10, 8, 1);
+        let bench = bench_with(2, BatcherLimits { queue: 10, batch: 8, shares: 1 });
         let mut running = vec![bench.submit(0)];
         bench.settle(1, 0).await;
         running.push(bench.submit(1));
@@ -386,34 +325,6 @@ mod tests {
         (0..2).for_each(|_| bench.gates[0].send(()).unwrap());
         assert_eq!((running.await.unwrap(), waiting.await.unwrap()), (Ok(2), Ok(6)));
         assert_eq!(*bench.sizes.lock().unwrap(), [1, 1]);
-    }
-
-    #[tokio::test]
-    async fn who_has_an_input_in_hand_runs_it_where_a_runner_is_idle_and_nobody_waits() {
-        let bench = bench(2, 10, 8);
-        // Each of the gates belongs to one of the runners; all that is needed goes through both.
-        for gate in &bench.gates {
-            (0..5).for_each(|_| gate.send(()).unwrap());
-        }
-        let answer = bench.batcher.run_here(4).unwrap().unwrap();
-        assert_eq!((answer.output, answer.batch), (8, 1));
-        assert_eq!(bench.batcher.run_here(13).unwrap().unwrap_err(), BatchError::Failed("unlucky".to_owned()));
-        let panicked = bench.batcher.run_here(14).unwrap().unwrap_err();
-        assert_eq!(panicked, BatchError::Failed("it panicked: unluckier".to_owned()));
-        assert_eq!(bench.batcher.run_here(5).unwrap().unwrap().output, 10, "a runner outlives its panic");
-    }
-
-    #[tokio::test]
-    async fn where_every_runner_is_busy_or_somebody_waits_the_input_is_given_back() {
-        let bench = bench(1, 10, 8);
-        let running = bench.submit(1);
-        bench.settle(1, 0).await;
-        assert_eq!(bench.batcher.run_here(2).unwrap_err(), 2);
-        let waiting = bench.submit(3);
-        bench.settle(1, 1).await;
-        assert_eq!(bench.batcher.run_here(4).unwrap_err(), 4);
-        (0..2).for_each(|_| bench.gates[0].send(()).unwrap());
-        assert_eq!((running.await.unwrap(), waiting.await.unwrap()), (Ok(2), Ok(6)));
     }
 
     #[tokio::test]

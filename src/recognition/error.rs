@@ -4,6 +4,7 @@ use crate::db::DatabaseError;
 use crate::domain::PhotoFault;
 use crate::embedding::EmbedError;
 use crate::index::IndexError;
+use crate::pool::Overloaded;
 
 /// A refusal or failure of the recognition service.
 #[derive(Debug, thiserror::Error)]
@@ -11,9 +12,12 @@ pub enum RecognitionError {
     /// The picture cannot be taken.
     #[error("image: {0}")]
     Image(#[from] PhotoFault),
-    /// More pictures wait than may wait.
+    /// The picture would wait for too long.
     #[error("too many pictures are waiting to be recognised")]
-    Busy,
+    Busy {
+        /// In how many seconds the queue is likely to be short enough.
+        retry_after_s: u64,
+    },
     /// The model gave no usable embedding for this picture.
     #[error("image: {0}")]
     Unusable(String),
@@ -28,11 +32,22 @@ pub enum RecognitionError {
     Database(#[from] DatabaseError),
 }
 
+impl RecognitionError {
+    /// A pool behind the admission is full; pools drain in well under a second.
+    const QUEUE_FULL: Self = Self::Busy { retry_after_s: 1 };
+}
+
+impl From<Overloaded> for RecognitionError {
+    fn from(error: Overloaded) -> Self {
+        Self::Busy { retry_after_s: (error.expected_wait.as_secs_f64().ceil() as u64).max(1) }
+    }
+}
+
 impl From<EmbedError> for RecognitionError {
     fn from(error: EmbedError) -> Self {
         match error {
             EmbedError::Decode(error) => Self::Image(error.into()),
-            EmbedError::Busy => Self::Busy,
+            EmbedError::Busy => Self::QUEUE_FULL,
             EmbedError::NotFinite { .. } | EmbedError::ZeroNorm => Self::Unusable(error.to_string()),
             EmbedError::Failed(_) | EmbedError::Stopped => Self::Engine(error.to_string()),
         }
@@ -42,7 +57,7 @@ impl From<EmbedError> for RecognitionError {
 impl From<IndexError> for RecognitionError {
     fn from(error: IndexError) -> Self {
         match error {
-            IndexError::Busy => Self::Busy,
+            IndexError::Busy => Self::QUEUE_FULL,
             IndexError::Distrusted { reason } => Self::IndexBehind(reason),
             IndexError::Row { .. }
             | IndexError::Query { .. }

@@ -8,6 +8,7 @@ use crate::db::products::ProductFields;
 use crate::domain::ImageId;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
 use crate::index::{Change, IndexOptions, Row, VectorIndex};
+use crate::pool::Overloaded;
 
 const RED: [u8; 3] = [250, 100, 100];
 
@@ -18,7 +19,7 @@ async fn service(folder: &std::path::Path) -> RecognitionService {
     let embedder = Arc::new(embedder_blind_to_the_dark(folder));
     let index = Arc::new(VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap());
     let active = ModelSlot::new(ActiveModel { embedder, index, manifest: "blind.json".to_owned(), generation: None });
-    RecognitionService::new(db, Clock::system(), active, ProductNames::of_any_age(), &Settings::from_toml("").unwrap())
+    RecognitionService::new(db, Clock::system(), active, &Settings::from_toml("").unwrap())
 }
 
 #[tokio::test]
@@ -49,9 +50,9 @@ async fn an_index_that_lost_its_place_answers_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
     service.active.now().index.distrust("change 5 is missing");
-    let refused = service.look(png(RED).into()).await.unwrap_err();
+    let refused = service.recognize_picture(png(RED).into()).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
-    let unread = service.look(Bytes::from_static(b"no picture")).await.unwrap_err();
+    let unread = service.recognize_picture(Bytes::from_static(b"no picture")).await.unwrap_err();
     assert!(matches!(unread, RecognitionError::IndexBehind(_)), "no work is done on it: {unread:?}");
 }
 
@@ -70,29 +71,42 @@ async fn enrol(service: &RecognitionService, fields: &ProductFields) -> ProductI
 }
 
 #[tokio::test]
-async fn names_are_asked_for_once_in_a_while_and_anew_where_one_was_changed() {
+async fn a_new_name_counts_at_once_and_a_product_off_sale_is_not_named() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
-    let fields = |name: &str| ProductFields {
+    let fields = |name: &str, active: bool| ProductFields {
         name: name.to_owned(),
         sku: None,
         barcode: None,
         description: None,
         tax_rate: 0,
-        active: true,
+        active,
     };
-    let tea = enrol(&service, &fields("Tea")).await;
+    let tea = enrol(&service, &fields("Tea", true)).await;
     let named = async || {
-        let candidates = service.look(png(RED).into()).await.unwrap().items.remove(0).candidates;
+        let candidates = service.recognize_picture(png(RED).into()).await.unwrap().items.remove(0).candidates;
         candidates.into_iter().map(|candidate| candidate.product_name).collect::<Vec<_>>()
     };
+    let change = async |fields: ProductFields| {
+        let mut tx = service.db.begin().await.unwrap();
+        products::update(&mut tx, tea, &fields, service.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+    };
     assert_eq!(named().await, ["Tea"]);
-    let mut tx = service.db.begin().await.unwrap();
-    products::update(&mut tx, tea, &fields("Green tea"), service.clock.now()).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(named().await, ["Tea"], "nobody has told of it");
-    drop(service.names.forgets());
+    change(fields("Green tea", true)).await;
     assert_eq!(named().await, ["Green tea"]);
+    change(fields("Green tea", false)).await;
+    assert_eq!(named().await, [""; 0], "the index still has it");
     service.db.close().await;
-    assert_eq!(named().await, ["Green tea"], "without the database");
+    let refused = service.recognize_picture(png(RED).into()).await.unwrap_err();
+    assert!(matches!(refused, RecognitionError::Database(_)), "{refused:?}");
+}
+
+#[test]
+fn who_is_refused_is_told_to_come_back_when_the_queue_is_short_again() {
+    for (expected_ms, retry_s) in [(0, 1), (1_000, 1), (1_001, 2), (2_600, 3)] {
+        let expected_wait = Duration::from_millis(expected_ms);
+        let error = RecognitionError::from(Overloaded { expected_wait });
+        assert!(matches!(error, RecognitionError::Busy { retry_after_s } if retry_after_s == retry_s), "{error:?}");
+    }
 }

@@ -4,19 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{ProductId, RecognitionId, Verdict};
-
-/// A part of the picture, in pixels of the upright picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Region {
-    /// From the left side.
-    pub x: u32,
-    /// From the top.
-    pub y: u32,
-    /// To the right.
-    pub width: u32,
-    /// Down.
-    pub height: u32,
-}
+use crate::regions::Region;
 
 /// A product that a region may show.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -44,9 +32,9 @@ pub struct RecognizedItem {
 /// Milliseconds of the stages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Timings {
-    /// Waiting for a decoding thread, decoding, resizing.
+    /// Decoding, resizing.
     pub decode: f64,
-    /// Waiting for the model.
+    /// Waiting: to be admitted, for a thread, for the model.
     pub queue: f64,
     /// The run of the model.
     pub infer: f64,

@@ -8,7 +8,6 @@
 mod accounts;
 mod alert_delivery;
 mod alerts;
-mod background;
 mod catalog;
 mod chains;
 mod checkout;
@@ -26,6 +25,7 @@ mod mypage;
 mod numbering;
 mod numbering_load;
 mod order_life;
+mod overload;
 mod performance;
 mod policy;
 mod real_photos;

@@ -112,49 +112,9 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: TestDatabase)
     assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, 1);
 }
 
-/// 48 kiosks at once and threads for one picture: whoever is let in is answered, the others are told when to come back,
-/// and nothing but the pictures that were looked at leaves evidence.
-async fn more_kiosks_than_can_be_served_promptly_are_told_to_come_back(database: TestDatabase) {
-    let app = TestApp::spawn_with(database, "[engine]\ndecode_threads = 1\nmodel_sessions = 1").await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    let kiosk = app.kiosk(&admin, &store).await;
-    let mut large = std::io::Cursor::new(Vec::new());
-    let plain = image::RgbImage::from_pixel(1_600, 1_200, image::Rgb([90, 160, 70]));
-    plain.write_to(&mut large, image::ImageFormat::Jpeg).unwrap();
-    let large = large.into_inner();
-    let replies = (0..48).map(|_| app.post_picture(PATH, &kiosk, large.clone()));
-    // Strangers in the middle of it are turned away with the others, before anybody looks who they are.
-    let crowded = vec![0; 400_000];
-    let stranger = || app.call(Method::POST, PATH, None, |request| request.body(crowded.clone()));
-    let strangers = futures_util::future::join_all((0..24).map(|_| stranger()));
-    let (replies, strangers) = futures_util::join!(futures_util::future::join_all(replies), strangers);
-    let turned_away: Vec<_> = strangers.iter().filter(|reply| reply.status == 429).collect();
-    assert!(!turned_away.is_empty() && turned_away.iter().all(|reply| !reply.headers.contains_key("connection")));
-    stranger().await.expect_problem(401, "not-authenticated");
-    let (mut answered, mut refused) = (0, 0);
-    for reply in replies {
-        if reply.status == 200 {
-            answered += 1;
-            continue;
-        }
-        assert_eq!(reply.headers["retry-after"], "1");
-        assert!(!reply.headers.contains_key("connection"), "whoever is refused may ask again on the same connection");
-        assert_eq!(reply.expect_problem(429, "overloaded")["retry_after_s"], 1);
-        refused += 1;
-    }
-    assert!(answered > 0 && refused > 0, "{answered} answered, {refused} refused");
-    assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, answered);
-    // The burst is over: nobody is refused, and an upload of many photos never was.
-    app.post_picture(PATH, &kiosk, large).await.expect(200);
-    let photos = (0..12).map(|view| package_photo(0, view)).collect();
-    app.post_form("/api/products", &admin, &[("name", "Twelve views")], photos).await.expect(201);
-}
-
 on_both_databases!(
     a_picture_comes_as_a_form_or_as_the_body,
     at_most_five_products_are_named_best_first,
     two_products_that_look_the_same_are_ambiguous,
     bad_pictures_are_refused_and_the_server_goes_on,
-    more_kiosks_than_can_be_served_promptly_are_told_to_come_back,
 );

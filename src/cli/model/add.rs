@@ -11,9 +11,10 @@ use crate::app;
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::demo::packages::{catalogue, photograph};
+use crate::domain::Photo;
 use crate::embedding::{
-    ColorOrder, Filter, Fit, ManifestOverrides, Model, PRESETS, Photo, Pooling, Preset, SelfTestReport, draft_model,
-    install, test_model,
+    ColorOrder, Filter, Fit, ManifestOverrides, Model, PRESETS, Pooling, Preset, SelfTestReport, draft_model, install,
+    test_model,
 };
 use crate::terminal::{note, say};
 

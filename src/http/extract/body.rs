@@ -33,7 +33,7 @@ pub(super) async fn read_with_timeout<T>(
 }
 
 /// Refuses a body whose `Content-Length` exceeds `limit_bytes` before any of it is read.
-pub(in crate::http) fn check_length(request: &HttpRequest, limit_bytes: usize) -> Result<(), Problem> {
+pub(super) fn check_length(request: &HttpRequest, limit_bytes: usize) -> Result<(), Problem> {
     match content_length(request) {
         Some(length) if length > limit_bytes as u64 => {
             let detail = format!("The request's body has {length} bytes. At most {limit_bytes} bytes are allowed.");

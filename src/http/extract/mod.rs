@@ -19,12 +19,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use super::problem::{Problem, ProblemKind};
 use crate::domain::Caller;
 
-pub(super) use body::check_length;
 pub use body_budget::BodyBudget;
 pub use client_address::{ClientAddress, client_address};
 pub use json::JsonBody;
 pub use query::{PageQuery, ValidPage, ValidPath, ValidQuery};
-pub(super) use upload::FORM_OVERHEAD;
 pub use upload::{ImageBody, Upload, UploadForm};
 
 impl FromRequest for Caller {

@@ -100,7 +100,9 @@ impl From<RecognitionError> for Problem {
         match error {
             RecognitionError::Image(fault) => photo_problem(&fault, detail).with("field", "image"),
             RecognitionError::Unusable(_) => Self::new(ProblemKind::UnusableImage, detail).with("field", "image"),
-            RecognitionError::Busy => overloaded(detail),
+            RecognitionError::Busy { retry_after_s } => {
+                Self::new(ProblemKind::Overloaded, detail).retry_after(retry_after_s)
+            }
             RecognitionError::IndexBehind(_) => index_behind(),
             RecognitionError::Engine(_) => Self::internal(&detail),
             RecognitionError::Database(error) => error.into(),

@@ -1,6 +1,6 @@
-//! Who is let in, who waits, who is sent away. No test looks at a clock: works are told, not measured.
+//! Which jobs are admitted, which wait and which are refused. No test looks at a clock: works are told, not measured.
 
-use futures_util::poll;
+use futures_util::{FutureExt, poll};
 
 use super::*;
 
@@ -8,68 +8,77 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// How many hurried ones find room at once.
-fn room(admission: &Admission) -> usize {
-    let mut places = Vec::new();
-    while let Ok(place) = admission.enter_hurried() {
-        places.push(place);
-    }
-    places.len()
+fn admission(cores: usize, max_wait: Duration, background_queue: usize) -> Admission {
+    Admission::new("test", AdmissionLimits { cores, max_wait, background_queue }, millis(20))
 }
 
-#[test]
-fn without_a_limit_a_hurried_one_waits_for_half_a_work_at_most() {
-    for (at_once, expected) in [(0, 2), (1, 2), (2, 3), (3, 5), (4, 6), (8, 12), (16, 24)] {
-        let admission = Admission::new("test", at_once, None, 9);
-        assert_eq!(room(&admission), expected, "{at_once} at once");
-        // However long the work takes.
-        admission.learn(millis(700));
-        assert_eq!(room(&admission), expected, "{at_once} at once");
+/// How many interactive jobs are admitted at once, waiting ones included; and what the next one is told.
+fn room(admission: &Admission) -> (usize, Overloaded) {
+    let mut jobs = Vec::new();
+    loop {
+        let mut job = Box::pin(admission.admit(Priority::Interactive));
+        match job.as_mut().now_or_never() {
+            Some(Err(refused)) => return (jobs.len(), refused),
+            Some(Ok(permit)) => jobs.push((Some(permit), job)),
+            None => jobs.push((None, job)),
+        }
     }
 }
 
 #[test]
-fn with_a_limit_the_room_follows_from_the_work_that_was_measured() {
-    let admission = Admission::new("test", 2, Some(millis(50)), 9);
-    assert_eq!(room(&admission), 3, "nothing is known yet");
-    admission.learn(millis(20));
-    // 2 in work, and as many waiting as (n + ½) × 20 ms ÷ 2 ≤ 50 ms lets in: n = 0 … 4.
-    assert_eq!(room(&admission), 7);
+fn without_a_wait_two_jobs_per_core_are_admitted_however_long_they_take() {
+    for (cores, expected) in [(0, 2), (1, 2), (2, 4), (8, 16)] {
+        let admission = admission(cores, Duration::ZERO, 9);
+        assert_eq!(room(&admission).0, expected, "{cores} cores");
+        admission.shared.learn(millis(700));
+        assert_eq!(room(&admission).0, expected, "{cores} cores");
+    }
+}
+
+#[test]
+fn a_burst_waits_as_far_as_the_work_on_one_job_allows_and_the_next_is_told_the_expected_wait() {
+    // 4 in progress, and as many waiting as (n + ½) × 20 ms ÷ 2 ≤ 50 ms lets in: n = 0 … 4.
+    assert_eq!(room(&admission(2, millis(50), 9)), (9, Overloaded { expected_wait: millis(55) }));
+    let slower = admission(2, millis(50), 9);
     // An eighth of 340 ms and seven of 20 ms are 60 ms: n = 0 waits for 15 ms, n = 1 for 45 ms, n = 2 would for 75 ms.
-    admission.learn(millis(340));
-    assert_eq!(room(&admission), 4);
-}
-
-#[test]
-fn a_place_that_is_given_back_is_there_for_the_next_one() {
-    let admission = Admission::new("test", 1, None, 9);
-    let first = admission.enter_hurried().unwrap();
-    let second = admission.enter_hurried().unwrap();
-    assert_eq!(admission.enter_hurried().unwrap_err(), PoolError::Full);
-    drop(first);
-    let third = admission.enter_hurried().unwrap();
-    assert_eq!(admission.enter_hurried().unwrap_err(), PoolError::Full);
-    drop((second, third));
-    assert_eq!(room(&admission), 2);
-}
-
-#[test]
-fn whoever_only_asks_is_told_what_one_who_enters_would_be_and_takes_no_place() {
-    let admission = Admission::new("test", 1, None, 9);
-    let first = admission.enter_hurried().unwrap();
-    (0..9).for_each(|_| admission.would_let_in().unwrap());
-    let _second = admission.enter_hurried().unwrap();
-    assert_eq!(admission.would_let_in().unwrap_err(), PoolError::Full);
-    drop(first);
-    admission.would_let_in().unwrap();
+    slower.shared.learn(millis(340));
+    assert_eq!(room(&slower), (6, Overloaded { expected_wait: millis(75) }));
 }
 
 #[tokio::test]
-async fn patient_ones_fill_an_idle_machine_and_take_turns_in_the_order_of_coming() {
-    let admission = Admission::new("test", 2, None, 9);
-    let first = admission.enter_patient().await.unwrap();
-    let _second = admission.enter_patient().await.unwrap();
-    let (mut third, mut fourth) = (Box::pin(admission.enter_patient()), Box::pin(admission.enter_patient()));
+async fn jobs_that_share_the_cores_do_not_count_as_more_work() {
+    let admission = admission(2, Duration::ZERO, 9);
+    let _permits = [(); 4].map(|()| admission.admit(Priority::Interactive).now_or_never().unwrap().unwrap());
+    // Four on two cores took twice as long as one alone would.
+    (0..99).for_each(|_| admission.shared.learn(millis(20)));
+    let work = admission.shared.state().work;
+    assert!(work < millis(11) && work > millis(9), "{work:?}");
+}
+
+#[tokio::test]
+async fn waiting_jobs_begin_in_the_order_of_coming_and_one_that_leaves_makes_room() {
+    let admission = admission(1, millis(10), 9);
+    let first = admission.admit(Priority::Interactive).await.unwrap();
+    let _second = admission.admit(Priority::Interactive).await.unwrap();
+    let mut third = Box::pin(admission.admit(Priority::Interactive));
+    assert!(poll!(&mut third).is_pending());
+    admission.admit(Priority::Interactive).await.unwrap_err();
+    drop(third);
+    let mut third = Box::pin(admission.admit(Priority::Interactive));
+    assert!(poll!(&mut third).is_pending(), "there is room again");
+    let step = first.clone();
+    drop(first);
+    assert!(poll!(&mut third).is_pending(), "a step of the first job has not ended");
+    drop(step);
+    third.await.unwrap();
+}
+
+#[tokio::test]
+async fn background_jobs_fill_an_idle_machine_and_take_turns_in_the_order_of_coming() {
+    let admission = admission(2, Duration::ZERO, 9);
+    let first = admission.admit(Priority::Background).await.unwrap();
+    let _second = admission.admit(Priority::Background).await.unwrap();
+    let [mut third, mut fourth] = [(); 2].map(|()| Box::pin(admission.admit(Priority::Background)));
     assert!(poll!(&mut third).is_pending() && poll!(&mut fourth).is_pending());
     drop(first);
     assert!(poll!(&mut fourth).is_pending(), "the fourth may not overtake the third");
@@ -80,28 +89,28 @@ async fn patient_ones_fill_an_idle_machine_and_take_turns_in_the_order_of_coming
 }
 
 #[tokio::test]
-async fn beside_hurried_ones_there_is_one_patient_one_and_neither_keeps_the_other_out() {
-    let admission = Admission::new("test", 2, None, 9);
-    let hurried: Vec<_> = (0..3).map(|_| admission.enter_hurried().unwrap()).collect();
-    let patient = admission.enter_patient().await.unwrap();
-    let mut next = Box::pin(admission.enter_patient());
+async fn beside_interactive_jobs_there_is_one_background_job_and_neither_keeps_the_other_out() {
+    let admission = admission(2, Duration::ZERO, 9);
+    let interactive = [(); 3].map(|()| admission.admit(Priority::Interactive).now_or_never().unwrap().unwrap());
+    let background = admission.admit(Priority::Background).await.unwrap();
+    let mut next = Box::pin(admission.admit(Priority::Background));
     assert!(poll!(&mut next).is_pending());
-    drop(hurried);
+    drop(interactive);
     let _next = next.await.unwrap();
-    assert_eq!(room(&admission), 3, "two patient ones are inside and count for nothing here");
-    drop(patient);
+    assert_eq!(room(&admission).0, 4, "two background jobs are in progress and count for nothing here");
+    drop(background);
 }
 
 #[tokio::test]
-async fn one_who_gives_up_waiting_leaves_the_turn_to_the_next() {
-    let admission = Admission::new("test", 1, None, 2);
-    let inside = admission.enter_patient().await.unwrap();
-    let mut gives_up = Box::pin(admission.enter_patient());
-    let mut waits = Box::pin(admission.enter_patient());
+async fn a_background_job_that_gives_up_waiting_leaves_its_turn_to_the_next() {
+    let admission = admission(1, Duration::ZERO, 2);
+    let in_progress = admission.admit(Priority::Background).await.unwrap();
+    let [mut gives_up, mut waits] = [(); 2].map(|()| Box::pin(admission.admit(Priority::Background)));
     assert!(poll!(&mut gives_up).is_pending() && poll!(&mut waits).is_pending());
-    assert_eq!(admission.enter_patient().await.unwrap_err(), PoolError::Full, "two wait already");
-    // The news that somebody left goes to one who does not want it any more.
-    drop(inside);
+    let refused = admission.admit(Priority::Background).await.unwrap_err();
+    assert_eq!(refused.expected_wait, millis(40), "two wait already");
+    // The news that a job has ended goes to one that does not want it any more.
+    drop(in_progress);
     drop(gives_up);
     waits.await.unwrap();
 }
