@@ -3,6 +3,7 @@
 //! The order of the start is the order of its failures: settings, database, model, accounts, index, address. Whatever
 //! is missing ends the start with one [`StartError`] that says what and what to do.
 
+use std::convert::Infallible;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,11 +11,10 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
-use tokio::task::JoinHandle;
 
-use crate::alerts::{Alerts, SinkError};
+use crate::alerts::{Alerts, DELIVERY_PERIOD, SinkError, SinkKind};
 use crate::auth::{Auth, AuthError, FirstAdmin};
-use crate::background::keep;
+use crate::background::{BackgroundTasks, TaskMonitor};
 use crate::catalog::{Catalog, CatalogError};
 use crate::checkout::Checkout;
 use crate::clock::Clock;
@@ -23,10 +23,10 @@ use crate::db::{Database, DatabaseError};
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, access_control, instrumentation, openapi, routes, security_headers};
-use crate::integrity::Integrity;
+use crate::integrity::{self, Integrity};
 use crate::models::{FirstModel, ModelFolder, ModelSwitches, SwitchError};
 use crate::orders::Orders;
-use crate::performance::Performance;
+use crate::performance::{self, Performance};
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
 use crate::telemetry::Metrics;
@@ -34,12 +34,12 @@ use crate::web;
 
 /// Seconds for the head of a request to arrive.
 const REQUEST_HEAD: Duration = Duration::from_secs(5);
-/// How often at least is looked for a change of the model.
-const SWITCHES: Duration = Duration::from_secs(2);
-/// How often replies kept for idempotency and old rows on how orders went are removed.
-const TIDY: Duration = Duration::from_secs(3_600);
+/// How often at least a model switch made through another server is looked for.
+const MODEL_SWITCH_PERIOD: Duration = Duration::from_secs(2);
+/// How often old rows are removed.
+const TIDY_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often samples are folded into histograms, whether or not anybody reads `/metrics`.
-const METRICS_UPKEEP: Duration = Duration::from_secs(10);
+const METRICS_PERIOD: Duration = Duration::from_secs(10);
 
 /// Why the server cannot start or run.
 #[derive(Debug, thiserror::Error)]
@@ -86,14 +86,10 @@ pub struct Application {
     db: Database,
     catalog: Catalog,
     models: ModelSwitches,
-    checkout: Checkout,
     performance: Performance,
-    integrity: Option<Integrity>,
-    alerts: Option<Alerts>,
-    metrics: Metrics,
+    background: BackgroundTasks,
     first_admin: FirstAdmin,
-    follow: Duration,
-    snapshots: Option<Duration>,
+    writes_snapshots: bool,
 }
 
 impl Application {
@@ -129,19 +125,20 @@ impl Application {
             settings.monitoring.clone(),
         )?;
         let checkout =
-            Checkout::new(db.clone(), clock, recognition.clone(), orders.clone(), performance.clone(), rules);
+            Checkout::new(db.clone(), clock.clone(), recognition.clone(), orders.clone(), performance.clone(), rules);
         let readiness = Readiness::default();
-        let services = Services {
+        let mut services = Services {
             auth: auth.clone(),
             catalog: catalog.clone(),
             models: models.clone(),
             recognition,
-            checkout: checkout.clone(),
+            checkout,
             orders,
-            integrity: integrity.clone(),
+            integrity,
             performance: performance.clone(),
-            alerts: alerts.clone(),
-            metrics: metrics.clone(),
+            alerts,
+            background: TaskMonitor::default(),
+            metrics,
             readiness: readiness.clone(),
             limits: settings.limits.clone(),
             bodies: BodyBudget::new(settings.limits.bodies_bytes),
@@ -149,14 +146,12 @@ impl Application {
             public_docs: settings.public_docs,
             public_metrics: settings.public_metrics,
         };
+        let background = background_tasks(&services, &settings, clock);
+        services.background = background.monitor();
         let (server, address) = listen(services, &settings, cores)?;
         // Last, since a one-time password is shown only once: nothing may fail between its making and its printing. The
         // server does not answer before it is run, so nobody can take the name first.
         let first_admin = auth.ensure_first_admin().await?;
-        let follow = Duration::from_secs(engine.follow_s);
-        let snapshots = (engine.snapshot_s > 0).then(|| Duration::from_secs(engine.snapshot_s));
-        let alerts = (settings.monitoring.enabled && settings.monitoring.alerts).then_some(alerts);
-        let integrity = settings.monitoring.enabled.then_some(integrity);
         Ok(Self {
             server,
             address,
@@ -164,14 +159,10 @@ impl Application {
             db,
             catalog,
             models,
-            checkout,
             performance,
-            integrity,
-            alerts,
-            metrics,
+            background,
             first_admin,
-            follow,
-            snapshots,
+            writes_snapshots: engine.snapshot_s > 0,
         })
     }
 
@@ -196,7 +187,7 @@ impl Application {
         let handle = self.server.handle();
         let readiness = self.readiness.clone();
         readiness.set_ready(true);
-        let mut tasks = self.background();
+        let tasks = self.background.start();
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
             readiness.set_ready(false);
@@ -204,8 +195,8 @@ impl Application {
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
-        tasks.push(stopper);
-        end(tasks).await;
+        stopper.abort();
+        tasks.stop().await;
         if let Err(error) = self.performance.flush().await {
             tracing::warn!(%error, "how the last orders went could not be written");
         }
@@ -213,72 +204,90 @@ impl Application {
             tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
         }
         // What takes longest comes last: nothing but time is lost where somebody does not wait for it.
-        if self.snapshots.is_some() {
+        if self.writes_snapshots {
             self.catalog.write_last_snapshot().await;
         }
         self.db.close().await;
         tracing::info!("stopped");
         served
     }
+}
 
-    /// The loops that run beside the server.
-    fn background(&self) -> Vec<JoinHandle<()>> {
-        let Self { catalog, models, checkout, performance, metrics, .. } = self;
-        let (follow, switches) = (self.follow, self.follow.min(SWITCHES));
-        let tidied = (checkout.clone(), performance.clone());
-        let mut tasks = vec![
-            keep("models: embed", models, move |models| models.work(switches)),
-            keep("models: keep up", models, move |models| models.keep_up(switches)),
-            keep("models: forget", models, |models| models.forget_unused()),
-            keep("catalog: follow", catalog, move |catalog| catalog.follow_others(follow)),
-            keep("catalog: mend", catalog, |catalog| catalog.mend_left_out()),
-            keep("performance", performance, |performance| performance.keep_flushing()),
-            keep("tidy", &tidied, |(checkout, performance)| tidy(checkout, performance)),
-            keep("metrics", metrics, keep_metrics),
-        ];
-        if let Some(every) = self.snapshots {
-            tasks.push(keep("catalog: snapshots", catalog, move |catalog| catalog.keep_snapshots(every)));
-        }
-        tasks.extend(self.alerts.as_ref().map(|alerts| keep("alerts", alerts, |alerts| alerts.keep_watching())));
-        let checks = self.integrity.as_ref();
-        tasks.extend(checks.map(|integrity| keep("integrity", integrity, |integrity| integrity.keep_checking())));
+/// Registers every task that runs beside the server. A new one is registered here and nowhere else.
+fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> BackgroundTasks {
+    let Services { catalog, models, checkout, performance, integrity, alerts, metrics, .. } = services;
+    let follow_period = Duration::from_secs(settings.engine.follow_s);
+    let switch_period = follow_period.min(MODEL_SWITCH_PERIOD);
+    let mut tasks = BackgroundTasks::new(clock);
+    tasks
+        .register("models: embed", "Embeds the photos for a model switch that is under way.")
+        .continuous(models, move |models, _runs| models.work(switch_period));
+    tasks
+        .register("models: keep up", "Takes up the model that was switched to, through whichever server.")
+        .continuous(models, move |models, _runs| models.keep_up(switch_period));
+    tasks
+        .register("models: forget", "Removes embeddings and snapshots of models that are no longer used.")
+        .continuous(models, |models, _runs| models.forget_unused());
+    tasks
+        .register("catalog: follow", "Brings the index up to the newest change of the catalog.")
+        .continuous(catalog, move |catalog, _runs| catalog.follow_others(follow_period));
+    tasks
+        .register("catalog: mend", "Tries photos again that could not be embedded.")
+        .continuous(catalog, |catalog, _runs| catalog.mend_left_out());
+    if settings.engine.snapshot_s > 0 {
+        let period = Duration::from_secs(settings.engine.snapshot_s);
         tasks
+            .register("catalog: snapshots", "Writes the index to a file, for a fast start.")
+            .continuous(catalog, move |catalog, _runs| catalog.keep_snapshots(period));
     }
-}
-
-/// Stops background tasks where they wait next, and waits until each has: from then on nothing takes hold again of what is
-/// let go of afterwards, and nothing is at work on the database while it is closed.
-async fn end(tasks: Vec<JoinHandle<()>>) {
-    for task in &tasks {
-        task.abort();
+    tasks.register("performance", "Writes to the database how the creation of orders went.").every(
+        performance::FLUSH_PERIOD,
+        performance,
+        |performance| async move { performance.flush().await },
+    );
+    tasks.register("metrics", "Folds samples into the histograms of this server's metrics.").every(
+        METRICS_PERIOD,
+        metrics,
+        |metrics| async move { Ok::<(), Infallible>(metrics.upkeep()) },
+    );
+    tasks.register("tidy", "Removes old idempotency replies and order statistics.").every(
+        TIDY_PERIOD,
+        &(checkout.clone(), performance.clone()),
+        |(checkout, performance)| async move {
+            let statistics = performance.forget_old().await.map(drop);
+            let replies = checkout.forget_old_replies().await.map(drop);
+            statistics.map_err(|error| error.to_string()).and(replies.map_err(|error| error.to_string()))
+        },
+    );
+    if settings.monitoring.enabled {
+        tasks.register("integrity", "Checks receipt numbers and hash chains when a check is due.").every(
+            integrity::SCHEDULE_PERIOD,
+            integrity,
+            |integrity| async move { integrity.check_due_and_publish().await },
+        );
     }
-    for task in tasks {
-        match task.await {
-            Err(error) if error.is_panic() => tracing::error!(%error, "a background task had failed"),
-            Ok(()) | Err(_) => {}
+    if settings.monitoring.enabled && settings.monitoring.alerts {
+        tasks.register("alerts", "Looks at the alert rules; raises and ends alerts.").every(
+            alerts.watch_period(),
+            alerts,
+            |alerts| async move { alerts.watch().await },
+        );
+        tasks.register("alerts: tidy", "Removes alerts that have been over for long.").every(
+            TIDY_PERIOD,
+            alerts,
+            |alerts| async move { alerts.forget_old().await.map(drop) },
+        );
+        for (sink, signal) in alerts.receivers() {
+            let (name, purpose) = match sink {
+                SinkKind::Slack => ("alerts: slack", "Sends alerts to Slack."),
+                SinkKind::Webhook => ("alerts: webhook", "Sends alerts to the webhook."),
+            };
+            tasks.register(name, purpose).on_signal((signal, DELIVERY_PERIOD), alerts, move |alerts| async move {
+                alerts.deliver_to(sink).await
+            });
         }
     }
-}
-
-async fn keep_metrics(metrics: Metrics) {
-    let mut beat = tokio::time::interval(METRICS_UPKEEP);
-    loop {
-        beat.tick().await;
-        metrics.upkeep();
-    }
-}
-
-async fn tidy(checkout: Checkout, performance: Performance) {
-    let mut beat = tokio::time::interval(TIDY);
-    loop {
-        beat.tick().await;
-        if let Err(error) = performance.forget_old().await {
-            tracing::warn!(error = %error, "old rows on how orders went could not be removed");
-        }
-        if let Err(error) = checkout.forget_old_replies().await {
-            tracing::warn!(error = %error, "old idempotency replies could not be removed");
-        }
-    }
+    tasks
 }
 
 fn or_cores(threads: usize, cores: usize) -> usize {

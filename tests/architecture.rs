@@ -14,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("telemetry", &["config"]),
     ("pool", &["telemetry"]),
     ("backoff", &[]),
-    ("background", &["pool", "telemetry"]),
+    ("background", &["clock", "domain", "pool", "telemetry"]),
     ("atomic_file", &[]),
     ("terminal", &[]),
     ("db", &LEAVES),
@@ -82,11 +82,12 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("orders", &["backoff", "clock", "config", "domain", "telemetry", "pool", "db", "performance"]),
     ("checkout", &["clock", "config", "domain", "telemetry", "pool", "db", "orders", "performance", "recognition"]),
     ("integrity", &["clock", "config", "domain", "telemetry", "db"]),
-    ("alerts", &["backoff", "clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
+    ("alerts", &["backoff", "background", "clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
     ("web", &["config"]),
     (
         "http",
         &[
+            "background",
             "clock",
             "config",
             "domain",

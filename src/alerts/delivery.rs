@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::Alerts;
 use super::sink::{DeliveryResponse, SinkKind};
+use crate::background::Signal;
 use crate::backoff::ALERT_DELIVERY;
 use crate::db::DatabaseError;
 use crate::db::alert_deliveries::{self, DeliveryRow};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
 /// How often at least is looked for what is due.
-const BEAT: Duration = Duration::from_secs(5);
+pub const DELIVERY_PERIOD: Duration = Duration::from_secs(5);
 /// After so many seconds a message is no news any more.
 const STALE_S: i64 = 86_400;
 /// The longest that a receiver may put a message off, in seconds.
@@ -21,38 +22,48 @@ const PUT_OFF_S: i64 = 600;
 /// Seconds past a receiver's time after which an attempt is given up: its server died.
 const LEASE_S: i64 = 30;
 
+/// Why messages could not be delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The receiver did not take a message; it is sent again later.
+    #[error("the receiver did not take an alert: {0}")]
+    Refused(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
 impl Alerts {
-    /// Tells one sink what is due, for as long as it is polled.
-    pub(super) async fn keep_delivering(self, sink: SinkKind) {
-        let mut failed = false;
-        loop {
-            match self.deliver_next(sink).await {
-                Ok(true) => failed = false,
-                Ok(false) => self.sinks.woken(BEAT).await,
-                Err(error) => {
-                    if !failed {
-                        tracing::warn!(error = %error, sink = sink.as_str(), "what is to be told could not be read");
-                    }
-                    failed = true;
-                    tokio::time::sleep(BEAT).await;
-                }
-            }
+    /// The receivers that there are, each with what wakes its deliveries.
+    pub fn receivers(&self) -> Vec<(SinkKind, Signal)> {
+        self.sinks.kinds().map(|kind| (kind, self.sinks.signal(kind).clone())).collect()
+    }
+
+    /// Tells `sink` what is due now.
+    ///
+    /// # Errors
+    /// The database failed, or the receiver refused a message: the last one, if there were several.
+    pub async fn deliver_to(&self, sink: SinkKind) -> Result<(), DeliveryError> {
+        let mut refused = None;
+        while let Some(delivery) = self.deliver_next(sink).await? {
+            refused = delivery.last_error.or(refused);
         }
+        refused.map_or(Ok(()), |reason| Err(DeliveryError::Refused(reason)))
     }
 
     /// Tells every sink what is due now; gives how many attempts that took.
     pub async fn deliver_due(&self) -> Result<usize, DatabaseError> {
         let mut attempts = 0;
         for sink in self.sinks.kinds() {
-            while self.deliver_next(sink).await? {
+            while self.deliver_next(sink).await?.is_some() {
                 attempts += 1;
             }
         }
         Ok(attempts)
     }
 
-    /// Makes one attempt with the oldest message that is due; whether there was one.
-    async fn deliver_next(&self, sink: SinkKind) -> Result<bool, DatabaseError> {
+    /// Makes one attempt with the oldest message that is due, if there is one; gives it with the outcome.
+    async fn deliver_next(&self, sink: SinkKind) -> Result<Option<DeliveryRow>, DatabaseError> {
         let now = self.clock.now();
         let patience = i64::try_from(self.settings.delivery_timeout_s).unwrap_or(LEASE_S);
         let mut tx = self.db.begin().await?;
@@ -60,7 +71,7 @@ impl Alerts {
         // A time further ahead than any wait was set by a clock that went wrong.
         let furthest = now.plus_seconds(2 * seconds(ALERT_DELIVERY.longest()));
         let Some(mut delivery) = alert_deliveries::claim(&mut tx, sink.as_str(), now, until, furthest).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         tx.commit().await?;
         let answer = self.sinks.send(sink, &delivery.id.to_string(), &delivery.body, now).await;
@@ -68,7 +79,7 @@ impl Alerts {
         let mut tx = self.db.begin().await?;
         alert_deliveries::settle(&mut tx, &delivery).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(delivery))
     }
 
     /// Enters how the attempt went.

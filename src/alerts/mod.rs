@@ -20,11 +20,12 @@ use crate::clock::Clock;
 use crate::config::Monitoring;
 use crate::db::alerts::{self, AlertRow};
 use crate::db::{Database, DatabaseError, audit};
-use crate::domain::{Caller, Page, PageRequest, StoreId, Timestamp};
+use crate::domain::{Caller, Page, PageRequest, StoreId};
 use crate::integrity::Integrity;
 use crate::performance::Performance;
 use crate::telemetry::ALERTS_FIRING;
 
+pub use delivery::{DELIVERY_PERIOD, DeliveryError};
 use rule::RuleViolation;
 pub use rule::{Rule, Severity, WatchError};
 use sink::Sinks;
@@ -36,8 +37,6 @@ pub use view::{AlertState, AlertView, DeliveryState, DeliveryView};
 const FIRING: usize = 1_000;
 /// Stores that are looked at in one go.
 const STORES: i64 = 200;
-/// How often alerts that are long over are removed.
-const TIDY_S: i64 = 3_600;
 
 /// A refusal or failure of the alerts service.
 #[derive(Debug, thiserror::Error)]
@@ -74,33 +73,17 @@ impl Alerts {
         Ok(Self { db, clock, settings: Arc::new(settings), integrity, performance, sinks })
     }
 
-    /// Looks at the rules and tells the sinks, for as long as it is polled.
-    pub async fn keep_watching(self) {
-        let told = self.sinks.kinds().map(|kind| self.clone().keep_delivering(kind));
-        let told = futures_util::future::join_all(told.collect::<Vec<_>>());
-        futures_util::future::join(self.keep_looking(), told).await;
+    /// Looks at the rules if it is this server's turn, and sets the metrics.
+    pub async fn watch(&self) -> Result<(), WatchError> {
+        let looked = self.look_in_turn().await;
+        let published = self.publish().await;
+        looked?;
+        Ok(published?)
     }
 
-    async fn keep_looking(&self) {
-        let mut beat = tokio::time::interval(Duration::from_secs(self.settings.look_s.unsigned_abs()));
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut tidied = None;
-        loop {
-            beat.tick().await;
-            if let Err(error) = self.look_in_turn().await {
-                tracing::warn!(error = %error, "the rules of alerts could not be looked at; they are again later");
-            }
-            if let Err(error) = self.publish().await {
-                tracing::warn!(error = %error, "the alerts could not be read");
-            }
-            let now = self.clock.now();
-            if tidied.is_none_or(|last: Timestamp| now > last.plus_seconds(TIDY_S)) {
-                tidied = Some(now);
-                if let Err(error) = self.forget_old().await {
-                    tracing::warn!(error = %error, "alerts that are long over could not be removed");
-                }
-            }
-        }
+    /// How often [`Alerts::watch`] is to run.
+    pub fn watch_period(&self) -> Duration {
+        Duration::from_secs(self.settings.look_s.unsigned_abs())
     }
 
     /// Looks at the rules where it is time to and no other server does; whether it did.
@@ -108,7 +91,7 @@ impl Alerts {
         let now = self.clock.now();
         let until = now.plus_seconds(self.settings.look_s);
         let mut tx = self.db.begin().await?;
-        // A server's beat and another one's need not meet: a little early is in time.
+        // Two servers do not look at the same moment: a little early is in time.
         let early = now.plus_seconds(1);
         let ours = alerts::claim_turn(&mut tx, early, until, now.plus_seconds(2 * self.settings.look_s + 60)).await?;
         tx.commit().await?;
@@ -127,7 +110,7 @@ impl Alerts {
         let ledger = AlertTransitions { now: self.clock.now(), settings: &self.settings, sinks: &self.sinks };
         ledger.enter(&mut tx, seen).await?;
         tx.commit().await?;
-        self.sinks.wake();
+        self.sinks.raise_signals();
         Ok(())
     }
 
@@ -216,7 +199,7 @@ impl Alerts {
             .await?;
         let shown = view::shown(&mut tx, row).await?;
         tx.commit().await?;
-        self.sinks.wake();
+        self.sinks.raise_signals();
         Ok(shown)
     }
 

@@ -13,9 +13,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use tokio::sync::Notify;
 use utoipa::ToSchema;
 
+use crate::background::Signal;
 use crate::config::Monitoring;
 use crate::domain::Timestamp;
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
@@ -84,7 +84,8 @@ pub(super) struct Sinks {
     client: reqwest::Client,
     slack: Option<Arc<SecretString>>,
     webhook: Option<(Arc<SecretString>, Arc<Vec<u8>>)>,
-    wake: Arc<Notify>,
+    slack_signal: Signal,
+    webhook_signal: Signal,
 }
 
 impl Sinks {
@@ -108,7 +109,8 @@ impl Sinks {
             client,
             slack: settings.slack_url.clone().map(Arc::new),
             webhook: webhook.map(|(url, key)| (Arc::new(url), Arc::new(key))),
-            wake: Arc::default(),
+            slack_signal: Signal::default(),
+            webhook_signal: Signal::default(),
         })
     }
 
@@ -131,15 +133,18 @@ impl Sinks {
         parts.filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
     }
 
-    /// Says that there is something to send.
-    pub fn wake(&self) {
-        self.wake.notify_waiters();
+    /// What wakes the deliveries to `kind`.
+    pub fn signal(&self, kind: SinkKind) -> &Signal {
+        match kind {
+            SinkKind::Slack => &self.slack_signal,
+            SinkKind::Webhook => &self.webhook_signal,
+        }
     }
 
-    /// Ready when there is something to send, at the latest after `longest`.
-    pub async fn woken(&self, longest: Duration) {
-        // Nothing is lost where nobody waited when it was said: the time runs out.
-        let _in_time = tokio::time::timeout(longest, self.wake.notified()).await;
+    /// Wakes the deliveries to every receiver.
+    pub fn raise_signals(&self) {
+        self.slack_signal.raise();
+        self.webhook_signal.raise();
     }
 
     /// Sends `body` to `kind`; `id` tells the receiver when it gets the same message twice.

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::alerts::Alerts;
 use crate::auth::Auth;
+use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::config::Limits;
@@ -41,6 +42,7 @@ pub struct Services {
     pub integrity: Integrity,
     pub performance: Performance,
     pub alerts: Alerts,
+    pub background: TaskMonitor,
     pub metrics: Metrics,
     pub readiness: Readiness,
     pub limits: Limits,

@@ -12,8 +12,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use super::Services;
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use super::routes::{
-    alerts, auth, closings, health, integrity, kiosks, models, mypage, orders, payments_and_refunds, performance,
-    product_images, products, receipts, recognition, session_discounts, sessions, stores, users,
+    alerts, auth, background, closings, health, integrity, kiosks, models, mypage, orders, payments_and_refunds,
+    performance, product_images, products, receipts, recognition, session_discounts, sessions, stores, users,
 };
 
 /// The document as the macro makes it; [`document`] adds the rest.
@@ -39,6 +39,7 @@ use super::routes::{
         mypage::list, mypage::show, mypage::spending, mypage::claim, receipts::show_own, receipts::page_own,
         integrity::summary, integrity::show, integrity::history, integrity::run, integrity::repair,
         performance::stats, performance::export,
+        background::list,
         alerts::active, alerts::history, alerts::acknowledge, alerts::resolve,
         health::healthz, health::readyz, health::metrics, openapi_json,
     ),
@@ -52,7 +53,7 @@ use super::routes::{
         (name = "checkout", description = "Sessions at a kiosk, from the first item to the confirmation."),
         (name = "orders", description = "Orders: payments, refunds, voids, receipts, daily closings."),
         (name = "mypage", description = "A shopper's own orders and spending."),
-        (name = "monitoring", description = "Integrity of receipt numbers and hash chains, order statistics, alerts."),
+        (name = "monitoring", description = "Integrity of receipt numbers and hash chains, order statistics, alerts, background tasks."),
         (name = "operation", description = "Health and metrics."),
     )
 )]

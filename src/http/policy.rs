@@ -40,7 +40,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> RouteRul
     RouteRule { method, pattern, policy }
 }
 
-pub static RULES: [RouteRule; 81] = [
+pub static RULES: [RouteRule; 82] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -105,6 +105,7 @@ pub static RULES: [RouteRule; 81] = [
     rule(Method::GET, "/api/stores/{id}/z-reports", Policy::Staff),
     rule(Method::POST, "/api/stores/{id}/z-reports", Policy::Staff),
     rule(Method::GET, "/api/stores/{id}/z-reports/{number}", Policy::Staff),
+    rule(Method::GET, "/api/monitoring/background", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/integrity/summary", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}", Policy::Admin),
     rule(Method::GET, "/api/monitoring/numbering/integrity/stores/{id}/reports", Policy::Admin),

@@ -20,7 +20,7 @@ mod repair;
 mod schedule;
 mod view;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -35,6 +35,7 @@ use finding::Findings;
 pub use finding::{Finding, FindingKind, NumberSpan, health};
 use number_scan::ScannedCount;
 pub use repair::{CounterMove, Method, Renumbered, RepairError, RepairRequest, RepairView, SeriesRepair};
+pub use schedule::SCHEDULE_PERIOD;
 pub use view::{Depth, ReportView, RunView, StandingView, SummaryView};
 
 /// Stores that are listed at a time.
@@ -75,12 +76,14 @@ pub struct Integrity {
     settings: Monitoring,
     /// One check at a time on each server.
     turn: Arc<Semaphore>,
+    /// The newest report that this server's metrics show.
+    published: Arc<Mutex<Option<IntegrityReportId>>>,
 }
 
 impl Integrity {
     /// Checks over `store`.
     pub fn new(db: Database, clock: Clock, settings: Monitoring) -> Self {
-        Self { db, clock, settings, turn: Arc::new(Semaphore::new(1)) }
+        Self { db, clock, settings, turn: Arc::new(Semaphore::new(1)), published: Arc::default() }
     }
 
     /// Checks one store or all of them now, and shows those with findings. Waits a little for a check that this server is

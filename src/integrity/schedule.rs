@@ -4,6 +4,7 @@
 //! lasts, and moves it to the next interval when the check is done. A server that dies leaves a lease that runs out. No
 //! transaction stays open while a check goes on.
 
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::repair::{Method, RepairRequest};
@@ -12,8 +13,8 @@ use crate::db::{DatabaseError, integrity_reports, number_checks};
 use crate::domain::{Caller, IntegrityReportId, Series, StoreId, Timestamp};
 use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS, VOID_PLACEHOLDERS};
 
-/// How often the schedule is looked at.
-const BEAT: Duration = Duration::from_secs(30);
+/// How often the schedule is to be looked at.
+pub const SCHEDULE_PERIOD: Duration = Duration::from_secs(30);
 /// Longest that a check belongs to a server without a sign of life.
 const LEASE_S: i64 = 3_600;
 /// Who wanted a check that nobody asked for.
@@ -22,26 +23,17 @@ const SCHEDULE: &str = "schedule";
 const NO_STORE: &str = "none";
 
 impl Integrity {
-    /// Makes the checks that are due, for as long as it is polled.
-    pub async fn keep_checking(self) {
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut shown = None;
-        loop {
-            beat.tick().await;
-            if let Err(error) = self.run_due().await {
-                tracing::warn!(error = %error, "receipt numbers could not be checked; the check is tried again later");
-            }
-            if let Err(error) = self.publish_new(&mut shown).await {
-                tracing::warn!(error = %error, "the reports on receipt numbers could not be read");
-            }
-        }
+    /// Makes the check that is due, and sets the metrics where there is a new report.
+    pub async fn check_due_and_publish(&self) -> Result<(), IntegrityError> {
+        let checked = self.run_due().await;
+        let published = self.publish_new().await;
+        checked.and(published)
     }
 
     /// Makes the check that is due, if any is and no other server makes it: the deep one before the quick one, which it
     /// contains. Gives its depth.
     pub async fn run_due(&self) -> Result<Option<Depth>, IntegrityError> {
-        // A check that somebody asked for goes on: the next beat comes soon.
+        // A check that somebody asked for goes on: the next look comes soon.
         let Ok(_turn) = self.turn.try_acquire() else { return Ok(None) };
         for depth in [Depth::Deep, Depth::Quick] {
             if self.claim(depth).await? {
@@ -144,13 +136,17 @@ impl Integrity {
     }
 
     /// Sets this server's metrics where there is a report that it has not seen yet, whichever server made it.
-    async fn publish_new(&self, shown: &mut Option<IntegrityReportId>) -> Result<(), IntegrityError> {
+    async fn publish_new(&self) -> Result<(), IntegrityError> {
         let newest = integrity_reports::newest_id(&mut self.db.read().await?).await?;
-        if newest != *shown {
+        if newest != *self.published() {
             self.publish().await?;
-            *shown = newest;
+            *self.published() = newest;
         }
         Ok(())
+    }
+
+    fn published(&self) -> MutexGuard<'_, Option<IntegrityReportId>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets the metrics of every store from its newest reports. Gaps and duplicates are those of receipts; health counts

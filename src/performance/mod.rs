@@ -23,8 +23,8 @@ pub use recent::{StatsView, StorePerformance, Window};
 use tally::AttemptCounts;
 pub use tally::{Attempt, Outcome, Retries};
 
-/// How often what was counted is written.
-const FLUSH: Duration = Duration::from_secs(10);
+/// How often what was counted is to be written.
+pub const FLUSH_PERIOD: Duration = Duration::from_secs(10);
 /// Seconds in a row of the database.
 const MINUTE_S: i64 = 60;
 /// Rows that are kept in memory at most: minutes of stores, about 20 MiB.
@@ -119,25 +119,6 @@ impl Performance {
         let forgotten = order_performance::forget_before(&mut tx, moment).await?;
         tx.commit().await?;
         Ok(forgotten)
-    }
-
-    /// Writes what is counted every few seconds, for as long as it is polled.
-    pub async fn keep_flushing(self) {
-        let mut beat = tokio::time::interval(FLUSH);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut failed = false;
-        loop {
-            beat.tick().await;
-            match self.flush().await {
-                Ok(()) => failed = false,
-                // Once for each time that it begins: the outage itself is told by whoever meets it.
-                Err(error) if !failed => {
-                    tracing::warn!(error = %error, "how orders go could not be written; it is tried again");
-                    failed = true;
-                }
-                Err(_) => {}
-            }
-        }
     }
 }
 

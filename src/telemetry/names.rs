@@ -74,7 +74,11 @@ metrics_named! {
     describe_counter FOLLOW_FAILURES_TOTAL = "tillsight_catalog_follow_failures_total":
         "Attempts to follow the catalog's log that failed, by reason: hole, unreadable, another, ahead, counter, short, embedder, index, store.";
     describe_counter BACKGROUND_PANICS_TOTAL = "tillsight_background_panics_total":
-        "Background tasks that failed by a fault of the program and were begun again, by task.";
+        "Times that a background task panicked and was restarted, by `task`.";
+    describe_counter BACKGROUND_RUNS_TOTAL = "tillsight_background_runs_total":
+        "Runs of background tasks that have ended, by `task` and `outcome`: done, failed, panicked.";
+    describe_gauge BACKGROUND_LAST_SUCCESS_SECONDS = "tillsight_background_last_success_timestamp_seconds":
+        "Unix time of the last run that succeeded, by background `task`; absent before the first one.";
     describe_counter MODEL_ADOPTION_FAILURES_TOTAL = "tillsight_model_adoption_failures_total":
         "Attempts to take up the model that was switched to that failed.";
     describe_counter ORDERS_TOTAL = "tillsight_orders_total": "Orders confirmed.";

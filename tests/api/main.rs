@@ -8,6 +8,7 @@
 mod accounts;
 mod alert_delivery;
 mod alerts;
+mod background;
 mod catalog;
 mod chains;
 mod checkout;

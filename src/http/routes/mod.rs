@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod auth;
+pub mod background;
 pub mod closings;
 pub mod health;
 pub mod integrity;
@@ -46,7 +47,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(mypage::configure)
         .configure(integrity::configure)
         .configure(performance::configure)
-        .configure(alerts::configure);
+        .configure(alerts::configure)
+        .configure(background::configure);
 }
 
 /// The response to a request with an Idempotency-Key: 201 with the stored reply, marked if it is a replay.

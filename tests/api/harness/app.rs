@@ -233,10 +233,15 @@ impl TestApp {
         added["id"].as_str().unwrap().to_owned()
     }
 
+    /// Every metric, as text.
+    pub async fn metrics(&self) -> String {
+        let reply = self.call(Method::GET, "/metrics", None, |request| request).await;
+        String::from_utf8(reply.bytes).unwrap()
+    }
+
     /// A metric's value: the sum over its labels, 0 where it was never counted.
     pub async fn metric(&self, name: &str) -> f64 {
-        let reply = self.call(Method::GET, "/metrics", None, |request| request).await;
-        let text = String::from_utf8(reply.bytes).unwrap();
+        let text = self.metrics().await;
         let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
