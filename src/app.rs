@@ -12,19 +12,23 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
 
+use crate::active_model::{IncomingModel, StartedModel};
 use crate::alerts::{Alerts, DELIVERY_PERIOD, SinkError, SinkKind};
 use crate::auth::{Auth, AuthError, FirstAdmin};
 use crate::background::{BackgroundTasks, TaskMonitor};
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::db::blobs::{BlobError, Blobs};
 use crate::db::{Database, DatabaseError};
+use crate::domain::InvalidField;
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services, access_control, instrumentation, openapi, routes, security_headers};
+use crate::index_feed::{FollowError, IndexFeed};
 use crate::integrity::{self, Integrity};
-use crate::models::{FirstModel, ModelFolder, ModelSwitches, SwitchError};
+use crate::models::{FirstModel, ModelSwitches, ModelsFolder, SwitchError};
 use crate::orders::Orders;
 use crate::performance::{self, Performance};
 use crate::pool::Pool;
@@ -59,9 +63,13 @@ pub enum StartError {
     /// Alerts cannot be sent.
     #[error(transparent)]
     Alerts(#[from] SinkError),
-    /// The index cannot be filled.
-    #[error("catalog: {0}")]
-    Catalog(#[from] CatalogError),
+    /// The folder of photos cannot be opened.
+    #[error("photos: {0}")]
+    Photos(#[from] BlobError),
+    #[error("the index cannot be filled: {0}")]
+    Index(#[from] FollowError),
+    #[error(transparent)]
+    Catalog(#[from] InvalidField),
     /// The operating system gives no more threads.
     #[error("cannot start a thread: {0}")]
     Threads(std::io::Error),
@@ -84,7 +92,7 @@ pub struct Application {
     address: std::net::SocketAddr,
     readiness: Readiness,
     db: Database,
-    catalog: Catalog,
+    index_feed: IndexFeed,
     models: ModelSwitches,
     performance: Performance,
     background: BackgroundTasks,
@@ -99,20 +107,23 @@ impl Application {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let db = Database::connect(&settings.database_url, settings.limits.database_connections).await?;
         db.migrate().await?;
-        let folder = ModelFolder::of(&manifest_path(&settings), embedder_options(&settings, cores));
-        let FirstModel { model, manifest, generation } = folder.first(&db).await?;
-        let embedder = folder.start(model).await?;
+        let folder = ModelsFolder::new(&manifest_path(&settings), embedder_options(&settings, cores));
+        let FirstModel { model, manifest, generation } = folder.open_first_model(&db).await?;
+        let model = StartedModel { embedder: folder.start(model).await?, manifest, generation };
         let engine = &settings.engine;
         let hashing = Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue)
             .map_err(StartError::Threads)?;
         let auth = Auth::new(db.clone(), clock.clone(), hashing, &settings)?;
-        let catalog = Catalog::start(db.clone(), clock.clone(), embedder, (manifest, generation), &settings);
+        let blobs = Blobs::open(&settings.data_dir)?;
+        let index_feed = IndexFeed::start(db.clone(), blobs.clone(), clock.clone(), model, &settings);
         // Beside each other: the one takes a third of a second of a processor, the other waits for disk and database.
-        let (catalog, ()) = tokio::try_join!(async { catalog.await.map_err(StartError::from) }, async {
+        let (index_feed, ()) = tokio::try_join!(async { index_feed.await.map_err(StartError::from) }, async {
             auth.refuse_well_known_passwords().await.map_err(StartError::from)
         },)?;
-        let models = ModelSwitches::new(catalog.clone(), folder, engine.clone());
-        let recognition = RecognitionService::new(db.clone(), clock.clone(), catalog.active_model(), &settings);
+        let incoming = IncomingModel::default();
+        let catalog = Catalog::new(db.clone(), blobs, clock.clone(), index_feed.clone(), incoming.clone(), &settings)?;
+        let models = ModelSwitches::new(db.clone(), clock.clone(), index_feed.clone(), incoming, folder);
+        let recognition = RecognitionService::new(db.clone(), clock.clone(), index_feed.active_model(), &settings);
         let orders = Orders::new(db.clone(), clock.clone());
         let integrity = Integrity::new(db.clone(), clock.clone(), settings.monitoring.clone());
         let rules = settings.checkout.clone();
@@ -129,7 +140,8 @@ impl Application {
         let readiness = Readiness::default();
         let mut services = Services {
             auth: auth.clone(),
-            catalog: catalog.clone(),
+            catalog,
+            index_feed: index_feed.clone(),
             models: models.clone(),
             recognition,
             checkout,
@@ -157,7 +169,7 @@ impl Application {
             address,
             readiness,
             db,
-            catalog,
+            index_feed,
             models,
             performance,
             background,
@@ -200,12 +212,12 @@ impl Application {
         if let Err(error) = self.performance.flush().await {
             tracing::warn!(%error, "how the last orders went could not be written");
         }
-        if let Err(error) = self.models.release().await {
+        if let Err(error) = self.models.release_lease().await {
             tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
         }
         // What takes longest comes last: nothing but time is lost where somebody does not wait for it.
         if self.writes_snapshots {
-            self.catalog.write_last_snapshot().await;
+            self.index_feed.write_last_snapshot().await;
         }
         self.db.close().await;
         tracing::info!("stopped");
@@ -215,30 +227,30 @@ impl Application {
 
 /// Registers every task that runs beside the server. A new one is registered here and nowhere else.
 fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> BackgroundTasks {
-    let Services { catalog, models, checkout, performance, integrity, alerts, metrics, .. } = services;
+    let Services { index_feed, models, checkout, performance, integrity, alerts, metrics, .. } = services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
     let switch_period = follow_period.min(MODEL_SWITCH_PERIOD);
     let mut tasks = BackgroundTasks::new(clock);
     tasks
-        .register("models: embed", "Embeds the photos for a model switch that is under way.")
-        .continuous(models, move |models, _runs| models.work(switch_period));
+        .register("models: embed", "Embeds the photos for an open model switch.")
+        .continuous(models, move |models, _runs| models.work_on_switches(switch_period));
     tasks
-        .register("models: keep up", "Takes up the model that was switched to, through whichever server.")
-        .continuous(models, move |models, _runs| models.keep_up(switch_period));
+        .register("models: keep up", "Adopts a model that was switched to on any server.")
+        .continuous(models, move |models, _runs| models.adopt_switched_models(switch_period));
     tasks
         .register("models: forget", "Removes embeddings and snapshots of models that are no longer used.")
-        .continuous(models, |models, _runs| models.forget_unused());
+        .continuous(models, |models, _runs| models.clean_up_unused_models());
     tasks
         .register("catalog: follow", "Brings the index up to the newest change of the catalog.")
-        .continuous(catalog, move |catalog, _runs| catalog.follow_others(follow_period));
+        .continuous(index_feed, move |feed, _runs| feed.follow_other_servers(follow_period));
     tasks
         .register("catalog: mend", "Tries photos again that could not be embedded.")
-        .continuous(catalog, |catalog, _runs| catalog.mend_left_out());
+        .continuous(index_feed, |feed, _runs| feed.retry_unsearchable_images());
     if settings.engine.snapshot_s > 0 {
         let period = Duration::from_secs(settings.engine.snapshot_s);
         tasks
             .register("catalog: snapshots", "Writes the index to a file, for a fast start.")
-            .continuous(catalog, move |catalog, _runs| catalog.keep_snapshots(period));
+            .continuous(index_feed, move |feed, _runs| feed.write_snapshots(period));
     }
     tasks.register("performance", "Writes to the database how the creation of orders went.").every(
         performance::FLUSH_PERIOD,

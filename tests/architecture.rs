@@ -25,7 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("active_model", &["embedding", "index"]),
     ("regions", &["domain"]),
     (
-        "catalog",
+        "index_feed",
         &[
             "backoff",
             "clock",
@@ -38,28 +38,12 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
             "embedding",
             "index",
             "active_model",
-            "index_feed",
-        ],
-    ),
-    (
-        "index_feed",
-        &[
-            "clock",
-            "config",
-            "domain",
-            "telemetry",
-            "pool",
-            "atomic_file",
-            "db",
-            "embedding",
-            "index",
-            "active_model",
-            "catalog",
         ],
     ),
     (
         "models",
         &[
+            "backoff",
             "clock",
             "config",
             "domain",
@@ -68,12 +52,11 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
             "atomic_file",
             "db",
             "embedding",
-            "index",
             "active_model",
             "index_feed",
-            "catalog",
         ],
     ),
+    ("catalog", &["clock", "config", "domain", "telemetry", "pool", "db", "embedding", "active_model", "index_feed"]),
     (
         "recognition",
         &["clock", "config", "domain", "telemetry", "pool", "db", "embedding", "index", "active_model", "regions"],

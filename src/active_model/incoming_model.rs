@@ -1,9 +1,8 @@
-//! The model that is being switched to, beside the one in use: photos that are enrolled meanwhile are seen by both.
+//! The model that is being switched to. Photos uploaded during a switch are embedded by it too.
 //!
-//! So what a switch has left to do only grows less, and so does what is left to do for the index of the new model once it is
-//! carried out: both end however long an import goes on. The import pays for it with its own time: its photos take turns
-//! with the older ones that the switch's worker embeds, and at most [`AT_ONCE`] of them are inside at a time, as many as of
-//! the worker's. Each of the two therefore has half of the model.
+//! So the photos that a switch still has to embed only become fewer, and a switch ends however long an import goes on.
+//! Uploads and the switch worker each embed at most [`CONCURRENT_PHOTOS`] photos at a time, so each gets half of the
+//! incoming model.
 
 use std::sync::Arc;
 
@@ -12,37 +11,47 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::embedding::{Embedder, Embedding, ModelId};
 
-/// Photos of each of the two, uploads and the worker, that are decoded and embedded by the new model side by side.
-pub(crate) const AT_ONCE: usize = 4;
+/// Photos that uploads, and as many that the switch worker, embed at the same time by the incoming model.
+pub const CONCURRENT_PHOTOS: usize = 4;
 
-/// Holds the other model while there is one.
+/// Holds the incoming model while there is one. Clones share it.
+#[derive(Debug, Clone)]
+pub struct IncomingModel(Arc<Shared>);
+
 #[derive(Debug)]
-pub(crate) struct IncomingModel {
-    model: watch::Sender<Option<Arc<Embedder>>>,
-    turns: Semaphore,
+struct Shared {
+    embedder: watch::Sender<Option<Arc<Embedder>>>,
+    upload_permits: Semaphore,
 }
 
 impl Default for IncomingModel {
     fn default() -> Self {
-        Self { model: watch::Sender::new(None), turns: Semaphore::new(AT_ONCE) }
+        let upload_permits = Semaphore::new(CONCURRENT_PHOTOS);
+        Self(Arc::new(Shared { embedder: watch::Sender::new(None), upload_permits }))
     }
 }
 
 impl IncomingModel {
-    /// From now on uploads are seen by `embedder` too, or by none.
-    pub(crate) fn set(&self, embedder: Option<Arc<Embedder>>) {
-        self.model.send_replace(embedder);
+    /// From now on uploads are embedded by this model too.
+    pub fn set(&self, embedder: Arc<Embedder>) {
+        self.0.embedder.send_replace(Some(embedder));
     }
 
-    /// What the other model makes of a photo. Nothing where there is none, where it is the one `in_use` by now, or where it
-    /// fails: then the switch's worker tries, which names photos that cannot be embedded.
-    pub(crate) async fn see(&self, bytes: Bytes, in_use: &ModelId) -> Option<(ModelId, Embedding)> {
-        let embedder = self.model.borrow().clone().filter(|other| other.model_id() != in_use)?;
-        let _turn = self.turns.acquire().await.ok()?;
+    /// From now on there is no incoming model.
+    pub fn clear(&self) {
+        self.0.embedder.send_replace(None);
+    }
+
+    /// The incoming model's embedding of an uploaded photo. `None` if there is no such model, if it is `active` by now,
+    /// or if it fails: then the switch worker embeds the photo, or reports it.
+    pub async fn embed_upload(&self, bytes: Bytes, active: &ModelId) -> Option<(ModelId, Embedding)> {
+        let embedder = self.0.embedder.borrow().clone().filter(|incoming| incoming.model_id() != active)?;
+        let _permit = self.0.upload_permits.acquire().await.ok()?;
         match embedder.embed_photo(bytes).await {
-            Ok(seen) => Some((embedder.model_id().clone(), seen.embedding)),
+            Ok(photo) => Some((embedder.model_id().clone(), photo.embedding)),
             Err(error) => {
-                tracing::debug!(model.id = %embedder.model_id(), %error, "an uploaded photo is left to the switch's worker");
+                tracing::debug!(model.id = %embedder.model_id(), %error,
+                    "the incoming model could not embed an uploaded photo; the switch worker will try it");
                 None
             }
         }

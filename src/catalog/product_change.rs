@@ -2,25 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
-use super::products::taken;
-use super::rows::{find, record};
+use super::products::{code_taken, find_product};
 use super::view::ProductView;
-use super::{Catalog, CatalogError, product_fields};
+use super::{Catalog, CatalogError, append_audit, product_fields};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images;
 use crate::db::products::{self, ProductFields, ProductRow};
 use crate::domain::{Caller, Currency, InvalidField, Money, ProductId, tax_rate};
 
-/// What is to be changed of a product. The outer `None` leaves a value as it is; `Some(None)` takes it away.
+/// A change of a product. `None` leaves a value as it is; `Some(None)` removes it.
 #[derive(Debug, Clone, Default)]
 pub struct ProductChange {
-    /// What people call it.
     pub name: Option<String>,
-    /// The shop's own number for it.
     pub sku: Option<Option<String>>,
-    /// What a scanner reads on it.
     pub barcode: Option<Option<String>>,
-    /// A few words about it.
     pub description: Option<Option<String>>,
     /// Minor units.
     pub price: Option<Option<i64>>,
@@ -39,10 +34,10 @@ impl ProductChange {
             None => old.clone(),
         };
         Ok(ProductFields {
-            name: product_fields::name(self.name.as_deref().unwrap_or(&row.name))?,
-            sku: product_fields::sku(changed(&self.sku, &row.sku).as_deref())?,
-            barcode: product_fields::code(changed(&self.barcode, &row.barcode).as_deref())?,
-            description: product_fields::description(changed(&self.description, &row.description).as_deref())?,
+            name: product_fields::check_name(self.name.as_deref().unwrap_or(&row.name))?,
+            sku: product_fields::check_sku(changed(&self.sku, &row.sku).as_deref())?,
+            barcode: product_fields::check_barcode(changed(&self.barcode, &row.barcode).as_deref())?,
+            description: product_fields::check_description(changed(&self.description, &row.description).as_deref())?,
             tax_rate: tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(row.tax_rate))?,
             active: self.active.unwrap_or(row.active),
         })
@@ -63,8 +58,8 @@ impl ProductChange {
 }
 
 impl Catalog {
-    /// Changes a product. A product that goes off sale is no longer found; one that comes back is found again by the
-    /// photos it has. When this returns, the index has learnt of it.
+    /// Changes a product. A product that goes off sale is no longer found; one that comes back is found again by its
+    /// photos. When this returns, the index has applied the change.
     pub async fn change(
         &self,
         caller: &Caller,
@@ -74,14 +69,14 @@ impl Catalog {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
-        let row = find(&mut tx, id).await?;
+        let row = find_product(&mut tx, id).await?;
         let fields = change.fields(&row)?;
-        let price = change.price(&row, self.currency)?;
+        let price = change.price(&row, self.default_currency)?;
         let changes = differences(&row, &fields, price);
         if changes.is_empty() {
             return Ok(row.into());
         }
-        products::update(&mut tx, id, &fields, now).await.map_err(|error| taken(error, &fields))?;
+        products::update(&mut tx, id, &fields, now).await.map_err(|error| code_taken(error, &fields))?;
         if price != row.price() {
             products::set_price(&mut tx, id, price, now).await?;
         }
@@ -91,14 +86,14 @@ impl Catalog {
             let kind = if fields.active { ChangeKind::Add } else { ChangeKind::Remove };
             seq = Some(catalog_changes::append(&mut tx, kind, id, images, now).await?);
         }
-        record(&mut tx, caller, "product.change", id, Value::Object(changes), now).await?;
-        let changed = find(&mut tx, id).await?;
+        append_audit(&mut tx, caller, "product.change", id, Value::Object(changes), now).await?;
+        let changed = find_product(&mut tx, id).await?;
         self.commit(tx, id, seq).await?;
         Ok(changed.into())
     }
 }
 
-/// `{"name": {"from": …, "to": …}}`, for what really differs.
+/// `{"name": {"from": …, "to": …}}`, for the values that differ.
 fn differences(row: &ProductRow, fields: &ProductFields, price: Option<Money>) -> Map<String, Value> {
     let shown = |price: Option<Money>| json!(price.map(|price| price.to_string()));
     [

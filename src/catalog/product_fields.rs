@@ -1,39 +1,35 @@
-//! What is said about a product, checked where it enters.
+//! The fields of a product, checked when a client sends them.
 
 use crate::db::products::ProductFields;
 use crate::domain::{Currency, InvalidField, Money, barcode, line, optional_line, tax_rate};
 
-const LONGEST_NAME: usize = 200;
-const LONGEST_SKU: usize = 64;
-const LONGEST_DESCRIPTION: usize = 2_000;
+const MAX_NAME: usize = 200;
+const MAX_SKU: usize = 64;
+const MAX_DESCRIPTION: usize = 2_000;
 
 /// A product to be added, as the client wrote it.
 #[derive(Debug, Clone, Default)]
 pub struct NewProduct {
-    /// What people call it.
     pub name: String,
-    /// The shop's own number for it.
     pub sku: Option<String>,
-    /// What a scanner reads on it.
     pub barcode: Option<String>,
-    /// A few words about it.
     pub description: Option<String>,
     /// Minor units.
     pub price: Option<i64>,
-    /// Currency of the price; the server's own where none is named.
+    /// Currency of the price; the server's own if none is named.
     pub currency: Option<String>,
-    /// Tax in basis points; none where it is left out.
+    /// Tax in basis points; 0 if it is not given.
     pub tax_rate: Option<i64>,
 }
 
 impl NewProduct {
-    /// The checked fields, and the price if one was named.
+    /// The checked fields, and the price if there is one.
     pub(super) fn check(&self, default: Currency) -> Result<(ProductFields, Option<Money>), InvalidField> {
         let fields = ProductFields {
-            name: name(&self.name)?,
-            sku: sku(self.sku.as_deref())?,
-            barcode: code(self.barcode.as_deref())?,
-            description: description(self.description.as_deref())?,
+            name: check_name(&self.name)?,
+            sku: check_sku(self.sku.as_deref())?,
+            barcode: check_barcode(self.barcode.as_deref())?,
+            description: check_description(self.description.as_deref())?,
             tax_rate: tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(0))?,
             active: true,
         };
@@ -46,25 +42,25 @@ impl NewProduct {
     }
 }
 
-pub(super) fn name(value: &str) -> Result<String, InvalidField> {
-    line("name", value, LONGEST_NAME)
+pub(super) fn check_name(value: &str) -> Result<String, InvalidField> {
+    line("name", value, MAX_NAME)
 }
 
-pub(super) fn sku(value: Option<&str>) -> Result<Option<String>, InvalidField> {
-    optional_line("sku", value, LONGEST_SKU)
+pub(super) fn check_sku(value: Option<&str>) -> Result<Option<String>, InvalidField> {
+    optional_line("sku", value, MAX_SKU)
 }
 
-pub(super) fn code(value: Option<&str>) -> Result<Option<String>, InvalidField> {
+pub(super) fn check_barcode(value: Option<&str>) -> Result<Option<String>, InvalidField> {
     let written = value.map(str::trim).filter(|text| !text.is_empty());
     written.map(|text| barcode("barcode", text)).transpose()
 }
 
 /// Unlike the others, a description may have several lines.
-pub(super) fn description(value: Option<&str>) -> Result<Option<String>, InvalidField> {
+pub(super) fn check_description(value: Option<&str>) -> Result<Option<String>, InvalidField> {
     let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     let length = text.chars().count();
-    if length > LONGEST_DESCRIPTION {
-        let message = format!("has {length} characters; at most {LONGEST_DESCRIPTION} are allowed");
+    if length > MAX_DESCRIPTION {
+        let message = format!("has {length} characters; at most {MAX_DESCRIPTION} are allowed");
         return Err(InvalidField::new("description", message));
     }
     let line_break = |c: char| matches!(c, '\n' | '\r' | '\t');
@@ -111,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_description_may_have_lines() {
-        assert_eq!(description(Some(" fresh\nlocal ")).unwrap().as_deref(), Some("fresh\nlocal"));
-        assert_eq!(description(Some("  ")).unwrap(), None);
+        assert_eq!(check_description(Some(" fresh\nlocal ")).unwrap().as_deref(), Some("fresh\nlocal"));
+        assert_eq!(check_description(Some("  ")).unwrap(), None);
     }
 }

@@ -1,11 +1,11 @@
-//! Photos of a product: enrolled, listed, shown, taken away.
+//! Photos of a product: enrolled, listed, read, removed.
 
 use serde_json::json;
 
-use super::rows::{find, record, to_i64};
+use super::products::find_product;
 use super::uploaded_photos::{CheckedPhoto, StoredPhoto};
 use super::view::{EnrolmentView, ImageView};
-use super::{Catalog, CatalogError, NewPhoto};
+use super::{Catalog, CatalogError, NewPhoto, append_audit, to_i64};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images::{self, ImageRow};
 use crate::db::products;
@@ -16,8 +16,8 @@ impl Catalog {
     /// Enrols more photos of a product. When this returns, they are searched.
     ///
     /// # Cancel safety
-    /// Dropping the future before the transaction's commit leaves the catalog as it was; after it, the photos are
-    /// enrolled and the next follower teaches them to the index.
+    /// If the future is dropped before the transaction's commit, the catalog stays as it was. After it, the photos are
+    /// enrolled, and the index applies them when any server follows the log next.
     pub async fn add_images(
         &self,
         caller: &Caller,
@@ -27,25 +27,24 @@ impl Catalog {
         if photos.is_empty() {
             return Err(InvalidField::new("images", "send at least one photo").into());
         }
-        let (mut probed, doubles) = self.probe(photos).await?;
-        let sent = probed.len() + doubles;
+        let (mut checked, duplicates) = self.check_photos(photos).await?;
+        let sent = checked.len() + duplicates;
         let mut reader = self.db.read().await?;
-        find(&mut reader, product).await?;
-        let known = self.leave_out_known(&mut reader, product, &mut probed).await?;
+        find_product(&mut reader, product).await?;
+        let enrolled = self.take_out_enrolled(&mut reader, product, &mut checked).await?;
         drop(reader);
-        // Whoever sends a photo again may do so because its file is lost or cut off; where it is not, this is a look at its
-        // length.
-        self.keep_originals(known).await?;
-        let prepared = self.prepare(probed).await?;
+        // A photo may be sent again because its file is lost or cut off. Otherwise this only compares lengths.
+        self.restore_originals(enrolled).await?;
+        let stored = self.embed_and_store(checked).await?;
 
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
-        let row = find(&mut tx, product).await?;
-        let known = product_images::of_product(&mut tx, product).await?;
+        let row = find_product(&mut tx, product).await?;
+        let enrolled = product_images::of_product(&mut tx, product).await?;
         let new: Vec<StoredPhoto> =
-            prepared.into_iter().filter(|photo| known.iter().all(|row| row.content_hash != photo.hash)).collect();
-        self.check_room(known.len() + new.len())?;
+            stored.into_iter().filter(|photo| enrolled.iter().all(|row| row.content_hash != photo.hash)).collect();
+        self.check_image_limit(enrolled.len() + new.len())?;
         let images = self.insert_photos(&mut tx, product, &new, now).await?;
         let mut seq = None;
         if !images.is_empty() {
@@ -55,7 +54,7 @@ impl Catalog {
             }
             products::touch(&mut tx, product, now).await?;
             let details = json!({ "added": images });
-            record(&mut tx, caller, "product.images.add", product, details, now).await?;
+            append_audit(&mut tx, caller, "product.images.add", product, details, now).await?;
         }
         let total_products = products::count(&mut tx).await?;
         let index_revision = self.commit(tx, product, seq).await?;
@@ -63,11 +62,11 @@ impl Catalog {
             status: if images.is_empty() { "unchanged" } else { "added" },
             id: product,
             product_name: row.name,
-            images_count: to_i64(known.len() + images.len()),
+            images_count: to_i64(enrolled.len() + images.len()),
             duplicates_skipped: sent - images.len(),
             images,
             total_products,
-            total_embeddings: self.searched().await,
+            total_embeddings: self.index_feed.embeddings_count().await,
             index_revision,
         })
     }
@@ -75,7 +74,7 @@ impl Catalog {
     /// All photos of a product, oldest first.
     pub async fn images(&self, product: ProductId) -> Result<Vec<ImageView>, CatalogError> {
         let mut reader = self.db.read().await?;
-        find(&mut reader, product).await?;
+        find_product(&mut reader, product).await?;
         let rows = product_images::of_product(&mut reader, product).await?;
         Ok(rows.into_iter().map(ImageView::from).collect())
     }
@@ -92,26 +91,26 @@ impl Catalog {
         self.blobs.get(row.content_hash).await?.ok_or_else(|| CatalogError::LostOriginal(id.to_string()))
     }
 
-    /// Takes a photo away; the product is no longer found by it.
+    /// Removes a photo; the product is no longer found by it.
     pub async fn remove_image(&self, caller: &Caller, product: ProductId, id: ImageId) -> Result<(), CatalogError> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
-        let row = find(&mut tx, product).await?;
+        let row = find_product(&mut tx, product).await?;
         if !product_images::delete(&mut tx, product, id).await? {
-            return Err(no_image(id));
+            return Err(image_not_found(id));
         }
         let seq = match row.active {
             true => Some(catalog_changes::append(&mut tx, ChangeKind::Remove, product, vec![id], now).await?),
             false => None,
         };
         products::touch(&mut tx, product, now).await?;
-        record(&mut tx, caller, "product.images.remove", product, json!({ "removed": id }), now).await?;
+        append_audit(&mut tx, caller, "product.images.remove", product, json!({ "removed": id }), now).await?;
         self.commit(tx, product, seq).await?;
         Ok(())
     }
 
-    /// Writes prepared photos and their embeddings; gives their ids in the same order.
+    /// Writes photos and their embeddings; returns their identifiers in the same order.
     pub(super) async fn insert_photos(
         &self,
         tx: &mut Tx,
@@ -121,8 +120,8 @@ impl Catalog {
     ) -> Result<Vec<ImageId>, CatalogError> {
         let mut ids = Vec::with_capacity(photos.len());
         for photo in photos {
-            if let Some(holder) = product_images::holder(tx, photo.hash, product).await? {
-                let (product_id, product_name) = (holder.product_id, holder.name);
+            if let Some(owner) = product_images::holder(tx, photo.hash, product).await? {
+                let (product_id, product_name) = (owner.product_id, owner.name);
                 return Err(CatalogError::AlreadyEnrolled { photo: photo.name.clone(), product_id, product_name });
             }
             let row = ImageRow {
@@ -136,7 +135,7 @@ impl Catalog {
                 created_at: now,
             };
             product_images::insert(tx, &row).await?;
-            for (model, embedding) in &photo.seen {
+            for (model, embedding) in &photo.embeddings {
                 product_images::insert_vector(tx, row.id, model.as_str(), &embedding.to_bytes()).await?;
             }
             ids.push(row.id);
@@ -144,7 +143,7 @@ impl Catalog {
         Ok(ids)
     }
 
-    pub(super) fn check_room(&self, count: usize) -> Result<(), CatalogError> {
+    pub(super) fn check_image_limit(&self, count: usize) -> Result<(), CatalogError> {
         let limit = self.limits.images_per_product;
         if count > limit {
             return Err(CatalogError::TooManyImages { count, limit, per: "for one product" });
@@ -152,27 +151,27 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes the photos out that the product has already, and gives them; refuses what cannot be stored anyway, before any is
-    /// embedded.
-    async fn leave_out_known(
+    /// Takes out of `photos` those that the product has already, and returns them. Refuses an upload that would exceed the
+    /// limit, before any photo is embedded.
+    async fn take_out_enrolled(
         &self,
         reader: &mut Reader,
         product: ProductId,
         photos: &mut Vec<CheckedPhoto>,
     ) -> Result<Vec<CheckedPhoto>, CatalogError> {
         let rows = product_images::of_product(reader, product).await?;
-        let is_known = |photo: &mut CheckedPhoto| rows.iter().any(|row| row.content_hash == photo.hash);
-        let known = photos.extract_if(.., is_known).collect();
-        self.check_room(rows.len() + photos.len())?;
-        Ok(known)
+        let is_enrolled = |photo: &mut CheckedPhoto| rows.iter().any(|row| row.content_hash == photo.hash);
+        let enrolled = photos.extract_if(.., is_enrolled).collect();
+        self.check_image_limit(rows.len() + photos.len())?;
+        Ok(enrolled)
     }
 }
 
 async fn find_image(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {
-    find(reader, product).await?;
-    product_images::find(reader, product, id).await?.ok_or_else(|| no_image(id))
+    find_product(reader, product).await?;
+    product_images::find(reader, product, id).await?.ok_or_else(|| image_not_found(id))
 }
 
-fn no_image(id: ImageId) -> CatalogError {
+fn image_not_found(id: ImageId) -> CatalogError {
     CatalogError::NotFound { what: "image", id: id.to_string() }
 }

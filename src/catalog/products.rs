@@ -3,44 +3,43 @@
 use serde_json::json;
 
 use super::product_fields::NewProduct;
-use super::rows::{find, record, to_i64};
 use super::view::{EnrolmentView, ProductView};
-use super::{Catalog, CatalogError, NewPhoto, ProductSearch};
+use super::{Catalog, CatalogError, NewPhoto, ProductSearch, append_audit, to_i64};
 use crate::db::catalog_changes::{self, ChangeKind};
-use crate::db::products::{self, ProductFields, ProductFilter};
-use crate::db::{DatabaseError, product_images};
+use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
+use crate::db::{DatabaseError, Reader, product_images};
 use crate::domain::{Caller, Page, PageRequest, ProductId, optional_line};
 
-/// Characters of a filter; no name or code is longer.
-const LONGEST_FILTER: usize = 200;
+/// Characters; no name or code is longer.
+const MAX_FILTER: usize = 200;
 
 impl Catalog {
     /// Adds a product with its photos. When this returns, it is found by them. Without photos it can be sold by barcode
     /// or by hand.
     ///
     /// # Cancel safety
-    /// Dropping the future before the transaction's commit leaves the catalog as it was; after it, the product exists and
-    /// the next follower teaches it to the index.
+    /// If the future is dropped before the transaction's commit, the catalog stays as it was. After it, the product exists,
+    /// and the index applies the change when any server follows the log next.
     pub async fn create(
         &self,
         caller: &Caller,
         new: NewProduct,
         photos: Vec<NewPhoto>,
     ) -> Result<EnrolmentView, CatalogError> {
-        let (fields, price) = new.check(self.currency)?;
-        let (probed, duplicates_skipped) = self.probe(photos).await?;
-        self.check_room(probed.len())?;
-        let prepared = self.prepare(probed).await?;
+        let (fields, price) = new.check(self.default_currency)?;
+        let (checked, duplicates_skipped) = self.check_photos(photos).await?;
+        self.check_image_limit(checked.len())?;
+        let stored = self.embed_and_store(checked).await?;
 
         let now = self.clock.now();
         let id = ProductId::at(now);
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
-        products::insert(&mut tx, id, &fields, now).await.map_err(|error| taken(error, &fields))?;
+        products::insert(&mut tx, id, &fields, now).await.map_err(|error| code_taken(error, &fields))?;
         if price.is_some() {
             products::set_price(&mut tx, id, price, now).await?;
         }
-        let images = self.insert_photos(&mut tx, id, &prepared, now).await?;
+        let images = self.insert_photos(&mut tx, id, &stored, now).await?;
         let seq = match images.is_empty() {
             true => None,
             false => Some(catalog_changes::append(&mut tx, ChangeKind::Add, id, images.clone(), now).await?),
@@ -53,7 +52,7 @@ impl Catalog {
             "tax_rate_bp": fields.tax_rate,
             "images": images,
         });
-        record(&mut tx, caller, "product.create", id, details, now).await?;
+        append_audit(&mut tx, caller, "product.create", id, details, now).await?;
         let total_products = products::count(&mut tx).await?;
         let index_revision = self.commit(tx, id, seq).await?;
         Ok(EnrolmentView {
@@ -64,7 +63,7 @@ impl Catalog {
             images,
             duplicates_skipped,
             total_products,
-            total_embeddings: self.searched().await,
+            total_embeddings: self.index_feed.embeddings_count().await,
             index_revision,
         })
     }
@@ -72,9 +71,9 @@ impl Catalog {
     /// Products, newest first.
     pub async fn list(&self, search: ProductSearch, page: PageRequest) -> Result<Page<ProductView>, CatalogError> {
         let filter = ProductFilter {
-            name_part: optional_line("q", search.name_part.as_deref(), LONGEST_FILTER)?,
-            sku: optional_line("sku", search.sku.as_deref(), LONGEST_FILTER)?,
-            barcode: optional_line("barcode", search.barcode.as_deref(), LONGEST_FILTER)?,
+            name_part: optional_line("q", search.name_part.as_deref(), MAX_FILTER)?,
+            sku: optional_line("sku", search.sku.as_deref(), MAX_FILTER)?,
+            barcode: optional_line("barcode", search.barcode.as_deref(), MAX_FILTER)?,
         };
         let mut reader = self.db.read().await?;
         let rows = products::list(&mut reader, &filter, page).await?;
@@ -84,16 +83,16 @@ impl Catalog {
     /// One product.
     pub async fn get(&self, id: ProductId) -> Result<ProductView, CatalogError> {
         let mut reader = self.db.read().await?;
-        Ok(find(&mut reader, id).await?.into())
+        Ok(find_product(&mut reader, id).await?.into())
     }
 
-    /// Takes a product out of the catalog. Bills and orders that name it keep it; its SKU, barcode and photos can be used
+    /// Removes a product from the catalog. Bills and orders that name it keep it; its SKU, barcode and photos can be used
     /// for another product.
     pub async fn remove(&self, caller: &Caller, id: ProductId) -> Result<(), CatalogError> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
-        let row = find(&mut tx, id).await?;
+        let row = find_product(&mut tx, id).await?;
         let images = product_images::of_product(&mut tx, id).await?;
         products::remove(&mut tx, id, now).await?;
         let seq = match row.active && !images.is_empty() {
@@ -103,18 +102,23 @@ impl Catalog {
             }
             false => None,
         };
-        record(&mut tx, caller, "product.remove", id, json!({ "name": row.name }), now).await?;
+        append_audit(&mut tx, caller, "product.remove", id, json!({ "name": row.name }), now).await?;
         self.commit(tx, id, seq).await?;
         Ok(())
     }
 }
 
-/// Says which value is taken, where that is what the database objects to.
-pub(super) fn taken(error: DatabaseError, fields: &ProductFields) -> CatalogError {
+pub(super) async fn find_product(reader: &mut Reader, id: ProductId) -> Result<ProductRow, CatalogError> {
+    let row = products::find(reader, id).await?;
+    row.ok_or_else(|| CatalogError::NotFound { what: "product", id: id.to_string() })
+}
+
+/// Names the SKU or barcode that another product has, if that is what the database objects to.
+pub(super) fn code_taken(error: DatabaseError, fields: &ProductFields) -> CatalogError {
     let (field, value) = match () {
         () if error.is_taken("products_sku") => ("sku", &fields.sku),
         () if error.is_taken("products_barcode") => ("barcode", &fields.barcode),
         () => return error.into(),
     };
-    CatalogError::Taken { field, value: value.clone().unwrap_or_default() }
+    CatalogError::CodeTaken { field, value: value.clone().unwrap_or_default() }
 }

@@ -1,7 +1,10 @@
 //! The catalog over a model that returns NaN for some photos.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::domain::{Caller, PageRequest};
+use crate::active_model::StartedModel;
+use crate::domain::PageRequest;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
 
 fn uploads(colours: &[[u8; 3]]) -> Vec<NewPhoto> {
@@ -22,19 +25,22 @@ async fn a_photo_that_the_model_returns_nan_for_is_refused_and_nothing_is_kept()
     let url = format!("sqlite://{}/test.db", folder.path().display()).into();
     let db = Database::connect(&url, 4).await.unwrap();
     db.migrate().await.unwrap();
+    let blobs = Blobs::open(folder.path()).unwrap();
     let embedder = Arc::new(embedder_blind_to_the_dark(folder.path()));
-    let catalog =
-        Catalog::start(db, Clock::system(), embedder, ("blind.json".to_owned(), None), &settings).await.unwrap();
+    let model = StartedModel { embedder, manifest: "blind.json".to_owned(), generation: None };
+    let clock = Clock::system();
+    let index_feed = IndexFeed::start(db.clone(), blobs.clone(), clock.clone(), model, &settings).await.unwrap();
+    let catalog = Catalog::new(db, blobs, clock, index_feed.clone(), IncomingModel::default(), &settings).unwrap();
     let caller = Caller::system();
 
     let refused = catalog.create(&caller, named("Dark"), uploads(&[RED, DARK])).await.unwrap_err();
-    assert!(matches!(&refused, CatalogError::Unusable { photo, .. } if photo.index == 1), "{refused:?}");
+    assert!(matches!(&refused, CatalogError::UnusablePhoto { photo, .. } if photo.index == 1), "{refused:?}");
     let page = PageRequest { before: None, limit: 5 };
     assert!(catalog.list(ProductSearch::default(), page).await.unwrap().data.is_empty());
-    assert_eq!(catalog.status().await.unwrap().index_revision, 0);
+    assert_eq!(index_feed.status().await.unwrap().index_revision, 0);
 
     let added = catalog.create(&caller, named("Red"), uploads(&[RED])).await.unwrap();
     let refused = catalog.add_images(&caller, added.id, uploads(&[DARK])).await.unwrap_err();
-    assert!(matches!(refused, CatalogError::Unusable { .. }));
+    assert!(matches!(refused, CatalogError::UnusablePhoto { .. }));
     assert_eq!(catalog.images(added.id).await.unwrap().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What the catalog shows of itself.
+//! Products and photos as the API shows them.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,12 +7,9 @@ use crate::db::product_images::ImageRow;
 use crate::db::products::ProductRow;
 use crate::domain::{Currency, ImageId, ProductId, Timestamp};
 
-/// A product.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ProductView {
-    /// Its identifier.
     pub id: ProductId,
-    /// What people call it.
     #[schema(examples("Oat milk 1 l"))]
     pub name: String,
     /// The shop's own number for it.
@@ -24,7 +21,6 @@ pub struct ProductView {
     /// Minor units of `currency`; `null` while it has no price and cannot be sold.
     #[schema(examples(199))]
     pub price: Option<i64>,
-    /// Currency of the price.
     pub currency: Option<Currency>,
     /// Tax in basis points: 1900 is 19 %.
     #[schema(examples(1900))]
@@ -33,9 +29,7 @@ pub struct ProductView {
     pub active: bool,
     /// How many photos of it are enrolled; without one it can only be scanned or chosen by hand.
     pub images_count: i64,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
@@ -61,9 +55,7 @@ impl From<ProductRow> for ProductView {
 /// An enrolled photo of a product.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ImageView {
-    /// Its identifier.
     pub id: ImageId,
-    /// The product it shows.
     pub product_id: ProductId,
     /// Format, as found in its first bytes.
     #[schema(examples("image/jpeg"))]
@@ -76,7 +68,6 @@ pub struct ImageView {
     pub bytes: i64,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// When it was enrolled.
     pub created_at: Timestamp,
 }
 
@@ -98,23 +89,21 @@ impl From<ImageRow> for ImageView {
 /// What an upload did. By the time a client reads it, the product is found by its photos.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EnrolmentView {
-    /// `added`; `unchanged` where every photo was enrolled for this product before.
+    /// `added`, or `unchanged` if every photo was enrolled for this product before.
     #[schema(examples("added"))]
     pub status: &'static str,
-    /// The product.
     pub id: ProductId,
-    /// What people call it.
     pub product_name: String,
     /// How many photos of it are enrolled now.
     pub images_count: i64,
-    /// The photos that this upload added, in the order sent.
+    /// The photos that were added, in the order sent.
     pub images: Vec<ImageId>,
-    /// Photos that were left out because the product has them already, or because they were sent twice.
+    /// Photos that were skipped because the product has them already, or because they were sent twice.
     pub duplicates_skipped: usize,
     /// How many products the catalog has.
     pub total_products: i64,
     /// How many embeddings are searched.
     pub total_embeddings: usize,
-    /// How many catalog changes the index has seen.
+    /// The number of the last catalog change that the index has applied.
     pub index_revision: i64,
 }

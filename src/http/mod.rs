@@ -23,6 +23,7 @@ use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::config::Limits;
+use crate::index_feed::IndexFeed;
 use crate::integrity::Integrity;
 use crate::models::ModelSwitches;
 use crate::orders::Orders;
@@ -35,6 +36,7 @@ use crate::telemetry::Metrics;
 pub struct Services {
     pub auth: Auth,
     pub catalog: Catalog,
+    pub index_feed: IndexFeed,
     pub models: ModelSwitches,
     pub recognition: RecognitionService,
     pub checkout: Checkout,

@@ -1,33 +1,31 @@
-//! Following changes that were made through other servers: at once where the database sends word of them, and by looking
-//! every second or so wherever it does not, or word was lost.
+//! Following changes that other servers made: at once when the database announces them, and by polling in case it does
+//! not, or an announcement was lost.
 
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
-use crate::catalog::Catalog;
-use crate::db::Database;
+use super::IndexFeed;
+use crate::backoff::LISTEN;
+use crate::db::{Database, DatabaseError};
 
-/// How long after a lost connection the next one is tried. Meanwhile the beat of [`Catalog::follow_others`] goes on.
-const LISTEN_AGAIN: Duration = Duration::from_secs(1);
-
-impl Catalog {
-    /// Follows changes made through other servers, when word comes of them and every `every`, for as long as it is polled.
-    pub async fn follow_others(self, every: Duration) {
-        // Holds one word at most: however many changes it was for, following once reads them all.
-        let word = Notify::new();
-        tokio::join!(pass_on_word(&self.db, &word), self.follow_word(&word, every));
+impl IndexFeed {
+    /// Follows the catalog whenever a change is announced, and every `every`. Runs until it is dropped.
+    pub async fn follow_other_servers(self, every: Duration) {
+        // Holds at most one announcement: following once reads all changes, however many were announced.
+        let announced = Notify::new();
+        tokio::join!(forward_announcements(&self.db, &announced), self.follow_announcements(&announced, every));
     }
 
-    async fn follow_word(&self, word: &Notify, every: Duration) {
-        let mut beat = tokio::time::interval(every);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn follow_announcements(&self, announced: &Notify, every: Duration) {
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failing = false;
         loop {
             tokio::select! {
-                _ = beat.tick() => {}
-                () = word.notified() => {}
+                _ = ticks.tick() => {}
+                () = announced.notified() => {}
             }
             match self.follow().await {
                 Ok(revision) if failing => {
@@ -45,29 +43,32 @@ impl Catalog {
     }
 }
 
-/// Gives `word` whenever the database announces a change, and after each (new) connection, since what was announced before
-/// it is not repeated. Returns where the database announces nothing.
-async fn pass_on_word(db: &Database, word: &Notify) {
-    let mut told = false;
+/// Notifies `announced` whenever the database announces a change. Reconnects when the connection is lost. Returns if the
+/// database announces nothing.
+async fn forward_announcements(db: &Database, announced: &Notify) {
+    let mut delays = LISTEN.delays();
+    let mut warned = false;
     loop {
-        let lost = match db.listen_for_changes().await {
-            Ok(None) => return,
+        let error = match forward_until_lost(db, announced, &mut warned).await {
+            Ok(()) => return,
             Err(error) => error,
-            Ok(Some(mut notices)) => {
-                told = false;
-                word.notify_one();
-                loop {
-                    match notices.next().await {
-                        Ok(()) => word.notify_one(),
-                        Err(error) => break error,
-                    }
-                }
-            }
         };
-        if !told {
-            tracing::warn!(error = %lost, "changes made through other servers are not announced now; still looking for them");
-            told = true;
+        if !warned {
+            tracing::warn!(%error, "other servers' changes are not announced now; polling for them goes on");
+            warned = true;
         }
-        tokio::time::sleep(LISTEN_AGAIN).await;
+        let Some(delay) = delays.next() else { return };
+        tokio::time::sleep(delay).await;
+    }
+}
+
+async fn forward_until_lost(db: &Database, announced: &Notify, warned: &mut bool) -> Result<(), DatabaseError> {
+    let Some(mut listener) = db.listen_for_changes().await? else { return Ok(()) };
+    *warned = false;
+    // What was announced before the connection was made is not repeated.
+    announced.notify_one();
+    loop {
+        listener.next().await?;
+        announced.notify_one();
     }
 }

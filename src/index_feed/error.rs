@@ -3,87 +3,99 @@
 use crate::db::DatabaseError;
 use crate::index::IndexError;
 
-/// Why the index could not follow the catalog.
+/// Why the index could not follow the catalog, or could not be filled from it.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
-    /// The log of changes has a hole: what stood there is unknown, so the index can no longer be trusted.
+    /// What the missing change was is unknown, so the index can no longer be trusted.
     #[error(
         "change {expected} is missing from the catalog's log; {}",
         found.map_or("there is none after it either".to_owned(), |found| format!("the next one there is {found}"))
     )]
-    Hole {
-        /// The change that should come next.
+    MissingChange {
         expected: i64,
-        /// The change that does; nothing where the log ends before a change that was counted.
+        /// The next change in the log; `None` if the log ends before a change that was counted.
         found: Option<i64>,
     },
-    /// A change in the log is damaged: what it was is unknown, so the index can no longer be trusted.
+    /// What the change was is unknown, so the index can no longer be trusted.
     #[error("change {seq} of the catalog's log cannot be read: {reason}")]
-    Unreadable {
-        /// Which one.
-        seq: i64,
-        /// What cannot be read of it.
-        reason: String,
-    },
-    /// The last change that the index has seen is not the one of that number in the log: the database was set back, and
-    /// went on otherwise.
+    UnreadableChange { seq: i64, reason: String },
+    /// The log has another change under the number of the last one that the index applied.
     #[error(
-        "change {seq} of the catalog's log is not the one that the index has seen; the database was set back and has other \
-         changes since"
+        "change {seq} of the catalog's log is not the one that the index has seen: the database was set back to an older \
+         state and has made other changes since"
     )]
-    Another {
-        /// Its number.
-        seq: i64,
-    },
-    /// The index has seen changes that the database does not have: it is another database, or an older copy.
+    ReplacedChange { seq: i64 },
+    /// The database is another one, or an older copy.
     #[error("the index has seen {revision} catalog changes, the database has only {head}")]
-    Ahead {
-        /// What the index has seen.
-        revision: i64,
-        /// What the database has.
-        head: i64,
-    },
-    /// The counter of changes stands behind the log: one of the two was set back, and the next change would take a number that
-    /// is there.
+    DatabaseBehind { revision: i64, head: i64 },
+    /// The next change would take a number that is in use.
     #[error(
-        "the counter of catalog changes (table catalog_head) says {head}, and the log goes on to {last}: one of them was set \
-         back. Restore a back-up, or set the counter to the log's last number"
+        "the counter of catalog changes (table catalog_head) says {head}, but the log goes on to {last}: one of them was \
+         set back. Restore a backup, or set the counter to the log's last number"
     )]
-    Counter {
-        /// What the counter says.
-        head: i64,
-        /// A change in the log.
-        last: i64,
-    },
-    /// The index does not come to a change of our own, although nothing fails.
+    CounterBehind { head: i64, last: i64 },
+    /// Following succeeded, but did not reach this server's own change.
     #[error("the index stands at change {revision} of the catalog and has not seen change {wanted} yet")]
-    Short {
-        /// What the index has seen.
-        revision: i64,
-        /// The change.
-        wanted: i64,
-    },
-    /// A photo has no embedding of this model yet, and the embedder has no room or failed.
+    NotReached { revision: i64, wanted: i64 },
+    /// A photo has no embedding of this model yet, and the embedder has no room or has failed.
     #[error("photos of the change cannot be embedded now: {0}")]
     Embedder(String),
-    /// The index refused.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
 impl FollowError {
-    /// Whether it is something that was found wrong with the catalog's log, not a failure to read it.
-    pub(crate) fn is_finding(&self) -> bool {
+    /// Whether something is wrong with the log, as opposed to a failure to read it.
+    pub fn is_finding(&self) -> bool {
         match self {
-            Self::Hole { .. }
-            | Self::Unreadable { .. }
-            | Self::Another { .. }
-            | Self::Ahead { .. }
-            | Self::Counter { .. } => true,
-            Self::Short { .. } | Self::Embedder(_) | Self::Index(_) | Self::Database(_) => false,
+            Self::MissingChange { .. }
+            | Self::UnreadableChange { .. }
+            | Self::ReplacedChange { .. }
+            | Self::DatabaseBehind { .. }
+            | Self::CounterBehind { .. } => true,
+            Self::NotReached { .. } | Self::Embedder(_) | Self::Index(_) | Self::Database(_) => false,
+        }
+    }
+
+    /// Whether another attempt cannot succeed: the index must be filled anew.
+    pub fn is_lasting(&self) -> bool {
+        let refused = |error: &IndexError| {
+            matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. } | IndexError::Distrusted { .. })
+        };
+        self.is_finding() || matches!(self, Self::Index(error) if refused(error))
+    }
+
+    /// The label `reason` of the metric.
+    pub(super) fn metric_label(&self) -> &'static str {
+        match self {
+            Self::MissingChange { .. } => "hole",
+            Self::UnreadableChange { .. } => "unreadable",
+            Self::ReplacedChange { .. } => "another",
+            Self::DatabaseBehind { .. } => "ahead",
+            Self::CounterBehind { .. } => "counter",
+            Self::NotReached { .. } => "short",
+            Self::Embedder(_) => "embedder",
+            Self::Index(_) => "index",
+            Self::Database(_) => "store",
+        }
+    }
+
+    /// The error in words that may be shown to anybody. What a database or a row says of itself is for the log alone.
+    pub(super) fn public_reason(&self) -> String {
+        match self {
+            Self::Database(_) => {
+                "the log of the catalog cannot be read from the database; the server's log says why".to_owned()
+            }
+            Self::UnreadableChange { seq, .. } => format!("change {seq} of the catalog's log cannot be read"),
+            Self::MissingChange { .. }
+            | Self::ReplacedChange { .. }
+            | Self::DatabaseBehind { .. }
+            | Self::CounterBehind { .. }
+            | Self::NotReached { .. }
+            | Self::Embedder(_)
+            | Self::Index(_) => self.to_string(),
         }
     }
 }
@@ -96,10 +108,10 @@ mod tests {
     #[test]
     fn a_log_that_is_wrong_is_told_from_one_that_cannot_be_read() {
         let gone = || FollowError::Database(DatabaseError::Unavailable("gone".to_owned()));
-        assert!(FollowError::Hole { expected: 2, found: Some(3) }.is_finding());
-        assert!(FollowError::Ahead { revision: 3, head: 2 }.is_finding());
+        assert!(FollowError::MissingChange { expected: 2, found: Some(3) }.is_finding());
+        assert!(FollowError::DatabaseBehind { revision: 3, head: 2 }.is_finding());
         assert!(!gone().is_finding());
-        assert!(SnapshotFault::Behind(FollowError::Another { seq: 4 }).is_finding());
-        assert!(!SnapshotFault::Behind(gone()).is_finding());
+        assert!(SnapshotFault::LogUnusable(FollowError::ReplacedChange { seq: 4 }).is_finding());
+        assert!(!SnapshotFault::LogUnusable(gone()).is_finding());
     }
 }

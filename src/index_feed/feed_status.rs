@@ -1,87 +1,111 @@
-//! Since when, and why, the index cannot follow the catalog: for whoever watches over the server.
+//! Whether the index follows the catalog, for whoever watches over the server.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::FollowError;
+use super::{FollowError, IndexFeed};
+use crate::db::DatabaseError;
 use crate::domain::Timestamp;
 
-/// A row of failures that has not ended: the index cannot learn of changes.
+/// A time during which the index cannot follow the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = NotFollowing)]
 pub struct IndexOutage {
-    /// The first of them.
+    /// The first failure.
     pub since: Timestamp,
-    /// What the last one was, in words that may be shown to anybody.
+    /// The latest failure, in words that may be shown to anybody.
     pub reason: String,
 }
 
-/// The row of failures that goes on now, if one does.
-#[derive(Debug, Default)]
-pub(crate) struct FollowFailures(Mutex<Option<IndexOutage>>);
+/// How the index is.
+#[derive(Debug, Clone)]
+pub struct FeedStatus {
+    /// The active model.
+    pub model: String,
+    /// The last catalog change that the index has applied.
+    pub index_revision: i64,
+    /// How many embeddings are searched.
+    pub embeddings: usize,
+    /// Photos on sale that are not searched, because they could not be embedded; they are tried again.
+    pub unsearchable: u64,
+    pub outage: Option<IndexOutage>,
+}
 
-impl FollowFailures {
-    /// The index has just followed the catalog, or could not.
-    pub(crate) fn note<T>(&self, now: Timestamp, followed: &Result<T, FollowError>) {
-        let mut held = self.held();
-        *held = followed.as_ref().err().map(|error| {
-            let since = held.as_ref().map_or(now, |before| before.since);
-            IndexOutage { since, reason: error.for_anybody() }
-        });
-    }
+/// Why the index cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// The index has lost its place in the log and refuses searches.
+    #[error("the index cannot be trusted until the server is started again: {reason}")]
+    Distrusted { reason: String, outage: Option<IndexOutage> },
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
 
-    /// What goes on now.
-    pub(crate) fn now(&self) -> Option<IndexOutage> {
-        self.held().clone()
-    }
-
-    fn held(&self) -> MutexGuard<'_, Option<IndexOutage>> {
-        // Nothing panics while it is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl IndexFeed {
+    /// How the index is. Fails if the database does not answer or the index cannot be trusted.
+    pub async fn status(&self) -> Result<FeedStatus, StatusError> {
+        self.db.ping().await?;
+        let active = self.active.now();
+        let stats = active.index.stats().await;
+        let outage = self.outage.current();
+        if let Some(reason) = active.index.distrusted() {
+            return Err(StatusError::Distrusted { reason: reason.to_owned(), outage });
+        }
+        Ok(FeedStatus {
+            model: active.embedder.model_id().to_string(),
+            index_revision: stats.revision,
+            embeddings: stats.rows,
+            unsearchable: self.unsearchable.count(),
+            outage,
+        })
     }
 }
 
-impl FollowError {
-    /// What a database or a row says of itself is for the log alone.
-    fn for_anybody(&self) -> String {
-        match self {
-            Self::Database(_) => {
-                "the log of the catalog cannot be read from the database; the server's log says why".to_owned()
-            }
-            Self::Unreadable { seq, .. } => format!("change {seq} of the catalog's log cannot be read"),
-            Self::Hole { .. }
-            | Self::Another { .. }
-            | Self::Ahead { .. }
-            | Self::Counter { .. }
-            | Self::Short { .. }
-            | Self::Embedder(_)
-            | Self::Index(_) => self.to_string(),
-        }
+/// Remembers since when following fails.
+#[derive(Debug, Default)]
+pub(super) struct OutageTracker(Mutex<Option<IndexOutage>>);
+
+impl OutageTracker {
+    /// Takes note of how an attempt to follow the catalog ended.
+    pub(super) fn record<T>(&self, now: Timestamp, outcome: &Result<T, FollowError>) {
+        let mut outage = self.lock();
+        *outage = outcome.as_ref().err().map(|error| {
+            let since = outage.as_ref().map_or(now, |before| before.since);
+            IndexOutage { since, reason: error.public_reason() }
+        });
+    }
+
+    /// The outage that goes on now.
+    pub(super) fn current(&self) -> Option<IndexOutage> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<IndexOutage>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::DatabaseError;
 
     #[test]
     fn the_first_failure_counts_until_the_index_follows_again() {
-        let failures = FollowFailures::default();
+        let outage = OutageTracker::default();
         let at = Timestamp::from_micros;
-        failures.note(at(1), &Ok(7));
-        assert_eq!(failures.now(), None);
+        outage.record(at(1), &Ok(7));
+        assert_eq!(outage.current(), None);
         let secret = DatabaseError::Unexpected("column \"x\" of host db-7".to_owned());
-        failures.note::<i64>(at(2), &Err(FollowError::Database(secret)));
-        failures.note::<i64>(at(3), &Err(FollowError::Database(DatabaseError::Full)));
-        let now = failures.now().unwrap();
+        outage.record::<i64>(at(2), &Err(FollowError::Database(secret)));
+        outage.record::<i64>(at(3), &Err(FollowError::Database(DatabaseError::Full)));
+        let now = outage.current().unwrap();
         assert_eq!(now.since, at(2));
         assert!(!now.reason.contains("db-7"), "{}", now.reason);
-        failures.note(at(4), &Ok(8));
-        failures.note::<i64>(at(5), &Err(FollowError::Hole { expected: 9, found: None }));
-        let now = failures.now().unwrap();
+        outage.record(at(4), &Ok(8));
+        outage.record::<i64>(at(5), &Err(FollowError::MissingChange { expected: 9, found: None }));
+        let now = outage.current().unwrap();
         assert!(now.since == at(5) && now.reason.contains("change 9"), "{now:?}");
     }
 }

@@ -1,44 +1,116 @@
-//! Filling the index at start, from the database alone.
+//! Filling an index with everything on sale: from its snapshot and the changes since, or from the database.
 //!
-//! Page by page: beside the index itself no more than two pages of embeddings are in memory, one that is being read and
-//! one that is being added.
+//! The database is read page by page, so that beside the index at most two pages of embeddings are in memory: one that is
+//! being read and one that is being added.
 
-use super::FollowError;
-use super::image_embeddings::{self, EmbeddingSource};
-use crate::config::Engine;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::image_embeddings::{ImageEmbeddings, stored_row, stored_vector};
+use super::unsearchable_images::UnsearchableImages;
+use super::{FollowError, SnapshotFault, snapshot_file};
 use crate::db::product_images::{self, VectorRow};
 use crate::db::{Database, catalog_changes};
 use crate::domain::ImageId;
+use crate::embedding::Embedding;
 use crate::index::{IndexBuilder, IndexError, IndexOptions, Row, VectorIndex};
+use crate::telemetry::{INDEX_SNAPSHOTS_REJECTED_TOTAL, UNSEARCHABLE_IMAGES_TOTAL};
 
 /// Rows that are read at a time: about 2 MB of vectors.
-pub(crate) const PAGE: i64 = 2_000;
+pub(super) const PAGE: i64 = 2_000;
 /// Photos that are embedded between two lines in the log.
 const PROGRESS: usize = 100;
 
-/// What the settings say about the index.
-pub(crate) fn index_options(engine: &Engine) -> IndexOptions {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let search_threads = if engine.search_threads == 0 { cores } else { engine.search_threads };
-    IndexOptions { search_threads, queue_limit: engine.queue, ..IndexOptions::default() }
+/// Fills an index of one model, and counts the photos that it could not embed.
+pub(super) struct IndexFiller<'a> {
+    embeddings: ImageEmbeddings<'a>,
+    unsearchable: &'a UnsearchableImages,
 }
 
-impl EmbeddingSource<'_> {
-    /// An index of everything on sale, at the catalog's newest change. Photos that the active model has not seen are
-    /// embedded from their originals: none, unless the model is another one than last time; then it takes as long as
-    /// enrolling everything again.
-    pub(crate) async fn load_index(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
-        let dim = self.embedder.dim();
-        let CatalogContents { revision, mut builder, unseen } = on_sale(self.db, self.model(), dim, options).await?;
-        let all = unseen.len();
+/// An index that is filled.
+pub(super) struct OpenedIndex {
+    pub(super) index: VectorIndex,
+    /// The revision of the snapshot that was used, if one was.
+    pub(super) snapshot_revision: Option<i64>,
+}
+
+impl<'a> IndexFiller<'a> {
+    pub(super) fn new(embeddings: ImageEmbeddings<'a>, unsearchable: &'a UnsearchableImages) -> Self {
+        Self { embeddings, unsearchable }
+    }
+
+    pub(super) fn db(&self) -> &Database {
+        self.embeddings.db
+    }
+
+    /// The key of the model.
+    pub(super) fn model(&self) -> &str {
+        self.embeddings.embedder.model_id().as_str()
+    }
+
+    fn dim(&self) -> usize {
+        self.embeddings.embedder.dim()
+    }
+
+    /// The index of everything on sale at the catalog's newest change. Uses the snapshot in `folder` if it can be used.
+    pub(super) async fn open_index(&self, folder: &Path, options: IndexOptions) -> Result<OpenedIndex, FollowError> {
+        let path = snapshot_file::path(folder, self.model());
+        if path.exists() {
+            match self.fill_from_snapshot(path.clone(), options).await {
+                Ok(opened) => return Ok(opened),
+                Err(fault) => report_unused_snapshot(&path, &fault),
+            }
+        }
+        Ok(OpenedIndex { index: self.fill_from_database(options).await?, snapshot_revision: None })
+    }
+
+    async fn fill_from_snapshot(&self, path: PathBuf, options: IndexOptions) -> Result<OpenedIndex, SnapshotFault> {
+        let snapshot = snapshot_file::open(self.db(), self.model(), self.dim(), path).await?;
+        let index = tokio::task::spawn_blocking(move || snapshot.load(options)).await??;
+        let snapshot_revision = index.stats().await.revision;
+        let (revision, found, embedded, unseen) = loop {
+            let revision = self.apply_changes(&index, &mut None).await?;
+            let found = index.stats().await.rows;
+            let mut reader = self.db().snapshot().await?;
+            let head = catalog_changes::head(&mut reader).await?;
+            let on_sale = product_images::count_on_sale(&mut reader).await?;
+            // Mostly none are unseen, and counting them reads every photo.
+            let unseen = match i64::try_from(found) == Ok(on_sale) {
+                true => 0,
+                false => product_images::count_unseen(&mut reader, self.model()).await?,
+            };
+            // Both sides must be of one state: another server may have changed the catalog in between.
+            if head <= revision {
+                break (revision, found, on_sale - unseen, unseen);
+            }
+        };
+        if i64::try_from(found) != Ok(embedded) {
+            return Err(SnapshotFault::Incomplete { found, embedded });
+        }
+        // Photos that could not be embedded when the snapshot was written are no reason to read all others anew.
+        self.unsearchable.add(u64::try_from(unseen).unwrap_or(0));
+        tracing::info!(
+            index.revision = revision,
+            snapshot.revision = snapshot_revision,
+            "index loaded from its snapshot and the changes since"
+        );
+        Ok(OpenedIndex { index, snapshot_revision: Some(snapshot_revision) })
+    }
+
+    /// Photos that the model has not embedded yet are embedded from their originals. Usually there are none; with a new
+    /// model it takes as long as enrolling everything again.
+    async fn fill_from_database(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
+        let StoredCatalog { revision, mut builder, unseen } =
+            read_stored_catalog(self.db(), self.model(), self.dim(), options).await?;
+        let total = unseen.len();
         let mut embedded = 0;
-        for some in unseen.chunks(PROGRESS) {
-            builder = added(builder, self.of(some.to_vec()).await?).await?;
-            embedded += some.len();
+        for chunk in unseen.chunks(PROGRESS) {
+            builder = add_rows(builder, self.index_rows(chunk.to_vec()).await?).await?;
+            embedded += chunk.len();
             tracing::info!(
                 model.id = self.model(),
                 images.done = embedded,
-                images.all = all,
+                images.all = total,
                 "embedding photos that this model has not seen"
             );
         }
@@ -47,25 +119,50 @@ impl EmbeddingSource<'_> {
         tracing::info!(index.revision = revision, index.embeddings = embeddings, "index loaded from the database");
         Ok(index)
     }
+
+    /// The index rows of these photos, in their order. A photo that cannot be embedded is skipped, since one lost file
+    /// must not stop a whole shop; it counts as unsearchable and is tried again.
+    pub(super) async fn index_rows(&self, rows: Vec<VectorRow>) -> Result<Vec<Row>, FollowError> {
+        let mut index_rows = Vec::with_capacity(rows.len());
+        for row in rows {
+            let vector = match stored_vector(&row, self.dim()) {
+                Some(vector) => Some(vector),
+                None => self.embed_or_skip(&row).await?.map(Arc::from),
+            };
+            index_rows.extend(vector.map(|vector| Row { image: row.image_id, product: row.product_id, vector }));
+        }
+        Ok(index_rows)
+    }
+
+    async fn embed_or_skip(&self, row: &VectorRow) -> Result<Option<Embedding>, FollowError> {
+        let embedded = self.embeddings.embed_original(row).await?;
+        let embedded = embedded.inspect_err(|failure| {
+            metrics::counter!(UNSEARCHABLE_IMAGES_TOTAL).increment(1);
+            tracing::error!(image.id = %row.image_id, product.id = %row.product_id, error = %failure,
+                "a photo cannot be embedded; its product is not recognised by it until that succeeds");
+            self.unsearchable.add(1);
+        });
+        Ok(embedded.ok())
+    }
 }
 
-/// What the database has on sale.
-pub(crate) struct CatalogContents {
+/// What the database has on sale, in one state of it.
+pub(super) struct StoredCatalog {
     /// The newest change.
-    pub(crate) revision: i64,
-    /// Every photo on sale that has a sound embedding, in the order of their identifiers.
-    pub(crate) builder: IndexBuilder,
-    /// The others, without their damaged bytes.
-    pub(crate) unseen: Vec<VectorRow>,
+    pub(super) revision: i64,
+    /// Holds every photo that has a sound embedding, in the order of the photos' identifiers.
+    pub(super) builder: IndexBuilder,
+    /// The other photos.
+    pub(super) unseen: Vec<VectorRow>,
 }
 
-/// Reads what is on sale into an index under construction: one state of the database.
-pub(crate) async fn on_sale(
+/// Reads what is on sale into an index under construction.
+pub(super) async fn read_stored_catalog(
     db: &Database,
     model: &str,
     dim: usize,
     options: IndexOptions,
-) -> Result<CatalogContents, FollowError> {
+) -> Result<StoredCatalog, FollowError> {
     let mut reader = db.snapshot().await?;
     let revision = catalog_changes::head(&mut reader).await?;
     let (mut builder, mut unseen) = (IndexBuilder::new(dim, options), Vec::new());
@@ -73,20 +170,28 @@ pub(crate) async fn on_sale(
     while let Some(last) = page.last().map(|row| row.image_id) {
         let mut rows = Vec::with_capacity(page.len());
         for row in page {
-            match image_embeddings::kept(&row, dim) {
-                Some(vector) => rows.push(Row { image: row.image_id, product: row.product_id, vector }),
+            match stored_row(&row, dim) {
+                Some(row) => rows.push(row),
+                // The damaged bytes of many photos would be a lot of memory.
                 None => unseen.push(VectorRow { vector: None, ..row }),
             }
         }
         // The next page is read while this one is being added.
-        let (next, grown) = tokio::join!(product_images::on_sale(&mut reader, model, last, PAGE), added(builder, rows));
-        (page, builder) = (next?, grown?);
+        let next_page = product_images::on_sale(&mut reader, model, last, PAGE);
+        let (next_page, grown) = tokio::join!(next_page, add_rows(builder, rows));
+        (page, builder) = (next_page?, grown?);
     }
-    Ok(CatalogContents { revision, builder, unseen })
+    Ok(StoredCatalog { revision, builder, unseen })
 }
 
-/// The builder with `rows` added, on a thread that may block.
-async fn added(mut builder: IndexBuilder, rows: Vec<Row>) -> Result<IndexBuilder, IndexError> {
-    let work = move || builder.add(rows).map(|()| builder);
-    tokio::task::spawn_blocking(work).await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
+/// Adds rows on a thread that may block.
+async fn add_rows(mut builder: IndexBuilder, rows: Vec<Row>) -> Result<IndexBuilder, IndexError> {
+    let add = move || builder.add(rows).map(|()| builder);
+    tokio::task::spawn_blocking(add).await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
+}
+
+fn report_unused_snapshot(path: &Path, fault: &SnapshotFault) {
+    metrics::counter!(INDEX_SNAPSHOTS_REJECTED_TOTAL, "reason" => fault.metric_label()).increment(1);
+    tracing::warn!(path = %path.display(), error = %fault,
+        "the index's snapshot is not used; the index is filled from the database");
 }

@@ -1,9 +1,9 @@
-//! Photos on sale that the index does without, because they could not be embedded when it learnt of them.
+//! Photos on sale that are missing from the index, because they could not be embedded when it learnt of them.
 //!
-//! They are tried again, at growing intervals, until all of them are searched: a run of the model may fail once, a disk may
-//! be mounted late, a lost file may be restored. Which they are is found by asking the index page by page, so nothing need
-//! be remembered, however many they are. What has its embedding at last reaches the index as everything does, through the
-//! catalog's log: as a removal and an addition, which change nothing on servers that have the photo.
+//! They are tried again, less and less often, until all of them are searched: a run of the model may fail once, a disk may
+//! be mounted late, a lost file may be restored. Which photos they are is found by asking the index page by page, so nothing
+//! need be remembered, however many they are. A photo that has its embedding at last reaches the index through the
+//! catalog's log, like everything else: as a removal and an addition. Servers that have the photo are not changed by that.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,147 +12,148 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::FollowError;
-use super::{filling, image_embeddings};
-use crate::catalog::Catalog;
+use super::filling::PAGE;
+use super::image_embeddings::stored_vector;
+use super::{FollowError, IndexFeed};
+use crate::backoff::{Delays, UNSEARCHABLE_IMAGES as RETRY};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images;
 use crate::domain::{ImageId, ProductId};
 use crate::telemetry::UNSEARCHABLE_IMAGES;
 
-/// The first and the longest pause before photos are tried again; it doubles in between.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(600));
 /// Photos that are embedded before those that succeeded are put into the log.
 const BATCH: usize = 32;
 
-/// Word that there are such photos, and how many.
-#[derive(Debug, Default)]
-pub(crate) struct UnsearchableImages {
+/// How many such photos there are.
+#[derive(Debug)]
+pub(super) struct UnsearchableImages {
     count: AtomicU64,
-    word: Notify,
-    /// Whether it is about an index that nobody searches yet, which the gauge says nothing of.
-    beside: bool,
+    added: Notify,
+    /// Whether the gauge shows the count: not while the index is not searched yet.
+    shown: bool,
+}
+
+impl Default for UnsearchableImages {
+    fn default() -> Self {
+        Self { count: AtomicU64::new(0), added: Notify::new(), shown: true }
+    }
 }
 
 impl UnsearchableImages {
-    /// Of an index that is being filled beside the one that is searched.
-    pub(crate) fn beside() -> Self {
-        Self { beside: true, ..Self::default() }
+    /// For an index that is not searched yet.
+    pub(super) fn of_prepared_index() -> Self {
+        Self { shown: false, ..Self::default() }
     }
 
-    /// The index that `other` is about has taken this one's place: what is lacking now is what it had to do without.
-    pub(crate) fn take_over(&self, other: &Self) {
+    /// The index that `other` counts for has replaced this one.
+    pub(super) fn replace_with(&self, other: &Self) {
         self.set(other.count());
         if other.count() > 0 {
-            self.word.notify_one();
+            self.added.notify_one();
         }
     }
 
-    /// An index learnt of a photo and has to do without it.
-    pub(crate) fn notice(&self) {
-        self.notice_several(1);
-    }
-
-    /// An index was opened that does without so many.
-    pub(crate) fn notice_several(&self, count: u64) {
+    /// The index misses so many photos more.
+    pub(super) fn add(&self, count: u64) {
         if count > 0 {
-            self.add(count);
-            self.word.notify_one();
+            self.add_wrapping(count);
+            self.added.notify_one();
         }
     }
 
-    /// How many there are: exact when they were last tried, and at least those that were noticed since.
-    pub(crate) fn count(&self) -> u64 {
+    /// Exact after each retry; at least those that were added since.
+    pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
     fn set(&self, count: u64) {
         self.count.store(count, Ordering::Relaxed);
-        self.tell(count);
+        self.show(count);
     }
 
-    /// Gives how many there are then. Wraps around, so that what is added may be negative.
-    fn add(&self, more: u64) -> u64 {
-        let count = self.count.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
-        self.tell(count);
+    /// Returns the new count. Wraps around, so that what is added may be negative.
+    fn add_wrapping(&self, difference: u64) -> u64 {
+        let count = self.count.fetch_add(difference, Ordering::Relaxed).wrapping_add(difference);
+        self.show(count);
         count
     }
 
-    fn tell(&self, count: u64) {
-        if !self.beside {
+    fn show(&self, count: u64) {
+        if self.shown {
             metrics::gauge!(UNSEARCHABLE_IMAGES).set(count as f64);
         }
     }
 }
 
-impl Catalog {
-    /// Tries photos that the index does without again until there are none, for as long as it is polled.
-    pub async fn mend_left_out(self) {
-        self.left_out.set(self.left_out.count());
+impl IndexFeed {
+    /// Retries photos that are missing from the index until none is. Runs until it is dropped.
+    pub async fn retry_unsearchable_images(self) {
+        self.unsearchable.set(self.unsearchable.count());
         loop {
-            self.left_out.word.notified().await;
-            let mut pause = PAUSES.0;
+            self.unsearchable.added.notified().await;
+            let mut delays = RETRY.delays();
             loop {
-                self.wait_or_hear_of_others(&mut pause).await;
-                let before = self.left_out.count();
-                match self.try_left_out().await {
+                self.wait_for_retry(&mut delays).await;
+                let before = self.unsearchable.count();
+                match self.retry_all().await {
                     Ok(0) => break,
                     Ok(left) if left != before => {
                         tracing::warn!(images.left_out = left, "photos on sale still cannot be embedded; trying again");
                     }
                     Ok(_) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "photos that the index lacks could not be tried; trying again")
+                        tracing::warn!(%error, "photos that the index lacks could not be tried; trying again");
                     }
                 }
-                pause = (pause * 2).min(PAUSES.1);
             }
             tracing::info!("every photo on sale is searched again");
         }
     }
 
-    /// Waits for `pause`. Where others join those that wait, no longer than the first pause from then on, and what follows
-    /// doubles from there; ever more of them do not put off the next try.
-    async fn wait_or_hear_of_others(&self, pause: &mut Duration) {
-        let mut until = Instant::now() + *pause;
+    /// Waits for the next delay. If photos are added meanwhile, the delays begin anew; the next retry is then due after
+    /// the first delay or earlier, so that ever more photos do not put it off.
+    async fn wait_for_retry(&self, delays: &mut Delays) {
+        let mut due = Instant::now() + next_delay(delays);
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(until) => return,
-                () = self.left_out.word.notified() => {
-                    until = until.min(Instant::now() + PAUSES.0);
-                    *pause = PAUSES.0;
+                () = tokio::time::sleep_until(due) => return,
+                () = self.unsearchable.added.notified() => {
+                    *delays = RETRY.delays();
+                    due = due.min(Instant::now() + next_delay(delays));
                 }
             }
         }
     }
 
-    /// Tries all of them once; gives how many are left, with those that were noticed meanwhile.
-    async fn try_left_out(&self) -> Result<u64, FollowError> {
-        let before = self.left_out.count();
-        // What the log still has for the index is not lacking.
+    /// Tries every missing photo once; returns how many are left, with those that were added meanwhile.
+    async fn retry_all(&self) -> Result<u64, FollowError> {
+        let before = self.unsearchable.count();
+        // Photos that the log is about to add are not missing.
         self.follow().await?;
         let (mut after, mut left) = (ImageId::NIL, 0);
         loop {
-            let page = product_images::ids_on_sale(&mut self.db.read().await?, after, filling::PAGE).await?;
+            let page = product_images::ids_on_sale(&mut self.db.read().await?, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
-            let lacking = self.active.now().index.lacking(&page).await;
-            for some in lacking.chunks(BATCH) {
-                let embedded = self.embedded(some, &mut left).await?;
-                self.teach_again(embedded).await?;
+            let missing = self.active.now().index.lacking(&page).await;
+            for batch in missing.chunks(BATCH) {
+                let embedded = self.embed_batch(batch, &mut left).await?;
+                self.announce_again(embedded).await?;
             }
         }
-        Ok(self.left_out.add(left.wrapping_sub(before)))
+        Ok(self.unsearchable.add_wrapping(left.wrapping_sub(before)))
     }
 
-    /// Those of these photos that have an embedding now; the others are counted.
-    async fn embedded(&self, images: &[ImageId], left: &mut u64) -> Result<Vec<ImageId>, FollowError> {
+    /// Those of these photos that have an embedding now; `left` counts the others.
+    async fn embed_batch(&self, images: &[ImageId], left: &mut u64) -> Result<Vec<ImageId>, FollowError> {
         let active = self.active.now();
-        let vectors = self.vectors(&active);
-        let rows = product_images::on_sale_among(&mut self.db.read().await?, vectors.model(), images).await?;
+        let embedder = &active.embedder;
+        let model = embedder.model_id().as_str();
+        let rows = product_images::on_sale_among(&mut self.db.read().await?, model, images).await?;
         let mut embedded = Vec::with_capacity(rows.len());
         for row in rows {
-            if image_embeddings::kept(&row, active.embedder.dim()).is_some() || vectors.try_make(&row).await?.is_ok() {
+            let has_vector = stored_vector(&row, embedder.dim()).is_some();
+            if has_vector || self.image_embeddings(embedder).embed_original(&row).await?.is_ok() {
                 embedded.push(row.image_id);
             } else {
                 *left += 1;
@@ -161,20 +162,20 @@ impl Catalog {
         Ok(embedded)
     }
 
-    /// Puts photos that have an embedding into the log once more, where the index still lacks them.
-    async fn teach_again(&self, images: Vec<ImageId>) -> Result<(), FollowError> {
+    /// Puts photos that have an embedding into the log once more, if the index still misses them.
+    async fn announce_again(&self, images: Vec<ImageId>) -> Result<(), FollowError> {
         if images.is_empty() {
             return Ok(());
         }
-        // Some may have been enrolled after the index was brought up, and come by themselves.
+        // Some may have been enrolled since the last follow; the log has those already.
         self.follow().await?;
         let active = self.active.now();
-        let lacking = active.index.lacking(&images).await;
+        let missing = active.index.lacking(&images).await;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let mut products: BTreeMap<ProductId, Vec<ImageId>> = BTreeMap::new();
-        for row in product_images::on_sale_among(&mut tx, active.embedder.model_id().as_str(), &lacking).await? {
+        for row in product_images::on_sale_among(&mut tx, active.embedder.model_id().as_str(), &missing).await? {
             products.entry(row.product_id).or_default().push(row.image_id);
         }
         for (product, images) in products {
@@ -186,4 +187,8 @@ impl Catalog {
         self.follow().await?;
         Ok(())
     }
+}
+
+fn next_delay(delays: &mut Delays) -> Duration {
+    delays.next().unwrap_or(RETRY.longest())
 }

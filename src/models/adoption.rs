@@ -1,90 +1,120 @@
-//! Taking up the model that was switched to: each server for itself.
+//! Adopting the model that was switched to: each server for itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::adoption_backoff::AdoptionPause;
-use super::{ModelSwitches, SwitchError};
-use crate::active_model::ActiveModel;
+use tokio::time::MissedTickBehavior;
+
+use super::{ModelSwitches, SwitchError, run_blocking};
+use crate::active_model::StartedModel;
+use crate::backoff::{Delays, MODEL_SWITCH};
 use crate::db::model_switches::{self, SwitchRow};
-use crate::index::IndexOptions;
-use crate::index_feed::filling;
-use crate::index_feed::image_embeddings::EmbeddingSource;
-use crate::index_feed::unsearchable_images::UnsearchableImages;
 use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
 
+/// When the last switch may be tried again after a failed attempt: an attempt reads and starts the model and fills an
+/// index. Another switch is tried at once.
+#[derive(Default)]
+struct AdoptionRetry(Option<FailedAdoption>);
+
+struct FailedAdoption {
+    generation: Option<i64>,
+    delays: Delays,
+    retry_at: Instant,
+}
+
+impl AdoptionRetry {
+    fn must_wait(&self, generation: Option<i64>, now: Instant) -> bool {
+        self.0.as_ref().is_some_and(|failed| failed.generation == generation && now < failed.retry_at)
+    }
+
+    fn record_failure(&mut self, generation: Option<i64>, now: Instant) {
+        let previous = self.0.take().filter(|failed| failed.generation == generation);
+        let mut delays = previous.map_or_else(|| MODEL_SWITCH.delays(), |failed| failed.delays);
+        let retry_at = now + delays.next().unwrap_or(MODEL_SWITCH.longest());
+        self.0 = Some(FailedAdoption { generation, delays, retry_at });
+    }
+}
+
 impl ModelSwitches {
-    /// Takes up models that were switched to through whichever server, looking every `every`, for as long as it is polled. One
-    /// that cannot be taken up is tried again ever more seldom.
-    pub async fn keep_up(self, every: Duration) {
-        let mut beat = tokio::time::interval(every);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut told, mut pauses) = (None, AdoptionPause::default());
+    /// Adopts models that were switched to, through whichever server; checks every `every`. A model that cannot be adopted
+    /// is tried again less and less often. Runs until it is dropped.
+    pub async fn adopt_switched_models(self, every: Duration) {
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut logged, mut retry) = (None, AdoptionRetry::default());
         loop {
-            beat.tick().await;
-            let tried = match self.switched_to().await {
-                Ok(Some(row)) if pauses.hold(row.generation, Instant::now()) => continue,
+            ticks.tick().await;
+            let outcome = match self.switch_to_adopt().await {
+                Ok(Some(row)) if retry.must_wait(row.generation, Instant::now()) => continue,
                 Ok(Some(row)) => {
-                    let tried = self.adopt().await;
-                    if tried.is_err() {
-                        pauses.failed(row.generation, Instant::now());
+                    let outcome = self.adopt().await;
+                    if outcome.is_err() {
+                        retry.record_failure(row.generation, Instant::now());
                     }
-                    tried
+                    outcome
                 }
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
             };
-            match tried {
-                Ok(()) => told = None,
-                Err(error) => {
-                    metrics::counter!(MODEL_ADOPTION_FAILURES_TOTAL).increment(1);
-                    let error = error.to_string();
-                    if told.as_ref() != Some(&error) {
-                        tracing::error!(%error, "the model that was switched to cannot be taken up; the old one stays");
-                        told = Some(error);
-                    }
-                }
+            let Err(error) = outcome else {
+                logged = None;
+                continue;
+            };
+            metrics::counter!(MODEL_ADOPTION_FAILURES_TOTAL).increment(1);
+            let error = error.to_string();
+            if logged.as_ref() != Some(&error) {
+                tracing::error!(%error, "the model that was switched to cannot be used; the old one stays in use");
+                logged = Some(error);
             }
         }
     }
 
-    /// The last switch, where it led to another model than this server's.
-    async fn switched_to(&self) -> Result<Option<SwitchRow>, SwitchError> {
-        let switched = model_switches::active(&mut self.catalog.db.read().await?).await?;
-        // What this server began with may be newer than the last switch: a model whose file was exchanged since.
-        Ok(switched.filter(|row| row.generation > self.catalog.active.now().generation))
+    /// The last switch, if this server has not adopted it.
+    async fn switch_to_adopt(&self) -> Result<Option<SwitchRow>, SwitchError> {
+        let switched = model_switches::active(&mut self.db.read().await?).await?;
+        // A server's first model may be newer than the last switch: its file was replaced since.
+        Ok(switched.filter(|row| row.generation > self.active.now().generation))
     }
 
-    /// Exchanges this server's model for the one that was switched to last, where that is another one. Recognition goes on
-    /// by the old one until the new one's index is filled.
+    /// Exchanges this server's model for the one of the last switch, if that is another one. Recognition goes on by the
+    /// old model until the new one's index is filled.
     pub(super) async fn adopt(&self) -> Result<(), SwitchError> {
-        let _one = self.exchanging.lock().await;
-        let Some(row) = self.switched_to().await? else { return Ok(()) };
+        let _one_at_a_time = self.adopting.lock().await;
+        let Some(row) = self.switch_to_adopt().await? else { return Ok(()) };
         #[cfg(feature = "fail-points")]
         fail::fail_point!(&format!("switch.take_up {}", row.id), |_| Err(SwitchError::Thread("as asked".to_owned())));
         let (folder, manifest, generation) = (self.folder.clone(), row.to_manifest.clone(), row.generation);
-        let model = self.blocking(move || folder.open_switched(&row)).await?;
+        let model = run_blocking(move || folder.open_switched(&row)).await?;
         let embedder = self.folder.start(model).await?;
-        // In place of the session that embedded during the switch, which makes room.
-        self.catalog.beside.set(Some(Arc::clone(&embedder)));
-        let crate::catalog::Catalog { db, blobs, left_out, .. } = &self.catalog;
-        // Kept apart until the exchange: whoever tries such photos again asks the index in use, which may have them.
-        let lacking = UnsearchableImages::beside();
-        let vectors = EmbeddingSource { db, blobs, embedder: &embedder, left_out: &lacking };
-        let options = IndexOptions { beside: true, ..filling::index_options(&self.engine) };
-        let index = vectors.open_index(&self.catalog.snapshots, options).await?.index;
-        // The long way first: uploads wait for whoever has the turn.
-        vectors.bring_up(&index, &mut None).await?;
-        self.wait_where_a_test_says_so("switch.adopt").await;
-        // Nobody teaches the old index a change that the new one would miss.
-        let mut turn = self.catalog.turn.lock().await;
-        let revision = vectors.bring_up(&index, &mut turn).await?;
-        let id = embedder.model_id().to_string();
-        self.catalog.active.now().index.leave_gauges();
-        index.show_in_gauges().await;
-        self.catalog.active.exchange(ActiveModel { embedder, index: Arc::new(index), manifest, generation });
-        left_out.take_over(&lacking);
-        tracing::info!(model.id = id, index.revision = revision, "recognising by another model now");
+        // Uploads use this session from now on; the one that embedded during the switch is freed.
+        self.incoming.set(Arc::clone(&embedder));
+        let model_id = embedder.model_id().clone();
+        let prepared = self.index_feed.prepare_index(StartedModel { embedder, manifest, generation }).await?;
+        self.wait_at_fail_point("switch.adopt").await;
+        let revision = self.index_feed.exchange(prepared).await?;
+        tracing::info!(model.id = %model_id, index.revision = revision, "recognising by another model now");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_attempts_are_repeated_less_and_less_often_and_another_switch_does_not_wait() {
+        let mut retry = AdoptionRetry::default();
+        let mut now = Instant::now();
+        assert!(!retry.must_wait(Some(1), now));
+        for seconds in [2, 4, 8, 16, 32, 60, 60] {
+            retry.record_failure(Some(1), now);
+            let end = now + Duration::from_secs(seconds);
+            let just_before = end - Duration::from_millis(1);
+            assert!(retry.must_wait(Some(1), just_before) && !retry.must_wait(Some(1), end), "{seconds}");
+            assert!(!retry.must_wait(Some(2), now));
+            now = end;
+        }
+        retry.record_failure(Some(2), now);
+        assert!(!retry.must_wait(Some(2), now + Duration::from_secs(2)), "its delays begin anew");
     }
 }

@@ -1,54 +1,54 @@
-//! Removing what models have left behind that are no longer used: their embeddings from the database, their snapshots from
-//! this server's folder.
+//! Removing what models left behind that are no longer used: their embeddings from the database, their snapshots from this
+//! server's folder.
 //!
 //! Kept for ever are the active model, the one that a rollback goes back to, this server's own and its settings', and both
-//! models of a switch under way. Of the others only those go that a switch has named: a model that no switch knows may be
-//! another server's, by its settings. And they go a day after that switch ended, so that a try which was given up by mistake
-//! can be taken up again. Embeddings are a cache: whatever is removed can be made anew from the originals.
+//! models of an open switch. Of the others only those go that a switch has named: a model that no switch knows may be
+//! another server's, by its settings. And they go a day after that switch ended, so that a switch which was given up by
+//! mistake can be repeated. Embeddings are a cache: whatever is removed can be made anew from the originals.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{ModelSwitches, SwitchError};
+use tokio::time::MissedTickBehavior;
+
+use super::{ModelSwitches, SwitchError, run_blocking};
 use crate::db::model_switches;
 use crate::db::{catalog_changes, product_images};
 use crate::domain::ImageId;
 use crate::embedding::Manifest;
-use crate::index_feed::snapshot_file;
 
-/// How often is looked for such models.
-const EVERY: Duration = Duration::from_secs(3_600);
-/// How long after its last switch ended, or changed, a model is kept.
+const CHECK_EVERY: Duration = Duration::from_secs(3_600);
+/// How long a model is kept after its last switch ended or changed.
 const KEPT_S: i64 = 24 * 3_600;
-/// Embeddings that are removed in one transaction, which enrolment waits for: some milliseconds.
+/// Embeddings that are removed in one transaction: enrolment waits for it for some milliseconds.
 const BATCH: i64 = 500;
-/// What enrolment has to itself after each.
+/// Time for enrolment after each batch.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl ModelSwitches {
-    /// Removes what is no longer used, for as long as it is polled.
-    pub async fn forget_unused(self) {
-        let mut beat = tokio::time::interval(EVERY);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut gone = HashSet::new();
+    /// Removes what models left behind that are no longer used. Runs until it is dropped.
+    pub async fn clean_up_unused_models(self) {
+        let mut ticks = tokio::time::interval(CHECK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut cleaned_up = HashSet::new();
         loop {
-            beat.tick().await;
-            if let Err(error) = self.forget_once(&mut gone).await {
+            ticks.tick().await;
+            if let Err(error) = self.clean_up(&mut cleaned_up).await {
                 tracing::warn!(%error, "embeddings of models that are no longer used could not be removed; trying again later");
             }
         }
     }
 
-    /// `gone` are the models of which nothing is left. Only a switch could bring it back, and then a model is in use.
-    async fn forget_once(&self, gone: &mut HashSet<String>) -> Result<(), SwitchError> {
-        let unused = self.unused().await?;
-        gone.retain(|model| unused.contains(model));
+    /// `cleaned_up` are the models that have nothing left. Only a switch could change that, and then the model is in use.
+    async fn clean_up(&self, cleaned_up: &mut HashSet<String>) -> Result<(), SwitchError> {
+        let unused = self.unused_models().await?;
+        cleaned_up.retain(|model| unused.contains(model));
         for model in unused {
-            if gone.contains(&model) {
+            if cleaned_up.contains(&model) {
                 continue;
             }
             let (mut after, mut removed) = (ImageId::NIL, 0);
-            while let Some((last, count)) = self.forget_some(&model, after).await? {
+            while let Some((last, count)) = self.remove_batch(&model, after).await? {
                 (after, removed) = (last, removed + count);
                 tokio::time::sleep(PAUSE).await;
             }
@@ -58,31 +58,29 @@ impl ModelSwitches {
                     model.id = model,
                     embeddings = removed,
                     snapshot = had_snapshot,
-                    "what a model had left behind that is no longer used was removed"
+                    "removed what a model had left behind that is no longer used"
                 );
             }
-            gone.insert(model);
+            cleaned_up.insert(model);
         }
         Ok(())
     }
 
     async fn remove_snapshot(&self, model: &str) -> Result<bool, SwitchError> {
-        let place = snapshot_file::place(&self.catalog.snapshots, model);
-        let removed = self.blocking(move || match std::fs::remove_file(&place) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(SwitchError::Folder { folder: place, error }),
-        });
-        removed.await
+        let (index_feed, model) = (self.index_feed.clone(), model.to_owned());
+        let folder = index_feed.data_dir().to_owned();
+        run_blocking(move || index_feed.remove_snapshot(&model).map_err(|error| SwitchError::Folder { folder, error }))
+            .await
     }
 
-    /// The next batch, unless the model is in use again; nothing at the end.
-    async fn forget_some(&self, model: &str, after: ImageId) -> Result<Option<(ImageId, u64)>, SwitchError> {
-        // Looked for before the lock is taken: where there are few, this reads most of the table.
-        let next = product_images::seen_by(&mut self.catalog.db.read().await?, model, after, BATCH).await?;
+    /// Removes the next batch of embeddings, unless the model is in use again. Returns the last photo and the number of
+    /// embeddings removed; `None` at the end.
+    async fn remove_batch(&self, model: &str, after: ImageId) -> Result<Option<(ImageId, u64)>, SwitchError> {
+        // Read before the lock is taken: if there are few embeddings, this reads most of the table.
+        let next = product_images::seen_by(&mut self.db.read().await?, model, after, BATCH).await?;
         let Some(last) = next.last().copied() else { return Ok(None) };
-        let mut tx = self.catalog.db.begin().await?;
-        // A switch is carried out under this lock, after a count that this batch must not make wrong.
+        let mut tx = self.db.begin().await?;
+        // A switch is activated under this lock, after a count that this batch must not make wrong.
         catalog_changes::lock(&mut tx).await?;
         let open = model_switches::open(&mut tx).await?;
         let active = model_switches::active(&mut tx).await?;
@@ -95,9 +93,9 @@ impl ModelSwitches {
         Ok(Some((last, removed)))
     }
 
-    async fn unused(&self) -> Result<Vec<String>, SwitchError> {
-        let since = self.catalog.clock.now().plus_seconds(-KEPT_S);
-        let mut reader = self.catalog.db.read().await?;
+    async fn unused_models(&self) -> Result<Vec<String>, SwitchError> {
+        let since = self.clock.now().plus_seconds(-KEPT_S);
+        let mut reader = self.db.read().await?;
         let mut models = model_switches::not_named_since(&mut reader, since).await?;
         let active = model_switches::active(&mut reader).await?;
         drop(reader);
@@ -105,11 +103,12 @@ impl ModelSwitches {
             return Ok(models);
         }
         let folder = self.folder.clone();
-        let settings = self.blocking(move || Ok(Manifest::read(&folder.own_manifest()).map(|own| own.model_id())));
+        let configured =
+            run_blocking(move || Ok(Manifest::read(&folder.configured_manifest()).map(|manifest| manifest.model_id())));
         let mut kept: HashSet<String> = HashSet::new();
-        kept.insert(self.catalog.active.now().embedder.model_id().to_string());
-        // A manifest that cannot be read now names no model that could be started from.
-        kept.extend(settings.await?.map(|id| id.to_string()));
+        kept.insert(self.active.now().embedder.model_id().to_string());
+        // No server could be started from a manifest that cannot be read now.
+        kept.extend(configured.await?.map(|id| id.to_string()));
         kept.extend(active.into_iter().flat_map(|row| [row.from_model, row.to_model]));
         models.retain(|model| !kept.contains(model));
         Ok(models)

@@ -1,82 +1,64 @@
-//! What both models make of the photos that are enrolled, before one takes the other's place.
+//! Comparing both models on the enrolled photos before one replaces the other.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Comparison, ModelSwitches, SwitchError};
 use crate::db::model_switches::SwitchRow;
 use crate::db::product_images::{self, VectorRow};
 use crate::domain::{ImageId, ProductId};
 use crate::embedding::Embedder;
-use crate::index::{IndexOptions, Row, VectorIndex};
-use crate::index_feed::image_embeddings;
-use crate::index_feed::{FollowError, filling};
+use crate::index_feed::{IndexRow, stored_rows};
 
-/// Photos that are taken, the oldest ones: enough for a difference of a few points to show, and compared in seconds.
-const TAKEN: i64 = 4_000;
+/// The oldest photos are compared: enough of them for a difference of a few points to show, within seconds.
+const MAX_PHOTOS: i64 = 4_000;
 
 impl ModelSwitches {
-    /// Enrols every second photo of each product and asks with the others, by both models. Photos that the old model has not
-    /// seen are left out, as those of which damaged vectors are kept, and products with one photo cannot be asked for.
+    /// Enrols every second photo of each product and asks with the others, by both models. Photos without a sound
+    /// embedding by both are left out, and products with one photo cannot be asked for.
     pub(super) async fn compare(&self, row: &SwitchRow, embedder: &Embedder) -> Result<Comparison, SwitchError> {
-        let before = self.taken(&row.from_model).await?;
-        let after = self.taken(&row.to_model).await?;
-        // The old model need not be the one that this server has.
-        let before = of_dimension(&before, usual_dimension(&before));
-        let after = of_dimension(&after, embedder.dim());
-        let in_both = |rows: &[Row], others: &[Row]| -> Vec<Row> {
-            let known: HashMap<ImageId, ProductId> = others.iter().map(|row| (row.image, row.product)).collect();
-            rows.iter().filter(|row| known.contains_key(&row.image)).cloned().collect()
-        };
-        let (before, after) = (in_both(&before, &after), in_both(&after, &before));
-        let (asked, right_before) = self.right(before).await?;
-        let (_, right_after) = self.right(after).await?;
+        let before = self.embedded_photos(&row.from_model).await?;
+        let after = self.embedded_photos(&row.to_model).await?;
+        // The old model need not be the one that this server has, so its dimension is read off the embeddings.
+        let before = stored_rows(&before, most_common_dimension(&before));
+        let after = stored_rows(&after, embedder.dim());
+        let (images_before, images_after) = (images_of(&before), images_of(&after));
+        let (asked, right_before) = self.count_right(retain_images(before, &images_after)).await?;
+        let (_, right_after) = self.count_right(retain_images(after, &images_before)).await?;
         Ok(Comparison { asked, right_before, right_after })
     }
 
-    /// Photos on sale with what is kept of what a model made of them.
-    async fn taken(&self, model: &str) -> Result<Vec<VectorRow>, SwitchError> {
-        let found = product_images::on_sale(&mut self.catalog.db.read().await?, model, ImageId::NIL, TAKEN).await?;
-        Ok(found)
+    /// Photos on sale with `model`'s embeddings.
+    async fn embedded_photos(&self, model: &str) -> Result<Vec<VectorRow>, SwitchError> {
+        Ok(product_images::on_sale(&mut self.db.read().await?, model, ImageId::NIL, MAX_PHOTOS).await?)
     }
 
-    /// How many photos were asked, and of how many the first answer was right.
-    async fn right(&self, rows: Vec<Row>) -> Result<(usize, usize), SwitchError> {
-        let Some(dim) = rows.first().map(|row| row.vector.len()) else { return Ok((0, 0)) };
-        let mut seen: HashMap<ProductId, usize> = HashMap::new();
-        let (enrolled, asked): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| {
-            let count = seen.entry(row.product).or_default();
+    /// How many photos were asked with, and for how many of them the first answer was right.
+    async fn count_right(&self, rows: Vec<IndexRow>) -> Result<(usize, usize), SwitchError> {
+        let mut photos_seen: BTreeMap<ProductId, usize> = BTreeMap::new();
+        let (enrolled, queries): (Vec<IndexRow>, Vec<IndexRow>) = rows.into_iter().partition(|row| {
+            let count = photos_seen.entry(row.product).or_default();
             *count += 1;
             *count % 2 == 1
         });
-        let options = IndexOptions { beside: true, ..filling::index_options(&self.engine) };
-        let built = self.blocking(move || {
-            VectorIndex::build(dim, 0, enrolled, options).map_err(|error| SwitchError::Index(FollowError::Index(error)))
-        });
-        let index = built.await?;
-        let mut right = 0;
-        for row in &asked {
-            let hits = index.search(Arc::clone(&row.vector), 1).await;
-            let hits = hits.map_err(|error| SwitchError::Index(FollowError::Index(error)))?;
-            right += usize::from(hits.hits.first().is_some_and(|hit| hit.product == row.product));
-        }
-        Ok((asked.len(), right))
+        let right = self.index_feed.count_correct_answers(enrolled, &queries).await?;
+        Ok((queries.len(), right))
     }
 }
 
-/// The number of values that most of the vectors have; 0 where there are none.
-fn usual_dimension(rows: &[VectorRow]) -> usize {
+fn images_of(rows: &[IndexRow]) -> HashSet<ImageId> {
+    rows.iter().map(|row| row.image).collect()
+}
+
+fn retain_images(mut rows: Vec<IndexRow>, images: &HashSet<ImageId>) -> Vec<IndexRow> {
+    rows.retain(|row| images.contains(&row.image));
+    rows
+}
+
+/// The number of values that most of the vectors have; 0 if there are none.
+fn most_common_dimension(rows: &[VectorRow]) -> usize {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for vector in rows.iter().filter_map(|row| row.vector.as_ref()) {
         *counts.entry(vector.len() / size_of::<f32>()).or_default() += 1;
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(dim, _)| dim)
-}
-
-/// Those that have a sound vector of `dim` values. The others are made anew when the model is taken up.
-fn of_dimension(rows: &[VectorRow], dim: usize) -> Vec<Row> {
-    let sound = |row: &VectorRow| {
-        Some(Row { image: row.image_id, product: row.product_id, vector: image_embeddings::kept(row, dim)? })
-    };
-    rows.iter().filter_map(sound).collect()
 }

@@ -1,4 +1,4 @@
-//! One pass over the photos that the new model has not seen, by the server that holds the switch.
+//! One pass over the photos that the new model has not seen, by the server that holds the lease.
 
 use std::time::{Duration, Instant};
 
@@ -7,167 +7,160 @@ use serde_json::json;
 
 use super::switch_worker::WorkerState;
 use super::{Comparison, ModelSwitches, SwitchError};
-use crate::active_model::incoming_model::AT_ONCE;
-use crate::catalog::Catalog;
+use crate::active_model::CONCURRENT_PHOTOS;
 use crate::db::model_switches::{self, SwitchRow, SwitchState};
 use crate::db::product_images::{self, VectorRow};
 use crate::domain::{Caller, ImageId};
 use crate::embedding::Embedder;
-use crate::index_feed::FollowError;
-use crate::index_feed::image_embeddings::{EmbeddingSource, PhotoFailure};
+use crate::index_feed::{FollowError, PhotoFailure};
 
 /// Photos between two reports to the database.
 const BATCH: i64 = 32;
-/// How often at most photos are counted during a pass; in between, what was embedded is taken off the last count.
-const COUNT: Duration = Duration::from_secs(30);
+/// How often photos are counted during a pass. In between, what was embedded is subtracted from the last count: counting at
+/// each batch of a large catalogue would take minutes of the database's time in a day.
+const COUNT_EVERY: Duration = Duration::from_secs(30);
 
 /// How a pass ended.
 pub(super) enum PassOutcome {
     /// Nothing more can be done for now.
-    Ended,
+    Completed,
     /// The new model is the active one.
-    CarriedOut,
-    /// This server no longer has the switch, or it is no longer open.
-    Lost,
+    Activated,
+    /// This server no longer has the lease, or the switch is no longer open.
+    LeaseLost,
 }
 
 impl ModelSwitches {
-    /// Embeds what the new model has not seen, says how far that is, and carries the switch out where that is wanted.
-    pub(super) async fn pass(
+    /// Embeds what the new model has not seen, reports progress, and activates the switch if that is wanted.
+    pub(super) async fn run_pass(
         &self,
         mut row: SwitchRow,
         embedder: &Embedder,
-        work: &mut WorkerState,
+        state: &mut WorkerState,
     ) -> Result<PassOutcome, SwitchError> {
-        work.begin();
-        self.count(&mut row).await?;
-        let mut counted = Instant::now();
+        state.begin_pass();
+        self.count_photos(&mut row).await?;
+        let mut counted_at = Instant::now();
         loop {
-            self.wait_where_a_test_says_so("switch.hold").await;
-            let Some(made) = self.embed_some(embedder, work).await? else { break };
-            row.missing = (row.missing - made).max(work.stuck_count);
-            if counted.elapsed() >= COUNT {
-                self.count(&mut row).await?;
-                counted = Instant::now();
+            self.wait_at_fail_point("switch.hold").await;
+            let Some(embedded) = self.embed_batch(embedder, state).await? else { break };
+            row.missing = (row.missing - embedded).max(state.failed_count);
+            if counted_at.elapsed() >= COUNT_EVERY {
+                self.count_photos(&mut row).await?;
+                counted_at = Instant::now();
             }
-            if !self.report(&mut row, work, SwitchState::Embedding).await? {
-                return Ok(PassOutcome::Lost);
+            if !self.report_progress(&mut row, state, SwitchState::Embedding).await? {
+                return Ok(PassOutcome::LeaseLost);
             }
         }
-        self.count(&mut row).await?;
+        self.count_photos(&mut row).await?;
         let ready = row.missing == 0;
         if ready && row.comparison.is_none() {
             row.comparison = Some(json!(self.compare(&row, embedder).await?));
         }
-        row.obstacle = if ready { held_back(&row) } else { None };
-        let state = if ready { SwitchState::Ready } else { SwitchState::Embedding };
-        if !self.report(&mut row, work, state).await? {
-            return Ok(PassOutcome::Lost);
+        row.obstacle = if ready { reason_to_wait(&row) } else { None };
+        let switch_state = if ready { SwitchState::Ready } else { SwitchState::Embedding };
+        if !self.report_progress(&mut row, state, switch_state).await? {
+            return Ok(PassOutcome::LeaseLost);
         }
         if !ready || !row.at_once || row.obstacle.is_some() {
-            return Ok(PassOutcome::Ended);
+            return Ok(PassOutcome::Completed);
         }
-        match self.carry_out(&Caller::system(), row.id).await {
-            Ok(_) => Ok(PassOutcome::CarriedOut),
-            // Photos were enrolled meanwhile: the next look embeds them.
-            Err(SwitchError::NotReady { .. } | SwitchError::NoneOpen) => Ok(PassOutcome::Ended),
+        match self.activate_in_database(&Caller::system(), row.id).await {
+            Ok(_) => Ok(PassOutcome::Activated),
+            // Photos were enrolled meanwhile: the next pass embeds them.
+            Err(SwitchError::NotReady { .. } | SwitchError::NoneOpen) => Ok(PassOutcome::Completed),
             Err(error) => Err(error),
         }
     }
 
-    /// Embeds the next photos that the new model has not seen and tells how many it has seen now; nothing at the end of a
-    /// pass over the catalog.
-    async fn embed_some(&self, embedder: &Embedder, work: &mut WorkerState) -> Result<Option<i64>, SwitchError> {
-        let Catalog { db, blobs, left_out, .. } = &self.catalog;
-        let vectors = EmbeddingSource { db, blobs, embedder, left_out };
-        let after = work.after.unwrap_or(ImageId::NIL);
-        let rows = product_images::unseen(&mut db.read().await?, vectors.model(), after, BATCH).await?;
+    /// Embeds the next photos that the new model has not seen; returns how many succeeded, or `None` at the end of the
+    /// pass.
+    async fn embed_batch(&self, embedder: &Embedder, state: &mut WorkerState) -> Result<Option<i64>, SwitchError> {
+        let embeddings = self.index_feed.image_embeddings(embedder);
+        let after = state.last_image.unwrap_or(ImageId::NIL);
+        let model = embedder.model_id().as_str();
+        let rows = product_images::unseen(&mut self.db.read().await?, model, after, BATCH).await?;
         let Some(last) = rows.last().map(|row| row.image_id) else { return Ok(None) };
-        let embed = async |row: &VectorRow| vectors.try_make(row).await;
-        let made: Vec<Result<_, FollowError>> = stream::iter(&rows).map(embed).buffered(AT_ONCE).collect().await;
+        let embed = async |row: &VectorRow| embeddings.embed_original(row).await;
+        let outcomes: Vec<Result<_, FollowError>> =
+            stream::iter(&rows).map(embed).buffered(CONCURRENT_PHOTOS).collect().await;
         let mut embedded = 0;
-        for (row, made) in rows.iter().zip(made) {
-            let made = match made? {
-                // It may have failed for another photo's sake: once more, alone.
-                Err(PhotoFailure::Run(_)) => vectors.try_make(row).await?,
-                made => made,
+        for (row, outcome) in rows.iter().zip(outcomes) {
+            let outcome = match outcome? {
+                // Another photo of its batch may have made it fail: once more, alone.
+                Err(PhotoFailure::ModelRun(_)) => embeddings.embed_original(row).await?,
+                outcome => outcome,
             };
-            match made {
+            match outcome {
                 Ok(_) => embedded += 1,
                 Err(failure) => {
-                    if let PhotoFailure::Run(_) = &failure {
-                        self.check_embedder(embedder).await?;
+                    if let PhotoFailure::ModelRun(_) = &failure {
+                        self.check_model(embedder).await?;
                     }
-                    work.name(row, failure);
+                    state.add_failure(row, &failure);
                 }
             }
         }
-        work.after = Some(last);
+        state.last_image = Some(last);
         Ok(Some(embedded))
     }
 
-    /// Whether the model itself still runs. Where it does not, no photo is at fault, and none is named.
-    async fn check_embedder(&self, embedder: &Embedder) -> Result<(), SwitchError> {
-        let failing = |reason: String| SwitchError::Failing { model: embedder.model_id().to_string(), reason };
+    /// Checks that the model itself still runs. If it does not, no photo is at fault, and none is listed.
+    async fn check_model(&self, embedder: &Embedder) -> Result<(), SwitchError> {
+        let failing = |reason: String| SwitchError::ModelFails { model: embedder.model_id().to_string(), reason };
         #[cfg(feature = "fail-points")]
-        fail::fail_point!(&format!("switch.control {}", self.catalog.snapshots.display()), |_| Err(failing(
-            "it was made to fail".to_owned()
+        fail::fail_point!(&format!("switch.control {}", self.index_feed.data_dir().display()), |_| Err(failing(
+            "a test made it fail".to_owned()
         )));
         embedder.embed_control().await.map_err(|error| failing(error.to_string()))
     }
 
-    /// Counts what is on sale and what of it is missing: minutes of the database's time in a day, where it was done at each
-    /// batch of a large catalogue.
-    async fn count(&self, row: &mut SwitchRow) -> Result<(), SwitchError> {
-        let mut reader = self.catalog.db.read().await?;
+    /// Counts the photos on sale and those that the new model has not seen.
+    async fn count_photos(&self, row: &mut SwitchRow) -> Result<(), SwitchError> {
+        let mut reader = self.db.read().await?;
         row.photos = product_images::count_on_sale(&mut reader).await?;
         row.missing = product_images::count_unseen(&mut reader, &row.to_model).await?;
         Ok(())
     }
 
-    /// Keeps how far the switch is; false where this server no longer has it.
-    async fn report(&self, row: &mut SwitchRow, work: &WorkerState, state: SwitchState) -> Result<bool, SwitchError> {
+    /// Stores the progress of the switch; false if this server no longer has the lease.
+    async fn report_progress(
+        &self,
+        row: &mut SwitchRow,
+        worker: &WorkerState,
+        state: SwitchState,
+    ) -> Result<bool, SwitchError> {
         row.state = state;
-        row.problems = json!(work.stuck);
-        row.problem_count = work.stuck_count;
+        row.problems = json!(worker.failed);
+        row.problem_count = worker.failed_count;
         if state == SwitchState::Embedding {
             row.obstacle = None;
         }
-        row.changed_at = self.catalog.clock.now();
-        let mut tx = self.catalog.db.begin().await?;
-        let ours = model_switches::keep_progress(&mut tx, row, self.me).await?;
+        row.changed_at = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let has_lease = model_switches::keep_progress(&mut tx, row, self.server_id).await?;
         tx.commit().await?;
         tracing::info!(
             model.id = row.to_model,
             images.missing = row.missing,
             images.all = row.photos,
-            images.stuck = work.stuck_count,
+            images.stuck = worker.failed_count,
             "embedding photos by the new model"
         );
-        Ok(ours)
-    }
-
-    /// A place where tests hold a server (`switch.hold`: between two batches, `switch.adopt`: before the exchange of the
-    /// models), without holding a thread.
-    pub(super) async fn wait_where_a_test_says_so(&self, point: &str) {
-        #[cfg(not(feature = "fail-points"))]
-        let _ = point;
-        #[cfg(feature = "fail-points")]
-        while fail::eval(&format!("{point} {}", self.catalog.snapshots.display()), |_| ()).is_some() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        Ok(has_lease)
     }
 }
 
-/// Why a switch that is to be carried out by itself waits for a person all the same.
-fn held_back(row: &SwitchRow) -> Option<String> {
-    let compared = row.comparison.clone().and_then(|kept| serde_json::from_value::<Comparison>(kept).ok())?;
+/// Why a switch that should activate itself waits for a person all the same.
+fn reason_to_wait(row: &SwitchRow) -> Option<String> {
+    let compared = row.comparison.clone().and_then(|stored| serde_json::from_value::<Comparison>(stored).ok())?;
     let Comparison { asked, right_before, right_after } = compared;
     let worse = row.at_once && !row.even_if_worse && right_after < right_before;
     worse.then(|| {
         format!(
-            "the new model is right on {right_after} of {asked} enrolled photos, the active one on {right_before}: carry it \
-             out by POST /api/models/switch/activate if that is wanted, or cancel it"
+            "the new model is right on {right_after} of {asked} enrolled photos, the active one on {right_before}: activate \
+             the switch by POST /api/models/switch/activate if that is wanted, or cancel it"
         )
     })
 }

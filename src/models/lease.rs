@@ -1,4 +1,5 @@
-//! One server at a time embeds: it holds the switch by a lease that it renews while it works, and stops where it has lost it.
+//! One server at a time embeds for a switch. It holds the switch by a lease, renews the lease while it works, and stops when
+//! it has lost it.
 
 use std::time::{Duration, Instant};
 
@@ -6,69 +7,71 @@ use super::{ModelSwitches, SwitchError};
 use crate::db::model_switches;
 use crate::domain::SwitchId;
 
-/// How long a server has the work to itself after each sign of life. One that is killed is waited for that long.
+/// How long the lease lasts after each renewal. If its holder is killed, other servers wait that long.
 const LEASE_S: i64 = 30;
-/// How often it gives one, however long a batch or a comparison takes.
-const RENEW: Duration = Duration::from_secs(5);
+/// How often the lease is renewed, however long a batch or a comparison takes.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 impl ModelSwitches {
-    /// Takes hold of the open switch `id`; false where another server has it.
-    pub(super) async fn claim(&self, id: SwitchId) -> Result<bool, SwitchError> {
-        let now = self.catalog.clock.now();
-        let mut tx = self.catalog.db.begin().await?;
-        let ours = model_switches::claim(&mut tx, id, self.me, now, now.plus_seconds(LEASE_S)).await?;
+    /// Takes the lease of the open switch `id`; false if another server has it.
+    pub(super) async fn claim_lease(&self, id: SwitchId) -> Result<bool, SwitchError> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let claimed = model_switches::claim(&mut tx, id, self.server_id, now, now.plus_seconds(LEASE_S)).await?;
         tx.commit().await?;
-        Ok(ours)
+        Ok(claimed)
     }
 
-    /// Does `work` while this server holds switch `id`, and renews its hold beside it; nothing comes of it where the hold is
-    /// lost or the switch is no longer open.
+    /// Does `work` while this server holds the lease of switch `id`, and renews the lease meanwhile. Returns `None` if the
+    /// lease is lost or the switch is no longer open.
     ///
     /// # Cancel safety
-    /// That of `work`, which is dropped where the hold is lost.
-    pub(super) async fn holding<T>(
+    /// That of `work`, which is dropped when the lease is lost.
+    pub(super) async fn run_with_lease<T>(
         &self,
         id: SwitchId,
         work: impl Future<Output = Result<T, SwitchError>>,
     ) -> Result<Option<T>, SwitchError> {
-        // Both are polled all the time: work that waited for a renewal could have what the renewal waits for.
+        // Both are polled all the time: if work waited for a renewal, it could hold what the renewal waits for.
         tokio::select! {
             done = work => done.map(Some),
-            () = self.until_lost(id) => {
+            () = self.renew_until_lost(id) => {
                 tracing::info!(switch.id = %id, "this server no longer has the switch, or it has ended; embedding stops");
                 Ok(None)
             }
         }
     }
 
-    async fn until_lost(&self, id: SwitchId) {
+    async fn renew_until_lost(&self, id: SwitchId) {
         let lease = Duration::from_secs(LEASE_S.unsigned_abs());
         let mut held_until = Instant::now() + lease;
         loop {
-            tokio::time::sleep(RENEW).await;
-            let asked = Instant::now();
-            match self.renew(id).await {
-                Ok(true) => held_until = asked + lease,
+            tokio::time::sleep(RENEW_EVERY).await;
+            let asked_at = Instant::now();
+            match self.renew_lease(id).await {
+                Ok(true) => held_until = asked_at + lease,
                 Ok(false) => return,
                 // By now another server may have it.
-                Err(_) if asked >= held_until => return,
-                Err(error) => tracing::warn!(%error, "the hold on the model switch could not be renewed; trying again"),
+                Err(_) if asked_at >= held_until => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the lease of the model switch could not be renewed; trying again");
+                }
             }
         }
     }
 
-    async fn renew(&self, id: SwitchId) -> Result<bool, SwitchError> {
-        let until = self.catalog.clock.now().plus_seconds(LEASE_S);
-        let mut tx = self.catalog.db.begin().await?;
-        let ours = model_switches::renew(&mut tx, id, self.me, until).await?;
+    async fn renew_lease(&self, id: SwitchId) -> Result<bool, SwitchError> {
+        let until = self.clock.now().plus_seconds(LEASE_S);
+        let mut tx = self.db.begin().await?;
+        let renewed = model_switches::renew(&mut tx, id, self.server_id, until).await?;
         tx.commit().await?;
-        Ok(ours)
+        Ok(renewed)
     }
 
-    /// Lets go of the work, so that another server need not wait until the lease is over.
-    pub async fn release(&self) -> Result<(), SwitchError> {
-        let mut tx = self.catalog.db.begin().await?;
-        model_switches::release(&mut tx, self.me).await?;
+    /// Gives the lease back, so that another server need not wait until it is over.
+    pub async fn release_lease(&self) -> Result<(), SwitchError> {
+        let mut tx = self.db.begin().await?;
+        model_switches::release(&mut tx, self.server_id).await?;
         Ok(tx.commit().await?)
     }
 }

@@ -1,67 +1,68 @@
-//! What there is to switch to, what was switched, and which model is asked for where another is in use.
+//! `GET /api/models`: the models of the folder, the open switch and earlier ones, and why a model that was switched to is not
+//! in use.
 
 use std::collections::HashMap;
 
 use super::models_folder::ManifestResult;
 use super::view::WantedModel;
-use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView};
+use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView, run_blocking};
 use crate::active_model::ActiveModel;
 use crate::db::model_switches::{self, SwitchRow, SwitchState};
 use crate::db::product_images;
 use crate::embedding::Manifest;
 
-/// Switches that are shown.
-const SHOWN: i64 = 20;
+/// Switches that are listed.
+const LISTED_SWITCHES: i64 = 20;
 
 impl ModelSwitches {
-    /// The models of this server's folder, the switch under way and earlier ones.
-    pub async fn models(&self) -> Result<ModelsView, SwitchError> {
+    /// The models of this server's folder, the open switch and earlier ones.
+    pub async fn list(&self) -> Result<ModelsView, SwitchError> {
         let folder = self.folder.clone();
-        let checked = self.blocking(move || folder.checked()).await?;
-        let active = self.catalog.active.now();
-        let mut reader = self.catalog.db.read().await?;
+        let verified = run_blocking(move || folder.verify_all()).await?;
+        let active = self.active.now();
+        let mut reader = self.db.read().await?;
         let photos = product_images::count_on_sale(&mut reader).await?;
-        let seen: HashMap<String, i64> =
+        let embedded: HashMap<String, i64> =
             product_images::count_on_sale_by_model(&mut reader).await?.into_iter().collect();
-        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut reader, SHOWN)
+        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut reader, LISTED_SWITCHES)
             .await?
             .into_iter()
             .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
         let switched = model_switches::active(&mut reader).await?;
-        let wanted = switched.and_then(|row| wanted(&row, &checked, &active));
+        let wanted = switched.and_then(|row| find_wanted_model(&row, &verified, &active));
         let history = ended.into_iter().map(SwitchView::from).collect();
         let switch = open.into_iter().next().map(SwitchView::from);
-        Ok(ModelsView { models: listed(checked, &active, &seen), wanted, photos, switch, history })
+        Ok(ModelsView { models: list_models(verified, &active, &embedded), wanted, photos, switch, history })
     }
 }
 
-/// Every model that was looked at, by file name, and the one in use even where no manifest describes it any more.
-fn listed(checked: Vec<ManifestResult>, active: &ActiveModel, seen: &HashMap<String, i64>) -> Vec<ModelView> {
-    let in_use = active.embedder.model_id();
-    let embedded = |id: &str| seen.get(id).copied().unwrap_or_default();
-    let of_active = |problem: Option<String>| ModelView {
+/// Every model of the folder, by file name. The active model is listed even if no manifest describes it any more.
+fn list_models(verified: Vec<ManifestResult>, active: &ActiveModel, embedded: &HashMap<String, i64>) -> Vec<ModelView> {
+    let active_id = active.embedder.model_id();
+    let embedded_by = |id: &str| embedded.get(id).copied().unwrap_or_default();
+    let active_view = |problem: Option<String>| ModelView {
         manifest: active.manifest.clone(),
-        model: Some(in_use.to_string()),
+        model: Some(active_id.to_string()),
         active: true,
-        embedded: embedded(in_use.as_str()),
-        // A server goes on with the thresholds that it began with, whatever was written since.
+        embedded: embedded_by(active_id.as_str()),
+        // A server keeps the thresholds that it began with, whatever was written since.
         calibrated: active.embedder.thresholds().are_calibrated(),
         problem,
     };
-    let goes_on = |why: &str| format!("{why}; this server goes on with it until it is started again");
-    let mut models: Vec<ModelView> = checked
+    let serves_on = |why: &str| format!("{why}; this server goes on with it until it is started again");
+    let mut models: Vec<ModelView> = verified
         .into_iter()
-        .map(|(manifest, looked)| match looked {
-            Ok(found) if found.model_id() == *in_use => ModelView { manifest, ..of_active(None) },
+        .map(|(manifest, verified)| match verified {
+            Ok(found) if found.model_id() == *active_id => ModelView { manifest, ..active_view(None) },
             Ok(found) => ModelView {
-                embedded: embedded(found.model_id().as_str()),
+                embedded: embedded_by(found.model_id().as_str()),
                 model: Some(found.model_id().to_string()),
                 active: false,
                 calibrated: found.thresholds.are_calibrated(),
                 problem: None,
                 manifest,
             },
-            Err(problem) if manifest == active.manifest => of_active(Some(goes_on(&problem))),
+            Err(problem) if manifest == active.manifest => active_view(Some(serves_on(&problem))),
             Err(problem) => ModelView {
                 manifest,
                 model: None,
@@ -73,35 +74,35 @@ fn listed(checked: Vec<ManifestResult>, active: &ActiveModel, seen: &HashMap<Str
         })
         .collect();
     if !models.iter().any(|model| model.active) {
-        // Only manifests that end in .json are looked at; the settings may name another.
+        // Only manifests that end in .json are read; the settings may name another.
         let gone =
-            active.manifest.ends_with(".json").then(|| goes_on("its manifest is gone, or is another model's by now"));
-        models.push(of_active(gone));
+            active.manifest.ends_with(".json").then(|| serves_on("its manifest is gone, or is another model's by now"));
+        models.push(active_view(gone));
         models.sort_by(|one, other| one.manifest.cmp(&other.manifest));
     }
     models
 }
 
-/// The model of the last switch, where another one is in use, and what becomes of it.
-fn wanted(row: &SwitchRow, checked: &[ManifestResult], active: &ActiveModel) -> Option<WantedModel> {
-    let in_use = active.embedder.model_id().as_str();
-    let looked = checked.iter().find(|(manifest, _)| *manifest == row.to_manifest).map(|(_, looked)| looked);
+/// The model of the last switch, if this server uses another one, and why it does.
+fn find_wanted_model(row: &SwitchRow, verified: &[ManifestResult], active: &ActiveModel) -> Option<WantedModel> {
+    let active_id = active.embedder.model_id().as_str();
+    let manifest = verified.iter().find(|(name, _)| *name == row.to_manifest).map(|(_, verified)| verified);
     let id_of = |manifest: &Manifest| manifest.model_id().as_str().to_owned();
-    let found = looked.and_then(|looked| looked.as_ref().ok()).map(id_of);
-    // That manifest is the model in use: it was put in the other's place, by an upgrade for example.
-    if row.to_model == in_use || found.as_deref() == Some(in_use) {
+    let found = manifest.and_then(|verified| verified.as_ref().ok()).map(id_of);
+    // The active model may be under the other one's name, after an upgrade for example.
+    if row.to_model == active_id || found.as_deref() == Some(active_id) {
         return None;
     }
-    let fault = match (looked, found) {
+    let fault = match (manifest, found) {
         (None, _) => Some(format!("there is no {} in the folder of models", row.to_manifest)),
         (Some(Err(problem)), _) => Some(problem.clone()),
         (Some(Ok(_)), Some(found)) if found != row.to_model => Some(format!("{} is {found} by now", row.to_manifest)),
         (Some(Ok(_)), _) => None,
     };
-    // What was lost when the server was started is not waited for; anything newer is taken up when it can be.
+    // A model that was missing at the start is not waited for; a newer switch is adopted as soon as it can be.
     let reason = match (fault, row.generation > active.generation) {
-        (None, true) => "it is being taken up".to_owned(),
-        (Some(fault), true) => format!("{fault}; it is taken up by itself once that is mended"),
+        (None, true) => "this server is about to use it".to_owned(),
+        (Some(fault), true) => format!("{fault}; this server uses it by itself once that is repaired"),
         (None, false) => "it can be used again: start the server again, or switch to it".to_owned(),
         (Some(fault), false) => {
             format!("{fault}; put it back and start the server again, or switch to another model")

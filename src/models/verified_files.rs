@@ -1,6 +1,6 @@
-//! Which model files have been hashed already, so that whoever lists the models does not read all of them each time.
+//! Which model files have been hashed, so that listing the models does not read all of them each time.
 //!
-//! Only for showing: a model that is about to be used is read and hashed anyway.
+//! Only for listing: a model that is about to be used is read and hashed anyway.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
@@ -9,31 +9,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::embedding::{Manifest, Model, ModelError};
 
-/// What was found of each manifest's model, by the manifest's file name.
+/// The result for each manifest's model, by the manifest's file name.
 #[derive(Debug, Default)]
-pub(super) struct CheckedFiles(Mutex<Known>);
+pub(super) struct VerifiedFiles(Mutex<HashMap<String, Verified>>);
 
-type Known = HashMap<String, (FileStamp, Result<(), String>)>;
+#[derive(Debug, Clone)]
+struct Verified {
+    stamp: FileStamp,
+    outcome: Result<(), String>,
+}
 
-/// What the manifest demands, and which file was looked at. A file that was written to or exchanged has another time of
-/// change, which nobody can set back.
+/// Identifies the content of a model file, and the hash that its manifest demands. A file that was written to or replaced
+/// has another time of change (ctime), which nobody can set back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileStamp {
-    wanted: String,
+    demanded_sha256: String,
     bytes: u64,
-    place: (u64, u64),
-    written: (i64, i64),
+    device_and_inode: (u64, u64),
+    modified: (i64, i64),
     changed: (i64, i64),
 }
 
-impl CheckedFiles {
-    /// The manifest `name` of `folder`, where its model's file is what it says; else why that cannot be used. Reads and hashes
-    /// the file where that was not done since it changed.
-    pub(super) fn model(&self, folder: &Path, name: &str) -> Result<Manifest, String> {
-        self.model_by(folder, name, |path| Model::open(path).map(drop))
+impl VerifiedFiles {
+    /// The manifest `name` of `folder`, if its model's file is what it says; else why the model cannot be used. Reads and
+    /// hashes the file only if it has changed since the last time.
+    pub(super) fn verify(&self, folder: &Path, name: &str) -> Result<Manifest, String> {
+        self.verify_with(folder, name, |path| Model::open(path).map(drop))
     }
 
-    fn model_by(
+    fn verify_with(
         &self,
         folder: &Path,
         name: &str,
@@ -43,42 +47,44 @@ impl CheckedFiles {
         let manifest = Manifest::read(&path).map_err(|error| error.to_string())?;
         let file = folder.join(&manifest.file);
         let before = stamp(&file, &manifest.sha256);
-        let known = self.known().get(name).filter(|(known, _)| Some(known) == before.as_ref()).cloned();
-        let found = match known {
-            Some((_, found)) => found,
+        let known = self.lock().get(name).filter(|known| Some(&known.stamp) == before.as_ref()).cloned();
+        let outcome = match known {
+            Some(known) => known.outcome,
             None => {
-                let found = open(&path).map_err(|error| error.to_string());
-                // A file that was exchanged meanwhile is looked at once more.
-                let same = before.filter(|before| stamp(&file, &manifest.sha256).as_ref() == Some(before));
-                match same {
-                    Some(stamp) => drop(self.known().insert(name.to_owned(), (stamp, found.clone()))),
-                    None => drop(self.known().remove(name)),
+                let outcome = open(&path).map_err(|error| error.to_string());
+                // If the file was replaced meanwhile, it is read again the next time.
+                let unchanged = before.filter(|before| stamp(&file, &manifest.sha256).as_ref() == Some(before));
+                match unchanged {
+                    Some(stamp) => {
+                        drop(self.lock().insert(name.to_owned(), Verified { stamp, outcome: outcome.clone() }));
+                    }
+                    None => drop(self.lock().remove(name)),
                 }
-                found
+                outcome
             }
         };
-        found.map(|()| manifest)
+        outcome.map(|()| manifest)
     }
 
-    /// Forgets manifests that are gone.
-    pub(super) fn keep_only(&self, names: &[String]) {
-        self.known().retain(|name, _| names.contains(name));
+    /// Forgets all other manifests.
+    pub(super) fn retain(&self, names: &[String]) {
+        self.lock().retain(|name, _| names.contains(name));
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Verified>> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn stamp(file: &Path, wanted: &str) -> Option<FileStamp> {
-    let about = std::fs::metadata(file).ok()?;
+fn stamp(file: &Path, demanded_sha256: &str) -> Option<FileStamp> {
+    let metadata = std::fs::metadata(file).ok()?;
     Some(FileStamp {
-        wanted: wanted.to_owned(),
-        bytes: about.len(),
-        place: (about.dev(), about.ino()),
-        written: (about.mtime(), about.mtime_nsec()),
-        changed: (about.ctime(), about.ctime_nsec()),
+        demanded_sha256: demanded_sha256.to_owned(),
+        bytes: metadata.len(),
+        device_and_inode: (metadata.dev(), metadata.ino()),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
     })
 }
 
@@ -98,37 +104,37 @@ mod tests {
         for name in [NAME, &manifest.file] {
             std::fs::copy(Path::new(SHIPPED).join(name), folder.path().join(name)).unwrap();
         }
-        let (checked, hashed) = (CheckedFiles::default(), Cell::new(0));
-        let look = || {
-            checked.model_by(folder.path(), NAME, |path| {
+        let (files, hashed) = (VerifiedFiles::default(), Cell::new(0));
+        let verify = || {
+            files.verify_with(folder.path(), NAME, |path| {
                 hashed.set(hashed.get() + 1);
                 Model::open(path).map(drop)
             })
         };
         for _ in 0..3 {
-            assert_eq!(look().unwrap().model_id(), manifest.model_id());
+            assert_eq!(verify().unwrap().model_id(), manifest.model_id());
         }
         assert_eq!(hashed.get(), 1);
 
-        // Another file of the same size takes its place, with the same time of writing.
+        // Another file of the same size replaces it, with the same time of modification.
         let file = folder.path().join(&manifest.file);
-        let about = std::fs::metadata(&file).unwrap();
+        let metadata = std::fs::metadata(&file).unwrap();
         let mut bytes = std::fs::read(&file).unwrap();
         bytes[0] ^= 1;
-        let beside = folder.path().join("beside");
-        std::fs::write(&beside, bytes).unwrap();
-        std::fs::File::options().write(true).open(&beside).unwrap().set_modified(about.modified().unwrap()).unwrap();
-        std::fs::rename(beside, &file).unwrap();
+        let other = folder.path().join("other");
+        std::fs::write(&other, bytes).unwrap();
+        std::fs::File::options().write(true).open(&other).unwrap().set_modified(metadata.modified().unwrap()).unwrap();
+        std::fs::rename(other, &file).unwrap();
         for _ in 0..3 {
-            assert!(look().unwrap_err().contains("SHA-256"), "what is wrong is kept too");
+            assert!(verify().unwrap_err().contains("SHA-256"), "what is wrong is kept too");
         }
         assert_eq!(hashed.get(), 2);
 
         std::fs::remove_file(&file).unwrap();
-        look().unwrap_err();
+        verify().unwrap_err();
         std::fs::copy(Path::new(SHIPPED).join(&manifest.file), &file).unwrap();
-        assert_eq!(look().unwrap().model_id(), manifest.model_id());
-        checked.keep_only(&[]);
-        assert!(checked.known().is_empty());
+        assert_eq!(verify().unwrap().model_id(), manifest.model_id());
+        files.retain(&[]);
+        assert!(files.lock().is_empty());
     }
 }

@@ -18,13 +18,13 @@ pub struct ModelView {
     pub model: Option<String>,
     /// Whether this server recognises by it.
     pub active: bool,
-    /// Photos on sale that it has seen.
+    /// Photos on sale that it has embedded.
     pub embedded: i64,
-    /// Whether its manifest's score and margin were chosen on photos; otherwise they are a guess, and customers meet wrong
-    /// matches or needless questions: `tillsight model calibrate`. Of the active model: those that it was started with.
+    /// Whether its score and margin were chosen on photos. Otherwise they are a guess, and customers meet wrong matches or
+    /// needless questions: `tillsight model calibrate`. For the active model: those that it was started with.
     pub calibrated: bool,
-    /// Why it cannot be used, as far as its manifest and the SHA-256 of its file tell; whether it does what they say is tried
-    /// when it is switched to. Of the active model: what is wrong with its files by now.
+    /// Why it cannot be used, as far as its manifest and the SHA-256 of its file tell; it is tested when it is switched to.
+    /// For the active model: what is wrong with its files by now.
     pub problem: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub struct WantedModel {
     pub model: String,
     /// File name of its manifest.
     pub manifest: String,
-    /// Why this server does not use it, and what becomes of it or is to be done.
+    /// Why this server does not use it, and what will happen or is to be done.
     pub reason: String,
 }
 
@@ -48,7 +48,7 @@ pub struct ModelsView {
     pub wanted: Option<WantedModel>,
     /// Photos on sale.
     pub photos: i64,
-    /// The switch that is under way.
+    /// The open switch.
     pub switch: Option<SwitchView>,
     /// Earlier ones, newest first, at most 20.
     pub history: Vec<SwitchView>,
@@ -58,18 +58,14 @@ pub struct ModelsView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
 #[schema(as = Stuck)]
 pub struct FailedImage {
-    /// The photo.
     pub image_id: String,
-    /// Its product.
     pub product_id: String,
-    /// What is wrong.
     pub reason: String,
 }
 
 /// A change of the model.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SwitchView {
-    /// Its identifier.
     pub id: SwitchId,
     /// The model that was active.
     pub from: String,
@@ -79,30 +75,28 @@ pub struct SwitchView {
     pub to_manifest: String,
     /// `embedding`, `ready`, `active` or `cancelled`.
     pub state: &'static str,
-    /// Whether it is carried out as soon as it is ready.
+    /// Whether it activates itself as soon as it is ready.
     pub at_once: bool,
-    /// Whether that is so even where the new model is right on fewer of the enrolled photos.
+    /// Whether it does so even if the new model is right on fewer of the enrolled photos.
     pub even_if_worse: bool,
     /// Photos on sale when last counted.
     pub photos: i64,
-    /// Those that the new model has seen.
+    /// Those that the new model has embedded.
     pub embedded: i64,
-    /// Photos that could not be embedded in the last pass, at most 20 of them; the switch waits until they are mended or
-    /// removed, and tries them again by itself.
+    /// Photos that could not be embedded in the last pass, at most 20 of them. The switch tries them again by itself, and waits
+    /// until they are repaired or removed.
     #[schema(value_type = Vec<FailedImage>)]
     pub problems: Value,
-    /// How many there are in all.
+    /// How many such photos there are in all.
     pub problem_count: i64,
-    /// Why it does not go on or is not carried out, where that is no photo's fault: the new model fails, or is right on fewer
-    /// of the enrolled photos and was to be carried out at once.
+    /// Why the switch does not go on although no photo is at fault: the new model fails, or it is right on fewer of the
+    /// enrolled photos and the switch would have activated itself.
     pub obstacle: Option<String>,
-    /// How well each model tells the enrolled photos apart: half of each product's photos asked against the other half, the
-    /// first answer counted. Absent until every photo is embedded.
+    /// How well each model tells the enrolled photos apart: half of each product's photos are asked against the other half,
+    /// and the first answer counts. Absent until every photo is embedded.
     #[schema(value_type = Option<Comparison>)]
     pub comparison: Option<Value>,
-    /// When it was begun.
     pub created_at: Timestamp,
-    /// When it last changed.
     pub changed_at: Timestamp,
 }
 

@@ -45,7 +45,7 @@ async fn a_photo_on_which_the_model_failed_is_tried_again(database: TestDatabase
     enrol(&app, &admin, "Other", package_photo(0, 0)).await;
     let (product, image) = enrol(&app, &admin, "Unlucky", package_photo(1, 0)).await;
     let beside = TestApp::spawn_beside(&app).await;
-    let point = format!("vectors.run {image}");
+    let point = format!("embeddings.run {image}");
     fail::cfg(&point, "return").unwrap();
     put_back_unseen(&app, &admin, &product).await;
     assert_eq!(unsearchable(&app, &admin).await, 1, "the server is ready, and says what it lacks");

@@ -1,4 +1,4 @@
-//! Maps errors of the catalog, of recognition and of model switches to problems.
+//! Maps errors of the catalog, its index, recognition and model switches to problems.
 
 use serde_json::json;
 
@@ -6,6 +6,7 @@ use super::database::disk_full;
 use super::{OVERLOAD_RETRY_S, Problem, ProblemKind};
 use crate::catalog::{CatalogError, PhotoName};
 use crate::domain::PhotoFault;
+use crate::index_feed::StatusError;
 use crate::models::SwitchError;
 use crate::recognition::RecognitionError;
 
@@ -29,7 +30,7 @@ fn overloaded(detail: String) -> Problem {
 }
 
 /// This server can no longer answer a search or an upload correctly; the index has logged why.
-fn index_behind() -> Problem {
+fn index_distrusted() -> Problem {
     let detail = "The index has lost its place in the catalog's log, so this server has stopped recognising. Restart it to \
                   fill the index again. If that does not help, its log says what is wrong with the database.";
     Problem::new(ProblemKind::IndexBehind, detail).retry_after(RESTART_INDEX_RETRY_S)
@@ -50,11 +51,13 @@ impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         let detail = error.to_string();
         match error {
-            CatalogError::Invalid(invalid) => invalid.into(),
+            CatalogError::InvalidField(invalid) => invalid.into(),
             CatalogError::NotFound { .. } => Self::new(ProblemKind::NotFound, detail),
-            CatalogError::Taken { field, .. } => Self::new(ProblemKind::Taken, detail).with("field", field),
-            CatalogError::Image { photo, fault } => photo_problem(&fault, detail).with_photo(&photo),
-            CatalogError::Unusable { photo, .. } => Self::new(ProblemKind::UnusableImage, detail).with_photo(&photo),
+            CatalogError::CodeTaken { field, .. } => Self::new(ProblemKind::Taken, detail).with("field", field),
+            CatalogError::BadPhoto { photo, fault } => photo_problem(&fault, detail).with_photo(&photo),
+            CatalogError::UnusablePhoto { photo, .. } => {
+                Self::new(ProblemKind::UnusableImage, detail).with_photo(&photo)
+            }
             CatalogError::TooManyImages { limit, .. } => {
                 Self::new(ProblemKind::TooLarge, detail).with("field", "images").with("limit", limit)
             }
@@ -62,7 +65,7 @@ impl From<CatalogError> for Problem {
                 .with_photo(&photo)
                 .with("product_id", product_id.to_string()),
             CatalogError::Busy => overloaded(detail),
-            CatalogError::Behind { product_id, cause } => {
+            CatalogError::IndexBehind { product_id, cause } => {
                 tracing::error!(error = %detail, "a change of the catalog has not reached the index");
                 let (next_step, retry_s) = match cause.is_lasting() {
                     false => ("It will follow by itself.", INDEX_RETRY_S),
@@ -73,13 +76,6 @@ impl From<CatalogError> for Problem {
                     .with("product_id", product_id.to_string())
                     .retry_after(retry_s)
             }
-            CatalogError::Distrusted { not_following, .. } => {
-                index_behind().with("not_following", json!(not_following))
-            }
-            CatalogError::Index(_) => {
-                tracing::error!(error = %detail, "the index cannot be filled");
-                index_behind()
-            }
             CatalogError::DiskFull(_) => {
                 tracing::error!(error = %detail, "disk full");
                 disk_full()
@@ -88,8 +84,17 @@ impl From<CatalogError> for Problem {
                 tracing::warn!(error = %detail, "the original of a photo is missing");
                 Self::new(ProblemKind::NotFound, detail)
             }
-            CatalogError::Files(_) | CatalogError::Embedder(_) => Self::internal(&detail),
+            CatalogError::OriginalFile(_) | CatalogError::Embedder(_) => Self::internal(&detail),
             CatalogError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<StatusError> for Problem {
+    fn from(error: StatusError) -> Self {
+        match error {
+            StatusError::Distrusted { outage, .. } => index_distrusted().with("not_following", json!(outage)),
+            StatusError::Database(error) => error.into(),
         }
     }
 }
@@ -103,7 +108,7 @@ impl From<RecognitionError> for Problem {
             RecognitionError::Busy { retry_after_s } => {
                 Self::new(ProblemKind::Overloaded, detail).retry_after(retry_after_s)
             }
-            RecognitionError::IndexBehind(_) => index_behind(),
+            RecognitionError::IndexBehind(_) => index_distrusted(),
             RecognitionError::Engine(_) => Self::internal(&detail),
             RecognitionError::Database(error) => error.into(),
         }
@@ -116,12 +121,12 @@ impl From<SwitchError> for Problem {
         match error {
             SwitchError::UnknownModel { .. } => Self::new(ProblemKind::NotFound, detail).with("field", "manifest"),
             SwitchError::Unusable(_) => Self::new(ProblemKind::UnusableModel, detail).with("field", "manifest"),
-            SwitchError::Same { .. }
-            | SwitchError::Open { .. }
+            SwitchError::AlreadyActive { .. }
+            | SwitchError::AnotherOpen { .. }
             | SwitchError::NoneOpen
             | SwitchError::NoPrevious
             | SwitchError::Replaced { .. } => Self::new(ProblemKind::SwitchRefused, detail),
-            SwitchError::NotTakenUp { model, .. } => {
+            SwitchError::NotAdopted { model, .. } => {
                 tracing::error!(error = %detail, "the model of a finished switch cannot be loaded yet");
                 let detail = format!(
                     "The switch to {model} is done, but this server has not loaded the model yet. It keeps trying by itself; \
@@ -132,7 +137,7 @@ impl From<SwitchError> for Problem {
             SwitchError::NotReady { missing, .. } => {
                 Self::new(ProblemKind::SwitchRefused, detail).with("missing", missing)
             }
-            SwitchError::Failing { .. }
+            SwitchError::ModelFails { .. }
             | SwitchError::Folder { .. }
             | SwitchError::Index(_)
             | SwitchError::Thread(_) => Self::internal(&detail),

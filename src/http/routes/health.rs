@@ -59,14 +59,14 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
         )
         .retry_after(1));
     }
-    let status = services.catalog.status().await?;
+    let status = services.index_feed.status().await?;
     Ok(HttpResponse::Ok().json(Ready {
         status: "ready",
         model: status.model,
         index_revision: status.index_revision,
         embeddings: status.embeddings,
         unsearchable_images: status.unsearchable,
-        not_following: status.not_following,
+        not_following: status.outage,
     }))
 }
 

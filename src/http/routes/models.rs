@@ -50,7 +50,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(tag = "models", security(("bearer" = [])), responses((status = 200, body = ModelsView)))]
 #[get("/api/models")]
 pub async fn list(services: Data<Services>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.models.models().await?))
+    Ok(HttpResponse::Ok().json(services.models.list().await?))
 }
 
 /// Start a switch to another model: it embeds every photo while the old model keeps recognising.

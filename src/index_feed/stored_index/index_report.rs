@@ -1,4 +1,4 @@
-//! What there is: in the database, in the folder, and in memory once it is loaded.
+//! `tillsight index stats`: what is in the database and in the folder, and the memory that the index takes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use super::{StoredIndex, StoredIndexError};
 use crate::db::{catalog_changes, product_images};
 use crate::index::{Memory, Snapshot, SnapshotError};
 
-/// What there is.
+/// What `tillsight index stats` shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct IndexReport {
     /// The key of the model in use.
     pub model: String,
-    /// Why it is this one: the settings name it, or it was switched to.
+    /// Why it is this model: the settings name it, or it was switched to.
     pub model_origin: String,
     /// Values per vector.
     pub dim: usize,
@@ -37,7 +37,6 @@ pub struct IndexReport {
 /// Embeddings of one model.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelReport {
-    /// Its key.
     pub model: String,
     /// Photos on sale that it has seen.
     pub embeddings: i64,
@@ -45,36 +44,31 @@ pub struct ModelReport {
     pub missing: i64,
 }
 
-/// A snapshot, as far as its head tells.
+/// A snapshot, as far as its header tells.
 #[derive(Debug, Clone, Serialize)]
 pub struct SnapshotReport {
-    /// Where it lies.
     pub path: PathBuf,
-    /// Its size.
     pub bytes: u64,
-    /// The change at which it stands, if its head can be read.
+    /// The change at which it stands, if its header can be read.
     pub revision: Option<i64>,
-    /// Its rows.
     pub rows: Option<u64>,
     /// Changes since.
     pub behind: Option<i64>,
-    /// Why a start would pass it over, as far as its head tells; its rows are read by `verify`.
+    /// Why a start would not use it, as far as its header tells; only `verify` reads its rows.
     pub fault: Option<String>,
 }
 
-/// A file beside the snapshot.
+/// Another file of the folder.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileReport {
-    /// Where it lies.
     pub path: PathBuf,
-    /// Its size.
     pub bytes: u64,
-    /// The key of the model whose snapshot it is; none of an unfinished file.
+    /// The key of the model whose snapshot it is; `None` for an unfinished file.
     pub model: Option<String>,
 }
 
 impl StoredIndex {
-    /// What there is.
+    /// Counts what is stored.
     ///
     /// # Errors
     /// The database does not answer, or the folder cannot be read.
@@ -84,6 +78,8 @@ impl StoredIndex {
         let photos = product_images::count_on_sale(&mut reader).await?;
         let products = product_images::count_products_on_sale(&mut reader).await?;
         let seen = product_images::count_on_sale_by_model(&mut reader).await?;
+        // The snapshot's header is checked over a connection of its own.
+        drop(reader);
         let of_model =
             |(model, embeddings): (String, i64)| ModelReport { model, embeddings, missing: photos - embeddings };
         let mut models: Vec<ModelReport> = seen.into_iter().map(of_model).collect();
@@ -107,10 +103,10 @@ impl StoredIndex {
     }
 
     async fn snapshot_report(&self, newest: i64) -> Result<Option<SnapshotReport>, StoredIndexError> {
-        let path = self.place();
-        let Ok(about) = std::fs::metadata(&path) else { return Ok(None) };
+        let path = self.snapshot_path();
+        let Ok(metadata) = std::fs::metadata(&path) else { return Ok(None) };
         let opened = snapshot_file::open(&self.db, &self.model, self.dim, path.clone()).await;
-        let (head, fault) = match opened {
+        let (header, fault) = match opened {
             Ok(snapshot) => (Some(snapshot.head()), None),
             Err(SnapshotFault::Database(error)) => return Err(error.into()),
             Err(SnapshotFault::File(SnapshotError::Io(error))) => {
@@ -120,10 +116,10 @@ impl StoredIndex {
         };
         Ok(Some(SnapshotReport {
             path,
-            bytes: about.len(),
-            revision: head.map(|head| head.revision),
-            rows: head.map(|head| head.rows),
-            behind: head.filter(|_| fault.is_none()).map(|head| newest.saturating_sub(head.revision)),
+            bytes: metadata.len(),
+            revision: header.map(|header| header.revision),
+            rows: header.map(|header| header.rows),
+            behind: header.filter(|_| fault.is_none()).map(|header| newest.saturating_sub(header.revision)),
             fault,
         }))
     }
@@ -134,15 +130,15 @@ impl StoredIndex {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(unreadable)?,
         };
-        let own = self.place();
+        let own_snapshot = self.snapshot_path();
         let mut files = Vec::new();
         for entry in entries {
             let path = entry.map_err(unreadable)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let model = snapshot_file::model_of(&name);
+            let model = snapshot_file::model_of_name(&name);
             let unfinished = name.starts_with(".index-") && name.ends_with(".part");
-            // One that is gone by now was somebody's unfinished file.
-            if let Some(bytes) = size(&path).filter(|_| path != own && (model.is_some() || unfinished)) {
+            // A file that is gone by now was an unfinished one.
+            if let Some(bytes) = file_size(&path).filter(|_| path != own_snapshot && (model.is_some() || unfinished)) {
                 files.push(FileReport { path, bytes, model });
             }
         }
@@ -151,6 +147,6 @@ impl StoredIndex {
     }
 }
 
-fn size(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).ok().map(|about| about.len())
+fn file_size(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|metadata| metadata.len())
 }

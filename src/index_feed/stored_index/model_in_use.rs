@@ -1,4 +1,4 @@
-//! Which model's index it is: the same one as a server takes at its start.
+//! Which model's index it is: the model that a server takes at its start.
 
 use std::path::Path;
 
@@ -6,29 +6,34 @@ use super::StoredIndexError;
 use crate::db::{Database, model_switches};
 use crate::embedding::Manifest;
 
-/// The manifest of the model in use, and in words why it is this one. `settings` is the one that the settings name; those of
-/// models that were switched to lie beside it.
-pub(super) async fn in_use(db: &Database, settings: &Path) -> Result<(Manifest, String), StoredIndexError> {
-    let switched = model_switches::active(&mut db.read().await?).await.map_err(StoredIndexError::of_tables)?;
-    let own = settings.file_name().unwrap_or_default().to_string_lossy().into_owned();
+/// The manifest of the model in use, and why it is this one. The settings name the manifest `configured`; those of models
+/// that were switched to are in the same folder.
+pub(super) async fn find_model_in_use(
+    db: &Database,
+    configured: &Path,
+) -> Result<(Manifest, String), StoredIndexError> {
+    let switched = model_switches::active(&mut db.read().await?).await;
+    let switched = switched.map_err(StoredIndexError::from_missing_table)?;
+    let configured_name = configured.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(row) = switched else {
-        return Ok((Manifest::read(settings)?, format!("{own}, as the settings say")));
+        return Ok((Manifest::read(configured)?, format!("{configured_name}, as the settings say")));
     };
-    let wanted = row.to_manifest;
-    let passed_over = match Manifest::read(&settings.with_file_name(&wanted)) {
-        Ok(manifest) if !settings.with_file_name(&manifest.file).is_file() => {
+    let name = row.to_manifest;
+    let fault = match Manifest::read(&configured.with_file_name(&name)) {
+        Ok(manifest) if !configured.with_file_name(&manifest.file).is_file() => {
             format!("its file {} is missing", manifest.file)
         }
         Ok(manifest) if manifest.model_id().as_str() == row.to_model => {
-            let beside = if wanted == own { String::new() } else { format!("; the settings say {own}") };
-            return Ok((manifest, format!("{wanted}, which was switched to{beside}")));
+            let settings =
+                if name == configured_name { String::new() } else { format!("; the settings say {configured_name}") };
+            return Ok((manifest, format!("{name}, which was switched to{settings}")));
         }
-        Ok(manifest) => format!("is of {} now", manifest.model_id()),
+        Ok(manifest) => format!("it is the manifest of {} now", manifest.model_id()),
         Err(error) => error.to_string(),
     };
     let origin = format!(
-        "{own}, as the settings say; {} was switched to, and its manifest {wanted} cannot be used: {passed_over}",
+        "{configured_name}, as the settings say; {} was switched to, but its manifest {name} cannot be used: {fault}",
         row.to_model
     );
-    Ok((Manifest::read(settings)?, origin))
+    Ok((Manifest::read(configured)?, origin))
 }

@@ -118,7 +118,7 @@ impl World {
 
     pub async fn write_snapshot(&mut self) {
         self.note("write a snapshot");
-        self.server.catalog.write_snapshot().await.unwrap();
+        self.server.index_feed.write_snapshot().await.unwrap();
     }
 
     pub async fn restart(&mut self) {
@@ -127,7 +127,7 @@ impl World {
     }
 
     pub async fn restart_from_a_damaged_snapshot(&mut self) {
-        self.server.catalog.write_snapshot().await.unwrap();
+        self.server.index_feed.write_snapshot().await.unwrap();
         let mut bytes = std::fs::read(self.place()).unwrap();
         let at = self.random.random_range(0..bytes.len());
         if self.random.random() {

@@ -8,13 +8,16 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use secrecy::{ExposeSecret, SecretString};
+use tillsight::active_model::{IncomingModel, StartedModel};
 use tillsight::catalog::{Catalog, NewPhoto};
 use tillsight::clock::Clock;
 use tillsight::config::Settings;
+use tillsight::db::blobs::Blobs;
 use tillsight::db::{Database, product_images, products};
 use tillsight::domain::{ImageId, PageRequest, ProductId, Timestamp};
 use tillsight::embedding::{Embedder, EmbedderOptions, Embedding, Model};
 use tillsight::index::Row;
+use tillsight::index_feed::IndexFeed;
 use tokio::task::JoinHandle;
 
 use super::brute_force;
@@ -41,9 +44,10 @@ pub struct World {
     history: History,
 }
 
-/// A catalog and the task that follows other servers' changes, as a server has them.
+/// A catalog, its index and the task that follows other servers' changes, as a server has them.
 pub(super) struct Server {
     pub(super) catalog: Catalog,
+    pub(super) index_feed: IndexFeed,
     follower: JoinHandle<()>,
 }
 
@@ -89,9 +93,9 @@ impl World {
 
     /// Compares the index with the database; gives how many dead rows it has.
     pub async fn check(&mut self) -> usize {
-        let revision = self.server.catalog.follow().await.unwrap();
+        let revision = self.server.index_feed.follow().await.unwrap();
         let rows = self.rows_on_sale().await;
-        let index = self.server.catalog.active_model().now().index.clone();
+        let index = self.server.index_feed.active_model().now().index.clone();
         let stats = index.stats().await;
         assert_eq!((stats.revision, stats.rows), (revision, rows.len()));
         assert!(index.rows_after(ImageId::NIL, usize::MAX).await == rows, "the index holds other rows");
@@ -171,8 +175,12 @@ impl World {
 
 async fn start(settings: &Settings, clock: &Clock, embedder: &Arc<Embedder>) -> Server {
     let db = Database::connect(&settings.database_url, 4).await.unwrap();
-    let manifest = ("tillsight-small.json".to_owned(), None);
-    let catalog = Catalog::start(db, clock.clone(), Arc::clone(embedder), manifest, settings).await.unwrap();
-    let follower = tokio::spawn(catalog.clone().follow_others(Duration::from_millis(20)));
-    Server { catalog, follower }
+    let blobs = Blobs::open(&settings.data_dir).unwrap();
+    let (manifest, embedder) = ("tillsight-small.json".to_owned(), Arc::clone(embedder));
+    let model = StartedModel { embedder, manifest, generation: None };
+    let index_feed = IndexFeed::start(db.clone(), blobs.clone(), clock.clone(), model, settings).await.unwrap();
+    let incoming = IncomingModel::default();
+    let catalog = Catalog::new(db, blobs, clock.clone(), index_feed.clone(), incoming, settings).unwrap();
+    let follower = tokio::spawn(index_feed.clone().follow_other_servers(Duration::from_millis(20)));
+    Server { catalog, index_feed, follower }
 }

@@ -43,7 +43,7 @@ async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: Tes
     let hard = shop.teach("Hard", vec![package_photo(1, 0)]).await;
     shop.teach("Sound", vec![package_photo(0, 0)]).await;
     let image = shop.image_of(&hard).await;
-    let point = format!("vectors.run {image}");
+    let point = format!("embeddings.run {image}");
     fail::cfg(&point, "return").unwrap();
     shop.begin(OTHER, true).await.expect(202);
     let stuck = shop.until("the problem", |models| models["switch"]["problem_count"] == 1).await;
@@ -58,7 +58,7 @@ async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: Tes
 async fn a_model_that_fails_on_everything_blames_no_photo(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let sound = shop.teach("Sound", vec![package_photo(0, 0)]).await;
-    let photo = format!("vectors.run {}", shop.image_of(&sound).await);
+    let photo = format!("embeddings.run {}", shop.image_of(&sound).await);
     let control = format!("switch.control {}", shop.app.database.folder().display());
     for point in [&photo, &control] {
         fail::cfg(point, "return").unwrap();
@@ -85,7 +85,7 @@ async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(data
     let cut = "UPDATE embeddings SET vector = substr(vector, 1, 8) WHERE model = $1 \
                AND image_id = (SELECT id FROM product_images ORDER BY id DESC LIMIT 1)";
     shop.app.database.execute_with(cut, begun["to"].as_str().unwrap()).await;
-    let run = format!("vectors.run {image}");
+    let run = format!("embeddings.run {image}");
     let exchange = format!("switch.adopt {}", shop.app.database.folder().display());
     for point in [&run, &exchange] {
         fail::cfg(point, "return").unwrap();
@@ -178,7 +178,7 @@ async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(datab
     shop.app.restart().await;
     let models = shop.models().await;
     let reason = models["wanted"]["reason"].as_str().unwrap();
-    assert!(active(&models) == SMALL && reason.contains("by itself once that is mended"), "{models}");
+    assert!(active(&models) == SMALL && reason.contains("by itself once that is repaired"), "{models}");
     std::fs::rename(&aside, &onnx).unwrap();
     shop.until_active(OTHER).await;
 

@@ -1,0 +1,76 @@
+//! Replacing the model in use: an index of the new model is prepared while the old one serves, then both are exchanged.
+
+use std::io;
+use std::sync::Arc;
+
+use super::filling::IndexFiller;
+use super::unsearchable_images::UnsearchableImages;
+use super::{FollowError, IndexFeed, IndexRow, snapshot_file};
+use crate::active_model::{ActiveModel, StartedModel};
+use crate::index::{IndexError, IndexOptions, VectorIndex};
+
+/// An index of another model that is filled and not searched yet.
+pub struct PreparedIndex {
+    model: StartedModel,
+    index: VectorIndex,
+    /// Counted apart until the exchange: the index in use may have these photos.
+    unsearchable: UnsearchableImages,
+}
+
+impl IndexFeed {
+    /// Fills an index of `model` up to the newest change. This takes long; changes made meanwhile are applied by
+    /// [`IndexFeed::exchange`].
+    pub async fn prepare_index(&self, model: StartedModel) -> Result<PreparedIndex, FollowError> {
+        let unsearchable = UnsearchableImages::of_prepared_index();
+        let filler = IndexFiller::new(self.image_embeddings(&model.embedder), &unsearchable);
+        let index = filler.open_index(&self.data_dir, self.separate_index_options()).await?.index;
+        filler.apply_changes(&index, &mut None).await?;
+        Ok(PreparedIndex { model, index, unsearchable })
+    }
+
+    /// Puts the prepared model and index in use; returns the index's revision. No change is applied to the old index
+    /// meanwhile, so the new one misses none.
+    pub async fn exchange(&self, prepared: PreparedIndex) -> Result<i64, FollowError> {
+        let PreparedIndex { model, index, unsearchable } = prepared;
+        let mut last_applied = self.last_applied.lock().await;
+        let filler = IndexFiller::new(self.image_embeddings(&model.embedder), &unsearchable);
+        let revision = filler.apply_changes(&index, &mut last_applied).await?;
+        self.active.now().index.leave_gauges();
+        index.show_in_gauges().await;
+        self.active.exchange(ActiveModel::new(model, index));
+        self.unsearchable.replace_with(&unsearchable);
+        Ok(revision)
+    }
+
+    /// How many of `queries` find a photo of their own product as the nearest one among `enrolled`.
+    pub async fn count_correct_answers(
+        &self,
+        enrolled: Vec<IndexRow>,
+        queries: &[IndexRow],
+    ) -> Result<usize, FollowError> {
+        let Some(dim) = enrolled.first().map(|row| row.vector.len()) else { return Ok(0) };
+        let options = self.separate_index_options();
+        let build = tokio::task::spawn_blocking(move || VectorIndex::build(dim, 0, enrolled, options));
+        let index = build.await.map_err(|error| IndexError::Threads { reason: error.to_string() })??;
+        let mut correct = 0;
+        for query in queries {
+            let hits = index.search(Arc::clone(&query.vector), 1).await?;
+            correct += usize::from(hits.hits.first().is_some_and(|hit| hit.product == query.product));
+        }
+        Ok(correct)
+    }
+
+    /// Removes the snapshot of a model that is no longer used. Returns whether there was one. Blocks.
+    pub fn remove_snapshot(&self, model: &str) -> io::Result<bool> {
+        match std::fs::remove_file(snapshot_file::path(&self.data_dir, model)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Options of an index that is not the one in use.
+    fn separate_index_options(&self) -> IndexOptions {
+        IndexOptions { beside: true, ..self.index_options }
+    }
+}

@@ -1,0 +1,81 @@
+//! When the server writes a snapshot of its index: now and then while it runs, and at the end.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::MissedTickBehavior;
+
+use super::{IndexFeed, SnapshotFault, snapshot_file};
+use crate::active_model::ActiveModel;
+use crate::embedding::ModelId;
+use crate::telemetry::INDEX_SNAPSHOT_SECONDS;
+
+/// How often the server checks whether a snapshot is due.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+
+/// What a snapshot holds: the embeddings of which model, at which change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SnapshotPosition {
+    pub(super) model: ModelId,
+    pub(super) revision: i64,
+}
+
+impl IndexFeed {
+    /// Writes a snapshot if the index has changed and the last one is `every` old. Runs until it is dropped.
+    pub async fn write_snapshots(self, every: Duration) {
+        let mut ticks = tokio::time::interval(CHECK_EVERY.min(every));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_attempt = Instant::now();
+        loop {
+            ticks.tick().await;
+            if last_attempt.elapsed() < every || !self.has_unsaved_changes().await {
+                continue;
+            }
+            last_attempt = Instant::now();
+            if let Err(error) = self.write_snapshot().await {
+                tracing::warn!(%error, "the index's snapshot could not be written; trying again later");
+            }
+        }
+    }
+
+    /// Writes a snapshot when the server stops, so that the next start reads one file. It takes as long as the disk does:
+    /// some seconds for a million photos. A server that is killed meanwhile leaves the file before it.
+    pub async fn write_last_snapshot(&self) {
+        if !self.has_unsaved_changes().await {
+            return;
+        }
+        if let Err(error) = self.write_snapshot().await {
+            tracing::warn!(%error, "the index's last snapshot could not be written; the next start takes longer");
+        }
+    }
+
+    /// Writes a snapshot of what the index holds now; returns its revision.
+    ///
+    /// # Errors
+    /// The index is not to be trusted, the database does not answer, or the file cannot be written.
+    pub async fn write_snapshot(&self) -> Result<i64, SnapshotFault> {
+        let active = self.active.now();
+        let began = Instant::now();
+        let model = active.embedder.model_id();
+        let path = snapshot_file::path(&self.data_dir, model.as_str());
+        let header = snapshot_file::write(&self.db, model.as_str(), Arc::clone(&active.index), path).await?;
+        *self.last_snapshot() = Some(SnapshotPosition { model: model.clone(), revision: header.revision });
+        metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(began.elapsed().as_secs_f64());
+        tracing::info!(index.revision = header.revision, index.embeddings = header.rows, "index snapshot written");
+        Ok(header.revision)
+    }
+
+    /// Whether the index holds something else than the file.
+    async fn has_unsaved_changes(&self) -> bool {
+        let current = position_of(&self.active.now()).await;
+        *self.last_snapshot() != Some(current)
+    }
+
+    fn last_snapshot(&self) -> MutexGuard<'_, Option<SnapshotPosition>> {
+        self.last_snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn position_of(active: &ActiveModel) -> SnapshotPosition {
+    SnapshotPosition { model: active.embedder.model_id().clone(), revision: active.index.stats().await.revision }
+}
