@@ -1,4 +1,4 @@
-//! Asking a server: a closed loop of clients, and an open loop at a fixed rate.
+//! Asking a server: a closed loop of clients, bursts, and an open loop at a fixed rate.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tokio::task::JoinSet;
 
-use super::contestant::Contestant;
+use super::http_client::Answer;
+use super::server::Server;
 use super::support::SEED;
-use super::wire::Answer;
 
 /// What became of the photos of one measurement.
 #[derive(Debug, Default)]
@@ -31,37 +31,47 @@ pub struct Load {
     pub late_ms: Vec<f64>,
 }
 
-enum Fate {
+enum Outcome {
+    /// After so many milliseconds.
     Answered(f64),
-    /// And after how long it may come back, where that was said.
+    /// And after how long it may come back, if that was said.
     Refused(Option<Duration>),
     Failed(String),
 }
 
 /// `clients` clients for about `time`, each sending its next photo when the last one was answered. One who is refused
 /// comes back when it was told to: clients that knock without a pause would only measure how fast they are turned away.
-pub async fn closed(contestant: &Contestant, clients: usize, time: Duration) -> Load {
+pub async fn closed_loop(server: &Server, clients: usize, time: Duration) -> Load {
     let begun = Instant::now();
     let client = |first: usize| async move {
-        let mut fates = Vec::new();
+        let mut outcomes = Vec::new();
         while begun.elapsed() < time {
             // Each client begins with another photo.
-            let fate = send(contestant, first + fates.len()).await;
-            if let Fate::Refused(Some(pause)) = fate {
+            let outcome = send(server, first + outcomes.len()).await;
+            if let Outcome::Refused(Some(pause)) = outcome {
                 tokio::time::sleep(pause.min(time.saturating_sub(begun.elapsed()))).await;
             }
-            fates.push(fate);
+            outcomes.push(outcome);
         }
-        fates
+        outcomes
     };
-    let fates = join_all((0..clients).map(client)).await;
-    Load::of(fates.into_iter().flatten(), Vec::new(), begun)
+    let outcomes = join_all((0..clients).map(client)).await;
+    Load::of(outcomes.into_iter().flatten(), Vec::new(), begun)
 }
 
-/// `rate` photos per second for `time`, at random instants that follow from the seed and `round`; then waits for all
-/// answers.
-pub async fn open(contestant: &Arc<Contestant>, rate: f64, time: Duration, round: u64) -> Load {
-    let mut random = Pcg64Mcg::seed_from_u64(SEED + round);
+/// `kiosks` photos at the same moment, and again when all are answered.
+pub async fn bursts(server: &Server, kiosks: usize, bursts: usize) -> Load {
+    let begun = Instant::now();
+    let mut outcomes = Vec::new();
+    for burst in 0..bursts {
+        outcomes.extend(join_all((0..kiosks).map(|kiosk| send(server, burst * kiosks + kiosk))).await);
+    }
+    Load::of(outcomes.into_iter(), Vec::new(), begun)
+}
+
+/// `rate` photos per second for `time`, at random instants that follow from the seed; then waits for all answers.
+pub async fn open_loop(server: &Arc<Server>, rate: f64, time: Duration) -> Load {
+    let mut random = Pcg64Mcg::seed_from_u64(SEED);
     let begun = Instant::now();
     let (mut planned, mut late, mut sent) = (Duration::ZERO, Vec::new(), JoinSet::new());
     loop {
@@ -72,21 +82,21 @@ pub async fn open(contestant: &Arc<Contestant>, rate: f64, time: Duration, round
         }
         tokio::time::sleep_until((begun + planned).into()).await;
         late.push(millis(begun.elapsed().saturating_sub(planned)));
-        let (contestant, turn) = (Arc::clone(contestant), late.len());
-        sent.spawn(async move { send(&contestant, turn).await });
+        let (server, turn) = (Arc::clone(server), late.len());
+        sent.spawn(async move { send(&server, turn).await });
     }
-    let fates = sent.join_all().await;
-    Load::of(fates.into_iter(), late, begun)
+    let outcomes = sent.join_all().await;
+    Load::of(outcomes.into_iter(), late, begun)
 }
 
 /// Shows the server the photo whose turn it is.
-async fn send(contestant: &Contestant, turn: usize) -> Fate {
+async fn send(server: &Server, turn: usize) -> Outcome {
     let begun = Instant::now();
-    match contestant.ask(turn).await {
-        Ok(Answer { status: 200, .. }) => Fate::Answered(millis(begun.elapsed())),
-        Ok(Answer { status: 429, retry_after }) => Fate::Refused(retry_after.map(Duration::from_secs)),
-        Ok(Answer { status, .. }) => Fate::Failed(format!("answered {status}")),
-        Err(error) => Fate::Failed(error.to_string()),
+    match server.ask(turn).await {
+        Ok(Answer { status: 200, .. }) => Outcome::Answered(millis(begun.elapsed())),
+        Ok(Answer { status: 429, retry_after }) => Outcome::Refused(retry_after.map(Duration::from_secs)),
+        Ok(Answer { status, .. }) => Outcome::Failed(format!("answered {status}")),
+        Err(error) => Outcome::Failed(error.to_string()),
     }
 }
 
@@ -95,17 +105,17 @@ fn millis(time: Duration) -> f64 {
 }
 
 impl Load {
-    fn of(fates: impl Iterator<Item = Fate>, mut late_ms: Vec<f64>, begun: Instant) -> Self {
+    fn of(outcomes: impl Iterator<Item = Outcome>, mut late_ms: Vec<f64>, begun: Instant) -> Self {
         late_ms.sort_unstable_by(f64::total_cmp);
         let mut load = Self { seconds: begun.elapsed().as_secs_f64(), late_ms, ..Self::default() };
-        for fate in fates {
-            match fate {
-                Fate::Answered(millis) => load.answered_ms.push(millis),
-                Fate::Refused(pause) => {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Answered(millis) => load.answered_ms.push(millis),
+                Outcome::Refused(pause) => {
                     load.refused += 1;
                     load.refused_without_retry_after += usize::from(pause.is_none());
                 }
-                Fate::Failed(reason) => {
+                Outcome::Failed(reason) => {
                     load.failed += 1;
                     load.first_failure.get_or_insert(reason);
                 }
@@ -123,6 +133,11 @@ impl Load {
     /// The share of photos that were refused, in percent.
     pub fn refused_percent(&self) -> f64 {
         100.0 * self.refused as f64 / (self.answered_ms.len() + self.refused + self.failed).max(1) as f64
+    }
+
+    /// How long the slowest answer took, in milliseconds.
+    pub fn slowest_ms(&self) -> f64 {
+        self.answered_ms.last().copied().unwrap_or(f64::NAN)
     }
 
     /// The time below which this share of the answers stayed, in milliseconds; nearest rank.

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use image::RgbImage;
 use rayon::prelude::*;
 use tillsight::demo::packages::{Package, catalogue, jpeg, photograph};
-use tillsight::index::baseline::RandomVectors;
 
-use super::support::{DIM, SEED};
+use super::support::SEED;
 
 /// Photos that each product is taught with.
 pub const VIEWS: u64 = 5;
@@ -51,20 +50,9 @@ impl Shop {
         Self { packages, shown, gallery }
     }
 
-    /// The photo of a turn; they come round.
-    pub fn photo(&self, turn: usize) -> &Shown {
-        &self.shown[turn % self.shown.len()]
-    }
-
     /// The teaching photos of a product.
-    pub fn lessons(&self, place: usize) -> Vec<Vec<u8>> {
-        (0..VIEWS).map(|view| std::fs::read(lesson(&self.gallery, place, view)).expect("a photo")).collect()
-    }
-
-    /// As many vectors as the catalogue has photos: how long a flat search takes does not depend on what is in them.
-    pub fn vectors(&self) -> Vec<f32> {
-        let rows = RandomVectors::new(SEED, DIM).rows(self.packages.len(), usize::try_from(VIEWS).expect("small"));
-        rows.iter().flat_map(|row| row.vector.iter().copied()).collect()
+    pub fn teaching_photos(&self, place: usize) -> Vec<Vec<u8>> {
+        (0..VIEWS).map(|view| std::fs::read(teaching_photo(&self.gallery, place, view)).expect("a photo")).collect()
     }
 
     /// The mean size of a kiosk's photo, in bytes.
@@ -73,7 +61,7 @@ impl Shop {
     }
 }
 
-fn lesson(gallery: &Path, place: usize, view: u64) -> PathBuf {
+fn teaching_photo(gallery: &Path, place: usize, view: u64) -> PathBuf {
     gallery.join(format!("{place:05}")).join(format!("{view}.jpg"))
 }
 
@@ -82,7 +70,7 @@ fn teach(gallery: &Path, place: usize, package: &Package) -> serde_json::Value {
     std::fs::create_dir_all(gallery.join(format!("{place:05}"))).expect("a folder");
     for view in 0..VIEWS {
         let photo = jpeg(&photograph(package, view, SIDE)).expect("a JPEG");
-        std::fs::write(lesson(gallery, place, view), photo).expect("a file");
+        std::fs::write(teaching_photo(gallery, place, view), photo).expect("a file");
     }
     serde_json::json!({ "name": package.name, "folder": format!("{place:05}") })
 }

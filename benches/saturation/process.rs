@@ -12,7 +12,7 @@ pub struct Usage {
     /// Seconds of processors.
     pub cpu_s: f64,
     /// The same of this program: what asking took.
-    pub asking_cpu_s: f64,
+    pub client_cpu_s: f64,
     /// Most memory that was resident at a time, in MB; summed over the processes, so that what they share counts for
     /// each.
     pub peak_mb: f64,
@@ -22,12 +22,12 @@ pub struct Usage {
 pub struct Watch {
     root: u32,
     cpu_s: f64,
-    asking_cpu_s: f64,
+    client_cpu_s: f64,
 }
 
 impl Watch {
-    pub fn begin(root: u32) -> Self {
-        let mut watch = Self { root, cpu_s: 0.0, asking_cpu_s: 0.0 };
+    pub fn start(root: u32) -> Self {
+        let mut watch = Self { root, cpu_s: 0.0, client_cpu_s: 0.0 };
         watch.lap();
         watch
     }
@@ -42,9 +42,9 @@ impl Watch {
             drop(fs::write(format!("/proc/{pid}/clear_refs"), "5"));
         }
         let before = std::mem::replace(&mut self.cpu_s, cpu_s);
-        let asking = self::cpu_s(std::process::id()).unwrap_or_default();
-        let asking_before = std::mem::replace(&mut self.asking_cpu_s, asking);
-        Usage { cpu_s: cpu_s - before, asking_cpu_s: asking - asking_before, peak_mb }
+        let client = self::cpu_s(std::process::id()).unwrap_or_default();
+        let client_before = std::mem::replace(&mut self.client_cpu_s, client);
+        Usage { cpu_s: cpu_s - before, client_cpu_s: client - client_before, peak_mb }
     }
 }
 

@@ -60,7 +60,6 @@ pub use preprocess::Preprocessor;
 pub use presets::{PRESETS, Preset};
 pub use runtime::RuntimeError;
 pub use self_test::{BatchLimitation, SelfTestReport, test_model};
-pub use session::ModelSession;
 pub use tensor_info::{Dimension, TensorInfo};
 pub use thresholds::Thresholds;
 pub use vector::{Embedding, VectorError};

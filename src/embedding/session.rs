@@ -76,9 +76,8 @@ impl Graph {
     }
 }
 
-/// A session with the names and shapes of its manifest. The server runs it behind an [`Embedder`](super::Embedder); a program
-/// with a thread of its own can run it directly.
-pub struct ModelSession {
+/// A session with the names and shapes of its manifest.
+pub(super) struct ModelSession {
     graph: Graph,
     input: String,
     output: Output,
@@ -91,7 +90,7 @@ impl ModelSession {
     ///
     /// # Errors
     /// Those of [`Graph::load`]; the input or the output is not what the manifest says.
-    pub fn open(model: &Model, threads: usize) -> Result<Self, ModelError> {
+    pub(super) fn open(model: &Model, threads: usize) -> Result<Self, ModelError> {
         let (graph, _) = Graph::load(&model.path, &model.bytes, threads)?;
         Self::from_graph(graph, &model.manifest).map_err(|reason| ModelError::unusable(&model.path, reason))
     }
@@ -113,7 +112,7 @@ impl ModelSession {
     ///
     /// # Errors
     /// The graph does not run, or its output has another shape than the manifest says.
-    pub fn embed(&mut self, pictures: &[Array3<f32>]) -> Result<Vec<Result<Embedding, VectorError>>, Refusal> {
+    pub(super) fn embed(&mut self, pictures: &[Array3<f32>]) -> Result<Vec<Result<Embedding, VectorError>>, Refusal> {
         let (height, width) =
             pictures.first().map_or((0, 0), |picture| (picture.len_of(Axis(1)), picture.len_of(Axis(2))));
         let failed = |reason: String| Refusal::RunFailed { width, height, reason };

@@ -85,8 +85,8 @@ impl RecognitionService {
         let decoded = embedder.decode(&permit, picture).await?;
         spent += decoded.timings;
         let found = regions::whole_picture(decoded.photo);
-        let pictures = found.iter().map(|region| Arc::clone(&region.picture)).collect();
-        let found: Vec<Region> = found.into_iter().map(|region| region.region).collect();
+        let (regions, pictures): (Vec<Region>, Vec<_>) =
+            found.into_iter().map(|found| (found.region, found.picture)).unzip();
         let embedded = embedder.embed(&permit, pictures).await?;
         spent += embedded.timings;
         let search_began = Instant::now();
@@ -97,7 +97,7 @@ impl RecognitionService {
 
         let names = self.names_on_sale(&hits).await?;
         let index_revision = hits.first().map_or(0, |hits| hits.revision);
-        let items = found.into_iter().zip(hits).map(|(region, hits)| judge(embedder, region, hits.hits, &names));
+        let items = regions.into_iter().zip(hits).map(|(region, hits)| judge(embedder, region, hits.hits, &names));
         let items = items.collect();
         let timings = Timings::new(&spent, search, began.elapsed());
         timings.record();

@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(120);
 
 /// Connections to one server.
-pub struct Wire {
+pub struct HttpClient {
     /// Host and port.
     address: String,
     idle: Mutex<Vec<(TcpStream, Instant)>>,
@@ -30,8 +30,8 @@ pub struct Answer {
     pub retry_after: Option<u64>,
 }
 
-impl Wire {
-    pub fn to(address: &str) -> Self {
+impl HttpClient {
+    pub fn new(address: &str) -> Self {
         Self { address: address.to_owned(), idle: Mutex::default() }
     }
 
@@ -49,11 +49,11 @@ impl Wire {
     /// Sends a request and reads its answer to the last byte.
     pub async fn ask(&self, request: &Bytes) -> Result<Answer> {
         let late = |_| Error::new(ErrorKind::TimedOut, "no answer in time");
-        tokio::time::timeout(ANSWER, self.asked(request)).await.map_err(late)?
+        tokio::time::timeout(ANSWER, self.send(request)).await.map_err(late)?
     }
 
-    async fn asked(&self, request: &Bytes) -> Result<Answer> {
-        let mut stream = match self.waiting() {
+    async fn send(&self, request: &Bytes) -> Result<Answer> {
+        let mut stream = match self.idle_connection() {
             Some(stream) => stream,
             None => TcpStream::connect(&self.address).await?,
         };
@@ -75,8 +75,7 @@ impl Wire {
         }
     }
 
-    /// A connection that waits for its next request.
-    fn waiting(&self) -> Option<TcpStream> {
+    fn idle_connection(&self) -> Option<TcpStream> {
         let mut idle = self.idle.lock().expect("the list");
         while let Some((stream, since)) = idle.pop() {
             if since.elapsed() < IDLE {

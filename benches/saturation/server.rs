@@ -12,11 +12,12 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
-use super::bare::MODEL;
+use super::http_client::{Answer, HttpClient};
 use super::pictures::Shop;
-use super::wire::{Answer, Wire};
 use super::{CLIENTS, GROWTH, STEPS_WITHOUT_GROWTH, load};
 
+/// The shipped model.
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer/server.py");
 /// Where photos are shown.
 const RECOGNIZE: &str = "/api/recognize";
@@ -31,9 +32,9 @@ const STOP_LOOKS: usize = 100;
 const STOP_LOOK: Duration = Duration::from_millis(100);
 
 /// A running server. Ends when dropped.
-pub struct Contestant {
+pub struct Server {
     pub name: String,
-    wire: Wire,
+    client: HttpClient,
     /// A request with each of the kiosk photos.
     requests: Vec<Bytes>,
     /// Clients of a closed loop with which most photos are answered, and how many those are per second.
@@ -44,7 +45,7 @@ pub struct Contestant {
     process: Child,
 }
 
-impl Contestant {
+impl Server {
     /// The server of this house on SQLite in `folder`, with every product enrolled through its API.
     pub async fn tillsight(shop: &Shop, folder: &Path) -> Self {
         let password = Uuid::new_v4().to_string();
@@ -104,14 +105,14 @@ impl Contestant {
             right += usize::from(reply["items"][0]["candidates"][0]["product_name"] == shown.product.as_str());
         }
         let right = right as f64 / shop.shown.len() as f64;
-        let wire = Wire::to(base.strip_prefix("http://").expect("an address"));
-        let requests = shop.shown.iter().map(|shown| wire.request(RECOGNIZE, &key, &shown.jpeg)).collect();
-        Self { name, wire, requests, clients: 1, capacity: 0.0, right, process }
+        let client = HttpClient::new(base.strip_prefix("http://").expect("an address"));
+        let requests = shop.shown.iter().map(|shown| client.request(RECOGNIZE, &key, &shown.jpeg)).collect();
+        Self { name, client, requests, clients: 1, capacity: 0.0, right, process }
     }
 
     /// Shows it the photo whose turn it is.
     pub async fn ask(&self, turn: usize) -> std::io::Result<Answer> {
-        self.wire.ask(&self.requests[turn % self.requests.len()]).await
+        self.client.ask(&self.requests[turn % self.requests.len()]).await
     }
 
     /// Lets the number of clients grow until the rate of answers no longer does, and keeps the best: of numbers that are as good
@@ -119,7 +120,7 @@ impl Contestant {
     pub async fn find_capacity(&mut self, time: Duration) {
         let mut without_growth = 0;
         for clients in CLIENTS {
-            let found = load::closed(self, clients, time).await;
+            let found = load::closed_loop(self, clients, time).await;
             let rate = found.rate();
             eprintln!(
                 "{}: {clients} client(s): {rate:.1} images/s, {:.0} % refused",
@@ -142,7 +143,7 @@ impl Contestant {
     }
 }
 
-impl Drop for Contestant {
+impl Drop for Server {
     /// Asks it to stop, so that it stops the processes that it started; the one that is dropped is killed otherwise.
     fn drop(&mut self) {
         let Some(pid) = self.process.id() else { return };
@@ -179,7 +180,7 @@ async fn teach(shop: &Shop, base: &str, password: &str) -> String {
             ("price", package.price_minor.to_string()),
             ("currency", "EUR".to_owned()),
         ];
-        admin.post_form("/api/products", texts, shop.lessons(place)).await.expect("a product");
+        admin.post_form("/api/products", texts, shop.teaching_photos(place)).await.expect("a product");
     }
     key
 }
