@@ -1,12 +1,12 @@
-//! The rules of the house (ARCHITECTURE.md, "Code map"), read off the source text: which module may name which, and
-//! which crate may be named where. A breach fails here with the file, the line and the rule.
+//! The rules of the architecture (ARCHITECTURE.md, "Code map"), checked on the source text: which module may use which
+//! module and which crate, and how files are named. A violation fails with the file, the line and the rule.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Each module and the modules that it may name; from the foundation up.
+/// Each module and the modules that it may import, from the foundation up.
 const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("domain", &[]),
     ("clock", &["domain"]),
@@ -141,10 +141,10 @@ const ANYTHING_BUT_CLI: [&str; 23] = [
     "http",
 ];
 
-/// `http` may name the errors of the database, so that an outage is mapped to a status in one place; nothing else of it.
+/// `http` may import the errors of the database, so that an outage is mapped to a status in one place, and nothing else.
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
-/// Crates that belong to one part of the house.
+/// Crates that only some modules may use.
 const CRATES: [(&str, &[&str]); 15] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
@@ -163,39 +163,31 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("qrcode", &["web"]),
 ];
 
-/// Names that say nothing about what is inside.
-const DRAWERS: [&str; 4] = ["utils", "common", "helpers", "misc"];
+/// File and folder names that do not say what is inside.
+const DRAWER_NAMES: [&str; 4] = ["utils", "common", "helpers", "misc"];
+
+/// Identifiers that call the database a store: "store" means the shop.
+const STORE_FOR_DATABASE: [&str; 5] =
+    ["crate::store::", "tillsight::store::", "Store::connect", "StoreError", "mod store;"];
+
+const FILE_LINES_MAX: usize = 500;
 
 #[test]
 fn modules_import_only_from_below() {
     let rules: BTreeMap<&str, &[&str]> = MAY_IMPORT.into_iter().collect();
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (file, module, text) in sources() {
-        let allowed =
-            rules.get(module.as_str()).unwrap_or_else(|| panic!("{} is in no row of the table", file.display()));
+        let allowed = rules
+            .get(module.as_str())
+            .unwrap_or_else(|| panic!("{} is missing from the table of modules", file.display()));
         for (number, line) in code(&text) {
             for named in names_after(line, "crate::") {
                 let top = named.split("::").next().unwrap_or_default();
                 let known = rules.contains_key(top);
                 let excused = EXCEPTIONS.iter().any(|(who, what)| *who == module && named.starts_with(what));
                 if known && top != module && !allowed.contains(&top) && !excused {
-                    breaches.push(format!("{}:{number}: {module} may not name {top}: {}", file.display(), line.trim()));
-                }
-            }
-        }
-    }
-    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
-}
-
-#[test]
-fn crates_are_named_only_where_they_belong() {
-    let mut breaches = Vec::new();
-    for (file, module, text) in sources() {
-        for (number, line) in code(&text) {
-            for (krate, places) in CRATES {
-                if !names_after(line, &format!("{krate}::")).is_empty() && !places.contains(&module.as_str()) {
-                    breaches.push(format!(
-                        "{}:{number}: {krate} belongs to {places:?}: {}",
+                    violations.push(format!(
+                        "{}:{number}: {module} may not import {top}: {}",
                         file.display(),
                         line.trim()
                     ));
@@ -203,41 +195,79 @@ fn crates_are_named_only_where_they_belong() {
             }
         }
     }
-    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
 #[test]
-fn files_are_named_for_what_they_hold_are_of_a_size_to_read_and_say_their_purpose() {
+fn crates_are_used_only_by_their_modules() {
+    let mut violations = Vec::new();
+    for (file, module, text) in sources() {
+        for (number, line) in code(&text) {
+            for (krate, modules) in CRATES {
+                if !names_after(line, &format!("{krate}::")).is_empty() && !modules.contains(&module.as_str()) {
+                    violations.push(format!(
+                        "{}:{number}: only {modules:?} may use {krate}: {}",
+                        file.display(),
+                        line.trim()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}
+
+#[test]
+fn files_have_a_subject_a_purpose_and_a_readable_size() {
     for (file, _, text) in sources() {
-        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(!DRAWERS.contains(&name.as_str()), "{} is a drawer", file.display());
+        let relative = file.strip_prefix(source_root()).unwrap();
+        for part in relative.with_extension("").iter().map(|part| part.to_string_lossy()) {
+            assert!(
+                !DRAWER_NAMES.contains(&part.as_ref()),
+                "{}: \"{part}\" does not say what is inside",
+                file.display()
+            );
+        }
         let lines = text.lines().count();
-        assert!(lines <= 500, "{} has {lines} lines: split it", file.display());
-        assert!(text.starts_with("//!"), "{} does not open with its purpose", file.display());
+        assert!(lines <= FILE_LINES_MAX, "{} has {lines} lines: split it", file.display());
+        assert!(text.starts_with("//!"), "{} does not begin with its purpose", file.display());
     }
 }
 
 #[test]
+fn store_means_the_shop_and_never_the_database() {
+    let mut violations = Vec::new();
+    for (file, _, text) in sources() {
+        for (number, line) in code(&text) {
+            for identifier in STORE_FOR_DATABASE.iter().filter(|identifier| line.contains(**identifier)) {
+                violations.push(format!("{}:{number}: {identifier} means the database", file.display()));
+            }
+        }
+    }
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}
+
+#[test]
 fn only_terminal_prints() {
-    // `println!` and its kin panic where a stream cannot be written to, and let names steer the terminal.
-    let mut breaches = Vec::new();
+    // `println!` and the like panic if the stream is closed, and pass control characters on to the terminal.
+    let mut violations = Vec::new();
     for (file, module, text) in sources() {
         let is_test = file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
         for (number, line) in code(&text).into_iter().filter(|_| module != "terminal" && !is_test) {
             if ["print!(", "println!(", "eprint!(", "eprintln!("].iter().any(|call| line.contains(call)) {
-                breaches.push(format!(
-                    "{}:{number}: say! and note! of terminal print: {}",
+                violations.push(format!(
+                    "{}:{number}: print with say! or note! of terminal: {}",
                     file.display(),
                     line.trim()
                 ));
             }
         }
     }
-    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
 #[test]
-fn the_rules_find_a_breach() {
+fn the_rules_find_a_violation() {
     assert_eq!(names_after("use crate::db::{Database, Tx};", "crate::"), ["db::{Database"]);
     assert_eq!(names_after("fn f(x: crate::http::Problem)", "crate::"), ["http::Problem"]);
     assert_eq!(names_after("let x = sqlx::query(\"\");", "sqlx::"), ["query"]);
@@ -245,13 +275,13 @@ fn the_rules_find_a_breach() {
     assert_eq!(code("a\n// crate::http\n\"//\" crate::web").len(), 2);
 }
 
-/// What follows each `prefix` in a line, where `prefix` is not the tail of a longer name.
+/// What follows each `prefix` in a line, if `prefix` is not the end of a longer name.
 fn names_after(line: &str, prefix: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (place, _) in line.match_indices(prefix) {
-        let before = line[..place].chars().next_back();
+    for (position, _) in line.match_indices(prefix) {
+        let before = line[..position].chars().next_back();
         if !before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
-            let rest = &line[place + prefix.len()..];
+            let rest = &line[position + prefix.len()..];
             let end = rest.find(|c: char| !(c.is_alphanumeric() || "_:{".contains(c))).unwrap_or(rest.len());
             found.push(rest[..end].to_owned());
         }
@@ -261,13 +291,13 @@ fn names_after(line: &str, prefix: &str) -> Vec<String> {
 
 /// The numbered lines that are not comments.
 fn code(text: &str) -> Vec<(usize, &str)> {
-    let numbered = text.lines().enumerate().map(|(place, line)| (place + 1, line));
+    let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line));
     numbered.filter(|(_, line)| !line.trim_start().starts_with("//")).collect()
 }
 
-/// Every source file with the top-level module it belongs to.
+/// Every source file with its top-level module.
 fn sources() -> Vec<(PathBuf, String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = source_root();
     let mut folders = vec![root.clone()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -285,4 +315,8 @@ fn sources() -> Vec<(PathBuf, String, String)> {
     }
     assert!(files.len() > 50, "only {} source files found", files.len());
     files
+}
+
+fn source_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }

@@ -1,4 +1,4 @@
-//! The program as a person starts it: what it prints, how it ends, what survives a kill.
+//! The program as a person runs it: its output, its exit code, and what survives a kill.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 const PASSWORD: &str = "the till sees everything";
 
-/// The program with a data folder of its own and nothing else in its environment that could be a setting.
+/// The program with its own data folder and no other settings in its environment.
 fn tillsight(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tillsight"));
     command.args(arguments).current_dir(folder).env("TILLSIGHT_MODEL", MODEL).env("TILLSIGHT_BIND", "127.0.0.1:0");
@@ -20,9 +20,9 @@ fn tillsight(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Checks that the start ended with exit code 1 and one line on standard error, and gives that line.
+/// Checks for exit code 1 and one line on standard error, and returns that line.
 #[track_caller]
-fn one_line(output: &Output) -> String {
+fn error_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("tillsight: ")).collect();
     assert_eq!(output.status.code(), Some(1), "{text}");
@@ -31,10 +31,10 @@ fn one_line(output: &Output) -> String {
 }
 
 #[test]
-fn what_is_missing_at_the_start_is_said_in_one_line() {
+fn a_failed_start_prints_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let serve =
-        |name: &str, value: &str| one_line(&tillsight(folder.path(), &["serve"]).env(name, value).output().unwrap());
+        |name: &str, value: &str| error_line(&tillsight(folder.path(), &["serve"]).env(name, value).output().unwrap());
     let missing = serve("TILLSIGHT_MODEL", "nowhere/model.json");
     assert!(missing.contains("nowhere/model.json"), "{missing}");
     let database = serve("TILLSIGHT_DATABASE_URL", "postgres://nobody:hunter2secret@127.0.0.1:1/none");
@@ -52,7 +52,7 @@ fn what_is_missing_at_the_start_is_said_in_one_line() {
 }
 
 #[test]
-fn a_model_that_is_not_what_its_manifest_says_ends_the_start() {
+fn a_model_that_differs_from_its_manifest_fails_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let manifest: Value = serde_json::from_slice(&std::fs::read(MODEL).unwrap()).unwrap();
     let onnx = Path::new(MODEL).with_file_name(manifest["file"].as_str().unwrap());
@@ -63,7 +63,7 @@ fn a_model_that_is_not_what_its_manifest_says_ends_the_start() {
         change(&mut changed);
         let path = folder.path().join("model.json");
         std::fs::write(&path, changed.to_string()).unwrap();
-        one_line(&tillsight(folder.path(), &["serve"]).env("TILLSIGHT_MODEL", &path).output().unwrap())
+        error_line(&tillsight(folder.path(), &["serve"]).env("TILLSIGHT_MODEL", &path).output().unwrap())
     };
     assert!(start(&|manifest| manifest["sha256"] = json!("0".repeat(64))).contains("SHA-256"));
     assert!(start(&|manifest| manifest["output"]["dim"] = json!(255)).contains("255"));
@@ -80,7 +80,7 @@ fn a_model_that_is_not_what_its_manifest_says_ends_the_start() {
 }
 
 #[test]
-fn arguments_that_make_no_sense_are_exit_code_2_and_migrate_can_be_repeated() {
+fn an_unknown_command_exits_with_2_and_migrate_can_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(tillsight(folder.path(), &["sell"]).output().unwrap().status.code(), Some(2));
     for _ in 0..2 {
@@ -89,7 +89,7 @@ fn arguments_that_make_no_sense_are_exit_code_2_and_migrate_can_be_repeated() {
     assert!(folder.path().join("data/tillsight.db").exists());
 }
 
-/// A running server and the lines that it has still to print.
+/// A running server and its unread output.
 struct Server {
     process: Child,
     lines: std::io::Lines<BufReader<ChildStdout>>,
@@ -103,14 +103,14 @@ impl Server {
         if let Some(password) = password {
             command.env("TILLSIGHT_ADMIN_PASSWORD", password);
         }
-        Self::of(command)
+        Self::start_command(command)
     }
 
-    fn of(command: Command) -> Self {
-        Self::with_log(command, Stdio::null())
+    fn start_command(command: Command) -> Self {
+        Self::start_with_log(command, Stdio::null())
     }
 
-    fn with_log(mut command: Command, log: Stdio) -> Self {
+    fn start_with_log(mut command: Command, log: Stdio) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut server = Self { process, lines, printed: Vec::new(), url: String::new() };
@@ -131,7 +131,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already; there is nobody to tell.
+        // It may have ended already.
         let _ended = self.process.kill();
         let _reaped = self.process.wait();
     }
@@ -162,27 +162,27 @@ async fn the_first_start_prints_a_one_time_password_that_must_be_changed() {
     let (status, problem) = post(&format!("{}/api/stores", server.url), token, json!({"name": "x"})).await;
     assert_eq!((status, &problem["type"]), (403, &json!("urn:tillsight:problem:password-change-required")));
     drop(server);
-    let again = Server::start(folder.path(), None);
-    assert!(!again.printed.iter().any(|line| line.contains("one-time password: ")), "{:?}", again.printed);
+    let second = Server::start(folder.path(), None);
+    assert!(!second.printed.iter().any(|line| line.contains("one-time password: ")), "{:?}", second.printed);
     assert!(
-        again.printed.iter().any(|line| line.contains("has not changed the one-time password")),
+        second.printed.iter().any(|line| line.contains("has not changed the one-time password")),
         "{:?}",
-        again.printed
+        second.printed
     );
-    drop(again);
-    let helped = Server::start(folder.path(), Some(PASSWORD));
-    assert_eq!(login(&helped, PASSWORD).await["user"]["must_change_password"], false);
+    drop(second);
+    let third = Server::start(folder.path(), Some(PASSWORD));
+    assert_eq!(login(&third, PASSWORD).await["user"]["must_change_password"], false);
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill_and_a_stop_is_clean() {
+async fn acknowledged_writes_survive_a_kill_and_a_stop_is_clean() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), Some(PASSWORD));
     let token = login(&server, PASSWORD).await["access_token"].as_str().unwrap().to_owned();
     let mut acknowledged = Vec::new();
-    for place in 0..10 {
+    for number in 0..10 {
         let (status, store) =
-            post(&format!("{}/api/stores", server.url), &token, json!({"name": format!("Store {place}")})).await;
+            post(&format!("{}/api/stores", server.url), &token, json!({"name": format!("Store {number}")})).await;
         assert_eq!(status, 201);
         acknowledged.push(store["id"].as_str().unwrap().to_owned());
     }
@@ -210,52 +210,52 @@ async fn what_was_acknowledged_survives_a_kill_and_a_stop_is_clean() {
     assert_eq!(snapshots(), 0);
     server.signal("-TERM");
     assert!(server.process.wait().unwrap().success());
-    assert_eq!(snapshots(), 1, "the next start reads one file");
+    assert_eq!(snapshots(), 1, "the next start reads one snapshot");
 }
 
-/// `tillsight serve 2>&1 | tee log`, and the reader dies.
+/// `tillsight serve 2>&1 | tee log`, and `tee` ends.
 #[test]
-fn a_server_whose_log_nobody_reads_any_more_still_stops() {
+fn a_server_whose_log_reader_is_gone_still_stops() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::with_log(tillsight(folder.path(), &["serve"]), Stdio::piped());
+    let mut server = Server::start_with_log(tillsight(folder.path(), &["serve"]), Stdio::piped());
     drop(server.process.stderr.take());
     server.signal("-TERM");
     assert!(server.process.wait().unwrap().success());
 }
 
-/// A till keeps no notes for the makers of its libraries, least of all an identifier of itself.
+/// ONNX Runtime would store telemetry there, with an identifier of the device.
 #[test]
-fn nothing_is_written_below_the_users_home() {
+fn nothing_is_written_to_the_home_folder() {
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let with_home = |arguments: &[&str]| {
         let mut command = tillsight(folder.path(), arguments);
         command.env("HOME", home.path()).env_remove("XDG_CACHE_HOME").env_remove("ORT_DISABLE_TELEMETRY");
         command
     };
-    let mut server = Server::of(with_home(&["serve"]));
+    let mut server = Server::start_command(with_home(&["serve"]));
     server.signal("-TERM");
     assert!(server.process.wait().unwrap().success());
     assert!(with_home(&["model", "inspect", MODEL]).output().unwrap().status.success());
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
-/// Whatever the environment says: the searches of FAISS share the cores out themselves.
+/// The server distributes searches over the cores itself, so OpenMP and OpenBLAS get one thread.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_libraries_threads_are_settled_whatever_the_environment_says() {
+fn libraries_get_one_thread_whatever_the_environment_says() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = tillsight(folder.path(), &["serve"]);
     command.env("OMP_NUM_THREADS", "7").env_remove("OPENBLAS_NUM_THREADS");
-    let server = Server::of(command);
+    let server = Server::start_command(command);
     let environment = std::fs::read(format!("/proc/{}/environ", server.process.id())).unwrap();
     let set: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
-    for wanted in [&b"OMP_NUM_THREADS=1"[..], b"OPENBLAS_NUM_THREADS=1"] {
-        assert!(set.contains(&wanted), "{}", String::from_utf8_lossy(&environment));
+    for expected in [&b"OMP_NUM_THREADS=1"[..], b"OPENBLAS_NUM_THREADS=1"] {
+        assert!(set.contains(&expected), "{}", String::from_utf8_lossy(&environment));
     }
 }
 
 #[test]
-fn the_demonstration_ends_with_a_receipt() {
+fn the_demo_ends_with_a_receipt() {
     let folder = tempfile::tempdir().unwrap();
     let output = tillsight(folder.path(), &["demo", "--products", "6"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -264,5 +264,5 @@ fn the_demonstration_ends_with_a_receipt() {
         text.contains("receipt number 1") && text.contains("Total") && text.contains("What to open next"),
         "{text}"
     );
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves no files");
 }

@@ -42,7 +42,7 @@ impl Auth {
             RefreshTokenState::Reused => {
                 refresh_tokens::end_family(&mut tx, row.family, now).await?;
                 tx.commit().await?;
-                tracing::warn!(user.id = %row.user_id, "a refresh token was used again after its grace period; its session is ended");
+                tracing::warn!(user.id = %row.user_id, "a refresh token was reused; its session is ended");
                 return Err(TokenFault::SessionEnded.into());
             }
         }

@@ -1,4 +1,4 @@
-//! People: signing up and in, sessions, passwords, roles, and how guessing is slowed down.
+//! Accounts: signing up and in, sessions, passwords, roles, and the throttling of guesses.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,12 +19,11 @@ async fn refresh(app: &TestApp, pair: &Value) -> Reply {
     app.post_anonymously("/api/auth/refresh", json!({"refresh_token": pair["refresh_token"]})).await
 }
 
-fn access(pair: &Value) -> &str {
+fn access_token(pair: &Value) -> &str {
     pair["access_token"].as_str().unwrap()
 }
 
-/// The path of the account that a pair of tokens belongs to.
-fn account(pair: &Value) -> String {
+fn account_path(pair: &Value) -> String {
     format!("/api/users/{}", pair["user"]["id"].as_str().unwrap())
 }
 
@@ -38,13 +37,13 @@ async fn a_shopper_signs_up_and_in_and_reads_their_account(database: TestDatabas
     assert_eq!((user["username"].as_str(), user["role"].as_str()), (Some("ann.lee"), Some("user")));
     assert_eq!((&user["store_id"], &user["must_change_password"]), (&Value::Null, &json!(false)));
     assert_eq!(user["created_at"], "2026-01-05T12:00:00Z");
-    assert_eq!(app.get("/api/auth/me", access(&pair)).await.expect(200), *user);
+    assert_eq!(app.get("/api/auth/me", access_token(&pair)).await.expect(200), *user);
     let taken = json!({"username": "ANN.LEE", "password": PASSWORD});
     let taken = app.post_anonymously("/api/auth/signup", taken).await.expect_problem(409, "taken");
     assert_eq!(taken["field"], "username");
 }
 
-async fn a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_stolen(database: TestDatabase) {
+async fn a_session_survives_a_lost_refresh_reply_and_ends_when_a_token_is_reused(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let first = sign_up(&app, "ann.lee").await;
     let second = refresh(&app, &first).await.expect(200);
@@ -52,12 +51,12 @@ async fn a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_s
     app.clock.advance(20);
     refresh(&app, &first).await.expect(200);
     app.clock.advance(600);
-    app.get("/api/auth/me", access(&second)).await.expect_problem(401, "not-authenticated");
+    app.get("/api/auth/me", access_token(&second)).await.expect_problem(401, "not-authenticated");
     let third = refresh(&app, &second).await.expect(200);
-    app.get("/api/auth/me", access(&third)).await.expect(200);
+    app.get("/api/auth/me", access_token(&third)).await.expect(200);
     refresh(&app, &first).await.expect_problem(401, "not-authenticated");
     refresh(&app, &third).await.expect_problem(401, "not-authenticated");
-    app.get("/api/auth/me", access(&third)).await.expect_problem(401, "not-authenticated");
+    app.get("/api/auth/me", access_token(&third)).await.expect_problem(401, "not-authenticated");
 }
 
 async fn signing_out_ends_this_session_and_no_other(database: TestDatabase) {
@@ -69,36 +68,36 @@ async fn signing_out_ends_this_session_and_no_other(database: TestDatabase) {
         app.post_anonymously("/api/auth/logout", token).await.expect(204);
     }
     refresh(&app, &here).await.expect_problem(401, "not-authenticated");
-    app.get("/api/auth/me", access(&here)).await.expect_problem(401, "not-authenticated");
-    app.get("/api/auth/me", access(&there)).await.expect(200);
+    app.get("/api/auth/me", access_token(&here)).await.expect_problem(401, "not-authenticated");
+    app.get("/api/auth/me", access_token(&there)).await.expect(200);
 }
 
-async fn another_password_ends_every_session(database: TestDatabase) {
+async fn a_new_password_ends_every_session(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let old = sign_up(&app, "ann.lee").await;
     let change = |current: &str, new: &str| json!({"current_password": current, "new_password": new});
     let path = "/api/auth/password";
-    let wrong = app.post(path, access(&old), change("not the old one", "harvest trombone")).await;
+    let wrong = app.post(path, access_token(&old), change("not the old one", "harvest trombone")).await;
     assert_eq!(wrong.expect_problem(422, "invalid-field")["field"], "current_password");
-    let short = app.post(path, access(&old), change(PASSWORD, "short")).await;
+    let short = app.post(path, access_token(&old), change(PASSWORD, "short")).await;
     assert_eq!(short.expect_problem(422, "invalid-field")["field"], "new_password");
-    let new = app.post(path, access(&old), change(PASSWORD, "harvest trombone")).await.expect(200);
-    app.get("/api/auth/me", access(&old)).await.expect_problem(401, "not-authenticated");
+    let new = app.post(path, access_token(&old), change(PASSWORD, "harvest trombone")).await.expect(200);
+    app.get("/api/auth/me", access_token(&old)).await.expect_problem(401, "not-authenticated");
     refresh(&app, &old).await.expect_problem(401, "not-authenticated");
-    app.get("/api/auth/me", access(&new)).await.expect(200);
+    app.get("/api/auth/me", access_token(&new)).await.expect(200);
     try_login(&app, "ann.lee", PASSWORD).await.expect_problem(401, "wrong-credentials");
     try_login(&app, "ann.lee", "harvest trombone").await.expect(200);
 }
 
-async fn nobody_learns_from_a_login_which_names_exist(database: TestDatabase) {
+async fn a_login_does_not_reveal_which_names_exist(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     sign_up(&app, "ann.lee").await;
-    let shut = sign_up(&app, "shut.out").await;
-    app.patch(&account(&shut), &admin, json!({"disabled": true})).await.expect(200);
+    let disabled = sign_up(&app, "disabled").await;
+    app.patch(&account_path(&disabled), &admin, json!({"disabled": true})).await.expect(200);
     let known = try_login(&app, "ann.lee", "something else").await;
     let unknown = try_login(&app, "nobody", "something else").await;
-    let disabled = try_login(&app, "shut.out", PASSWORD).await;
+    let disabled = try_login(&app, "disabled", PASSWORD).await;
     let no_name = try_login(&app, "no name at all", PASSWORD).await;
     for other in [unknown, disabled, no_name] {
         assert_eq!(other.bytes, known.bytes);
@@ -108,7 +107,7 @@ async fn nobody_learns_from_a_login_which_names_exist(database: TestDatabase) {
     known.expect_problem(401, "wrong-credentials");
 }
 
-async fn guessing_is_slowed_down_across_a_restart(database: TestDatabase) {
+async fn guessing_is_throttled_across_a_restart(database: TestDatabase) {
     let mut app = TestApp::spawn_with(database, "limits.login_failures = 3").await;
     sign_up(&app, "ann.lee").await;
     for name in ["ann.lee", "nobody"] {
@@ -126,15 +125,15 @@ async fn guessing_is_slowed_down_across_a_restart(database: TestDatabase) {
     try_login(&app, "ann.lee", PASSWORD).await.expect(200);
 }
 
-async fn spraying_from_one_address_is_slowed_down_whatever_the_forwarded_header_says(database: TestDatabase) {
+async fn guessing_from_one_address_is_throttled_whatever_the_forwarded_header_says(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "limits.login_failures = 1").await;
     for attempt in 0..5 {
         let body = json!({"username": format!("name{attempt}"), "password": PASSWORD});
         let forged = format!("198.51.100.{attempt}");
-        let spray = app.call(Method::POST, "/api/auth/login", None, |request| {
+        let guess = app.call(Method::POST, "/api/auth/login", None, |request| {
             request.json(&body).header("x-forwarded-for", forged)
         });
-        spray.await.expect_problem(401, "wrong-credentials");
+        guess.await.expect_problem(401, "wrong-credentials");
     }
     try_login(&app, "admin", ADMIN_PASSWORD).await.expect_problem(429, "throttled");
 }
@@ -147,44 +146,46 @@ async fn a_first_password_must_be_changed_before_anything_else(database: TestDat
     let created = app.post("/api/users", &admin, bob).await.expect(201);
     assert_eq!((&created["must_change_password"], &created["store_id"]), (&json!(true), &json!(store)));
     let pair = try_login(&app, "bob", PASSWORD).await.expect(200);
-    app.get("/api/stores", access(&pair)).await.expect_problem(403, "password-change-required");
-    app.get("/api/auth/me", access(&pair)).await.expect(200);
+    app.get("/api/stores", access_token(&pair)).await.expect_problem(403, "password-change-required");
+    app.get("/api/auth/me", access_token(&pair)).await.expect(200);
     let change = json!({"current_password": PASSWORD, "new_password": "harvest trombone"});
-    let pair = app.post("/api/auth/password", access(&pair), change).await.expect(200);
-    app.get("/api/stores", access(&pair)).await.expect(200);
+    let pair = app.post("/api/auth/password", access_token(&pair), change).await.expect(200);
+    app.get("/api/stores", access_token(&pair)).await.expect(200);
 }
 
 async fn a_role_counts_from_the_next_request_on(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let ann = sign_up(&app, "ann.lee").await;
-    let path = account(&ann);
-    app.get("/api/users", access(&ann)).await.expect_problem(403, "forbidden");
-    app.patch(&path, access(&ann), json!({"role": "admin"})).await.expect_problem(403, "forbidden");
+    let path = account_path(&ann);
+    app.get("/api/users", access_token(&ann)).await.expect_problem(403, "forbidden");
+    app.patch(&path, access_token(&ann), json!({"role": "admin"})).await.expect_problem(403, "forbidden");
     let no_store = app.patch(&path, &admin, json!({"role": "clerk"})).await.expect_problem(422, "invalid-field");
     assert_eq!(no_store["field"], "store_id");
     assert_eq!(app.patch(&path, &admin, json!({"role": "admin"})).await.expect(200)["role"], "admin");
-    app.get("/api/users", access(&ann)).await.expect_problem(401, "not-authenticated");
+    app.get("/api/users", access_token(&ann)).await.expect_problem(401, "not-authenticated");
     let ann = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
-    app.get(&path, access(&ann)).await.expect(200);
+    app.get(&path, access_token(&ann)).await.expect(200);
     app.patch(&path, &admin, json!({"disabled": true})).await.expect(200);
-    app.get(&path, access(&ann)).await.expect_problem(401, "not-authenticated");
+    app.get(&path, access_token(&ann)).await.expect_problem(401, "not-authenticated");
     refresh(&app, &ann).await.expect_problem(401, "not-authenticated");
 }
 
-async fn the_last_admin_cannot_be_lost_even_when_two_demote_each_other(database: TestDatabase) {
+async fn the_last_admin_remains_even_if_two_admins_demote_each_other(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = try_login(&app, "admin", ADMIN_PASSWORD).await.expect(200);
     for change in [json!({"role": "user"}), json!({"disabled": true})] {
-        app.patch(&account(&admin), access(&admin), change).await.expect_problem(409, "last-admin");
+        app.patch(&account_path(&admin), access_token(&admin), change).await.expect_problem(409, "last-admin");
     }
     let ann = sign_up(&app, "ann.lee").await;
-    app.patch(&account(&ann), access(&admin), json!({"role": "admin"})).await.expect(200);
+    app.patch(&account_path(&ann), access_token(&admin), json!({"role": "admin"})).await.expect(200);
     let ann = try_login(&app, "ann.lee", PASSWORD).await.expect(200);
     let demote = || json!({"role": "user"});
-    let (first, second) = (account(&ann), account(&admin));
-    let (one, other) =
-        tokio::join!(app.patch(&first, access(&admin), demote()), app.patch(&second, access(&ann), demote()),);
+    let (first, second) = (account_path(&ann), account_path(&admin));
+    let (one, other) = tokio::join!(
+        app.patch(&first, access_token(&admin), demote()),
+        app.patch(&second, access_token(&ann), demote()),
+    );
     let done = [&one, &other].into_iter().filter(|reply| reply.status == 200).count();
     assert_eq!(done, 1, "{one:?} {other:?}");
 }
@@ -208,7 +209,7 @@ async fn accounts_are_listed_in_pages_newest_first(database: TestDatabase) {
     assert_eq!(names, ["third", "second", "first", "admin"]);
 }
 
-async fn bad_names_and_passwords_are_refused_by_field_and_not_repeated(database: TestDatabase) {
+async fn invalid_names_and_passwords_are_refused_with_the_field_and_not_echoed(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let bad = [
         ("an", PASSWORD, "username", "3 characters"),
@@ -228,10 +229,10 @@ async fn bad_names_and_passwords_are_refused_by_field_and_not_repeated(database:
     assert!(missing.expect_problem(422, "invalid-field")["detail"].as_str().unwrap().contains("password"));
 }
 
-async fn a_token_that_is_not_ours_is_refused(database: TestDatabase) {
+async fn a_foreign_token_is_refused(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let pair = sign_up(&app, "ann.lee").await;
-    let good = access(&pair);
+    let good = access_token(&pair);
     let (head, signature) = good.rsplit_once('.').unwrap();
     let payload = head.rsplit_once('.').unwrap().1;
     let forged = [
@@ -251,16 +252,16 @@ async fn a_token_that_is_not_ours_is_refused(database: TestDatabase) {
 
 on_both_databases!(
     a_shopper_signs_up_and_in_and_reads_their_account,
-    a_session_is_refreshed_forgives_a_lost_reply_and_ends_when_a_token_is_stolen,
+    a_session_survives_a_lost_refresh_reply_and_ends_when_a_token_is_reused,
     signing_out_ends_this_session_and_no_other,
-    another_password_ends_every_session,
-    nobody_learns_from_a_login_which_names_exist,
-    guessing_is_slowed_down_across_a_restart,
-    spraying_from_one_address_is_slowed_down_whatever_the_forwarded_header_says,
+    a_new_password_ends_every_session,
+    a_login_does_not_reveal_which_names_exist,
+    guessing_is_throttled_across_a_restart,
+    guessing_from_one_address_is_throttled_whatever_the_forwarded_header_says,
     a_first_password_must_be_changed_before_anything_else,
     a_role_counts_from_the_next_request_on,
-    the_last_admin_cannot_be_lost_even_when_two_demote_each_other,
+    the_last_admin_remains_even_if_two_admins_demote_each_other,
     accounts_are_listed_in_pages_newest_first,
-    bad_names_and_passwords_are_refused_by_field_and_not_repeated,
-    a_token_that_is_not_ours_is_refused,
+    invalid_names_and_passwords_are_refused_with_the_field_and_not_echoed,
+    a_foreign_token_is_refused,
 );

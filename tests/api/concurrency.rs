@@ -1,4 +1,4 @@
-//! Recognition goes on while the catalog grows, and the index grows without ever being rebuilt.
+//! Recognition continues while the catalog grows, and the index grows without a rebuild.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,23 +7,20 @@ use serde_json::json;
 
 use crate::harness::{TestApp, TestDatabase, on_both_databases, package_photo};
 
-/// Clients that recognise all the time.
 const SHOPPERS: usize = 32;
-/// Admins that upload at the same time, and products that each of them uploads.
 const ADMINS: usize = 2;
-const PRODUCTS: usize = 10;
-/// Photos of each product.
-const PHOTOS: usize = 2;
+const PRODUCTS_PER_ADMIN: usize = 10;
+const PHOTOS_PER_PRODUCT: usize = 2;
 
-/// 32 clients post pictures without a pause while products are uploaded. No request fails, and each product is found by
-/// the first request after the reply to its upload. The program runs by itself, so its counters are this test's alone.
-async fn products_uploaded_under_load_are_found_by_the_next_request(database: TestDatabase) {
+/// 32 clients send photos without pause while admins upload products. No request fails, and each product is found by the
+/// first request after the reply to its upload. The server is a process of its own, so no other test moves its metrics.
+async fn a_product_uploaded_under_load_is_found_by_the_next_request(database: TestDatabase) {
     let photos: Arc<Vec<Vec<Vec<u8>>>> = Arc::new(
-        (0..ADMINS * PRODUCTS)
-            .map(|product| (0..PHOTOS).map(|view| package_photo(product, view as u64)).collect())
+        (0..ADMINS * PRODUCTS_PER_ADMIN)
+            .map(|product| (0..PHOTOS_PER_PRODUCT).map(|view| package_photo(product, view as u64)).collect())
             .collect(),
     );
-    // More shoppers than this machine can serve promptly: here they wait instead of being sent away.
+    // A test machine may be too slow for so many clients: they wait instead of being refused.
     let app = Arc::new(TestApp::spawn_program(database, &[("TILLSIGHT_ENGINE__MAX_WAIT_MS", "60000")]).await);
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -38,7 +35,7 @@ async fn products_uploaded_under_load_are_found_by_the_next_request(database: Te
             let (done, recognised) = (Arc::clone(&done), Arc::clone(&recognised));
             tokio::spawn(async move {
                 for turn in shopper.. {
-                    let picture = photos[turn % photos.len()][turn % PHOTOS].clone();
+                    let picture = photos[turn % photos.len()][turn % PHOTOS_PER_PRODUCT].clone();
                     app.post_picture("/api/recognize", &kiosk, picture).await.expect(200);
                     recognised.fetch_add(1, Ordering::SeqCst);
                     if done.load(Ordering::SeqCst) {
@@ -52,7 +49,7 @@ async fn products_uploaded_under_load_are_found_by_the_next_request(database: Te
         .map(|uploader| {
             let (app, admin, photos) = (Arc::clone(&app), admin.clone(), Arc::clone(&photos));
             tokio::spawn(async move {
-                for product in uploader * PRODUCTS..(uploader + 1) * PRODUCTS {
+                for product in uploader * PRODUCTS_PER_ADMIN..(uploader + 1) * PRODUCTS_PER_ADMIN {
                     let name = format!("Product {product}");
                     let form = photos[product].clone();
                     app.post_form("/api/products", &admin, &[("name", name.as_str())], form).await.expect(201);
@@ -74,7 +71,10 @@ async fn products_uploaded_under_load_are_found_by_the_next_request(database: Te
     assert!(recognised.load(Ordering::SeqCst) >= SHOPPERS);
     assert_eq!(builds, 1.0, "the index is built once, at the start");
     assert_eq!(app.metric("tillsight_index_builds_total").await, builds);
-    assert_eq!(app.metric("tillsight_index_added_vectors_total").await, (ADMINS * PRODUCTS * PHOTOS) as f64);
+    assert_eq!(
+        app.metric("tillsight_index_added_vectors_total").await,
+        (ADMINS * PRODUCTS_PER_ADMIN * PHOTOS_PER_PRODUCT) as f64
+    );
 }
 
-on_both_databases!(products_uploaded_under_load_are_found_by_the_next_request);
+on_both_databases!(a_product_uploaded_under_load_is_found_by_the_next_request);

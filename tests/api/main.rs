@@ -1,7 +1,7 @@
-//! The API's tests: a whole server on a real database, a real index and the real model, asked over a real socket.
+//! Tests of the API: a whole server with a real database, index and model, called over a socket.
 //!
-//! One binary. Every test takes a `TestDatabase` and is listed once in its file's `on_both_databases!`, which runs it on
-//! SQLite and on PostgreSQL; a test that is not listed is dead code and fails the lint.
+//! Every test takes a `TestDatabase` and is listed once in its file's `on_both_databases!`, which runs it on SQLite and on
+//! PostgreSQL. A test that is not listed is dead code and fails the lint.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,9 +15,9 @@ mod checkout;
 mod closings;
 mod concurrency;
 mod discounts_and_tax;
-mod following;
 mod harness;
 mod index_commands;
+mod index_feed;
 mod index_truth;
 mod integrity;
 mod left_out;

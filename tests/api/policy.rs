@@ -1,4 +1,4 @@
-//! Every route that the OpenAPI document names, tried by every kind of caller: denied unless its policy says otherwise.
+//! Every route of the OpenAPI document, called by every kind of caller: denied unless the route's policy admits the caller.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,9 +6,9 @@ use tillsight::http::policy::{Policy, find};
 
 use crate::harness::{TestApp, TestDatabase, on_both_databases};
 
-const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
+const UNKNOWN_ID: &str = "01890000-0000-7000-8000-000000000000";
 
-async fn every_route_is_denied_unless_its_policy_says_otherwise(database: TestDatabase) {
+async fn every_route_is_denied_unless_its_policy_admits_the_caller(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let store = app.store(&admin).await;
@@ -23,21 +23,21 @@ async fn every_route_is_denied_unless_its_policy_says_otherwise(database: TestDa
             continue;
         }
         let path = pattern
-            .replace("{id}", NOBODY)
-            .replace("{item_id}", NOBODY)
-            .replace("{kiosk_id}", NOBODY)
-            .replace("{image_id}", NOBODY);
-        let open_to = |callers: &str| callers.split(' ').map(str::to_owned).collect::<Vec<_>>();
+            .replace("{id}", UNKNOWN_ID)
+            .replace("{item_id}", UNKNOWN_ID)
+            .replace("{kiosk_id}", UNKNOWN_ID)
+            .replace("{image_id}", UNKNOWN_ID);
+        let names = |callers: &str| callers.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let allowed = match policy {
             Policy::Public => unreachable!("skipped above"),
-            Policy::AnyPassword | Policy::Person => open_to("shopper clerk admin"),
-            Policy::Shopper => open_to("shopper"),
-            Policy::Staff => open_to("clerk admin"),
-            Policy::Admin => open_to("admin"),
-            Policy::Till => open_to("kiosk clerk admin"),
+            Policy::AnyPassword | Policy::Person => names("shopper clerk admin"),
+            Policy::Shopper => names("shopper"),
+            Policy::Staff => names("clerk admin"),
+            Policy::Admin => names("admin"),
+            Policy::Till => names("kiosk clerk admin"),
         };
         for (name, token) in [("kiosk", &kiosk), ("shopper", &shopper), ("clerk", &clerk), ("admin", &admin)] {
-            // Changing the password would end the tokens that this test still needs; an empty body is refused first.
+            // The body is invalid, so that no call changes the password and ends the tokens that the test still needs.
             let reply =
                 app.call(method.clone(), &path, Some(token), |request| request.json(&json!({"no": "field"}))).await;
             let denied = reply.json["type"] == "urn:tillsight:problem:forbidden" && reply.status == 403;
@@ -50,13 +50,13 @@ async fn every_route_is_denied_unless_its_policy_says_otherwise(database: TestDa
             anonymous.headers.contains_key("x-request-id") && anonymous.headers.contains_key("content-security-policy")
         );
         anonymous.expect_problem(401, "not-authenticated");
-        // The router decodes paths; whoever encodes a letter must not get round the rule.
-        let (encoded, before) = (path.replacen("/api/", "/api/%", 1), path.len());
+        // The router decodes paths: an encoded letter must not bypass the policy.
+        let (encoded, plain_length) = (path.replacen("/api/", "/api/%", 1), path.len());
         let letter = path.as_bytes()["/api/".len()];
         let encoded = encoded.replacen(&format!("%{}", char::from(letter)), &format!("%{letter:02X}"), 1);
-        assert_eq!(encoded.len(), before + 2);
-        let disguised = app.call(method.clone(), &encoded, None, |request| request.json(&json!({}))).await;
-        disguised.expect_problem(401, "not-authenticated");
+        assert_eq!(encoded.len(), plain_length + 2);
+        let reply = app.call(method.clone(), &encoded, None, |request| request.json(&json!({}))).await;
+        reply.expect_problem(401, "not-authenticated");
         let forged = app.call(method.clone(), &path, Some("tsk_forged"), |request| request.json(&json!({}))).await;
         forged.expect_problem(401, "not-authenticated");
     }
@@ -73,7 +73,7 @@ fn operations(document: &Value) -> Vec<(String, Method)> {
     operations
 }
 
-async fn addresses_that_are_no_routes_are_problems_too(database: TestDatabase) {
+async fn unknown_addresses_and_malformed_requests_get_problems(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     app.get("/api/nothing", &admin).await.expect_problem(404, "not-found");
@@ -83,8 +83,8 @@ async fn addresses_that_are_no_routes_are_problems_too(database: TestDatabase) {
     syntax.await.expect_problem(400, "bad-request");
     let huge = app.call(Method::POST, "/api/stores", Some(&admin), |r| r.body(vec![b' '; 100_000])).await;
     huge.expect_problem(413, "too-large");
-    let odd = app.call(Method::from_bytes(b"BREW").unwrap(), "/healthz", None, |r| r).await;
-    odd.expect_problem(405, "method-not-allowed");
+    let brew = app.call(Method::from_bytes(b"BREW").unwrap(), "/healthz", None, |r| r).await;
+    brew.expect_problem(405, "method-not-allowed");
     let head = app.call(Method::HEAD, "/healthz", None, |r| r).await;
     assert_eq!((head.status.as_u16(), head.bytes.len()), (200, 0));
     app.get("/api/products?q=%00", &admin).await.expect_problem(422, "invalid-field");
@@ -104,6 +104,6 @@ async fn addresses_that_are_no_routes_are_problems_too(database: TestDatabase) {
 }
 
 on_both_databases!(
-    every_route_is_denied_unless_its_policy_says_otherwise,
-    addresses_that_are_no_routes_are_problems_too
+    every_route_is_denied_unless_its_policy_admits_the_caller,
+    unknown_addresses_and_malformed_requests_get_problems
 );

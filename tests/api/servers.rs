@@ -1,4 +1,4 @@
-//! Several servers on one database: what is done through one holds on all of them, and one may be killed.
+//! Several servers on one database: a change through one counts on all of them, and one may be killed.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,15 +11,20 @@ use serde_json::{Value, json};
 
 use crate::harness::{MODEL, Reply, TestApp, TestDatabase, form, on_both_databases, package_photo, say};
 
-/// Whether the names that the server gives for the picture, best first, come to be what is `wanted`: at most 20 s are waited, as long as a
-/// machine that is busy with everything else may need.
-async fn comes_to_see(server: &TestApp, token: &str, picture: &[u8], wanted: impl Fn(&[&str]) -> bool) -> bool {
+/// Polls until the product names that the server recognises in the photo, best first, are as expected. Waits up to 20 s, since
+/// the test machine may be busy.
+async fn wait_until_recognised(
+    server: &TestApp,
+    token: &str,
+    photo: &[u8],
+    expected: impl Fn(&[&str]) -> bool,
+) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(20) {
-        let seen = server.post_picture("/api/recognize", token, picture.to_vec()).await.expect(200);
+        let seen = server.post_picture("/api/recognize", token, photo.to_vec()).await.expect(200);
         let candidates = seen["items"][0]["candidates"].as_array().unwrap();
         let names: Vec<&str> = candidates.iter().filter_map(|candidate| candidate["product_name"].as_str()).collect();
-        if wanted(&names) {
+        if expected(&names) {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -27,10 +32,10 @@ async fn comes_to_see(server: &TestApp, token: &str, picture: &[u8], wanted: imp
     false
 }
 
-/// PostgreSQL announces changes, so there the servers hardly ever look by themselves; on SQLite they look every second.
+/// On PostgreSQL the servers rely on notifications, so they poll only every hour; on SQLite they poll every second.
 async fn changes_made_through_another_server_are_followed(database: TestDatabase) {
-    let announced = database.kind() == "postgres";
-    let here = TestApp::spawn_with(database, if announced { "[engine]\nfollow_s = 3600" } else { "" }).await;
+    let notifies = database.kind() == "postgres";
+    let here = TestApp::spawn_with(database, if notifies { "[engine]\nfollow_s = 3600" } else { "" }).await;
     let there = TestApp::spawn_beside(&here).await;
     let (admin, photo) = (here.admin().await, package_photo(0, 0));
     let add = async |server: &TestApp, name: &str| {
@@ -42,38 +47,41 @@ async fn changes_made_through_another_server_are_followed(database: TestDatabase
     };
     let shared = add(&here, "Shared").await;
     assert!(
-        comes_to_see(&there, &admin, &photo, |names| names == ["Shared"]).await,
-        "the other server learns of the product by itself"
+        wait_until_recognised(&there, &admin, &photo, |names| names == ["Shared"]).await,
+        "the other server follows by itself"
     );
     remove(&here, &shared).await;
-    assert!(comes_to_see(&there, &admin, &photo, |names| names.is_empty()).await, "and of its end");
+    assert!(wait_until_recognised(&there, &admin, &photo, |names| names.is_empty()).await, "also the removal");
     let back = add(&there, "Back").await;
     assert_eq!(back["index_revision"], 3);
-    assert!(comes_to_see(&here, &admin, &photo, |names| names == ["Back"]).await);
+    assert!(wait_until_recognised(&here, &admin, &photo, |names| names == ["Back"]).await);
     let path = format!("/api/products/{}", back["id"].as_str().unwrap());
-    assert!(comes_to_see(&there, &admin, &photo, |names| names == ["Back"]).await);
+    assert!(wait_until_recognised(&there, &admin, &photo, |names| names == ["Back"]).await);
     there.patch(&path, &admin, json!({"name": "Renamed"})).await.expect(200);
     let seen = there.post_picture("/api/recognize", &admin, photo.clone()).await.expect(200);
-    assert_eq!(seen["items"][0]["candidates"][0]["product_name"], "Renamed", "at once where it was done");
-    assert!(comes_to_see(&here, &admin, &photo, |names| names == ["Renamed"]).await, "and soon elsewhere");
+    assert_eq!(seen["items"][0]["candidates"][0]["product_name"], "Renamed", "at once on the server of the change");
+    assert!(wait_until_recognised(&here, &admin, &photo, |names| names == ["Renamed"]).await, "and soon on the other");
 
-    if announced {
+    if notifies {
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                    WHERE query LIKE 'LISTEN%' AND datname = current_database()";
         here.database.execute(cut).await;
         let after = there.post_form("/api/products", &admin, &[("name", "After")], vec![package_photo(1, 0)]).await;
         let after = after.expect(201);
         assert!(
-            comes_to_see(&here, &admin, &photo, |names| names == ["Renamed", "After"]).await,
-            "word that was lost with the connection is made up for"
+            wait_until_recognised(&here, &admin, &photo, |names| names == ["Renamed", "After"]).await,
+            "the lost notification is made up for"
         );
         remove(&there, &after).await;
-        assert!(comes_to_see(&here, &admin, &photo, |names| names == ["Renamed"]).await, "and word comes again");
+        assert!(
+            wait_until_recognised(&here, &admin, &photo, |names| names == ["Renamed"]).await,
+            "and notifications arrive again"
+        );
     }
 }
 
-/// While a chain goes over to another model, or by mistake: each server has embeddings of its own, and none sees by another's.
-async fn servers_with_different_models_each_see_by_their_own(database: TestDatabase) {
+/// During a switch to another model, or by mistake. Each server has embeddings of its own and never compares another model's.
+async fn servers_with_different_models_use_their_own_embeddings(database: TestDatabase) {
     let here = TestApp::spawn_program(database.clone(), &[("TILLSIGHT_ENGINE__FOLLOW_S", "1")]).await;
     let other = MODEL.replace("tillsight-small.json", "tillsight-small-fp32.json");
     let settings = [("TILLSIGHT_MODEL", other.as_str()), ("TILLSIGHT_ENGINE__FOLLOW_S", "1")];
@@ -87,7 +95,7 @@ async fn servers_with_different_models_each_see_by_their_own(database: TestDatab
     let mut models = std::collections::BTreeSet::new();
     for server in [&here, &there] {
         for (photo, name) in photos.iter().zip(["One", "Two"]) {
-            assert!(comes_to_see(server, &admin, photo, |names| names.first() == Some(&name)).await);
+            assert!(wait_until_recognised(server, &admin, photo, |names| names.first() == Some(&name)).await);
             let seen = server.post_picture("/api/recognize", &admin, photo.clone()).await.expect(200);
             let score = seen["items"][0]["candidates"][0]["score"].as_f64().unwrap();
             assert!(score > 0.999, "{score}: an embedding was compared with another model's");
@@ -97,16 +105,16 @@ async fn servers_with_different_models_each_see_by_their_own(database: TestDatab
     assert_eq!(models.len(), 2, "{models:?}");
     there.delete(&format!("/api/products/{}", one["id"].as_str().unwrap()), &admin).await.expect(204);
     for server in [&here, &there] {
-        assert!(comes_to_see(server, &admin, &photos[0], |names| names == ["Two"]).await);
+        assert!(wait_until_recognised(server, &admin, &photos[0], |names| names == ["Two"]).await);
     }
 }
 
 on_both_databases!(
     changes_made_through_another_server_are_followed,
-    servers_with_different_models_each_see_by_their_own,
+    servers_with_different_models_use_their_own_embeddings,
 );
 
-/// Products taught and bills confirmed while one of three servers is killed.
+/// Products enrolled and bills confirmed while one of three servers is killed.
 const PRODUCTS: usize = 12;
 const CONFIRMS: usize = 60;
 /// Clients that confirm at the same time.
@@ -114,7 +122,7 @@ const TILLS: usize = 6;
 /// Confirmed bills after which one server is killed.
 const KILLED_AFTER: usize = 15;
 
-/// Three servers and what a client needs to talk to any of them.
+/// Three servers, and what a client needs for a request to any of them.
 struct Chain {
     servers: Vec<TestApp>,
     admin: String,
@@ -123,12 +131,11 @@ struct Chain {
 }
 
 impl Chain {
-    /// A request that goes to the next server where one does not answer or takes no work: as a client behind a proxy
-    /// sees it.
-    async fn ask(&self, first: usize, path: &str, token: &str, key: Option<&str>, body: &Value) -> Reply {
+    /// Sends a request to the next server if one does not reply or is not ready, like a proxy.
+    async fn post(&self, first: usize, path: &str, token: &str, key: Option<&str>, body: &Value) -> Reply {
         for turn in 0..60 {
             let server = &self.servers[(first + turn) % self.servers.len()];
-            let sent = server.attempt(Method::POST, path, Some(token), |request| {
+            let sent = server.try_call(Method::POST, path, Some(token), |request| {
                 key.into_iter().fold(request, |request, key| request.header("idempotency-key", key)).json(body)
             });
             match sent.await {
@@ -136,33 +143,33 @@ impl Chain {
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
-        panic!("no server answers {path}");
+        panic!("no server replies to {path}");
     }
 
-    /// Opens a session through one server, puts milk on its bill through the next and confirms it through the third;
-    /// gives the receipt's number.
+    /// Opens a session through one server, adds milk to its bill through the next and confirms it through the third.
+    /// Returns the receipt number.
     async fn sell(&self, turn: usize) -> i64 {
-        let session = self.ask(turn, "/api/sessions", &self.kiosk, None, &json!({})).await.expect(201);
+        let session = self.post(turn, "/api/sessions", &self.kiosk, None, &json!({})).await.expect(201);
         let path = format!("/api/sessions/{}", session["id"].as_str().unwrap());
         let item = json!({"version": 1, "product_id": self.milk});
-        let filled = self.ask(turn + 1, &format!("{path}/items"), &self.kiosk, None, &item).await;
-        // The one that was asked first may have done it and been killed before it said so.
+        let filled = self.post(turn + 1, &format!("{path}/items"), &self.kiosk, None, &item).await;
+        // The first server may have added the item and been killed before it replied.
         let version = if filled.status == 200 { filled.json["version"].clone() } else { json!(2) };
         let (body, key) = (json!({"version": version}), format!("turn-{turn}"));
-        let order = self.ask(turn + 2, &format!("{path}/confirm"), &self.kiosk, Some(&key), &body).await.expect(201);
+        let order = self.post(turn + 2, &format!("{path}/confirm"), &self.kiosk, Some(&key), &body).await.expect(201);
         order["receipt_number"].as_i64().unwrap()
     }
 
-    /// Teaches a product of one photo through some server. True where that was acknowledged, by whichever server.
-    async fn teach(&self, product: usize, photo: &[u8]) -> bool {
+    /// Enrols a product with one photo. True if some server acknowledged it.
+    async fn enrol(&self, product: usize, photo: &[u8]) -> bool {
         for turn in 0..60 {
             let server = &self.servers[(product + turn) % self.servers.len()];
             let name = format!("Product {product}");
-            let sent = server.attempt(Method::POST, "/api/products", Some(&self.admin), |request| {
+            let sent = server.try_call(Method::POST, "/api/products", Some(&self.admin), |request| {
                 request.multipart(form(&[("name", &name)], vec![photo.to_vec()]))
             });
             match sent.await {
-                // 409: the photo is enrolled; the server that was asked before had committed it.
+                // 409: the photo is enrolled already; a server committed it and was killed before it replied.
                 Ok(reply) if reply.status == 201 || reply.status == 409 => return true,
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
             }
@@ -171,8 +178,8 @@ impl Chain {
     }
 }
 
-/// Names of all products that the server sees in the photos, best candidate of each.
-async fn seen(server: &TestApp, token: &str, photos: &[Vec<u8>]) -> Vec<String> {
+/// The best product name for each photo.
+async fn recognised_names(server: &TestApp, token: &str, photos: &[Vec<u8>]) -> Vec<String> {
     let mut names = Vec::new();
     for photo in photos {
         let seen = server.post_picture("/api/recognize", token, photo.clone()).await.expect(200);
@@ -181,7 +188,7 @@ async fn seen(server: &TestApp, token: &str, photos: &[Vec<u8>]) -> Vec<String> 
     names
 }
 
-async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: TestDatabase) {
+async fn three_servers_serve_one_store_and_one_may_be_killed(database: TestDatabase) {
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let settings = [("TILLSIGHT_ENGINE__FOLLOW_S", "3600")];
     let mut servers = Vec::new();
@@ -196,11 +203,14 @@ async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Tes
 
     let first = package_photo(PRODUCTS, 0);
     servers[0].post_form("/api/products", &admin, &[("name", "First")], vec![first.clone()]).await.expect(201);
-    let taught = Instant::now();
+    let enrolled_at = Instant::now();
     for server in &servers[1..] {
-        assert!(comes_to_see(server, &admin, &first, |names| names == ["First"]).await);
+        assert!(wait_until_recognised(server, &admin, &first, |names| names == ["First"]).await);
     }
-    say(&format!("taught through one server, found through two others {} ms later", taught.elapsed().as_millis()));
+    say(&format!(
+        "enrolled through one server, recognised by two others {} ms later",
+        enrolled_at.elapsed().as_millis()
+    ));
 
     let photos: Arc<Vec<Vec<u8>>> = Arc::new((0..PRODUCTS).map(|product| package_photo(product, 0)).collect());
     let chain = Arc::new(Chain { servers, admin, kiosk, milk });
@@ -216,7 +226,7 @@ async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Tes
                 }
                 let number = chain.sell(turn).await;
                 let mut sold = sold.lock().unwrap();
-                assert_eq!(sold.insert(number, turn), None, "receipt {number} was given twice");
+                assert_eq!(sold.insert(number, turn), None, "receipt number {number} was used twice");
                 if sold.len() == KILLED_AFTER {
                     chain.servers[2].kill();
                 }
@@ -224,7 +234,7 @@ async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Tes
         }));
     }
     for product in 0..PRODUCTS {
-        assert!(chain.teach(product, &photos[product]).await, "no server takes product {product}");
+        assert!(chain.enrol(product, &photos[product]).await, "no server enrols product {product}");
     }
     for client in clients {
         client.await.unwrap();
@@ -235,18 +245,18 @@ async fn three_servers_are_one_store_and_one_of_them_may_be_killed(database: Tes
 
     let names: Vec<String> = (0..PRODUCTS).map(|product| format!("Product {product}")).collect();
     for server in &chain.servers[..2] {
-        assert!(comes_to_see(server, &chain.admin, &photos[PRODUCTS - 1], |names| names.len() == 5).await);
-        assert_eq!(seen(server, &chain.admin, &photos).await, names);
+        assert!(wait_until_recognised(server, &chain.admin, &photos[PRODUCTS - 1], |names| names.len() == 5).await);
+        assert_eq!(recognised_names(server, &chain.admin, &photos).await, names);
     }
-    let again = TestApp::spawn_program_in(database.clone(), folders[2].path(), &settings).await;
-    assert_eq!(seen(&again, &chain.admin, &photos).await, names, "the killed one has caught up");
+    let restarted = TestApp::spawn_program_in(database.clone(), folders[2].path(), &settings).await;
+    assert_eq!(recognised_names(&restarted, &chain.admin, &photos).await, names, "the killed server has caught up");
     let revision =
         async |server: &TestApp| server.get("/readyz", &chain.admin).await.expect(200)["index_revision"].clone();
-    assert_eq!(revision(&again).await, revision(&chain.servers[0]).await);
+    assert_eq!(revision(&restarted).await, revision(&chain.servers[0]).await);
 }
 
-/// A connection that was idle for long is asked whether it still works before it is used.
-async fn connections_that_were_cut_while_idle_are_replaced(database: TestDatabase) {
+/// An idle connection is tested before it is used.
+async fn idle_connections_that_were_cut_are_replaced(database: TestDatabase) {
     /// More than the server has connections.
     const REQUESTS: usize = 40;
     // Nothing but the requests below uses connections.
@@ -258,7 +268,7 @@ async fn connections_that_were_cut_while_idle_are_replaced(database: TestDatabas
     let cut = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE application_name = 'tillsight' AND query NOT LIKE 'LISTEN%' \
                AND datname = current_database() AND pid <> pg_backend_pid()) cut";
-    assert!(app.database.count(cut).await > 1, "there were connections to cut");
+    assert!(app.database.count(cut).await > 1, "no connections were cut");
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     for reply in at_once().await {
         reply.expect(200);
@@ -266,15 +276,15 @@ async fn connections_that_were_cut_while_idle_are_replaced(database: TestDatabas
 }
 
 mod postgresql {
-    /// Of PostgreSQL alone: SQLite has no connections that somebody could cut.
+    /// PostgreSQL only: nobody can cut the connections of SQLite.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn connections_that_were_cut_while_idle_are_replaced() {
-        super::connections_that_were_cut_while_idle_are_replaced(super::TestDatabase::postgres().await).await;
+    async fn idle_connections_that_were_cut_are_replaced() {
+        super::idle_connections_that_were_cut_are_replaced(super::TestDatabase::postgres().await).await;
     }
 
-    /// Of PostgreSQL alone: SQLite is for one server.
+    /// PostgreSQL only: SQLite is for one server.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn three_servers_are_one_store_and_one_of_them_may_be_killed() {
-        super::three_servers_are_one_store_and_one_of_them_may_be_killed(super::TestDatabase::postgres().await).await;
+    async fn three_servers_serve_one_store_and_one_may_be_killed() {
+        super::three_servers_serve_one_store_and_one_may_be_killed(super::TestDatabase::postgres().await).await;
     }
 }

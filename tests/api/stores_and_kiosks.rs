@@ -1,4 +1,4 @@
-//! Stores, who sees which, and the life of a kiosk from its code to its revocation.
+//! Stores, who sees which, and kiosks from the enrolment code to the revocation.
 
 use serde_json::{Value, json};
 
@@ -6,14 +6,14 @@ use crate::harness::{Reply, TestApp, TestDatabase, on_both_databases};
 
 const PASSWORD: &str = "a till that sees";
 
-/// A store, its id.
-async fn store_named(app: &TestApp, admin: &str, name: &str) -> String {
+/// Returns the store's id.
+async fn create_store(app: &TestApp, admin: &str, name: &str) -> String {
     let store = app.post("/api/stores", admin, json!({"name": name})).await.expect(201);
     store["id"].as_str().unwrap().to_owned()
 }
 
-/// A clerk of a store who has changed the first password; the access token.
-async fn clerk(app: &TestApp, admin: &str, store: &str) -> String {
+/// Creates a clerk who has changed the first password. Returns the access token.
+async fn create_clerk(app: &TestApp, admin: &str, store: &str) -> String {
     let clerk = json!({"username": "bob", "password": PASSWORD, "role": "clerk", "store_id": store});
     app.post("/api/users", admin, clerk).await.expect(201);
     let first = app.login("bob", PASSWORD).await;
@@ -22,8 +22,8 @@ async fn clerk(app: &TestApp, admin: &str, store: &str) -> String {
     pair["access_token"].as_str().unwrap().to_owned()
 }
 
-/// A kiosk that waits for its code, as its maker sees it.
-async fn new_kiosk(app: &TestApp, admin: &str, store: &str) -> Value {
+/// Creates a kiosk that waits for its enrolment. Returns the reply with the code.
+async fn create_kiosk(app: &TestApp, admin: &str, store: &str) -> Value {
     app.post(&format!("/api/stores/{store}/kiosks"), admin, json!({"name": "Till 1"})).await.expect(201)
 }
 
@@ -31,12 +31,12 @@ async fn enrol(app: &TestApp, code: &Value) -> Reply {
     app.post_anonymously("/api/kiosks/enrol", json!({"code": code})).await
 }
 
-/// Status of the only kiosk of a store.
-async fn status(app: &TestApp, admin: &str, store: &str) -> Value {
+/// The status of the store's only kiosk.
+async fn kiosk_status(app: &TestApp, admin: &str, store: &str) -> Value {
     app.get(&format!("/api/stores/{store}/kiosks"), admin).await.expect(200)["data"][0]["status"].clone()
 }
 
-async fn an_admin_makes_lists_reads_and_renames_stores(database: TestDatabase) {
+async fn an_admin_creates_lists_reads_and_renames_stores(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
     let plain = app.post("/api/stores", &admin, json!({"name": " Main Street "})).await.expect(201);
@@ -56,11 +56,11 @@ async fn an_admin_makes_lists_reads_and_renames_stores(database: TestDatabase) {
     app.get("/api/stores/17", &admin).await.expect_problem(404, "not-found");
 }
 
-async fn a_clerk_knows_no_store_but_their_own(database: TestDatabase) {
+async fn a_clerk_sees_only_their_own_store(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
-    let (own, other) = (store_named(&app, &admin, "Own").await, store_named(&app, &admin, "Other").await);
-    let clerk = clerk(&app, &admin, &own).await;
+    let (own, other) = (create_store(&app, &admin, "Own").await, create_store(&app, &admin, "Other").await);
+    let clerk = create_clerk(&app, &admin, &own).await;
     let list = app.get("/api/stores", &clerk).await.expect(200);
     assert_eq!((list["data"].as_array().unwrap().len(), &list["data"][0]["id"]), (1, &json!(own)));
     app.get(&format!("/api/stores/{own}"), &clerk).await.expect(200);
@@ -78,29 +78,29 @@ async fn a_clerk_knows_no_store_but_their_own(database: TestDatabase) {
 async fn a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
-    let store = store_named(&app, &admin, "Main Street").await;
-    let made = new_kiosk(&app, &admin, &store).await;
-    assert_eq!((made["status"].as_str(), made["store_id"].as_str()), (Some("pending"), Some(store.as_str())));
-    let code = made["enrolment_code"].as_str().unwrap();
+    let store = create_store(&app, &admin, "Main Street").await;
+    let kiosk = create_kiosk(&app, &admin, &store).await;
+    assert_eq!((kiosk["status"].as_str(), kiosk["store_id"].as_str()), (Some("pending"), Some(store.as_str())));
+    let code = kiosk["enrolment_code"].as_str().unwrap();
     assert_eq!(code.len(), 23);
-    let sloppy = json!(code.to_lowercase().replace('-', " "));
-    let enrolled = enrol(&app, &sloppy).await.expect(200);
-    assert_eq!((&enrolled["kiosk_id"], &enrolled["store_id"]), (&made["id"], &json!(store)));
+    let retyped = json!(code.to_lowercase().replace('-', " "));
+    let enrolled = enrol(&app, &retyped).await.expect(200);
+    assert_eq!((&enrolled["kiosk_id"], &enrolled["store_id"]), (&kiosk["id"], &json!(store)));
     assert_eq!(enrolled["name"], "Till 1");
     let key = enrolled["key"].as_str().unwrap();
     assert!(key.starts_with("tsk_") && key.len() >= 40);
-    enrol(&app, &made["enrolment_code"]).await.expect_problem(401, "enrolment-refused");
-    assert_eq!(status(&app, &admin, &store).await, "enrolled");
+    enrol(&app, &kiosk["enrolment_code"]).await.expect_problem(401, "enrolment-refused");
+    assert_eq!(kiosk_status(&app, &admin, &store).await, "enrolled");
     let listed = app.get(&format!("/api/stores/{store}/kiosks"), &admin).await;
     let listed = String::from_utf8(listed.bytes).unwrap();
-    assert!(!listed.contains(key) && !listed.contains(code), "secrets are shown once");
+    assert!(!listed.contains(key) && !listed.contains(code), "secrets are shown only once");
 
     let session = app.post("/api/sessions", key, json!({})).await.expect(201);
     assert_eq!(session["store_id"], json!(store));
     for path in ["/api/users", "/api/stores", "/api/auth/me", "/api/mypage/orders"] {
         app.get(path, key).await.expect_problem(403, "forbidden");
     }
-    let path = format!("/api/stores/{store}/kiosks/{}", made["id"].as_str().unwrap());
+    let path = format!("/api/stores/{store}/kiosks/{}", kiosk["id"].as_str().unwrap());
     for _ in 0..2 {
         assert_eq!(app.delete(&path, &admin).await.expect(200)["status"], "revoked");
     }
@@ -111,41 +111,41 @@ async fn a_kiosk_revoked_through_another_server_is_refused_by_the_next_request(d
     let here = TestApp::spawn(database).await;
     let there = TestApp::spawn_beside(&here).await;
     let admin = here.admin().await;
-    let store = store_named(&here, &admin, "Main Street").await;
-    let made = new_kiosk(&here, &admin, &store).await;
-    let enrolled = enrol(&here, &made["enrolment_code"]).await.expect(200);
+    let store = create_store(&here, &admin, "Main Street").await;
+    let kiosk = create_kiosk(&here, &admin, &store).await;
+    let enrolled = enrol(&here, &kiosk["enrolment_code"]).await.expect(200);
     let key = enrolled["key"].as_str().unwrap();
     for server in [&here, &there] {
         server.post("/api/sessions", key, json!({})).await.expect(201);
     }
-    let path = format!("/api/stores/{store}/kiosks/{}", made["id"].as_str().unwrap());
+    let path = format!("/api/stores/{store}/kiosks/{}", kiosk["id"].as_str().unwrap());
     there.delete(&path, &admin).await.expect(200);
     here.post("/api/sessions", key, json!({})).await.expect_problem(401, "not-authenticated");
 }
 
-async fn a_code_expires_and_dies_with_its_kiosk(database: TestDatabase) {
+async fn a_code_expires_and_ends_with_its_kiosk(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
-    let (first, second) = (store_named(&app, &admin, "First").await, store_named(&app, &admin, "Second").await);
-    let revoked = new_kiosk(&app, &admin, &first).await;
+    let (first, second) = (create_store(&app, &admin, "First").await, create_store(&app, &admin, "Second").await);
+    let revoked = create_kiosk(&app, &admin, &first).await;
     let path = format!("/api/stores/{first}/kiosks/{}", revoked["id"].as_str().unwrap());
     app.delete(&path, &admin).await.expect(200);
     enrol(&app, &revoked["enrolment_code"]).await.expect_problem(401, "enrolment-refused");
-    let late = new_kiosk(&app, &admin, &second).await;
+    let late = create_kiosk(&app, &admin, &second).await;
     app.clock.advance(3_600);
     enrol(&app, &late["enrolment_code"]).await.expect_problem(401, "enrolment-refused");
     let admin = app.admin().await;
-    assert_eq!(status(&app, &admin, &second).await, "expired");
+    assert_eq!(kiosk_status(&app, &admin, &second).await, "expired");
     enrol(&app, &json!("K7QW2-9M4HX-TR8PA-3CZVB")).await.expect_problem(401, "enrolment-refused");
     enrol(&app, &json!("")).await.expect_problem(401, "enrolment-refused");
 }
 
-async fn devices_that_share_a_code_become_one_kiosk(database: TestDatabase) {
+async fn of_eight_devices_with_one_code_one_is_enrolled(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
-    let store = store_named(&app, &admin, "Main Street").await;
-    let made = new_kiosk(&app, &admin, &store).await;
-    let replies = futures_util::future::join_all((0..8).map(|_| enrol(&app, &made["enrolment_code"]))).await;
+    let store = create_store(&app, &admin, "Main Street").await;
+    let kiosk = create_kiosk(&app, &admin, &store).await;
+    let replies = futures_util::future::join_all((0..8).map(|_| enrol(&app, &kiosk["enrolment_code"]))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 1);
     assert_eq!(replies.iter().filter(|reply| reply.status == 401).count(), 7);
 }
@@ -153,21 +153,21 @@ async fn devices_that_share_a_code_become_one_kiosk(database: TestDatabase) {
 async fn a_kiosk_is_reached_only_through_its_own_store(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.admin().await;
-    let (own, other) = (store_named(&app, &admin, "Own").await, store_named(&app, &admin, "Other").await);
-    let kiosk = new_kiosk(&app, &admin, &own).await;
+    let (own, other) = (create_store(&app, &admin, "Own").await, create_store(&app, &admin, "Other").await);
+    let kiosk = create_kiosk(&app, &admin, &own).await;
     let swapped = format!("/api/stores/{other}/kiosks/{}", kiosk["id"].as_str().unwrap());
     app.delete(&swapped, &admin).await.expect_problem(404, "not-found");
-    assert_eq!(status(&app, &admin, &own).await, "pending");
+    assert_eq!(kiosk_status(&app, &admin, &own).await, "pending");
     let nowhere = "/api/stores/00000000-0000-7000-8000-000000000000/kiosks";
     app.post(nowhere, &admin, json!({"name": "Till"})).await.expect_problem(404, "not-found");
 }
 
 on_both_databases!(
-    an_admin_makes_lists_reads_and_renames_stores,
-    a_clerk_knows_no_store_but_their_own,
+    an_admin_creates_lists_reads_and_renames_stores,
+    a_clerk_sees_only_their_own_store,
     a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once,
     a_kiosk_revoked_through_another_server_is_refused_by_the_next_request,
-    a_code_expires_and_dies_with_its_kiosk,
-    devices_that_share_a_code_become_one_kiosk,
+    a_code_expires_and_ends_with_its_kiosk,
+    of_eight_devices_with_one_code_one_is_enrolled,
     a_kiosk_is_reached_only_through_its_own_store,
 );

@@ -22,10 +22,10 @@ use super::{Reply, TestDatabase};
 pub const ADMIN_PASSWORD: &str = "the till sees everything";
 /// The shipped model.
 pub const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
-/// Where a test's clock begins: 2026-01-05 12:00 UTC.
+/// The start of a test's clock: 2026-01-05 12:00 UTC.
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
 
-/// Where servers on `database` keep the snapshot of their index.
+/// The snapshot file of servers on `database`.
 pub fn snapshot_place(database: &TestDatabase) -> PathBuf {
     database.folder().join(format!("index-{}.snapshot", model_key().replace('#', "-")))
 }
@@ -35,8 +35,8 @@ pub fn model_key() -> String {
     Manifest::read(MODEL.as_ref()).unwrap().model_id().to_string()
 }
 
-/// What stops a server, and what it ended with.
-type Running = (oneshot::Sender<()>, JoinHandle<Result<(), StartError>>);
+/// Stops a server, and returns how it ended.
+type RunningServer = (oneshot::Sender<()>, JoinHandle<Result<(), StartError>>);
 
 /// A server on a database of its own. Stops when dropped.
 pub struct TestApp {
@@ -45,9 +45,9 @@ pub struct TestApp {
     pub database: TestDatabase,
     pub(super) http: reqwest::Client,
     pub(super) overlay: String,
-    /// A program of its own, where this is not a server within the test's process.
+    /// The server's process, if it does not run within the test's.
     pub(super) process: Option<Child>,
-    pub(super) running: Option<Running>,
+    pub(super) running: Option<RunningServer>,
 }
 
 impl TestApp {
@@ -66,7 +66,7 @@ impl TestApp {
         app
     }
 
-    /// Starts another server on the database, folder and clock of `other`.
+    /// Starts another server with the database, folder and clock of `other`.
     pub async fn spawn_beside(other: &Self) -> Self {
         let (clock, database) = (other.clock.clone(), other.database.clone());
         let (http, overlay) = (other.http.clone(), other.overlay.clone());
@@ -95,7 +95,7 @@ impl TestApp {
         self.url = application.url();
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(application.run_until(async move {
-            let _asked_or_dropped = stopped.await;
+            let _stopped_or_dropped = stopped.await;
         }));
         self.running = Some((stop, server));
         self.until_ready().await;
@@ -123,7 +123,7 @@ impl TestApp {
         settings
     }
 
-    /// Any request; `token` is an access token or a kiosk's key.
+    /// Sends a request. `token` is an access token or a kiosk's key.
     pub async fn call(
         &self,
         method: Method,
@@ -131,11 +131,11 @@ impl TestApp {
         token: Option<&str>,
         fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Reply {
-        self.attempt(method, path, token, fill).await.unwrap()
+        self.try_call(method, path, token, fill).await.unwrap()
     }
 
-    /// Any request to a server that may be killed meanwhile.
-    pub async fn attempt(
+    /// Sends a request to a server that may be killed meanwhile.
+    pub async fn try_call(
         &self,
         method: Method,
         path: &str,
@@ -168,7 +168,7 @@ impl TestApp {
         self.call(Method::POST, path, None, |request| request.json(&body)).await
     }
 
-    /// `POST` of bare bytes as a JPEG.
+    /// `POST` of a JPEG as the body.
     pub async fn post_picture(&self, path: &str, token: &str, picture: Vec<u8>) -> Reply {
         let fill = |request: RequestBuilder| request.header("content-type", "image/jpeg").body(picture);
         self.call(Method::POST, path, Some(token), fill).await
@@ -200,14 +200,14 @@ impl TestApp {
         self.login(username, PASSWORD).await
     }
 
-    /// The access token of a new clerk of a store, who has changed the password that the admin chose.
+    /// The access token of a new clerk who has changed the first password.
     pub async fn clerk(&self, admin: &str, store: &str) -> String {
-        const GIVEN: &str = "weighs every pear";
+        const FIRST: &str = "weighs every pear";
         const OWN: &str = "knows every apple";
-        let body = json!({"username": "clerk", "password": GIVEN, "role": "clerk", "store_id": store});
+        let body = json!({"username": "clerk", "password": FIRST, "role": "clerk", "store_id": store});
         self.post("/api/users", admin, body).await.expect(201);
-        let first = self.login("clerk", GIVEN).await;
-        let change = json!({"current_password": GIVEN, "new_password": OWN});
+        let first = self.login("clerk", FIRST).await;
+        let change = json!({"current_password": FIRST, "new_password": OWN});
         let tokens = self.post("/api/auth/password", &first, change).await.expect(200);
         tokens["access_token"].as_str().unwrap().to_owned()
     }
@@ -239,7 +239,7 @@ impl TestApp {
         String::from_utf8(reply.bytes).unwrap()
     }
 
-    /// A metric's value: the sum over its labels, 0 where it was never counted.
+    /// A metric's value: the sum over its labels, 0 if it does not exist.
     pub async fn metric(&self, name: &str) -> f64 {
         let text = self.metrics().await;
         let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
@@ -254,7 +254,7 @@ pub fn form(texts: &[(&str, &str)], pictures: Vec<Vec<u8>>) -> Form {
     pictures.into_iter().fold(form, |form, bytes| form.part("images", photo(bytes)))
 }
 
-/// A client that waits for long, since these machines are slow at times, and not for ever.
+/// A client with a long timeout: test machines may be slow.
 pub(super) fn client() -> reqwest::Client {
     reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap()
 }

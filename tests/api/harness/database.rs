@@ -1,4 +1,4 @@
-//! A database of its own for each test.
+//! A separate database for each test.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
-/// Where `make test` says that its throwaway PostgreSQL is.
+/// The URL of the throwaway PostgreSQL of `make test`.
 const POSTGRES: &str = "TILLSIGHT_TEST_POSTGRES_URL";
 
-/// An empty database and a folder, both gone when the test is over. A clone is the same database.
+/// An empty database and a folder, both removed after the test. A clone is the same database.
 #[derive(Clone)]
 pub struct TestDatabase {
     url: SecretString,
@@ -27,7 +27,7 @@ impl TestDatabase {
         Self { url: url.into(), folder }
     }
 
-    /// A new database of the throwaway server.
+    /// A new database on the throwaway server.
     #[expect(clippy::disallowed_methods, reason = "CREATE DATABASE takes no bound parameters; the name is a UUID")]
     pub async fn postgres() -> Self {
         let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
@@ -41,12 +41,12 @@ impl TestDatabase {
         Self { url: format!("{address}/{name}").into(), folder: Arc::new(tempfile::tempdir().unwrap()) }
     }
 
-    /// PostgreSQL alone: ends all connections to this database and lets nobody in.
+    /// PostgreSQL only: ends all connections to this database and refuses new ones.
     pub async fn go_away(&self) {
         self.let_in(false).await;
     }
 
-    /// Lets everybody in again.
+    /// Accepts connections again.
     pub async fn come_back(&self) {
         self.let_in(true).await;
     }
@@ -73,7 +73,7 @@ impl TestDatabase {
         if self.url.expose_secret().starts_with("sqlite:") { "sqlite" } else { "postgres" }
     }
 
-    /// Runs a statement behind the server's back.
+    /// Runs a statement directly on the database, unnoticed by the server.
     pub async fn execute(&self, sql: &'static str) {
         let url = self.url.expose_secret();
         if url.starts_with("sqlite:") {
@@ -87,7 +87,7 @@ impl TestDatabase {
         }
     }
 
-    /// As [`TestDatabase::execute`], with a text for `$1`.
+    /// Like [`TestDatabase::execute`], with a text for `$1`.
     pub async fn execute_with(&self, sql: &'static str, text: &str) {
         let url = self.url.expose_secret();
         if url.starts_with("sqlite:") {
@@ -101,7 +101,7 @@ impl TestDatabase {
         }
     }
 
-    /// Runs the one of two texts, of many statements each, that is for this database.
+    /// Runs the script for this kind of database.
     pub async fn run_script(&self, sqlite: &'static str, postgres: &'static str) {
         let url = self.url.expose_secret();
         if url.starts_with("sqlite:") {
@@ -115,7 +115,7 @@ impl TestDatabase {
         }
     }
 
-    /// The one number that a query gives.
+    /// Runs a query that returns one number.
     pub async fn count(&self, sql: &'static str) -> i64 {
         let url = self.url.expose_secret();
         if url.starts_with("sqlite:") {
@@ -127,7 +127,7 @@ impl TestDatabase {
         }
     }
 
-    /// Every row of every table, but for those that a server writes by its clock alone.
+    /// Every row of every table, except `order_performance`, which the server writes periodically.
     #[expect(
         clippy::disallowed_methods,
         reason = "names of tables and columns take no bound parameters; they are ours"

@@ -1,4 +1,4 @@
-//! Starts servers for tests and talks to them.
+//! The test harness: starts servers and sends requests to them.
 
 mod app;
 mod database;

@@ -1,35 +1,35 @@
-//! Pictures for tests: rendered packages, so that no photo need be shipped.
+//! Rendered pictures for tests, so that no photo has to be shipped.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tillsight::demo::packages;
 
-/// Photos that have been rendered: a second of work each in an unoptimised build, and the tests ask for the same few.
+/// Rendered photos. Each takes a second in an unoptimised build, and the tests use the same few.
 static RENDERED: Mutex<BTreeMap<(usize, u64), Rendered>> = Mutex::new(BTreeMap::new());
 
-/// One photo, once the first who asked for it has rendered it.
+/// A photo, empty until the first test that uses it has rendered it.
 type Rendered = Arc<OnceLock<Vec<u8>>>;
 
 /// A photo of product `product` of the test catalogue; `view` chooses position, light and background.
 pub fn package_photo(product: usize, view: u64) -> Vec<u8> {
-    let place = Arc::clone(RENDERED.lock().unwrap().entry((product, view)).or_default());
-    place.get_or_init(|| rendered(product, view)).clone()
+    let photo = Arc::clone(RENDERED.lock().unwrap().entry((product, view)).or_default());
+    photo.get_or_init(|| render(product, view)).clone()
 }
 
-fn rendered(product: usize, view: u64) -> Vec<u8> {
+fn render(product: usize, view: u64) -> Vec<u8> {
     const SEED: u64 = 7;
     let package = packages::catalogue(SEED, product + 1).pop().unwrap();
     packages::jpeg(&packages::photograph(&package, view, 240)).unwrap()
 }
 
-/// A small JPEG of one colour: valid, and like no product.
+/// A small JPEG of one colour: valid, and unlike any product.
 pub fn jpeg(colour: [u8; 3]) -> Vec<u8> {
     packages::jpeg(&image::RgbImage::from_pixel(64, 64, image::Rgb(colour))).unwrap()
 }
 
-/// A PNG whose header promises `width` × `height` grey pixels, and whose data end after the first few: what a decoder
-/// would have to believe before it finds out.
+/// A PNG whose header announces `width` × `height` grey pixels, but whose data end after the first few. A decoder that trusts
+/// the header allocates memory for all of them.
 pub fn png_of_size(width: u32, height: u32) -> Vec<u8> {
     let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
     let header = [size.as_slice(), &[8, 0, 0, 0, 0]].concat();

@@ -1,5 +1,5 @@
-//! The program itself, in a process of its own: with metrics that no other test moves, and to be killed. Its clock is the
-//! system's.
+//! A server in its own process, for tests that kill it or read metrics that no other test may move. It uses the system's
+//! clock.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,17 +12,17 @@ use tokio::process::Command;
 use super::app::{MODEL, client};
 use super::{ADMIN_PASSWORD, TestApp, TestDatabase};
 
-/// What several servers must have in common.
+/// Servers on one database must share it.
 const TOKEN_SECRET: &str = "every server of a chain signs with this";
 
 impl TestApp {
-    /// Starts the program on the database, with the test's folder as its own, and further settings.
+    /// Starts the program with the test's folder and `settings`.
     pub async fn spawn_program(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
         let folder = database.folder().to_owned();
         Self::spawn_program_in(database, &folder, settings).await
     }
 
-    /// Starts the program on the database, with a folder of its own as on another machine, and further settings.
+    /// Starts the program with a folder of its own, as on another machine, and `settings`.
     pub async fn spawn_program_in(database: TestDatabase, folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
         program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(folder);
@@ -39,7 +39,7 @@ impl TestApp {
                 break url.to_owned();
             }
         };
-        // Whatever else it prints must find a reader: a closed pipe would end it.
+        // Read the rest of its output: a closed pipe would end the program.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let (http, clock, overlay) = (client(), Clock::system(), String::new());
         let app = Self { url, clock, database, http, overlay, process: Some(process), running: None };
@@ -47,7 +47,7 @@ impl TestApp {
         app
     }
 
-    /// Ends the program as `kill -9` does, in the middle of whatever it is doing.
+    /// Kills the program as `kill -9` does.
     pub fn kill(&self) {
         let id = self.process.as_ref().and_then(tokio::process::Child::id).unwrap();
         let killed = std::process::Command::new("kill").args(["-KILL", &id.to_string()]).status();

@@ -1,4 +1,4 @@
-//! A receiver of alerts on this machine: it keeps what it gets and answers as it is told, also as no receiver should.
+//! A local receiver of alerts. It records requests and replies as the test says, also in ways that no receiver should.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -1,10 +1,9 @@
-//! An answer of the server, with assertions that show the body when they fail.
+//! A reply of the server, with assertions that show the body when they fail.
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// Status, headers and JSON body of an answer.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -21,14 +20,14 @@ impl Reply {
         Ok(Self { status, headers, json, bytes })
     }
 
-    /// The body, after checking the status.
+    /// Checks the status and returns the body.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self.json
     }
 
-    /// Checks that the answer is a problem of this kind with this status, well-formed. Gives its body.
+    /// Checks that the reply is a well-formed problem of this kind and status, and returns its body.
     #[track_caller]
     pub fn expect_problem(self, status: u16, slug: &str) -> Value {
         let media_type =

@@ -1,4 +1,4 @@
-//! A store with a kiosk, a clerk and things to sell, and the short ways to an order.
+//! A store with a kiosk, a clerk and products, and shortcuts to an order.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::{Reply, TestApp, TestDatabase};
 
-/// A store that is open.
 pub struct Shop {
     pub app: TestApp,
     pub admin: String,
@@ -20,17 +19,17 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// A store in euro whose prices contain the tax.
+    /// A store in euro whose prices include the tax.
     pub async fn open(database: TestDatabase) -> Self {
         Self::open_as(database, json!({"name": "Corner <shop>", "currency": "EUR"})).await
     }
 
-    /// A store made of `body`.
+    /// A store created with `body`.
     pub async fn open_as(database: TestDatabase, body: Value) -> Self {
         Self::open_on(TestApp::spawn(database).await, body).await
     }
 
-    /// A store made of `body` on a server that runs already.
+    /// A store created with `body` on a running server.
     pub async fn open_on(app: TestApp, body: Value) -> Self {
         let admin = app.admin().await;
         let currency = body["currency"].as_str().unwrap().to_owned();
@@ -57,7 +56,7 @@ impl Shop {
         session
     }
 
-    /// The order that a bill becomes.
+    /// Confirms a bill and returns the order.
     pub async fn confirm(&self, session: &Value) -> Value {
         let path = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
         self.once(&path, &self.kiosk, json!({"version": session["version"]})).await.expect(201)
@@ -75,12 +74,12 @@ impl Shop {
         self.pay(&order, json!([{"method": "card", "amount": order["total"]}])).await.expect(201)
     }
 
-    /// `POST` with a key of its own.
+    /// `POST` with a new Idempotency-Key.
     pub async fn once(&self, path: &str, token: &str, body: Value) -> Reply {
         self.keyed(path, token, &Uuid::new_v4().to_string(), body).await
     }
 
-    /// `POST` with this Idempotency-Key.
+    /// `POST` with `key` as the Idempotency-Key.
     pub async fn keyed(&self, path: &str, token: &str, key: &str, body: Value) -> Reply {
         let fill = |request: RequestBuilder| request.header("idempotency-key", key).json(&body);
         self.app.call(Method::POST, path, Some(token), fill).await
@@ -91,7 +90,7 @@ impl Shop {
         self.once(&of(order, "/payments"), &self.kiosk, body).await
     }
 
-    /// Refunds what `lines` say, in cash; everything that is left where it is `null`.
+    /// Refunds `lines` in cash; everything that is left if it is `null`.
     pub async fn refund(&self, order: &Value, lines: Value) -> Reply {
         let body = json!({"currency": order["currency"], "method": "cash", "reason": "came back", "lines": lines});
         self.once(&of(order, "/refunds"), &self.clerk, body).await
@@ -101,19 +100,19 @@ impl Shop {
         self.once(&of(order, "/void"), &self.clerk, json!({"reason": "shopper left"})).await
     }
 
-    /// The order as the staff sees it now.
+    /// Reads the order as staff.
     pub async fn look(&self, order: &Value) -> Value {
         self.app.get(&of(order, ""), &self.clerk).await.expect(200)
     }
 
-    /// A clerk's view of another, newly made store of the same owner.
+    /// The key of a kiosk in another, new store.
     pub async fn other_kiosk(&self) -> String {
         let other = self.app.store(&self.admin).await;
         self.app.kiosk(&self.admin, &other).await
     }
 }
 
-/// A path of an order.
+/// The order's path, followed by `rest`.
 pub fn of(order: &Value, rest: &str) -> String {
     format!("/api/orders/{}{rest}", order["id"].as_str().unwrap())
 }

@@ -1,13 +1,13 @@
-//! What somebody with a database tool can do to a store's records, and how it is mended again.
+//! Damage to a store's records as somebody with a database tool can cause it, and its repair.
 
 use serde_json::json;
 
 use super::{Shop, TestApp, TestDatabase};
 
-/// A server that makes no check by itself.
+/// Settings of a server that runs no checks by itself.
 pub const ONLY_ON_DEMAND: &str = "[monitoring]\nenabled = false";
 
-/// Runs statements behind the server's back, in a copy that has lost its constraints or as if it had.
+/// Runs statements directly on the database, ignoring its constraints.
 macro_rules! by_hand {
     ($database:expr, $sql:literal) => {
         $database.run_script(concat!("PRAGMA foreign_keys = OFF; ", $sql), $sql).await
@@ -15,7 +15,7 @@ macro_rules! by_hand {
 }
 pub(crate) use by_hand;
 
-/// Five paid orders, of which the first two have a refund each, a voided sixth, and a closing.
+/// A store with five paid orders, the first two partly refunded, a voided sixth order, and a closing.
 pub async fn shop_of_six_orders(database: &TestDatabase) -> Shop {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let shop = Shop::open_on(app, json!({"name": "Corner <shop>", "currency": "EUR"})).await;
@@ -32,7 +32,7 @@ pub async fn shop_of_six_orders(database: &TestDatabase) -> Shop {
     shop
 }
 
-/// Makes the tables lose primary keys, unique indexes and foreign keys, as a copy made by hand does, and saves their rows.
+/// Drops primary keys, unique indexes and foreign keys, as a copy made by hand does, and saves all rows.
 pub async fn lose_constraints(database: &TestDatabase) {
     let sqlite = "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; \
         CREATE TABLE plain AS SELECT * FROM orders; DROP TABLE orders; ALTER TABLE plain RENAME TO orders; \
@@ -52,12 +52,13 @@ pub async fn lose_constraints(database: &TestDatabase) {
     );
 }
 
-/// Order 3 of a shop is lost with its lines, as if it had never been written; nothing may refer to it.
+/// Deletes order 3 with its lines, as if it had never been written. Nothing may refer to it.
 pub async fn lose_order(database: &TestDatabase) {
     database.execute("DELETE FROM order_items WHERE order_id IN (SELECT id FROM orders WHERE number = 3)").await;
     database.execute("DELETE FROM orders WHERE number = 3").await;
 }
 
+/// Restores the rows saved by [`lose_constraints`].
 pub async fn mend(database: &TestDatabase) {
     by_hand!(
         database,

@@ -112,7 +112,7 @@ impl Load {
     async fn ask(&self, first: usize, path: &str, token: &str, key: Option<&str>, body: &Value) -> Reply {
         for turn in first..first + TRIES {
             let sent = self.servers.at(turn);
-            let sent = sent.attempt(Method::POST, path, Some(token), |request| {
+            let sent = sent.try_call(Method::POST, path, Some(token), |request| {
                 key.into_iter().fold(request, |request, key| request.header("idempotency-key", key)).json(body)
             });
             match sent.await {
