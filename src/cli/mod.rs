@@ -28,7 +28,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start the server. Settings come from tillsight.toml and TILLSIGHT_* variables; README lists them.
+    /// Start the server. Settings come from tillsight.toml and TILLSIGHT_* variables; docs/reference/settings.md lists them.
     Serve,
     /// Bring the database's tables up to date and exit.
     Migrate,
