@@ -91,7 +91,7 @@ async fn a_new_password_ends_every_session(database: TestDatabase) {
 
 async fn a_login_does_not_reveal_which_names_exist(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     sign_up(&app, "ann.lee").await;
     let disabled = sign_up(&app, "disabled").await;
     app.patch(&account_path(&disabled), &admin, json!({"disabled": true})).await.expect(200);
@@ -140,8 +140,8 @@ async fn guessing_from_one_address_is_throttled_whatever_the_forwarded_header_sa
 
 async fn a_first_password_must_be_changed_before_anything_else(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
     let bob = json!({"username": "bob", "password": PASSWORD, "role": "clerk", "store_id": store});
     let created = app.post("/api/users", &admin, bob).await.expect(201);
     assert_eq!((&created["must_change_password"], &created["store_id"]), (&json!(true), &json!(store)));
@@ -155,7 +155,7 @@ async fn a_first_password_must_be_changed_before_anything_else(database: TestDat
 
 async fn a_role_counts_from_the_next_request_on(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let ann = sign_up(&app, "ann.lee").await;
     let path = account_path(&ann);
     app.get("/api/users", access_token(&ann)).await.expect_problem(403, "forbidden");
@@ -192,7 +192,7 @@ async fn the_last_admin_remains_even_if_two_admins_demote_each_other(database: T
 
 async fn accounts_are_listed_in_pages_newest_first(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     for name in ["first", "second", "third"] {
         sign_up(&app, name).await;
     }

@@ -9,12 +9,14 @@ use tillsight::db::{Database, alert_deliveries};
 use tillsight::performance::Outcome;
 
 use crate::alerts::{SECRET, Watch};
-use crate::harness::{Answer, ONLY_ON_DEMAND, Received, Receiver, TestApp, TestDatabase, on_both_databases};
+use crate::harness::{
+    AlertReceiver, ONLY_ON_DEMAND, ReceivedRequest, ReceiverReply, TestApp, TestDatabase, on_both_databases,
+};
 
 /// A store whose orders fail, and a watch that has seen it and told nobody yet.
 async fn trouble(database: TestDatabase, overlay: &str) -> (TestApp, Watch) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let store = app.store(&app.admin().await).await;
+    let store = app.create_store(&app.login_admin().await).await;
     let watch = Watch::on(&app, overlay).await;
     watch.ended(&store, Outcome::Failed, 10);
     watch.alerts.look().await.unwrap();
@@ -30,7 +32,7 @@ async fn last(watch: &Watch) -> Value {
 
 async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database: TestDatabase) {
     let (_app, watch) = trouble(database, "").await;
-    watch.receiver.answer_next((0..6).map(|_| Answer::Status(503, "in \u{7}maintenance")));
+    watch.receiver.reply_next((0..6).map(|_| ReceiverReply::Status(503, "in \u{7}maintenance")));
     let mut ids = Vec::new();
     for (attempt, wait) in [(1, 10), (2, 40), (3, 160), (4, 640), (5, 1_800)] {
         assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1, "attempt {attempt}");
@@ -42,10 +44,10 @@ async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database:
         watch.clock.advance(wait - 1);
         assert_eq!(watch.alerts.deliver_due().await.unwrap(), 0, "{wait} s are not over");
         watch.clock.advance(1);
-        ids.extend(watch.receiver.take().into_iter().map(|received| received.headers["webhook-id"].clone()));
+        ids.extend(watch.receiver.take_requests().into_iter().map(|received| received.headers["webhook-id"].clone()));
     }
     assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
-    ids.extend(watch.receiver.take().into_iter().map(|received| received.headers["webhook-id"].clone()));
+    ids.extend(watch.receiver.take_requests().into_iter().map(|received| received.headers["webhook-id"].clone()));
     let shown = last(&watch).await;
     assert_eq!((&shown["state"], &shown["attempts"], &shown["due_at"]), (&json!("failed"), &json!(6), &Value::Null));
     watch.clock.advance(86_400);
@@ -55,15 +57,15 @@ async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database:
 
 async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attempt(database: TestDatabase) {
     let (_app, watch) = trouble(database, "delivery_timeout_s = 1").await;
-    let elsewhere = Receiver::start().await;
+    let elsewhere = AlertReceiver::start().await;
     let refusals = [
-        (Answer::Silence, Value::Null, "did not answer in time"),
-        (Answer::Elsewhere(elsewhere.url.clone()), json!(302), "redirects are not followed"),
-        (Answer::Noise, Value::Null, "no HTTP"),
-        (Answer::Status(404, "Cannot POST /HOOK"), json!(404), "parts of the address"),
+        (ReceiverReply::NoReply, Value::Null, "did not answer in time"),
+        (ReceiverReply::Redirect(elsewhere.url.clone()), json!(302), "redirects are not followed"),
+        (ReceiverReply::NotHttp, Value::Null, "no HTTP"),
+        (ReceiverReply::Status(404, "Cannot POST /HOOK"), json!(404), "parts of the address"),
     ];
     for (answer, status, reason) in refusals {
-        watch.receiver.answer_next([answer.clone()]);
+        watch.receiver.reply_next([answer.clone()]);
         assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1, "{answer:?}");
         let shown = last(&watch).await;
         assert_eq!((&shown["state"], &shown["last_status"]), (&json!("waiting"), &status), "{answer:?}");
@@ -71,9 +73,9 @@ async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attemp
         assert!(error.contains(reason) && !error.contains("127.0.0.1"), "{answer:?}: {error}");
         watch.clock.advance(1_800);
     }
-    assert!(elsewhere.take().is_empty(), "the secret address is the only one that is asked");
+    assert!(elsewhere.take_requests().is_empty(), "the secret address is the only one that is asked");
     // An answer that never ends is not read to its end.
-    watch.receiver.answer_next([Answer::Endless]);
+    watch.receiver.reply_next([ReceiverReply::EndlessBody]);
     assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
     assert_eq!(last(&watch).await["state"], "delivered");
 }
@@ -82,27 +84,27 @@ async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attemp
 async fn a_receiver_may_put_messages_off_for_a_day(database: TestDatabase) {
     let (_app, watch) = trouble(database, "").await;
     for _ in 0..8 {
-        watch.receiver.answer_next([Answer::Later(60)]);
+        watch.receiver.reply_next([ReceiverReply::RetryAfter(60)]);
         assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
         let shown = last(&watch).await;
         assert_eq!((&shown["state"], &shown["attempts"]), (&json!("waiting"), &json!(0)));
         watch.clock.advance(60);
     }
     watch.clock.advance(86_400);
-    watch.receiver.answer_next([Answer::Later(60)]);
+    watch.receiver.reply_next([ReceiverReply::RetryAfter(60)]);
     watch.alerts.deliver_due().await.unwrap();
     assert_eq!(last(&watch).await["state"], "failed");
 }
 
 async fn slack_is_believed_when_it_says_ok(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let store = app.store(&app.admin().await).await;
-    let receiver = Receiver::start().await;
+    let store = app.create_store(&app.login_admin().await).await;
+    let receiver = AlertReceiver::start().await;
     let settings = format!("[monitoring]\nslack_url = \"{}\"", receiver.url);
     let watch = Watch::with(&app, receiver, &settings).await;
     watch.ended(&store, Outcome::Failed, 10);
     watch.alerts.look().await.unwrap();
-    watch.receiver.answer_next([Answer::Status(200, "<html>Log in to the guest network</html>")]);
+    watch.receiver.reply_next([ReceiverReply::Status(200, "<html>Log in to the guest network</html>")]);
     watch.alerts.deliver_due().await.unwrap();
     let shown = last(&watch).await;
     assert!(shown["last_error"].as_str().unwrap().contains("guest network"), "{shown}");
@@ -111,7 +113,7 @@ async fn slack_is_believed_when_it_says_ok(database: TestDatabase) {
     watch.alerts.deliver_due().await.unwrap();
     let shown = last(&watch).await;
     assert_eq!((&shown["state"], &shown["last_error"]), (&json!("delivered"), &Value::Null));
-    let received = watch.receiver.take();
+    let received = watch.receiver.take_requests();
     assert!(received.iter().all(|received| !received.headers.contains_key("webhook-signature")));
     let text = received[0].json()["text"].as_str().unwrap().to_owned();
     assert!(text.starts_with("[warning] Test store: 10 of 10 orders could not be made"), "{text}");
@@ -120,7 +122,7 @@ async fn slack_is_believed_when_it_says_ok(database: TestDatabase) {
 async fn the_webhook_is_signed_so_that_its_receiver_can_tell(database: TestDatabase) {
     let (app, watch) = trouble(database, "").await;
     watch.alerts.deliver_due().await.unwrap();
-    let received = watch.receiver.take().pop().unwrap();
+    let received = watch.receiver.take_requests().pop().unwrap();
     let at = received.headers["webhook-timestamp"].clone();
     assert_eq!(at, app.clock.now().seconds().to_string());
     assert!(is_signed(&received, SECRET));
@@ -133,7 +135,7 @@ async fn the_webhook_is_signed_so_that_its_receiver_can_tell(database: TestDatab
 }
 
 /// As a receiver would check it, by the specification.
-fn is_signed(received: &Received, secret: &str) -> bool {
+fn is_signed(received: &ReceivedRequest, secret: &str) -> bool {
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let (id, at) = (&received.headers["webhook-id"], &received.headers["webhook-timestamp"]);
     let mut sum = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -143,9 +145,9 @@ fn is_signed(received: &Received, secret: &str) -> bool {
 
 async fn the_end_is_not_told_before_the_beginning(database: TestDatabase) {
     let (_app, watch) = trouble(database, "").await;
-    watch.receiver.answer_next([Answer::Status(500, "")]);
+    watch.receiver.reply_next([ReceiverReply::Status(500, "")]);
     watch.alerts.deliver_due().await.unwrap();
-    watch.receiver.take();
+    watch.receiver.take_requests();
     watch.clock.advance(5);
     let key = watch.alerts.active().await.unwrap()[0].key.clone();
     let caller = tillsight::domain::Caller::system();
@@ -153,7 +155,8 @@ async fn the_end_is_not_told_before_the_beginning(database: TestDatabase) {
     assert_eq!(watch.alerts.deliver_due().await.unwrap(), 0, "the beginning waits for its next attempt");
     watch.clock.advance(5);
     assert_eq!(watch.alerts.deliver_due().await.unwrap(), 2);
-    let events: Vec<_> = watch.receiver.take().iter().map(|received| received.json()["type"].clone()).collect();
+    let events: Vec<_> =
+        watch.receiver.take_requests().iter().map(|received| received.json()["type"].clone()).collect();
     assert_eq!(events, ["alert.fired", "alert.resolved"]);
 }
 

@@ -14,8 +14,8 @@ use tillsight::integrity::{Depth, Integrity};
 use tillsight::performance::{Attempt, Outcome, Performance, Retries};
 
 use crate::harness::{
-    ONLY_ON_DEMAND, Receiver, TestApp, TestDatabase, by_hand, lose_constraints, mend, on_both_databases,
-    shop_of_six_orders,
+    AlertReceiver, ONLY_ON_DEMAND, TestApp, TestDatabase, drop_constraints, execute_unconstrained, on_both_databases,
+    open_shop_with_six_orders, restore_rows,
 };
 
 const PATH: &str = "/api/monitoring/numbering/alerts";
@@ -25,20 +25,20 @@ pub struct Watch {
     pub alerts: Alerts,
     pub integrity: Integrity,
     pub performance: Performance,
-    pub receiver: Receiver,
+    pub receiver: AlertReceiver,
     pub clock: Clock,
 }
 
 impl Watch {
     /// Tells a receiver of its own by webhook, with settings changed by `overlay` (TOML, within `[monitoring]`).
     pub async fn on(app: &TestApp, overlay: &str) -> Self {
-        let receiver = Receiver::start().await;
+        let receiver = AlertReceiver::start().await;
         let hook = format!("webhook_url = \"{}\"\nwebhook_secret = \"{SECRET}\"", receiver.url);
         Self::with(app, receiver, &format!("[monitoring]\n{hook}\n{overlay}")).await
     }
 
     /// With exactly these settings.
-    pub async fn with(app: &TestApp, receiver: Receiver, settings: &str) -> Self {
+    pub async fn with(app: &TestApp, receiver: AlertReceiver, settings: &str) -> Self {
         let settings: Monitoring = Settings::from_toml(settings).unwrap().monitoring;
         let db = Database::connect(app.database.url(), 4).await.unwrap();
         let clock = app.clock.clone();
@@ -54,7 +54,7 @@ impl Watch {
         self.alerts.look().await.unwrap();
         self.alerts.look().await.unwrap();
         self.alerts.deliver_due().await.unwrap();
-        let told = self.receiver.take().into_iter().map(|received| received.json());
+        let told = self.receiver.take_requests().into_iter().map(|received| received.json());
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         told.map(|body| (text(&body["type"]), text(&body["data"]["key"]))).collect()
     }
@@ -84,14 +84,14 @@ fn told(event: &str, key: &str) -> (String, String) {
 }
 
 async fn what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
-    lose_constraints(&database).await;
+    let shop = open_shop_with_six_orders(&database).await;
+    drop_constraints(&database).await;
     let watch = Watch::on(&shop.app, "").await;
     watch.check().await;
     assert_eq!(watch.look().await, []);
     macro_rules! raises {
         ($what:literal, $sql:literal, $number:literal, [$($finding:literal),+ $(,)?]) => {
-            by_hand!(&database, $sql);
+            execute_unconstrained!(&database, $sql);
             assert_eq!(watch.look().await, [], "{}: not before a check has seen it", $what);
             watch.check().await;
             watch.alerts.look().await.unwrap();
@@ -107,7 +107,7 @@ async fn what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended(data
             expect_told(watch.look().await, &of("fired"), $what);
             watch.check().await;
             assert_eq!(watch.look().await, [], "{}: told once", $what);
-            mend(&database).await;
+            restore_rows(&database).await;
             watch.check().await;
             expect_told(watch.look().await, &of("resolved"), $what);
             watch.clock.advance(1_801);
@@ -156,7 +156,7 @@ fn expect_told(messages: Vec<(String, String)>, expected: &BTreeSet<(String, Str
 
 async fn rates_are_taken_over_a_sliding_window(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let store = app.store(&app.admin().await).await;
+    let store = app.create_store(&app.login_admin().await).await;
     let watch = Watch::on(&app, "cool_down_s = 0").await;
     let failures = format!("order-failure-rate:{store}");
     watch.ended(&store, Outcome::Failed, 9);
@@ -181,7 +181,7 @@ async fn rates_are_taken_over_a_sliding_window(database: TestDatabase) {
 /// Servers look at the same time: each thing is told once, and what somebody acknowledges meanwhile is not escalated.
 async fn looks_at_once_tell_once(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let store = app.store(&app.admin().await).await;
+    let store = app.create_store(&app.login_admin().await).await;
     let watch = Watch::on(&app, "escalate_s = 600\n[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
     watch.ended(&store, Outcome::Failed, 10);
     let at_once = async || {
@@ -198,13 +198,13 @@ async fn looks_at_once_tell_once(database: TestDatabase) {
 
 /// A report that cannot be read hides neither what else is wrong nor what fires because of an older one.
 async fn what_cannot_be_read_hides_nothing_else(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
+    let shop = open_shop_with_six_orders(&database).await;
     let watch = Watch::on(&shop.app, "").await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
     watch.check().await;
     assert_eq!(watch.look().await.len(), 3, "seal, sum and payment");
     database.execute("UPDATE integrity_reports SET findings = '[\"nonsense\"]'").await;
-    let other = shop.app.store(&shop.admin).await;
+    let other = shop.app.create_store(&shop.admin).await;
     watch.ended(&other, Outcome::Failed, 10);
     assert_eq!(watch.look().await, [told("fired", &format!("order-failure-rate:{other}"))]);
     assert_eq!(watch.alerts.active().await.unwrap().len(), 4, "the others are neither over nor hidden");
@@ -212,7 +212,7 @@ async fn what_cannot_be_read_hides_nothing_else(database: TestDatabase) {
 
 async fn conflicts_and_slow_orders_have_windows_of_their_own(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let store = app.store(&app.admin().await).await;
+    let store = app.create_store(&app.login_admin().await).await;
     let watch = Watch::on(&app, "cool_down_s = 0").await;
     let conflict = Retries { conflicts: 1, after_conflict: 1, ..Retries::default() };
     let (fast, slow) = (Duration::from_millis(20), Duration::from_millis(5_500));
@@ -238,7 +238,7 @@ async fn conflicts_and_slow_orders_have_windows_of_their_own(database: TestDatab
 
 async fn what_comes_and_goes_is_told_once_within_the_cool_down(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let store = app.store(&app.admin().await).await;
+    let store = app.create_store(&app.login_admin().await).await;
     let watch = Watch::on(&app, "cool_down_s = 1800\n[monitoring.rules.failure_rate]\nwindow_s = 120").await;
     let key = format!("order-failure-rate:{store}");
     watch.ended(&store, Outcome::Failed, 10);
@@ -259,7 +259,7 @@ async fn what_comes_and_goes_is_told_once_within_the_cool_down(database: TestDat
 
 async fn what_nobody_acknowledges_is_escalated(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let store = app.store(&app.admin().await).await;
+    let store = app.create_store(&app.login_admin().await).await;
     let overlay = "escalate_s = 600\nescalations = 2\n[monitoring.rules.failure_rate]\nwindow_s = 86400";
     let watch = Watch::on(&app, overlay).await;
     let key = format!("order-failure-rate:{store}");
@@ -276,7 +276,7 @@ async fn what_nobody_acknowledges_is_escalated(database: TestDatabase) {
     watch.clock.advance(6_000);
     assert_eq!(watch.look().await, [], "twice is enough");
 
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let ended = app.post(&format!("{PATH}/{key}/resolve"), &admin, json!({})).await.expect(200);
     assert_eq!((&ended["state"], &ended["escalations"]), (&json!("resolved"), &json!(2)));
     assert_eq!(watch.look().await, [told("fired", &key)], "it is still so, and the cool-down is over");
@@ -289,8 +289,8 @@ async fn what_nobody_acknowledges_is_escalated(database: TestDatabase) {
 
 async fn staff_see_acknowledge_and_end_alerts(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
     let watch = Watch::on(&app, "").await;
     let empty = app.get(&format!("{PATH}/active"), &admin).await.expect(200);
     assert_eq!(empty, json!({"data": []}));
@@ -327,14 +327,14 @@ async fn staff_see_acknowledge_and_end_alerts(database: TestDatabase) {
 
 /// The whole way: a server with default rules looks by itself, and tells.
 async fn a_server_tells_by_itself(database: TestDatabase) {
-    let receiver = Receiver::start().await;
-    let shop = shop_of_six_orders(&database).await;
+    let receiver = AlertReceiver::start().await;
+    let shop = open_shop_with_six_orders(&database).await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
     let overlay = format!("[monitoring]\nslack_url = \"{}\"\nlook_s = 1", receiver.url);
     let beside = TestApp::spawn_with(database, &overlay).await;
     let mut received = Vec::new();
     for _ in 0..3_000 {
-        received.extend(receiver.take());
+        received.extend(receiver.take_requests());
         if received.len() >= 3 {
             break;
         }
@@ -346,7 +346,7 @@ async fn a_server_tells_by_itself(database: TestDatabase) {
     assert!(texts.iter().all(|text| text.starts_with("[critical] Corner &lt;shop&gt;: order 3 ")), "{texts:?}");
     assert!(texts.iter().all(|text| text.contains("deploy/RUNBOOK.md#numbering-integrity")), "{texts:?}");
     assert_eq!(texts.len(), 3, "seal, sum and payment, each once: {texts:?}");
-    assert!(beside.metric("tillsight_alert_deliveries_total").await >= 3.0);
+    assert!(beside.read_metric("tillsight_alert_deliveries_total").await >= 3.0);
     drop(shop);
 }
 

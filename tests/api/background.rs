@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tillsight::performance::Outcome;
 
 use crate::alerts::{SECRET, Watch};
-use crate::harness::{Answer, Receiver, TestApp, TestDatabase, on_both_databases};
+use crate::harness::{AlertReceiver, ReceiverReply, TestApp, TestDatabase, on_both_databases};
 
 const PATH: &str = "/api/monitoring/background";
 
@@ -26,12 +26,12 @@ async fn until(app: &TestApp, admin: &str, name: &str, is_reached: impl Fn(&Valu
 }
 
 async fn a_task_that_fails_shows_its_error_and_runs_again(database: TestDatabase) {
-    let receiver = Receiver::start().await;
+    let receiver = AlertReceiver::start().await;
     let hook = format!("webhook_url = \"{}\"\nwebhook_secret = \"{SECRET}\"", receiver.url);
     let settings = format!("[monitoring]\n{hook}");
     let app = TestApp::spawn_with(database, &settings).await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
     // At the start nothing is to be sent.
     let task = until(&app, &admin, "alerts: webhook", |task| !task["last_success_at"].is_null()).await;
     assert_eq!(
@@ -40,7 +40,7 @@ async fn a_task_that_fails_shows_its_error_and_runs_again(database: TestDatabase
         "{task}"
     );
     let watch = Watch::with(&app, receiver, &settings).await;
-    watch.receiver.answer_next([Answer::Status(503, "in maintenance")]);
+    watch.receiver.reply_next([ReceiverReply::Status(503, "in maintenance")]);
     watch.ended(&store, Outcome::Failed, 10);
     watch.alerts.look().await.unwrap();
     let failed = until(&app, &admin, "alerts: webhook", |task| !task["last_error"].is_null()).await;
@@ -51,8 +51,8 @@ async fn a_task_that_fails_shows_its_error_and_runs_again(database: TestDatabase
     app.clock.advance(10);
     let mended = until(&app, &admin, "alerts: webhook", |task| task["last_success_at"] == "2026-01-05T12:00:10Z").await;
     assert!(mended["last_error"] == failed["last_error"] && mended["runs"].as_u64() > failed["runs"].as_u64());
-    assert_eq!(watch.receiver.take().len(), 2, "refused, then taken");
-    let text = app.metrics().await;
+    assert_eq!(watch.receiver.take_requests().len(), 2, "refused, then taken");
+    let text = app.read_metrics().await;
     let line = |start: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_else(|| panic!("{start}"));
         value.trim().parse::<f64>().unwrap()
@@ -66,7 +66,7 @@ async fn a_task_that_fails_shows_its_error_and_runs_again(database: TestDatabase
 
 async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let tasks = app.get(PATH, &admin).await.expect(200)["data"].as_array().unwrap().clone();
     let names: BTreeSet<_> = tasks.iter().map(|task| task["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names.len(), tasks.len(), "no name twice: {names:?}");

@@ -19,7 +19,7 @@ impl Catalog {
 
     async fn open_with(database: TestDatabase, overlay: &str) -> Self {
         let app = TestApp::spawn_with(database, overlay).await;
-        let admin = app.admin().await;
+        let admin = app.login_admin().await;
         Self { app, admin }
     }
 
@@ -28,7 +28,7 @@ impl Catalog {
     }
 
     /// A new product called `name` with these photos; its id.
-    async fn product(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
+    async fn create_product(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
         text(&self.add(&[("name", name)], photos).await.expect(201)["id"])
     }
 
@@ -126,7 +126,7 @@ async fn what_belongs_to_another_product_is_refused(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let milk =
         text(&catalog.add(&[("name", "Milk"), ("sku", "M"), ("barcode", "4006")], Vec::new()).await.expect(201)["id"]);
-    let bread = catalog.product("Bread", Vec::new()).await;
+    let bread = catalog.create_product("Bread", Vec::new()).await;
     let taken = catalog.add(&[("name", "Other"), ("sku", "M")], Vec::new()).await.expect_problem(409, "taken");
     assert_eq!(taken["field"], "sku");
     let taken = catalog.change(&bread, json!({"barcode": "4006"})).await.expect_problem(409, "taken");
@@ -170,8 +170,8 @@ const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
 async fn what_is_removed_or_off_sale_is_no_longer_seen(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
-    let one = catalog.product("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
-    let two = catalog.product("Two", vec![package_photo(1, 0)]).await;
+    let one = catalog.create_product("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
+    let two = catalog.create_product("Two", vec![package_photo(1, 0)]).await;
 
     let off = catalog.change(&one, json!({"active": false})).await.expect(200);
     assert_eq!((&off["active"], &off["images_count"]), (&json!(false), &json!(2)));
@@ -190,15 +190,15 @@ async fn what_is_removed_or_off_sale_is_no_longer_seen(database: TestDatabase) {
     catalog.get(&format!("/api/products/{two}")).await.expect_problem(404, "not-found");
     catalog.app.delete(&format!("/api/products/{two}"), &catalog.admin).await.expect_problem(404, "not-found");
     assert_eq!(catalog.names("").await, ["One"]);
-    let again = catalog.product("Two again", vec![package_photo(1, 0)]).await;
+    let again = catalog.create_product("Two again", vec![package_photo(1, 0)]).await;
     assert_ne!(again, two, "its photo is free for another product");
     assert_eq!(catalog.seen(package_photo(1, 0)).await.0[0], "Two again");
 }
 
 async fn photos_are_added_served_and_taken_away(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
-    let product = catalog.product("One", vec![package_photo(0, 0)]).await;
-    let other = catalog.product("Two", vec![package_photo(1, 0)]).await;
+    let product = catalog.create_product("One", vec![package_photo(0, 0)]).await;
+    let other = catalog.create_product("Two", vec![package_photo(1, 0)]).await;
     let images = format!("/api/products/{product}/images");
     let more = vec![package_photo(0, 0), package_photo(0, 1), package_photo(0, 1)];
     let added = catalog.app.post_form(&images, &catalog.admin, &[], more).await.expect(201);
@@ -237,7 +237,7 @@ async fn photos_are_added_served_and_taken_away(database: TestDatabase) {
 
 async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
-    let product = catalog.product("One", vec![package_photo(0, 0)]).await;
+    let product = catalog.create_product("One", vec![package_photo(0, 0)]).await;
     let images = format!("/api/products/{product}/images");
     let image = text(&catalog.get(&images).await.expect(200)["data"][0]["id"]);
     let originals = catalog.app.database.folder().join("images");
@@ -252,7 +252,7 @@ async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(databa
 
 async fn one_photo_belongs_to_one_product(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
-    let one = catalog.product("One", vec![package_photo(0, 0)]).await;
+    let one = catalog.create_product("One", vec![package_photo(0, 0)]).await;
     let photos = vec![package_photo(1, 0), package_photo(0, 0)];
     let problem =
         catalog.add(&[("name", "Two"), ("sku", "S")], photos.clone()).await.expect_problem(409, "already-enrolled");
@@ -318,7 +318,7 @@ async fn bad_uploads_are_refused_whole_and_by_name(database: TestDatabase) {
     json_body.expect_problem(400, "bad-request");
     assert_eq!(catalog.names("").await, Vec::<String>::new(), "nothing of all this was kept");
 
-    let product = catalog.product("Good", (0..4).map(|view| package_photo(0, view)).collect()).await;
+    let product = catalog.create_product("Good", (0..4).map(|view| package_photo(0, view)).collect()).await;
     let images = format!("/api/products/{product}/images");
     let two = vec![package_photo(0, 4), package_photo(0, 5)];
     catalog.app.post_form(&images, &catalog.admin, &[], two).await.expect_problem(413, "too-large");
@@ -330,12 +330,12 @@ async fn a_restart_gives_the_same_answers(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
     for product in 0..3 {
         catalog
-            .product(&format!("Product {product}"), vec![package_photo(product, 0), package_photo(product, 1)])
+            .create_product(&format!("Product {product}"), vec![package_photo(product, 0), package_photo(product, 1)])
             .await;
     }
-    let gone = catalog.product("Gone", vec![package_photo(3, 0)]).await;
+    let gone = catalog.create_product("Gone", vec![package_photo(3, 0)]).await;
     catalog.remove(&gone).await;
-    let off = catalog.product("Off", vec![package_photo(4, 0)]).await;
+    let off = catalog.create_product("Off", vec![package_photo(4, 0)]).await;
     catalog.change(&off, json!({"active": false})).await.expect(200);
     let mut before = Vec::new();
     for product in 0..5 {
@@ -353,7 +353,7 @@ async fn a_restart_gives_the_same_answers(database: TestDatabase) {
 
 async fn a_hole_in_the_log_stops_recognition_until_a_restart(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
-    catalog.product("One", vec![package_photo(0, 0)]).await;
+    catalog.create_product("One", vec![package_photo(0, 0)]).await;
     catalog.app.database.execute("UPDATE catalog_head SET seq = seq + 1").await;
     let texts = [("name", "Two")];
     let problem = catalog.add(&texts, vec![package_photo(1, 0)]).await;
@@ -372,7 +372,7 @@ async fn a_hole_in_the_log_stops_recognition_until_a_restart(database: TestDatab
 
 async fn a_lost_or_damaged_embedding_is_made_anew_at_the_start(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
-    catalog.product("One", vec![package_photo(0, 0)]).await;
+    catalog.create_product("One", vec![package_photo(0, 0)]).await;
     catalog.app.database.execute("UPDATE embeddings SET model = 'another@1#000000000000'").await;
     catalog.app.restart().await;
     let (names, score) = catalog.seen(package_photo(0, 0)).await;

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqlitePool;
 use tillsight::db::{Database, Reader, number_series, orders, payments, refunds, seals, z_reports};
 use tillsight::domain::{Seal, StoreId};
 
-use crate::harness::{Shop, TestApp, TestDatabase, of, on_both_databases};
+use crate::harness::{Shop, TestApp, TestDatabase, on_both_databases, order_path};
 
 /// More records than any test makes.
 const ALL: i64 = 1_000;
@@ -80,12 +80,12 @@ async fn links(reader: &mut Reader, store: StoreId, series: &str) -> Vec<Link> {
 async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     for _ in 0..2 {
-        let paid = shop.paid_order().await;
+        let paid = shop.place_paid_order().await;
         shop.refund(&paid, json!([{"line": 1, "quantity": 2}])).await.expect(201);
-        let order = shop.order(&[(&shop.milk, 1), (&shop.soap, 2)]).await;
+        let order = shop.place_order(&[(&shop.milk, 1), (&shop.soap, 2)]).await;
         shop.void(&order).await.expect(201);
         let close = format!("/api/stores/{}/z-reports", shop.store);
-        shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+        shop.post_once(&close, &shop.clerk, json!({})).await.expect(201);
     }
     let expected = [("closing", 2), ("order", 4), ("payment", 2), ("refund", 4)];
     let expected: Vec<_> = expected.into_iter().map(|(series, count)| (series.to_owned(), count)).collect();
@@ -120,13 +120,13 @@ async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: TestDataba
 
 async fn every_act_is_in_the_audit_log_with_its_actor(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
-    let paid = shop.paid_order().await;
+    let paid = shop.place_paid_order().await;
     shop.refund(&paid, Value::Null).await.expect(201);
-    let order = shop.order(&[(&shop.milk, 1)]).await;
+    let order = shop.place_order(&[(&shop.milk, 1)]).await;
     shop.void(&order).await.expect(201);
-    shop.app.post(&of(&paid, "/receipt/prints"), &shop.kiosk, json!({})).await.expect(201);
+    shop.app.post(&order_path(&paid, "/receipt/prints"), &shop.kiosk, json!({})).await.expect(201);
     let close = format!("/api/stores/{}/z-reports", shop.store);
-    shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+    shop.post_once(&close, &shop.clerk, json!({})).await.expect(201);
     let opened = Database::connect(database.url(), 2).await.unwrap();
     let records = tillsight::db::audit::list(&mut opened.read().await.unwrap(), 0, ALL).await.unwrap();
     let acts: Vec<_> = records
@@ -152,16 +152,16 @@ async fn an_order_of_the_first_release_keeps_its_seal_and_can_be_paid(database: 
     let store = "019b8f00-0000-7000-8000-000000000001";
     let app = TestApp::spawn(database.clone()).await;
     assert_eq!(checked(&database, store).await, Ok(vec![("order".to_owned(), 1)]));
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let shown = app.get(&format!("/api/stores/{store}"), &admin).await.expect(200);
     assert_eq!(shown["fiscal"], true, "stores that there were are fiscal");
     let order = app.get("/api/orders/019b8f00-0000-7000-8000-000000000004", &admin).await.expect(200);
     assert_eq!((&order["state"], &order["total"], &order["tax_total"]), (&json!("confirmed"), &json!(258), &json!(0)));
-    let receipt = app.get(&of(&order, "/receipt"), &admin).await.expect(200);
+    let receipt = app.get(&order_path(&order, "/receipt"), &admin).await.expect(200);
     assert_eq!(receipt["taxes"], json!([]), "nothing is said about tax that was never recorded");
     let pay = json!({"currency": "EUR", "payments": [{"method": "card", "amount": 258}]});
     let fill = |request: reqwest::RequestBuilder| request.header("idempotency-key", "k").json(&pay);
-    let paid = app.call(reqwest::Method::POST, &of(&order, "/payments"), Some(&admin), fill).await.expect(201);
+    let paid = app.call(reqwest::Method::POST, &order_path(&order, "/payments"), Some(&admin), fill).await.expect(201);
     assert_eq!((&paid["state"], &paid["hash"]), (&json!("paid"), &order["hash"]));
     assert_eq!(checked(&database, store).await, Ok(vec![("order".to_owned(), 1), ("payment".to_owned(), 1)]));
 }

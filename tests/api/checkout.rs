@@ -18,14 +18,14 @@ struct Shop {
 impl Shop {
     async fn open(database: TestDatabase) -> Self {
         let app = TestApp::spawn(database).await;
-        let admin = app.admin().await;
-        let store = app.store(&admin).await;
-        let kiosk = app.kiosk(&admin, &store).await;
+        let admin = app.login_admin().await;
+        let store = app.create_store(&admin).await;
+        let kiosk = app.enrol_kiosk(&admin, &store).await;
         let priced =
             |name, barcode, price| [("name", name), ("barcode", barcode), ("price", price), ("currency", "EUR")];
-        let milk = app.product(&admin, &priced("Milk", "2000000000015", "129")).await;
-        let bread = app.product(&admin, &priced("Bread", "2000000000022", "250")).await;
-        let unpriced = app.product(&admin, &[("name", "Mystery")]).await;
+        let milk = app.create_product(&admin, &priced("Milk", "2000000000015", "129")).await;
+        let bread = app.create_product(&admin, &priced("Bread", "2000000000022", "250")).await;
+        let unpriced = app.create_product(&admin, &[("name", "Mystery")]).await;
         Self { app, admin, kiosk, milk, bread, unpriced }
     }
 
@@ -193,8 +193,8 @@ async fn frames_put_matched_products_on_the_bill(database: TestDatabase) {
 async fn sessions_belong_to_their_store_and_end(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
-    let other_store = shop.app.store(&shop.admin).await;
-    let stranger = shop.app.kiosk(&shop.admin, &other_store).await;
+    let other_store = shop.app.create_store(&shop.admin).await;
+    let stranger = shop.app.enrol_kiosk(&shop.admin, &other_store).await;
     shop.app.get(&path(&session, ""), &stranger).await.expect_problem(404, "not-found");
     let body = json!({"store_id": other_store});
     shop.app.post("/api/sessions", &shop.kiosk, body).await.expect_problem(404, "not-found");
@@ -214,8 +214,8 @@ async fn sessions_belong_to_their_store_and_end(database: TestDatabase) {
 async fn a_stranger_confirms_nothing_and_leaves_no_trace(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let bill = shop.add(&shop.session().await, &shop.milk, 2).await.expect(200);
-    let other_store = shop.app.store(&shop.admin).await;
-    let stranger = shop.app.kiosk(&shop.admin, &other_store).await;
+    let other_store = shop.app.create_store(&shop.admin).await;
+    let stranger = shop.app.enrol_kiosk(&shop.admin, &other_store).await;
     let confirm = async |version: &Value, key: &str| {
         let body = json!({"version": version});
         let fill = |request: reqwest::RequestBuilder| request.header("idempotency-key", key).json(&body);
@@ -237,7 +237,7 @@ async fn bills_of_every_length_become_orders_with_all_their_lines(database: Test
     for place in 1..=PRODUCTS {
         let (name, price) = (format!("Product {place}"), (100 * place).to_string());
         let texts = [("name", name.as_str()), ("sku", name.as_str()), ("price", price.as_str()), currency];
-        products.push(shop.app.product(&shop.admin, &texts).await);
+        products.push(shop.app.create_product(&shop.admin, &texts).await);
     }
     for length in [1, 2, 7, 8, 9, 16, 17] {
         let mut bill = shop.session().await;

@@ -14,26 +14,26 @@ impl Shop {
     }
 
     async fn close(&self) -> Value {
-        self.once(&self.closings(), &self.clerk, json!({})).await.expect(201)
+        self.post_once(&self.closings(), &self.clerk, json!({})).await.expect(201)
     }
 }
 
 async fn a_closing_sums_up_what_was_done_since_the_one_before(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
-    let shop = Shop::open_as(database, body).await;
-    let first = shop.order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
+    let shop = Shop::open_with(database, body).await;
+    let first = shop.place_order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
     let split = json!([{"method": "card", "amount": 308}, {"method": "cash", "amount": 200, "tendered": 500}]);
     shop.pay(&first, split).await.expect(201);
-    let second = shop.paid_order().await;
-    let voided = shop.order(&[(&shop.soap, 2)]).await;
+    let second = shop.place_paid_order().await;
+    let voided = shop.place_order(&[(&shop.soap, 2)]).await;
     shop.void(&voided).await.expect(201);
-    shop.order(&[(&shop.milk, 1)]).await;
+    shop.place_order(&[(&shop.milk, 1)]).await;
     shop.refund(&second, json!([{"line": 1, "quantity": 2}])).await.expect(201);
 
     // 12:00 UTC is 21:00 in Seoul; four hours later it is the next day there.
     shop.app.clock.advance(4 * 3_600);
     let clerk = shop.app.login("clerk", "knows every apple").await;
-    let z = shop.once(&shop.closings(), &clerk, json!({})).await.expect(201);
+    let z = shop.post_once(&shop.closings(), &clerk, json!({})).await.expect(201);
     assert_eq!((&z["z_number"], &z["business_day"], &z["opened_at"]), (&json!(1), &json!("2026-01-06"), &Value::Null));
     assert_eq!(z["receipts"], json!({"first": 1, "last": 4, "count": 4}));
     assert_eq!(z["refunds"], json!({"first": 1, "last": 2, "count": 2}));
@@ -58,12 +58,12 @@ async fn a_closing_sums_up_what_was_done_since_the_one_before(database: TestData
     // What is given back later, of an order of the day before, is in the later closing.
     let refund = json!({"currency": "EUR", "method": "card", "reason": "late"});
     let path = format!("/api/orders/{}/refunds", first["id"].as_str().unwrap());
-    shop.once(&path, &clerk, refund).await.expect(201);
-    let next = shop.once(&shop.closings(), &clerk, json!({})).await.expect(201);
+    shop.post_once(&path, &clerk, refund).await.expect(201);
+    let next = shop.post_once(&shop.closings(), &clerk, json!({})).await.expect(201);
     assert_eq!((&next["z_number"], &next["opened_at"]), (&json!(2), &z["closed_at"]));
     assert_eq!(next["receipts"], json!({"first": null, "last": null, "count": 0}));
     assert_eq!(next["currencies"][0]["net"], json!({"count": 0, "amount": -508, "tax": -57}));
-    let empty = shop.once(&shop.closings(), &clerk, json!({})).await.expect(201);
+    let empty = shop.post_once(&shop.closings(), &clerk, json!({})).await.expect(201);
     assert_eq!((&empty["z_number"], &empty["currencies"]), (&json!(3), &json!([])));
 
     let listed = shop.app.get(&shop.closings(), &clerk).await.expect(200);
@@ -76,23 +76,23 @@ async fn a_closing_sums_up_what_was_done_since_the_one_before(database: TestData
 
 async fn a_closing_is_made_once_and_by_the_staff_of_the_store(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
-    shop.paid_order().await;
+    shop.place_paid_order().await;
     let path = shop.closings();
-    let same = join_all((0..10).map(|_| shop.keyed(&path, &shop.clerk, "evening", json!({})))).await;
+    let same = join_all((0..10).map(|_| shop.post_with_key(&path, &shop.clerk, "evening", json!({})))).await;
     assert!(same.iter().all(|reply| reply.status == 201 && reply.json == same[0].json));
-    let more = join_all((0..5).map(|_| shop.once(&path, &shop.clerk, json!({})))).await;
+    let more = join_all((0..5).map(|_| shop.post_once(&path, &shop.clerk, json!({})))).await;
     let mut numbers: Vec<_> = more.iter().map(|reply| reply.json["z_number"].as_i64().unwrap()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [2, 3, 4, 5, 6]);
     assert!(more.iter().all(|reply| reply.json["receipts"]["count"] == 0));
 
     shop.app.post(&path, &shop.clerk, json!({})).await.expect_problem(400, "idempotency-key-missing");
-    shop.once(&path, &shop.kiosk, json!({})).await.expect_problem(403, "forbidden");
-    let other = shop.app.store(&shop.admin).await;
+    shop.post_once(&path, &shop.kiosk, json!({})).await.expect_problem(403, "forbidden");
+    let other = shop.app.create_store(&shop.admin).await;
     let other = format!("/api/stores/{other}/z-reports");
-    shop.once(&other, &shop.clerk, json!({})).await.expect_problem(404, "not-found");
+    shop.post_once(&other, &shop.clerk, json!({})).await.expect_problem(404, "not-found");
     shop.app.get(&other, &shop.clerk).await.expect_problem(404, "not-found");
-    shop.once(&other, &shop.admin, json!({})).await.expect(201);
+    shop.post_once(&other, &shop.admin, json!({})).await.expect(201);
 }
 
 /// Orders are confirmed and paid while closings are made: every record is in exactly one closing, and the closings
@@ -107,7 +107,7 @@ async fn closings_under_load_miss_nothing_and_take_nothing_twice(database: TestD
             let shop = Arc::clone(&shop);
             tokio::spawn(async move {
                 for _ in 0..ORDERS {
-                    shop.paid_order().await;
+                    shop.place_paid_order().await;
                 }
             })
         })

@@ -22,10 +22,10 @@ async fn a_product_uploaded_under_load_is_found_by_the_next_request(database: Te
     );
     // A test machine may be too slow for so many clients: they wait instead of being refused.
     let app = Arc::new(TestApp::spawn_program(database, &[("TILLSIGHT_ENGINE__MAX_WAIT_MS", "60000")]).await);
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    let kiosk = app.kiosk(&admin, &store).await;
-    let builds = app.metric("tillsight_index_builds_total").await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let kiosk = app.enrol_kiosk(&admin, &store).await;
+    let builds = app.read_metric("tillsight_index_builds_total").await;
 
     let done = Arc::new(AtomicBool::new(false));
     let recognised = Arc::new(AtomicUsize::new(0));
@@ -70,9 +70,9 @@ async fn a_product_uploaded_under_load_is_found_by_the_next_request(database: Te
     }
     assert!(recognised.load(Ordering::SeqCst) >= SHOPPERS);
     assert_eq!(builds, 1.0, "the index is built once, at the start");
-    assert_eq!(app.metric("tillsight_index_builds_total").await, builds);
+    assert_eq!(app.read_metric("tillsight_index_builds_total").await, builds);
     assert_eq!(
-        app.metric("tillsight_index_added_vectors_total").await,
+        app.read_metric("tillsight_index_added_vectors_total").await,
         (ADMINS * PRODUCTS_PER_ADMIN * PHOTOS_PER_PRODUCT) as f64
     );
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, Shop, TestDatabase, of, on_both_databases};
+use crate::harness::{Reply, Shop, TestDatabase, on_both_databases, order_path};
 
 impl Shop {
     async fn discount(&self, session: &Value, place: &str, token: &str, body: Value) -> Reply {
@@ -16,7 +16,7 @@ impl Shop {
 
 async fn a_clerk_gives_discounts_and_the_order_keeps_them(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let bill = shop.bill(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
+    let bill = shop.fill_bill(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
     let soap = format!("/items/{}", bill["items"][1]["id"].as_str().unwrap());
     let dented = json!({"rate_bp": 2000, "reason": "dented box"});
     shop.discount(&bill, &soap, &shop.kiosk, dented.clone()).await.expect_problem(403, "forbidden");
@@ -37,20 +37,20 @@ async fn a_clerk_gives_discounts_and_the_order_keeps_them(database: TestDatabase
     shop.pay(&order, json!([{"method": "card", "amount": 400}])).await.expect(201);
     let refund = shop.refund(&order, json!([{"line": 1, "quantity": 1}])).await.expect(201);
     assert_eq!(refund["amount"], 112, "half of 225, rounded down; the other half gives the rest");
-    let page = shop.app.post(&of(&order, "/receipt/prints"), &shop.clerk, json!({})).await;
+    let page = shop.app.post(&order_path(&order, "/receipt/prints"), &shop.clerk, json!({})).await;
     let page = String::from_utf8(page.bytes).unwrap();
     assert!(
         page.contains("discount: dented box") && page.contains("-0.50 EUR") && page.contains("-0.58 EUR"),
         "{page}"
     );
 
-    let z = shop.once(&format!("/api/stores/{}/z-reports", shop.store), &shop.clerk, json!({})).await.expect(201);
+    let z = shop.post_once(&format!("/api/stores/{}/z-reports", shop.store), &shop.clerk, json!({})).await.expect(201);
     assert_eq!(z["currencies"][0]["discounts"], json!({"count": 1, "amount": 108, "tax": 0}));
 }
 
 async fn discounts_are_checked_replaced_and_taken_back(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let bill = shop.bill(&[(&shop.milk, 1)]).await;
+    let bill = shop.fill_bill(&[(&shop.milk, 1)]).await;
     for (body, field) in [
         (json!({"rate_bp": 0, "reason": "x"}), "rate_bp"),
         (json!({"rate_bp": 10_001, "reason": "x"}), "rate_bp"),
@@ -87,8 +87,8 @@ async fn discounts_are_checked_replaced_and_taken_back(database: TestDatabase) {
 }
 
 async fn tax_comes_on_top_where_prices_do_not_contain_it(database: TestDatabase) {
-    let shop = Shop::open_as(database, json!({"name": "Net", "currency": "EUR", "prices_include_tax": false})).await;
-    let bill = shop.bill(&[(&shop.milk, 1), (&shop.soap, 1)]).await;
+    let shop = Shop::open_with(database, json!({"name": "Net", "currency": "EUR", "prices_include_tax": false})).await;
+    let bill = shop.fill_bill(&[(&shop.milk, 1), (&shop.soap, 1)]).await;
     // 129 × 7 % = 9.03, 250 × 19 % = 47.5
     assert_eq!((&bill["tax_total"], &bill["total"]), (&json!(57), &json!(436)));
     let order = shop.confirm(&bill).await;
@@ -101,12 +101,12 @@ async fn tax_comes_on_top_where_prices_do_not_contain_it(database: TestDatabase)
     let store = format!("/api/stores/{}", shop.store);
     let changed = shop.app.patch(&store, &shop.admin, json!({"prices_include_tax": true})).await.expect(200);
     assert_eq!((&changed["name"], &changed["prices_include_tax"]), (&json!("Net"), &json!(true)));
-    let seen = shop.look(&order).await;
+    let seen = shop.read_order(&order).await;
     assert_eq!((&seen["total"], &seen["tax_total"]), (&json!(436), &json!(57)));
     assert_eq!((&seen["prices_include_tax"], &seen["hash"]), (&json!(false), &order["hash"]));
     let refund = shop.refund(&order, Value::Null).await.expect(201);
     assert_eq!((&refund["amount"], &refund["tax"]), (&json!(436), &json!(57)));
-    let later = shop.order(&[(&shop.soap, 1)]).await;
+    let later = shop.place_order(&[(&shop.soap, 1)]).await;
     assert_eq!((&later["total"], &later["tax_total"]), (&json!(250), &json!(0)));
 }
 

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::harness::{MODEL, TestApp, TestDatabase, model_key, on_both_databases, package_photo, snapshot_place};
+use crate::harness::{MODEL, TestApp, TestDatabase, model_key, on_both_databases, package_photo, snapshot_path};
 
 /// The server writes no snapshots of its own, so that each is the one that a test asked for.
 const NO_SNAPSHOTS: &str = "[engine]\nsnapshot_s = 0\n";
@@ -21,7 +21,7 @@ impl Shop {
     /// Three products with two photos each.
     async fn open(database: TestDatabase) -> Self {
         let app = TestApp::spawn_with(database, NO_SNAPSHOTS).await;
-        let admin = app.admin().await;
+        let admin = app.login_admin().await;
         let shop = Self { app, admin };
         for product in 0..3 {
             shop.enrol(product).await;
@@ -41,7 +41,7 @@ impl Shop {
     }
 
     fn snapshot(&self) -> PathBuf {
-        snapshot_place(&self.app.database)
+        snapshot_path(&self.app.database)
     }
 
     async fn execute(&self, sql: &'static str) {

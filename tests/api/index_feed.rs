@@ -15,7 +15,7 @@ impl CatalogServer {
     /// Starts a server with one product, whose change the index has applied.
     async fn start(database: TestDatabase) -> Self {
         let app = TestApp::spawn(database).await;
-        let admin = app.admin().await;
+        let admin = app.login_admin().await;
         let server = Self { app, admin };
         server.enrol_product("One", 0).await.expect(201);
         server

@@ -13,8 +13,8 @@ use tillsight::integrity::{Depth, Integrity};
 use tokio::process::Command;
 
 use crate::harness::{
-    ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, by_hand, lose_constraints, mend, on_both_databases,
-    shop_of_six_orders,
+    ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, drop_constraints, execute_unconstrained, on_both_databases,
+    open_shop_with_six_orders, restore_rows,
 };
 
 const RUN: &str = "/api/monitoring/numbering/jobs/integrity/run-check";
@@ -55,11 +55,11 @@ fn found(run: &Value) -> Vec<(String, String, i64)> {
 }
 
 async fn a_whole_store_has_full_health(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
+    let shop = open_shop_with_six_orders(&database).await;
     let before = shop.standing().await;
     assert_eq!((&before["latest_deep"], &before["findings"]), (&Value::Null, &json!([])));
     shop.app.clock.advance(60);
-    let admin = shop.app.admin().await;
+    let admin = shop.app.login_admin().await;
     for (deep, depth) in [(false, "quick"), (true, "deep")] {
         let path = format!("{RUN}?deep_check={deep}");
         let run = shop.app.post(&path, &admin, json!({})).await.expect(200);
@@ -86,14 +86,14 @@ async fn a_whole_store_has_full_health(database: TestDatabase) {
 }
 
 async fn whatever_is_done_by_hand_is_found_and_gone_once_mended(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
-    lose_constraints(&database).await;
+    let shop = open_shop_with_six_orders(&database).await;
+    drop_constraints(&database).await;
     assert_eq!(found(&shop.check(true).await), []);
     macro_rules! finds {
         ($sql:literal, $($expected:expr),+ $(,)?) => {
-            by_hand!(&database, $sql);
+            execute_unconstrained!(&database, $sql);
             expect_found(&shop, $sql, &[$($expected),+]).await;
-            mend(&database).await;
+            restore_rows(&database).await;
             assert_eq!(found(&shop.check(true).await), [], "mended after: {}", $sql);
         };
     }
@@ -200,7 +200,7 @@ async fn expect_found(shop: &Shop, done: &str, expected: &[Found]) {
 
 /// A quick check knows nothing of seals: what the last deep check found of them stands until the next one.
 async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
+    let shop = open_shop_with_six_orders(&database).await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
     shop.check(true).await;
     assert_eq!(shop.check(false).await["lowest_health"], 100);
@@ -210,23 +210,23 @@ async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: TestDat
 }
 
 async fn lines_whose_record_is_gone_are_found(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
-    lose_constraints(&database).await;
-    by_hand!(&database, "DELETE FROM orders WHERE number IN (2, 3)");
+    let shop = open_shop_with_six_orders(&database).await;
+    drop_constraints(&database).await;
+    execute_unconstrained!(&database, "DELETE FROM orders WHERE number IN (2, 3)");
     let run = shop.app.post(&format!("{RUN}?deep_check=true"), &shop.admin, json!({})).await.expect(200);
     let strays = run["reports"].as_array().unwrap().iter().find(|report| report["store_id"].is_null()).unwrap();
     let expected = json!([{"kind": "stray_lines", "series": "order", "count": 2, "numbers": []}]);
     assert_eq!((&strays["findings"], &strays["health"]), (&expected, &json!(95)));
-    mend(&database).await;
+    restore_rows(&database).await;
     let run = shop.app.post(&format!("{RUN}?deep_check=true"), &shop.admin, json!({})).await.expect(200);
     assert_eq!(run["with_findings"], 0);
 }
 
 /// A store's row is deleted, or the end of a chain with its counter: neither hides what was there.
 async fn what_is_left_of_a_store_tells_what_is_gone(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
-    lose_constraints(&database).await;
-    by_hand!(
+    let shop = open_shop_with_six_orders(&database).await;
+    drop_constraints(&database).await;
+    execute_unconstrained!(
         &database,
         "DELETE FROM orders WHERE number > 3; \
          UPDATE number_series SET last_number = 3, last_hash = (SELECT hash FROM orders WHERE number = 3) \
@@ -235,7 +235,7 @@ async fn what_is_left_of_a_store_tells_what_is_gone(database: TestDatabase) {
     let cut: Vec<_> = found(&shop.check(false).await);
     let found_first = |kind: &str| (kind.to_owned(), "order".to_owned(), 4);
     assert_eq!(cut, [found_first("gap"), found_first("counter_behind")], "the closing names six");
-    mend(&database).await;
+    restore_rows(&database).await;
     assert_eq!(found(&shop.check(true).await), []);
 
     let postgres = "SET session_replication_role = replica; DELETE FROM stores;";
@@ -246,8 +246,8 @@ async fn what_is_left_of_a_store_tells_what_is_gone(database: TestDatabase) {
 
 async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
     let settings = Monitoring { reports_kept: 2, ..Monitoring::default() };
     let opened = Database::connect(database.url(), 4).await.unwrap();
     let server = || Integrity::new(opened.clone(), app.clock.clone(), settings.clone());
@@ -288,7 +288,7 @@ async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
     assert_eq!(due().await, Some(Depth::Deep));
 
     app.clock.advance(1_000_000);
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let history = app.get(&format!("{STANDING}/stores/{store}/reports"), &admin).await.expect(200);
     let depths: Vec<_> = history["data"].as_array().unwrap().iter().map(|report| report["depth"].clone()).collect();
     let count = |depth: &str| depths.iter().filter(|kept| **kept == depth).count();
@@ -297,7 +297,7 @@ async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
 
 /// A server with the default settings finds by itself what is wrong, and says so in its metrics.
 async fn a_server_checks_by_itself(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
+    let shop = open_shop_with_six_orders(&database).await;
     database.execute("UPDATE number_series SET last_number = 7 WHERE series = 'order'").await;
     let beside = TestApp::spawn(database).await;
     let path = format!("{STANDING}/stores/{}", shop.store);
@@ -325,10 +325,10 @@ async fn checks_beside_busy_tills_find_nothing(database: TestDatabase) {
     const TILLS: usize = 3;
     const ORDERS: usize = 6;
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
-    let shop = Arc::new(Shop::open_on(app, json!({"name": "Busy", "currency": "EUR"})).await);
+    let shop = Arc::new(Shop::open_on_server(app, json!({"name": "Busy", "currency": "EUR"})).await);
     let sell = |shop: Arc<Shop>| async move {
         for _ in 0..ORDERS {
-            let paid = shop.paid_order().await;
+            let paid = shop.place_paid_order().await;
             shop.refund(&paid, Value::Null).await.expect(201);
         }
     };
@@ -346,7 +346,7 @@ async fn checks_beside_busy_tills_find_nothing(database: TestDatabase) {
 }
 
 async fn the_command_line_checks_beside_a_server(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
+    let shop = open_shop_with_six_orders(&database).await;
     let before = database.count("SELECT COUNT(*) FROM integrity_reports").await;
     let (code, out, _) = numbering(&database, &["check", "--deep"]).await;
     assert_eq!(code, 0, "{out}");
@@ -396,8 +396,8 @@ async fn run(url: &str, database: &TestDatabase, arguments: &[&str]) -> (i32, St
 /// A copy may be evidence: looking at it leaves it as it is, byte for byte, with nothing beside it. SQLite's `VACUUM INTO`
 /// makes one that is not in WAL mode.
 async fn looking_changes_no_copy(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
-    let before = database.rows().await;
+    let shop = open_shop_with_six_orders(&database).await;
+    let before = database.dump_rows().await;
     let copies = database.folder().join("copies");
     let url = if database.kind() == "sqlite" {
         std::fs::create_dir(&copies).unwrap();
@@ -419,7 +419,7 @@ async fn looking_changes_no_copy(database: TestDatabase) {
         assert!(bytes() == whole, "{arguments:?} changed the copy");
         assert!(std::fs::read_dir(&copies).map_or(1, Iterator::count) == 1, "{arguments:?} left a file beside it");
     }
-    assert_eq!(database.rows().await, before);
+    assert_eq!(database.dump_rows().await, before);
     // What is to be kept is written, in a copy too.
     assert_eq!(run(&url, &database, &["check", "--keep"]).await.0, 0);
     assert!(whole.is_none() || bytes() != whole);
@@ -427,7 +427,7 @@ async fn looking_changes_no_copy(database: TestDatabase) {
 
 async fn what_cannot_be_asked_is_refused(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let nobody = "01890000-0000-7000-8000-000000000000";
     for rest in ["", "/reports"] {
         let path = format!("{STANDING}/stores/{nobody}{rest}");

@@ -41,10 +41,10 @@ async fn put_back_unseen(app: &TestApp, admin: &str, product: &str) {
 /// Neither a run of the model that fails once, nor on both servers, costs a photo its place for good.
 async fn a_photo_on_which_the_model_failed_is_tried_again(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     enrol(&app, &admin, "Other", package_photo(0, 0)).await;
     let (product, image) = enrol(&app, &admin, "Unlucky", package_photo(1, 0)).await;
-    let beside = TestApp::spawn_beside(&app).await;
+    let beside = TestApp::spawn_on_same_database(&app).await;
     let point = format!("embeddings.run {image}");
     fail::cfg(&point, "return").unwrap();
     put_back_unseen(&app, &admin, &product).await;
@@ -69,7 +69,7 @@ async fn a_photo_on_which_the_model_failed_is_tried_again(database: TestDatabase
 /// A file that cannot be read neither stops the follower nor is given up.
 async fn an_original_that_is_mounted_late_is_found(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let (product, _) = enrol(&app, &admin, "Late", package_photo(1, 0)).await;
     let images = app.database.folder().join("images");
     let aside = app.database.folder().join("not mounted");

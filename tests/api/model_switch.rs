@@ -118,7 +118,7 @@ async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: TestDataba
 /// The program is killed while it embeds by the new model; started again it goes on, and ends.
 async fn a_switch_goes_on_after_a_kill(database: TestDatabase) {
     let app = TestApp::spawn_program(database.clone(), &[]).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let shop = Shop { app, admin };
     let photos: Vec<Vec<u8>> = (0..40).map(|shade| jpeg([shade * 6, 255 - shade * 5, 90])).collect();
     for some in photos.chunks(10) {
@@ -142,18 +142,22 @@ async fn a_switch_goes_on_after_a_kill(database: TestDatabase) {
 /// Whatever is built beside it: the halves of the comparison, the index of the new model.
 async fn the_gauges_tell_of_the_index_that_is_served_from(database: TestDatabase) {
     let app = TestApp::spawn_program(database, &[]).await;
-    let shop = Shop { admin: app.admin().await, app };
+    let shop = Shop { admin: app.login_admin().await, app };
     for product in 0..3 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();
         shop.teach(&format!("Product {product}"), photos).await;
     }
-    let builds = shop.app.metric("tillsight_index_builds_total").await;
+    let builds = shop.app.read_metric("tillsight_index_builds_total").await;
     shop.begin(OTHER, false).await.expect(202);
     shop.until("ready", |models| models["switch"]["state"] == "ready").await;
-    assert!(shop.app.metric("tillsight_index_builds_total").await > builds, "the comparison built one");
+    assert!(shop.app.read_metric("tillsight_index_builds_total").await > builds, "the comparison built one");
     let gauges = async || {
-        let products = shop.app.metric("tillsight_index_products").await;
-        (shop.app.metric("tillsight_index_rows").await, products, shop.app.metric("tillsight_index_revision").await)
+        let products = shop.app.read_metric("tillsight_index_products").await;
+        (
+            shop.app.read_metric("tillsight_index_rows").await,
+            products,
+            shop.app.read_metric("tillsight_index_revision").await,
+        )
     };
     assert_eq!(gauges().await, (6.0, 3.0, 3.0));
     shop.activate().await.expect(200);
@@ -166,9 +170,9 @@ async fn the_gauges_tell_of_the_index_that_is_served_from(database: TestDatabase
 /// them takes it back.
 async fn every_server_takes_up_the_new_model(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "[engine]\nfollow_s = 3600").await;
-    let shop = Shop { admin: app.admin().await, app };
+    let shop = Shop { admin: app.login_admin().await, app };
     shop.teach("One", vec![package_photo(0, 0)]).await;
-    let beside = Shop { app: TestApp::spawn_beside(&shop.app).await, admin: shop.admin.clone() };
+    let beside = Shop { app: TestApp::spawn_on_same_database(&shop.app).await, admin: shop.admin.clone() };
     shop.begin(OTHER, true).await.expect(202);
     shop.until_active(OTHER).await;
     beside.until_active(OTHER).await;
@@ -213,7 +217,7 @@ async fn a_model_with_guessed_thresholds_is_listed_as_such(database: TestDatabas
 
     let own = folder.path().join(SMALL);
     let app = TestApp::spawn_program(database, &[("TILLSIGHT_MODEL", own.to_str().unwrap())]).await;
-    let shop = Shop { admin: app.admin().await, app };
+    let shop = Shop { admin: app.login_admin().await, app };
     let calibrated = |models: &Value, name: &str| -> bool {
         let model = models["models"].as_array().unwrap().iter().find(|model| model["manifest"] == name).unwrap();
         model["calibrated"].as_bool().unwrap()

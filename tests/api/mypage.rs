@@ -6,7 +6,7 @@ use crate::harness::{Shop, TestDatabase, on_both_databases};
 
 /// A confirmed order of one milk; `shopper` joins its session first.
 async fn order(shop: &Shop, shopper: Option<&str>) -> Value {
-    let session = shop.bill(&[(&shop.milk, 1)]).await;
+    let session = shop.fill_bill(&[(&shop.milk, 1)]).await;
     if let Some(shopper) = shopper {
         let join = format!("/api/sessions/{}/join", session["id"].as_str().unwrap());
         shop.app.post(&join, shopper, json!({})).await.expect(200);
@@ -16,8 +16,8 @@ async fn order(shop: &Shop, shopper: Option<&str>) -> Value {
 
 async fn a_shopper_reads_their_own_orders_page_by_page(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let ann = shop.app.shopper("ann").await;
-    let bob = shop.app.shopper("bob").await;
+    let ann = shop.app.sign_up_shopper("ann").await;
+    let bob = shop.app.sign_up_shopper("bob").await;
     for _ in 0..5 {
         order(&shop, Some(&ann)).await;
     }
@@ -41,7 +41,7 @@ async fn a_shopper_reads_their_own_orders_page_by_page(database: TestDatabase) {
 
 async fn a_receipt_is_claimed_once(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
+    let (ann, bob) = (shop.app.sign_up_shopper("ann").await, shop.app.sign_up_shopper("bob").await);
     let order = order(&shop, None).await;
     let path = format!("/api/mypage/orders/{}", order["id"].as_str().unwrap());
     shop.app.get(&path, &ann).await.expect_problem(404, "not-found");
@@ -59,7 +59,7 @@ async fn a_receipt_is_claimed_once(database: TestDatabase) {
 async fn staff_claims_no_receipt_and_joins_no_session(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let order = order(&shop, None).await;
-    let session = shop.bill(&[(&shop.milk, 1)]).await;
+    let session = shop.fill_bill(&[(&shop.milk, 1)]).await;
     let join = format!("/api/sessions/{}/join", session["id"].as_str().unwrap());
     for (token, who) in [(&shop.clerk, "clerks"), (&shop.admin, "admins")] {
         let body = json!({"claim_code": order["claim_code"]});
@@ -75,7 +75,7 @@ async fn staff_claims_no_receipt_and_joins_no_session(database: TestDatabase) {
 
 async fn a_session_has_one_shopper(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
+    let (ann, bob) = (shop.app.sign_up_shopper("ann").await, shop.app.sign_up_shopper("bob").await);
     let session = shop.app.post("/api/sessions", &shop.kiosk, json!({})).await.expect(201);
     let join = format!("/api/sessions/{}/join", session["id"].as_str().unwrap());
     shop.app.post(&join, &ann, json!({})).await.expect(200);
@@ -85,7 +85,7 @@ async fn a_session_has_one_shopper(database: TestDatabase) {
 
 async fn a_shopper_finds_orders_by_store_time_and_state(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let ann = shop.app.shopper("ann").await;
+    let ann = shop.app.sign_up_shopper("ann").await;
     let early = order(&shop, Some(&ann)).await;
     shop.pay(&early, json!([{"method": "card", "amount": 129}])).await.expect(201);
     shop.refund(&early, json!([{"line": 1, "amount": 29}])).await.expect(201);
@@ -110,7 +110,7 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: TestDatabase) 
     assert_eq!(found("from=2026-01-05T12:00:30Z".to_owned()).await, [2]);
     assert_eq!(found("to=2026-01-05T12:00:30Z".to_owned()).await, [1]);
     assert_eq!(found(format!("store_id={}", shop.store)).await, [2, 1]);
-    let other = shop.app.store(&shop.admin).await;
+    let other = shop.app.create_store(&shop.admin).await;
     assert!(found(format!("store_id={other}")).await.is_empty());
     let list = shop.app.get("/api/mypage/orders?state=partly_refunded", &ann).await.expect(200);
     assert_eq!((&list["data"][0]["refunded"], &list["data"][0]["total"]), (&json!(29), &json!(129)));
@@ -128,7 +128,7 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: TestDatabase) 
 /// A record that somebody edited by hand hides none of the others, neither from the staff nor from the shopper.
 async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
-    let ann = shop.app.shopper("ann").await;
+    let ann = shop.app.sign_up_shopper("ann").await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         ids.push(order(&shop, Some(&ann)).await["id"].clone());
@@ -159,9 +159,9 @@ async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database
 /// The clock of the tests begins on the fifth of January 2026; 26 days later it is February in Seoul, not yet in London.
 async fn spending_is_told_by_month_of_the_stores_clock(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
-    let shop = Shop::open_as(database, body).await;
-    let ann = shop.app.shopper("ann").await;
-    let bob = shop.app.shopper("bob").await;
+    let shop = Shop::open_with(database, body).await;
+    let ann = shop.app.sign_up_shopper("ann").await;
+    let bob = shop.app.sign_up_shopper("bob").await;
     let january = order(&shop, Some(&ann)).await;
     shop.pay(&january, json!([{"method": "card", "amount": 129}])).await.expect(201);
     let voided = order(&shop, Some(&ann)).await;
@@ -174,7 +174,7 @@ async fn spending_is_told_by_month_of_the_stores_clock(database: TestDatabase) {
     order(&shop, Some(&ann)).await;
     let refund = json!({"currency": "EUR", "method": "card", "reason": "late", "lines": [{"line": 1, "amount": 29}]});
     let path = format!("/api/orders/{}/refunds", january["id"].as_str().unwrap());
-    shop.once(&path, &clerk, refund).await.expect(201);
+    shop.post_once(&path, &clerk, refund).await.expect(201);
     let spent = shop.app.get("/api/mypage/spending", &ann).await.expect(200);
     let expected = json!([
         {"month": "2026-02", "currency": "EUR", "orders": 2, "spent": 258, "refunded": 0, "net": 258},

@@ -36,10 +36,10 @@ async fn confirm(app: &TestApp, kiosk: &str, session: &Value, key: &str) -> (u16
 /// order. The numbers of the others are 1..160, and the thrown-away ones get through when they are tried again.
 async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: TestDatabase) {
     let app = Arc::new(TestApp::spawn_with(database, "[engine]\nqueue = 1000").await);
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    let kiosk = app.kiosk(&admin, &store).await;
-    let product = app.product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let kiosk = app.enrol_kiosk(&admin, &store).await;
+    let product = app.create_product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;
     let mut sessions = Vec::new();
     for _ in 0..CONFIRMS {
         sessions.push(filled_session(&app, &kiosk, &product).await);
@@ -92,10 +92,10 @@ async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: TestD
 /// The same confirmation sent by 20 impatient clients at once, with one key: one order, 20 equal answers.
 async fn one_confirmation_sent_many_times_at_once_is_one_order(database: TestDatabase) {
     let app = Arc::new(TestApp::spawn(database).await);
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    let kiosk = app.kiosk(&admin, &store).await;
-    let product = app.product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let kiosk = app.enrol_kiosk(&admin, &store).await;
+    let product = app.create_product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;
     let session = filled_session(&app, &kiosk, &product).await;
     let attempts = (0..20).map(|_| {
         let (app, kiosk, session) = (Arc::clone(&app), kiosk.clone(), session.clone());
@@ -112,11 +112,11 @@ async fn one_confirmation_sent_many_times_at_once_is_one_order(database: TestDat
 /// Each store counts for itself.
 async fn stores_number_independently(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
-    let product = app.product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;
+    let admin = app.login_admin().await;
+    let product = app.create_product(&admin, &[("name", "Milk"), ("price", "129"), ("currency", "EUR")]).await;
     for _ in 0..2 {
-        let store = app.store(&admin).await;
-        let kiosk = app.kiosk(&admin, &store).await;
+        let store = app.create_store(&admin).await;
+        let kiosk = app.enrol_kiosk(&admin, &store).await;
         for expected in 1..=3 {
             let session = filled_session(&app, &kiosk, &product).await;
             let (status, order) = confirm(&app, &kiosk, &session, &format!("key-{expected}")).await;

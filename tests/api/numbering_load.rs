@@ -76,7 +76,7 @@ async fn numbers_hold_while_confirmations_fail_and_servers_are_killed(database: 
     let tally = load.tally();
 
     let stores = exactly_from_one(&acknowledged, &load.stores);
-    let admin = servers.at(0).admin().await;
+    let admin = servers.at(0).login_admin().await;
     assert_eq!(listed(&servers, &admin).await, acknowledged, "what is there is what was acknowledged");
     let orders = database.count("SELECT COUNT(*) FROM orders").await;
     let sold = database.count("SELECT COUNT(*) FROM checkout_sessions WHERE status = 'confirmed'").await;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, Shop, TestApp, TestDatabase, of, on_both_databases};
+use crate::harness::{Reply, Shop, TestApp, TestDatabase, on_both_databases, order_path};
 
 /// What many clients send at once.
 const AT_ONCE: usize = 20;
 
 async fn an_order_is_paid_in_full_and_once(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let order = shop.order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
+    let order = shop.place_order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
     assert_eq!((&order["total"], &order["state"], &order["paid"]), (&json!(508), &json!("confirmed"), &json!(0)));
 
     let short = shop.pay(&order, json!([{"method": "card", "amount": 507}])).await;
@@ -20,7 +20,8 @@ async fn an_order_is_paid_in_full_and_once(database: TestDatabase) {
     let over = json!([{"method": "card", "amount": 500}, {"method": "cash", "amount": 9}]);
     shop.pay(&order, over).await.expect_problem(422, "amount-mismatch");
     let won = json!({"currency": "KRW", "payments": [{"method": "card", "amount": 508}]});
-    let refused = shop.once(&of(&order, "/payments"), &shop.kiosk, won).await.expect_problem(422, "wrong-currency");
+    let refused =
+        shop.post_once(&order_path(&order, "/payments"), &shop.kiosk, won).await.expect_problem(422, "wrong-currency");
     assert_eq!(refused["currency"], "EUR");
     for (payments, field) in [
         (json!([]), "payments"),
@@ -34,28 +35,28 @@ async fn an_order_is_paid_in_full_and_once(database: TestDatabase) {
     }
     shop.pay(&order, json!([{"method": "shells", "amount": 508}])).await.expect_problem(422, "invalid-field");
     let keyless = json!({"currency": "EUR", "payments": [{"method": "card", "amount": 508}]});
-    let keyless = shop.app.post(&of(&order, "/payments"), &shop.kiosk, keyless).await;
+    let keyless = shop.app.post(&order_path(&order, "/payments"), &shop.kiosk, keyless).await;
     keyless.expect_problem(400, "idempotency-key-missing");
-    assert_eq!(shop.look(&order).await["payments"], json!([]));
+    assert_eq!(shop.read_order(&order).await["payments"], json!([]));
 
     let body = json!({"currency": "EUR", "payments": [
         {"method": "card", "amount": 308, "reference": "T-17"}, {"method": "cash", "amount": 200, "tendered": 500}]});
-    let path = of(&order, "/payments");
-    let paid = shop.keyed(&path, &shop.kiosk, "pay-1", body.clone()).await.expect(201);
+    let path = order_path(&order, "/payments");
+    let paid = shop.post_with_key(&path, &shop.kiosk, "pay-1", body.clone()).await.expect(201);
     assert_eq!((&paid["state"], &paid["paid"]), (&json!("paid"), &json!(508)));
     assert_eq!((&paid["payments"][1]["change"], &paid["payments"][1]["payment_number"]), (&json!(300), &json!(2)));
-    let again = shop.keyed(&path, &shop.kiosk, "pay-1", body.clone()).await;
+    let again = shop.post_with_key(&path, &shop.kiosk, "pay-1", body.clone()).await;
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(again.expect(201), paid);
-    shop.keyed(&path, &shop.kiosk, "pay-2", body.clone()).await.expect_problem(409, "order-paid");
-    let other = shop.order(&[(&shop.milk, 1)]).await;
-    let reused = shop.keyed(&of(&other, "/payments"), &shop.kiosk, "pay-1", body).await;
+    shop.post_with_key(&path, &shop.kiosk, "pay-2", body.clone()).await.expect_problem(409, "order-paid");
+    let other = shop.place_order(&[(&shop.milk, 1)]).await;
+    let reused = shop.post_with_key(&order_path(&other, "/payments"), &shop.kiosk, "pay-1", body).await;
     reused.expect_problem(422, "idempotency-key-reused");
 }
 
 async fn what_was_paid_is_given_back_piece_by_piece(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let order = shop.order(&[(&shop.milk, 3), (&shop.soap, 1)]).await;
+    let order = shop.place_order(&[(&shop.milk, 3), (&shop.soap, 1)]).await;
     shop.refund(&order, Value::Null).await.expect_problem(409, "order-not-paid");
     shop.pay(&order, json!([{"method": "card", "amount": 637}])).await.expect(201);
 
@@ -63,7 +64,7 @@ async fn what_was_paid_is_given_back_piece_by_piece(database: TestDatabase) {
     assert_eq!((&one["kind"], &one["refund_number"], &one["amount"]), (&json!("refund"), &json!(1), &json!(129)));
     // 387 × 7 ÷ 107 = 25.3 of tax in three pieces.
     assert_eq!(one["tax"], 8);
-    let seen = shop.look(&order).await;
+    let seen = shop.read_order(&order).await;
     assert_eq!((&seen["state"], &seen["refunded"]), (&json!("partly_refunded"), &json!(129)));
     let goodwill = shop.refund(&order, json!([{"line": 2, "amount": 50}])).await.expect(201);
     assert_eq!((&goodwill["amount"], &goodwill["items"][0]["quantity"]), (&json!(50), &json!(0)));
@@ -82,18 +83,21 @@ async fn what_was_paid_is_given_back_piece_by_piece(database: TestDatabase) {
     ] {
         assert_eq!(shop.refund(&order, lines).await.expect_problem(422, "invalid-field")["field"], field);
     }
-    let refunds = of(&order, "/refunds");
+    let refunds = order_path(&order, "/refunds");
     let won = json!({"currency": "KRW", "method": "cash", "reason": "x"});
-    shop.once(&refunds, &shop.clerk, won).await.expect_problem(422, "wrong-currency");
+    shop.post_once(&refunds, &shop.clerk, won).await.expect_problem(422, "wrong-currency");
     let silent = json!({"currency": "EUR", "method": "cash", "reason": " "});
-    assert_eq!(shop.once(&refunds, &shop.clerk, silent).await.expect_problem(422, "invalid-field")["field"], "reason");
+    assert_eq!(
+        shop.post_once(&refunds, &shop.clerk, silent).await.expect_problem(422, "invalid-field")["field"],
+        "reason"
+    );
     shop.void(&order).await.expect_problem(409, "order-paid");
 
     let rest = json!({"currency": "EUR", "method": "card", "reference": "T-18", "reason": "all of it"});
-    let last = shop.keyed(&refunds, &shop.clerk, "rest", rest.clone()).await.expect(201);
+    let last = shop.post_with_key(&refunds, &shop.clerk, "rest", rest.clone()).await.expect(201);
     assert_eq!(last["amount"], 637 - 129 - 50);
-    assert_eq!(shop.keyed(&refunds, &shop.clerk, "rest", rest).await.expect(201), last);
-    let seen = shop.look(&order).await;
+    assert_eq!(shop.post_with_key(&refunds, &shop.clerk, "rest", rest).await.expect(201), last);
+    let seen = shop.read_order(&order).await;
     assert_eq!((&seen["state"], &seen["refunded"]), (&json!("refunded"), &json!(637)));
     let taxes: i64 = seen["refunds"].as_array().unwrap().iter().map(|refund| refund["tax"].as_i64().unwrap()).sum();
     assert_eq!(seen["tax_total"], taxes, "all of the tax went back with all of the money");
@@ -112,14 +116,14 @@ async fn what_was_paid_is_given_back_piece_by_piece(database: TestDatabase) {
 
 async fn an_unpaid_order_is_voided_once_and_for_good(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let order = shop.order(&[(&shop.milk, 2)]).await;
+    let order = shop.place_order(&[(&shop.milk, 2)]).await;
     let void = shop.void(&order).await.expect(201);
     assert_eq!((&void["kind"], &void["refund_number"], &void["amount"]), (&json!("void"), &json!(1), &json!(258)));
-    assert_eq!(shop.look(&order).await["state"], "voided");
+    assert_eq!(shop.read_order(&order).await["state"], "voided");
     shop.void(&order).await.expect_problem(409, "order-voided");
     shop.pay(&order, json!([{"method": "card", "amount": 258}])).await.expect_problem(409, "order-voided");
     shop.refund(&order, Value::Null).await.expect_problem(409, "order-voided");
-    let paid = shop.paid_order().await;
+    let paid = shop.place_paid_order().await;
     shop.void(&paid).await.expect_problem(409, "order-paid");
     let refund = shop.refund(&paid, Value::Null).await.expect(201);
     assert_eq!(refund["refund_number"], 2, "refunds and voids count together");
@@ -134,50 +138,50 @@ async fn an_unpaid_order_is_voided_once_and_for_good(database: TestDatabase) {
     assert_eq!(listed("paid").await, json!([]));
     // The tests of one process share its counters, so there may be more.
     for metric in ["tillsight_payments_total", "tillsight_refunds_total"] {
-        assert!(shop.app.metric(metric).await >= 1.0, "{metric}");
+        assert!(shop.app.read_metric(metric).await >= 1.0, "{metric}");
     }
-    assert!(shop.app.metric("tillsight_order_creation_duration_seconds_count").await >= 2.0);
+    assert!(shop.app.read_metric("tillsight_order_creation_duration_seconds_count").await >= 2.0);
 }
 
 async fn an_order_of_nothing_due_is_settled_with_nothing(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let gift = shop.app.product(&shop.admin, &[("name", "Sample"), ("price", "0"), ("currency", "EUR")]).await;
-    let order = shop.order(&[(&gift, 1)]).await;
+    let gift = shop.app.create_product(&shop.admin, &[("name", "Sample"), ("price", "0"), ("currency", "EUR")]).await;
+    let order = shop.place_order(&[(&gift, 1)]).await;
     let paid = shop.pay(&order, json!([{"method": "other", "amount": 0}])).await.expect(201);
     assert_eq!(paid["state"], "paid");
     let back = shop.refund(&order, json!([{"line": 1, "quantity": 1}])).await.expect(201);
     assert_eq!(back["amount"], 0);
-    assert_eq!(shop.look(&order).await["state"], "refunded");
+    assert_eq!(shop.read_order(&order).await["state"], "refunded");
     shop.refund(&order, Value::Null).await.expect_problem(409, "refund-too-large");
 }
 
 async fn only_the_staff_of_the_store_touches_an_order(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let order = shop.order(&[(&shop.milk, 1)]).await;
-    let stranger = shop.other_kiosk().await;
-    let shopper = shop.app.shopper("ann.lee").await;
+    let order = shop.place_order(&[(&shop.milk, 1)]).await;
+    let stranger = shop.enrol_kiosk_of_new_store().await;
+    let shopper = shop.app.sign_up_shopper("ann.lee").await;
     let other_clerk = clerk_of_another_store(&shop.app, &shop.admin).await;
     let pay = json!({"currency": "EUR", "payments": [{"method": "card", "amount": 129}]});
     let refund = json!({"currency": "EUR", "method": "cash", "reason": "x"});
     let void = json!({"reason": "x"});
     for (rest, body) in [("/payments", &pay), ("/refunds", &refund), ("/void", &void)] {
-        let path = of(&order, rest);
-        shop.once(&path, &other_clerk, body.clone()).await.expect_problem(404, "not-found");
-        shop.once(&path, &shopper, body.clone()).await.expect_problem(403, "forbidden");
+        let path = order_path(&order, rest);
+        shop.post_once(&path, &other_clerk, body.clone()).await.expect_problem(404, "not-found");
+        shop.post_once(&path, &shopper, body.clone()).await.expect_problem(403, "forbidden");
     }
-    shop.once(&of(&order, "/payments"), &stranger, pay.clone()).await.expect_problem(404, "not-found");
-    shop.once(&of(&order, "/refunds"), &shop.kiosk, refund).await.expect_problem(403, "forbidden");
-    shop.once(&of(&order, "/void"), &shop.kiosk, void).await.expect_problem(403, "forbidden");
-    shop.app.get(&of(&order, ""), &other_clerk).await.expect_problem(404, "not-found");
+    shop.post_once(&order_path(&order, "/payments"), &stranger, pay.clone()).await.expect_problem(404, "not-found");
+    shop.post_once(&order_path(&order, "/refunds"), &shop.kiosk, refund).await.expect_problem(403, "forbidden");
+    shop.post_once(&order_path(&order, "/void"), &shop.kiosk, void).await.expect_problem(403, "forbidden");
+    shop.app.get(&order_path(&order, ""), &other_clerk).await.expect_problem(404, "not-found");
     let nobody = "/api/orders/01890000-0000-7000-8000-000000000000/payments";
-    shop.once(nobody, &shop.admin, pay).await.expect_problem(404, "not-found");
-    assert_eq!(shop.look(&order).await["state"], "confirmed");
+    shop.post_once(nobody, &shop.admin, pay).await.expect_problem(404, "not-found");
+    assert_eq!(shop.read_order(&order).await["state"], "confirmed");
 }
 
 /// 20 refunds of one piece at once, of an order of five; then 20 of all that is left, of another.
 async fn refunds_at_once_never_give_back_more_than_was_paid(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
-    let order = shop.paid_order().await;
+    let order = shop.place_paid_order().await;
     let tries = join_all((0..AT_ONCE).map(|_| shop.refund(&order, json!([{"line": 1, "quantity": 1}])))).await;
     let mut numbers = Vec::new();
     for reply in tries {
@@ -188,13 +192,13 @@ async fn refunds_at_once_never_give_back_more_than_was_paid(database: TestDataba
     }
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
-    let seen = shop.look(&order).await;
+    let seen = shop.read_order(&order).await;
     assert_eq!((&seen["state"], &seen["refunded"]), (&json!("refunded"), &json!(645)));
 
-    let whole = shop.paid_order().await;
+    let whole = shop.place_paid_order().await;
     let tries = join_all((0..AT_ONCE).map(|_| shop.refund(&whole, Value::Null))).await;
     assert_eq!(tries.iter().filter(|reply| reply.status == 201).count(), 1);
-    assert_eq!(shop.look(&whole).await["refunded"], 645);
+    assert_eq!(shop.read_order(&whole).await["refunded"], 645);
 }
 
 /// Payments and voids of one order at once, each with a key of its own: one of them gets through. The same payment sent
@@ -202,7 +206,7 @@ async fn refunds_at_once_never_give_back_more_than_was_paid(database: TestDataba
 async fn of_payments_and_voids_at_once_one_gets_through(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     for _ in 0..3 {
-        let order = shop.order(&[(&shop.milk, 1)]).await;
+        let order = shop.place_order(&[(&shop.milk, 1)]).await;
         let card = json!([{"method": "card", "amount": 129}]);
         let pays = join_all((0..AT_ONCE / 2).map(|_| shop.pay(&order, card.clone())));
         let voids = join_all((0..AT_ONCE / 2).map(|_| shop.void(&order)));
@@ -211,19 +215,19 @@ async fn of_payments_and_voids_at_once_one_gets_through(database: TestDatabase) 
         assert_eq!(won, 1);
         assert!(pays.iter().chain(&voids).all(|reply| matches!(reply.status.as_u16(), 201 | 409)));
     }
-    let order = shop.order(&[(&shop.milk, 1)]).await;
+    let order = shop.place_order(&[(&shop.milk, 1)]).await;
     let body = json!({"currency": "EUR", "payments": [{"method": "card", "amount": 129}]});
-    let path = of(&order, "/payments");
-    let same = join_all((0..AT_ONCE).map(|_| shop.keyed(&path, &shop.kiosk, "one-key", body.clone()))).await;
+    let path = order_path(&order, "/payments");
+    let same = join_all((0..AT_ONCE).map(|_| shop.post_with_key(&path, &shop.kiosk, "one-key", body.clone()))).await;
     let first = same[0].json.clone();
     assert!(same.iter().all(|reply| reply.status == 201 && reply.json == first));
-    assert_eq!(shop.look(&order).await["payments"].as_array().unwrap().len(), 1);
+    assert_eq!(shop.read_order(&order).await["payments"].as_array().unwrap().len(), 1);
 }
 
 /// A clerk of a store made for the purpose, who has changed the first password.
 async fn clerk_of_another_store(app: &TestApp, admin: &str) -> String {
     const GIVEN: &str = "weighs every pear";
-    let store = app.store(admin).await;
+    let store = app.create_store(admin).await;
     let body = json!({"username": "stranger", "password": GIVEN, "role": "clerk", "store_id": store});
     app.post("/api/users", admin, body).await.expect(201);
     let first = app.login("stranger", GIVEN).await;

@@ -17,9 +17,9 @@ const PATH: &str = "/api/recognize";
 const ONE_THREAD: &str = "[engine]\ndecode_threads = 1\nmodel_sessions = 1\n";
 
 async fn kiosk(app: &TestApp) -> String {
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    app.kiosk(&admin, &store).await
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    app.enrol_kiosk(&admin, &store).await
 }
 
 fn jpeg_of(picture: &RgbImage) -> Vec<u8> {
@@ -84,7 +84,7 @@ async fn what_would_wait_for_too_long_is_told_when_to_come_back(database: TestDa
     let photos = join_all((0..KIOSKS).map(|_| app.post_picture(PATH, &kiosk, photo.clone())));
     let strangers = join_all((0..8).map(|_| app.call(Method::POST, PATH, None, |request| request.body(photo.clone()))));
     let uploaded = (0..2).map(|view| package_photo(0, view)).collect();
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let upload = app.post_form("/api/products", &admin, &[("name", "Two views")], uploaded);
     let (photos, strangers, upload) = futures_util::join!(photos, strangers, upload);
     upload.expect(201);

@@ -16,9 +16,9 @@ const EXPORT: &str = "/api/monitoring/numbering/metrics/export";
 async fn orders_are_counted_by_store(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for _ in 0..3 {
-        shop.paid_order().await;
+        shop.place_paid_order().await;
     }
-    let bill = shop.bill(&[(&shop.milk, 1)]).await;
+    let bill = shop.fill_bill(&[(&shop.milk, 1)]).await;
     let path = format!("/api/sessions/{}/confirm", bill["id"].as_str().unwrap());
     let confirm = |key: &'static str, version: Value| shop_confirm(&shop, &path, key, version);
     confirm("stale", json!(1)).await.expect_problem(409, "stale-version");
@@ -37,7 +37,7 @@ async fn orders_are_counted_by_store(database: TestDatabase) {
     assert_eq!(store["orders_today"], 4, "a reply that is given again is no order");
     assert!(store["p50_ms"].as_f64() <= store["p95_ms"].as_f64() && store["mean_ms"].as_f64() > Some(0.0), "{store}");
     assert_eq!(stats["total"]["attempts"], 5);
-    let other = shop.app.store(&shop.admin).await;
+    let other = shop.app.create_store(&shop.admin).await;
     let none = shop.app.get(&format!("{STATS}?store_id={other}"), &shop.admin).await.expect(200);
     assert_eq!((&none["data"], &none["total"]["mean_ms"]), (&json!([]), &Value::Null));
     for query in ["window_s=59", "window_s=604801"] {
@@ -48,12 +48,12 @@ async fn orders_are_counted_by_store(database: TestDatabase) {
 }
 
 async fn shop_confirm(shop: &Shop, path: &str, key: &str, version: Value) -> crate::harness::Reply {
-    shop.keyed(path, &shop.kiosk, key, json!({"version": version})).await
+    shop.post_with_key(path, &shop.kiosk, key, json!({"version": version})).await
 }
 
 async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     // 12:00 in UTC, 21:00 in Korea: three hours to midnight.
     let body = json!({"name": "Seoul", "currency": "KRW", "time_zone": "Asia/Seoul"});
     let store = app.post("/api/stores", &admin, body).await.expect(201)["id"].as_str().unwrap().to_owned();
@@ -102,9 +102,9 @@ async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: TestDa
 async fn orders_that_an_outage_prevents_are_counted() {
     let database = TestDatabase::postgres().await;
     let shop = Shop::open(database.clone()).await;
-    let bill = shop.bill(&[(&shop.milk, 1)]).await;
+    let bill = shop.fill_bill(&[(&shop.milk, 1)]).await;
     let path = format!("/api/sessions/{}/confirm", bill["id"].as_str().unwrap());
-    database.go_away().await;
+    database.refuse_connections().await;
     let mut failed = 0;
     let mut confirm = async || {
         let status = shop_confirm(&shop, &path, "bill", bill["version"].clone()).await.status.as_u16();
@@ -114,7 +114,7 @@ async fn orders_that_an_outage_prevents_are_counted() {
     for _ in 0..2 {
         assert_eq!(confirm().await, 503);
     }
-    database.come_back().await;
+    database.accept_connections().await;
     // A till tries again until it is answered; connections that were cut are found out one by one.
     while confirm().await != 201 {}
     let stats = shop.app.get(STATS, &shop.admin).await.expect(200);
@@ -123,7 +123,7 @@ async fn orders_that_an_outage_prevents_are_counted() {
 
 async fn the_export_is_metrics_or_json(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    shop.paid_order().await;
+    shop.place_paid_order().await;
     let json = shop.app.get(&format!("{EXPORT}?format=json"), &shop.admin).await.expect(200);
     assert_eq!((&json["performance"]["total"]["succeeded"], &json["alerts"]), (&json!(1), &json!([])));
     assert_eq!(json["integrity"][0]["store_id"], json!(shop.store));
@@ -138,7 +138,7 @@ async fn the_export_is_metrics_or_json(database: TestDatabase) {
 async fn promtool_accepts_the_metrics(database: TestDatabase) {
     let name = format!("performance::{}::promtool_accepts_the_metrics", database.kind());
     let shop = Shop::open(database).await;
-    shop.paid_order().await;
+    shop.place_paid_order().await;
     let path = "/api/monitoring/numbering/jobs/integrity/run-check?deep_check=true";
     shop.app.post(path, &shop.admin, json!({})).await.expect(200);
     let text = shop.app.call(reqwest::Method::GET, "/metrics", None, |request| request).await.bytes;
@@ -162,7 +162,7 @@ async fn the_dashboard_asks_for_what_there_is(database: TestDatabase) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana-dashboard.json");
     let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let shop = Shop::open(database).await;
-    shop.void(&shop.order(&[(&shop.milk, 1)]).await).await.expect(201);
+    shop.void(&shop.place_order(&[(&shop.milk, 1)]).await).await.expect(201);
     let check = "/api/monitoring/numbering/jobs/integrity/run-check";
     shop.app.post(check, &shop.admin, json!({})).await.expect(200);
     let text = shop.app.call(reqwest::Method::GET, "/metrics", None, |request| request).await.bytes;

@@ -10,11 +10,11 @@ const UNKNOWN_ID: &str = "01890000-0000-7000-8000-000000000000";
 
 async fn every_route_is_denied_unless_its_policy_admits_the_caller(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    let kiosk = app.kiosk(&admin, &store).await;
-    let shopper = app.shopper("ann").await;
-    let clerk = app.clerk(&admin, &store).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let kiosk = app.enrol_kiosk(&admin, &store).await;
+    let shopper = app.sign_up_shopper("ann").await;
+    let clerk = app.create_clerk(&admin, &store).await;
     let document = app.call(Method::GET, "/api/openapi.json", None, |request| request).await.expect(200);
     let mut tried = 0;
     for (pattern, method) in operations(&document) {
@@ -75,7 +75,7 @@ fn operations(document: &Value) -> Vec<(String, Method)> {
 
 async fn unknown_addresses_and_malformed_requests_get_problems(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     app.get("/api/nothing", &admin).await.expect_problem(404, "not-found");
     app.call(Method::PUT, "/api/products", Some(&admin), |r| r).await.expect_problem(405, "method-not-allowed");
     let syntax =

@@ -71,9 +71,9 @@ async fn real_photos_are_recognised_and_become_a_receipt(database: TestDatabase)
     let kind = database.kind();
     // More looks at once than a small machine can serve promptly: here they wait instead of being sent away.
     let app = TestApp::spawn_with(database, "[engine]\nmax_wait_ms = 60000").await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    let kiosk = app.kiosk(&admin, &store).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let kiosk = app.enrol_kiosk(&admin, &store).await;
     let enrolled = stream::iter(classes.iter().enumerate()).map(|(place, class)| enrol(&app, &admin, place, class));
     let embeddings: usize = enrolled.buffer_unordered(2).collect::<Vec<_>>().await.into_iter().sum();
 
@@ -135,7 +135,7 @@ async fn receipt(
     bought.truncate(ON_THE_BILL);
     assert_eq!(bought.len(), ON_THE_BILL, "five products that are matched without asking");
 
-    let shopper = app.shopper("ann").await;
+    let shopper = app.sign_up_shopper("ann").await;
     let mut session = app.post("/api/sessions", kiosk, json!({})).await.expect(201);
     let path = format!("/api/sessions/{}", session["id"].as_str().unwrap());
     app.post(&format!("{path}/join"), &shopper, json!({})).await.expect(200);

@@ -3,15 +3,15 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Shop, TestDatabase, of, on_both_databases};
+use crate::harness::{Shop, TestDatabase, on_both_databases, order_path};
 
 async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
-    let shop = Shop::open_as(database, body).await;
-    let order = shop.order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
+    let shop = Shop::open_with(database, body).await;
+    let order = shop.place_order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
     shop.pay(&order, json!([{"method": "cash", "amount": 508, "tendered": 1000}])).await.expect(201);
     shop.refund(&order, json!([{"line": 2, "quantity": 1}])).await.expect(201);
-    let receipt = shop.app.get(&of(&order, "/receipt"), &shop.kiosk).await.expect(200);
+    let receipt = shop.app.get(&order_path(&order, "/receipt"), &shop.kiosk).await.expect(200);
     // The clock of the tests stands at 2026-01-05 12:00 UTC.
     assert_eq!(receipt["local_time"], "2026-01-05 21:00:00 +09:00");
     // 258 × 7 ÷ 107 = 16.9; 250 × 19 ÷ 119 = 39.9
@@ -25,13 +25,15 @@ async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: Tes
         (&json!(250), &order["claim_code"])
     );
     let printed = async |order: &serde_json::Value| {
-        let page =
-            shop.app.call(Method::POST, &of(order, "/receipt/prints"), Some(&shop.kiosk), |request| request).await;
+        let page = shop
+            .app
+            .call(Method::POST, &order_path(order, "/receipt/prints"), Some(&shop.kiosk), |request| request)
+            .await;
         String::from_utf8(page.bytes).unwrap()
     };
     let page = printed(&order).await;
     assert!(page.contains("refund 1 (cash): came back") && page.contains("-2.50 EUR"), "{page}");
-    let voided = shop.order(&[(&shop.milk, 1)]).await;
+    let voided = shop.place_order(&[(&shop.milk, 1)]).await;
     shop.void(&voided).await.expect(201);
     let page = printed(&voided).await;
     assert!(page.contains("void 2: shopper left"), "no money changed hands: {page}");
@@ -39,9 +41,9 @@ async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: Tes
 
 async fn the_first_print_is_the_original_and_every_later_one_a_copy(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
-    let order = shop.order(&[(&shop.milk, 2)]).await;
+    let order = shop.place_order(&[(&shop.milk, 2)]).await;
     shop.pay(&order, json!([{"method": "card", "amount": 258}])).await.expect(201);
-    let prints = of(&order, "/receipt/prints");
+    let prints = order_path(&order, "/receipt/prints");
     let mut pages = Vec::new();
     for _ in 0..3 {
         let reply = shop.app.call(Method::POST, &prints, Some(&shop.kiosk), |request| request).await;
@@ -58,19 +60,19 @@ async fn the_first_print_is_the_original_and_every_later_one_a_copy(database: Te
     }
     assert!(page.contains(order["claim_code"].as_str().unwrap()) && page.contains(order["hash"].as_str().unwrap()));
     assert!(!page.contains("<b>") && !page.contains("<script"), "names are text: {page}");
-    let receipt = shop.app.get(&of(&order, "/receipt"), &shop.kiosk).await.expect(200);
+    let receipt = shop.app.get(&order_path(&order, "/receipt"), &shop.kiosk).await.expect(200);
     assert_eq!(receipt["prints"], 3, "looking is no print");
 
-    let stranger = shop.other_kiosk().await;
-    shop.app.get(&of(&order, "/receipt"), &stranger).await.expect_problem(404, "not-found");
+    let stranger = shop.enrol_kiosk_of_new_store().await;
+    shop.app.get(&order_path(&order, "/receipt"), &stranger).await.expect_problem(404, "not-found");
     shop.app.post(&prints, &stranger, json!({})).await.expect_problem(404, "not-found");
     assert_eq!(database.count("SELECT COUNT(*) FROM receipt_prints").await, 3);
 }
 
 async fn prints_at_once_are_all_counted(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
-    let order = shop.order(&[(&shop.milk, 1)]).await;
-    let prints = of(&order, "/receipt/prints");
+    let order = shop.place_order(&[(&shop.milk, 1)]).await;
+    let prints = order_path(&order, "/receipt/prints");
     let replies = futures_util::future::join_all((0..10).map(|_| shop.app.post(&prints, &shop.clerk, json!({})))).await;
     assert!(replies.iter().all(|reply| reply.status == 201));
     let originals = replies.iter().filter(|reply| !String::from_utf8_lossy(&reply.bytes).contains("COPY")).count();
@@ -80,9 +82,9 @@ async fn prints_at_once_are_all_counted(database: TestDatabase) {
 
 async fn a_shopper_sees_the_receipts_that_are_theirs(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let (ann, bob) = (shop.app.shopper("ann").await, shop.app.shopper("bob").await);
-    let order = shop.paid_order().await;
-    let code = shop.app.get(&of(&order, "/receipt"), &shop.clerk).await.expect(200)["claim_code"].clone();
+    let (ann, bob) = (shop.app.sign_up_shopper("ann").await, shop.app.sign_up_shopper("bob").await);
+    let order = shop.place_paid_order().await;
+    let code = shop.app.get(&order_path(&order, "/receipt"), &shop.clerk).await.expect(200)["claim_code"].clone();
     shop.app.post("/api/mypage/claims", &ann, json!({"claim_code": code})).await.expect(200);
     let path = format!("/api/mypage/orders/{}/receipt", order["id"].as_str().unwrap());
     let receipt = shop.app.get(&path, &ann).await.expect(200);

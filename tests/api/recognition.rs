@@ -10,9 +10,9 @@ const PATH: &str = "/api/recognize";
 
 async fn a_picture_comes_as_a_form_or_as_the_body(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
-    let store = app.store(&admin).await;
-    let kiosk = app.kiosk(&admin, &store).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let kiosk = app.enrol_kiosk(&admin, &store).await;
     app.post_form("/api/products", &admin, &[("name", "One")], vec![package_photo(0, 0)]).await.expect(201);
     let bare = app.post_picture(PATH, &kiosk, package_photo(0, 0)).await.expect(200);
     let form = Form::new().part("image", Part::bytes(package_photo(0, 0)).file_name("x.jpg"));
@@ -37,7 +37,7 @@ async fn a_picture_comes_as_a_form_or_as_the_body(database: TestDatabase) {
 
 async fn at_most_five_products_are_named_best_first(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     for product in 0..7 {
         let name = format!("Product {product}");
         let photos = vec![package_photo(product, 0), package_photo(product, 1)];
@@ -56,7 +56,7 @@ async fn at_most_five_products_are_named_best_first(database: TestDatabase) {
 
 async fn two_products_that_look_the_same_are_ambiguous(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     // Another file with the very same pixels: a comment after the first two bytes changes nothing that is seen.
     let photo = package_photo(0, 0);
     let comment = [&photo[..2], &[0xFF, 0xFE, 0x00, 0x06, b't', b'w', b'i', b'n'], &photo[2..]].concat();
@@ -69,7 +69,7 @@ async fn two_products_that_look_the_same_are_ambiguous(database: TestDatabase) {
 
 async fn bad_pictures_are_refused_and_the_server_goes_on(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "[limits]\nimage_bytes = 200000").await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let photo = package_photo(0, 0);
     let refused = async |picture: Vec<u8>, status: u16, slug: &str| -> Value {
         app.post_picture(PATH, &admin, picture).await.expect_problem(status, slug)
@@ -107,7 +107,7 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: TestDatabase)
     app.call(Method::POST, PATH, None, |request| request.body(photo.clone()))
         .await
         .expect_problem(401, "not-authenticated");
-    app.post_picture(PATH, &app.shopper("ann").await, photo.clone()).await.expect_problem(403, "forbidden");
+    app.post_picture(PATH, &app.sign_up_shopper("ann").await, photo.clone()).await.expect_problem(403, "forbidden");
     app.post_picture(PATH, &admin, photo).await.expect(200);
     assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, 1);
 }

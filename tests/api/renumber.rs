@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Shop, TestDatabase, by_hand, lose_constraints, lose_order, mend, on_both_databases, shop_of_six_orders,
+    Shop, TestDatabase, delete_order, drop_constraints, execute_unconstrained, on_both_databases,
+    open_shop_with_six_orders, restore_rows,
 };
 use crate::integrity::numbering;
 use crate::repair::{audited, shop_with_orders, shown_then_done};
@@ -12,10 +13,10 @@ use crate::repair::{audited, shop_with_orders, shown_then_done};
 impl Shop {
     /// Why renumbering is refused; nothing is changed.
     async fn refused(&self, database: &TestDatabase) -> String {
-        let before = database.rows().await;
+        let before = database.dump_rows().await;
         let problem = self.repair("renumber", false).await.expect_problem(409, "repair-refused");
         self.repair("renumber", true).await.expect_problem(409, "repair-refused");
-        assert_eq!(database.rows().await, before);
+        assert_eq!(database.dump_rows().await, before);
         problem["detail"].as_str().unwrap().to_owned()
     }
 
@@ -27,7 +28,7 @@ impl Shop {
 async fn records_move_up_are_sealed_anew_and_the_next_sale_goes_on(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     let counter = "SELECT last_number FROM number_series WHERE series = 'order'";
-    lose_order(&database).await;
+    delete_order(&database).await;
     database.execute("DELETE FROM payments WHERE number = 2").await;
     let done = shown_then_done(&shop, &database, "renumber").await;
     let span = |first: i64, last: i64| json!({"first": first, "last": last});
@@ -72,7 +73,7 @@ async fn a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is(database
 
 async fn what_must_keep_its_number_does(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
-    lose_order(&database).await;
+    delete_order(&database).await;
     assert!(shop.refused(&database).await.contains("is fiscal"));
     shop.change(json!({"fiscal": false})).await.expect(200);
     assert_eq!(shop.repair("renumber", true).await.expect(200)["series"][0]["renumbered_count"], 3);
@@ -85,7 +86,7 @@ async fn what_must_keep_its_number_does(database: TestDatabase) {
     database.execute("DELETE FROM void_placeholders").await;
 
     let close = format!("/api/stores/{}/z-reports", shop.store);
-    shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+    shop.post_once(&close, &shop.clerk, json!({})).await.expect(201);
     let refused = shop.refused(&database).await;
     assert!(refused.contains("order 3 cannot change: daily closings name every number up to 6"), "{refused}");
     shop.repair("void", false).await.expect(200);
@@ -98,37 +99,40 @@ async fn what_must_keep_its_number_does(database: TestDatabase) {
 async fn what_comes_after_a_closing_may_move(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     let close = format!("/api/stores/{}/z-reports", shop.store);
-    shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+    shop.post_once(&close, &shop.clerk, json!({})).await.expect(201);
     for _ in 0..3 {
-        shop.order(&[(&shop.milk, 1)]).await;
+        shop.place_order(&[(&shop.milk, 1)]).await;
     }
     database.execute("DELETE FROM order_items WHERE order_id IN (SELECT id FROM orders WHERE number = 7)").await;
     database.execute("DELETE FROM orders WHERE number = 7").await;
     shown_then_done(&shop, &database, "renumber").await;
     assert_eq!(shop.sell().await.0, 9);
     assert_eq!(shop.faults().await, [""; 0]);
-    let closing = shop.once(&close, &shop.clerk, json!({})).await.expect(201);
+    let closing = shop.post_once(&close, &shop.clerk, json!({})).await.expect(201);
     assert_eq!(closing["receipts"], json!({"first": 7, "last": 9, "count": 3}));
 }
 
 /// A copy that was made by hand has lost its constraints: records with one number, with one identifier.
 async fn copies_are_told_apart(database: TestDatabase) {
-    let shop = shop_of_six_orders(&database).await;
-    lose_constraints(&database).await;
-    by_hand!(&database, "UPDATE stores SET fiscal = FALSE; DELETE FROM z_report_lines; DELETE FROM z_reports");
-    by_hand!(&database, "INSERT INTO orders SELECT * FROM orders WHERE number = 3");
+    let shop = open_shop_with_six_orders(&database).await;
+    drop_constraints(&database).await;
+    execute_unconstrained!(
+        &database,
+        "UPDATE stores SET fiscal = FALSE; DELETE FROM z_report_lines; DELETE FROM z_reports"
+    );
+    execute_unconstrained!(&database, "INSERT INTO orders SELECT * FROM orders WHERE number = 3");
     assert!(shop.refused(&database).await.contains("order 3 is there more than once under one identifier"));
-    mend(&database).await;
+    restore_rows(&database).await;
 
-    by_hand!(
+    execute_unconstrained!(
         &database,
         "UPDATE orders SET hash_version = 9 WHERE number = 5; UPDATE orders SET number = 30 WHERE number = 4"
     );
     let refused = shop.refused(&database).await;
     assert!(refused.contains("order 5 cannot be sealed anew") && refused.contains("version"), "{refused}");
-    mend(&database).await;
+    restore_rows(&database).await;
 
-    by_hand!(&database, "UPDATE orders SET number = 4 WHERE number = 5");
+    execute_unconstrained!(&database, "UPDATE orders SET number = 4 WHERE number = 5");
     let done = shown_then_done(&shop, &database, "renumber").await;
     let span = |number: i64| json!({"first": number, "last": number});
     assert_eq!(done["series"][0]["renumbered"], json!([{"from": span(4), "to": span(5)}]));
@@ -139,11 +143,11 @@ async fn copies_are_told_apart(database: TestDatabase) {
 async fn numbers_below_one_move_up(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     if database.kind() == "sqlite" {
-        lose_constraints(&database).await;
+        drop_constraints(&database).await;
     } else {
         database.execute("ALTER TABLE orders DROP CONSTRAINT orders_number_check").await;
     }
-    by_hand!(
+    execute_unconstrained!(
         &database,
         "UPDATE orders SET number = -2 WHERE number = 6; UPDATE orders SET number = 0 WHERE number = 5"
     );
@@ -163,7 +167,7 @@ async fn a_store_is_fiscal_unless_told_otherwise_and_stays_so_once_it_has_a_clos
     assert_eq!(shop.change(json!({"fiscal": false})).await.expect(200)["fiscal"], false);
     assert_eq!(shop.change(json!({"name": "Other"})).await.expect(200)["fiscal"], false);
     assert_eq!(shop.change(json!({"fiscal": true})).await.expect(200)["fiscal"], true);
-    shop.once(&format!("{path}/z-reports"), &shop.clerk, json!({})).await.expect(201);
+    shop.post_once(&format!("{path}/z-reports"), &shop.clerk, json!({})).await.expect(201);
     let refused = shop.change(json!({"fiscal": false, "name": "Third"})).await.expect_problem(409, "stays-fiscal");
     assert_eq!(refused["field"], "fiscal");
     let shown = shop.app.get(&path, &shop.admin).await.expect(200);

@@ -9,7 +9,7 @@ use tillsight::db::{Database, audit};
 use tillsight::integrity::Depth;
 
 use crate::alerts::Watch;
-use crate::harness::{ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, lose_order, on_both_databases};
+use crate::harness::{ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, delete_order, on_both_databases};
 use crate::integrity::numbering;
 
 const REPAIR: &str = "/api/monitoring/numbering/jobs/integrity/repair";
@@ -17,9 +17,9 @@ const REPAIR: &str = "/api/monitoring/numbering/jobs/integrity/repair";
 /// Six orders of one piece each, of which 1, 2 and 4 are paid, in a store that is fiscal or not.
 pub async fn shop_with_orders(database: &TestDatabase, fiscal: bool) -> Shop {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
-    let shop = Shop::open_on(app, json!({"name": "Corner", "currency": "EUR", "fiscal": fiscal})).await;
+    let shop = Shop::open_on_server(app, json!({"name": "Corner", "currency": "EUR", "fiscal": fiscal})).await;
     for number in 1..=6 {
-        let order = shop.order(&[(&shop.milk, 1)]).await;
+        let order = shop.place_order(&[(&shop.milk, 1)]).await;
         if [1, 2, 4].contains(&number) {
             shop.pay(&order, json!([{"method": "card", "amount": 129}])).await.expect(201);
         }
@@ -51,7 +51,7 @@ impl Shop {
 
     /// Sells and takes the money: the numbers of the order and of its payment.
     pub async fn sell(&self) -> (i64, i64) {
-        let order = self.order(&[(&self.milk, 1)]).await;
+        let order = self.place_order(&[(&self.milk, 1)]).await;
         let paid = self.pay(&order, json!([{"method": "card", "amount": 129}])).await.expect(201);
         (paid["receipt_number"].as_i64().unwrap(), paid["payments"][0]["payment_number"].as_i64().unwrap())
     }
@@ -68,9 +68,9 @@ pub async fn audited(database: &TestDatabase) -> Vec<(String, Value)> {
 
 /// The dry run changes nothing at all and shows what the repair then does. Gives what was done.
 pub async fn shown_then_done(shop: &Shop, database: &TestDatabase, method: &str) -> Value {
-    let before = database.rows().await;
+    let before = database.dump_rows().await;
     let mut shown = shop.repair(method, true).await.expect(200);
-    assert_eq!(database.rows().await, before, "a dry run changes nothing");
+    assert_eq!(database.dump_rows().await, before, "a dry run changes nothing");
     let done = shop.repair(method, false).await.expect(200);
     assert_eq!((&shown["applied"], &done["applied"]), (&json!(false), &json!(true)));
     shown["applied"] = json!(true);
@@ -80,7 +80,7 @@ pub async fn shown_then_done(shop: &Shop, database: &TestDatabase, method: &str)
 
 async fn a_gap_is_filled_and_the_next_sale_goes_on(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
-    lose_order(&database).await;
+    delete_order(&database).await;
     database.execute("DELETE FROM payments WHERE number = 2").await;
     assert_eq!(shop.faults().await, ["order gap 3-3", "payment gap 2-2"]);
     let done = shown_then_done(&shop, &database, "void").await;
@@ -95,10 +95,10 @@ async fn a_gap_is_filled_and_the_next_sale_goes_on(database: TestDatabase) {
     assert_eq!(shop.sell().await, (7, 4));
     assert_eq!(shop.faults().await, [""; 0]);
 
-    let before = database.rows().await;
+    let before = database.dump_rows().await;
     let again = shop.repair("void", false).await.expect(200);
     assert_eq!((&again["series"], &again["applied"]), (&json!([]), &json!(false)));
-    assert_eq!(database.rows().await, before, "there was nothing left to repair");
+    assert_eq!(database.dump_rows().await, before, "there was nothing left to repair");
     let log = audited(&database).await;
     let [(actor, details)] = log.as_slice() else { panic!("{log:?}") };
     assert!(actor.starts_with("user:"), "{actor}");
@@ -134,7 +134,7 @@ async fn a_counter_that_stands_wrong_is_mended(database: TestDatabase) {
 
 async fn a_placeholder_is_watched_like_a_record(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
-    lose_order(&database).await;
+    delete_order(&database).await;
     shop.repair("void", false).await.expect(200);
     database.execute("UPDATE void_placeholders SET reason = 'no reason'").await;
     assert_eq!(shop.faults().await, ["order broken_placeholder 3-3"]);
@@ -153,14 +153,14 @@ async fn a_placeholder_is_watched_like_a_record(database: TestDatabase) {
 async fn a_lost_closing_is_voided_and_the_next_one_goes_on_from_the_last_that_is_there(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let path = format!("/api/stores/{}/z-reports", shop.store);
-    shop.once(&path, &shop.clerk, json!({})).await.expect(201);
+    shop.post_once(&path, &shop.clerk, json!({})).await.expect(201);
     shop.sell().await;
-    shop.once(&path, &shop.clerk, json!({})).await.expect(201);
+    shop.post_once(&path, &shop.clerk, json!({})).await.expect(201);
     database.execute("DELETE FROM z_report_lines WHERE report_id IN (SELECT id FROM z_reports WHERE number = 2)").await;
     database.execute("DELETE FROM z_reports WHERE number = 2").await;
-    shop.once(&path, &shop.clerk, json!({})).await.expect_problem(500, "internal");
+    shop.post_once(&path, &shop.clerk, json!({})).await.expect_problem(500, "internal");
     shown_then_done(&shop, &database, "void").await;
-    let closing = shop.once(&path, &shop.clerk, json!({})).await.expect(201);
+    let closing = shop.post_once(&path, &shop.clerk, json!({})).await.expect(201);
     assert_eq!((&closing["z_number"], &closing["receipts"]["first"]), (&json!(3), &json!(7)));
     assert_eq!(shop.faults().await, [""; 0]);
 }
@@ -171,8 +171,8 @@ async fn the_command_line_shows_and_repairs(database: TestDatabase) {
     let of = |rest: &[&'static str]| [&["repair", "--store", store, "--reason", "disk broke"][..], rest].concat();
     let (code, out, _) = numbering(&database, &of(&["void", "--apply"])).await;
     assert_eq!((code, out.as_str()), (0, "There is nothing to repair in this way.\n"));
-    lose_order(&database).await;
-    let before = database.rows().await;
+    delete_order(&database).await;
+    let before = database.dump_rows().await;
     let (code, shown, _) = numbering(&database, &of(&["void"])).await;
     assert_eq!((code, shown.as_str()), (0, "order 3: void placeholder\nNothing was changed; --apply does it.\n"));
     let (code, out, _) = numbering(&database, &of(&["void", "--series", "payment"])).await;
@@ -187,7 +187,7 @@ async fn the_command_line_shows_and_repairs(database: TestDatabase) {
     for wrong in [vec!["repair", "--store", store, "void"], of(&["mend"]), of(&["void", "--series", "receipt"])] {
         assert_eq!(numbering(&database, &wrong).await.0, 2, "{wrong:?}");
     }
-    assert_eq!(database.rows().await, before);
+    assert_eq!(database.dump_rows().await, before);
     let (code, done, _) = numbering(&database, &of(&["void", "--apply"])).await;
     assert!(code == 0 && done.starts_with("order 3: void placeholder\nDone"), "{done}");
     let log = audited(&database).await;
@@ -200,7 +200,7 @@ async fn the_command_line_shows_and_repairs(database: TestDatabase) {
 /// The counter is held: whoever sells meanwhile gets a number behind everything that is repaired.
 async fn repairs_beside_busy_tills_lose_nothing(database: TestDatabase) {
     let shop = Arc::new(shop_with_orders(&database, true).await);
-    lose_order(&database).await;
+    delete_order(&database).await;
     database.execute("UPDATE number_series SET last_number = 8 WHERE series = 'order'").await;
     let sell = |shop: Arc<Shop>| async move {
         let mut numbers = Vec::new();
@@ -228,7 +228,7 @@ async fn repairs_beside_busy_tills_lose_nothing(database: TestDatabase) {
 /// Off unless the settings want it; then once across servers, told of by an alert that ends with the next check.
 async fn scheduled_checks_repair_where_they_may(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
-    lose_order(&database).await;
+    delete_order(&database).await;
     let (plain, watch) = (Watch::on(&shop.app, "").await, Watch::on(&shop.app, "auto_repair = true").await);
     let beside = Watch::on(&shop.app, "auto_repair = true").await;
     assert_eq!(plain.integrity.run_due().await.unwrap(), Some(Depth::Deep));
@@ -277,23 +277,23 @@ async fn what_cannot_be_repaired_is_refused(database: TestDatabase) {
 
     // A number that was changed is no loss of millions of records.
     database.execute("UPDATE orders SET number = 9000000 WHERE number = 6").await;
-    let before = database.rows().await;
+    let before = database.dump_rows().await;
     let refused = post(json!({"dry_run": false})).await.expect_problem(409, "repair-refused");
     assert!(refused["detail"].as_str().unwrap().contains("order 6 and more, 8999994 numbers"), "{refused}");
     assert_eq!(post(json!({"series": "payment"})).await.expect(200)["series"], json!([]));
-    assert_eq!(database.rows().await, before);
+    assert_eq!(database.dump_rows().await, before);
 }
 
 /// Every sale meets a number that is there already: the till is told what is wrong and not that somebody was quicker.
 async fn a_counter_that_was_set_back_is_named_to_the_till(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     for _ in 0..2 {
-        shop.order(&[(&shop.milk, 1)]).await;
+        shop.place_order(&[(&shop.milk, 1)]).await;
     }
     database.execute("UPDATE number_series SET last_number = 1 WHERE series = 'order'").await;
-    let session = shop.bill(&[(&shop.milk, 1)]).await;
+    let session = shop.fill_bill(&[(&shop.milk, 1)]).await;
     let path = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
-    let reply = shop.once(&path, &shop.kiosk, json!({"version": session["version"]})).await;
+    let reply = shop.post_once(&path, &shop.kiosk, json!({"version": session["version"]})).await;
     assert_eq!(reply.headers["retry-after"], "60");
     let problem = reply.expect_problem(503, "unavailable");
     assert!(problem["detail"].as_str().unwrap().contains("numbering check"), "{problem}");

@@ -36,8 +36,8 @@ async fn wait_until_recognised(
 async fn changes_made_through_another_server_are_followed(database: TestDatabase) {
     let notifies = database.kind() == "postgres";
     let here = TestApp::spawn_with(database, if notifies { "[engine]\nfollow_s = 3600" } else { "" }).await;
-    let there = TestApp::spawn_beside(&here).await;
-    let (admin, photo) = (here.admin().await, package_photo(0, 0));
+    let there = TestApp::spawn_on_same_database(&here).await;
+    let (admin, photo) = (here.login_admin().await, package_photo(0, 0));
     let add = async |server: &TestApp, name: &str| {
         server.post_form("/api/products", &admin, &[("name", name)], vec![photo.clone()]).await.expect(201)
     };
@@ -86,7 +86,7 @@ async fn servers_with_different_models_use_their_own_embeddings(database: TestDa
     let other = MODEL.replace("tillsight-small.json", "tillsight-small-fp32.json");
     let settings = [("TILLSIGHT_MODEL", other.as_str()), ("TILLSIGHT_ENGINE__FOLLOW_S", "1")];
     let there = TestApp::spawn_program(database, &settings).await;
-    let (admin, photos) = (here.admin().await, [package_photo(0, 0), package_photo(1, 0)]);
+    let (admin, photos) = (here.login_admin().await, [package_photo(0, 0), package_photo(1, 0)]);
     let add = async |server: &TestApp, name: &str, photo: &[u8]| {
         server.post_form("/api/products", &admin, &[("name", name)], vec![photo.to_vec()]).await.expect(201)
     };
@@ -195,11 +195,11 @@ async fn three_servers_serve_one_store_and_one_may_be_killed(database: TestDatab
     for folder in &folders {
         servers.push(TestApp::spawn_program_in(database.clone(), folder.path(), &settings).await);
     }
-    let admin = servers[0].admin().await;
-    let store = servers[1].store(&admin).await;
-    let kiosk = servers[2].kiosk(&admin, &store).await;
+    let admin = servers[0].login_admin().await;
+    let store = servers[1].create_store(&admin).await;
+    let kiosk = servers[2].enrol_kiosk(&admin, &store).await;
     let texts = [("name", "Milk"), ("price", "129"), ("currency", "EUR")];
-    let milk = servers[0].product(&admin, &texts).await;
+    let milk = servers[0].create_product(&admin, &texts).await;
 
     let first = package_photo(PRODUCTS, 0);
     servers[0].post_form("/api/products", &admin, &[("name", "First")], vec![first.clone()]).await.expect(201);
@@ -262,7 +262,7 @@ async fn idle_connections_that_were_cut_are_replaced(database: TestDatabase) {
     // Nothing but the requests below uses connections.
     let quiet = "[engine]\nfollow_s = 3600\n[monitoring]\nenabled = false";
     let app = TestApp::spawn_with(database, quiet).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let at_once = async || join_all((0..REQUESTS).map(|_| app.get("/api/orders", &admin))).await;
     at_once().await;
     let cut = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity \

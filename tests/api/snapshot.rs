@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tillsight::index::Snapshot;
 
-use crate::harness::{TestApp, TestDatabase, on_both_databases, package_photo, snapshot_place};
+use crate::harness::{TestApp, TestDatabase, on_both_databases, package_photo, snapshot_path};
 
 struct Shop {
     app: TestApp,
@@ -20,7 +20,7 @@ impl Shop {
     /// Three products, and a snapshot that has them.
     async fn with_snapshot(database: TestDatabase) -> Self {
         let app = TestApp::spawn_with(database, "[engine]\nsnapshot_s = 1\n").await;
-        let admin = app.admin().await;
+        let admin = app.login_admin().await;
         let shop = Self { app, admin };
         for product in 0..3 {
             shop.enrol(product).await;
@@ -37,7 +37,7 @@ impl Shop {
     }
 
     fn place(&self) -> PathBuf {
-        snapshot_place(&self.app.database)
+        snapshot_path(&self.app.database)
     }
 
     async fn until_written(&self, revision: i64) {

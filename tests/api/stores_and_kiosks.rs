@@ -38,7 +38,7 @@ async fn kiosk_status(app: &TestApp, admin: &str, store: &str) -> Value {
 
 async fn an_admin_creates_lists_reads_and_renames_stores(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let plain = app.post("/api/stores", &admin, json!({"name": " Main Street "})).await.expect(201);
     assert_eq!((plain["name"].as_str(), plain["currency"].as_str()), (Some("Main Street"), Some("EUR")));
     let korean = json!({"name": "강남점", "currency": "KRW"});
@@ -58,7 +58,7 @@ async fn an_admin_creates_lists_reads_and_renames_stores(database: TestDatabase)
 
 async fn a_clerk_sees_only_their_own_store(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let (own, other) = (create_store(&app, &admin, "Own").await, create_store(&app, &admin, "Other").await);
     let clerk = create_clerk(&app, &admin, &own).await;
     let list = app.get("/api/stores", &clerk).await.expect(200);
@@ -71,13 +71,13 @@ async fn a_clerk_sees_only_their_own_store(database: TestDatabase) {
     app.patch(&format!("/api/stores/{own}"), &clerk, json!({"name": "Mine"})).await.expect_problem(403, "forbidden");
     let kiosk = json!({"name": "Mine"});
     app.post(&format!("/api/stores/{own}/kiosks"), &clerk, kiosk).await.expect_problem(403, "forbidden");
-    let shopper = app.shopper("ann.lee").await;
+    let shopper = app.sign_up_shopper("ann.lee").await;
     app.get("/api/stores", &shopper).await.expect_problem(403, "forbidden");
 }
 
 async fn a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let store = create_store(&app, &admin, "Main Street").await;
     let kiosk = create_kiosk(&app, &admin, &store).await;
     assert_eq!((kiosk["status"].as_str(), kiosk["store_id"].as_str()), (Some("pending"), Some(store.as_str())));
@@ -109,8 +109,8 @@ async fn a_kiosk_is_enrolled_once_serves_its_store_and_is_revoked_at_once(databa
 
 async fn a_kiosk_revoked_through_another_server_is_refused_by_the_next_request(database: TestDatabase) {
     let here = TestApp::spawn(database).await;
-    let there = TestApp::spawn_beside(&here).await;
-    let admin = here.admin().await;
+    let there = TestApp::spawn_on_same_database(&here).await;
+    let admin = here.login_admin().await;
     let store = create_store(&here, &admin, "Main Street").await;
     let kiosk = create_kiosk(&here, &admin, &store).await;
     let enrolled = enrol(&here, &kiosk["enrolment_code"]).await.expect(200);
@@ -125,7 +125,7 @@ async fn a_kiosk_revoked_through_another_server_is_refused_by_the_next_request(d
 
 async fn a_code_expires_and_ends_with_its_kiosk(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let (first, second) = (create_store(&app, &admin, "First").await, create_store(&app, &admin, "Second").await);
     let revoked = create_kiosk(&app, &admin, &first).await;
     let path = format!("/api/stores/{first}/kiosks/{}", revoked["id"].as_str().unwrap());
@@ -134,7 +134,7 @@ async fn a_code_expires_and_ends_with_its_kiosk(database: TestDatabase) {
     let late = create_kiosk(&app, &admin, &second).await;
     app.clock.advance(3_600);
     enrol(&app, &late["enrolment_code"]).await.expect_problem(401, "enrolment-refused");
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     assert_eq!(kiosk_status(&app, &admin, &second).await, "expired");
     enrol(&app, &json!("K7QW2-9M4HX-TR8PA-3CZVB")).await.expect_problem(401, "enrolment-refused");
     enrol(&app, &json!("")).await.expect_problem(401, "enrolment-refused");
@@ -142,7 +142,7 @@ async fn a_code_expires_and_ends_with_its_kiosk(database: TestDatabase) {
 
 async fn of_eight_devices_with_one_code_one_is_enrolled(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let store = create_store(&app, &admin, "Main Street").await;
     let kiosk = create_kiosk(&app, &admin, &store).await;
     let replies = futures_util::future::join_all((0..8).map(|_| enrol(&app, &kiosk["enrolment_code"]))).await;
@@ -152,7 +152,7 @@ async fn of_eight_devices_with_one_code_one_is_enrolled(database: TestDatabase) 
 
 async fn a_kiosk_is_reached_only_through_its_own_store(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
-    let admin = app.admin().await;
+    let admin = app.login_admin().await;
     let (own, other) = (create_store(&app, &admin, "Own").await, create_store(&app, &admin, "Other").await);
     let kiosk = create_kiosk(&app, &admin, &own).await;
     let swapped = format!("/api/stores/{other}/kiosks/{}", kiosk["id"].as_str().unwrap());

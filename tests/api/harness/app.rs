@@ -26,7 +26,7 @@ pub const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-s
 const START: Timestamp = Timestamp::from_micros(1_767_614_400_000_000);
 
 /// The snapshot file of servers on `database`.
-pub fn snapshot_place(database: &TestDatabase) -> PathBuf {
+pub fn snapshot_path(database: &TestDatabase) -> PathBuf {
     database.folder().join(format!("index-{}.snapshot", model_key().replace('#', "-")))
 }
 
@@ -67,7 +67,7 @@ impl TestApp {
     }
 
     /// Starts another server with the database, folder and clock of `other`.
-    pub async fn spawn_beside(other: &Self) -> Self {
+    pub async fn spawn_on_same_database(other: &Self) -> Self {
         let (clock, database) = (other.clock.clone(), other.database.clone());
         let (http, overlay) = (other.http.clone(), other.overlay.clone());
         let mut app = Self { url: String::new(), clock, database, http, overlay, process: None, running: None };
@@ -98,10 +98,10 @@ impl TestApp {
             let _stopped_or_dropped = stopped.await;
         }));
         self.running = Some((stop, server));
-        self.until_ready().await;
+        self.wait_until_ready().await;
     }
 
-    pub(super) async fn until_ready(&self) {
+    pub(super) async fn wait_until_ready(&self) {
         for _ in 0..200 {
             if self.call(Method::GET, "/readyz", None, |request| request).await.status == 200 {
                 return;
@@ -179,20 +179,20 @@ impl TestApp {
         self.call(Method::POST, path, Some(token), |request| request.multipart(form(texts, pictures))).await
     }
 
-    /// The access token of a user.
+    /// Returns the access token.
     pub async fn login(&self, username: &str, password: &str) -> String {
         let credentials = json!({"username": username, "password": password});
         let tokens = self.post_anonymously("/api/auth/login", credentials).await.expect(200);
         tokens["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// The access token of the first admin.
-    pub async fn admin(&self) -> String {
+    /// Signs in the first admin and returns the access token.
+    pub async fn login_admin(&self) -> String {
         self.login("admin", ADMIN_PASSWORD).await
     }
 
-    /// The access token of a new shopper.
-    pub async fn shopper(&self, username: &str) -> String {
+    /// Returns the shopper's access token.
+    pub async fn sign_up_shopper(&self, username: &str) -> String {
         const PASSWORD: &str = "apples and oranges";
         self.post_anonymously("/api/auth/signup", json!({"username": username, "password": PASSWORD}))
             .await
@@ -200,8 +200,8 @@ impl TestApp {
         self.login(username, PASSWORD).await
     }
 
-    /// The access token of a new clerk who has changed the first password.
-    pub async fn clerk(&self, admin: &str, store: &str) -> String {
+    /// Creates a clerk who has changed the first password. Returns the access token.
+    pub async fn create_clerk(&self, admin: &str, store: &str) -> String {
         const FIRST: &str = "weighs every pear";
         const OWN: &str = "knows every apple";
         let body = json!({"username": "clerk", "password": FIRST, "role": "clerk", "store_id": store});
@@ -212,14 +212,14 @@ impl TestApp {
         tokens["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// A new store; its id.
-    pub async fn store(&self, admin: &str) -> String {
+    /// Returns the store's id.
+    pub async fn create_store(&self, admin: &str) -> String {
         let store = self.post("/api/stores", admin, json!({"name": "Test store", "currency": "EUR"})).await.expect(201);
         store["id"].as_str().unwrap().to_owned()
     }
 
-    /// A new kiosk of a store; its key.
-    pub async fn kiosk(&self, admin: &str, store: &str) -> String {
+    /// Creates and enrols a kiosk. Returns its key.
+    pub async fn enrol_kiosk(&self, admin: &str, store: &str) -> String {
         let path = format!("/api/stores/{store}/kiosks");
         let kiosk = self.post(&path, admin, json!({"name": "Kiosk"})).await.expect(201);
         let enrolled =
@@ -227,21 +227,21 @@ impl TestApp {
         enrolled["key"].as_str().unwrap().to_owned()
     }
 
-    /// A new product without photos; its id.
-    pub async fn product(&self, admin: &str, texts: &[(&str, &str)]) -> String {
+    /// Creates a product without photos. Returns its id.
+    pub async fn create_product(&self, admin: &str, texts: &[(&str, &str)]) -> String {
         let added = self.post_form("/api/products", admin, texts, Vec::new()).await.expect(201);
         added["id"].as_str().unwrap().to_owned()
     }
 
-    /// Every metric, as text.
-    pub async fn metrics(&self) -> String {
+    /// All metrics as text.
+    pub async fn read_metrics(&self) -> String {
         let reply = self.call(Method::GET, "/metrics", None, |request| request).await;
         String::from_utf8(reply.bytes).unwrap()
     }
 
     /// A metric's value: the sum over its labels, 0 if it does not exist.
-    pub async fn metric(&self, name: &str) -> f64 {
-        let text = self.metrics().await;
+    pub async fn read_metric(&self, name: &str) -> f64 {
+        let text = self.read_metrics().await;
         let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }

@@ -42,17 +42,17 @@ impl TestDatabase {
     }
 
     /// PostgreSQL only: ends all connections to this database and refuses new ones.
-    pub async fn go_away(&self) {
-        self.let_in(false).await;
+    pub async fn refuse_connections(&self) {
+        self.set_connections_allowed(false).await;
     }
 
     /// Accepts connections again.
-    pub async fn come_back(&self) {
-        self.let_in(true).await;
+    pub async fn accept_connections(&self) {
+        self.set_connections_allowed(true).await;
     }
 
     #[expect(clippy::disallowed_methods, reason = "ALTER DATABASE takes no bound parameters; the name is a UUID")]
-    async fn let_in(&self, allowed: bool) {
+    async fn set_connections_allowed(&self, allowed: bool) {
         const CUT: &str = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                            WHERE datname = $1) AS cut";
         let (_address, name) = self.url.expose_secret().rsplit_once('/').unwrap();
@@ -132,7 +132,7 @@ impl TestDatabase {
         clippy::disallowed_methods,
         reason = "names of tables and columns take no bound parameters; they are ours"
     )]
-    pub async fn rows(&self) -> Vec<String> {
+    pub async fn dump_rows(&self) -> Vec<String> {
         let url = self.url.expose_secret();
         let mut rows = Vec::new();
         if url.starts_with("sqlite:") {

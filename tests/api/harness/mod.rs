@@ -10,15 +10,15 @@ mod shop;
 mod skip;
 mod tampering;
 
-pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_place};
+pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_path};
 pub use database::TestDatabase;
 pub use pictures::{jpeg, package_photo, png_of_size};
-pub use receiver::{Answer, Received, Receiver};
+pub use receiver::{AlertReceiver, ReceivedRequest, ReceiverReply};
 pub use reply::Reply;
-pub use shop::{Shop, of};
+pub use shop::{Shop, order_path};
 pub use skip::{say, skip};
-pub(crate) use tampering::by_hand;
-pub use tampering::{ONLY_ON_DEMAND, lose_constraints, lose_order, mend, shop_of_six_orders};
+pub(crate) use tampering::execute_unconstrained;
+pub use tampering::{ONLY_ON_DEMAND, delete_order, drop_constraints, open_shop_with_six_orders, restore_rows};
 
 /// Runs each named test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

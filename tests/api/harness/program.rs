@@ -43,7 +43,7 @@ impl TestApp {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let (http, clock, overlay) = (client(), Clock::system(), String::new());
         let app = Self { url, clock, database, http, overlay, process: Some(process), running: None };
-        app.until_ready().await;
+        app.wait_until_ready().await;
         app
     }
 

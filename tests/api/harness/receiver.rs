@@ -9,32 +9,28 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// How the receiver answers.
 #[derive(Debug, Clone)]
-pub enum Answer {
-    /// With this status and body.
+pub enum ReceiverReply {
+    /// A status and a body.
     Status(u16, &'static str),
-    /// With 429, wanting it again after so many seconds.
-    Later(u64),
-    /// With a redirect to this address.
-    Elsewhere(String),
-    /// Not at all, for as long as the client waits.
-    Silence,
-    /// With 200 and a body that never ends.
-    Endless,
-    /// With something that is no HTTP.
-    Noise,
+    /// 429 with a Retry-After of this many seconds.
+    RetryAfter(u64),
+    /// A redirect to this address.
+    Redirect(String),
+    NoReply,
+    /// 200 and a body that never ends.
+    EndlessBody,
+    NotHttp,
 }
 
-/// A request as it came.
 #[derive(Debug, Clone)]
-pub struct Received {
-    /// By lower-case name.
+pub struct ReceivedRequest {
+    /// Under lower-case names.
     pub headers: HashMap<String, String>,
     pub body: String,
 }
 
-impl Received {
+impl ReceivedRequest {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -42,19 +38,19 @@ impl Received {
 
 #[derive(Debug, Default)]
 struct State {
-    received: Vec<Received>,
-    answers: VecDeque<Answer>,
+    requests: Vec<ReceivedRequest>,
+    replies: VecDeque<ReceiverReply>,
 }
 
 /// Stops when dropped.
-pub struct Receiver {
+pub struct AlertReceiver {
     pub url: String,
     state: Arc<Mutex<State>>,
     server: JoinHandle<()>,
 }
 
-impl Receiver {
-    /// A receiver that answers `ok` to everything, as Slack does.
+impl AlertReceiver {
+    /// A receiver that replies `ok` to every request, like Slack.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -68,51 +64,51 @@ impl Receiver {
         Self { url, state, server }
     }
 
-    /// Answers the next requests so, each once.
-    pub fn answer_next(&self, answers: impl IntoIterator<Item = Answer>) {
-        self.state.lock().unwrap().answers.extend(answers);
+    /// Sets the replies to the next requests, one each.
+    pub fn reply_next(&self, replies: impl IntoIterator<Item = ReceiverReply>) {
+        self.state.lock().unwrap().replies.extend(replies);
     }
 
-    /// What came since this was asked last.
-    pub fn take(&self) -> Vec<Received> {
-        std::mem::take(&mut self.state.lock().unwrap().received)
+    /// The requests since the last call.
+    pub fn take_requests(&self) -> Vec<ReceivedRequest> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
     }
 }
 
-impl Drop for Receiver {
+impl Drop for AlertReceiver {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
 async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
-    let Some(request) = read(&mut stream).await else { return };
-    let answer = {
+    let Some(request) = read_request(&mut stream).await else { return };
+    let reply = {
         let mut state = state.lock().unwrap();
-        state.received.push(request);
-        state.answers.pop_front().unwrap_or(Answer::Status(200, "ok"))
+        state.requests.push(request);
+        state.replies.pop_front().unwrap_or(ReceiverReply::Status(200, "ok"))
     };
-    // The client may be gone: that is its affair.
-    let _written = match answer {
-        Answer::Status(status, body) => {
+    // The client may have disconnected.
+    let _written = match reply {
+        ReceiverReply::Status(status, body) => {
             let length = body.len();
             let text = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
             stream.write_all(text.as_bytes()).await
         }
-        Answer::Later(seconds) => {
+        ReceiverReply::RetryAfter(seconds) => {
             let head = format!("HTTP/1.1 429 x\r\nretry-after: {seconds}\r\n");
             let text = head + "content-length: 0\r\nconnection: close\r\n\r\n";
             stream.write_all(text.as_bytes()).await
         }
-        Answer::Elsewhere(url) => {
+        ReceiverReply::Redirect(url) => {
             let text = format!("HTTP/1.1 302 x\r\nlocation: {url}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             stream.write_all(text.as_bytes()).await
         }
-        Answer::Silence => {
+        ReceiverReply::NoReply => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())
         }
-        Answer::Endless => {
+        ReceiverReply::EndlessBody => {
             let head = "HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n";
             let mut written = stream.write_all(head.as_bytes()).await;
             while written.is_ok() {
@@ -120,11 +116,11 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             }
             written
         }
-        Answer::Noise => stream.write_all(b"220 mail.example.org ESMTP\r\n").await,
+        ReceiverReply::NotHttp => stream.write_all(b"220 mail.example.org ESMTP\r\n").await,
     };
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Received> {
+async fn read_request(stream: &mut TcpStream) -> Option<ReceivedRequest> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4_096];
     loop {
@@ -139,7 +135,7 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
             .collect();
         let length: usize = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         if body.len() >= length {
-            return Some(Received { headers, body: body.to_owned() });
+            return Some(ReceivedRequest { headers, body: body.to_owned() });
         }
     }
 }

@@ -21,32 +21,32 @@ pub struct Shop {
 impl Shop {
     /// A store in euro whose prices include the tax.
     pub async fn open(database: TestDatabase) -> Self {
-        Self::open_as(database, json!({"name": "Corner <shop>", "currency": "EUR"})).await
+        Self::open_with(database, json!({"name": "Corner <shop>", "currency": "EUR"})).await
     }
 
     /// A store created with `body`.
-    pub async fn open_as(database: TestDatabase, body: Value) -> Self {
-        Self::open_on(TestApp::spawn(database).await, body).await
+    pub async fn open_with(database: TestDatabase, body: Value) -> Self {
+        Self::open_on_server(TestApp::spawn(database).await, body).await
     }
 
     /// A store created with `body` on a running server.
-    pub async fn open_on(app: TestApp, body: Value) -> Self {
-        let admin = app.admin().await;
+    pub async fn open_on_server(app: TestApp, body: Value) -> Self {
+        let admin = app.login_admin().await;
         let currency = body["currency"].as_str().unwrap().to_owned();
         let store = app.post("/api/stores", &admin, body).await.expect(201);
         let store = store["id"].as_str().unwrap().to_owned();
-        let kiosk = app.kiosk(&admin, &store).await;
-        let clerk = app.clerk(&admin, &store).await;
+        let kiosk = app.enrol_kiosk(&admin, &store).await;
+        let clerk = app.create_clerk(&admin, &store).await;
         let texts = |name, price, tax| {
             [("name", name), ("price", price), ("currency", currency.as_str()), ("tax_rate_bp", tax)]
         };
-        let milk = app.product(&admin, &texts("Milk & <b>honey</b>", "129", "700")).await;
-        let soap = app.product(&admin, &texts("Soap", "250", "1900")).await;
+        let milk = app.create_product(&admin, &texts("Milk & <b>honey</b>", "129", "700")).await;
+        let soap = app.create_product(&admin, &texts("Soap", "250", "1900")).await;
         Self { app, admin, clerk, kiosk, store, milk, soap }
     }
 
-    /// An open session with these products and quantities on its bill.
-    pub async fn bill(&self, lines: &[(&str, i64)]) -> Value {
+    /// Opens a session with these products and quantities on its bill.
+    pub async fn fill_bill(&self, lines: &[(&str, i64)]) -> Value {
         let mut session = self.app.post("/api/sessions", &self.kiosk, json!({})).await.expect(201);
         for (product, quantity) in lines {
             let items = format!("/api/sessions/{}/items", session["id"].as_str().unwrap());
@@ -59,60 +59,60 @@ impl Shop {
     /// Confirms a bill and returns the order.
     pub async fn confirm(&self, session: &Value) -> Value {
         let path = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
-        self.once(&path, &self.kiosk, json!({"version": session["version"]})).await.expect(201)
+        self.post_once(&path, &self.kiosk, json!({"version": session["version"]})).await.expect(201)
     }
 
-    /// A confirmed order of these products and quantities.
-    pub async fn order(&self, lines: &[(&str, i64)]) -> Value {
-        let session = self.bill(lines).await;
+    /// Confirms an order of these products and quantities.
+    pub async fn place_order(&self, lines: &[(&str, i64)]) -> Value {
+        let session = self.fill_bill(lines).await;
         self.confirm(&session).await
     }
 
-    /// An order of 5 × milk, 6.45 EUR, paid by card.
-    pub async fn paid_order(&self) -> Value {
-        let order = self.order(&[(&self.milk, 5)]).await;
+    /// Places an order of 5 × milk, 6.45 EUR, and pays it by card.
+    pub async fn place_paid_order(&self) -> Value {
+        let order = self.place_order(&[(&self.milk, 5)]).await;
         self.pay(&order, json!([{"method": "card", "amount": order["total"]}])).await.expect(201)
     }
 
     /// `POST` with a new Idempotency-Key.
-    pub async fn once(&self, path: &str, token: &str, body: Value) -> Reply {
-        self.keyed(path, token, &Uuid::new_v4().to_string(), body).await
+    pub async fn post_once(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.post_with_key(path, token, &Uuid::new_v4().to_string(), body).await
     }
 
     /// `POST` with `key` as the Idempotency-Key.
-    pub async fn keyed(&self, path: &str, token: &str, key: &str, body: Value) -> Reply {
+    pub async fn post_with_key(&self, path: &str, token: &str, key: &str, body: Value) -> Reply {
         let fill = |request: RequestBuilder| request.header("idempotency-key", key).json(&body);
         self.app.call(Method::POST, path, Some(token), fill).await
     }
 
     pub async fn pay(&self, order: &Value, payments: Value) -> Reply {
         let body = json!({"currency": order["currency"], "payments": payments});
-        self.once(&of(order, "/payments"), &self.kiosk, body).await
+        self.post_once(&order_path(order, "/payments"), &self.kiosk, body).await
     }
 
     /// Refunds `lines` in cash; everything that is left if it is `null`.
     pub async fn refund(&self, order: &Value, lines: Value) -> Reply {
         let body = json!({"currency": order["currency"], "method": "cash", "reason": "came back", "lines": lines});
-        self.once(&of(order, "/refunds"), &self.clerk, body).await
+        self.post_once(&order_path(order, "/refunds"), &self.clerk, body).await
     }
 
     pub async fn void(&self, order: &Value) -> Reply {
-        self.once(&of(order, "/void"), &self.clerk, json!({"reason": "shopper left"})).await
+        self.post_once(&order_path(order, "/void"), &self.clerk, json!({"reason": "shopper left"})).await
     }
 
     /// Reads the order as staff.
-    pub async fn look(&self, order: &Value) -> Value {
-        self.app.get(&of(order, ""), &self.clerk).await.expect(200)
+    pub async fn read_order(&self, order: &Value) -> Value {
+        self.app.get(&order_path(order, ""), &self.clerk).await.expect(200)
     }
 
-    /// The key of a kiosk in another, new store.
-    pub async fn other_kiosk(&self) -> String {
-        let other = self.app.store(&self.admin).await;
-        self.app.kiosk(&self.admin, &other).await
+    /// Returns the kiosk's key.
+    pub async fn enrol_kiosk_of_new_store(&self) -> String {
+        let other = self.app.create_store(&self.admin).await;
+        self.app.enrol_kiosk(&self.admin, &other).await
     }
 }
 
 /// The order's path, followed by `rest`.
-pub fn of(order: &Value, rest: &str) -> String {
+pub fn order_path(order: &Value, rest: &str) -> String {
     format!("/api/orders/{}{rest}", order["id"].as_str().unwrap())
 }

@@ -21,7 +21,7 @@ use tillsight::index_feed::IndexFeed;
 use tokio::task::JoinHandle;
 
 use super::brute_force;
-use crate::harness::{MODEL, TestDatabase, jpeg, snapshot_place};
+use crate::harness::{MODEL, TestDatabase, jpeg, snapshot_path};
 
 /// Queries after each step.
 const QUERIES: usize = 6;
@@ -140,7 +140,7 @@ impl World {
     }
 
     pub(super) fn place(&self) -> PathBuf {
-        snapshot_place(&self.database)
+        snapshot_path(&self.database)
     }
 
     /// A product that the catalog has, on sale or not.

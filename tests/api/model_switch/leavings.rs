@@ -16,7 +16,7 @@ impl Shop {
     async fn later(&mut self, seconds: i64) {
         self.app.clock.advance(seconds);
         self.app.restart().await;
-        self.admin = self.app.admin().await;
+        self.admin = self.app.login_admin().await;
     }
 }
 

@@ -25,7 +25,7 @@ impl Shop {
     /// With settings changed by `overlay` (TOML).
     pub async fn open_with(database: TestDatabase, overlay: &str) -> Self {
         let app = TestApp::spawn_with(database, overlay).await;
-        let admin = app.admin().await;
+        let admin = app.login_admin().await;
         Self { app, admin }
     }
 

@@ -60,15 +60,16 @@ impl Load {
     /// Stores, tills and products, made before anybody is killed.
     pub async fn prepare(servers: Arc<Servers>, size: Size) -> Self {
         let app = servers.at(0);
-        let admin = app.admin().await;
+        let admin = app.login_admin().await;
         let mut stores = Vec::new();
         for _ in 0..size.stores {
-            stores.push(app.store(&admin).await);
+            stores.push(app.create_store(&admin).await);
         }
-        let kiosks = join_all((0..size.clients).map(|till| app.kiosk(&admin, &stores[till % stores.len()]))).await;
+        let kiosks =
+            join_all((0..size.clients).map(|till| app.enrol_kiosk(&admin, &stores[till % stores.len()]))).await;
         let mut products = Vec::new();
         for (name, price) in [("Milk", "129"), ("Soap", "250"), ("Tea", "399")] {
-            products.push(app.product(&admin, &[("name", name), ("price", price), ("currency", "EUR")]).await);
+            products.push(app.create_product(&admin, &[("name", name), ("price", price), ("currency", "EUR")]).await);
         }
         Self {
             stores,
