@@ -112,7 +112,7 @@ pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> 
             Rule::OrderSlow => (rules.slow.threshold, rules.slow.window_s, rules.slow.attempts),
             Rule::NumberingIntegrity => continue,
         };
-        let stats = performance.lately(Window::new(window_s)?).await?;
+        let stats = performance.window_stats(Window::new(window_s)?).await?;
         for store in stats.data.iter().filter(|store| judged_by(rule, store) >= least) {
             if let Some((value, message)) = judged(rule, store, window_s).filter(|(value, _)| *value > threshold) {
                 wrong.push(RuleViolation {

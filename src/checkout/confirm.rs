@@ -165,10 +165,10 @@ impl<'a> Counting<'a> {
     }
 
     fn count(&self, outcome: Option<Outcome>, retries: Retries) {
-        let took = self.started.elapsed();
-        metrics::histogram!(ORDER_SECONDS).record(took.as_secs_f64());
+        let duration = self.started.elapsed();
+        metrics::histogram!(ORDER_SECONDS).record(duration.as_secs_f64());
         if let Some(outcome) = outcome {
-            self.performance.record(&Attempt { store: self.store.get(), outcome, retries, took });
+            self.performance.record(&Attempt { store: self.store.get(), outcome, retries, duration });
         }
     }
 }

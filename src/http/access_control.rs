@@ -110,8 +110,8 @@ fn count_failed_confirm(request: &ServiceRequest, started: Instant) {
         && route_pattern(request).as_deref() == Some(CONFIRM_ROUTE)
         && let Some(services) = request.app_data::<web::Data<Services>>()
     {
-        let (outcome, retries, took) = (Outcome::Failed, Retries::default(), started.elapsed());
-        services.performance.record(&Attempt { store: None, outcome, retries, took });
+        let (outcome, retries, duration) = (Outcome::Failed, Retries::default(), started.elapsed());
+        services.performance.record(&Attempt { store: None, outcome, retries, duration });
     }
 }
 

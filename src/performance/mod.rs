@@ -1,129 +1,132 @@
-//! How the creation of orders goes: every attempt is counted where it is made, minute by minute and store by store, and
-//! read back over all servers.
+//! Order statistics: every attempt to create an order is counted per minute and store, and read back over all servers.
 //!
-//! Invariants: counting costs a confirm no statement: it is done in memory, and written every few seconds. Each row
-//! belongs to one run of one server and is written over with what that run counted of the minute so far, so writing it
-//! twice harms nothing; a killed server loses what it counted since it wrote last. Memory is bounded: where the database
-//! stays away, the oldest minutes are given up.
+//! Invariants: counting costs a confirmation no statement, since counts are kept in memory and written every few seconds.
+//! A row belongs to one run of one server and holds all that this run counted in the minute, so writing it twice does no
+//! harm. A server that is killed loses what it counted since the last write. Memory is bounded: while the database is
+//! unreachable, the oldest minutes are dropped.
 
-mod recent;
-mod tally;
+mod attempt_counts;
+mod stats;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::db::{Database, DatabaseError, order_performance};
+use crate::db::order_performance::{self, MinuteRow};
+use crate::db::{Database, DatabaseError};
 use crate::domain::{StoreId, Timestamp};
 
-pub use recent::{StatsView, StorePerformance, Window};
-use tally::AttemptCounts;
-pub use tally::{Attempt, Outcome, Retries};
+use attempt_counts::AttemptCounts;
+pub use attempt_counts::{Attempt, Outcome, Retries};
+pub use stats::{StatsView, StorePerformance, Window};
 
-/// How often what was counted is to be written.
+/// How often [`Performance::flush`] is to run.
 pub const FLUSH_PERIOD: Duration = Duration::from_secs(10);
-/// Seconds in a row of the database.
+/// The seconds that one row of the database counts.
 const MINUTE_S: i64 = 60;
-/// Rows that are kept in memory at most: minutes of stores, about 20 MiB.
-const OPEN: usize = 1_440;
-/// Seconds that rows are kept: a day more than the longest window.
-const KEPT_S: i64 = 8 * 86_400;
+/// The most rows that are kept in memory, about 20 MiB.
+const ROWS_IN_MEMORY_MAX: usize = 1_440;
+/// How long rows are kept: a day more than the longest window.
+const RETENTION_S: i64 = 8 * 86_400;
 
-/// A minute of a store.
-type Place = (Timestamp, StoreId);
+/// A row of the database: a minute and a store. Attempts without a known store count for [`StoreId::NIL`].
+type RowKey = (Timestamp, StoreId);
 
-/// Counts attempts and reads back what all servers counted; cheap to clone.
+/// The order statistics; cheap to clone.
 #[derive(Clone)]
 pub struct Performance {
     db: Database,
     clock: Clock,
-    /// This run of this server.
-    server: Uuid,
-    open: Arc<Mutex<BTreeMap<Place, AttemptCounts>>>,
-    /// One flush at a time, so that what is newer is written later.
+    /// Names this run of this server in the rows it writes.
+    server_id: Uuid,
+    counts: Arc<Mutex<BTreeMap<RowKey, AttemptCounts>>>,
+    /// One flush at a time, so that older counts never overwrite newer ones.
     flushing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Performance {
-    /// Counts of this server, which reads and writes `store`.
     pub fn new(db: Database, clock: Clock) -> Self {
-        Self { db, clock, server: Uuid::new_v4(), open: Arc::default(), flushing: Arc::default() }
+        Self { db, clock, server_id: Uuid::new_v4(), counts: Arc::default(), flushing: Arc::default() }
     }
 
     /// Counts an attempt.
     pub fn record(&self, attempt: &Attempt) {
-        let place = (minute(self.clock.now()), attempt.store.unwrap_or(StoreId::NIL));
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.entry(place).or_default().add(attempt);
-        if open.len() > OPEN {
-            let written = open.iter().find(|(_, tally)| tally.written == tally.attempts()).map(|(place, _)| *place);
+        let key = (start_of_minute(self.clock.now()), attempt.store.unwrap_or(StoreId::NIL));
+        let mut counts = self.counts();
+        counts.entry(key).or_default().add(attempt);
+        if counts.len() > ROWS_IN_MEMORY_MAX {
+            let written = counts.iter().find(|(_, row)| row.written == row.attempts()).map(|(key, _)| *key);
             match written {
-                Some(place) => drop(open.remove(&place)),
-                None => drop(open.pop_first()),
+                Some(key) => drop(counts.remove(&key)),
+                None => drop(counts.pop_first()),
             }
         }
     }
 
-    /// Writes what was counted and not written yet, and forgets minutes that are over.
+    /// Writes what was counted since the last flush, and drops past minutes from memory.
     pub async fn flush(&self) -> Result<(), DatabaseError> {
-        let _turn = self.flushing.lock().await;
-        let changed = self.changed()?;
-        if changed.is_empty() {
+        let _one_at_a_time = self.flushing.lock().await;
+        let unwritten = self.unwritten_rows()?;
+        if unwritten.is_empty() {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        for (row, _) in &changed {
-            order_performance::put(&mut tx, self.server, row).await?;
+        for (row, _) in &unwritten {
+            order_performance::put(&mut tx, self.server_id, row).await?;
         }
         tx.commit().await?;
-        let over = minute(self.clock.now()).plus_seconds(-MINUTE_S);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        for (row, attempts) in changed {
-            let place = (row.minute, row.store_id);
-            if let Some(tally) = open.get_mut(&place) {
-                tally.written = attempts;
-                if row.minute < over && tally.attempts() == attempts {
-                    open.remove(&place);
+        let last_minute = start_of_minute(self.clock.now()).plus_seconds(-MINUTE_S);
+        let mut counts = self.counts();
+        for (row, attempts) in unwritten {
+            let key = (row.minute, row.store_id);
+            if let Some(row_counts) = counts.get_mut(&key) {
+                row_counts.written = attempts;
+                if row.minute < last_minute && row_counts.attempts() == attempts {
+                    counts.remove(&key);
                 }
             }
         }
         Ok(())
     }
 
-    /// The rows that are to be written, each with how many attempts it counts.
-    fn changed(&self) -> Result<Vec<(order_performance::MinuteRow, i64)>, DatabaseError> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = open.iter().filter(|(_, tally)| tally.attempts() != tally.written);
-        changed.map(|((minute, store), tally)| Ok((tally.row(*minute, *store)?, tally.attempts()))).collect()
+    /// The rows that have changed since they were written, each with its number of attempts.
+    fn unwritten_rows(&self) -> Result<Vec<(MinuteRow, i64)>, DatabaseError> {
+        let counts = self.counts();
+        let unwritten = counts.iter().filter(|(_, row)| row.attempts() != row.written);
+        unwritten.map(|((minute, store), row)| Ok((row.to_row(*minute, *store)?, row.attempts()))).collect()
     }
 
-    /// What this server counts in the minutes after `since` that it still holds, as the database would keep it.
-    fn open_rows(
+    /// This server's rows after `since` that are still in memory, written or not.
+    fn rows_in_memory(
         &self,
         since: Timestamp,
-        only: Option<StoreId>,
-    ) -> Result<BTreeMap<Place, order_performance::MinuteRow>, DatabaseError> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = |(minute, store): &Place| *minute > since && only.is_none_or(|only| only == *store);
-        let wanted = open.iter().filter(|(place, _)| wanted(place));
-        wanted.map(|(place, tally)| Ok((*place, tally.row(place.0, place.1)?))).collect()
+        only_store: Option<StoreId>,
+    ) -> Result<BTreeMap<RowKey, MinuteRow>, DatabaseError> {
+        let counts = self.counts();
+        let rows = counts
+            .iter()
+            .filter(|((minute, store), _)| *minute > since && only_store.is_none_or(|only_store| only_store == *store));
+        rows.map(|(key, row)| Ok((*key, row.to_row(key.0, key.1)?))).collect()
     }
 
-    /// Removes rows that are past their time; gives how many.
-    pub async fn forget_old(&self) -> Result<u64, DatabaseError> {
+    /// Removes rows older than the retention; returns how many.
+    pub async fn remove_old_rows(&self) -> Result<u64, DatabaseError> {
         let mut tx = self.db.begin().await?;
-        let moment = self.clock.now().plus_seconds(-KEPT_S);
-        let forgotten = order_performance::forget_before(&mut tx, moment).await?;
+        let oldest = self.clock.now().plus_seconds(-RETENTION_S);
+        let removed = order_performance::forget_before(&mut tx, oldest).await?;
         tx.commit().await?;
-        Ok(forgotten)
+        Ok(removed)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<RowKey, AttemptCounts>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The beginning of the minute that `moment` is in.
-fn minute(moment: Timestamp) -> Timestamp {
+fn start_of_minute(moment: Timestamp) -> Timestamp {
     let length = MINUTE_S * 1_000_000;
     Timestamp::from_micros(moment.micros().div_euclid(length).saturating_mul(length))
 }

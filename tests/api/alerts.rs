@@ -66,7 +66,7 @@ impl Watch {
     fn attempts(&self, store: &str, outcome: Outcome, count: usize, retries: Retries, took: Duration) {
         let store = Some(store.parse::<StoreId>().unwrap());
         for _ in 0..count {
-            self.performance.record(&Attempt { store, outcome, retries, took });
+            self.performance.record(&Attempt { store, outcome, retries, duration: took });
         }
     }
 

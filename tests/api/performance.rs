@@ -63,7 +63,7 @@ async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: TestDa
         store: Some(store.parse().unwrap()),
         outcome,
         retries: Retries { conflicts: 2, after_timeout: 1, ..Retries::default() },
-        took: Duration::from_millis(millis),
+        duration: Duration::from_millis(millis),
     };
     for server in &servers {
         for millis in 1..=50 {
@@ -94,7 +94,7 @@ async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: TestDa
     assert_eq!(of(4 * 3_600).await["orders_today"], 0, "it is past midnight there");
     app.clock.advance(40 * 86_400);
     servers[0].flush().await.unwrap();
-    assert_eq!(servers[0].forget_old().await.unwrap(), 3, "two rows of the first minute, one of the second");
+    assert_eq!(servers[0].remove_old_rows().await.unwrap(), 3, "two rows of the first minute, one of the second");
 }
 
 /// Nobody can be let in while the database is away: the orders that fail by it count all the same.

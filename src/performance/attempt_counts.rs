@@ -1,4 +1,4 @@
-//! Attempts to make an order, and what is counted of them.
+//! Attempts to create an order, and the counts of a minute.
 
 use std::time::Duration;
 
@@ -9,82 +9,75 @@ use crate::db::DatabaseError;
 use crate::db::order_performance::MinuteRow;
 use crate::domain::{StoreId, Timestamp};
 
-/// The longest time that is told apart, in microseconds: ten minutes. A confirm gives up long before.
-const LONGEST_US: u64 = 600_000_000;
-/// Decimal digits that times are kept to: percentiles are right to within 1 %.
-const DIGITS: u8 = 2;
+/// Longer attempts count as ten minutes. A confirmation gives up long before.
+const LATENCY_US_MAX: u64 = 600_000_000;
+/// Percentiles are right to within 1 %.
+const SIGNIFICANT_DIGITS: u8 = 2;
 
-/// How an attempt to make an order ended.
+/// How an attempt to create an order ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// With an order.
     Succeeded,
-    /// Refused for the till's reasons: the bill had changed, was empty, could not be sold.
+    /// The bill was the reason: it had changed, was empty or could not be sold.
     Refused,
-    /// It could not be made for the server's or the database's reasons.
+    /// The server or the database was the reason.
     Failed,
 }
 
-/// Transactions of one attempt that met another one or were run again.
+/// How often the transaction of an attempt was in conflict with another one, and how often it was retried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retries {
-    /// Met another one over a number, or found the number there already.
+    /// Conflicts over a receipt number; also a number that was in use already.
     pub conflicts: i64,
-    /// Run again after a conflict.
     pub after_conflict: i64,
-    /// Run again after the database did not answer in time.
     pub after_timeout: i64,
-    /// Run again after a lost connection.
+    /// Retries after a lost connection.
     pub after_error: i64,
 }
 
-/// One attempt to make an order.
+/// One attempt to create an order.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
-    /// The store, where it got so far as to know.
+    /// `None` if the attempt ended before its store was known.
     pub store: Option<StoreId>,
-    /// How it ended.
     pub outcome: Outcome,
-    /// What it took besides.
     pub retries: Retries,
-    /// How long it took.
-    pub took: Duration,
+    pub duration: Duration,
 }
 
-/// Attempts of one store, counted.
+/// The attempts of one store in one minute, or in a longer time.
 #[derive(Debug, Clone)]
 pub(super) struct AttemptCounts {
     pub succeeded: i64,
     pub refused: i64,
     pub failed: i64,
     pub retries: Retries,
-    /// Microseconds of each that was not refused: how fast a stale bill is refused says nothing of how long an order takes.
+    /// Microseconds of the attempts that were not refused: how fast a stale bill is refused says nothing about orders.
     pub latencies: Histogram<u32>,
-    /// How many attempts the database knows of.
+    /// How many attempts the database has.
     pub written: i64,
 }
 
 impl Default for AttemptCounts {
     fn default() -> Self {
-        // The bounds are constants that the crate accepts; were they wrong, one that grows by itself would do.
-        let latencies = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).unwrap_or_else(|_| growing());
+        let latencies =
+            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS).unwrap_or_else(|_| auto_resizing());
         Self { succeeded: 0, refused: 0, failed: 0, retries: Retries::default(), latencies, written: 0 }
     }
 }
 
-#[expect(clippy::unwrap_used, reason = "a constant between 0 and 5, which is all that it can refuse")]
-fn growing() -> Histogram<u32> {
-    Histogram::new(DIGITS).unwrap()
+#[expect(clippy::unwrap_used, reason = "the constant is between 0 and 5, as the crate asks")]
+fn auto_resizing() -> Histogram<u32> {
+    Histogram::new(SIGNIFICANT_DIGITS).unwrap()
 }
 
 impl AttemptCounts {
-    /// How many attempts.
     pub fn attempts(&self) -> i64 {
-        self.ours() + self.refused
+        self.not_refused() + self.refused
     }
 
-    /// How many that were not at fault themselves: they made an order or failed for the server's reasons.
-    pub fn ours(&self) -> i64 {
+    /// Those that succeeded or failed. Rates and times are of these.
+    pub fn not_refused(&self) -> i64 {
         self.succeeded + self.failed
     }
 
@@ -98,8 +91,8 @@ impl AttemptCounts {
         if attempt.outcome == Outcome::Refused {
             return;
         }
-        let micros = u64::try_from(attempt.took.as_micros()).unwrap_or(LONGEST_US);
-        self.latencies.saturating_record(micros.clamp(1, LONGEST_US));
+        let micros = u64::try_from(attempt.duration.as_micros()).unwrap_or(LATENCY_US_MAX);
+        self.latencies.saturating_record(micros.clamp(1, LATENCY_US_MAX));
     }
 
     fn add_retries(&mut self, more: Retries) {
@@ -109,15 +102,15 @@ impl AttemptCounts {
         self.retries.after_error += more.after_error;
     }
 
-    /// Adds what a row counted.
+    /// Adds the counts of a row.
     pub fn add_row(&mut self, row: &MinuteRow) -> Result<(), DatabaseError> {
-        let strange = |what: String| {
+        let unreadable = |what: String| {
             DatabaseError::Unexpected(format!("order_performance of store {} at {}: {what}", row.store_id, row.minute))
         };
         let latencies: Histogram<u32> = Deserializer::new()
             .deserialize(&mut row.latencies.as_slice())
-            .map_err(|error| strange(format!("{error:?}")))?;
-        self.latencies.add(&latencies).map_err(|error| strange(error.to_string()))?;
+            .map_err(|error| unreadable(format!("{error:?}")))?;
+        self.latencies.add(&latencies).map_err(|error| unreadable(error.to_string()))?;
         self.succeeded += row.succeeded;
         self.refused += row.refused;
         self.failed += row.failed;
@@ -130,12 +123,11 @@ impl AttemptCounts {
         Ok(())
     }
 
-    /// As the database keeps it.
-    pub fn row(&self, minute: Timestamp, store: StoreId) -> Result<MinuteRow, DatabaseError> {
+    pub fn to_row(&self, minute: Timestamp, store: StoreId) -> Result<MinuteRow, DatabaseError> {
         let mut latencies = Vec::new();
         V2Serializer::new()
             .serialize(&self.latencies, &mut latencies)
-            .map_err(|error| DatabaseError::Unexpected(format!("times of orders: {error:?}")))?;
+            .map_err(|error| DatabaseError::Unexpected(format!("latencies of orders: {error:?}")))?;
         Ok(MinuteRow {
             minute,
             store_id: store,
@@ -157,33 +149,33 @@ mod tests {
 
     fn attempt(outcome: Outcome, millis: u64) -> Attempt {
         let retries = Retries { conflicts: 1, after_conflict: 1, ..Retries::default() };
-        Attempt { store: None, outcome, retries, took: Duration::from_millis(millis) }
+        Attempt { store: None, outcome, retries, duration: Duration::from_millis(millis) }
     }
 
     #[test]
-    fn what_is_written_is_what_is_read() {
-        let mut tally = AttemptCounts::default();
+    fn counts_survive_being_written_and_read() {
+        let mut counts = AttemptCounts::default();
         for millis in 1..=100 {
-            tally.add(&attempt(if millis % 10 == 0 { Outcome::Failed } else { Outcome::Succeeded }, millis));
+            counts.add(&attempt(if millis % 10 == 0 { Outcome::Failed } else { Outcome::Succeeded }, millis));
         }
-        tally.add(&attempt(Outcome::Failed, 700_000));
-        tally.add(&attempt(Outcome::Refused, 1));
-        let row = tally.row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
+        counts.add(&attempt(Outcome::Failed, 700_000));
+        counts.add(&attempt(Outcome::Refused, 1));
+        let row = counts.to_row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
         let mut read = AttemptCounts::default();
         read.add_row(&row).unwrap();
         read.add_row(&row).unwrap();
         assert_eq!((read.succeeded, read.failed, read.refused, read.attempts()), (180, 22, 2, 204));
         assert_eq!((read.retries.conflicts, read.retries.after_conflict), (204, 204));
-        assert_eq!((read.latencies.len(), read.ours()), (202, 202), "refusals have no time");
+        assert_eq!((read.latencies.len(), read.not_refused()), (202, 202), "refusals have no time");
         let median = read.latencies.value_at_quantile(0.5) as f64;
         assert!((median - 51_000.0).abs() < 0.02 * 51_000.0, "{median}");
-        // Longer than what is told apart counts as the longest.
-        assert!(read.latencies.max() as f64 > 0.98 * LONGEST_US as f64, "{}", read.latencies.max());
+        // Longer than the longest counts as the longest.
+        assert!(read.latencies.max() as f64 > 0.98 * LATENCY_US_MAX as f64, "{}", read.latencies.max());
     }
 
     #[test]
-    fn a_row_that_was_tampered_with_is_named() {
-        let mut row = AttemptCounts::default().row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
+    fn an_unreadable_row_is_named_in_the_error() {
+        let mut row = AttemptCounts::default().to_row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
         row.latencies.truncate(7);
         let error = AttemptCounts::default().add_row(&row).unwrap_err().to_string();
         assert!(error.contains("order_performance"), "{error}");
