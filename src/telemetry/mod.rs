@@ -1,4 +1,4 @@
-//! Logs and metrics: how they are set up, and the names of the metrics.
+//! Logs and metrics: their setup, and the names of the metrics.
 //!
 //! Logs go to standard error, one event where a failure is handled, with dotted field names and no personal data.
 //! Metrics are kept by the `metrics` crate and rendered by [`Metrics::render`] in Prometheus' text format; names follow
@@ -16,7 +16,7 @@ use crate::config::{LogFormat, Settings};
 
 pub use names::*;
 
-/// The metrics of numbering: of orders made, what their numbers are like, and what is told of it.
+/// The metrics of orders, receipt numbers and alerts.
 pub const NUMBERING_METRICS: [&str; 12] = [
     ORDERS_TOTAL,
     ORDER_SECONDS,
@@ -36,7 +36,7 @@ pub const NUMBERING_METRICS: [&str; 12] = [
 const SECONDS: [f64; 17] =
     [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The process's metrics, ready to be shown.
+/// The metrics of this process.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
@@ -58,25 +58,25 @@ impl Metrics {
         Self(handle)
     }
 
-    /// Folds what was recorded into the histograms. Without it samples pile up until somebody asks for the text: call it
-    /// every few seconds.
+    /// Folds recorded samples into the histograms. Call it every few seconds: otherwise samples accumulate until the metrics
+    /// are rendered.
     pub fn upkeep(&self) {
         self.0.run_upkeep();
     }
 
-    /// What was recorded of these metrics so far, in Prometheus' text format.
+    /// The metrics with these names in Prometheus' text format.
     pub fn render_some(&self, names: &[&str]) -> String {
         lines_about(&self.render(), names)
     }
 
-    /// Everything recorded so far, in Prometheus' text format.
+    /// Every metric in Prometheus' text format.
     pub fn render(&self) -> String {
         self.0.run_upkeep();
         self.0.render()
     }
 }
 
-/// The lines of `text` about metrics of these `names`: comments, samples, and what histograms add to a name.
+/// The lines of `text` about metrics with these `names`: comments, samples, and the series of histograms.
 fn lines_about(text: &str, names: &[&str]) -> String {
     let about = |line: &&str| {
         let named = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE ")).unwrap_or(line);
@@ -94,10 +94,9 @@ pub fn init_logs(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter)
         .map_err(|error| format!("setting log_filter: \"{}\": {error}", settings.log_filter))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Where nobody reads standard error any more, a line is lost and no more: said with `eprintln!`, that would be a panic in
-    // whoever logs, and the task that stops the server logs first.
+    // If standard error is closed, lines are lost without a panic: `eprintln!` would panic in whoever logs, for example the
+    // task that stops the server.
     let lines = lines.log_internal_errors(false);
-    // Colours are for a person at a terminal; in a file or a journal they are rubbish.
     let lines = lines.with_ansi(std::io::stderr().is_terminal());
     // A second initialisation can only come from tests that start several servers in one process.
     let _already_set = match settings.log_format {
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_chosen_by_the_whole_name() {
+    fn lines_are_selected_by_the_whole_name() {
         let text = "# TYPE a_total counter\na_total{x=\"1\"} 2\n\n# TYPE a_total_more gauge\na_total_more 1\n\
             # TYPE b_seconds histogram\nb_seconds_bucket{le=\"1\"} 3\nb_seconds_sum 1\nb_seconds_count 3\nc 1\n";
         let some = lines_about(text, &["a_total", "b_seconds"]);

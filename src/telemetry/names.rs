@@ -1,6 +1,6 @@
-//! The metrics' names, with what each tells: the help text that Prometheus shows is the constant's documentation.
+//! The metrics: name and help text of each. The help text, which Prometheus shows, is the constant's documentation.
 
-/// One constant for each metric, and [`describe`], which tells the recorder what each of them is.
+/// Defines a constant for each metric, and [`describe`], which gives the recorder the help texts.
 macro_rules! metrics_named {
     ($($describe:ident $name:ident = $text:literal: $help:literal;)+) => {
         $(
@@ -8,7 +8,7 @@ macro_rules! metrics_named {
             pub const $name: &str = $text;
         )+
 
-        /// Gives every metric its help text. Call it once there is a recorder.
+        /// Gives the installed recorder the help text of every metric.
         pub(super) fn describe() {
             $(metrics::$describe!($name, $help);)+
         }
@@ -25,19 +25,19 @@ metrics_named! {
     describe_histogram POOL_QUEUE_SECONDS = "tillsight_pool_queue_seconds":
         "Seconds that a job waited for a thread, by `pool`.";
     describe_counter POOL_ADMISSIONS_TOTAL = "tillsight_pool_admissions_total":
-        "Entries by `pool` and `outcome`: hurried, patient (let in), refused (the wait would be too long, or too many wait).";
+        "Admissions by `pool` and `outcome`: hurried, patient (both admitted), refused (the expected wait or the queue was too long).";
     describe_histogram RECOGNITION_SECONDS = "tillsight_recognition_duration_seconds":
         "Seconds of the stages of recognition, by `stage`: decode, queue, infer, search.";
-    describe_counter VERDICTS_TOTAL = "tillsight_verdicts_total": "Regions judged, by verdict.";
+    describe_counter VERDICTS_TOTAL = "tillsight_verdicts_total": "Verdicts on regions, by verdict.";
     describe_counter EVIDENCE_LOST_TOTAL = "tillsight_recognition_evidence_lost_total":
         "Recognitions whose evidence could not be stored.";
     describe_counter EMBED_REQUESTS_TOTAL = "tillsight_embed_requests_total":
-        "Pictures by `outcome`: done, failed, abandoned (the caller left first), refused (the queue was full).";
+        "Photos by `outcome`: done, failed, abandoned (the caller left first), refused (the queue was full).";
     describe_histogram EMBED_QUEUE_SECONDS = "tillsight_embed_queue_seconds":
-        "Seconds that a picture waited for a session of the model.";
+        "Seconds that a photo waited for a session of the model.";
     describe_histogram EMBED_RUN_SECONDS = "tillsight_embed_run_seconds":
         "Seconds of one run of the model, for the whole batch.";
-    describe_histogram EMBED_BATCH_ENTRIES = "tillsight_embed_batch_entries": "Pictures in one run of the model.";
+    describe_histogram EMBED_BATCH_ENTRIES = "tillsight_embed_batch_entries": "Photos in one run of the model.";
     describe_counter SEARCH_REQUESTS_TOTAL = "tillsight_search_requests_total":
         "Searches by `outcome`: done, failed, abandoned (the caller left first), refused (the queue was full).";
     describe_histogram SEARCH_QUEUE_SECONDS = "tillsight_search_queue_seconds":
@@ -46,11 +46,11 @@ metrics_named! {
         "Seconds of one pass over the index, for the whole batch.";
     describe_histogram SEARCH_BATCH_ENTRIES = "tillsight_search_batch_entries": "Searches answered in one pass.";
     describe_counter INDEX_SNAPSHOTS_REJECTED_TOTAL = "tillsight_index_snapshots_rejected_total":
-        "Snapshots of the index that were there and not used, by reason: damaged, ahead, other, incomplete, failed.";
+        "Snapshots of the index that could not be used, by reason: damaged, ahead, other, incomplete, failed.";
     describe_histogram INDEX_SNAPSHOT_SECONDS = "tillsight_index_snapshot_seconds":
         "Seconds to write a snapshot of the index.";
     describe_counter INDEX_BUILDS_TOTAL = "tillsight_index_builds_total":
-        "Indexes built from all vectors, by `reason`: start, and beside for those of another model or a comparison.";
+        "Indexes built from all embeddings, by `reason`: start, and beside for another model or a comparison.";
     describe_histogram INDEX_BUILD_SECONDS = "tillsight_index_build_seconds": "Seconds to build the index.";
     describe_counter INDEX_ADDED_TOTAL = "tillsight_index_added_vectors_total": "Vectors added to a running index.";
     describe_counter INDEX_REMOVED_TOTAL = "tillsight_index_removed_vectors_total":
@@ -60,17 +60,17 @@ metrics_named! {
     describe_histogram INDEX_WRITE_WAIT_SECONDS = "tillsight_index_write_wait_seconds":
         "Seconds that a change of the index waited for running searches.";
     describe_histogram INDEX_WRITE_LOCK_SECONDS = "tillsight_index_write_lock_seconds":
-        "Seconds that a change of the index held the lock; searches that came while it waited for it waited as long as it did.";
+        "Seconds that a change of the index held the lock.";
     describe_gauge INDEX_ROWS = "tillsight_index_rows": "Rows of the index that can be found.";
-    describe_gauge INDEX_DEAD_ROWS = "tillsight_index_dead_rows": "Rows that were removed and not compacted yet.";
-    describe_gauge INDEX_PRODUCTS = "tillsight_index_products": "Products that can be found.";
+    describe_gauge INDEX_DEAD_ROWS = "tillsight_index_dead_rows": "Removed rows of the index that are not compacted yet.";
+    describe_gauge INDEX_PRODUCTS = "tillsight_index_products": "Products with at least one photo in the index.";
     describe_gauge INDEX_BYTES = "tillsight_index_bytes":
         "Memory taken by the index, by `part`: vectors, rows, images, products.";
-    describe_gauge INDEX_REVISION = "tillsight_index_revision": "The catalog change that the index has seen last.";
+    describe_gauge INDEX_REVISION = "tillsight_index_revision": "Number of the last catalog change that the index contains.";
     describe_gauge UNSEARCHABLE_IMAGES = "tillsight_unsearchable_images":
-        "Photos on sale that the index does without now, because they cannot be embedded; they are tried again.";
+        "Photos on sale that are missing from the index because they could not be embedded; they are retried.";
     describe_counter UNSEARCHABLE_IMAGES_TOTAL = "tillsight_unsearchable_images_total":
-        "Times that the index learnt of a photo that could not be embedded.";
+        "Photos that could not be embedded when the index was to add them.";
     describe_counter FOLLOW_FAILURES_TOTAL = "tillsight_catalog_follow_failures_total":
         "Attempts to follow the catalog's log that failed, by reason: hole, unreadable, another, ahead, counter, short, embedder, index, store.";
     describe_counter BACKGROUND_PANICS_TOTAL = "tillsight_background_panics_total":
@@ -80,26 +80,26 @@ metrics_named! {
     describe_gauge BACKGROUND_LAST_SUCCESS_SECONDS = "tillsight_background_last_success_timestamp_seconds":
         "Unix time of the last run that succeeded, by background `task`; absent before the first one.";
     describe_counter MODEL_ADOPTION_FAILURES_TOTAL = "tillsight_model_adoption_failures_total":
-        "Attempts to take up the model that was switched to that failed.";
+        "Failed attempts of this server to adopt the model that was switched to.";
     describe_counter ORDERS_TOTAL = "tillsight_orders_total": "Orders confirmed.";
-    describe_histogram ORDER_SECONDS = "tillsight_order_creation_duration_seconds": "Seconds of one confirm.";
+    describe_histogram ORDER_SECONDS = "tillsight_order_creation_duration_seconds": "Seconds of one confirmation.";
     describe_counter ORDER_CONFLICTS_TOTAL = "tillsight_order_creation_conflicts_total":
-        "Confirms refused because the session had changed or closed meanwhile.";
+        "Confirmations refused because the session had changed or was closed.";
     describe_counter ORDER_NUMBER_CONFLICTS_TOTAL = "tillsight_order_number_conflicts_total":
-        "Transactions that met another one over a number, or found the number there already.";
+        "Transactions in conflict over a receipt number, or with a number that was in use already.";
     describe_counter ORDER_NUMBER_RETRIES_TOTAL = "tillsight_order_number_retries_total":
-        "Transactions that take a number and were run again, by `reason`: conflict, timeout, error.";
+        "Retries of transactions that take a receipt number, by `reason`: conflict, timeout, error.";
     describe_counter PAYMENTS_TOTAL = "tillsight_payments_total": "Payments recorded, by method.";
     describe_counter REFUNDS_TOTAL = "tillsight_refunds_total": "Refunds and voids, by kind.";
     describe_gauge ORDER_NUMBER_GAPS = "tillsight_order_number_gaps":
-        "Receipt numbers that no order carries, by `store`: of the newest check.";
+        "Receipt numbers that no order has, by `store`, in the newest check.";
     describe_gauge ORDER_NUMBER_DUPLICATES = "tillsight_order_number_duplicates":
-        "Receipt numbers that several orders carry, by `store`: of the newest check.";
+        "Receipt numbers that several orders have, by `store`, in the newest check.";
     describe_gauge VOID_PLACEHOLDERS = "tillsight_void_placeholders":
-        "Numbers of all series that a void placeholder stands for, since their record is lost, by `store`: of the newest check.";
+        "Numbers of all series with a void placeholder for a lost record, by `store`, in the newest check.";
     describe_gauge INTEGRITY_HEALTH = "tillsight_integrity_health":
         "Health of numbers and hash chains, 0 to 100, by `store`; `none` stands for lines that belong to no store.";
     describe_gauge ALERTS_FIRING = "tillsight_alerts_firing": "Alerts that are firing, by `rule` and `severity`.";
     describe_counter ALERT_DELIVERIES_TOTAL = "tillsight_alert_deliveries_total":
-        "Attempts to tell a sink of an alert, by `sink` and `outcome`: delivered, refused, given_up.";
+        "Attempts to deliver an alert, by `sink` and `outcome`: delivered, refused, given_up.";
 }
