@@ -1,95 +1,53 @@
-//! The composition root: builds every part in order, binds the address, runs until stopped, drains.
+//! The composition root: builds every part, binds the address, runs until stopped, drains.
 //!
-//! The order of the start is the order of its failures: settings, database, model, accounts, index, address. Whatever
-//! is missing ends the start with one [`StartError`] that says what and what to do.
+//! The parts are built in the order of their failures: settings, database, model, accounts, index, address. The first that
+//! fails ends the start with a [`StartError`] that says what is wrong and what to do.
+
+mod http_server;
+mod start_error;
 
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpServer, web as actix};
 
 use crate::active_model::{IncomingModel, StartedModel};
-use crate::alerts::{Alerts, DELIVERY_PERIOD, SinkError, SinkKind};
-use crate::auth::{Auth, AuthError, FirstAdmin};
+use crate::alerts::{Alerts, DELIVERY_PERIOD, SinkKind};
+use crate::auth::{Auth, FirstAdmin};
 use crate::background::{BackgroundTasks, TaskMonitor};
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::db::blobs::{BlobError, Blobs};
-use crate::db::{Database, DatabaseError};
-use crate::domain::InvalidField;
+use crate::db::Database;
+use crate::db::blobs::Blobs;
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
-use crate::http::{Readiness, Services, access_control, instrumentation, openapi, routes, security_headers};
-use crate::index_feed::{FollowError, IndexFeed};
+use crate::http::{Readiness, Services};
+use crate::index_feed::IndexFeed;
 use crate::integrity::{self, Integrity};
-use crate::models::{FirstModel, ModelSwitches, ModelsFolder, SwitchError};
+use crate::models::{CLEANUP_PERIOD, FirstModel, ModelSwitches, ModelsFolder};
 use crate::orders::Orders;
 use crate::performance::{self, Performance};
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
 use crate::telemetry::Metrics;
-use crate::web;
 
-/// Seconds for the head of a request to arrive.
-const REQUEST_HEAD: Duration = Duration::from_secs(5);
-/// How often at least a model switch made through another server is looked for.
+pub use start_error::StartError;
+
+/// How often, at least, a server checks for model switches.
 const MODEL_SWITCH_PERIOD: Duration = Duration::from_secs(2);
 /// How often old rows are removed.
 const TIDY_PERIOD: Duration = Duration::from_secs(3_600);
-/// How often samples are folded into histograms, whether or not anybody reads `/metrics`.
+/// How often samples are folded into histograms, whether or not `/metrics` is read.
 const METRICS_PERIOD: Duration = Duration::from_secs(10);
 
-/// Why the server cannot start or run.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The log filter does not parse.
-    #[error("{0}")]
-    Logs(String),
-    /// The model or ONNX Runtime cannot be used.
-    #[error(transparent)]
-    Model(#[from] SwitchError),
-    /// The database cannot be used.
-    #[error("database: {0}")]
-    Database(#[from] DatabaseError),
-    /// Accounts cannot be set up.
-    #[error(transparent)]
-    Auth(#[from] AuthError),
-    /// Alerts cannot be sent.
-    #[error(transparent)]
-    Alerts(#[from] SinkError),
-    /// The folder of photos cannot be opened.
-    #[error("photos: {0}")]
-    Photos(#[from] BlobError),
-    #[error("the index cannot be filled: {0}")]
-    Index(#[from] FollowError),
-    #[error(transparent)]
-    Catalog(#[from] InvalidField),
-    /// The operating system gives no more threads.
-    #[error("cannot start a thread: {0}")]
-    Threads(std::io::Error),
-    /// The address is taken or not ours.
-    #[error("cannot listen on {address}: {error}; choose another address with TILLSIGHT_BIND")]
-    Bind {
-        /// What was to be listened on.
-        address: std::net::SocketAddr,
-        /// What the operating system says.
-        error: std::io::Error,
-    },
-    /// The server stopped by itself.
-    #[error("the HTTP server failed: {0}")]
-    Server(std::io::Error),
-}
-
-/// A server that is complete and listens, and does not run yet.
+/// A server that is built and bound to its address, and does not run yet.
 pub struct Application {
     server: Server,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     readiness: Readiness,
     db: Database,
     index_feed: IndexFeed,
@@ -116,7 +74,7 @@ impl Application {
         let auth = Auth::new(db.clone(), clock.clone(), hashing, &settings)?;
         let blobs = Blobs::open(&settings.data_dir)?;
         let index_feed = IndexFeed::start(db.clone(), blobs.clone(), clock.clone(), model, &settings);
-        // Beside each other: the one takes a third of a second of a processor, the other waits for disk and database.
+        // In parallel: checking the passwords takes a third of a second of CPU, filling the index waits for disk and database.
         let (index_feed, ()) = tokio::try_join!(async { index_feed.await.map_err(StartError::from) }, async {
             auth.refuse_well_known_passwords().await.map_err(StartError::from)
         },)?;
@@ -160,9 +118,9 @@ impl Application {
         };
         let background = background_tasks(&services, &settings, clock);
         services.background = background.monitor();
-        let (server, address) = listen(services, &settings, cores)?;
-        // Last, since a one-time password is shown only once: nothing may fail between its making and its printing. The
-        // server does not answer before it is run, so nobody can take the name first.
+        let (server, address) = http_server::bind(services, &settings, cores)?;
+        // Last, because a one-time password is shown only once: nothing may fail between creating and printing it. The
+        // server does not answer before it runs, so nobody can take the name first.
         let first_admin = auth.ensure_first_admin().await?;
         Ok(Self {
             server,
@@ -178,23 +136,22 @@ impl Application {
         })
     }
 
-    /// The port that was bound: the one to ask for with port 0.
+    /// The bound port, for settings that leave the choice to the system (port 0).
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Where the server listens, for people.
+    /// The address of the server, to be shown.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How the first admin came to be.
+    /// Whether an admin was created at this start.
     pub fn first_admin(&self) -> &FirstAdmin {
         &self.first_admin
     }
 
-    /// Serves until `asked_to_stop` is ready, then stops taking work at once, finishes the requests in flight and closes
-    /// the database.
+    /// Serves until `asked_to_stop` is ready; then takes no more requests, finishes those in flight and closes the database.
     pub async fn run_until(self, asked_to_stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let handle = self.server.handle();
         let readiness = self.readiness.clone();
@@ -203,19 +160,19 @@ impl Application {
         let stopper = tokio::spawn(async move {
             asked_to_stop.await;
             readiness.set_ready(false);
-            tracing::info!("asked to stop: finishing the requests in flight");
+            tracing::info!("stopping: finishing the requests in flight");
             handle.stop(true).await;
         });
         let served = self.server.await.map_err(StartError::Server);
         stopper.abort();
         tasks.stop().await;
         if let Err(error) = self.performance.flush().await {
-            tracing::warn!(%error, "how the last orders went could not be written");
+            tracing::warn!(%error, "the last order statistics could not be written");
         }
         if let Err(error) = self.models.release_lease().await {
             tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
         }
-        // What takes longest comes last: nothing but time is lost where somebody does not wait for it.
+        // Last, because it takes longest: if the process is killed meanwhile, only the next start is slower.
         if self.writes_snapshots {
             self.index_feed.write_last_snapshot().await;
         }
@@ -225,7 +182,7 @@ impl Application {
     }
 }
 
-/// Registers every task that runs beside the server. A new one is registered here and nowhere else.
+/// Registers the background tasks. This is the only place where a new one is registered.
 fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> BackgroundTasks {
     let Services { index_feed, models, checkout, performance, integrity, alerts, metrics, .. } = services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
@@ -233,31 +190,38 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
     let mut tasks = BackgroundTasks::new(clock);
     tasks
         .register("models: embed", "Embeds the photos for an open model switch.")
-        .continuous(models, move |models, _runs| models.work_on_switches(switch_period));
+        .continuous(models, move |models, runs| models.work_on_switches(switch_period, runs));
     tasks
         .register("models: keep up", "Adopts a model that was switched to on any server.")
-        .continuous(models, move |models, _runs| models.adopt_switched_models(switch_period));
+        .continuous(models, move |models, runs| models.adopt_switched_models(switch_period, runs));
+    tasks.register("models: forget", "Removes embeddings and snapshots of models that are no longer used.").every(
+        CLEANUP_PERIOD,
+        models,
+        |models| async move { models.clean_up_unused_models().await },
+    );
+    tasks.register("catalog: follow", "Brings the index up to the newest change of the catalog.").on_signal(
+        (index_feed.announced(), follow_period),
+        index_feed,
+        |feed| async move { feed.follow().await.map(drop) },
+    );
     tasks
-        .register("models: forget", "Removes embeddings and snapshots of models that are no longer used.")
-        .continuous(models, |models, _runs| models.clean_up_unused_models());
+        .register("catalog: listen", "Listens for changes that other servers announce. Only PostgreSQL announces them.")
+        .continuous(index_feed, |feed, runs| feed.listen_for_announcements(runs));
     tasks
-        .register("catalog: follow", "Brings the index up to the newest change of the catalog.")
-        .continuous(index_feed, move |feed, _runs| feed.follow_other_servers(follow_period));
-    tasks
-        .register("catalog: mend", "Tries photos again that could not be embedded.")
-        .continuous(index_feed, |feed, _runs| feed.retry_unsearchable_images());
+        .register("catalog: mend", "Retries photos that could not be embedded.")
+        .continuous(index_feed, |feed, runs| feed.retry_unsearchable_images(runs));
     if settings.engine.snapshot_s > 0 {
         let period = Duration::from_secs(settings.engine.snapshot_s);
         tasks
-            .register("catalog: snapshots", "Writes the index to a file, for a fast start.")
-            .continuous(index_feed, move |feed, _runs| feed.write_snapshots(period));
+            .register("catalog: snapshots", "Writes snapshots of the index, for a fast start.")
+            .continuous(index_feed, move |feed, runs| feed.write_snapshots(period, runs));
     }
-    tasks.register("performance", "Writes to the database how the creation of orders went.").every(
+    tasks.register("performance", "Writes the order statistics to the database.").every(
         performance::FLUSH_PERIOD,
         performance,
         |performance| async move { performance.flush().await },
     );
-    tasks.register("metrics", "Folds samples into the histograms of this server's metrics.").every(
+    tasks.register("metrics", "Folds samples into the histograms of the metrics.").every(
         METRICS_PERIOD,
         metrics,
         |metrics| async move { Ok::<(), Infallible>(metrics.upkeep()) },
@@ -279,12 +243,12 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
         );
     }
     if settings.monitoring.enabled && settings.monitoring.alerts {
-        tasks.register("alerts", "Looks at the alert rules; raises and ends alerts.").every(
+        tasks.register("alerts", "Evaluates the alert rules, raises and resolves alerts.").every(
             alerts.watch_period(),
             alerts,
             |alerts| async move { alerts.watch().await },
         );
-        tasks.register("alerts: tidy", "Removes alerts that have been over for long.").every(
+        tasks.register("alerts: tidy", "Removes alerts that were resolved long ago.").every(
             TIDY_PERIOD,
             alerts,
             |alerts| async move { alerts.forget_old().await.map(drop) },
@@ -306,13 +270,13 @@ fn or_cores(threads: usize, cores: usize) -> usize {
     if threads == 0 { cores } else { threads }
 }
 
-/// The manifest of the model that `settings` name; where that is relative and not below the working directory, beside the
-/// program.
+/// The manifest of the configured model. A relative path that does not exist in the working directory is looked up in the
+/// program's folder.
 pub fn manifest_path(settings: &Settings) -> PathBuf {
     let manifest = &settings.model;
     if manifest.is_relative() && !manifest.exists() {
-        let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(manifest)));
-        if let Some(found) = beside.filter(|path| path.exists()) {
+        let in_program_folder = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(manifest)));
+        if let Some(found) = in_program_folder.filter(|path| path.exists()) {
             return found;
         }
     }
@@ -334,53 +298,7 @@ fn embedder_options(settings: &Settings, cores: usize) -> EmbedderOptions {
     }
 }
 
-/// What `settings` take of a photo.
+/// The largest photo that `settings` allow.
 pub fn decode_limits(settings: &Settings) -> DecodeLimits {
     DecodeLimits { max_bytes: settings.limits.image_bytes, max_pixels: settings.limits.image_pixels }
-}
-
-fn listen(services: Services, settings: &Settings, cores: usize) -> Result<(Server, std::net::SocketAddr), StartError> {
-    let unbound = |error| StartError::Bind { address: settings.bind, error };
-    let listener = TcpListener::bind(settings.bind).map_err(unbound)?;
-    let address = listener.local_addr().map_err(unbound)?;
-    let services = actix::Data::new(services);
-    let docs = settings.public_docs;
-    let origins = settings.cors_origins.clone();
-    let workers = or_cores(settings.http_workers, cores);
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(services.clone())
-            .wrap(from_fn(access_control::authorize))
-            .wrap(cross_origin(&origins))
-            .wrap(Compress::default())
-            .wrap(from_fn(security_headers::add_security_headers))
-            .wrap(from_fn(instrumentation::instrument))
-            .configure(routes::configure)
-            .configure(openapi::configure)
-            .configure(|config| web::configure(config, docs))
-    })
-    .workers(workers)
-    .max_connections(settings.limits.connections.div_ceil(workers))
-    .client_request_timeout(REQUEST_HEAD)
-    // A client that has hung up wants no answer: its work is dropped.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(settings.stop_timeout_s)
-    .disable_signals()
-    .listen(listener)
-    .map_err(unbound)?
-    .run();
-    Ok((server, address))
-}
-
-/// Headers of an answer that a page of an allowed origin may read.
-const EXPOSED: [&str; 4] = ["Retry-After", "Idempotent-Replayed", "Location", "X-Request-Id"];
-
-/// Answers browsers of the allowed origins; with none allowed, no origin but the server's own.
-fn cross_origin(origins: &[String]) -> actix_cors::Cors {
-    let headers = ["authorization", "content-type", "idempotency-key"];
-    let cors = actix_cors::Cors::default()
-        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers(headers)
-        .expose_headers(EXPOSED);
-    origins.iter().fold(cors.max_age(600), |cors, origin| cors.allowed_origin(origin))
 }

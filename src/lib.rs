@@ -9,7 +9,7 @@ pub mod alerts;
 pub mod app;
 pub mod atomic_file;
 pub mod auth;
-pub(crate) mod background;
+pub mod background;
 pub mod backoff;
 pub mod catalog;
 pub mod checkout;

@@ -28,6 +28,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
         "index_feed",
         &[
             "backoff",
+            "background",
             "clock",
             "config",
             "domain",
@@ -44,6 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
         "models",
         &[
             "backoff",
+            "background",
             "clock",
             "config",
             "domain",

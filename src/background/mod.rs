@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::clock::Clock;
@@ -68,7 +68,7 @@ impl BackgroundTasks {
 
     /// Starts every task.
     pub fn start(self) -> RunningTasks {
-        RunningTasks(self.tasks.into_iter().map(|(_, work)| tokio::spawn(work)).collect())
+        RunningTasks(self.tasks.into_iter().map(|(_, work)| work).collect())
     }
 }
 
@@ -132,23 +132,14 @@ impl TaskRegistration<'_> {
     }
 }
 
-/// The tasks that were started. Dropped without [`RunningTasks::stop`], they go on.
-pub struct RunningTasks(Vec<JoinHandle<()>>);
+/// The tasks that were started. Dropping it aborts them.
+pub struct RunningTasks(JoinSet<()>);
 
 impl RunningTasks {
     /// Aborts every task where it waits next, and waits until each has ended: from then on none of them uses the database or
     /// takes a lease again.
-    pub async fn stop(self) {
-        for task in &self.0 {
-            task.abort();
-        }
-        for task in self.0 {
-            if let Err(error) = task.await
-                && error.is_panic()
-            {
-                tracing::error!(%error, "a background task had failed");
-            }
-        }
+    pub async fn stop(mut self) {
+        self.0.shutdown().await;
     }
 }
 

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex as StdMutex};
 use tokio::sync::Mutex;
 
 use crate::active_model::{ActiveModel, ModelSlot, StartedModel};
+use crate::background::Signal;
 use crate::clock::Clock;
 use crate::config::{Engine, Settings};
 use crate::db::blobs::Blobs;
@@ -64,6 +65,7 @@ pub struct IndexFeed {
     last_snapshot: Arc<StdMutex<Option<SnapshotPosition>>>,
     unsearchable: Arc<UnsearchableImages>,
     outage: Arc<OutageTracker>,
+    announced: Signal,
 }
 
 impl IndexFeed {
@@ -95,6 +97,7 @@ impl IndexFeed {
             last_snapshot: Arc::new(StdMutex::new(last_snapshot)),
             unsearchable,
             outage: Arc::default(),
+            announced: Signal::default(),
         })
     }
 

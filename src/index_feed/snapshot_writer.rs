@@ -7,6 +7,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{IndexFeed, SnapshotFault, snapshot_file};
 use crate::active_model::ActiveModel;
+use crate::background::RunReporter;
 use crate::embedding::ModelId;
 use crate::telemetry::INDEX_SNAPSHOT_SECONDS;
 
@@ -22,7 +23,7 @@ pub(super) struct SnapshotPosition {
 
 impl IndexFeed {
     /// Writes a snapshot if the index has changed and the last one is `every` old. Runs until it is dropped.
-    pub async fn write_snapshots(self, every: Duration) {
+    pub async fn write_snapshots(self, every: Duration, runs: RunReporter) {
         let mut ticks = tokio::time::interval(CHECK_EVERY.min(every));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_attempt = Instant::now();
@@ -32,9 +33,7 @@ impl IndexFeed {
                 continue;
             }
             last_attempt = Instant::now();
-            if let Err(error) = self.write_snapshot().await {
-                tracing::warn!(%error, "the index's snapshot could not be written; trying again later");
-            }
+            let _reported = runs.run(self.write_snapshot()).await;
         }
     }
 

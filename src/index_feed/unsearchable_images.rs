@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::filling::PAGE;
 use super::image_embeddings::stored_vector;
 use super::{FollowError, IndexFeed};
+use crate::background::RunReporter;
 use crate::backoff::{Delays, UNSEARCHABLE_IMAGES as RETRY};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images;
@@ -23,6 +24,15 @@ use crate::telemetry::UNSEARCHABLE_IMAGES;
 
 /// Photos that are embedded before those that succeeded are put into the log.
 const BATCH: usize = 32;
+
+/// Why photos are still missing from the index.
+#[derive(Debug, thiserror::Error)]
+enum RetryError {
+    #[error("{0} photos on sale still cannot be embedded")]
+    Left(u64),
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+}
 
 /// How many such photos there are.
 #[derive(Debug)]
@@ -87,26 +97,24 @@ impl UnsearchableImages {
 
 impl IndexFeed {
     /// Retries photos that are missing from the index until none is. Runs until it is dropped.
-    pub async fn retry_unsearchable_images(self) {
+    pub async fn retry_unsearchable_images(self, runs: RunReporter) {
         self.unsearchable.set(self.unsearchable.count());
         loop {
             self.unsearchable.added.notified().await;
             let mut delays = RETRY.delays();
             loop {
                 self.wait_for_retry(&mut delays).await;
-                let before = self.unsearchable.count();
-                match self.retry_all().await {
-                    Ok(0) => break,
-                    Ok(left) if left != before => {
-                        tracing::warn!(images.left_out = left, "photos on sale still cannot be embedded; trying again");
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "photos that the index lacks could not be tried; trying again");
-                    }
+                if runs.run(self.retry_all()).await.is_ok() {
+                    break;
                 }
             }
-            tracing::info!("every photo on sale is searched again");
+        }
+    }
+
+    async fn retry_all(&self) -> Result<(), RetryError> {
+        match self.retry_each_once().await? {
+            0 => Ok(()),
+            left => Err(RetryError::Left(left)),
         }
     }
 
@@ -126,7 +134,7 @@ impl IndexFeed {
     }
 
     /// Tries every missing photo once; returns how many are left, with those that were added meanwhile.
-    async fn retry_all(&self) -> Result<u64, FollowError> {
+    async fn retry_each_once(&self) -> Result<u64, FollowError> {
         let before = self.unsearchable.count();
         // Photos that the log is about to add are not missing.
         self.follow().await?;

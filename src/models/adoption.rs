@@ -7,6 +7,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{ModelSwitches, SwitchError, run_blocking};
 use crate::active_model::StartedModel;
+use crate::background::RunReporter;
 use crate::backoff::{Delays, MODEL_SWITCH};
 use crate::db::model_switches::{self, SwitchRow};
 use crate::telemetry::MODEL_ADOPTION_FAILURES_TOTAL;
@@ -38,33 +39,23 @@ impl AdoptionRetry {
 impl ModelSwitches {
     /// Adopts models that were switched to, through whichever server; checks every `every`. A model that cannot be adopted
     /// is tried again less and less often. Runs until it is dropped.
-    pub async fn adopt_switched_models(self, every: Duration) {
+    pub async fn adopt_switched_models(self, every: Duration, runs: RunReporter) {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut logged, mut retry) = (None, AdoptionRetry::default());
+        let mut retry = AdoptionRetry::default();
         loop {
             ticks.tick().await;
-            let outcome = match self.switch_to_adopt().await {
-                Ok(Some(row)) if retry.must_wait(row.generation, Instant::now()) => continue,
-                Ok(Some(row)) => {
-                    let outcome = self.adopt().await;
-                    if outcome.is_err() {
-                        retry.record_failure(row.generation, Instant::now());
-                    }
-                    outcome
-                }
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
-            let Err(error) = outcome else {
-                logged = None;
+            let switch = self.switch_to_adopt().await;
+            let generation = switch.as_ref().ok().and_then(Option::as_ref).and_then(|row| row.generation);
+            if retry.must_wait(generation, Instant::now()) {
                 continue;
-            };
-            metrics::counter!(MODEL_ADOPTION_FAILURES_TOTAL).increment(1);
-            let error = error.to_string();
-            if logged.as_ref() != Some(&error) {
-                tracing::error!(%error, "the model that was switched to cannot be used; the old one stays in use");
-                logged = Some(error);
+            }
+            let adopted = runs.run(async { if switch?.is_some() { self.adopt().await } else { Ok(()) } }).await;
+            if adopted.is_err() {
+                metrics::counter!(MODEL_ADOPTION_FAILURES_TOTAL).increment(1);
+                if generation.is_some() {
+                    retry.record_failure(generation, Instant::now());
+                }
             }
         }
     }

@@ -9,15 +9,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
-
 use super::{ModelSwitches, SwitchError, run_blocking};
 use crate::db::model_switches;
 use crate::db::{catalog_changes, product_images};
 use crate::domain::ImageId;
 use crate::embedding::Manifest;
 
-const CHECK_EVERY: Duration = Duration::from_secs(3_600);
+/// How often [`ModelSwitches::clean_up_unused_models`] is to run.
+pub const CLEANUP_PERIOD: Duration = Duration::from_secs(3_600);
 /// How long a model is kept after its last switch ended or changed.
 const KEPT_S: i64 = 24 * 3_600;
 /// Embeddings that are removed in one transaction: enrolment waits for it for some milliseconds.
@@ -26,21 +25,9 @@ const BATCH: i64 = 500;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl ModelSwitches {
-    /// Removes what models left behind that are no longer used. Runs until it is dropped.
-    pub async fn clean_up_unused_models(self) {
-        let mut ticks = tokio::time::interval(CHECK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut cleaned_up = HashSet::new();
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.clean_up(&mut cleaned_up).await {
-                tracing::warn!(%error, "embeddings of models that are no longer used could not be removed; trying again later");
-            }
-        }
-    }
-
-    /// `cleaned_up` are the models that have nothing left. Only a switch could change that, and then the model is in use.
-    async fn clean_up(&self, cleaned_up: &mut HashSet<String>) -> Result<(), SwitchError> {
+    /// Removes what models left behind that are no longer used.
+    pub async fn clean_up_unused_models(&self) -> Result<(), SwitchError> {
+        let mut cleaned_up = self.cleaned_up.lock().await;
         let unused = self.unused_models().await?;
         cleaned_up.retain(|model| unused.contains(model));
         for model in unused {

@@ -23,6 +23,7 @@ mod switch_worker;
 mod verified_files;
 mod view;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -37,6 +38,7 @@ use crate::domain::{Caller, SwitchId};
 use crate::index_feed::IndexFeed;
 
 pub use activation::ActivationPolicy;
+pub use cleanup::CLEANUP_PERIOD;
 pub use error::SwitchError;
 pub use models_folder::{FirstModel, ModelsFolder};
 pub use view::{Comparison, FailedImage, ModelView, ModelsView, SwitchView};
@@ -54,6 +56,8 @@ pub struct ModelSwitches {
     server_id: Uuid,
     /// Held while the model is exchanged, so that it is exchanged once.
     adopting: Arc<Mutex<()>>,
+    /// Unused models of which nothing is left. Only a switch could change that, and then the model is in use.
+    cleaned_up: Arc<Mutex<HashSet<String>>>,
 }
 
 impl ModelSwitches {
@@ -66,7 +70,17 @@ impl ModelSwitches {
         folder: ModelsFolder,
     ) -> Self {
         let (active, server_id) = (index_feed.active_model(), SwitchId::at(clock.now()).uuid());
-        Self { db, clock, index_feed, active, incoming, folder, server_id, adopting: Arc::default() }
+        Self {
+            db,
+            clock,
+            index_feed,
+            active,
+            incoming,
+            folder,
+            server_id,
+            adopting: Arc::default(),
+            cleaned_up: Arc::default(),
+        }
     }
 
     /// Begins a switch to the model of `manifest`.

@@ -11,6 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::embedding_pass::PassOutcome;
 use super::{FailedImage, ModelSwitches, SwitchError, run_blocking};
+use crate::background::RunReporter;
 use crate::backoff::{Delays, MODEL_SWITCH};
 use crate::db::model_switches::{self, SwitchRow};
 use crate::db::product_images::VectorRow;
@@ -48,26 +49,18 @@ struct Retry {
 
 impl ModelSwitches {
     /// Does what an open switch needs; checks every `every`. Runs until it is dropped.
-    pub async fn work_on_switches(self, every: Duration) {
+    pub async fn work_on_switches(self, every: Duration, runs: RunReporter) {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut state, mut logged) = (WorkerState::default(), None);
+        let mut state = WorkerState::default();
         loop {
             ticks.tick().await;
-            match self.work_on_open_switch(&mut state).await {
-                Ok(()) => logged = None,
-                Err(error) => {
-                    let error = error.to_string();
-                    if logged.as_ref() != Some(&error) {
-                        tracing::error!(%error, "photos cannot be embedded by the new model now; trying again");
-                    }
-                    // Another server may be able to.
-                    if let Err(error) = self.give_up_lease(&error).await {
-                        tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
-                    }
-                    logged = Some(error);
-                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+            if let Err(error) = runs.run(self.work_on_open_switch(&mut state)).await {
+                // Another server may be able to.
+                if let Err(error) = self.give_up_lease(&error.to_string()).await {
+                    tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
                 }
+                tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
             }
         }
     }

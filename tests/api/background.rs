@@ -76,6 +76,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "models: keep up",
         "models: forget",
         "catalog: follow",
+        "catalog: listen",
         "catalog: mend",
         "catalog: snapshots",
         "performance",

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use secrecy::{ExposeSecret, SecretString};
 use tillsight::active_model::{IncomingModel, StartedModel};
+use tillsight::background::{BackgroundTasks, RunningTasks};
 use tillsight::catalog::{Catalog, NewPhoto};
 use tillsight::clock::Clock;
 use tillsight::config::Settings;
@@ -18,7 +19,6 @@ use tillsight::domain::{ImageId, PageRequest, ProductId, Timestamp};
 use tillsight::embedding::{Embedder, EmbedderOptions, Embedding, Model};
 use tillsight::index::Row;
 use tillsight::index_feed::IndexFeed;
-use tokio::task::JoinHandle;
 
 use super::brute_force;
 use crate::harness::{MODEL, TestDatabase, jpeg, snapshot_path};
@@ -48,13 +48,7 @@ pub struct World {
 pub(super) struct Server {
     pub(super) catalog: Catalog,
     pub(super) index_feed: IndexFeed,
-    follower: JoinHandle<()>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.follower.abort();
-    }
+    _background: RunningTasks,
 }
 
 /// What happened, printed where the test fails.
@@ -181,6 +175,13 @@ async fn start(settings: &Settings, clock: &Clock, embedder: &Arc<Embedder>) -> 
     let index_feed = IndexFeed::start(db.clone(), blobs.clone(), clock.clone(), model, settings).await.unwrap();
     let incoming = IncomingModel::default();
     let catalog = Catalog::new(db, blobs, clock.clone(), index_feed.clone(), incoming, settings).unwrap();
-    let follower = tokio::spawn(index_feed.clone().follow_other_servers(Duration::from_millis(20)));
-    Server { catalog, index_feed, follower }
+    let mut tasks = BackgroundTasks::new(clock.clone());
+    let trigger = (index_feed.announced(), Duration::from_millis(20));
+    tasks
+        .register("test follow", "As the server's task does.")
+        .on_signal(trigger, &index_feed, |feed| async move { feed.follow().await.map(drop) });
+    tasks
+        .register("test listen", "As the server's task does.")
+        .continuous(&index_feed, |feed, runs| feed.listen_for_announcements(runs));
+    Server { catalog, index_feed, _background: tasks.start() }
 }

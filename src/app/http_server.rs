@@ -1,0 +1,62 @@
+//! The HTTP server: its address, middleware, rules for other origins and limits of connections.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web as actix};
+
+use super::{StartError, or_cores};
+use crate::config::Settings;
+use crate::http::{Services, access_control, instrumentation, openapi, routes, security_headers};
+use crate::web;
+
+/// How long a client may take to send the head of a request.
+const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Response headers that a page of an allowed origin may read.
+const EXPOSED_HEADERS: [&str; 4] = ["Retry-After", "Idempotent-Replayed", "Location", "X-Request-Id"];
+
+/// Binds the address. The server answers once it is polled.
+pub(super) fn bind(services: Services, settings: &Settings, cores: usize) -> Result<(Server, SocketAddr), StartError> {
+    let bind_error = |error| StartError::Bind { address: settings.bind, error };
+    let listener = TcpListener::bind(settings.bind).map_err(bind_error)?;
+    let address = listener.local_addr().map_err(bind_error)?;
+    let services = actix::Data::new(services);
+    let docs = settings.public_docs;
+    let origins = settings.cors_origins.clone();
+    let workers = or_cores(settings.http_workers, cores);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(services.clone())
+            .wrap(from_fn(access_control::authorize))
+            .wrap(cross_origin(&origins))
+            .wrap(Compress::default())
+            .wrap(from_fn(security_headers::add_security_headers))
+            .wrap(from_fn(instrumentation::instrument))
+            .configure(routes::configure)
+            .configure(openapi::configure)
+            .configure(|config| web::configure(config, docs))
+    })
+    .workers(workers)
+    .max_connections(settings.limits.connections.div_ceil(workers))
+    .client_request_timeout(REQUEST_HEAD_TIMEOUT)
+    // Work of clients that disconnected is dropped.
+    .h1_allow_half_closed(false)
+    .shutdown_timeout(settings.stop_timeout_s)
+    .disable_signals()
+    .listen(listener)
+    .map_err(bind_error)?
+    .run();
+    Ok((server, address))
+}
+
+/// Lets pages of the allowed origins call the API. Without any, only the server's own pages can.
+fn cross_origin(origins: &[String]) -> actix_cors::Cors {
+    let headers = ["authorization", "content-type", "idempotency-key"];
+    let cors = actix_cors::Cors::default()
+        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers(headers)
+        .expose_headers(EXPOSED_HEADERS);
+    origins.iter().fold(cors.max_age(600), |cors, origin| cors.allowed_origin(origin))
+}

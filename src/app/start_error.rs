@@ -1,0 +1,38 @@
+//! Why the server cannot start, in words for the person who starts it.
+
+use crate::alerts::SinkError;
+use crate::auth::AuthError;
+use crate::db::DatabaseError;
+use crate::db::blobs::BlobError;
+use crate::domain::InvalidField;
+use crate::index_feed::FollowError;
+use crate::models::SwitchError;
+
+/// Why the server cannot start or run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Logs(String),
+    /// The model or ONNX Runtime cannot be used.
+    #[error(transparent)]
+    Model(#[from] SwitchError),
+    #[error("database: {0}")]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Alerts(#[from] SinkError),
+    #[error("photos: {0}")]
+    Photos(#[from] BlobError),
+    #[error("the index cannot be filled: {0}")]
+    Index(#[from] FollowError),
+    #[error(transparent)]
+    Catalog(#[from] InvalidField),
+    #[error("cannot start a thread: {0}")]
+    Threads(std::io::Error),
+    #[error("cannot listen on {address}: {error}; choose another address with TILLSIGHT_BIND")]
+    Bind { address: std::net::SocketAddr, error: std::io::Error },
+    /// The server stopped without being asked to.
+    #[error("the HTTP server failed: {0}")]
+    Server(std::io::Error),
+}
