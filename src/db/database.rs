@@ -9,9 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Postgres, Sqlite};
+use sqlx::{Connection, SqlitePool};
 
-use super::at_hand::{AtHand, TRUSTED_FOR};
 use super::group::Groups;
 use super::tx::{Held, Inner, on};
 use super::{Backend, ChangeListener, DatabaseError, Reader, Tx};
@@ -22,6 +21,8 @@ const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
 const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
 /// How long SQLite waits for a lock that another process holds (a backup, a shell).
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// A connection idle for longer is pinged before reuse.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// An open database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,13 +32,13 @@ pub struct Database(Pools);
 enum Pools {
     /// The connections of `readers` refuse to write.
     Postgres {
-        writers: Arc<AtHand<Postgres>>,
-        readers: Arc<AtHand<Postgres>>,
+        writers: PgPool,
+        readers: PgPool,
     },
     Sqlite {
-        writer: Arc<AtHand<Sqlite>>,
+        writer: SqlitePool,
         groups: Arc<Groups>,
-        readers: Arc<AtHand<Sqlite>>,
+        readers: SqlitePool,
     },
 }
 
@@ -71,11 +72,11 @@ impl Database {
         if url.starts_with("sqlite:") {
             let options = sqlite_options(url)?.create_if_missing(false).read_only(true);
             let file = options.get_filename().to_owned();
-            let readers =
-                asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+            let readers = check_connections(SqlitePoolOptions::new())
+                .max_connections(connections)
+                .acquire_timeout(SQLITE_ACQUIRE);
             let readers = readers.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))?;
-            let readers = AtHand::new(readers);
-            Ok(Self::of_sqlite(Arc::clone(&readers), readers))
+            Ok(Self::of_sqlite(readers.clone(), readers))
         } else {
             Self::open_postgres(url, connections, true).await
         }
@@ -85,15 +86,15 @@ impl Database {
         let options = postgres_options(url)?;
         let to_read = options.clone().options([("default_transaction_read_only", "on")]);
         if read_only {
-            let readers = AtHand::new(connect_postgres(to_read, connections).await?);
-            return Ok(Self(Pools::Postgres { writers: Arc::clone(&readers), readers }));
+            let readers = connect_postgres(to_read, connections).await?;
+            return Ok(Self(Pools::Postgres { writers: readers.clone(), readers }));
         }
         let to_write = options.options([("default_transaction_read_only", "off")]);
         let for_reads = connections.div_ceil(2);
         let for_writes = (connections - for_reads).max(1);
         let writers = connect_postgres(to_write, for_writes).await?;
         let readers = postgres_pool(for_reads).connect_lazy_with(to_read);
-        Ok(Self(Pools::Postgres { writers: AtHand::new(writers), readers: AtHand::new(readers) }))
+        Ok(Self(Pools::Postgres { writers, readers }))
     }
 
     async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, DatabaseError> {
@@ -104,16 +105,16 @@ impl Database {
             make_private_folder(folder).map_err(unmade)?;
         }
         let failed = |error: sqlx::Error| sqlite_refused(&file, &error);
-        let one = asking_idle_ones(SqlitePoolOptions::new()).max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
+        let one = check_connections(SqlitePoolOptions::new()).max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
         let writer = one.connect_with(options.clone()).await.map_err(failed)?;
         let many =
-            asking_idle_ones(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+            check_connections(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
         let readers = many.connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self::of_sqlite(AtHand::new(writer), AtHand::new(readers)))
+        Ok(Self::of_sqlite(writer, readers))
     }
 
-    fn of_sqlite(writer: Arc<AtHand<Sqlite>>, readers: Arc<AtHand<Sqlite>>) -> Self {
-        Self(Pools::Sqlite { groups: Groups::new(Arc::clone(&writer), SQLITE_ACQUIRE), writer, readers })
+    fn of_sqlite(writer: SqlitePool, readers: SqlitePool) -> Self {
+        Self(Pools::Sqlite { groups: Groups::new(writer.clone(), SQLITE_ACQUIRE), writer, readers })
     }
 
     /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
@@ -121,14 +122,14 @@ impl Database {
         let done = match &self.0 {
             Pools::Postgres { writers, .. } => {
                 // Of several servers that start at once, one migrates and the others wait for it, however long.
-                let mut connection = writers.lone().await?;
+                let mut connection = writers.acquire().await?;
                 sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
                 let done = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
                 connection.close().await?;
                 done
             }
             Pools::Sqlite { writer, .. } => {
-                let mut connection = writer.lone().await?;
+                let mut connection = writer.acquire().await?;
                 sqlx::migrate!("migrations/sqlite").run(&mut *connection).await
             }
         };
@@ -138,10 +139,8 @@ impl Database {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, DatabaseError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres { writers, .. } => Inner::Postgres(Held::Transaction(writers.transaction(None).await?)),
-            Pools::Sqlite { writer, .. } => {
-                Held::Transaction(writer.transaction(Some("BEGIN IMMEDIATE")).await?).into()
-            }
+            Pools::Postgres { writers, .. } => Inner::Postgres(Held::Transaction(writers.begin().await?)),
+            Pools::Sqlite { writer, .. } => Held::Transaction(writer.begin_with("BEGIN IMMEDIATE").await?).into(),
         }))
     }
 
@@ -159,8 +158,8 @@ impl Database {
     /// the same state, see [`Database::snapshot`].
     pub async fn read(&self) -> Result<Reader, DatabaseError> {
         Ok(Reader::new(match &self.0 {
-            Pools::Postgres { readers, .. } => Inner::Postgres(Held::Lone(readers.lone().await?)),
-            Pools::Sqlite { readers, .. } => Held::Lone(readers.lone().await?).into(),
+            Pools::Postgres { readers, .. } => Inner::Postgres(Held::Connection(readers.acquire().await?)),
+            Pools::Sqlite { readers, .. } => Held::Connection(readers.acquire().await?).into(),
         }))
     }
 
@@ -168,10 +167,8 @@ impl Database {
     pub async fn snapshot(&self) -> Result<Reader, DatabaseError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Reader::new(match &self.0 {
-            Pools::Postgres { readers, .. } => {
-                Inner::Postgres(Held::Transaction(readers.transaction(Some(BEGIN)).await?))
-            }
-            Pools::Sqlite { readers, .. } => Held::Transaction(readers.transaction(None).await?).into(),
+            Pools::Postgres { readers, .. } => Inner::Postgres(Held::Transaction(readers.begin_with(BEGIN).await?)),
+            Pools::Sqlite { readers, .. } => Held::Transaction(readers.begin().await?).into(),
         }))
     }
 
@@ -184,7 +181,7 @@ impl Database {
     /// Word of catalog changes made through whichever server, as they are committed; nothing on SQLite.
     pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
         match &self.0 {
-            Pools::Postgres { readers, .. } => ChangeListener::of(readers.pool()).await.map(Some),
+            Pools::Postgres { readers, .. } => ChangeListener::of(readers).await.map(Some),
             Pools::Sqlite { .. } => Ok(None),
         }
     }
@@ -212,10 +209,9 @@ impl Database {
     }
 }
 
-/// Connections that were idle for longer than [`TRUSTED_FOR`] are asked whether they still work before they are used,
-/// and replaced where they do not answer; so are those that believe themselves in a transaction still, because SQLite
-/// gave it up by itself (a full disk).
-fn asking_idle_ones<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
+/// Replaces a connection that does not answer a ping after [`TRUSTED_FOR`], and one that believes itself in a transaction:
+/// SQLite has given that up by itself (a full disk).
+fn check_connections<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.test_before_acquire(false).before_acquire(|connection, meta| {
         Box::pin(async move {
             let usable = !connection.is_in_transaction();
@@ -235,7 +231,7 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
 }
 
 fn postgres_pool(connections: u32) -> PgPoolOptions {
-    asking_idle_ones(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE)
+    check_connections(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE)
 }
 
 /// A pool with its first connection.

@@ -19,11 +19,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::{Executor, Sqlite, Transaction};
+use sqlx::{Executor, Sqlite, SqlitePool, Transaction};
 use tokio::sync::oneshot;
 
 use super::DatabaseError;
-use super::at_hand::AtHand;
 
 /// Most use cases that are committed together.
 const MEMBERS: usize = 32;
@@ -47,7 +46,7 @@ type Outcome = Result<(), DatabaseError>;
 /// Where short transactions queue up for SQLite's writer.
 #[derive(Debug)]
 pub(super) struct Groups {
-    writer: Arc<AtHand<Sqlite>>,
+    writer: SqlitePool,
     /// How long to wait for a turn.
     patience: Duration,
     line: Mutex<Line>,
@@ -61,7 +60,7 @@ struct Line {
 }
 
 impl Groups {
-    pub(super) fn new(writer: Arc<AtHand<Sqlite>>, patience: Duration) -> Arc<Self> {
+    pub(super) fn new(writer: SqlitePool, patience: Duration) -> Arc<Self> {
         Arc::new(Self { writer, patience, line: Mutex::default() })
     }
 
@@ -160,7 +159,7 @@ impl Turn {
             }
         }
         if self.open.is_none() {
-            let transaction = self.groups.writer.transaction(Some(BEGIN)).await?;
+            let transaction = self.groups.writer.begin_with(BEGIN).await?;
             self.open =
                 Some(Group { transaction, begun: Instant::now(), kept: Vec::new(), soiled: false, closing: false });
         }

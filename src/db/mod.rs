@@ -11,7 +11,6 @@
 
 pub mod alert_deliveries;
 pub mod alerts;
-mod at_hand;
 pub mod audit;
 pub mod billing_items;
 pub mod blobs;

@@ -2,11 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::DatabaseError;
-use super::at_hand::Lone;
 use super::group::{KEEP, Turn};
 use super::later::Waiting;
 
@@ -117,7 +117,7 @@ impl HeldSqlite {
     /// Without a transaction no commit would run what waits.
     pub(super) async fn run_unless_more_may_come(&mut self) -> Result<(), DatabaseError> {
         match self.connection {
-            SqliteWay::Own(Held::Lone(_)) => self.run_waiting(None).await,
+            SqliteWay::Own(Held::Connection(_)) => self.run_waiting(None).await,
             SqliteWay::Own(Held::Transaction(_)) | SqliteWay::Turn(_) => Ok(()),
         }
     }
@@ -130,16 +130,7 @@ impl HeldSqlite {
         }
         let (text, values) = self.waiting.take();
         sqlx::query_with(AssertSqlSafe(text), values).execute(self.connection()?).await?;
-        self.is_answered();
         Ok(())
-    }
-
-    /// To be called when a statement has been answered to its end.
-    pub(super) fn is_answered(&mut self) {
-        match &mut self.connection {
-            SqliteWay::Own(held) => held.is_answered(),
-            SqliteWay::Turn(_) => {}
-        }
     }
 
     async fn commit(mut self) -> Result<(), DatabaseError> {
@@ -195,29 +186,21 @@ fn ended() -> DatabaseError {
 #[derive(Debug)]
 pub(super) enum Held<DB: sqlx::Database> {
     Transaction(Transaction<'static, DB>),
-    Lone(Lone<DB>),
+    Connection(PoolConnection<DB>),
 }
 
 impl<DB: sqlx::Database> Held<DB> {
-    /// To be called when a statement has been answered to its end.
-    pub(super) fn is_answered(&mut self) {
-        match self {
-            Self::Transaction(_) => {}
-            Self::Lone(lone) => lone.is_answered(),
-        }
-    }
-
     async fn commit(self) -> sqlx::Result<()> {
         match self {
             Self::Transaction(tx) => tx.commit().await,
-            Self::Lone(_) => Ok(()),
+            Self::Connection(_) => Ok(()),
         }
     }
 
     async fn rollback(self) -> sqlx::Result<()> {
         match self {
             Self::Transaction(tx) => tx.rollback().await,
-            Self::Lone(_) => Ok(()),
+            Self::Connection(_) => Ok(()),
         }
     }
 }
@@ -228,7 +211,7 @@ impl<DB: sqlx::Database> Deref for Held<DB> {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Transaction(tx) => tx,
-            Self::Lone(connection) => connection,
+            Self::Connection(connection) => connection,
         }
     }
 }
@@ -237,7 +220,7 @@ impl<DB: sqlx::Database> DerefMut for Held<DB> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
             Self::Transaction(tx) => tx,
-            Self::Lone(connection) => connection,
+            Self::Connection(connection) => connection,
         }
     }
 }
@@ -328,21 +311,14 @@ macro_rules! on {
             Err(injected) => Err(injected),
             Ok($crate::db::tx::Inner::Postgres(inner)) => {
                 let $conn = &mut **inner;
-                let answer = $body.await;
-                if answer.is_ok() {
-                    inner.is_answered();
-                }
-                answer.map(|done| $crate::db::tx::Outcome::plain(done)).map_err($crate::db::DatabaseError::from)
+                $body.await.map(|done| $crate::db::tx::Outcome::plain(done)).map_err($crate::db::DatabaseError::from)
             }
             Ok($crate::db::tx::Inner::Sqlite(inner)) => match inner.for_statement().await {
                 Err(refused) => Err(refused),
-                Ok($conn) => {
-                    let answer = $body.await;
-                    if answer.is_ok() {
-                        inner.is_answered();
-                    }
-                    answer.map(|done| $crate::db::tx::Outcome::plain(done)).map_err($crate::db::DatabaseError::from)
-                }
+                Ok($conn) => $body
+                    .await
+                    .map(|done| $crate::db::tx::Outcome::plain(done))
+                    .map_err($crate::db::DatabaseError::from),
             },
         }
     };
