@@ -2,8 +2,7 @@
 //! database (`benches/numbering`): the very texts, so that both always do the same work.
 //!
 //! `checkout::confirm` runs all but the first between `BEGIN` and `COMMIT`, [`INSERT_ITEMS`] once for each [`LINES`] lines of the
-//! bill. A bill of one line has a shorter statement, and an order whose shopper is known two more (`orders::own`); the
-//! bench has none of those.
+//! bill. An order whose shopper is known takes two more (`orders::own`); the bench has none of those.
 
 use super::{billing_items, checkout_sessions, idempotency_keys, number_series, order_items, orders};
 
@@ -21,7 +20,7 @@ pub const INSERT_ORDER: &str = orders::INSERT_ORDER;
 /// Writes its lines, up to [`LINES`] of them. `$1` order; for each place from `$2`, `$16` … on: line, product, name,
 /// SKU, barcode, quantity, unit price, price of all, score, discount, its reason, share of the bill's discount, tax
 /// rate, tax. All NULL where the place is empty.
-pub const INSERT_ITEMS: &str = order_items::INSERT_MANY;
+pub const INSERT_ITEMS: &str = order_items::INSERT_ITEMS;
 /// Places for lines in [`INSERT_ITEMS`].
 pub const LINES: usize = order_items::LINES;
 /// Keeps the seal beside the counter. `$1` store, `$2` series, `$3` seal.

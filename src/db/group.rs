@@ -293,7 +293,7 @@ mod tests {
     use std::pin::pin;
     use std::task::Poll;
 
-    use crate::db::{Database, DatabaseError, Tx, later, on};
+    use crate::db::{Database, DatabaseError, Tx, on};
 
     async fn a_store(folder: &tempfile::TempDir) -> Database {
         let url = format!("sqlite://{}/t.db", folder.path().display()).into();
@@ -412,20 +412,6 @@ mod tests {
         assert_eq!(written(&db).await, [1]);
     }
 
-    #[tokio::test]
-    async fn what_a_statement_is_refused_for_is_told_by_the_commit() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = a_store(&folder).await;
-        for short in [false, true] {
-            let mut tx = if short { db.begin_short().await } else { db.begin().await }.unwrap();
-            for a in [7, 8, 7] {
-                later!(tx, "INSERT INTO t VALUES ($1)", values => values.bind(a)).unwrap();
-            }
-            assert!(tx.commit().await.is_err_and(|error| error.is_taken("t_a")));
-            assert!(written(&db).await.is_empty());
-        }
-    }
-
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn exactly_those_are_there_who_were_told_so_whatever_others_do() {
         let folder = tempfile::tempdir().unwrap();
@@ -443,7 +429,7 @@ mod tests {
                     // Given up while its statement is on the way, mostly.
                     2 => drop(begun(pin!(write(&mut tx, -a))).await),
                     _ => {
-                        later!(tx, "INSERT INTO t VALUES ($1)", values => values.bind(a + 10_000)).unwrap();
+                        write(&mut tx, a + 10_000).await;
                         tx.commit().await.unwrap();
                         return vec![a, a + 10_000];
                     }

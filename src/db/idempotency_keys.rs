@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::{DatabaseError, Reader, Tx, later, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::Timestamp;
 
 /// A kept reply.
@@ -34,12 +34,14 @@ pub async fn insert(
     reply: &StoredReply,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    later!(tx, INSERT, values => values
+    on!(tx, c => sqlx::query(INSERT)
         .bind(scope)
         .bind(key)
         .bind(&reply.request_hash)
         .bind(Json(&reply.body))
-        .bind(now))
+        .bind(now)
+        .execute(c))?;
+    Ok(())
 }
 
 /// Forgets replies kept before `moment`; gives how many.

@@ -4,7 +4,7 @@
 //! transaction ends, so the next taker waits; a rollback gives the number back. Hence 1, 2, 3 … without gaps or
 //! duplicates, by construction.
 
-use super::{DatabaseError, Reader, Tx, later, on};
+use super::{DatabaseError, Reader, Tx, on};
 use crate::domain::{Seal, StoreId};
 
 /// A number that was taken, and the seal of the record before it.
@@ -35,7 +35,8 @@ pub async fn take(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<T
 
 /// Keeps the seal of the record that carries the number just taken.
 pub async fn set_hash(tx: &mut Tx, store: StoreId, series: &'static str, hash: &[u8]) -> Result<(), DatabaseError> {
-    later!(tx, SET_HASH, values => values.bind(store).bind(series).bind(hash))
+    on!(tx, c => sqlx::query(SET_HASH).bind(store).bind(series).bind(hash).execute(c))?;
+    Ok(())
 }
 
 /// Holds the counter of a series until the transaction ends, so that nobody takes a number meanwhile; a series without a

@@ -1,32 +1,18 @@
-//! Writing the lines of an order: up to [`LINES`] with one statement.
-//!
-//! They are written while the store's other tills wait for the next number, so each round trip to the database counts.
+//! Writing the lines of an order, up to [`LINES`] with one statement: they are written while the store's other kiosks wait
+//! for the next receipt number, so each round trip to the database counts.
 
 use super::orders::OrderItemRow;
-use super::{DatabaseError, Tx, later};
+use super::{DatabaseError, Tx, on};
 use crate::domain::OrderId;
 
-/// Lines that [`INSERT_MANY`] has places for.
+/// Lines that [`INSERT_ITEMS`] has places for.
 pub const LINES: usize = 8;
 
-/// How both statements begin, for `concat!`.
-macro_rules! into {
-    () => {
-        "INSERT INTO order_items (order_id, line, product_id, name, sku, barcode, quantity, unit_price, line_total, \
-         avg_score, discount, discount_reason, bill_discount, tax_rate, tax) "
-    };
-}
-
-/// Writes one line. `$1` order, `$2` line, `$3` product, `$4` name, `$5` SKU, `$6` barcode, `$7` quantity, `$8` unit
-/// price, `$9` price of all, `$10` score, `$11` discount, `$12` its reason, `$13` share of the bill's discount, `$14`
-/// tax rate, `$15` tax.
-const INSERT_ONE: &str = concat!(into!(), "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)");
-
-/// The same for up to [`LINES`] lines: `$1` is the order of all of them, each has 14 values from `$2`, `$16`, `$30` …
-/// on. A place whose line number is NULL is empty (both databases call the columns of `VALUES` column1, column2 …).
-pub(super) const INSERT_MANY: &str = concat!(
-    into!(),
-    "SELECT * FROM (VALUES \
+/// Writes up to [`LINES`] lines: `$1` is the order of all of them, each has 14 values from `$2`, `$16`, `$30` … on. A place
+/// whose line number is NULL is empty (both databases call the columns of `VALUES` column1, column2 …).
+pub(super) const INSERT_ITEMS: &str = "INSERT INTO order_items (order_id, line, product_id, name, sku, barcode, quantity, \
+    unit_price, line_total, avg_score, discount, discount_reason, bill_discount, tax_rate, tax) \
+    SELECT * FROM (VALUES \
     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15), \
     ($1, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29), \
     ($1, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43), \
@@ -35,17 +21,16 @@ pub(super) const INSERT_MANY: &str = concat!(
     ($1, $72, $73, $74, $75, $76, $77, $78, $79, $80, $81, $82, $83, $84, $85), \
     ($1, $86, $87, $88, $89, $90, $91, $92, $93, $94, $95, $96, $97, $98, $99), \
     ($1, $100, $101, $102, $103, $104, $105, $106, $107, $108, $109, $110, $111, $112, $113)) lines \
-    WHERE column2 IS NOT NULL"
-);
+    WHERE column2 IS NOT NULL";
 
 /// Adds the lines of an order.
 pub async fn insert(tx: &mut Tx, order: OrderId, items: &[OrderItemRow]) -> Result<(), DatabaseError> {
     for items in items.chunks(LINES) {
-        let (statement, places) = if items.len() == 1 { (INSERT_ONE, 1) } else { (INSERT_MANY, LINES) };
-        later!(tx, statement, values => {
-            let filled = (0..places).map(|place| items.get(place));
-            filled.fold(values.bind(order), |values, item| {
-                values
+        on!(tx, c => {
+            let insert = sqlx::query(INSERT_ITEMS).bind(order);
+            let places = (0..LINES).map(|place| items.get(place));
+            let insert = places.fold(insert, |insert, item| {
+                insert
                     .bind(item.map(|item| item.line))
                     .bind(item.map(|item| item.product_id))
                     .bind(item.map(|item| &item.name))
@@ -60,7 +45,8 @@ pub async fn insert(tx: &mut Tx, order: OrderId, items: &[OrderItemRow]) -> Resu
                     .bind(item.map(|item| item.bill_discount))
                     .bind(item.map(|item| item.tax_rate))
                     .bind(item.map(|item| item.tax))
-            })
+            });
+            insert.execute(c)
         })?;
     }
     Ok(())

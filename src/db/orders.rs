@@ -1,7 +1,7 @@
 //! Orders, their items and their owners. Orders and items are written once and never changed.
 
 use super::column_types::if_readable;
-use super::{Backend, DatabaseError, Reader, Tx, later, on, order_items};
+use super::{Backend, DatabaseError, Reader, Tx, on, order_items};
 use crate::domain::{
     Currency, KioskId, OrderId, OrderState, PageRequest, ProductId, SessionId, StoreId, TimeZone, Timestamp, UserId,
 };
@@ -145,7 +145,7 @@ pub(super) const INSERT_ORDER: &str = "INSERT INTO orders (id, store_id, series,
 
 /// Adds an order with its items.
 pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Result<(), DatabaseError> {
-    later!(tx, INSERT_ORDER, values => values
+    on!(tx, c => sqlx::query(INSERT_ORDER)
         .bind(order.id)
         .bind(order.store_id)
         .bind(order.number)
@@ -159,7 +159,8 @@ pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Re
         .bind(&order.hash)
         .bind(order.hash_version)
         .bind(order.prices_include_tax)
-        .bind(&order.discount_reason))?;
+        .bind(&order.discount_reason)
+        .execute(c))?;
     order_items::insert(tx, order.id, items).await
 }
 

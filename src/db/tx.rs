@@ -3,12 +3,10 @@
 use std::ops::{Deref, DerefMut};
 
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Executor, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::DatabaseError;
 use super::group::{KEEP, Turn};
-use super::later::Waiting;
 
 /// Which database is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,103 +76,55 @@ pub(super) enum Inner {
     Sqlite(HeldSqlite),
 }
 
-/// A connection to SQLite and what is to be run on it with the next statement.
-#[derive(Debug)]
-pub(super) struct HeldSqlite {
-    connection: SqliteWay,
-    waiting: Waiting,
-}
-
 /// How a connection to SQLite is held.
 #[derive(Debug)]
-enum SqliteWay {
+pub(super) enum HeldSqlite {
     Own(Held<Sqlite>),
     /// One of a group of transactions that are committed together.
     Turn(Turn),
 }
 
 impl HeldSqlite {
-    fn connection(&mut self) -> Result<&mut SqliteConnection, DatabaseError> {
-        match &mut self.connection {
-            SqliteWay::Own(held) => Ok(&mut *held),
-            SqliteWay::Turn(turn) => turn.connection().map(|tx| &mut **tx).ok_or_else(ended),
+    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, DatabaseError> {
+        match self {
+            Self::Own(held) => Ok(&mut *held),
+            Self::Turn(turn) => turn.connection().map(|tx| &mut **tx).ok_or_else(ended),
         }
     }
 
-    /// What the next statement runs on, after those that wait.
-    pub(super) async fn for_statement(&mut self) -> Result<&mut SqliteConnection, DatabaseError> {
-        if !self.waiting.is_empty() {
-            self.run_waiting(None).await?;
-        }
-        self.connection()
-    }
-
-    /// Lets a statement wait; its values are added to what is returned.
-    pub(super) fn later(&mut self, statement: &str) -> &mut SqliteArguments {
-        self.waiting.add(statement)
-    }
-
-    /// Without a transaction no commit would run what waits.
-    pub(super) async fn run_unless_more_may_come(&mut self) -> Result<(), DatabaseError> {
-        match self.connection {
-            SqliteWay::Own(Held::Connection(_)) => self.run_waiting(None).await,
-            SqliteWay::Own(Held::Transaction(_)) | SqliteWay::Turn(_) => Ok(()),
-        }
-    }
-
-    /// Runs what waits, and then `last`, on one way to the database and back.
-    #[expect(clippy::disallowed_methods, reason = "constants, one after the other")]
-    async fn run_waiting(&mut self, last: Option<&str>) -> Result<(), DatabaseError> {
-        if let Some(last) = last {
-            self.waiting.add(last);
-        }
-        let (text, values) = self.waiting.take();
-        sqlx::query_with(AssertSqlSafe(text), values).execute(self.connection()?).await?;
-        Ok(())
-    }
-
-    async fn commit(mut self) -> Result<(), DatabaseError> {
-        if let SqliteWay::Turn(_) = &self.connection {
+    async fn commit(self) -> Result<(), DatabaseError> {
+        match self {
+            Self::Own(held) => held.commit().await.map_err(|error| DatabaseError::from(error).at_commit()),
             // In a task of its own, so that a client who hangs up now cannot stop it half way.
-            return tokio::spawn(self.commit_turn()).await.unwrap_or_else(|_| Err(ended()));
-        }
-        if !self.waiting.is_empty() {
-            self.run_waiting(None).await?;
-        }
-        match self.connection {
-            SqliteWay::Own(held) => held.commit().await.map_err(|error| DatabaseError::from(error).at_commit()),
-            SqliteWay::Turn(_) => Err(ended()),
-        }
-    }
-
-    async fn commit_turn(mut self) -> Result<(), DatabaseError> {
-        let is_last = matches!(&self.connection, SqliteWay::Turn(turn) if turn.is_last());
-        if !is_last || !self.waiting.is_empty() {
-            self.run_waiting((!is_last).then_some(KEEP)).await?;
-        }
-        match self.connection {
-            SqliteWay::Own(_) => Err(ended()),
-            SqliteWay::Turn(turn) => turn.keep(is_last).await.map_err(DatabaseError::at_commit),
+            Self::Turn(turn) => tokio::spawn(commit_turn(turn)).await.unwrap_or_else(|_| Err(ended())),
         }
     }
 
     async fn rollback(self) -> Result<(), DatabaseError> {
-        match self.connection {
-            SqliteWay::Own(held) => Ok(held.rollback().await?),
-            SqliteWay::Turn(turn) => turn.rollback().await,
+        match self {
+            Self::Own(held) => Ok(held.rollback().await?),
+            Self::Turn(turn) => turn.rollback().await,
         }
     }
 }
 
+async fn commit_turn(mut turn: Turn) -> Result<(), DatabaseError> {
+    let is_last = turn.is_last();
+    if !is_last && let Some(transaction) = turn.connection() {
+        transaction.execute(KEEP).await?;
+    }
+    turn.keep(is_last).await.map_err(DatabaseError::at_commit)
+}
+
 impl From<Held<Sqlite>> for Inner {
     fn from(held: Held<Sqlite>) -> Self {
-        Self::Sqlite(HeldSqlite { connection: SqliteWay::Own(held), waiting: Waiting::default() })
+        Self::Sqlite(HeldSqlite::Own(held))
     }
 }
 
 impl From<Turn> for Inner {
     fn from(turn: Turn) -> Self {
-        Self::Sqlite(HeldSqlite { connection: SqliteWay::Turn(turn), waiting: Waiting::default() })
+        Self::Sqlite(HeldSqlite::Turn(turn))
     }
 }
 
@@ -243,23 +193,11 @@ impl Reader {
     }
 
     /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
-    #[cfg_attr(not(feature = "fail-points"), expect(clippy::unused_async, reason = "tests run what waits here"))]
-    pub(super) async fn for_statement(&mut self) -> Result<&mut Inner, DatabaseError> {
+    #[cfg_attr(not(feature = "fail-points"), expect(clippy::unnecessary_wraps, reason = "tests make it fail"))]
+    pub(super) fn for_statement(&mut self) -> Result<&mut Inner, DatabaseError> {
         #[cfg(feature = "fail-points")]
-        if let Err(injected) = self.injected_failure.statement() {
-            self.run_what_waits().await?;
-            return Err(injected);
-        }
+        self.injected_failure.statement()?;
         Ok(&mut self.inner)
-    }
-
-    /// So that a transaction that fails on purpose has done all that it was asked for until then.
-    #[cfg(feature = "fail-points")]
-    async fn run_what_waits(&mut self) -> Result<(), DatabaseError> {
-        match &mut self.inner {
-            Inner::Postgres(_) => Ok(()),
-            Inner::Sqlite(held) => held.for_statement().await.map(drop),
-        }
     }
 }
 
@@ -278,13 +216,9 @@ impl Tx {
     ///
     /// # Cancel safety
     /// Not cancel safe: where the future is dropped before it is ready, the outcome is unknown until read back.
-    #[cfg_attr(not(feature = "fail-points"), expect(unused_mut, reason = "tests run what waits here"))]
-    pub async fn commit(mut self) -> Result<(), DatabaseError> {
+    pub async fn commit(self) -> Result<(), DatabaseError> {
         #[cfg(feature = "fail-points")]
-        if let Err(injected) = self.injected_failure.commit() {
-            self.run_what_waits().await?;
-            return Err(injected);
-        }
+        self.injected_failure.commit()?;
         match self.0.inner {
             Inner::Postgres(tx) => tx.commit().await.map_err(|error| DatabaseError::from(error).at_commit()),
             Inner::Sqlite(tx) => tx.commit().await,
@@ -307,13 +241,13 @@ impl Tx {
 /// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
 macro_rules! on {
     ($tx:expr, $conn:ident => $body:expr) => {
-        match $tx.for_statement().await {
+        match $tx.for_statement() {
             Err(injected) => Err(injected),
             Ok($crate::db::tx::Inner::Postgres(inner)) => {
                 let $conn = &mut **inner;
                 $body.await.map(|done| $crate::db::tx::Outcome::plain(done)).map_err($crate::db::DatabaseError::from)
             }
-            Ok($crate::db::tx::Inner::Sqlite(inner)) => match inner.for_statement().await {
+            Ok($crate::db::tx::Inner::Sqlite(inner)) => match inner.connection() {
                 Err(refused) => Err(refused),
                 Ok($conn) => $body
                     .await
@@ -324,36 +258,6 @@ macro_rules! on {
     };
 }
 pub(crate) use on;
-
-/// Runs a statement whose outcome is not waited for: `later!(tx, SQL, values => values.bind(id).bind(name))`. See
-/// [`super::later`] for what that means.
-macro_rules! later {
-    ($tx:expr, $statement:expr, $values:ident => $bound:expr) => {
-        match $tx.for_statement().await {
-            Err(injected) => Err(injected),
-            Ok($crate::db::tx::Inner::Postgres(inner)) => {
-                let mut arguments = sqlx::postgres::PgArguments::default();
-                let $values = $crate::db::later::Values::<sqlx::Postgres>::of(&mut arguments);
-                match $bound.all() {
-                    Err(refused) => Err(refused),
-                    Ok(()) => sqlx::query_with($statement, arguments)
-                        .execute(&mut **inner)
-                        .await
-                        .map(|_| ())
-                        .map_err($crate::db::DatabaseError::from),
-                }
-            }
-            Ok($crate::db::tx::Inner::Sqlite(inner)) => {
-                let $values = $crate::db::later::Values::<sqlx::Sqlite>::of(inner.later($statement));
-                match $bound.all() {
-                    Err(refused) => Err(refused),
-                    Ok(()) => inner.run_unless_more_may_come().await,
-                }
-            }
-        }
-    };
-}
-pub(crate) use later;
 
 /// What a query gives, in a type that no longer names the database: `execute` gives the number of rows it touched,
 /// fetches give what they fetched, a single column bare.
