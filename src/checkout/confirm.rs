@@ -16,7 +16,7 @@ use crate::db::orders::OrderItemRow;
 use crate::db::{Tx, idempotency_keys};
 use crate::domain::{Actor, Caller, Currency, Money, SessionId, StoreId};
 use crate::orders::OrderDraft;
-use crate::orders::idempotency::{FromDatabase, IdempotentRequest, Reply, with_counted_retries};
+use crate::orders::idempotency::{IdempotentRequest, Reply, with_counted_retries};
 use crate::performance::{Attempt, Outcome, Performance, Retries};
 use crate::telemetry::{ORDER_CONFLICTS_TOTAL, ORDER_SECONDS, ORDERS_TOTAL};
 
@@ -59,18 +59,14 @@ impl Checkout {
         // Read before others are kept waiting; that the bill is still the same is what closing the session at its version
         // says. Products are sold as they are now: one that leaves the sale while this waits for its turn is still sold.
         let seen = billing_items::list_at(&mut self.db.read().await?, asked.id, asked.version).await?;
-        let mut tx = self.db.begin_short().await?;
+        let mut tx = self.db.begin().await?;
         #[cfg(feature = "fail-points")]
         tx.may_fail_on_purpose();
-        let outcome = self.confirm_within(&mut tx, asked, seen).await;
-        match &outcome {
-            Ok(reply) if !reply.replayed => tx.commit().await?,
-            // The database failed: dropping the transaction undoes it.
-            Err(error) if error.database_error().is_some() => {}
-            // What it was answered from may have been written a moment ago: it must be durable before anybody hears of it.
-            Ok(_) | Err(_) => tx.rollback().await?,
+        let reply = self.confirm_within(&mut tx, asked, seen).await?;
+        if !reply.replayed {
+            tx.commit().await?;
         }
-        outcome
+        Ok(reply)
     }
 
     async fn confirm_within(

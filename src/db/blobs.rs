@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::database::make_private_folder;
+use super::private_folder::make_private_folder;
 use crate::atomic_file::{self, IfExists};
 
 /// SHA-256 of a photo's bytes.

@@ -28,7 +28,7 @@ pub struct ChangeListener(PgListener);
 impl ChangeListener {
     /// Listens on the database of `pool`, beside its connections: a listener needs one for as long as it lives, and the
     /// pool's are for transactions.
-    pub(super) async fn of(pool: &PgPool) -> Result<Self, DatabaseError> {
+    pub(super) async fn connect(pool: &PgPool) -> Result<Self, DatabaseError> {
         let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let own = own.connect_with((*pool.connect_options()).clone()).await?;
         let mut listener = PgListener::connect_with(&own).await?;

@@ -1,45 +1,21 @@
-//! Opening a database, bringing its tables up to date, beginning transactions.
-
-use std::path::Path;
-use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+//! Opening a database, bringing its tables up to date, beginning to read or to write.
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqlitePool};
 
-use super::group::Groups;
-use super::tx::{Held, Inner, on};
-use super::{Backend, ChangeListener, DatabaseError, Reader, Tx};
-
-/// How long a use case waits for a connection to PostgreSQL before the client is told 503.
-const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
-/// The same for SQLite's single writer, behind which a burst of writers queues up.
-const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
-/// How long SQLite waits for a lock that another process holds (a backup, a shell).
-const SQLITE_BUSY: Duration = Duration::from_secs(5);
-/// A connection idle for longer is pinged before reuse.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+use super::pools::{OpenMode, Pools};
+use super::query::on;
+use super::reader::Connection;
+use super::{ChangeListener, DatabaseError, Reader, Tx};
 
 /// An open database; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Database(Pools);
 
-#[derive(Debug, Clone)]
-enum Pools {
-    /// The connections of `readers` refuse to write.
-    Postgres {
-        writers: PgPool,
-        readers: PgPool,
-    },
-    Sqlite {
-        writer: SqlitePool,
-        groups: Arc<Groups>,
-        readers: SqlitePool,
-    },
+/// Which database is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Postgres,
+    Sqlite,
 }
 
 impl Database {
@@ -47,74 +23,18 @@ impl Database {
     /// reads, beside the one writer; on PostgreSQL half for reads and half for transactions, at least one each. An SQLite
     /// file and its folder are made where missing. Fails with a message that names what was tried and holds no password.
     pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
-        let url = url.expose_secret();
-        if url.starts_with("sqlite:") {
-            Self::open_sqlite(url, connections, true).await
-        } else {
-            Self::open_postgres(url, connections, false).await
-        }
+        Pools::open(url.expose_secret(), connections, OpenMode::Create).await.map(Self)
     }
 
-    /// [`Database::connect`] to a database that must be there: a mistyped path is refused and no file is made.
+    /// [`Database::connect`] to a database that must exist: a mistyped path is refused and no file is made.
     pub async fn open(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
-        let url = url.expose_secret();
-        if url.starts_with("sqlite:") {
-            Self::open_sqlite(url, connections, false).await
-        } else {
-            Self::open_postgres(url, connections, false).await
-        }
+        Pools::open(url.expose_secret(), connections, OpenMode::Existing).await.map(Self)
     }
 
-    /// As [`Database::connect`], of a database that is there already, for reading alone: whatever would write is refused, and
-    /// nothing is made. Safe beside a running server.
+    /// [`Database::connect`] to a database that must exist, only to read: the database refuses whatever would write. Safe
+    /// beside a running server.
     pub async fn connect_to_read(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
-        let url = url.expose_secret();
-        if url.starts_with("sqlite:") {
-            let options = sqlite_options(url)?.create_if_missing(false).read_only(true);
-            let file = options.get_filename().to_owned();
-            let readers = check_connections(SqlitePoolOptions::new())
-                .max_connections(connections)
-                .acquire_timeout(SQLITE_ACQUIRE);
-            let readers = readers.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))?;
-            Ok(Self::of_sqlite(readers.clone(), readers))
-        } else {
-            Self::open_postgres(url, connections, true).await
-        }
-    }
-
-    async fn open_postgres(url: &str, connections: u32, read_only: bool) -> Result<Self, DatabaseError> {
-        let options = postgres_options(url)?;
-        let to_read = options.clone().options([("default_transaction_read_only", "on")]);
-        if read_only {
-            let readers = connect_postgres(to_read, connections).await?;
-            return Ok(Self(Pools::Postgres { writers: readers.clone(), readers }));
-        }
-        let to_write = options.options([("default_transaction_read_only", "off")]);
-        let for_reads = connections.div_ceil(2);
-        let for_writes = (connections - for_reads).max(1);
-        let writers = connect_postgres(to_write, for_writes).await?;
-        let readers = postgres_pool(for_reads).connect_lazy_with(to_read);
-        Ok(Self(Pools::Postgres { writers, readers }))
-    }
-
-    async fn open_sqlite(url: &str, connections: u32, create: bool) -> Result<Self, DatabaseError> {
-        let options = sqlite_options(url)?.create_if_missing(create).journal_mode(SqliteJournalMode::Wal);
-        let file = options.get_filename().to_owned();
-        if let Some(folder) = file.parent().filter(|folder| create && !folder.as_os_str().is_empty()) {
-            let unmade = |error| DatabaseError::Unavailable(format!("folder {}: {error}", folder.display()));
-            make_private_folder(folder).map_err(unmade)?;
-        }
-        let failed = |error: sqlx::Error| sqlite_refused(&file, &error);
-        let one = check_connections(SqlitePoolOptions::new()).max_connections(1).acquire_timeout(SQLITE_ACQUIRE);
-        let writer = one.connect_with(options.clone()).await.map_err(failed)?;
-        let many =
-            check_connections(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
-        let readers = many.connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self::of_sqlite(writer, readers))
-    }
-
-    fn of_sqlite(writer: SqlitePool, readers: SqlitePool) -> Self {
-        Self(Pools::Sqlite { groups: Groups::new(writer.clone(), SQLITE_ACQUIRE), writer, readers })
+        Pools::open(url.expose_secret(), connections, OpenMode::ReadOnly).await.map(Self)
     }
 
     /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
@@ -139,27 +59,19 @@ impl Database {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, DatabaseError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres { writers, .. } => Inner::Postgres(Held::Transaction(writers.begin().await?)),
-            Pools::Sqlite { writer, .. } => Held::Transaction(writer.begin_with("BEGIN IMMEDIATE").await?).into(),
+            Pools::Postgres { writers, .. } => Connection::PostgresTransaction(writers.begin().await?),
+            // A deferred transaction that reads first and writes later loses to every other writer.
+            Pools::Sqlite { writer, .. } => Connection::SqliteTransaction(writer.begin_with("BEGIN IMMEDIATE").await?),
         }))
     }
 
-    /// Like [`Database::begin`], for a transaction of a few quick statements that many clients want at the same time: on SQLite,
-    /// those that follow each other at once are committed together (see [`super::group`]).
-    pub async fn begin_short(&self) -> Result<Tx, DatabaseError> {
-        match &self.0 {
-            Pools::Postgres { .. } => self.begin().await,
-            Pools::Sqlite { groups, .. } => Ok(Tx::new(groups.begin().await?.into())),
-        }
-    }
-
-    /// A connection to read with; on SQLite it never waits for the writer. No transaction is begun, which would be two more
-    /// ways to the database and back: each statement sees what is committed when it begins. Where several must see one and
-    /// the same state, see [`Database::snapshot`].
+    /// A connection to read with; on SQLite it never waits for the writer. No transaction is begun, which would take two more
+    /// round trips: each statement sees what is committed when it begins. Where several must see one and the same state,
+    /// use [`Database::snapshot`].
     pub async fn read(&self) -> Result<Reader, DatabaseError> {
         Ok(Reader::new(match &self.0 {
-            Pools::Postgres { readers, .. } => Inner::Postgres(Held::Connection(readers.acquire().await?)),
-            Pools::Sqlite { readers, .. } => Held::Connection(readers.acquire().await?).into(),
+            Pools::Postgres { readers, .. } => Connection::Postgres(readers.acquire().await?),
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
         }))
     }
 
@@ -167,8 +79,8 @@ impl Database {
     pub async fn snapshot(&self) -> Result<Reader, DatabaseError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Reader::new(match &self.0 {
-            Pools::Postgres { readers, .. } => Inner::Postgres(Held::Transaction(readers.begin_with(BEGIN).await?)),
-            Pools::Sqlite { readers, .. } => Held::Transaction(readers.begin().await?).into(),
+            Pools::Postgres { readers, .. } => Connection::PostgresTransaction(readers.begin_with(BEGIN).await?),
+            Pools::Sqlite { readers, .. } => Connection::SqliteTransaction(readers.begin().await?),
         }))
     }
 
@@ -178,15 +90,14 @@ impl Database {
         on!(reader, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())
     }
 
-    /// Word of catalog changes made through whichever server, as they are committed; nothing on SQLite.
+    /// Notices of catalog changes made through any server, as they are committed; nothing on SQLite.
     pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
         match &self.0 {
-            Pools::Postgres { readers, .. } => ChangeListener::of(readers).await.map(Some),
+            Pools::Postgres { readers, .. } => ChangeListener::connect(readers).await.map(Some),
             Pools::Sqlite { .. } => Ok(None),
         }
     }
 
-    /// Which database is open.
     pub fn backend(&self) -> Backend {
         match &self.0 {
             Pools::Postgres { .. } => Backend::Postgres,
@@ -196,78 +107,8 @@ impl Database {
 
     /// Closes every connection; open transactions are waited for.
     pub async fn close(&self) {
-        match &self.0 {
-            Pools::Postgres { writers, readers } => {
-                readers.close().await;
-                writers.close().await;
-            }
-            Pools::Sqlite { writer, readers, .. } => {
-                readers.close().await;
-                writer.close().await;
-            }
-        }
+        self.0.close().await;
     }
-}
-
-/// Replaces a connection that does not answer a ping after [`TRUSTED_FOR`], and one that believes itself in a transaction:
-/// SQLite has given that up by itself (a full disk).
-fn check_connections<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
-    options.test_before_acquire(false).before_acquire(|connection, meta| {
-        Box::pin(async move {
-            let usable = !connection.is_in_transaction();
-            Ok(usable && (meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()))
-        })
-    })
-}
-
-fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| DatabaseError::Unavailable(format!("the PostgreSQL address does not parse: {error}")))?;
-    Ok(options.application_name("tillsight").options([
-        ("statement_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "30s"),
-        ("synchronous_commit", "on"),
-    ]))
-}
-
-fn postgres_pool(connections: u32) -> PgPoolOptions {
-    check_connections(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE)
-}
-
-/// A pool with its first connection.
-async fn connect_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool, DatabaseError> {
-    let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
-    let failed = |error: sqlx::Error| DatabaseError::Unavailable(format!("PostgreSQL at {place}: {error}"));
-    match postgres_pool(connections).connect_with(options.clone()).await {
-        Ok(pool) => Ok(pool),
-        // The pool has tried until its time was up and does not say why; one connection does.
-        Err(sqlx::Error::PoolTimedOut) => {
-            let alone = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
-            Err(match alone {
-                Ok(Err(reason)) => failed(reason),
-                Ok(Ok(_)) | Err(_) => failed(sqlx::Error::PoolTimedOut),
-            })
-        }
-        Err(error) => Err(failed(error)),
-    }
-}
-
-fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(|error| DatabaseError::Unavailable(format!("the SQLite address \"{url}\" does not parse: {error}")))?;
-    // The journal's mode is of the file, and is set by whoever may write to it alone.
-    let options = options.foreign_keys(true);
-    Ok(options.synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY))
-}
-
-fn sqlite_refused(file: &Path, error: &sqlx::Error) -> DatabaseError {
-    DatabaseError::Unavailable(format!("SQLite file {}: {error}", file.display()))
-}
-
-/// Makes `folder`, readable by its owner alone where it is new: databases and keys lie in it.
-pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl<'a> ImageEmbeddings<'a> {
         let mut tx = self.db.begin().await?;
         match product_images::insert_vector(&mut tx, image, model, &embedding.to_bytes()).await {
             // The photo was removed meanwhile, and a change in the log says so: there is nothing to store.
-            Err(DatabaseError::Dangling) => tx.rollback().await,
+            Err(DatabaseError::Dangling) => Ok(()),
             inserted => {
                 inserted?;
                 tx.commit().await

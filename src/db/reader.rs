@@ -1,0 +1,90 @@
+//! What reads: a connection, or a transaction that sees one state of the database.
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use super::{Backend, DatabaseError};
+
+/// What can be read with: a connection of [`super::Database::read`], or the one state of the database that
+/// [`super::Database::snapshot`] sees. The database itself refuses to write on it. Dropping it ends it.
+///
+/// A function that only reads takes a `&mut Reader`, one that writes a `&mut Tx`. A [`super::Tx`] reads too:
+///
+/// ```
+/// use tillsight::db::{Database, DatabaseError, catalog_changes};
+///
+/// async fn read_head(db: &Database) -> Result<i64, DatabaseError> {
+///     let mut reader = db.read().await?;
+///     catalog_changes::head(&mut reader).await?;
+///     let mut tx = db.begin().await?;
+///     catalog_changes::lock(&mut tx).await?;
+///     catalog_changes::head(&mut tx).await
+/// }
+/// ```
+///
+/// A `Reader` does not write:
+///
+/// ```compile_fail,E0308
+/// use tillsight::db::{Database, DatabaseError, catalog_changes};
+///
+/// async fn lock_head(db: &Database) -> Result<i64, DatabaseError> {
+///     let mut reader = db.read().await?;
+///     catalog_changes::lock(&mut reader).await?;
+///     catalog_changes::head(&mut reader).await
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) connection: Connection,
+    #[cfg(feature = "fail-points")]
+    pub(super) injected_failure: super::failure_injection::InjectedFailure,
+}
+
+/// A connection of one of the pools, in a transaction or not.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Postgres(PoolConnection<Postgres>),
+    PostgresTransaction(Transaction<'static, Postgres>),
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTransaction(Transaction<'static, Sqlite>),
+}
+
+/// What a statement runs on.
+#[derive(Debug)]
+pub(super) enum ConnectionRef<'a> {
+    Postgres(&'a mut PgConnection),
+    Sqlite(&'a mut SqliteConnection),
+}
+
+impl Reader {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            #[cfg(feature = "fail-points")]
+            injected_failure: super::failure_injection::InjectedFailure::default(),
+        }
+    }
+
+    /// Which database this is, for the few statements that differ.
+    pub fn backend(&self) -> Backend {
+        match &self.connection {
+            Connection::Postgres(_) | Connection::PostgresTransaction(_) => Backend::Postgres,
+            Connection::Sqlite(_) | Connection::SqliteTransaction(_) => Backend::Sqlite,
+        }
+    }
+
+    /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
+    #[cfg_attr(not(feature = "fail-points"), expect(clippy::unnecessary_wraps, reason = "tests make it fail"))]
+    pub(super) fn for_statement(&mut self) -> Result<ConnectionRef<'_>, DatabaseError> {
+        #[cfg(feature = "fail-points")]
+        self.injected_failure.statement()?;
+        Ok(match &mut self.connection {
+            Connection::Postgres(connection) => ConnectionRef::Postgres(connection),
+            Connection::PostgresTransaction(transaction) => ConnectionRef::Postgres(transaction),
+            Connection::Sqlite(connection) => ConnectionRef::Sqlite(connection),
+            Connection::SqliteTransaction(transaction) => ConnectionRef::Sqlite(transaction),
+        })
+    }
+}
