@@ -14,7 +14,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 
 use crate::active_model::{IncomingModel, StartedModel};
-use crate::alerts::{Alerts, DELIVERY_PERIOD, SinkKind};
+use crate::alerts::{Alerts, DELIVERY_PERIOD};
 use crate::auth::{Auth, FirstAdmin};
 use crate::background::{BackgroundTasks, TaskMonitor};
 use crate::catalog::Catalog;
@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::Database;
 use crate::db::blobs::Blobs;
+use crate::domain::SinkKind;
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services};

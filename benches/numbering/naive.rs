@@ -11,7 +11,7 @@ use tillsight::db::checkout_sessions::{self, SessionPrecondition};
 use tillsight::db::idempotency_keys::{self, StoredReply};
 use tillsight::db::orders::{self, OrderItemRow, OrderRow};
 use tillsight::db::{Database, DatabaseError, billing_items, number_checks, seals};
-use tillsight::domain::{OrderId, Seal, Series, SessionId, StoreId};
+use tillsight::domain::{OrderId, Seal, Series, SessionId, SessionStatus, StoreId};
 use tokio::runtime::Runtime;
 
 use super::ours::{Pace, closed_loop};
@@ -58,7 +58,7 @@ async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) 
     let (scope, key, now) = ("naive", format!("bill-{session}"), clock.now());
     let mut tx = db.begin().await?;
     let expected = SessionPrecondition { version: Some(1), active_since: now.plus_seconds(-1_800) };
-    checkout_sessions::close(&mut tx, id, "confirmed", expected, now).await?;
+    checkout_sessions::close(&mut tx, id, SessionStatus::Confirmed, expected, now).await?;
     let item = |(line, of): (i64, billing_items::BillLine)| OrderItemRow {
         line,
         product_id: of.product_id,

@@ -13,7 +13,9 @@ use tillsight::db::kiosks::{self, KioskRow};
 use tillsight::db::products::{self, ProductFields};
 use tillsight::db::stores::{self, StoreRow};
 use tillsight::db::{Backend, Database, DatabaseError, Tx};
-use tillsight::domain::{Actor, Caller, Currency, ItemId, KioskId, Money, ProductId, SessionId, StoreId, TimeZone};
+use tillsight::domain::{
+    Actor, Caller, Currency, ItemId, KioskId, Money, ProductId, SessionId, SessionStatus, StoreId, TimeZone,
+};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -206,7 +208,7 @@ impl World {
             prices_include_tax: true,
             kiosk_id: Some(kiosk(store)),
             shopper_id: None,
-            status: "open".to_owned(),
+            status: SessionStatus::Open,
             version: 1,
             created_at: now,
             last_active_at: now,

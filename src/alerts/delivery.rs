@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use super::Alerts;
-use super::sink::{DeliveryResponse, SinkKind};
+use super::sink::DeliveryResponse;
 use crate::background::Signal;
 use crate::backoff::ALERT_DELIVERY;
 use crate::db::DatabaseError;
-use crate::db::alert_deliveries::{self, DeliveryRow};
+use crate::db::alert_deliveries::{self, AttemptResult, ClaimedDelivery};
+use crate::domain::{DeliveryState, SinkKind, Timestamp};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
 /// How often at least is looked for what is due.
@@ -45,8 +46,8 @@ impl Alerts {
     /// The database failed, or the receiver refused a message: the last one, if there were several.
     pub async fn deliver_to(&self, sink: SinkKind) -> Result<(), DeliveryError> {
         let mut refused = None;
-        while let Some(delivery) = self.deliver_next(sink).await? {
-            refused = delivery.last_error.or(refused);
+        while let Some(attempt) = self.deliver_next(sink).await? {
+            refused = attempt.last_error.or(refused);
         }
         refused.map_or(Ok(()), |reason| Err(DeliveryError::Refused(reason)))
     }
@@ -62,56 +63,53 @@ impl Alerts {
         Ok(attempts)
     }
 
-    /// Makes one attempt with the oldest message that is due, if there is one; gives it with the outcome.
-    async fn deliver_next(&self, sink: SinkKind) -> Result<Option<DeliveryRow>, DatabaseError> {
+    /// Makes one attempt with the oldest message that is due, if there is one; gives how it ended.
+    async fn deliver_next(&self, sink: SinkKind) -> Result<Option<AttemptResult>, DatabaseError> {
         let now = self.clock.now();
         let patience = i64::try_from(self.settings.delivery_timeout_s).unwrap_or(LEASE_S);
         let mut tx = self.db.begin().await?;
         let until = now.plus_seconds(patience.saturating_add(LEASE_S));
         // A time further ahead than any wait was set by a clock that went wrong.
         let furthest = now.plus_seconds(2 * seconds(ALERT_DELIVERY.longest()));
-        let Some(mut delivery) = alert_deliveries::claim(&mut tx, sink.as_str(), now, until, furthest).await? else {
+        let Some(delivery) = alert_deliveries::claim(&mut tx, sink, now, until, furthest).await? else {
             return Ok(None);
         };
         tx.commit().await?;
         let answer = self.sinks.send(sink, &delivery.id.to_string(), &delivery.body, now).await;
-        self.note(&mut delivery, answer);
+        let result = judge_attempt(sink, &delivery, answer, self.clock.now());
         let mut tx = self.db.begin().await?;
-        alert_deliveries::settle(&mut tx, &delivery).await?;
+        alert_deliveries::record_attempt(&mut tx, delivery.id, &result).await?;
         tx.commit().await?;
-        Ok(Some(delivery))
+        Ok(Some(result))
     }
+}
 
-    /// Enters how the attempt went.
-    fn note(&self, delivery: &mut DeliveryRow, answer: DeliveryResponse) {
-        let wait = u32::try_from(delivery.attempts).ok().and_then(|made| ALERT_DELIVERY.delay_after(made));
-        delivery.last_status = answer.status.map(i64::from);
-        let now = self.clock.now();
-        let stale = now > delivery.created_at.plus_seconds(STALE_S);
-        let (outcome, state) = match (&answer.refusal, answer.again_in_s, wait) {
-            (None, _, _) => ("delivered", "delivered"),
-            (Some(_), Some(again), _) if !stale && answer.status == Some(429) => {
-                // It is told too much at once, which is no failed attempt.
-                delivery.attempts -= 1;
-                delivery.due_at = now.plus_seconds(again.clamp(1, PUT_OFF_S));
-                ("refused", "waiting")
-            }
-            (Some(_), _, Some(wait)) if !stale => {
-                delivery.due_at = now.plus_seconds(seconds(wait));
-                ("refused", "waiting")
-            }
-            (Some(_), _, _) => ("given_up", "failed"),
-        };
-        delivery.state = state.to_owned();
-        let sink = delivery.sink.clone();
-        metrics::counter!(ALERT_DELIVERIES_TOTAL, "sink" => sink, "outcome" => outcome).increment(1);
-        if let Some(refusal) = &answer.refusal {
-            let (attempt, of) = (delivery.attempts, ALERT_DELIVERY.max_attempts());
-            tracing::warn!(sink = %delivery.sink, delivery.id = %delivery.id, attempt, of, reason = %refusal,
-                "an alert could not be told");
+/// What becomes of a message whose receiver answered `answer` at `now`.
+fn judge_attempt(
+    sink: SinkKind,
+    delivery: &ClaimedDelivery,
+    answer: DeliveryResponse,
+    now: Timestamp,
+) -> AttemptResult {
+    let wait = u32::try_from(delivery.attempts).ok().and_then(|made| ALERT_DELIVERY.delay_after(made));
+    let stale = now > delivery.created_at.plus_seconds(STALE_S);
+    let mut attempts = delivery.attempts;
+    let (outcome, state, due_at) = match (&answer.refusal, answer.again_in_s, wait) {
+        (None, _, _) => ("delivered", DeliveryState::Delivered, now),
+        (Some(_), Some(again), _) if !stale && answer.status == Some(429) => {
+            // The receiver gets too much at once, which is no failed attempt.
+            attempts -= 1;
+            ("refused", DeliveryState::Waiting, now.plus_seconds(again.clamp(1, PUT_OFF_S)))
         }
-        delivery.last_error = answer.refusal;
+        (Some(_), _, Some(wait)) if !stale => ("refused", DeliveryState::Waiting, now.plus_seconds(seconds(wait))),
+        (Some(_), _, _) => ("given_up", DeliveryState::Failed, now),
+    };
+    metrics::counter!(ALERT_DELIVERIES_TOTAL, "sink" => sink.as_str(), "outcome" => outcome).increment(1);
+    if let Some(refusal) = &answer.refusal {
+        tracing::warn!(%sink, delivery.id = %delivery.id, attempt = attempts, of = ALERT_DELIVERY.max_attempts(), reason = %refusal,
+            "an alert could not be told");
     }
+    AttemptResult { state, attempts, due_at, last_status: answer.status.map(i64::from), last_error: answer.refusal }
 }
 
 fn seconds(duration: Duration) -> i64 {

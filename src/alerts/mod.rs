@@ -20,18 +20,18 @@ use crate::clock::Clock;
 use crate::config::Monitoring;
 use crate::db::alerts::{self, AlertRow};
 use crate::db::{Database, DatabaseError, audit};
-use crate::domain::{Caller, Page, PageRequest, StoreId};
+use crate::domain::{AlertRule, AlertSeverity, Caller, Page, PageRequest, StoreId};
 use crate::integrity::Integrity;
 use crate::performance::Performance;
 use crate::telemetry::ALERTS_FIRING;
 
 pub use delivery::{DELIVERY_PERIOD, DeliveryError};
 use rule::RuleViolation;
-pub use rule::{Rule, Severity, WatchError};
+pub use rule::WatchError;
+pub use sink::SinkError;
 use sink::Sinks;
-pub use sink::{SinkError, SinkKind};
 use transitions::AlertTransitions;
-pub use view::{AlertState, AlertView, DeliveryState, DeliveryView};
+pub use view::{AlertView, DeliveryView};
 
 /// Alerts that are firing at a time at most; what is wrong beyond them raises none until others have ended.
 const FIRING: usize = 1_000;
@@ -149,7 +149,7 @@ impl Alerts {
         let rows = alerts::firing(&mut reader, FIRING as i64).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            views.extend(view::shown_if_known(&mut reader, row).await?);
+            views.extend(view::shown_if_readable(&mut reader, row).await?);
         }
         Ok(views)
     }
@@ -157,10 +157,10 @@ impl Alerts {
     /// Alerts of all states, newest first.
     pub async fn history(&self, page: PageRequest) -> Result<Page<AlertView>, AlertError> {
         let mut reader = self.db.read().await?;
-        let rows = Page::cut(alerts::list(&mut reader, page).await?, page, |row| row.id.uuid());
+        let rows = Page::cut(alerts::list(&mut reader, page).await?, page, |listed| listed.id.uuid());
         let mut data = Vec::with_capacity(rows.data.len());
         for row in rows.data {
-            data.extend(view::shown_if_known(&mut reader, row).await?);
+            data.extend(view::shown_if_readable(&mut reader, row).await?);
         }
         Ok(Page { data, next_cursor: rows.next_cursor })
     }
@@ -215,10 +215,10 @@ impl Alerts {
     /// Sets this server's metric of how many alerts are firing, by rule and severity.
     async fn publish(&self) -> Result<(), DatabaseError> {
         let rows = alerts::firing(&mut self.db.read().await?, FIRING as i64).await?;
-        for rule in Rule::ALL {
-            for severity in [Severity::Warning, Severity::Critical] {
-                let of = |row: &&AlertRow| row.rule == rule.as_str() && row.severity == severity.as_str();
-                let count = rows.iter().filter(of).count();
+        let rows: Vec<AlertRow> = rows.into_iter().filter_map(|listed| listed.row.ok()).collect();
+        for rule in AlertRule::ALL {
+            for severity in AlertSeverity::ALL {
+                let count = rows.iter().filter(|row| row.rule == rule && row.severity == severity).count();
                 let (rule, severity) = (rule.as_str(), severity.as_str());
                 metrics::gauge!(ALERTS_FIRING, "rule" => rule, "severity" => severity).set(count as f64);
             }
@@ -257,11 +257,9 @@ impl Seen {
 
     /// Whether nothing is known of what the alert is about.
     fn left_out(&self, row: &AlertRow) -> bool {
-        let scope = match Rule::read(&row.rule) {
-            Some(Rule::NumberingIntegrity) => Scope::Integrity(row.store_id),
-            Some(Rule::OrderFailureRate | Rule::OrderConflictRate | Rule::OrderSlow) => Scope::Performance,
-            // A newer server's rule is its affair.
-            None => return true,
+        let scope = match row.rule {
+            AlertRule::NumberingIntegrity => Scope::Integrity(row.store_id),
+            AlertRule::OrderFailureRate | AlertRule::OrderConflictRate | AlertRule::OrderSlow => Scope::Performance,
         };
         self.unread.contains(&scope)
     }

@@ -11,13 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use utoipa::ToSchema;
 
 use crate::background::Signal;
 use crate::config::Monitoring;
-use crate::domain::Timestamp;
+use crate::domain::{SinkKind, Timestamp};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
 /// Bytes of a refusal that are read at most.
@@ -34,31 +32,6 @@ pub enum SinkError {
     /// The key is marked as base64 and is none.
     #[error("setting monitoring.webhook_secret: begins with whsec_ and does not go on with base64: {0}")]
     Key(base64::DecodeError),
-}
-
-/// A kind of receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SinkKind {
-    /// An incoming webhook of Slack.
-    Slack,
-    /// A signed webhook.
-    Webhook,
-}
-
-impl SinkKind {
-    /// The word that is stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Slack => "slack",
-            Self::Webhook => "webhook",
-        }
-    }
-
-    /// Reads the word that is stored.
-    pub fn read(word: &str) -> Option<Self> {
-        [Self::Slack, Self::Webhook].into_iter().find(|kind| kind.as_str() == word)
-    }
 }
 
 /// How a receiver took a message.
@@ -99,7 +72,7 @@ impl Sinks {
             .map_err(|error| SinkError::Client(error.without_url().to_string()))?;
         let key = settings.webhook_secret.as_ref().map(signing_key).transpose()?;
         let webhook = settings.webhook_url.clone().zip(key);
-        for sink in [SinkKind::Slack, SinkKind::Webhook].map(SinkKind::as_str) {
+        for sink in SinkKind::ALL.map(SinkKind::as_str) {
             for outcome in ["delivered", "refused", "given_up"] {
                 // Seen at 0 before anything is told.
                 metrics::counter!(ALERT_DELIVERIES_TOTAL, "sink" => sink, "outcome" => outcome).increment(0);

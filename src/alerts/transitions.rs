@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 
 use super::Seen;
-use super::message::{Event, body};
-use super::rule::{RuleViolation, Severity};
+use super::message::body;
+use super::rule::RuleViolation;
 use super::sink::Sinks;
 use crate::config::Monitoring;
 use crate::db::alert_deliveries::{self, DeliveryRow};
-use crate::db::alerts::{self, AlertRow};
+use crate::db::alerts::{self, AlertRow, ListedAlert};
 use crate::db::{DatabaseError, Reader, Tx};
-use crate::domain::{AlertId, DeliveryId, StoreId, Timestamp};
+use crate::domain::{AlertEvent, AlertId, AlertSeverity, AlertState, DeliveryId, DeliveryState, StoreId, Timestamp};
 
 /// How far apart the clocks of servers are at most, in seconds.
 const CLOCKS_DIFFER_S: i64 = 300;
@@ -32,9 +32,12 @@ impl AlertTransitions<'_> {
         let mut wrong: BTreeMap<&str, &RuleViolation> =
             seen.wrong.iter().map(|wrong| (wrong.key.as_str(), wrong)).collect();
         let mut firing = 0;
-        for row in alerts::firing(tx, super::FIRING as i64).await? {
+        for ListedAlert { key, row, .. } in alerts::firing(tx, super::FIRING as i64).await? {
             firing += 1;
-            match wrong.remove(row.key.as_str()) {
+            let still = wrong.remove(key.as_str());
+            // An alert that cannot be read is a newer server's affair: it stays, and its key is taken.
+            let Ok(row) = row else { continue };
+            match still {
                 Some(still) => self.go_on(tx, row, still).await?,
                 None if seen.left_out(&row) => {}
                 None => {
@@ -58,10 +61,10 @@ impl AlertTransitions<'_> {
         let mut row = AlertRow {
             id: AlertId::at(self.now),
             key: wrong.key.clone(),
-            rule: wrong.rule.as_str().to_owned(),
+            rule: wrong.rule,
             store_id: wrong.store.unwrap_or(StoreId::NIL),
-            severity: wrong.rule.severity().as_str().to_owned(),
-            state: "firing".to_owned(),
+            severity: wrong.rule.severity(),
+            state: AlertState::Firing,
             message: wrong.message.clone(),
             value: wrong.value,
             threshold: wrong.threshold,
@@ -79,7 +82,7 @@ impl AlertTransitions<'_> {
         row.told_at = tell.then_some(self.now);
         alerts::insert(tx, &row).await?;
         tracing::warn!(alert.key = %row.key, alert.severity = %row.severity, alert.message = %row.message, "alert");
-        if tell { self.tell(tx, &row, Event::Fired).await } else { Ok(()) }
+        if tell { self.tell(tx, &row, AlertEvent::Fired).await } else { Ok(()) }
     }
 
     async fn go_on(&self, tx: &mut Tx, mut row: AlertRow, still: &RuleViolation) -> Result<(), DatabaseError> {
@@ -88,14 +91,14 @@ impl AlertTransitions<'_> {
         let event = match row.told_at {
             None if self.may_tell(tx, &row.key).await? => {
                 row.told_at = Some(self.now);
-                Some(Event::Fired)
+                Some(AlertEvent::Fired)
             }
             Some(told) if self.is_to_be_escalated(&row, told) => {
-                row.severity = Severity::Critical.as_str().to_owned();
+                row.severity = AlertSeverity::Critical;
                 row.escalations += 1;
                 row.escalated_at = Some(self.now);
                 tracing::warn!(alert.key = %row.key, alert.escalations = row.escalations, "alert escalated");
-                Some(Event::Escalated)
+                Some(AlertEvent::Escalated)
             }
             None | Some(_) => None,
         };
@@ -114,7 +117,7 @@ impl AlertTransitions<'_> {
         mut row: AlertRow,
         by: Option<String>,
     ) -> Result<Option<AlertRow>, DatabaseError> {
-        row.state = "resolved".to_owned();
+        row.state = AlertState::Resolved;
         row.resolved_at = Some(self.now);
         row.resolved_by = by;
         if !alerts::update(tx, &row).await? {
@@ -122,7 +125,7 @@ impl AlertTransitions<'_> {
         }
         tracing::info!(alert.key = %row.key, "alert over");
         if row.told_at.is_some() {
-            self.tell(tx, &row, Event::Resolved).await?;
+            self.tell(tx, &row, AlertEvent::Resolved).await?;
         }
         Ok(Some(row))
     }
@@ -144,15 +147,15 @@ impl AlertTransitions<'_> {
             && self.now >= last.plus_seconds(self.settings.escalate_s)
     }
 
-    async fn tell(&self, tx: &mut Tx, row: &AlertRow, event: Event) -> Result<(), DatabaseError> {
+    async fn tell(&self, tx: &mut Tx, row: &AlertRow, event: AlertEvent) -> Result<(), DatabaseError> {
         for sink in self.sinks.kinds() {
             let delivery = DeliveryRow {
                 id: DeliveryId::at(self.now),
                 alert_id: row.id,
-                sink: sink.as_str().to_owned(),
-                event: event.as_str().to_owned(),
+                sink,
+                event,
                 body: body(sink, event, row, self.now),
-                state: "waiting".to_owned(),
+                state: DeliveryState::Waiting,
                 attempts: 0,
                 due_at: self.now,
                 created_at: self.now,

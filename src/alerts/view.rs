@@ -3,37 +3,12 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::message::Event;
-use super::rule::{Rule, Severity};
-use super::sink::SinkKind;
 use crate::db::alert_deliveries::{self, DeliveryRow};
-use crate::db::alerts::AlertRow;
+use crate::db::alerts::{AlertRow, ListedAlert};
 use crate::db::{DatabaseError, Reader, stores};
-use crate::domain::{AlertId, DeliveryId, StoreId, Timestamp};
-
-/// How an alert stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertState {
-    /// It is so, and nobody has said that they see to it.
-    Firing,
-    /// It is so, and somebody sees to it.
-    Acknowledged,
-    /// It is over.
-    Resolved,
-}
-
-/// How a message stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    /// It is to be sent, for the first time or again.
-    Waiting,
-    /// The receiver has taken it.
-    Delivered,
-    /// It was tried often enough.
-    Failed,
-}
+use crate::domain::{
+    AlertEvent, AlertId, AlertRule, AlertSeverity, AlertState, DeliveryId, DeliveryState, SinkKind, StoreId, Timestamp,
+};
 
 /// The last message about an alert to one sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -43,7 +18,7 @@ pub struct DeliveryView {
     /// Who is told.
     pub sink: SinkKind,
     /// What.
-    pub event: Event,
+    pub event: AlertEvent,
     /// How it stands.
     pub state: DeliveryState,
     /// How often it was tried.
@@ -66,9 +41,9 @@ pub struct AlertView {
     /// The rule and what it is about: what `acknowledge` and `resolve` name it by.
     pub key: String,
     /// The rule that raised it.
-    pub rule: Rule,
+    pub rule: AlertRule,
     /// How urgent it is.
-    pub severity: Severity,
+    pub severity: AlertSeverity,
     /// How it stands.
     pub state: AlertState,
     /// The store; `null` where none can be named.
@@ -103,12 +78,19 @@ pub struct AlertView {
     pub deliveries: Vec<DeliveryView>,
 }
 
-/// As [`shown`]; nothing where a newer server's words cannot be read, which must not hide the others.
-pub(super) async fn shown_if_known(reader: &mut Reader, row: AlertRow) -> Result<Option<AlertView>, DatabaseError> {
-    match shown(reader, row).await {
+/// As [`shown`]; nothing where the alert or a delivery of it cannot be read, which must not hide the others.
+pub(super) async fn shown_if_readable(
+    reader: &mut Reader,
+    listed: ListedAlert,
+) -> Result<Option<AlertView>, DatabaseError> {
+    let shown = match listed.row {
+        Ok(row) => shown(reader, row).await,
+        Err(reason) => Err(DatabaseError::Unexpected(reason)),
+    };
+    match shown {
         Ok(view) => Ok(Some(view)),
-        Err(DatabaseError::Unexpected(what)) => {
-            tracing::warn!(what, "an alert is left out");
+        Err(DatabaseError::Unexpected(reason)) => {
+            tracing::warn!(alert.id = %listed.id, alert.key = listed.key, reason, "an alert cannot be read and is not listed");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -117,17 +99,12 @@ pub(super) async fn shown_if_known(reader: &mut Reader, row: AlertRow) -> Result
 
 /// The alert with its store's name and what the sinks were told last.
 pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertView, DatabaseError> {
-    let strange = |what: &str| DatabaseError::Unexpected(format!("alert {}: {what}", row.id));
-    let rule = Rule::read(&row.rule).ok_or_else(|| strange("a rule that this program does not know"))?;
-    let severity = Severity::read(&row.severity).ok_or_else(|| strange("a severity that there is not"))?;
-    let state = match row.state.as_str() {
-        "firing" if row.acknowledged_at.is_some() => AlertState::Acknowledged,
-        "firing" => AlertState::Firing,
-        "resolved" => AlertState::Resolved,
-        _ => return Err(strange("a state that there is not")),
+    let state = match row.state {
+        AlertState::Firing if row.acknowledged_at.is_some() => AlertState::Acknowledged,
+        state => state,
     };
     let deliveries = alert_deliveries::newest(reader, row.id).await?;
-    let deliveries = deliveries.into_iter().map(told).collect::<Result<Vec<_>, _>>()?;
+    let deliveries = deliveries.into_iter().map(DeliveryView::from).collect();
     let store = match row.store_id {
         StoreId::NIL => None,
         id => stores::find(reader, id).await?,
@@ -135,8 +112,8 @@ pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertVie
     Ok(AlertView {
         id: row.id,
         key: row.key,
-        rule,
-        severity,
+        rule: row.rule,
+        severity: row.severity,
         state,
         store_id: Some(row.store_id).filter(|id| *id != StoreId::NIL),
         store_name: store.map(|store| store.name),
@@ -151,28 +128,23 @@ pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertVie
         escalations: row.escalations,
         resolved_at: row.resolved_at,
         resolved_by: row.resolved_by,
-        runbook: rule.runbook(),
+        runbook: row.rule.runbook(),
         deliveries,
     })
 }
 
-fn told(row: DeliveryRow) -> Result<DeliveryView, DatabaseError> {
-    let strange = |what: &str| DatabaseError::Unexpected(format!("delivery {}: {what}", row.id));
-    let state = match row.state.as_str() {
-        "waiting" => DeliveryState::Waiting,
-        "delivered" => DeliveryState::Delivered,
-        "failed" => DeliveryState::Failed,
-        _ => return Err(strange("a state that there is not")),
-    };
-    Ok(DeliveryView {
-        id: row.id,
-        sink: SinkKind::read(&row.sink).ok_or_else(|| strange("a sink that this program does not know"))?,
-        event: Event::read(&row.event).ok_or_else(|| strange("an event that there is not"))?,
-        state,
-        attempts: row.attempts,
-        tried_at: row.tried_at,
-        due_at: (state == DeliveryState::Waiting).then_some(row.due_at),
-        last_status: row.last_status,
-        last_error: row.last_error,
-    })
+impl From<DeliveryRow> for DeliveryView {
+    fn from(row: DeliveryRow) -> Self {
+        Self {
+            id: row.id,
+            sink: row.sink,
+            event: row.event,
+            state: row.state,
+            attempts: row.attempts,
+            tried_at: row.tried_at,
+            due_at: (row.state == DeliveryState::Waiting).then_some(row.due_at),
+            last_status: row.last_status,
+            last_error: row.last_error,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::{Checkout, CheckoutError, ManualItem};
 use crate::db::billing_items::{self, NewBillItem, SellableProduct};
 use crate::db::checkout_sessions::{self, SessionPrecondition, SessionRow};
 use crate::db::{Reader, Tx};
-use crate::domain::{Caller, InvalidField, ItemId, SessionId, barcode};
+use crate::domain::{Caller, InvalidField, ItemId, SessionId, SessionStatus, barcode};
 use crate::recognition::{RecognitionResult, Verdict};
 
 impl Checkout {
@@ -56,8 +56,8 @@ impl Checkout {
 
     /// Why a session could not be moved on.
     pub(super) fn why_not(&self, session: &SessionRow, asked: Option<i64>) -> CheckoutError {
-        if session.status != "open" {
-            return CheckoutError::Closed(session.status.clone());
+        if session.status != SessionStatus::Open {
+            return CheckoutError::Closed(session.status);
         }
         if session.last_active_at < self.expected(asked).active_since {
             return CheckoutError::Idle(self.rules.idle_s);

@@ -14,7 +14,7 @@ use crate::db::billing_items::{self, BillLine};
 use crate::db::checkout_sessions::{self, SessionRow};
 use crate::db::orders::OrderItemRow;
 use crate::db::{Tx, idempotency_keys};
-use crate::domain::{Actor, Caller, Currency, Money, SessionId, StoreId};
+use crate::domain::{Actor, Caller, Currency, Money, SessionId, SessionStatus, StoreId};
 use crate::orders::OrderDraft;
 use crate::orders::idempotency::{IdempotentRequest, Reply, with_counted_retries};
 use crate::performance::{Attempt, Outcome, Performance, Retries};
@@ -84,7 +84,7 @@ impl Checkout {
             return Ok(kept);
         }
         let expected = self.expected(Some(version));
-        let closed = checkout_sessions::close(tx, id, "confirmed", expected, self.clock.now()).await?;
+        let closed = checkout_sessions::close(tx, id, SessionStatus::Confirmed, expected, self.clock.now()).await?;
         let Some(session) = closed else {
             // The same request may have been answered while this one waited for the session's row.
             if let Some(kept) = once.kept(tx).await? {

@@ -1,7 +1,7 @@
 //! Why a bill cannot be changed or confirmed.
 
 use crate::db::DatabaseError;
-use crate::domain::{InvalidField, ItemId, SessionId, StoreId};
+use crate::domain::{InvalidField, ItemId, SessionId, SessionStatus, StoreId};
 use crate::orders::OrderError;
 use crate::orders::idempotency::FromDatabase;
 use crate::recognition::RecognitionError;
@@ -39,7 +39,7 @@ pub enum CheckoutError {
     },
     /// The session was confirmed or cancelled.
     #[error("the session is {0} and can no longer be changed; open another one")]
-    Closed(String),
+    Closed(SessionStatus),
     /// The session was left alone for too long.
     #[error("the session was idle for more than {0} s and is over; open another one")]
     Idle(i64),

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::db::checkout_sessions::{self, SessionRow};
 use crate::db::{Database, billing_items, recognitions, stores};
-use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, StoreId, UserId};
+use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, SessionStatus, StoreId, UserId};
 use crate::orders::Orders;
 use crate::performance::Performance;
 use crate::recognition::RecognitionService;
@@ -84,7 +84,7 @@ impl Checkout {
             prices_include_tax: found.prices_include_tax,
             kiosk_id: caller.actor.kiosk_id(),
             shopper_id: None,
-            status: "open".to_owned(),
+            status: SessionStatus::Open,
             version: 1,
             created_at: now,
             last_active_at: now,
@@ -192,7 +192,8 @@ impl Checkout {
     pub async fn cancel(&self, caller: &Caller, id: SessionId) -> Result<(), CheckoutError> {
         let mut tx = self.db.begin().await?;
         let expected = self.expected(None);
-        let closed = checkout_sessions::close(&mut tx, id, "cancelled", expected, self.clock.now()).await?;
+        let closed =
+            checkout_sessions::close(&mut tx, id, SessionStatus::Cancelled, expected, self.clock.now()).await?;
         self.moved(&mut tx, caller, id, None, closed).await?;
         tx.commit().await?;
         Ok(())

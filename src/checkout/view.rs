@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 use super::totals::{ChargedLine, PricedLine, charge};
 use crate::db::billing_items::BillLine;
 use crate::db::checkout_sessions::SessionRow;
-use crate::domain::{Currency, Discount, ItemId, KioskId, Money, ProductId, SessionId, StoreId, Timestamp, UserId};
+use crate::domain::{
+    Currency, Discount, ItemId, KioskId, Money, ProductId, SessionId, SessionStatus, StoreId, Timestamp, UserId,
+};
 use crate::recognition::RecognitionView;
 
 /// A session and its bill.
@@ -20,9 +22,8 @@ pub struct SessionView {
     pub kiosk_id: Option<KioskId>,
     /// The shopper, once they have joined.
     pub shopper_id: Option<UserId>,
-    /// `open`, `confirmed` or `cancelled`.
-    #[schema(examples("open"))]
-    pub status: String,
+    #[schema(value_type = String, examples("open"))]
+    pub status: SessionStatus,
     /// Send it back with every change.
     pub version: i64,
     /// The store's currency.
@@ -147,7 +148,7 @@ impl SessionView {
             discount_total: sum(|line| line.discount.saturating_add(line.bill_discount)),
             tax_total: sum(|line| line.tax),
             total: sum(|line| line.amount),
-            confirmable: session.status == "open" && sellable && !items.is_empty(),
+            confirmable: session.status == SessionStatus::Open && sellable && !items.is_empty(),
             items,
             id: session.id,
             store_id: session.store_id,

@@ -3,6 +3,8 @@
 //! Works beside running servers and on a copy. A check opens the database for reading only, unless it is told to keep what it
 //! finds, and so does a repair, unless it is told to apply what it shows: a copy that is evidence stays byte for byte.
 
+use std::str::FromStr;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -11,9 +13,9 @@ use super::CliError;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::{Database, DatabaseError};
-use crate::domain::{Caller, Series, StoreId};
+use crate::domain::{Caller, CheckDepth, Series, StoreId};
 use crate::integrity::{
-    Depth, Integrity, IntegrityError, Method, RepairError, RepairRequest, RepairView, ReportRetention, ReportView,
+    Integrity, IntegrityError, RepairError, RepairMethod, RepairRequest, RepairView, ReportRetention, ReportView,
 };
 use crate::terminal::{self, say};
 
@@ -53,13 +55,13 @@ pub(super) struct Check {
 pub(super) struct Repair {
     /// void: missing numbers get void placeholders, and a counter that stands behind its records goes forward. renumber:
     /// records are numbered 1, 2, 3 … and sealed anew, of stores that are not fiscal and where no daily closing names them.
-    #[arg(value_parser = words(Method::ALL.map(Method::as_str), Method::read))]
-    method: Method,
+    #[arg(value_parser = one_of(RepairMethod::ALL, RepairMethod::as_str))]
+    method: RepairMethod,
     /// The store.
     #[arg(long, value_name = "ID")]
     store: StoreId,
     /// Repair this series alone.
-    #[arg(long, value_parser = words(Series::ALL.map(Series::as_str), Series::read))]
+    #[arg(long, value_parser = one_of(Series::ALL, Series::as_str))]
     series: Option<Series>,
     /// Why, for the audit log and on each placeholder.
     #[arg(long, value_name = "TEXT")]
@@ -69,12 +71,12 @@ pub(super) struct Repair {
     apply: bool,
 }
 
-/// Takes one of `words`, as `read` understands it.
-fn words<T: Clone + Send + Sync + 'static, const N: usize>(
-    words: [&'static str; N],
-    read: fn(&str) -> Option<T>,
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(words).try_map(move |word| read(&word).ok_or("is no such word"))
+/// Takes the word of one of `values`.
+fn one_of<T, const N: usize>(values: [T; N], as_str: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(values.map(as_str)).try_map(|word| word.parse())
 }
 
 /// Does what is asked.
@@ -99,7 +101,7 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), CliE
 }
 
 async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
-    let depth = if options.deep { Depth::Deep } else { Depth::Quick };
+    let depth = if options.deep { CheckDepth::Deep } else { CheckDepth::Quick };
     let keep = if options.keep { ReportRetention::History } else { ReportRetention::Nothing };
     let (mut reports, mut faulty, mut worst) = (0, 0, 100);
     let print = |report: ReportView| {

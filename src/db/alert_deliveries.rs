@@ -1,7 +1,7 @@
 //! What the sinks are to be told of alerts, and how that went.
 
 use super::{DatabaseError, Reader, Tx, on};
-use crate::domain::{AlertId, DeliveryId, Timestamp};
+use crate::domain::{AlertEvent, AlertId, DeliveryId, DeliveryState, SinkKind, Timestamp};
 
 /// One message to one sink.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -10,14 +10,11 @@ pub struct DeliveryRow {
     pub id: DeliveryId,
     /// The alert that it is about.
     pub alert_id: AlertId,
-    /// `slack` or `webhook`.
-    pub sink: String,
-    /// `fired`, `escalated` or `resolved`.
-    pub event: String,
+    pub sink: SinkKind,
+    pub event: AlertEvent,
     /// What is sent, as it is sent.
     pub body: String,
-    /// `waiting`, `delivered` or `failed`.
-    pub state: String,
+    pub state: DeliveryState,
     /// How often it was tried.
     pub attempts: i64,
     /// When it is to be tried next, or when the one who tries it now gives it up.
@@ -49,10 +46,10 @@ pub async fn insert(tx: &mut Tx, row: &DeliveryRow) -> Result<(), DatabaseError>
     on!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.alert_id)
-        .bind(&row.sink)
-        .bind(&row.event)
+        .bind(row.sink)
+        .bind(row.event)
         .bind(&row.body)
-        .bind(&row.state)
+        .bind(row.state)
         .bind(row.attempts)
         .bind(row.due_at)
         .bind(row.created_at)
@@ -63,41 +60,60 @@ pub async fn insert(tx: &mut Tx, row: &DeliveryRow) -> Result<(), DatabaseError>
     Ok(())
 }
 
+/// A message that the caller is to send. Only the columns that sending needs: a word that only a newer server knows must
+/// not hold up the messages behind it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ClaimedDelivery {
+    pub id: DeliveryId,
+    pub body: String,
+    /// Including the one that is to be made now.
+    pub attempts: i64,
+    pub created_at: Timestamp,
+}
+
+/// How an attempt to send a message ended.
+#[derive(Debug, Clone)]
+pub struct AttemptResult {
+    pub state: DeliveryState,
+    pub attempts: i64,
+    /// When the next attempt is due.
+    pub due_at: Timestamp,
+    pub last_status: Option<i64>,
+    pub last_error: Option<String>,
+}
+
 /// Takes the oldest message to `sink` that is due, or due later than `furthest`, until `until`: nobody else tries it before. What is told of one alert
 /// goes in its order: nothing is due while an older message of its alert waits. The second condition on `due_at` is looked
 /// at again where two servers want the same row, so that only one of them gets it.
 pub async fn claim(
     tx: &mut Tx,
-    sink: &str,
+    sink: SinkKind,
     now: Timestamp,
     until: Timestamp,
     furthest: Timestamp,
-) -> Result<Option<DeliveryRow>, DatabaseError> {
-    const UPDATE: &str = concat!(
-        "UPDATE alert_deliveries SET due_at = $3, attempts = attempts + 1, tried_at = $2 \
+) -> Result<Option<ClaimedDelivery>, DatabaseError> {
+    const UPDATE: &str = "UPDATE alert_deliveries SET due_at = $3, attempts = attempts + 1, tried_at = $2 \
          WHERE id = (SELECT d.id FROM alert_deliveries d WHERE d.sink = $1 AND d.state = 'waiting' \
              AND (d.due_at <= $2 OR d.due_at > $4) \
              AND NOT EXISTS (SELECT 1 FROM alert_deliveries o WHERE o.alert_id = d.alert_id AND o.sink = d.sink \
                AND o.state = 'waiting' AND o.id < d.id) \
              ORDER BY d.due_at, d.id LIMIT 1) \
            AND state = 'waiting' AND (due_at <= $2 OR due_at > $4) \
-         RETURNING ",
-        columns!()
-    );
+         RETURNING id, body, attempts, created_at";
     on!(tx, c => sqlx::query_as(UPDATE).bind(sink).bind(now).bind(until).bind(furthest).fetch_optional(c))
 }
 
-/// Writes how an attempt went: state, attempts, the next time, status and error.
-pub async fn settle(tx: &mut Tx, row: &DeliveryRow) -> Result<(), DatabaseError> {
+/// Writes how the attempt to send a claimed message ended.
+pub async fn record_attempt(tx: &mut Tx, id: DeliveryId, result: &AttemptResult) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE alert_deliveries SET state = $2, due_at = $3, last_status = $4, last_error = $5, attempts = $6 \
         WHERE id = $1 AND state = 'waiting'";
     on!(tx, c => sqlx::query(UPDATE)
-        .bind(row.id)
-        .bind(&row.state)
-        .bind(row.due_at)
-        .bind(row.last_status)
-        .bind(&row.last_error)
-        .bind(row.attempts)
+        .bind(id)
+        .bind(result.state)
+        .bind(result.due_at)
+        .bind(result.last_status)
+        .bind(&result.last_error)
+        .bind(result.attempts)
         .execute(c))?;
     Ok(())
 }

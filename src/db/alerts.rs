@@ -1,7 +1,8 @@
 //! Alerts: what is or was wrong, since when, and who knows of it.
 
+use super::column_types::if_readable;
 use super::{DatabaseError, Reader, Tx, on};
-use crate::domain::{AlertId, PageRequest, StoreId, Timestamp};
+use crate::domain::{AlertId, AlertRule, AlertSeverity, AlertState, PageRequest, StoreId, Timestamp};
 
 /// One time that something began to be wrong.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -10,14 +11,12 @@ pub struct AlertRow {
     pub id: AlertId,
     /// The rule and what it is about.
     pub key: String,
-    /// The rule.
-    pub rule: String,
+    pub rule: AlertRule,
     /// The store; [`StoreId::NIL`] where none can be named.
     pub store_id: StoreId,
-    /// `warning` or `critical`.
-    pub severity: String,
-    /// `firing` or `resolved`.
-    pub state: String,
+    pub severity: AlertSeverity,
+    /// Firing, also when acknowledged, or resolved.
+    pub state: AlertState,
     /// What is wrong, for people.
     pub message: String,
     /// What was measured last.
@@ -42,6 +41,29 @@ pub struct AlertRow {
     pub resolved_at: Option<Timestamp>,
     /// [`crate::domain::Actor::label`] of who ended it.
     pub resolved_by: Option<String>,
+}
+
+/// An alert of a list. One that holds a word which only a newer server knows, or that somebody edited by hand, hides none
+/// of the others.
+#[derive(Debug, Clone)]
+pub struct ListedAlert {
+    pub id: AlertId,
+    pub key: String,
+    /// The alert, or which of its values cannot be read.
+    pub row: Result<AlertRow, String>,
+}
+
+impl<'r, R> sqlx::FromRow<'r, R> for ListedAlert
+where
+    R: sqlx::Row,
+    AlertRow: sqlx::FromRow<'r, R>,
+    AlertId: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    &'static str: sqlx::ColumnIndex<R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self { id: row.try_get("id")?, key: row.try_get("key")?, row: if_readable(row)? })
+    }
 }
 
 /// The columns of an [`AlertRow`].
@@ -81,10 +103,10 @@ pub async fn insert(tx: &mut Tx, row: &AlertRow) -> Result<(), DatabaseError> {
     on!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(&row.key)
-        .bind(&row.rule)
+        .bind(row.rule)
         .bind(row.store_id)
-        .bind(&row.severity)
-        .bind(&row.state)
+        .bind(row.severity)
+        .bind(row.state)
         .bind(&row.message)
         .bind(row.value)
         .bind(row.threshold)
@@ -108,8 +130,8 @@ pub async fn update(tx: &mut Tx, row: &AlertRow) -> Result<bool, DatabaseError> 
         WHERE id = $1 AND state = 'firing'";
     Ok(on!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
-        .bind(&row.severity)
-        .bind(&row.state)
+        .bind(row.severity)
+        .bind(row.state)
         .bind(&row.message)
         .bind(row.value)
         .bind(row.threshold)
@@ -131,7 +153,7 @@ pub async fn acknowledge(tx: &mut Tx, key: &str, at: Timestamp, by: &str) -> Res
 }
 
 /// The alerts that are firing, oldest first; `at_most` of them.
-pub async fn firing(reader: &mut Reader, at_most: i64) -> Result<Vec<AlertRow>, DatabaseError> {
+pub async fn firing(reader: &mut Reader, at_most: i64) -> Result<Vec<ListedAlert>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM alerts WHERE state = 'firing' ORDER BY id LIMIT $1");
     on!(reader, c => sqlx::query_as(SELECT).bind(at_most).fetch_all(c))
 }
@@ -143,7 +165,7 @@ pub async fn firing_of(reader: &mut Reader, key: &str) -> Result<Option<AlertRow
 }
 
 /// Alerts of all states, newest first.
-pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<AlertRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<ListedAlert>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM alerts WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
     on!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))

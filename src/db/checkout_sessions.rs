@@ -2,7 +2,7 @@
 //! statement and thereby hold the session's row until the transaction ends.
 
 use super::{DatabaseError, Reader, Tx, on};
-use crate::domain::{Currency, Discount, KioskId, SessionId, StoreId, Timestamp, UserId};
+use crate::domain::{Currency, Discount, KioskId, SessionId, SessionStatus, StoreId, Timestamp, UserId};
 
 /// A session and the store it belongs to.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -21,8 +21,7 @@ pub struct SessionRow {
     pub kiosk_id: Option<KioskId>,
     /// The shopper, once known.
     pub shopper_id: Option<UserId>,
-    /// `open`, `confirmed` or `cancelled`.
-    pub status: String,
+    pub status: SessionStatus,
     /// Raised by every change.
     pub version: i64,
     /// When it was opened.
@@ -57,7 +56,7 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> 
         .bind(row.store_id)
         .bind(row.kiosk_id)
         .bind(row.shopper_id)
-        .bind(&row.status)
+        .bind(row.status)
         .bind(row.version)
         .bind(row.created_at)
         .bind(row.last_active_at)
@@ -90,14 +89,14 @@ pub async fn advance(
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
-    move_to(tx, id, "open", expected, now).await
+    move_to(tx, id, SessionStatus::Open, expected, now).await
 }
 
-/// Like [`advance`], and closes the session: `confirmed` or `cancelled`.
+/// Like [`advance`], and closes the session.
 pub async fn close(
     tx: &mut Tx,
     id: SessionId,
-    status: &'static str,
+    status: SessionStatus,
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
@@ -107,7 +106,7 @@ pub async fn close(
 async fn move_to(
     tx: &mut Tx,
     id: SessionId,
-    status: &'static str,
+    status: SessionStatus,
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {

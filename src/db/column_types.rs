@@ -11,9 +11,10 @@ use super::blobs::ContentHash;
 use super::catalog_changes::ChangeKind;
 use super::model_switches::SwitchState;
 use crate::domain::{
-    AlertId, AttemptId, Currency, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState,
-    PaymentId, PaymentMethod, PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, Role, SessionId, StoreId,
-    SwitchId, TimeZone, Timestamp, TokenId, UserId, ZReportId,
+    AlertEvent, AlertId, AlertRule, AlertSeverity, AlertState, AttemptId, CheckDepth, Currency, DeliveryId,
+    DeliveryState, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod,
+    PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, RefundKind, Role, Series, SessionId, SessionStatus,
+    SinkKind, StoreId, SwitchId, TimeZone, Timestamp, TokenId, UserId, ZReportId, ZReportSection,
 };
 
 /// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
@@ -83,14 +84,65 @@ ids_kept_as_uuids!(
 
 kept_as! {
     Timestamp as i64: |time| time.micros(), |raw| Ok(Timestamp::from_micros(raw));
-    Role as String: |role| role.as_str().to_owned(), |raw| Ok(Role::try_from(raw)?);
     SwitchState as String: |state| state.as_str().to_owned(), |raw| Ok(SwitchState::try_from(raw)?);
     ChangeKind as String: |kind| kind.as_str().to_owned(), |raw| Ok(ChangeKind::try_from(raw)?);
     ContentHash as Vec<u8>: |hash| hash.to_vec(), |raw| Ok(ContentHash::try_from(raw)?);
-    PaymentMethod as String: |method| method.as_str().to_owned(), |raw| Ok(PaymentMethod::try_from(raw)?);
-    OrderState as String: |state| state.as_str().to_owned(), |raw| Ok(OrderState::try_from(raw)?);
     TimeZone as String: |zone| zone.name().to_owned(), |raw| Ok(TimeZone::try_from(raw)?);
     Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);
+}
+
+/// Enums of `domain::text_enum!` are stored as their word; the columns are named in the error about an unknown one.
+macro_rules! text_enums_in {
+    ($($column:literal: $type:ty;)+) => {$(
+        impl<DB: Database> Type<DB> for $type
+        where
+            str: Type<DB>,
+        {
+            fn type_info() -> DB::TypeInfo {
+                <str as Type<DB>>::type_info()
+            }
+
+            fn compatible(ty: &DB::TypeInfo) -> bool {
+                <str as Type<DB>>::compatible(ty)
+            }
+        }
+
+        impl<'q, DB: Database> Encode<'q, DB> for $type
+        where
+            &'q str: Encode<'q, DB>,
+        {
+            fn encode_by_ref(&self, buf: &mut <DB as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                <&'q str as Encode<'q, DB>>::encode(self.as_str(), buf)
+            }
+        }
+
+        impl<'r, DB: Database> Decode<'r, DB> for $type
+        where
+            &'r str: Decode<'r, DB>,
+        {
+            fn decode(value: <DB as Database>::ValueRef<'r>) -> Result<Self, BoxDynError> {
+                let word = <&'r str as Decode<'r, DB>>::decode(value)?;
+                word.parse().map_err(|unknown: String| format!(concat!($column, ": {}"), unknown).into())
+            }
+        }
+    )+};
+}
+
+text_enums_in! {
+    "users.role": Role;
+    "number_series.series": Series;
+    "checkout_sessions.status": SessionStatus;
+    "order_states.state": OrderState;
+    "payments.method, refunds.method or z_report_lines.method": PaymentMethod;
+    "refunds.kind": RefundKind;
+    "z_report_lines.section": ZReportSection;
+    "integrity_reports.depth": CheckDepth;
+    "alerts.rule": AlertRule;
+    "alerts.severity": AlertSeverity;
+    "alerts.state": AlertState;
+    "alert_deliveries.sink": SinkKind;
+    "alert_deliveries.event": AlertEvent;
+    "alert_deliveries.state": DeliveryState;
 }
 
 /// A row, or which of its values cannot be read: for lists in which one value that somebody edited by hand must not hide the
@@ -100,5 +152,25 @@ pub(super) fn if_readable<'r, R: sqlx::Row, T: sqlx::FromRow<'r, R>>(row: &'r R)
         Ok(row) => Ok(Ok(row)),
         Err(unreadable @ sqlx::Error::ColumnDecode { .. }) => Ok(Err(unreadable.to_string())),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_word_is_named_with_its_table_and_column() {
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let mut read = async |word: &str| {
+            let found: sqlx::Result<(AlertSeverity,)> =
+                sqlx::query_as("SELECT $1 AS severity").bind(word.to_owned()).fetch_one(&mut connection).await;
+            found.map(|(severity,)| severity).map_err(|error| error.to_string())
+        };
+        assert_eq!(read("critical").await, Ok(AlertSeverity::Critical));
+        let error = read("mild").await.unwrap_err();
+        assert!(error.ends_with("alerts.severity: \"mild\" is not an alert severity"), "{error}");
     }
 }

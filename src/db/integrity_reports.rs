@@ -4,7 +4,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::{DatabaseError, Reader, Tx, on};
-use crate::domain::{IntegrityReportId, PageRequest, StoreId, Timestamp};
+use crate::domain::{CheckDepth, IntegrityReportId, PageRequest, StoreId, Timestamp};
 
 /// What one check found in one store.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -13,8 +13,7 @@ pub struct ReportRow {
     pub id: IntegrityReportId,
     /// The store; [`StoreId::NIL`] for lines whose record is gone, so that no store can be named for them.
     pub store_id: StoreId,
-    /// `quick` or `deep`.
-    pub depth: String,
+    pub depth: CheckDepth,
     /// [`crate::domain::Actor::label`] of who wanted it.
     pub requested_by: String,
     /// 0 to 100.
@@ -42,7 +41,7 @@ pub async fn insert(tx: &mut Tx, row: &ReportRow, kept: i64) -> Result<(), Datab
     on!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.store_id)
-        .bind(&row.depth)
+        .bind(row.depth)
         .bind(&row.requested_by)
         .bind(row.health)
         .bind(row.records)
@@ -51,7 +50,7 @@ pub async fn insert(tx: &mut Tx, row: &ReportRow, kept: i64) -> Result<(), Datab
         .bind(row.duration_us)
         .bind(row.placeholders)
         .execute(c))?;
-    on!(tx, c => sqlx::query(FORGET).bind(row.store_id).bind(&row.depth).bind(kept).execute(c))?;
+    on!(tx, c => sqlx::query(FORGET).bind(row.store_id).bind(row.depth).bind(kept).execute(c))?;
     Ok(())
 }
 
@@ -59,7 +58,7 @@ pub async fn insert(tx: &mut Tx, row: &ReportRow, kept: i64) -> Result<(), Datab
 pub async fn newest(
     reader: &mut Reader,
     store: StoreId,
-    depth: Option<&str>,
+    depth: Option<CheckDepth>,
 ) -> Result<Option<ReportRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, placeholders, findings, \
         started_at, duration_us FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR depth = $2) \
@@ -86,7 +85,7 @@ pub async fn newest_id(reader: &mut Reader) -> Result<Option<IntegrityReportId>,
 /// `furthest` was set by a clock that went wrong and counts as due.
 pub async fn claim(
     tx: &mut Tx,
-    depth: &str,
+    depth: CheckDepth,
     now: Timestamp,
     until: Timestamp,
     furthest: Timestamp,
@@ -96,7 +95,7 @@ pub async fn claim(
 }
 
 /// Says when the check of `depth` is due next.
-pub async fn set_due(tx: &mut Tx, depth: &str, at: Timestamp) -> Result<(), DatabaseError> {
+pub async fn set_due(tx: &mut Tx, depth: CheckDepth, at: Timestamp) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE integrity_schedule SET due_at = $2 WHERE depth = $1";
     on!(tx, c => sqlx::query(UPDATE).bind(depth).bind(at).execute(c))?;
     Ok(())

@@ -81,7 +81,7 @@ pub async fn stand(reader: &mut Reader, store: StoreId, series: Series) -> Resul
          (SELECT MAX(CASE $2 WHEN 'order' THEN last_order WHEN 'payment' THEN last_payment WHEN 'refund' THEN last_refund \
            ELSE number END) FROM z_reports WHERE store_id = $1) AS closed"
     );
-    let row = on!(reader, c => sqlx::query_as(query).bind(store).bind(series.as_str()).fetch_optional(c))?;
+    let row = on!(reader, c => sqlx::query_as(query).bind(store).bind(series).fetch_optional(c))?;
     Ok(row.unwrap_or_default())
 }
 
@@ -128,7 +128,7 @@ async fn counted(
 ) -> Result<Vec<(i64, i64)>, DatabaseError> {
     on!(reader, c => sqlx::query_as(query)
         .bind(stretch.store)
-        .bind(series.as_str())
+        .bind(series)
         .bind(stretch.first)
         .bind(stretch.last)
         .bind(limit)

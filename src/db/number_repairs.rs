@@ -32,7 +32,7 @@ pub async fn numbered(
         "SELECT id, number, hash FROM ",
         " WHERE store_id = $1 AND series = $2 AND number >= $3 ORDER BY number, id LIMIT $4"
     );
-    on!(reader, c => sqlx::query_as(query).bind(store).bind(series.as_str()).bind(first).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(query).bind(store).bind(series).bind(first).bind(limit).fetch_all(c))
 }
 
 /// The last record of a series whose number is at most `highest`.
@@ -47,7 +47,7 @@ pub async fn last(
         "SELECT id, number, hash FROM ",
         " WHERE store_id = $1 AND series = $2 AND number <= $3 ORDER BY number DESC, id DESC LIMIT 1"
     );
-    on!(reader, c => sqlx::query_as(query).bind(store).bind(series.as_str()).bind(highest).fetch_optional(c))
+    on!(reader, c => sqlx::query_as(query).bind(store).bind(series).bind(highest).fetch_optional(c))
 }
 
 /// The last number of a series that a closing of the store names; 0 where none does.

@@ -5,7 +5,7 @@
 //! duplicates, by construction.
 
 use super::{DatabaseError, Reader, Tx, on};
-use crate::domain::{Seal, StoreId};
+use crate::domain::{Seal, Series, StoreId};
 
 /// A number that was taken, and the seal of the record before it.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(super) const TAKE: &str = "INSERT INTO number_series (store_id, series, last
 pub(super) const SET_HASH: &str = "UPDATE number_series SET last_hash = $3 WHERE store_id = $1 AND series = $2";
 
 /// Takes the next number of a series. The caller must write the record and then [`set_hash`] in the same transaction.
-pub async fn take(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<TakenNumber, DatabaseError> {
+pub async fn take(tx: &mut Tx, store: StoreId, series: Series) -> Result<TakenNumber, DatabaseError> {
     let (number, previous_hash) = on!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(TAKE)
         .bind(store)
         .bind(series)
@@ -34,14 +34,14 @@ pub async fn take(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<T
 }
 
 /// Keeps the seal of the record that carries the number just taken.
-pub async fn set_hash(tx: &mut Tx, store: StoreId, series: &'static str, hash: &[u8]) -> Result<(), DatabaseError> {
+pub async fn set_hash(tx: &mut Tx, store: StoreId, series: Series, hash: &[u8]) -> Result<(), DatabaseError> {
     on!(tx, c => sqlx::query(SET_HASH).bind(store).bind(series).bind(hash).execute(c))?;
     Ok(())
 }
 
 /// Holds the counter of a series until the transaction ends, so that nobody takes a number meanwhile; a series without a
 /// counter gets one that stands at 0. What is read in this transaction from here on is all that was ever numbered.
-pub async fn hold(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<(), DatabaseError> {
+pub async fn hold(tx: &mut Tx, store: StoreId, series: Series) -> Result<(), DatabaseError> {
     const HOLD: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 0, $3) \
         ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number";
     on!(tx, c => sqlx::query(HOLD).bind(store).bind(series).bind(&Seal::FIRST[..]).execute(c))?;
@@ -49,13 +49,7 @@ pub async fn hold(tx: &mut Tx, store: StoreId, series: &'static str) -> Result<(
 }
 
 /// Moves a counter that the caller [`hold`]s to `number`, whose record has the seal `hash`.
-pub async fn set(
-    tx: &mut Tx,
-    store: StoreId,
-    series: &'static str,
-    number: i64,
-    hash: &[u8],
-) -> Result<(), DatabaseError> {
+pub async fn set(tx: &mut Tx, store: StoreId, series: Series, number: i64, hash: &[u8]) -> Result<(), DatabaseError> {
     const UPDATE: &str =
         "UPDATE number_series SET last_number = $3, last_hash = $4 WHERE store_id = $1 AND series = $2";
     on!(tx, c => sqlx::query(UPDATE).bind(store).bind(series).bind(number).bind(hash).execute(c))?;
@@ -65,16 +59,16 @@ pub async fn set(
 /// One series of a store as it stands.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SeriesRow {
-    /// Its name.
-    pub series: String,
+    pub series: Series,
     /// The last number that was taken.
     pub last_number: i64,
     /// Seal of the record that carries it.
     pub last_hash: Vec<u8>,
 }
 
-/// The series of a store. A series of which nothing was ever taken is not among them.
+/// The series of a store. A series without numbers is not among them, nor one that only a newer server knows.
 pub async fn of_store(reader: &mut Reader, store: StoreId) -> Result<Vec<SeriesRow>, DatabaseError> {
-    const SELECT: &str = "SELECT series, last_number, last_hash FROM number_series WHERE store_id = $1 ORDER BY series";
+    const SELECT: &str = "SELECT series, last_number, last_hash FROM number_series \
+        WHERE store_id = $1 AND series IN ('order', 'payment', 'refund', 'closing') ORDER BY series";
     on!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
 }

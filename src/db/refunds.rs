@@ -1,7 +1,7 @@
 //! Refunds and voids: the records that take turnover back, in one series per store. Written once and never changed.
 
 use super::{DatabaseError, Reader, Tx, on};
-use crate::domain::{Currency, OrderId, PaymentMethod, RefundId, StoreId, Timestamp};
+use crate::domain::{Currency, OrderId, PaymentMethod, RefundId, RefundKind, StoreId, Timestamp};
 
 /// A refund of a paid order, or the void of an unpaid one.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -12,8 +12,7 @@ pub struct RefundRow {
     pub store_id: StoreId,
     /// The number in that store's series `refund`.
     pub number: i64,
-    /// `refund` or `void`.
-    pub kind: String,
+    pub kind: RefundKind,
     /// The order.
     pub order_id: OrderId,
     /// Minor units that are taken back from the turnover.
@@ -78,7 +77,7 @@ pub async fn insert(tx: &mut Tx, row: &RefundRow, items: &[RefundItemRow]) -> Re
         .bind(row.id)
         .bind(row.store_id)
         .bind(row.number)
-        .bind(&row.kind)
+        .bind(row.kind)
         .bind(row.order_id)
         .bind(row.amount)
         .bind(row.tax)

@@ -33,7 +33,7 @@ pub async fn insert(tx: &mut Tx, series: Series, row: &PlaceholderRow) -> Result
     on!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.store_id)
-        .bind(series.as_str())
+        .bind(series)
         .bind(row.number)
         .bind(&row.reason)
         .bind(&row.made_by)
@@ -53,7 +53,7 @@ pub async fn list(
 ) -> Result<Vec<PlaceholderRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, reason, made_by, created_at, hash FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number >= $3 ORDER BY number LIMIT $4";
-    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(series.as_str()).bind(first).bind(limit).fetch_all(c))
+    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(series).bind(first).bind(limit).fetch_all(c))
 }
 
 /// How many numbers from `first` to `last` have a placeholder.
@@ -66,6 +66,5 @@ pub async fn count(
 ) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(DISTINCT number) FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4";
-    let series = series.as_str();
     on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(store).bind(series).bind(first).bind(last).fetch_one(c))
 }

@@ -5,7 +5,7 @@
 //! meanwhile gets a higher number and belongs to the next closing. Nobody waits for a closing.
 
 use super::{DatabaseError, Reader, Tx, on};
-use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId};
+use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId, ZReportSection};
 
 /// The head of a daily closing. A range without records ends one before it begins.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -49,9 +49,7 @@ pub struct ZReportRow {
 pub struct ZReportLineRow {
     /// 1, 2, 3 …
     pub line: i64,
-    /// What was summed: `sales`, `sales_by_rate`, `discounts`, `unpaid`, `payments`, `refunds`, `refunds_by_rate`, `voids`,
-    /// `voids_by_rate`, `payouts`.
-    pub section: String,
+    pub section: ZReportSection,
     /// Of the amounts.
     pub currency: Currency,
     /// For payments and payouts.
@@ -193,7 +191,7 @@ pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> 
         on!(tx, c => sqlx::query(LINE)
             .bind(row.id)
             .bind(line.line)
-            .bind(&line.section)
+            .bind(line.section)
             .bind(line.currency)
             .bind(line.method)
             .bind(line.tax_rate)

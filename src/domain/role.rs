@@ -1,43 +1,17 @@
 //! Who may do what: the three roles of people, and the actor of a request.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
+use super::text_enum::text_enum;
 use super::{KioskId, StoreId, UserId};
 
-/// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// A shopper: reads what is theirs.
-    User,
+text_enum! {
+    /// What a person may do.
+    Role, "a role":
+    /// A shopper: reads their own orders.
+    User = "user",
     /// Staff of one store.
-    Clerk,
+    Clerk = "clerk",
     /// Runs everything.
-    Admin,
-}
-
-impl Role {
-    /// The word that is stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Clerk => "clerk",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl TryFrom<String> for Role {
-    type Error = String;
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "user" => Ok(Self::User),
-            "clerk" => Ok(Self::Clerk),
-            "admin" => Ok(Self::Admin),
-            _ => Err(format!("\"{word}\" is not a role")),
-        }
-    }
+    Admin = "admin",
 }
 
 /// Who acts.

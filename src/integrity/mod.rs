@@ -29,14 +29,14 @@ use crate::clock::Clock;
 use crate::config::Monitoring;
 use crate::db::integrity_reports::{self, ReportRow};
 use crate::db::{Database, DatabaseError, Reader, number_checks, stores};
-use crate::domain::{IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
+use crate::domain::{CheckDepth, IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
 
 use finding::Findings;
 pub use finding::{Finding, FindingKind, NumberSpan, health};
 use number_scan::ScannedCount;
-pub use repair::{CounterMove, Method, Renumbered, RepairError, RepairRequest, RepairView, SeriesRepair};
+pub use repair::{CounterMove, Renumbered, RepairError, RepairMethod, RepairRequest, RepairView, SeriesRepair};
 pub use schedule::SCHEDULE_PERIOD;
-pub use view::{Depth, ReportView, RunView, StandingView, SummaryView};
+pub use view::{ReportView, RunView, StandingView, SummaryView};
 
 /// Stores that are listed at a time.
 const STORES: i64 = 200;
@@ -90,7 +90,7 @@ impl Integrity {
     /// making already, then gives up with [`IntegrityError::Busy`].
     pub async fn run(
         &self,
-        depth: Depth,
+        depth: CheckDepth,
         only: Option<StoreId>,
         requested_by: &str,
     ) -> Result<RunView, IntegrityError> {
@@ -108,7 +108,7 @@ impl Integrity {
     /// lines whose record is gone.
     pub async fn check(
         &self,
-        depth: Depth,
+        depth: CheckDepth,
         only: Option<StoreId>,
         requested_by: &str,
         keep: ReportRetention,
@@ -131,7 +131,7 @@ impl Integrity {
                 each(self.check_store(depth, id, requested_by, keep).await?);
             }
         }
-        if depth == Depth::Deep {
+        if depth == CheckDepth::Deep {
             each(self.check_strays(requested_by, keep).await?);
         }
         Ok(())
@@ -139,7 +139,7 @@ impl Integrity {
 
     async fn check_store(
         &self,
-        depth: Depth,
+        depth: CheckDepth,
         id: StoreId,
         requested_by: &str,
         keep: ReportRetention,
@@ -149,7 +149,7 @@ impl Integrity {
         for series in Series::ALL {
             let stand = number_checks::stand(&mut self.db.read().await?, id, series).await?;
             seen = seen.and(number_scan::check(&self.db, id, series, &stand, &mut findings).await?);
-            if depth == Depth::Deep {
+            if depth == CheckDepth::Deep {
                 chain::check(&self.db, id, series, &stand, &mut findings).await?;
             }
         }
@@ -163,12 +163,12 @@ impl Integrity {
         let started = self.clock.now();
         let mut findings = Findings::default();
         let seen = ScannedCount { records: orphan_lines::check(&self.db, &mut findings).await?, placeholders: 0 };
-        self.report(Depth::Deep, StoreId::NIL, requested_by, started, (findings, seen), keep).await
+        self.report(CheckDepth::Deep, StoreId::NIL, requested_by, started, (findings, seen), keep).await
     }
 
     async fn report(
         &self,
-        depth: Depth,
+        depth: CheckDepth,
         store: StoreId,
         requested_by: &str,
         started: Timestamp,
@@ -179,7 +179,7 @@ impl Integrity {
         let row = ReportRow {
             id: IntegrityReportId::at(started),
             store_id: store,
-            depth: depth.as_str().to_owned(),
+            depth,
             requested_by: requested_by.to_owned(),
             health: health(&findings),
             records: seen.records,
@@ -260,7 +260,7 @@ impl Integrity {
 /// The newest reports of a store.
 async fn standing(reader: &mut Reader, store: StoreId) -> Result<view::LatestReports, DatabaseError> {
     let latest = integrity_reports::newest(reader, store, None).await?.map(ReportView::try_from).transpose()?;
-    let deep = Some(Depth::Deep.as_str());
+    let deep = Some(CheckDepth::Deep);
     let latest_deep = integrity_reports::newest(reader, store, deep).await?.map(ReportView::try_from).transpose()?;
     Ok(view::LatestReports { latest, latest_deep })
 }

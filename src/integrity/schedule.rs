@@ -7,10 +7,10 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::repair::{Method, RepairRequest};
-use super::{Depth, Integrity, IntegrityError, ReportRetention, ReportView, finding::FindingKind, standing};
+use super::repair::{RepairMethod, RepairRequest};
+use super::{Integrity, IntegrityError, ReportRetention, ReportView, finding::FindingKind, standing};
 use crate::db::{DatabaseError, integrity_reports, number_checks};
-use crate::domain::{Caller, IntegrityReportId, Series, StoreId, Timestamp};
+use crate::domain::{Caller, CheckDepth, IntegrityReportId, Series, StoreId, Timestamp};
 use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS, VOID_PLACEHOLDERS};
 
 /// How often the schedule is to be looked at.
@@ -32,10 +32,10 @@ impl Integrity {
 
     /// Makes the check that is due, if any is and no other server makes it: the deep one before the quick one, which it
     /// contains. Gives its depth.
-    pub async fn run_due(&self) -> Result<Option<Depth>, IntegrityError> {
+    pub async fn run_due(&self) -> Result<Option<CheckDepth>, IntegrityError> {
         // A check that somebody asked for goes on: the next look comes soon.
         let Ok(_turn) = self.turn.try_acquire() else { return Ok(None) };
-        for depth in [Depth::Deep, Depth::Quick] {
+        for depth in [CheckDepth::Deep, CheckDepth::Quick] {
             if self.claim(depth).await? {
                 self.check_as_scheduled(depth).await?;
                 return Ok(Some(depth));
@@ -44,7 +44,7 @@ impl Integrity {
         Ok(None)
     }
 
-    async fn check_as_scheduled(&self, depth: Depth) -> Result<(), IntegrityError> {
+    async fn check_as_scheduled(&self, depth: CheckDepth) -> Result<(), IntegrityError> {
         let began = self.clock.now();
         let mut after = StoreId::NIL;
         let mut failed = None;
@@ -66,7 +66,7 @@ impl Integrity {
                 self.put_off(depth, self.clock.now().plus_seconds(lease)).await?;
             }
         }
-        if depth == Depth::Deep {
+        if depth == CheckDepth::Deep {
             self.check_strays(SCHEDULE, ReportRetention::History).await?;
         }
         match failed {
@@ -88,7 +88,7 @@ impl Integrity {
                 continue;
             }
             let reason = format!("found by the check of {}", report.started_at);
-            let request = RepairRequest { store, series: Some(series), method: Method::Void, reason };
+            let request = RepairRequest { store, series: Some(series), method: RepairMethod::Void, reason };
             match self.repair(&Caller::system(), &request).await {
                 Ok(repair) => {
                     tracing::warn!(store.id = %store, changes = ?repair.lines(), "receipt numbers were repaired");
@@ -101,37 +101,37 @@ impl Integrity {
         }
     }
 
-    async fn claim(&self, depth: Depth) -> Result<bool, IntegrityError> {
+    async fn claim(&self, depth: CheckDepth) -> Result<bool, IntegrityError> {
         let now = self.clock.now();
         let until = now.plus_seconds(self.lease_s(depth));
         // Twice the interval, since the servers' clocks differ a little and their settings may.
         let furthest = now.plus_seconds(2 * self.interval_s(depth));
         let mut tx = self.db.begin().await?;
-        let ours = integrity_reports::claim(&mut tx, depth.as_str(), now, until, furthest).await?;
-        if ours && depth == Depth::Deep {
+        let ours = integrity_reports::claim(&mut tx, depth, now, until, furthest).await?;
+        if ours && depth == CheckDepth::Deep {
             // No other server need make the check that this one contains.
-            let quick = now.plus_seconds(self.interval_s(Depth::Quick));
-            integrity_reports::set_due(&mut tx, Depth::Quick.as_str(), quick).await?;
+            let quick = now.plus_seconds(self.interval_s(CheckDepth::Quick));
+            integrity_reports::set_due(&mut tx, CheckDepth::Quick, quick).await?;
         }
         tx.commit().await?;
         Ok(ours)
     }
 
-    async fn put_off(&self, depth: Depth, due: Timestamp) -> Result<(), IntegrityError> {
+    async fn put_off(&self, depth: CheckDepth, due: Timestamp) -> Result<(), IntegrityError> {
         let mut tx = self.db.begin().await?;
-        integrity_reports::set_due(&mut tx, depth.as_str(), due).await?;
+        integrity_reports::set_due(&mut tx, depth, due).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    fn interval_s(&self, depth: Depth) -> i64 {
+    fn interval_s(&self, depth: CheckDepth) -> i64 {
         match depth {
-            Depth::Quick => self.settings.quick_check_s,
-            Depth::Deep => self.settings.deep_check_s,
+            CheckDepth::Quick => self.settings.quick_check_s,
+            CheckDepth::Deep => self.settings.deep_check_s,
         }
     }
 
-    fn lease_s(&self, depth: Depth) -> i64 {
+    fn lease_s(&self, depth: CheckDepth) -> i64 {
         LEASE_S.min(self.interval_s(depth))
     }
 

@@ -6,27 +6,7 @@ use utoipa::ToSchema;
 use super::finding::{Finding, health};
 use crate::db::DatabaseError;
 use crate::db::integrity_reports::ReportRow;
-use crate::domain::{IntegrityReportId, StoreId, Timestamp};
-
-/// How far a check looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Depth {
-    /// Numbers and counters.
-    Quick,
-    /// Also every seal, link and sum.
-    Deep,
-}
-
-impl Depth {
-    /// The word that is stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Quick => "quick",
-            Self::Deep => "deep",
-        }
-    }
-}
+use crate::domain::{CheckDepth, IntegrityReportId, StoreId, Timestamp};
 
 /// What one check found in one store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -36,7 +16,7 @@ pub struct ReportView {
     /// The store; `null` in the report on lines whose record is gone, since no store can be named for them.
     pub store_id: Option<StoreId>,
     /// How far the check looked.
-    pub depth: Depth,
+    pub depth: CheckDepth,
     /// Who wanted it: `schedule`, `user:…`, `command line`.
     pub requested_by: String,
     /// 0 to 100: 100 is nothing found. 100 less, for each finding, its kind's weight times the digits of its count.
@@ -58,16 +38,11 @@ impl TryFrom<ReportRow> for ReportView {
 
     fn try_from(row: ReportRow) -> Result<Self, DatabaseError> {
         let strange = |what: String| DatabaseError::Unexpected(format!("integrity report {}: {what}", row.id));
-        let depth = match row.depth.as_str() {
-            "quick" => Depth::Quick,
-            "deep" => Depth::Deep,
-            other => return Err(strange(format!("depth \"{other}\""))),
-        };
         let findings = Vec::<Finding>::deserialize(&row.findings).map_err(|error| strange(error.to_string()))?;
         Ok(Self {
             id: row.id,
             store_id: Some(row.store_id).filter(|id| *id != StoreId::NIL),
-            depth,
+            depth: row.depth,
             requested_by: row.requested_by,
             health: row.health,
             records: row.records,
@@ -139,7 +114,7 @@ pub struct SummaryView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunView {
     /// How far it looked.
-    pub depth: Depth,
+    pub depth: CheckDepth,
     /// Stores that were checked.
     pub stores: i64,
     /// Reports with findings: of stores, and of lines whose record is gone.
@@ -154,7 +129,7 @@ pub struct RunView {
 
 impl RunView {
     /// A run that has seen nothing yet.
-    pub(super) fn new(depth: Depth) -> Self {
+    pub(super) fn new(depth: CheckDepth) -> Self {
         Self { depth, stores: 0, with_findings: 0, lowest_health: 100, duration_us: 0, reports: Vec::new() }
     }
 

@@ -15,9 +15,6 @@ use crate::db::z_reports::{self, ClosingRange, ZReportRow};
 use crate::db::{DatabaseError, Reader, audit, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, Page, PageRequest, Series, StoreId, ZReportId};
 
-/// The series that closings are numbered in.
-const SERIES: &str = "closing";
-
 impl Orders {
     /// Closes the day of a store: everything since the closing before, be it nothing.
     pub async fn close_day(&self, caller: &Caller, store: StoreId, key: &str) -> Result<Reply, OrderError> {
@@ -29,7 +26,7 @@ impl Orders {
         let mut tx = self.db.begin().await?;
         let store = served(&mut tx, caller, id).await?;
         // Taking the number holds the row: of two closings at once, the second goes on when the first is done.
-        let taken = number_series::take(&mut tx, id, SERIES).await?;
+        let taken = number_series::take(&mut tx, id, Series::Closing).await?;
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
@@ -58,7 +55,7 @@ impl Orders {
         };
         row.hash = seals::z_report(&row, &lines);
         z_reports::insert(&mut tx, &row, &lines).await?;
-        number_series::set_hash(&mut tx, id, SERIES, &row.hash).await?;
+        number_series::set_hash(&mut tx, id, Series::Closing, &row.hash).await?;
         let details = json!({"z_number": row.number, "business_day": row.business_day,
             "receipts": [row.first_order, row.last_order]});
         let subject = id.to_string();
@@ -117,11 +114,11 @@ fn lost(number: i64, store: StoreId) -> DatabaseError {
 
 /// From one past the closing before to where the counters stand.
 fn span(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> ClosingRange {
-    let last = |series: &str| counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
+    let last = |series: Series| counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
     let first = |of: fn(&ZReportRow) -> i64| previous.map_or(0, of) + 1;
     ClosingRange {
-        orders: (first(|row| row.last_order), last("order")),
-        refunds: (first(|row| row.last_refund), last("refund")),
-        payments: (first(|row| row.last_payment), last("payment")),
+        orders: (first(|row| row.last_order), last(Series::Order)),
+        refunds: (first(|row| row.last_refund), last(Series::Refund)),
+        payments: (first(|row| row.last_payment), last(Series::Payment)),
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::z_reports::{ZReportLineRow, ZReportRow};
-use crate::domain::{Currency, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId};
+use crate::domain::{Currency, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId, ZReportSection};
 
 /// A closing in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -189,20 +189,20 @@ impl ZReportView {
 
 impl CurrencySums {
     fn new(currency: Currency, lines: &[ZReportLineRow]) -> Self {
-        let of = |section: &'static str| {
+        let of = |section: ZReportSection| {
             lines.iter().filter(move |line| line.currency == currency && line.section == section)
         };
-        let sums = |section: &'static str, rate: Option<i64>| {
+        let sums = |section: ZReportSection, rate: Option<i64>| {
             let line = of(section).find(|line| line.tax_rate == rate);
             line.map_or_else(Sums::default, |line| Sums { count: line.records, amount: line.amount, tax: line.tax })
         };
-        let methods = |section: &'static str| {
+        let methods = |section: ZReportSection| {
             let shown = |line: &ZReportLineRow| {
                 Some(MethodSums { method: line.method?, count: line.records, amount: line.amount })
             };
             of(section).filter_map(shown).collect()
         };
-        let by_rate = ["sales_by_rate", "voids_by_rate", "refunds_by_rate"];
+        let by_rate = [ZReportSection::SalesByRate, ZReportSection::VoidsByRate, ZReportSection::RefundsByRate];
         let mut rates: Vec<i64> = by_rate.into_iter().flat_map(of).filter_map(|line| line.tax_rate).collect();
         rates.sort_unstable();
         rates.dedup();
@@ -210,18 +210,19 @@ impl CurrencySums {
             let [sales, voids, refunds] = by_rate.map(|section| sums(section, Some(rate)));
             RateSums { tax_rate_bp: rate, sales, voids, refunds, net: sales.without(voids, refunds) }
         };
-        let [sales, voids, refunds] = ["sales", "voids", "refunds"].map(|section| sums(section, None));
+        let [sales, voids, refunds] =
+            [ZReportSection::Sales, ZReportSection::Voids, ZReportSection::Refunds].map(|section| sums(section, None));
         Self {
             currency,
             sales,
-            discounts: sums("discounts", None),
-            unpaid: sums("unpaid", None),
+            discounts: sums(ZReportSection::Discounts, None),
+            unpaid: sums(ZReportSection::Unpaid, None),
             voids,
             refunds,
             net: sales.without(voids, refunds),
             rates: rates.into_iter().map(at_rate).collect(),
-            payments: methods("payments"),
-            payouts: methods("payouts"),
+            payments: methods(ZReportSection::Payments),
+            payouts: methods(ZReportSection::Payouts),
         }
     }
 }
@@ -239,9 +240,9 @@ mod tests {
     #[test]
     fn voids_and_refunds_are_taken_off_at_their_rate() {
         let currency = Currency::parse("currency", "EUR").unwrap();
-        let line = |section: &str, tax_rate, amount, tax| ZReportLineRow {
+        let line = |section: ZReportSection, tax_rate, amount, tax| ZReportLineRow {
             line: 1,
-            section: section.to_owned(),
+            section,
             currency,
             method: None,
             tax_rate,
@@ -250,11 +251,11 @@ mod tests {
             tax,
         };
         let lines = [
-            line("sales", None, 300, 40),
-            line("sales_by_rate", Some(1_900), 200, 32),
-            line("sales_by_rate", Some(700), 100, 8),
-            line("refunds", None, 119, 19),
-            line("refunds_by_rate", Some(1_900), 119, 19),
+            line(ZReportSection::Sales, None, 300, 40),
+            line(ZReportSection::SalesByRate, Some(1_900), 200, 32),
+            line(ZReportSection::SalesByRate, Some(700), 100, 8),
+            line(ZReportSection::Refunds, None, 119, 19),
+            line(ZReportSection::RefundsByRate, Some(1_900), 119, 19),
         ];
         let sums = CurrencySums::new(currency, &lines);
         assert_eq!((sums.net.amount, sums.net.tax), (181, 21));

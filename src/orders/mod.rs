@@ -23,7 +23,9 @@ mod void;
 use crate::clock::Clock;
 use crate::db::orders::{OrderItemRow, OrderRow, StandingRow};
 use crate::db::{Database, DatabaseError, Reader, Tx, number_series, orders, seals};
-use crate::domain::{Caller, Currency, KioskId, OrderId, OrderState, SessionId, StoreId, UserId, readable_code};
+use crate::domain::{
+    Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, UserId, readable_code,
+};
 
 pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
 pub use error::OrderError;
@@ -35,8 +37,6 @@ pub use refund::RefundRequest;
 pub use refund_plan::RefundLineRequest;
 pub use view::{OrderItemView, OrderSummary, OrderView, PaymentView, RefundItemView, RefundView};
 
-/// The series that orders are numbered in.
-const SERIES: &str = "order";
 /// Most characters of a reason.
 const LONGEST_REASON: usize = 200;
 /// Most characters of what a terminal or provider calls a payment.
@@ -86,7 +86,7 @@ impl Orders {
     pub async fn place(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         // From here on every other order of the store waits: nothing that can be done before or after is done in between.
-        let taken = number_series::take(tx, draft.store, SERIES).await?;
+        let taken = number_series::take(tx, draft.store, Series::Order).await?;
         // The time is taken while the number's row is held, so that receipts are dated in the order of their numbers.
         let now = self.clock.now();
         let mut order = OrderRow {
@@ -107,7 +107,7 @@ impl Orders {
         };
         order.hash = seals::order(&order, &draft.items).ok_or_else(unknown_version)?;
         orders::insert(tx, &order, &draft.items).await?;
-        number_series::set_hash(tx, draft.store, SERIES, &order.hash).await?;
+        number_series::set_hash(tx, draft.store, Series::Order, &order.hash).await?;
         if let Some(shopper) = draft.shopper {
             orders::own(tx, order.id, shopper, now).await?;
         }

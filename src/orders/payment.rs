@@ -8,11 +8,9 @@ use super::{LONGEST_REFERENCE, OrderError, Orders, read};
 use crate::db::orders::OrderRow;
 use crate::db::payments::{self, PaymentRow};
 use crate::db::{Tx, audit, number_series, seals};
-use crate::domain::{Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, optional_line};
+use crate::domain::{Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, Series, optional_line};
 use crate::telemetry::PAYMENTS_TOTAL;
 
-/// The series that payments are numbered in.
-const SERIES: &str = "payment";
 /// Ways to pay one order at once: more is a mistake of the till.
 const MOST_TENDERS: usize = 20;
 
@@ -95,7 +93,7 @@ impl Orders {
         order: &OrderRow,
         tender: &Tender,
     ) -> Result<i64, OrderError> {
-        let taken = number_series::take(tx, order.store_id, SERIES).await?;
+        let taken = number_series::take(tx, order.store_id, Series::Payment).await?;
         let now = self.clock.now();
         let mut row = PaymentRow {
             id: PaymentId::at(now),
@@ -114,7 +112,7 @@ impl Orders {
         };
         row.hash = seals::payment(&row);
         payments::insert(tx, &row).await?;
-        number_series::set_hash(tx, order.store_id, SERIES, &row.hash).await?;
+        number_series::set_hash(tx, order.store_id, Series::Payment, &row.hash).await?;
         Ok(row.number)
     }
 }

@@ -10,12 +10,10 @@ use crate::db::orders::OrderRow;
 use crate::db::refunds::{self, RefundItemRow, RefundRow};
 use crate::db::{Reader, Tx, audit, number_series, orders, seals};
 use crate::domain::{
-    Caller, Currency, InvalidField, Money, OrderId, OrderState, PaymentMethod, RefundId, line, optional_line,
+    Caller, Currency, InvalidField, Money, OrderId, OrderState, PaymentMethod, RefundId, RefundKind, Series, line,
+    optional_line,
 };
 use crate::telemetry::REFUNDS_TOTAL;
-
-/// The series of refunds and voids. They share it, so that all that takes turnover back reads as one unbroken row.
-const SERIES: &str = "refund";
 
 /// A refund as a clerk asks for it.
 #[derive(Debug, Clone, Serialize)]
@@ -34,7 +32,7 @@ pub struct RefundRequest {
 
 /// What a record that takes turnover back is made of, beside its number and seal.
 pub(super) struct ReversalRecord {
-    pub(super) kind: &'static str,
+    pub(super) kind: RefundKind,
     pub(super) method: Option<PaymentMethod>,
     pub(super) reference: Option<String>,
     pub(super) reason: String,
@@ -101,7 +99,7 @@ impl Orders {
             return Err(OrderError::TooMuch { what: "the order, minor units".to_owned(), wanted, left });
         }
         let counter = ReversalRecord {
-            kind: "refund",
+            kind: RefundKind::Refund,
             method: Some(request.method),
             reference: request.reference.clone(),
             reason: request.reason.clone(),
@@ -109,7 +107,7 @@ impl Orders {
         };
         let reply = self.take_back(&mut tx, caller, order, counter, once).await?;
         tx.commit().await?;
-        metrics::counter!(REFUNDS_TOTAL, "kind" => "refund").increment(1);
+        metrics::counter!(REFUNDS_TOTAL, "kind" => RefundKind::Refund.as_str()).increment(1);
         Ok(reply)
     }
 
@@ -136,13 +134,13 @@ impl Orders {
         counter: ReversalRecord,
         once: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
-        let taken = number_series::take(tx, order.store_id, SERIES).await?;
+        let taken = number_series::take(tx, order.store_id, Series::Refund).await?;
         let now = self.clock.now();
         let mut row = RefundRow {
             id: RefundId::at(now),
             store_id: order.store_id,
             number: taken.number,
-            kind: counter.kind.to_owned(),
+            kind: counter.kind,
             order_id: order.id,
             amount: sum(&counter.items),
             tax: counter.items.iter().map(|item| item.tax).sum(),
@@ -157,8 +155,11 @@ impl Orders {
         };
         row.hash = seals::refund(&row, &counter.items);
         refunds::insert(tx, &row, &counter.items).await?;
-        number_series::set_hash(tx, order.store_id, SERIES, &row.hash).await?;
-        let action = if counter.kind == "void" { "order.void" } else { "order.refund" };
+        number_series::set_hash(tx, order.store_id, Series::Refund, &row.hash).await?;
+        let action = match counter.kind {
+            RefundKind::Refund => "order.refund",
+            RefundKind::Void => "order.void",
+        };
         let details = json!({"receipt_number": order.number, "refund_number": row.number, "amount": row.amount,
             "currency": row.currency, "method": row.method, "reason": row.reason});
         let subject = order.id.to_string();

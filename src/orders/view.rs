@@ -7,8 +7,8 @@ use crate::db::orders::{Listed, OrderItemRow, OrderRow, OrderSummaryRow, Standin
 use crate::db::payments::PaymentRow;
 use crate::db::refunds::{RefundItemRow, RefundRow};
 use crate::domain::{
-    Currency, GappedPage, KioskId, OrderId, OrderState, Page, PaymentId, PaymentMethod, ProductId, RefundId, SessionId,
-    StoreId, Timestamp,
+    Currency, GappedPage, KioskId, OrderId, OrderState, Page, PaymentId, PaymentMethod, ProductId, RefundId,
+    RefundKind, SessionId, StoreId, Timestamp,
 };
 
 /// An order in a list.
@@ -152,9 +152,8 @@ pub struct RefundView {
     pub id: RefundId,
     /// 1, 2, 3 … within the store; refunds and voids count together.
     pub refund_number: i64,
-    /// `refund` or `void`.
-    #[schema(examples("refund"))]
-    pub kind: String,
+    #[schema(value_type = String, examples("refund"))]
+    pub kind: RefundKind,
     /// The order.
     pub order_id: OrderId,
     /// Minor units taken back.

@@ -7,7 +7,7 @@ use super::refund::ReversalRecord;
 use super::refund_plan::whole;
 use super::{LONGEST_REASON, OrderError, Orders};
 use crate::db::orders;
-use crate::domain::{Caller, OrderId, line};
+use crate::domain::{Caller, OrderId, RefundKind, line};
 use crate::telemetry::REFUNDS_TOTAL;
 
 impl Orders {
@@ -33,10 +33,11 @@ impl Orders {
         }
         self.refuse_unless_due(&mut tx, &order).await?;
         let items = whole(&orders::items(&mut tx, id).await?, order.prices_include_tax);
-        let counter = ReversalRecord { kind: "void", method: None, reference: None, reason: reason.to_owned(), items };
+        let counter =
+            ReversalRecord { kind: RefundKind::Void, method: None, reference: None, reason: reason.to_owned(), items };
         let reply = self.take_back(&mut tx, caller, order, counter, once).await?;
         tx.commit().await?;
-        metrics::counter!(REFUNDS_TOTAL, "kind" => "void").increment(1);
+        metrics::counter!(REFUNDS_TOTAL, "kind" => RefundKind::Void.as_str()).increment(1);
         Ok(reply)
     }
 }

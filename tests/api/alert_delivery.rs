@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tillsight::db::{Database, alert_deliveries};
+use tillsight::domain::SinkKind;
 use tillsight::performance::Outcome;
 
 use crate::alerts::{SECRET, Watch};
@@ -168,7 +169,9 @@ async fn a_message_outlives_the_server_that_took_it(database: TestDatabase) {
     let claim = async || {
         let mut tx = db.begin().await.unwrap();
         let taken =
-            alert_deliveries::claim(&mut tx, "webhook", now, now.plus_seconds(40), now.plus_seconds(90)).await.unwrap();
+            alert_deliveries::claim(&mut tx, SinkKind::Webhook, now, now.plus_seconds(40), now.plus_seconds(90))
+                .await
+                .unwrap();
         tx.commit().await.unwrap();
         taken
     };

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tillsight::alerts::{Alerts, Rule};
+use tillsight::alerts::Alerts;
 use tillsight::clock::Clock;
 use tillsight::config::{Monitoring, Settings};
 use tillsight::db::Database;
-use tillsight::domain::StoreId;
-use tillsight::integrity::{Depth, Integrity};
+use tillsight::domain::{AlertRule, CheckDepth, StoreId};
+use tillsight::integrity::Integrity;
 use tillsight::performance::{Attempt, Outcome, Performance, Retries};
 
 use crate::harness::{
@@ -60,7 +60,7 @@ impl Watch {
     }
 
     async fn check(&self) {
-        self.integrity.run(Depth::Deep, None, "test").await.unwrap();
+        self.integrity.run(CheckDepth::Deep, None, "test").await.unwrap();
     }
 
     fn attempts(&self, store: &str, outcome: Outcome, count: usize, retries: Retries, took: Duration) {
@@ -166,7 +166,7 @@ async fn rates_are_taken_over_a_sliding_window(database: TestDatabase) {
     watch.ended(&store, Outcome::Failed, 1);
     assert_eq!(watch.look().await, [told("fired", &failures)], "all that were not refused failed");
     let alert = &watch.alerts.active().await.unwrap()[0];
-    assert_eq!((alert.value, alert.threshold, alert.rule), (1.0, 0.01, Rule::OrderFailureRate));
+    assert_eq!((alert.value, alert.threshold, alert.rule), (1.0, 0.01, AlertRule::OrderFailureRate));
     assert_eq!(alert.message, "Test store: 10 of 10 orders could not be made in 15 minutes");
     watch.ended(&store, Outcome::Succeeded, 990);
     assert_eq!(watch.look().await, [told("resolved", &failures)], "1 % is not above 1 %");
@@ -210,6 +210,25 @@ async fn what_cannot_be_read_hides_nothing_else(database: TestDatabase) {
     assert_eq!(watch.alerts.active().await.unwrap().len(), 4, "the others are neither over nor hidden");
 }
 
+/// An alert of a newer server, with a rule that this one does not know: the others are listed, and it stays as it is.
+async fn an_alert_with_an_unknown_rule_hides_none_of_the_others(database: TestDatabase) {
+    let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
+    let admin = app.admin().await;
+    let (one, other) = (app.store(&admin).await, app.store(&admin).await);
+    let watch = Watch::on(&app, "[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
+    watch.ended(&one, Outcome::Failed, 10);
+    assert_eq!(watch.look().await.len(), 1);
+    database.execute("UPDATE alerts SET rule = 'from-a-newer-server'").await;
+    watch.ended(&other, Outcome::Failed, 10);
+    let key = format!("order-failure-rate:{other}");
+    assert_eq!(watch.look().await, [told("fired", &key)], "its key is taken, and the other alert fires");
+    for path in [format!("{PATH}/active"), PATH.to_owned()] {
+        let listed = app.get(&path, &admin).await.expect(200)["data"].clone();
+        assert_eq!((listed.as_array().unwrap().len(), &listed[0]["key"]), (1, &json!(key)));
+    }
+    assert_eq!(database.count("SELECT COUNT(*) FROM alerts WHERE state = 'firing'").await, 2);
+}
+
 async fn conflicts_and_slow_orders_have_windows_of_their_own(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
@@ -228,7 +247,7 @@ async fn conflicts_and_slow_orders_have_windows_of_their_own(database: TestDatab
     let slowness = format!("order-slow:{store}");
     assert_eq!(watch.look().await, [told("fired", &slowness)]);
     let active = watch.alerts.active().await.unwrap();
-    let alert = active.iter().find(|alert| alert.rule == Rule::OrderSlow).unwrap();
+    let alert = active.iter().find(|alert| alert.rule == AlertRule::OrderSlow).unwrap();
     assert!((5.4..5.6).contains(&alert.value), "within 1 % of 5.5 s: {}", alert.value);
     watch.clock.advance(10 * 60);
     assert_eq!(watch.look().await, [told("resolved", &conflicts)], "ten minutes");
@@ -354,7 +373,7 @@ async fn a_server_tells_by_itself(database: TestDatabase) {
 fn the_runbook_has_a_section_for_each_rule() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/RUNBOOK.md");
     let runbook = std::fs::read_to_string(path).unwrap();
-    for rule in Rule::ALL {
+    for rule in AlertRule::ALL {
         let heading = format!("## {}", rule.as_str());
         let section =
             runbook.split("\n## ").find(|section| format!("## {section}").starts_with(&format!("{heading}\n")));
@@ -368,6 +387,7 @@ on_both_databases!(
     rates_are_taken_over_a_sliding_window,
     looks_at_once_tell_once,
     what_cannot_be_read_hides_nothing_else,
+    an_alert_with_an_unknown_rule_hides_none_of_the_others,
     conflicts_and_slow_orders_have_windows_of_their_own,
     what_comes_and_goes_is_told_once_within_the_cool_down,
     what_nobody_acknowledges_is_escalated,

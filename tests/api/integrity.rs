@@ -9,7 +9,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tillsight::config::Monitoring;
 use tillsight::db::{Database, integrity_reports};
-use tillsight::integrity::{Depth, Integrity};
+use tillsight::domain::CheckDepth;
+use tillsight::integrity::Integrity;
 use tokio::process::Command;
 
 use crate::harness::{
@@ -258,34 +259,34 @@ async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
         assert!(made.len() <= 1, "{made:?}");
         made.pop()
     };
-    assert_eq!(due().await, Some(Depth::Deep), "never checked before");
+    assert_eq!(due().await, Some(CheckDepth::Deep), "never checked before");
     assert_eq!(due().await, None);
     app.clock.advance(1_799);
     assert_eq!(due().await, None);
     app.clock.advance(1);
-    assert_eq!(due().await, Some(Depth::Quick));
+    assert_eq!(due().await, Some(CheckDepth::Quick));
     app.clock.advance(21_600 - 1_800);
-    assert_eq!(due().await, Some(Depth::Deep));
+    assert_eq!(due().await, Some(CheckDepth::Deep));
     assert_eq!(due().await, None, "the deep check contains the quick one");
     app.clock.advance(1_800);
-    assert_eq!(due().await, Some(Depth::Quick));
+    assert_eq!(due().await, Some(CheckDepth::Quick));
     app.clock.advance(1_800);
-    assert_eq!(due().await, Some(Depth::Quick));
+    assert_eq!(due().await, Some(CheckDepth::Quick));
 
     // A server takes a check and dies: its lease runs out.
     app.clock.advance(1_800);
     let now = app.clock.now();
     let (until, furthest) = (now.plus_seconds(1_800), now.plus_seconds(1_800));
     let mut tx = opened.begin().await.unwrap();
-    assert!(integrity_reports::claim(&mut tx, "quick", now, until, furthest).await.unwrap());
+    assert!(integrity_reports::claim(&mut tx, CheckDepth::Quick, now, until, furthest).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(due().await, None);
     app.clock.advance(1_800);
-    assert_eq!(due().await, Some(Depth::Quick));
+    assert_eq!(due().await, Some(CheckDepth::Quick));
 
     // A clock that went wrong leaves no time that nobody lives to see.
     app.clock.advance(-1_000_000);
-    assert_eq!(due().await, Some(Depth::Deep));
+    assert_eq!(due().await, Some(CheckDepth::Deep));
 
     app.clock.advance(1_000_000);
     let admin = app.login_admin().await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tillsight::db::{Database, audit};
-use tillsight::integrity::Depth;
+use tillsight::domain::CheckDepth;
 
 use crate::alerts::Watch;
 use crate::harness::{ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, delete_order, on_both_databases};
@@ -231,7 +231,7 @@ async fn scheduled_checks_repair_where_they_may(database: TestDatabase) {
     delete_order(&database).await;
     let (plain, watch) = (Watch::on(&shop.app, "").await, Watch::on(&shop.app, "auto_repair = true").await);
     let beside = Watch::on(&shop.app, "auto_repair = true").await;
-    assert_eq!(plain.integrity.run_due().await.unwrap(), Some(Depth::Deep));
+    assert_eq!(plain.integrity.run_due().await.unwrap(), Some(CheckDepth::Deep));
     assert_eq!(database.count("SELECT COUNT(*) FROM void_placeholders").await, 0);
     let key = format!("numbering-integrity:{}:order:gap", shop.store);
     let told = |event: &str| BTreeSet::from([(format!("alert.{event}"), key.clone())]);
@@ -248,7 +248,7 @@ async fn scheduled_checks_repair_where_they_may(database: TestDatabase) {
     assert_eq!((actor.as_str(), &details["reason"]), ("system", &json!(reason)));
     assert_eq!(watch.look().await, [], "people know of what was lost until the next check");
     watch.clock.advance(1_800);
-    assert_eq!(watch.integrity.run_due().await.unwrap(), Some(Depth::Quick));
+    assert_eq!(watch.integrity.run_due().await.unwrap(), Some(CheckDepth::Quick));
     assert_eq!(BTreeSet::from_iter(watch.look().await), told("resolved"));
     assert_eq!(audited(&database).await.len(), 1);
 }

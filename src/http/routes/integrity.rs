@@ -5,11 +5,11 @@ use actix_web::{HttpResponse, Responder, get, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::{Caller, Page, Series, StoreId};
+use crate::domain::{Caller, CheckDepth, Page, Series, StoreId};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
-use crate::integrity::{Depth, Method, RepairRequest, RepairView, ReportView, RunView, StandingView, SummaryView};
+use crate::integrity::{RepairMethod, RepairRequest, RepairView, ReportView, RunView, StandingView, SummaryView};
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(summary).service(show).service(history).service(run).service(repair);
@@ -34,7 +34,7 @@ pub struct RepairNumbers {
     store_id: StoreId,
     /// Repair only this series.
     series: Option<Series>,
-    method: Method,
+    method: RepairMethod,
     /// The reason, for the audit log and each placeholder. At most 200 characters.
     #[schema(examples("disk of the till server broke on 4 January"))]
     reason: String,
@@ -87,7 +87,7 @@ pub async fn run(
     services: Data<Services>,
     query: ValidQuery<RunQuery>,
 ) -> Result<impl Responder, Problem> {
-    let depth = if query.0.deep_check { Depth::Deep } else { Depth::Quick };
+    let depth = if query.0.deep_check { CheckDepth::Deep } else { CheckDepth::Quick };
     let run = services.integrity.run(depth, query.0.store_id, &caller.actor.label()).await?;
     Ok(HttpResponse::Ok().json(run))
 }

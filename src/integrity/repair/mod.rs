@@ -19,7 +19,7 @@ use crate::db::{Reader, Tx, audit, number_checks, number_repairs, number_series,
 use crate::domain::{Caller, PlaceholderId, Series, StoreId, line};
 
 pub use error::RepairError;
-pub use view::{CounterMove, Method, Renumbered, RepairView, SeriesRepair};
+pub use view::{CounterMove, Renumbered, RepairMethod, RepairView, SeriesRepair};
 
 /// Missing numbers that are filled in a series at once: more are not lost records but a number that was changed.
 const MOST_PLACEHOLDERS: i64 = 10_000;
@@ -36,7 +36,7 @@ pub struct RepairRequest {
     /// Of this series; of all where it is left out.
     pub series: Option<Series>,
     /// How.
-    pub method: Method,
+    pub method: RepairMethod,
     /// Why: one line of at most 200 characters.
     pub reason: String,
 }
@@ -95,9 +95,9 @@ impl Integrity {
         }
         let mut tx = self.db.begin().await?;
         refuse_renumbering_fiscal(&mut tx, request).await?;
-        if request.method == Method::Renumber {
+        if request.method == RepairMethod::Renumber {
             // A closing that is being made names numbers as they are.
-            number_series::hold(&mut tx, request.store, Series::Closing.as_str()).await?;
+            number_series::hold(&mut tx, request.store, Series::Closing).await?;
         }
         let (mut shown, mut details) = (Vec::new(), Vec::new());
         // Orders come first: whoever pays or refunds holds the order and then takes a number, and is never met half way.
@@ -106,7 +106,7 @@ impl Integrity {
                 shown.push(repair);
                 continue;
             }
-            number_series::hold(&mut tx, request.store, repair.series.as_str()).await?;
+            number_series::hold(&mut tx, request.store, repair.series).await?;
             let stand = number_checks::stand(&mut tx, request.store, repair.series).await?;
             let plan = plan(&mut tx, request, repair.series).await?;
             if plan.changes_anything() {
@@ -158,7 +158,7 @@ impl Integrity {
             number_repairs::renumber(tx, series, *id, *to, previous_hash, hash).await?;
         }
         if let Some((number, hash)) = &plan.counter {
-            number_series::set(tx, store, series.as_str(), *number, hash).await?;
+            number_series::set(tx, store, series, *number, hash).await?;
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ fn wanted(request: &RepairRequest) -> impl Iterator<Item = Series> {
 
 async fn refuse_renumbering_fiscal(reader: &mut Reader, request: &RepairRequest) -> Result<(), RepairError> {
     let store = stores::find(reader, request.store).await?.ok_or(RepairError::StoreNotFound(request.store))?;
-    if request.method == Method::Renumber && store.fiscal {
+    if request.method == RepairMethod::Renumber && store.fiscal {
         return Err(RepairError::Fiscal(store.id));
     }
     Ok(())
@@ -179,8 +179,8 @@ async fn refuse_renumbering_fiscal(reader: &mut Reader, request: &RepairRequest)
 
 async fn plan(reader: &mut Reader, request: &RepairRequest, series: Series) -> Result<Plan, RepairError> {
     match request.method {
-        Method::Void => fill::plan(reader, request.store, series).await,
-        Method::Renumber => renumber::plan(reader, request.store, series).await,
+        RepairMethod::Void => fill::plan(reader, request.store, series).await,
+        RepairMethod::Renumber => renumber::plan(reader, request.store, series).await,
     }
 }
 

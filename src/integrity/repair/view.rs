@@ -1,40 +1,22 @@
 //! A repair as it is shown, kept in the audit log, and told to people.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::finding::{Finding, NumberSpan};
-use crate::domain::{Series, StoreId};
+use crate::domain::{Series, StoreId, text_enum};
 
 /// Ranges of changed numbers that are listed at most; the count goes on.
 const LISTED: usize = 1_000;
 
-/// How numbers are repaired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Method {
-    /// Missing numbers get void placeholders, and a counter that stands behind goes forward. No record is touched.
-    Void,
-    /// Records are numbered 1, 2, 3 … in their order and sealed anew; for stores that are not fiscal.
-    Renumber,
-}
-
-impl Method {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Void, Self::Renumber];
-
-    /// The word that is sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Void => "void",
-            Self::Renumber => "renumber",
-        }
-    }
-
-    /// Reads the word that is sent.
-    pub fn read(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == word)
-    }
+text_enum! {
+    /// How numbers are repaired.
+    #[schema(as = Method)]
+    RepairMethod, "a repair method":
+    /// Missing numbers get void placeholders, and a counter that is behind moves forward. No record changes.
+    Void = "void",
+    /// Records are numbered 1, 2, 3 … in their order and sealed again; for stores that are not fiscal.
+    Renumber = "renumber",
 }
 
 /// Where a counter stood and where it is to stand.
@@ -84,7 +66,7 @@ pub struct RepairView {
     /// The store.
     pub store_id: StoreId,
     /// How.
-    pub method: Method,
+    pub method: RepairMethod,
     /// Why, as whoever wants it wrote.
     pub reason: String,
     /// Whether it was done; otherwise nothing was changed.
