@@ -213,8 +213,8 @@ async fn what_cannot_be_read_hides_nothing_else(database: TestDatabase) {
 /// An alert of a newer server, with a rule that this one does not know: the others are listed, and it stays as it is.
 async fn an_alert_with_an_unknown_rule_hides_none_of_the_others(database: TestDatabase) {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
-    let admin = app.admin().await;
-    let (one, other) = (app.store(&admin).await, app.store(&admin).await);
+    let admin = app.login_admin().await;
+    let (one, other) = (app.create_store(&admin).await, app.create_store(&admin).await);
     let watch = Watch::on(&app, "[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
     watch.ended(&one, Outcome::Failed, 10);
     assert_eq!(watch.look().await.len(), 1);
