@@ -3,7 +3,7 @@
 //! 1..N, each acknowledged order is there once under the number that was acknowledged, nothing is there that nobody
 //! asked for, and numbers and hash chains are whole by every check there is.
 //!
-//! PostgreSQL has two servers, SQLite one. The size is small enough for every `make test`; ARCHITECTURE.md, "How to",
+//! PostgreSQL has two servers, SQLite one. The size is small enough for every `make test`; docs/explanation/testing.md
 //! tells how the full one is run. `NUMBERING_LOAD_CONFIRMS`, `…_CLIENTS`, `…_STORES`, `…_KILLS` and `…_SEED` say
 //! another. Which confirmation meets which fault depends on the seed and on how requests happen to interleave.
 
