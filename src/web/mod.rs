@@ -1,7 +1,6 @@
-//! Pages that are served from the binary: no build step, no other host.
+//! Pages embedded in the binary: no build step, no other host.
 //!
-//! Today: a first page that says what this is and where to go, the API's documentation, and the receipt to print. May
-//! import `config` only.
+//! Today: the home page, the API documentation and the receipt to print. May import `config` only.
 
 pub mod receipt;
 
@@ -11,18 +10,17 @@ use actix_web::web::{ServiceConfig, scope};
 use actix_web::{HttpResponse, Responder, get};
 use utoipa_swagger_ui::SwaggerUi;
 
-/// The first page; its one style sheet stands in it.
 const HOME: &str = include_str!("assets/home.html");
-/// The demonstration's catalogue, drawn by `demo::packages`.
+/// The demo's catalogue, drawn by `demo::packages`.
 const CATALOGUE_PICTURE: &[u8] = include_bytes!("assets/catalogue.jpg");
-/// SHA-256 of the style sheet in [`HOME`], which the page's policy names; a test keeps the two together.
+/// SHA-256 of the style sheet in [`HOME`], which the page's policy allows. A test compares the two.
 const HOME_STYLE: &str = "sha256-gIXYVON23YCwRkRBAyzJwT1OkTs2QowGvdCVJjYZvas=";
 
-/// What the documentation page needs: its own scripts and styles; the library sets some styles inline.
+/// The documentation page needs its own scripts and styles; the library sets some styles inline.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-/// Registers the first page and, with `docs`, the page to browse the API.
+/// Registers the home page and, with `docs`, the API documentation.
 pub fn configure(config: &mut ServiceConfig, docs: bool) {
     config.service(home).service(catalogue_picture);
     if docs {
@@ -66,7 +64,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     #[test]
-    fn the_policy_names_the_style_sheet_that_the_page_has() {
+    fn the_policy_allows_the_pages_style_sheet() {
         let style = HOME.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
         let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
         assert_eq!(HOME_STYLE, format!("sha256-{hash}"));

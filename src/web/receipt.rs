@@ -1,121 +1,107 @@
 //! The receipt as a page for a narrow printer, with its claim code as a QR code.
 //!
-//! The page is handed texts and decides nothing but their places. Everything in it is escaped by the template; its one
-//! style sheet is named by hash in [`POLICY`], and it holds no script.
+//! The page gets finished texts and only arranges them. The template escapes all of them; the one style sheet is allowed by
+//! its hash in [`CONTENT_SECURITY_POLICY`], and there is no script.
 
 use askama::Template;
 use qrcode::{Color, EcLevel, QrCode};
 
-/// Modules of white that a reader needs around the code (ISO/IEC 18004).
-const QUIET: usize = 4;
+/// White modules around a QR code (ISO/IEC 18004).
+const QUIET_ZONE: usize = 4;
 
-/// The page's `Content-Security-Policy`; a test keeps the hash and the style sheet together.
-pub const POLICY: &str = "default-src 'none'; \
+/// A test compares the hash with the style sheet.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     style-src 'sha256-9+n7r5h41b0O0ccDHn7rBFGqBq0kFGB5k2piNdWCHvQ='; frame-ancestors 'none'; base-uri 'none'";
 
 /// A label and an amount.
 #[derive(Debug, Clone)]
-pub struct Row {
-    /// What it is.
+pub struct AmountRow {
     pub label: String,
-    /// The amount with its currency.
-    pub value: String,
+    /// With the currency.
+    pub amount: String,
 }
 
 /// A line of the bill.
 #[derive(Debug, Clone)]
 pub struct ReceiptLine {
-    /// How many.
     pub quantity: i64,
     /// The product's name at the sale.
     pub name: String,
-    /// Price of one.
     pub unit_price: String,
-    /// Price of all.
     pub total: String,
-    /// The discount on the line.
-    pub discount: Option<Row>,
+    pub discount: Option<AmountRow>,
 }
 
 /// Everything on a receipt, as text.
 #[derive(Debug, Clone)]
 pub struct ReceiptPage {
-    /// The store's name.
     pub store: String,
-    /// The receipt number.
     pub number: i64,
-    /// When it was confirmed, by the clocks of the store.
+    /// Time of the confirmation in the store's time zone.
     pub time: String,
-    /// Where the order stands.
     pub state: String,
-    /// What marks it as a copy; nothing on the original.
+    /// The mark of a copy; absent on the original.
     pub copy: Option<String>,
-    /// The bill.
     pub lines: Vec<ReceiptLine>,
     /// The discount on the whole bill.
-    pub discount: Option<Row>,
-    /// What is due.
+    pub discount: Option<AmountRow>,
     pub total: String,
-    /// The tax by rate.
-    pub taxes: Vec<Row>,
-    /// Whether prices include it.
+    /// One row per tax rate.
+    pub taxes: Vec<AmountRow>,
+    /// Says whether prices include the tax.
     pub tax_note: &'static str,
-    /// Whether the tax is a part of the prices, and so shown below the total and not above it.
-    pub taxes_contained: bool,
-    /// How it was paid.
-    pub payments: Vec<Row>,
-    /// What was taken back.
-    pub refunds: Vec<Row>,
-    /// The code with which a shopper makes the order theirs.
+    /// Included taxes are shown below the total, added ones above it.
+    pub taxes_included: bool,
+    pub payments: Vec<AmountRow>,
+    pub refunds: Vec<AmountRow>,
+    /// The code with which a shopper claims the order.
     pub claim_code: String,
-    /// The order's seal.
+    /// The hash that seals the order.
     pub hash: String,
 }
 
-/// Why a page cannot be made.
+/// Why the page cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// The claim code does not fit into a QR code.
-    #[error("QR code: {0}")]
-    Code(#[from] qrcode::types::QrError),
-    /// The template failed.
-    #[error("receipt page: {0}")]
+    #[error("the claim code does not fit into a QR code: {0}")]
+    QrCode(#[from] qrcode::types::QrError),
+    #[error("the receipt's template failed: {0}")]
     Template(#[from] askama::Error),
 }
 
-impl Row {
-    /// A label and an amount.
-    pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { label: label.into(), value: value.into() }
+impl AmountRow {
+    pub fn new(label: impl Into<String>, amount: impl Into<String>) -> Self {
+        Self { label: label.into(), amount: amount.into() }
     }
 }
 
 impl ReceiptPage {
-    /// The page.
-    pub fn html(&self) -> Result<String, PageError> {
-        Ok(Filled { page: self, code: drawn(&self.claim_code)? }.render()?)
+    pub fn render_html(&self) -> Result<String, PageError> {
+        Ok(ReceiptTemplate { page: self, code: draw_qr_code(&self.claim_code)? }.render()?)
     }
 }
 
 #[derive(Template)]
 #[template(path = "receipt.html")]
-struct Filled<'a> {
+struct ReceiptTemplate<'a> {
     page: &'a ReceiptPage,
-    code: Drawn,
+    code: QrPath,
 }
 
-/// A QR code as one path of squares, a module each.
-struct Drawn {
+/// A QR code as one SVG path: a square per dark module.
+struct QrPath {
     side: usize,
     path: String,
 }
 
-fn drawn(text: &str) -> Result<Drawn, PageError> {
+fn draw_qr_code(text: &str) -> Result<QrPath, PageError> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M)?;
     let width = code.width();
     let dark = code.to_colors().into_iter().enumerate().filter(|(_, color)| *color == Color::Dark);
-    let path = dark.map(|(place, _)| format!("M{} {}h1v1h-1z", place % width + QUIET, place / width + QUIET)).collect();
-    Ok(Drawn { side: width + 2 * QUIET, path })
+    let path = dark
+        .map(|(index, _)| format!("M{} {}h1v1h-1z", index % width + QUIET_ZONE, index / width + QUIET_ZONE))
+        .collect();
+    Ok(QrPath { side: width + 2 * QUIET_ZONE, path })
 }
 
 #[cfg(test)]
@@ -141,9 +127,9 @@ mod tests {
             }],
             discount: None,
             total: "2.58 EUR".to_owned(),
-            taxes: vec![Row::new("tax 19 % of 2.17 EUR", "0.41 EUR")],
+            taxes: vec![AmountRow::new("tax 19 % of 2.17 EUR", "0.41 EUR")],
             tax_note: "prices include tax",
-            taxes_contained: true,
+            taxes_included: true,
             payments: Vec::new(),
             refunds: Vec::new(),
             claim_code: "7K2M9-QX4TD-0H5VN-WB8CR".to_owned(),
@@ -152,31 +138,31 @@ mod tests {
     }
 
     #[test]
-    fn what_people_typed_is_text_and_never_markup() {
-        let html = page().html().unwrap();
+    fn entered_texts_are_escaped() {
+        let html = page().render_html().unwrap();
         assert!(!html.contains("<script>") && !html.contains("Jerry's <b>"), "{html}");
         assert!(html.contains("&#60;script&#62;"), "{html}");
     }
 
     #[test]
-    fn only_a_copy_says_that_it_is_one() {
-        assert!(!page().html().unwrap().contains("class=\"copy\""));
+    fn only_a_copy_is_marked() {
+        assert!(!page().render_html().unwrap().contains("class=\"copy\""));
         let copy = ReceiptPage { copy: Some("COPY 2".to_owned()), ..page() };
-        assert!(copy.html().unwrap().contains("<p class=\"copy\">COPY 2</p>"));
+        assert!(copy.render_html().unwrap().contains("<p class=\"copy\">COPY 2</p>"));
     }
 
     #[test]
-    fn the_policy_names_the_style_sheet_that_the_page_has() {
-        let html = page().html().unwrap();
+    fn the_policy_allows_the_pages_style_sheet() {
+        let html = page().render_html().unwrap();
         let style = html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
         let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
-        assert!(POLICY.contains(&format!("'sha256-{hash}'")), "sha256-{hash}");
-        assert!(!html.contains("style=\""), "inline styles are refused by the policy");
+        assert!(CONTENT_SECURITY_POLICY.contains(&format!("'sha256-{hash}'")), "sha256-{hash}");
+        assert!(!html.contains("style=\""), "the policy refuses inline styles");
     }
 
     #[test]
-    fn the_code_has_the_three_corners_that_readers_look_for() {
-        let code = drawn("7K2M9-QX4TD-0H5VN-WB8CR").unwrap();
+    fn the_qr_code_has_its_three_corners() {
+        let code = draw_qr_code("7K2M9-QX4TD-0H5VN-WB8CR").unwrap();
         // Version 2: 25 modules and the quiet zone on both sides.
         assert_eq!(code.side, 33);
         for corner in ["M4 4h", "M28 4h", "M4 28h"] {

@@ -6,9 +6,12 @@
 mod auth;
 mod catalog;
 mod database;
+mod index;
 mod kind;
+mod models;
 mod monitoring;
 mod orders;
+mod recognition;
 
 use std::borrow::Cow;
 

@@ -10,7 +10,7 @@ use crate::http::Services;
 use crate::http::extract::ValidPath;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{OrderItemView, ReceiptView};
-use crate::web::receipt::{self, ReceiptLine, ReceiptPage, Row};
+use crate::web::receipt::{self, AmountRow, ReceiptLine, ReceiptPage};
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(show).service(print).service(show_own).service(page_own);
@@ -72,10 +72,10 @@ fn render_page(
     receipt: &ReceiptView,
     copy: Option<String>,
 ) -> Result<HttpResponse, Problem> {
-    let html = receipt_page(receipt, copy).html().map_err(|error| Problem::internal(&error))?;
+    let html = receipt_page(receipt, copy).render_html().map_err(|error| Problem::internal(&error))?;
     Ok(response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CONTENT_SECURITY_POLICY, receipt::POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, receipt::CONTENT_SECURITY_POLICY))
         .body(html))
 }
 
@@ -84,25 +84,24 @@ fn receipt_page(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
     let order = &receipt.order;
     let money = |amount: i64| Money { amount, currency: order.currency }.to_string();
     let payments = order.payments.iter().flat_map(|payment| {
-        let paid = Row::new(payment.method.as_str(), money(payment.amount));
-        let tendered = payment.tendered.map(|tendered| Row::new("given", money(tendered)));
-        let change = payment.change.map(|change| Row::new("change", money(change)));
+        let paid = AmountRow::new(payment.method.as_str(), money(payment.amount));
+        let tendered = payment.tendered.map(|tendered| AmountRow::new("given", money(tendered)));
+        let change = payment.change.map(|change| AmountRow::new("change", money(change)));
         [Some(paid), tendered, change].into_iter().flatten()
     });
     let refunds = order.refunds.iter().map(|refund| {
         // A void pays no money back, so it has no method.
         let method = refund.method.map(|method| format!(" ({})", method.as_str())).unwrap_or_default();
         let label = format!("{} {}{method}: {}", refund.kind, refund.refund_number, refund.reason);
-        Row::new(label, money(-refund.amount))
+        AmountRow::new(label, money(-refund.amount))
     });
-    let taxes = receipt
-        .taxes
-        .iter()
-        .map(|tax| Row::new(format!("tax {} of {}", format_percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax)));
+    let taxes = receipt.taxes.iter().map(|tax| {
+        AmountRow::new(format!("tax {} of {}", format_percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax))
+    });
     let bill_discount: i64 = order.items.iter().map(|item| item.bill_discount).sum();
     let discount = (bill_discount > 0).then(|| {
         let reason = order.discount_reason.as_deref().unwrap_or_default();
-        Row::new(format!("discount: {reason}"), money(-bill_discount))
+        AmountRow::new(format!("discount: {reason}"), money(-bill_discount))
     });
     ReceiptPage {
         store: order.store_name.clone(),
@@ -115,7 +114,7 @@ fn receipt_page(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
         total: money(order.total),
         taxes: taxes.collect(),
         tax_note: if order.prices_include_tax { "prices include tax" } else { "tax on top of prices" },
-        taxes_contained: order.prices_include_tax,
+        taxes_included: order.prices_include_tax,
         payments: payments.collect(),
         refunds: refunds.collect(),
         claim_code: receipt.claim_code.clone(),
@@ -127,7 +126,7 @@ fn receipt_line(item: &OrderItemView, currency: Currency) -> ReceiptLine {
     let money = |amount: i64| Money { amount, currency }.to_string();
     let discount = (item.discount > 0).then(|| {
         let reason = item.discount_reason.as_deref().unwrap_or_default();
-        Row::new(format!("discount: {reason}"), money(-item.discount))
+        AmountRow::new(format!("discount: {reason}"), money(-item.discount))
     });
     ReceiptLine {
         quantity: item.quantity,

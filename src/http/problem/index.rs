@@ -1,0 +1,27 @@
+//! Problems of an index that is behind the catalog.
+
+use serde_json::json;
+
+use super::{Problem, ProblemKind};
+use crate::index_feed::StatusError;
+
+/// Seconds after which the index has probably caught up.
+pub(super) const INDEX_RETRY_S: u64 = 2;
+/// The same if somebody must restart the server first.
+pub(super) const RESTART_RETRY_S: u64 = 30;
+
+/// This server can no longer answer a search or an upload correctly; the index has logged why.
+pub(super) fn index_distrusted() -> Problem {
+    let detail = "The index has lost its place in the catalog's log, so this server has stopped recognising. Restart it to \
+                  fill the index again. If that does not help, its log says what is wrong with the database.";
+    Problem::new(ProblemKind::IndexBehind, detail).retry_after(RESTART_RETRY_S)
+}
+
+impl From<StatusError> for Problem {
+    fn from(error: StatusError) -> Self {
+        match error {
+            StatusError::Distrusted { outage, .. } => index_distrusted().with("not_following", json!(outage)),
+            StatusError::Database(error) => error.into(),
+        }
+    }
+}
