@@ -56,7 +56,7 @@ impl ModelSlot {
     }
 
     /// The model in use. Keep it for one piece of work and no longer.
-    pub fn now(&self) -> Arc<ActiveModel> {
+    pub fn current(&self) -> Arc<ActiveModel> {
         Arc::clone(&self.0.borrow())
     }
 

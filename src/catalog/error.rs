@@ -10,14 +10,14 @@ use crate::index_feed::FollowError;
 pub enum CatalogError {
     #[error(transparent)]
     InvalidField(#[from] InvalidField),
-    #[error("no {what} with id {id} exists")]
+    #[error("No {what} with id {id} exists.")]
     NotFound {
         /// `product` or `image`.
         what: &'static str,
         id: String,
     },
     /// Another product has this SKU or barcode.
-    #[error("{field}: another product has \"{value}\" already")]
+    #[error("Another product has the {field} \"{value}\" already.")]
     CodeTaken {
         /// `sku` or `barcode`.
         field: &'static str,
@@ -29,7 +29,7 @@ pub enum CatalogError {
     /// The model returned no usable embedding for one of the photos; nothing was stored.
     #[error("{photo}: {reason}")]
     UnusablePhoto { photo: PhotoName, reason: String },
-    #[error("images: {count} photos; at most {limit} are allowed {per}")]
+    #[error("{count} photos are too many. At most {limit} are allowed {per}.")]
     TooManyImages {
         count: usize,
         limit: usize,
@@ -38,16 +38,16 @@ pub enum CatalogError {
     },
     /// One of the photos is enrolled for another product, so the two would look the same.
     #[error(
-        "{photo}: this very photo is enrolled for product \"{product_name}\" ({product_id}); remove it there first"
+        "{photo}: this very photo is enrolled for product \"{product_name}\" ({product_id}). Remove it there first."
     )]
     AlreadyEnrolled { photo: PhotoName, product_id: ProductId, product_name: String },
     /// More photos wait to be embedded than may wait.
-    #[error("too many photos are waiting to be embedded; nothing was stored")]
+    #[error("Too many photos are waiting to be embedded. Nothing was stored; try again in a few seconds.")]
     Busy,
     /// The change is stored, but the index has not applied it yet.
     #[error(
-        "product {product_id} is saved, but the index has not caught up with the catalog yet ({cause}); the product will be \
-         found as soon as it has, without another upload"
+        "Product {product_id} is saved, but the index has not caught up with the catalog yet ({cause}). The product will be \
+         found as soon as it has, without another upload."
     )]
     IndexBehind { product_id: ProductId, cause: FollowError },
     /// The disk that holds the originals is full.
@@ -58,7 +58,7 @@ pub enum CatalogError {
     OriginalFile(String),
     /// A photo's original is gone from the folder of originals.
     #[error(
-        "the original of image {0} is missing from the folder of images; an admin who sends that photo again puts it back"
+        "The original of image {0} is missing from the folder of images. An admin who sends that photo again puts it back."
     )]
     LostOriginal(String),
     /// The embedder or one of its threads is gone.

@@ -1,8 +1,8 @@
 //! The catalog: products, their prices and photos, and the checks of an upload.
 //!
-//! Invariants: the database is the truth. A change that recognition must learn of takes the next number of the catalog's log
-//! in its own transaction, and is answered when the index has applied it ([`IndexFeed::catch_up`]). Photos are decoded,
-//! embedded and written to disk before a transaction begins, never within one.
+//! Invariants: the database is the truth. A change that concerns recognition takes the next number of the catalog's log in
+//! its own transaction. It is answered when the index has applied it ([`IndexFeed::catch_up`]). Photos are decoded, embedded
+//! and written to disk before a transaction begins, never within one.
 //!
 //! Who may call what is decided above; this module knows nothing of HTTP.
 

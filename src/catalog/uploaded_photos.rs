@@ -48,7 +48,7 @@ impl Catalog {
         if count > limit {
             return Err(CatalogError::TooManyImages { count, limit, per: "in one upload" });
         }
-        let limits = *self.active.now().embedder.limits();
+        let limits = *self.active.current().embedder.limits();
         // Hashing 100 MB takes a third of a second, which an HTTP worker does not have.
         let checked = tokio::task::spawn_blocking(move || check_and_hash(photos, &limits)).await;
         let mut checked = checked.map_err(|error| CatalogError::Embedder(error.to_string()))??;
@@ -60,7 +60,7 @@ impl Catalog {
 
     /// Embeds photos, a few at a time, then stores their originals.
     pub(super) async fn embed_and_store(&self, photos: Vec<CheckedPhoto>) -> Result<Vec<StoredPhoto>, CatalogError> {
-        let active = self.active.now();
+        let active = self.active.current();
         let embedder = &*active.embedder;
         let embedded: Vec<(CheckedPhoto, ModelEmbeddings)> = stream::iter(photos)
             .map(|photo| self.embed(embedder, photo))

@@ -1,4 +1,4 @@
-//! Whether the index follows the catalog, for whoever watches over the server.
+//! Whether the index follows the catalog, as `/readyz` shows it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -46,7 +46,7 @@ impl IndexFeed {
     /// How the index is. Fails if the database does not answer or the index cannot be trusted.
     pub async fn status(&self) -> Result<FeedStatus, StatusError> {
         self.db.ping().await?;
-        let active = self.active.now();
+        let active = self.active.current();
         let stats = active.index.stats().await;
         let outage = self.outage.current();
         if let Some(reason) = active.index.distrusted() {

@@ -27,7 +27,7 @@ impl IndexFeed {
     /// Dropping the future leaves the index at a change that it has applied whole; the next call goes on from there.
     pub async fn follow(&self) -> Result<i64, FollowError> {
         let mut last_applied = self.last_applied.lock().await;
-        let active = self.active.now();
+        let active = self.active.current();
         let outcome = self.filler(&active).apply_changes(&active.index, &mut last_applied).await;
         // A log that can be read again does not repair a distrusted index: the reason must stay visible.
         if outcome.is_err() || active.index.distrusted().is_none() {

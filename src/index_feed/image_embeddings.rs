@@ -1,5 +1,5 @@
-//! Embeddings of enrolled photos by one model: read from the database, or made from the original where this model has not
-//! embedded the photo yet (another model did, or another server runs another one).
+//! Embeddings of enrolled photos by one model: read from the database, or made from the original. A photo lacks its
+//! embedding if another model was active when it was enrolled, or if another server uses another model.
 //!
 //! Two kinds of failure are told apart. A [`PhotoFailure`] is about one photo: others can go on. A [`FollowError`] is about
 //! everything (no room, no database, no thread): nothing goes on.

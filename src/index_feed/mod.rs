@@ -58,8 +58,8 @@ pub struct IndexFeed {
     index_options: IndexOptions,
     /// Where snapshots are written.
     data_dir: PathBuf,
-    /// The last change that the index has applied, once it is known. Whoever applies changes holds the lock: two at a
-    /// time would apply the same changes twice.
+    /// The last change that the index has applied, once it is known. The lock is held while changes are applied: two
+    /// followers at a time would apply the same changes twice.
     last_applied: Arc<Mutex<Option<ChangeRow>>>,
     /// What the snapshot file holds, if this server has read or written it.
     last_snapshot: Arc<StdMutex<Option<SnapshotPosition>>>,
@@ -108,12 +108,12 @@ impl IndexFeed {
 
     /// The number of the last change that the index has applied.
     pub async fn revision(&self) -> i64 {
-        self.active.now().index.stats().await.revision
+        self.active.current().index.stats().await.revision
     }
 
     /// How many embeddings are searched.
     pub async fn embeddings_count(&self) -> usize {
-        self.active.now().index.stats().await.rows
+        self.active.current().index.stats().await.rows
     }
 
     /// The number of the newest catalog change.

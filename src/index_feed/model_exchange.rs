@@ -35,7 +35,7 @@ impl IndexFeed {
         let mut last_applied = self.last_applied.lock().await;
         let filler = IndexFiller::new(self.image_embeddings(&model.embedder), &unsearchable);
         let revision = filler.apply_changes(&index, &mut last_applied).await?;
-        self.active.now().index.leave_gauges();
+        self.active.current().index.leave_gauges();
         index.show_in_gauges().await;
         self.active.exchange(ActiveModel::new(model, index));
         self.unsearchable.replace_with(&unsearchable);

@@ -53,7 +53,7 @@ impl IndexFeed {
     /// # Errors
     /// The index is not to be trusted, the database does not answer, or the file cannot be written.
     pub async fn write_snapshot(&self) -> Result<i64, SnapshotFault> {
-        let active = self.active.now();
+        let active = self.active.current();
         let began = Instant::now();
         let model = active.embedder.model_id();
         let path = snapshot_file::path(&self.data_dir, model.as_str());
@@ -66,7 +66,7 @@ impl IndexFeed {
 
     /// Whether the index holds something else than the file.
     async fn has_unsaved_changes(&self) -> bool {
-        let current = position_of(&self.active.now()).await;
+        let current = position_of(&self.active.current()).await;
         *self.last_snapshot() != Some(current)
     }
 

@@ -143,10 +143,10 @@ impl IndexFeed {
             let page = product_images::ids_on_sale(&mut self.db.read().await?, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
-            let missing = self.active.now().index.lacking(&page).await;
+            let missing = self.active.current().index.lacking(&page).await;
             for batch in missing.chunks(BATCH) {
                 let embedded = self.embed_batch(batch, &mut left).await?;
-                self.announce_again(embedded).await?;
+                self.append_to_log_again(embedded).await?;
             }
         }
         Ok(self.unsearchable.add_wrapping(left.wrapping_sub(before)))
@@ -154,7 +154,7 @@ impl IndexFeed {
 
     /// Those of these photos that have an embedding now; `left` counts the others.
     async fn embed_batch(&self, images: &[ImageId], left: &mut u64) -> Result<Vec<ImageId>, FollowError> {
-        let active = self.active.now();
+        let active = self.active.current();
         let embedder = &active.embedder;
         let model = embedder.model_id().as_str();
         let rows = product_images::on_sale_among(&mut self.db.read().await?, model, images).await?;
@@ -171,13 +171,13 @@ impl IndexFeed {
     }
 
     /// Puts photos that have an embedding into the log once more, if the index still misses them.
-    async fn announce_again(&self, images: Vec<ImageId>) -> Result<(), FollowError> {
+    async fn append_to_log_again(&self, images: Vec<ImageId>) -> Result<(), FollowError> {
         if images.is_empty() {
             return Ok(());
         }
         // Some may have been enrolled since the last follow; the log has those already.
         self.follow().await?;
-        let active = self.active.now();
+        let active = self.active.current();
         let missing = active.index.lacking(&images).await;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;

@@ -13,7 +13,7 @@ pub enum ActivationPolicy {
     /// The server, unless the new model is right on fewer of the enrolled photos than the active one. Then it waits for a
     /// person. Where no product has two photos there is nothing to compare, and nothing speaks against it.
     UnlessWorse,
-    /// The server, whatever the comparison says: whoever began the switch chose so, and the audit log keeps it.
+    /// The server, whatever the comparison says. The audit log keeps who chose so.
     EvenIfWorse,
 }
 

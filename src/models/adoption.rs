@@ -64,7 +64,7 @@ impl ModelSwitches {
     async fn switch_to_adopt(&self) -> Result<Option<SwitchRow>, SwitchError> {
         let switched = model_switches::active(&mut self.db.read().await?).await?;
         // A server's first model may be newer than the last switch: its file was replaced since.
-        Ok(switched.filter(|row| row.generation > self.active.now().generation))
+        Ok(switched.filter(|row| row.generation > self.active.current().generation))
     }
 
     /// Exchanges this server's model for the one of the last switch, if that is another one. Recognition goes on by the

@@ -1,10 +1,10 @@
 //! Removing what models left behind that are no longer used: their embeddings from the database, their snapshots from this
 //! server's folder.
 //!
-//! Kept for ever are the active model, the one that a rollback goes back to, this server's own and its settings', and both
-//! models of an open switch. Of the others only those go that a switch has named: a model that no switch knows may be
-//! another server's, by its settings. And they go a day after that switch ended, so that a switch which was given up by
-//! mistake can be repeated. Embeddings are a cache: whatever is removed can be made anew from the originals.
+//! The active model is kept, the one before it for a rollback, and both models of an open switch. So are this server's model
+//! and its settings' model, and models that no switch has named: another server may use them by its settings. All others are
+//! cleaned up a day after their last switch ended, so that a switch which was cancelled by mistake can be repeated.
+//! Embeddings are a cache: whatever is removed can be made anew from the originals.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -93,7 +93,7 @@ impl ModelSwitches {
         let configured =
             run_blocking(move || Ok(Manifest::read(&folder.configured_manifest()).map(|manifest| manifest.model_id())));
         let mut kept: HashSet<String> = HashSet::new();
-        kept.insert(self.active.now().embedder.model_id().to_string());
+        kept.insert(self.active.current().embedder.model_id().to_string());
         // No server could be started from a manifest that cannot be read now.
         kept.extend(configured.await?.map(|id| id.to_string()));
         kept.extend(active.into_iter().flat_map(|row| [row.from_model, row.to_model]));

@@ -9,23 +9,23 @@ use crate::index_feed::FollowError;
 /// A refusal or failure of a model switch. None of them stops recognition by the active model.
 #[derive(Debug, thiserror::Error)]
 pub enum SwitchError {
-    #[error("there is no manifest \"{manifest}\" in {}; there are: {known}", folder.display())]
+    #[error("No manifest \"{manifest}\" is in {}. There are: {known}.", folder.display())]
     UnknownModel { manifest: String, folder: PathBuf, known: String },
     #[error(transparent)]
     Unusable(#[from] ModelError),
-    #[error("{model} is the active model already")]
+    #[error("{model} is the active model already.")]
     AlreadyActive { model: String },
     #[error(
-        "a switch to {model} is open; activate it (POST /api/models/switch/activate) or cancel it (DELETE \
-         /api/models/switch) first"
+        "A switch to {model} is open. Activate it (POST /api/models/switch/activate) or cancel it (DELETE \
+         /api/models/switch) first."
     )]
     AnotherOpen { model: String },
-    #[error("no switch is open; begin one first")]
+    #[error("No switch is open. Begin one first.")]
     NoneOpen,
     /// Photos on sale have not been embedded by the new model.
     #[error(
-        "{missing} of {photos} photos on sale have not been embedded by {model} yet{}",
-        if *failed > 0 { format!("; {failed} of them cannot be: repair or remove them, or cancel the switch") } else { String::new() }
+        "{missing} of {photos} photos on sale have not been embedded by {model} yet.{}",
+        if *failed > 0 { format!(" {failed} of them cannot be: repair or remove them, or cancel the switch.") } else { String::new() }
     )]
     NotReady {
         model: String,
@@ -36,17 +36,16 @@ pub enum SwitchError {
     },
     /// The new model no longer does what it did in its self-test.
     #[error(
-        "{model} fails on a picture of our own as well: {reason}; no photo is at fault, and the switch waits until the model \
-         runs"
+        "{model} fails on a picture of our own as well: {reason}. No photo is at fault. The switch waits until the model runs."
     )]
     ModelFails { model: String, reason: String },
     /// The switch is active, but this server still uses the old model.
-    #[error("the switch to {model} is carried out, but this server does not use the model yet ({cause})")]
+    #[error("The switch to {model} is done, but this server does not use the model yet ({cause}).")]
     NotAdopted { model: String, cause: Box<SwitchError> },
-    #[error("the model was never switched, so there is none to go back to")]
+    #[error("The model was never switched, so there is none to go back to.")]
     NoPrevious,
     /// The manifest of that name belongs to another model now.
-    #[error("manifest \"{manifest}\" is of {found} now; the switch is to {wanted}")]
+    #[error("Manifest \"{manifest}\" is of {found} now, but the switch is to {wanted}.")]
     Replaced { manifest: String, wanted: String, found: String },
     #[error("folder {}: {error}", folder.display())]
     Folder { folder: PathBuf, error: std::io::Error },

@@ -136,7 +136,7 @@ impl ModelSwitches {
     }
 
     /// Begins a switch back to the model that was active before the last one. It activates itself as soon as the photos
-    /// enrolled since are embedded. Whoever goes back knows why, so the comparison does not hold it up.
+    /// enrolled since are embedded. The comparison does not hold it up: going back has its reasons.
     pub async fn roll_back(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
         let last = model_switches::active(&mut self.db.read().await?).await?;
         let last = last.ok_or(SwitchError::NoPrevious)?;
@@ -162,7 +162,7 @@ impl ModelSwitches {
 
     /// Key and manifest of the active model: this server's, unless it has yet to adopt the last switch.
     async fn find_active(&self, reader: &mut Reader) -> Result<(String, String), DatabaseError> {
-        let ours = self.active.now();
+        let ours = self.active.current();
         Ok(match model_switches::active(reader).await? {
             Some(row) if row.generation > ours.generation => (row.to_model, row.to_manifest),
             _ => (ours.embedder.model_id().to_string(), ours.manifest.clone()),

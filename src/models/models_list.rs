@@ -19,7 +19,7 @@ impl ModelSwitches {
     pub async fn list(&self) -> Result<ModelsView, SwitchError> {
         let folder = self.folder.clone();
         let verified = run_blocking(move || folder.verify_all()).await?;
-        let active = self.active.now();
+        let active = self.active.current();
         let mut reader = self.db.read().await?;
         let photos = product_images::count_on_sale(&mut reader).await?;
         let embedded: HashMap<String, i64> =

@@ -81,7 +81,7 @@ impl ModelSwitches {
         let Some(row) = open else {
             // Until this server has adopted the last switch, its uploads are embedded by both models: otherwise the index
             // that is being filled would never catch up with an import.
-            if self.active.now().generation >= switched {
+            if self.active.current().generation >= switched {
                 self.incoming.clear();
             }
             *state = WorkerState::default();
@@ -101,7 +101,7 @@ impl ModelSwitches {
                 drop(embedder);
                 return self.adopt().await;
             }
-            // Whoever has the lease now goes on; the next pass here begins anew.
+            // The server that has the lease now goes on; the next pass here begins anew.
             Some(PassOutcome::LeaseLost) | None => {
                 state.begin_pass();
                 return Ok(());

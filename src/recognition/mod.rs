@@ -75,7 +75,7 @@ impl RecognitionService {
     /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
     pub async fn recognize_picture(&self, picture: Bytes) -> Result<RecognitionResult, RecognitionError> {
         let began = Instant::now();
-        let active = self.active.now();
+        let active = self.active.current();
         let (embedder, index) = (&active.embedder, &active.index);
         // Before the work on a picture that could not be answered for.
         index.refuse_if_distrusted()?;

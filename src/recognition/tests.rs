@@ -49,7 +49,7 @@ async fn evidence_that_cannot_be_kept_is_no_error() {
 async fn an_index_that_lost_its_place_answers_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
-    service.active.now().index.distrust("change 5 is missing");
+    service.active.current().index.distrust("change 5 is missing");
     let refused = service.recognize_picture(png(RED).into()).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
     let unread = service.recognize_picture(Bytes::from_static(b"no picture")).await.unwrap_err();
@@ -63,7 +63,7 @@ async fn enrol(service: &RecognitionService, fields: &ProductFields) -> ProductI
     let mut tx = service.db.begin().await.unwrap();
     products::insert(&mut tx, product, fields, now).await.unwrap();
     tx.commit().await.unwrap();
-    let active = service.active.now();
+    let active = service.active.current();
     let seen = active.embedder.embed_photo(png(RED)).await.unwrap();
     let row = Row { image, product, vector: Arc::from(seen.embedding) };
     active.index.apply(1, vec![Change::Add(vec![row])]).await.unwrap();

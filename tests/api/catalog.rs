@@ -1,4 +1,4 @@
-//! Products and their photos: added, found, changed, taken away, and every upload that is refused.
+//! Products and their photos: added, found, changed, removed, and uploads that are refused.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -93,7 +93,7 @@ async fn a_product_is_recognised_the_moment_its_upload_returns(database: TestDat
     assert_eq!((&seen["index_revision"], &seen["items"][0]["region"]["x"]), (&json!(3), &json!(0)));
 }
 
-async fn a_product_without_photos_can_be_sold_and_not_seen(database: TestDatabase) {
+async fn a_product_without_photos_can_be_sold_but_not_recognised(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let added = catalog.add(&[("name", "Loose apples"), ("barcode", "200001")], Vec::new()).await.expect(201);
     assert_eq!((&added["images_count"], &added["total_embeddings"]), (&json!(0), &json!(0)));
@@ -122,7 +122,7 @@ async fn products_are_listed_in_pages_and_found_by_name_and_codes(database: Test
     assert_eq!(catalog.names("?barcode=none").await, Vec::<String>::new());
 }
 
-async fn what_belongs_to_another_product_is_refused(database: TestDatabase) {
+async fn a_sku_or_barcode_of_another_product_is_refused(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let milk =
         text(&catalog.add(&[("name", "Milk"), ("sku", "M"), ("barcode", "4006")], Vec::new()).await.expect(201)["id"]);
@@ -168,7 +168,7 @@ async fn fields_and_prices_are_changed_one_by_one(database: TestDatabase) {
 
 const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
-async fn what_is_removed_or_off_sale_is_no_longer_seen(database: TestDatabase) {
+async fn a_product_that_is_removed_or_off_sale_is_no_longer_recognised(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let one = catalog.create_product("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
     let two = catalog.create_product("Two", vec![package_photo(1, 0)]).await;
@@ -195,7 +195,7 @@ async fn what_is_removed_or_off_sale_is_no_longer_seen(database: TestDatabase) {
     assert_eq!(catalog.seen(package_photo(1, 0)).await.0[0], "Two again");
 }
 
-async fn photos_are_added_served_and_taken_away(database: TestDatabase) {
+async fn photos_are_added_served_and_removed(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let product = catalog.create_product("One", vec![package_photo(0, 0)]).await;
     let other = catalog.create_product("Two", vec![package_photo(1, 0)]).await;
@@ -235,7 +235,7 @@ async fn photos_are_added_served_and_taken_away(database: TestDatabase) {
     catalog.app.post_form(&images, &catalog.admin, &[], Vec::new()).await.expect_problem(400, "bad-request");
 }
 
-async fn a_lost_original_is_named_and_put_back_by_sending_the_photo_again(database: TestDatabase) {
+async fn a_lost_original_is_reported_and_restored_by_sending_the_photo_again(database: TestDatabase) {
     let catalog = Catalog::open(database).await;
     let product = catalog.create_product("One", vec![package_photo(0, 0)]).await;
     let images = format!("/api/products/{product}/images");
@@ -282,7 +282,7 @@ async fn a_race_for_a_photo_or_a_code_has_one_winner(database: TestDatabase) {
     assert_eq!(catalog.seen(package_photo(0, 0)).await.0, ["Photo"]);
 }
 
-async fn bad_uploads_are_refused_whole_and_by_name(database: TestDatabase) {
+async fn bad_uploads_are_refused_as_a_whole_and_name_the_photo(database: TestDatabase) {
     let limits = "[limits]\nimage_bytes = 200000\nimages_per_upload = 4\nimages_per_product = 5\nupload_bytes = 500000";
     let catalog = Catalog::open_with(database, limits).await;
     let photo = package_photo(0, 0);
@@ -351,7 +351,7 @@ async fn a_restart_gives_the_same_answers(database: TestDatabase) {
     assert_eq!(catalog.seen(package_photo(4, 0)).await.0[0], "Off");
 }
 
-async fn a_hole_in_the_log_stops_recognition_until_a_restart(database: TestDatabase) {
+async fn a_missing_change_stops_recognition_until_a_restart(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
     catalog.create_product("One", vec![package_photo(0, 0)]).await;
     catalog.app.database.execute("UPDATE catalog_head SET seq = seq + 1").await;
@@ -370,7 +370,7 @@ async fn a_hole_in_the_log_stops_recognition_until_a_restart(database: TestDatab
     assert_eq!(catalog.seen(package_photo(0, 0)).await.0[0], "One");
 }
 
-async fn a_lost_or_damaged_embedding_is_made_anew_at_the_start(database: TestDatabase) {
+async fn a_lost_or_damaged_embedding_is_made_again_at_the_start(database: TestDatabase) {
     let mut catalog = Catalog::open(database).await;
     catalog.create_product("One", vec![package_photo(0, 0)]).await;
     catalog.app.database.execute("UPDATE embeddings SET model = 'another@1#000000000000'").await;
@@ -396,17 +396,17 @@ async fn a_lost_or_damaged_embedding_is_made_anew_at_the_start(database: TestDat
 
 on_both_databases!(
     a_product_is_recognised_the_moment_its_upload_returns,
-    a_product_without_photos_can_be_sold_and_not_seen,
+    a_product_without_photos_can_be_sold_but_not_recognised,
     products_are_listed_in_pages_and_found_by_name_and_codes,
-    what_belongs_to_another_product_is_refused,
+    a_sku_or_barcode_of_another_product_is_refused,
     fields_and_prices_are_changed_one_by_one,
-    what_is_removed_or_off_sale_is_no_longer_seen,
-    photos_are_added_served_and_taken_away,
-    a_lost_original_is_named_and_put_back_by_sending_the_photo_again,
+    a_product_that_is_removed_or_off_sale_is_no_longer_recognised,
+    photos_are_added_served_and_removed,
+    a_lost_original_is_reported_and_restored_by_sending_the_photo_again,
     one_photo_belongs_to_one_product,
     a_race_for_a_photo_or_a_code_has_one_winner,
-    bad_uploads_are_refused_whole_and_by_name,
+    bad_uploads_are_refused_as_a_whole_and_name_the_photo,
     a_restart_gives_the_same_answers,
-    a_hole_in_the_log_stops_recognition_until_a_restart,
-    a_lost_or_damaged_embedding_is_made_anew_at_the_start,
+    a_missing_change_stops_recognition_until_a_restart,
+    a_lost_or_damaged_embedding_is_made_again_at_the_start,
 );

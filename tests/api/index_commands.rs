@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::harness::{MODEL, TestApp, TestDatabase, model_key, on_both_databases, package_photo, snapshot_path};
 
-/// The server writes no snapshots of its own, so that each is the one that a test asked for.
+/// The server writes no snapshots, so that every snapshot is one that a test asked for.
 const NO_SNAPSHOTS: &str = "[engine]\nsnapshot_s = 0\n";
 
 struct Shop {
@@ -59,13 +59,13 @@ impl Answer {
         self.json()
     }
 
-    /// The one line that says why it failed.
+    /// Checks that the command failed; returns the line that says why.
     #[track_caller]
     fn failed(&self) -> String {
         self.ended(1)
     }
 
-    /// The one line that says why nothing could be compared.
+    /// Checks that the command ended with this exit code; returns the line that says why.
     #[track_caller]
     fn not_looked(&self) -> String {
         self.ended(2)
@@ -129,7 +129,7 @@ async fn a_snapshot_is_written_verified_and_used_while_a_server_runs(database: T
     assert_eq!(seen["items"][0]["candidates"][0]["product_name"], "Product 4");
 }
 
-async fn what_differs_from_the_database_is_named(database: TestDatabase) {
+async fn differences_from_the_database_are_listed(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.index(&["rebuild", "--json"]).await.done();
     shop.execute(
@@ -187,7 +187,7 @@ async fn embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_m
     assert_eq!(std::fs::read(shop.snapshot()).unwrap(), before);
 }
 
-async fn a_snapshot_that_cannot_be_used_is_said_to_be_so(database: TestDatabase) {
+async fn a_snapshot_that_cannot_be_used_is_reported(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
     shop.index(&["rebuild", "--json"]).await.done();
     let whole = std::fs::read(shop.snapshot()).unwrap();
@@ -222,7 +222,7 @@ async fn a_snapshot_that_cannot_be_used_is_said_to_be_so(database: TestDatabase)
     assert!(shop.index(&["verify"]).await.failed().contains("ends at 2"));
 }
 
-/// A manifest of the shipped model under another version, which makes it another model; its file is not there.
+/// A manifest of the shipped model with another version, which makes it another model. Its file is missing.
 fn another_model(folder: &Path) -> String {
     let mut manifest: Value = serde_json::from_slice(&std::fs::read(MODEL).unwrap()).unwrap();
     manifest["version"] = json!("another");
@@ -259,8 +259,8 @@ async fn each_model_has_its_own_snapshot_and_its_network_is_not_needed(database:
     assert_eq!(std::fs::read(shop.snapshot()).unwrap(), before, "it is kept for going back to its model");
 }
 
-/// Whatever the settings say, a start takes the model that was switched to; so do these commands, and say so.
-async fn the_model_that_was_switched_to_is_looked_at(database: TestDatabase) {
+/// A start uses the model that was switched to, whatever the settings say. So do these commands, and they say so.
+async fn the_model_that_was_switched_to_is_examined(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let before = shop.index(&["stats", "--json"]).await.done();
     assert_eq!(before["model_origin"], "tillsight-small.json, as the settings say");
@@ -294,7 +294,7 @@ async fn the_model_that_was_switched_to_is_looked_at(database: TestDatabase) {
     assert!(origin.contains("as the settings say") && origin.contains(begun["to"].as_str().unwrap()), "{origin}");
 }
 
-async fn the_bench_measures_the_own_catalogue_and_a_made_up_one(database: TestDatabase) {
+async fn the_bench_measures_the_catalogue_and_random_vectors(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let own = shop.index(&["bench", "--runs", "2", "--json"]).await.done();
     assert_eq!((&own["rows"], &own["products"], &own["dim"]), (&json!(6), &json!(3), &json!(256)));
@@ -312,7 +312,7 @@ async fn the_bench_measures_the_own_catalogue_and_a_made_up_one(database: TestDa
     assert_eq!((&ready["index_revision"], &ready["embeddings"]), (&json!(3), &json!(6)));
 }
 
-async fn a_database_without_a_catalog_is_left_as_it_is(database: TestDatabase) {
+async fn a_database_without_a_catalog_is_not_changed(database: TestDatabase) {
     for command in ["stats", "verify", "rebuild", "bench"] {
         let said = index(&database, MODEL, &[command]).await.ended(if command == "verify" { 2 } else { 1 });
         assert!(said.contains("test.db") || said.contains("tillsight migrate"), "{said}");
@@ -322,11 +322,11 @@ async fn a_database_without_a_catalog_is_left_as_it_is(database: TestDatabase) {
 
 on_both_databases!(
     a_snapshot_is_written_verified_and_used_while_a_server_runs,
-    what_differs_from_the_database_is_named,
+    differences_from_the_database_are_listed,
     embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_made_without_them,
-    a_snapshot_that_cannot_be_used_is_said_to_be_so,
+    a_snapshot_that_cannot_be_used_is_reported,
     each_model_has_its_own_snapshot_and_its_network_is_not_needed,
-    the_model_that_was_switched_to_is_looked_at,
-    the_bench_measures_the_own_catalogue_and_a_made_up_one,
-    a_database_without_a_catalog_is_left_as_it_is,
+    the_model_that_was_switched_to_is_examined,
+    the_bench_measures_the_catalogue_and_random_vectors,
+    a_database_without_a_catalog_is_not_changed,
 );

@@ -1,12 +1,12 @@
-//! Whatever happens to a server, its index answers what a search through every row of the database answers.
+//! Whatever happens to a server, its index gives the answers of a search through every row of the database.
 //!
-//! Random changes (through the catalog, and by another server in large pieces, so that segments are compacted), snapshots,
-//! restarts (from the snapshot, from a damaged one, from the database alone) and kills (between commit and index; a
-//! process that hangs while another takes over). After each step the index is compared with the database: every row of both,
-//! and the answers to random queries with those of a scan in f64, ties by the image's identifier.
+//! The steps are random: changes through the catalog, and changes by another server that are large enough for segments to be
+//! compacted; snapshots; restarts from a snapshot, from a damaged one, or from the database; kills between commit and index;
+//! a server that hangs while another replaces it. After each step every row of the index is compared with the database.
+//! The answers to random queries are compared with those of a scan in f64; ties go by the image's identifier.
 //!
-//! The catalog's own changes go through the shipped model with small pictures of one colour; the other server's rows have
-//! made-up vectors, few enough for many ties. A failure prints the seed: `INDEX_TRUTH_SEED=… cargo test index_truth`.
+//! The catalog's own photos are small pictures of one colour, embedded by the shipped model. The other server's photos have
+//! random vectors, few enough for many ties. A failure prints the seed: `INDEX_TRUTH_SEED=… cargo test index_truth`.
 
 mod brute_force;
 mod events;
@@ -25,7 +25,7 @@ async fn the_index_answers_what_the_database_says(database: TestDatabase) {
         world.step().await;
         world.check().await;
     }
-    // Whatever lots were drawn, once at least rows are cleared away: more than half of all there are.
+    // Whatever the random steps did, rows are compacted at least once: more than half of all are removed.
     let many = 150.max(2 * world.rows_on_sale().await.len());
     let product = world.add_in_bulk(many).await;
     world.check().await;

@@ -1,11 +1,11 @@
-//! The embedding model is changed while the server serves, and back; nothing is lost on the way and no request waits.
+//! Switching the embedding model, and back, while the server serves: no photo is lost and no request waits.
 
+mod cleanup;
 mod comparison;
+mod failures;
 mod import;
 mod lease;
-mod leavings;
 mod shop;
-mod troubles;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(d
     let photos: Vec<Vec<Vec<u8>>> =
         (0..3).map(|product| (0..2).map(|view| package_photo(product, view)).collect()).collect();
     for (product, photos) in photos.iter().enumerate() {
-        shop.teach(&format!("Product {product}"), photos.clone()).await;
+        shop.enrol(&format!("Product {product}"), photos.clone()).await;
     }
     let (_, _, small) = shop.seen(&photos[0][0]).await;
     assert_eq!(active(&shop.models().await), SMALL);
@@ -46,7 +46,7 @@ async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(d
     let ready = shop_now.until("ready", |models| models["switch"]["state"] == "ready").await;
     assert_eq!(ready["switch"]["comparison"], json!({"asked": 3, "right_before": 3, "right_after": 3}));
     assert_eq!(active(&ready), SMALL, "nothing changes before it is asked for");
-    shop_now.teach("Late", vec![package_photo(3, 0)]).await;
+    shop_now.enrol("Late", vec![package_photo(3, 0)]).await;
     shop_now.until("the late one", |models| models["switch"]["embedded"] == 7).await;
     assert_eq!(shop_now.activate().await.expect(200)["state"], "active");
     let (name, score, other) = shop_now.seen(&package_photo(3, 0)).await;
@@ -55,7 +55,7 @@ async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(d
     let models = customer.await.unwrap();
     assert!(models.contains(&small), "{models:?}");
 
-    shop_now.teach("New", vec![package_photo(4, 0)]).await;
+    shop_now.enrol("New", vec![package_photo(4, 0)]).await;
     assert_eq!(shop_now.seen(&package_photo(4, 0)).await.0, "New");
     shop = Arc::into_inner(shop_now).unwrap();
     shop.app.restart().await;
@@ -70,12 +70,12 @@ async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(d
     );
     assert_eq!(back["history"].as_array().unwrap().len(), 2);
     let audited = shop.app.database.count("SELECT COUNT(*) FROM audit_log WHERE action LIKE 'model.switch.%'").await;
-    assert_eq!(audited, 4, "two begun, two carried out");
+    assert_eq!(audited, 4, "two begun, two activated");
 }
 
-async fn what_cannot_be_switched_to_is_refused_by_name(database: TestDatabase) {
+async fn an_unknown_or_unusable_switch_is_refused(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    shop.teach("One", vec![package_photo(0, 0)]).await;
+    shop.enrol("One", vec![package_photo(0, 0)]).await;
     let unknown = shop.begin("nothing.json", true).await.expect_problem(404, "not-found");
     assert!(unknown["detail"].as_str().unwrap().contains(OTHER), "it names those that there are: {unknown}");
     shop.begin("../models/tillsight-small-fp32.json", true).await.expect_problem(404, "not-found");
@@ -96,11 +96,11 @@ async fn what_cannot_be_switched_to_is_refused_by_name(database: TestDatabase) {
     assert!(models["switch"].is_null() && active(&models) == SMALL, "{models}");
 }
 
-/// A photo whose original is gone keeps the switch from ending, by name, until it is removed.
+/// A photo whose original is gone is listed and holds up the switch until it is removed.
 async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    shop.teach("Sound", vec![package_photo(0, 0)]).await;
-    let broken = shop.teach("Broken", vec![package_photo(1, 0)]).await;
+    shop.enrol("Sound", vec![package_photo(0, 0)]).await;
+    let broken = shop.enrol("Broken", vec![package_photo(1, 0)]).await;
     let image = shop.image_of(&broken).await;
     std::fs::remove_file(shop.original_of(&broken, &image).await).unwrap();
 
@@ -115,14 +115,14 @@ async fn a_switch_waits_for_a_photo_that_cannot_be_embedded(database: TestDataba
     assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "Sound");
 }
 
-/// The program is killed while it embeds by the new model; started again it goes on, and ends.
+/// The program is killed while it embeds by the new model. Started again, it goes on and finishes the switch.
 async fn a_switch_goes_on_after_a_kill(database: TestDatabase) {
     let app = TestApp::spawn_program(database.clone(), &[]).await;
     let admin = app.login_admin().await;
     let shop = Shop { app, admin };
     let photos: Vec<Vec<u8>> = (0..40).map(|shade| jpeg([shade * 6, 255 - shade * 5, 90])).collect();
     for some in photos.chunks(10) {
-        shop.teach(&format!("Product {}", some[0][300]), some.to_vec()).await;
+        shop.enrol(&format!("Product {}", some[0][300]), some.to_vec()).await;
     }
     shop.begin(OTHER, true).await.expect(202);
     let models = shop.until("progress", |models| models["switch"]["embedded"] != json!(0)).await;
@@ -139,13 +139,13 @@ async fn a_switch_goes_on_after_a_kill(database: TestDatabase) {
     assert!(shop.seen(&photos[7]).await.1 > 0.999);
 }
 
-/// Whatever is built beside it: the halves of the comparison, the index of the new model.
-async fn the_gauges_tell_of_the_index_that_is_served_from(database: TestDatabase) {
+/// The index of the comparison and the prepared index of the new model do not change the gauges.
+async fn the_gauges_show_the_index_in_use(database: TestDatabase) {
     let app = TestApp::spawn_program(database, &[]).await;
     let shop = Shop { admin: app.login_admin().await, app };
     for product in 0..3 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();
-        shop.teach(&format!("Product {product}"), photos).await;
+        shop.enrol(&format!("Product {product}"), photos).await;
     }
     let builds = shop.app.read_metric("tillsight_index_builds_total").await;
     shop.begin(OTHER, false).await.expect(202);
@@ -162,34 +162,33 @@ async fn the_gauges_tell_of_the_index_that_is_served_from(database: TestDatabase
     assert_eq!(gauges().await, (6.0, 3.0, 3.0));
     shop.activate().await.expect(200);
     assert_eq!(gauges().await, (6.0, 3.0, 3.0));
-    shop.teach("Another", vec![package_photo(3, 0)]).await;
+    shop.enrol("Another", vec![package_photo(3, 0)]).await;
     assert_eq!(gauges().await, (7.0, 4.0, 4.0));
 }
 
-/// However seldom servers look for changes of the catalog, a new model is taken up by all of them within seconds, and any of
-/// them takes it back.
-async fn every_server_takes_up_the_new_model(database: TestDatabase) {
+/// Every server adopts a new model within seconds, however seldom it polls the catalog. Any server can roll it back.
+async fn every_server_adopts_the_new_model(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "[engine]\nfollow_s = 3600").await;
     let shop = Shop { admin: app.login_admin().await, app };
-    shop.teach("One", vec![package_photo(0, 0)]).await;
-    let beside = Shop { app: TestApp::spawn_on_same_database(&shop.app).await, admin: shop.admin.clone() };
+    shop.enrol("One", vec![package_photo(0, 0)]).await;
+    let other = Shop { app: TestApp::spawn_on_same_database(&shop.app).await, admin: shop.admin.clone() };
     shop.begin(OTHER, true).await.expect(202);
     shop.until_active(OTHER).await;
-    beside.until_active(OTHER).await;
-    assert_eq!(beside.seen(&package_photo(0, 0)).await, shop.seen(&package_photo(0, 0)).await);
-    beside.teach("Two", vec![package_photo(1, 0)]).await;
-    assert_eq!(beside.seen(&package_photo(1, 0)).await.0, "Two");
-    beside.app.post("/api/models/rollback", &beside.admin, json!({})).await.expect(202);
-    for server in [&shop, &beside] {
+    other.until_active(OTHER).await;
+    assert_eq!(other.seen(&package_photo(0, 0)).await, shop.seen(&package_photo(0, 0)).await);
+    other.enrol("Two", vec![package_photo(1, 0)]).await;
+    assert_eq!(other.seen(&package_photo(1, 0)).await.0, "Two");
+    other.app.post("/api/models/rollback", &other.admin, json!({})).await.expect(202);
+    for server in [&shop, &other] {
         server.until_active(SMALL).await;
         assert_eq!(server.seen(&package_photo(1, 0)).await.0, "Two", "the new index stands at the newest change");
     }
 }
 
-/// What was asked for is done then: an answer that calls it a failure would make people begin anew.
-async fn a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so(database: TestDatabase) {
+/// The switch is done: an answer that calls it a failure would make people begin again.
+async fn a_switch_that_is_not_adopted_at_once_is_reported(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    shop.teach("One", vec![package_photo(0, 0)]).await;
+    shop.enrol("One", vec![package_photo(0, 0)]).await;
     let begun = shop.begin(OTHER, false).await.expect(202);
     shop.until("ready", |models| models["switch"]["state"] == "ready").await;
     let point = format!("switch.take_up {}", begun["id"].as_str().unwrap());
@@ -201,7 +200,7 @@ async fn a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so(database:
     assert!(shop.seen(&package_photo(0, 0)).await.1 > 0.999);
 }
 
-/// Thresholds that nobody has measured are a guess: a model's entry says so before it is switched to.
+/// Thresholds that nobody has calibrated are a guess: the list of models says so before a switch.
 async fn a_model_with_guessed_thresholds_is_listed_as_such(database: TestDatabase) {
     let folder = tempfile::tempdir().unwrap();
     let shipped = std::path::Path::new(MODEL).parent().unwrap();
@@ -231,12 +230,12 @@ async fn a_model_with_guessed_thresholds_is_listed_as_such(database: TestDatabas
 }
 
 on_both_databases!(
-    a_switch_that_is_carried_out_and_not_taken_up_at_once_says_so,
+    a_switch_that_is_not_adopted_at_once_is_reported,
     a_model_with_guessed_thresholds_is_listed_as_such,
     the_model_is_switched_and_switched_back_while_pictures_are_recognised,
-    what_cannot_be_switched_to_is_refused_by_name,
+    an_unknown_or_unusable_switch_is_refused,
     a_switch_waits_for_a_photo_that_cannot_be_embedded,
     a_switch_goes_on_after_a_kill,
-    the_gauges_tell_of_the_index_that_is_served_from,
-    every_server_takes_up_the_new_model,
+    the_gauges_show_the_index_in_use,
+    every_server_adopts_the_new_model,
 );

@@ -1,7 +1,7 @@
-//! The snapshot of the index: a start goes on from it, and from nothing that only looks like it.
+//! The snapshot of the index: a start uses it if it fits, and fills the index from the database if not.
 //!
-//! Which of the two the index came from is told by stored embeddings that are overwritten behind the server's back: the
-//! snapshot still has what they were.
+//! The tests overwrite the stored embeddings behind the server's back, so that the answers show which of the two the index
+//! came from: the snapshot still has the old ones.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,13 +36,13 @@ impl Shop {
         added.expect(201)["id"].as_str().unwrap().to_owned()
     }
 
-    fn place(&self) -> PathBuf {
+    fn snapshot_path(&self) -> PathBuf {
         snapshot_path(&self.app.database)
     }
 
     async fn until_written(&self, revision: i64) {
         for _ in 0..300 {
-            if Snapshot::open(&self.place()).is_ok_and(|snapshot| snapshot.head().revision == revision) {
+            if Snapshot::open(&self.snapshot_path()).is_ok_and(|snapshot| snapshot.head().revision == revision) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -50,26 +50,26 @@ impl Shop {
         panic!("no snapshot of revision {revision} was written");
     }
 
-    /// The best product for a photo that was enrolled as one of `product`, and whether it is that very photo.
-    async fn sees(&self, product: usize) -> (Value, bool) {
+    /// The best product for an enrolled photo of `product`, and whether the index has that very photo.
+    async fn best_match(&self, product: usize) -> (Value, bool) {
         let seen = self.app.post_picture("/api/recognize", &self.admin, package_photo(product, 0)).await.expect(200);
         let best = &seen["items"][0]["candidates"][0];
         (best["product_name"].clone(), best["score"].as_f64().unwrap() > 0.999)
     }
 
-    /// All stored embeddings become that of one photo.
+    /// Gives all photos the embedding of one.
     async fn overwrite_embeddings(&self) {
         let first = "UPDATE embeddings SET vector = (SELECT vector FROM embeddings ORDER BY image_id LIMIT 1)";
         self.app.database.execute(first).await;
     }
 
-    /// Whether the index has what the snapshot had: photos that are told apart.
+    /// Whether the index tells the photos apart, as only the snapshot does.
     async fn came_from_the_snapshot(&self) -> bool {
-        self.sees(2).await == (Value::from("Product 2"), true)
+        self.best_match(2).await == (Value::from("Product 2"), true)
     }
 }
 
-async fn a_start_goes_on_from_the_snapshot_and_the_changes_since(database: TestDatabase) {
+async fn a_start_uses_the_snapshot_and_the_changes_since(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
     let newest = shop.enrol(3).await;
@@ -79,27 +79,27 @@ async fn a_start_goes_on_from_the_snapshot_and_the_changes_since(database: TestD
     shop.app.delete(&first, &shop.admin).await.expect(204);
     shop.app.restart().await;
     assert!(shop.came_from_the_snapshot().await);
-    assert_eq!(shop.sees(3).await, (Value::from("Product 3"), true));
-    assert_ne!(shop.sees(0).await.0, "Product 0");
+    assert_eq!(shop.best_match(3).await, (Value::from("Product 3"), true));
+    assert_ne!(shop.best_match(0).await.0, "Product 0");
     let ready = shop.app.get("/readyz", &shop.admin).await.expect(200);
     assert_eq!((&ready["index_revision"], &ready["embeddings"]), (&5.into(), &6.into()), "{ready}");
     shop.app.delete(&format!("/api/products/{newest}"), &shop.admin).await.expect(204);
-    assert_ne!(shop.sees(3).await.0, "Product 3");
+    assert_ne!(shop.best_match(3).await.0, "Product 3");
 }
 
-async fn a_damaged_snapshot_is_passed_over_and_written_anew(database: TestDatabase) {
+async fn a_damaged_snapshot_is_not_used_and_written_again(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
-    let whole = std::fs::read(shop.place()).unwrap();
-    std::fs::write(shop.place(), &whole[..whole.len() - 5]).unwrap();
+    let whole = std::fs::read(shop.snapshot_path()).unwrap();
+    std::fs::write(shop.snapshot_path(), &whole[..whole.len() - 5]).unwrap();
     shop.app.restart().await;
     assert!(!shop.came_from_the_snapshot().await);
     shop.until_written(3).await;
-    let anew = std::fs::read(shop.place()).unwrap();
+    let anew = std::fs::read(shop.snapshot_path()).unwrap();
     assert!(anew.len() == whole.len() && anew != whole);
 }
 
-async fn a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over(database: TestDatabase) {
+async fn a_snapshot_of_another_or_a_later_catalog_is_not_used(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
     // As many changes, but not the same ones: a backup was restored, and other things happened since.
@@ -116,7 +116,7 @@ async fn a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over(database
     assert_eq!(ready["index_revision"], 2);
 }
 
-async fn a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over(database: TestDatabase) {
+async fn a_snapshot_that_lacks_what_is_on_sale_is_not_used(database: TestDatabase) {
     let mut shop = Shop::with_snapshot(database).await;
     shop.overwrite_embeddings().await;
     // Behind the server's back, so the log says nothing of it.
@@ -134,7 +134,7 @@ async fn a_snapshot_without_photos_that_cannot_be_embedded_is_used(database: Tes
                   ON p.id = i.product_id WHERE p.name = 'Product 0')";
     shop.app.database.execute(unseen).await;
     std::fs::remove_dir_all(shop.app.database.folder().join("images")).unwrap();
-    std::fs::remove_file(shop.place()).unwrap();
+    std::fs::remove_file(shop.snapshot_path()).unwrap();
     shop.app.start().await;
     shop.until_written(3).await;
     shop.overwrite_embeddings().await;
@@ -146,8 +146,8 @@ async fn a_snapshot_without_photos_that_cannot_be_embedded_is_used(database: Tes
 
 on_both_databases!(
     a_snapshot_without_photos_that_cannot_be_embedded_is_used,
-    a_start_goes_on_from_the_snapshot_and_the_changes_since,
-    a_damaged_snapshot_is_passed_over_and_written_anew,
-    a_snapshot_of_another_catalog_or_of_a_later_one_is_passed_over,
-    a_snapshot_that_does_not_give_what_is_on_sale_is_passed_over,
+    a_start_uses_the_snapshot_and_the_changes_since,
+    a_damaged_snapshot_is_not_used_and_written_again,
+    a_snapshot_of_another_or_a_later_catalog_is_not_used,
+    a_snapshot_that_lacks_what_is_on_sale_is_not_used,
 );

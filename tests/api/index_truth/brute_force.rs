@@ -1,4 +1,4 @@
-//! The answers that are right by definition: every row looked at, in f64.
+//! The answers that are right by definition: a scan of every row, in f64.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ pub fn search(rows: &[Row], query: &[f32], products: usize) -> Vec<Hit> {
     hits
 }
 
-/// As f32, since that is what is told; adding zero turns -0 into 0.
+/// As f32, since the index reports f32; adding zero turns -0 into 0.
 fn score(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() as f32 + 0.0
 }

@@ -1,4 +1,4 @@
-//! What can happen: changes through the catalog, changes by another server, snapshots, restarts, kills.
+//! The random steps: changes through the catalog, changes by another server, snapshots, restarts, kills.
 
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -77,7 +77,7 @@ impl World {
 
     async fn insert_image(&mut self, tx: &mut Tx, product: ProductId, now: Timestamp) -> ImageId {
         let id = ImageId::at(now);
-        let vector = Embedding::normalise(&self.made_up_vector()).unwrap();
+        let vector = Embedding::normalise(&self.random_vector()).unwrap();
         let row = ImageRow {
             id,
             product_id: product,
@@ -93,7 +93,7 @@ impl World {
         id
     }
 
-    /// Another server removes a good part of what is on sale of some product.
+    /// Another server removes some of the photos on sale of a product.
     pub async fn remove_some_in_bulk(&mut self) {
         let rows = self.rows_on_sale().await;
         let Some(product) = rows.choose(&mut self.random).map(|row| row.product) else { return };
@@ -149,7 +149,7 @@ impl World {
         self.server = self.started().await;
     }
 
-    /// A change is committed, and the server dies before the index learns of it.
+    /// A change is committed, and the server dies before the index applies it.
     pub async fn kill_between_commit_and_index(&mut self) {
         let (photos, removal) = (self.photos(), self.random.random());
         let image = self.image().await.filter(|_| removal);

@@ -1,4 +1,4 @@
-//! A catalog to which things happen, what it is drawn from by lot, and what must hold after each step.
+//! The catalog under test, random choices from it, and the check after each step.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use tillsight::index_feed::IndexFeed;
 use super::brute_force;
 use crate::harness::{MODEL, TestDatabase, jpeg, snapshot_path};
 
-/// Queries after each step.
+/// Random queries after each step.
 const QUERIES: usize = 6;
-/// Products that each of them asks for.
+/// Products that each query asks for.
 const PRODUCTS: usize = 7;
-/// Dead rows from which on a segment of the usual size may be compacted (a 64th of it).
+/// The number of dead rows from which a segment of the usual size may be compacted (a 64th of it).
 const WORTH_COMPACTING: usize = 64;
 
 pub struct World {
@@ -36,10 +36,10 @@ pub struct World {
     settings: Settings,
     pub(super) clock: Clock,
     pub(super) embedder: Arc<Embedder>,
-    /// What another server writes with; none of the catalog's own.
+    /// The other server's connections.
     pub(super) db: Database,
     pub(super) server: Server,
-    /// Servers that hang: they still follow, and nobody asks them.
+    /// Servers that hang: they still follow the log, but are not used.
     pub(super) hanging: Vec<Server>,
     history: History,
 }
@@ -51,7 +51,7 @@ pub(super) struct Server {
     _background: RunningTasks,
 }
 
-/// What happened, printed where the test fails.
+/// The steps so far, printed if the test fails.
 struct History {
     seed: u64,
     database: &'static str,
@@ -85,28 +85,28 @@ impl World {
         Self { random, database, settings, clock, embedder, db, server, hanging: Vec::new(), history }
     }
 
-    /// Compares the index with the database; gives how many dead rows it has.
+    /// Compares the index with the database; returns its number of dead rows.
     pub async fn check(&mut self) -> usize {
         let revision = self.server.index_feed.follow().await.unwrap();
         let rows = self.rows_on_sale().await;
-        let index = self.server.index_feed.active_model().now().index.clone();
+        let index = self.server.index_feed.active_model().current().index.clone();
         let stats = index.stats().await;
         assert_eq!((stats.revision, stats.rows), (revision, rows.len()));
         assert!(index.rows_after(ImageId::NIL, usize::MAX).await == rows, "the index holds other rows");
         for _ in 0..QUERIES {
             let query = match rows.choose(&mut self.random) {
                 Some(row) if self.random.random() => row.vector.to_vec(),
-                _ => self.made_up_vector(),
+                _ => self.random_vector(),
             };
             let hits = index.search(query.clone(), PRODUCTS).await.unwrap().hits;
             assert_eq!(hits, brute_force::search(&rows, &query, PRODUCTS));
         }
         let sparse = stats.dead >= WORTH_COMPACTING && stats.dead * 4 > stats.dead + stats.rows;
-        assert!(!sparse, "{} dead rows beside {} were not cleared away", stats.dead, stats.rows);
+        assert!(!sparse, "{} dead rows beside {} were not compacted", stats.dead, stats.rows);
         stats.dead
     }
 
-    /// As the database has them, in the order of their identifiers.
+    /// The photos on sale in the database, in the order of their identifiers.
     pub(super) async fn rows_on_sale(&self) -> Vec<Row> {
         let mut reader = self.db.read().await.unwrap();
         let model = self.embedder.model_id().as_str();
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// A vector of length 1 with four values of ±½ among its first six, so that many are alike.
-    pub(super) fn made_up_vector(&mut self) -> Vec<f32> {
+    pub(super) fn random_vector(&mut self) -> Vec<f32> {
         let mut vector = vec![0.0; self.embedder.dim()];
         for at in [0, 1, 2, 3, 4, 5].sample(&mut self.random, 4) {
             vector[*at] = 0.5;

@@ -1,15 +1,15 @@
-//! A switch that is to be carried out by itself looks at the comparison first, unless somebody chose otherwise.
+//! A switch that activates itself compares the models first, unless somebody chose otherwise.
 
 use serde_json::json;
 
 use super::shop::{OTHER, SMALL, Shop, active};
 use crate::harness::{TestDatabase, on_both_databases, package_photo};
 
-async fn a_worse_model_takes_over_only_where_that_was_chosen(database: TestDatabase) {
+async fn a_worse_model_is_activated_only_if_that_was_chosen(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..3 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();
-        shop.teach(&format!("Product {product}"), photos).await;
+        shop.enrol(&format!("Product {product}"), photos).await;
     }
     let begun = shop.begin(OTHER, false).await.expect(202);
     shop.until("ready", |models| models["switch"]["state"] == "ready").await;
@@ -25,8 +25,8 @@ async fn a_worse_model_takes_over_only_where_that_was_chosen(database: TestDatab
     assert_eq!(switch["comparison"], json!({"asked": 3, "right_before": 3, "right_after": 1}));
     let obstacle = switch["obstacle"].as_str().unwrap();
     assert!(obstacle.contains("right on 1 of 3 enrolled photos, the active one on 3"), "{obstacle}");
-    // Looked at again, it still waits.
-    shop.teach("Another", vec![package_photo(3, 0)]).await;
+    // After another pass it still waits.
+    shop.enrol("Another", vec![package_photo(3, 0)]).await;
     shop.until("the new photo", |models| models["switch"]["embedded"] == 7 && models["switch"]["state"] == "ready")
         .await;
     assert_eq!(active(&shop.models().await), SMALL);
@@ -44,11 +44,11 @@ async fn a_worse_model_takes_over_only_where_that_was_chosen(database: TestDatab
     assert_eq!(shop.app.database.count(chosen).await, 2, "the audit log has who chose it, and what came of it");
 }
 
-async fn a_worse_model_is_carried_out_by_hand(database: TestDatabase) {
+async fn a_worse_model_can_be_activated_by_hand(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..2 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();
-        shop.teach(&format!("Product {product}"), photos).await;
+        shop.enrol(&format!("Product {product}"), photos).await;
     }
     let begun = shop.begin(OTHER, false).await.expect(202);
     shop.until("ready", |models| models["switch"]["state"] == "ready").await;
@@ -60,17 +60,17 @@ async fn a_worse_model_is_carried_out_by_hand(database: TestDatabase) {
     shop.until("held back", |models| models["switch"]["obstacle"].is_string()).await;
     assert_eq!(shop.activate().await.expect(200)["state"], "active");
     assert_eq!(active(&shop.models().await), OTHER);
-    // Going back is no question of comparisons.
+    // A rollback ignores the comparison.
     shop.app.post("/api/models/rollback", &shop.admin, json!({})).await.expect(202);
     shop.until_active(SMALL).await;
 }
 
-/// A vector of length 1 that has two values, where a model's have hundreds, is what a copy from elsewhere leaves.
-async fn vectors_of_another_size_are_passed_over_and_made_anew(database: TestDatabase) {
+/// A vector of two values, where the model's have hundreds, may come from a copy of another database.
+async fn vectors_of_another_size_are_skipped_and_made_again(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..3 {
         let photos = (0..2).map(|view| package_photo(product, view)).collect();
-        shop.teach(&format!("Product {product}"), photos).await;
+        shop.enrol(&format!("Product {product}"), photos).await;
     }
     let begun = shop.begin(OTHER, false).await.expect(202);
     shop.until("ready", |models| models["switch"]["state"] == "ready").await;
@@ -105,7 +105,7 @@ async fn vectors_of_another_size_are_passed_over_and_made_anew(database: TestDat
 }
 
 on_both_databases!(
-    a_worse_model_takes_over_only_where_that_was_chosen,
-    a_worse_model_is_carried_out_by_hand,
-    vectors_of_another_size_are_passed_over_and_made_anew
+    a_worse_model_is_activated_only_if_that_was_chosen,
+    a_worse_model_can_be_activated_by_hand,
+    vectors_of_another_size_are_skipped_and_made_again
 );

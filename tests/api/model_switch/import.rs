@@ -1,4 +1,4 @@
-//! A switch beside an import that never ends: photos enrolled meanwhile are seen by both models, so the switch ends.
+//! A switch during an import that never ends: uploads are embedded by both models, so the switch ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,23 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::shop::{OTHER, Shop};
 use crate::harness::{TestDatabase, jpeg, on_both_databases, package_photo};
 
-/// The worker is held, so whatever the new model has seen, it has seen at an upload.
-async fn uploads_during_a_switch_are_seen_by_both_models(database: TestDatabase) {
+/// The worker is held, so the new model has embedded uploads only.
+async fn uploads_during_a_switch_are_embedded_by_both_models(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    shop.teach("Before", vec![package_photo(0, 0)]).await;
+    shop.enrol("Before", vec![package_photo(0, 0)]).await;
     let hold = shop.hold();
     shop.begin(OTHER, true).await.expect(202);
     let held = "SELECT COUNT(*) FROM model_switches WHERE open AND worker IS NOT NULL";
     shop.until_count(held, |count| count == 1).await;
     let photos = "SELECT COUNT(*) FROM product_images";
     let seen = "SELECT COUNT(*) FROM embeddings";
-    shop.teach("Meanwhile", vec![package_photo(1, 0), package_photo(1, 1)]).await;
+    shop.enrol("Meanwhile", vec![package_photo(1, 0), package_photo(1, 1)]).await;
     assert_eq!((shop.app.database.count(photos).await, shop.app.database.count(seen).await), (3, 5));
     fail::remove(hold);
     shop.until_active(OTHER).await;
     assert_eq!(shop.app.database.count(seen).await, 6);
     assert_eq!(shop.seen(&package_photo(1, 0)).await.0, "Meanwhile");
-    shop.teach("After", vec![package_photo(2, 0)]).await;
+    shop.enrol("After", vec![package_photo(2, 0)]).await;
     assert_eq!(shop.app.database.count(seen).await, 7, "one model is enough again");
 }
 
@@ -30,7 +30,7 @@ async fn a_switch_ends_while_an_import_goes_on(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     for product in 0..4_u8 {
         let photos = (0..8).map(|shade| jpeg([product * 60, shade * 30, 200])).collect();
-        shop.teach(&format!("Product {product}"), photos).await;
+        shop.enrol(&format!("Product {product}"), photos).await;
     }
     let ended = Arc::new(AtomicBool::new(false));
     let importers = (0..2_u8).map(|importer| {
@@ -41,7 +41,7 @@ async fn a_switch_ends_while_an_import_goes_on(database: TestDatabase) {
                 // What comes after a picture's end makes it another file, which few colours would not.
                 let mut photo = jpeg([200, 60 * importer, 30]);
                 photo.extend([u64::from(importer), number].map(u64::to_be_bytes).concat());
-                shop.teach("Imported", vec![photo]).await;
+                shop.enrol("Imported", vec![photo]).await;
                 number += 1;
             }
             number
@@ -56,4 +56,4 @@ async fn a_switch_ends_while_an_import_goes_on(database: TestDatabase) {
     }
 }
 
-on_both_databases!(uploads_during_a_switch_are_seen_by_both_models, a_switch_ends_while_an_import_goes_on);
+on_both_databases!(uploads_during_a_switch_are_embedded_by_both_models, a_switch_ends_while_an_import_goes_on);

@@ -1,4 +1,4 @@
-//! One server at a time works on a switch, and only as long as it has it.
+//! One server at a time works on a switch, and only while it has the lease.
 
 use serde_json::json;
 use tillsight::db::Database;
@@ -12,7 +12,7 @@ use crate::harness::{TestDatabase, on_both_databases, package_photo};
 const HELD: &str = "SELECT COUNT(*) FROM model_switches WHERE open AND worker IS NOT NULL";
 const UNTIL: &str = "SELECT worker_until FROM model_switches";
 
-async fn who_has_lost_a_switch_keeps_nothing_of_it(database: TestDatabase) {
+async fn a_server_without_the_lease_stores_nothing(database: TestDatabase) {
     let db = Database::connect(database.url(), 2).await.unwrap();
     db.migrate().await.unwrap();
     let start = Timestamp::from_micros(1_767_614_400_000_000);
@@ -60,11 +60,11 @@ async fn who_has_lost_a_switch_keeps_nothing_of_it(database: TestDatabase) {
     tx.commit().await.unwrap();
 }
 
-/// However long a batch takes, its server keeps the switch; and where it has lost it all the same, it stops, and takes it up
-/// again when it may.
-async fn a_server_renews_its_hold_during_a_batch_and_stops_without_it(database: TestDatabase) {
+/// A server renews its lease however long a batch takes. If it loses the lease all the same, it stops, and goes on when it
+/// can claim the lease again.
+async fn a_server_renews_its_lease_during_a_batch_and_stops_without_it(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    shop.teach("One", vec![package_photo(0, 0)]).await;
+    shop.enrol("One", vec![package_photo(0, 0)]).await;
     let hold = shop.hold();
     shop.begin(OTHER, true).await.expect(202);
     shop.until_count(HELD, |count| count == 1).await;
@@ -78,14 +78,14 @@ async fn a_server_renews_its_hold_during_a_batch_and_stops_without_it(database: 
     fail::remove(hold);
     shop.app.clock.advance(40);
     let done = "SELECT COUNT(*) FROM model_switches WHERE open AND worker = id AND missing = 1";
-    assert_eq!(shop.app.database.count(done).await, 1, "whoever lost it reports nothing");
+    assert_eq!(shop.app.database.count(done).await, 1, "a server without the lease reports nothing");
     shop.app.database.execute("UPDATE model_switches SET worker = NULL").await;
     shop.until_active(OTHER).await;
 }
 
-async fn a_server_that_stops_lets_go_of_the_switch(database: TestDatabase) {
+async fn a_server_that_stops_releases_the_lease(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
-    shop.teach("One", vec![package_photo(0, 0)]).await;
+    shop.enrol("One", vec![package_photo(0, 0)]).await;
     let hold = shop.hold();
     shop.begin(OTHER, true).await.expect(202);
     shop.until_count(HELD, |count| count == 1).await;
@@ -95,7 +95,7 @@ async fn a_server_that_stops_lets_go_of_the_switch(database: TestDatabase) {
 }
 
 on_both_databases!(
-    who_has_lost_a_switch_keeps_nothing_of_it,
-    a_server_renews_its_hold_during_a_batch_and_stops_without_it,
-    a_server_that_stops_lets_go_of_the_switch,
+    a_server_without_the_lease_stores_nothing,
+    a_server_renews_its_lease_during_a_batch_and_stops_without_it,
+    a_server_that_stops_releases_the_lease,
 );

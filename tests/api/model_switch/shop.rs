@@ -1,4 +1,4 @@
-//! A store whose model is switched.
+//! A shop whose model is switched.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ impl Shop {
         Self { app, admin }
     }
 
-    pub async fn teach(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
+    pub async fn enrol(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
         let added = self.app.post_form("/api/products", &self.admin, &[("name", name)], photos).await.expect(201);
         added["id"].as_str().unwrap().to_owned()
     }
@@ -38,7 +38,7 @@ impl Shop {
         self.app.post("/api/models/switch", &self.admin, json!({"manifest": manifest, "at_once": at_once})).await
     }
 
-    /// Begins a switch to [`OTHER`] that is carried out by itself, whatever the comparison says.
+    /// Begins a switch to [`OTHER`] that activates itself, whatever the comparison says.
     pub async fn begin_even_if_worse(&self) -> Reply {
         let wish = json!({"manifest": OTHER, "at_once": true, "even_if_worse": true});
         self.app.post("/api/models/switch", &self.admin, wish).await
@@ -69,7 +69,7 @@ impl Shop {
         self.until(manifest, |models| active(models) == manifest && models["switch"].is_null()).await
     }
 
-    /// The best candidate's name and score, and the model by which it was seen.
+    /// The best candidate's name and score, and the model that was used.
     pub async fn seen(&self, photo: &[u8]) -> (String, f64, String) {
         let seen = self.app.post_picture("/api/recognize", &self.admin, photo.to_vec()).await.expect(200);
         let best = &seen["items"][0]["candidates"][0];
@@ -101,7 +101,7 @@ impl Shop {
         panic!("the original of {image} is nowhere");
     }
 
-    /// What the switch under way is held by between two batches, until [`fail::remove`].
+    /// Holds the switch worker between two batches until [`fail::remove`].
     pub fn hold(&self) -> String {
         let point = format!("switch.hold {}", self.app.database.folder().display());
         fail::cfg(&point, "return").unwrap();

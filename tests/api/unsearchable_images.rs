@@ -1,4 +1,4 @@
-//! Photos that cannot be embedded when the index learns of them are searched as soon as they can be.
+//! Photos that could not be embedded are searched as soon as they can be.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ async fn enrol(app: &TestApp, admin: &str, name: &str, photo: Vec<u8>) -> (Strin
     (text(&added["id"]), text(&added["images"][0]))
 }
 
-/// How many photos the server says it cannot find.
+/// How many photos on sale the server says are not searched.
 async fn unsearchable(app: &TestApp, admin: &str) -> Value {
     app.get("/readyz", admin).await.expect(200)["unsearchable_images"].clone()
 }
@@ -30,31 +30,31 @@ async fn best(app: &TestApp, admin: &str, photo: Vec<u8>) -> Value {
     seen["items"][0]["candidates"][0]["product_name"].clone()
 }
 
-/// Takes a product off sale, and puts it back where no model has seen its photo: the index must have it embedded.
-async fn put_back_unseen(app: &TestApp, admin: &str, product: &str) {
+/// Takes a product off sale, deletes its embedding, and puts it back on sale: the photo must be embedded again.
+async fn put_back_without_embedding(app: &TestApp, admin: &str, product: &str) {
     let path = format!("/api/products/{product}");
     app.patch(&path, admin, json!({"active": false})).await.expect(200);
     app.database.execute("DELETE FROM embeddings").await;
     app.patch(&path, admin, json!({"active": true})).await.expect(200);
 }
 
-/// Neither a run of the model that fails once, nor on both servers, costs a photo its place for good.
-async fn a_photo_on_which_the_model_failed_is_tried_again(database: TestDatabase) {
+/// The photo is searched again, on both servers, once the model runs.
+async fn a_photo_on_which_the_model_failed_is_retried(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.login_admin().await;
     enrol(&app, &admin, "Other", package_photo(0, 0)).await;
     let (product, image) = enrol(&app, &admin, "Unlucky", package_photo(1, 0)).await;
-    let beside = TestApp::spawn_on_same_database(&app).await;
+    let other = TestApp::spawn_on_same_database(&app).await;
     let point = format!("embeddings.run {image}");
     fail::cfg(&point, "return").unwrap();
-    put_back_unseen(&app, &admin, &product).await;
-    assert_eq!(unsearchable(&app, &admin).await, 1, "the server is ready, and says what it lacks");
+    put_back_without_embedding(&app, &admin, &product).await;
+    assert_eq!(unsearchable(&app, &admin).await, 1, "the server is ready, and says that a photo is missing");
     assert_ne!(best(&app, &admin, package_photo(1, 0)).await, "Unlucky");
     let rows = app.get("/readyz", &admin).await.expect(200)["embeddings"].clone();
     assert_eq!(rows, 1);
 
     fail::remove(&point);
-    for server in [&app, &beside] {
+    for server in [&app, &other] {
         until_searched(server, &admin).await;
         let begun = Instant::now();
         while best(server, &admin, package_photo(1, 0)).await != "Unlucky" {
@@ -66,8 +66,8 @@ async fn a_photo_on_which_the_model_failed_is_tried_again(database: TestDatabase
     }
 }
 
-/// A file that cannot be read neither stops the follower nor is given up.
-async fn an_original_that_is_mounted_late_is_found(database: TestDatabase) {
+/// An unreadable file does not stop the index from following the catalog, and is tried again.
+async fn a_photo_on_a_disk_that_is_mounted_late_is_searched(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.login_admin().await;
     let (product, _) = enrol(&app, &admin, "Late", package_photo(1, 0)).await;
@@ -76,7 +76,7 @@ async fn an_original_that_is_mounted_late_is_found(database: TestDatabase) {
     std::fs::rename(&images, &aside).unwrap();
     // Reading below a file fails otherwise than reading what is not there.
     std::fs::write(&images, b"").unwrap();
-    put_back_unseen(&app, &admin, &product).await;
+    put_back_without_embedding(&app, &admin, &product).await;
     assert_eq!(unsearchable(&app, &admin).await, 1);
     std::fs::remove_file(&images).unwrap();
     std::fs::rename(&aside, &images).unwrap();
@@ -84,4 +84,4 @@ async fn an_original_that_is_mounted_late_is_found(database: TestDatabase) {
     assert_eq!(best(&app, &admin, package_photo(1, 0)).await, "Late");
 }
 
-on_both_databases!(a_photo_on_which_the_model_failed_is_tried_again, an_original_that_is_mounted_late_is_found);
+on_both_databases!(a_photo_on_which_the_model_failed_is_retried, a_photo_on_a_disk_that_is_mounted_late_is_searched);

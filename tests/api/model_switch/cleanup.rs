@@ -1,4 +1,4 @@
-//! What models leave behind is removed, but for the one in use and the one to go back to.
+//! Embeddings and snapshots of unused models are removed; those of the active model and the one before it are kept.
 
 use std::path::Path;
 
@@ -12,40 +12,40 @@ const ALL: &str = "SELECT COUNT(*) FROM embeddings";
 const OLD: &str = "SELECT COUNT(*) FROM embeddings WHERE model = 'old@1#000000000000'";
 
 impl Shop {
-    /// Started again `seconds` later, it looks for what models have left behind.
-    async fn later(&mut self, seconds: i64) {
+    /// Restarts the server `seconds` later: it cleans up at its start.
+    async fn restart_after(&mut self, seconds: i64) {
         self.app.clock.advance(seconds);
         self.app.restart().await;
         self.admin = self.app.login_admin().await;
     }
 }
 
-async fn what_a_model_that_was_given_up_left_behind_goes_after_a_day(database: TestDatabase) {
+async fn a_cancelled_models_embeddings_and_snapshot_are_removed_after_a_day(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
-    shop.teach("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
+    shop.enrol("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
     shop.begin(OTHER, false).await.expect(202);
     shop.until("ready", |models| models["switch"]["state"] == "ready").await;
     let other = Manifest::read(&Path::new(MODEL).with_file_name(OTHER)).unwrap().model_id().to_string();
     let snapshot = shop.app.database.folder().join(format!("index-{}.snapshot", other.replace('#', "-")));
     std::fs::write(&snapshot, b"of a model that is not used").unwrap();
-    shop.later(2 * DAY_S).await;
+    shop.restart_after(2 * DAY_S).await;
     assert_eq!(shop.app.database.count(ALL).await, 4, "the switch still goes on");
 
     shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
-    shop.later(DAY_S - 60).await;
+    shop.restart_after(DAY_S - 60).await;
     shop.begin(OTHER, false).await.expect(202);
     let again = shop.until("ready", |models| models["switch"]["state"] == "ready").await;
     assert_eq!(again["switch"]["embedded"], 2);
     shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
-    shop.later(DAY_S + 60).await;
+    shop.restart_after(DAY_S + 60).await;
     shop.until_count(ALL, |count| count == 2).await;
     assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "One");
     shop.until("the snapshot to go", |_| !snapshot.exists()).await;
 }
 
-async fn the_model_in_use_and_the_one_before_it_are_kept(database: TestDatabase) {
+async fn the_active_model_and_the_one_before_it_are_kept(database: TestDatabase) {
     let mut shop = Shop::open(database).await;
-    shop.teach("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
+    shop.enrol("One", vec![package_photo(0, 0), package_photo(0, 1)]).await;
     shop.begin(OTHER, false).await.expect(202);
     shop.app.delete("/api/models/switch", &shop.admin).await.expect(200);
     // A model that was tried before, and one that no switch knows: it may be another server's.
@@ -57,7 +57,7 @@ async fn the_model_in_use_and_the_one_before_it_are_kept(database: TestDatabase)
     }
     shop.begin(OTHER, true).await.expect(202);
     shop.until_active(OTHER).await;
-    shop.later(2 * DAY_S).await;
+    shop.restart_after(2 * DAY_S).await;
     shop.until_count(OLD, |count| count == 0).await;
     shop.app.post("/api/models/rollback", &shop.admin, serde_json::json!({})).await.expect(202);
     shop.until_active(SMALL).await;
@@ -65,6 +65,6 @@ async fn the_model_in_use_and_the_one_before_it_are_kept(database: TestDatabase)
 }
 
 on_both_databases!(
-    what_a_model_that_was_given_up_left_behind_goes_after_a_day,
-    the_model_in_use_and_the_one_before_it_are_kept,
+    a_cancelled_models_embeddings_and_snapshot_are_removed_after_a_day,
+    the_active_model_and_the_one_before_it_are_kept,
 );

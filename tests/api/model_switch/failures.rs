@@ -1,4 +1,4 @@
-//! What keeps a switch from ending is named, the rest goes on, and it ends when that is mended.
+//! Failures during a switch: they are listed, the other photos go on, and the switch ends when they are repaired.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tillsight::embedding::Manifest;
 use super::shop::{OTHER, SMALL, Shop, active};
 use crate::harness::{MODEL, TestDatabase, jpeg, on_both_databases, package_photo};
 
-/// A folder in the file's place is refused to every user, root included, as a broken disk refuses a file.
-async fn a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be(database: TestDatabase) {
+/// A folder in place of the file cannot be read by any user, root included, like a file on a broken disk.
+async fn an_unreadable_photo_is_listed_and_embedded_once_it_can_be_read(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let broken = shop.teach("Broken", vec![package_photo(1, 0)]).await;
-    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let broken = shop.enrol("Broken", vec![package_photo(1, 0)]).await;
+    shop.enrol("Sound", vec![package_photo(0, 0)]).await;
     let image = shop.image_of(&broken).await;
     let original = shop.original_of(&broken, &image).await;
     let aside = original.with_extension("aside");
@@ -37,11 +37,11 @@ async fn a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be(databa
     assert_eq!(shop.seen(&package_photo(1, 0)).await.0, "Broken");
 }
 
-/// The model's run fails on one photo, and on no other.
-async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: TestDatabase) {
+/// The model fails on one photo only.
+async fn a_photo_on_which_the_model_fails_is_listed_and_retried(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let hard = shop.teach("Hard", vec![package_photo(1, 0)]).await;
-    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let hard = shop.enrol("Hard", vec![package_photo(1, 0)]).await;
+    shop.enrol("Sound", vec![package_photo(0, 0)]).await;
     let image = shop.image_of(&hard).await;
     let point = format!("embeddings.run {image}");
     fail::cfg(&point, "return").unwrap();
@@ -54,10 +54,10 @@ async fn a_photo_on_which_the_model_fails_is_named_and_tried_again(database: Tes
     shop.until_active(OTHER).await;
 }
 
-/// A model that fails on a picture of our own too is not a photo's fault.
+/// If the model fails on a picture of our own too, no photo is at fault.
 async fn a_model_that_fails_on_everything_blames_no_photo(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    let sound = shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    let sound = shop.enrol("Sound", vec![package_photo(0, 0)]).await;
     let photo = format!("embeddings.run {}", shop.image_of(&sound).await);
     let control = format!("switch.control {}", shop.app.database.folder().display());
     for point in [&photo, &control] {
@@ -74,11 +74,11 @@ async fn a_model_that_fails_on_everything_blames_no_photo(database: TestDatabase
     shop.until_active(OTHER).await;
 }
 
-/// What the old index has, the new one may have to do without; the word of that is not lost on the way from one to the other.
-async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(database: TestDatabase) {
+/// The new index may lack a photo that the old one has. It is counted and retried after the exchange.
+async fn a_photo_that_the_new_index_lacks_is_retried_after_the_exchange(database: TestDatabase) {
     let shop = Shop::open(database).await;
-    shop.teach("Sound", vec![package_photo(0, 0)]).await;
-    let hard = shop.teach("Hard", vec![package_photo(1, 0)]).await;
+    shop.enrol("Sound", vec![package_photo(0, 0)]).await;
+    let hard = shop.enrol("Hard", vec![package_photo(1, 0)]).await;
     let image = shop.image_of(&hard).await;
     let begun = shop.begin(OTHER, false).await.expect(202);
     shop.until("ready", |models| models["switch"]["state"] == "ready").await;
@@ -92,7 +92,7 @@ async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(data
     }
     let lacking = async || shop.app.get("/readyz", &shop.admin).await.expect(200)["unsearchable_images"].clone();
     let held = async {
-        // Longer than it takes until left out photos are tried again. The old index has them all.
+        // Longer than the delay before the first retry. The old index has all photos.
         for _ in 0..40 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert_eq!(lacking().await, 0);
@@ -114,11 +114,11 @@ async fn a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange(data
     assert_eq!(shop.seen(&package_photo(1, 0)).await.0, "Hard");
 }
 
-async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(database: TestDatabase) {
+async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_listed(database: TestDatabase) {
     let shop = Shop::open(database).await;
     for product in 0..3_u8 {
         let photos = (0..8).map(|shade| jpeg([product * 80, shade * 30, 90])).collect();
-        shop.teach(&format!("Product {product}"), photos).await;
+        shop.enrol(&format!("Product {product}"), photos).await;
     }
     std::fs::remove_dir_all(shop.app.database.folder().join("images")).unwrap();
     shop.begin(OTHER, true).await.expect(202);
@@ -131,8 +131,8 @@ async fn photos_that_cannot_be_embedded_are_counted_and_the_first_are_named(data
     assert_eq!(cancelled["problem_count"], 24);
 }
 
-/// The files of the model in use go, or come back, while the server serves and while it is stopped.
-async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(database: TestDatabase) {
+/// The files of the active model are removed and restored, while the server serves and while it is stopped.
+async fn a_model_whose_files_are_missing_is_reported_in_the_list(database: TestDatabase) {
     let folder = tempfile::tempdir().unwrap();
     for manifest in [SMALL, OTHER] {
         let shipped = Path::new(MODEL).with_file_name(manifest);
@@ -142,7 +142,7 @@ async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(datab
     }
     let overlay = format!("model = \"{}\"", folder.path().join(SMALL).display());
     let mut shop = Shop::open_with(database, &overlay).await;
-    shop.teach("Sound", vec![package_photo(0, 0)]).await;
+    shop.enrol("Sound", vec![package_photo(0, 0)]).await;
     shop.begin(OTHER, true).await.expect(202);
     let switched = shop.until_active(OTHER).await;
     assert_eq!(switched["wanted"], json!(null));
@@ -168,7 +168,7 @@ async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(datab
     let models = shop.models().await;
     assert_eq!((active(&models), &models["wanted"]), (OTHER.to_owned(), &json!(null)));
 
-    // Its network alone is damaged: named at the model in use, and waited for by a server that is started meanwhile.
+    // Only its ONNX file is missing: the list says so, and a server that is started meanwhile waits for it.
     let onnx = folder.path().join(Manifest::read(&manifest).unwrap().file);
     std::fs::rename(&onnx, &aside).unwrap();
     let models = shop.models().await;
@@ -182,7 +182,7 @@ async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(datab
     std::fs::rename(&aside, &onnx).unwrap();
     shop.until_active(OTHER).await;
 
-    // The settings' model is put under the name of the other, as by an upgrade: nothing is left to be asked for.
+    // An upgrade puts the settings' model under the name of the other one: no model is wanted any more.
     std::fs::copy(folder.path().join(SMALL), &manifest).unwrap();
     shop.app.restart().await;
     let models = shop.models().await;
@@ -191,10 +191,10 @@ async fn a_model_whose_files_are_gone_is_asked_for_where_models_are_listed(datab
 }
 
 on_both_databases!(
-    a_model_whose_files_are_gone_is_asked_for_where_models_are_listed,
-    a_photo_that_the_new_index_lacks_is_tried_again_after_the_exchange,
-    a_photo_that_cannot_be_read_is_named_and_taken_up_when_it_can_be,
-    a_photo_on_which_the_model_fails_is_named_and_tried_again,
+    a_model_whose_files_are_missing_is_reported_in_the_list,
+    a_photo_that_the_new_index_lacks_is_retried_after_the_exchange,
+    an_unreadable_photo_is_listed_and_embedded_once_it_can_be_read,
+    a_photo_on_which_the_model_fails_is_listed_and_retried,
     a_model_that_fails_on_everything_blames_no_photo,
-    photos_that_cannot_be_embedded_are_counted_and_the_first_are_named,
+    photos_that_cannot_be_embedded_are_counted_and_the_first_are_listed,
 );
