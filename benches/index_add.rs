@@ -35,11 +35,11 @@ fn main() {
     );
     for products in CATALOGUES {
         let mut made = RandomVectors::new(SEED, DIM);
-        let rows = made.rows(products, IMAGES);
+        let rows = made.next_rows(products, IMAGES);
         let (mut rebuilds, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..REBUILDS {
             let mut all = rows.clone();
-            all.extend(made.rows(1, IMAGES));
+            all.extend(made.next_rows(1, IMAGES));
             let vectors: Vec<f32> = all.iter().flat_map(|row| row.vector.iter().copied()).collect();
             let begun = Instant::now();
             let index = VectorIndex::build(DIM, 1, all, IndexOptions::default()).expect("an index");
@@ -53,7 +53,7 @@ fn main() {
         let index = VectorIndex::build(DIM, 0, rows, IndexOptions::default()).expect("an index");
         let mut adds = Vec::new();
         for revision in 1..=ADDS {
-            let change = vec![Change::Add(made.rows(1, IMAGES))];
+            let change = vec![Change::Add(made.next_rows(1, IMAGES))];
             let begun = Instant::now();
             runtime.block_on(index.apply(i64::try_from(revision).expect("small"), change)).expect("an add");
             adds.push(begun.elapsed());

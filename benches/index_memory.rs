@@ -71,7 +71,7 @@ fn built(rows: usize, dim: usize) -> VectorIndex {
     let mut builder = IndexBuilder::new(dim, index_options());
     let mut left = rows;
     while left > 0 {
-        let mut piece = made.rows(PIECE.min(left.div_ceil(IMAGES)), IMAGES);
+        let mut piece = made.next_rows(PIECE.min(left.div_ceil(IMAGES)), IMAGES);
         piece.truncate(left);
         left -= piece.len();
         builder.add(piece).expect("rows");
@@ -139,7 +139,7 @@ fn adds(index: &VectorIndex, dim: usize, runtime: &tokio::runtime::Runtime) {
     let (mut here, mut there) = (Vec::new(), Vec::new());
     for _ in 0..ADDS {
         for (index, times) in [(index, &mut here), (&small, &mut there)] {
-            let rows = made.rows(1, IMAGES);
+            let rows = made.next_rows(1, IMAGES);
             let images = rows.iter().map(|row| row.image).collect();
             times.push(runtime.block_on(apply(index, Change::Add(rows))));
             runtime.block_on(apply(index, Change::Remove(images)));
@@ -170,7 +170,7 @@ async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held, clie
         search_for_a_turn(index, &mut asking, &mut alone).await;
         held.take();
         // Made up beforehand: on a till they come from the model.
-        let changes: Vec<Vec<Row>> = (0..options.adds).map(|_| made.rows(1, IMAGES)).collect();
+        let changes: Vec<Vec<Row>> = (0..options.adds).map(|_| made.next_rows(1, IMAGES)).collect();
         let images = changes.iter().flatten().map(|row| row.image).collect();
         let adder = tokio::spawn(add(Arc::clone(index), changes, pause));
         search_for_a_turn(index, &mut asking, &mut beside).await;
@@ -207,7 +207,7 @@ async fn search_for_a_turn(index: &Arc<VectorIndex>, asking: &mut Vec<RandomVect
         tokio::spawn(async move {
             let mut times = Vec::new();
             while turn.elapsed() < TURN {
-                let query = made.vector();
+                let query = made.next_vector();
                 let begun = Instant::now();
                 index.search(query, PRODUCTS).await.expect("hits");
                 times.push(begun.elapsed());

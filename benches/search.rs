@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use support::{DIM, SEED, micros};
-use tillsight::index::baseline::{RandomVectors, median, reading};
+use tillsight::index::baseline::{RandomVectors, median, time_read};
 use tillsight::index::{IndexOptions, VectorIndex};
 
 const VECTORS: [usize; 3] = [1_000, 10_000, 100_000];
@@ -44,18 +44,18 @@ fn main() {
     for threads in threads {
         for vectors in VECTORS {
             let mut made = RandomVectors::new(SEED, DIM);
-            let rows = made.rows(vectors / IMAGES, IMAGES);
+            let rows = made.next_rows(vectors / IMAGES, IMAGES);
             let words = vec![1_u64; vectors * DIM * size_of::<f32>() / size_of::<u64>()];
             let options = IndexOptions { search_threads: threads, ..IndexOptions::default() };
             let index = VectorIndex::build(DIM, 1, rows, options).expect("an index");
             let (mut searches, mut reads, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
             // In turns, so that a busy moment of the machine falls on all of them.
             for turn in 0..SEARCHES {
-                let query = made.vector();
+                let query = made.next_vector();
                 searches.push(timed(|| runtime.block_on(index.search(query, PRODUCTS)).expect("hits")));
-                reads.push(reading(&words, threads));
+                reads.push(time_read(&words, threads));
                 if turn % (SEARCHES / CROWDS) == 0 {
-                    let queries: Vec<Vec<f32>> = (0..COMPANY).map(|_| made.vector()).collect();
+                    let queries: Vec<Vec<f32>> = (0..COMPANY).map(|_| made.next_vector()).collect();
                     crowds.push(timed(|| {
                         let all = join_all(queries.into_iter().map(|query| index.search(query, PRODUCTS)));
                         runtime.block_on(all).into_iter().for_each(|hits| drop(black_box(hits.expect("hits"))));

@@ -226,7 +226,8 @@ async fn fill(url: &str, rows: u32) {
     let script = script.replace("{products}", &rows.div_ceil(IMAGES).to_string());
     let script = sqlx::AssertSqlSafe(script.replace("{images}", &rows.to_string()).replace("{model}", &model));
     let mut made = RandomVectors::new(SEED, DIM);
-    let vectors = (0..MADE).map(|_| made.vector().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    let vectors =
+        (0..MADE).map(|_| made.next_vector().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
     const INSERT: &str = "INSERT INTO made (place, vector) VALUES ($1, $2)";
     if url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(url).await.expect("the database");

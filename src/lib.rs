@@ -1,8 +1,8 @@
 //! tillsight: a till that sees.
 //!
-//! A kiosk camera posts a picture; the server says which products are in it, keeps the bill and turns the bill into an
-//! order with a gap-free receipt number. ARCHITECTURE.md has the map; this file only names the modules, from the top of
-//! the house to its foundation. A module imports from modules below it, never above; `tests/architecture.rs` enforces it.
+//! A kiosk camera posts a picture; the server recognises the products in it, keeps the bill, and turns the bill into an order
+//! with a gap-free receipt number. See ARCHITECTURE.md for the map. A module imports only from modules below it in the layers;
+//! `tests/architecture.rs` enforces them.
 
 pub mod active_model;
 pub mod alerts;

@@ -1,4 +1,4 @@
-//! `tillsight demo`: the demonstration, on a server of its own or on one that runs.
+//! `tillsight demo`: the demonstration, on a server of its own or on a running one.
 
 use clap::Args;
 use secrecy::SecretString;
@@ -10,24 +10,22 @@ use super::CliError;
 use crate::app::{Application, StartError};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::demo::{Client, DemoError, play};
+use crate::demo::{Client, DemoError, DemoReport, play};
 use crate::telemetry;
 use crate::terminal::say;
 
-/// What can be chosen about the demonstration.
 #[derive(Debug, Args)]
-pub(super) struct Options {
-    /// A running server to teach and sell on, such as http://127.0.0.1:8000; its admin's password is taken from
-    /// TILLSIGHT_ADMIN_PASSWORD. Without it the demonstration starts a server of its own on a temporary database.
+pub(super) struct DemoOptions {
+    /// URL of a running server to use, such as http://127.0.0.1:8000; its admin's password is taken from
+    /// TILLSIGHT_ADMIN_PASSWORD. Without it, the demonstration starts a server of its own with a temporary database.
     #[arg(long)]
     url: Option<String>,
-    /// Products to invent.
+    /// Number of invented products.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(2..=2_000))]
     products: u64,
 }
 
-/// Plays the demonstration.
-pub(super) async fn run(options: Options) -> Result<(), CliError> {
+pub(super) async fn run(options: DemoOptions) -> Result<(), CliError> {
     match options.url {
         Some(url) => on_running_server(&url, options.products).await,
         None => Box::pin(on_own_server(options.products)).await,
@@ -39,15 +37,15 @@ async fn on_running_server(url: &str, products: u64) -> Result<(), CliError> {
         let hint = "set TILLSIGHT_ADMIN_PASSWORD to the password of that server's user \"admin\"";
         CliError::Demo(hint.to_owned())
     })?;
-    let shown = tell(url, &password, products).await?;
+    let report = play_and_print(url, &password, products).await?;
     say!("\nWhat to open next:");
-    say!("   {url}/docs                      every operation, to read and to try");
-    say!("   {url}/api/orders/{}   this order, with the admin's token", shown.order["id"].as_str().unwrap_or(""));
+    say!("   {url}/docs                      the API, to read and to try");
+    say!("   {url}/api/orders/{}   this order, with the admin's token", report.order["id"].as_str().unwrap_or(""));
     Ok(())
 }
 
 async fn on_own_server(products: u64) -> Result<(), CliError> {
-    super::serve::with_settled_libraries();
+    super::serve::restart_with_library_variables();
     let folder = tempfile::tempdir().map_err(|error| CliError::File(std::env::temp_dir(), error))?;
     let password = Uuid::new_v4().to_string();
     let mut settings = Settings::load()?;
@@ -57,46 +55,48 @@ async fn on_own_server(products: u64) -> Result<(), CliError> {
     settings.admin_password = Some(SecretString::from(password.as_str()));
     settings.log_filter = "warn".to_owned();
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
-    say!("Starting a server of its own, on an embedded database in a temporary folder …");
+    say!("Starting a server with an embedded database in a temporary folder …");
     let application = Application::build(settings, Clock::system()).await?;
     let url = application.url();
     say!("   it listens on {url}");
-    let (stop, stopped) = oneshot::channel::<()>();
+    let (stop, stop_signal) = oneshot::channel::<()>();
     let server = tokio::spawn(application.run_until(async move {
-        // A dropped sender means that the story is over, one way or the other.
-        let _over = stopped.await;
+        // The sender is dropped when the demonstration ends.
+        let _ended = stop_signal.await;
     }));
-    let outcome = tell(&url, &password, products).await;
+    let result = play_and_print(&url, &password, products).await;
     drop(stop);
     server.await.map_err(|error| CliError::Demo(format!("the server stopped by itself: {error}")))??;
-    outcome?;
+    result?;
     say!("\nWhat to open next:");
-    say!("   tillsight serve                 a server that stays (`make run` builds and starts it)");
+    say!("   tillsight serve                 start a permanent server (`make run` builds and starts it)");
     say!("   http://127.0.0.1:8000/docs      its API, to read and to try");
     say!("   TILLSIGHT_ADMIN_PASSWORD=… tillsight demo --url http://127.0.0.1:8000");
-    say!("                                   the same story on that server");
+    say!("                                   the same demonstration on that server");
     Ok(())
 }
 
-async fn tell(url: &str, password: &str, products: u64) -> Result<crate::demo::Report, CliError> {
-    let anybody = Client::new(url);
-    let tokens =
-        anybody.post("/api/auth/login", json!({"username": "admin", "password": password})).await.map_err(failed)?;
-    let token = tokens["access_token"].as_str().ok_or_else(|| failed(DemoError::Incomplete("access_token")))?;
+async fn play_and_print(url: &str, password: &str, products: u64) -> Result<DemoReport, CliError> {
+    let anonymous = Client::new(url);
+    let tokens = anonymous
+        .post("/api/auth/login", json!({"username": "admin", "password": password}))
+        .await
+        .map_err(demo_error)?;
+    let token = tokens["access_token"].as_str().ok_or_else(|| demo_error(DemoError::Incomplete("access_token")))?;
     let products = usize::try_from(products).unwrap_or(usize::MAX);
-    let report = play(&anybody.with_bearer(token), products).await.map_err(failed)?;
-    let scanned = report.shown - report.matched - report.asked;
+    let report = play(&anonymous.with_bearer(token), products).await.map_err(demo_error)?;
+    let scanned = report.shown - report.matched - report.ambiguous;
     say!(
-        "\nOf {} things shown, the camera was sure of {}, asked about {} with the right answer among the",
+        "\nOf {} photos, {} were matched, {} were ambiguous with the right product among the candidates,",
         report.shown,
         report.matched,
-        report.asked
+        report.ambiguous
     );
-    say!("candidates, and left {scanned} to the scanner.");
+    say!("and {scanned} products had to be scanned.");
     Ok(report)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err, which gives the error away")]
-fn failed(error: DemoError) -> CliError {
+#[expect(clippy::needless_pass_by_value, reason = "map_err passes the error by value")]
+fn demo_error(error: DemoError) -> CliError {
     CliError::Demo(error.to_string())
 }

@@ -1,7 +1,7 @@
-//! The command line: what can be asked of the program, and what each answer's exit code is.
+//! The command line: commands, their options, and exit codes.
 //!
-//! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 the arguments make no sense. `numbering check` is
-//! asked by scripts for an answer: there 1 means that something was found and 2 that it could not be looked.
+//! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 invalid arguments. Scripts use the checks
+//! `numbering check` and `index verify`: there, 1 means findings and 2 that the check could not be done.
 
 mod demo;
 mod index;
@@ -30,19 +30,19 @@ pub struct Arguments {
 enum Command {
     /// Start the server. Settings come from tillsight.toml and TILLSIGHT_* variables; docs/reference/settings.md lists them.
     Serve,
-    /// Bring the database's tables up to date and exit.
+    /// Migrate the database to this version and exit.
     Migrate,
-    /// Try it without photos or a camera: render products, enrol them, play a kiosk, print the receipt.
-    Demo(demo::Options),
-    /// The index of enrolled photos: what there is, whether it is right, build it anew, measure it. Works beside a server.
+    /// Try tillsight without photos or a camera: render products, enrol them, simulate a kiosk, print the receipt.
+    Demo(demo::DemoOptions),
+    /// The index of enrolled photos: describe it, verify it, rebuild it, measure it. Works while a server runs.
     #[command(subcommand)]
-    Index(index::Command),
-    /// Embedding models: look at them, add them, measure them on your own photos, choose their thresholds.
+    Index(index::IndexCommand),
+    /// Embedding models: inspect and add them, measure them on your own photos, choose their thresholds.
     #[command(subcommand)]
-    Model(model::Command),
-    /// Receipt numbers and hash chains: whether they are whole.
+    Model(model::ModelCommand),
+    /// Receipt numbers and hash chains: check and repair them.
     #[command(subcommand)]
-    Numbering(numbering::Command),
+    Numbering(numbering::NumberingCommand),
     /// Write rendered photos of packages, one folder per product; tests measure models on them.
     #[command(hide = true)]
     Render {
@@ -62,126 +62,112 @@ enum Command {
 /// Why the program ends with another exit code than 0.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The server could not start or run.
     #[error(transparent)]
     Serve(#[from] crate::app::StartError),
-    /// The demonstration met something unexpected.
     #[error("demo: {0}")]
     Demo(String),
-    /// A model cannot be used.
     #[error(transparent)]
     Model(#[from] crate::embedding::ModelError),
-    /// A model could not be measured.
     #[error(transparent)]
     Evaluation(#[from] crate::evaluation::EvaluationError),
-    /// A model was looked at and cannot be used.
+    /// An inspected model cannot be used.
     #[error("model {}: {reason}", path.display())]
     UnusableModel {
-        /// The model file.
         path: PathBuf,
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// The index or its database cannot be looked at.
     #[error("index: {0}")]
     Index(#[from] StoredIndexError),
-    /// The index cannot be measured.
     #[error("index: {0}")]
     Search(#[from] crate::index::IndexError),
-    /// The index was looked at, and something is wrong.
+    /// The index was checked, and it has faults.
     #[error("index: {0}")]
-    Unsound(String),
-    /// An answer cannot be written as JSON.
-    #[error("the answer cannot be written as JSON: {0}")]
-    Answer(String),
-    /// Numbers or chains could not be checked or repaired.
+    IndexFindings(String),
+    #[error("the result cannot be written as JSON: {0}")]
+    Json(String),
+    /// The numbers or chains could not be checked or repaired.
     #[error("numbering: {0}")]
     Numbering(String),
-    /// Numbers or chains were checked and are not whole.
-    #[error("numbering: {faulty} of {reports} reports have findings; the lowest health is {worst} of 100")]
-    NotWhole {
-        /// Reports with findings.
-        faulty: u64,
-        /// Reports in all.
+    /// The numbers or chains were checked, and they have faults.
+    #[error(
+        "numbering: {reports_with_findings} of {reports} reports have findings; the lowest health is {health_min} of 100"
+    )]
+    NumberingFindings {
+        reports_with_findings: u64,
         reports: u64,
-        /// The lowest health among them, 0 to 100.
-        worst: i64,
+        /// 0 to 100.
+        health_min: i64,
     },
-    /// Why nothing can be said of the numbers or the index that was to be checked.
+    /// The check of the numbers or the index could not be done.
     #[error(transparent)]
-    Unchecked(Box<CliError>),
-    /// What the command found could not be printed.
+    CheckFailed(Box<CliError>),
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
-    /// A file could not be written.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
-    /// The runtime could not start.
     #[error("cannot start the asynchronous runtime: {0}")]
     Runtime(std::io::Error),
 }
 
 impl CliError {
-    /// What the program ends with.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Unchecked(_)) { 2 } else { 1 }
+        if matches!(self, Self::CheckFailed(_)) { 2 } else { 1 }
     }
 
-    /// Whether what was to be checked was looked at, and this is what is wrong with it.
+    /// The check was done, and this is its result.
     fn is_finding(&self) -> bool {
         if let Self::Index(error) = self {
             return error.is_finding();
         }
-        matches!(self, Self::NotWhole { .. } | Self::Unsound(_))
+        matches!(self, Self::NumberingFindings { .. } | Self::IndexFindings(_))
     }
 }
 
-/// Does what the arguments ask for.
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     let is_check = matches!(
         arguments.command,
-        Command::Numbering(numbering::Command::Check(_)) | Command::Index(index::Command::Verify(_))
+        Command::Numbering(numbering::NumberingCommand::Check(_)) | Command::Index(index::IndexCommand::Verify(_))
     );
-    let done = carry_out(arguments).and_then(|()| terminal::written().map_err(CliError::Output));
-    done.map_err(|error| if is_check && !error.is_finding() { CliError::Unchecked(Box::new(error)) } else { error })
+    let result = run_command(arguments).and_then(|()| terminal::finish_output().map_err(CliError::Output));
+    result.map_err(|error| if is_check && !error.is_finding() { CliError::CheckFailed(Box::new(error)) } else { error })
 }
 
-/// Says on standard error, in one line, why the program ends with another exit code than 0.
-pub fn tell_failure(error: &CliError) {
-    note!("tillsight: {}", terminal::one_line(&error.to_string()));
+/// Prints `error` on standard error, in one line.
+pub fn print_error(error: &CliError) {
+    note!("tillsight: {}", terminal::escape_to_one_line(&error.to_string()));
 }
 
-fn carry_out(arguments: Arguments) -> Result<(), CliError> {
+fn run_command(arguments: Arguments) -> Result<(), CliError> {
     match arguments.command {
         Command::Serve => {
-            serve::with_settled_libraries();
-            asynchronously(serve::serve(Settings::load()?))
+            serve::restart_with_library_variables();
+            block_on(serve::serve(Settings::load()?))
         }
-        Command::Migrate => asynchronously(serve::migrate(Settings::load()?)),
-        Command::Demo(options) => asynchronously(demo::run(options)),
+        Command::Migrate => block_on(serve::migrate(Settings::load()?)),
+        Command::Demo(options) => block_on(demo::run(options)),
         Command::Index(command) => {
             sigpipe::reset();
-            serve::with_settled_libraries();
-            asynchronously(index::run(command))
+            serve::restart_with_library_variables();
+            block_on(index::run(command))
         }
         Command::Model(command) => {
-            // `… | head` ends the program quietly, as a person expects.
+            // `… | head` ends the program silently.
             sigpipe::reset();
-            serve::with_settled_libraries();
+            serve::restart_with_library_variables();
             model::run(command)
         }
         Command::Numbering(command) => {
             sigpipe::reset();
-            asynchronously(numbering::run(command, Settings::load()?))
+            block_on(numbering::run(command, Settings::load()?))
         }
-        Command::Render { products, views, seed, side, out } => render::write(products, views, seed, side, &out),
+        Command::Render { products, views, seed, side, out } => render::write_photos(products, views, seed, side, &out),
     }
 }
 
-fn asynchronously(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+fn block_on(command: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-    runtime.block_on(work)
+    runtime.block_on(command)
 }

@@ -1,7 +1,7 @@
-//! `tillsight numbering …`: whether receipt numbers and hash chains are whole, asked of the database itself; and repairs.
+//! `tillsight numbering …`: checks and repairs receipt numbers and hash chains in the database itself.
 //!
-//! Works beside running servers and on a copy. A check opens the database for reading only, unless it is told to keep what it
-//! finds, and so does a repair, unless it is told to apply what it shows: a copy that is evidence stays byte for byte.
+//! Works while servers run, and on a copy. A check with `--keep` and a repair with `--apply` write to the database; without
+//! these options it is opened for reading only, so that a copy that is evidence stays unchanged byte for byte.
 
 use std::str::FromStr;
 
@@ -19,72 +19,67 @@ use crate::integrity::{
 };
 use crate::terminal::{self, say};
 
-/// Connections to the database: a check reads one thing at a time, and writes what it keeps.
+/// A check reads one thing at a time, and writes its reports.
 const CONNECTIONS: u32 = 2;
 
-/// What is asked of the numbers.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Look for gaps, duplicates and counters that stand wrong. Exit codes: 0 nothing found, 1 something found, 2 it could
-    /// not be looked.
-    Check(Check),
-    /// Show what a repair would change, and change it with --apply. Look for lost records in a back-up first: it cannot be
-    /// taken back.
-    Repair(Repair),
+pub(super) enum NumberingCommand {
+    /// Look for gaps, duplicates and wrong counters. Exit codes: 0 no findings, 1 findings, 2 the check could not be done.
+    Check(CheckOptions),
+    /// Show what a repair would change; with --apply, change it. First look for lost records in a back-up: a repair cannot be
+    /// undone.
+    Repair(RepairOptions),
 }
 
-/// How far to look, and where.
 #[derive(Debug, Args)]
-pub(super) struct Check {
-    /// Also make every seal anew, follow the hash chains, and compare lines with totals and refunds with payments.
+pub(super) struct CheckOptions {
+    /// Also recompute every seal, follow the hash chains, and compare lines with totals and refunds with payments.
     #[arg(long)]
     deep: bool,
-    /// Look at this store alone.
+    /// Check only this store.
     #[arg(long, value_name = "ID")]
     store: Option<StoreId>,
-    /// Print one JSON object a report instead of lines for people.
+    /// Print one JSON object per report instead of text.
     #[arg(long)]
     json: bool,
-    /// Keep the reports in the history, where the server shows them; otherwise the database is opened for reading only.
+    /// Save the reports in the history, where the server shows them.
     #[arg(long)]
     keep: bool,
 }
 
-/// What to repair, and how.
 #[derive(Debug, Args)]
-pub(super) struct Repair {
-    /// void: missing numbers get void placeholders, and a counter that stands behind its records goes forward. renumber:
-    /// records are numbered 1, 2, 3 … and sealed anew, of stores that are not fiscal and where no daily closing names them.
-    #[arg(value_parser = one_of(RepairMethod::ALL, RepairMethod::as_str))]
+pub(super) struct RepairOptions {
+    /// void: missing numbers get void placeholders, and a counter that is behind its records is moved forward. renumber: records
+    /// get the numbers 1, 2, 3 … and new seals; only for stores that are not fiscal, and not if a daily closing names a record.
+    #[arg(value_parser = word_parser(RepairMethod::ALL, RepairMethod::as_str))]
     method: RepairMethod,
     /// The store.
     #[arg(long, value_name = "ID")]
     store: StoreId,
-    /// Repair this series alone.
-    #[arg(long, value_parser = one_of(Series::ALL, Series::as_str))]
+    /// Repair only this series.
+    #[arg(long, value_parser = word_parser(Series::ALL, Series::as_str))]
     series: Option<Series>,
-    /// Why, for the audit log and on each placeholder.
+    /// The reason, for the audit log and on each placeholder.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Do it; without this nothing is changed.
+    /// Apply the repair; without this option nothing is changed.
     #[arg(long)]
     apply: bool,
 }
 
-/// Takes the word of one of `values`.
-fn one_of<T, const N: usize>(values: [T; N], as_str: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+/// Accepts the words of `values`.
+fn word_parser<T, const N: usize>(values: [T; N], as_str: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(values.map(as_str)).try_map(|word| word.parse())
 }
 
-/// Does what is asked.
-pub(super) async fn run(command: Command, settings: Settings) -> Result<(), CliError> {
+pub(super) async fn run(command: NumberingCommand, settings: Settings) -> Result<(), CliError> {
     let failed = |error: DatabaseError| CliError::Numbering(format!("database: {error}"));
     let writes = match &command {
-        Command::Check(options) => options.keep,
-        Command::Repair(options) => options.apply,
+        NumberingCommand::Check(options) => options.keep,
+        NumberingCommand::Repair(options) => options.apply,
     };
     let db = match writes {
         true => Database::open(&settings.database_url, CONNECTIONS).await,
@@ -92,12 +87,12 @@ pub(super) async fn run(command: Command, settings: Settings) -> Result<(), CliE
     };
     let db = db.map_err(failed)?;
     let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring);
-    let outcome = match command {
-        Command::Check(options) => check(&options, &integrity).await,
-        Command::Repair(options) => repair(options, &integrity).await,
+    let result = match command {
+        NumberingCommand::Check(options) => check(&options, &integrity).await,
+        NumberingCommand::Repair(options) => repair(options, &integrity).await,
     };
     db.close().await;
-    outcome
+    result
 }
 
 async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
@@ -106,61 +101,68 @@ async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
     let (mut reports, mut faulty, mut worst) = (0, 0, 100);
     let print = |report: ReportView| {
         reports += 1;
-        faulty += u64::from(!report.findings.is_empty());
-        worst = worst.min(report.health);
+        reports_with_findings += u64::from(!report.findings.is_empty());
+        health_min = health_min.min(report.health);
         if options.json {
-            terminal::json(&json!(report).to_string());
+            terminal::print_json(&json!(report).to_string());
         } else {
-            describe(&report);
+            print_report(&report);
         }
     };
-    let checked = integrity.check(depth, options.store, &Caller::command_line().actor.label(), keep, print).await;
-    checked.map_err(|error| match error {
-        IntegrityError::Database(error) => told(&error),
+    let result = integrity.check(depth, options.store, &Caller::command_line().actor.label(), retention, print).await;
+    result.map_err(|error| match error {
+        IntegrityError::Database(error) => database_error(&error),
         IntegrityError::StoreNotFound(_) | IntegrityError::Busy => CliError::Numbering(error.to_string()),
     })?;
     if reports == 0 && !options.json {
         say!("There are no stores to check.");
     }
-    if faulty > 0 { Err(CliError::NotWhole { faulty, reports, worst }) } else { Ok(()) }
-}
-
-async fn repair(options: Repair, integrity: &Integrity) -> Result<(), CliError> {
-    let Repair { method, store, series, reason, apply } = options;
-    let request = RepairRequest { store, series, method, reason };
-    let outcome = match apply {
-        true => integrity.repair(&Caller::command_line(), &request).await,
-        false => integrity.plan_repair(&request).await,
-    };
-    let repair = outcome.map_err(|error| {
-        if let RepairError::Database(error) = &error { told(error) } else { CliError::Numbering(error.to_string()) }
-    })?;
-    tell(&repair);
+    if reports_with_findings > 0 {
+        return Err(CliError::NumberingFindings { reports_with_findings, reports, health_min });
+    }
     Ok(())
 }
 
-/// The lines are the same before and after; the last one says which it is.
-fn tell(repair: &RepairView) {
+async fn repair(options: RepairOptions, integrity: &Integrity) -> Result<(), CliError> {
+    let RepairOptions { method, store, series, reason, apply } = options;
+    let request = RepairRequest { store, series, method, reason };
+    let result = match apply {
+        true => integrity.repair(&Caller::command_line(), &request).await,
+        false => integrity.plan_repair(&request).await,
+    };
+    let repair = result.map_err(|error| {
+        if let RepairError::Database(error) = &error {
+            database_error(error)
+        } else {
+            CliError::Numbering(error.to_string())
+        }
+    })?;
+    print_repair(&repair);
+    Ok(())
+}
+
+/// A planned and an applied repair are printed alike; the last line says which it is.
+fn print_repair(repair: &RepairView) {
     for line in repair.lines() {
         say!("{line}");
     }
     say!(
         "{}",
         match (repair.changes_anything(), repair.applied) {
-            (false, _) => "There is nothing to repair in this way.",
-            (true, false) => "Nothing was changed; --apply does it.",
-            (true, true) => "Done; `tillsight numbering check --deep` shows how it stands now.",
+            (false, _) => "This method has nothing to repair.",
+            (true, false) => "Nothing was changed. Run it again with --apply to repair.",
+            (true, true) => "Done. Run `tillsight numbering check --deep` to check the result.",
         }
     );
 }
 
-/// What the database said, and what to do where the tables are those of an older program.
-fn told(error: &DatabaseError) -> CliError {
+/// The database's error, and what to do if the tables are those of an older version.
+fn database_error(error: &DatabaseError) -> CliError {
     CliError::Numbering(match error {
         DatabaseError::Unexpected(_) => {
-            format!("{error}; where tables or columns are missing, `tillsight migrate` brings them up to date")
+            format!("{error}; if tables or columns are missing, run `tillsight migrate`")
         }
-        DatabaseError::Contended => format!("{error}: nothing was changed, run it again"),
+        DatabaseError::Contended => format!("{error}; nothing was changed, run the command again"),
         DatabaseError::UniqueViolation(_)
         | DatabaseError::Dangling
         | DatabaseError::Unavailable(_)
@@ -170,7 +172,7 @@ fn told(error: &DatabaseError) -> CliError {
     })
 }
 
-fn describe(report: &ReportView) {
+fn print_report(report: &ReportView) {
     let name = match report.store_id {
         Some(id) => format!("store {id}"),
         None => "lines without a store".to_owned(),
@@ -178,7 +180,7 @@ fn describe(report: &ReportView) {
     let (health, records) = (report.health, report.records);
     let placeholders = match report.placeholders {
         0 => String::new(),
-        some => format!(", {some} void placeholders"),
+        count => format!(", {count} void placeholders"),
     };
     say!("{name}: health {health}, {records} records{placeholders}, {:.1} ms", report.duration_us as f64 / 1_000.0);
     for finding in &report.findings {

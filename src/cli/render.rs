@@ -1,4 +1,4 @@
-//! `tillsight render`: rendered photos in a folder per product, for tests and trials of `tillsight model`.
+//! `tillsight render`: writes rendered photos in a folder per product, for tests and trials of `tillsight model`.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use super::CliError;
 use crate::demo::packages::{catalogue, jpeg, photograph};
 
 /// Writes `out/NNNN/VV.jpg`: `views` photos of `side` pixels of each of `products` products.
-pub(super) fn write(products: usize, views: u64, seed: u64, side: u32, out: &Path) -> Result<(), CliError> {
-    for (package, place) in catalogue(seed, products).iter().zip(0_u32..) {
-        let folder = out.join(format!("{place:04}"));
+pub(super) fn write_photos(products: usize, views: u64, seed: u64, side: u32, out: &Path) -> Result<(), CliError> {
+    for (package, number) in catalogue(seed, products).iter().zip(0_u32..) {
+        let folder = out.join(format!("{number:04}"));
         std::fs::create_dir_all(&folder).map_err(|error| CliError::File(folder.clone(), error))?;
         for view in 0..views {
             let file = folder.join(format!("{view:02}.jpg"));

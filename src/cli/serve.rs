@@ -15,15 +15,13 @@ use crate::db::Database;
 use crate::telemetry;
 use crate::terminal::{self, note, say};
 
-/// Variables that libraries read once, when they are loaded: before any of our code runs. OpenMP and OpenBLAS are to bring
-/// no threads of their own. GNU's allocator raises its threshold with every large block that is freed, and then keeps
-/// photos' memory for good; with a fixed one (4 MiB) it gives large blocks back to the system. A thread's smaller blocks, a
-/// decoded kiosk photo among them, are kept up to 32 MiB: to give them back after each photo and have them cleared for the next
-/// one costs a sixth of the time that a photo takes.
+/// Variables that libraries read once, when they are loaded, before our code runs. OpenMP and OpenBLAS must not start
+/// threads of their own. GNU's allocator raises its mmap threshold with every large block that is freed, and then never gives
+/// photos' memory back; a fixed threshold (4 MiB) prevents that. A thread keeps up to 32 MiB of smaller blocks, a decoded kiosk
+/// photo among them: giving them back after each photo would cost a sixth of the photo's time.
 ///
-/// ONNX Runtime notes what it runs on, with an identifier of the device, below the user's home, to send it to its makers. That is told
-/// not to when it starts, but has begun by then.
-const LIBRARIES: [(&str, &str); 5] = [
+/// ONNX Runtime writes a device identifier below the user's home for its telemetry. Its option against that comes too late.
+const LIBRARY_VARIABLES: [(&str, &str); 5] = [
     ("OMP_NUM_THREADS", "1"),
     ("OPENBLAS_NUM_THREADS", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "4194304"),
@@ -31,55 +29,54 @@ const LIBRARIES: [(&str, &str); 5] = [
     ("ORT_DISABLE_TELEMETRY", "1"),
 ];
 
-/// Makes sure that the libraries see [`LIBRARIES`], by starting this program once more with the variables set. Setting
-/// them from within changes nothing any more (measured: 66 threads against 9).
-pub(super) fn with_settled_libraries() {
-    if LIBRARIES.iter().all(|(name, wanted)| std::env::var(name).is_ok_and(|value| value == *wanted)) {
+/// Makes the libraries see [`LIBRARY_VARIABLES`], by starting this program again with the variables set. Setting them from
+/// within has no effect (measured: 66 threads instead of 9).
+pub(super) fn restart_with_library_variables() {
+    if LIBRARY_VARIABLES.iter().all(|(name, value)| std::env::var(name).is_ok_and(|current| current == *value)) {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
-    let error = Command::new(program).args(std::env::args_os().skip(1)).envs(LIBRARIES).exec();
-    note!("tillsight: could not start again with {LIBRARIES:?} ({error}); going on with more threads and memory");
+    let error = Command::new(program).args(std::env::args_os().skip(1)).envs(LIBRARY_VARIABLES).exec();
+    note!("tillsight: could not restart with {LIBRARY_VARIABLES:?} ({error}); continuing with more threads and memory");
 }
 
-/// Builds the server, says where it listens, and runs until SIGTERM or SIGINT.
+/// Builds the server, prints its address, and runs until SIGTERM or SIGINT.
 pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
     let docs = settings.public_docs;
     let application = Application::build(settings, Clock::system()).await?;
-    // Before anybody is told that it listens: whoever then stops it at once must find it ready to be stopped.
+    // Before the address is printed: a supervisor may stop the server as soon as it reads it.
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     match application.first_admin() {
         FirstAdmin::Existing => {}
         FirstAdmin::OneTimePasswordUnchanged => {
-            say!("The user \"admin\" has not changed the one-time password yet. Where it is lost, start once with");
-            say!("             TILLSIGHT_ADMIN_PASSWORD set: it takes its place.");
+            say!("The user \"admin\" has not changed the one-time password yet. If it is lost, start once with");
+            say!("             TILLSIGHT_ADMIN_PASSWORD set to replace it.");
         }
         FirstAdmin::FromSettings => {
             say!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
         }
         FirstAdmin::WithOneTimePassword(password) => {
             say!("First admin: \"admin\", one-time password: {}", password.expose_secret());
-            say!("             It is shown only now and must be changed at the first login.");
+            say!("             It is shown only once and must be changed at the first login.");
         }
     }
     say!("tillsight listens on {}", application.url());
     if docs {
         say!("             The API, to read and to try: {}/docs", application.url());
     }
-    // Whoever was to read the one-time password has not: no server that nobody can administer.
-    terminal::written().map_err(CliError::Output)?;
-    let asked_to_stop = async move {
+    // If the one-time password could not be printed, nobody could administer the server.
+    terminal::finish_output().map_err(CliError::Output)?;
+    let stop_signal = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    Ok(application.run_until(asked_to_stop).await?)
+    Ok(application.run_until(stop_signal).await?)
 }
 
-/// Brings the tables up to date.
 pub(super) async fn migrate(settings: Settings) -> Result<(), CliError> {
     let db = Database::connect(&settings.database_url, 1).await.map_err(StartError::Database)?;
     db.migrate().await.map_err(StartError::Database)?;

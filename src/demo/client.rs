@@ -1,45 +1,39 @@
-//! A small client of the API: JSON in, JSON out, and problems turned into sentences.
+//! A small client of the API: sends and receives JSON, and turns problem documents into error messages.
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-/// What stopped the demonstration.
+/// Why the demonstration stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// The server does not answer.
-    #[error("no answer from {0}: {1}")]
+    #[error("no reply from {0}: {1}")]
     Unreachable(String, String),
-    /// The server refused.
-    #[error("{method} {path} was answered {status}: {detail}")]
+    #[error("{method} {path} failed with status {status}: {detail}")]
     Refused {
-        /// The request's method.
         method: Method,
-        /// Its path.
         path: String,
-        /// The status.
         status: u16,
         /// The problem's `type`.
         kind: String,
         /// The problem's `detail`.
         detail: String,
     },
-    /// An answer lacks what it must hold.
-    #[error("the answer lacks \"{0}\"")]
+    /// A reply lacks a field that it must have.
+    #[error("the reply lacks \"{0}\"")]
     Incomplete(&'static str),
-    /// A picture could not be encoded.
     #[error("a picture could not be encoded: {0}")]
     Picture(String),
 }
 
 impl DemoError {
-    /// Whether the server said that the thing exists already.
-    pub fn is_taken(&self) -> bool {
+    /// Whether the server refused because the product exists already.
+    pub fn already_exists(&self) -> bool {
         matches!(self, Self::Refused { status: 409, kind, .. } if kind.ends_with(":taken"))
     }
 }
 
-/// One caller of one server: without credentials, or with a person's token or a kiosk's key.
+/// A client of one server: without credentials, or with a person's token or a kiosk's key.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -53,43 +47,38 @@ impl Client {
         Self { http: reqwest::Client::new(), base: base.trim_end_matches('/').to_owned(), bearer: None }
     }
 
-    /// The same server, called with this token or key.
+    /// A client of the same server with this token or key.
     #[must_use]
     pub fn with_bearer(&self, bearer: &str) -> Self {
         Self { bearer: Some(bearer.to_owned()), ..self.clone() }
     }
 
-    /// Where the server is.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// `GET path`.
     pub async fn get(&self, path: &str) -> Result<Value, DemoError> {
         self.send(Method::GET, path, |request| request).await
     }
 
-    /// `DELETE path`.
     pub async fn delete(&self, path: &str) -> Result<Value, DemoError> {
         self.send(Method::DELETE, path, |request| request).await
     }
 
-    /// `POST path` with a JSON body.
     pub async fn post(&self, path: &str, body: Value) -> Result<Value, DemoError> {
         self.send(Method::POST, path, |request| request.json(&body)).await
     }
 
-    /// `PATCH path` with a JSON body.
     pub async fn patch(&self, path: &str, body: Value) -> Result<Value, DemoError> {
         self.send(Method::PATCH, path, |request| request.json(&body)).await
     }
 
-    /// `POST path` with a JSON body and an `Idempotency-Key`.
-    pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Result<Value, DemoError> {
+    /// Posts a JSON body with an `Idempotency-Key`.
+    pub async fn post_idempotent(&self, path: &str, key: &str, body: Value) -> Result<Value, DemoError> {
         self.send(Method::POST, path, |request| request.header("Idempotency-Key", key).json(&body)).await
     }
 
-    /// `POST path` with a form of texts and JPEG pictures (field `images`).
+    /// Posts a form of texts and JPEG pictures (field `images`).
     pub async fn post_form(
         &self,
         path: &str,
@@ -97,13 +86,13 @@ impl Client {
         pictures: Vec<Vec<u8>>,
     ) -> Result<Value, DemoError> {
         let form = texts.into_iter().fold(Form::new(), |form, (name, text)| form.text(name, text));
-        let form = pictures.into_iter().enumerate().fold(form, |form, (place, bytes)| {
-            form.part("images", Part::bytes(bytes).file_name(format!("view-{place}.jpg")))
+        let form = pictures.into_iter().enumerate().fold(form, |form, (position, bytes)| {
+            form.part("images", Part::bytes(bytes).file_name(format!("view-{position}.jpg")))
         });
         self.send(Method::POST, path, |request| request.multipart(form)).await
     }
 
-    /// `POST path` with a bare JPEG picture.
+    /// Posts a JPEG picture as the body.
     pub async fn post_picture(&self, path: &str, picture: Vec<u8>) -> Result<Value, DemoError> {
         self.send(Method::POST, path, |request| request.header("Content-Type", "image/jpeg").body(picture)).await
     }
@@ -112,7 +101,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
+        build: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<Value, DemoError> {
         let request = self.http.request(method.clone(), format!("{}{path}", self.base));
         let request = match &self.bearer {
@@ -120,30 +109,30 @@ impl Client {
             None => request,
         };
         let unreachable = |error: reqwest::Error| DemoError::Unreachable(self.base.clone(), error.to_string());
-        let response = fill(request).send().await.map_err(unreachable)?;
+        let response = build(request).send().await.map_err(unreachable)?;
         let status = response.status();
         let body = response.bytes().await.map_err(unreachable)?;
         let json: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(json);
         }
-        let text = |name: &str| json[name].as_str().unwrap_or("no reason given").to_owned();
+        let field = |name: &str| json[name].as_str().unwrap_or("no reason given").to_owned();
         Err(DemoError::Refused {
             method,
             path: path.to_owned(),
             status: status.as_u16(),
-            kind: text("type"),
-            detail: text("detail"),
+            kind: field("type"),
+            detail: field("detail"),
         })
     }
 }
 
-/// A text that an answer must hold.
+/// The text in a field of a reply.
 pub(super) fn text(json: &Value, name: &'static str) -> Result<String, DemoError> {
     json[name].as_str().map(str::to_owned).ok_or(DemoError::Incomplete(name))
 }
 
-/// A number that an answer must hold.
+/// The number in a field of a reply.
 pub(super) fn number(json: &Value, name: &'static str) -> Result<i64, DemoError> {
     json[name].as_i64().ok_or(DemoError::Incomplete(name))
 }

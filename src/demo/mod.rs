@@ -1,7 +1,7 @@
-//! The demonstration: invented products drawn by our own code, enrolled and sold through the HTTP API.
+//! The demonstration: enrols and sells invented products through the HTTP API.
 //!
-//! It is a client like any other: it knows the API's addresses and nothing of the services behind them, so what it shows
-//! is what a store's own program would get. Its products and pictures come from [`packages`].
+//! It is an ordinary client: it knows the addresses of the API and nothing of the services behind them. Its products and
+//! pictures come from [`packages`].
 
 mod client;
 pub mod packages;
@@ -9,4 +9,4 @@ mod play;
 mod print;
 
 pub use client::{Client, DemoError};
-pub use play::{Report, play};
+pub use play::{DemoReport, play};

@@ -1,31 +1,28 @@
-//! What the demonstration shows on the terminal: sightings, the bill, the receipt.
+//! Prints recognitions, the bill and the receipt of the demonstration.
 
 use serde_json::Value;
 
 use crate::domain::{Currency, Money};
 use crate::terminal::say;
 
-/// Characters between the edges of bill and receipt.
+/// Characters between the borders of bill and receipt.
 const WIDTH: usize = 60;
 
-/// One thing before the camera and what the kiosk made of it.
-pub(super) fn sighting(shown: &str, seen: &Value, timings: &Value) {
-    let best = &seen["candidates"][0];
+pub(super) fn print_recognition(product: &str, item: &Value, timings: &Value) {
+    let best = &item["candidates"][0];
     let name = best["product_name"].as_str().unwrap_or("nothing");
-    let verdict = seen["verdict"].as_str().unwrap_or("?");
+    let verdict = item["verdict"].as_str().unwrap_or("?");
     let score = best["score"].as_f64().unwrap_or(0.0);
     let total = timings["total"].as_f64().unwrap_or(0.0);
-    say!("   {shown}\n      {verdict:<9} {score:.3} {name}  ({total:.0} ms)");
+    say!("   {product}\n      {verdict:<9} {score:.3} {name}  ({total:.0} ms)");
 }
 
-/// The bill as the kiosk shows it.
-pub(super) fn bill(session: &Value) {
-    frame(session, |_| {});
+pub(super) fn print_bill(session: &Value) {
+    print_box(session, |_| {});
 }
 
-/// The receipt as the shopper reads it.
-pub(super) fn receipt(order: &Value, store: &str, claim_code: &str) {
-    frame(order, |order| {
+pub(super) fn print_receipt(order: &Value, store: &str, claim_code: &str) {
+    print_box(order, |order| {
         let created = order["created_at"].as_str().unwrap_or("").split('.').next().unwrap_or("").replace('T', " ");
         say!("   │ {:<WIDTH$} │", format!("{store} · receipt number {}", order["receipt_number"]));
         say!("   │ {:<WIDTH$} │", format!("{} UTC", created.trim_end_matches('Z')));
@@ -34,12 +31,12 @@ pub(super) fn receipt(order: &Value, store: &str, claim_code: &str) {
     });
 }
 
-fn frame(bill: &Value, head: impl FnOnce(&Value)) {
+fn print_box(bill: &Value, print_header: impl FnOnce(&Value)) {
     say!("   ┌{}┐", "─".repeat(WIDTH + 2));
-    head(bill);
+    print_header(bill);
     for item in bill["items"].as_array().into_iter().flatten() {
         let name: String = item["product_name"].as_str().unwrap_or("").chars().take(WIDTH - 24).collect();
-        let price = amount(&item["line_total"], &bill["currency"]);
+        let price = format_amount(&item["line_total"], &bill["currency"]);
         let quantity = item["quantity"].as_i64().unwrap_or(0);
         say!("   │ {quantity:>3} × {name:<name_width$} {price:>12} │", name_width = WIDTH - 19);
     }
@@ -47,13 +44,13 @@ fn frame(bill: &Value, head: impl FnOnce(&Value)) {
     say!(
         "   │ {:<label_width$} {:>12} │",
         "Total",
-        amount(&bill["total"], &bill["currency"]),
+        format_amount(&bill["total"], &bill["currency"]),
         label_width = WIDTH - 13
     );
     say!("   └{}┘", "─".repeat(WIDTH + 2));
 }
 
-fn amount(minor: &Value, currency: &Value) -> String {
+fn format_amount(minor: &Value, currency: &Value) -> String {
     let currency = currency.as_str().and_then(|code| Currency::parse("currency", code).ok());
     match (minor.as_i64(), currency) {
         (Some(amount), Some(currency)) => Money { amount, currency }.to_string(),

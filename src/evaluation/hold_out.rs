@@ -1,7 +1,7 @@
-//! Which products are treated as never seen: by lot, or from a list.
+//! Which products are treated as never seen: drawn at random, or listed in a file.
 //!
-//! The lot is easy to draw anywhere else, so that a model can be trained without the same products: with seed S, draw d
-//! (from 0) puts the product ids in the order of SHA-256 of the text `"<S + d>:<product id>"` and takes the first.
+//! The draw can be repeated anywhere else, so that a model can be trained without the same products. With seed S, draw d
+//! (from 0) orders the product ids by the SHA-256 of the text `"<S + d>:<product id>"` and takes the first ones.
 //!
 //! ```python
 //! sorted(ids, key=lambda id: hashlib.sha256(f"{seed + draw}:{id}".encode()).digest())[:count]
@@ -13,13 +13,12 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::EvaluationError;
-use super::photos::{PhotoSet, Product, Role};
+use super::photos::{PhotoRole, PhotoSet, Product};
 use crate::atomic_file;
 
-/// Most bytes of a list of products.
-const LARGEST_LIST: u64 = 16 << 20;
+const LIST_BYTES_MAX: u64 = 16 << 20;
 
-/// Products that are left out of the gallery and asked about as unknown.
+/// Products outside the gallery, whose query photos count as unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldOutProducts {
     /// The seed of the draw; `None` for a list.
@@ -33,47 +32,47 @@ impl HeldOutProducts {
     ///
     /// # Errors
     /// Fewer than two products would remain.
-    pub fn drawn(products: &[Product], candidates: &[usize], count: usize, seed: u64) -> Result<Self, EvaluationError> {
+    pub fn draw(products: &[Product], candidates: &[usize], count: usize, seed: u64) -> Result<Self, EvaluationError> {
         if candidates.len().saturating_sub(2) < count {
-            return Err(EvaluationError::Unreachable(format!(
+            return Err(EvaluationError::InsufficientPhotos(format!(
                 "--unseen {count}: enrolled products: {}; two of them must remain, so hold out fewer",
                 candidates.len()
             )));
         }
-        let lot = |place: &usize| <[u8; 32]>::from(Sha256::digest(format!("{seed}:{}", products[*place].id)));
+        let key = |product: &usize| <[u8; 32]>::from(Sha256::digest(format!("{seed}:{}", products[*product].id)));
         let mut order = candidates.to_vec();
-        order.sort_by_cached_key(lot);
+        order.sort_by_cached_key(key);
         order.truncate(count);
         Ok(Self { seed: Some(seed), products: order })
     }
 }
 
-/// What to say where the photos cannot tell anything about these products.
-pub(super) const NOTHING_ASKED: &str =
-    "no photo asks about a held-out product that is enrolled; hold out others, or more";
+/// The reason of an error about held-out products.
+pub(super) const NO_QUERIES: &str =
+    "no query photo shows a held-out product that is enrolled; hold out other products, or more";
 
 impl HeldOutProducts {
-    /// Whether the labels of `set` let anything be asked, before an hour is spent on embedding its photos.
+    /// Checks the labels of `set` before an hour is spent on embedding its photos.
     ///
     /// # Errors
-    /// No photo asks about one of these products that is enrolled too, or about one of the others.
+    /// No query photo shows one of these products that is also enrolled, or one of the other enrolled products.
     pub fn check(&self, set: &PhotoSet) -> Result<(), EvaluationError> {
-        let with = |role| -> HashSet<usize> {
+        let with_role = |role| -> HashSet<usize> {
             set.photos.iter().filter(|photo| photo.role == role).map(|photo| photo.product).collect()
         };
-        let (enrolled, asked) = (with(Role::Enrolled), with(Role::Asked));
+        let (enrolled, queried) = (with_role(PhotoRole::Enrolled), with_role(PhotoRole::Query));
         let (unseen, known): (Vec<&usize>, Vec<&usize>) =
-            enrolled.intersection(&asked).partition(|product| self.products.contains(product));
-        let fault = match (unseen.is_empty(), known.is_empty()) {
-            (true, _) => NOTHING_ASKED,
-            (false, true) => "no photo asks about a product that remains; hold out fewer",
+            enrolled.intersection(&queried).partition(|product| self.products.contains(product));
+        let reason = match (unseen.is_empty(), known.is_empty()) {
+            (true, _) => NO_QUERIES,
+            (false, true) => "no query photo shows a product that remains; hold out fewer",
             (false, false) => return Ok(()),
         };
-        Err(EvaluationError::Unreachable(format!("{}: {fault}", self.in_words())))
+        Err(EvaluationError::InsufficientPhotos(format!("{}: {reason}", self.describe())))
     }
 
-    /// How many they are, and where they come from.
-    pub(super) fn in_words(&self) -> String {
+    /// Their number and where they come from, in words.
+    pub(super) fn describe(&self) -> String {
         let count = self.products.len();
         let products = if count == 1 { "product" } else { "products" };
         match self.seed {
@@ -83,37 +82,39 @@ impl HeldOutProducts {
     }
 }
 
-/// The products that the file at `path` lists: an id per line; empty lines and lines that begin with `#` are passed over.
+/// Reads the list at `path`: an id per line; empty lines and lines that begin with `#` are ignored.
 ///
 /// # Errors
-/// The file cannot be read, lists nothing, a product twice, or one that is not among `products`.
-pub fn listed_products(path: &Path, products: &[Product]) -> Result<HeldOutProducts, EvaluationError> {
-    let text = atomic_file::read_limited(path, LARGEST_LIST)
+/// The file cannot be read, lists nothing, lists a product twice, or lists an unknown product.
+pub fn read_held_out_list(path: &Path, products: &[Product]) -> Result<HeldOutProducts, EvaluationError> {
+    let text = atomic_file::read_limited(path, LIST_BYTES_MAX)
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")))
-        .map_err(EvaluationError::reading(path))?;
-    let places: HashMap<&str, usize> = products.iter().enumerate().map(|(place, of)| (of.id.as_str(), place)).collect();
+        .map_err(EvaluationError::unreadable(path))?;
+    let positions: HashMap<&str, usize> =
+        products.iter().enumerate().map(|(position, product)| (product.id.as_str(), position)).collect();
     let mut listed = Vec::new();
     for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let id = line.trim();
         if id.is_empty() || id.starts_with('#') {
             continue;
         }
-        let fault = |fault: &str| EvaluationError::photos(path, format!("line {}: \"{id}\" {fault}", number + 1));
-        let place = *places.get(id).ok_or_else(|| {
+        let invalid_line =
+            |reason: &str| EvaluationError::invalid_photos(path, format!("line {}: \"{id}\" {reason}", number + 1));
+        let position = *positions.get(id).ok_or_else(|| {
             let first = products.first().map_or("", |product| &product.id);
-            let meant = products.iter().find(|product| product.name == id).map_or_else(
-                || format!("is the id of no product among the photos, whose first is \"{first}\""),
+            let reason = products.iter().find(|product| product.name == id).map_or_else(
+                || format!("is not the id of a product of these photos, whose first is \"{first}\""),
                 |product| format!("is a product's name; its id is \"{}\"", product.id),
             );
-            fault(&meant)
+            invalid_line(&reason)
         })?;
-        if listed.contains(&place) {
-            return Err(fault("is listed twice"));
+        if listed.contains(&position) {
+            return Err(invalid_line("is listed twice"));
         }
-        listed.push(place);
+        listed.push(position);
     }
     if listed.is_empty() {
-        return Err(EvaluationError::photos(path, "it lists no product"));
+        return Err(EvaluationError::invalid_photos(path, "it lists no product"));
     }
     Ok(HeldOutProducts { seed: None, products: listed })
 }

@@ -1,105 +1,109 @@
-//! From vectors to a model's figures.
+//! Computes a model's figures from the samples of labelled photos.
 
 use std::collections::BTreeSet;
 
 use super::EvaluationError;
-use super::calibration::point_at;
+use super::calibration::point_at_margin;
 use super::embed::{Sample, Samples};
-use super::hold_out::{HeldOutProducts, NOTHING_ASKED};
-use super::metrics::{area_under_curve, bootstrap_interval, reached_by, share};
+use super::hold_out::{HeldOutProducts, NO_QUERIES};
+use super::metrics::{area_under_curve, bootstrap_interval, score_reached_by, share};
 use super::photos::PhotoSet;
-use super::report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, UnseenDraw, UnseenMean};
-use super::scores::{RankedAnswer, ScoreTable, first_of_each};
+use super::report::{
+    FewShotFigures, HitRates, ModelFigures, OpenSetFigures, PhotoCounts, ThresholdFigures, UnseenFigures,
+    UnseenMeanFigures,
+};
+use super::scores::{RankedAnswer, ScoreTable, first_samples_per_product};
 use crate::embedding::{Model, Thresholds};
 
-/// Share of the known photos that are to be accepted where unknown ones are counted.
+/// Share of the known photos that are accepted when unknown ones are counted.
 const KNOWN_ACCEPTED: f64 = 0.95;
 
-/// What is to be measured.
+/// Which figures are computed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Measurement {
-    /// Numbers of photos per product, for the few-shot figures.
+pub struct MeasurementOptions {
+    /// Numbers of photos per product for the few-shot figures.
     pub few_shot: Vec<usize>,
-    /// Sets of products to treat as never seen.
+    /// Sets of products that are treated as never seen.
     pub held_out: Vec<HeldOutProducts>,
     /// Seed of the bootstrap.
     pub seed: u64,
 }
 
-/// The figures of `model`, whose vectors are `samples`. The speed is left open: see
-/// [`speeds_side_by_side`](super::speeds_side_by_side).
+/// The figures of `model`, whose embeddings are `samples`. The speed is left out: see [`measure_speeds`](super::measure_speeds).
 ///
 /// # Errors
-/// No asked photo shows an enrolled product, or a held-out set has no photos to ask about.
+/// No query photo shows an enrolled product, or none shows a held-out one.
 pub fn measure(
     model: &Model,
     set: &PhotoSet,
     samples: &Samples,
-    wanted: &Measurement,
-) -> Result<ModelReport, EvaluationError> {
+    options: &MeasurementOptions,
+) -> Result<ModelFigures, EvaluationError> {
     let products = set.products.len();
-    let against = |gallery: &[&Sample]| ScoreTable::new(&samples.asked, gallery, products);
-    let every = against(&samples.enrolled.iter().collect::<Vec<_>>());
-    let hits = |table: &ScoreTable| hits(&table.known(), in_gallery(table, products), wanted.seed);
-    let nobody = || EvaluationError::photos(&set.name, "no photo that is asked about shows an enrolled product");
-    let all_enrolled = hits(&every).ok_or_else(nobody)?;
-    let few_shot = wanted.few_shot.iter().filter_map(|count| {
-        let gallery = first_of_each(&samples.enrolled, products, *count);
-        let products_with_fewer =
-            counts(&samples.enrolled, products).iter().filter(|has| (1..*count).contains(*has)).count();
-        Some(FewShot { photos_per_product: *count, products_with_fewer, hits: hits(&against(&gallery))? })
+    let score_against = |gallery: &[&Sample]| ScoreTable::new(&samples.queries, gallery, products);
+    let table = score_against(&samples.enrolled.iter().collect::<Vec<_>>());
+    let hit_rates = |table: &ScoreTable| hit_rates(&table.known_answers(), gallery_size(table, products), options.seed);
+    let no_queries = || EvaluationError::invalid_photos(&set.name, "no query photo shows an enrolled product");
+    let all_enrolled = hit_rates(&table).ok_or_else(no_queries)?;
+    let few_shot = options.few_shot.iter().filter_map(|count| {
+        let gallery = first_samples_per_product(&samples.enrolled, products, *count);
+        let products_with_fewer = count_by_product(&samples.enrolled, products)
+            .iter()
+            .filter(|product_photos| (1..*count).contains(*product_photos))
+            .count();
+        let hits = hit_rates(&score_against(&gallery))?;
+        Some(FewShotFigures { photos_per_product: *count, products_with_fewer, hits })
     });
-    let catalogue = against(&samples.catalogue.iter().collect::<Vec<_>>());
-    let unseen =
-        wanted.held_out.iter().map(|held| unseen(set, &every, held, wanted.seed)).collect::<Result<Vec<_>, _>>()?;
-    Ok(ModelReport {
+    let catalogue = score_against(&samples.catalogue.iter().collect::<Vec<_>>());
+    let unseen = options.held_out.iter().map(|held_out| unseen_figures(set, &table, held_out, options.seed));
+    let unseen = unseen.collect::<Result<Vec<_>, _>>()?;
+    Ok(ModelFigures {
         model: model.id.to_string(),
         dim: model.manifest.output.dim,
-        photos: photos(set, samples),
+        photos: count_photos(set, samples),
         all_enrolled,
         few_shot: few_shot.collect(),
-        catalogue: hits(&catalogue),
-        one_product_out: open_set(&every.known(), &every.unknown()),
-        unseen_mean: mean(&unseen),
+        catalogue: hit_rates(&catalogue),
+        one_product_out: open_set_figures(&table.known_answers(), &table.unknown_answers()),
+        unseen_mean: mean_of_draws(&unseen),
         unseen,
-        thresholds: at_thresholds(&every, &model.manifest.thresholds),
+        thresholds: threshold_figures(&table, &model.manifest.thresholds),
         speed: None,
     })
 }
 
-fn in_gallery(table: &ScoreTable, products: usize) -> usize {
-    (0..products).filter(|product| table.has(*product)).count()
+fn gallery_size(table: &ScoreTable, products: usize) -> usize {
+    (0..products).filter(|product| table.in_gallery(*product)).count()
 }
 
-/// Number of samples of each product.
-fn counts(samples: &[Sample], products: usize) -> Vec<usize> {
+fn count_by_product(samples: &[Sample], products: usize) -> Vec<usize> {
     let mut counts = vec![0; products];
     samples.iter().for_each(|sample| counts[sample.product] += 1);
     counts
 }
 
-fn photos(set: &PhotoSet, samples: &Samples) -> DataReport {
-    let of = |samples: &[Sample]| samples.iter().map(|sample| sample.product).collect::<BTreeSet<_>>();
-    let (enrolled, asked) = (of(&samples.enrolled), of(&samples.asked));
-    let ids = |of: &BTreeSet<usize>, not: &BTreeSet<usize>| {
-        of.difference(not).map(|product| set.products[*product].id.clone()).collect()
+fn count_photos(set: &PhotoSet, samples: &Samples) -> PhotoCounts {
+    let products = |samples: &[Sample]| samples.iter().map(|sample| sample.product).collect::<BTreeSet<_>>();
+    let (enrolled, queried) = (products(&samples.enrolled), products(&samples.queries));
+    let ids_only_in = |one: &BTreeSet<usize>, other: &BTreeSet<usize>| {
+        one.difference(other).map(|product| set.products[*product].id.clone()).collect()
     };
-    DataReport {
+    PhotoCounts {
         enrolled_photos: samples.enrolled.len(),
         enrolled_products: enrolled.len(),
-        asked_photos: samples.asked.len(),
-        asked_products: asked.len(),
+        query_photos: samples.queries.len(),
+        query_products: queried.len(),
         catalogue_pictures: samples.catalogue.len(),
-        products_without_asked_photos: ids(&enrolled, &asked),
-        products_never_enrolled: ids(&asked, &enrolled),
-        left_out: samples.left_out.clone(),
+        products_without_queries: ids_only_in(&enrolled, &queried),
+        products_never_enrolled: ids_only_in(&queried, &enrolled),
+        skipped: samples.skipped.clone(),
     }
 }
 
-fn hits(answers: &[RankedAnswer], products: usize, seed: u64) -> Option<Hits> {
-    let within = |top: usize| answers.iter().map(move |answer| answer.place.is_some_and(|place| place < top));
+fn hit_rates(answers: &[RankedAnswer], products: usize, seed: u64) -> Option<HitRates> {
+    let within = |top: usize| answers.iter().map(move |answer| answer.rank.is_some_and(|rank| rank < top));
     let first: Vec<bool> = within(1).collect();
-    Some(Hits {
+    Some(HitRates {
         photos: answers.len(),
         products,
         top_1_interval: bootstrap_interval(&first, seed)?,
@@ -108,52 +112,55 @@ fn hits(answers: &[RankedAnswer], products: usize, seed: u64) -> Option<Hits> {
     })
 }
 
-fn open_set(known: &[RankedAnswer], unknown: &[RankedAnswer]) -> Option<OpenSet> {
+fn open_set_figures(known: &[RankedAnswer], unknown: &[RankedAnswer]) -> Option<OpenSetFigures> {
     let scores = |answers: &[RankedAnswer]| answers.iter().map(|answer| answer.best).collect::<Vec<_>>();
     let (known, unknown) = (scores(known), scores(unknown));
-    let score = reached_by(&known, KNOWN_ACCEPTED)?;
-    Some(OpenSet {
+    let score = score_reached_by(&known, KNOWN_ACCEPTED)?;
+    Some(OpenSetFigures {
         known_photos: known.len(),
         unknown_photos: unknown.len(),
         auroc: area_under_curve(&known, &unknown)?,
         score_at_95_known: score,
-        unknown_accepted_at_95_known: share(unknown.iter().map(|other| *other >= score)),
+        unknown_accepted_at_95_known: share(unknown.iter().map(|best| *best >= score)),
     })
 }
 
-fn unseen(
+fn unseen_figures(
     set: &PhotoSet,
-    every: &ScoreTable,
-    held: &HeldOutProducts,
+    table: &ScoreTable,
+    held_out: &HeldOutProducts,
     seed: u64,
-) -> Result<UnseenDraw, EvaluationError> {
-    let is_held = |product: usize| held.products.contains(&product);
-    let askable = |product: usize| is_held(product) && every.has(product);
-    let remain = (0..set.products.len()).filter(|product| every.has(*product) && !is_held(*product)).count();
-    let fault = |fault: &str| EvaluationError::Unreachable(format!("{}: {fault}", held.in_words()));
-    let enrolled = held.products.iter().filter(|product| every.has(**product)).count();
-    let among = hits(&every.answers(askable, is_held), enrolled, seed);
-    let full = hits(&every.answers(askable, |_| true), in_gallery(every, set.products.len()), seed);
-    let known = every.answers(|product| every.has(product) && !is_held(product), |product| !is_held(product));
-    let unknown = every.answers(is_held, |product| !is_held(product));
-    let open_set = open_set(&known, &unknown);
-    Ok(UnseenDraw {
-        seed: held.seed,
-        products: held.products.iter().map(|place| set.products[*place].id.clone()).collect(),
-        among_unseen: among.ok_or_else(|| fault(NOTHING_ASKED))?,
-        in_full_gallery: full.ok_or_else(|| fault(NOTHING_ASKED))?,
+) -> Result<UnseenFigures, EvaluationError> {
+    let is_held_out = |product: usize| held_out.products.contains(&product);
+    let is_enrolled = |product: usize| table.in_gallery(product);
+    let remaining = (0..set.products.len()).filter(|product| is_enrolled(*product) && !is_held_out(*product)).count();
+    let too_few = |reason: &str| EvaluationError::InsufficientPhotos(format!("{}: {reason}", held_out.describe()));
+    let enrolled = held_out.products.iter().filter(|product| is_enrolled(**product)).count();
+    let unseen_and_enrolled = |product: usize| is_held_out(product) && is_enrolled(product);
+    let among_unseen = hit_rates(&table.answers(unseen_and_enrolled, is_held_out), enrolled, seed);
+    let all_products = gallery_size(table, set.products.len());
+    let in_full_gallery = hit_rates(&table.answers(unseen_and_enrolled, |_| true), all_products, seed);
+    let known_and_enrolled = |product: usize| is_enrolled(product) && !is_held_out(product);
+    let known = table.answers(known_and_enrolled, |product| !is_held_out(product));
+    let unknown = table.answers(is_held_out, |product| !is_held_out(product));
+    let open_set = open_set_figures(&known, &unknown);
+    Ok(UnseenFigures {
+        seed: held_out.seed,
+        products: held_out.products.iter().map(|product| set.products[*product].id.clone()).collect(),
+        among_unseen: among_unseen.ok_or_else(|| too_few(NO_QUERIES))?,
+        in_full_gallery: in_full_gallery.ok_or_else(|| too_few(NO_QUERIES))?,
         open_set: open_set.ok_or_else(|| {
-            fault(&format!("of the {remain} products that remain none is asked about; hold out fewer"))
+            too_few(&format!("no query photo shows one of the {remaining} products that remain; hold out fewer"))
         })?,
     })
 }
 
-fn mean(draws: &[UnseenDraw]) -> Option<UnseenMean> {
+fn mean_of_draws(draws: &[UnseenFigures]) -> Option<UnseenMeanFigures> {
     if draws.is_empty() {
         return None;
     }
-    let mean = |value: fn(&UnseenDraw) -> f64| draws.iter().map(value).sum::<f64>() / draws.len() as f64;
-    Some(UnseenMean {
+    let mean = |value: fn(&UnseenFigures) -> f64| draws.iter().map(value).sum::<f64>() / draws.len() as f64;
+    Some(UnseenMeanFigures {
         top_1_among_unseen: mean(|draw| draw.among_unseen.top_1),
         top_1_in_full_gallery: mean(|draw| draw.in_full_gallery.top_1),
         auroc: mean(|draw| draw.open_set.auroc),
@@ -161,11 +168,11 @@ fn mean(draws: &[UnseenDraw]) -> Option<UnseenMean> {
     })
 }
 
-fn at_thresholds(every: &ScoreTable, thresholds: &Thresholds) -> AtThresholds {
+fn threshold_figures(table: &ScoreTable, thresholds: &Thresholds) -> ThresholdFigures {
     let Thresholds { score, margin, operating_point } = thresholds.clone();
-    let (known, unknown) = (every.known(), every.unknown());
-    let point = point_at(&known, &unknown, score, margin);
-    AtThresholds {
+    let (known, unknown) = (table.known_answers(), table.unknown_answers());
+    let point = point_at_margin(&known, &unknown, score, margin);
+    ThresholdFigures {
         score,
         margin,
         matched: point.matched,

@@ -1,24 +1,24 @@
-//! The figures themselves: shares, quantiles, area under the curve, bootstrap intervals. They know of numbers only.
+//! Shares, quantiles, area under the curve, bootstrap intervals.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-/// Resamples behind a bootstrap interval: its ends move by about a tenth of its width from seed to seed.
+/// With so many resamples, the ends of an interval vary by about a tenth of its width from seed to seed.
 const RESAMPLES: usize = 2_000;
 /// Square of the standard normal distribution's 97.5 % point.
 const Z_SQUARED: f64 = 1.96 * 1.96;
 
-/// Where a share lies with 95 % confidence.
+/// A 95 % confidence interval of a share.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
-    /// 2.5 % of the resamples are below.
+    /// The 2.5 % quantile of the resamples.
     pub low: f64,
-    /// 2.5 % of the resamples are above.
+    /// The 97.5 % quantile of the resamples.
     pub high: f64,
 }
 
-/// The share of `true`; 0 of nothing.
+/// The share of `true`; 0 if there are no values.
 pub(super) fn share(hits: impl IntoIterator<Item = bool>) -> f64 {
     let (mut count, mut all) = (0_usize, 0_usize);
     for hit in hits {
@@ -28,20 +28,19 @@ pub(super) fn share(hits: impl IntoIterator<Item = bool>) -> f64 {
     if all == 0 { 0.0 } else { count as f64 / all as f64 }
 }
 
-/// The greatest score that at least `wanted` (0 to 1) of `scores` reach: one of them, not a value in between. `None` of
-/// no scores.
-pub(super) fn reached_by(scores: &[f32], wanted: f64) -> Option<f32> {
+/// The greatest of `scores` that at least `target` (0 to 1) of them reach. `None` without scores.
+pub(super) fn score_reached_by(scores: &[f32], target: f64) -> Option<f32> {
     let mut sorted = scores.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of photos")]
-    // A hair less, since 0.95 × 20 is 19.000000000000004 on some days.
-    let needed = (wanted * sorted.len() as f64 - 1e-9).ceil().max(1.0) as usize;
+    // The tolerance is for rounding: 0.95 × 20 may be 19.000000000000004.
+    let needed = (target * sorted.len() as f64 - 1e-9).ceil().max(1.0) as usize;
     sorted.get(needed - 1).copied()
 }
 
-/// Area under the receiver operating characteristic: the probability that a known photo's score is above an unknown
-/// one's, equal scores counted as half. 0.5 says that the scores tell nothing, 1 that they tell all. By the rank sum of
-/// Mann and Whitney with mean ranks for ties. `None` where either is empty.
+/// Area under the receiver operating characteristic: the probability that a known photo's score is above an unknown one's,
+/// equal scores counted as half. 0.5: the scores are useless; 1: they are perfect. Computed by the rank sum of Mann and
+/// Whitney with mean ranks for ties. `None` if either is empty.
 pub(super) fn area_under_curve(known: &[f32], unknown: &[f32]) -> Option<f64> {
     if known.is_empty() || unknown.is_empty() {
         return None;
@@ -60,9 +59,8 @@ pub(super) fn area_under_curve(known: &[f32], unknown: &[f32]) -> Option<f64> {
     Some((rank_sum - known * (known + 1.0) / 2.0) / (known * unknown))
 }
 
-/// 95 % percentile bootstrap interval of the share of `true` in `hits`, photos drawn with replacement; of all or none,
-/// which no drawing varies, Wilson's. Photos of one product taken in one place are alike, so the truth may be wider.
-/// `None` of nothing.
+/// 95 % percentile bootstrap interval of the share of `true` in `hits`, with photos resampled; if all or none are `true`,
+/// Wilson's interval. Photos of one product in one place are alike, so the true interval may be wider. `None` without hits.
 pub(super) fn bootstrap_interval(hits: &[bool], seed: u64) -> Option<Interval> {
     if hits.is_empty() {
         return None;
@@ -81,7 +79,7 @@ pub(super) fn bootstrap_interval(hits: &[bool], seed: u64) -> Option<Interval> {
     Some(Interval { low: shares[tail], high: shares[RESAMPLES - 1 - tail] })
 }
 
-/// The middle value, of an even number the greater of the two in the middle; `None` of nothing.
+/// The middle value; of an even number of values, the greater of the two in the middle. `None` without values.
 pub(super) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -105,23 +103,23 @@ mod tests {
     }
 
     #[test]
-    fn the_score_that_a_share_reaches_is_one_of_the_scores() {
+    fn the_score_reached_by_a_share_is_one_of_the_scores() {
         let scores: Vec<f32> = (1_u8..=20).map(|n| f32::from(n) / 20.0).collect();
-        assert_eq!(reached_by(&scores, 0.95), Some(0.1), "19 of 20 reach 0.1");
-        assert_eq!(reached_by(&scores, 0.951), Some(0.05), "more than 19 of 20: all");
-        assert_eq!(reached_by(&scores, 1.0), Some(0.05));
-        assert_eq!(reached_by(&scores, 0.0), Some(1.0));
-        assert_eq!(reached_by(&[], 0.95), None);
+        assert_eq!(score_reached_by(&scores, 0.95), Some(0.1), "19 of 20 reach 0.1");
+        assert_eq!(score_reached_by(&scores, 0.951), Some(0.05), "more than 19 of 20: all");
+        assert_eq!(score_reached_by(&scores, 1.0), Some(0.05));
+        assert_eq!(score_reached_by(&scores, 0.0), Some(1.0));
+        assert_eq!(score_reached_by(&[], 0.95), None);
     }
 
     #[test]
-    fn the_interval_is_repeatable_and_about_as_wide_as_the_normal_one() {
+    fn the_interval_is_reproducible_and_about_as_wide_as_the_normal_one() {
         let hits: Vec<bool> = (0..400).map(|n| n % 4 != 0).collect();
         let interval = bootstrap_interval(&hits, 7).unwrap();
         assert_eq!(bootstrap_interval(&hits, 7), Some(interval));
         // 1.96 × √(0.75 × 0.25 / 400) = 0.0424 on either side of 0.75.
         assert!((interval.low - 0.7076).abs() < 0.008 && (interval.high - 0.7924).abs() < 0.008, "{interval:?}");
-        // Wilson, E. B. (1927): of 9 of 9 the lower end is 9 / (9 + 1.96²) = 0.7009.
+        // Wilson, E. B. (1927): for 9 of 9 the lower end is 9 / (9 + 1.96²) = 0.7009.
         let all = bootstrap_interval(&[true; 9], 1).unwrap();
         assert!((all.low - 0.7009).abs() < 1e-4 && all.high == 1.0, "{all:?}");
         let none = bootstrap_interval(&[false; 9], 1).unwrap();
@@ -130,18 +128,18 @@ mod tests {
     }
 
     #[test]
-    fn shares_and_medians() {
+    fn shares_and_medians_are_computed() {
         assert_eq!((share([true, false, true, true]), share([])), (0.75, 0.0));
         assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[])), (Some(2.0), None));
     }
 
-    fn some_scores() -> impl Strategy<Value = Vec<f32>> {
+    fn any_scores() -> impl Strategy<Value = Vec<f32>> {
         prop::collection::vec((-20_i8..20).prop_map(|n| f32::from(n) / 20.0), 1..40)
     }
 
     proptest! {
         #[test]
-        fn the_area_is_what_counting_all_pairs_gives(known in some_scores(), unknown in some_scores()) {
+        fn the_area_equals_the_count_of_all_pairs(known in any_scores(), unknown in any_scores()) {
             let half_wins = |a: &f32| unknown.iter().map(|b| if a > b { 2 } else { i32::from(a == b) }).sum::<i32>();
             let counted = f64::from(known.iter().map(half_wins).sum::<i32>()) / 2.0 / (known.len() * unknown.len()) as f64;
             let area = area_under_curve(&known, &unknown).unwrap();
@@ -150,11 +148,11 @@ mod tests {
         }
 
         #[test]
-        fn the_wanted_share_reaches_the_score_and_no_greater_one(scores in some_scores(), wanted in 0.0_f64..=1.0) {
-            let score = reached_by(&scores, wanted).unwrap();
-            prop_assert!(share(scores.iter().map(|other| *other >= score)) >= wanted - 1e-9);
+        fn the_target_share_reaches_the_score_and_no_greater_one(scores in any_scores(), target in 0.0_f64..=1.0) {
+            let score = score_reached_by(&scores, target).unwrap();
+            prop_assert!(share(scores.iter().map(|other| *other >= score)) >= target - 1e-9);
             let above = share(scores.iter().map(|other| *other > score));
-            prop_assert!(above < wanted || score == scores.iter().copied().fold(f32::MIN, f32::max));
+            prop_assert!(above < target || score == scores.iter().copied().fold(f32::MIN, f32::max));
         }
 
         #[test]

@@ -1,12 +1,12 @@
-//! What an embedding model is worth on labelled photos, and the thresholds that follow from it.
+//! How good an embedding model is on labelled photos, and which thresholds suit it.
 //!
-//! Photos are read ([`PhotoSet`]), embedded by the server's own embedder ([`embed`]) and compared as in the server: a
-//! product's score is that of its best enrolled photo, and verdicts are those of [`crate::domain::Verdict`]. From
-//! the scores come figures ([`measure`]) and thresholds ([`calibrate`]).
+//! Photos are listed ([`PhotoSet`]), embedded by the server's own embedder ([`embed_photos`]) and compared as in the server:
+//! a product's score is that of its best enrolled photo (the gallery), and verdicts are those of [`crate::domain::Verdict`].
+//! The scores of the query photos give figures ([`measure`]) and thresholds ([`calibrate`]).
 //!
 //! Invariants:
-//! * a photo that was asked about is never among the enrolled ones, not even as a copy under another name;
-//! * whatever was left out is named in the report: photos, products, splits;
+//! * a query photo is never in the gallery, not even as a copy under another name;
+//! * the report names everything that was skipped: photos, products, splits;
 //! * the same photos, options and seed give the same figures; only the measured times differ.
 //!
 //! Knows nothing of terminals, databases or HTTP.
@@ -28,12 +28,15 @@ mod speed;
 mod tests;
 
 pub use calibration::{Calibration, CalibrationTarget, CurvePoint, calibrate};
-pub use embed::{Sample, Samples, SkippedPhoto, embed};
+pub use embed::{Sample, Samples, SkippedPhoto, embed_photos};
 pub use error::EvaluationError;
-pub use hold_out::{HeldOutProducts, listed_products};
-pub use measure::{Measurement, measure};
+pub use hold_out::{HeldOutProducts, read_held_out_list};
+pub use measure::{MeasurementOptions, measure};
 pub use metrics::Interval;
 pub use photo_folders::FolderLayout;
-pub use photos::{LabelledPhoto, PhotoSet, Product, Role, Source};
-pub use report::{AtThresholds, DataReport, FewShot, Hits, ModelReport, OpenSet, Report, UnseenDraw, UnseenMean};
-pub use speed::{Speed, speeds_side_by_side};
+pub use photos::{LabelledPhoto, PhotoRole, PhotoSet, PhotoSource, Product};
+pub use report::{
+    EvaluationReport, FewShotFigures, HitRates, ModelFigures, OpenSetFigures, PhotoCounts, ThresholdFigures,
+    UnseenFigures, UnseenMeanFigures,
+};
+pub use speed::{Speed, measure_speeds};

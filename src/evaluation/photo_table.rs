@@ -1,13 +1,13 @@
 //! Photos listed in a table: a CSV file with a header, separated by commas, semicolons or tabs.
 //!
-//! | column | also called | holds |
+//! | column | other names | content |
 //! |---|---|---|
 //! | `path` | `file`, `filename`, `image`, `photo` | the photo, relative to the table |
-//! | `product` | `product_id`, `class_id`, `class`, `label` | which product it shows |
-//! | `role` | `split`, `set`, `subset` | what it is used for, in the words of [`super::photos`] |
-//! | `name` | `product_name`, `class_name` | what people call the product; need not be there |
+//! | `product` | `product_id`, `class_id`, `class`, `label` | the product that it shows |
+//! | `role` | `split`, `set`, `subset` | its role, in the words of [`super::photos`] |
+//! | `name` | `product_name`, `class_name` | the product's name for people; optional |
 //!
-//! Names may also stand in a table of products beside it: `classes.csv` or `products.csv`, with an id and a name.
+//! Names may also be in a table of products in the same folder: `classes.csv` or `products.csv`, with an id and a name.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,35 +15,35 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::EvaluationError;
-use super::photos::Listing;
+use super::photos::PhotoListing;
 use crate::atomic_file;
 
-/// Most bytes of a table: a million photos with long paths.
-const LARGEST: u64 = 256 << 20;
+/// A million photos with long paths.
+const TABLE_BYTES_MAX: u64 = 256 << 20;
 
-const PATH: &[&str] = &["path", "file", "filename", "file_name", "image", "photo"];
-const PRODUCT: &[&str] = &["product", "product_id", "class_id", "class", "label"];
-const ROLE: &[&str] = &["role", "split", "set", "subset"];
-const NAME: &[&str] = &["name", "product_name", "class_name"];
-/// Tables that name products, in this order.
+const PATH_COLUMNS: &[&str] = &["path", "file", "filename", "file_name", "image", "photo"];
+const PRODUCT_COLUMNS: &[&str] = &["product", "product_id", "class_id", "class", "label"];
+const ROLE_COLUMNS: &[&str] = &["role", "split", "set", "subset"];
+const NAME_COLUMNS: &[&str] = &["name", "product_name", "class_name"];
+/// Tables of product names, in the order in which they are tried.
 const PRODUCT_TABLES: [&str; 2] = ["products.csv", "classes.csv"];
 
 /// Lists the photos of the table at `path`.
-pub(super) fn read(path: &Path) -> Result<Listing, EvaluationError> {
+pub(super) fn list_photos(path: &Path) -> Result<PhotoListing, EvaluationError> {
     let table = Table::read(path)?;
-    let [file, product, role] =
-        [("path", PATH), ("product", PRODUCT), ("role", ROLE)].map(|(meant, names)| table.column(meant, names));
+    let [file, product, role] = [("path", PATH_COLUMNS), ("product", PRODUCT_COLUMNS), ("role", ROLE_COLUMNS)]
+        .map(|(column, names)| table.column(column, names));
     let (file, product, role) = (file?, product?, role?);
-    let name = table.find(NAME);
+    let name = table.find_column(NAME_COLUMNS);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let beside = PRODUCT_TABLES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
-    let mut names = beside.as_deref().map_or_else(|| Ok(HashMap::new()), names_in)?;
+    let product_table = PRODUCT_TABLES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
+    let mut names = product_table.as_deref().map_or_else(|| Ok(HashMap::new()), read_product_names)?;
     let mut rows = Vec::new();
     for (line, record) in &table.rows {
         let value = |column: usize| record.get(column).unwrap_or_default().trim();
-        for (column, meant) in [(file, "path"), (product, "product"), (role, "role")] {
+        for (column, name) in [(file, "path"), (product, "product"), (role, "role")] {
             if value(column).is_empty() {
-                return Err(EvaluationError::photos(path, format!("line {line}: the {meant} is empty")));
+                return Err(EvaluationError::invalid_photos(path, format!("line {line}: the {name} is empty")));
             }
         }
         rows.push((value(role).to_lowercase(), value(product).to_owned(), folder.join(value(file))));
@@ -51,15 +51,15 @@ pub(super) fn read(path: &Path) -> Result<Listing, EvaluationError> {
             names.insert(value(product).to_owned(), name.to_owned());
         }
     }
-    let tables = [path.to_owned()].into_iter().chain(beside).collect();
-    Ok(Listing { path: path.to_owned(), rows, names, has_splits: true, tables, ..Listing::default() })
+    let tables = [path.to_owned()].into_iter().chain(product_table).collect();
+    Ok(PhotoListing { path: path.to_owned(), rows, names, has_splits: true, tables, ..PhotoListing::default() })
 }
 
-/// Names by product id from the table of products at `path`.
-fn names_in(path: &Path) -> Result<HashMap<String, String>, EvaluationError> {
+/// Names by product id, from the table of products at `path`.
+fn read_product_names(path: &Path) -> Result<HashMap<String, String>, EvaluationError> {
     let table = Table::read(path)?;
-    let ids: Vec<&str> = [&["id"], PRODUCT].concat();
-    let (id, name) = (table.column("id", &ids)?, table.column("name", NAME)?);
+    let id_columns: Vec<&str> = [&["id"], PRODUCT_COLUMNS].concat();
+    let (id, name) = (table.column("id", &id_columns)?, table.column("name", NAME_COLUMNS)?);
     let pair = |record: &StringRecord| Some((record.get(id)?.trim().to_owned(), record.get(name)?.trim().to_owned()));
     Ok(table.rows.iter().filter_map(|(_, record)| pair(record)).collect())
 }
@@ -67,50 +67,50 @@ fn names_in(path: &Path) -> Result<HashMap<String, String>, EvaluationError> {
 struct Table<'a> {
     path: &'a Path,
     header: Vec<String>,
-    /// With the number of their line.
+    /// With their line numbers.
     rows: Vec<(u64, StringRecord)>,
 }
 
 impl<'a> Table<'a> {
     fn read(path: &'a Path) -> Result<Self, EvaluationError> {
-        let bytes = atomic_file::read_limited(path, LARGEST).map_err(EvaluationError::reading(path))?;
+        let bytes = atomic_file::read_limited(path, TABLE_BYTES_MAX).map_err(EvaluationError::unreadable(path))?;
         if bytes.is_empty() {
-            return Err(EvaluationError::photos(path, "it is empty"));
+            return Err(EvaluationError::invalid_photos(path, "it is empty"));
         }
-        let fault = |error: csv::Error| {
-            let fault = if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
+        let invalid = |error: csv::Error| {
+            let reason = if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
                 let line = pos.as_ref().map_or(1, csv::Position::line);
-                format!("line {line} is not UTF-8; save the table as UTF-8 (of a spreadsheet: \"CSV UTF-8\")")
+                format!("line {line} is not UTF-8; save the table as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")
             } else {
-                format!("it is no table: {error} (or a quote is not closed above)")
+                format!("it is not a table: {error} (or a quote is not closed above)")
             };
-            EvaluationError::photos(path, fault)
+            EvaluationError::invalid_photos(path, reason)
         };
         let mut reader = csv::ReaderBuilder::new().delimiter(separator(&bytes)).flexible(false).from_reader(&bytes[..]);
-        let tidy = |name: &str| name.trim().trim_start_matches('\u{feff}').to_lowercase();
-        let header = reader.headers().map_err(fault)?.iter().map(tidy).collect();
+        let normalise = |name: &str| name.trim().trim_start_matches('\u{feff}').to_lowercase();
+        let header = reader.headers().map_err(invalid)?.iter().map(normalise).collect();
         let mut rows = Vec::new();
         for record in reader.records() {
-            let record = record.map_err(fault)?;
+            let record = record.map_err(invalid)?;
             rows.push((record.position().map_or(0, csv::Position::line), record));
         }
         Ok(Self { path, header, rows })
     }
 
-    fn find(&self, names: &[&str]) -> Option<usize> {
+    fn find_column(&self, names: &[&str]) -> Option<usize> {
         names.iter().find_map(|name| self.header.iter().position(|column| column == name))
     }
 
-    fn column(&self, meant: &str, names: &[&str]) -> Result<usize, EvaluationError> {
-        self.find(names).ok_or_else(|| {
+    fn column(&self, column: &str, names: &[&str]) -> Result<usize, EvaluationError> {
+        self.find_column(names).ok_or_else(|| {
             let header = self.header.join(", ");
-            let fault = format!("no column \"{meant}\" (nor {}); its columns are: {header}", names[1..].join(", "));
-            EvaluationError::photos(self.path, fault)
+            let reason = format!("no column \"{column}\" (nor {}); its columns are: {header}", names[1..].join(", "));
+            EvaluationError::invalid_photos(self.path, reason)
         })
     }
 }
 
-/// The one of comma, semicolon and tab that the first line has most of.
+/// Comma, semicolon or tab, whichever the first line has most of.
 fn separator(table: &[u8]) -> u8 {
     let header = table.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |separator: u8| header.iter().filter(|byte| **byte == separator).count();

@@ -1,4 +1,4 @@
-//! What a measurement found: the structure of the JSON report, which the terminal's table is read off too.
+//! The structure of the JSON report, which is also the source of the terminal's table.
 //!
 //! Shares lie between 0 and 1. A figure that these photos cannot give is `null`, never 0.
 
@@ -9,77 +9,77 @@ use super::metrics::Interval;
 use super::speed::Speed;
 use crate::embedding::OperatingPoint;
 
-/// All of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct EvaluationReport {
     /// Version of this program.
     pub tillsight: &'static str,
-    /// Name of the photos.
     pub data: String,
-    /// The split that was asked about, where there are splits.
-    pub asked_split: Option<String>,
-    /// What was passed over in the folder or table, in words.
-    pub passed_over: Vec<String>,
-    /// Which photos "the first N of a product" are.
+    /// The split of the query photos, if there are splits.
+    #[serde(rename = "asked_split")]
+    pub query_split: Option<String>,
+    /// What was ignored in the folder or table, in words.
+    #[serde(rename = "passed_over")]
+    pub ignored: Vec<String>,
+    /// How "the first photos of a product" are ordered.
     pub first_photos: &'static str,
     /// Seed of the bootstrap intervals and of the first draw.
     pub seed: u64,
-    /// One per model, in the order asked for.
-    pub models: Vec<ModelReport>,
+    /// In the order of the command line.
+    pub models: Vec<ModelFigures>,
 }
 
-/// One model's figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ModelReport {
-    /// `name@version#…`, as in the database.
+pub struct ModelFigures {
+    /// The model's id, as in the database.
     pub model: String,
     /// Values per embedding.
     pub dim: usize,
-    /// The photos that could be used.
-    pub photos: DataReport,
-    /// Every enrolled photo in the gallery.
-    pub all_enrolled: Hits,
-    /// Only the first photos of each product in the gallery.
-    pub few_shot: Vec<FewShot>,
-    /// Only catalogue pictures in the gallery, for the products that have one.
-    pub catalogue: Option<Hits>,
-    /// Each asked photo with its own product taken out, against the same photo with it.
-    pub one_product_out: Option<OpenSet>,
-    /// Held-out products, a draw each.
-    pub unseen: Vec<UnseenDraw>,
+    /// The usable photos.
+    pub photos: PhotoCounts,
+    /// With every enrolled photo in the gallery.
+    pub all_enrolled: HitRates,
+    /// With only the first photos of each product in the gallery.
+    pub few_shot: Vec<FewShotFigures>,
+    /// With only catalogue pictures in the gallery, for the products that have one.
+    pub catalogue: Option<HitRates>,
+    /// Each query photo without its product in the gallery, against the same photo with it.
+    pub one_product_out: Option<OpenSetFigures>,
+    /// For each draw of held-out products.
+    pub unseen: Vec<UnseenFigures>,
     /// The mean of the draws.
-    pub unseen_mean: Option<UnseenMean>,
-    /// What the manifest's thresholds give on these photos.
-    pub thresholds: AtThresholds,
+    pub unseen_mean: Option<UnseenMeanFigures>,
+    /// At the manifest's thresholds.
+    pub thresholds: ThresholdFigures,
     /// Time per embedding.
     pub speed: Option<Speed>,
 }
 
-/// Which photos were used.
+/// How many photos and products were used.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DataReport {
-    /// Enrolled photos.
+pub struct PhotoCounts {
     pub enrolled_photos: usize,
-    /// Products that they show.
+    /// Products of the enrolled photos.
     pub enrolled_products: usize,
-    /// Photos that were asked about.
-    pub asked_photos: usize,
-    /// Products that they show.
-    pub asked_products: usize,
-    /// Catalogue pictures.
+    #[serde(rename = "asked_photos")]
+    pub query_photos: usize,
+    /// Products of the query photos.
+    #[serde(rename = "asked_products")]
+    pub query_products: usize,
     pub catalogue_pictures: usize,
-    /// Ids of enrolled products that no photo asks about: they can only be taken for others.
-    pub products_without_asked_photos: Vec<String>,
-    /// Ids of products that are asked about and not enrolled: their photos count as unknown ones only.
+    /// Ids of enrolled products without query photos: they can only be wrong answers.
+    #[serde(rename = "products_without_asked_photos")]
+    pub products_without_queries: Vec<String>,
+    /// Ids of products with query photos that are not enrolled: their photos only count as unknown.
     pub products_never_enrolled: Vec<String>,
-    /// Photos that could not be used, or are copies.
-    pub left_out: Vec<SkippedPhoto>,
+    /// Photos that cannot be used, and copies.
+    #[serde(rename = "left_out")]
+    pub skipped: Vec<SkippedPhoto>,
 }
 
 /// How often the right product comes first, and among the first five.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Hits {
-    /// Asked photos whose product is in the gallery.
+pub struct HitRates {
+    /// Query photos whose product is in the gallery.
     pub photos: usize,
     /// Products in the gallery.
     pub products: usize,
@@ -91,51 +91,50 @@ pub struct Hits {
     pub top_5: f64,
 }
 
-/// A gallery of few photos per product.
+/// A gallery with few photos per product.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct FewShot {
-    /// Most photos of a product in the gallery: the first ones.
+pub struct FewShotFigures {
+    /// The most photos of one product in the gallery: its first ones.
     pub photos_per_product: usize,
-    /// Products that have fewer photos than that; all of theirs are in.
+    /// Products with fewer photos than that; all of them are in the gallery.
     pub products_with_fewer: usize,
-    /// What came of it.
     #[serde(flatten)]
-    pub hits: Hits,
+    pub hits: HitRates,
 }
 
-/// Whether the first score tells known products from unknown ones.
+/// Whether the best score separates known products from unknown ones.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct OpenSet {
+pub struct OpenSetFigures {
     /// Photos whose product is in the gallery.
     pub known_photos: usize,
-    /// Photos whose product is not.
+    /// Photos whose product is outside the gallery.
     pub unknown_photos: usize,
-    /// Area under the curve of the first score, known against unknown.
+    /// Area under the ROC curve of the best score, known against unknown.
     pub auroc: f64,
     /// The score that 95 % of the known photos reach.
     pub score_at_95_known: f32,
-    /// Share of the unknown photos that reach it.
+    /// Share of the unknown photos that reach that score.
     pub unknown_accepted_at_95_known: f64,
 }
 
-/// One set of held-out products.
+/// The figures of one set of held-out products.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct UnseenDraw {
+pub struct UnseenFigures {
     /// Seed of the draw; `null` for a list.
     pub seed: Option<u64>,
     /// Ids of the held-out products.
     pub products: Vec<String>,
-    /// Their photos among their photos alone.
-    pub among_unseen: Hits,
-    /// Their photos with every product in the gallery.
-    pub in_full_gallery: Hits,
-    /// The other products' photos against theirs, with their products taken out of the gallery.
-    pub open_set: OpenSet,
+    /// Their query photos, with only these products in the gallery.
+    pub among_unseen: HitRates,
+    /// Their query photos, with every product in the gallery.
+    pub in_full_gallery: HitRates,
+    /// The other products' photos against theirs, without these products in the gallery.
+    pub open_set: OpenSetFigures,
 }
 
 /// Means over the draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct UnseenMean {
+pub struct UnseenMeanFigures {
     /// Of `among_unseen.top_1`.
     pub top_1_among_unseen: f64,
     /// Of `in_full_gallery.top_1`.
@@ -148,23 +147,21 @@ pub struct UnseenMean {
 
 /// Verdicts at a manifest's thresholds, every enrolled photo in the gallery.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct AtThresholds {
-    /// The manifest's score.
+pub struct ThresholdFigures {
     pub score: f32,
-    /// The manifest's margin.
     pub margin: f32,
     /// Share of the known photos that are matched.
     pub matched: f64,
-    /// Share of those whose first answer is correct; `null` where none is matched.
+    /// Share of the matched photos whose first answer is correct; `null` if none is matched.
     pub matched_correct: Option<f64>,
     /// Share of the known photos that are ambiguous.
     pub ambiguous: f64,
     /// Share of the known photos that are unknown.
     pub unknown: f64,
-    /// Share of the photos, each with its own product taken out, that reach the score.
+    /// Share of the photos, without their product in the gallery, that reach the score.
     pub unknown_accepted: Option<f64>,
-    /// Share of the photos, each with its own product taken out, that are matched.
+    /// Share of the photos, without their product in the gallery, that are matched.
     pub unknown_matched: Option<f64>,
-    /// What the thresholds were chosen on, as the manifest says.
+    /// The photos that the thresholds were chosen on, from the manifest.
     pub operating_point: Option<OperatingPoint>,
 }

@@ -1,51 +1,49 @@
-//! Time per embedding on one thread, decoding and resizing apart, of several models side by side.
+//! Time per embedding on one thread, without decoding and resizing, of several models in turns.
 
 use serde::Serialize;
 
 use super::EvaluationError;
-use super::embed::photo_bytes;
+use super::embed::read_photo;
 use super::metrics::median;
-use super::photos::{PhotoSet, Role};
+use super::photos::{PhotoRole, PhotoSet};
 use crate::embedding::{DecodeLimits, Embedder, EmbedderOptions, Model};
 
-/// Runs before the clock counts.
-const WARM_UP: usize = 3;
-/// Photos that are embedded in turn.
-const PICTURES: usize = 8;
+/// Runs before the measurement begins.
+const WARM_UP_RUNS: usize = 3;
+/// Number of different photos.
+const PHOTOS: usize = 8;
 
-/// Milliseconds of one picture's run through the model, alone, on one thread.
+/// Time of one run of the model with one photo, on one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Speed {
-    /// The middle of all runs: what to compare.
+    /// The figure to compare.
     pub median_ms: f64,
-    /// The fastest run: what an idle machine would do.
+    /// What an idle machine would reach.
     pub fastest_ms: f64,
-    /// Number of runs.
     pub runs: usize,
 }
 
-/// Measures `models` in turns within the `limits` of the server, one picture each, so that what else the machine does
-/// slows all of them alike.
+/// Measures `models` in turns, one photo each, so that other load on the machine slows all of them alike.
 ///
 /// # Errors
 /// A model cannot be started, or none of the photos can be embedded.
-pub async fn speeds_side_by_side(
+pub async fn measure_speeds(
     models: &[Model],
     set: &PhotoSet,
     limits: DecodeLimits,
     runs: usize,
 ) -> Result<Vec<Speed>, EvaluationError> {
-    let alone = EmbedderOptions { max_batch: 1, decode_threads: 1, limits, ..EmbedderOptions::default() };
-    let embedders = models.iter().map(|model| Embedder::start(model, alone)).collect::<Result<Vec<_>, _>>()?;
-    let pictures = pictures(&embedders, set).await?;
+    let options = EmbedderOptions { max_batch: 1, decode_threads: 1, limits, ..EmbedderOptions::default() };
+    let embedders = models.iter().map(|model| Embedder::start(model, options)).collect::<Result<Vec<_>, _>>()?;
+    let photos = usable_photos(&embedders, set).await?;
     let mut times = vec![Vec::new(); models.len()];
-    for turn in 0..WARM_UP.saturating_add(runs) {
+    for turn in 0..WARM_UP_RUNS.saturating_add(runs) {
         for (embedder, times) in embedders.iter().zip(&mut times) {
-            let embedded = embedder.embed_photo(pictures[turn % pictures.len()].clone()).await;
-            let embedded =
-                embedded.map_err(|error| EvaluationError::Unreachable(format!("measuring the speed: {error}")))?;
-            if turn >= WARM_UP {
-                times.push(embedded.timings.infer.as_secs_f64() * 1_000.0);
+            let photo = embedder.embed_photo(photos[turn % photos.len()].clone()).await;
+            let photo =
+                photo.map_err(|error| EvaluationError::InsufficientPhotos(format!("measuring the speed: {error}")))?;
+            if turn >= WARM_UP_RUNS {
+                times.push(photo.timings.infer.as_secs_f64() * 1_000.0);
             }
         }
     }
@@ -57,25 +55,25 @@ pub async fn speeds_side_by_side(
     Ok(times.iter().map(speed).collect())
 }
 
-/// Some asked photos that every model takes.
-async fn pictures(embedders: &[Embedder], set: &PhotoSet) -> Result<Vec<Vec<u8>>, EvaluationError> {
-    let mut pictures = Vec::new();
-    for photo in set.photos.iter().filter(|photo| photo.role == Role::Asked) {
+/// The first query photos that every model can embed.
+async fn usable_photos(embedders: &[Embedder], set: &PhotoSet) -> Result<Vec<Vec<u8>>, EvaluationError> {
+    let mut photos = Vec::new();
+    for photo in set.photos.iter().filter(|photo| photo.role == PhotoRole::Query) {
         let Some(limit) = embedders.first().map(|embedder| embedder.limits().max_bytes) else { break };
-        let Ok(bytes) = photo_bytes(&photo.path, limit) else { continue };
-        let mut sound = true;
+        let Ok(bytes) = read_photo(&photo.path, limit) else { continue };
+        let mut usable = true;
         for embedder in embedders {
-            sound &= embedder.embed_photo(bytes.clone()).await.is_ok();
+            usable &= embedder.embed_photo(bytes.clone()).await.is_ok();
         }
-        if sound {
-            pictures.push(bytes);
+        if usable {
+            photos.push(bytes);
         }
-        if pictures.len() == PICTURES {
+        if photos.len() == PHOTOS {
             break;
         }
     }
-    if pictures.is_empty() {
-        return Err(EvaluationError::photos(&set.name, "none of the asked photos can be embedded"));
+    if photos.is_empty() {
+        return Err(EvaluationError::invalid_photos(&set.name, "none of the query photos can be embedded"));
     }
-    Ok(pictures)
+    Ok(photos)
 }

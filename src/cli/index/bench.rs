@@ -1,4 +1,4 @@
-//! `tillsight index bench`: how fast the index is on this machine, beside what the machine could do at best.
+//! `tillsight index bench`: the speed of the index on this machine, compared with its memory bandwidth.
 
 use std::time::{Duration, Instant};
 
@@ -7,54 +7,53 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{describe_model, line, megabytes, open, print_json};
+use super::{format_megabytes, open_stored_index, print_field, print_json, print_model};
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::domain::ImageId;
-use crate::index::baseline::{RandomVectors, median, reading};
+use crate::index::baseline::{RandomVectors, median, time_read};
 use crate::index::{Change, IndexBuilder, IndexError, IndexOptions, VectorIndex};
 use crate::terminal::note;
 
-/// Images of a made-up product, and of one that is added and removed.
-const IMAGES: usize = 5;
-/// Products that a search asks for.
-const PRODUCTS: usize = 5;
-/// Searches that are handed in at once.
-const COMPANY: usize = 64;
-/// Made-up products that are added at a time.
-const PIECE: usize = 1_000;
-/// Photos of the own catalogue that are searched for, the first ones.
+/// Images of a random product, and of one that is added and removed.
+const IMAGES_PER_PRODUCT: usize = 5;
+/// Products in the result of a search.
+const TOP_PRODUCTS: usize = 5;
+/// Searches that run concurrently.
+const CONCURRENT_SEARCHES: usize = 64;
+/// Random products per call of the builder.
+const CHUNK_PRODUCTS: usize = 1_000;
+/// Photos of the catalogue that are searched for, the first ones.
 const QUERIES: usize = 1_024;
-/// Made-up identifiers begin here: above those of any photo that is enrolled, which hold the time in their first bits.
-const MADE_UP: u128 = 0xFFFF << 112;
+/// The first random identifier: above those of all enrolled photos, which begin with the time.
+const FIRST_RANDOM_ID: u128 = 0xFFFF << 112;
 
-/// What can be chosen about a measurement.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Options {
-    /// Measure on N made-up vectors instead of the own catalogue.
+pub(in crate::cli) struct BenchOptions {
+    /// Measure on N random vectors instead of the catalogue.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     rows: Option<u32>,
-    /// Values per made-up vector.
+    /// Values per random vector.
     #[arg(long, value_name = "D", default_value_t = 256, requires = "rows", value_parser = clap::value_parser!(u16).range(1..=8_192))]
     dim: u16,
-    /// Seed of what is made up.
+    /// Seed of the random vectors.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads that search, and that read; by default those of the server's settings.
+    /// Threads that search, and that read [default: as in the server's settings].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     threads: Option<u16>,
-    /// Searches, adds and removals behind each median.
+    /// Searches, adds and removals per median.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     runs: u32,
-    /// Print one JSON object instead of lines for people.
+    /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
 }
 
-/// What was measured; times are medians in microseconds.
+/// The measurements; times are medians in microseconds.
 #[derive(Debug, Serialize)]
-struct Figures {
-    /// The key of the model whose index it is; none of a made-up one.
+struct BenchReport {
+    /// The key of the model; none for random vectors.
     model: Option<String>,
     rows: usize,
     products: usize,
@@ -67,68 +66,80 @@ struct Figures {
     memory_bytes: usize,
     read_us: f64,
     search_us: f64,
-    company: usize,
-    each_in_company_us: f64,
+    #[serde(rename = "company")]
+    concurrent_searches: usize,
+    #[serde(rename = "each_in_company_us")]
+    concurrent_search_us: f64,
     images_per_change: usize,
     add_us: f64,
     remove_us: f64,
 }
 
-/// Measures and prints.
-pub(super) async fn run(options: &Options) -> Result<(), CliError> {
+pub(super) async fn run(options: &BenchOptions) -> Result<(), CliError> {
     let settings = Settings::load()?;
-    let begun = Instant::now();
+    let start = Instant::now();
     let (index, threads, model) = match options.rows {
-        Some(rows) => made_up(rows as usize, options, &settings).map(|(index, threads)| (index, threads, None))?,
-        None => own(options, &settings).await.map(|(index, threads, model)| (index, threads, Some(model)))?,
+        Some(rows) => {
+            build_random_index(rows as usize, options, &settings).map(|(index, threads)| (index, threads, None))?
+        }
+        None => load_index(options, &settings).await.map(|(index, threads, model)| (index, threads, Some(model)))?,
     };
-    let load = begun.elapsed();
-    let mut figures = measure(&index, threads, load, options).await?;
-    figures.model = model.as_ref().map(|(key, _)| key.clone());
+    let load = start.elapsed();
+    let mut report = measure(&index, threads, load, options).await?;
+    report.model = model.as_ref().map(|(key, _)| key.clone());
     if options.json {
-        return print_json(&figures);
+        return print_json(&report);
     }
     if let Some((key, origin)) = &model {
-        describe_model(key, origin);
+        print_model(key, origin);
     }
-    describe(&figures);
+    print_report(&report);
     Ok(())
 }
 
-fn threads(options: &Options, settings: &Settings) -> usize {
+fn search_threads(options: &BenchOptions, settings: &Settings) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let set = if settings.engine.search_threads == 0 { cores } else { settings.engine.search_threads };
-    options.threads.map_or(set, usize::from)
+    let configured = if settings.engine.search_threads == 0 { cores } else { settings.engine.search_threads };
+    options.threads.map_or(configured, usize::from)
 }
 
-fn made_up(rows: usize, options: &Options, settings: &Settings) -> Result<(VectorIndex, usize), CliError> {
-    let (dim, threads) = (usize::from(options.dim), threads(options, settings));
-    let mut made = RandomVectors::new(options.seed, dim);
+fn build_random_index(
+    rows: usize,
+    options: &BenchOptions,
+    settings: &Settings,
+) -> Result<(VectorIndex, usize), CliError> {
+    let (dim, threads) = (usize::from(options.dim), search_threads(options, settings));
+    let mut vectors = RandomVectors::new(options.seed, dim);
     let mut builder = IndexBuilder::new(dim, IndexOptions { search_threads: threads, ..IndexOptions::default() });
-    let mut left = rows;
-    while left > 0 {
-        let mut piece = made.rows(PIECE.min(left.div_ceil(IMAGES)), IMAGES);
-        piece.truncate(left);
-        left -= piece.len();
-        builder.add(piece)?;
+    let mut remaining = rows;
+    while remaining > 0 {
+        let mut chunk =
+            vectors.next_rows(CHUNK_PRODUCTS.min(remaining.div_ceil(IMAGES_PER_PRODUCT)), IMAGES_PER_PRODUCT);
+        chunk.truncate(remaining);
+        remaining -= chunk.len();
+        builder.add(chunk)?;
     }
     Ok((builder.finish(0)?, threads))
 }
 
-/// The own catalogue's index, the threads that search it, and its model: key and origin.
-async fn own(options: &Options, settings: &Settings) -> Result<(VectorIndex, usize, (String, String)), CliError> {
+/// The index of the catalogue, the threads that search it, and its model: key and origin.
+async fn load_index(
+    options: &BenchOptions,
+    settings: &Settings,
+) -> Result<(VectorIndex, usize, (String, String)), CliError> {
     let mut settings = settings.clone();
-    let threads = threads(options, &settings);
+    let threads = search_threads(options, &settings);
     settings.engine.search_threads = threads;
-    let stored = open(&settings).await?;
-    let (index, left_out) = stored.load().await?;
+    let stored = open_stored_index(&settings).await?;
+    let (index, skipped) = stored.load().await?;
     let (model, origin) = stored.model();
-    if left_out > 0 {
-        note!("tillsight: {left_out} photos have no sound embedding of this model and are left out");
+    if skipped > 0 {
+        note!("tillsight: {skipped} photos have no valid embedding of this model and are skipped");
     }
     if index.stats().await.rows == 0 {
-        let reason = "no photo on sale has an embedding of this model: there is nothing to measure; try --rows 100000";
-        return Err(CliError::Unsound(reason.to_owned()));
+        let reason =
+            "no photo on sale has an embedding of this model, so there is nothing to measure; try --rows 100000";
+        return Err(CliError::IndexFindings(reason.to_owned()));
     }
     Ok((index, threads, (model.to_owned(), origin.to_owned())))
 }
@@ -137,47 +148,49 @@ async fn measure(
     index: &VectorIndex,
     threads: usize,
     load: Duration,
-    options: &Options,
-) -> Result<Figures, IndexError> {
+    options: &BenchOptions,
+) -> Result<BenchReport, IndexError> {
     let (stats, dim) = (index.stats().await, index.dim());
-    let mut made = RandomVectors::with_ids_from(options.seed.wrapping_add(1), dim, Uuid::from_u128(MADE_UP));
+    let mut vectors = RandomVectors::with_ids_from(options.seed.wrapping_add(1), dim, Uuid::from_u128(FIRST_RANDOM_ID));
     let enrolled = match options.rows {
         Some(_) => Vec::new(),
         None => index.rows_after(ImageId::NIL, QUERIES).await,
     };
-    // Photos that are enrolled, or vectors that point anywhere.
-    let mut asked = enrolled.iter().cycle().map(|row| row.vector.to_vec());
-    let mut query = move |made: &mut RandomVectors| asked.next().unwrap_or_else(|| made.vector());
+    // Enrolled photos, or random vectors.
+    let mut catalogue_queries = enrolled.iter().cycle().map(|row| row.vector.to_vec());
+    let mut next_query =
+        move |vectors: &mut RandomVectors| catalogue_queries.next().unwrap_or_else(|| vectors.next_vector());
     let words = vec![1_u64; (stats.vector_bytes(dim) / size_of::<u64>()).max(1)];
-    let (mut searches, mut reads, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut searches, mut reads, mut concurrent_searches) = (Vec::new(), Vec::new(), Vec::new());
     let (mut adds, mut removals) = (Vec::new(), Vec::new());
     let mut revision = stats.revision;
-    // In turns, so that a busy moment of the machine falls on all of them.
+    // In turns, so that other load on the machine affects all of them.
     for turn in 0..options.runs {
-        let vector = query(&mut made);
-        let begun = Instant::now();
-        index.search(vector, PRODUCTS).await?;
-        searches.push(begun.elapsed());
-        reads.push(reading(&words, threads));
+        let vector = next_query(&mut vectors);
+        let start = Instant::now();
+        index.search(vector, TOP_PRODUCTS).await?;
+        searches.push(start.elapsed());
+        reads.push(time_read(&words, threads));
         if turn % 10 == 0 {
-            let crowd: Vec<Vec<f32>> = (0..COMPANY).map(|_| query(&mut made)).collect();
-            let begun = Instant::now();
-            let answers = join_all(crowd.into_iter().map(|vector| index.search(vector, PRODUCTS))).await;
-            crowds.push(begun.elapsed());
-            answers.into_iter().try_for_each(|answer| answer.map(drop))?;
+            let queries: Vec<Vec<f32>> = (0..CONCURRENT_SEARCHES).map(|_| next_query(&mut vectors)).collect();
+            let start = Instant::now();
+            let results = join_all(queries.into_iter().map(|vector| index.search(vector, TOP_PRODUCTS))).await;
+            concurrent_searches.push(start.elapsed());
+            results.into_iter().try_for_each(|result| result.map(drop))?;
         }
-        let rows = made.rows(1, IMAGES);
+        let rows = vectors.next_rows(1, IMAGES_PER_PRODUCT);
         let images = rows.iter().map(|row| row.image).collect();
         for (change, times) in [(Change::Add(rows), &mut adds), (Change::Remove(images), &mut removals)] {
             revision += 1;
-            let begun = Instant::now();
+            let start = Instant::now();
             index.apply(revision, vec![change]).await?;
-            times.push(begun.elapsed());
+            times.push(start.elapsed());
         }
     }
-    let [search, read, crowd, add, remove] = [&mut searches, &mut reads, &mut crowds, &mut adds, &mut removals]
-        .map(|times| median(times).as_secs_f64() * 1e6);
-    Ok(Figures {
+    let [search, read, concurrent_search, add, remove] =
+        [&mut searches, &mut reads, &mut concurrent_searches, &mut adds, &mut removals]
+            .map(|times| median(times).as_secs_f64() * 1e6);
+    Ok(BenchReport {
         model: None,
         rows: stats.rows,
         products: stats.products,
@@ -190,33 +203,39 @@ async fn measure(
         memory_bytes: stats.memory.total(),
         read_us: read,
         search_us: search,
-        company: COMPANY,
-        each_in_company_us: crowd / COMPANY as f64,
-        images_per_change: IMAGES,
+        concurrent_searches: CONCURRENT_SEARCHES,
+        concurrent_search_us: concurrent_search / CONCURRENT_SEARCHES as f64,
+        images_per_change: IMAGES_PER_PRODUCT,
         add_us: add,
         remove_us: remove,
     })
 }
 
-fn describe(figures: &Figures) {
-    let Figures { rows, products, dim, threads, seed, runs, company, images_per_change, .. } = figures;
-    line(
+fn print_report(report: &BenchReport) {
+    let BenchReport { rows, products, dim, threads, seed, runs, concurrent_searches, images_per_change, .. } = report;
+    print_field(
         "index",
-        &format!("{rows} photos of {products} products, {dim} values each; loaded in {:.2} s", figures.load_seconds),
+        &format!("{rows} photos of {products} products, {dim} values each; loaded in {:.2} s", report.load_seconds),
     );
-    let (vectors, memory) = (figures.vector_bytes, figures.memory_bytes);
+    let (vectors, memory) = (report.vector_bytes, report.memory_bytes);
     let share = memory as f64 / vectors as f64;
-    line("memory", &format!("{}, {share:.2} × the vectors' bytes", megabytes(memory as u64)));
-    line("measured", &format!("{threads} threads, medians of {runs} runs, seed {seed}"));
-    let times = |time: f64| format!("{:.2} × reading", time / figures.read_us);
-    line("reading", &format!("{:.1} µs for the vectors' {}", figures.read_us, megabytes(vectors as u64)));
-    line("search", &format!("{:.1} µs alone, {}", figures.search_us, times(figures.search_us)));
-    let each = figures.each_in_company_us;
-    let cheaper = figures.search_us / each;
-    line("", &format!("{each:.1} µs each with {company} waiting, {}, {cheaper:.1} × cheaper than alone", times(each)));
-    line("add", &format!("{:.1} µs for {images_per_change} photos, {}", figures.add_us, times(figures.add_us)));
-    line(
+    print_field("memory", &format!("{}, {share:.2} × the vectors' bytes", format_megabytes(memory as u64)));
+    print_field("measured", &format!("{threads} threads, medians of {runs} runs, seed {seed}"));
+    let relative = |time: f64| format!("{:.2} × reading", time / report.read_us);
+    print_field("reading", &format!("{:.1} µs for the vectors' {}", report.read_us, format_megabytes(vectors as u64)));
+    print_field("search", &format!("{:.1} µs alone, {}", report.search_us, relative(report.search_us)));
+    let each = report.concurrent_search_us;
+    let speed_up = report.search_us / each;
+    print_field(
+        "",
+        &format!(
+            "{each:.1} µs each of {concurrent_searches} at once, {}, {speed_up:.1} × faster than alone",
+            relative(each)
+        ),
+    );
+    print_field("add", &format!("{:.1} µs for {images_per_change} photos, {}", report.add_us, relative(report.add_us)));
+    print_field(
         "remove",
-        &format!("{:.1} µs for {images_per_change} photos, {}", figures.remove_us, times(figures.remove_us)),
+        &format!("{:.1} µs for {images_per_change} photos, {}", report.remove_us, relative(report.remove_us)),
     );
 }

@@ -1,56 +1,65 @@
-//! `tillsight index verify`: whether the index would be right.
+//! `tillsight index verify`: compares the index with the database.
 
-use super::{Output, describe_model, line, open, print_json};
+use super::{OutputOptions, open_stored_index, print_field, print_json, print_model};
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::index_feed::Verification;
 
-/// Prints what was compared; ends in an error where anything is wrong.
-pub(super) async fn run(output: &Output) -> Result<(), CliError> {
-    let found = open(&Settings::load()?).await?.verify().await?;
+/// Prints the comparison; differences end in an error.
+pub(super) async fn run(output: &OutputOptions) -> Result<(), CliError> {
+    let verification = open_stored_index(&Settings::load()?).await?.verify().await?;
     if output.json {
-        print_json(&found)?;
+        print_json(&verification)?;
     } else {
-        describe(&found);
+        print_verification(&verification);
     }
-    if found.is_sound() { Ok(()) } else { Err(CliError::Unsound(summary(&found))) }
+    if verification.is_sound() { Ok(()) } else { Err(CliError::IndexFindings(summary(&verification))) }
 }
 
-fn describe(found: &Verification) {
-    describe_model(&found.model, &found.model_origin);
-    line("snapshot", &format!("{} at change {}", found.snapshot.display(), found.snapshot_revision));
-    line("changes", &format!("{} since, up to {}", found.revision - found.snapshot_revision, found.revision));
-    line("compared", &format!("{} photos on sale: {} the same, bit for bit", found.photos, found.same));
-    for difference in &found.differences {
-        line(
+fn print_verification(verification: &Verification) {
+    print_model(&verification.model, &verification.model_origin);
+    print_field(
+        "snapshot",
+        &format!("{} at change {}", verification.snapshot.display(), verification.snapshot_revision),
+    );
+    print_field(
+        "changes",
+        &format!("{} since, up to {}", verification.revision - verification.snapshot_revision, verification.revision),
+    );
+    print_field(
+        "compared",
+        &format!("{} photos on sale: {} the same, bit for bit", verification.photos, verification.same),
+    );
+    for difference in &verification.differences {
+        print_field(
             "different",
             &format!("image {} of product {}: {}", difference.image, difference.product, difference.what),
         );
     }
-    let unnamed = found.different - found.differences.len() as u64;
-    if unnamed > 0 {
-        line("", &format!("and {unnamed} more"));
+    let unlisted = verification.different - verification.differences.len() as u64;
+    if unlisted > 0 {
+        print_field("", &format!("and {unlisted} more"));
     }
 }
 
-fn summary(found: &Verification) -> String {
+fn summary(verification: &Verification) -> String {
     let counts = [
         (
-            found.different,
-            "differ between the snapshot with the changes since and the database; `tillsight index rebuild` \
-                           makes the snapshot anew",
+            verification.different,
+            "differ between the snapshot with the changes since and the database; run `tillsight index rebuild` to write a new \
+                 snapshot",
         ),
         (
-            found.missing_embeddings,
-            "on sale have no embedding of this model; the server makes them from their originals at a start without a \
-                                    snapshot",
+            verification.missing_embeddings,
+            "on sale have no embedding of this model; the server computes them from the originals when it starts without a \
+                 snapshot",
         ),
         (
-            found.damaged_embeddings,
-            "on sale have a damaged embedding; the server makes them anew at a start without a \
-                                    snapshot",
+            verification.damaged_embeddings,
+            "on sale have a damaged embedding; the server computes them again when it starts without a snapshot",
         ),
     ];
-    let told = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} photos {what}"));
-    told.collect::<Vec<_>>().join("; ")
+    let faults =
+        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, fault)| format!("{count} photos {fault}"));
+    faults.collect::<Vec<_>>().join("; ")
 }

@@ -1,4 +1,4 @@
-//! `tillsight model add` and `tillsight model presets`: another network in the place of the shipped one.
+//! `tillsight model add` and `tillsight model presets`: installs another embedding model.
 
 use std::path::{Path, PathBuf};
 
@@ -13,35 +13,35 @@ use crate::config::Settings;
 use crate::demo::packages::{catalogue, photograph};
 use crate::domain::Photo;
 use crate::embedding::{
-    ColorOrder, Filter, Fit, ManifestOverrides, Model, PRESETS, Pooling, Preset, SelfTestReport, draft_model, install,
-    test_model,
+    ColorOrder, Filter, Fit, Installation, ManifestOverrides, Model, PRESETS, Pooling, Preset, SelfTestReport,
+    draft_model, install, test_model,
 };
 use crate::terminal::{note, say};
 
-/// Seed of the invented products whose pictures prove a model, how many there are, and their width in pixels.
+/// Seed, number and width in pixels of the invented products in the test pictures.
 const SEED: u64 = 5;
 const PRODUCTS: usize = 4;
-const SIDE: u32 = 320;
+const SIDE_PX: u32 = 320;
 
-/// What can be said about a model that is to be added. Each option wins over the preset.
+/// Each option takes precedence over the preset.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Options {
+pub(in crate::cli) struct AddOptions {
     /// The model: one .onnx file.
     file: PathBuf,
-    /// How its kind is normally fed and read: a name from `tillsight model presets`.
-    #[arg(long, value_parser = preset)]
+    /// How its family is normally fed and read: a name from `tillsight model presets`.
+    #[arg(long, value_parser = parse_preset)]
     preset: &'static Preset,
-    /// Its name; by default that of the file.
+    /// The model's name [default: the name of the file].
     #[arg(long)]
     name: Option<String>,
-    /// Its version.
+    /// The model's version.
     #[arg(long, default_value = "1")]
     version: String,
-    /// The folder for models; without it, that of the settings' manifest (TILLSIGHT_MODEL), where a server finds it for a
-    /// switch.
+    /// The models folder [default: the folder of the settings' manifest, TILLSIGHT_MODEL, where a server looks for models to
+    /// switch to].
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Replace another model of that name.
+    /// Replace another model of the same name.
     #[arg(long)]
     force: bool,
     /// Name of the graph's input.
@@ -50,41 +50,41 @@ pub(in crate::cli) struct Options {
     /// Name of the graph's output.
     #[arg(long)]
     output: Option<String>,
-    /// Pixels from side to side, where the graph leaves them free.
+    /// Width and height in pixels, if the graph leaves them free.
     #[arg(long)]
     side: Option<u32>,
-    /// How a picture of another shape is made to fit: crop, pad or stretch.
-    #[arg(long, value_parser = word::<Fit>)]
+    /// How a picture of another aspect ratio is made to fit: crop, pad or stretch.
+    #[arg(long, value_parser = parse_manifest_word::<Fit>)]
     resize: Option<Fit>,
-    /// With crop: pixels that the shorter side is scaled to before the middle is cut out (0: as large as fits).
+    /// With crop: pixels of the shorter side before the centre is cut out (0: the largest centre that fits).
     #[arg(long)]
     resize_to: Option<u32>,
     /// How pixels are interpolated: bilinear, bicubic, lanczos or nearest.
-    #[arg(long, value_parser = word::<Filter>)]
+    #[arg(long, value_parser = parse_manifest_word::<Filter>)]
     filter: Option<Filter>,
     /// Order of the channels: rgb or bgr.
-    #[arg(long, value_parser = word::<ColorOrder>)]
+    #[arg(long, value_parser = parse_manifest_word::<ColorOrder>)]
     color: Option<ColorOrder>,
-    /// What a pixel of full brightness is before the mean is taken off: 1 or 255, usually.
+    /// Value of a pixel of full brightness before the mean is subtracted: usually 1 or 255.
     #[arg(long, allow_negative_numbers = true)]
     range: Option<f32>,
-    /// Taken off each channel: one number, or three with commas.
-    #[arg(long, value_parser = three, allow_hyphen_values = true)]
+    /// Subtracted from each channel: one number, or three with commas.
+    #[arg(long, value_parser = parse_channels, allow_hyphen_values = true)]
     mean: Option<[f32; 3]>,
     /// Divides each channel: one number, or three with commas.
-    #[arg(long, value_parser = three, allow_hyphen_values = true)]
+    #[arg(long, value_parser = parse_channels, allow_hyphen_values = true)]
     std: Option<[f32; 3]>,
     /// How the output becomes one vector: none, cls, mean, average or gem.
-    #[arg(long, value_parser = word::<Pooling>)]
+    #[arg(long, value_parser = parse_manifest_word::<Pooling>)]
     pooling: Option<Pooling>,
-    /// With mean: tokens at the beginning that are left out.
+    /// With mean: how many leading tokens are left out.
     #[arg(long)]
     skip_tokens: Option<usize>,
 }
 
-/// Drafts a manifest, proves the model on pictures, and puts both into the folder for models.
-pub(super) fn run(options: Options) -> Result<(), CliError> {
-    let Options { file, preset, dir, force, .. } = &options;
+/// Drafts a manifest, tests the model on pictures, and installs both into the models folder.
+pub(super) fn run(options: AddOptions) -> Result<(), CliError> {
+    let AddOptions { file, preset, dir, force, .. } = &options;
     let (file, preset, force) = (file.clone(), *preset, *force);
     let dir = match dir {
         Some(dir) => dir.clone(),
@@ -92,66 +92,69 @@ pub(super) fn run(options: Options) -> Result<(), CliError> {
     };
     let model = draft_model(&file, preset, &overrides(options))?;
     let photos = rendered_photos()?;
-    let proof = test_model(&model, &photos)?;
-    let installed = install(&model, &dir, force)?;
-    tell(&model, preset, &proof);
-    if let Some(doubt) = preset.size_warning(&model.manifest) {
-        note!("note: {doubt}: is it really of preset {}?", preset.name);
+    let report = test_model(&model, &photos)?;
+    let installation = install(&model, &dir, force)?;
+    print_model(&model, preset, &report);
+    if let Some(warning) = preset.size_warning(&model.manifest) {
+        note!("note: {warning}: check that the model is of preset {}", preset.name);
     }
-    let place = installed.manifest.display();
-    if let Some(before) = installed.replaced.as_ref().filter(|before| before.model_id() != model.id) {
-        let calibrated = before.thresholds.are_calibrated() && !installed.thresholds_kept;
-        let lost = if calibrated { ", with thresholds that were chosen on photos" } else { "" };
-        let id = before.model_id();
+    print_installation(&model, preset, &installation);
+    Ok(())
+}
+
+fn print_installation(model: &Model, preset: &Preset, installation: &Installation) {
+    let manifest = installation.manifest.display();
+    if let Some(previous) = installation.replaced.as_ref().filter(|previous| previous.model_id() != model.id) {
+        let calibrated = previous.thresholds.are_calibrated() && !installation.thresholds_kept;
+        let thresholds = if calibrated { ", with its calibrated thresholds" } else { "" };
+        let id = previous.model_id();
         note!(
-            "note: {id} is replaced{lost}; a server that uses it goes on until it is started again, and cannot take it up then"
+            "note: {id} is replaced{thresholds}; a server that uses it keeps running, but cannot load it again after a restart"
         );
     }
-    if installed.already_installed {
-        say!("\nIt was there already, and its thresholds stay as they are: {place}");
-    } else if installed.thresholds_kept {
-        say!("\nWritten: {place} and {}", installed.model.display());
-        say!("Its thresholds stay as they were: chosen for the same embeddings.");
+    if installation.already_installed {
+        say!("\nThe model was already installed, and its thresholds stay: {manifest}");
+    } else if installation.thresholds_kept {
+        say!("\nWritten: {manifest} and {}", installation.model.display());
+        say!("Its thresholds stay, because they were chosen for the same embeddings.");
     } else {
-        say!("\nWritten: {place} and {}", installed.model.display());
+        say!("\nWritten: {manifest} and {}", installation.model.display());
         say!(
             "Its thresholds are a guess (score {}, margin {}). Choose them on photos of your own:",
             preset.score,
             preset.margin
         );
-        say!("   tillsight model calibrate PHOTOS --model {place}");
+        say!("   tillsight model calibrate PHOTOS --model {manifest}");
     }
     say!(
-        "Use it from the next start on, where no model was ever switched to:\n   TILLSIGHT_MODEL={place} tillsight serve"
+        "If models were never switched, use it from the next start on:\n   TILLSIGHT_MODEL={manifest} tillsight serve"
     );
-    let name = installed.manifest.file_name().unwrap_or_default().to_string_lossy();
-    say!("Or while a server of that folder serves: POST /api/models/switch {{\"manifest\": \"{name}\"}}");
-    Ok(())
+    let name = installation.manifest.file_name().unwrap_or_default().to_string_lossy();
+    say!("Or switch a running server of that folder: POST /api/models/switch {{\"manifest\": \"{name}\"}}");
 }
 
-/// Lists the presets.
-pub(super) fn list() {
+pub(super) fn list_presets() {
     for preset in &PRESETS {
         say!("{:<14} {}", preset.name, preset.description);
-        let to = preset.resize_to(preset.side).map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
+        let resize_to = preset
+            .resize_to(preset.side)
+            .map_or_else(String::new, |pixels| format!(" from a shorter side of {pixels}"));
         say!(
-            "{:<14} {} × {} px, {}{to}, {}, ({} × x − {}) / {}",
+            "{:<14} {} × {} px, {}{resize_to}, {}, ({} × x − {}) / {}",
             "",
             preset.side,
             preset.side,
-            lower(preset.resize),
-            lower(preset.filter),
+            manifest_word(preset.resize),
+            manifest_word(preset.filter),
             preset.range,
-            numbers(preset.mean),
-            numbers(preset.std),
+            format_channels(preset.mean),
+            format_channels(preset.std),
         );
     }
-    say!(
-        "\nEach number can be overridden; `tillsight model add --help` lists how. models/ADDING.md tells how to export."
-    );
+    say!("\nOptions of `tillsight model add` override each number. See models/ADDING.md for how to export a model.");
 }
 
-fn overrides(options: Options) -> ManifestOverrides {
+fn overrides(options: AddOptions) -> ManifestOverrides {
     ManifestOverrides {
         name: options.name,
         version: Some(options.version),
@@ -173,63 +176,68 @@ fn overrides(options: Options) -> ManifestOverrides {
 /// Pictures of invented products, as a kiosk's camera would take them.
 fn rendered_photos() -> Result<Vec<Photo>, CliError> {
     let photos = catalogue(SEED, PRODUCTS).into_iter().map(|package| {
-        let picture = photograph(&package, 1, SIDE);
+        let picture = photograph(&package, 1, SIDE_PX);
         let (width, height) = picture.dimensions();
         Photo::new(width, height, picture.into_raw())
     });
     photos.collect::<Option<_>>().ok_or_else(|| CliError::Demo("the renderer gave a picture without pixels".to_owned()))
 }
 
-fn tell(model: &Model, preset: &Preset, proof: &SelfTestReport) {
+fn print_model(model: &Model, preset: &Preset, report: &SelfTestReport) {
     let (input, output) = (&model.manifest.input, &model.manifest.output);
-    let to = input.resize_to.map_or_else(String::new, |to| format!(" from a shorter side of {to}"));
+    let resize_to = input.resize_to.map_or_else(String::new, |pixels| format!(" from a shorter side of {pixels}"));
     say!("{} (preset {})", model.id, preset.name);
     say!(
-        "   fed   {:?}: {} × {} px, {}{to}, {}, ({} × x − {}) / {}",
+        "   input      {:?}: {} × {} px, {}{resize_to}, {}, ({} × x − {}) / {}",
         input.name,
         input.width,
         input.height,
-        lower(input.resize),
-        lower(input.filter),
+        manifest_word(input.resize),
+        manifest_word(input.filter),
         input.range,
-        numbers(input.mean),
-        numbers(input.std),
+        format_channels(input.mean),
+        format_channels(input.std),
     );
     let skipped =
         if output.skip_tokens > 0 { format!(" without the first {}", output.skip_tokens) } else { String::new() };
-    say!("   read  {:?}: {} values, pooling {}{skipped}, scaled to length 1", output.name, output.dim, output.pooling);
-    say!("   proof {} pictures; the two most unlike have cosine {:.3}", proof.pictures, proof.lowest_cosine);
-    match (&proof.batch_limitation, proof.batch_cosine) {
-        (Some(reason), _) => say!("         fed one picture at a time: {reason}"),
+    say!(
+        "   output     {:?}: {} values, pooling {}{skipped}, scaled to length 1",
+        output.name,
+        output.dim,
+        output.pooling
+    );
+    say!("   self-test  {} pictures; the lowest cosine of two is {:.3}", report.pictures, report.lowest_cosine);
+    match (&report.batch_limitation, report.batch_cosine) {
+        (Some(reason), _) => say!("              fed one picture at a time: {reason}"),
         (None, Some(cosine)) => {
-            say!("         alone and in a batch of {} the same (cosine {cosine:.6})", proof.max_batch)
+            say!("              the same in a batch of {} as alone (cosine {cosine:.6})", report.max_batch)
         }
         (None, None) => {}
     }
 }
 
-/// A value's word in a manifest.
-fn lower(value: impl std::fmt::Debug) -> String {
+/// The value's name in a manifest.
+fn manifest_word(value: impl std::fmt::Debug) -> String {
     format!("{value:?}").to_lowercase()
 }
 
-fn numbers(three: [f32; 3]) -> String {
-    if three[0] == three[1] && three[1] == three[2] { three[0].to_string() } else { format!("{three:?}") }
+fn format_channels(values: [f32; 3]) -> String {
+    if values[0] == values[1] && values[1] == values[2] { values[0].to_string() } else { format!("{values:?}") }
 }
 
-fn preset(name: &str) -> Result<&'static Preset, String> {
+fn parse_preset(name: &str) -> Result<&'static Preset, String> {
     let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-    Preset::by_name(name).ok_or_else(|| format!("there are {}; `tillsight model presets` tells more", names.join(", ")))
+    Preset::by_name(name).ok_or_else(|| format!("the presets are {}; see `tillsight model presets`", names.join(", ")))
 }
 
-/// A word as a manifest has it; the error lists the words that there are.
-fn word<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T, String> {
+/// Parses a value as a manifest names it; the error lists the valid names.
+fn parse_manifest_word<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T, String> {
     let deserializer: StrDeserializer<'_, Error> = text.into_deserializer();
     T::deserialize(deserializer).map_err(|error| error.to_string())
 }
 
 /// One number for all channels, or one for each.
-fn three(text: &str) -> Result<[f32; 3], String> {
+fn parse_channels(text: &str) -> Result<[f32; 3], String> {
     let values: Result<Vec<f32>, _> = text.split(',').map(|value| value.trim().parse()).collect();
     match values.as_deref() {
         Ok([all]) => Ok([*all; 3]),

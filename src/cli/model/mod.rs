@@ -1,11 +1,11 @@
-//! `tillsight model …`: what can be asked of embedding models without a server.
+//! `tillsight model …`: commands about embedding models that need no server.
 
 mod add;
 mod calibrate;
 mod evaluate;
-mod figures;
 mod inspect;
-mod labelled;
+mod photo_options;
+mod tables;
 
 use std::path::{Path, PathBuf};
 
@@ -16,47 +16,45 @@ use crate::app;
 use crate::config::Settings;
 use crate::embedding::ModelError;
 
-/// What is asked of a model.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Look at a model: what it takes and gives, which presets fit, how fast it is, whether tillsight can use it.
-    Inspect(inspect::Options),
-    /// Add a model: write its manifest after a preset, prove it on pictures, put both into the models folder.
-    Add(Box<add::Options>),
+pub(super) enum ModelCommand {
+    /// Inspect a model: inputs, outputs, fitting presets, speed, whether tillsight can use it.
+    Inspect(inspect::InspectOptions),
+    /// Add a model: draft its manifest from a preset, test it on pictures, install both into the models folder.
+    Add(Box<add::AddOptions>),
     /// List the presets of `model add`.
     Presets,
     /// Measure models on labelled photos: top-1, few photos per product, catalogue pictures, products never seen.
-    Evaluate(evaluate::Options),
+    Evaluate(evaluate::EvaluateOptions),
     /// Choose a model's thresholds on labelled photos and write them into its manifest.
-    Calibrate(calibrate::Options),
+    Calibrate(calibrate::CalibrateOptions),
 }
 
-/// Does what is asked.
-pub(super) fn run(command: Command) -> Result<(), CliError> {
+pub(super) fn run(command: ModelCommand) -> Result<(), CliError> {
     match command {
-        Command::Inspect(options) => inspect::run(&options),
-        Command::Add(options) => add::run(*options),
-        Command::Presets => {
-            add::list();
+        ModelCommand::Inspect(options) => inspect::run(&options),
+        ModelCommand::Add(options) => add::run(*options),
+        ModelCommand::Presets => {
+            add::list_presets();
             Ok(())
         }
-        Command::Evaluate(options) => super::asynchronously(evaluate::run(&options)),
-        Command::Calibrate(options) => super::asynchronously(calibrate::run(&options)),
+        ModelCommand::Evaluate(options) => super::block_on(evaluate::run(&options)),
+        ModelCommand::Calibrate(options) => super::block_on(calibrate::run(&options)),
     }
 }
 
-/// The manifest that was named, or else that of the settings: after a switch the server may use another one.
-fn manifest(named: Option<&PathBuf>, settings: &Settings) -> PathBuf {
-    named.cloned().unwrap_or_else(|| app::manifest_path(settings))
+/// The path from `--model`, or else from the settings. After a switch the server may use another model.
+fn manifest_path(option: Option<&PathBuf>, settings: &Settings) -> PathBuf {
+    option.cloned().unwrap_or_else(|| app::manifest_path(settings))
 }
 
-/// Why a model cannot be opened; of the settings' manifest, where it comes from and how to name another.
-fn unopened(mut error: ModelError, of_settings: Option<&Path>) -> CliError {
+/// Why a model cannot be opened. If the path came from the settings, the message says so.
+fn open_error(mut error: ModelError, settings_manifest: Option<&Path>) -> CliError {
     if let ModelError::UnreadableManifest { path, reason } = &mut error
-        && of_settings == Some(path.as_path())
+        && settings_manifest == Some(path.as_path())
     {
         reason.push_str(
-            ". It is the settings' model (TILLSIGHT_MODEL; a relative path begins in the folder that you are in); --model names \
+            ". The path comes from the settings (TILLSIGHT_MODEL; a relative path starts in the current folder); --model names \
              another",
         );
     }

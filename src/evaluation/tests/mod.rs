@@ -1,33 +1,32 @@
-//! Photos read from folders and tables, figures and thresholds against values worked out by hand, and photos that have to
-//! be left out.
+//! Photos listed from folders and tables, figures and thresholds against values computed by hand, and skipped photos.
 
-mod figures;
-mod leaving_out;
-mod reading;
-mod thresholds;
+mod calibration;
+mod measure;
+mod photo_sets;
+mod skipped_photos;
 
 use super::*;
 use crate::embedding::Embedding;
 
-/// A sample of `product` in the direction of `degrees`: the cosine of two samples is that of the angle between them.
-fn at(product: usize, degrees: f32) -> Sample {
+/// A sample of `product` in the direction of `degrees` in a plane.
+fn sample(product: usize, degrees: f32) -> Sample {
     let (sin, cos) = degrees.to_radians().sin_cos();
     Sample { product, embedding: Embedding::normalise(&[cos, sin]).unwrap() }
 }
 
-/// A set of products called a, b, c … without photos, for samples that are made up.
+/// A set of products called a, b, c … without photos.
 fn products(count: u8) -> PhotoSet {
-    let product = |place: u8| {
-        let id = char::from(b'a' + place).to_string();
+    let product = |position: u8| {
+        let id = char::from(b'a' + position).to_string();
         Product { name: format!("Product {id}"), id }
     };
     let products = (0..count).map(product).collect();
     PhotoSet {
-        name: "made up".to_owned(),
-        asked_split: None,
+        name: "test set".to_owned(),
+        query_split: None,
         products,
         photos: Vec::new(),
-        passed_over: Vec::new(),
+        ignored: Vec::new(),
         tables: Vec::new(),
     }
 }
