@@ -62,7 +62,7 @@ async fn a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is(database
         numbering(&database, &["repair", "--store", store, "--reason", "x", "--series", "order", "renumber"]).await;
     let expected = "order 4–6 becomes 3–5\norder 40 becomes 6\norder: 4 records are sealed anew\n\
         order 40 (1 in all): changed after it was written: does not fit its seal; sealed as it is now\n\
-        Nothing was changed; --apply does it.\n";
+        Nothing was changed. Run it again with --apply to repair.\n";
     assert_eq!((code, out.as_str()), (0, expected));
     let done = shown_then_done(&shop, &database, "renumber").await;
     assert_eq!(done["series"][0]["did_not_fit"]["numbers"], json!([{"first": 40, "last": 40}]));

@@ -170,13 +170,16 @@ async fn the_command_line_shows_and_repairs(database: TestDatabase) {
     let store = shop.store.as_str();
     let of = |rest: &[&'static str]| [&["repair", "--store", store, "--reason", "disk broke"][..], rest].concat();
     let (code, out, _) = numbering(&database, &of(&["void", "--apply"])).await;
-    assert_eq!((code, out.as_str()), (0, "There is nothing to repair in this way.\n"));
+    assert_eq!((code, out.as_str()), (0, "This method has nothing to repair.\n"));
     delete_order(&database).await;
     let before = database.dump_rows().await;
     let (code, shown, _) = numbering(&database, &of(&["void"])).await;
-    assert_eq!((code, shown.as_str()), (0, "order 3: void placeholder\nNothing was changed; --apply does it.\n"));
+    assert_eq!(
+        (code, shown.as_str()),
+        (0, "order 3: void placeholder\nNothing was changed. Run it again with --apply to repair.\n")
+    );
     let (code, out, _) = numbering(&database, &of(&["void", "--series", "payment"])).await;
-    assert_eq!((code, out.as_str()), (0, "There is nothing to repair in this way.\n"));
+    assert_eq!((code, out.as_str()), (0, "This method has nothing to repair.\n"));
     let (code, _, error) = numbering(&database, &of(&["renumber", "--apply"])).await;
     assert!(code == 1 && error.contains("is fiscal") && error.contains(store), "{error}");
     let nobody = "01890000-0000-7000-8000-000000000000";
