@@ -95,10 +95,10 @@ pub(super) async fn run(command: NumberingCommand, settings: Settings) -> Result
     result
 }
 
-async fn check(options: &Check, integrity: &Integrity) -> Result<(), CliError> {
+async fn check(options: &CheckOptions, integrity: &Integrity) -> Result<(), CliError> {
     let depth = if options.deep { CheckDepth::Deep } else { CheckDepth::Quick };
-    let keep = if options.keep { ReportRetention::History } else { ReportRetention::Nothing };
-    let (mut reports, mut faulty, mut worst) = (0, 0, 100);
+    let retention = if options.keep { ReportRetention::History } else { ReportRetention::Nothing };
+    let (mut reports, mut reports_with_findings, mut health_min) = (0, 0, 100);
     let print = |report: ReportView| {
         reports += 1;
         reports_with_findings += u64::from(!report.findings.is_empty());
