@@ -1,7 +1,7 @@
-//! The way that is often taken: the next number is MAX(number) + 1, asked for without a lock, and then written.
+//! The common shortcut: the next number is MAX(number) + 1, read without a lock and then written.
 //!
-//! Everything else is as in ours, with the same functions of the store. What would be a second receipt with one number
-//! is refused by the unique index, and the confirmation is run again, until it gets through.
+//! Everything else is as in the service, with the same functions of `db`. The unique index refuses what would be a second
+//! receipt with one number, and the confirmation is run again until it succeeds.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,38 +14,33 @@ use tillsight::db::{Database, DatabaseError, billing_items, number_checks, seals
 use tillsight::domain::{OrderId, Seal, Series, SessionId, SessionStatus, StoreId};
 use tokio::runtime::Runtime;
 
-use super::ours::{Pace, closed_loop};
-use super::world::{Batch, TAX_RATE, TOTAL, World, euro, kiosk, uuid};
+use super::fixture::{Batch, Fixture, TAX_RATE, TOTAL, euro, kiosk, uuid};
+use super::load::closed_loop;
 
-/// What became of a batch.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Naive {
-    pub pace: Pace,
-    /// Numbers that another order had taken meanwhile, for each order.
+pub struct NaiveResult {
+    /// Confirmations per second.
+    pub rate: f64,
+    /// How often another order had taken the number meanwhile, per order.
     pub collisions: f64,
-    /// Times a confirmation was run, for each order.
-    pub attempts: f64,
 }
 
-/// Confirms a batch naively.
-pub fn run(world: &World, runtime: &Runtime, batch: Batch, clients: usize) -> Naive {
-    let (collisions, attempts) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let (collided, attempted) = (&collisions, &attempts);
-    let pace = closed_loop(runtime, batch, clients, |session| async move {
+pub fn run(fixture: &Fixture, runtime: &Runtime, batch: Batch, clients: usize) -> NaiveResult {
+    let collisions = AtomicUsize::new(0);
+    let counter = &collisions;
+    let rate = closed_loop(runtime, batch, clients, |session| async move {
         loop {
-            attempted.fetch_add(1, Ordering::Relaxed);
-            match confirm(&world.db, &world.clock, batch.store(session), session).await {
+            match confirm(&fixture.db, &fixture.clock, batch.store(session), session).await {
                 Ok(()) => return,
                 Err(error) if error.is_taken("orders_store_id_series_number") => {
-                    collided.fetch_add(1, Ordering::Relaxed);
+                    counter.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(DatabaseError::Contended | DatabaseError::TimedOut(_)) => {}
                 Err(error) => panic!("session {session}: {error}"),
             }
         }
     });
-    let each = |count: AtomicUsize| count.into_inner() as f64 / batch.count as f64;
-    Naive { pace, collisions: each(collisions), attempts: each(attempts) }
+    NaiveResult { rate, collisions: collisions.into_inner() as f64 / batch.count as f64 }
 }
 
 async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) -> Result<(), DatabaseError> {

@@ -1,4 +1,4 @@
-//! The statements of a confirmation straight at PostgreSQL: `pgbench` with a script made of the very texts that ours
+//! The bare statements of a confirmation on PostgreSQL: `pgbench` with a script made of the very texts that the service
 //! runs.
 
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use tillsight::db::{confirmation_sql, seals};
 use uuid::Uuid;
 
-use super::world::{Batch, PRODUCTS, STORES, TAX_RATE, TOTAL, product};
+use super::fixture::{Batch, PRODUCTS, STORES, TAX_RATE, TOTAL, product};
 
 /// Threads of pgbench itself: one sends for few clients, more would take the cores from the database.
 const CLIENTS_PER_THREAD: usize = 32;
@@ -109,12 +109,12 @@ pub fn run(url: &str, folder: &Path, batch: Batch, clients: usize, reply: &str) 
     rate.unwrap_or_else(|| panic!("pgbench says no rate: {text}"))
 }
 
-/// One confirmation. Each placeholder is replaced by what stands for it, with its type: ours says the types when it
-/// prepares a statement.
+/// One confirmation. Each placeholder is replaced by its value with its type; the service names the types when it prepares
+/// a statement.
 fn script() -> String {
     let session = uuid_of("session");
     let store = uuid_of("store");
-    let (scope, key) = ("CAST('straight' AS TEXT)", "CAST('bill-' || CAST(:session AS BIGINT) AS TEXT)");
+    let (scope, key) = ("CAST('bare' AS TEXT)", "CAST('bill-' || CAST(:session AS BIGINT) AS TEXT)");
     let now = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
     let bytes = |text: &str| format!("CAST({text} AS BYTEA)");
     let seal = bytes("decode(repeat('5e', 32), 'hex')");
@@ -132,8 +132,7 @@ fn script() -> String {
     run(confirmation_sql::CLOSE_SESSION, &[&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)"], ";");
     run(confirmation_sql::TAKE_NUMBER, &[&store, series, &seal], r" \gset");
     let (total, version) = (number(TOTAL), number(seals::ORDER_VERSION));
-    let (currency, claim, previous) =
-        (text("'EUR'"), text("'straight ' || CAST(:session AS BIGINT)"), bytes(":last_hash"));
+    let (currency, claim, previous) = (text("'EUR'"), text("'bare ' || CAST(:session AS BIGINT)"), bytes(":last_hash"));
     let taken = "CAST(:last_number AS BIGINT)";
     // The session's identifier serves as the order's too, and the store's as its kiosk's.
     let order = [
@@ -195,7 +194,7 @@ fn item(place: usize) -> [String; 14] {
     std::array::from_fn(|column| format!("CAST({} AS {})", values[column], TYPES[column]))
 }
 
-/// The identifier that the number in a variable stands for, as `world::uuid` makes it.
+/// The identifier that the number in a variable stands for, as `fixture::uuid` makes it.
 fn uuid_of(variable: &str) -> String {
     format!("CAST(lpad(to_hex(CAST(:{variable} AS BIGINT)), 32, '0') AS UUID)")
 }

@@ -1,5 +1,5 @@
-//! The statements of a confirmation straight at SQLite: one connection, prepared statements, nothing else. The same
-//! file and settings as ours; SQLite has one writer however many clients there are.
+//! The bare statements of a confirmation on SQLite: one connection, prepared statements, nothing else. The same file and
+//! settings as the service; SQLite has one writer however many clients there are.
 
 use std::path::Path;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use rusqlite::types::Null;
 use rusqlite::{Connection, Row, Statement, ToSql};
 use tillsight::db::{confirmation_sql, seals};
 
-use super::world::{Batch, PRODUCTS, TAX_RATE, TOTAL, product, uuid};
+use super::fixture::{Batch, PRODUCTS, TAX_RATE, TOTAL, product, uuid};
 
 /// Seals and request hashes have as many bytes.
 const SEAL: [u8; 32] = [0x5e; 32];
@@ -77,7 +77,7 @@ impl Statements<'_> {
         let taken = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
         let taken = all(&mut self.take_number, &[&store_id, &"order", &SEAL], taken)?;
         let (number, previous) = taken.into_iter().next().expect("a number");
-        let claim = format!("straight {session}");
+        let claim = format!("bare {session}");
         // The session's identifier serves as the order's too, and the store's as its kiosk's.
         let order: [&dyn ToSql; 14] = [
             &session_id,
@@ -109,7 +109,7 @@ impl Statements<'_> {
         items.resize(1 + 14 * confirmation_sql::LINES, &Null);
         all(&mut self.insert_items, &items, |_| Ok(()))?;
         all(&mut self.keep_seal, &[&store_id, &"order", &SEAL], |_| Ok(()))?;
-        all(&mut self.keep_reply, &[&"straight", &key, &SEAL, &reply, &now], |_| Ok(()))?;
+        all(&mut self.keep_reply, &[&"bare", &key, &SEAL, &reply, &now], |_| Ok(()))?;
         all(&mut self.commit, &[], |_| Ok(()))?;
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! A database with stores, kiosks and products, and sessions whose bills are ready to be confirmed. Every identifier
-//! follows from a number, so that a script of `pgbench` can name them too.
+//! follows from a number, so that a script of `pgbench` can name it too.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use tillsight::domain::{
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{pgbench, sqlite_loop};
+use super::{bare_postgres, bare_sqlite};
 
 /// Stores of each contestant.
 pub const STORES: u64 = 5;
@@ -34,18 +34,17 @@ const FIRST_SESSION: u64 = 1_000_000;
 const FIRST_PRODUCT: u64 = 100;
 const FIRST_STORE: u64 = 1_000;
 
-/// Who confirms; each has stores of its own.
+/// What confirms; each has stores of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contestant {
     Service,
     Http,
-    Straight,
+    Bare,
     Naive,
 }
 
 impl Contestant {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Service, Self::Http, Self::Straight, Self::Naive];
+    pub const ALL: [Self; 4] = [Self::Service, Self::Http, Self::Bare, Self::Naive];
 
     /// The number of the first of its stores.
     pub fn first_store(self) -> u64 {
@@ -95,7 +94,7 @@ pub fn product(place: usize) -> ProductId {
 }
 
 /// A database to be measured on.
-pub struct World {
+pub struct Fixture {
     pub db: Database,
     pub clock: Clock,
     pub url: SecretString,
@@ -104,7 +103,7 @@ pub struct World {
     next_session: AtomicU64,
 }
 
-impl World {
+impl Fixture {
     /// A new file in `folder`.
     pub fn sqlite(runtime: &Runtime, folder: &Path) -> Self {
         let folder = folder.join("sqlite");
@@ -121,12 +120,11 @@ impl World {
         std::fs::create_dir_all(&folder).expect("a folder");
         let db = Database::connect(&url, connections()).await.unwrap_or_else(|error| panic!("{error}"));
         db.migrate().await.unwrap_or_else(|error| panic!("{error}"));
-        let world = Self { db, clock: Clock::system(), url, folder, next_session: AtomicU64::new(FIRST_SESSION) };
-        world.furnish().await.expect("stores, kiosks and products");
-        world
+        let fixture = Self { db, clock: Clock::system(), url, folder, next_session: AtomicU64::new(FIRST_SESSION) };
+        fixture.insert_master_data().await.expect("stores, kiosks and products");
+        fixture
     }
 
-    /// The name for people.
     pub fn kind(&self) -> &'static str {
         match self.db.backend() {
             Backend::Postgres => "PostgreSQL",
@@ -134,16 +132,15 @@ impl World {
         }
     }
 
-    /// Confirmations per second of the same statements without anything around them.
-    /// `reply` is what they keep with each order.
-    pub fn straight(&self, batch: Batch, clients: usize, reply: &str) -> f64 {
+    /// Confirmations per second of the bare statements; `reply` is what they store with each order.
+    pub fn run_bare(&self, batch: Batch, clients: usize, reply: &str) -> f64 {
         match self.db.backend() {
-            Backend::Postgres => pgbench::run(self.url.expose_secret(), &self.folder, batch, clients, reply),
-            Backend::Sqlite => sqlite_loop::run(&self.folder.join("bench.db"), batch, reply),
+            Backend::Postgres => bare_postgres::run(self.url.expose_secret(), &self.folder, batch, clients, reply),
+            Backend::Sqlite => bare_sqlite::run(&self.folder.join("bench.db"), batch, reply),
         }
     }
 
-    async fn furnish(&self) -> Result<(), DatabaseError> {
+    async fn insert_master_data(&self) -> Result<(), DatabaseError> {
         let (now, currency) = (self.clock.now(), euro());
         let mut tx = self.db.begin().await?;
         for number in Contestant::ALL.iter().flat_map(|contestant| (0..STORES).map(|of| contestant.first_store() + of))
@@ -183,14 +180,16 @@ impl World {
     }
 
     /// New sessions with every product on their bills.
-    pub fn fill(&self, runtime: &Runtime, contestant: Contestant, count: usize) -> Batch {
+    pub fn insert_sessions(&self, runtime: &Runtime, contestant: Contestant, count: usize) -> Batch {
         let first = self.next_session.fetch_add(count as u64, Ordering::Relaxed);
         let batch = Batch { contestant, first, count };
-        runtime.block_on(self.write(batch)).unwrap_or_else(|error| panic!("sessions could not be made: {error}"));
+        runtime
+            .block_on(self.write_sessions(batch))
+            .unwrap_or_else(|error| panic!("sessions could not be made: {error}"));
         batch
     }
 
-    async fn write(&self, batch: Batch) -> Result<(), DatabaseError> {
+    async fn write_sessions(&self, batch: Batch) -> Result<(), DatabaseError> {
         let mut tx = self.db.begin().await?;
         for number in batch.first..batch.first + batch.count as u64 {
             self.write_session(&mut tx, batch, number).await?;
@@ -227,12 +226,11 @@ impl World {
     }
 }
 
-/// As many as the server opens by itself.
+/// As many as the server opens by default.
 fn connections() -> u32 {
     tillsight::config::Limits::default().database_connections
 }
 
-/// The currency of all of it.
 pub fn euro() -> Currency {
     Currency::parse("currency", "EUR").expect("a currency")
 }
