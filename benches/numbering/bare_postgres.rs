@@ -157,8 +157,8 @@ fn script() -> String {
         items.extend(item(place));
     }
     run(confirmation_sql::INSERT_ITEMS, &items.iter().map(String::as_str).collect::<Vec<_>>(), ";");
-    run(confirmation_sql::KEEP_SEAL, &[&store, series, &seal], ";");
-    run(confirmation_sql::KEEP_REPLY, &[scope, key, &seal, "CAST(:reply AS JSONB)", now], ";");
+    run(confirmation_sql::SET_LAST_HASH, &[&store, series, &seal], ";");
+    run(confirmation_sql::INSERT_REPLY, &[scope, key, &seal, "CAST(:reply AS JSONB)", now], ";");
     lines.push("COMMIT;\n".to_owned());
     lines.join("\n")
 }

@@ -50,8 +50,8 @@ pub fn run(file: &Path, batch: Batch, reply: &str) -> f64 {
         take_number: prepare(confirmation_sql::TAKE_NUMBER),
         insert_order: prepare(confirmation_sql::INSERT_ORDER),
         insert_items: prepare(confirmation_sql::INSERT_ITEMS),
-        keep_seal: prepare(confirmation_sql::KEEP_SEAL),
-        keep_reply: prepare(confirmation_sql::KEEP_REPLY),
+        keep_seal: prepare(confirmation_sql::SET_LAST_HASH),
+        keep_reply: prepare(confirmation_sql::INSERT_REPLY),
         commit: prepare("COMMIT"),
     };
     let begun = Instant::now();

@@ -35,7 +35,7 @@ pub fn run(fixture: &Fixture, runtime: &Runtime, batch: Batch, clients: usize) -
                 Err(error) if error.is_taken("orders_store_id_series_number") => {
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
-                Err(DatabaseError::Contended | DatabaseError::TimedOut(_)) => {}
+                Err(DatabaseError::Conflict | DatabaseError::TimedOut(_)) => {}
                 Err(error) => panic!("session {session}: {error}"),
             }
         }
@@ -46,8 +46,8 @@ pub fn run(fixture: &Fixture, runtime: &Runtime, batch: Batch, clients: usize) -
 async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) -> Result<(), DatabaseError> {
     let (store_id, id) = (StoreId::from(uuid(store_number)), SessionId::from(uuid(session)));
     let mut reader = db.read().await?;
-    let number = number_checks::stand(&mut reader, store_id, Series::Order).await?.highest.unwrap_or(0) + 1;
-    let lines = billing_items::list_at(&mut reader, id, 1).await?;
+    let number = number_checks::read_series_state(&mut reader, store_id, Series::Order).await?.highest.unwrap_or(0) + 1;
+    let lines = billing_items::list_at_version(&mut reader, id, 1).await?;
     drop(reader);
 
     let (scope, key, now) = ("naive", format!("bill-{session}"), clock.now());
@@ -87,7 +87,7 @@ async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) 
         previous_hash: Seal::FIRST.to_vec(),
         hash: Vec::new(),
     };
-    order.hash = seals::order(&order, &items).expect("a seal");
+    order.hash = seals::seal_order(&order, &items).expect("a seal");
     orders::insert(&mut tx, &order, &items).await?;
     let reply = StoredReply { request_hash: order.hash.clone(), body: json!({"id": order.id, "number": number}) };
     idempotency_keys::insert(&mut tx, scope, &key, &reply, now).await?;

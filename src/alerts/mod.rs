@@ -93,7 +93,8 @@ impl Alerts {
         let mut tx = self.db.begin().await?;
         // Two servers do not look at the same moment: a little early is in time.
         let early = now.plus_seconds(1);
-        let ours = alerts::claim_turn(&mut tx, early, until, now.plus_seconds(2 * self.settings.look_s + 60)).await?;
+        let ours =
+            alerts::claim_evaluation(&mut tx, early, until, now.plus_seconds(2 * self.settings.look_s + 60)).await?;
         tx.commit().await?;
         if ours {
             self.look().await?;
@@ -106,7 +107,7 @@ impl Alerts {
     pub async fn look(&self) -> Result<(), WatchError> {
         let seen = self.seen().await?;
         let mut tx = self.db.begin().await?;
-        alerts::hold(&mut tx).await?;
+        alerts::lock(&mut tx).await?;
         let ledger = AlertTransitions { now: self.clock.now(), settings: &self.settings, sinks: &self.sinks };
         ledger.enter(&mut tx, seen).await?;
         tx.commit().await?;
@@ -146,7 +147,7 @@ impl Alerts {
     /// The alerts that are firing, oldest first, each with what the sinks were told last.
     pub async fn active(&self) -> Result<Vec<AlertView>, AlertError> {
         let mut reader = self.db.read().await?;
-        let rows = alerts::firing(&mut reader, FIRING as i64).await?;
+        let rows = alerts::list_firing(&mut reader, FIRING as i64).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
             views.extend(view::shown_if_readable(&mut reader, row).await?);
@@ -170,11 +171,11 @@ impl Alerts {
         let now = self.clock.now();
         refuse_strange(key)?;
         let mut tx = self.db.begin().await?;
-        alerts::hold(&mut tx).await?;
+        alerts::lock(&mut tx).await?;
         if !alerts::acknowledge(&mut tx, key, now, &caller.actor.label()).await? {
             return Err(AlertError::NotFiring(key.to_owned()));
         }
-        let row = alerts::firing_of(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
+        let row = alerts::find_firing(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
         let (subject, details) = (row.id.to_string(), json!({"key": key}));
         audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "alert.acknowledge", subject, details })
             .await?;
@@ -188,8 +189,8 @@ impl Alerts {
         let now = self.clock.now();
         refuse_strange(key)?;
         let mut tx = self.db.begin().await?;
-        alerts::hold(&mut tx).await?;
-        let row = alerts::firing_of(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
+        alerts::lock(&mut tx).await?;
+        let row = alerts::find_firing(&mut tx, key).await?.ok_or_else(|| AlertError::NotFiring(key.to_owned()))?;
         let ledger = AlertTransitions { now, settings: &self.settings, sinks: &self.sinks };
         let Some(row) = ledger.end(&mut tx, row, Some(caller.actor.label())).await? else {
             return Err(AlertError::NotFiring(key.to_owned()));
@@ -207,14 +208,14 @@ impl Alerts {
     pub async fn forget_old(&self) -> Result<u64, AlertError> {
         let moment = self.clock.now().plus_seconds(-self.settings.alerts_kept_days * 86_400);
         let mut tx = self.db.begin().await?;
-        let forgotten = alerts::forget_before(&mut tx, moment).await?;
+        let forgotten = alerts::delete_resolved_before(&mut tx, moment).await?;
         tx.commit().await?;
         Ok(forgotten)
     }
 
     /// Sets this server's metric of how many alerts are firing, by rule and severity.
     async fn publish(&self) -> Result<(), DatabaseError> {
-        let rows = alerts::firing(&mut self.db.read().await?, FIRING as i64).await?;
+        let rows = alerts::list_firing(&mut self.db.read().await?, FIRING as i64).await?;
         let rows: Vec<AlertRow> = rows.into_iter().filter_map(|listed| listed.row.ok()).collect();
         for rule in AlertRule::ALL {
             for severity in AlertSeverity::ALL {

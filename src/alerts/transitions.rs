@@ -32,7 +32,7 @@ impl AlertTransitions<'_> {
         let mut wrong: BTreeMap<&str, &RuleViolation> =
             seen.wrong.iter().map(|wrong| (wrong.key.as_str(), wrong)).collect();
         let mut firing = 0;
-        for ListedAlert { key, row, .. } in alerts::firing(tx, super::FIRING as i64).await? {
+        for ListedAlert { key, row, .. } in alerts::list_firing(tx, super::FIRING as i64).await? {
             firing += 1;
             let still = wrong.remove(key.as_str());
             // An alert that cannot be read is a newer server's affair: it stays, and its key is taken.
@@ -132,7 +132,7 @@ impl AlertTransitions<'_> {
 
     /// Whether the cool-down of the alert before is over.
     async fn may_tell(&self, reader: &mut Reader, key: &str) -> Result<bool, DatabaseError> {
-        let last = alerts::last_told(reader, key).await?;
+        let last = alerts::find_last_told_at(reader, key).await?;
         // A time that is yet to come was set by a clock that went wrong.
         let over = |last: Timestamp| {
             self.now >= last.plus_seconds(self.settings.cool_down_s) || last > self.now.plus_seconds(CLOCKS_DIFFER_S)

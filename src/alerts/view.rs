@@ -103,7 +103,7 @@ pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertVie
         AlertState::Firing if row.acknowledged_at.is_some() => AlertState::Acknowledged,
         state => state,
     };
-    let deliveries = alert_deliveries::newest(reader, row.id).await?;
+    let deliveries = alert_deliveries::list_newest(reader, row.id).await?;
     let deliveries = deliveries.into_iter().map(DeliveryView::from).collect();
     let store = match row.store_id {
         StoreId::NIL => None,

@@ -76,7 +76,7 @@ impl LoginThrottle {
         let since = now.plus_seconds(-self.window_s);
         let mut reader = self.db.read().await?;
         for (subject, limit) in self.subjects(attempt) {
-            if let Some(at) = login_failures::nth_newest(&mut reader, subject, since, limit).await? {
+            if let Some(at) = login_failures::find_nth_newest(&mut reader, subject, since, limit).await? {
                 let micros = at.plus_seconds(self.window_s).micros() - now.micros();
                 return Err(AuthError::Throttled { retry_after_s: (micros / 1_000_000 + 1).min(self.window_s).max(1) });
             }
@@ -100,7 +100,7 @@ impl LoginThrottle {
     /// others without limit.
     pub(super) async fn clear_failures(&self, tx: &mut Tx, attempt: &LoginAttempt) -> Result<(), AuthError> {
         if let Some(account) = &attempt.account {
-            login_failures::clear(tx, account).await?;
+            login_failures::delete_by_subject(tx, account).await?;
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ impl Auth {
             ..old.clone()
         };
         // A closing made concurrently is safe: a repair never changes a number that a closing refers to.
-        if old.fiscal && !row.fiscal && z_reports::any(&mut tx, id).await? {
+        if old.fiscal && !row.fiscal && z_reports::exists(&mut tx, id).await? {
             return Err(AuthError::StaysFiscal(old.name));
         }
         stores::update(&mut tx, &row).await?;

@@ -82,7 +82,7 @@ impl Catalog {
         }
         let mut seq = None;
         if fields.active != row.active && row.images_count > 0 {
-            let images = product_images::of_product(&mut tx, id).await?.iter().map(|image| image.id).collect();
+            let images = product_images::list_by_product(&mut tx, id).await?.iter().map(|image| image.id).collect();
             let kind = if fields.active { ChangeKind::Add } else { ChangeKind::Remove };
             seq = Some(catalog_changes::append(&mut tx, kind, id, images, now).await?);
         }

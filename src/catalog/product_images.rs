@@ -41,7 +41,7 @@ impl Catalog {
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let row = find_product(&mut tx, product).await?;
-        let enrolled = product_images::of_product(&mut tx, product).await?;
+        let enrolled = product_images::list_by_product(&mut tx, product).await?;
         let new: Vec<StoredPhoto> =
             stored.into_iter().filter(|photo| enrolled.iter().all(|row| row.content_hash != photo.hash)).collect();
         self.check_image_limit(enrolled.len() + new.len())?;
@@ -75,7 +75,7 @@ impl Catalog {
     pub async fn images(&self, product: ProductId) -> Result<Vec<ImageView>, CatalogError> {
         let mut reader = self.db.read().await?;
         find_product(&mut reader, product).await?;
-        let rows = product_images::of_product(&mut reader, product).await?;
+        let rows = product_images::list_by_product(&mut reader, product).await?;
         Ok(rows.into_iter().map(ImageView::from).collect())
     }
 
@@ -120,7 +120,7 @@ impl Catalog {
     ) -> Result<Vec<ImageId>, CatalogError> {
         let mut ids = Vec::with_capacity(photos.len());
         for photo in photos {
-            if let Some(owner) = product_images::holder(tx, photo.hash, product).await? {
+            if let Some(owner) = product_images::find_other_owner(tx, photo.hash, product).await? {
                 let (product_id, product_name) = (owner.product_id, owner.name);
                 return Err(CatalogError::AlreadyEnrolled { photo: photo.name.clone(), product_id, product_name });
             }
@@ -136,7 +136,7 @@ impl Catalog {
             };
             product_images::insert(tx, &row).await?;
             for (model, embedding) in &photo.embeddings {
-                product_images::insert_vector(tx, row.id, model.as_str(), &embedding.to_bytes()).await?;
+                product_images::upsert_embedding(tx, row.id, model.as_str(), &embedding.to_bytes()).await?;
             }
             ids.push(row.id);
         }
@@ -159,7 +159,7 @@ impl Catalog {
         product: ProductId,
         photos: &mut Vec<CheckedPhoto>,
     ) -> Result<Vec<CheckedPhoto>, CatalogError> {
-        let rows = product_images::of_product(reader, product).await?;
+        let rows = product_images::list_by_product(reader, product).await?;
         let is_enrolled = |photo: &mut CheckedPhoto| rows.iter().any(|row| row.content_hash == photo.hash);
         let enrolled = photos.extract_if(.., is_enrolled).collect();
         self.check_image_limit(rows.len() + photos.len())?;

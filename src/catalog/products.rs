@@ -93,7 +93,7 @@ impl Catalog {
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let row = find_product(&mut tx, id).await?;
-        let images = product_images::of_product(&mut tx, id).await?;
+        let images = product_images::list_by_product(&mut tx, id).await?;
         products::remove(&mut tx, id, now).await?;
         let seq = match row.active && !images.is_empty() {
             true => {

@@ -99,7 +99,7 @@ impl Checkout {
     ) -> Result<(), CheckoutError> {
         for item in sighting.items.iter().filter(|item| item.verdict == Verdict::Matched) {
             let Some(best) = item.candidates.first() else { continue };
-            if let Some(offer) = billing_items::offer(tx, best.product_id).await? {
+            if let Some(offer) = billing_items::find_sellable(tx, best.product_id).await? {
                 self.put(tx, session, &offer, 1, Some(f64::from(best.score))).await?;
             }
         }
@@ -139,11 +139,11 @@ pub(super) async fn find_offer(reader: &mut Reader, wanted: &ManualItem) -> Resu
     match wanted {
         ManualItem::Product(id) => {
             let missing = CheckoutError::NotOnSale { by: "id", value: id.to_string() };
-            billing_items::offer(reader, *id).await?.ok_or(missing)
+            billing_items::find_sellable(reader, *id).await?.ok_or(missing)
         }
         ManualItem::Barcode(code) => {
             let code = barcode("barcode", code)?;
-            let offer = billing_items::offer_by_barcode(reader, &code).await?;
+            let offer = billing_items::find_sellable_by_barcode(reader, &code).await?;
             offer.ok_or(CheckoutError::NotOnSale { by: "barcode", value: code })
         }
     }

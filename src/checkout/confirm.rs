@@ -58,10 +58,10 @@ impl Checkout {
     async fn confirm_once(&self, asked: &Asked<'_>) -> Result<Reply, CheckoutError> {
         // Read before others are kept waiting; that the bill is still the same is what closing the session at its version
         // says. Products are sold as they are now: one that leaves the sale while this waits for its turn is still sold.
-        let seen = billing_items::list_at(&mut self.db.read().await?, asked.id, asked.version).await?;
+        let seen = billing_items::list_at_version(&mut self.db.read().await?, asked.id, asked.version).await?;
         let mut tx = self.db.begin().await?;
         #[cfg(feature = "fail-points")]
-        tx.may_fail_on_purpose();
+        tx.enable_failure_injection();
         let reply = self.confirm_within(&mut tx, asked, seen).await?;
         if !reply.replayed {
             tx.commit().await?;
@@ -113,7 +113,7 @@ impl Checkout {
     pub async fn forget_old_replies(&self) -> Result<u64, CheckoutError> {
         let mut tx = self.db.begin().await?;
         let moment = self.clock.now().plus_seconds(-self.rules.idempotency_s);
-        let forgotten = idempotency_keys::forget_before(&mut tx, moment).await?;
+        let forgotten = idempotency_keys::delete_before(&mut tx, moment).await?;
         tx.commit().await?;
         Ok(forgotten)
     }

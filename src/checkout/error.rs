@@ -70,9 +70,8 @@ impl CheckoutError {
     /// Whether the server or its database is at fault, and not what was asked for.
     pub fn is_ours(&self) -> bool {
         match self {
-            Self::Database(DatabaseError::Dangling) | Self::Order(OrderError::Database(DatabaseError::Dangling)) => {
-                false
-            }
+            Self::Database(DatabaseError::ForeignKeyViolation)
+            | Self::Order(OrderError::Database(DatabaseError::ForeignKeyViolation)) => false,
             Self::Database(_) | Self::Order(OrderError::Database(_) | OrderError::Randomness(_)) => true,
             #[cfg(feature = "fail-points")]
             Self::Order(OrderError::Interrupted) => true,

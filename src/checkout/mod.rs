@@ -107,7 +107,7 @@ impl Checkout {
     /// Makes a signed-in shopper the session's shopper. They know its id from the kiosk's screen.
     pub async fn join(&self, shopper: UserId, id: SessionId) -> Result<SessionView, CheckoutError> {
         let mut tx = self.db.begin().await?;
-        if !checkout_sessions::join(&mut tx, id, shopper, self.expected(None).active_since).await? {
+        if !checkout_sessions::set_shopper(&mut tx, id, shopper, self.expected(None).active_since).await? {
             let session = checkout_sessions::find(&mut tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
             let joined = session.shopper_id.is_some_and(|other| other != shopper);
             return Err(if joined { CheckoutError::Joined } else { self.why_not(&session, None) });

@@ -162,13 +162,13 @@ fn database_error(error: &DatabaseError) -> CliError {
         DatabaseError::Unexpected(_) => {
             format!("{error}; if tables or columns are missing, run `tillsight migrate`")
         }
-        DatabaseError::Contended => format!("{error}; nothing was changed, run the command again"),
+        DatabaseError::Conflict => format!("{error}; nothing was changed, run the command again"),
         DatabaseError::UniqueViolation(_)
-        | DatabaseError::Dangling
+        | DatabaseError::ForeignKeyViolation
         | DatabaseError::Unavailable(_)
         | DatabaseError::TimedOut(_)
-        | DatabaseError::Unsettled(_)
-        | DatabaseError::Full => error.to_string(),
+        | DatabaseError::CommitUnknown(_)
+        | DatabaseError::DiskFull => error.to_string(),
     })
 }
 

@@ -1,49 +1,41 @@
 //! What the sinks are to be told of alerts, and how that went.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{AlertEvent, AlertId, DeliveryId, DeliveryState, SinkKind, Timestamp};
 
-/// One message to one sink.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct DeliveryRow {
-    /// Its identifier, which the receiver sees too.
+    /// Also sent to the receiver.
     pub id: DeliveryId,
-    /// The alert that it is about.
     pub alert_id: AlertId,
     pub sink: SinkKind,
     pub event: AlertEvent,
-    /// What is sent, as it is sent.
+    /// The body of the request.
     pub body: String,
     pub state: DeliveryState,
-    /// How often it was tried.
     pub attempts: i64,
-    /// When it is to be tried next, or when the one who tries it now gives it up.
+    /// When the next attempt is due, or when the lease of the current attempt ends.
     pub due_at: Timestamp,
-    /// When it was written.
     pub created_at: Timestamp,
-    /// When it was tried last.
     pub tried_at: Option<Timestamp>,
-    /// The HTTP status that the receiver answered last.
+    /// The receiver's last HTTP status.
     pub last_status: Option<i64>,
-    /// Why the last attempt failed.
     pub last_error: Option<String>,
 }
 
-/// The columns of a [`DeliveryRow`].
 macro_rules! columns {
     () => {
         "id, alert_id, sink, event, body, state, attempts, due_at, created_at, tried_at, last_status, last_error"
     };
 }
 
-/// Keeps a message that is to be sent.
 pub async fn insert(tx: &mut Tx, row: &DeliveryRow) -> Result<(), DatabaseError> {
     const INSERT: &str = concat!(
         "INSERT INTO alert_deliveries (",
         columns!(),
         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     );
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.alert_id)
         .bind(row.sink)
@@ -66,7 +58,7 @@ pub async fn insert(tx: &mut Tx, row: &DeliveryRow) -> Result<(), DatabaseError>
 pub struct ClaimedDelivery {
     pub id: DeliveryId,
     pub body: String,
-    /// Including the one that is to be made now.
+    /// Including the attempt to be made now.
     pub attempts: i64,
     pub created_at: Timestamp,
 }
@@ -82,9 +74,9 @@ pub struct AttemptResult {
     pub last_error: Option<String>,
 }
 
-/// Takes the oldest message to `sink` that is due, or due later than `furthest`, until `until`: nobody else tries it before. What is told of one alert
-/// goes in its order: nothing is due while an older message of its alert waits. The second condition on `due_at` is looked
-/// at again where two servers want the same row, so that only one of them gets it.
+/// Claims the oldest due message to `sink` until `until`. A due time after `furthest` was set by a wrong clock and
+/// counts as due. Messages of one alert keep their order: none is due while an older one waits. The outer condition on
+/// `due_at` is checked again when two servers want the same row, so that only one of them gets it.
 pub async fn claim(
     tx: &mut Tx,
     sink: SinkKind,
@@ -100,14 +92,14 @@ pub async fn claim(
              ORDER BY d.due_at, d.id LIMIT 1) \
            AND state = 'waiting' AND (due_at <= $2 OR due_at > $4) \
          RETURNING id, body, attempts, created_at";
-    on!(tx, c => sqlx::query_as(UPDATE).bind(sink).bind(now).bind(until).bind(furthest).fetch_optional(c))
+    run_query!(tx, c => sqlx::query_as(UPDATE).bind(sink).bind(now).bind(until).bind(furthest).fetch_optional(c))
 }
 
 /// Writes how the attempt to send a claimed message ended.
 pub async fn record_attempt(tx: &mut Tx, id: DeliveryId, result: &AttemptResult) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE alert_deliveries SET state = $2, due_at = $3, last_status = $4, last_error = $5, attempts = $6 \
         WHERE id = $1 AND state = 'waiting'";
-    on!(tx, c => sqlx::query(UPDATE)
+    run_query!(tx, c => sqlx::query(UPDATE)
         .bind(id)
         .bind(result.state)
         .bind(result.due_at)
@@ -118,13 +110,13 @@ pub async fn record_attempt(tx: &mut Tx, id: DeliveryId, result: &AttemptResult)
     Ok(())
 }
 
-/// The newest message to each sink about one alert.
-pub async fn newest(reader: &mut Reader, alert: AlertId) -> Result<Vec<DeliveryRow>, DatabaseError> {
+/// The newest message of an alert to each sink.
+pub async fn list_newest(reader: &mut Reader, alert: AlertId) -> Result<Vec<DeliveryRow>, DatabaseError> {
     const SELECT: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM alert_deliveries d WHERE alert_id = $1 AND id = (SELECT n.id FROM alert_deliveries n \
            WHERE n.alert_id = d.alert_id AND n.sink = d.sink ORDER BY n.id DESC LIMIT 1) ORDER BY sink"
     );
-    on!(reader, c => sqlx::query_as(SELECT).bind(alert).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(alert).fetch_all(c))
 }

@@ -28,7 +28,6 @@ impl ContentHash {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The 32 bytes.
     pub fn to_vec(self) -> Vec<u8> {
         self.0.to_vec()
     }
@@ -49,24 +48,16 @@ impl std::fmt::Display for ContentHash {
     }
 }
 
-/// Why a file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// The disk that holds the images is full.
     #[error("the disk that holds {} is full", .0.display())]
     Full(PathBuf),
-    /// The file's content is no longer what its name says.
+    /// The content does not have the hash that the file is named by.
     #[error("file {} is damaged: its content is not what its name says", .0.display())]
     Damaged(PathBuf),
-    /// The system refused.
     #[error("file {}: {error}", path.display())]
-    Io {
-        /// Which file or folder.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// The thread that did it is gone: the server is stopping, or the code panicked.
+    Io { path: PathBuf, error: std::io::Error },
+    /// The blocking task was cancelled or panicked.
     #[error("the thread that handles files has failed")]
     Thread,
 }
@@ -81,21 +72,21 @@ impl BlobError {
     }
 }
 
-/// The folder of originals; cheap to clone.
+/// The folder of original photos; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Blobs {
     root: Arc<Path>,
 }
 
 impl Blobs {
-    /// Opens `images/` under `data_dir`, and makes it where it is missing.
+    /// Opens `images/` under `data_dir` and makes it if missing.
     pub fn open(data_dir: &Path) -> Result<Self, BlobError> {
         let root = data_dir.join("images");
         make_private_folder(&root).map_err(BlobError::at(&root))?;
         Ok(Self { root: root.into() })
     }
 
-    /// Keeps `bytes`, whose hash is `hash`; quickly done where they are kept already. Durable when it returns.
+    /// Stores `bytes`, whose hash is `hash`; quick if they are stored already. Durable when it returns.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the file whole, or not there, or there under a temporary name that nothing reads.
@@ -104,7 +95,7 @@ impl Blobs {
         tokio::task::spawn_blocking(move || write(&path, bytes.as_ref())).await.map_err(|_| BlobError::Thread)?
     }
 
-    /// The content whose hash is `hash`, if it is kept. A file whose content has changed is an error, not a picture.
+    /// The content with this hash, if it is stored. A file whose content has changed is an error.
     pub async fn get(&self, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
         let path = self.path(hash);
         tokio::task::spawn_blocking(move || read(&path, hash)).await.map_err(|_| BlobError::Thread)?

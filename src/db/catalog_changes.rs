@@ -6,21 +6,18 @@
 
 use sqlx::types::Json;
 
-use super::column_types::if_readable;
-use super::{DatabaseError, Reader, Tx, change_listener, on};
+use super::column_types::decode_or_reason;
+use super::{DatabaseError, Reader, Tx, change_listener, run_query};
 use crate::domain::{ImageId, ProductId, Timestamp};
 
-/// What happened to the photos of a change.
+/// What the index does with the photos of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// They are to be found from now on.
     Add,
-    /// They are no longer to be found.
     Remove,
 }
 
 impl ChangeKind {
-    /// The word that is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Add => "add",
@@ -40,28 +37,22 @@ impl TryFrom<String> for ChangeKind {
     }
 }
 
-/// One change.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct ChangeRow {
     /// 1, 2, 3 …
     pub seq: i64,
-    /// What happened.
     pub kind: ChangeKind,
-    /// The product whose photos they are.
     pub product_id: ProductId,
-    /// The photos.
     #[sqlx(json)]
     pub images: Vec<ImageId>,
-    /// When.
     pub created_at: Timestamp,
 }
 
-/// One entry of the log. Its number is readable even where the rest is not, so that whoever reads the log can name it.
+/// An entry of the log. Its number is readable even if the rest is not, so that an error can name it.
 #[derive(Debug, Clone)]
 pub struct LoggedChange {
     /// 1, 2, 3 …
     pub seq: i64,
-    /// The change, or which value of it cannot be read.
     pub row: Result<ChangeRow, String>,
 }
 
@@ -73,21 +64,20 @@ where
     &'static str: sqlx::ColumnIndex<R>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self { seq: row.try_get("seq")?, row: if_readable(row)? })
+        Ok(Self { seq: row.try_get("seq")?, row: decode_or_reason(row)? })
     }
 }
 
-/// Waits until no one else changes the catalog, and keeps others out until this transaction ends. Everything read
-/// afterwards is as the change before left it.
+/// Waits until no other transaction changes the catalog, and keeps others out until this one ends.
 pub async fn lock(tx: &mut Tx) -> Result<(), DatabaseError> {
     const LOCK: &str = "UPDATE catalog_head SET seq = seq WHERE id = 1";
-    match on!(tx, c => sqlx::query(LOCK).execute(c))? {
+    match run_query!(tx, c => sqlx::query(LOCK).execute(c))? {
         1 => Ok(()),
         _ => Err(DatabaseError::Unexpected("table catalog_head has lost its row".to_owned())),
     }
 }
 
-/// Adds a change and returns its number. Other servers are told when the transaction is committed, where the database can.
+/// Adds a change and gives its number. Listeners are notified when the transaction commits.
 pub async fn append(
     tx: &mut Tx,
     kind: ChangeKind,
@@ -98,21 +88,21 @@ pub async fn append(
     const NEXT: &str = "UPDATE catalog_head SET seq = seq + 1 WHERE id = 1 RETURNING seq";
     const INSERT: &str =
         "INSERT INTO catalog_changes (seq, kind, product_id, images, created_at) VALUES ($1, $2, $3, $4, $5)";
-    let seq = on!(tx, c => sqlx::query_as::<_, (i64,)>(NEXT).fetch_one(c))?;
-    on!(tx, c => sqlx::query(INSERT).bind(seq).bind(kind).bind(product).bind(Json(&images)).bind(now).execute(c))?;
-    change_listener::announce(tx).await?;
+    let seq = run_query!(tx, c => sqlx::query_as::<_, (i64,)>(NEXT).fetch_one(c))?;
+    run_query!(tx, c => sqlx::query(INSERT).bind(seq).bind(kind).bind(product).bind(Json(&images)).bind(now).execute(c))?;
+    change_listener::notify_listeners(tx).await?;
     Ok(seq)
 }
 
-/// The number of the newest change, 0 where there is none.
-pub async fn head(reader: &mut Reader) -> Result<i64, DatabaseError> {
+/// Number of the newest change; 0 if there is none.
+pub async fn read_head(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT seq FROM catalog_head WHERE id = 1";
-    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
-/// Changes after number `after`, oldest first.
-pub async fn after(reader: &mut Reader, after: i64, limit: i64) -> Result<Vec<LoggedChange>, DatabaseError> {
+/// Oldest first.
+pub async fn list_after(reader: &mut Reader, after: i64, limit: i64) -> Result<Vec<LoggedChange>, DatabaseError> {
     const SELECT: &str = "SELECT seq, kind, product_id, images, created_at FROM catalog_changes \
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
-    on!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
 }

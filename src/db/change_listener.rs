@@ -6,22 +6,22 @@
 
 use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 
-use super::{Backend, DatabaseError, Tx, on};
+use super::{Backend, DatabaseError, Tx, run_query};
 
-/// The channel; PostgreSQL keeps those of several databases apart.
+/// Channels of different databases are separate in PostgreSQL.
 const CHANNEL: &str = "tillsight_catalog";
 
-/// Tells whoever listens, when this transaction is committed, that the catalog has changed.
-pub(super) async fn announce(tx: &mut Tx) -> Result<(), DatabaseError> {
+/// Notifies listeners of a catalog change when the transaction commits; nothing on SQLite.
+pub(super) async fn notify_listeners(tx: &mut Tx) -> Result<(), DatabaseError> {
     // Its answer is of the type `void`, which stands for no value.
     const NOTIFY: &str = "SELECT pg_notify($1, '')";
     match tx.backend() {
-        Backend::Postgres => on!(tx, c => sqlx::query(NOTIFY).bind(CHANNEL).execute(c)).map(|_rows: u64| ()),
+        Backend::Postgres => run_query!(tx, c => sqlx::query(NOTIFY).bind(CHANNEL).execute(c)).map(|_rows: u64| ()),
         Backend::Sqlite => Ok(()),
     }
 }
 
-/// Notices as they come in, over a connection of their own.
+/// Receives notices over a connection of its own.
 #[derive(Debug)]
 pub struct ChangeListener(PgListener);
 
@@ -39,7 +39,7 @@ impl ChangeListener {
     /// Waits until there may be something new: a notice came, several came, or the connection was lost and is there again.
     ///
     /// # Errors
-    /// The connection is lost and could not be made again. What is then still to come needs a new [`ChangeListener`].
+    /// The connection was lost and could not be made again; further notices need a new [`ChangeListener`].
     ///
     /// # Cancel safety
     /// Dropping the future may lose a notice.

@@ -1,43 +1,35 @@
 //! Checkout sessions. Every change goes through [`advance`] or [`close`], which check and raise the version in one
 //! statement and thereby hold the session's row until the transaction ends.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Discount, KioskId, SessionId, SessionStatus, StoreId, Timestamp, UserId};
 
-/// A session and the store it belongs to.
+/// A session with the fields of its store.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SessionRow {
-    /// Its identifier.
     pub id: SessionId,
-    /// The store it is held in.
     pub store_id: StoreId,
-    /// The currency of that store.
     pub currency: Currency,
-    /// What people call that store.
     pub store_name: String,
-    /// Whether that store's prices contain the tax.
+    /// Of the store.
     pub prices_include_tax: bool,
-    /// The kiosk that opened it, unless a person did.
+    /// `None` if a person opened it.
     pub kiosk_id: Option<KioskId>,
-    /// The shopper, once known.
     pub shopper_id: Option<UserId>,
     pub status: SessionStatus,
     /// Raised by every change.
     pub version: i64,
-    /// When it was opened.
     pub created_at: Timestamp,
-    /// When it was changed last.
     pub last_active_at: Timestamp,
-    /// Discount on the whole bill, in basis points; this or the next, or neither.
+    /// Discount on the whole bill in basis points. At most one of `discount_rate` and `discount_amount` is set.
     pub discount_rate: Option<i64>,
-    /// Discount on the whole bill, in minor units.
+    /// Minor units.
     pub discount_amount: Option<i64>,
-    /// Why it was given.
     pub discount_reason: Option<String>,
 }
 
 /// The statement of [`advance`] and [`close`].
-pub(super) const MOVE: &str = "UPDATE checkout_sessions \
+pub(super) const ADVANCE: &str = "UPDATE checkout_sessions \
     SET status = $2, version = version + 1, last_active_at = $3 \
     WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND ($5 IS NULL OR version = $5) \
     RETURNING id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at, discount_rate, \
@@ -46,12 +38,11 @@ pub(super) const MOVE: &str = "UPDATE checkout_sessions \
     (SELECT t.name FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_name, \
     (SELECT t.prices_include_tax FROM stores t WHERE t.id = checkout_sessions.store_id) AS prices_include_tax";
 
-/// Adds a session.
 pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO checkout_sessions \
         (id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.store_id)
         .bind(row.kiosk_id)
@@ -64,32 +55,31 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> 
     Ok(())
 }
 
-/// The session with this id.
 pub async fn find(reader: &mut Reader, id: SessionId) -> Result<Option<SessionRow>, DatabaseError> {
     const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.prices_include_tax, s.kiosk_id, \
         s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, \
         s.discount_reason FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
-    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
-/// What a change asks of the session it changes.
+/// What must hold for a session to be changed.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionPrecondition {
-    /// The version that the client has seen; nothing where the change does not depend on it.
+    /// The version that the client has seen; `None` if the change does not depend on it.
     pub version: Option<i64>,
-    /// A session that was last changed before this moment is over.
+    /// A session that was last changed before this moment has expired.
     pub active_since: Timestamp,
 }
 
-/// Raises the version of an open session that is as `expected`, and marks it active `now`; gives it as it is then. `None`
-/// where it is not so.
+/// Raises the version of an open session that meets `expected` and marks it active; gives its new state. `None` if it
+/// does not meet it.
 pub async fn advance(
     tx: &mut Tx,
     id: SessionId,
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
-    move_to(tx, id, SessionStatus::Open, expected, now).await
+    advance_to(tx, id, SessionStatus::Open, expected, now).await
 }
 
 /// Like [`advance`], and closes the session.
@@ -100,17 +90,17 @@ pub async fn close(
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
-    move_to(tx, id, status, expected, now).await
+    advance_to(tx, id, status, expected, now).await
 }
 
-async fn move_to(
+async fn advance_to(
     tx: &mut Tx,
     id: SessionId,
     status: SessionStatus,
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
-    on!(tx, c => sqlx::query_as(MOVE)
+    run_query!(tx, c => sqlx::query_as(ADVANCE)
         .bind(id)
         .bind(status)
         .bind(now)
@@ -119,11 +109,11 @@ async fn move_to(
         .fetch_optional(c))
 }
 
-/// Gives a discount on the whole bill, or takes it back. Call [`advance`] first, which holds the row.
+/// Sets or removes the discount on the whole bill. Call [`advance`] first, which locks the row.
 pub async fn set_discount(tx: &mut Tx, id: SessionId, discount: Option<(Discount, &str)>) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE checkout_sessions SET discount_rate = $2, discount_amount = $3, discount_reason = $4 \
         WHERE id = $1";
-    on!(tx, c => sqlx::query(UPDATE)
+    run_query!(tx, c => sqlx::query(UPDATE)
         .bind(id)
         .bind(discount.and_then(|(discount, _)| discount.rate()))
         .bind(discount.and_then(|(discount, _)| discount.amount()))
@@ -132,10 +122,15 @@ pub async fn set_discount(tx: &mut Tx, id: SessionId, discount: Option<(Discount
     Ok(())
 }
 
-/// Makes `shopper` the shopper of an open session that was active since `active_since` and has no other. Whether it is
-/// theirs now. The version stays: the bill is the same.
-pub async fn join(tx: &mut Tx, id: SessionId, shopper: UserId, active_since: Timestamp) -> Result<bool, DatabaseError> {
+/// Assigns `shopper` to an open session that was active since `active_since`. False if there is none or it has another
+/// shopper. The version stays, because the bill is the same.
+pub async fn set_shopper(
+    tx: &mut Tx,
+    id: SessionId,
+    shopper: UserId,
+    active_since: Timestamp,
+) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE checkout_sessions SET shopper_id = $2 WHERE id = $1 AND status = 'open' \
         AND last_active_at >= $3 AND (shopper_id IS NULL OR shopper_id = $2)";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(shopper).bind(active_since).execute(c))? == 1)
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(shopper).bind(active_since).execute(c))? == 1)
 }

@@ -17,8 +17,8 @@ use crate::domain::{
     SinkKind, StoreId, SwitchId, TimeZone, Timestamp, TokenId, UserId, ZReportId, ZReportSection,
 };
 
-/// `Type` is kept as `Inner`; `|value| → Inner` writes it, `|inner| → Result<Type, _>` reads it.
-macro_rules! kept_as {
+/// `Type` is stored as `Inner`; `|value| → Inner` encodes it, `|inner| → Result<Type, _>` decodes it.
+macro_rules! stored_as {
     ($($type:ty as $inner:ty: |$value:ident| $write:expr, |$raw:ident| $read:expr;)+) => {$(
         impl<DB: Database> Type<DB> for $type
         where
@@ -55,11 +55,11 @@ macro_rules! kept_as {
     )+};
 }
 
-macro_rules! ids_kept_as_uuids {
-    ($($id:ty),+ $(,)?) => { kept_as! {$( $id as Uuid: |id| id.uuid(), |raw| Ok(raw.into()); )+} };
+macro_rules! ids_stored_as_uuids {
+    ($($id:ty),+ $(,)?) => { stored_as! {$( $id as Uuid: |id| id.uuid(), |raw| Ok(raw.into()); )+} };
 }
 
-ids_kept_as_uuids!(
+ids_stored_as_uuids!(
     UserId,
     TokenId,
     AttemptId,
@@ -82,7 +82,7 @@ ids_kept_as_uuids!(
     PlaceholderId
 );
 
-kept_as! {
+stored_as! {
     Timestamp as i64: |time| time.micros(), |raw| Ok(Timestamp::from_micros(raw));
     SwitchState as String: |state| state.as_str().to_owned(), |raw| Ok(SwitchState::try_from(raw)?);
     ChangeKind as String: |kind| kind.as_str().to_owned(), |raw| Ok(ChangeKind::try_from(raw)?);
@@ -91,7 +91,7 @@ kept_as! {
     Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);
 }
 
-/// Enums of `domain::text_enum!` are stored as their word; the columns are named in the error about an unknown one.
+/// Enums of `domain::text_enum!` are stored as their word; the error about an unknown word names the columns.
 macro_rules! text_enums_in {
     ($($column:literal: $type:ty;)+) => {$(
         impl<DB: Database> Type<DB> for $type
@@ -145,9 +145,11 @@ text_enums_in! {
     "alert_deliveries.state": DeliveryState;
 }
 
-/// A row, or which of its values cannot be read: for lists in which one value that somebody edited by hand must not hide the
-/// rows beside it.
-pub(super) fn if_readable<'r, R: sqlx::Row, T: sqlx::FromRow<'r, R>>(row: &'r R) -> sqlx::Result<Result<T, String>> {
+/// Decodes a row, or tells which of its values cannot be read: in a list, a value edited by hand must not hide the
+/// other rows.
+pub(super) fn decode_or_reason<'r, R: sqlx::Row, T: sqlx::FromRow<'r, R>>(
+    row: &'r R,
+) -> sqlx::Result<Result<T, String>> {
     match T::from_row(row) {
         Ok(row) => Ok(Ok(row)),
         Err(unreadable @ sqlx::Error::ColumnDecode { .. }) => Ok(Err(unreadable.to_string())),

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::pools::{OpenMode, Pools};
-use super::query::on;
+use super::query::run_query;
 use super::reader::Connection;
 use super::{ChangeListener, DatabaseError, Reader, Tx};
 
@@ -87,10 +87,10 @@ impl Database {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         let mut reader = self.read().await?;
-        on!(reader, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())
+        run_query!(reader, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())
     }
 
-    /// Notices of catalog changes made through any server, as they are committed; nothing on SQLite.
+    /// Notices of catalog changes made through any server, as they are committed; `None` on SQLite.
     pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
         match &self.0 {
             Pools::Postgres { readers, .. } => ChangeListener::connect(readers).await.map(Some),
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     async fn assert_refuses_to_write(mut reader: Reader) {
-        let written = on!(reader, c => sqlx::query("CREATE TABLE refused (a INTEGER)").execute(c));
+        let written = run_query!(reader, c => sqlx::query("CREATE TABLE refused (a INTEGER)").execute(c));
         let refused = written.unwrap_err().to_string();
         assert!(refused.contains("read-only") || refused.contains("readonly"), "{refused}");
     }
@@ -126,13 +126,13 @@ mod tests {
         assert_refuses_to_write(db.read().await.unwrap()).await;
         assert_refuses_to_write(db.snapshot().await.unwrap()).await;
         let mut tx = db.begin().await.unwrap();
-        on!(tx, c => sqlx::query("CREATE TABLE written (a INTEGER)").execute(c)).unwrap();
+        run_query!(tx, c => sqlx::query("CREATE TABLE written (a INTEGER)").execute(c)).unwrap();
         drop(tx);
         let to_read = Database::connect_to_read(url, 4).await.unwrap();
         assert_refuses_to_write(to_read.read().await.unwrap()).await;
         let mut tx = to_read.begin().await;
         if let Ok(tx) = &mut tx {
-            on!(tx, c => sqlx::query("CREATE TABLE refused (a INTEGER)").execute(c)).unwrap_err();
+            run_query!(tx, c => sqlx::query("CREATE TABLE refused (a INTEGER)").execute(c)).unwrap_err();
         }
     }
 

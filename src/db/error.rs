@@ -1,55 +1,54 @@
 //! What can go wrong between us and a database, in words that a service can decide by.
 
-/// A failure of the database. Absence of a row is not one.
+/// A failure of the database. A missing row is not one.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DatabaseError {
     /// A unique constraint refused the row. Named `table_column` on both databases, for example `products_sku`.
     #[error("the database already holds such a row ({0})")]
     UniqueViolation(String),
-    /// A row that this one names does not exist (or is still named by others).
+    /// A row that this one refers to does not exist, or others still refer to this row.
     #[error("a row that is referred to does not exist")]
-    Dangling,
-    /// The transaction lost against another one; running the whole use case again may succeed.
+    ForeignKeyViolation,
+    /// Another transaction was in the way; running the use case again may succeed.
     #[error("the transaction was in conflict with another one")]
-    Contended,
+    Conflict,
     /// No connection, or none in time.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
     /// A statement or a wait for a connection took too long.
     #[error("the database did not answer in time: {0}")]
     TimedOut(String),
-    /// The connection was lost, or the answer late, at the commit: whether it was made can only be found out by looking.
+    /// The connection was lost or timed out during the commit: only a read tells whether it was made.
     #[error("the database did not say whether it was done: {0}")]
-    Unsettled(String),
-    /// The disk that holds the database is full.
+    CommitUnknown(String),
     #[error("the database's disk is full")]
-    Full,
-    /// A row that the types of this program cannot be made of, or a statement the database refused: a defect.
+    DiskFull,
+    /// A row that cannot be decoded, or a statement the database refused: a defect.
     #[error("the database answered in an unexpected way: {0}")]
     Unexpected(String),
 }
 
 impl DatabaseError {
-    /// Whether the unique constraint `name` (as `table_column`) was broken.
+    /// Whether the unique constraint `name` (`table_column`) was violated.
     pub fn is_taken(&self, name: &str) -> bool {
         matches!(self, Self::UniqueViolation(constraint) if constraint == name)
     }
 
-    /// What a commit that failed so says of the transaction.
+    /// The error of a commit that failed with this one: without an answer, the transaction may have been committed.
     pub(super) fn at_commit(self) -> Self {
         match self {
-            Self::Unavailable(reason) | Self::TimedOut(reason) => Self::Unsettled(reason),
+            Self::Unavailable(reason) | Self::TimedOut(reason) => Self::CommitUnknown(reason),
             Self::UniqueViolation(_)
-            | Self::Dangling
-            | Self::Contended
-            | Self::Unsettled(_)
-            | Self::Full
+            | Self::ForeignKeyViolation
+            | Self::Conflict
+            | Self::CommitUnknown(_)
+            | Self::DiskFull
             | Self::Unexpected(_) => self,
         }
     }
 
-    /// Whether a record with this number is there already: a counter was set back, or something else gives out numbers.
-    pub fn is_number_there(&self) -> bool {
+    /// Whether a record with this number exists already: the counter was set back, or another program takes numbers.
+    pub fn is_duplicate_number(&self) -> bool {
         matches!(self, Self::UniqueViolation(constraint) if constraint.ends_with("_store_id_series_number"))
     }
 }
@@ -77,11 +76,11 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
         return DatabaseError::UniqueViolation(constraint_name(refusal));
     }
     if matches!(refusal.kind(), ErrorKind::ForeignKeyViolation) {
-        return DatabaseError::Dangling;
+        return DatabaseError::ForeignKeyViolation;
     }
     match refusal.code().as_deref() {
         // PostgreSQL: serialization failure, deadlock, lock not available. SQLite: busy, busy snapshot, locked.
-        Some("40001" | "40P01" | "55P03" | "5" | "517" | "6") => DatabaseError::Contended,
+        Some("40001" | "40P01" | "55P03" | "5" | "517" | "6") => DatabaseError::Conflict,
         // PostgreSQL: statement timeout, transaction left idle for too long.
         Some("57014" | "25P03") => DatabaseError::TimedOut(refusal.message().to_owned()),
         // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections; and a database that lets
@@ -90,7 +89,7 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
         Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "55000") => {
             DatabaseError::Unavailable(refusal.message().to_owned())
         }
-        Some("53100" | "13") => DatabaseError::Full,
+        Some("53100" | "13") => DatabaseError::DiskFull,
         Some(_) | None => DatabaseError::Unexpected(refusal.message().to_owned()),
     }
 }
@@ -114,9 +113,9 @@ mod tests {
     #[test]
     fn a_commit_that_was_not_answered_may_have_been_made_and_one_that_was_refused_was_not() {
         let text = || "connection reset".to_owned();
-        assert!(matches!(DatabaseError::Unavailable(text()).at_commit(), DatabaseError::Unsettled(_)));
-        assert!(matches!(DatabaseError::TimedOut(text()).at_commit(), DatabaseError::Unsettled(_)));
-        assert!(matches!(DatabaseError::Contended.at_commit(), DatabaseError::Contended));
-        assert!(matches!(DatabaseError::Full.at_commit(), DatabaseError::Full));
+        assert!(matches!(DatabaseError::Unavailable(text()).at_commit(), DatabaseError::CommitUnknown(_)));
+        assert!(matches!(DatabaseError::TimedOut(text()).at_commit(), DatabaseError::CommitUnknown(_)));
+        assert!(matches!(DatabaseError::Conflict.at_commit(), DatabaseError::Conflict));
+        assert!(matches!(DatabaseError::DiskFull.at_commit(), DatabaseError::DiskFull));
     }
 }

@@ -1,9 +1,9 @@
-//! Transactions that fail on purpose: of those that are marked for it, a share, each at a random statement.
+//! Failure injection: a share of the marked transactions fails, each at a random statement.
 //!
-//! For the proof that a rolled back confirmation gives its receipt number back wherever it was interrupted
-//! (`tests/api/numbering_load`). Compiled in with the feature `fail-points` alone, and idle without the variable
-//! [`VARIABLE`], which holds share and seed: `FAIL_CONFIRMS=0.2:7` dooms one in five. What is drawn follows from the
-//! seed and the order in which transactions begin.
+//! Tests prove with it that a confirmation that is rolled back gives its receipt number back wherever it was interrupted
+//! (`tests/api/numbering_load`). Compiled only with the feature `fail-points`, and active only with the variable
+//! [`VARIABLE`], which holds share and seed: with `FAIL_CONFIRMS=0.2:7` one in five fails. Which one follows from the seed
+//! and the order in which transactions begin.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -12,34 +12,34 @@ use rand_pcg::Pcg64Mcg;
 
 use super::DatabaseError;
 
-/// Says which share of the transactions is doomed, and by which lots.
 const VARIABLE: &str = "FAIL_CONFIRMS";
-/// Statements of the confirmation of a short bill, the commit among them; each is as likely to be the one that is not
-/// run.
+/// Statements of the confirmation of a short bill including the commit; each is equally likely to fail.
 const STATEMENTS: u32 = 7;
 
-static LOTS: LazyLock<Option<Mutex<Lots>>> = LazyLock::new(|| {
+static INJECTOR: LazyLock<Option<Mutex<Injector>>> = LazyLock::new(|| {
     let text = std::env::var(VARIABLE).ok()?;
-    let lots = Lots::parse(&text);
-    Some(Mutex::new(lots.unwrap_or_else(|| panic!("{VARIABLE} is \"{text}\", not a share and a seed such as 0.2:7"))))
+    let injector = Injector::parse(&text);
+    Some(Mutex::new(
+        injector.unwrap_or_else(|| panic!("{VARIABLE} is \"{text}\", not a share and a seed such as 0.2:7")),
+    ))
 });
 
-/// What was drawn for a transaction: how many statements it still runs; nothing where it is spared.
+/// The failure of one transaction: how many statements still succeed; `None` if it does not fail.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InjectedFailure(Option<u32>);
 
 impl InjectedFailure {
-    /// Draws the lot of a transaction that begins.
-    pub(super) fn drawn() -> Self {
-        let lots = LOTS.as_ref().map(|lots| lots.lock().unwrap_or_else(PoisonError::into_inner));
-        lots.map_or(Self(None), |mut lots| lots.draw())
+    /// Decides whether and where a transaction that begins now fails.
+    pub(super) fn draw() -> Self {
+        let injector = INJECTOR.as_ref().map(|injector| injector.lock().unwrap_or_else(PoisonError::into_inner));
+        injector.map_or(Self(None), |mut injector| injector.draw())
     }
 
-    /// Counts a statement that is about to run, or refuses it.
-    pub(super) fn statement(&mut self) -> Result<(), DatabaseError> {
+    /// Counts a statement that is about to run, or fails instead of it.
+    pub(super) fn before_statement(&mut self) -> Result<(), DatabaseError> {
         match self.0 {
             None => Ok(()),
-            Some(0) => Err(on_purpose()),
+            Some(0) => Err(injected()),
             Some(left) => {
                 self.0 = Some(left - 1);
                 Ok(())
@@ -47,24 +47,23 @@ impl InjectedFailure {
         }
     }
 
-    /// Refuses the commit of a doomed transaction, whatever it still might run.
-    pub(super) fn commit(self) -> Result<(), DatabaseError> {
-        self.0.map_or(Ok(()), |_| Err(on_purpose()))
+    /// Fails instead of the commit, however many statements ran.
+    pub(super) fn before_commit(self) -> Result<(), DatabaseError> {
+        self.0.map_or(Ok(()), |_| Err(injected()))
     }
 }
 
-fn on_purpose() -> DatabaseError {
-    DatabaseError::Unexpected("stopped on purpose".to_owned())
+fn injected() -> DatabaseError {
+    DatabaseError::Unexpected("injected failure".to_owned())
 }
 
-/// Lots for one transaction after the other.
 #[derive(Debug)]
-struct Lots {
+struct Injector {
     share: f64,
     random: Pcg64Mcg,
 }
 
-impl Lots {
+impl Injector {
     /// From `SHARE:SEED`.
     fn parse(text: &str) -> Option<Self> {
         let (share, seed) = text.split_once(':')?;
@@ -73,9 +72,9 @@ impl Lots {
     }
 
     fn draw(&mut self) -> InjectedFailure {
-        // Both lots are drawn for everybody, so that who is spared does not move the lots of those behind.
-        let (injected, at) = (self.random.random_bool(self.share), self.random.random_range(0..STATEMENTS));
-        InjectedFailure(injected.then_some(at))
+        // Both are drawn for every transaction, so that one that succeeds does not change the next ones.
+        let (fails, at) = (self.random.random_bool(self.share), self.random.random_range(0..STATEMENTS));
+        InjectedFailure(fails.then_some(at))
     }
 }
 
@@ -84,32 +83,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_share_is_kept_every_statement_is_hit_and_no_doomed_transaction_commits() {
-        let mut lots = Lots::parse("0.2:7").unwrap();
-        let mut hit = [0; STATEMENTS as usize];
+    fn the_share_of_failures_is_kept_and_each_statement_fails_as_often() {
+        let mut injector = Injector::parse("0.2:7").unwrap();
+        let mut failed_at = [0; STATEMENTS as usize];
         for _ in 0..10_000 {
-            let mut doom = lots.draw();
-            let ran = (0..STATEMENTS - 1).take_while(|_| doom.statement().is_ok()).count();
-            if doom.0.is_some() {
-                assert!(doom.commit().is_err());
-                hit[ran] += 1;
+            let mut failure = injector.draw();
+            let ran = (0..STATEMENTS - 1).take_while(|_| failure.before_statement().is_ok()).count();
+            if failure.0.is_some() {
+                assert!(failure.before_commit().is_err());
+                failed_at[ran] += 1;
             } else {
-                assert!(ran == hit.len() - 1 && doom.commit().is_ok());
+                assert!(ran == failed_at.len() - 1 && failure.before_commit().is_ok());
             }
         }
-        assert!(hit.iter().all(|times| (220..350).contains(times)), "{hit:?}");
-        assert!((1_800..2_200).contains(&hit.iter().sum::<i32>()), "{hit:?}");
+        assert!(failed_at.iter().all(|times| (220..350).contains(times)), "{failed_at:?}");
+        assert!((1_800..2_200).contains(&failed_at.iter().sum::<i32>()), "{failed_at:?}");
     }
 
     #[test]
-    fn the_same_seed_draws_the_same_lots_and_nonsense_is_refused() {
-        let drawn = || -> Vec<Option<u32>> {
-            let mut lots = Lots::parse("0.5:11").unwrap();
-            (0..100).map(|_| lots.draw().0).collect()
+    fn the_same_seed_gives_the_same_failures_and_nonsense_is_refused() {
+        let draw = || -> Vec<Option<u32>> {
+            let mut injector = Injector::parse("0.5:11").unwrap();
+            (0..100).map(|_| injector.draw().0).collect()
         };
-        assert_eq!(drawn(), drawn());
+        assert_eq!(draw(), draw());
         for wrong in ["", "0.2", "1.5:7", "a:7", "0.2:b", "-0.1:7"] {
-            assert!(Lots::parse(wrong).is_none(), "{wrong}");
+            assert!(Injector::parse(wrong).is_none(), "{wrong}");
         }
     }
 }

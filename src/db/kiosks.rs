@@ -3,29 +3,21 @@
 //! A row waits with the hash of a one-time code, then holds the hash of the device's key, then is revoked; it is never
 //! deleted, since orders name it. No hash ever leaves this file.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{KioskId, PageRequest, StoreId, Timestamp};
 
-/// A device.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct KioskRow {
-    /// Its identifier.
     pub id: KioskId,
-    /// Where it stands.
     pub store_id: StoreId,
-    /// What people call it.
     pub name: String,
-    /// Until when its code can be used; nothing once it was.
+    /// `None` once the code was used.
     pub enrolment_expires_at: Option<Timestamp>,
-    /// When the device got its key.
     pub enrolled_at: Option<Timestamp>,
-    /// When the key stopped being good.
     pub revoked_at: Option<Timestamp>,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// The columns of [`KioskRow`], for `concat!`.
 macro_rules! columns {
     () => {
         "id, store_id, name, enrolment_expires_at, enrolled_at, revoked_at, created_at"
@@ -36,7 +28,7 @@ macro_rules! columns {
 pub async fn insert(tx: &mut Tx, row: &KioskRow, enrolment_hash: &[u8]) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO kiosks (id, store_id, name, enrolment_hash, enrolment_expires_at, created_at) \
                           VALUES ($1, $2, $3, $4, $5, $6)";
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.store_id)
         .bind(&row.name)
@@ -47,8 +39,8 @@ pub async fn insert(tx: &mut Tx, row: &KioskRow, enrolment_hash: &[u8]) -> Resul
     Ok(())
 }
 
-/// Trades a code that is still good for a key; nothing where the code is unknown, used, expired or revoked. One
-/// statement, so that a code is good for exactly one device.
+/// Exchanges a valid code for a key; `None` if the code is unknown, used, expired or revoked. One statement, so that a
+/// code enrols exactly one device.
 pub async fn enrol(
     tx: &mut Tx,
     enrolment_hash: &[u8],
@@ -60,35 +52,34 @@ pub async fn enrol(
          WHERE enrolment_hash = $1 AND enrolment_expires_at > $3 AND revoked_at IS NULL RETURNING ",
         columns!()
     );
-    let found = on!(tx, c => sqlx::query_as(UPDATE).bind(enrolment_hash).bind(key_hash).bind(now).fetch_all(c))?;
+    let found = run_query!(tx, c => sqlx::query_as(UPDATE).bind(enrolment_hash).bind(key_hash).bind(now).fetch_all(c))?;
     Ok(found.into_iter().next())
 }
 
-/// The device whose key has this hash, unless it was revoked.
+/// `None` if the device was revoked.
 pub async fn find_by_key(reader: &mut Reader, key_hash: &[u8]) -> Result<Option<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE key_hash = $1 AND revoked_at IS NULL");
-    on!(reader, c => sqlx::query_as(SELECT).bind(key_hash).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(key_hash).fetch_optional(c))
 }
 
-/// The device with this id in this store.
 pub async fn find(reader: &mut Reader, store: StoreId, id: KioskId) -> Result<Option<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE id = $1 AND store_id = $2");
-    on!(reader, c => sqlx::query_as(SELECT).bind(id).bind(store).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).bind(store).fetch_optional(c))
 }
 
-/// Devices of a store, newest first.
+/// Newest first.
 pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM kiosks WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
     );
-    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
-/// Ends a device's key and its unused code; tells whether it was still good.
+/// Revokes a device's key and its unused code. False if it was revoked before.
 pub async fn revoke(tx: &mut Tx, id: KioskId, at: Timestamp) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE kiosks SET revoked_at = $2, enrolment_hash = NULL, enrolment_expires_at = NULL \
                           WHERE id = $1 AND revoked_at IS NULL";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(at).execute(c))? == 1)
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(at).execute(c))? == 1)
 }

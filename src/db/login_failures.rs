@@ -2,18 +2,17 @@
 //!
 //! `subject` is a keyed hash of an account's name or a client's address: the table names nobody.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{AttemptId, Timestamp};
 
-/// Counts one failure of `subject`.
 pub async fn insert(tx: &mut Tx, subject: &[u8], at: Timestamp) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO login_failures (id, subject, at) VALUES ($1, $2, $3)";
-    on!(tx, c => sqlx::query(INSERT).bind(AttemptId::at(at)).bind(subject).bind(at).execute(c))?;
+    run_query!(tx, c => sqlx::query(INSERT).bind(AttemptId::at(at)).bind(subject).bind(at).execute(c))?;
     Ok(())
 }
 
-/// When the `nth` newest failure of `subject` after `since` was; nothing where there are fewer.
-pub async fn nth_newest(
+/// When the `nth` newest failure of `subject` after `since` was; `None` if there are fewer.
+pub async fn find_nth_newest(
     reader: &mut Reader,
     subject: &[u8],
     since: Timestamp,
@@ -22,19 +21,18 @@ pub async fn nth_newest(
     const SELECT: &str =
         "SELECT at FROM login_failures WHERE subject = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3";
     let found: Option<(Timestamp,)> =
-        on!(reader, c => sqlx::query_as(SELECT).bind(subject).bind(since).bind(nth - 1).fetch_optional(c))?;
+        run_query!(reader, c => sqlx::query_as(SELECT).bind(subject).bind(since).bind(nth - 1).fetch_optional(c))?;
     Ok(found.map(|(at,)| at))
 }
 
-/// Forgets the failures of `subject`.
-pub async fn clear(tx: &mut Tx, subject: &[u8]) -> Result<(), DatabaseError> {
+pub async fn delete_by_subject(tx: &mut Tx, subject: &[u8]) -> Result<(), DatabaseError> {
     const DELETE: &str = "DELETE FROM login_failures WHERE subject = $1";
-    on!(tx, c => sqlx::query(DELETE).bind(subject).execute(c))?;
+    run_query!(tx, c => sqlx::query(DELETE).bind(subject).execute(c))?;
     Ok(())
 }
 
-/// Forgets every failure before `before`; gives their number.
+/// Gives the number of failures deleted.
 pub async fn delete_before(tx: &mut Tx, before: Timestamp) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM login_failures WHERE at < $1";
-    on!(tx, c => sqlx::query(DELETE).bind(before).execute(c))
+    run_query!(tx, c => sqlx::query(DELETE).bind(before).execute(c))
 }

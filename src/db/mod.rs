@@ -2,7 +2,7 @@
 //!
 //! A use case that writes is one [`Tx`]; the service that began it commits it last, and dropping it rolls back. A use case that
 //! reads has a [`Reader`], which no function that writes accepts and on which the database refuses to write. Every SQL text is a
-//! constant that both databases run; the macro [`on!`] gives the query body to whichever is open. Lookups return
+//! constant that both databases run; the macro [`run_query!`] gives the query body to whichever is open. Lookups return
 //! `Option`: absence is not an error here. Nothing above this module names `sqlx`.
 //!
 //! Invariants: SQLite has exactly one writing connection and begins with `BEGIN IMMEDIATE` (a deferred transaction that
@@ -55,6 +55,6 @@ pub mod z_reports;
 pub use change_listener::ChangeListener;
 pub use database::{Backend, Database};
 pub use error::DatabaseError;
-pub(crate) use query::on;
+pub(crate) use query::run_query;
 pub use reader::Reader;
 pub use tx::Tx;

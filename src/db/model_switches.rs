@@ -7,24 +7,20 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{DatabaseError, Reader, Tx, change_listener, on};
+use super::{DatabaseError, Reader, Tx, change_listener, run_query};
 use crate::domain::{SwitchId, Timestamp};
 
-/// How far a switch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwitchState {
-    /// Photos are being embedded by the new model.
+    /// The new model is embedding photos.
     Embedding,
-    /// Every photo on sale had been seen by the new model when last counted.
+    /// At the last count, the new model had embedded every photo on sale.
     Ready,
-    /// Carried out.
     Active,
-    /// Given up.
     Cancelled,
 }
 
 impl SwitchState {
-    /// The word that is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Embedding => "embedding",
@@ -44,48 +40,39 @@ impl TryFrom<String> for SwitchState {
     }
 }
 
-/// One switch.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SwitchRow {
-    /// Its identifier.
     pub id: SwitchId,
-    /// Key of the model that was active when it was begun.
+    /// Key of the model that was active at the beginning.
     pub from_model: String,
-    /// File name of that model's manifest.
     pub from_manifest: String,
-    /// Key of the new model.
     pub to_model: String,
-    /// File name of its manifest, in the folder of models.
+    /// File name in the folder of models.
     pub to_manifest: String,
-    /// How far it is.
     pub state: SwitchState,
-    /// Whether it is carried out as soon as it is ready.
+    /// Whether it is activated as soon as it is ready.
     pub at_once: bool,
-    /// Whether that is so even where the comparison speaks against the new model.
+    /// Whether it is activated even if the comparison speaks against the new model.
     pub even_if_worse: bool,
-    /// Photos on sale when last counted.
+    /// Photos on sale at the last count.
     pub photos: i64,
-    /// Those of them that the new model has not seen.
+    /// Those of them without an embedding of the new model.
     pub missing: i64,
-    /// The first of the photos that cannot be embedded, and why.
+    /// The first photos that cannot be embedded, and why.
     #[sqlx(json)]
     pub problems: Value,
-    /// How many there are in all.
     pub problem_count: i64,
-    /// Why it does not go on or is not carried out, where that is no photo's fault.
+    /// Why the switch does not go on, unless a photo is the reason.
     pub obstacle: Option<String>,
-    /// What both models made of enrolled photos.
+    /// How both models rank enrolled photos.
     #[sqlx(json(nullable))]
     pub comparison: Option<Value>,
-    /// 1, 2, 3 … of those that were carried out.
+    /// 1, 2, 3 … over the switches that were activated.
     pub generation: Option<i64>,
-    /// When it was begun.
     pub created_at: Timestamp,
-    /// When it last changed.
     pub changed_at: Timestamp,
 }
 
-/// The columns of a [`SwitchRow`], written once.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -96,12 +83,12 @@ macro_rules! select {
     };
 }
 
-/// Adds a switch. Fails with `model_switches_open` taken where one is open.
+/// Fails with `model_switches_open` taken if another switch is open.
 pub async fn insert(tx: &mut Tx, row: &SwitchRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO model_switches (id, from_model, from_manifest, to_model, to_manifest, state, open, \
         at_once, photos, missing, problems, comparison, generation, worker, worker_until, created_at, changed_at, \
         even_if_worse) VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $8, $9, $10, NULL, NULL, NULL, 0, $11, $11, $12)";
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(&row.from_model)
         .bind(&row.from_manifest)
@@ -115,28 +102,27 @@ pub async fn insert(tx: &mut Tx, row: &SwitchRow) -> Result<(), DatabaseError> {
         .bind(row.created_at)
         .bind(row.even_if_worse)
         .execute(c))?;
-    change_listener::announce(tx).await
+    change_listener::notify_listeners(tx).await
 }
 
-/// The one that is open.
-pub async fn open(reader: &mut Reader) -> Result<Option<SwitchRow>, DatabaseError> {
+pub async fn find_open(reader: &mut Reader) -> Result<Option<SwitchRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE open");
-    on!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))
 }
 
-/// The one that was carried out last: it names the active model.
-pub async fn active(reader: &mut Reader) -> Result<Option<SwitchRow>, DatabaseError> {
+/// The last switch that was activated: it names the active model.
+pub async fn find_active(reader: &mut Reader) -> Result<Option<SwitchRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE generation IS NOT NULL ORDER BY generation DESC LIMIT 1");
-    on!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))
 }
 
-/// The newest ones, newest first.
-pub async fn newest(reader: &mut Reader, limit: i64) -> Result<Vec<SwitchRow>, DatabaseError> {
+/// Newest first.
+pub async fn list_newest(reader: &mut Reader, limit: i64) -> Result<Vec<SwitchRow>, DatabaseError> {
     const SELECT: &str = select!("ORDER BY id DESC LIMIT $1");
-    on!(reader, c => sqlx::query_as(SELECT).bind(limit).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(limit).fetch_all(c))
 }
 
-/// Gives the open switch `id` to `worker` until `until`; false where another server has it now, or it is no longer open.
+/// Leases the open switch `id` to `worker` until `until`; false if another server holds it, or it is closed.
 pub async fn claim(
     tx: &mut Tx,
     id: SwitchId,
@@ -146,26 +132,26 @@ pub async fn claim(
 ) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET worker = $2, worker_until = $4 \
         WHERE id = $1 AND open AND (worker IS NULL OR worker = $2 OR worker_until < $3)";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(worker).bind(now).bind(until).execute(c))? == 1)
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(worker).bind(now).bind(until).execute(c))? == 1)
 }
 
-/// Moves the end of `worker`'s hold on the open switch `id` to `until`; false where it has lost it.
+/// Extends `worker`'s lease of the open switch `id` to `until`; false if it has lost it.
 pub async fn renew(tx: &mut Tx, id: SwitchId, worker: Uuid, until: Timestamp) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET worker_until = $3 WHERE id = $1 AND open AND worker = $2";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(worker).bind(until).execute(c))? == 1)
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(worker).bind(until).execute(c))? == 1)
 }
 
-/// Lets go of what `worker` has claimed, so that another server need not wait.
+/// Ends `worker`'s lease, so that another server need not wait.
 pub async fn release(tx: &mut Tx, worker: Uuid) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET worker = NULL WHERE open AND worker = $1";
-    on!(tx, c => sqlx::query(UPDATE).bind(worker).execute(c)).map(|_rows: u64| ())
+    run_query!(tx, c => sqlx::query(UPDATE).bind(worker).execute(c)).map(|_rows: u64| ())
 }
 
-/// Keeps what `worker` counted; false where it no longer has the switch, or the switch is no longer open.
-pub async fn keep_progress(tx: &mut Tx, row: &SwitchRow, worker: Uuid) -> Result<bool, DatabaseError> {
+/// Stores what `worker` counted; false if it has lost the switch, or the switch is closed.
+pub async fn save_progress(tx: &mut Tx, row: &SwitchRow, worker: Uuid) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET state = $2, photos = $3, missing = $4, problems = $5, \
         comparison = $6, changed_at = $7, problem_count = $8, obstacle = $9 WHERE id = $1 AND open AND worker = $10";
-    let kept = on!(tx, c => sqlx::query(UPDATE)
+    let kept = run_query!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
         .bind(row.state)
         .bind(row.photos)
@@ -180,35 +166,34 @@ pub async fn keep_progress(tx: &mut Tx, row: &SwitchRow, worker: Uuid) -> Result
     Ok(kept == 1)
 }
 
-/// Keeps why `worker` cannot go on with the switch that it has.
-pub async fn keep_obstacle(tx: &mut Tx, worker: Uuid, obstacle: &str, now: Timestamp) -> Result<(), DatabaseError> {
+/// Stores why `worker` cannot go on with its switch.
+pub async fn save_obstacle(tx: &mut Tx, worker: Uuid, obstacle: &str, now: Timestamp) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET obstacle = $2, changed_at = $3 WHERE open AND worker = $1";
-    on!(tx, c => sqlx::query(UPDATE).bind(worker).bind(obstacle).bind(now).execute(c)).map(|_rows: u64| ())
+    run_query!(tx, c => sqlx::query(UPDATE).bind(worker).bind(obstacle).bind(now).execute(c)).map(|_rows: u64| ())
 }
 
-/// Models that switches name, but none that is open or has changed since `since`.
-pub async fn not_named_since(reader: &mut Reader, since: Timestamp) -> Result<Vec<String>, DatabaseError> {
+/// Models that switches name, but none that is open or was changed since `since`.
+pub async fn list_models_unused_since(reader: &mut Reader, since: Timestamp) -> Result<Vec<String>, DatabaseError> {
     const SELECT: &str = "SELECT m.model FROM (\
         SELECT from_model AS model, open, changed_at FROM model_switches UNION ALL \
         SELECT to_model AS model, open, changed_at FROM model_switches) m \
         GROUP BY m.model HAVING MAX(m.changed_at) < $1 AND SUM(CASE WHEN m.open THEN 1 ELSE 0 END) = 0";
-    let found: Vec<(String,)> = on!(reader, c => sqlx::query_as(SELECT).bind(since).fetch_all(c))?;
+    let found: Vec<(String,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(since).fetch_all(c))?;
     Ok(found.into_iter().map(|(model,)| model).collect())
 }
 
-/// Carries out the open switch `id` and tells all servers. The caller holds the catalog's lock and has counted.
+/// Activates the open switch `id` and notifies all servers. The caller holds the catalog's lock and has counted.
 pub async fn activate(tx: &mut Tx, id: SwitchId, now: Timestamp) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET state = 'active', open = FALSE, missing = 0, worker = NULL, obstacle = NULL, \
         changed_at = $2, generation = (SELECT COALESCE(MAX(m.generation), 0) + 1 FROM model_switches m) \
         WHERE id = $1 AND open";
-    let done = on!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))?;
-    change_listener::announce(tx).await?;
+    let done = run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))?;
+    change_listener::notify_listeners(tx).await?;
     Ok(done == 1)
 }
 
-/// Gives up the open switch `id`.
 pub async fn cancel(tx: &mut Tx, id: SwitchId, now: Timestamp) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET state = 'cancelled', open = FALSE, worker = NULL, changed_at = $2 \
         WHERE id = $1 AND open";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))? == 1)
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))? == 1)
 }

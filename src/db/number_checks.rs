@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::orders::OrderItemRow;
 use super::refunds::RefundItemRow;
 use super::z_reports::{ZReportLineRow, ZReportRow};
-use super::{DatabaseError, Reader, on};
+use super::{DatabaseError, Reader, run_query};
 use crate::domain::{OrderId, RefundId, Series, StoreId, ZReportId};
 
 /// The text with the table of a series between `$before` and `$after`.
@@ -25,12 +25,12 @@ macro_rules! for_series {
 }
 pub(super) use for_series;
 
-/// Where a series stands, all of one moment.
+/// The state of a series at one moment.
 #[derive(Debug, Clone, Default, sqlx::FromRow)]
 pub struct SeriesState {
-    /// The last number that was taken, as the counter has it; nothing without a counter.
+    /// The last number taken, as the counter has it; `None` without a counter.
     pub counter: Option<i64>,
-    /// The seal that the counter keeps of the record with that number.
+    /// Seal of the record with that number, as the counter has it.
     pub counter_hash: Option<Vec<u8>>,
     /// The highest number of a record or void placeholder.
     pub highest: Option<i64>,
@@ -38,38 +38,37 @@ pub struct SeriesState {
     pub closed: Option<i64>,
 }
 
-/// A number and what carries it.
+/// How many records and placeholders carry a number.
 #[derive(Debug, Clone, Copy)]
 pub struct NumberRow {
-    /// The number.
     pub number: i64,
-    /// Records and void placeholders: 1, where all is well.
+    /// Records and void placeholders with this number; 1 if nothing is wrong.
     pub copies: i64,
-    /// The placeholders among them.
+    /// How many of them are placeholders.
     pub placeholders: i64,
 }
 
-/// An inclusive range of numbers of one store, for whoever reads records page by page.
+/// An inclusive range of numbers of one store.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRange {
-    /// The store.
     pub store: StoreId,
-    /// First number.
     pub first: i64,
-    /// Last number.
     pub last: i64,
 }
 
-/// The stores after `after`, by identifier, at most `limit`: also those whose row is gone and whose counters are not.
-pub async fn stores(reader: &mut Reader, after: StoreId, limit: i64) -> Result<Vec<StoreId>, DatabaseError> {
+/// Stores after `after`, ordered by id; also those whose row is gone but whose counters are not.
+pub async fn list_stores(reader: &mut Reader, after: StoreId, limit: i64) -> Result<Vec<StoreId>, DatabaseError> {
     const SELECT: &str = "SELECT id FROM (SELECT id FROM stores UNION SELECT store_id AS id FROM number_series) AS s \
                           WHERE id > $1 ORDER BY id LIMIT $2";
-    let rows: Vec<(StoreId,)> = on!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
+    let rows: Vec<(StoreId,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Where a series of a store stands.
-pub async fn stand(reader: &mut Reader, store: StoreId, series: Series) -> Result<SeriesState, DatabaseError> {
+pub async fn read_series_state(
+    reader: &mut Reader,
+    store: StoreId,
+    series: Series,
+) -> Result<SeriesState, DatabaseError> {
     let query = for_series!(
         series,
         "SELECT (SELECT MAX(last_number) FROM number_series WHERE store_id = $1 AND series = $2) AS counter, \
@@ -81,15 +80,15 @@ pub async fn stand(reader: &mut Reader, store: StoreId, series: Series) -> Resul
          (SELECT MAX(CASE $2 WHEN 'order' THEN last_order WHEN 'payment' THEN last_payment WHEN 'refund' THEN last_refund \
            ELSE number END) FROM z_reports WHERE store_id = $1) AS closed"
     );
-    let row = on!(reader, c => sqlx::query_as(query).bind(store).bind(series).fetch_optional(c))?;
+    let row = run_query!(reader, c => sqlx::query_as(query).bind(store).bind(series).fetch_optional(c))?;
     Ok(row.unwrap_or_default())
 }
 
-/// The numbers of a series in `stretch`, ascending, at most `limit`, each with what carries it.
-pub async fn numbers(
+/// Numbers of a series in `range`, ascending, at most `limit`, each with how many records and placeholders carry it.
+pub async fn list_numbers(
     reader: &mut Reader,
     series: Series,
-    stretch: RecordRange,
+    range: RecordRange,
     limit: i64,
 ) -> Result<Vec<NumberRow>, DatabaseError> {
     let records = for_series!(
@@ -99,8 +98,8 @@ pub async fn numbers(
     );
     const PLACEHOLDERS: &str = "SELECT number, COUNT(*) FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5";
-    let records = counted(reader, records, series, stretch, limit).await?;
-    let placeholders = counted(reader, PLACEHOLDERS, series, stretch, limit).await?;
+    let records = count_by_number(reader, records, series, range, limit).await?;
+    let placeholders = count_by_number(reader, PLACEHOLDERS, series, range, limit).await?;
     // The first numbers of either are among the first of both. Placeholders are few: the sort finds two runs.
     let mut rows: Vec<_> =
         records.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: 0 }).collect();
@@ -118,106 +117,108 @@ pub async fn numbers(
     Ok(rows)
 }
 
-/// Numbers with how often they are there.
-async fn counted(
+async fn count_by_number(
     reader: &mut Reader,
     query: &'static str,
     series: Series,
-    stretch: RecordRange,
+    range: RecordRange,
     limit: i64,
 ) -> Result<Vec<(i64, i64)>, DatabaseError> {
-    on!(reader, c => sqlx::query_as(query)
-        .bind(stretch.store)
+    run_query!(reader, c => sqlx::query_as(query)
+        .bind(range.store)
         .bind(series)
-        .bind(stretch.first)
-        .bind(stretch.last)
+        .bind(range.first)
+        .bind(range.last)
         .bind(limit)
         .fetch_all(c))
 }
 
-/// A line together with the record that it belongs to.
+/// A line with the record it belongs to.
 #[derive(Debug, Clone, sqlx::FromRow)]
-struct Of<Id, Line> {
+struct LineWithRecord<Id, Line> {
     record: Id,
     #[sqlx(flatten)]
     line: Line,
 }
 
-/// The lines of the orders in `stretch`, each with its order, in the order of the lines.
-pub async fn order_items(
+/// Lines of the orders in `range`, each with its order, ordered by line.
+pub async fn list_order_items(
     reader: &mut Reader,
-    stretch: RecordRange,
+    range: RecordRange,
 ) -> Result<Vec<(OrderId, OrderItemRow)>, DatabaseError> {
     const SELECT: &str = "SELECT i.order_id AS record, i.line, i.product_id, i.name, i.sku, i.barcode, i.quantity, \
         i.unit_price, i.line_total, i.discount, i.discount_reason, i.bill_discount, i.tax_rate, i.tax, i.avg_score \
         FROM order_items i WHERE i.order_id IN (SELECT o.id FROM orders o \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3) ORDER BY i.line";
-    let rows: Vec<Of<OrderId, OrderItemRow>> = on!(reader, c => sqlx::query_as(SELECT)
-        .bind(stretch.store)
-        .bind(stretch.first)
-        .bind(stretch.last)
+    let rows: Vec<LineWithRecord<OrderId, OrderItemRow>> = run_query!(reader, c => sqlx::query_as(SELECT)
+        .bind(range.store)
+        .bind(range.first)
+        .bind(range.last)
         .fetch_all(c))?;
     Ok(rows.into_iter().map(|row| (row.record, row.line)).collect())
 }
 
-/// The lines of the refunds and voids in `stretch`, each with its record, in the order of the lines.
-pub async fn refund_items(
+/// Lines of the refunds and voids in `range`, each with its record, ordered by line.
+pub async fn list_refund_items(
     reader: &mut Reader,
-    stretch: RecordRange,
+    range: RecordRange,
 ) -> Result<Vec<(RefundId, RefundItemRow)>, DatabaseError> {
     const SELECT: &str = "SELECT i.refund_id AS record, i.line, i.quantity, i.amount, i.tax_rate, i.tax \
         FROM refund_items i WHERE i.refund_id IN (SELECT r.id FROM refunds r \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3) ORDER BY i.line";
-    let rows: Vec<Of<RefundId, RefundItemRow>> = on!(reader, c => sqlx::query_as(SELECT)
-        .bind(stretch.store)
-        .bind(stretch.first)
-        .bind(stretch.last)
+    let rows: Vec<LineWithRecord<RefundId, RefundItemRow>> = run_query!(reader, c => sqlx::query_as(SELECT)
+        .bind(range.store)
+        .bind(range.first)
+        .bind(range.last)
         .fetch_all(c))?;
     Ok(rows.into_iter().map(|row| (row.record, row.line)).collect())
 }
 
-/// The closings in `stretch`, at most `limit`, by number.
-pub async fn closings(reader: &mut Reader, stretch: RecordRange, limit: i64) -> Result<Vec<ZReportRow>, DatabaseError> {
+/// Closings in `range`, at most `limit`, ordered by number.
+pub async fn list_closings(
+    reader: &mut Reader,
+    range: RecordRange,
+    limit: i64,
+) -> Result<Vec<ZReportRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, time_zone, business_day, opened_at, closed_at, first_order, \
         last_order, first_refund, last_refund, first_payment, last_payment, made_by, previous_hash, hash \
         FROM z_reports WHERE store_id = $1 AND series = 'closing' AND number BETWEEN $2 AND $3 ORDER BY number LIMIT $4";
-    on!(reader, c => sqlx::query_as(SELECT)
-        .bind(stretch.store)
-        .bind(stretch.first)
-        .bind(stretch.last)
+    run_query!(reader, c => sqlx::query_as(SELECT)
+        .bind(range.store)
+        .bind(range.first)
+        .bind(range.last)
         .bind(limit)
         .fetch_all(c))
 }
 
-/// The sums of the closings in `stretch`, each with its closing, in the order of the lines.
-pub async fn closing_lines(
+/// Lines of the closings in `range`, each with its closing, ordered by line.
+pub async fn list_closing_lines(
     reader: &mut Reader,
-    stretch: RecordRange,
+    range: RecordRange,
 ) -> Result<Vec<(ZReportId, ZReportLineRow)>, DatabaseError> {
     const SELECT: &str = "SELECT l.report_id AS record, l.line, l.section, l.currency, l.method, l.tax_rate, l.records, \
         l.amount, l.tax FROM z_report_lines l WHERE l.report_id IN (SELECT z.id FROM z_reports z \
         WHERE z.store_id = $1 AND z.series = 'closing' AND z.number BETWEEN $2 AND $3) ORDER BY l.line";
-    let rows: Vec<Of<ZReportId, ZReportLineRow>> = on!(reader, c => sqlx::query_as(SELECT)
-        .bind(stretch.store)
-        .bind(stretch.first)
-        .bind(stretch.last)
+    let rows: Vec<LineWithRecord<ZReportId, ZReportLineRow>> = run_query!(reader, c => sqlx::query_as(SELECT)
+        .bind(range.store)
+        .bind(range.first)
+        .bind(range.last)
         .fetch_all(c))?;
     Ok(rows.into_iter().map(|row| (row.record, row.line)).collect())
 }
 
-/// An order in whose money something does not fit.
+/// An order whose payments or refunds do not match its total.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub struct MismatchRow {
-    /// Its number.
     pub number: i64,
-    /// Something was paid, and not what is due; or it is voided, and something was paid.
+    /// The sum paid is neither zero nor the total, or the order is voided and something was paid.
     pub payments: bool,
     /// More was given back than was paid.
     pub refunds: bool,
 }
 
-/// The orders in `stretch` whose payments are not what is due, or whose refunds are more than was paid.
-pub async fn misfit_money(reader: &mut Reader, stretch: RecordRange) -> Result<Vec<MismatchRow>, DatabaseError> {
+/// Orders in `range` whose payments are not the total, or whose refunds exceed the payments.
+pub async fn list_money_mismatches(reader: &mut Reader, range: RecordRange) -> Result<Vec<MismatchRow>, DatabaseError> {
     const SELECT: &str = "SELECT m.number, m.payments, m.refunds FROM (SELECT o.number, \
         ((s.state IN ('paid', 'partly_refunded', 'refunded') AND s.paid <> o.total) \
           OR (s.state = 'voided' AND s.paid > 0)) AS payments, \
@@ -225,15 +226,14 @@ pub async fn misfit_money(reader: &mut Reader, stretch: RecordRange) -> Result<V
         FROM orders o JOIN order_states s ON s.order_id = o.id \
         WHERE o.store_id = $1 AND o.series = 'order' AND o.number BETWEEN $2 AND $3) m \
         WHERE m.payments OR m.refunds ORDER BY m.number";
-    on!(reader, c => sqlx::query_as(SELECT).bind(stretch.store).bind(stretch.first).bind(stretch.last).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(range.store).bind(range.first).bind(range.last).fetch_all(c))
 }
 
-/// The payments, or the refunds and voids, in `stretch` whose order is not there, or is another store's or in another
-/// currency.
-pub async fn without_order(
+/// Numbers of payments or refunds in `range` whose order is missing or has another store or currency.
+pub async fn list_numbers_without_order(
     reader: &mut Reader,
     series: Series,
-    stretch: RecordRange,
+    range: RecordRange,
 ) -> Result<Vec<i64>, DatabaseError> {
     const PAYMENTS: &str = "SELECT r.number FROM payments r LEFT JOIN orders o ON o.id = r.order_id \
         WHERE r.store_id = $1 AND r.series = 'payment' AND r.number BETWEEN $2 AND $3 \
@@ -247,25 +247,23 @@ pub async fn without_order(
         // Neither names an order.
         Series::Order | Series::Closing => return Ok(Vec::new()),
     };
-    let rows: Vec<(i64,)> = on!(reader, c => sqlx::query_as(query)
-        .bind(stretch.store)
-        .bind(stretch.first)
-        .bind(stretch.last)
+    let rows: Vec<(i64,)> = run_query!(reader, c => sqlx::query_as(query)
+        .bind(range.store)
+        .bind(range.first)
+        .bind(range.last)
         .fetch_all(c))?;
     Ok(rows.into_iter().map(|(number,)| number).collect())
 }
 
-/// A record that lines name, and whether it is there.
+/// A record that lines refer to.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub struct ReferencedRecordRow {
-    /// Its identifier.
     pub record: Uuid,
-    /// Whether there is no such record.
     pub missing: bool,
 }
 
-/// The records of a series that lines name, after `after`, at most `limit`.
-pub async fn named_by_lines(
+/// Records of a series that lines refer to, after `after`, at most `limit`.
+pub async fn list_referenced_records(
     reader: &mut Reader,
     series: Series,
     after: Uuid,
@@ -287,5 +285,5 @@ pub async fn named_by_lines(
         // A payment has no lines.
         Series::Payment => return Ok(Vec::new()),
     };
-    on!(reader, c => sqlx::query_as(query).bind(after).bind(limit).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(query).bind(after).bind(limit).fetch_all(c))
 }

@@ -4,23 +4,19 @@
 use uuid::Uuid;
 
 use super::number_checks::for_series;
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Series, StoreId};
 
-/// A record by its number.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct NumberedRecordRow {
-    /// Its identifier.
     pub id: Uuid,
-    /// Its number.
     pub number: i64,
-    /// Its seal.
     pub hash: Vec<u8>,
 }
 
-/// The records of a series from number `first` on, at most `limit`. Records that carry one number come in the order in which
-/// they were made, which is that of their identifiers.
-pub async fn numbered(
+/// Records of a series from number `first` on, at most `limit`. Records with the same number come in the order of their
+/// ids, in which they were made.
+pub async fn list_records(
     reader: &mut Reader,
     store: StoreId,
     series: Series,
@@ -32,11 +28,11 @@ pub async fn numbered(
         "SELECT id, number, hash FROM ",
         " WHERE store_id = $1 AND series = $2 AND number >= $3 ORDER BY number, id LIMIT $4"
     );
-    on!(reader, c => sqlx::query_as(query).bind(store).bind(series).bind(first).bind(limit).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(query).bind(store).bind(series).bind(first).bind(limit).fetch_all(c))
 }
 
-/// The last record of a series whose number is at most `highest`.
-pub async fn last(
+/// The last record of a series with a number up to `highest`.
+pub async fn find_last_record(
     reader: &mut Reader,
     store: StoreId,
     series: Series,
@@ -47,11 +43,15 @@ pub async fn last(
         "SELECT id, number, hash FROM ",
         " WHERE store_id = $1 AND series = $2 AND number <= $3 ORDER BY number DESC, id DESC LIMIT 1"
     );
-    on!(reader, c => sqlx::query_as(query).bind(store).bind(series).bind(highest).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(query).bind(store).bind(series).bind(highest).fetch_optional(c))
 }
 
-/// The last number of a series that a closing of the store names; 0 where none does.
-pub async fn last_closed(reader: &mut Reader, store: StoreId, series: Series) -> Result<i64, DatabaseError> {
+/// The last number of a series in a closing of the store; 0 if there is none.
+pub async fn read_last_closed_number(
+    reader: &mut Reader,
+    store: StoreId,
+    series: Series,
+) -> Result<i64, DatabaseError> {
     let query = match series {
         Series::Order => "SELECT COALESCE(MAX(last_order), 0) FROM z_reports WHERE store_id = $1",
         Series::Payment => "SELECT COALESCE(MAX(last_payment), 0) FROM z_reports WHERE store_id = $1",
@@ -59,11 +59,11 @@ pub async fn last_closed(reader: &mut Reader, store: StoreId, series: Series) ->
         // Every closing names its own number.
         Series::Closing => "SELECT COALESCE(MAX(number), 0) FROM z_reports WHERE store_id = $1",
     };
-    on!(reader, c => sqlx::query_as::<_, (i64,)>(query).bind(store).fetch_one(c))
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(query).bind(store).fetch_one(c))
 }
 
-/// Gives a record another number, link and seal.
-pub async fn renumber(
+/// Writes another number, link and seal.
+pub async fn renumber_record(
     tx: &mut Tx,
     series: Series,
     id: Uuid,
@@ -72,6 +72,6 @@ pub async fn renumber(
     hash: &[u8],
 ) -> Result<(), DatabaseError> {
     let query = for_series!(series, "UPDATE ", " SET number = $2, previous_hash = $3, hash = $4 WHERE id = $1");
-    on!(tx, c => sqlx::query(query).bind(id).bind(number).bind(previous_hash).bind(hash).execute(c))?;
+    run_query!(tx, c => sqlx::query(query).bind(id).bind(number).bind(previous_hash).bind(hash).execute(c))?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! transaction ends, so the next taker waits; a rollback gives the number back. Hence 1, 2, 3 … without gaps or
 //! duplicates, by construction.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Seal, Series, StoreId};
 
 /// A number that was taken, and the seal of the record before it.
@@ -12,20 +12,20 @@ use crate::domain::{Seal, Series, StoreId};
 pub struct TakenNumber {
     /// 1, 2, 3 …
     pub number: i64,
-    /// Seal of the record that carries the number before; [`Seal::FIRST`] for number 1.
+    /// Seal of the record before; [`Seal::FIRST`] for number 1.
     pub previous_hash: Vec<u8>,
 }
 
-/// The statement of [`take`].
-pub(super) const TAKE: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) \
+/// The statement of [`take_next_number`].
+pub(super) const TAKE_NEXT_NUMBER: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) \
     VALUES ($1, $2, 1, $3) ON CONFLICT (store_id, series) \
     DO UPDATE SET last_number = number_series.last_number + 1 RETURNING last_number, last_hash";
-/// The statement of [`set_hash`].
-pub(super) const SET_HASH: &str = "UPDATE number_series SET last_hash = $3 WHERE store_id = $1 AND series = $2";
+/// The statement of [`set_last_hash`].
+pub(super) const SET_LAST_HASH: &str = "UPDATE number_series SET last_hash = $3 WHERE store_id = $1 AND series = $2";
 
-/// Takes the next number of a series. The caller must write the record and then [`set_hash`] in the same transaction.
-pub async fn take(tx: &mut Tx, store: StoreId, series: Series) -> Result<TakenNumber, DatabaseError> {
-    let (number, previous_hash) = on!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(TAKE)
+/// Takes the next number of a series. The caller must write the record and then [`set_last_hash`] in the same transaction.
+pub async fn take_next_number(tx: &mut Tx, store: StoreId, series: Series) -> Result<TakenNumber, DatabaseError> {
+    let (number, previous_hash) = run_query!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(TAKE_NEXT_NUMBER)
         .bind(store)
         .bind(series)
         .bind(&Seal::FIRST[..])
@@ -33,42 +33,45 @@ pub async fn take(tx: &mut Tx, store: StoreId, series: Series) -> Result<TakenNu
     Ok(TakenNumber { number, previous_hash })
 }
 
-/// Keeps the seal of the record that carries the number just taken.
-pub async fn set_hash(tx: &mut Tx, store: StoreId, series: Series, hash: &[u8]) -> Result<(), DatabaseError> {
-    on!(tx, c => sqlx::query(SET_HASH).bind(store).bind(series).bind(hash).execute(c))?;
+/// Stores the seal of the record that carries the number just taken.
+pub async fn set_last_hash(tx: &mut Tx, store: StoreId, series: Series, hash: &[u8]) -> Result<(), DatabaseError> {
+    run_query!(tx, c => sqlx::query(SET_LAST_HASH).bind(store).bind(series).bind(hash).execute(c))?;
     Ok(())
 }
 
-/// Holds the counter of a series until the transaction ends, so that nobody takes a number meanwhile; a series without a
-/// counter gets one that stands at 0. What is read in this transaction from here on is all that was ever numbered.
-pub async fn hold(tx: &mut Tx, store: StoreId, series: Series) -> Result<(), DatabaseError> {
-    const HOLD: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 0, $3) \
+/// Locks the counter of a series until the transaction ends, so that no other takes a number; makes a missing counter
+/// at 0. What is read afterwards in this transaction is everything that was ever numbered.
+pub async fn lock(tx: &mut Tx, store: StoreId, series: Series) -> Result<(), DatabaseError> {
+    const LOCK: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 0, $3) \
         ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number";
-    on!(tx, c => sqlx::query(HOLD).bind(store).bind(series).bind(&Seal::FIRST[..]).execute(c))?;
+    run_query!(tx, c => sqlx::query(LOCK).bind(store).bind(series).bind(&Seal::FIRST[..]).execute(c))?;
     Ok(())
 }
 
-/// Moves a counter that the caller [`hold`]s to `number`, whose record has the seal `hash`.
-pub async fn set(tx: &mut Tx, store: StoreId, series: Series, number: i64, hash: &[u8]) -> Result<(), DatabaseError> {
+/// Moves a counter that the caller has locked to `number`, whose record has the seal `hash`.
+pub async fn set_counter(
+    tx: &mut Tx,
+    store: StoreId,
+    series: Series,
+    number: i64,
+    hash: &[u8],
+) -> Result<(), DatabaseError> {
     const UPDATE: &str =
         "UPDATE number_series SET last_number = $3, last_hash = $4 WHERE store_id = $1 AND series = $2";
-    on!(tx, c => sqlx::query(UPDATE).bind(store).bind(series).bind(number).bind(hash).execute(c))?;
+    run_query!(tx, c => sqlx::query(UPDATE).bind(store).bind(series).bind(number).bind(hash).execute(c))?;
     Ok(())
 }
 
-/// One series of a store as it stands.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SeriesRow {
     pub series: Series,
-    /// The last number that was taken.
     pub last_number: i64,
-    /// Seal of the record that carries it.
+    /// Seal of the record with that number.
     pub last_hash: Vec<u8>,
 }
 
-/// The series of a store. A series without numbers is not among them, nor one that only a newer server knows.
-pub async fn of_store(reader: &mut Reader, store: StoreId) -> Result<Vec<SeriesRow>, DatabaseError> {
+pub async fn list(reader: &mut Reader, store: StoreId) -> Result<Vec<SeriesRow>, DatabaseError> {
     const SELECT: &str = "SELECT series, last_number, last_hash FROM number_series \
         WHERE store_id = $1 AND series IN ('order', 'payment', 'refund', 'closing') ORDER BY series";
-    on!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
 }

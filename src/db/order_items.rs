@@ -2,7 +2,7 @@
 //! for the next receipt number, so each round trip to the database counts.
 
 use super::orders::OrderItemRow;
-use super::{DatabaseError, Tx, on};
+use super::{DatabaseError, Tx, run_query};
 use crate::domain::OrderId;
 
 /// Lines that [`INSERT_ITEMS`] has places for.
@@ -23,10 +23,9 @@ pub(super) const INSERT_ITEMS: &str = "INSERT INTO order_items (order_id, line, 
     ($1, $100, $101, $102, $103, $104, $105, $106, $107, $108, $109, $110, $111, $112, $113)) lines \
     WHERE column2 IS NOT NULL";
 
-/// Adds the lines of an order.
 pub async fn insert(tx: &mut Tx, order: OrderId, items: &[OrderItemRow]) -> Result<(), DatabaseError> {
     for items in items.chunks(LINES) {
-        on!(tx, c => {
+        run_query!(tx, c => {
             let insert = sqlx::query(INSERT_ITEMS).bind(order);
             let places = (0..LINES).map(|place| items.get(place));
             let insert = places.fold(insert, |insert, item| {

@@ -1,22 +1,20 @@
 //! How order creation went, minute by minute: what each server counted for each store.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{StoreId, Timestamp};
 
-/// What one server counted for one store in one minute.
+/// Counts of one store in one minute on one server.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct MinuteRow {
-    /// The minute's beginning.
     pub minute: Timestamp,
-    /// The store; [`StoreId::NIL`] where an attempt ended before its store was known.
+    /// [`StoreId::NIL`] if the attempt ended before its store was known.
     pub store_id: StoreId,
-    /// Orders made.
     pub succeeded: i64,
-    /// Attempts refused for the till's reasons.
+    /// Attempts refused because of the request.
     pub refused: i64,
-    /// Attempts that failed for the server's reasons.
+    /// Attempts that failed because of the server.
     pub failed: i64,
-    /// Transactions that met another one over a number.
+    /// Transactions in conflict with another one over a number.
     pub conflicts: i64,
     /// Transactions run again after a conflict.
     pub retries_conflict: i64,
@@ -28,8 +26,8 @@ pub struct MinuteRow {
     pub latencies: Vec<u8>,
 }
 
-/// Writes what `server` counted, over what it wrote of that minute and store before.
-pub async fn put(tx: &mut Tx, server: uuid::Uuid, row: &MinuteRow) -> Result<(), DatabaseError> {
+/// Writes what `server` counted in one minute and store, replacing its earlier row.
+pub async fn upsert(tx: &mut Tx, server: uuid::Uuid, row: &MinuteRow) -> Result<(), DatabaseError> {
     const UPSERT: &str = "INSERT INTO order_performance (minute, store_id, server_id, succeeded, refused, failed, conflicts, \
           retries_conflict, retries_timeout, retries_error, latencies) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
@@ -37,7 +35,7 @@ pub async fn put(tx: &mut Tx, server: uuid::Uuid, row: &MinuteRow) -> Result<(),
           refused = excluded.refused, failed = excluded.failed, conflicts = excluded.conflicts, \
           retries_conflict = excluded.retries_conflict, retries_timeout = excluded.retries_timeout, \
           retries_error = excluded.retries_error, latencies = excluded.latencies";
-    on!(tx, c => sqlx::query(UPSERT)
+    run_query!(tx, c => sqlx::query(UPSERT)
         .bind(row.minute)
         .bind(row.store_id)
         .bind(server)
@@ -53,9 +51,9 @@ pub async fn put(tx: &mut Tx, server: uuid::Uuid, row: &MinuteRow) -> Result<(),
     Ok(())
 }
 
-/// What all servers counted in the minutes after `since`, with `only` in that store, oldest first, in the order of the table's
-/// key; `at_most` rows past the row that `after` names.
-pub async fn since(
+/// Counts of all servers in the minutes after `since`, of one store with `only`, ordered by the table's key; at most
+/// `at_most` rows after the row that `after` names.
+pub async fn list_since(
     reader: &mut Reader,
     since: Timestamp,
     only: Option<StoreId>,
@@ -75,7 +73,7 @@ pub async fn since(
     }
     // Without a row to go on from, the end of the minute that is not wanted any more.
     let (minute, store, server) = after.unwrap_or((since, StoreId::from(uuid::Uuid::max()), uuid::Uuid::max()));
-    let rows: Vec<Row> = on!(reader, c => sqlx::query_as(SELECT)
+    let rows: Vec<Row> = run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(since)
         .bind(only)
         .bind(minute)
@@ -86,8 +84,8 @@ pub async fn since(
     Ok(rows.into_iter().map(|row| (row.server_id, row.minute)).collect())
 }
 
-/// Removes what is older than `moment`; gives how many rows.
-pub async fn forget_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
+/// Gives the number of rows deleted.
+pub async fn delete_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM order_performance WHERE minute < $1";
-    on!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
+    run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
 }

@@ -28,14 +28,12 @@ pub(super) enum Pools {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
 }
 
-/// What may be done to a database when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpenMode {
-    /// An SQLite file and its folder are made where missing.
+    /// An SQLite file and its folder are made if missing.
     Create,
-    /// The database must exist.
     Existing,
-    /// The database must exist, and transactions do not write either.
+    /// The database must exist, and even transactions cannot write.
     ReadOnly,
 }
 

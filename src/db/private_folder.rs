@@ -3,7 +3,7 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-/// Makes `folder` and its parents where missing, readable by their owner alone.
+/// Makes `folder` and its missing parents, readable by their owner alone.
 pub(super) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

@@ -4,61 +4,52 @@
 //! photo and one model, and goes with the photo.
 
 use super::blobs::ContentHash;
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{ImageId, ProductId, Timestamp};
 
-/// How many identifiers one statement of [`vectors`] takes.
+/// Ids in one statement.
 const IDS_PER_QUERY: usize = 8;
 
-/// One enrolled photo.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct ImageRow {
-    /// Its identifier.
     pub id: ImageId,
-    /// The product it shows.
     pub product_id: ProductId,
-    /// Names its blob.
+    /// Names the file of the photo.
     pub content_hash: ContentHash,
     /// `image/jpeg`, `image/png` or `image/webp`, found in its first bytes.
     pub media_type: String,
-    /// Pixels from side to side, as its header says.
+    /// Pixels.
     pub width: i64,
-    /// Pixels from top to bottom, as its header says.
+    /// Pixels.
     pub height: i64,
-    /// Size of the file.
     pub bytes: i64,
-    /// When it was enrolled.
     pub created_at: Timestamp,
 }
 
-/// A photo and its vector under one model, if that model has seen it.
+/// A photo and its embedding by one model.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub struct VectorRow {
-    /// The photo.
+pub struct ImageEmbeddingRow {
     pub image_id: ImageId,
-    /// The product it shows.
     pub product_id: ProductId,
-    /// Names its blob.
+    /// Names the file of the photo.
     pub content_hash: ContentHash,
     /// Little-endian f32 values.
     pub vector: Option<Vec<u8>>,
 }
 
-/// A photo that is enrolled under another product already.
+/// The product that a photo is enrolled under.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct ImageOwnerRow {
-    /// That product.
     pub product_id: ProductId,
-    /// What people call it.
     pub name: String,
 }
 
-/// Adds a photo. Fails with `product_images_product_id_content_hash` taken where the product has this content already.
+/// Fails with `product_images_product_id_content_hash` taken if the product has this content already.
 pub async fn insert(tx: &mut Tx, row: &ImageRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO product_images \
         (id, product_id, content_hash, media_type, width, height, bytes, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.product_id)
         .bind(row.content_hash)
@@ -71,16 +62,15 @@ pub async fn insert(tx: &mut Tx, row: &ImageRow) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// Keeps what `model` made of a photo, in place of what it made before: the model is deterministic, so that differs only
-/// where the row was damaged.
-pub async fn insert_vector(tx: &mut Tx, image: ImageId, model: &str, vector: &[u8]) -> Result<(), DatabaseError> {
+/// Stores the embedding of a photo. The model is deterministic, so it replaces a different one only if that was
+/// damaged.
+pub async fn upsert_embedding(tx: &mut Tx, image: ImageId, model: &str, vector: &[u8]) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO embeddings (image_id, model, vector) VALUES ($1, $2, $3) \
                           ON CONFLICT (image_id, model) DO UPDATE SET vector = excluded.vector";
-    on!(tx, c => sqlx::query(INSERT).bind(image).bind(model).bind(vector).execute(c))?;
+    run_query!(tx, c => sqlx::query(INSERT).bind(image).bind(model).bind(vector).execute(c))?;
     Ok(())
 }
 
-/// The columns of an [`ImageRow`], written once.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -90,26 +80,25 @@ macro_rules! select {
     };
 }
 
-/// All photos of a product, oldest first; a product has a bounded number of them.
-pub async fn of_product(reader: &mut Reader, product: ProductId) -> Result<Vec<ImageRow>, DatabaseError> {
+/// Oldest first; a product has a bounded number of photos.
+pub async fn list_by_product(reader: &mut Reader, product: ProductId) -> Result<Vec<ImageRow>, DatabaseError> {
     const SELECT: &str = select!("product_id = $1 ORDER BY id");
-    on!(reader, c => sqlx::query_as(SELECT).bind(product).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(product).fetch_all(c))
 }
 
-/// One photo of a product.
 pub async fn find(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<Option<ImageRow>, DatabaseError> {
     const SELECT: &str = select!("product_id = $1 AND id = $2");
-    on!(reader, c => sqlx::query_as(SELECT).bind(product).bind(id).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(product).bind(id).fetch_optional(c))
 }
 
-/// Deletes a photo and its embeddings; its blob stays.
+/// Deletes a photo and its embeddings; its file stays.
 pub async fn delete(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<bool, DatabaseError> {
     const DELETE: &str = "DELETE FROM product_images WHERE product_id = $1 AND id = $2";
-    Ok(on!(tx, c => sqlx::query(DELETE).bind(product).bind(id).execute(c))? == 1)
+    Ok(run_query!(tx, c => sqlx::query(DELETE).bind(product).bind(id).execute(c))? == 1)
 }
 
-/// Another product of the catalog that has a photo of this very content.
-pub async fn holder(
+/// Another product that has a photo with this content.
+pub async fn find_other_owner(
     reader: &mut Reader,
     content: ContentHash,
     but: ProductId,
@@ -117,12 +106,16 @@ pub async fn holder(
     const SELECT: &str = "SELECT i.product_id, p.name FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE i.content_hash = $1 AND i.product_id <> $2 AND p.removed_at IS NULL \
                           ORDER BY i.id LIMIT 1";
-    on!(reader, c => sqlx::query_as(SELECT).bind(content).bind(but).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(content).bind(but).fetch_optional(c))
 }
 
-/// Vectors of these photos under `model`. Photos that no longer exist are left out; those that the model has not seen
-/// come without a vector.
-pub async fn vectors(reader: &mut Reader, model: &str, images: &[ImageId]) -> Result<Vec<VectorRow>, DatabaseError> {
+/// Embeddings of these photos by `model`. Photos that no longer exist are missing; photos without an embedding have no
+/// vector.
+pub async fn list_embeddings(
+    reader: &mut Reader,
+    model: &str,
+    images: &[ImageId],
+) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id IN ($2, $3, $4, $5, $6, $7, $8, $9)";
@@ -130,7 +123,7 @@ pub async fn vectors(reader: &mut Reader, model: &str, images: &[ImageId]) -> Re
     for chunk in images.chunks(IDS_PER_QUERY) {
         // Both databases take one text with a fixed number of places; places to spare repeat the first id.
         let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let some: Vec<VectorRow> = on!(reader, c => sqlx::query_as(SELECT)
+        let some: Vec<ImageEmbeddingRow> = run_query!(reader, c => sqlx::query_as(SELECT)
             .bind(model)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
@@ -139,12 +132,12 @@ pub async fn vectors(reader: &mut Reader, model: &str, images: &[ImageId]) -> Re
     Ok(rows)
 }
 
-/// Those of these photos whose product is on sale, as [`on_sale`] gives them.
-pub async fn on_sale_among(
+/// Like [`list_on_sale`], only these photos.
+pub async fn list_on_sale_by_id(
     reader: &mut Reader,
     model: &str,
     images: &[ImageId],
-) -> Result<Vec<VectorRow>, DatabaseError> {
+) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
@@ -152,7 +145,7 @@ pub async fn on_sale_among(
     let mut rows = Vec::with_capacity(images.len());
     for chunk in images.chunks(IDS_PER_QUERY) {
         let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let some: Vec<VectorRow> = on!(reader, c => sqlx::query_as(SELECT)
+        let some: Vec<ImageEmbeddingRow> = run_query!(reader, c => sqlx::query_as(SELECT)
             .bind(model)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
@@ -161,16 +154,16 @@ pub async fn on_sale_among(
     Ok(rows)
 }
 
-/// The photos of [`on_sale`] without what is known of them, in the order of their ids, after `after`.
-pub async fn ids_on_sale(reader: &mut Reader, after: ImageId, limit: i64) -> Result<Vec<ImageId>, DatabaseError> {
+/// Ids of the photos on sale after `after`, in order.
+pub async fn list_ids_on_sale(reader: &mut Reader, after: ImageId, limit: i64) -> Result<Vec<ImageId>, DatabaseError> {
     const SELECT: &str = "SELECT i.id FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE i.id > $1 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $2";
-    let found: Vec<(ImageId,)> = on!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
+    let found: Vec<(ImageId,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))?;
     Ok(found.into_iter().map(|(image,)| image).collect())
 }
 
-/// The next `limit` photos after `after`, on sale or not, that `model` has seen.
-pub async fn seen_by(
+/// Photos after `after` with an embedding by `model`, on sale or not, in order.
+pub async fn list_ids_with_embedding(
     reader: &mut Reader,
     model: &str,
     after: ImageId,
@@ -179,74 +172,73 @@ pub async fn seen_by(
     const SELECT: &str =
         "SELECT image_id FROM embeddings WHERE model = $1 AND image_id > $2 ORDER BY image_id LIMIT $3";
     let found: Vec<(ImageId,)> =
-        on!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))?;
+        run_query!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))?;
     Ok(found.into_iter().map(|(image,)| image).collect())
 }
 
-/// Deletes what `model` made of the photos after `after` up to `last`; gives how many there were.
-pub async fn forget_vectors(tx: &mut Tx, model: &str, after: ImageId, last: ImageId) -> Result<u64, DatabaseError> {
+/// Deletes the embeddings by `model` of the photos after `after` up to `last`; gives their number.
+pub async fn delete_embeddings(tx: &mut Tx, model: &str, after: ImageId, last: ImageId) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM embeddings WHERE model = $1 AND image_id > $2 AND image_id <= $3";
-    on!(tx, c => sqlx::query(DELETE).bind(model).bind(after).bind(last).execute(c))
+    run_query!(tx, c => sqlx::query(DELETE).bind(model).bind(after).bind(last).execute(c))
 }
 
-/// How many photos [`on_sale`] gives in all.
+/// Photos on sale.
 pub async fn count_on_sale(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(*) FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE p.active AND p.removed_at IS NULL";
-    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
-/// Products that [`on_sale`] has photos of.
+/// Products on sale with photos.
 pub async fn count_products_on_sale(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(DISTINCT i.product_id) FROM product_images i \
                           JOIN products p ON p.id = i.product_id WHERE p.active AND p.removed_at IS NULL";
-    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).fetch_one(c))
 }
 
-/// How many of the photos of [`on_sale`] each model has seen, by the models' keys.
+/// How many photos on sale each model has embedded, ordered by model key.
 pub async fn count_on_sale_by_model(reader: &mut Reader) -> Result<Vec<(String, i64)>, DatabaseError> {
     const SELECT: &str = "SELECT e.model, COUNT(*) FROM embeddings e JOIN product_images i ON i.id = e.image_id \
                           JOIN products p ON p.id = i.product_id WHERE p.active AND p.removed_at IS NULL GROUP BY e.model";
-    let mut counts: Vec<(String, i64)> = on!(reader, c => sqlx::query_as(SELECT).fetch_all(c))?;
+    let mut counts: Vec<(String, i64)> = run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))?;
     // Not by the database: the two sort texts differently.
     counts.sort();
     Ok(counts)
 }
 
-/// Photos whose product is on sale, in the order of their ids, after `after`; those that `model` has not seen come without
-/// a vector.
-pub async fn on_sale(
+/// Photos on sale after `after`, ordered by id; photos without an embedding by `model` have no vector.
+pub async fn list_on_sale(
     reader: &mut Reader,
     model: &str,
     after: ImageId,
     limit: i64,
-) -> Result<Vec<VectorRow>, DatabaseError> {
+) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id > $2 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $3";
-    on!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
 }
 
-/// How many photos on sale `model` has not seen.
-pub async fn count_unseen(reader: &mut Reader, model: &str) -> Result<i64, DatabaseError> {
+/// Photos on sale without an embedding by `model`.
+pub async fn count_without_embedding(reader: &mut Reader, model: &str) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(*) FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE p.active AND p.removed_at IS NULL AND NOT EXISTS \
                           (SELECT 1 FROM embeddings e WHERE e.image_id = i.id AND e.model = $1)";
-    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(model).fetch_one(c))
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(model).fetch_one(c))
 }
 
-/// Photos on sale that `model` has not seen, in the order of their ids, after `after`.
-pub async fn unseen(
+/// Photos on sale without an embedding by `model`, after `after`, ordered by id.
+pub async fn list_without_embedding(
     reader: &mut Reader,
     model: &str,
     after: ImageId,
     limit: i64,
-) -> Result<Vec<VectorRow>, DatabaseError> {
+) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id > $2 AND p.active AND p.removed_at IS NULL AND e.image_id IS NULL \
                           ORDER BY i.id LIMIT $3";
-    on!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(model).bind(after).bind(limit).fetch_all(c))
 }

@@ -3,73 +3,55 @@
 //! A removed product keeps its row for the bills and orders that name it; every lookup here leaves removed ones out.
 //! Prices are only ever added: a product points to the one in force.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Money, PageRequest, PriceId, ProductId, Timestamp};
 
-/// How many identifiers one statement of [`names`] takes.
+/// Ids in one statement.
 const IDS_PER_QUERY: usize = 8;
 
-/// A product with the price in force.
+/// A product with its current price.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct ProductRow {
-    /// Its identifier.
     pub id: ProductId,
-    /// What people call it.
     pub name: String,
-    /// The shop's own number for it.
     pub sku: Option<String>,
-    /// What a scanner reads on it.
     pub barcode: Option<String>,
-    /// A few words about it.
     pub description: Option<String>,
     /// Minor units; absent while it has no price.
     pub amount: Option<i64>,
-    /// What they are units of; absent while it has no price.
+    /// Absent while it has no price.
     pub currency: Option<Currency>,
     /// Tax in basis points: 1900 is 19 %.
     pub tax_rate: i64,
-    /// Whether it is on sale.
     pub active: bool,
-    /// How many photos of it are enrolled.
     pub images_count: i64,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
 impl ProductRow {
-    /// The price in force, if there is one.
     pub fn price(&self) -> Option<Money> {
         Some(Money { amount: self.amount?, currency: self.currency? })
     }
 }
 
-/// What is written of a product; its price is set by [`set_price`].
+/// The price is set by [`set_price`].
 #[derive(Debug, Clone)]
 pub struct ProductFields {
-    /// What people call it.
     pub name: String,
-    /// The shop's own number for it.
     pub sku: Option<String>,
-    /// What a scanner reads on it.
     pub barcode: Option<String>,
-    /// A few words about it.
     pub description: Option<String>,
-    /// Tax in basis points.
     pub tax_rate: i64,
-    /// Whether it is on sale.
     pub active: bool,
 }
 
-/// Which products of a list are wanted; what is `None` narrows nothing down.
+/// `None` does not filter.
 #[derive(Debug, Clone, Default)]
 pub struct ProductFilter {
-    /// A part of the name, whatever the case of its letters.
+    /// Part of the name, case-insensitive.
     pub name_part: Option<String>,
-    /// The whole SKU.
     pub sku: Option<String>,
-    /// The whole barcode.
     pub barcode: Option<String>,
 }
 
@@ -78,7 +60,7 @@ pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
     const INSERT: &str = "INSERT INTO products \
         (id, name, name_folded, sku, barcode, description, price_id, active, created_at, updated_at, removed_at, \
         tax_rate) VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $8, NULL, $9)";
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(id)
         .bind(&fields.name)
         .bind(folded(&fields.name))
@@ -92,11 +74,11 @@ pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
     Ok(())
 }
 
-/// Overwrites a product's fields. Fails with `products_sku` or `products_barcode` taken.
+/// Fails with `products_sku` or `products_barcode` taken.
 pub async fn update(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Timestamp) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE products SET name = $2, name_folded = $3, sku = $4, barcode = $5, description = $6, \
                           active = $7, updated_at = $8, tax_rate = $9 WHERE id = $1 AND removed_at IS NULL";
-    on!(tx, c => sqlx::query(UPDATE)
+    run_query!(tx, c => sqlx::query(UPDATE)
         .bind(id)
         .bind(&fields.name)
         .bind(folded(&fields.name))
@@ -110,7 +92,7 @@ pub async fn update(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
     Ok(())
 }
 
-/// Puts another price in force, or none.
+/// Sets another price, or none.
 pub async fn set_price(
     tx: &mut Tx,
     product: ProductId,
@@ -119,10 +101,10 @@ pub async fn set_price(
 ) -> Result<(), DatabaseError> {
     const INSERT: &str =
         "INSERT INTO product_prices (id, product_id, amount, currency, created_at) VALUES ($1, $2, $3, $4, $5)";
-    const POINT: &str = "UPDATE products SET price_id = $2, updated_at = $3 WHERE id = $1";
+    const SET_CURRENT: &str = "UPDATE products SET price_id = $2, updated_at = $3 WHERE id = $1";
     let id = price.map(|_| PriceId::at(now));
     if let (Some(id), Some(price)) = (id, price) {
-        on!(tx, c => sqlx::query(INSERT)
+        run_query!(tx, c => sqlx::query(INSERT)
             .bind(id)
             .bind(product)
             .bind(price.amount)
@@ -130,24 +112,23 @@ pub async fn set_price(
             .bind(now)
             .execute(c))?;
     }
-    on!(tx, c => sqlx::query(POINT).bind(product).bind(id).bind(now).execute(c))?;
+    run_query!(tx, c => sqlx::query(SET_CURRENT).bind(product).bind(id).bind(now).execute(c))?;
     Ok(())
 }
 
-/// Notes that something about a product has changed: its photos.
+/// Sets when the product was last changed, for a change of its photos.
 pub async fn touch(tx: &mut Tx, id: ProductId, now: Timestamp) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE products SET updated_at = $2 WHERE id = $1";
-    on!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))?;
+    run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))?;
     Ok(())
 }
 
-/// Takes a product out of the catalog; its SKU and barcode are free again.
+/// Removes a product from the catalog; its SKU and barcode become free. False if it was removed already.
 pub async fn remove(tx: &mut Tx, id: ProductId, now: Timestamp) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE products SET removed_at = $2, updated_at = $2 WHERE id = $1 AND removed_at IS NULL";
-    Ok(on!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))? == 1)
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(now).execute(c))? == 1)
 }
 
-/// The columns of a [`ProductRow`], written once.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -160,13 +141,12 @@ macro_rules! select {
     };
 }
 
-/// The product with this id.
 pub async fn find(reader: &mut Reader, id: ProductId) -> Result<Option<ProductRow>, DatabaseError> {
     const SELECT: &str = select!("p.id = $1");
-    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
-/// Products, newest first.
+/// Newest first.
 pub async fn list(
     reader: &mut Reader,
     filter: &ProductFilter,
@@ -177,7 +157,7 @@ pub async fn list(
          AND ($3 IS NULL OR p.sku = $3) AND ($4 IS NULL OR p.barcode = $4) ORDER BY p.id DESC LIMIT $5"
     );
     let pattern = filter.name_part.as_deref().map(containing);
-    on!(reader, c => sqlx::query_as(SELECT)
+    run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(page.before)
         .bind(&pattern)
         .bind(&filter.sku)
@@ -186,22 +166,25 @@ pub async fn list(
         .fetch_all(c))
 }
 
-/// How many products the catalog has, on sale or not.
+/// On sale or not.
 pub async fn count(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const COUNT: &str = "SELECT COUNT(*) FROM products WHERE removed_at IS NULL";
-    let rows: Vec<(i64,)> = on!(reader, c => sqlx::query_as(COUNT).fetch_all(c))?;
+    let rows: Vec<(i64,)> = run_query!(reader, c => sqlx::query_as(COUNT).fetch_all(c))?;
     Ok(rows.first().map_or(0, |row| row.0))
 }
 
-/// Names of those of the products that are on sale; the others are left out.
-pub async fn names(reader: &mut Reader, ids: &[ProductId]) -> Result<Vec<(ProductId, String)>, DatabaseError> {
+/// Names of the products among `ids` that are on sale.
+pub async fn list_names_on_sale(
+    reader: &mut Reader,
+    ids: &[ProductId],
+) -> Result<Vec<(ProductId, String)>, DatabaseError> {
     const SELECT: &str = "SELECT id, name FROM products WHERE active AND removed_at IS NULL \
                           AND id IN ($1, $2, $3, $4, $5, $6, $7, $8)";
     let mut names = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_PER_QUERY) {
         // Both databases take one text with a fixed number of places; places to spare repeat the first id.
         let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let rows: Vec<(ProductId, String)> = on!(reader, c => sqlx::query_as(SELECT)
+        let rows: Vec<(ProductId, String)> = run_query!(reader, c => sqlx::query_as(SELECT)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
         names.extend(rows);
@@ -209,7 +192,7 @@ pub async fn names(reader: &mut Reader, ids: &[ProductId]) -> Result<Vec<(Produc
     Ok(names)
 }
 
-/// Lower case by Unicode's rules; what the databases call lower case differs.
+/// Lower case by Unicode's rules; those of the databases differ.
 fn folded(name: &str) -> String {
     name.to_lowercase()
 }

@@ -3,10 +3,10 @@
 use super::DatabaseError;
 
 /// Runs one query on whichever database a [`super::Reader`] or [`super::Tx`] is of:
-/// `on!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
+/// `run_query!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
 ///
 /// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
-macro_rules! on {
+macro_rules! run_query {
     ($reader:expr, $connection:ident => $body:expr) => {
         match $reader.for_statement() {
             Err(injected) => Err(injected),
@@ -15,15 +15,15 @@ macro_rules! on {
         }
     };
 }
-pub(crate) use on;
+pub(crate) use run_query;
 
-/// What a query gives, without the types of the one database or the other.
+/// The result of a query without the types of either database.
 pub(crate) fn output<T: QueryOutput>(result: sqlx::Result<T>) -> Result<T::Value, DatabaseError> {
     result.map(QueryOutput::into_value).map_err(DatabaseError::from)
 }
 
-/// What a query gives, in a type that no longer names the database: `execute` gives the number of rows it touched,
-/// fetches give what they fetched, a single column bare.
+/// The result of a query in a type of neither database: `execute` gives the number of rows affected, fetches give what
+/// they fetched, a single column bare.
 pub(crate) trait QueryOutput {
     type Value;
     fn into_value(self) -> Self::Value;

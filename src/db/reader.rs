@@ -17,10 +17,10 @@ use super::{Backend, DatabaseError};
 ///
 /// async fn read_head(db: &Database) -> Result<i64, DatabaseError> {
 ///     let mut reader = db.read().await?;
-///     catalog_changes::head(&mut reader).await?;
+///     catalog_changes::read_head(&mut reader).await?;
 ///     let mut tx = db.begin().await?;
 ///     catalog_changes::lock(&mut tx).await?;
-///     catalog_changes::head(&mut tx).await
+///     catalog_changes::read_head(&mut tx).await
 /// }
 /// ```
 ///
@@ -32,7 +32,7 @@ use super::{Backend, DatabaseError};
 /// async fn lock_head(db: &Database) -> Result<i64, DatabaseError> {
 ///     let mut reader = db.read().await?;
 ///     catalog_changes::lock(&mut reader).await?;
-///     catalog_changes::head(&mut reader).await
+///     catalog_changes::read_head(&mut reader).await
 /// }
 /// ```
 #[derive(Debug)]
@@ -67,7 +67,6 @@ impl Reader {
         }
     }
 
-    /// Which database this is, for the few statements that differ.
     pub fn backend(&self) -> Backend {
         match &self.connection {
             Connection::Postgres(_) | Connection::PostgresTransaction(_) => Backend::Postgres,
@@ -75,11 +74,11 @@ impl Reader {
         }
     }
 
-    /// What the next statement runs on; an error only where a test wants this transaction to fail at it.
+    /// What the next statement runs on; fails only where a test injects a failure.
     #[cfg_attr(not(feature = "fail-points"), expect(clippy::unnecessary_wraps, reason = "tests make it fail"))]
     pub(super) fn for_statement(&mut self) -> Result<ConnectionRef<'_>, DatabaseError> {
         #[cfg(feature = "fail-points")]
-        self.injected_failure.statement()?;
+        self.injected_failure.before_statement()?;
         Ok(match &mut self.connection {
             Connection::Postgres(connection) => ConnectionRef::Postgres(connection),
             Connection::PostgresTransaction(transaction) => ConnectionRef::Postgres(transaction),

@@ -1,18 +1,17 @@
 //! Receipts that were put on paper: the first is the original, every later one a copy.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{OrderId, Timestamp};
 
-/// Notes one more print of an order's receipt and gives its number: 1 for the original. The order's row must be held
-/// (`orders::lock`).
+/// Records one more print of an order's receipt and gives its number: 1 for the original. The caller has locked the
+/// order ([`super::orders::lock`]).
 pub async fn add(tx: &mut Tx, order: OrderId, printed_by: &str, now: Timestamp) -> Result<i64, DatabaseError> {
     const INSERT: &str = "INSERT INTO receipt_prints (order_id, print, printed_by, printed_at) \
         SELECT $1, COALESCE(MAX(print), 0) + 1, $2, $3 FROM receipt_prints WHERE order_id = $1 RETURNING print";
-    on!(tx, c => sqlx::query_as::<_, (i64,)>(INSERT).bind(order).bind(printed_by).bind(now).fetch_one(c))
+    run_query!(tx, c => sqlx::query_as::<_, (i64,)>(INSERT).bind(order).bind(printed_by).bind(now).fetch_one(c))
 }
 
-/// How often an order's receipt was put on paper.
 pub async fn count(reader: &mut Reader, order: OrderId) -> Result<i64, DatabaseError> {
     const COUNT: &str = "SELECT COUNT(*) FROM receipt_prints WHERE order_id = $1";
-    on!(reader, c => sqlx::query_as::<_, (i64,)>(COUNT).bind(order).fetch_one(c))
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(COUNT).bind(order).fetch_one(c))
 }

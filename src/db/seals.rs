@@ -10,12 +10,11 @@ use super::void_placeholders::PlaceholderRow;
 use super::z_reports::{ZReportLineRow, ZReportRow};
 use crate::domain::{Seal, Series};
 
-/// The version that orders are sealed with today.
 pub const ORDER_VERSION: i64 = 2;
 
-/// The seal of an order, by the version it was made with: 1 knows neither tax nor discounts. Nothing for a version that
-/// this program does not know.
-pub fn order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
+/// Seals an order by the version it was made with: version 1 has neither tax nor discounts. `None` for an unknown
+/// version.
+pub fn seal_order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
     let head = match order.hash_version {
         1 => Seal::after(&order.previous_hash),
         ORDER_VERSION => Seal::after(&order.previous_hash).number(ORDER_VERSION),
@@ -61,8 +60,7 @@ pub fn order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
     Some(lines.finish())
 }
 
-/// The seal of a payment.
-pub fn payment(row: &PaymentRow) -> Vec<u8> {
+pub fn seal_payment(row: &PaymentRow) -> Vec<u8> {
     Seal::after(&row.previous_hash)
         .field(row.id.uuid())
         .field(row.store_id.uuid())
@@ -79,8 +77,7 @@ pub fn payment(row: &PaymentRow) -> Vec<u8> {
         .finish()
 }
 
-/// The seal of a refund or void.
-pub fn refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
+pub fn seal_refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
     let head = Seal::after(&row.previous_hash)
         .field(row.id.uuid())
         .field(row.store_id.uuid())
@@ -103,8 +100,7 @@ pub fn refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
     lines.finish()
 }
 
-/// The seal of a daily closing.
-pub fn z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
+pub fn seal_z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
     let head = Seal::after(&row.previous_hash)
         .field(row.id.uuid())
         .field(row.store_id.uuid())
@@ -130,8 +126,9 @@ pub fn z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
     lines.finish()
 }
 
-/// The seal of a void placeholder. It is no link of a chain: what follows the lost record names that record's seal.
-pub fn placeholder(series: Series, row: &PlaceholderRow) -> Vec<u8> {
+/// Seals a void placeholder. It is not a link of a chain: the record after the missing one names the missing record's
+/// seal.
+pub fn seal_placeholder(series: Series, row: &PlaceholderRow) -> Vec<u8> {
     Seal::after(&Seal::FIRST)
         .field("void placeholder")
         .field(row.id.uuid())

@@ -28,10 +28,10 @@ impl Tx {
         Self(Reader::new(connection))
     }
 
-    /// Marks a transaction that tests may make fail at any of its statements; see `db::failure_injection`.
+    /// Lets tests make this transaction fail at any of its statements; see `db::failure_injection`.
     #[cfg(feature = "fail-points")]
-    pub fn may_fail_on_purpose(&mut self) {
-        self.injected_failure = super::failure_injection::InjectedFailure::drawn();
+    pub fn enable_failure_injection(&mut self) {
+        self.injected_failure = super::failure_injection::InjectedFailure::draw();
     }
 
     /// Makes everything done in this transaction durable.
@@ -40,7 +40,7 @@ impl Tx {
     /// Not cancel safe: where the future is dropped before it is ready, the outcome is unknown until read back.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         #[cfg(feature = "fail-points")]
-        self.injected_failure.commit()?;
+        self.injected_failure.before_commit()?;
         let committed = match self.0.connection {
             Connection::PostgresTransaction(transaction) => transaction.commit().await,
             Connection::SqliteTransaction(transaction) => transaction.commit().await,
@@ -59,24 +59,25 @@ mod tests {
     use std::task::Poll;
 
     use super::Tx;
-    use crate::db::{Database, on};
+    use crate::db::{Database, run_query};
 
     async fn open_database(folder: &tempfile::TempDir) -> Database {
         let url = format!("sqlite://{}/t.db", folder.path().display()).into();
         let db = Database::connect(&url, 2).await.unwrap();
         let mut tx = db.begin().await.unwrap();
-        on!(tx, c => sqlx::query("CREATE TABLE t (a INTEGER PRIMARY KEY) STRICT").execute(c)).unwrap();
+        run_query!(tx, c => sqlx::query("CREATE TABLE t (a INTEGER PRIMARY KEY) STRICT").execute(c)).unwrap();
         tx.commit().await.unwrap();
         db
     }
 
     async fn write(tx: &mut Tx, a: i64) {
-        on!(tx, c => sqlx::query("INSERT INTO t VALUES ($1)").bind(a).execute(c)).unwrap();
+        run_query!(tx, c => sqlx::query("INSERT INTO t VALUES ($1)").bind(a).execute(c)).unwrap();
     }
 
     async fn read_all(db: &Database) -> Vec<i64> {
         let mut reader = db.read().await.unwrap();
-        let rows: Result<Vec<(i64,)>, _> = on!(reader, c => sqlx::query_as("SELECT a FROM t ORDER BY a").fetch_all(c));
+        let rows: Result<Vec<(i64,)>, _> =
+            run_query!(reader, c => sqlx::query_as("SELECT a FROM t ORDER BY a").fetch_all(c));
         rows.unwrap().into_iter().map(|(a,)| a).collect()
     }
 
@@ -96,7 +97,7 @@ mod tests {
         let db = open_database(&folder).await;
         let mut lost = db.begin().await.unwrap();
         // As SQLite does by itself where the disk is full.
-        on!(lost, c => sqlx::query("ROLLBACK").execute(c)).unwrap();
+        run_query!(lost, c => sqlx::query("ROLLBACK").execute(c)).unwrap();
         drop(lost);
         let mut next = db.begin().await.unwrap();
         write(&mut next, 1).await;

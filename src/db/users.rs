@@ -5,44 +5,38 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Backend, DatabaseError, Reader, Tx, on};
+use super::{Backend, DatabaseError, Reader, Tx, run_query};
 use crate::domain::{PageRequest, Role, StoreId, Timestamp, TokenId, UserId};
 
-/// A person's account.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct UserRow {
-    /// Its identifier.
     pub id: UserId,
-    /// The name to sign in with, in lower case.
+    /// In lower case.
     pub username: String,
     /// Argon2id in PHC form.
     #[sqlx(try_from = "String")]
     pub password_hash: SecretString,
-    /// What the person may do.
     pub role: Role,
-    /// The store of a clerk.
+    /// Only clerks have one.
     pub store_id: Option<StoreId>,
-    /// Whether the account is shut.
     pub disabled: bool,
-    /// Whether nothing but a change of the password is allowed.
+    /// Until then nothing else is allowed.
     pub must_change_password: bool,
     /// Raised whenever every token of the account must end.
     pub token_epoch: i64,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// The columns of [`UserRow`], for `concat!`.
 macro_rules! columns {
     () => {
         "id, username, password_hash, role, store_id, disabled, must_change_password, token_epoch, created_at"
     };
 }
 
-/// Adds an account. [`DatabaseError::UniqueViolation`] names `users_username` where the name is in use.
+/// Fails with `users_username` taken.
 pub async fn insert(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {
     const INSERT: &str = concat!("INSERT INTO users (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(&row.username)
         .bind(row.password_hash.expose_secret())
@@ -56,19 +50,18 @@ pub async fn insert(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// The account with this id.
 pub async fn find(reader: &mut Reader, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
-    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
-/// The account with this name (in lower case).
+/// `username` is in lower case.
 pub async fn find_by_username(reader: &mut Reader, username: &str) -> Result<Option<UserRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM users WHERE username = $1");
-    on!(reader, c => sqlx::query_as(SELECT).bind(username).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(username).fetch_optional(c))
 }
 
-/// The account with this id, where its session `family` has not been ended: one question per request.
+/// The account, unless its session `family` has ended: one query per request.
 pub async fn find_in_session(
     reader: &mut Reader,
     id: UserId,
@@ -80,10 +73,10 @@ pub async fn find_in_session(
         " FROM users WHERE id = $1 AND EXISTS (SELECT 1 FROM refresh_tokens \
            WHERE refresh_tokens.family = $2 AND refresh_tokens.user_id = $1 AND refresh_tokens.ended_at IS NULL)"
     );
-    on!(reader, c => sqlx::query_as(SELECT).bind(id).bind(family).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).bind(family).fetch_optional(c))
 }
 
-/// The account with this id, held against other writers until the transaction ends.
+/// Locks the account until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
     const POSTGRES: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1 FOR UPDATE");
     // SQLite has one writer at a time, and a transaction that may write is that writer from its beginning.
@@ -92,10 +85,10 @@ pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<UserRow>, DatabaseEr
         Backend::Postgres => POSTGRES,
         Backend::Sqlite => SQLITE,
     };
-    on!(tx, c => sqlx::query_as(select).bind(id).fetch_optional(c))
+    run_query!(tx, c => sqlx::query_as(select).bind(id).fetch_optional(c))
 }
 
-/// The admins whose accounts are open, held like [`lock`] does, always in the same order so that no two deadlock.
+/// Locks the active admins like [`lock`], always in the same order, so that no two transactions deadlock.
 pub async fn lock_active_admins(tx: &mut Tx) -> Result<Vec<UserRow>, DatabaseError> {
     const POSTGRES: &str =
         concat!("SELECT ", columns!(), " FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id FOR UPDATE");
@@ -105,28 +98,26 @@ pub async fn lock_active_admins(tx: &mut Tx) -> Result<Vec<UserRow>, DatabaseErr
         Backend::Postgres => POSTGRES,
         Backend::Sqlite => SQLITE,
     };
-    on!(tx, c => sqlx::query_as(select).fetch_all(c))
+    run_query!(tx, c => sqlx::query_as(select).fetch_all(c))
 }
 
-/// The admins whose accounts are open.
 pub async fn active_admins(reader: &mut Reader) -> Result<Vec<UserRow>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id");
-    on!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
 }
 
-/// Accounts, newest first.
+/// Newest first.
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<UserRow>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM users WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
-    on!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
-/// Writes everything of `row` that can change.
 pub async fn update(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE users SET password_hash = $2, role = $3, store_id = $4, disabled = $5, \
                           must_change_password = $6, token_epoch = $7 WHERE id = $1";
-    on!(tx, c => sqlx::query(UPDATE)
+    run_query!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
         .bind(row.password_hash.expose_secret())
         .bind(row.role)

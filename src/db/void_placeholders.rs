@@ -4,33 +4,27 @@
 //! after it names the lost one's seal. A number has one carrier, a record or a placeholder; that no record carries the number
 //! of a placeholder follows from the counter, which only goes on from the highest of both.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{PlaceholderId, Series, StoreId, Timestamp};
 
-/// A number that is void.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct PlaceholderRow {
-    /// Its identifier.
     pub id: PlaceholderId,
-    /// The store.
     pub store_id: StoreId,
-    /// The number.
     pub number: i64,
-    /// Why there is no record, as whoever made it wrote.
+    /// Why the record is missing, as an admin wrote it.
     pub reason: String,
-    /// [`crate::domain::Actor::label`] of who made it.
+    /// [`crate::domain::Actor::label`].
     pub made_by: String,
-    /// When.
     pub created_at: Timestamp,
-    /// Its seal: see [`super::seals::placeholder`].
+    /// Its seal: see [`super::seals::seal_placeholder`].
     pub hash: Vec<u8>,
 }
 
-/// Adds a placeholder to a series.
 pub async fn insert(tx: &mut Tx, series: Series, row: &PlaceholderRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO void_placeholders (id, store_id, series, number, reason, made_by, created_at, hash) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    on!(tx, c => sqlx::query(INSERT)
+    run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.store_id)
         .bind(series)
@@ -43,7 +37,7 @@ pub async fn insert(tx: &mut Tx, series: Series, row: &PlaceholderRow) -> Result
     Ok(())
 }
 
-/// The placeholders of a series from number `first` on, at most `limit`, by number.
+/// Ordered by number, from `first` on.
 pub async fn list(
     reader: &mut Reader,
     store: StoreId,
@@ -53,7 +47,7 @@ pub async fn list(
 ) -> Result<Vec<PlaceholderRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, reason, made_by, created_at, hash FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number >= $3 ORDER BY number LIMIT $4";
-    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(series).bind(first).bind(limit).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(series).bind(first).bind(limit).fetch_all(c))
 }
 
 /// How many numbers from `first` to `last` have a placeholder.
@@ -66,5 +60,5 @@ pub async fn count(
 ) -> Result<i64, DatabaseError> {
     const SELECT: &str = "SELECT COUNT(DISTINCT number) FROM void_placeholders \
         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4";
-    on!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(store).bind(series).bind(first).bind(last).fetch_one(c))
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(store).bind(series).bind(first).bind(last).fetch_one(c))
 }

@@ -4,79 +4,63 @@
 //! the other, so whoever reads that a counter stands at 7 sees the records 1 to 7 from then on; what is being written
 //! meanwhile gets a higher number and belongs to the next closing. Nobody waits for a closing.
 
-use super::{DatabaseError, Reader, Tx, on};
+use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId, ZReportSection};
 
-/// The head of a daily closing. A range without records ends one before it begins.
+/// A daily closing. A range without records has a last number one below its first.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct ZReportRow {
-    /// Its identifier.
     pub id: ZReportId,
-    /// The store.
     pub store_id: StoreId,
-    /// The number in that store's series `closing`.
+    /// Series `closing` of the store.
     pub number: i64,
-    /// The store's time zone then.
+    /// The store's time zone at that time.
     pub time_zone: TimeZone,
-    /// The day there on which it was made: `2026-01-05`.
+    /// The date in the store's time zone: `2026-01-05`.
     pub business_day: String,
-    /// When the closing before was made; nothing for the first.
+    /// When the previous closing was made; `None` for the first.
     pub opened_at: Option<Timestamp>,
-    /// When it was made.
     pub closed_at: Timestamp,
-    /// First receipt number in it.
     pub first_order: i64,
-    /// Last receipt number in it.
     pub last_order: i64,
-    /// First number of a refund or void in it.
     pub first_refund: i64,
-    /// Last number of a refund or void in it.
     pub last_refund: i64,
-    /// First number of a payment in it.
     pub first_payment: i64,
-    /// Last number of a payment in it.
     pub last_payment: i64,
-    /// [`crate::domain::Actor::label`] of who made it.
+    /// [`crate::domain::Actor::label`].
     pub made_by: String,
     /// Seal of the closing before it.
     pub previous_hash: Vec<u8>,
-    /// This closing's seal.
     pub hash: Vec<u8>,
 }
 
-/// One sum of a closing.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct ZReportLineRow {
     /// 1, 2, 3 …
     pub line: i64,
     pub section: ZReportSection,
-    /// Of the amounts.
     pub currency: Currency,
-    /// For payments and payouts.
+    /// Only for payments and payouts.
     pub method: Option<PaymentMethod>,
-    /// For the sections by rate, in basis points.
+    /// Basis points; only for the sections by rate.
     pub tax_rate: Option<i64>,
-    /// How many records were summed.
     pub records: i64,
     /// Minor units.
     pub amount: i64,
-    /// The tax among them, where the section knows it.
+    /// Tax contained in the amount; 0 in sections that do not know it.
     pub tax: i64,
 }
 
-/// The numbers that a closing takes, from the first to the last, of each series.
+/// First and last number of each series in a closing.
 #[derive(Debug, Clone, Copy)]
 pub struct ClosingRange {
-    /// Orders.
     pub orders: (i64, i64),
-    /// Refunds and voids.
     pub refunds: (i64, i64),
-    /// Payments.
     pub payments: (i64, i64),
 }
 
-/// Everything that a closing of `span` sums up, its lines numbered from 1.
-pub async fn sums(
+/// The lines of a closing, numbered from 1.
+pub async fn sum_records(
     reader: &mut Reader,
     store: StoreId,
     span: ClosingRange,
@@ -144,7 +128,7 @@ pub async fn sums(
         (PAYOUTS, span.refunds),
     ];
     // What was paid or voided since the counters were read is unpaid in this closing, as the next one has it.
-    let mut lines: Vec<ZReportLineRow> = on!(reader, c => sqlx::query_as(UNPAID)
+    let mut lines: Vec<ZReportLineRow> = run_query!(reader, c => sqlx::query_as(UNPAID)
         .bind(store)
         .bind(span.orders.0)
         .bind(span.orders.1)
@@ -153,7 +137,7 @@ pub async fn sums(
         .fetch_all(c))?;
     for (query, (first, last)) in queries {
         let more: Vec<ZReportLineRow> =
-            on!(reader, c => sqlx::query_as(query).bind(store).bind(first).bind(last).fetch_all(c))?;
+            run_query!(reader, c => sqlx::query_as(query).bind(store).bind(first).bind(last).fetch_all(c))?;
         lines.extend(more);
     }
     for (line, place) in lines.iter_mut().zip(1..) {
@@ -162,14 +146,13 @@ pub async fn sums(
     Ok(lines)
 }
 
-/// Adds a closing with its lines.
 pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> Result<(), DatabaseError> {
     const REPORT: &str = "INSERT INTO z_reports (id, store_id, series, number, time_zone, business_day, opened_at, \
         closed_at, first_order, last_order, first_refund, last_refund, first_payment, last_payment, made_by, \
         previous_hash, hash) VALUES ($1, $2, 'closing', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     const LINE: &str = "INSERT INTO z_report_lines (report_id, line, section, currency, method, tax_rate, records, amount, \
         tax) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    on!(tx, c => sqlx::query(REPORT)
+    run_query!(tx, c => sqlx::query(REPORT)
         .bind(row.id)
         .bind(row.store_id)
         .bind(row.number)
@@ -188,7 +171,7 @@ pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> 
         .bind(&row.hash)
         .execute(c))?;
     for line in lines {
-        on!(tx, c => sqlx::query(LINE)
+        run_query!(tx, c => sqlx::query(LINE)
             .bind(row.id)
             .bind(line.line)
             .bind(line.section)
@@ -203,7 +186,6 @@ pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> 
     Ok(())
 }
 
-/// The columns of a [`ZReportRow`], written once.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -214,35 +196,36 @@ macro_rules! select {
     };
 }
 
-/// The store's closing with this number.
 pub async fn find(reader: &mut Reader, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE store_id = $1 AND series = 'closing' AND number = $2");
-    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
 }
 
-/// A store's closings, newest first.
+/// Newest first.
 pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<ZReportRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3");
-    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
 }
 
-/// The store's closing with the highest number below `number`.
-pub async fn find_below(reader: &mut Reader, store: StoreId, number: i64) -> Result<Option<ZReportRow>, DatabaseError> {
+/// The closing with the highest number below `number`.
+pub async fn find_previous(
+    reader: &mut Reader,
+    store: StoreId,
+    number: i64,
+) -> Result<Option<ZReportRow>, DatabaseError> {
     const SELECT: &str =
         select!("WHERE store_id = $1 AND series = 'closing' AND number < $2 ORDER BY number DESC LIMIT 1");
-    on!(reader, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
 }
 
-/// Whether the store has a closing.
-pub async fn any(reader: &mut Reader, store: StoreId) -> Result<bool, DatabaseError> {
+pub async fn exists(reader: &mut Reader, store: StoreId) -> Result<bool, DatabaseError> {
     const SELECT: &str = "SELECT number FROM z_reports WHERE store_id = $1 LIMIT 1";
-    let found: Option<(i64,)> = on!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_optional(c))?;
+    let found: Option<(i64,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_optional(c))?;
     Ok(found.is_some())
 }
 
-/// The sums of a closing.
-pub async fn lines(reader: &mut Reader, id: ZReportId) -> Result<Vec<ZReportLineRow>, DatabaseError> {
+pub async fn list_lines(reader: &mut Reader, id: ZReportId) -> Result<Vec<ZReportLineRow>, DatabaseError> {
     const SELECT: &str = "SELECT line, section, currency, method, tax_rate, records, amount, tax FROM z_report_lines \
         WHERE report_id = $1 ORDER BY line";
-    on!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_all(c))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::FollowError;
 use crate::db::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
-use crate::db::product_images::{self, VectorRow};
+use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{Database, DatabaseError, Reader};
 use crate::domain::ImageId;
 use crate::index::{Change, Row};
@@ -18,7 +18,7 @@ pub(super) struct ChangeBatch {
     pub(super) last: i64,
     pub(super) changes: Vec<ChangeRow>,
     /// The photos that they add.
-    pub(super) added: Vec<VectorRow>,
+    pub(super) added: Vec<ImageEmbeddingRow>,
 }
 
 /// The changes after `revision`, with the photos that they add as `model` has embedded them; `None` if there are none.
@@ -31,7 +31,7 @@ pub(super) async fn read_batch(
 ) -> Result<Option<ChangeBatch>, FollowError> {
     let mut logged = read_after(reader, revision, last_applied).await?;
     if logged.is_empty() {
-        let head = catalog_changes::head(reader).await?;
+        let head = catalog_changes::read_head(reader).await?;
         if head <= revision {
             return if head < revision { Err(FollowError::DatabaseBehind { revision, head }) } else { Ok(None) };
         }
@@ -40,11 +40,11 @@ pub(super) async fn read_batch(
         logged = read_after(reader, revision, last_applied).await?;
     }
     let (last, changes) = check_order(revision, logged)?;
-    let head = catalog_changes::head(reader).await?;
+    let head = catalog_changes::read_head(reader).await?;
     if head < last {
         return Err(FollowError::CounterBehind { head, last });
     }
-    let added = product_images::vectors(reader, model, &added_images(&changes)).await?;
+    let added = product_images::list_embeddings(reader, model, &added_images(&changes)).await?;
     Ok(Some(ChangeBatch { last, changes, added }))
 }
 
@@ -55,14 +55,14 @@ async fn read_after(
     revision: i64,
     last_applied: &mut Option<ChangeRow>,
 ) -> Result<Vec<LoggedChange>, FollowError> {
-    let mut logged = catalog_changes::after(reader, revision - 1, BATCH + 1).await?;
+    let mut logged = catalog_changes::list_after(reader, revision - 1, BATCH + 1).await?;
     let at_revision = match logged.first() {
         Some(first) if first.seq == revision => logged.remove(0).row.ok(),
         Some(_) | None => None,
     };
     match (last_applied.as_ref().filter(|known| known.seq == revision), at_revision) {
         (Some(known), Some(found)) if *known != found => Err(FollowError::ReplacedChange { seq: revision }),
-        (Some(_), None) => match catalog_changes::head(reader).await? {
+        (Some(_), None) => match catalog_changes::read_head(reader).await? {
             head if head < revision => Err(FollowError::DatabaseBehind { revision, head }),
             _ => Err(FollowError::MissingChange { expected: revision, found: logged.first().map(|next| next.seq) }),
         },
@@ -111,7 +111,7 @@ pub(super) fn index_changes(changes: Vec<ChangeRow>, rows: Vec<Row>) -> Vec<Chan
 
 /// The number of the newest change.
 pub(super) async fn newest_change(db: &Database) -> Result<i64, DatabaseError> {
-    catalog_changes::head(&mut db.read().await?).await
+    catalog_changes::read_head(&mut db.read().await?).await
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(outage.current(), None);
         let secret = DatabaseError::Unexpected("column \"x\" of host db-7".to_owned());
         outage.record::<i64>(at(2), &Err(FollowError::Database(secret)));
-        outage.record::<i64>(at(3), &Err(FollowError::Database(DatabaseError::Full)));
+        outage.record::<i64>(at(3), &Err(FollowError::Database(DatabaseError::DiskFull)));
         let now = outage.current().unwrap();
         assert_eq!(now.since, at(2));
         assert!(!now.reason.contains("db-7"), "{}", now.reason);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::image_embeddings::{ImageEmbeddings, stored_row, stored_vector};
 use super::unsearchable_images::UnsearchableImages;
 use super::{FollowError, SnapshotFault, snapshot_file};
-use crate::db::product_images::{self, VectorRow};
+use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{Database, catalog_changes};
 use crate::domain::ImageId;
 use crate::embedding::Embedding;
@@ -72,12 +72,12 @@ impl<'a> IndexFiller<'a> {
             let revision = self.apply_changes(&index, &mut None).await?;
             let found = index.stats().await.rows;
             let mut reader = self.db().snapshot().await?;
-            let head = catalog_changes::head(&mut reader).await?;
+            let head = catalog_changes::read_head(&mut reader).await?;
             let on_sale = product_images::count_on_sale(&mut reader).await?;
             // Mostly none are unseen, and counting them reads every photo.
             let unseen = match i64::try_from(found) == Ok(on_sale) {
                 true => 0,
-                false => product_images::count_unseen(&mut reader, self.model()).await?,
+                false => product_images::count_without_embedding(&mut reader, self.model()).await?,
             };
             // Both sides must be of one state: another server may have changed the catalog in between.
             if head <= revision {
@@ -122,7 +122,7 @@ impl<'a> IndexFiller<'a> {
 
     /// The index rows of these photos, in their order. A photo that cannot be embedded is skipped, since one lost file
     /// must not stop a whole shop; it counts as unsearchable and is tried again.
-    pub(super) async fn index_rows(&self, rows: Vec<VectorRow>) -> Result<Vec<Row>, FollowError> {
+    pub(super) async fn index_rows(&self, rows: Vec<ImageEmbeddingRow>) -> Result<Vec<Row>, FollowError> {
         let mut index_rows = Vec::with_capacity(rows.len());
         for row in rows {
             let vector = match stored_vector(&row, self.dim()) {
@@ -134,7 +134,7 @@ impl<'a> IndexFiller<'a> {
         Ok(index_rows)
     }
 
-    async fn embed_or_skip(&self, row: &VectorRow) -> Result<Option<Embedding>, FollowError> {
+    async fn embed_or_skip(&self, row: &ImageEmbeddingRow) -> Result<Option<Embedding>, FollowError> {
         let embedded = self.embeddings.embed_original(row).await?;
         let embedded = embedded.inspect_err(|failure| {
             metrics::counter!(UNSEARCHABLE_IMAGES_TOTAL).increment(1);
@@ -153,7 +153,7 @@ pub(super) struct StoredCatalog {
     /// Holds every photo that has a sound embedding, in the order of the photos' identifiers.
     pub(super) builder: IndexBuilder,
     /// The other photos.
-    pub(super) unseen: Vec<VectorRow>,
+    pub(super) unseen: Vec<ImageEmbeddingRow>,
 }
 
 /// Reads what is on sale into an index under construction.
@@ -164,20 +164,20 @@ pub(super) async fn read_stored_catalog(
     options: IndexOptions,
 ) -> Result<StoredCatalog, FollowError> {
     let mut reader = db.snapshot().await?;
-    let revision = catalog_changes::head(&mut reader).await?;
+    let revision = catalog_changes::read_head(&mut reader).await?;
     let (mut builder, mut unseen) = (IndexBuilder::new(dim, options), Vec::new());
-    let mut page = product_images::on_sale(&mut reader, model, ImageId::NIL, PAGE).await?;
+    let mut page = product_images::list_on_sale(&mut reader, model, ImageId::NIL, PAGE).await?;
     while let Some(last) = page.last().map(|row| row.image_id) {
         let mut rows = Vec::with_capacity(page.len());
         for row in page {
             match stored_row(&row, dim) {
                 Some(row) => rows.push(row),
                 // The damaged bytes of many photos would be a lot of memory.
-                None => unseen.push(VectorRow { vector: None, ..row }),
+                None => unseen.push(ImageEmbeddingRow { vector: None, ..row }),
             }
         }
         // The next page is read while this one is being added.
-        let next_page = product_images::on_sale(&mut reader, model, last, PAGE);
+        let next_page = product_images::list_on_sale(&mut reader, model, last, PAGE);
         let (next_page, grown) = tokio::join!(next_page, add_rows(builder, rows));
         (page, builder) = (next_page?, grown?);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{FollowError, IndexRow};
 use crate::db::blobs::{BlobError, Blobs};
-use crate::db::product_images::{self, VectorRow};
+use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{Database, DatabaseError};
 use crate::domain::ImageId;
 use crate::embedding::{EmbedError, Embedder, Embedding};
@@ -41,7 +41,10 @@ impl<'a> ImageEmbeddings<'a> {
     ///
     /// # Errors
     /// No photo can be embedded now: the database or the embedder has no time for it, or a thread is gone.
-    pub async fn embed_original(&self, row: &VectorRow) -> Result<Result<Embedding, PhotoFailure>, FollowError> {
+    pub async fn embed_original(
+        &self,
+        row: &ImageEmbeddingRow,
+    ) -> Result<Result<Embedding, PhotoFailure>, FollowError> {
         let original = match self.blobs.get(row.content_hash).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return photo_failure("its original is missing from the folder of images".to_owned()),
@@ -70,9 +73,9 @@ impl<'a> ImageEmbeddings<'a> {
     async fn store(&self, image: ImageId, embedding: &Embedding) -> Result<(), DatabaseError> {
         let model = self.embedder.model_id().as_str();
         let mut tx = self.db.begin().await?;
-        match product_images::insert_vector(&mut tx, image, model, &embedding.to_bytes()).await {
+        match product_images::upsert_embedding(&mut tx, image, model, &embedding.to_bytes()).await {
             // The photo was removed meanwhile, and a change in the log says so: there is nothing to store.
-            Err(DatabaseError::Dangling) => Ok(()),
+            Err(DatabaseError::ForeignKeyViolation) => Ok(()),
             inserted => {
                 inserted?;
                 tx.commit().await
@@ -86,7 +89,7 @@ fn photo_failure(reason: String) -> Result<Result<Embedding, PhotoFailure>, Foll
 }
 
 /// The stored vector; `None` if there is none, or if it is damaged: not of `dim` values, not finite, not of length 1.
-pub(super) fn stored_vector(row: &VectorRow, dim: usize) -> Option<Arc<[f32]>> {
+pub(super) fn stored_vector(row: &ImageEmbeddingRow, dim: usize) -> Option<Arc<[f32]>> {
     let embedding = Embedding::from_bytes(row.vector.as_deref()?, dim);
     let embedding = embedding.inspect_err(|error| {
         tracing::error!(image.id = %row.image_id, error = %error, "a stored embedding is damaged; making it anew");
@@ -95,11 +98,11 @@ pub(super) fn stored_vector(row: &VectorRow, dim: usize) -> Option<Arc<[f32]>> {
 }
 
 /// The index row of a photo with a sound stored vector of `dim` values.
-pub(super) fn stored_row(row: &VectorRow, dim: usize) -> Option<IndexRow> {
+pub(super) fn stored_row(row: &ImageEmbeddingRow, dim: usize) -> Option<IndexRow> {
     Some(IndexRow { image: row.image_id, product: row.product_id, vector: stored_vector(row, dim)? })
 }
 
 /// The index rows of those photos that have a sound stored vector of `dim` values.
-pub fn stored_rows(rows: &[VectorRow], dim: usize) -> Vec<IndexRow> {
+pub fn stored_rows(rows: &[ImageEmbeddingRow], dim: usize) -> Vec<IndexRow> {
     rows.iter().filter_map(|row| stored_row(row, dim)).collect()
 }

@@ -73,7 +73,7 @@ pub(super) async fn write(
 }
 
 async fn stamp_at(db: &Database, model: &str, revision: i64) -> Result<SnapshotStamp, SnapshotFault> {
-    let logged = catalog_changes::after(&mut db.read().await?, revision - 1, 1).await?.into_iter().next();
+    let logged = catalog_changes::list_after(&mut db.read().await?, revision - 1, 1).await?.into_iter().next();
     let change = match logged.filter(|logged| logged.seq == revision) {
         Some(logged) => Some(logged.row.map_err(|reason| FollowError::UnreadableChange { seq: revision, reason })?),
         None => None,

@@ -140,7 +140,7 @@ impl IndexFeed {
         self.follow().await?;
         let (mut after, mut left) = (ImageId::NIL, 0);
         loop {
-            let page = product_images::ids_on_sale(&mut self.db.read().await?, after, PAGE).await?;
+            let page = product_images::list_ids_on_sale(&mut self.db.read().await?, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             let missing = self.active.current().index.lacking(&page).await;
@@ -157,7 +157,7 @@ impl IndexFeed {
         let active = self.active.current();
         let embedder = &active.embedder;
         let model = embedder.model_id().as_str();
-        let rows = product_images::on_sale_among(&mut self.db.read().await?, model, images).await?;
+        let rows = product_images::list_on_sale_by_id(&mut self.db.read().await?, model, images).await?;
         let mut embedded = Vec::with_capacity(rows.len());
         for row in rows {
             let has_vector = stored_vector(&row, embedder.dim()).is_some();
@@ -183,7 +183,7 @@ impl IndexFeed {
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         let mut products: BTreeMap<ProductId, Vec<ImageId>> = BTreeMap::new();
-        for row in product_images::on_sale_among(&mut tx, active.embedder.model_id().as_str(), &missing).await? {
+        for row in product_images::list_on_sale_by_id(&mut tx, active.embedder.model_id().as_str(), &missing).await? {
             products.entry(row.product_id).or_default().push(row.image_id);
         }
         for (product, images) in products {

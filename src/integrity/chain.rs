@@ -27,7 +27,7 @@ pub(super) async fn check(
     let mut chain = Chain { series, stand, before: Before { number: 0, seals: vec![Seal::FIRST.to_vec()] } };
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let numbers = number_checks::numbers(
+        let numbers = number_checks::list_numbers(
             &mut db.read().await?,
             series,
             RecordRange { store: id, first, last: highest },
@@ -64,7 +64,7 @@ async fn check_placeholders(
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
         let page = void_placeholders::list(&mut db.read().await?, id, series, first, PLACEHOLDERS).await?;
-        for row in page.iter().filter(|row| seals::placeholder(series, row) != row.hash) {
+        for row in page.iter().filter(|row| seals::seal_placeholder(series, row) != row.hash) {
             findings.add(FindingKind::BrokenPlaceholder, series, row.number);
         }
         next = page.last().filter(|_| page.len() as i64 == PLACEHOLDERS).and_then(|row| row.number.checked_add(1));
@@ -102,9 +102,12 @@ async fn page(db: &Database, id: StoreId, series: Series, numbers: &[NumberRow])
     let stretch = RecordRange { store: id, first: first.number, last: last.number };
     let mut reader = db.snapshot().await?;
     let links = chain_records::read(&mut reader, series, stretch, records(numbers).min(MOST_RECORDS)).await?;
-    let misfits =
-        if series == Series::Order { number_checks::misfit_money(&mut reader, stretch).await? } else { Vec::new() };
-    let without_order = number_checks::without_order(&mut reader, series, stretch).await?;
+    let misfits = if series == Series::Order {
+        number_checks::list_money_mismatches(&mut reader, stretch).await?
+    } else {
+        Vec::new()
+    };
+    let without_order = number_checks::list_numbers_without_order(&mut reader, series, stretch).await?;
     Ok(Page { links, misfits, without_order })
 }
 

@@ -34,42 +34,42 @@ pub(super) async fn read(
     let RecordRange { store, first, .. } = stretch;
     Ok(match series {
         Series::Order => {
-            let lines = by_record(number_checks::order_items(reader, stretch).await?);
-            let rows = orders::chain(reader, store, first, limit).await?.into_iter();
+            let lines = by_record(number_checks::list_order_items(reader, stretch).await?);
+            let rows = orders::list_chain(reader, store, first, limit).await?.into_iter();
             rows.map(|row| {
                 let items = lines.get(&row.id).map_or(&[][..], Vec::as_slice);
-                let sealed = seals::order(&row, items).as_deref() == Some(row.hash.as_slice());
+                let sealed = seals::seal_order(&row, items).as_deref() == Some(row.hash.as_slice());
                 let adds_up = order_adds_up(&row, items);
                 ChainRecord { number: row.number, previous: row.previous_hash, kept: row.hash, sealed, adds_up }
             })
             .collect()
         }
         Series::Payment => {
-            let rows = payments::chain(reader, store, first, limit).await?.into_iter();
+            let rows = payments::list_chain(reader, store, first, limit).await?.into_iter();
             rows.map(|row| {
-                let sealed = seals::payment(&row) == row.hash;
+                let sealed = seals::seal_payment(&row) == row.hash;
                 let adds_up = row.tendered.is_none_or(|tendered| tendered >= row.amount);
                 ChainRecord { number: row.number, previous: row.previous_hash, kept: row.hash, sealed, adds_up }
             })
             .collect()
         }
         Series::Refund => {
-            let lines = by_record(number_checks::refund_items(reader, stretch).await?);
-            let rows = refunds::chain(reader, store, first, limit).await?.into_iter();
+            let lines = by_record(number_checks::list_refund_items(reader, stretch).await?);
+            let rows = refunds::list_chain(reader, store, first, limit).await?.into_iter();
             rows.map(|row| {
                 let items = lines.get(&row.id).map_or(&[][..], Vec::as_slice);
-                let sealed = seals::refund(&row, items) == row.hash;
+                let sealed = seals::seal_refund(&row, items) == row.hash;
                 let adds_up = refund_adds_up(&row, items);
                 ChainRecord { number: row.number, previous: row.previous_hash, kept: row.hash, sealed, adds_up }
             })
             .collect()
         }
         Series::Closing => {
-            let lines = by_record(number_checks::closing_lines(reader, stretch).await?);
-            let rows = number_checks::closings(reader, stretch, limit).await?.into_iter();
+            let lines = by_record(number_checks::list_closing_lines(reader, stretch).await?);
+            let rows = number_checks::list_closings(reader, stretch, limit).await?.into_iter();
             rows.map(|row| {
                 let sums = lines.get(&row.id).map_or(&[][..], Vec::as_slice);
-                let sealed = seals::z_report(&row, sums) == row.hash;
+                let sealed = seals::seal_z_report(&row, sums) == row.hash;
                 // Its lines are sums of other records and of no total of its own.
                 ChainRecord { number: row.number, previous: row.previous_hash, kept: row.hash, sealed, adds_up: true }
             })

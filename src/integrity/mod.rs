@@ -124,7 +124,7 @@ impl Integrity {
         }
         let mut after = StoreId::NIL;
         loop {
-            let page = number_checks::stores(&mut self.db.read().await?, after, STORES).await?;
+            let page = number_checks::list_stores(&mut self.db.read().await?, after, STORES).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
@@ -147,7 +147,7 @@ impl Integrity {
         let started = self.clock.now();
         let (mut findings, mut seen) = (Findings::default(), ScannedCount::default());
         for series in Series::ALL {
-            let stand = number_checks::stand(&mut self.db.read().await?, id, series).await?;
+            let stand = number_checks::read_series_state(&mut self.db.read().await?, id, series).await?;
             seen = seen.and(number_scan::check(&self.db, id, series, &stand, &mut findings).await?);
             if depth == CheckDepth::Deep {
                 chain::check(&self.db, id, series, &stand, &mut findings).await?;
@@ -208,7 +208,7 @@ impl Integrity {
         for store in stores.data {
             data.push(standing(&mut reader, store.id).await?.of(store.id, store.name));
         }
-        let strays = integrity_reports::newest(&mut reader, StoreId::NIL, None).await?;
+        let strays = integrity_reports::find_newest(&mut reader, StoreId::NIL, None).await?;
         let strays = strays.map(ReportView::try_from).transpose()?;
         Ok(SummaryView { strays, data, next_cursor: stores.next_cursor })
     }
@@ -219,7 +219,7 @@ impl Integrity {
         after: StoreId,
         at_most: i64,
     ) -> Result<Vec<(StoreId, Result<StandingView, IntegrityError>)>, IntegrityError> {
-        let ids = number_checks::stores(&mut self.db.read().await?, after, at_most).await?;
+        let ids = number_checks::list_stores(&mut self.db.read().await?, after, at_most).await?;
         let mut standings = Vec::with_capacity(ids.len());
         for id in ids {
             standings.push((id, self.standing_of(id).await));
@@ -229,7 +229,7 @@ impl Integrity {
 
     /// What is known of lines without a record.
     pub async fn strays(&self) -> Result<Option<ReportView>, IntegrityError> {
-        let row = integrity_reports::newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
+        let row = integrity_reports::find_newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
         Ok(row.map(ReportView::try_from).transpose()?)
     }
 
@@ -259,9 +259,10 @@ impl Integrity {
 
 /// The newest reports of a store.
 async fn standing(reader: &mut Reader, store: StoreId) -> Result<view::LatestReports, DatabaseError> {
-    let latest = integrity_reports::newest(reader, store, None).await?.map(ReportView::try_from).transpose()?;
+    let latest = integrity_reports::find_newest(reader, store, None).await?.map(ReportView::try_from).transpose()?;
     let deep = Some(CheckDepth::Deep);
-    let latest_deep = integrity_reports::newest(reader, store, deep).await?.map(ReportView::try_from).transpose()?;
+    let latest_deep =
+        integrity_reports::find_newest(reader, store, deep).await?.map(ReportView::try_from).transpose()?;
     Ok(view::LatestReports { latest, latest_deep })
 }
 

@@ -82,7 +82,7 @@ impl Walk {
         stretch: RecordRange,
         findings: &mut Findings,
     ) -> Result<Option<i64>, DatabaseError> {
-        let page = number_checks::numbers(reader, series, stretch, PAGE).await?;
+        let page = number_checks::list_numbers(reader, series, stretch, PAGE).await?;
         for row in &page {
             let records = row.copies.saturating_sub(row.placeholders);
             self.seen = self.seen.and(ScannedCount { records, placeholders: row.placeholders });

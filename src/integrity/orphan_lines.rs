@@ -15,7 +15,7 @@ pub(super) async fn check(db: &Database, findings: &mut Findings) -> Result<i64,
     for series in Series::ALL {
         let mut after = Uuid::nil();
         loop {
-            let page = number_checks::named_by_lines(&mut db.read().await?, series, after, PAGE).await?;
+            let page = number_checks::list_referenced_records(&mut db.read().await?, series, after, PAGE).await?;
             records += page.len() as i64;
             for _ in page.iter().filter(|row| row.missing) {
                 findings.add_unnumbered(FindingKind::StrayLines, series);

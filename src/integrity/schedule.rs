@@ -49,7 +49,7 @@ impl Integrity {
         let mut after = StoreId::NIL;
         let mut failed = None;
         loop {
-            let page = number_checks::stores(&mut self.db.read().await?, after, super::STORES).await?;
+            let page = number_checks::list_stores(&mut self.db.read().await?, after, super::STORES).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
@@ -107,7 +107,7 @@ impl Integrity {
         // Twice the interval, since the servers' clocks differ a little and their settings may.
         let furthest = now.plus_seconds(2 * self.interval_s(depth));
         let mut tx = self.db.begin().await?;
-        let ours = integrity_reports::claim(&mut tx, depth, now, until, furthest).await?;
+        let ours = integrity_reports::claim_check(&mut tx, depth, now, until, furthest).await?;
         if ours && depth == CheckDepth::Deep {
             // No other server need make the check that this one contains.
             let quick = now.plus_seconds(self.interval_s(CheckDepth::Quick));
@@ -137,7 +137,7 @@ impl Integrity {
 
     /// Sets this server's metrics where there is a report that it has not seen yet, whichever server made it.
     async fn publish_new(&self) -> Result<(), IntegrityError> {
-        let newest = integrity_reports::newest_id(&mut self.db.read().await?).await?;
+        let newest = integrity_reports::find_newest_id(&mut self.db.read().await?).await?;
         if newest != *self.published() {
             self.publish().await?;
             *self.published() = newest;
@@ -154,7 +154,7 @@ impl Integrity {
     pub(super) async fn publish(&self) -> Result<(), IntegrityError> {
         let mut after = StoreId::NIL;
         loop {
-            let page = number_checks::stores(&mut self.db.read().await?, after, super::STORES).await?;
+            let page = number_checks::list_stores(&mut self.db.read().await?, after, super::STORES).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
@@ -172,7 +172,7 @@ impl Integrity {
                 metrics::gauge!(INTEGRITY_HEALTH, "store" => label).set(super::health(&findings) as f64);
             }
         }
-        let strays = integrity_reports::newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
+        let strays = integrity_reports::find_newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
         if let Some(report) = strays {
             metrics::gauge!(INTEGRITY_HEALTH, "store" => NO_STORE).set(report.health as f64);
         }

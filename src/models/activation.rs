@@ -21,7 +21,7 @@ impl ModelSwitches {
     /// Activates the open switch. When this returns, this server recognises by the new model; other servers follow within
     /// seconds.
     pub async fn activate(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
-        let row = model_switches::open(&mut self.db.read().await?).await?.ok_or(SwitchError::NoneOpen)?;
+        let row = model_switches::find_open(&mut self.db.read().await?).await?.ok_or(SwitchError::NoneOpen)?;
         // If this server could not adopt the model, refuse before anything has happened.
         let (folder, id) = (self.folder.clone(), row.id);
         run_blocking(move || folder.open_switched(&row)).await?;
@@ -39,10 +39,10 @@ impl ModelSwitches {
         let mut tx = self.db.begin().await?;
         // No photo is enrolled from here to the commit.
         catalog_changes::lock(&mut tx).await?;
-        let open = model_switches::open(&mut tx).await?;
+        let open = model_switches::find_open(&mut tx).await?;
         let mut row = open.filter(|row| row.id == id).ok_or(SwitchError::NoneOpen)?;
         row.photos = product_images::count_on_sale(&mut tx).await?;
-        row.missing = product_images::count_unseen(&mut tx, &row.to_model).await?;
+        row.missing = product_images::count_without_embedding(&mut tx, &row.to_model).await?;
         if row.missing > 0 {
             let SwitchRow { to_model: model, missing, photos, problem_count: failed, .. } = row;
             return Err(SwitchError::NotReady { model, missing, photos, failed });

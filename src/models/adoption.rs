@@ -62,7 +62,7 @@ impl ModelSwitches {
 
     /// The last switch, if this server has not adopted it.
     async fn switch_to_adopt(&self) -> Result<Option<SwitchRow>, SwitchError> {
-        let switched = model_switches::active(&mut self.db.read().await?).await?;
+        let switched = model_switches::find_active(&mut self.db.read().await?).await?;
         // A server's first model may be newer than the last switch: its file was replaced since.
         Ok(switched.filter(|row| row.generation > self.active.current().generation))
     }

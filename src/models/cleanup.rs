@@ -64,18 +64,18 @@ impl ModelSwitches {
     /// embeddings removed; `None` at the end.
     async fn remove_batch(&self, model: &str, after: ImageId) -> Result<Option<(ImageId, u64)>, SwitchError> {
         // Read before the lock is taken: if there are few embeddings, this reads most of the table.
-        let next = product_images::seen_by(&mut self.db.read().await?, model, after, BATCH).await?;
+        let next = product_images::list_ids_with_embedding(&mut self.db.read().await?, model, after, BATCH).await?;
         let Some(last) = next.last().copied() else { return Ok(None) };
         let mut tx = self.db.begin().await?;
         // A switch is activated under this lock, after a count that this batch must not make wrong.
         catalog_changes::lock(&mut tx).await?;
-        let open = model_switches::open(&mut tx).await?;
-        let active = model_switches::active(&mut tx).await?;
+        let open = model_switches::find_open(&mut tx).await?;
+        let active = model_switches::find_active(&mut tx).await?;
         let in_use = open.into_iter().chain(active).any(|row| row.from_model == model || row.to_model == model);
         if in_use {
             return Ok(None);
         }
-        let removed = product_images::forget_vectors(&mut tx, model, after, last).await?;
+        let removed = product_images::delete_embeddings(&mut tx, model, after, last).await?;
         tx.commit().await?;
         Ok(Some((last, removed)))
     }
@@ -83,8 +83,8 @@ impl ModelSwitches {
     async fn unused_models(&self) -> Result<Vec<String>, SwitchError> {
         let since = self.clock.now().plus_seconds(-KEPT_S);
         let mut reader = self.db.read().await?;
-        let mut models = model_switches::not_named_since(&mut reader, since).await?;
-        let active = model_switches::active(&mut reader).await?;
+        let mut models = model_switches::list_models_unused_since(&mut reader, since).await?;
+        let active = model_switches::find_active(&mut reader).await?;
         drop(reader);
         if models.is_empty() {
             return Ok(models);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Comparison, ModelSwitches, SwitchError};
 use crate::db::model_switches::SwitchRow;
-use crate::db::product_images::{self, VectorRow};
+use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::domain::{ImageId, ProductId};
 use crate::embedding::Embedder;
 use crate::index_feed::{IndexRow, stored_rows};
@@ -28,8 +28,8 @@ impl ModelSwitches {
     }
 
     /// Photos on sale with `model`'s embeddings.
-    async fn embedded_photos(&self, model: &str) -> Result<Vec<VectorRow>, SwitchError> {
-        Ok(product_images::on_sale(&mut self.db.read().await?, model, ImageId::NIL, MAX_PHOTOS).await?)
+    async fn embedded_photos(&self, model: &str) -> Result<Vec<ImageEmbeddingRow>, SwitchError> {
+        Ok(product_images::list_on_sale(&mut self.db.read().await?, model, ImageId::NIL, MAX_PHOTOS).await?)
     }
 
     /// How many photos were asked with, and for how many of them the first answer was right.
@@ -55,7 +55,7 @@ fn retain_images(mut rows: Vec<IndexRow>, images: &HashSet<ImageId>) -> Vec<Inde
 }
 
 /// The number of values that most of the vectors have; 0 if there are none.
-fn most_common_dimension(rows: &[VectorRow]) -> usize {
+fn most_common_dimension(rows: &[ImageEmbeddingRow]) -> usize {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for vector in rows.iter().filter_map(|row| row.vector.as_ref()) {
         *counts.entry(vector.len() / size_of::<f32>()).or_default() += 1;

@@ -9,7 +9,7 @@ use super::switch_worker::WorkerState;
 use super::{Comparison, ModelSwitches, SwitchError};
 use crate::active_model::CONCURRENT_PHOTOS;
 use crate::db::model_switches::{self, SwitchRow, SwitchState};
-use crate::db::product_images::{self, VectorRow};
+use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::domain::{Caller, ImageId};
 use crate::embedding::Embedder;
 use crate::index_feed::{FollowError, PhotoFailure};
@@ -80,9 +80,9 @@ impl ModelSwitches {
         let embeddings = self.index_feed.image_embeddings(embedder);
         let after = state.last_image.unwrap_or(ImageId::NIL);
         let model = embedder.model_id().as_str();
-        let rows = product_images::unseen(&mut self.db.read().await?, model, after, BATCH).await?;
+        let rows = product_images::list_without_embedding(&mut self.db.read().await?, model, after, BATCH).await?;
         let Some(last) = rows.last().map(|row| row.image_id) else { return Ok(None) };
-        let embed = async |row: &VectorRow| embeddings.embed_original(row).await;
+        let embed = async |row: &ImageEmbeddingRow| embeddings.embed_original(row).await;
         let outcomes: Vec<Result<_, FollowError>> =
             stream::iter(&rows).map(embed).buffered(CONCURRENT_PHOTOS).collect().await;
         let mut embedded = 0;
@@ -120,7 +120,7 @@ impl ModelSwitches {
     async fn count_photos(&self, row: &mut SwitchRow) -> Result<(), SwitchError> {
         let mut reader = self.db.read().await?;
         row.photos = product_images::count_on_sale(&mut reader).await?;
-        row.missing = product_images::count_unseen(&mut reader, &row.to_model).await?;
+        row.missing = product_images::count_without_embedding(&mut reader, &row.to_model).await?;
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl ModelSwitches {
         }
         row.changed_at = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let has_lease = model_switches::keep_progress(&mut tx, row, self.server_id).await?;
+        let has_lease = model_switches::save_progress(&mut tx, row, self.server_id).await?;
         tx.commit().await?;
         tracing::info!(
             model.id = row.to_model,

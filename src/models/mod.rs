@@ -98,7 +98,7 @@ impl ModelSwitches {
 
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        if let Some(open) = model_switches::open(&mut tx).await? {
+        if let Some(open) = model_switches::find_open(&mut tx).await? {
             return Err(SwitchError::AnotherOpen { model: open.to_model });
         }
         let (from_model, from_manifest) = self.find_active(&mut tx).await?;
@@ -110,7 +110,7 @@ impl ModelSwitches {
             from_model,
             from_manifest,
             photos: product_images::count_on_sale(&mut tx).await?,
-            missing: product_images::count_unseen(&mut tx, &to_model).await?,
+            missing: product_images::count_without_embedding(&mut tx, &to_model).await?,
             to_model,
             to_manifest: manifest.to_owned(),
             state: SwitchState::Embedding,
@@ -138,7 +138,7 @@ impl ModelSwitches {
     /// Begins a switch back to the model that was active before the last one. It activates itself as soon as the photos
     /// enrolled since are embedded. The comparison does not hold it up: going back has its reasons.
     pub async fn roll_back(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
-        let last = model_switches::active(&mut self.db.read().await?).await?;
+        let last = model_switches::find_active(&mut self.db.read().await?).await?;
         let last = last.ok_or(SwitchError::NoPrevious)?;
         let (folder, manifest) = (self.folder.clone(), last.from_manifest.clone());
         // The manifest may belong to another model by now, which was never active.
@@ -150,7 +150,7 @@ impl ModelSwitches {
     pub async fn cancel(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let mut row = model_switches::open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
+        let mut row = model_switches::find_open(&mut tx).await?.ok_or(SwitchError::NoneOpen)?;
         if !model_switches::cancel(&mut tx, row.id, now).await? {
             return Err(SwitchError::NoneOpen);
         }
@@ -163,7 +163,7 @@ impl ModelSwitches {
     /// Key and manifest of the active model: this server's, unless it has yet to adopt the last switch.
     async fn find_active(&self, reader: &mut Reader) -> Result<(String, String), DatabaseError> {
         let ours = self.active.current();
-        Ok(match model_switches::active(reader).await? {
+        Ok(match model_switches::find_active(reader).await? {
             Some(row) if row.generation > ours.generation => (row.to_model, row.to_manifest),
             _ => (ours.embedder.model_id().to_string(), ours.manifest.clone()),
         })

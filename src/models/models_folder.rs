@@ -46,7 +46,7 @@ impl ModelsFolder {
     /// # Errors
     /// The settings' model cannot be opened, or the database does not answer.
     pub async fn open_first_model(&self, db: &Database) -> Result<FirstModel, SwitchError> {
-        let switched = model_switches::active(&mut db.read().await?).await?;
+        let switched = model_switches::find_active(&mut db.read().await?).await?;
         // Reading and hashing a model takes a second or so.
         let this = self.clone();
         super::run_blocking(move || this.open_switched_or_configured(switched)).await

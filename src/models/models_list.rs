@@ -24,11 +24,11 @@ impl ModelSwitches {
         let photos = product_images::count_on_sale(&mut reader).await?;
         let embedded: HashMap<String, i64> =
             product_images::count_on_sale_by_model(&mut reader).await?.into_iter().collect();
-        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::newest(&mut reader, LISTED_SWITCHES)
+        let (open, ended): (Vec<SwitchRow>, Vec<SwitchRow>) = model_switches::list_newest(&mut reader, LISTED_SWITCHES)
             .await?
             .into_iter()
             .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
-        let switched = model_switches::active(&mut reader).await?;
+        let switched = model_switches::find_active(&mut reader).await?;
         let wanted = switched.and_then(|row| find_wanted_model(&row, &verified, &active));
         let history = ended.into_iter().map(SwitchView::from).collect();
         let switch = open.into_iter().next().map(SwitchView::from);

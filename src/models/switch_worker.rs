@@ -14,7 +14,7 @@ use super::{FailedImage, ModelSwitches, SwitchError, run_blocking};
 use crate::background::RunReporter;
 use crate::backoff::{Delays, MODEL_SWITCH};
 use crate::db::model_switches::{self, SwitchRow};
-use crate::db::product_images::VectorRow;
+use crate::db::product_images::ImageEmbeddingRow;
 use crate::domain::{ImageId, SwitchId};
 use crate::embedding::Embedder;
 use crate::index_feed::PhotoFailure;
@@ -68,15 +68,15 @@ impl ModelSwitches {
     /// Stores why this server cannot go on, and releases its lease.
     async fn give_up_lease(&self, obstacle: &str) -> Result<(), SwitchError> {
         let mut tx = self.db.begin().await?;
-        model_switches::keep_obstacle(&mut tx, self.server_id, obstacle, self.clock.now()).await?;
+        model_switches::save_obstacle(&mut tx, self.server_id, obstacle, self.clock.now()).await?;
         tx.commit().await?;
         self.release_lease().await
     }
 
     async fn work_on_open_switch(&self, state: &mut WorkerState) -> Result<(), SwitchError> {
         let mut reader = self.db.read().await?;
-        let open = model_switches::open(&mut reader).await?;
-        let switched = model_switches::active(&mut reader).await?.and_then(|row| row.generation);
+        let open = model_switches::find_open(&mut reader).await?;
+        let switched = model_switches::find_active(&mut reader).await?.and_then(|row| row.generation);
         drop(reader);
         let Some(row) = open else {
             // Until this server has adopted the last switch, its uploads are embedded by both models: otherwise the index
@@ -152,7 +152,7 @@ impl WorkerState {
     }
 
     /// Counts a photo that could not be embedded, and lists it among the first.
-    pub(super) fn add_failure(&mut self, row: &VectorRow, failure: &PhotoFailure) {
+    pub(super) fn add_failure(&mut self, row: &ImageEmbeddingRow, failure: &PhotoFailure) {
         self.failed_count += 1;
         if self.failed.len() < LISTED_FAILURES {
             let (image_id, product_id) = (row.image_id.to_string(), row.product_id.to_string());

@@ -26,14 +26,14 @@ impl Orders {
         let mut tx = self.db.begin().await?;
         let store = served(&mut tx, caller, id).await?;
         // Taking the number holds the row: of two closings at once, the second goes on when the first is done.
-        let taken = number_series::take(&mut tx, id, Series::Closing).await?;
+        let taken = number_series::take_next_number(&mut tx, id, Series::Closing).await?;
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        let counters = number_series::of_store(&mut tx, id).await?;
+        let counters = number_series::list(&mut tx, id).await?;
         let previous = before(&mut tx, id, taken.number).await?;
         let span = span(previous.as_ref(), &counters);
-        let lines = z_reports::sums(&mut tx, id, span).await?;
+        let lines = z_reports::sum_records(&mut tx, id, span).await?;
         let now = self.clock.now();
         let mut row = ZReportRow {
             id: ZReportId::at(now),
@@ -53,9 +53,9 @@ impl Orders {
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        row.hash = seals::z_report(&row, &lines);
+        row.hash = seals::seal_z_report(&row, &lines);
         z_reports::insert(&mut tx, &row, &lines).await?;
-        number_series::set_hash(&mut tx, id, Series::Closing, &row.hash).await?;
+        number_series::set_last_hash(&mut tx, id, Series::Closing, &row.hash).await?;
         let details = json!({"z_number": row.number, "business_day": row.business_day,
             "receipts": [row.first_order, row.last_order]});
         let subject = id.to_string();
@@ -84,7 +84,7 @@ impl Orders {
         let mut reader = self.db.read().await?;
         let store = served(&mut reader, caller, store).await?;
         let row = z_reports::find(&mut reader, store.id, number).await?.ok_or(OrderError::ClosingNotFound(number))?;
-        let lines = z_reports::lines(&mut reader, row.id).await?;
+        let lines = z_reports::list_lines(&mut reader, row.id).await?;
         Ok(ZReportView::new(row, store.name, lines))
     }
 }
@@ -97,7 +97,7 @@ async fn served(reader: &mut Reader, caller: &Caller, id: StoreId) -> Result<Sto
 /// The closing that the one with `number` goes on from. Where the closings in between are lost and void placeholders say so,
 /// the last one that is there: what the lost ones had is closed once more.
 async fn before(reader: &mut Reader, store: StoreId, number: i64) -> Result<Option<ZReportRow>, OrderError> {
-    let previous = z_reports::find_below(reader, store, number).await?;
+    let previous = z_reports::find_previous(reader, store, number).await?;
     let first = previous.as_ref().map_or(0, |row| row.number).saturating_add(1);
     let missing = number.saturating_sub(first);
     if missing > 0 && void_placeholders::count(reader, store, Series::Closing, first, number - 1).await? < missing {

@@ -143,21 +143,21 @@ impl Reason {
 /// Why to run it again; nothing where that would not help.
 fn reason(error: &DatabaseError) -> Option<Reason> {
     match error {
-        DatabaseError::Contended => Some(Reason::Conflict),
+        DatabaseError::Conflict => Some(Reason::Conflict),
         _ if is_key_race(error) => Some(Reason::Conflict),
         DatabaseError::TimedOut(_) => Some(Reason::Timeout),
         // The key tells, the next time, whether it was done.
-        DatabaseError::Unavailable(_) | DatabaseError::Unsettled(_) => Some(Reason::Error),
+        DatabaseError::Unavailable(_) | DatabaseError::CommitUnknown(_) => Some(Reason::Error),
         DatabaseError::UniqueViolation(_)
-        | DatabaseError::Dangling
-        | DatabaseError::Full
+        | DatabaseError::ForeignKeyViolation
+        | DatabaseError::DiskFull
         | DatabaseError::Unexpected(_) => None,
     }
 }
 
 /// Whether two transactions wanted the same: they met in the database, or a number was there already.
 fn is_conflict(error: &DatabaseError) -> bool {
-    matches!(error, DatabaseError::Contended) || error.is_number_there()
+    matches!(error, DatabaseError::Conflict) || error.is_duplicate_number()
 }
 
 /// Two requests with one key, both new: the second to write it is told by the unique key, and finds the reply next time.
@@ -182,17 +182,17 @@ mod tests {
 
     #[tokio::test]
     async fn what_may_pass_is_tried_again_a_bounded_number_of_times() {
-        assert!(matches!(run(3, || DatabaseError::Contended).await, (Ok(3), 3)));
+        assert!(matches!(run(3, || DatabaseError::Conflict).await, (Ok(3), 3)));
         assert!(matches!(run(2, || DatabaseError::TimedOut("slow".to_owned())).await, (Ok(2), 2)));
         assert!(matches!(run(2, || DatabaseError::Unavailable("gone".to_owned())).await, (Ok(2), 2)));
         let race = || DatabaseError::UniqueViolation("idempotency_keys_scope_key".to_owned());
         assert!(matches!(run(2, race).await, (Ok(2), 2)));
-        assert!(matches!(run(99, || DatabaseError::Contended).await, (Err(_), 4)));
+        assert!(matches!(run(99, || DatabaseError::Conflict).await, (Err(_), 4)));
     }
 
     #[tokio::test]
     async fn what_stays_as_it_is_is_tried_once() {
-        assert!(matches!(run(2, || DatabaseError::Dangling).await, (Err(_), 1)));
+        assert!(matches!(run(2, || DatabaseError::ForeignKeyViolation).await, (Err(_), 1)));
         let taken = || DatabaseError::UniqueViolation("orders_store_id_series_number".to_owned());
         assert!(is_conflict(&taken()));
         assert!(matches!(run(2, taken).await, (Err(_), 1)));

@@ -21,7 +21,7 @@ mod view;
 mod void;
 
 use crate::clock::Clock;
-use crate::db::orders::{OrderItemRow, OrderRow, StandingRow};
+use crate::db::orders::{OrderBalanceRow, OrderItemRow, OrderRow};
 use crate::db::{Database, DatabaseError, Reader, Tx, number_series, orders, seals};
 use crate::domain::{
     Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, UserId, readable_code,
@@ -86,7 +86,7 @@ impl Orders {
     pub async fn place(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         // From here on every other order of the store waits: nothing that can be done before or after is done in between.
-        let taken = number_series::take(tx, draft.store, Series::Order).await?;
+        let taken = number_series::take_next_number(tx, draft.store, Series::Order).await?;
         // The time is taken while the number's row is held, so that receipts are dated in the order of their numbers.
         let now = self.clock.now();
         let mut order = OrderRow {
@@ -105,16 +105,16 @@ impl Orders {
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        order.hash = seals::order(&order, &draft.items).ok_or_else(unknown_version)?;
+        order.hash = seals::seal_order(&order, &draft.items).ok_or_else(unknown_version)?;
         orders::insert(tx, &order, &draft.items).await?;
-        number_series::set_hash(tx, draft.store, Series::Order, &order.hash).await?;
+        number_series::set_last_hash(tx, draft.store, Series::Order, &order.hash).await?;
         if let Some(shopper) = draft.shopper {
-            orders::own(tx, order.id, shopper, now).await?;
+            orders::set_owner(tx, order.id, shopper, now).await?;
         }
         #[cfg(feature = "fail-points")]
         fail::fail_point!(&format!("orders.place.written {}", order.session_id), |_| Err(OrderError::Interrupted));
         let claim_code = Some(order.claim_code.clone());
-        let standing = StandingRow { state: OrderState::Confirmed, paid: 0, refunded: 0 };
+        let standing = OrderBalanceRow { state: OrderState::Confirmed, paid: 0, refunded: 0 };
         let shown = OrderView::new(order, draft.store_name, draft.items, standing, Vec::new(), Vec::new());
         Ok(OrderView { claim_code, ..shown })
     }
@@ -129,7 +129,7 @@ impl Orders {
 
     /// An order for which nothing was recorded yet may be paid or voided.
     async fn refuse_unless_unpaid(&self, reader: &mut Reader, id: OrderId) -> Result<(), OrderError> {
-        match orders::standing(reader, id).await?.ok_or(OrderError::NotFound(id))?.state {
+        match orders::find_balance(reader, id).await?.ok_or(OrderError::NotFound(id))?.state {
             OrderState::Confirmed => Ok(()),
             OrderState::Voided => Err(OrderError::Voided(id)),
             OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => Err(OrderError::AlreadyPaid(id)),

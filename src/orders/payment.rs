@@ -93,7 +93,7 @@ impl Orders {
         order: &OrderRow,
         tender: &Tender,
     ) -> Result<i64, OrderError> {
-        let taken = number_series::take(tx, order.store_id, Series::Payment).await?;
+        let taken = number_series::take_next_number(tx, order.store_id, Series::Payment).await?;
         let now = self.clock.now();
         let mut row = PaymentRow {
             id: PaymentId::at(now),
@@ -110,9 +110,9 @@ impl Orders {
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        row.hash = seals::payment(&row);
+        row.hash = seals::seal_payment(&row);
         payments::insert(tx, &row).await?;
-        number_series::set_hash(tx, order.store_id, Series::Payment, &row.hash).await?;
+        number_series::set_last_hash(tx, order.store_id, Series::Payment, &row.hash).await?;
         Ok(row.number)
     }
 }

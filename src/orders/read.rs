@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::view::listed;
 use super::{OrderError, OrderSummary, OrderView, Orders, PaymentView, RefundView};
-use crate::db::orders::{Listed, OrderFilter, OrderRow};
+use crate::db::orders::{ListedOrder, OrderFilter, OrderRow};
 use crate::db::{DatabaseError, Reader, orders, payments, refunds, stores};
 use crate::domain::{
     Actor, Caller, Currency, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId,
@@ -116,9 +116,9 @@ impl Orders {
         }
         let from = self.clock.now().plus_seconds(-months * SECONDS_PER_MONTH);
         let mut reader = self.db.read().await?;
-        let rows = orders::spending(&mut reader, user, from).await?;
+        let rows = orders::list_spending(&mut reader, user, from).await?;
         let mut sums: BTreeMap<(String, &'static str), MonthSpending> = BTreeMap::new();
-        for Listed { id, row } in rows {
+        for ListedOrder { id, row } in rows {
             // A sum that leaves an order out would be wrong without saying so.
             let row = row.map_err(|reason| OrderError::Unreadable { id, reason })?;
             let month = row.time_zone.month(row.created_at);
@@ -142,7 +142,7 @@ impl Orders {
         let code = tidy_code(code).ok_or(OrderError::UnknownCode)?;
         let mut tx = self.db.begin().await?;
         let id = orders::find_by_claim_code(&mut tx, &code).await?.ok_or(OrderError::UnknownCode)?;
-        if !orders::own(&mut tx, id, user, self.clock.now()).await? {
+        if !orders::set_owner(&mut tx, id, user, self.clock.now()).await? {
             return Err(OrderError::UnknownCode);
         }
         tx.commit().await?;
@@ -170,13 +170,13 @@ pub(super) fn unreadable(id: OrderId, error: OrderError) -> OrderError {
 
 /// An order with everything that is linked to it.
 pub(super) async fn assemble(reader: &mut Reader, order: OrderRow) -> Result<OrderView, OrderError> {
-    let items = orders::items(reader, order.id).await?;
-    let standing = orders::standing(reader, order.id).await?.ok_or(OrderError::NotFound(order.id))?;
+    let items = orders::list_items(reader, order.id).await?;
+    let standing = orders::find_balance(reader, order.id).await?.ok_or(OrderError::NotFound(order.id))?;
     let store = stores::find(reader, order.store_id).await?;
-    let payments = payments::of_order(reader, order.id).await?.into_iter().map(PaymentView::from).collect();
+    let payments = payments::list_by_order(reader, order.id).await?.into_iter().map(PaymentView::from).collect();
     let mut taken_back = Vec::new();
-    for refund in refunds::of_order(reader, order.id).await? {
-        let lines = refunds::items(reader, refund.id).await?;
+    for refund in refunds::list_by_order(reader, order.id).await? {
+        let lines = refunds::list_items(reader, refund.id).await?;
         taken_back.push(RefundView::new(refund, lines));
     }
     let store_name = store.map(|store| store.name).unwrap_or_default();

@@ -73,7 +73,7 @@ impl Orders {
         if let Some(kept) = once.kept(&mut tx).await? {
             return Ok(kept);
         }
-        let standing = orders::standing(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
+        let standing = orders::find_balance(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
         match standing.state {
             OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => {}
             OrderState::Confirmed => return Err(OrderError::NotPaid(id)),
@@ -82,8 +82,8 @@ impl Orders {
         if request.currency != order.currency {
             return Err(OrderError::WrongCurrency { given: request.currency, due: order.currency });
         }
-        let items = orders::items(&mut tx, id).await?;
-        let taken_back = refunds::taken_back(&mut tx, id).await?;
+        let items = orders::list_items(&mut tx, id).await?;
+        let taken_back = refunds::list_refunded_quantities(&mut tx, id).await?;
         let included = order.prices_include_tax;
         let planned = match plan(&items, included, &taken_back, request.lines.as_deref()) {
             Err(OrderError::TooMuch { .. }) if plan(&items, included, &taken_back, None)?.is_empty() => Vec::new(),
@@ -115,7 +115,7 @@ impl Orders {
     pub(super) async fn refuse_unless_due(&self, reader: &mut Reader, order: &OrderRow) -> Result<(), OrderError> {
         let refused = self.refuse_unless_unpaid(reader, order.id).await;
         if let Err(OrderError::AlreadyPaid(id)) = refused {
-            let standing = orders::standing(reader, id).await?.ok_or(OrderError::NotFound(id))?;
+            let standing = orders::find_balance(reader, id).await?.ok_or(OrderError::NotFound(id))?;
             if standing.state == OrderState::Refunded {
                 let money = |amount| Money { amount, currency: order.currency };
                 let (paid, refunded) = (money(standing.paid), money(standing.refunded));
@@ -134,7 +134,7 @@ impl Orders {
         counter: ReversalRecord,
         once: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
-        let taken = number_series::take(tx, order.store_id, Series::Refund).await?;
+        let taken = number_series::take_next_number(tx, order.store_id, Series::Refund).await?;
         let now = self.clock.now();
         let mut row = RefundRow {
             id: RefundId::at(now),
@@ -153,9 +153,9 @@ impl Orders {
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        row.hash = seals::refund(&row, &counter.items);
+        row.hash = seals::seal_refund(&row, &counter.items);
         refunds::insert(tx, &row, &counter.items).await?;
-        number_series::set_hash(tx, order.store_id, Series::Refund, &row.hash).await?;
+        number_series::set_last_hash(tx, order.store_id, Series::Refund, &row.hash).await?;
         let action = match counter.kind {
             RefundKind::Refund => "order.refund",
             RefundKind::Void => "order.void",

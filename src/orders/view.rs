@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::orders::{Listed, OrderItemRow, OrderRow, OrderSummaryRow, StandingRow};
+use crate::db::orders::{ListedOrder, OrderBalanceRow, OrderItemRow, OrderRow, OrderSummaryRow};
 use crate::db::payments::PaymentRow;
 use crate::db::refunds::{RefundItemRow, RefundRow};
 use crate::domain::{
@@ -199,7 +199,7 @@ impl OrderView {
         order: OrderRow,
         store_name: String,
         items: Vec<OrderItemRow>,
-        standing: StandingRow,
+        standing: OrderBalanceRow,
         payments: Vec<PaymentView>,
         refunds: Vec<RefundView>,
     ) -> Self {
@@ -305,9 +305,9 @@ impl OrderItemView {
 }
 
 /// The page's readable orders, and the names of the others; of each of them a line goes to the log.
-pub(super) fn listed(page: Page<Listed<OrderSummaryRow>>) -> GappedPage<OrderSummary> {
+pub(super) fn listed(page: Page<ListedOrder<OrderSummaryRow>>) -> GappedPage<OrderSummary> {
     let mut list = GappedPage { data: Vec::new(), unreadable: Vec::new(), next_cursor: page.next_cursor };
-    for Listed { id, row } in page.data {
+    for ListedOrder { id, row } in page.data {
         match row {
             Ok(row) => list.data.push(OrderSummary::from(row)),
             Err(reason) => {

@@ -32,7 +32,7 @@ impl Orders {
             return Ok(kept);
         }
         self.refuse_unless_due(&mut tx, &order).await?;
-        let items = whole(&orders::items(&mut tx, id).await?, order.prices_include_tax);
+        let items = whole(&orders::list_items(&mut tx, id).await?, order.prices_include_tax);
         let counter =
             ReversalRecord { kind: RefundKind::Void, method: None, reference: None, reason: reason.to_owned(), items };
         let reply = self.take_back(&mut tx, caller, order, counter, once).await?;

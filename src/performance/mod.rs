@@ -75,7 +75,7 @@ impl Performance {
         }
         let mut tx = self.db.begin().await?;
         for (row, _) in &unwritten {
-            order_performance::put(&mut tx, self.server_id, row).await?;
+            order_performance::upsert(&mut tx, self.server_id, row).await?;
         }
         tx.commit().await?;
         let last_minute = start_of_minute(self.clock.now()).plus_seconds(-MINUTE_S);
@@ -116,7 +116,7 @@ impl Performance {
     pub async fn remove_old_rows(&self) -> Result<u64, DatabaseError> {
         let mut tx = self.db.begin().await?;
         let oldest = self.clock.now().plus_seconds(-RETENTION_S);
-        let removed = order_performance::forget_before(&mut tx, oldest).await?;
+        let removed = order_performance::delete_before(&mut tx, oldest).await?;
         tx.commit().await?;
         Ok(removed)
     }

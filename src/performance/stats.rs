@@ -132,7 +132,8 @@ impl Performance {
         let mut after = None;
         let mut last = false;
         while !last {
-            let mut rows = order_performance::since(&mut self.db.read().await?, since, only_store, after, PAGE).await?;
+            let mut rows =
+                order_performance::list_since(&mut self.db.read().await?, since, only_store, after, PAGE).await?;
             match rows.last() {
                 Some((server, row)) => after = Some((row.minute, row.store_id, *server)),
                 None => last = true,

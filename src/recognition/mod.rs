@@ -133,7 +133,7 @@ impl RecognitionService {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        Ok(products::names(&mut self.db.read().await?, &ids).await?.into_iter().collect())
+        Ok(products::list_names_on_sale(&mut self.db.read().await?, &ids).await?.into_iter().collect())
     }
 }
 

@@ -22,7 +22,7 @@ async fn checked(database: &TestDatabase, store: &str) -> Result<Vec<(String, i6
     let mut reader = opened.snapshot().await.unwrap();
     let store: StoreId = store.parse().unwrap();
     let mut counts = Vec::new();
-    for series in number_series::of_store(&mut reader, store).await.unwrap() {
+    for series in number_series::list(&mut reader, store).await.unwrap() {
         let links = links(&mut reader, store, series.series).await;
         let mut before = Seal::FIRST.to_vec();
         for (place, (number, previous, kept, reckoned)) in links.iter().enumerate() {
@@ -45,30 +45,30 @@ async fn links(reader: &mut Reader, store: StoreId, series: Series) -> Vec<Link>
     let mut links = Vec::new();
     match series {
         Series::Order => {
-            for row in orders::chain(reader, store, 1, ALL).await.unwrap() {
-                let items = orders::items(reader, row.id).await.unwrap();
-                let seal = seals::order(&row, &items).expect("a version that is known");
+            for row in orders::list_chain(reader, store, 1, ALL).await.unwrap() {
+                let items = orders::list_items(reader, row.id).await.unwrap();
+                let seal = seals::seal_order(&row, &items).expect("a version that is known");
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }
         }
         Series::Payment => {
-            for row in payments::chain(reader, store, 1, ALL).await.unwrap() {
-                let seal = seals::payment(&row);
+            for row in payments::list_chain(reader, store, 1, ALL).await.unwrap() {
+                let seal = seals::seal_payment(&row);
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }
         }
         Series::Refund => {
-            for row in refunds::chain(reader, store, 1, ALL).await.unwrap() {
-                let items = refunds::items(reader, row.id).await.unwrap();
-                let seal = seals::refund(&row, &items);
+            for row in refunds::list_chain(reader, store, 1, ALL).await.unwrap() {
+                let items = refunds::list_items(reader, row.id).await.unwrap();
+                let seal = seals::seal_refund(&row, &items);
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }
         }
         Series::Closing => {
             for number in 1.. {
                 let Some(row) = z_reports::find(reader, store, number).await.unwrap() else { break };
-                let lines = z_reports::lines(reader, row.id).await.unwrap();
-                let seal = seals::z_report(&row, &lines);
+                let lines = z_reports::list_lines(reader, row.id).await.unwrap();
+                let seal = seals::seal_z_report(&row, &lines);
                 links.push((row.number, row.previous_hash, row.hash, seal));
             }
         }

@@ -278,7 +278,7 @@ async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
     let now = app.clock.now();
     let (until, furthest) = (now.plus_seconds(1_800), now.plus_seconds(1_800));
     let mut tx = opened.begin().await.unwrap();
-    assert!(integrity_reports::claim(&mut tx, CheckDepth::Quick, now, until, furthest).await.unwrap());
+    assert!(integrity_reports::claim_check(&mut tx, CheckDepth::Quick, now, until, furthest).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(due().await, None);
     app.clock.advance(1_800);

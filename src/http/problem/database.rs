@@ -16,22 +16,22 @@ pub(super) fn disk_full() -> Problem {
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unavailable(_) | DatabaseError::TimedOut(_) | DatabaseError::Contended => {
+            DatabaseError::Unavailable(_) | DatabaseError::TimedOut(_) | DatabaseError::Conflict => {
                 tracing::error!(%error, "database unavailable");
                 let detail = "The database did not answer in time. Nothing was changed; try again.";
                 Self::new(ProblemKind::Unavailable, detail).retry_after(DATABASE_RETRY_S)
             }
-            DatabaseError::Unsettled(_) => {
+            DatabaseError::CommitUnknown(_) => {
                 tracing::error!(%error, "database lost during a commit");
                 let detail = "The database was lost while the change was saved, so it may or may not have been made. Check \
                               before you repeat it; a request with an Idempotency-Key can be repeated as it is.";
                 Self::new(ProblemKind::Unavailable, detail)
             }
-            DatabaseError::Full => {
+            DatabaseError::DiskFull => {
                 tracing::error!(%error, "disk full");
                 disk_full()
             }
-            DatabaseError::UniqueViolation(_) if error.is_number_there() => {
+            DatabaseError::UniqueViolation(_) if error.is_duplicate_number() => {
                 tracing::error!(%error, "a number series is behind its records");
                 let detail = "The store's next number is already taken: its counter is behind its records. Nothing was \
                               changed. Ask an admin to run `tillsight numbering check`.";
@@ -40,7 +40,7 @@ impl From<DatabaseError> for Problem {
             DatabaseError::UniqueViolation(_) => {
                 Self::new(ProblemKind::Taken, "Another request created the same thing at the same time.")
             }
-            DatabaseError::Dangling => {
+            DatabaseError::ForeignKeyViolation => {
                 Self::new(ProblemKind::NotFound, "Something that this request refers to no longer exists.")
             }
             DatabaseError::Unexpected(_) => Self::internal(&error),

@@ -74,7 +74,7 @@ impl StoredIndex {
     /// The database does not answer, or the folder cannot be read.
     pub async fn report(&self) -> Result<IndexReport, StoredIndexError> {
         let mut reader = self.db.snapshot().await?;
-        let revision = catalog_changes::head(&mut reader).await?;
+        let revision = catalog_changes::read_head(&mut reader).await?;
         let photos = product_images::count_on_sale(&mut reader).await?;
         let products = product_images::count_products_on_sale(&mut reader).await?;
         let seen = product_images::count_on_sale_by_model(&mut reader).await?;

@@ -12,7 +12,7 @@ pub(super) async fn find_model_in_use(
     db: &Database,
     configured: &Path,
 ) -> Result<(Manifest, String), StoredIndexError> {
-    let switched = model_switches::active(&mut db.read().await?).await;
+    let switched = model_switches::find_active(&mut db.read().await?).await;
     let switched = switched.map_err(StoredIndexError::from_missing_table)?;
     let configured_name = configured.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some(row) = switched else {

@@ -12,7 +12,7 @@ use super::super::image_embeddings::stored_row;
 use super::super::{FollowError, SnapshotFault, snapshot_file, stored_rows};
 use super::{StoredIndex, StoredIndexError};
 use crate::db::catalog_changes;
-use crate::db::product_images::{self, VectorRow};
+use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{DatabaseError, Reader};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{Row, VectorIndex};
@@ -83,7 +83,7 @@ impl StoredIndex {
         // Before the transaction: reading a large file takes longer than a database lets a transaction sit idle.
         let index = tokio::task::spawn_blocking(move || snapshot.load(options)).await??;
         let mut reader = self.db.snapshot().await?;
-        let revision = catalog_changes::head(&mut reader).await?;
+        let revision = catalog_changes::read_head(&mut reader).await?;
         self.apply_changes(&mut reader, &index, snapshot_revision, revision).await?;
         let mut found = Verification {
             model: self.model.clone(),
@@ -112,9 +112,9 @@ impl StoredIndex {
     ) -> Result<(), FollowError> {
         let mut revision = from;
         while revision < to {
-            let changes = catalog_changes::after(reader, revision, BATCH).await?;
+            let changes = catalog_changes::list_after(reader, revision, BATCH).await?;
             let (last, changes) = check_order(revision, changes)?;
-            let rows = product_images::vectors(reader, &self.model, &added_images(&changes)).await?;
+            let rows = product_images::list_embeddings(reader, &self.model, &added_images(&changes)).await?;
             index.apply(last, index_changes(changes, stored_rows(&rows, self.dim))).await?;
             revision = last;
         }
@@ -128,11 +128,12 @@ impl StoredIndex {
         index: &VectorIndex,
         found: &mut Verification,
     ) -> Result<(), DatabaseError> {
-        let (mut stored, mut indexed): (VecDeque<VectorRow>, VecDeque<Row>) = (VecDeque::new(), VecDeque::new());
+        let (mut stored, mut indexed): (VecDeque<ImageEmbeddingRow>, VecDeque<Row>) =
+            (VecDeque::new(), VecDeque::new());
         let (mut last_stored, mut last_indexed) = (ImageId::NIL, ImageId::NIL);
         loop {
             if stored.is_empty() {
-                stored = product_images::on_sale(reader, &self.model, last_stored, PAGE).await?.into();
+                stored = product_images::list_on_sale(reader, &self.model, last_stored, PAGE).await?.into();
                 last_stored = stored.back().map_or(last_stored, |row| row.image_id);
             }
             if indexed.is_empty() {
@@ -148,7 +149,13 @@ impl StoredIndex {
         }
     }
 
-    fn compare_photo(&self, image: ImageId, stored: Option<VectorRow>, indexed: Option<Row>, found: &mut Verification) {
+    fn compare_photo(
+        &self,
+        image: ImageId,
+        stored: Option<ImageEmbeddingRow>,
+        indexed: Option<Row>,
+        found: &mut Verification,
+    ) {
         found.photos += u64::from(stored.is_some());
         let sound = stored.as_ref().and_then(|row| stored_row(row, self.dim));
         match &stored {

@@ -8,7 +8,7 @@ use crate::domain::{Seal, Series, StoreId};
 
 /// What filling the gaps of a series changes.
 pub(super) async fn plan(reader: &mut Reader, store: StoreId, series: Series) -> Result<Plan, RepairError> {
-    let stand = number_checks::stand(reader, store, series).await?;
+    let stand = number_checks::read_series_state(reader, store, series).await?;
     let mut findings = Findings::listing(MOST_PLACEHOLDERS as usize);
     number_scan::check_within(reader, store, series, &stand, &mut findings).await?;
     let mut plan = Plan::nothing(SeriesRepair::of(series));
@@ -27,7 +27,7 @@ pub(super) async fn plan(reader: &mut Reader, store: StoreId, series: Series) ->
             FindingKind::CounterAhead => {}
             FindingKind::CounterBehind => {
                 let to = stand.highest.max(stand.closed).unwrap_or(0);
-                let last = number_repairs::last(reader, store, series, to).await?;
+                let last = number_repairs::find_last_record(reader, store, series, to).await?;
                 plan.shown.counter = Some(CounterMove { from: stand.counter.unwrap_or(0), to });
                 plan.counter = Some((to, last.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash)));
             }

@@ -97,7 +97,7 @@ impl Integrity {
         refuse_renumbering_fiscal(&mut tx, request).await?;
         if request.method == RepairMethod::Renumber {
             // A closing that is being made names numbers as they are.
-            number_series::hold(&mut tx, request.store, Series::Closing).await?;
+            number_series::lock(&mut tx, request.store, Series::Closing).await?;
         }
         let (mut shown, mut details) = (Vec::new(), Vec::new());
         // Orders come first: whoever pays or refunds holds the order and then takes a number, and is never met half way.
@@ -106,8 +106,8 @@ impl Integrity {
                 shown.push(repair);
                 continue;
             }
-            number_series::hold(&mut tx, request.store, repair.series).await?;
-            let stand = number_checks::stand(&mut tx, request.store, repair.series).await?;
+            number_series::lock(&mut tx, request.store, repair.series).await?;
+            let stand = number_checks::read_series_state(&mut tx, request.store, repair.series).await?;
             let plan = plan(&mut tx, request, repair.series).await?;
             if plan.changes_anything() {
                 self.carry_out(&mut tx, caller, request, &planned.reason, &plan).await?;
@@ -147,7 +147,7 @@ impl Integrity {
                 created_at: now,
                 hash: Vec::new(),
             };
-            row.hash = seals::placeholder(series, &row);
+            row.hash = seals::seal_placeholder(series, &row);
             void_placeholders::insert(tx, series, &row).await?;
         }
         // A number has one record at any moment: those that rise come first and from the last on, since they stand below
@@ -155,10 +155,10 @@ impl Integrity {
         let rising = plan.writes.iter().take_while(|write| write.from < write.to).count();
         let (rising, others) = plan.writes.split_at(rising);
         for Write { id, to, previous_hash, hash, .. } in rising.iter().rev().chain(others) {
-            number_repairs::renumber(tx, series, *id, *to, previous_hash, hash).await?;
+            number_repairs::renumber_record(tx, series, *id, *to, previous_hash, hash).await?;
         }
         if let Some((number, hash)) = &plan.counter {
-            number_series::set(tx, store, series, *number, hash).await?;
+            number_series::set_counter(tx, store, series, *number, hash).await?;
         }
         Ok(())
     }

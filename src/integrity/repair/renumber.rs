@@ -14,7 +14,7 @@ use crate::domain::{OrderId, PaymentId, RefundId, Seal, Series, StoreId};
 
 /// What numbering the records of a series anew changes.
 pub(super) async fn plan(reader: &mut Reader, store: StoreId, series: Series) -> Result<Plan, RepairError> {
-    let stand = number_checks::stand(reader, store, series).await?;
+    let stand = number_checks::read_series_state(reader, store, series).await?;
     let mut findings = Findings::default();
     number_scan::check_within(reader, store, series, &stand, &mut findings).await?;
     let mut plan = Plan::nothing(SeriesRepair::of(series));
@@ -36,7 +36,7 @@ pub(super) async fn plan(reader: &mut Reader, store: StoreId, series: Series) ->
         (false, None) => stand.highest.unwrap_or(0),
     };
     let from = if below_one { i64::MIN } else { whole.saturating_add(1) };
-    let rows = number_repairs::numbered(reader, store, series, from, MOST_RENUMBERED + 1).await?;
+    let rows = number_repairs::list_records(reader, store, series, from, MOST_RENUMBERED + 1).await?;
     if rows.len() as i64 > MOST_RENUMBERED {
         return Err(RepairError::TooManyRecords(series));
     }
@@ -47,7 +47,7 @@ pub(super) async fn plan(reader: &mut Reader, store: StoreId, series: Series) ->
     }
     refuse_copies(series, &rows)?;
     refuse_closed(reader, store, series, &rows, whole, plan.shown.counter).await?;
-    let before = if whole > 0 { number_repairs::last(reader, store, series, whole).await? } else { None };
+    let before = if whole > 0 { number_repairs::find_last_record(reader, store, series, whole).await? } else { None };
     let before = before.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash);
     let hash = seal_anew(reader, series, &rows, whole, before, &mut plan).await?;
     if plan.shown.counter.is_some() || !plan.writes.is_empty() {
@@ -78,7 +78,7 @@ async fn refuse_closed(
     let moved = moved.map(|(row, to)| if row.number < 1 { to } else { to.min(row.number) });
     let taken_back = counter.filter(|counter| counter.to < counter.from).map(|counter| counter.to + 1);
     let Some(number) = moved.into_iter().chain(taken_back).min() else { return Ok(()) };
-    let last = number_repairs::last_closed(reader, store, series).await?;
+    let last = number_repairs::read_last_closed_number(reader, store, series).await?;
     if number <= last { Err(RepairError::Closed { series, number, last }) } else { Ok(()) }
 }
 
@@ -149,23 +149,23 @@ async fn seals_of(
     Ok(match series {
         Series::Order => {
             let mut row = orders::find(reader, OrderId::from(id), None).await?.ok_or_else(gone)?;
-            let items = orders::items(reader, row.id).await?;
-            let old = seals::order(&row, &items);
+            let items = orders::list_items(reader, row.id).await?;
+            let old = seals::seal_order(&row, &items);
             (row.number, row.previous_hash) = (number, previous.to_vec());
-            old.zip(seals::order(&row, &items))
+            old.zip(seals::seal_order(&row, &items))
         }
         Series::Payment => {
             let mut row = payments::find(reader, PaymentId::from(id)).await?.ok_or_else(gone)?;
-            let old = seals::payment(&row);
+            let old = seals::seal_payment(&row);
             (row.number, row.previous_hash) = (number, previous.to_vec());
-            Some((old, seals::payment(&row)))
+            Some((old, seals::seal_payment(&row)))
         }
         Series::Refund => {
             let mut row = refunds::find(reader, RefundId::from(id)).await?.ok_or_else(gone)?;
-            let items = refunds::items(reader, row.id).await?;
-            let old = seals::refund(&row, &items);
+            let items = refunds::list_items(reader, row.id).await?;
+            let old = seals::seal_refund(&row, &items);
             (row.number, row.previous_hash) = (number, previous.to_vec());
-            Some((old, seals::refund(&row, &items)))
+            Some((old, seals::seal_refund(&row, &items)))
         }
         // Every closing names its own number, so [`refuse_closed`] comes first; a closing below 1 is the exception.
         Series::Closing => return Err(DatabaseError::Unexpected("closings are never renumbered".to_owned())),

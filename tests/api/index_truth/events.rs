@@ -89,7 +89,7 @@ impl World {
             created_at: now,
         };
         product_images::insert(tx, &row).await.unwrap();
-        product_images::insert_vector(tx, id, self.embedder.model_id().as_str(), &vector.to_bytes()).await.unwrap();
+        product_images::upsert_embedding(tx, id, self.embedder.model_id().as_str(), &vector.to_bytes()).await.unwrap();
         id
     }
 
@@ -107,7 +107,7 @@ impl World {
         let now = self.clock.now();
         let mut tx = self.db.begin().await.unwrap();
         catalog_changes::lock(&mut tx).await.unwrap();
-        let images = product_images::of_product(&mut tx, product).await.unwrap();
+        let images = product_images::list_by_product(&mut tx, product).await.unwrap();
         let images: Vec<ImageId> = images.sample(&mut self.random, count).map(|image| image.id).collect();
         for image in &images {
             assert!(product_images::delete(&mut tx, product, *image).await.unwrap());

@@ -110,9 +110,9 @@ impl World {
     pub(super) async fn rows_on_sale(&self) -> Vec<Row> {
         let mut reader = self.db.read().await.unwrap();
         let model = self.embedder.model_id().as_str();
-        let rows = product_images::on_sale(&mut reader, model, ImageId::NIL, i64::MAX).await.unwrap();
+        let rows = product_images::list_on_sale(&mut reader, model, ImageId::NIL, i64::MAX).await.unwrap();
         let dim = self.embedder.dim();
-        let row = |row: product_images::VectorRow| Row {
+        let row = |row: product_images::ImageEmbeddingRow| Row {
             image: row.image_id,
             product: row.product_id,
             vector: Embedding::from_bytes(&row.vector.unwrap(), dim).unwrap().into(),

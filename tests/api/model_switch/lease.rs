@@ -44,19 +44,19 @@ async fn a_server_without_the_lease_stores_nothing(database: TestDatabase) {
     assert!(model_switches::renew(&mut tx, row.id, one, after(59)).await.unwrap());
     assert!(!model_switches::claim(&mut tx, row.id, other, after(58), after(88)).await.unwrap(), "it was renewed");
     let progress = |missing| SwitchRow { missing, ..row.clone() };
-    assert!(model_switches::keep_progress(&mut tx, &progress(8), one).await.unwrap());
+    assert!(model_switches::save_progress(&mut tx, &progress(8), one).await.unwrap());
 
     assert!(model_switches::claim(&mut tx, row.id, other, after(60), after(90)).await.unwrap());
     assert!(!model_switches::renew(&mut tx, row.id, one, after(91)).await.unwrap());
-    assert!(!model_switches::keep_progress(&mut tx, &progress(1), one).await.unwrap());
-    model_switches::keep_obstacle(&mut tx, one, "not to be kept", after(61)).await.unwrap();
-    let kept = model_switches::open(&mut tx).await.unwrap().unwrap();
+    assert!(!model_switches::save_progress(&mut tx, &progress(1), one).await.unwrap());
+    model_switches::save_obstacle(&mut tx, one, "not to be kept", after(61)).await.unwrap();
+    let kept = model_switches::find_open(&mut tx).await.unwrap().unwrap();
     assert_eq!((kept.missing, kept.obstacle), (8, None));
-    assert!(model_switches::keep_progress(&mut tx, &progress(7), other).await.unwrap());
-    model_switches::keep_obstacle(&mut tx, other, "to be kept", after(62)).await.unwrap();
-    assert_eq!(model_switches::open(&mut tx).await.unwrap().unwrap().obstacle.as_deref(), Some("to be kept"));
+    assert!(model_switches::save_progress(&mut tx, &progress(7), other).await.unwrap());
+    model_switches::save_obstacle(&mut tx, other, "to be kept", after(62)).await.unwrap();
+    assert_eq!(model_switches::find_open(&mut tx).await.unwrap().unwrap().obstacle.as_deref(), Some("to be kept"));
     model_switches::cancel(&mut tx, row.id, after(63)).await.unwrap();
-    assert!(!model_switches::keep_progress(&mut tx, &progress(6), other).await.unwrap(), "it is no longer open");
+    assert!(!model_switches::save_progress(&mut tx, &progress(6), other).await.unwrap(), "it is no longer open");
     tx.commit().await.unwrap();
 }
 
