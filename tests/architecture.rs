@@ -166,7 +166,8 @@ const CRATES: [(&str, &[&str]); 15] = [
 ];
 
 /// File and folder names that do not say what is inside.
-const DRAWER_NAMES: [&str; 4] = ["utils", "common", "helpers", "misc"];
+const DRAWER_NAMES: [&str; 12] =
+    ["at_hand", "beside", "common", "crowd", "doom", "helpers", "later", "left_out", "misc", "others", "rows", "utils"];
 
 /// Identifiers that call the database a store: "store" means the shop.
 const STORE_FOR_DATABASE: [&str; 5] =

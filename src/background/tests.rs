@@ -1,3 +1,5 @@
+//! Tests of the registry: starting, stopping, restarting after a panic, reporting.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;

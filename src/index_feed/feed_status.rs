@@ -11,6 +11,7 @@ use crate::domain::Timestamp;
 
 /// A time during which the index cannot follow the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = NotFollowing)]
 pub struct IndexOutage {
     /// The first failure.
     pub since: Timestamp,
