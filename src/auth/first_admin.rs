@@ -33,7 +33,7 @@ impl Auth {
         if let Some(password) = &self.0.admin_password {
             password_policy::check("TILLSIGHT_ADMIN_PASSWORD", password, USERNAME)?;
         }
-        let admins = users::active_admins(&mut self.0.db.read().await?).await?;
+        let admins = users::list_active_admins(&mut self.0.db.read().await?).await?;
         if admins.is_empty() {
             return self.create_first_admin().await;
         }
@@ -80,7 +80,7 @@ impl Auth {
 
     /// The name is taken, either by another server that started at the same moment or by a user who is no admin.
     async fn resolve_taken_name(&self) -> Result<FirstAdmin, AuthError> {
-        let admins = users::active_admins(&mut self.0.db.read().await?).await?;
+        let admins = users::list_active_admins(&mut self.0.db.read().await?).await?;
         if admins.is_empty() { Err(AuthError::AdminNameTaken) } else { Ok(FirstAdmin::Existing) }
     }
 
@@ -110,7 +110,7 @@ impl Auth {
         if self.0.environment == Environment::Development {
             return Ok(());
         }
-        for admin in users::active_admins(&mut self.0.db.read().await?).await? {
+        for admin in users::list_active_admins(&mut self.0.db.read().await?).await? {
             for guess in WELL_KNOWN_PASSWORDS {
                 let check = self.0.passwords.verify(&SecretString::from(guess), Some(&admin.password_hash)).await?;
                 if check != PasswordCheck::Wrong {

@@ -110,7 +110,7 @@ fn check_and_hash(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<Ch
     let checked: Vec<_> = checked.collect::<Result<_, _>>()?;
     let hashed = checked.into_iter().map(|(name, header, bytes)| CheckedPhoto {
         name,
-        hash: ContentHash::of(&bytes),
+        hash: ContentHash::from_content(&bytes),
         header,
         bytes,
     });

@@ -1,4 +1,4 @@
-//! What the sinks are to be told of alerts, and how that went.
+//! Messages about alerts to the sinks, and how sending them went: an outbox.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{AlertEvent, AlertId, DeliveryId, DeliveryState, SinkKind, Timestamp};

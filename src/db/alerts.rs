@@ -1,4 +1,4 @@
-//! Alerts: what is or was wrong, since when, and who knows of it.
+//! Alerts: which rules are or were violated, since when, and who acknowledged it.
 
 use super::column_types::decode_or_reason;
 use super::{DatabaseError, Reader, Tx, run_query};

@@ -1,4 +1,4 @@
-//! The audit log: who did what to which thing, when and from where. Append-only, each record hashed over the one before.
+//! The audit log: who did what to what, when and from where. Append-only, each record hashed over the one before.
 //!
 //! A record is written in the transaction of the act itself, so neither exists without the other. The one row of
 //! `audit_head` serialises writers: records number 1, 2, 3 … without gaps.

@@ -2,8 +2,8 @@
 //!
 //! Invariants: a file's path is made from its hash alone, never from what a client sent; a file that has its final name is
 //! complete and on the disk (`atomic_file`); a file is never changed.
-//! Nothing deletes a file here: at the moment that the last row naming it goes, another upload of the same content may be
-//! about to name it again. Files that no row names cost space and nothing else; they can be swept while no server runs.
+//! Nothing deletes a file here: when the last row that names it is deleted, another upload of the same content may be
+//! about to name it again. Files that no row names only cost space; they can be deleted while no server runs.
 //!
 //! Servers that share a database must share this folder too. File work blocks, so it runs on tokio's blocking threads;
 //! it must never be done inside a [`Tx`](super::Tx).
@@ -24,7 +24,7 @@ pub struct ContentHash([u8; 32]);
 
 impl ContentHash {
     /// Hashes `bytes`: some milliseconds for a large photo, so not on an HTTP worker.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn from_content(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
@@ -113,7 +113,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
     let folder = path.parent().unwrap_or(path);
     let size = std::fs::metadata(path).map(|known| known.len());
     if size.is_ok_and(|size| size == bytes.len() as u64) {
-        // Whoever wrote it may not have come to this yet, and our caller will commit a row that relies on it.
+        // The upload that wrote it may not have synced it yet, and our caller will commit a row that relies on it.
         return sync_folder(folder);
     }
     if !folder.is_dir() {
@@ -125,7 +125,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
 
 fn read(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
     match std::fs::read(path) {
-        Ok(bytes) if ContentHash::of(&bytes) == hash => Ok(Some(bytes)),
+        Ok(bytes) if ContentHash::from_content(&bytes) == hash => Ok(Some(bytes)),
         Ok(_) => Err(BlobError::Damaged(path.to_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(BlobError::at(path)(error)),
@@ -153,7 +153,7 @@ mod tests {
     async fn what_is_put_is_got_under_its_hash_and_kept_once() {
         let root = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(root.path()).unwrap();
-        let hash = ContentHash::of(b"a photo");
+        let hash = ContentHash::from_content(b"a photo");
         assert_eq!(blobs.get(hash).await.unwrap(), None);
         let many = (0..8).map(|_| blobs.put(hash, b"a photo".to_vec()));
         for done in futures_util::future::join_all(many).await {
@@ -168,7 +168,7 @@ mod tests {
     async fn a_damaged_file_is_told_from_a_picture_and_a_new_upload_repairs_a_cut_one() {
         let root = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(root.path()).unwrap();
-        let hash = ContentHash::of(b"a photo");
+        let hash = ContentHash::from_content(b"a photo");
         blobs.put(hash, b"a photo".to_vec()).await.unwrap();
         std::fs::write(&files(root.path())[0], b"a ph").unwrap();
         assert!(matches!(blobs.get(hash).await, Err(BlobError::Damaged(_))));
@@ -180,7 +180,7 @@ mod tests {
     async fn a_folder_that_cannot_be_written_is_named() {
         let root = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(root.path()).unwrap();
-        let hash = ContentHash::of(b"a photo");
+        let hash = ContentHash::from_content(b"a photo");
         // A file where the folder should be: refused to every user, root included.
         std::fs::write(root.path().join("images").join(&hash.to_string()[..2]), b"").unwrap();
         let error = blobs.put(hash, b"a photo".to_vec()).await.unwrap_err().to_string();

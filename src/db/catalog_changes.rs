@@ -1,8 +1,8 @@
-//! The numbered log of what the index must learn: 1, 2, 3 … without gaps, visible in this order.
+//! The log of catalog changes that the index follows, numbered 1, 2, 3 … without gaps and visible in this order.
 //!
-//! The one row of `catalog_head` is locked by whoever changes the catalog, from [`lock`] (or the first [`append`]) until
-//! the end of the transaction. A number is therefore never visible before a smaller one, and a rolled-back change gives
-//! its number back: whoever has read up to `seq` has missed nothing.
+//! A transaction that changes the catalog locks the one row of `catalog_head`, from [`lock`] (or the first [`append`]) until
+//! its end. A number is therefore never visible before a smaller one, and a rollback gives its number back: a reader that
+//! has read up to `seq` has missed nothing.
 
 use sqlx::types::Json;
 

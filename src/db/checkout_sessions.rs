@@ -1,5 +1,5 @@
 //! Checkout sessions. Every change goes through [`advance`] or [`close`], which check and raise the version in one
-//! statement and thereby hold the session's row until the transaction ends.
+//! statement and thereby lock the session's row until the transaction ends.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Discount, KioskId, SessionId, SessionStatus, StoreId, Timestamp, UserId};

@@ -1,6 +1,6 @@
-//! How the domain's types are kept: identifiers as UUIDs, times as integers, words as text.
+//! How the domain's types are stored: identifiers as UUIDs, times as integers, words as text.
 //!
-//! Implemented here and not beside the types, so that `domain` need not know a database.
+//! Implemented here and not with the types, so that `domain` does not depend on a database.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;

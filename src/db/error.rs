@@ -1,4 +1,4 @@
-//! What can go wrong between us and a database, in words that a service can decide by.
+//! Failures of the database in the words that a service decides by.
 
 /// A failure of the database. A missing row is not one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -83,9 +83,8 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
         Some("40001" | "40P01" | "55P03" | "5" | "517" | "6") => DatabaseError::Conflict,
         // PostgreSQL: statement timeout, transaction left idle for too long.
         Some("57014" | "25P03") => DatabaseError::TimedOut(refusal.message().to_owned()),
-        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections; and a database that lets
-        // nobody in for now (ALLOW_CONNECTIONS), which has the number of things that are not in the state they should be in:
-        // no statement of ours can meet another of those.
+        // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections; and 55000 (object not in
+        // the required state), which our statements only meet as a database that allows no connections.
         Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "55000") => {
             DatabaseError::Unavailable(refusal.message().to_owned())
         }

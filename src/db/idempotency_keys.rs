@@ -1,4 +1,4 @@
-//! Replies kept under the key that the client chose, saved in the same transaction as the work.
+//! Stored replies under the idempotency key that the client chose, written in the transaction of the work.
 
 use serde_json::Value;
 use sqlx::types::Json;

@@ -1,4 +1,4 @@
-//! What the checks of numbers and chains found, and when the next ones are due.
+//! Reports of the checks of numbers and hash chains, and when the next checks are due.
 
 use serde_json::Value;
 use sqlx::types::Json;

@@ -1,7 +1,7 @@
-//! Devices that stand in stores.
+//! Kiosks: devices that stand in stores.
 //!
-//! A row waits with the hash of a one-time code, then holds the hash of the device's key, then is revoked; it is never
-//! deleted, since orders name it. No hash ever leaves this file.
+//! A row has the hash of a one-time code, then the hash of the device's key, then is revoked. It is never deleted, because
+//! orders refer to it. No hash ever leaves this file.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{KioskId, PageRequest, StoreId, Timestamp};

@@ -1,6 +1,6 @@
 //! Failed attempts to sign in, kept in the database so that neither a restart nor a second server forgets them.
 //!
-//! `subject` is a keyed hash of an account's name or a client's address: the table names nobody.
+//! `subject` is a keyed hash of an account's name or a client's address: the table holds no names.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{AttemptId, Timestamp};

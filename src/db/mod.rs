@@ -1,13 +1,12 @@
-//! The database: PostgreSQL or an embedded SQLite, equals, behind one [`Database`].
+//! The database: PostgreSQL or an embedded SQLite, behind one [`Database`].
 //!
-//! A use case that writes is one [`Tx`]; the service that began it commits it last, and dropping it rolls back. A use case that
-//! reads has a [`Reader`], which no function that writes accepts and on which the database refuses to write. Every SQL text is a
-//! constant that both databases run; the macro [`run_query!`] gives the query body to whichever is open. Lookups return
-//! `Option`: absence is not an error here. Nothing above this module names `sqlx`.
+//! A use case that writes is one [`Tx`]: the service that began it commits it last, and dropping it rolls back. A use case
+//! that only reads has a [`Reader`], which functions that write do not accept and on which the database refuses to write.
+//! Every SQL text is a constant that both databases run; the macro [`run_query!`] runs it on the one that is open. Lookups
+//! return `Option`: a missing row is not an error here. Only this module names `sqlx`.
 //!
-//! Invariants: SQLite has exactly one writing connection and begins with `BEGIN IMMEDIATE` (a deferred transaction that
-//! reads first and writes later loses to every other writer); inference, hashing and network calls never happen while a
-//! [`Tx`] is open.
+//! Invariants: SQLite has exactly one connection that writes, and its transactions begin with `BEGIN IMMEDIATE`; inference,
+//! hashing and network calls never happen while a [`Tx`] is open.
 
 pub mod alert_deliveries;
 pub mod alerts;

@@ -1,7 +1,7 @@
-//! Changes of the embedding model: which one is under way, which one was carried out last.
+//! Switches of the embedding model: the open one and those that were activated or cancelled.
 //!
-//! At most one is open. Whoever carries one out holds the catalog's lock ([`super::catalog_changes::lock`]), so that no photo
-//! is enrolled between the last count of what is missing and the change.
+//! At most one is open. Activating it takes the catalog's lock ([`super::catalog_changes::lock`]), so that no photo is
+//! enrolled between the last count of missing embeddings and the activation.
 
 use serde_json::Value;
 use sqlx::types::Json;

@@ -1,8 +1,7 @@
-//! What a check of numbers and chains reads: numbers, counters, and the records that do not fit each other.
+//! The queries of a check of numbers and hash chains: numbers, counters, and records that do not match each other.
 //!
-//! Everything is read in pages by number. Nothing here trusts a constraint: a database that somebody copied or edited by
-//! hand may have lost its unique indexes and foreign keys. Rows are read as plainly as possible, so that a value which
-//! this program cannot read spoils no more than the record that has it.
+//! Everything is read in pages by number. Nothing here relies on a constraint: a database that was copied or edited by hand
+//! may have lost its unique indexes and foreign keys. An unreadable value affects only the record that has it.
 
 use uuid::Uuid;
 
@@ -100,7 +99,7 @@ pub async fn list_numbers(
         WHERE store_id = $1 AND series = $2 AND number BETWEEN $3 AND $4 GROUP BY number ORDER BY number LIMIT $5";
     let records = count_by_number(reader, records, series, range, limit).await?;
     let placeholders = count_by_number(reader, PLACEHOLDERS, series, range, limit).await?;
-    // The first numbers of either are among the first of both. Placeholders are few: the sort finds two runs.
+    // The first `limit` of each contain the first `limit` of both.
     let mut rows: Vec<_> =
         records.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: 0 }).collect();
     rows.extend(placeholders.into_iter().map(|(number, copies)| NumberRow { number, copies, placeholders: copies }));
@@ -244,7 +243,7 @@ pub async fn list_numbers_without_order(
     let query = match series {
         Series::Payment => PAYMENTS,
         Series::Refund => REFUNDS,
-        // Neither names an order.
+        // These records name no order.
         Series::Order | Series::Closing => return Ok(Vec::new()),
     };
     let rows: Vec<(i64,)> = run_query!(reader, c => sqlx::query_as(query)

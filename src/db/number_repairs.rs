@@ -1,5 +1,5 @@
-//! What a repair of numbers reads and writes besides placeholders and counters: the only statements that change the
-//! number, the link and the seal of a record that was written.
+//! The statements of a repair of numbers besides those of placeholders and counters: the only ones that change the number,
+//! the link and the seal of an existing record.
 
 use uuid::Uuid;
 

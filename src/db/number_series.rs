@@ -1,8 +1,7 @@
 //! Receipt numbers: one counter per store and series, a row of a table and never a database sequence.
 //!
-//! The number is taken in the transaction that writes the record which carries it. The row stays locked until that
-//! transaction ends, so the next taker waits; a rollback gives the number back. Hence 1, 2, 3 … without gaps or
-//! duplicates, by construction.
+//! A number is taken in the transaction that writes its record. The row stays locked until that transaction ends, so the
+//! next one waits; a rollback gives the number back. Hence 1, 2, 3 … without gaps or duplicates, by construction.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Seal, Series, StoreId};
@@ -42,9 +41,9 @@ pub async fn set_last_hash(tx: &mut Tx, store: StoreId, series: Series, hash: &[
 /// Locks the counter of a series until the transaction ends, so that no other takes a number; makes a missing counter
 /// at 0. What is read afterwards in this transaction is everything that was ever numbered.
 pub async fn lock(tx: &mut Tx, store: StoreId, series: Series) -> Result<(), DatabaseError> {
-    const LOCK: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 0, $3) \
+    const UPSERT: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 0, $3) \
         ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number";
-    run_query!(tx, c => sqlx::query(LOCK).bind(store).bind(series).bind(&Seal::FIRST[..]).execute(c))?;
+    run_query!(tx, c => sqlx::query(UPSERT).bind(store).bind(series).bind(&Seal::FIRST[..]).execute(c))?;
     Ok(())
 }
 

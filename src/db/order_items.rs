@@ -5,11 +5,11 @@ use super::orders::OrderItemRow;
 use super::{DatabaseError, Tx, run_query};
 use crate::domain::OrderId;
 
-/// Lines that [`INSERT_ITEMS`] has places for.
+/// Lines in one [`INSERT_ITEMS`].
 pub const LINES: usize = 8;
 
-/// Writes up to [`LINES`] lines: `$1` is the order of all of them, each has 14 values from `$2`, `$16`, `$30` … on. A place
-/// whose line number is NULL is empty (both databases call the columns of `VALUES` column1, column2 …).
+/// Writes up to [`LINES`] lines of order `$1`; each has 14 values from `$2`, `$16`, `$30` … on. A line whose number is NULL
+/// is not written (both databases call the columns of `VALUES` column1, column2 …).
 pub(super) const INSERT_ITEMS: &str = "INSERT INTO order_items (order_id, line, product_id, name, sku, barcode, quantity, \
     unit_price, line_total, avg_score, discount, discount_reason, bill_discount, tax_rate, tax) \
     SELECT * FROM (VALUES \
@@ -27,8 +27,8 @@ pub async fn insert(tx: &mut Tx, order: OrderId, items: &[OrderItemRow]) -> Resu
     for items in items.chunks(LINES) {
         run_query!(tx, c => {
             let insert = sqlx::query(INSERT_ITEMS).bind(order);
-            let places = (0..LINES).map(|place| items.get(place));
-            let insert = places.fold(insert, |insert, item| {
+            let lines = (0..LINES).map(|index| items.get(index));
+            let insert = lines.fold(insert, |insert, item| {
                 insert
                     .bind(item.map(|item| item.line))
                     .bind(item.map(|item| item.product_id))

@@ -1,4 +1,4 @@
-//! How order creation went, minute by minute: what each server counted for each store.
+//! Outcomes and latencies of order creation by minute, store and server.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{StoreId, Timestamp};
@@ -71,7 +71,7 @@ pub async fn list_since(
         #[sqlx(flatten)]
         minute: MinuteRow,
     }
-    // Without a row to go on from, the end of the minute that is not wanted any more.
+    // Without such a row, the last possible row of the minute before.
     let (minute, store, server) = after.unwrap_or((since, StoreId::from(uuid::Uuid::max()), uuid::Uuid::max()));
     let rows: Vec<Row> = run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(since)

@@ -237,7 +237,7 @@ pub async fn list_spending(
 /// Locks the order until the transaction ends, so that one transaction at a time decides what is linked to it. False if
 /// there is no such order.
 pub async fn lock(tx: &mut Tx, id: OrderId) -> Result<bool, DatabaseError> {
-    // SQLite's one writer holds everything already.
+    // On SQLite a transaction is the only writer from its beginning.
     const SQLITE: &str = "SELECT number FROM orders WHERE id = $1";
     const POSTGRES: &str = "SELECT number FROM orders WHERE id = $1 FOR NO KEY UPDATE";
     let query = match tx.backend() {

@@ -1,4 +1,4 @@
-//! Payments: money that was taken for orders. Written once and never changed.
+//! Payments of orders. Written once and never changed.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, OrderId, PaymentId, PaymentMethod, StoreId, Timestamp};

@@ -1,7 +1,7 @@
-//! Enrolled photos and what the models made of them.
+//! Enrolled photos and their embeddings.
 //!
-//! A photo's pixels are a blob (see [`blobs`](super::blobs)); here is what is known about it. An embedding belongs to one
-//! photo and one model, and goes with the photo.
+//! A photo's file is a blob (see [`blobs`](super::blobs)). An embedding belongs to one photo and one model, and is deleted with
+//! the photo.
 
 use super::blobs::ContentHash;
 use super::{DatabaseError, Reader, Tx, run_query};
@@ -121,13 +121,13 @@ pub async fn list_embeddings(
                           WHERE i.id IN ($2, $3, $4, $5, $6, $7, $8, $9)";
     let mut rows = Vec::with_capacity(images.len());
     for chunk in images.chunks(IDS_PER_QUERY) {
-        // Both databases take one text with a fixed number of places; places to spare repeat the first id.
-        let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let some: Vec<ImageEmbeddingRow> = run_query!(reader, c => sqlx::query_as(SELECT)
+        // One text for both databases has a fixed number of parameters; spare ones repeat the first id.
+        let id = |index: usize| chunk.get(index).unwrap_or(&chunk[0]);
+        let found: Vec<ImageEmbeddingRow> = run_query!(reader, c => sqlx::query_as(SELECT)
             .bind(model)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
-        rows.extend(some);
+        rows.extend(found);
     }
     Ok(rows)
 }
@@ -144,12 +144,12 @@ pub async fn list_on_sale_by_id(
                           WHERE i.id IN ($2, $3, $4, $5, $6, $7, $8, $9) AND p.active AND p.removed_at IS NULL";
     let mut rows = Vec::with_capacity(images.len());
     for chunk in images.chunks(IDS_PER_QUERY) {
-        let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
-        let some: Vec<ImageEmbeddingRow> = run_query!(reader, c => sqlx::query_as(SELECT)
+        let id = |index: usize| chunk.get(index).unwrap_or(&chunk[0]);
+        let found: Vec<ImageEmbeddingRow> = run_query!(reader, c => sqlx::query_as(SELECT)
             .bind(model)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
-        rows.extend(some);
+        rows.extend(found);
     }
     Ok(rows)
 }
@@ -201,7 +201,7 @@ pub async fn count_on_sale_by_model(reader: &mut Reader) -> Result<Vec<(String, 
     const SELECT: &str = "SELECT e.model, COUNT(*) FROM embeddings e JOIN product_images i ON i.id = e.image_id \
                           JOIN products p ON p.id = i.product_id WHERE p.active AND p.removed_at IS NULL GROUP BY e.model";
     let mut counts: Vec<(String, i64)> = run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))?;
-    // Not by the database: the two sort texts differently.
+    // Sorted here, because the two databases sort texts differently.
     counts.sort();
     Ok(counts)
 }

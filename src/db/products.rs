@@ -1,7 +1,7 @@
 //! Products and their prices.
 //!
-//! A removed product keeps its row for the bills and orders that name it; every lookup here leaves removed ones out.
-//! Prices are only ever added: a product points to the one in force.
+//! A removed product keeps its row for the bills and orders that name it; every query here leaves removed ones out.
+//! Prices are only added: a product refers to the current one.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Money, PageRequest, PriceId, ProductId, Timestamp};
@@ -63,7 +63,7 @@ pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(id)
         .bind(&fields.name)
-        .bind(folded(&fields.name))
+        .bind(fold_case(&fields.name))
         .bind(&fields.sku)
         .bind(&fields.barcode)
         .bind(&fields.description)
@@ -81,7 +81,7 @@ pub async fn update(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
     run_query!(tx, c => sqlx::query(UPDATE)
         .bind(id)
         .bind(&fields.name)
-        .bind(folded(&fields.name))
+        .bind(fold_case(&fields.name))
         .bind(&fields.sku)
         .bind(&fields.barcode)
         .bind(&fields.description)
@@ -156,7 +156,7 @@ pub async fn list(
         "($1 IS NULL OR p.id < $1) AND ($2 IS NULL OR p.name_folded LIKE $2 ESCAPE '\\') \
          AND ($3 IS NULL OR p.sku = $3) AND ($4 IS NULL OR p.barcode = $4) ORDER BY p.id DESC LIMIT $5"
     );
-    let pattern = filter.name_part.as_deref().map(containing);
+    let pattern = filter.name_part.as_deref().map(like_pattern);
     run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(page.before)
         .bind(&pattern)
@@ -182,8 +182,8 @@ pub async fn list_names_on_sale(
                           AND id IN ($1, $2, $3, $4, $5, $6, $7, $8)";
     let mut names = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_PER_QUERY) {
-        // Both databases take one text with a fixed number of places; places to spare repeat the first id.
-        let id = |place: usize| chunk.get(place).unwrap_or(&chunk[0]);
+        // One text for both databases has a fixed number of parameters; spare ones repeat the first id.
+        let id = |index: usize| chunk.get(index).unwrap_or(&chunk[0]);
         let rows: Vec<(ProductId, String)> = run_query!(reader, c => sqlx::query_as(SELECT)
             .bind(id(0)).bind(id(1)).bind(id(2)).bind(id(3)).bind(id(4)).bind(id(5)).bind(id(6)).bind(id(7))
             .fetch_all(c))?;
@@ -193,13 +193,13 @@ pub async fn list_names_on_sale(
 }
 
 /// Lower case by Unicode's rules; those of the databases differ.
-fn folded(name: &str) -> String {
+fn fold_case(name: &str) -> String {
     name.to_lowercase()
 }
 
 /// A `LIKE` pattern for text that contains `part`, in which `%`, `_` and `\` of the part stand for themselves.
-fn containing(part: &str) -> String {
-    let escaped = folded(part).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+fn like_pattern(part: &str) -> String {
+    let escaped = fold_case(part).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
 }
 
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_with_a_meaning_in_patterns_stand_for_themselves() {
-        assert_eq!(containing("50%_Ä\\"), "%50\\%\\_ä\\\\%");
+    fn special_characters_of_patterns_are_escaped() {
+        assert_eq!(like_pattern("50%_Ä\\"), "%50\\%\\_ä\\\\%");
     }
 }

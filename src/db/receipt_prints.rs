@@ -1,4 +1,4 @@
-//! Receipts that were put on paper: the first is the original, every later one a copy.
+//! Prints of receipts: the first is the original, every later one a copy.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{OrderId, Timestamp};

@@ -1,4 +1,4 @@
-//! Evidence: what was recognised, for whom, by which model, at which state of the catalog.
+//! Evidence of recognitions: what was recognised, for whom, by which model, at which state of the catalog.
 
 use serde_json::Value;
 use sqlx::types::Json;

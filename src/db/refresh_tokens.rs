@@ -1,7 +1,7 @@
-//! Refresh tokens: one row per token ever given out, linked into families.
+//! Refresh tokens: one row per token ever issued, linked into families.
 //!
 //! A family begins with a login and grows by one with each refresh. A token is live until it is rotated, its family is
-//! ended, or it expires. Only the SHA-256 of a token is kept.
+//! ended, or it expires. Only the SHA-256 of a token is stored.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Timestamp, TokenId, UserId};

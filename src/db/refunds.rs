@@ -1,4 +1,4 @@
-//! Refunds and voids: the records that take turnover back, in one series per store. Written once and never changed.
+//! Refunds and voids, in one series per store. Written once and never changed.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, OrderId, PaymentMethod, RefundId, RefundKind, StoreId, Timestamp};

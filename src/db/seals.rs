@@ -1,7 +1,7 @@
-//! The seals of what is numbered: over every field that counts and the seal of the record before it in its series.
+//! Seals of numbered records: hashes over the fields of a record and the seal of the record before it in its series.
 //!
-//! They are made here and not in the services, so that whoever checks the chains needs the rows alone. The fields and
-//! their order must stay as they are for as long as there are such records; other fields are another version.
+//! They are made here and not in the services, so that a check of the chains needs only the rows. The fields and their order
+//! must not change as long as such records exist; other fields need another version.
 
 use super::orders::{OrderItemRow, OrderRow};
 use super::payments::PaymentRow;
@@ -10,6 +10,7 @@ use super::void_placeholders::PlaceholderRow;
 use super::z_reports::{ZReportLineRow, ZReportRow};
 use crate::domain::{Seal, Series};
 
+/// The version of new orders.
 pub const ORDER_VERSION: i64 = 2;
 
 /// Seals an order by the version it was made with: version 1 has neither tax nor discounts. `None` for an unknown

@@ -1,4 +1,4 @@
-//! Shops.
+//! Stores: the shops.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, PageRequest, StoreId, TimeZone, Timestamp};

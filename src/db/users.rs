@@ -1,7 +1,7 @@
-//! People with an account.
+//! Accounts of people.
 //!
-//! A row is changed in three steps within one transaction: [`lock`] it, change the struct, [`update`] it. The lock is what
-//! keeps a new session from slipping in between the change of a password and the end of the old sessions.
+//! A row is changed in three steps within one transaction: [`lock`] it, change the struct, [`update`] it. The lock keeps
+//! a new session from beginning between the change of a password and the end of the old sessions.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -79,7 +79,7 @@ pub async fn find_in_session(
 /// Locks the account until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
     const POSTGRES: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1 FOR UPDATE");
-    // SQLite has one writer at a time, and a transaction that may write is that writer from its beginning.
+    // On SQLite a transaction is the only writer from its beginning.
     const SQLITE: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
     let select = match tx.backend() {
         Backend::Postgres => POSTGRES,
@@ -101,7 +101,7 @@ pub async fn lock_active_admins(tx: &mut Tx) -> Result<Vec<UserRow>, DatabaseErr
     run_query!(tx, c => sqlx::query_as(select).fetch_all(c))
 }
 
-pub async fn active_admins(reader: &mut Reader) -> Result<Vec<UserRow>, DatabaseError> {
+pub async fn list_active_admins(reader: &mut Reader) -> Result<Vec<UserRow>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id");
     run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))

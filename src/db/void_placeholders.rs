@@ -1,8 +1,8 @@
-//! Void placeholders: what stands for a number whose record is lost. Written once and never changed.
+//! Void placeholders: rows for numbers whose records are lost. Written once and never changed.
 //!
-//! They are rows of their own and no records: a lost record cannot be fitted back into its hash chain, since the record
-//! after it names the lost one's seal. A number has one carrier, a record or a placeholder; that no record carries the number
-//! of a placeholder follows from the counter, which only goes on from the highest of both.
+//! A placeholder is not a record: the lost record cannot be put back into its hash chain, because the record after it names
+//! the lost one's seal. A number belongs to a record or a placeholder, never both: the counter only goes on from the highest
+//! of them.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{PlaceholderId, Series, StoreId, Timestamp};

@@ -1,8 +1,8 @@
-//! Daily closings: what a store took and gave back since the closing before. Written once and never changed.
+//! Daily closings (Z reports): what a store took and gave back since the previous closing. Written once and never changed.
 //!
-//! A closing is bounded by the numbers of the store's series. Counter and record become visible together, one number after
-//! the other, so whoever reads that a counter stands at 7 sees the records 1 to 7 from then on; what is being written
-//! meanwhile gets a higher number and belongs to the next closing. Nobody waits for a closing.
+//! A closing is bounded by numbers of the store's series. Counter and record become visible together, in order: a reader that
+//! sees the counter at 7 sees the records 1 to 7. What is written meanwhile gets a higher number and belongs to the next
+//! closing, so no kiosk waits for a closing.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId, ZReportSection};
@@ -127,7 +127,7 @@ pub async fn sum_records(
         (REFUNDS_BY_RATE, span.refunds),
         (PAYOUTS, span.refunds),
     ];
-    // What was paid or voided since the counters were read is unpaid in this closing, as the next one has it.
+    // An order that was paid or voided after the counters were read is unpaid here and paid in the next closing.
     let mut lines: Vec<ZReportLineRow> = run_query!(reader, c => sqlx::query_as(UNPAID)
         .bind(store)
         .bind(span.orders.0)
@@ -140,8 +140,8 @@ pub async fn sum_records(
             run_query!(reader, c => sqlx::query_as(query).bind(store).bind(first).bind(last).fetch_all(c))?;
         lines.extend(more);
     }
-    for (line, place) in lines.iter_mut().zip(1..) {
-        line.line = place;
+    for (line, number) in lines.iter_mut().zip(1..) {
+        line.line = number;
     }
     Ok(lines)
 }

@@ -81,7 +81,7 @@ impl World {
         let row = ImageRow {
             id,
             product_id: product,
-            content_hash: ContentHash::of(&self.random.random::<[u8; 16]>()),
+            content_hash: ContentHash::from_content(&self.random.random::<[u8; 16]>()),
             media_type: "image/png".to_owned(),
             width: 1,
             height: 1,
