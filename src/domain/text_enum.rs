@@ -2,8 +2,10 @@
 
 /// Declares such an enum with `as_str`, `ALL`, `FromStr` and `Display`. The quoted noun goes into the error text: `"shells"
 /// is not a payment method`. How the word is stored in a database: `db::column_types`.
+///
+/// The word is a `tt`: utoipa does not see through a `literal` and would put the variant's name into the OpenAPI document.
 macro_rules! text_enum {
-    ($(#[$meta:meta])* $name:ident, $noun:literal: $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+) => {
+    ($(#[$meta:meta])* $name:ident, $noun:literal: $($(#[$variant_meta:meta])* $variant:ident = $word:tt,)+) => {
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
         )]

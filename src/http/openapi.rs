@@ -113,6 +113,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::domain::{OrderState, Role};
     use crate::http::policy::{Policy, RULES};
 
     /// Routes of pages, which the document leaves out.
@@ -142,6 +143,14 @@ mod tests {
         let document = serde_json::to_value(document()).unwrap();
         let text = document["components"]["schemas"]["Problem"]["description"].as_str().unwrap();
         assert!(ProblemKind::ALL.iter().all(|kind| text.contains(&kind.urn())), "{text}");
+    }
+
+    #[test]
+    fn the_document_lists_the_words_of_an_enum_as_they_are_sent() {
+        let document = serde_json::to_value(document()).unwrap();
+        let words = |schema: &str| document["components"]["schemas"][schema]["enum"].clone();
+        assert_eq!(words("OrderState"), serde_json::to_value(OrderState::ALL).unwrap());
+        assert_eq!(words("Role"), serde_json::to_value(Role::ALL).unwrap());
     }
 
     #[test]
