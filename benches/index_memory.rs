@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use support::{DIM, SEED, micros};
 use tillsight::index::baseline::{RandomVectors, median, quantile};
-use tillsight::index::{Change, IndexBuilder, IndexOptions, Row, Snapshot, VectorIndex};
+use tillsight::index::{Change, IndexBuilder, IndexOptions, IndexRow, Snapshot, VectorIndex};
 
 const IMAGES: usize = 5;
 const PRODUCTS: usize = 5;
@@ -96,7 +96,7 @@ fn memory_and_start(rows: usize, dim: usize, runtime: &tokio::runtime::Runtime) 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("index.snapshot");
     let begun = Instant::now();
-    let head = index.write_snapshot(runtime.block_on(index.mark()), [0; 32], &path).expect("a snapshot");
+    let head = index.write_snapshot(runtime.block_on(index.position()), [0; 32], &path).expect("a snapshot");
     let written = begun.elapsed();
     drop(index);
     let begun = Instant::now();
@@ -170,7 +170,7 @@ async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held, clie
         search_for_a_turn(index, &mut asking, &mut alone).await;
         held.take();
         // Made up beforehand: on a till they come from the model.
-        let changes: Vec<Vec<Row>> = (0..options.adds).map(|_| made.next_rows(1, IMAGES)).collect();
+        let changes: Vec<Vec<IndexRow>> = (0..options.adds).map(|_| made.next_rows(1, IMAGES)).collect();
         let images = changes.iter().flatten().map(|row| row.image).collect();
         let adder = tokio::spawn(add(Arc::clone(index), changes, pause));
         search_for_a_turn(index, &mut asking, &mut beside).await;
@@ -222,7 +222,7 @@ async fn search_for_a_turn(index: &Arc<VectorIndex>, asking: &mut Vec<RandomVect
     }
 }
 
-async fn add(index: Arc<VectorIndex>, changes: Vec<Vec<Row>>, pause: Duration) {
+async fn add(index: Arc<VectorIndex>, changes: Vec<Vec<IndexRow>>, pause: Duration) {
     let mut beat = tokio::time::interval(pause);
     for rows in changes {
         beat.tick().await;

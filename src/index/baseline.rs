@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use uuid::Uuid;
 
-use super::Row;
+use super::IndexRow;
 
 /// Concurrent sums: four AVX2 registers of four.
 const LANES: usize = 16;
@@ -39,12 +39,12 @@ impl RandomVectors {
     }
 
     /// The rows of `products` new products with `images` images each.
-    pub fn next_rows(&mut self, products: usize, images: usize) -> Vec<Row> {
+    pub fn next_rows(&mut self, products: usize, images: usize) -> Vec<IndexRow> {
         let mut rows = Vec::with_capacity(products * images);
         for _ in 0..products {
             let product = self.next_id();
             for _ in 0..images {
-                rows.push(Row {
+                rows.push(IndexRow {
                     image: self.next_id().into(),
                     product: product.into(),
                     vector: self.next_vector().into(),

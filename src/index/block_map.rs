@@ -1,17 +1,17 @@
-//! An ordered map of small entries: sorted blocks, found through a tree of their least keys.
+//! An ordered map of small entries: sorted blocks, found through a tree of their first keys.
 //!
-//! A `BTreeMap` of the same entries takes twice the memory, since keys that rise (as identifiers do) leave its nodes half
-//! empty, and nobody can say how much that is; here it can be counted. A hash table of a million entries stops for
-//! tens of milliseconds to grow. Here a change moves at most a block: microseconds, however large the map is.
+//! A `BTreeMap` of the same entries takes twice the memory, because increasing keys (as identifiers are) leave its nodes half
+//! empty, and its memory cannot be counted exactly. A hash table of a million entries stops for tens of milliseconds to grow.
+//! Here a change moves at most one block: microseconds at any size of the map.
 //!
-//! Invariants: no block is empty or longer than [`BLOCK`]; every key of a block is at least the key that the block is
-//! found by, and below the next block's.
+//! Invariants: no block is empty or longer than [`BLOCK_ENTRIES`]; a block's keys are at least the key that finds the block,
+//! and below that of the next block.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// Entries of a block at most. Its memory is taken when it is made, and it never grows.
-const BLOCK: usize = 256;
+/// The most entries of a block. Its memory is allocated at once, and it never grows.
+const BLOCK_ENTRIES: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct BlockMap<K, V> {
@@ -29,55 +29,54 @@ impl<K: Copy + Ord, V: Copy> BlockMap<K, V> {
     }
 
     pub(super) fn get(&self, key: K) -> Option<V> {
-        // Keys rise, as a rule: what is asked for before it is added would lie in the last block, and the way there is short
-        // and in the cache, however many there are.
-        let last = self.blocks.last_key_value().filter(|(least, _)| **least <= key);
+        // Keys usually increase, so a new key belongs to the last block, which is found quickly and is in the cache.
+        let last = self.blocks.last_key_value().filter(|(first_key, _)| **first_key <= key);
         let (_, block) = last.or_else(|| self.blocks.range(..=key).next_back())?;
-        block.binary_search_by_key(&key, |entry| entry.0).ok().map(|at| block[at].1)
+        block.binary_search_by_key(&key, |entry| entry.0).ok().map(|position| block[position].1)
     }
 
     pub(super) fn contains(&self, key: K) -> bool {
         self.get(key).is_some()
     }
 
-    /// Puts `value` in the place of what `key` had, if anything.
+    /// Inserts or replaces the value of `key`.
     pub(super) fn insert(&mut self, key: K, value: V) {
         if let Some(mut last) = self.blocks.last_entry()
             && *last.key() <= key
-            && last.get().len() < BLOCK
-            && last.get().last().is_none_or(|(greatest, _)| *greatest < key)
+            && last.get().len() < BLOCK_ENTRIES
+            && last.get().last().is_none_or(|(last_key, _)| *last_key < key)
         {
             last.get_mut().push((key, value));
             self.len += 1;
             return;
         }
-        let least = self.blocks.range(..=key).next_back().map(|(least, _)| *least);
-        let least = least.unwrap_or_else(|| {
-            // Below every block: the first one is found by this key from now on.
-            let first = self.blocks.pop_first().map_or_else(new_block, |(_, block)| block);
-            self.blocks.insert(key, first);
+        let first_key = self.blocks.range(..=key).next_back().map(|(first_key, _)| *first_key);
+        let first_key = first_key.unwrap_or_else(|| {
+            // Below every block: this key finds the first block from now on.
+            let first_block = self.blocks.pop_first().map_or_else(new_block, |(_, block)| block);
+            self.blocks.insert(key, first_block);
             key
         });
-        let is_last = self.blocks.last_key_value().is_some_and(|(last, _)| *last == least);
-        let Some(block) = self.blocks.get_mut(&least) else { return };
+        let is_last = self.blocks.last_key_value().is_some_and(|(last, _)| *last == first_key);
+        let Some(block) = self.blocks.get_mut(&first_key) else { return };
         match block.binary_search_by_key(&key, |entry| entry.0) {
-            Ok(at) => {
-                block[at].1 = value;
+            Ok(position) => {
+                block[position].1 = value;
                 return;
             }
-            Err(at) if block.len() < BLOCK => block.insert(at, (key, value)),
-            // Keys rise, as a rule: the last block stays full and another one begins.
-            Err(BLOCK) if is_last => {
+            Err(position) if block.len() < BLOCK_ENTRIES => block.insert(position, (key, value)),
+            // Keys usually increase: the last block stays full and a new one begins.
+            Err(BLOCK_ENTRIES) if is_last => {
                 let mut next = new_block();
                 next.push((key, value));
                 self.blocks.insert(key, next);
             }
-            Err(at) => {
+            Err(position) => {
                 let mut upper = new_block();
-                upper.extend(block.drain(BLOCK / 2..));
-                match at.checked_sub(BLOCK / 2) {
-                    Some(at) if at > 0 => upper.insert(at, (key, value)),
-                    _ => block.insert(at, (key, value)),
+                upper.extend(block.drain(BLOCK_ENTRIES / 2..));
+                match position.checked_sub(BLOCK_ENTRIES / 2) {
+                    Some(position) if position > 0 => upper.insert(position, (key, value)),
+                    _ => block.insert(position, (key, value)),
                 }
                 self.blocks.insert(upper[0].0, upper);
             }
@@ -86,26 +85,27 @@ impl<K: Copy + Ord, V: Copy> BlockMap<K, V> {
     }
 
     pub(super) fn remove(&mut self, key: K) -> Option<V> {
-        let (least, block) = self.blocks.range_mut(..=key).next_back()?;
-        let (least, at) = (*least, block.binary_search_by_key(&key, |entry| entry.0).ok()?);
-        let (_, value) = block.remove(at);
+        let (first_key, block) = self.blocks.range_mut(..=key).next_back()?;
+        let (first_key, position) = (*first_key, block.binary_search_by_key(&key, |entry| entry.0).ok()?);
+        let (_, value) = block.remove(position);
         self.len -= 1;
         if block.is_empty() {
-            self.blocks.remove(&least);
-        } else if block.len() < BLOCK / 4 {
-            self.join(least);
+            self.blocks.remove(&first_key);
+        } else if block.len() < BLOCK_ENTRIES / 4 {
+            self.merge(first_key);
         }
         Some(value)
     }
 
-    /// Puts the block and the one after or before it together where the two are no more than half a block, so that it takes
-    /// many changes before they part again.
-    fn join(&mut self, least: K) {
-        let next = self.blocks.range((Bound::Excluded(least), Bound::Unbounded)).next().map(|(next, _)| *next);
-        let previous = self.blocks.range(..least).next_back().map(|(previous, _)| *previous);
-        let pairs = [next.map(|next| (least, next)), previous.map(|previous| (previous, least))];
-        let length = |least: &K| self.blocks.get(least).map_or(0, Vec::len);
-        let pair = pairs.into_iter().flatten().find(|(lower, upper)| length(lower) + length(upper) <= BLOCK / 2);
+    /// Merges the block with the one after or before it if the two fill at most half a block, so that it takes many changes
+    /// before they are split again.
+    fn merge(&mut self, first_key: K) {
+        let next = self.blocks.range((Bound::Excluded(first_key), Bound::Unbounded)).next().map(|(next, _)| *next);
+        let previous = self.blocks.range(..first_key).next_back().map(|(previous, _)| *previous);
+        let pairs = [next.map(|next| (first_key, next)), previous.map(|previous| (previous, first_key))];
+        let length = |first_key: &K| self.blocks.get(first_key).map_or(0, Vec::len);
+        let pair =
+            pairs.into_iter().flatten().find(|(lower, upper)| length(lower) + length(upper) <= BLOCK_ENTRIES / 2);
         if let Some((lower, upper)) = pair
             && let Some(moved) = self.blocks.remove(&upper)
             && let Some(lower) = self.blocks.get_mut(&lower)
@@ -114,29 +114,29 @@ impl<K: Copy + Ord, V: Copy> BlockMap<K, V> {
         }
     }
 
-    /// The entries whose keys are greater than `key`, in order.
-    pub(super) fn after(&self, key: K) -> impl Iterator<Item = (K, V)> {
-        let from = self.blocks.range(..=key).next_back().map_or(key, |(least, _)| *least);
+    /// The entries with keys greater than `key`, in order.
+    pub(super) fn entries_after(&self, key: K) -> impl Iterator<Item = (K, V)> {
+        let from = self.blocks.range(..=key).next_back().map_or(key, |(first_key, _)| *first_key);
         self.blocks.range(from..).flat_map(|(_, block)| block.iter().copied()).skip_while(move |entry| entry.0 <= key)
     }
 
-    /// Memory of the blocks, whether filled or not; and of the tree, whose few nodes are taken for half full.
+    /// Memory of the blocks, filled or not, and of the tree, whose few nodes are assumed to be half full.
     pub(super) fn bytes(&self) -> usize {
         self.blocks.len() * Self::block_bytes()
     }
 
-    /// Memory of a map whose `entries` came in the order of their keys.
-    pub(super) fn bytes_of(entries: usize) -> usize {
-        entries.div_ceil(BLOCK) * Self::block_bytes()
+    /// Memory of a map whose `entries` were inserted in the order of their keys.
+    pub(super) fn estimate_bytes(entries: usize) -> usize {
+        entries.div_ceil(BLOCK_ENTRIES) * Self::block_bytes()
     }
 
     const fn block_bytes() -> usize {
-        BLOCK * size_of::<(K, V)>() + 2 * (size_of::<K>() + size_of::<Vec<(K, V)>>())
+        BLOCK_ENTRIES * size_of::<(K, V)>() + 2 * (size_of::<K>() + size_of::<Vec<(K, V)>>())
     }
 }
 
 fn new_block<T>() -> Vec<T> {
-    Vec::with_capacity(BLOCK)
+    Vec::with_capacity(BLOCK_ENTRIES)
 }
 
 #[cfg(test)]
@@ -147,40 +147,40 @@ mod tests {
 
     fn check(map: &BlockMap<u32, u32>, model: &BTreeMap<u32, u32>) {
         assert_eq!(map.len(), model.len());
-        assert!(map.after(0).eq(model.range(1..).map(|(key, value)| (*key, *value))));
+        assert!(map.entries_after(0).eq(model.range(1..).map(|(key, value)| (*key, *value))));
         let mut bounds = map.blocks.keys().copied().skip(1).map(Some).chain([None]);
-        for (least, block) in &map.blocks {
+        for (first_key, block) in &map.blocks {
             let next = bounds.next().unwrap();
-            assert!(!block.is_empty() && block.len() <= BLOCK && block.capacity() == BLOCK);
-            assert!(block.iter().all(|(key, _)| least <= key && next.is_none_or(|next| *key < next)));
+            assert!(!block.is_empty() && block.len() <= BLOCK_ENTRIES && block.capacity() == BLOCK_ENTRIES);
+            assert!(block.iter().all(|(key, _)| first_key <= key && next.is_none_or(|next| *key < next)));
             assert!(block.is_sorted_by(|a, b| a.0 < b.0));
         }
     }
 
     #[test]
-    fn rising_keys_fill_their_blocks_and_removing_gives_the_memory_back() {
+    fn increasing_keys_fill_their_blocks_and_removals_free_memory() {
         let mut map = BlockMap::new();
         (1..=100_000_u32).for_each(|key| map.insert(key, key));
-        assert_eq!(map.bytes(), BlockMap::<u32, u32>::bytes_of(100_000));
+        assert_eq!(map.bytes(), BlockMap::<u32, u32>::estimate_bytes(100_000));
         let model: BTreeMap<u32, u32> = (1..=100_000).filter(|key| key % 50 == 0).map(|key| (key, key)).collect();
         for key in (1..=100_000).filter(|key| key % 50 != 0) {
             assert_eq!(map.remove(key), Some(key));
         }
         check(&map, &model);
-        assert!(map.bytes() <= 5 * BlockMap::<u32, u32>::bytes_of(2_000), "{}", map.bytes());
+        assert!(map.bytes() <= 5 * BlockMap::<u32, u32>::estimate_bytes(2_000), "{}", map.bytes());
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn it_does_what_a_tree_does(
+        fn it_behaves_like_a_tree(
             steps in proptest::collection::vec((0..3_u32, 1..4_000_u32, 1..400_u32), 1..60),
         ) {
             let (mut map, mut model) = (BlockMap::new(), BTreeMap::new());
             for (kind, from, count) in steps {
                 for key in from..from + count {
-                    // Neighbours one after the other, or far from each other.
+                    // Consecutive keys, or scattered ones.
                     let key = if kind == 1 { key.wrapping_mul(2_654_435_761) >> 20 | 1 } else { key };
                     if kind == 2 {
                         prop_assert_eq!(map.remove(key), model.remove(&key));
@@ -192,7 +192,7 @@ mod tests {
                 }
                 check(&map, &model);
                 let rest = model.range(from + 1..).map(|(key, value)| (*key, *value));
-                prop_assert!(map.after(from).eq(rest));
+                prop_assert!(map.entries_after(from).eq(rest));
             }
         }
     }

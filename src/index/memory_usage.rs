@@ -1,47 +1,46 @@
-//! What the index costs in memory, part by part.
+//! The memory of the index, by part.
 
 use serde::Serialize;
 
 use super::segment::Segment;
-use super::state::{Images, Products};
-use super::{IndexOptions, Stats};
+use super::state::{ImageLocations, ProductCounts};
+use super::{IndexOptions, IndexStats};
 
-/// Bytes of memory that the index has taken, filled or not. Not in it: the threads' stacks, what a search or change takes
-/// for the moment, and what the allocator adds to each block (16 bytes to 6 KB and more).
+/// Allocated bytes, filled or not. Not included: the threads' stacks, temporary memory of searches and changes, and what the
+/// allocator adds to each block (16 bytes to 6 KB and more).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Memory {
-    /// Vectors: 4 bytes a value.
+pub struct MemoryUsage {
+    /// Vectors: 4 bytes per value.
     pub vectors: usize,
-    /// What each vector stands for: image, product, number, whether it is alive.
+    /// The rows' images, products, serial numbers and live flags.
     pub rows: usize,
-    /// Where each image's row lies.
+    /// The location of each image's row.
     pub images: usize,
-    /// How many rows each product has.
+    /// The number of rows of each product.
     pub products: usize,
 }
 
-impl Memory {
-    /// All of it.
+impl MemoryUsage {
     pub fn total(&self) -> usize {
         self.vectors + self.rows + self.images + self.products
     }
 
-    /// What an index of `rows` images of `products` products takes, none of which was ever removed, where each has `dim`
-    /// values. Images that came in another order than that of their identifiers take up to twice as much for `images`.
-    pub fn expected(rows: usize, products: usize, dim: usize, options: IndexOptions) -> Self {
+    /// Estimates the memory of an index of `rows` images of `products` products with `dim` values each, without removals. If the
+    /// images do not come in the order of their identifiers, `images` takes up to twice as much.
+    pub fn estimate(rows: usize, products: usize, dim: usize, options: IndexOptions) -> Self {
         let capacity = options.capacity(dim);
         let segments = rows.div_ceil(capacity);
         Self {
             vectors: segments * Segment::vector_bytes(dim, capacity),
-            rows: segments * Segment::entry_bytes(capacity),
-            images: Images::bytes_of(rows),
-            products: Products::bytes_of(products),
+            rows: segments * Segment::row_bytes(capacity),
+            images: ImageLocations::estimate_bytes(rows),
+            products: ProductCounts::estimate_bytes(products),
         }
     }
 }
 
-impl Stats {
-    /// Bytes of the vectors that searches can find: the least that any index of `dim` values takes.
+impl IndexStats {
+    /// Bytes of the vectors that searches can find: the minimum of any index with `dim` values per vector.
     pub fn vector_bytes(&self, dim: usize) -> usize {
         self.rows * dim * size_of::<f32>()
     }

@@ -1,16 +1,15 @@
 //! The vector index: exact inner-product search over the embeddings of the active model, kept in memory by FAISS.
 //!
 //! Invariants:
-//! * the database is the truth; the index is a cache that holds what the database held at [`Stats::revision`];
-//! * a change costs what it adds or removes, never a rebuild: rows lie in bounded segments whose memory is taken before
-//!   the write lock is (`segment`), so the lock is held for microseconds however large the index is;
-//! * searches share the read lock and never wait for one another; each sees one revision, whole. A change waits for the searches
-//!   that run, and those that come meanwhile wait for it: at most as long as one pass takes, and then for microseconds;
-//! * vectors that FAISS would take without a word (NaN, zero, wrong length, an image twice) are refused before it sees
-//!   them.
+//! * the database is the truth; the index is a cache that holds what the database held at [`IndexStats::revision`];
+//! * a change costs what it adds or removes, never a rebuild: rows are in bounded segments whose memory is allocated before
+//!   the write lock is taken (`segment`), so the lock is held for microseconds however large the index is;
+//! * searches share the read lock and never wait for one another; each sees one whole revision. A change waits for the running
+//!   searches, and later searches wait for the change: at most one pass over the index, and then microseconds;
+//! * vectors that FAISS would accept silently (NaN, zero, wrong length, an image twice) are refused before it sees them.
 //!
-//! Changes go one at a time: a writer first checks and prepares beside the searches, then takes the write lock. Knows
-//! nothing of models or databases. The only module that uses `faiss` and the lock.
+//! Only one change is applied at a time: the writer first checks and prepares while searches run, then takes the write lock.
+//! Knows nothing of models or databases. The only module that uses `faiss` and the lock.
 
 pub mod baseline;
 mod block_map;
@@ -40,103 +39,90 @@ use crate::domain::{ImageId, ProductId};
 use crate::pool::Pool;
 pub use builder::IndexBuilder;
 pub use error::{IndexError, VectorFault};
-pub use memory_usage::Memory;
+pub use memory_usage::MemoryUsage;
 use scan::{Query, Searchers};
 use segment::Segment;
 pub use snapshot::{IndexPosition, Snapshot, SnapshotError, SnapshotHeader, SnapshotStamp};
 use state::State;
 
-/// Memory of one segment's vectors: 4 096 rows of 256 values. Large enough that the overhead of a segment is lost in the
-/// scan of it; small enough that cores can share a scan evenly, and that taking a fresh one, or copying one to be rid of
-/// dead rows, takes about a millisecond.
+/// Memory of one segment's vectors: 4 096 rows of 256 values. Large enough that a scan hardly notices the overhead of a segment;
+/// small enough that cores share a scan evenly, and that allocating or compacting a segment takes about a millisecond.
 pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// One enrolled photo.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// The photo.
+pub struct IndexRow {
     pub image: ImageId,
-    /// What it shows.
     pub product: ProductId,
-    /// Its embedding, of length 1.
+    /// The embedding of the image, of length 1.
     pub vector: Arc<[f32]>,
 }
 
-/// One step of a change; the steps of a change take effect together.
+/// One step of a change; all steps of a change take effect together.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// Rows to add.
-    Add(Vec<Row>),
-    /// Images to remove; those that are not there are passed over.
+    Add(Vec<IndexRow>),
+    /// Images to remove; unknown ones are ignored.
     Remove(Vec<ImageId>),
 }
 
 /// What [`VectorIndex::apply`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// The change is in.
+pub enum ChangeOutcome {
     Changed {
-        /// Rows added.
         added: usize,
-        /// Rows removed.
         removed: usize,
     },
-    /// The index holds this revision already; nothing was done.
+    /// The index has this revision already; nothing was done.
     Stale {
-        /// The revision that it holds.
         revision: i64,
     },
 }
 
-/// A product that a photo may show.
+/// A product in the result of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    /// The product.
     pub product: ProductId,
-    /// Which of its images came nearest.
+    /// The nearest image of the product.
     pub image: ImageId,
-    /// The cosine between the two.
+    /// The cosine of the image and the query.
     pub score: f32,
 }
 
-/// The products nearest to a photo, best first.
+/// The products nearest to a query, best first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hits {
     /// The revision that was searched.
     pub revision: i64,
-    /// At most one entry per product. Of equal scores the image with the smaller identifier, the older one, comes first.
+    /// At most one per product. Of equal scores, the image with the smaller identifier (the older one) comes first.
     pub hits: Vec<Hit>,
 }
 
-/// What the index holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stats {
-    /// The last change that is in.
+pub struct IndexStats {
+    /// The last change that was applied.
     pub revision: i64,
     /// Rows that searches can find.
     pub rows: usize,
-    /// Removed rows whose memory has not been taken back yet.
-    pub dead: usize,
-    /// Products with at least one row.
+    /// Removed rows whose memory is not free yet.
+    pub dead_rows: usize,
+    /// Products with at least one live row.
     pub products: usize,
-    /// Segments.
     pub segments: usize,
-    /// Memory taken.
-    pub memory: Memory,
+    pub memory: MemoryUsage,
 }
 
 /// How much of the machine a [`VectorIndex`] takes.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexOptions {
-    /// Threads that search; about the number of cores.
+    /// About the number of cores.
     pub search_threads: usize,
     /// Searches that may wait for a thread.
     pub queue_limit: usize,
-    /// Rows per segment; `None` for as many as [`SEGMENT_BYTES`] holds.
+    /// Rows per segment; `None`: as many as [`SEGMENT_BYTES`] holds.
     pub segment_rows: Option<usize>,
-    /// Whether it is built beside the one that is served from: no gauge tells of it before
-    /// [`VectorIndex::show_in_gauges`].
-    pub beside: bool,
+    /// Another index serves searches meanwhile: this one sets no gauges before [`VectorIndex::start_reporting`].
+    pub standby: bool,
 }
 
 impl IndexOptions {
@@ -149,7 +135,7 @@ impl IndexOptions {
 impl Default for IndexOptions {
     /// Two threads, 256 waiting searches, segments of [`SEGMENT_BYTES`].
     fn default() -> Self {
-        Self { search_threads: 2, queue_limit: 256, segment_rows: None, beside: false }
+        Self { search_threads: 2, queue_limit: 256, segment_rows: None, standby: false }
     }
 }
 
@@ -157,179 +143,177 @@ impl Default for IndexOptions {
 #[derive(Debug)]
 pub struct VectorIndex {
     dim: usize,
-    // An asynchronous lock, since writers wait for it in async code; searches take it on their own threads. It prefers
-    // writers: a steady stream of searches cannot keep a change out.
+    // An asynchronous lock, because writers wait for it in async code; searches take it on their own threads. It prefers
+    // writers, so a steady stream of searches cannot block a change.
     state: Arc<RwLock<State>>,
-    // Why its answers may be wrong, once that is so. Nothing but a new index, filled anew, takes it back.
-    distrust: OnceLock<String>,
-    // Whether the gauges tell of this index: of several in a process, the one that is served from.
-    in_gauges: AtomicBool,
-    // Held by the one writer from its check to its last clean-up, so that what it checked is still so when it writes.
+    // Why the answers may be wrong. Once set, only a new index helps.
+    untrusted_reason: OnceLock<String>,
+    // Of several indexes in a process, the one that serves searches sets the gauges.
+    reports_gauges: AtomicBool,
+    // Held by the one writer from validation to compaction, so that what it validated still holds when it writes.
     writer: Mutex<()>,
     searchers: Searchers,
-    // Takes memory for segments and copies them. Apart from the searchers, so that a burst of searches cannot refuse a
-    // change; one thread, as there is one writer.
-    keeper: Pool,
+    // Allocates and compacts segments. Not on the searchers' threads, so that a burst of searches cannot refuse a change; one
+    // thread, because there is one writer.
+    maintenance: Pool,
 }
 
 impl VectorIndex {
     /// An empty index at revision 0.
     ///
     /// # Errors
-    /// As [`VectorIndex::build`].
+    /// Those of [`VectorIndex::build`].
     pub fn new(dim: usize, options: IndexOptions) -> Result<Self, IndexError> {
         Self::build(dim, 0, Vec::new(), options)
     }
 
-    /// An index of `rows`, in their order, that stands at `revision`. For the start of a process: it takes its time on
-    /// the calling thread, and every call is counted as a build.
+    /// An index of `rows`, in their order, at `revision`. For the start of a process: it runs on the calling thread, and each
+    /// call is counted as a build.
     ///
     /// # Errors
     /// A row is refused (see [`IndexError`]), or there is no memory or no thread.
-    pub fn build(dim: usize, revision: i64, rows: Vec<Row>, options: IndexOptions) -> Result<Self, IndexError> {
+    pub fn build(dim: usize, revision: i64, rows: Vec<IndexRow>, options: IndexOptions) -> Result<Self, IndexError> {
         let mut builder = IndexBuilder::new(dim, options);
         builder.add(rows)?;
         builder.finish(revision)
     }
 
-    fn of(state: State, options: IndexOptions) -> Result<Self, IndexError> {
+    fn from_state(state: State, options: IndexOptions) -> Result<Self, IndexError> {
         let dim = state.dim();
         let state = Arc::new(RwLock::new(state));
         let searchers = Searchers::start(&state, options.search_threads, options.queue_limit)?;
         Ok(Self {
             dim,
             state,
-            distrust: OnceLock::new(),
-            in_gauges: AtomicBool::new(!options.beside),
+            untrusted_reason: OnceLock::new(),
+            reports_gauges: AtomicBool::new(!options.standby),
             writer: Mutex::new(()),
             searchers,
-            keeper: Pool::new("tillsight-index", 1, 4)?,
+            maintenance: Pool::new("tillsight-index", 1, 4)?,
         })
     }
 
-    /// Number of values of its vectors.
+    /// Number of values per vector.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// From now on every search is refused with `reason`: the index may no longer hold what the database holds, and a wrong
-    /// answer is worse than none. The first reason stays, and is said once in the log.
-    pub fn distrust(&self, reason: &str) {
-        if self.distrust.set(reason.to_owned()).is_ok() {
-            tracing::error!(%reason, "the index cannot be trusted any more: recognition is stopped until the server is started again");
+    /// Refuses every later search with `reason`: the index may differ from the database, and a wrong answer is worse than none.
+    /// The first reason stays and is logged once.
+    pub fn mark_untrusted(&self, reason: &str) {
+        if self.untrusted_reason.set(reason.to_owned()).is_ok() {
+            tracing::error!(%reason, "the index may be wrong: recognition stops until the server is restarted");
         }
     }
 
     /// Why searches are refused, if they are.
-    pub fn distrusted(&self) -> Option<&str> {
-        self.distrust.get().map(String::as_str)
+    pub fn untrusted_reason(&self) -> Option<&str> {
+        self.untrusted_reason.get().map(String::as_str)
     }
 
-    /// From now on the gauges tell of this index.
-    pub async fn show_in_gauges(&self) {
-        self.in_gauges.store(true, Ordering::Relaxed);
-        index_metrics::holds(&self.stats().await);
+    /// Lets the gauges describe this index from now on.
+    pub async fn start_reporting(&self) {
+        self.reports_gauges.store(true, Ordering::Relaxed);
+        index_metrics::set_gauges(&self.stats().await);
     }
 
-    /// From now on the gauges tell of another index, which takes this one's place.
-    pub fn leave_gauges(&self) {
-        self.in_gauges.store(false, Ordering::Relaxed);
+    /// Lets another index, which replaces this one, set the gauges from now on.
+    pub fn stop_reporting(&self) {
+        self.reports_gauges.store(false, Ordering::Relaxed);
     }
 
-    fn meter(&self, stats: &Stats) {
-        if self.in_gauges.load(Ordering::Relaxed) {
-            index_metrics::holds(stats);
+    fn report_gauges(&self, stats: &IndexStats) {
+        if self.reports_gauges.load(Ordering::Relaxed) {
+            index_metrics::set_gauges(stats);
         }
     }
 
-    /// Those of `images` that no search can find, in their order.
-    pub async fn lacking(&self, images: &[ImageId]) -> Vec<ImageId> {
+    /// Those of `images` that are not in the index, in their order.
+    pub async fn missing_images(&self, images: &[ImageId]) -> Vec<ImageId> {
         let state = self.state.read().await;
-        images.iter().copied().filter(|image| !state.has(*image)).collect()
+        images.iter().copied().filter(|image| !state.contains_image(*image)).collect()
     }
 
-    /// What it holds now.
-    pub async fn stats(&self) -> Stats {
+    pub async fn stats(&self) -> IndexStats {
         self.state.read().await.stats()
     }
 
-    /// Rows that searches can find, in the order of their images' identifiers, after `after`, at most `limit` of them: to be
-    /// compared with where they came from.
-    pub async fn rows_after(&self, after: ImageId, limit: usize) -> Vec<Row> {
+    /// At most `limit` live rows after `after`, in the order of their images' identifiers, to compare them with the database.
+    pub async fn rows_after(&self, after: ImageId, limit: usize) -> Vec<IndexRow> {
         self.state.read().await.rows_after(after).take(limit).collect()
     }
 
-    /// Puts in the change that leads to `revision`: all of it, or, with an error, nothing. Rows that it adds are found by
-    /// every search that begins after this returns. A revision that is not above the index's own is passed over, so that
-    /// a change may be handed in more than once, by the request that made it and by a follower of the database's changes.
+    /// Applies the change that leads to `revision`: all of it, or, with an error, nothing. Every search that begins afterwards
+    /// finds the added rows. A revision that is not above the index's own is ignored, so that a change may be applied more than
+    /// once: by the request that made it and by a follower of the database's changes.
     ///
-    /// Segments in which more than a quarter of the rows (and not just a few) are dead are copied without them afterwards, beside the
-    /// searches; only the exchange of the two takes the write lock.
+    /// Segments with many dead rows (more than a quarter, and not just a few) are compacted afterwards, while searches run; only
+    /// the exchange of the copy takes the write lock.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the index with all of the change or none; handing it in again is then safe. At most the
-    /// clean-up is put off to the next removal.
+    /// If the future is dropped, the index has all of the change or none, and the change can be applied again. At most the
+    /// compaction is delayed to the next removal.
     ///
     /// # Errors
     /// A row is refused (see [`IndexError`]), or there is no memory.
-    pub async fn apply(&self, revision: i64, changes: Vec<Change>) -> Result<Applied, IndexError> {
+    pub async fn apply(&self, revision: i64, changes: Vec<Change>) -> Result<ChangeOutcome, IndexError> {
         state::check_vectors(self.dim, changes.iter().flat_map(Change::rows))?;
         let _only_writer = self.writer.lock().await;
-        let (plan, missing) = {
+        let (change, missing_segments) = {
             let state = self.state.read().await;
             if revision <= state.revision() {
-                return Ok(Applied::Stale { revision: state.revision() });
+                return Ok(ChangeOutcome::Stale { revision: state.revision() });
             }
-            let plan = state.plan(changes)?;
-            let missing = state.missing_segments(&plan);
-            (plan, missing)
+            let change = state.validate(changes)?;
+            let missing_segments = state.missing_segments(&change);
+            (change, missing_segments)
         };
-        let fresh = self.fresh_segments(missing).await?;
+        let new_segments = self.allocate_segments(missing_segments).await?;
 
-        let asked = Instant::now();
+        let wait_start = Instant::now();
         let mut state = self.state.write().await;
-        let locked = Instant::now();
-        let (applied, sparse) = state.commit(revision, plan, fresh)?;
+        let lock_start = Instant::now();
+        let (outcome, sparse_segments) = state.commit(revision, change, new_segments)?;
         let stats = state.stats();
-        // Before the lock is let go of: that wakes those who wait, who may well take this core.
-        let held = locked.elapsed();
+        // Before the lock is released: that wakes waiting threads, which may take over this core.
+        let lock_time = lock_start.elapsed();
         drop(state);
-        if self.in_gauges.load(Ordering::Relaxed) {
-            index_metrics::wrote(locked - asked, held, applied);
+        if self.reports_gauges.load(Ordering::Relaxed) {
+            index_metrics::record_write(lock_start - wait_start, lock_time, outcome);
         }
-        self.meter(&stats);
+        self.report_gauges(&stats);
 
-        for segment in sparse {
+        for segment in sparse_segments {
             if let Err(error) = self.compact(segment).await {
-                // Searches pass over dead rows, so the index stays right; the next removal tries again.
+                // Searches ignore dead rows, so the index stays correct; the next removal tries again.
                 tracing::warn!(index.segment = segment, %error, "a segment could not be compacted");
             }
         }
-        Ok(applied)
+        Ok(outcome)
     }
 
-    /// The best image of each of the `products` products nearest to `query`: exact, whatever the index's size.
+    /// Searches for the `products` products nearest to `query`, with the best image of each. Exact at any size of the index.
     ///
     /// # Cancel safety
-    /// Dropping the future before the search's turn means that it is never run. A search changes nothing.
+    /// If the future is dropped before the search begins, the search is not run.
     ///
     /// # Errors
-    /// [`IndexError::Busy`] where as many searches wait as may wait; [`IndexError::Distrusted`]; the query has another
-    /// dimension than the index, or is not of length 1.
+    /// [`IndexError::Busy`] if too many searches wait; [`IndexError::Untrusted`]; the query has another dimension than the index,
+    /// or is not of length 1.
     pub async fn search(&self, query: impl Into<Arc<[f32]>>, products: usize) -> Result<Hits, IndexError> {
-        let found = self.search_batch(vec![query.into()], products).await?.pop();
-        found.ok_or_else(|| IndexError::Threads { reason: "a search was not answered".to_owned() })
+        let hits = self.search_batch(vec![query.into()], products).await?.pop();
+        hits.ok_or_else(|| IndexError::Threads { reason: "a search was not answered".to_owned() })
     }
 
-    /// As [`Self::search`], for several queries at once: one answer for each, in their order, all at one revision.
+    /// As [`Self::search`], for several queries at once: one result for each, in their order, all at one revision.
     ///
     /// # Errors
-    /// As [`Self::search`]; none is answered where one of them is refused.
+    /// Those of [`Self::search`]; if one query is refused, all are.
     pub async fn search_batch(&self, queries: Vec<Arc<[f32]>>, products: usize) -> Result<Vec<Hits>, IndexError> {
-        self.refuse_if_distrusted()?;
+        self.check_trusted()?;
         let query = |vector: Arc<[f32]>| match state::check_vector(self.dim, &vector) {
             Ok(()) => Ok(Query { vector, products }),
-            Err(fault) => Err(IndexError::Query { fault }),
+            Err(fault) => Err(IndexError::InvalidQuery { fault }),
         };
         let queries = queries.into_iter().map(query).collect::<Result<Vec<_>, _>>()?;
         if queries.is_empty() {
@@ -338,44 +322,42 @@ impl VectorIndex {
         self.searchers.search(queries).await
     }
 
-    /// Refuses as a search would.
-    ///
     /// # Errors
-    /// [`IndexError::Distrusted`] where the index is not to be trusted.
-    pub fn refuse_if_distrusted(&self) -> Result<(), IndexError> {
-        self.distrusted().map_or(Ok(()), |reason| Err(IndexError::Distrusted { reason: reason.to_owned() }))
+    /// [`IndexError::Untrusted`] if a search would be refused for it.
+    pub fn check_trusted(&self) -> Result<(), IndexError> {
+        self.untrusted_reason().map_or(Ok(()), |reason| Err(IndexError::Untrusted { reason: reason.to_owned() }))
     }
 
-    async fn fresh_segments(&self, count: usize) -> Result<Vec<Segment>, IndexError> {
+    async fn allocate_segments(&self, count: usize) -> Result<Vec<Segment>, IndexError> {
         if count == 0 {
             return Ok(Vec::new());
         }
         let capacity = self.state.read().await.capacity();
         let dim = self.dim;
-        let made = self.keeper.run(move || (0..count).map(|_| Segment::new(dim, capacity)).collect());
-        made.await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
+        let segments = self.maintenance.run(move || (0..count).map(|_| Segment::new(dim, capacity)).collect());
+        segments.await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
     }
 
     async fn compact(&self, segment: usize) -> Result<(), IndexError> {
         let state = Arc::clone(&self.state);
-        let copied = self.keeper.run(move || state.read_blocking().compacted(segment));
-        let copy = copied.await.map_err(|error| IndexError::Threads { reason: error.to_string() })??;
+        let copy = self.maintenance.run(move || state.read_blocking().copy_compacted(segment));
+        let copy = copy.await.map_err(|error| IndexError::Threads { reason: error.to_string() })??;
         let mut state = self.state.write().await;
-        let locked = Instant::now();
-        let sparse = state.exchange(segment, copy);
+        let lock_start = Instant::now();
+        let replaced = state.replace_segment(segment, copy);
         let stats = state.stats();
-        let held = locked.elapsed();
+        let lock_time = lock_start.elapsed();
         drop(state);
-        index_metrics::compacted(held);
-        self.meter(&stats);
-        // Freeing megabytes belongs outside the lock.
-        drop(sparse);
+        index_metrics::record_compaction(lock_time);
+        self.report_gauges(&stats);
+        // Outside the lock, because freeing megabytes takes time.
+        drop(replaced);
         Ok(())
     }
 }
 
 impl Change {
-    fn rows(&self) -> &[Row] {
+    fn rows(&self) -> &[IndexRow] {
         match self {
             Self::Add(rows) => rows,
             Self::Remove(_) => &[],

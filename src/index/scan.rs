@@ -1,10 +1,9 @@
-//! Searching: what waits is searched for together, and one scan is shared out over the cores.
+//! Searching: waiting searches are answered together, and one scan is shared by the cores.
 //!
-//! A free thread takes the searches that wait (`pool::Batcher`: never waiting for more) and passes over the segments once
-//! for all of them. Where there are several segments, helpers scan them side by side; they never touch the lock, which
-//! the thread that took the batch holds for all of them, so a batch sees one revision. What a query is answered does not
-//! depend on its company or on who scanned: scores are computed anew, in one way, from the rows that FAISS brought
-//! ([`super::segment`]).
+//! A free thread takes all waiting searches (`pool::Batcher`, which never waits for more) and scans the segments once for all
+//! of them. If there are several segments, helpers scan them in parallel; only the thread that took the batch holds the lock,
+//! so a batch sees one revision. The result of a query does not depend on the batch or on the scanning thread, because rows
+//! that FAISS returns are scored again in one way ([`super::segment`]).
 
 use std::sync::Arc;
 
@@ -16,8 +15,8 @@ use super::{Hits, IndexError};
 use crate::pool::{BatchError, Batcher, BatcherLimits, BatcherNames, Runner};
 use crate::telemetry::{SEARCH_BATCH_ENTRIES, SEARCH_QUEUE_SECONDS, SEARCH_REQUESTS_TOTAL, SEARCH_SECONDS};
 
-/// Most searches in one pass. More would make each of them wait for longer and hardly cost less apiece.
-const MOST_SEARCHES: usize = 64;
+/// Larger batches would make each search wait longer and hardly save time per search.
+const BATCH_SEARCHES_MAX: usize = 64;
 
 const NAMES: BatcherNames = BatcherNames {
     thread: "tillsight-search",
@@ -27,22 +26,21 @@ const NAMES: BatcherNames = BatcherNames {
     batch_entries: SEARCH_BATCH_ENTRIES,
 };
 
-/// What is searched for.
 #[derive(Debug)]
 pub(super) struct Query {
     pub(super) vector: Arc<[f32]>,
-    /// How many products are wanted.
+    /// How many products to find.
     pub(super) products: usize,
 }
 
-/// The threads that search. An entry is a search with one query or more.
+/// The threads that search. An entry of a batch is a search with one or more queries.
 #[derive(Debug)]
 pub(super) struct Searchers {
     batches: Batcher<Vec<Query>, Vec<Hits>>,
 }
 
 impl Searchers {
-    /// `threads` threads; `queue_limit` searches may wait for them.
+    /// Starts `threads` threads; `queue_limit` searches may wait for them.
     pub(super) fn start(state: &Arc<RwLock<State>>, threads: usize, queue_limit: usize) -> Result<Self, IndexError> {
         let threads = threads.max(1);
         let helpers = match threads {
@@ -57,19 +55,19 @@ impl Searchers {
         };
         let scanner = || Scanner { state: Arc::clone(state), helpers: helpers.clone() };
         let scanners: Vec<_> = (0..threads).map(|_| scanner()).collect();
-        // One pass for all that waits: with helpers it takes every core anyway, and FAISS' product of matrices costs the less
-        // for each query the more of them it has.
-        let limits = BatcherLimits { queue: queue_limit.max(MOST_SEARCHES), batch: MOST_SEARCHES, shares: 1 };
+        // One batch for all waiting searches: with helpers it uses every core anyway, and FAISS' matrix product costs less per
+        // query, the more queries it has.
+        let limits = BatcherLimits { queue: queue_limit.max(BATCH_SEARCHES_MAX), batch: BATCH_SEARCHES_MAX, shares: 1 };
         Ok(Self { batches: Batcher::start(NAMES, scanners, limits)? })
     }
 
-    /// Queues the search and waits for what is found: one answer for each query, all at one revision.
+    /// Queues the search and waits for its results: one for each query, all at one revision.
     pub(super) async fn search(&self, queries: Vec<Query>) -> Result<Vec<Hits>, IndexError> {
-        Ok(self.batches.submit(queries).await.map_err(unanswered)?.output)
+        Ok(self.batches.submit(queries).await.map_err(from_batch_error)?.output)
     }
 }
 
-fn unanswered(error: BatchError) -> IndexError {
+fn from_batch_error(error: BatchError) -> IndexError {
     match error {
         BatchError::Full => IndexError::Busy,
         BatchError::Failed(reason) => IndexError::Faiss { reason },
@@ -77,7 +75,7 @@ fn unanswered(error: BatchError) -> IndexError {
     }
 }
 
-/// One searching thread's view of the index.
+/// One search thread's access to the index.
 struct Scanner {
     state: Arc<RwLock<State>>,
     helpers: Option<Arc<ThreadPool>>,
@@ -87,11 +85,11 @@ impl Runner<Vec<Query>, Vec<Hits>> for Scanner {
     fn run(&mut self, searches: Vec<Vec<Query>>) -> Result<Vec<Vec<Hits>>, String> {
         let counts: Vec<usize> = searches.iter().map(Vec::len).collect();
         let queries: Vec<Query> = searches.into_iter().flatten().collect();
-        // Taken here and not before the queue: a search that waits for a thread must not hold up a change.
+        // Not before the queue: a search that waits for a thread must not block a change.
         let state = self.state.read_blocking();
-        let found = state.search(&queries, self.helpers.as_deref()).map_err(|error| error.to_string())?;
+        let hits = state.search(&queries, self.helpers.as_deref()).map_err(|error| error.to_string())?;
         drop(state);
-        let mut found = found.into_iter();
-        Ok(counts.into_iter().map(|count| found.by_ref().take(count).collect()).collect())
+        let mut hits = hits.into_iter();
+        Ok(counts.into_iter().map(|count| hits.by_ref().take(count).collect()).collect())
     }
 }

@@ -7,7 +7,7 @@ use crate::db::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
 use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{Database, DatabaseError, Reader};
 use crate::domain::ImageId;
-use crate::index::{Change, Row};
+use crate::index::{Change, IndexRow};
 
 /// Changes that are read and applied at a time.
 pub(super) const BATCH: i64 = 64;
@@ -100,8 +100,8 @@ pub(super) fn added_images(changes: &[ChangeRow]) -> Vec<ImageId> {
 
 /// The changes as the index takes them. Photos without a row in `rows` are skipped: either they have no embedding, or
 /// they are gone by now. In the second case a later change removes them, and removing what is not there does nothing.
-pub(super) fn index_changes(changes: Vec<ChangeRow>, rows: Vec<Row>) -> Vec<Change> {
-    let rows: HashMap<ImageId, Row> = rows.into_iter().map(|row| (row.image, row)).collect();
+pub(super) fn index_changes(changes: Vec<ChangeRow>, rows: Vec<IndexRow>) -> Vec<Change> {
+    let rows: HashMap<ImageId, IndexRow> = rows.into_iter().map(|row| (row.image, row)).collect();
     let to_index_change = |change: ChangeRow| match change.kind {
         ChangeKind::Add => Change::Add(change.images.iter().filter_map(|image| rows.get(image).cloned()).collect()),
         ChangeKind::Remove => Change::Remove(change.images),

@@ -62,7 +62,7 @@ impl FollowError {
     /// Whether another attempt cannot succeed: the index must be filled anew.
     pub fn is_lasting(&self) -> bool {
         let refused = |error: &IndexError| {
-            matches!(error, IndexError::Duplicate { .. } | IndexError::Row { .. } | IndexError::Distrusted { .. })
+            matches!(error, IndexError::Duplicate { .. } | IndexError::InvalidRow { .. } | IndexError::Untrusted { .. })
         };
         self.is_finding() || matches!(self, Self::Index(error) if refused(error))
     }

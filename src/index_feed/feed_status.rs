@@ -50,7 +50,7 @@ impl IndexFeed {
         let active = self.active.current();
         let stats = active.index.stats().await;
         let outage = self.outage.current();
-        if let Some(reason) = active.index.distrusted() {
+        if let Some(reason) = active.index.untrusted_reason() {
             return Err(StatusError::Distrusted { reason: reason.to_owned(), outage });
         }
         Ok(FeedStatus {

@@ -13,7 +13,7 @@ use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{Database, catalog_changes};
 use crate::domain::ImageId;
 use crate::embedding::Embedding;
-use crate::index::{IndexBuilder, IndexError, IndexOptions, Row, VectorIndex};
+use crate::index::{IndexBuilder, IndexError, IndexOptions, IndexRow, VectorIndex};
 use crate::telemetry::{INDEX_SNAPSHOTS_REJECTED_TOTAL, UNSEARCHABLE_IMAGES_TOTAL};
 
 /// Rows that are read at a time: about 2 MB of vectors.
@@ -122,14 +122,14 @@ impl<'a> IndexFiller<'a> {
 
     /// The index rows of these photos, in their order. A photo that cannot be embedded is skipped, since one lost file
     /// must not stop a whole shop; it counts as unsearchable and is tried again.
-    pub(super) async fn index_rows(&self, rows: Vec<ImageEmbeddingRow>) -> Result<Vec<Row>, FollowError> {
+    pub(super) async fn index_rows(&self, rows: Vec<ImageEmbeddingRow>) -> Result<Vec<IndexRow>, FollowError> {
         let mut index_rows = Vec::with_capacity(rows.len());
         for row in rows {
             let vector = match stored_vector(&row, self.dim()) {
                 Some(vector) => Some(vector),
                 None => self.embed_or_skip(&row).await?.map(Arc::from),
             };
-            index_rows.extend(vector.map(|vector| Row { image: row.image_id, product: row.product_id, vector }));
+            index_rows.extend(vector.map(|vector| IndexRow { image: row.image_id, product: row.product_id, vector }));
         }
         Ok(index_rows)
     }
@@ -185,7 +185,7 @@ pub(super) async fn read_stored_catalog(
 }
 
 /// Adds rows on a thread that may block.
-async fn add_rows(mut builder: IndexBuilder, rows: Vec<Row>) -> Result<IndexBuilder, IndexError> {
+async fn add_rows(mut builder: IndexBuilder, rows: Vec<IndexRow>) -> Result<IndexBuilder, IndexError> {
     let add = move || builder.add(rows).map(|()| builder);
     tokio::task::spawn_blocking(add).await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
 }

@@ -30,13 +30,13 @@ impl IndexFeed {
         let active = self.active.current();
         let outcome = self.filler(&active).apply_changes(&active.index, &mut last_applied).await;
         // A log that can be read again does not repair a distrusted index: the reason must stay visible.
-        if outcome.is_err() || active.index.distrusted().is_none() {
+        if outcome.is_err() || active.index.untrusted_reason().is_none() {
             self.outage.record(self.clock.now(), &outcome);
         }
         if let Err(error) = &outcome {
             metrics::counter!(FOLLOW_FAILURES_TOTAL, "reason" => error.metric_label()).increment(1);
             if error.is_lasting() {
-                active.index.distrust(&error.to_string());
+                active.index.mark_untrusted(&error.to_string());
             }
         }
         outcome

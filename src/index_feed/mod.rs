@@ -37,7 +37,7 @@ use filling::IndexFiller;
 use snapshot_writer::SnapshotPosition;
 use unsearchable_images::UnsearchableImages;
 
-pub use crate::index::Row as IndexRow;
+pub use crate::index::IndexRow;
 pub use error::FollowError;
 pub use feed_status::{FeedStatus, IndexOutage, StatusError};
 pub use image_embeddings::{ImageEmbeddings, PhotoFailure, stored_rows};

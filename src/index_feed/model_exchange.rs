@@ -35,8 +35,8 @@ impl IndexFeed {
         let mut last_applied = self.last_applied.lock().await;
         let filler = IndexFiller::new(self.image_embeddings(&model.embedder), &unsearchable);
         let revision = filler.apply_changes(&index, &mut last_applied).await?;
-        self.active.current().index.leave_gauges();
-        index.show_in_gauges().await;
+        self.active.current().index.stop_reporting();
+        index.start_reporting().await;
         self.active.exchange(ActiveModel::new(model, index));
         self.unsearchable.replace_with(&unsearchable);
         Ok(revision)
@@ -71,6 +71,6 @@ impl IndexFeed {
 
     /// Options of an index that is not the one in use.
     fn separate_index_options(&self) -> IndexOptions {
-        IndexOptions { beside: true, ..self.index_options }
+        IndexOptions { standby: true, ..self.index_options }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn model_of_name(name: &str) -> Option<String> {
 /// read yet.
 pub(super) async fn open(db: &Database, model: &str, dim: usize, path: PathBuf) -> Result<Snapshot, SnapshotFault> {
     let snapshot = tokio::task::spawn_blocking(move || Snapshot::open(&path)).await??;
-    let header = snapshot.head();
+    let header = snapshot.header();
     let newest = newest_change(db).await?;
     if header.revision > newest {
         return Err(SnapshotFault::DatabaseBehind { snapshot: header.revision, head: newest });
@@ -58,10 +58,10 @@ pub(super) async fn write(
     index: Arc<VectorIndex>,
     path: PathBuf,
 ) -> Result<SnapshotHeader, SnapshotFault> {
-    if let Some(reason) = index.distrusted() {
+    if let Some(reason) = index.untrusted_reason() {
         return Err(SnapshotFault::Distrusted(reason.to_owned()));
     }
-    let position = index.mark().await;
+    let position = index.position().await;
     let stamp = stamp_at(db, model, position.revision).await?;
     let write = move || {
         if let Err(error) = atomic_file::remove_abandoned(&path, ABANDONED_AFTER) {

@@ -143,7 +143,7 @@ impl IndexFeed {
             let page = product_images::list_ids_on_sale(&mut self.db.read().await?, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
-            let missing = self.active.current().index.lacking(&page).await;
+            let missing = self.active.current().index.missing_images(&page).await;
             for batch in missing.chunks(BATCH) {
                 let embedded = self.embed_batch(batch, &mut left).await?;
                 self.append_to_log_again(embedded).await?;
@@ -178,7 +178,7 @@ impl IndexFeed {
         // Some may have been enrolled since the last follow; the log has those already.
         self.follow().await?;
         let active = self.active.current();
-        let missing = active.index.lacking(&images).await;
+        let missing = active.index.missing_images(&images).await;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;

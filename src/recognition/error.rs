@@ -58,9 +58,9 @@ impl From<IndexError> for RecognitionError {
     fn from(error: IndexError) -> Self {
         match error {
             IndexError::Busy => Self::QUEUE_FULL,
-            IndexError::Distrusted { reason } => Self::IndexBehind(reason),
-            IndexError::Row { .. }
-            | IndexError::Query { .. }
+            IndexError::Untrusted { reason } => Self::IndexBehind(reason),
+            IndexError::InvalidRow { .. }
+            | IndexError::InvalidQuery { .. }
             | IndexError::Duplicate { .. }
             | IndexError::Faiss { .. }
             | IndexError::Threads { .. } => Self::Engine(error.to_string()),

@@ -78,7 +78,7 @@ impl RecognitionService {
         let active = self.active.current();
         let (embedder, index) = (&active.embedder, &active.index);
         // Before the work on a picture that could not be answered for.
-        index.refuse_if_distrusted()?;
+        index.check_trusted()?;
 
         let permit = embedder.admit(Priority::Interactive).await?;
         let mut spent = embedding::Timings { queue: began.elapsed(), ..embedding::Timings::default() };

@@ -7,7 +7,7 @@ use crate::active_model::ActiveModel;
 use crate::db::products::ProductFields;
 use crate::domain::ImageId;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
-use crate::index::{Change, IndexOptions, Row, VectorIndex};
+use crate::index::{Change, IndexOptions, IndexRow, VectorIndex};
 use crate::pool::Overloaded;
 
 const RED: [u8; 3] = [250, 100, 100];
@@ -49,7 +49,7 @@ async fn evidence_that_cannot_be_kept_is_no_error() {
 async fn an_index_that_lost_its_place_answers_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
-    service.active.current().index.distrust("change 5 is missing");
+    service.active.current().index.mark_untrusted("change 5 is missing");
     let refused = service.recognize_picture(png(RED).into()).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
     let unread = service.recognize_picture(Bytes::from_static(b"no picture")).await.unwrap_err();
@@ -65,7 +65,7 @@ async fn enrol(service: &RecognitionService, fields: &ProductFields) -> ProductI
     tx.commit().await.unwrap();
     let active = service.active.current();
     let seen = active.embedder.embed_photo(png(RED)).await.unwrap();
-    let row = Row { image, product, vector: Arc::from(seen.embedding) };
+    let row = IndexRow { image, product, vector: Arc::from(seen.embedding) };
     active.index.apply(1, vec![Change::Add(vec![row])]).await.unwrap();
     product
 }

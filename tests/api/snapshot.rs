@@ -42,7 +42,7 @@ impl Shop {
 
     async fn until_written(&self, revision: i64) {
         for _ in 0..300 {
-            if Snapshot::open(&self.snapshot_path()).is_ok_and(|snapshot| snapshot.head().revision == revision) {
+            if Snapshot::open(&self.snapshot_path()).is_ok_and(|snapshot| snapshot.header().revision == revision) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::{SnapshotFault, snapshot_file};
 use super::{StoredIndex, StoredIndexError};
 use crate::db::{catalog_changes, product_images};
-use crate::index::{Memory, Snapshot, SnapshotError};
+use crate::index::{MemoryUsage, Snapshot, SnapshotError};
 
 /// What `tillsight index stats` shows.
 #[derive(Debug, Clone, Serialize)]
@@ -31,7 +31,7 @@ pub struct IndexReport {
     /// Files that this model's servers do not read: other models' snapshots, and unfinished ones.
     pub other_files: Vec<FileReport>,
     /// What the index takes in memory once all photos that have an embedding of this model are in it.
-    pub memory: Memory,
+    pub memory: MemoryUsage,
 }
 
 /// Embeddings of one model.
@@ -98,7 +98,7 @@ impl StoredIndex {
             models,
             snapshot: self.snapshot_report(revision).await?,
             other_files: self.other_files()?,
-            memory: Memory::expected(count(embeddings), count(products.min(embeddings)), self.dim, self.options),
+            memory: MemoryUsage::estimate(count(embeddings), count(products.min(embeddings)), self.dim, self.options),
         })
     }
 
@@ -107,12 +107,12 @@ impl StoredIndex {
         let Ok(metadata) = std::fs::metadata(&path) else { return Ok(None) };
         let opened = snapshot_file::open(&self.db, &self.model, self.dim, path.clone()).await;
         let (header, fault) = match opened {
-            Ok(snapshot) => (Some(snapshot.head()), None),
+            Ok(snapshot) => (Some(snapshot.header()), None),
             Err(SnapshotFault::Database(error)) => return Err(error.into()),
             Err(SnapshotFault::File(SnapshotError::Io(error))) => {
                 return Err(StoredIndexError::Folder { path, error });
             }
-            Err(fault) => (Snapshot::open(&path).ok().map(|snapshot| snapshot.head()), Some(fault.to_string())),
+            Err(fault) => (Snapshot::open(&path).ok().map(|snapshot| snapshot.header()), Some(fault.to_string())),
         };
         Ok(Some(SnapshotReport {
             path,

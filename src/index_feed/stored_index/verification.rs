@@ -15,7 +15,7 @@ use crate::db::catalog_changes;
 use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{DatabaseError, Reader};
 use crate::domain::{ImageId, ProductId};
-use crate::index::{Row, VectorIndex};
+use crate::index::{IndexRow, VectorIndex};
 
 /// Differences that are listed.
 const LISTED: usize = 10;
@@ -79,7 +79,7 @@ impl StoredIndex {
 
     async fn verify_snapshot(&self, path: PathBuf) -> Result<Verification, SnapshotFault> {
         let snapshot = snapshot_file::open(&self.db, &self.model, self.dim, path.clone()).await?;
-        let (snapshot_revision, options) = (snapshot.head().revision, self.options);
+        let (snapshot_revision, options) = (snapshot.header().revision, self.options);
         // Before the transaction: reading a large file takes longer than a database lets a transaction sit idle.
         let index = tokio::task::spawn_blocking(move || snapshot.load(options)).await??;
         let mut reader = self.db.snapshot().await?;
@@ -128,7 +128,7 @@ impl StoredIndex {
         index: &VectorIndex,
         found: &mut Verification,
     ) -> Result<(), DatabaseError> {
-        let (mut stored, mut indexed): (VecDeque<ImageEmbeddingRow>, VecDeque<Row>) =
+        let (mut stored, mut indexed): (VecDeque<ImageEmbeddingRow>, VecDeque<IndexRow>) =
             (VecDeque::new(), VecDeque::new());
         let (mut last_stored, mut last_indexed) = (ImageId::NIL, ImageId::NIL);
         loop {
@@ -153,7 +153,7 @@ impl StoredIndex {
         &self,
         image: ImageId,
         stored: Option<ImageEmbeddingRow>,
-        indexed: Option<Row>,
+        indexed: Option<IndexRow>,
         found: &mut Verification,
     ) {
         found.photos += u64::from(stored.is_some());

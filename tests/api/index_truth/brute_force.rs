@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use tillsight::index::{Hit, Row};
+use tillsight::index::{Hit, IndexRow};
 
 /// The best image of each of the `products` nearest products.
-pub fn search(rows: &[Row], query: &[f32], products: usize) -> Vec<Hit> {
+pub fn search(rows: &[IndexRow], query: &[f32], products: usize) -> Vec<Hit> {
     let mut hits: Vec<Hit> = rows
         .iter()
         .map(|row| Hit { product: row.product, image: row.image, score: score(&row.vector, query) })

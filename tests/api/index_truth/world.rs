@@ -17,7 +17,7 @@ use tillsight::db::blobs::Blobs;
 use tillsight::db::{Database, product_images, products};
 use tillsight::domain::{ImageId, PageRequest, ProductId, Timestamp};
 use tillsight::embedding::{Embedder, EmbedderOptions, Embedding, Model};
-use tillsight::index::Row;
+use tillsight::index::IndexRow;
 use tillsight::index_feed::IndexFeed;
 
 use super::brute_force;
@@ -101,18 +101,18 @@ impl World {
             let hits = index.search(query.clone(), PRODUCTS).await.unwrap().hits;
             assert_eq!(hits, brute_force::search(&rows, &query, PRODUCTS));
         }
-        let sparse = stats.dead >= WORTH_COMPACTING && stats.dead * 4 > stats.dead + stats.rows;
-        assert!(!sparse, "{} dead rows beside {} were not compacted", stats.dead, stats.rows);
-        stats.dead
+        let sparse = stats.dead_rows >= WORTH_COMPACTING && stats.dead_rows * 4 > stats.dead_rows + stats.rows;
+        assert!(!sparse, "{} dead rows beside {} were not compacted", stats.dead_rows, stats.rows);
+        stats.dead_rows
     }
 
     /// The photos on sale in the database, in the order of their identifiers.
-    pub(super) async fn rows_on_sale(&self) -> Vec<Row> {
+    pub(super) async fn rows_on_sale(&self) -> Vec<IndexRow> {
         let mut reader = self.db.read().await.unwrap();
         let model = self.embedder.model_id().as_str();
         let rows = product_images::list_on_sale(&mut reader, model, ImageId::NIL, i64::MAX).await.unwrap();
         let dim = self.embedder.dim();
-        let row = |row: product_images::ImageEmbeddingRow| Row {
+        let row = |row: product_images::ImageEmbeddingRow| IndexRow {
             image: row.image_id,
             product: row.product_id,
             vector: Embedding::from_bytes(&row.vector.unwrap(), dim).unwrap().into(),
