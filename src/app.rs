@@ -225,7 +225,10 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
     tasks.register("metrics", "Folds samples into the histograms of the metrics.").every(
         METRICS_PERIOD,
         metrics,
-        |metrics| async move { Ok::<(), Infallible>(metrics.upkeep()) },
+        |metrics| async move {
+            metrics.upkeep();
+            Ok::<(), Infallible>(())
+        },
     );
     tasks.register("tidy", "Removes old idempotency replies and order statistics.").every(
         TIDY_PERIOD,
