@@ -90,7 +90,10 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
     for task in tasks {
         assert!(task["purpose"].as_str().unwrap().ends_with('.'), "{task}");
         assert_eq!(task["trigger"] == "continuous", task["period_s"].is_null(), "{task}");
-        if task["trigger"] != "continuous" {
+        // The other continuous tasks have nothing to do here, and then report nothing.
+        if task["trigger"] != "continuous"
+            || ["models: embed", "models: keep up"].contains(&task["name"].as_str().unwrap())
+        {
             until(&app, &admin, task["name"].as_str().unwrap(), |task| !task["last_success_at"].is_null()).await;
         }
     }
