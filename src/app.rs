@@ -235,7 +235,7 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
         &(checkout.clone(), performance.clone()),
         |(checkout, performance)| async move {
             let statistics = performance.remove_old_rows().await.map(drop);
-            let replies = checkout.forget_old_replies().await.map(drop);
+            let replies = checkout.delete_expired_replies().await.map(drop);
             statistics.map_err(|error| error.to_string()).and(replies.map_err(|error| error.to_string()))
         },
     );

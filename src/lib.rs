@@ -22,6 +22,7 @@ pub mod domain;
 pub mod embedding;
 pub mod evaluation;
 pub mod http;
+pub mod idempotency;
 pub mod index;
 pub mod index_feed;
 pub mod integrity;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 32] = [
+const MAY_IMPORT: [(&str, &[&str]); 33] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -64,8 +64,12 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
         &["clock", "config", "domain", "telemetry", "pool", "db", "embedding", "index", "active_model", "regions"],
     ),
     ("performance", &["clock", "domain", "db"]),
-    ("orders", &["backoff", "clock", "config", "domain", "telemetry", "pool", "db", "performance"]),
-    ("checkout", &["clock", "config", "domain", "telemetry", "pool", "db", "orders", "performance", "recognition"]),
+    ("idempotency", &["backoff", "domain", "telemetry", "db", "performance"]),
+    ("orders", &["clock", "domain", "telemetry", "db", "idempotency"]),
+    (
+        "checkout",
+        &["clock", "config", "domain", "telemetry", "db", "idempotency", "orders", "performance", "recognition"],
+    ),
     ("integrity", &["clock", "config", "domain", "telemetry", "db"]),
     ("alerts", &["backoff", "background", "clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
     ("web", &["config"]),
@@ -83,6 +87,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
             "models",
             "recognition",
             "checkout",
+            "idempotency",
             "orders",
             "performance",
             "integrity",
@@ -117,7 +122,7 @@ const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 23] = [
+const ANYTHING_BUT_CLI: [&str; 24] = [
     "backoff",
     "background",
     "clock",
@@ -134,6 +139,7 @@ const ANYTHING_BUT_CLI: [&str; 23] = [
     "index_feed",
     "models",
     "recognition",
+    "idempotency",
     "orders",
     "checkout",
     "performance",

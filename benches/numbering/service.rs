@@ -40,14 +40,14 @@ impl Service {
     /// What is answered to the confirmation of a batch's first session, as JSON.
     pub async fn first_reply(&self, batch: Batch) -> String {
         let (caller, id) = (batch.caller(batch.first), SessionId::from(uuid(batch.first)));
-        let reply = self.0.confirm(&caller, id, 1, "first").await.unwrap_or_else(|error| panic!("{error}"));
+        let reply = self.0.confirm_session(&caller, id, 1, "first").await.unwrap_or_else(|error| panic!("{error}"));
         reply.body.to_string()
     }
 
     pub fn run(&self, runtime: &Runtime, batch: Batch, clients: usize) -> f64 {
         closed_loop(runtime, batch, clients, |session| async move {
             let (caller, id) = (batch.caller(session), SessionId::from(uuid(session)));
-            let confirmed = self.0.confirm(&caller, id, 1, &format!("bill-{session}")).await;
+            let confirmed = self.0.confirm_session(&caller, id, 1, &format!("bill-{session}")).await;
             confirmed.unwrap_or_else(|error| panic!("session {session}: {error}"));
         })
     }

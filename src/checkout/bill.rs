@@ -1,5 +1,6 @@
-//! The steps that every change of a bill is made of: see the session, check and raise its version, put items, show it.
+//! The steps of every change of a bill: check and raise the session's version, change items, commit and show the bill.
 
+use super::pricing::PricedBill;
 use super::view::SessionView;
 use super::{Checkout, CheckoutError, ManualItem};
 use crate::db::billing_items::{self, NewBillItem, SellableProduct};
@@ -9,8 +10,8 @@ use crate::domain::{Caller, InvalidField, ItemId, SessionId, SessionStatus, barc
 use crate::recognition::{RecognitionResult, Verdict};
 
 impl Checkout {
-    /// The session, if this caller may know of it.
-    pub(super) async fn visible(
+    /// The session, if it belongs to a store of the caller.
+    pub(super) async fn find_session(
         &self,
         reader: &mut Reader,
         caller: &Caller,
@@ -20,131 +21,130 @@ impl Checkout {
         session.filter(|session| caller.actor.serves(session.store_id)).ok_or(CheckoutError::NotFound(id))
     }
 
-    /// Raises the version of an open session, or says why that cannot be.
-    pub(super) async fn advance(
+    /// Raises the version of an open session and locks its row, or says why that is refused.
+    pub(super) async fn advance_session(
         &self,
         tx: &mut Tx,
         caller: &Caller,
         id: SessionId,
         version: Option<i64>,
     ) -> Result<SessionRow, CheckoutError> {
-        let moved = checkout_sessions::advance(tx, id, self.expected(version), self.clock.now()).await?;
-        self.moved(tx, caller, id, version, moved).await
+        let advanced = checkout_sessions::advance(tx, id, self.precondition(version), self.clock.now()).await?;
+        self.check_advanced(tx, caller, id, version, advanced).await
     }
 
-    /// The session that was moved on, or why it was not. Whose it is, is asked only now that its row is held: moving what
-    /// the caller may not know of is undone with the transaction.
-    pub(super) async fn moved(
+    /// The session that was advanced, or why it was not. Whose it is can be checked only now that its row is locked; a
+    /// stranger's change is rolled back.
+    pub(super) async fn check_advanced(
         &self,
         tx: &mut Tx,
         caller: &Caller,
         id: SessionId,
-        asked: Option<i64>,
-        moved: Option<SessionRow>,
+        version: Option<i64>,
+        advanced: Option<SessionRow>,
     ) -> Result<SessionRow, CheckoutError> {
-        match moved {
+        match advanced {
             Some(session) if caller.actor.serves(session.store_id) => Ok(session),
             Some(_) => Err(CheckoutError::NotFound(id)),
-            // Read again, since another client may have moved it just now.
-            None => Err(self.why_not(&self.visible(tx, caller, id).await?, asked)),
+            // Read again, since another client may have just advanced it.
+            None => Err(self.explain_refusal(&self.find_session(tx, caller, id).await?, version)),
         }
     }
 
-    pub(super) fn expected(&self, version: Option<i64>) -> SessionPrecondition {
+    pub(super) fn precondition(&self, version: Option<i64>) -> SessionPrecondition {
         SessionPrecondition { version, active_since: self.clock.now().plus_seconds(-self.rules.idle_s) }
     }
 
-    /// Why a session could not be moved on.
-    pub(super) fn why_not(&self, session: &SessionRow, asked: Option<i64>) -> CheckoutError {
+    /// Why a session does not meet the precondition.
+    pub(super) fn explain_refusal(&self, session: &SessionRow, version: Option<i64>) -> CheckoutError {
         if session.status != SessionStatus::Open {
             return CheckoutError::Closed(session.status);
         }
-        if session.last_active_at < self.expected(asked).active_since {
+        if session.last_active_at < self.precondition(version).active_since {
             return CheckoutError::Idle(self.rules.idle_s);
         }
-        CheckoutError::StaleVersion { asked: asked.unwrap_or(session.version), current: session.version }
+        CheckoutError::StaleVersion { requested: version.unwrap_or(session.version), current: session.version }
     }
 
-    /// Puts `quantity` of an offer on the bill with its price, where that is in the store's currency.
-    pub(super) async fn put(
+    /// Adds a product to the bill, with its price if that is in the store's currency.
+    pub(super) async fn add_product(
         &self,
         tx: &mut Tx,
         session: &SessionRow,
-        offer: &SellableProduct,
+        product: &SellableProduct,
         quantity: i64,
         score: Option<f64>,
     ) -> Result<(), CheckoutError> {
         let now = self.clock.now();
-        let price = offer.amount.filter(|_| offer.currency == Some(session.currency));
         let item = NewBillItem {
             id: ItemId::at(now),
             session_id: session.id,
-            product_id: offer.product_id,
+            product_id: product.product_id,
             quantity,
-            unit_price: price,
+            unit_price: product.amount.filter(|_| product.currency == Some(session.currency)),
             score,
             at: now,
         };
-        let quantity = billing_items::add(tx, &item).await?;
-        self.check_quantity(quantity)
+        let new_quantity = billing_items::add(tx, &item).await?;
+        self.check_quantity(new_quantity)
     }
 
-    /// Puts one of every product that was matched on the bill. A product that left the sale while the picture was looked
-    /// at is left out.
-    pub(super) async fn put_sighted(
+    /// Adds one of each matched product that is still on sale.
+    pub(super) async fn add_recognized_products(
         &self,
         tx: &mut Tx,
         session: &SessionRow,
-        sighting: &RecognitionResult,
+        recognition: &RecognitionResult,
     ) -> Result<(), CheckoutError> {
-        for item in sighting.items.iter().filter(|item| item.verdict == Verdict::Matched) {
+        for item in recognition.items.iter().filter(|item| item.verdict == Verdict::Matched) {
             let Some(best) = item.candidates.first() else { continue };
-            if let Some(offer) = billing_items::find_sellable(tx, best.product_id).await? {
-                self.put(tx, session, &offer, 1, Some(f64::from(best.score))).await?;
+            if let Some(product) = billing_items::find_sellable(tx, best.product_id).await? {
+                self.add_product(tx, session, &product, 1, Some(f64::from(best.score))).await?;
             }
         }
         Ok(())
     }
 
-    /// Checks the length of the bill, commits, and shows it.
-    pub(super) async fn finish(&self, mut tx: Tx, id: SessionId) -> Result<SessionView, CheckoutError> {
-        let view = self.view(&mut tx, id).await?;
-        if view.items.len() as i64 > self.rules.items {
-            let message =
-                format!("the bill would have {} lines; at most {} are allowed", view.items.len(), self.rules.items);
+    /// Checks the length of the bill and commits the change.
+    pub(super) async fn commit_bill(&self, mut tx: Tx, id: SessionId) -> Result<SessionView, CheckoutError> {
+        let view = self.load_view(&mut tx, id).await?;
+        let (lines, lines_max) = (view.items.len(), self.rules.items);
+        if lines as i64 > lines_max {
+            let message = format!("the bill would have {lines} lines; at most {lines_max} are allowed");
             return Err(InvalidField::new("items", message).into());
         }
         tx.commit().await?;
         Ok(view)
     }
 
-    pub(super) async fn view(&self, reader: &mut Reader, id: SessionId) -> Result<SessionView, CheckoutError> {
+    pub(super) async fn load_view(&self, reader: &mut Reader, id: SessionId) -> Result<SessionView, CheckoutError> {
         let session = checkout_sessions::find(reader, id).await?.ok_or(CheckoutError::NotFound(id))?;
-        let lines = billing_items::list(reader, id).await?;
-        Ok(SessionView::new(session, &lines))
+        let bill = PricedBill::new(&session, billing_items::list(reader, id).await?);
+        Ok(SessionView::new(session, &bill))
     }
 
     pub(super) fn check_quantity(&self, quantity: i64) -> Result<(), CheckoutError> {
         if (1..=self.rules.quantity).contains(&quantity) {
             return Ok(());
         }
-        let message =
-            format!("{quantity} is not between 1 and {}; DELETE the item to take it off", self.rules.quantity);
+        let message = format!("{quantity} is not between 1 and {}; DELETE the item to remove it", self.rules.quantity);
         Err(InvalidField::new("quantity", message).into())
     }
 }
 
-/// What the till asks for, if it is on sale.
-pub(super) async fn find_offer(reader: &mut Reader, wanted: &ManualItem) -> Result<SellableProduct, CheckoutError> {
-    match wanted {
+pub(super) async fn find_sellable_product(
+    reader: &mut Reader,
+    item: &ManualItem,
+) -> Result<SellableProduct, CheckoutError> {
+    match item {
         ManualItem::Product(id) => {
             let missing = CheckoutError::NotOnSale { by: "id", value: id.to_string() };
             billing_items::find_sellable(reader, *id).await?.ok_or(missing)
         }
         ManualItem::Barcode(code) => {
             let code = barcode("barcode", code)?;
-            let offer = billing_items::find_sellable_by_barcode(reader, &code).await?;
-            offer.ok_or(CheckoutError::NotOnSale { by: "barcode", value: code })
+            let product = billing_items::find_sellable_by_barcode(reader, &code).await?;
+            product.ok_or(CheckoutError::NotOnSale { by: "barcode", value: code })
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Discounts on an open bill: given and taken back by the staff, on a line or on the whole bill, always with a reason.
+//! Discounts on an open bill: staff set and remove them, on a line or on the whole bill, always with a reason.
 
 use serde_json::json;
 
@@ -7,48 +7,46 @@ use super::{Checkout, CheckoutError};
 use crate::db::{audit, billing_items, checkout_sessions};
 use crate::domain::{Caller, Discount, ItemId, SessionId, line};
 
-/// Most characters of a reason.
-const LONGEST_REASON: usize = 200;
+const REASON_LENGTH_MAX: usize = 200;
 
-/// A discount and why it is given.
+/// A discount and its reason.
 #[derive(Debug, Clone)]
 pub struct DiscountRequest {
-    /// A rate or an amount.
     pub discount: Discount,
-    /// Why.
     pub reason: String,
 }
 
 impl Checkout {
-    /// Gives a discount in place of the one that there is, or takes it back: on the line `item`, or on the whole bill.
+    /// Sets the discount on the line `item`, or on the whole bill, in place of the present one. Without a request the
+    /// discount is removed.
     pub async fn set_discount(
         &self,
         caller: &Caller,
         id: SessionId,
         version: i64,
         item: Option<ItemId>,
-        given: Option<DiscountRequest>,
+        request: Option<DiscountRequest>,
     ) -> Result<SessionView, CheckoutError> {
-        let given = match given {
-            Some(given) => Some((given.discount, line("reason", &given.reason, LONGEST_REASON)?)),
+        let discount = match request {
+            Some(request) => Some((request.discount, line("reason", &request.reason, REASON_LENGTH_MAX)?)),
             None => None,
         };
-        let kept = given.as_ref().map(|(discount, reason)| (*discount, reason.as_str()));
+        let discount = discount.as_ref().map(|(discount, reason)| (*discount, reason.as_str()));
         let mut tx = self.db.begin().await?;
-        self.advance(&mut tx, caller, id, Some(version)).await?;
+        self.advance_session(&mut tx, caller, id, Some(version)).await?;
         match item {
-            None => checkout_sessions::set_discount(&mut tx, id, kept).await?,
-            Some(item) if billing_items::set_discount(&mut tx, id, item, kept).await? => {}
+            None => checkout_sessions::set_discount(&mut tx, id, discount).await?,
+            Some(item) if billing_items::set_discount(&mut tx, id, item, discount).await? => {}
             Some(item) => return Err(CheckoutError::ItemNotFound(item)),
         }
         let details = json!({
             "item": item,
-            "rate_bp": kept.and_then(|(discount, _)| discount.rate()),
-            "amount": kept.and_then(|(discount, _)| discount.amount()),
-            "reason": kept.map(|(_, reason)| reason),
+            "rate_bp": discount.and_then(|(discount, _)| discount.rate()),
+            "amount": discount.and_then(|(discount, _)| discount.amount()),
+            "reason": discount.map(|(_, reason)| reason),
         });
         let (at, subject) = (self.clock.now(), id.to_string());
         audit::append(&mut tx, audit::AuditEntry { at, caller, action: "session.discount", subject, details }).await?;
-        self.finish(tx, id).await
+        self.commit_bill(tx, id).await
     }
 }

@@ -1,74 +1,68 @@
 //! Why a bill cannot be changed or confirmed.
 
+use super::pricing::PriceProblem;
 use crate::db::DatabaseError;
 use crate::domain::{InvalidField, ItemId, SessionId, SessionStatus, StoreId};
+use crate::idempotency::{DatabaseCause, IdempotencyError};
 use crate::orders::OrderError;
-use crate::orders::idempotency::FromDatabase;
 use crate::recognition::RecognitionError;
+
+/// Products that the error text names; more are counted.
+const NAMED_ITEMS_MAX: usize = 5;
 
 /// A refusal or failure of the checkout service.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
-    /// A value that cannot be taken.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
-    /// No such session, or one of another store.
-    #[error("there is no session {0}")]
+    /// Also for a session of another store.
+    #[error("No session with id {0} exists.")]
     NotFound(SessionId),
-    /// No such store, or not the caller's.
-    #[error("there is no store {0}")]
+    /// Also for a store that is not the caller's.
+    #[error("No store with id {0} exists.")]
     StoreNotFound(StoreId),
-    /// The bill has no such line.
-    #[error("the bill has no item {0}")]
+    #[error("The bill has no item with id {0}.")]
     ItemNotFound(ItemId),
-    /// Nothing on sale has this id or barcode.
-    #[error("no product on sale has the {by} {value}")]
-    NotOnSale {
-        /// `id` or `barcode`.
-        by: &'static str,
-        /// What was asked for.
-        value: String,
-    },
-    /// The session has moved on since the client read it.
-    #[error("the session is at version {current}, the request is about version {asked}; read it again and repeat")]
-    StaleVersion {
-        /// What the client knows.
-        asked: i64,
-        /// What is so.
-        current: i64,
-    },
-    /// The session was confirmed or cancelled.
-    #[error("the session is {0} and can no longer be changed; open another one")]
+    /// `by` is "id" or "barcode".
+    #[error("No product on sale has the {by} {value}.")]
+    NotOnSale { by: &'static str, value: String },
+    #[error(
+        "The session is at version {current}, but the request is for version {requested}. Read it again and repeat."
+    )]
+    StaleVersion { requested: i64, current: i64 },
+    #[error("The session is {0} and can no longer be changed. Open another one.")]
     Closed(SessionStatus),
-    /// The session was left alone for too long.
-    #[error("the session was idle for more than {0} s and is over; open another one")]
+    #[error("The session was idle for more than {0} s and has ended. Open another one.")]
     Idle(i64),
-    /// Another shopper has joined it.
-    #[error("another shopper has joined this session")]
-    Joined,
-    /// Confirming nothing.
-    #[error("there is nothing on the bill")]
+    #[error("Another shopper has joined this session.")]
+    HasOtherShopper,
+    #[error("The bill is empty. Add an item before confirming.")]
     Empty,
-    /// Lines that have no price in the store's currency, or whose product is no longer sold.
-    #[error("{} on the bill cannot be sold: {}", .0.len(), summary(.0))]
-    BlockingLine(Vec<BlockingLine>),
-    /// The sum is past what money can hold.
-    #[error("the total is larger than {} minor units", crate::domain::Money::LARGEST)]
+    #[error("Items on the bill cannot be sold: {}. Remove them, or ask an admin to set their price.", list_items(.0))]
+    UnsellableItems(Vec<UnsellableItem>),
+    #[error("The total is larger than {} minor units.", crate::domain::Money::LARGEST)]
     TotalTooLarge,
-    /// The picture could not be looked at.
+    #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
+    KeyReused,
     #[error(transparent)]
     Recognition(#[from] RecognitionError),
-    /// The order could not be made.
     #[error(transparent)]
     Order(#[from] OrderError),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
+/// An item that blocks the confirmation.
+#[derive(Debug, Clone)]
+pub struct UnsellableItem {
+    pub id: ItemId,
+    pub product_name: String,
+    pub problem: PriceProblem,
+}
+
 impl CheckoutError {
-    /// Whether the server or its database is at fault, and not what was asked for.
-    pub fn is_ours(&self) -> bool {
+    /// Whether the server or its database is at fault, and not the request.
+    pub fn is_server_fault(&self) -> bool {
         match self {
             Self::Database(DatabaseError::ForeignKeyViolation)
             | Self::Order(OrderError::Database(DatabaseError::ForeignKeyViolation)) => false,
@@ -83,35 +77,39 @@ impl CheckoutError {
             | Self::StaleVersion { .. }
             | Self::Closed(_)
             | Self::Idle(_)
-            | Self::Joined
+            | Self::HasOtherShopper
             | Self::Empty
-            | Self::BlockingLine(_)
+            | Self::UnsellableItems(_)
             | Self::TotalTooLarge
+            | Self::KeyReused
             | Self::Recognition(_)
             | Self::Order(_) => false,
         }
     }
 }
 
-/// A line that blocks the confirmation.
-#[derive(Debug, Clone)]
-pub struct BlockingLine {
-    /// The line.
-    pub item: ItemId,
-    /// The product's name.
-    pub product_name: String,
-    /// `unpriced`, `other-currency` or `not-on-sale`.
-    pub reason: &'static str,
+impl From<IdempotencyError> for CheckoutError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::KeyReused => Self::KeyReused,
+            IdempotencyError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
-fn summary(lines: &[BlockingLine]) -> String {
-    let named: Vec<String> =
-        lines.iter().take(5).map(|line| format!("{} ({})", line.product_name, line.reason)).collect();
-    named.join(", ")
-}
-
-impl FromDatabase for CheckoutError {
+impl DatabaseCause for CheckoutError {
     fn database_error(&self) -> Option<&DatabaseError> {
         if let Self::Database(error) | Self::Order(OrderError::Database(error)) = self { Some(error) } else { None }
     }
+}
+
+/// `Milk (unpriced), Bread (not-on-sale) and 3 more`.
+fn list_items(items: &[UnsellableItem]) -> String {
+    let named = items.iter().take(NAMED_ITEMS_MAX);
+    let named: Vec<String> = named.map(|item| format!("{} ({})", item.product_name, item.problem)).collect();
+    let more = match items.len().saturating_sub(NAMED_ITEMS_MAX) {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    format!("{}{more}", named.join(", "))
 }

@@ -1,16 +1,16 @@
-//! Checkout: one shopper at one kiosk, from the first item to the receipt.
+//! Checkout: the session of one shopper at one kiosk, from the first item to the confirmed order.
 //!
-//! Invariants: the server owns the cart; quantities are bounded, prices and totals never come from the client. Every
-//! change of the bill raises the session's version; whoever changes a line or confirms names the version it was made
-//! for, and a stale one is refused. A frame may leave it out, since it only adds; giving a session up and joining it do not
-//! look at the bill. Looking at a picture
-//! happens before a transaction begins, never within one. A confirmed session has exactly one order.
+//! Invariants: the server owns the bill. Quantities are bounded; prices and totals never come from the client. Every
+//! change of the bill raises the session's version, and a change made for an older version is refused. A frame may leave
+//! the version out, since it only adds items. Recognition happens before a transaction begins, never within one. A
+//! confirmed session has exactly one order.
 
 mod bill;
+mod charges;
 mod confirm;
 mod discount;
 mod error;
-mod totals;
+mod pricing;
 mod view;
 
 use bytes::Bytes;
@@ -18,15 +18,18 @@ use bytes::Bytes;
 use crate::clock::Clock;
 use crate::config;
 use crate::db::checkout_sessions::{self, SessionRow};
-use crate::db::{Database, billing_items, recognitions, stores};
+use crate::db::{Database, billing_items, idempotency_keys, recognitions, stores};
 use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, SessionStatus, StoreId, UserId};
 use crate::orders::Orders;
 use crate::performance::Performance;
 use crate::recognition::RecognitionService;
 
 pub use discount::DiscountRequest;
-pub use error::{BlockingLine, CheckoutError};
+pub use error::{CheckoutError, UnsellableItem};
+pub use pricing::PriceProblem;
 pub use view::{DiscountView, FrameView, ItemView, SessionView};
+
+use pricing::PricedBill;
 
 /// The checkout service; cheap to clone.
 #[derive(Clone)]
@@ -39,18 +42,14 @@ pub struct Checkout {
     rules: config::Checkout,
 }
 
-/// What is put on the bill by hand.
+/// An item that is added by hand.
 #[derive(Debug, Clone)]
 pub enum ManualItem {
-    /// The product with this id.
     Product(ProductId),
-    /// The product with this barcode.
     Barcode(String),
 }
 
 impl Checkout {
-    /// A service over `store` that looks at pictures with `recognition`, makes orders with `orders` and tells
-    /// `performance` how that went.
     pub fn new(
         db: Database,
         clock: Clock,
@@ -59,29 +58,29 @@ impl Checkout {
         performance: Performance,
         rules: config::Checkout,
     ) -> Self {
-        confirm::register();
+        confirm::register_metrics();
         Self { db, clock, recognition, orders, performance, rules }
     }
 
-    /// Opens a session: at a kiosk in its own store, otherwise in `store`.
-    pub async fn open(&self, caller: &Caller, store: Option<StoreId>) -> Result<SessionView, CheckoutError> {
+    /// Opens a session in `store`, or in the caller's own store.
+    pub async fn open_session(&self, caller: &Caller, store: Option<StoreId>) -> Result<SessionView, CheckoutError> {
         let own = match caller.actor {
             Actor::Kiosk { store: own, .. } | Actor::Person { store: Some(own), .. } => Some(own),
             Actor::System | Actor::CommandLine | Actor::Person { .. } => None,
         };
-        let wanted = store
+        let id = store
             .or(own)
             .ok_or_else(|| InvalidField::new("store_id", "is needed: this account belongs to no store"))?;
         let mut tx = self.db.begin().await?;
-        let found = stores::find(&mut tx, wanted).await?.filter(|_| caller.actor.serves(wanted));
-        let found = found.ok_or(CheckoutError::StoreNotFound(wanted))?;
+        let store = stores::find(&mut tx, id).await?.filter(|_| caller.actor.serves(id));
+        let store = store.ok_or(CheckoutError::StoreNotFound(id))?;
         let now = self.clock.now();
         let session = SessionRow {
             id: SessionId::at(now),
-            store_id: found.id,
-            currency: found.currency,
-            store_name: found.name,
-            prices_include_tax: found.prices_include_tax,
+            store_id: store.id,
+            currency: store.currency,
+            store_name: store.name,
+            prices_include_tax: store.prices_include_tax,
             kiosk_id: caller.actor.kiosk_id(),
             shopper_id: None,
             status: SessionStatus::Open,
@@ -94,47 +93,49 @@ impl Checkout {
         };
         checkout_sessions::insert(&mut tx, &session).await?;
         tx.commit().await?;
-        Ok(SessionView::new(session, &[]))
+        let bill = PricedBill::new(&session, Vec::new());
+        Ok(SessionView::new(session, &bill))
     }
 
-    /// A session and its bill.
-    pub async fn get(&self, caller: &Caller, id: SessionId) -> Result<SessionView, CheckoutError> {
+    pub async fn get_session(&self, caller: &Caller, id: SessionId) -> Result<SessionView, CheckoutError> {
         let mut reader = self.db.read().await?;
-        self.visible(&mut reader, caller, id).await?;
-        self.view(&mut reader, id).await
+        self.find_session(&mut reader, caller, id).await?;
+        self.load_view(&mut reader, id).await
     }
 
     /// Makes a signed-in shopper the session's shopper. They know its id from the kiosk's screen.
-    pub async fn join(&self, shopper: UserId, id: SessionId) -> Result<SessionView, CheckoutError> {
+    pub async fn join_session(&self, shopper: UserId, id: SessionId) -> Result<SessionView, CheckoutError> {
         let mut tx = self.db.begin().await?;
-        if !checkout_sessions::set_shopper(&mut tx, id, shopper, self.expected(None).active_since).await? {
+        let active_since = self.precondition(None).active_since;
+        if !checkout_sessions::set_shopper(&mut tx, id, shopper, active_since).await? {
             let session = checkout_sessions::find(&mut tx, id).await?.ok_or(CheckoutError::NotFound(id))?;
-            let joined = session.shopper_id.is_some_and(|other| other != shopper);
-            return Err(if joined { CheckoutError::Joined } else { self.why_not(&session, None) });
+            let has_other_shopper = session.shopper_id.is_some_and(|other| other != shopper);
+            return Err(match has_other_shopper {
+                true => CheckoutError::HasOtherShopper,
+                false => self.explain_refusal(&session, None),
+            });
         }
-        let view = self.view(&mut tx, id).await?;
+        let view = self.load_view(&mut tx, id).await?;
         tx.commit().await?;
         Ok(view)
     }
 
-    /// Puts `quantity` more of something on the bill.
     pub async fn add_item(
         &self,
         caller: &Caller,
         id: SessionId,
         version: i64,
-        wanted: &ManualItem,
+        item: &ManualItem,
         quantity: i64,
     ) -> Result<SessionView, CheckoutError> {
         self.check_quantity(quantity)?;
         let mut tx = self.db.begin().await?;
-        let session = self.advance(&mut tx, caller, id, Some(version)).await?;
-        let offer = bill::find_offer(&mut tx, wanted).await?;
-        self.put(&mut tx, &session, &offer, quantity, None).await?;
-        self.finish(tx, id).await
+        let session = self.advance_session(&mut tx, caller, id, Some(version)).await?;
+        let product = bill::find_sellable_product(&mut tx, item).await?;
+        self.add_product(&mut tx, &session, &product, quantity, None).await?;
+        self.commit_bill(tx, id).await
     }
 
-    /// Sets the quantity of a line.
     pub async fn set_quantity(
         &self,
         caller: &Caller,
@@ -145,14 +146,13 @@ impl Checkout {
     ) -> Result<SessionView, CheckoutError> {
         self.check_quantity(quantity)?;
         let mut tx = self.db.begin().await?;
-        self.advance(&mut tx, caller, id, Some(version)).await?;
+        self.advance_session(&mut tx, caller, id, Some(version)).await?;
         if !billing_items::set_quantity(&mut tx, id, item, quantity).await? {
             return Err(CheckoutError::ItemNotFound(item));
         }
-        self.finish(tx, id).await
+        self.commit_bill(tx, id).await
     }
 
-    /// Takes a line off the bill.
     pub async fn remove_item(
         &self,
         caller: &Caller,
@@ -161,41 +161,49 @@ impl Checkout {
         item: ItemId,
     ) -> Result<SessionView, CheckoutError> {
         let mut tx = self.db.begin().await?;
-        self.advance(&mut tx, caller, id, Some(version)).await?;
+        self.advance_session(&mut tx, caller, id, Some(version)).await?;
         if !billing_items::remove(&mut tx, id, item).await? {
             return Err(CheckoutError::ItemNotFound(item));
         }
-        self.finish(tx, id).await
+        self.commit_bill(tx, id).await
     }
 
-    /// Looks at a picture and puts one of every matched product on the bill. Ambiguous and unknown regions change
-    /// nothing: the kiosk asks the shopper. The version is checked where given; a camera may leave it out.
-    pub async fn frame(
+    /// Recognises a picture and adds one of each matched product. Ambiguous and unknown regions change nothing: the kiosk
+    /// asks the shopper. The version is checked if it is given.
+    pub async fn add_frame(
         &self,
         caller: &Caller,
         id: SessionId,
         version: Option<i64>,
         picture: Bytes,
     ) -> Result<FrameView, CheckoutError> {
-        self.visible(&mut self.db.read().await?, caller, id).await?;
-        let sighting = self.recognition.recognize_picture(picture).await?;
+        self.find_session(&mut self.db.read().await?, caller, id).await?;
+        let recognition = self.recognition.recognize_picture(picture).await?;
         let mut tx = self.db.begin().await?;
-        let session = self.advance(&mut tx, caller, id, version).await?;
-        self.put_sighted(&mut tx, &session, &sighting).await?;
-        let evidence = self.recognition.evidence(caller, Some(id), &sighting);
+        let session = self.advance_session(&mut tx, caller, id, version).await?;
+        self.add_recognized_products(&mut tx, &session, &recognition).await?;
+        let evidence = self.recognition.evidence(caller, Some(id), &recognition);
         recognitions::insert(&mut tx, &evidence).await?;
-        let session = self.finish(tx, id).await?;
-        Ok(FrameView { recognition: sighting.into_view(evidence.id), session })
+        let session = self.commit_bill(tx, id).await?;
+        Ok(FrameView { recognition: recognition.into_view(evidence.id), session })
     }
 
-    /// Gives a session up.
-    pub async fn cancel(&self, caller: &Caller, id: SessionId) -> Result<(), CheckoutError> {
+    pub async fn cancel_session(&self, caller: &Caller, id: SessionId) -> Result<(), CheckoutError> {
         let mut tx = self.db.begin().await?;
-        let expected = self.expected(None);
-        let closed =
-            checkout_sessions::close(&mut tx, id, SessionStatus::Cancelled, expected, self.clock.now()).await?;
-        self.moved(&mut tx, caller, id, None, closed).await?;
+        let precondition = self.precondition(None);
+        let now = self.clock.now();
+        let closed = checkout_sessions::close(&mut tx, id, SessionStatus::Cancelled, precondition, now).await?;
+        self.check_advanced(&mut tx, caller, id, None, closed).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Deletes stored replies whose Idempotency-Key has expired; gives how many.
+    pub async fn delete_expired_replies(&self) -> Result<u64, CheckoutError> {
+        let mut tx = self.db.begin().await?;
+        let expired_before = self.clock.now().plus_seconds(-self.rules.idempotency_s);
+        let deleted = idempotency_keys::delete_before(&mut tx, expired_before).await?;
+        tx.commit().await?;
+        Ok(deleted)
     }
 }

@@ -57,14 +57,6 @@ pub struct OrderItemRow {
     pub avg_score: Option<f64>,
 }
 
-impl OrderItemRow {
-    /// What is due for the line, in minor units.
-    pub fn due(&self, prices_include_tax: bool) -> i64 {
-        let on_top = if prices_include_tax { 0 } else { self.tax };
-        self.line_total - self.discount - self.bill_discount + on_top
-    }
-}
-
 /// State of an order and its payments and refunds, in minor units.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub struct OrderBalanceRow {

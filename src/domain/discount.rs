@@ -33,8 +33,8 @@ impl Discount {
         }
     }
 
-    /// The discount that a row's two columns hold; nothing where both are empty.
-    pub fn kept(rate: Option<i64>, amount: Option<i64>) -> Option<Self> {
+    /// From a row's two columns, of which at most one is set.
+    pub fn from_columns(rate: Option<i64>, amount: Option<i64>) -> Option<Self> {
         rate.map(Self::Rate).or(amount.map(Self::Amount))
     }
 

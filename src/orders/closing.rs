@@ -1,39 +1,43 @@
-//! Daily closings (Z reports): what a store took and gave back since the closing before, summed by the server, numbered
-//! and sealed, never changed.
+//! Daily closings (Z reports): what a store took and gave back since the previous closing, summed, numbered and sealed.
 //!
-//! Invariants: every order, payment, refund and void of a store is in exactly one closing, or in the next one: a closing
-//! takes what is numbered from one past the closing before to where the counters stand, and all of that is there to be
-//! summed. Tills go on meanwhile.
+//! Invariants: every order, payment, refund and void of a store is in exactly one closing, or will be in the next one. A
+//! closing covers the numbers after the previous closing up to the counters, and all of their records can be read. Tills
+//! sell meanwhile.
 
 use serde_json::json;
 
-use super::idempotency::{IdempotentRequest, Reply, with_retries};
 use super::{OrderError, Orders, ZReportSummary, ZReportView};
 use crate::db::number_series::SeriesRow;
 use crate::db::stores::StoreRow;
 use crate::db::z_reports::{self, ClosingRange, ZReportRow};
 use crate::db::{DatabaseError, Reader, audit, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, Page, PageRequest, Series, StoreId, ZReportId};
+use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 
 impl Orders {
-    /// Closes the day of a store: everything since the closing before, be it nothing.
+    /// Closes the day of a store, also if nothing happened since the previous closing.
     pub async fn close_day(&self, caller: &Caller, store: StoreId, key: &str) -> Result<Reply, OrderError> {
-        let once = IdempotentRequest::new("close", caller, key, &store.to_string());
-        with_retries(async || self.close_once(caller, store, &once).await).await
+        let request = IdempotentRequest::new("close", caller, key, &store.to_string());
+        retry_transaction(async || self.attempt_closing(caller, store, &request).await).await
     }
 
-    async fn close_once(&self, caller: &Caller, id: StoreId, once: &IdempotentRequest) -> Result<Reply, OrderError> {
+    async fn attempt_closing(
+        &self,
+        caller: &Caller,
+        id: StoreId,
+        request: &IdempotentRequest,
+    ) -> Result<Reply, OrderError> {
         let mut tx = self.db.begin().await?;
-        let store = served(&mut tx, caller, id).await?;
-        // Taking the number holds the row: of two closings at once, the second goes on when the first is done.
+        let store = find_served_store(&mut tx, caller, id).await?;
+        // Taking the number locks the series, so that closings at the same time are made one after the other.
         let taken = number_series::take_next_number(&mut tx, id, Series::Closing).await?;
-        if let Some(kept) = once.kept(&mut tx).await? {
-            return Ok(kept);
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            return Ok(reply);
         }
         let counters = number_series::list(&mut tx, id).await?;
-        let previous = before(&mut tx, id, taken.number).await?;
-        let span = span(previous.as_ref(), &counters);
-        let lines = z_reports::sum_records(&mut tx, id, span).await?;
+        let previous = find_previous_closing(&mut tx, &store, taken.number).await?;
+        let range = closing_range(previous.as_ref(), &counters);
+        let lines = z_reports::sum_records(&mut tx, id, range).await?;
         let now = self.clock.now();
         let mut row = ZReportRow {
             id: ZReportId::at(now),
@@ -43,12 +47,12 @@ impl Orders {
             time_zone: store.time_zone,
             opened_at: previous.map(|previous| previous.closed_at),
             closed_at: now,
-            first_order: span.orders.0,
-            last_order: span.orders.1,
-            first_refund: span.refunds.0,
-            last_refund: span.refunds.1,
-            first_payment: span.payments.0,
-            last_payment: span.payments.1,
+            first_order: range.orders.0,
+            last_order: range.orders.1,
+            first_refund: range.refunds.0,
+            last_refund: range.refunds.1,
+            first_payment: range.payments.0,
+            last_payment: range.payments.1,
             made_by: caller.actor.label(),
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
@@ -59,63 +63,67 @@ impl Orders {
         let details = json!({"z_number": row.number, "business_day": row.business_day,
             "receipts": [row.first_order, row.last_order]});
         let subject = id.to_string();
-        let reply = once.keep(&mut tx, &ZReportView::new(row, store.name, lines), now).await?;
-        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "store.close_day", subject, details })
-            .await?;
+        let reply = request.store_reply(&mut tx, &ZReportView::new(row, store.name, &lines), now).await?;
+        let entry = audit::AuditEntry { at: now, caller, action: "store.close_day", subject, details };
+        audit::append(&mut tx, entry).await?;
         tx.commit().await?;
         Ok(reply)
     }
 
-    /// The closings of a store, newest first.
-    pub async fn closings(
+    /// Newest first.
+    pub async fn list_closings(
         &self,
         caller: &Caller,
         store: StoreId,
         page: PageRequest,
     ) -> Result<Page<ZReportSummary>, OrderError> {
         let mut reader = self.db.read().await?;
-        served(&mut reader, caller, store).await?;
+        find_served_store(&mut reader, caller, store).await?;
         let rows = z_reports::list(&mut reader, store, page).await?;
         Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ZReportSummary::from))
     }
 
-    /// One closing of a store with its sums.
-    pub async fn closing(&self, caller: &Caller, store: StoreId, number: i64) -> Result<ZReportView, OrderError> {
+    pub async fn get_closing(&self, caller: &Caller, store: StoreId, number: i64) -> Result<ZReportView, OrderError> {
         let mut reader = self.db.read().await?;
-        let store = served(&mut reader, caller, store).await?;
+        let store = find_served_store(&mut reader, caller, store).await?;
         let row = z_reports::find(&mut reader, store.id, number).await?.ok_or(OrderError::ClosingNotFound(number))?;
         let lines = z_reports::list_lines(&mut reader, row.id).await?;
-        Ok(ZReportView::new(row, store.name, lines))
+        Ok(ZReportView::new(row, store.name, &lines))
     }
 }
 
-async fn served(reader: &mut Reader, caller: &Caller, id: StoreId) -> Result<StoreRow, OrderError> {
+async fn find_served_store(reader: &mut Reader, caller: &Caller, id: StoreId) -> Result<StoreRow, OrderError> {
     let store = stores::find(reader, id).await?.filter(|_| caller.actor.serves(id));
     store.ok_or(OrderError::StoreNotFound(id))
 }
 
-/// The closing that the one with `number` goes on from. Where the closings in between are lost and void placeholders say so,
-/// the last one that is there: what the lost ones had is closed once more.
-async fn before(reader: &mut Reader, store: StoreId, number: i64) -> Result<Option<ZReportRow>, OrderError> {
-    let previous = z_reports::find_previous(reader, store, number).await?;
+/// The closing before `number`. If the closings in between are lost and have void placeholders, it is the last one that
+/// exists: the new closing covers the records of the lost ones again.
+async fn find_previous_closing(
+    reader: &mut Reader,
+    store: &StoreRow,
+    number: i64,
+) -> Result<Option<ZReportRow>, OrderError> {
+    let previous = z_reports::find_previous(reader, store.id, number).await?;
     let first = previous.as_ref().map_or(0, |row| row.number).saturating_add(1);
     let missing = number.saturating_sub(first);
-    if missing > 0 && void_placeholders::count(reader, store, Series::Closing, first, number - 1).await? < missing {
-        return Err(lost(number - 1, store).into());
+    if missing > 0 && void_placeholders::count(reader, store.id, Series::Closing, first, number - 1).await? < missing {
+        return Err(missing_closing(number - 1, &store.name).into());
     }
     Ok(previous)
 }
 
-fn lost(number: i64, store: StoreId) -> DatabaseError {
+fn missing_closing(number: i64, store: &str) -> DatabaseError {
     DatabaseError::Unexpected(format!(
-        "closing {number} of store {store} is gone from the database; restore it, or see `tillsight numbering repair`"
+        "Closing {number} of store {store} is missing in the database. Restore it from a backup, or fill the gap with \
+         `tillsight numbering repair void`."
     ))
 }
 
-/// From one past the closing before to where the counters stand.
-fn span(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> ClosingRange {
+/// The numbers after the previous closing up to the counters.
+fn closing_range(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> ClosingRange {
     let last = |series: Series| counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
-    let first = |of: fn(&ZReportRow) -> i64| previous.map_or(0, of) + 1;
+    let first = |last_closed: fn(&ZReportRow) -> i64| previous.map_or(0, last_closed) + 1;
     ClosingRange {
         orders: (first(|row| row.last_order), last(Series::Order)),
         refunds: (first(|row| row.last_refund), last(Series::Refund)),

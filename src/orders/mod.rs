@@ -1,46 +1,49 @@
-//! Orders: confirmed bills with gap-free receipt numbers, and what happens to them afterwards: payment, refund, void,
-//! receipt, daily closing; and who may read them.
+//! Orders: confirmed bills with gap-free receipt numbers, their payments, refunds, voids, receipts and daily closings.
 //!
-//! Invariants: an order takes its number, its items and its seal in one transaction and is never changed afterwards;
-//! payments, refunds with voids, and closings are records of their own, numbered and sealed in the same way; where an
-//! order stands follows from the records that are linked to it. Numbers of a series are 1, 2, 3 … without gaps or
-//! duplicates; each record's seal begins with the seal of the one before it. What is linked to an order is decided while
-//! its row is held, so no two decide at once. Knows nothing of kiosks' frames or of the bill's making; `checkout` calls
-//! [`Orders::place`].
+//! Invariants: an order takes its number, its items and its seal in one transaction and never changes afterwards.
+//! Payments, refunds, voids and closings are records of their own, numbered and sealed in the same way. The state of an
+//! order follows from these records. Each series counts 1, 2, 3 … without gaps or duplicates, and each seal covers the
+//! seal before it. Whatever is added to an order is decided while its row is locked. Orders know nothing of how a bill
+//! is made: `checkout` calls [`Orders::place_order`].
 
+mod amounts;
+mod claim;
 mod closing;
+mod closing_sums;
 mod closing_view;
 mod error;
-pub mod idempotency;
+mod order_state;
 mod payment;
-mod read;
+mod queries;
 mod receipt;
 mod refund;
 mod refund_plan;
+mod spending;
 mod view;
 mod void;
 
 use crate::clock::Clock;
 use crate::db::orders::{OrderBalanceRow, OrderItemRow, OrderRow};
-use crate::db::{Database, DatabaseError, Reader, Tx, number_series, orders, seals};
+use crate::db::{Database, DatabaseError, Tx, number_series, orders, seals};
 use crate::domain::{
     Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, UserId, readable_code,
 };
+use crate::idempotency;
 
 pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
 pub use error::OrderError;
-pub use idempotency::Reply;
 pub use payment::Tender;
-pub use read::{MonthSpending, OrderSearch};
+pub use queries::OrderSearch;
 pub use receipt::{ReceiptTax, ReceiptView};
 pub use refund::RefundRequest;
 pub use refund_plan::RefundLineRequest;
+pub use spending::MonthSpending;
 pub use view::{OrderItemView, OrderSummary, OrderView, PaymentView, RefundItemView, RefundView};
 
-/// Most characters of a reason.
-const LONGEST_REASON: usize = 200;
-/// Most characters of what a terminal or provider calls a payment.
-const LONGEST_REFERENCE: usize = 100;
+use view::OrderRecords;
+
+const REASON_LENGTH_MAX: usize = 200;
+const REFERENCE_LENGTH_MAX: usize = 100;
 
 /// The orders service; cheap to clone.
 #[derive(Clone)]
@@ -49,45 +52,37 @@ pub struct Orders {
     clock: Clock,
 }
 
-/// A bill that is ready to become an order: checked, priced, in one currency.
+/// A bill that can become an order: checked, priced, in one currency.
 #[derive(Debug)]
 pub struct OrderDraft {
-    /// The session whose bill it is.
     pub session: SessionId,
-    /// The store that numbers it.
     pub store: StoreId,
-    /// What people call it.
     pub store_name: String,
-    /// The kiosk of the session.
     pub kiosk: Option<KioskId>,
-    /// The shopper, where known: the order is theirs at once.
+    /// Becomes the owner of the order.
     pub shopper: Option<UserId>,
-    /// The store's currency.
     pub currency: Currency,
-    /// Whether the prices contain the tax.
     pub prices_include_tax: bool,
-    /// Why there is a discount on the whole bill.
+    /// Reason of the discount on the whole bill.
     pub discount_reason: Option<String>,
-    /// The lines, numbered from 1.
+    /// Numbered from 1.
     pub items: Vec<OrderItemRow>,
-    /// What is due for the lines together.
     pub total: i64,
 }
 
 impl Orders {
-    /// A service over `store`.
     pub fn new(db: Database, clock: Clock) -> Self {
-        idempotency::register();
+        idempotency::register_metrics();
         Self { db, clock }
     }
 
-    /// Turns a draft into an order with the store's next number, within the caller's transaction: roll it back and the
-    /// number is given back too.
-    pub async fn place(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
+    /// Turns a draft into an order with the store's next number, within the caller's transaction. A rollback gives the
+    /// number back.
+    pub async fn place_order(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
         let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
-        // From here on every other order of the store waits: nothing that can be done before or after is done in between.
+        // From here on every other order of the store waits: only what needs the number is done in between.
         let taken = number_series::take_next_number(tx, draft.store, Series::Order).await?;
-        // The time is taken while the number's row is held, so that receipts are dated in the order of their numbers.
+        // Read while the number is held, so that receipts are dated in the order of their numbers.
         let now = self.clock.now();
         let mut order = OrderRow {
             id: OrderId::at(now),
@@ -105,7 +100,7 @@ impl Orders {
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        order.hash = seals::seal_order(&order, &draft.items).ok_or_else(unknown_version)?;
+        order.hash = seals::seal_order(&order, &draft.items).ok_or_else(unknown_seal_version)?;
         orders::insert(tx, &order, &draft.items).await?;
         number_series::set_last_hash(tx, draft.store, Series::Order, &order.hash).await?;
         if let Some(shopper) = draft.shopper {
@@ -114,29 +109,26 @@ impl Orders {
         #[cfg(feature = "fail-points")]
         fail::fail_point!(&format!("orders.place.written {}", order.session_id), |_| Err(OrderError::Interrupted));
         let claim_code = Some(order.claim_code.clone());
-        let standing = OrderBalanceRow { state: OrderState::Confirmed, paid: 0, refunded: 0 };
-        let shown = OrderView::new(order, draft.store_name, draft.items, standing, Vec::new(), Vec::new());
-        Ok(OrderView { claim_code, ..shown })
+        let view = OrderView::from(OrderRecords {
+            order,
+            store_name: draft.store_name,
+            items: draft.items,
+            balance: OrderBalanceRow { state: OrderState::Confirmed, paid: 0, refunded: 0 },
+            payments: Vec::new(),
+            refunds: Vec::new(),
+        });
+        Ok(OrderView { claim_code, ..view })
     }
 
-    /// The order, if the caller serves in its store, held until the transaction ends.
-    async fn hold(&self, tx: &mut Tx, caller: &Caller, id: OrderId) -> Result<OrderRow, OrderError> {
+    /// The order, if it belongs to a store of the caller, locked until the transaction ends.
+    async fn lock_order(&self, tx: &mut Tx, caller: &Caller, id: OrderId) -> Result<OrderRow, OrderError> {
         let order = orders::find(tx, id, None).await?.filter(|order| caller.actor.serves(order.store_id));
         let order = order.ok_or(OrderError::NotFound(id))?;
         orders::lock(tx, id).await?;
         Ok(order)
     }
-
-    /// An order for which nothing was recorded yet may be paid or voided.
-    async fn refuse_unless_unpaid(&self, reader: &mut Reader, id: OrderId) -> Result<(), OrderError> {
-        match orders::find_balance(reader, id).await?.ok_or(OrderError::NotFound(id))?.state {
-            OrderState::Confirmed => Ok(()),
-            OrderState::Voided => Err(OrderError::Voided(id)),
-            OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => Err(OrderError::AlreadyPaid(id)),
-        }
-    }
 }
 
-fn unknown_version() -> DatabaseError {
-    DatabaseError::Unexpected(format!("no seal of version {} is known", seals::ORDER_VERSION))
+fn unknown_seal_version() -> DatabaseError {
+    DatabaseError::Unexpected(format!("seal version {} is unknown", seals::ORDER_VERSION))
 }

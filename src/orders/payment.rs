@@ -1,35 +1,35 @@
-//! Payment: what was taken for an order, in one or several ways, all of what is due at once.
+//! Payments: an order is paid in full, by one tender or several.
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::idempotency::{IdempotentRequest, Reply, with_retries};
-use super::{LONGEST_REFERENCE, OrderError, Orders, read};
-use crate::db::orders::OrderRow;
+use super::order_state::check_unpaid;
+use super::{OrderError, OrderView, Orders, REFERENCE_LENGTH_MAX, queries};
+use crate::db::orders::{self, OrderRow};
 use crate::db::payments::{self, PaymentRow};
 use crate::db::{Tx, audit, number_series, seals};
 use crate::domain::{Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, Series, optional_line};
+use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 use crate::telemetry::PAYMENTS_TOTAL;
 
-/// Ways to pay one order at once: more is a mistake of the till.
-const MOST_TENDERS: usize = 20;
+/// More tenders for one order are a mistake of the till.
+const TENDERS_MAX: usize = 20;
 
-/// One way in which a part of the order was paid.
+/// One of the payments that pay an order.
 #[derive(Debug, Clone, Serialize)]
 pub struct Tender {
-    /// How.
     pub method: PaymentMethod,
-    /// Minor units.
+    /// In minor units.
     pub amount: i64,
-    /// Cash handed over, at least `amount`; only for cash.
+    /// Cash received, at least `amount`; only for cash.
     pub tendered: Option<i64>,
-    /// What a terminal or provider calls it.
+    /// The terminal's or provider's reference.
     pub reference: Option<String>,
 }
 
 impl Orders {
-    /// Records that an order was paid. The tenders must add up to what is due: an order is paid in full or not at all.
-    pub async fn pay(
+    /// Records the payment of an order. The tenders must add up to what is due.
+    pub async fn pay_order(
         &self,
         caller: &Caller,
         id: OrderId,
@@ -37,46 +37,48 @@ impl Orders {
         tenders: Vec<Tender>,
         key: &str,
     ) -> Result<Reply, OrderError> {
-        let tenders = checked(tenders)?;
-        let once = IdempotentRequest::new("pay", caller, key, &json!([id, currency, tenders]).to_string());
-        with_retries(async || self.pay_once(caller, id, currency, &tenders, &once).await).await
+        let tenders = check_tenders(tenders)?;
+        let request = IdempotentRequest::new("pay", caller, key, &json!([id, currency, tenders]).to_string());
+        retry_transaction(async || self.attempt_payment(caller, id, currency, &tenders, &request).await).await
     }
 
-    async fn pay_once(
+    async fn attempt_payment(
         &self,
         caller: &Caller,
         id: OrderId,
         currency: Currency,
         tenders: &[Tender],
-        once: &IdempotentRequest,
+        request: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
         let mut tx = self.db.begin().await?;
-        let order = self.hold(&mut tx, caller, id).await?;
-        if let Some(kept) = once.kept(&mut tx).await? {
-            return Ok(kept);
+        let order = self.lock_order(&mut tx, caller, id).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            return Ok(reply);
         }
-        self.refuse_unless_due(&mut tx, &order).await?;
+        let balance = orders::find_balance(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
+        check_unpaid(&order, &balance)?;
         if currency != order.currency {
-            return Err(OrderError::WrongCurrency { given: currency, due: order.currency });
+            return Err(OrderError::WrongCurrency { requested: currency, due: order.currency });
         }
-        let given = tenders.iter().fold(0_i64, |sum, tender| sum.saturating_add(tender.amount));
-        if given != order.total {
-            return Err(OrderError::NotWhatIsDue { given, due: order.total });
+        let paid = tenders.iter().fold(0_i64, |sum, tender| sum.saturating_add(tender.amount));
+        if paid != order.total {
+            let money = |amount| Money { amount, currency };
+            return Err(OrderError::AmountMismatch { paid: money(paid), due: money(order.total) });
         }
-        // With nothing due, one payment of nothing says that the order is settled; empty parts beside others say nothing.
+        // One payment of 0 settles an order that costs nothing; beside others it says nothing.
         if tenders.iter().any(|tender| tender.amount == 0) && tenders.len() > 1 {
-            return Err(InvalidField::new("payments", "a payment of 0 can only stand alone").into());
+            return Err(InvalidField::new("payments", "a payment of 0 must be the only payment").into());
         }
         let mut numbers = Vec::with_capacity(tenders.len());
         for tender in tenders {
-            numbers.push(self.record_payment(&mut tx, caller, &order, tender).await?);
+            numbers.push(self.write_payment(&mut tx, caller, &order, tender).await?);
         }
         let now = self.clock.now();
-        let details = json!({"receipt_number": order.number, "amount": given, "currency": currency,
+        let details = json!({"receipt_number": order.number, "amount": paid, "currency": currency,
             "methods": tenders.iter().map(|tender| tender.method).collect::<Vec<_>>(), "payment_numbers": numbers});
         let subject = id.to_string();
-        let shown = read::assemble(&mut tx, order).await?;
-        let reply = once.keep(&mut tx, &shown, now).await?;
+        let view = OrderView::from(queries::load_records(&mut tx, order).await?);
+        let reply = request.store_reply(&mut tx, &view, now).await?;
         audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "order.pay", subject, details }).await?;
         tx.commit().await?;
         for tender in tenders {
@@ -85,8 +87,8 @@ impl Orders {
         Ok(reply)
     }
 
-    /// Writes one payment with the store's next number; gives the number.
-    async fn record_payment(
+    /// Writes a payment with the store's next payment number; gives the number.
+    async fn write_payment(
         &self,
         tx: &mut Tx,
         caller: &Caller,
@@ -117,27 +119,28 @@ impl Orders {
     }
 }
 
-fn checked(tenders: Vec<Tender>) -> Result<Vec<Tender>, InvalidField> {
-    if !(1..=MOST_TENDERS).contains(&tenders.len()) {
-        let message = format!("has {} entries; 1 to {MOST_TENDERS} are allowed", tenders.len());
+fn check_tenders(tenders: Vec<Tender>) -> Result<Vec<Tender>, InvalidField> {
+    if !(1..=TENDERS_MAX).contains(&tenders.len()) {
+        let message = format!("has {} entries; 1 to {TENDERS_MAX} are allowed", tenders.len());
         return Err(InvalidField::new("payments", message));
     }
-    tenders.into_iter().map(checked_tender).collect()
+    tenders.into_iter().map(check_tender).collect()
 }
 
-fn checked_tender(tender: Tender) -> Result<Tender, InvalidField> {
+fn check_tender(tender: Tender) -> Result<Tender, InvalidField> {
     let Tender { method, amount, tendered, .. } = tender;
     if !(0..=Money::LARGEST).contains(&amount) {
         let message = format!("{amount} is not between 0 and {} minor units", Money::LARGEST);
         return Err(InvalidField::new("amount", message));
     }
     if tendered.is_some() && method != PaymentMethod::Cash {
-        return Err(InvalidField::new("tendered", "is for cash; a payment by other means is of the exact amount"));
+        return Err(InvalidField::new("tendered", "is only allowed for cash"));
     }
-    if let Some(given) = tendered.filter(|given| !(amount..=Money::LARGEST).contains(given)) {
-        return Err(InvalidField::new("tendered", format!("{given} is less than the amount, {amount}, or too large")));
+    if let Some(cash) = tendered.filter(|cash| !(amount..=Money::LARGEST).contains(cash)) {
+        let message = format!("{cash} is not between the amount, {amount}, and {} minor units", Money::LARGEST);
+        return Err(InvalidField::new("tendered", message));
     }
-    let reference = optional_line("reference", tender.reference.as_deref(), LONGEST_REFERENCE)?;
+    let reference = optional_line("reference", tender.reference.as_deref(), REFERENCE_LENGTH_MAX)?;
     Ok(Tender { reference, ..tender })
 }
 
@@ -150,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn each_bad_tender_is_refused_by_the_name_of_its_field() {
-        let field = |tenders| checked(tenders).unwrap_err().field;
+    fn an_invalid_tender_is_refused_with_the_name_of_its_field() {
+        let field = |tenders| check_tenders(tenders).unwrap_err().field;
         assert_eq!(field(Vec::new()), "payments");
         assert_eq!(field(tender(PaymentMethod::Card, -1, None)), "amount");
         assert_eq!(field(tender(PaymentMethod::Card, 5, Some(5))), "tendered");
         assert_eq!(field(tender(PaymentMethod::Cash, 5, Some(4))), "tendered");
-        let good = checked(tender(PaymentMethod::Cash, 5, Some(10))).unwrap();
-        assert_eq!(good[0].reference, None, "an empty reference is none");
+        let valid = check_tenders(tender(PaymentMethod::Cash, 5, Some(10))).unwrap();
+        assert_eq!(valid[0].reference, None, "an empty reference is none");
     }
 }

@@ -1,138 +1,140 @@
-//! Refunds: money that is given back for a paid order, in a record of its own with a number of its own.
+//! Refunds of paid orders, and the record that refunds and voids share.
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::idempotency::{IdempotentRequest, Reply, with_retries};
-use super::refund_plan::{RefundLineRequest, plan};
-use super::{LONGEST_REASON, LONGEST_REFERENCE, OrderError, Orders, RefundView};
-use crate::db::orders::OrderRow;
+use super::order_state::{check_paid, paid_and_refunded};
+use super::refund_plan::{RefundLineRequest, RefundableOrder};
+use super::{OrderError, Orders, REASON_LENGTH_MAX, REFERENCE_LENGTH_MAX, RefundView};
+use crate::db::orders::{self, OrderRow};
 use crate::db::refunds::{self, RefundItemRow, RefundRow};
-use crate::db::{Reader, Tx, audit, number_series, orders, seals};
+use crate::db::{Tx, audit, number_series, seals};
 use crate::domain::{
-    Caller, Currency, InvalidField, Money, OrderId, OrderState, PaymentMethod, RefundId, RefundKind, Series, line,
-    optional_line,
+    Caller, Currency, InvalidField, Money, OrderId, PaymentMethod, RefundId, RefundKind, Series, line, optional_line,
 };
+use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 use crate::telemetry::REFUNDS_TOTAL;
 
-/// A refund as a clerk asks for it.
+/// A refund as a clerk requests it.
 #[derive(Debug, Clone, Serialize)]
 pub struct RefundRequest {
-    /// Of the money that is given back; must be the order's.
+    /// Must be the order's.
     pub currency: Currency,
-    /// How it is given back.
+    /// How the money is paid back.
     pub method: PaymentMethod,
-    /// What a terminal or provider calls it.
+    /// The terminal's or provider's reference.
     pub reference: Option<String>,
-    /// Why.
     pub reason: String,
-    /// What comes back; everything that is left where it is not said.
+    /// Everything that is left if absent.
     pub lines: Option<Vec<RefundLineRequest>>,
 }
 
-/// What a record that takes turnover back is made of, beside its number and seal.
-pub(super) struct ReversalRecord {
-    pub(super) kind: RefundKind,
-    pub(super) method: Option<PaymentMethod>,
-    pub(super) reference: Option<String>,
-    pub(super) reason: String,
-    pub(super) items: Vec<RefundItemRow>,
+/// A refund or void before it has a number and a seal.
+pub(super) struct Reversal {
+    pub kind: RefundKind,
+    pub method: Option<PaymentMethod>,
+    pub reference: Option<String>,
+    pub reason: String,
+    pub items: Vec<RefundItemRow>,
 }
 
 impl Orders {
-    /// Gives money of a paid order back: what the lines say, or all that is left.
-    pub async fn refund(
+    /// Refunds the requested lines of a paid order, or all that is left.
+    pub async fn refund_order(
         &self,
         caller: &Caller,
         id: OrderId,
-        request: RefundRequest,
+        refund: RefundRequest,
         key: &str,
     ) -> Result<Reply, OrderError> {
-        let request = RefundRequest {
-            reason: line("reason", &request.reason, LONGEST_REASON)?,
-            reference: optional_line("reference", request.reference.as_deref(), LONGEST_REFERENCE)?,
-            ..request
+        let refund = RefundRequest {
+            reason: line("reason", &refund.reason, REASON_LENGTH_MAX)?,
+            reference: optional_line("reference", refund.reference.as_deref(), REFERENCE_LENGTH_MAX)?,
+            ..refund
         };
-        if request.lines.as_ref().is_some_and(Vec::is_empty) {
+        if refund.lines.as_ref().is_some_and(Vec::is_empty) {
             let message = "is empty; leave it out to refund everything that is left";
             return Err(InvalidField::new("lines", message).into());
         }
-        let once = IdempotentRequest::new("refund", caller, key, &json!([id, request]).to_string());
-        with_retries(async || self.refund_once(caller, id, &request, &once).await).await
+        let request = IdempotentRequest::new("refund", caller, key, &json!([id, refund]).to_string());
+        retry_transaction(async || self.attempt_refund(caller, id, &refund, &request).await).await
     }
 
-    async fn refund_once(
+    async fn attempt_refund(
         &self,
         caller: &Caller,
         id: OrderId,
-        request: &RefundRequest,
-        once: &IdempotentRequest,
+        refund: &RefundRequest,
+        request: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
         let mut tx = self.db.begin().await?;
-        let order = self.hold(&mut tx, caller, id).await?;
-        if let Some(kept) = once.kept(&mut tx).await? {
-            return Ok(kept);
+        let order = self.lock_order(&mut tx, caller, id).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            return Ok(reply);
         }
-        let standing = orders::find_balance(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
-        match standing.state {
-            OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => {}
-            OrderState::Confirmed => return Err(OrderError::NotPaid(id)),
-            OrderState::Voided => return Err(OrderError::Voided(id)),
-        }
-        if request.currency != order.currency {
-            return Err(OrderError::WrongCurrency { given: request.currency, due: order.currency });
-        }
-        let items = orders::list_items(&mut tx, id).await?;
-        let taken_back = refunds::list_refunded_quantities(&mut tx, id).await?;
-        let included = order.prices_include_tax;
-        let planned = match plan(&items, included, &taken_back, request.lines.as_deref()) {
-            Err(OrderError::TooMuch { .. }) if plan(&items, included, &taken_back, None)?.is_empty() => Vec::new(),
-            planned => planned?,
-        };
-        if planned.is_empty() {
-            let money = |amount| Money { amount, currency: order.currency };
-            let (paid, refunded) = (money(standing.paid), money(standing.refunded));
-            return Err(OrderError::NothingLeft { id, paid, refunded });
-        }
-        let (wanted, left) = (sum(&planned), standing.paid - standing.refunded);
-        if wanted > left {
-            return Err(OrderError::TooMuch { what: "the order, minor units".to_owned(), wanted, left });
-        }
-        let counter = ReversalRecord {
+        let items = self.plan_refund(&mut tx, &order, refund).await?;
+        let reversal = Reversal {
             kind: RefundKind::Refund,
-            method: Some(request.method),
-            reference: request.reference.clone(),
-            reason: request.reason.clone(),
-            items: planned,
+            method: Some(refund.method),
+            reference: refund.reference.clone(),
+            reason: refund.reason.clone(),
+            items,
         };
-        let reply = self.take_back(&mut tx, caller, order, counter, once).await?;
+        let reply = self.write_reversal(&mut tx, caller, order, reversal, request).await?;
         tx.commit().await?;
-        metrics::counter!(REFUNDS_TOTAL, "kind" => RefundKind::Refund.as_str()).increment(1);
+        count_reversal(RefundKind::Refund);
         Ok(reply)
     }
 
-    /// As [`Orders::refuse_unless_unpaid`], and tells an order that was paid and given back from one that is paid.
-    pub(super) async fn refuse_unless_due(&self, reader: &mut Reader, order: &OrderRow) -> Result<(), OrderError> {
-        let refused = self.refuse_unless_unpaid(reader, order.id).await;
-        if let Err(OrderError::AlreadyPaid(id)) = refused {
-            let standing = orders::find_balance(reader, id).await?.ok_or(OrderError::NotFound(id))?;
-            if standing.state == OrderState::Refunded {
-                let money = |amount| Money { amount, currency: order.currency };
-                let (paid, refunded) = (money(standing.paid), money(standing.refunded));
-                return Err(OrderError::PaidAndRefunded { id, paid, refunded });
-            }
+    /// The lines of a refund, if the order is paid and enough of it is left.
+    async fn plan_refund(
+        &self,
+        tx: &mut Tx,
+        order: &OrderRow,
+        refund: &RefundRequest,
+    ) -> Result<Vec<RefundItemRow>, OrderError> {
+        let balance = orders::find_balance(tx, order.id).await?.ok_or(OrderError::NotFound(order.id))?;
+        check_paid(order, &balance)?;
+        if refund.currency != order.currency {
+            return Err(OrderError::WrongCurrency { requested: refund.currency, due: order.currency });
         }
-        refused
+        let refundable = RefundableOrder {
+            items: &orders::list_items(tx, order.id).await?,
+            refunded: &refunds::list_refunded_quantities(tx, order.id).await?,
+            prices_include_tax: order.prices_include_tax,
+            currency: order.currency,
+        };
+        let rest = refundable.plan_rest();
+        let items = match &refund.lines {
+            Some(lines) => match refundable.plan_lines(lines) {
+                Err(OrderError::TooManyPieces { .. } | OrderError::LineRefundTooLarge { .. }) if rest.is_empty() => {
+                    rest
+                }
+                planned => planned?,
+            },
+            None => rest,
+        };
+        let (paid, refunded) = paid_and_refunded(order, &balance);
+        if items.is_empty() {
+            return Err(OrderError::NothingLeft { id: order.id, paid, refunded });
+        }
+        let money = |amount| Money { amount, currency: order.currency };
+        let (requested, left) = (sum_amounts(&items), balance.paid - balance.refunded);
+        if requested > left {
+            return Err(OrderError::RefundTooLarge { requested: money(requested), left: money(left) });
+        }
+        Ok(items)
     }
 
-    /// Writes a refund or void with the store's next number, keeps the reply and the audit record.
-    pub(super) async fn take_back(
+    /// Writes a refund or void with the store's next number, the reply and the audit record. Both share a series, so that
+    /// everything that takes turnover back is numbered without gaps.
+    pub(super) async fn write_reversal(
         &self,
         tx: &mut Tx,
         caller: &Caller,
         order: OrderRow,
-        counter: ReversalRecord,
-        once: &IdempotentRequest,
+        reversal: Reversal,
+        request: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
         let taken = number_series::take_next_number(tx, order.store_id, Series::Refund).await?;
         let now = self.clock.now();
@@ -140,35 +142,39 @@ impl Orders {
             id: RefundId::at(now),
             store_id: order.store_id,
             number: taken.number,
-            kind: counter.kind,
+            kind: reversal.kind,
             order_id: order.id,
-            amount: sum(&counter.items),
-            tax: counter.items.iter().map(|item| item.tax).sum(),
+            amount: sum_amounts(&reversal.items),
+            tax: reversal.items.iter().map(|item| item.tax).sum(),
             currency: order.currency,
-            method: counter.method,
-            reference: counter.reference,
-            reason: counter.reason,
+            method: reversal.method,
+            reference: reversal.reference,
+            reason: reversal.reason,
             made_by: caller.actor.label(),
             created_at: now,
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        row.hash = seals::seal_refund(&row, &counter.items);
-        refunds::insert(tx, &row, &counter.items).await?;
+        row.hash = seals::seal_refund(&row, &reversal.items);
+        refunds::insert(tx, &row, &reversal.items).await?;
         number_series::set_last_hash(tx, order.store_id, Series::Refund, &row.hash).await?;
-        let action = match counter.kind {
+        let action = match row.kind {
             RefundKind::Refund => "order.refund",
             RefundKind::Void => "order.void",
         };
         let details = json!({"receipt_number": order.number, "refund_number": row.number, "amount": row.amount,
             "currency": row.currency, "method": row.method, "reason": row.reason});
         let subject = order.id.to_string();
-        let reply = once.keep(tx, &RefundView::new(row, counter.items), now).await?;
+        let reply = request.store_reply(tx, &RefundView::new(row, reversal.items), now).await?;
         audit::append(tx, audit::AuditEntry { at: now, caller, action, subject, details }).await?;
         Ok(reply)
     }
 }
 
-fn sum(items: &[RefundItemRow]) -> i64 {
+pub(super) fn count_reversal(kind: RefundKind) {
+    metrics::counter!(REFUNDS_TOTAL, "kind" => kind.as_str()).increment(1);
+}
+
+fn sum_amounts(items: &[RefundItemRow]) -> i64 {
     items.iter().map(|item| item.amount).sum()
 }

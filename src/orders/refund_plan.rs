@@ -1,137 +1,144 @@
 //! What a refund gives back of each line: pieces, money and tax, to the last minor unit.
 //!
-//! Invariants: over all refunds of a line, pieces, money and tax never exceed what was sold, paid and taxed, and are
-//! exactly that once everything came back. Nothing here reads or writes.
+//! Invariants: over all refunds of a line, pieces, money and tax never exceed what was sold, and equal it exactly once
+//! everything is refunded. Nothing here reads or writes.
 
 use super::OrderError;
+use super::amounts::line_amount;
 use crate::db::orders::OrderItemRow;
 use crate::db::refunds::{RefundItemRow, RefundedQuantity};
-use crate::domain::InvalidField;
+use crate::domain::{Currency, InvalidField, Money};
 
-/// What is wanted back of one line.
+/// What is to be refunded of one line.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct RefundLineRequest {
-    /// The order's line.
     pub line: i64,
-    /// Pieces that come back; 0 where only money is given back.
+    /// Pieces that come back; 0 if only money is refunded.
     pub quantity: i64,
-    /// Minor units, where they are not to follow from the pieces.
+    /// In minor units; computed from the pieces if absent.
     pub amount: Option<i64>,
 }
 
+/// The lines of an order and what was already refunded of them.
+pub(super) struct RefundableOrder<'a> {
+    pub items: &'a [OrderItemRow],
+    pub refunded: &'a [RefundedQuantity],
+    pub prices_include_tax: bool,
+    pub currency: Currency,
+}
+
 /// A line with what is left of it.
-struct Line<'a> {
+struct RefundableLine<'a> {
     item: &'a OrderItemRow,
-    due: i64,
-    quantity_back: i64,
+    currency: Currency,
+    amount: i64,
+    quantity_refunded: i64,
     quantity_left: i64,
     amount_left: i64,
     tax_left: i64,
 }
 
-/// The lines of a refund of what is `wanted`, or of everything that is left.
-pub(super) fn plan(
-    items: &[OrderItemRow],
-    prices_include_tax: bool,
-    taken_back: &[RefundedQuantity],
-    wanted: Option<&[RefundLineRequest]>,
-) -> Result<Vec<RefundItemRow>, OrderError> {
-    let lines: Vec<Line> = items.iter().map(|item| Line::new(item, prices_include_tax, taken_back)).collect();
-    let Some(wanted) = wanted else {
-        return Ok(lines.iter().filter(|line| line.is_left()).map(Line::rest).collect());
-    };
-    let mut planned: Vec<RefundItemRow> = Vec::with_capacity(wanted.len());
-    for asked in wanted {
-        let line = lines.iter().find(|line| line.item.line == asked.line);
-        let line = line.ok_or_else(|| InvalidField::new("line", format!("the order has no line {}", asked.line)))?;
-        if planned.iter().any(|other| other.line == asked.line) {
-            return Err(InvalidField::new("line", format!("line {} is named twice", asked.line)).into());
+impl<'a> RefundableOrder<'a> {
+    /// The lines of a refund of what is requested.
+    pub fn plan_lines(&self, requests: &[RefundLineRequest]) -> Result<Vec<RefundItemRow>, OrderError> {
+        let lines: Vec<RefundableLine> = self.lines().collect();
+        let mut planned: Vec<RefundItemRow> = Vec::with_capacity(requests.len());
+        for request in requests {
+            let line = lines.iter().find(|line| line.item.line == request.line);
+            let line =
+                line.ok_or_else(|| InvalidField::new("line", format!("the order has no line {}", request.line)))?;
+            if planned.iter().any(|other| other.line == request.line) {
+                return Err(InvalidField::new("line", format!("line {} appears twice", request.line)).into());
+            }
+            planned.push(line.refund_part(request)?);
         }
-        planned.push(line.part(asked)?);
-    }
-    Ok(planned)
-}
-
-/// Everything of an order that was never paid: the lines of a void.
-pub(super) fn whole(items: &[OrderItemRow], prices_include_tax: bool) -> Vec<RefundItemRow> {
-    items.iter().map(|item| Line::new(item, prices_include_tax, &[]).rest()).collect()
-}
-
-impl<'a> Line<'a> {
-    fn new(item: &'a OrderItemRow, prices_include_tax: bool, taken_back: &[RefundedQuantity]) -> Self {
-        let back = taken_back.iter().find(|back| back.line == item.line).copied().unwrap_or_default();
-        let due = item.due(prices_include_tax);
-        Self {
-            item,
-            due,
-            quantity_back: back.quantity,
-            quantity_left: item.quantity - back.quantity,
-            amount_left: due - back.amount,
-            tax_left: item.tax - back.tax,
-        }
+        Ok(planned)
     }
 
+    /// The lines of a refund, or void, of everything that is left.
+    pub fn plan_rest(&self) -> Vec<RefundItemRow> {
+        self.lines().filter(RefundableLine::is_left).map(|line| line.refund_rest()).collect()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = RefundableLine<'a>> {
+        self.items.iter().map(|item| {
+            let refunded = self.refunded.iter().find(|refunded| refunded.line == item.line);
+            let refunded = refunded.copied().unwrap_or_default();
+            let amount = line_amount(item, self.prices_include_tax);
+            RefundableLine {
+                item,
+                currency: self.currency,
+                amount,
+                quantity_refunded: refunded.quantity,
+                quantity_left: item.quantity - refunded.quantity,
+                amount_left: amount - refunded.amount,
+                tax_left: item.tax - refunded.tax,
+            }
+        })
+    }
+}
+
+impl RefundableLine<'_> {
     fn is_left(&self) -> bool {
         self.quantity_left > 0 || self.amount_left > 0
     }
 
-    /// All that is left.
-    fn rest(&self) -> RefundItemRow {
-        self.row(self.quantity_left, self.amount_left)
+    fn refund_rest(&self) -> RefundItemRow {
+        self.refund_row(self.quantity_left, self.amount_left)
     }
 
-    fn part(&self, asked: &RefundLineRequest) -> Result<RefundItemRow, OrderError> {
-        if asked.quantity < 0 {
-            return Err(InvalidField::new("quantity", format!("{} is negative", asked.quantity)).into());
+    fn refund_part(&self, request: &RefundLineRequest) -> Result<RefundItemRow, OrderError> {
+        let RefundLineRequest { line, quantity, amount } = *request;
+        if quantity < 0 {
+            return Err(InvalidField::new("quantity", format!("{quantity} is negative")).into());
         }
-        if asked.quantity > self.quantity_left {
-            return Err(self.too_much("pieces", asked.quantity, self.quantity_left));
+        if quantity > self.quantity_left {
+            return Err(OrderError::TooManyPieces { line, requested: quantity, left: self.quantity_left });
         }
-        let amount = match asked.amount {
+        let amount = match amount {
             Some(amount) if amount < 1 => {
-                return Err(InvalidField::new("amount", format!("{amount} is not at least 1 minor unit")).into());
+                return Err(InvalidField::new("amount", format!("{amount} is less than 1 minor unit")).into());
             }
             Some(amount) => amount,
-            None if asked.quantity == 0 => {
+            None if quantity == 0 => {
                 return Err(InvalidField::new("quantity", "send a quantity of at least 1, or an amount").into());
             }
-            None => self.price_of(asked.quantity),
+            None => self.amount_of_pieces(quantity),
         };
         if amount > self.amount_left {
-            return Err(self.too_much("minor units", amount, self.amount_left));
+            let money = |amount| Money { amount, currency: self.currency };
+            let (requested, left) = (money(amount), money(self.amount_left));
+            return Err(OrderError::LineRefundTooLarge { line, requested, left });
         }
-        Ok(self.row(asked.quantity, amount))
+        Ok(self.refund_row(quantity, amount))
     }
 
-    /// What so many more pieces were paid with: shares of what was due, rounded so that all pieces together give all of it.
-    fn price_of(&self, quantity: i64) -> i64 {
+    /// The amount of the next pieces, rounded so that all pieces together come to the amount of the line.
+    fn amount_of_pieces(&self, quantity: i64) -> i64 {
         if quantity == self.quantity_left {
             return self.amount_left;
         }
-        let share = |pieces: i64| part_of(self.due, pieces, self.item.quantity, 0);
-        (share(self.quantity_back + quantity) - share(self.quantity_back)).min(self.amount_left)
+        let amount_of_first = |pieces: i64| share(self.amount, pieces, self.item.quantity, 0);
+        let amount = amount_of_first(self.quantity_refunded + quantity) - amount_of_first(self.quantity_refunded);
+        amount.min(self.amount_left)
     }
 
-    fn row(&self, quantity: i64, amount: i64) -> RefundItemRow {
+    fn refund_row(&self, quantity: i64, amount: i64) -> RefundItemRow {
         // The last of the money takes the last of the tax.
         let tax = match amount == self.amount_left {
             true => self.tax_left,
-            false => part_of(self.item.tax, amount, self.due, self.due / 2).min(self.tax_left),
+            false => share(self.item.tax, amount, self.amount, self.amount / 2).min(self.tax_left),
         };
         RefundItemRow { line: self.item.line, quantity, amount, tax_rate: self.item.tax_rate, tax }
     }
-
-    fn too_much(&self, of_what: &str, wanted: i64, left: i64) -> OrderError {
-        OrderError::TooMuch { what: format!("line {}, {of_what}", self.item.line), wanted, left }
-    }
 }
 
-/// `whole` × `part` ÷ `of`, `rounding` added before the division; 0 of nothing.
-fn part_of(whole: i64, part: i64, of: i64, rounding: i64) -> i64 {
-    if of == 0 {
+/// `total` × `part` ÷ `whole`, with `rounding` added before the division; 0 if `whole` is 0.
+fn share(total: i64, part: i64, whole: i64, rounding: i64) -> i64 {
+    if whole == 0 {
         return 0;
     }
-    let exact = (i128::from(whole) * i128::from(part) + i128::from(rounding)) / i128::from(of);
+    let exact = (i128::from(total) * i128::from(part) + i128::from(rounding)) / i128::from(whole);
     i64::try_from(exact).unwrap_or(i64::MAX)
 }
 
@@ -161,64 +168,80 @@ mod tests {
         }
     }
 
-    fn back(rows: &[RefundItemRow]) -> Vec<RefundedQuantity> {
-        let sum = |of: fn(&RefundItemRow) -> i64| rows.iter().map(of).sum();
-        vec![RefundedQuantity {
+    /// An order whose prices contain the tax, of which `refunds` were made.
+    fn order(items: &[OrderItemRow], refunds: &[RefundItemRow], check: impl FnOnce(RefundableOrder)) {
+        let refunded = [refunded(refunds)];
+        let currency = Currency::parse("currency", "EUR").unwrap();
+        check(RefundableOrder { items, refunded: &refunded, prices_include_tax: true, currency });
+    }
+
+    fn refunded(refunds: &[RefundItemRow]) -> RefundedQuantity {
+        let sum = |field: fn(&RefundItemRow) -> i64| refunds.iter().map(field).sum();
+        RefundedQuantity {
             line: 1,
             quantity: sum(|row| row.quantity),
             amount: sum(|row| row.amount),
             tax: sum(|row| row.tax),
-        }]
+        }
     }
 
-    fn want(quantity: i64, amount: Option<i64>) -> [RefundLineRequest; 1] {
-        [RefundLineRequest { line: 1, quantity, amount }]
+    fn request(quantity: i64, amount: Option<i64>) -> RefundLineRequest {
+        RefundLineRequest { line: 1, quantity, amount }
     }
 
     proptest! {
         #[test]
-        fn piece_by_piece_gives_back_exactly_what_was_paid_and_taxed(
+        fn refunding_piece_by_piece_gives_back_exactly_the_amount_and_the_tax(
             quantity in 1_i64..12, total in 0_i64..10_000, tax in 0_i64..2_000
         ) {
             let items = [item(quantity, total, tax.min(total))];
-            let mut rows = Vec::new();
+            let mut refunds = Vec::new();
             for _ in 0..quantity {
-                let more = plan(&items, true, &back(&rows), Some(&want(1, None))).unwrap();
-                prop_assert!(more[0].amount >= 0 && more[0].tax >= 0);
-                rows.extend(more);
+                let mut next = Vec::new();
+                order(&items, &refunds, |order| next = order.plan_lines(&[request(1, None)]).unwrap());
+                prop_assert!(next[0].amount >= 0 && next[0].tax >= 0);
+                refunds.extend(next);
             }
-            let all = back(&rows)[0];
+            let all = refunded(&refunds);
             prop_assert_eq!((all.quantity, all.amount, all.tax), (quantity, total, tax.min(total)));
-            prop_assert!(plan(&items, true, &back(&rows), Some(&want(1, None))).is_err());
-            prop_assert!(plan(&items, true, &back(&rows), None).unwrap().is_empty());
+            order(&items, &refunds, |order| {
+                assert!(order.plan_lines(&[request(1, None)]).is_err());
+                assert!(order.plan_rest().is_empty());
+            });
         }
     }
 
     #[test]
-    fn money_without_goods_leaves_less_for_the_goods() {
+    fn money_without_pieces_leaves_less_for_the_pieces() {
         let items = [item(3, 300, 48)];
-        let goodwill = plan(&items, true, &[], Some(&want(0, Some(50)))).unwrap();
+        let mut goodwill = Vec::new();
+        order(&items, &[], |order| goodwill = order.plan_lines(&[request(0, Some(50))]).unwrap());
         assert_eq!((goodwill[0].amount, goodwill[0].tax), (50, 8));
-        let rest = plan(&items, true, &back(&goodwill), None).unwrap();
-        assert_eq!((rest[0].quantity, rest[0].amount, rest[0].tax), (3, 250, 40));
+        order(&items, &goodwill, |order| {
+            let rest = order.plan_rest();
+            assert_eq!((rest[0].quantity, rest[0].amount, rest[0].tax), (3, 250, 40));
+        });
     }
 
     #[test]
-    fn tax_on_top_is_given_back_with_the_price() {
-        let rows = whole(&[item(2, 200, 38)], false);
-        assert_eq!((rows[0].quantity, rows[0].amount, rows[0].tax), (2, 238, 38));
+    fn tax_on_top_is_refunded_with_the_price() {
+        order(&[item(2, 200, 38)], &[], |order| {
+            let rest = RefundableOrder { prices_include_tax: false, ..order }.plan_rest();
+            assert_eq!((rest[0].quantity, rest[0].amount, rest[0].tax), (2, 238, 38));
+        });
     }
 
     #[test]
-    fn what_is_not_there_is_refused_by_name() {
-        let items = [item(2, 200, 0)];
-        let refused = |wanted: &[RefundLineRequest]| plan(&items, true, &[], Some(wanted)).unwrap_err().to_string();
-        assert!(refused(&want(3, None)).contains("3 wanted back, 2 left"));
-        assert!(refused(&want(1, Some(201))).contains("201 wanted back, 200 left"));
-        assert!(refused(&want(-1, None)).starts_with("quantity"));
-        assert!(refused(&want(0, None)).starts_with("quantity"));
-        assert!(refused(&want(0, Some(0))).starts_with("amount"));
-        assert!(refused(&[RefundLineRequest { line: 7, quantity: 1, amount: None }]).contains("no line 7"));
-        assert!(refused(&[want(1, None)[0], want(1, None)[0]]).contains("named twice"));
+    fn more_than_is_left_is_refused_with_what_is_left() {
+        order(&[item(2, 200, 0)], &[], |order| {
+            let refuse = |requests: &[RefundLineRequest]| order.plan_lines(requests).unwrap_err().to_string();
+            assert!(refuse(&[request(3, None)]).contains("3 pieces were requested, but only 2"));
+            assert!(refuse(&[request(1, Some(201))]).contains("2.01 EUR was requested, but only 2.00 EUR"));
+            assert!(refuse(&[request(-1, None)]).starts_with("quantity"));
+            assert!(refuse(&[request(0, None)]).starts_with("quantity"));
+            assert!(refuse(&[request(0, Some(0))]).starts_with("amount"));
+            assert!(refuse(&[RefundLineRequest { line: 7, ..request(1, None) }]).contains("no line 7"));
+            assert!(refuse(&[request(1, None), request(1, None)]).contains("appears twice"));
+        });
     }
 }

@@ -1,43 +1,54 @@
-//! Voids: an order that was never paid is cancelled, by a record of its own that takes its whole turnover back.
+//! Voids: an order without a payment is cancelled by a record that takes its whole turnover back.
 
 use serde_json::json;
 
-use super::idempotency::{IdempotentRequest, Reply, with_retries};
-use super::refund::ReversalRecord;
-use super::refund_plan::whole;
-use super::{LONGEST_REASON, OrderError, Orders};
+use super::order_state::check_unpaid;
+use super::refund::{Reversal, count_reversal};
+use super::refund_plan::RefundableOrder;
+use super::{OrderError, Orders, REASON_LENGTH_MAX};
 use crate::db::orders;
 use crate::domain::{Caller, OrderId, RefundKind, line};
-use crate::telemetry::REFUNDS_TOTAL;
+use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 
 impl Orders {
-    /// Cancels an order of which no payment is recorded. One that was paid is refunded instead, so that the money that
-    /// was taken and the money that was given back both stand in the books.
-    pub async fn void(&self, caller: &Caller, id: OrderId, reason: &str, key: &str) -> Result<Reply, OrderError> {
-        let reason = line("reason", reason, LONGEST_REASON)?;
-        let once = IdempotentRequest::new("void", caller, key, &json!([id, reason]).to_string());
-        with_retries(async || self.void_once(caller, id, &reason, &once).await).await
+    /// A paid order is refunded instead, so that the books show both the money taken and the money given back.
+    pub async fn void_order(&self, caller: &Caller, id: OrderId, reason: &str, key: &str) -> Result<Reply, OrderError> {
+        let reason = line("reason", reason, REASON_LENGTH_MAX)?;
+        let request = IdempotentRequest::new("void", caller, key, &json!([id, reason]).to_string());
+        retry_transaction(async || self.attempt_void(caller, id, &reason, &request).await).await
     }
 
-    async fn void_once(
+    async fn attempt_void(
         &self,
         caller: &Caller,
         id: OrderId,
         reason: &str,
-        once: &IdempotentRequest,
+        request: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
         let mut tx = self.db.begin().await?;
-        let order = self.hold(&mut tx, caller, id).await?;
-        if let Some(kept) = once.kept(&mut tx).await? {
-            return Ok(kept);
+        let order = self.lock_order(&mut tx, caller, id).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            return Ok(reply);
         }
-        self.refuse_unless_due(&mut tx, &order).await?;
-        let items = whole(&orders::list_items(&mut tx, id).await?, order.prices_include_tax);
-        let counter =
-            ReversalRecord { kind: RefundKind::Void, method: None, reference: None, reason: reason.to_owned(), items };
-        let reply = self.take_back(&mut tx, caller, order, counter, once).await?;
+        let balance = orders::find_balance(&mut tx, id).await?.ok_or(OrderError::NotFound(id))?;
+        check_unpaid(&order, &balance)?;
+        let items = orders::list_items(&mut tx, id).await?;
+        let whole = RefundableOrder {
+            items: &items,
+            refunded: &[],
+            prices_include_tax: order.prices_include_tax,
+            currency: order.currency,
+        };
+        let reversal = Reversal {
+            kind: RefundKind::Void,
+            method: None,
+            reference: None,
+            reason: reason.to_owned(),
+            items: whole.plan_rest(),
+        };
+        let reply = self.write_reversal(&mut tx, caller, order, reversal, request).await?;
         tx.commit().await?;
-        metrics::counter!(REFUNDS_TOTAL, "kind" => RefundKind::Void.as_str()).increment(1);
+        count_reversal(RefundKind::Void);
         Ok(reply)
     }
 }

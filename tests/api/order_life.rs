@@ -104,7 +104,7 @@ async fn what_was_paid_is_given_back_piece_by_piece(database: TestDatabase) {
     let told = |reply: Reply, slug: &str| {
         let problem = reply.expect_problem(409, slug);
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("is refunded already: ") && detail.matches("6.37 EUR").count() == 2, "{detail}");
+        assert!(detail.contains("fully refunded") && detail.matches("6.37 EUR").count() == 2, "{detail}");
         assert_eq!(problem["refunded"], 637);
         problem["left"].clone()
     };

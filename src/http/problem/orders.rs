@@ -19,16 +19,17 @@ impl From<CheckoutError> for Problem {
                 Self::new(ProblemKind::StaleVersion, detail).with("current_version", current)
             }
             CheckoutError::Closed(_) | CheckoutError::Idle(_) => Self::new(ProblemKind::SessionClosed, detail),
-            CheckoutError::Joined => Self::new(ProblemKind::Taken, detail),
+            CheckoutError::HasOtherShopper => Self::new(ProblemKind::Taken, detail),
             CheckoutError::Empty => Self::new(ProblemKind::EmptyBill, detail),
-            CheckoutError::BlockingLine(lines) => {
-                let lines: Vec<_> = lines
+            CheckoutError::UnsellableItems(items) => {
+                let items: Vec<_> = items
                     .iter()
-                    .map(|line| json!({"item_id": line.item, "product_name": line.product_name, "reason": line.reason}))
+                    .map(|item| json!({"item_id": item.id, "product_name": item.product_name, "reason": item.problem}))
                     .collect();
-                Self::new(ProblemKind::UnsellableItems, detail).with("items", lines)
+                Self::new(ProblemKind::UnsellableItems, detail).with("items", items)
             }
             CheckoutError::TotalTooLarge => Self::new(ProblemKind::InvalidField, detail).with("field", "total"),
+            CheckoutError::KeyReused => Self::new(ProblemKind::KeyReused, detail),
             CheckoutError::Recognition(error) => error.into(),
             CheckoutError::Order(error) => error.into(),
             CheckoutError::Database(error) => error.into(),
@@ -43,7 +44,7 @@ impl From<OrderError> for Problem {
             OrderError::NotFound(_)
             | OrderError::StoreNotFound(_)
             | OrderError::ClosingNotFound(_)
-            | OrderError::UnknownCode => Self::new(ProblemKind::NotFound, error.to_string()),
+            | OrderError::UnknownClaimCode => Self::new(ProblemKind::NotFound, error.to_string()),
             OrderError::NoStore => Self::new(ProblemKind::Forbidden, error.to_string()),
             OrderError::KeyReused => Self::new(ProblemKind::KeyReused, error.to_string()),
             OrderError::AlreadyPaid(_) => Self::new(ProblemKind::OrderPaid, error.to_string()),
@@ -55,14 +56,17 @@ impl From<OrderError> for Problem {
                 .with("refunded", refunded.amount),
             OrderError::NotPaid(_) => Self::new(ProblemKind::OrderNotPaid, error.to_string()),
             OrderError::Voided(_) => Self::new(ProblemKind::OrderVoided, error.to_string()),
-            OrderError::NotWhatIsDue { due, .. } => {
-                Self::new(ProblemKind::AmountMismatch, error.to_string()).with("due", due)
+            OrderError::AmountMismatch { due, .. } => {
+                Self::new(ProblemKind::AmountMismatch, error.to_string()).with("due", due.amount)
             }
             OrderError::WrongCurrency { due, .. } => {
                 Self::new(ProblemKind::WrongCurrency, error.to_string()).with("currency", due.code())
             }
-            OrderError::TooMuch { left, .. } => {
+            OrderError::TooManyPieces { left, .. } => {
                 Self::new(ProblemKind::RefundTooLarge, error.to_string()).with("left", left)
+            }
+            OrderError::LineRefundTooLarge { left, .. } | OrderError::RefundTooLarge { left, .. } => {
+                Self::new(ProblemKind::RefundTooLarge, error.to_string()).with("left", left.amount)
             }
             OrderError::Unreadable { id, .. } => {
                 tracing::error!(order.id = %id, %error, "a stored order cannot be read");

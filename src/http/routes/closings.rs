@@ -24,7 +24,7 @@ pub async fn list(
     id: ValidPath<StoreId>,
     page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.closings(&caller, id.0, page.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.list_closings(&caller, id.0, page.0).await?))
 }
 
 /// Close the day: total everything that the store has recorded since the previous closing.
@@ -54,5 +54,5 @@ pub async fn show(
     path: ValidPath<(StoreId, i64)>,
 ) -> Result<impl Responder, Problem> {
     let (store, number) = path.0;
-    Ok(HttpResponse::Ok().json(services.orders.closing(&caller, store, number).await?))
+    Ok(HttpResponse::Ok().json(services.orders.get_closing(&caller, store, number).await?))
 }

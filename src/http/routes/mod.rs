@@ -25,7 +25,7 @@ pub mod users;
 use actix_web::HttpResponse;
 use actix_web::web::ServiceConfig;
 
-use crate::orders::Reply;
+use crate::idempotency::Reply;
 
 pub fn configure(config: &mut ServiceConfig) {
     config

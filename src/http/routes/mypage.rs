@@ -51,7 +51,8 @@ pub async fn list(
     query: ValidQuery<OrderQuery>,
     page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.list_own(require_user_id(&caller)?, query.0.into(), page.0).await?))
+    Ok(HttpResponse::Ok()
+        .json(services.orders.list_shopper_orders(require_user_id(&caller)?, query.0.into(), page.0).await?))
 }
 
 /// Get your spending by month and currency, newest month first.
@@ -66,7 +67,7 @@ pub async fn spending(
     query: ValidQuery<SpendingQuery>,
 ) -> Result<impl Responder, Problem> {
     let months = query.0.months.unwrap_or(DEFAULT_MONTHS);
-    Ok(HttpResponse::Ok().json(services.orders.spending(require_user_id(&caller)?, months).await?))
+    Ok(HttpResponse::Ok().json(services.orders.monthly_spending(require_user_id(&caller)?, months).await?))
 }
 
 /// Get one of your orders with its items, payments and refunds.
@@ -75,7 +76,7 @@ pub async fn spending(
         (status = 500, body = ProblemBody, description = "`unreadable-record`: the stored record cannot be read")))]
 #[get("/api/mypage/orders/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.get_own(require_user_id(&caller)?, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.get_shopper_order(require_user_id(&caller)?, id.0).await?))
 }
 
 /// Claim the order of a receipt with the code printed on it.
@@ -85,5 +86,5 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderI
     responses((status = 200, body = OrderView), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
 #[post("/api/mypage/claims")]
 pub async fn claim(caller: Caller, services: Data<Services>, body: JsonBody<Claim>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.claim(require_user_id(&caller)?, &body.0.claim_code).await?))
+    Ok(HttpResponse::Ok().json(services.orders.claim_order(require_user_id(&caller)?, &body.0.claim_code).await?))
 }

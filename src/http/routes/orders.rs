@@ -46,7 +46,7 @@ pub async fn list(
     query: ValidQuery<OrderQuery>,
     page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.list(&caller, query.0.into(), page.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.list_orders(&caller, query.0.into(), page.0).await?))
 }
 
 /// Get an order with its items, payments and refunds.
@@ -55,5 +55,5 @@ pub async fn list(
         (status = 500, body = ProblemBody, description = "`unreadable-record`: the stored record cannot be read")))]
 #[get("/api/orders/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.get(&caller, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.get_order(&caller, id.0).await?))
 }

@@ -23,7 +23,7 @@ pub fn configure(config: &mut ServiceConfig) {
     responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
 #[get("/api/orders/{id}/receipt")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.receipt(&caller, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.get_receipt(&caller, id.0).await?))
 }
 
 /// Print a receipt: a page with a QR code to claim the order.
@@ -51,7 +51,7 @@ pub async fn show_own(
     services: Data<Services>,
     id: ValidPath<OrderId>,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.receipt_own(require_user_id(&caller)?, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.orders.get_shopper_receipt(require_user_id(&caller)?, id.0).await?))
 }
 
 /// Get the receipt of one of your orders as a page to print, marked as the customer's copy.
@@ -63,7 +63,7 @@ pub async fn page_own(
     services: Data<Services>,
     id: ValidPath<OrderId>,
 ) -> Result<impl Responder, Problem> {
-    let receipt = services.orders.receipt_own(require_user_id(&caller)?, id.0).await?;
+    let receipt = services.orders.get_shopper_receipt(require_user_id(&caller)?, id.0).await?;
     render_page(HttpResponse::Ok(), &receipt, Some("CUSTOMER'S COPY".to_owned()))
 }
 

@@ -98,7 +98,7 @@ pub async fn open(
     services: Data<Services>,
     body: JsonBody<OpenSession>,
 ) -> Result<impl Responder, Problem> {
-    let session = services.checkout.open(&caller, body.0.store_id).await?;
+    let session = services.checkout.open_session(&caller, body.0.store_id).await?;
     Ok(HttpResponse::Created().json(session))
 }
 
@@ -111,7 +111,7 @@ pub async fn show(
     services: Data<Services>,
     id: ValidPath<SessionId>,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.checkout.get(&caller, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.checkout.get_session(&caller, id.0).await?))
 }
 
 /// Cancel a session.
@@ -123,7 +123,7 @@ pub async fn cancel(
     services: Data<Services>,
     id: ValidPath<SessionId>,
 ) -> Result<impl Responder, Problem> {
-    services.checkout.cancel(&caller, id.0).await?;
+    services.checkout.cancel_session(&caller, id.0).await?;
     Ok(HttpResponse::NoContent())
 }
 
@@ -139,7 +139,7 @@ pub async fn join(
     id: ValidPath<SessionId>,
 ) -> Result<impl Responder, Problem> {
     let shopper = super::mypage::require_user_id(&caller)?;
-    Ok(HttpResponse::Ok().json(services.checkout.join(shopper, id.0).await?))
+    Ok(HttpResponse::Ok().json(services.checkout.join_session(shopper, id.0).await?))
 }
 
 /// Send a photo: one piece of each matched product is added to the bill.
@@ -157,7 +157,7 @@ pub async fn frame(
     query: ValidQuery<FrameQuery>,
     image: ImageBody,
 ) -> Result<impl Responder, Problem> {
-    let frame = services.checkout.frame(&caller, id.0, query.0.version, image.0).await?;
+    let frame = services.checkout.add_frame(&caller, id.0, query.0.version, image.0).await?;
     Ok(HttpResponse::Ok().json(frame))
 }
 
@@ -233,5 +233,5 @@ pub async fn confirm(
     key: IdempotencyKey,
     body: JsonBody<Confirm>,
 ) -> Result<impl Responder, Problem> {
-    Ok(super::idempotent_reply(services.checkout.confirm(&caller, id.0, body.0.version, &key.0).await?))
+    Ok(super::idempotent_reply(services.checkout.confirm_session(&caller, id.0, body.0.version, &key.0).await?))
 }

@@ -1,0 +1,129 @@
+//! The price of each line of a bill, and what the bill comes to.
+
+use super::charges::{LineCharge, PricedLine, charge_lines};
+use crate::db::billing_items::BillLine;
+use crate::db::checkout_sessions::SessionRow;
+use crate::domain::{Currency, Discount, Money, text_enum};
+
+text_enum! {
+    /// Why a line has no price, and so blocks the confirmation.
+    PriceProblem, "a price problem":
+    Unpriced = "unpriced",
+    OtherCurrency = "other-currency",
+    NotOnSale = "not-on-sale",
+}
+
+/// A bill with its prices and charges, in minor units of the session's currency.
+pub(super) struct PricedBill {
+    pub lines: Vec<BillingLine>,
+    /// What the discount on the whole bill takes off.
+    pub bill_discount: i64,
+    /// What all discounts take off.
+    pub discount_total: i64,
+    pub tax_total: i64,
+    /// What is due for the lines that have a price.
+    pub total: i64,
+}
+
+/// A line of a bill with its price and charge.
+pub(super) struct BillingLine {
+    pub row: BillLine,
+    pub unit_price: Result<Money, PriceProblem>,
+    /// Price of all pieces; nothing without a unit price or if it exceeds [`Money::LARGEST`].
+    pub line_total: Option<i64>,
+    /// Nothing without a line total.
+    pub charge: Option<LineCharge>,
+}
+
+impl PricedBill {
+    pub fn new(session: &SessionRow, rows: Vec<BillLine>) -> Self {
+        let mut lines: Vec<BillingLine> =
+            rows.into_iter().map(|row| BillingLine::without_charge(row, session.currency)).collect();
+        let priced: Vec<PricedLine> = lines.iter().filter_map(BillingLine::priced_line).collect();
+        let bill_discount = Discount::from_columns(session.discount_rate, session.discount_amount);
+        let charges = charge_lines(&priced, bill_discount, session.prices_include_tax);
+        let sum = |field: fn(&LineCharge) -> i64| charges.iter().map(field).fold(0, i64::saturating_add);
+        let (bill_discount, tax_total, total) =
+            (sum(|charge| charge.bill_discount), sum(|charge| charge.tax), sum(|charge| charge.amount));
+        let discount_total = sum(|charge| charge.discount.saturating_add(charge.bill_discount));
+        let priced_lines = lines.iter_mut().filter(|line| line.line_total.is_some());
+        priced_lines.zip(charges).for_each(|(line, charge)| line.charge = Some(charge));
+        Self { lines, bill_discount, discount_total, tax_total, total }
+    }
+
+    /// Whether every line has a price and there is at least one.
+    pub fn is_sellable(&self) -> bool {
+        !self.lines.is_empty() && self.lines.iter().all(|line| line.charge.is_some())
+    }
+
+    /// Whether totals before and after discounts and tax are amounts that can be charged.
+    pub fn is_chargeable(&self) -> bool {
+        let line_totals = self.lines.iter().filter_map(|line| line.line_total).fold(0, i64::saturating_add);
+        line_totals.max(self.total) <= Money::LARGEST
+    }
+}
+
+impl BillingLine {
+    fn without_charge(row: BillLine, currency: Currency) -> Self {
+        let unit_price = unit_price(&row, currency);
+        let line_total = unit_price.ok().and_then(|price| price.times(row.quantity)).map(|total| total.amount);
+        Self { row, unit_price, line_total, charge: None }
+    }
+
+    fn priced_line(&self) -> Option<PricedLine> {
+        let discount = Discount::from_columns(self.row.discount_rate, self.row.discount_amount);
+        self.line_total.map(|line_total| PricedLine { line_total, discount, tax_rate: self.row.tax_rate })
+    }
+}
+
+/// The price that the shopper saw first counts. A line without one takes the product's price as soon as there is one in the
+/// store's currency.
+fn unit_price(line: &BillLine, currency: Currency) -> Result<Money, PriceProblem> {
+    if !line.on_sale {
+        return Err(PriceProblem::NotOnSale);
+    }
+    let current_price = line.current_price.filter(|_| line.current_currency == Some(currency));
+    match line.unit_price.or(current_price) {
+        Some(amount) => Ok(Money { amount, currency }),
+        None if line.current_price.is_some() => Err(PriceProblem::OtherCurrency),
+        None => Err(PriceProblem::Unpriced),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ItemId, ProductId, Timestamp};
+
+    fn line(unit_price: Option<i64>, current: Option<(i64, &str)>, on_sale: bool) -> BillLine {
+        let now = Timestamp::from_micros(1);
+        BillLine {
+            id: ItemId::at(now),
+            product_id: ProductId::at(now),
+            name: "Oat milk".to_owned(),
+            sku: None,
+            barcode: None,
+            on_sale,
+            quantity: 2,
+            unit_price,
+            current_price: current.map(|(amount, _)| amount),
+            current_currency: current.map(|(_, code)| Currency::parse("currency", code).unwrap()),
+            avg_score: None,
+            tax_rate: 0,
+            discount_rate: None,
+            discount_amount: None,
+            discount_reason: None,
+        }
+    }
+
+    #[test]
+    fn the_first_price_counts_and_a_later_one_fills_the_gap() {
+        let euro = Currency::parse("currency", "EUR").unwrap();
+        let price = |line: &BillLine| unit_price(line, euro).map(|price| price.amount);
+        assert_eq!(price(&line(Some(199), Some((249, "EUR")), true)), Ok(199));
+        assert_eq!(price(&line(None, Some((249, "EUR")), true)), Ok(249));
+        assert_eq!(price(&line(None, Some((249, "KRW")), true)), Err(PriceProblem::OtherCurrency));
+        assert_eq!(price(&line(None, None, true)), Err(PriceProblem::Unpriced));
+        assert_eq!(price(&line(Some(199), Some((199, "EUR")), false)), Err(PriceProblem::NotOnSale));
+    }
+}

@@ -1,0 +1,121 @@
+//! Lists and lookups of orders, for staff and for shoppers.
+
+use super::view::{OrderRecords, page_of_summaries};
+use super::{OrderError, OrderSummary, OrderView, Orders};
+use crate::db::orders::{OrderFilter, OrderRow};
+use crate::db::{DatabaseError, Reader, orders, payments, refunds, stores};
+use crate::domain::{
+    Actor, Caller, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId, Timestamp, UserId,
+};
+
+/// Filters of a list of orders.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OrderSearch {
+    pub store: Option<StoreId>,
+    pub state: Option<OrderState>,
+    /// Confirmed at this time or later.
+    pub from: Option<Timestamp>,
+    /// Confirmed before this time.
+    pub to: Option<Timestamp>,
+}
+
+impl OrderSearch {
+    fn into_filter(self) -> Result<OrderFilter, InvalidField> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from >= to
+        {
+            return Err(InvalidField::new("to", format!("{to} is not after from, {from}")));
+        }
+        Ok(OrderFilter { store: self.store, state: self.state, from: self.from, to: self.to })
+    }
+}
+
+impl Orders {
+    /// Newest first: an admin sees every store, others only their own.
+    pub async fn list_orders(
+        &self,
+        caller: &Caller,
+        search: OrderSearch,
+        page: PageRequest,
+    ) -> Result<GappedPage<OrderSummary>, OrderError> {
+        let store = match caller.actor {
+            Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin, .. } => search.store,
+            Actor::Kiosk { store: own, .. } | Actor::Person { role: Role::Clerk, store: Some(own), .. } => Some(own),
+            Actor::Person { .. } => return Err(OrderError::NoStore),
+        };
+        if let Some(other) = search.store.filter(|requested| store != Some(*requested)) {
+            return Err(OrderError::StoreNotFound(other));
+        }
+        let filter = OrderSearch { store, ..search }.into_filter()?;
+        let rows = orders::list(&mut self.db.read().await?, filter, page).await?;
+        Ok(page_of_summaries(Page::cut(rows, page, |row| row.id.uuid())))
+    }
+
+    pub async fn get_order(&self, caller: &Caller, id: OrderId) -> Result<OrderView, OrderError> {
+        let view = self.find_order(id, None).await?;
+        if caller.actor.serves(view.store_id) { Ok(view) } else { Err(OrderError::NotFound(id)) }
+    }
+
+    /// The shopper's own orders, newest first.
+    pub async fn list_shopper_orders(
+        &self,
+        shopper: UserId,
+        search: OrderSearch,
+        page: PageRequest,
+    ) -> Result<GappedPage<OrderSummary>, OrderError> {
+        let filter = search.into_filter()?;
+        let rows = orders::list_owned(&mut self.db.read().await?, shopper, filter, page).await?;
+        Ok(page_of_summaries(Page::cut(rows, page, |row| row.id.uuid())))
+    }
+
+    /// The shopper's own order, without the names of the staff. Another shopper's order is not found.
+    pub async fn get_shopper_order(&self, shopper: UserId, id: OrderId) -> Result<OrderView, OrderError> {
+        Ok(self.find_order(id, Some(shopper)).await?.without_staff())
+    }
+
+    async fn find_order(&self, id: OrderId, owner: Option<UserId>) -> Result<OrderView, OrderError> {
+        let mut reader = self.db.snapshot().await?;
+        let records = async {
+            let order = orders::find(&mut reader, id, owner).await?.ok_or(OrderError::NotFound(id))?;
+            load_records(&mut reader, order).await
+        };
+        records.await.map(OrderView::from).map_err(|error| name_unreadable_order(id, error))
+    }
+}
+
+/// Turns a decoding error into one that names the order.
+pub(super) fn name_unreadable_order(id: OrderId, error: OrderError) -> OrderError {
+    if let OrderError::Database(DatabaseError::Unexpected(reason)) = error {
+        OrderError::Unreadable { id, reason }
+    } else {
+        error
+    }
+}
+
+pub(super) async fn load_records(reader: &mut Reader, order: OrderRow) -> Result<OrderRecords, OrderError> {
+    let id = order.id;
+    let items = orders::list_items(reader, id).await?;
+    let balance = orders::find_balance(reader, id).await?.ok_or(OrderError::NotFound(id))?;
+    let store = stores::find(reader, order.store_id).await?;
+    let payments = payments::list_by_order(reader, id).await?;
+    let mut refunds = Vec::new();
+    for refund in refunds::list_by_order(reader, id).await? {
+        let items = refunds::list_items(reader, refund.id).await?;
+        refunds.push((refund, items));
+    }
+    let store_name = store.map(|store| store.name).unwrap_or_default();
+    Ok(OrderRecords { order, store_name, items, balance, payments, refunds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_must_end_after_it_begins() {
+        let at = |micros| Some(Timestamp::from_micros(micros));
+        let search = OrderSearch { from: at(2), to: at(1), ..OrderSearch::default() };
+        assert_eq!(search.into_filter().unwrap_err().field, "to");
+        assert!(OrderSearch { from: at(1), to: at(2), ..OrderSearch::default() }.into_filter().is_ok());
+    }
+}
