@@ -201,7 +201,7 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
         |models| async move { models.clean_up_unused_models().await },
     );
     tasks.register("catalog: follow", "Brings the index up to the newest change of the catalog.").on_signal(
-        (index_feed.announced(), follow_period),
+        (index_feed.change_signal(), follow_period),
         index_feed,
         |feed| async move { feed.follow().await.map(drop) },
     );

@@ -11,11 +11,11 @@ use crate::db::{ChangeListener, DatabaseError};
 
 impl IndexFeed {
     /// Raised whenever a change is announced: [`IndexFeed::follow`] then has something to do.
-    pub fn announced(&self) -> Signal {
-        self.announced.clone()
+    pub fn change_signal(&self) -> Signal {
+        self.change_signal.clone()
     }
 
-    /// Raises [`IndexFeed::announced`] for each announcement. Reconnects when the connection is lost. Returns if the database
+    /// Raises [`IndexFeed::change_signal`] for each announcement. Reconnects when the connection is lost. Returns if the database
     /// announces nothing.
     pub async fn listen_for_announcements(self, runs: RunReporter) {
         let mut delays = LISTEN.delays();
@@ -24,7 +24,7 @@ impl IndexFeed {
                 Ok(None) => return,
                 Ok(Some(mut listener)) => {
                     // What was announced before the connection was made is not repeated.
-                    self.announced.raise();
+                    self.change_signal.raise();
                     let Err(_lost) = runs.run(self.forward(&mut listener)).await;
                 }
                 Err(_unreachable) => {}
@@ -38,7 +38,7 @@ impl IndexFeed {
     async fn forward(&self, listener: &mut ChangeListener) -> Result<Infallible, DatabaseError> {
         loop {
             listener.next().await?;
-            self.announced.raise();
+            self.change_signal.raise();
         }
     }
 }

@@ -65,7 +65,8 @@ pub struct IndexFeed {
     last_snapshot: Arc<StdMutex<Option<SnapshotPosition>>>,
     unsearchable: Arc<UnsearchableImages>,
     outage: Arc<OutageTracker>,
-    announced: Signal,
+    /// Raised when the database announces a change.
+    change_signal: Signal,
 }
 
 impl IndexFeed {
@@ -97,7 +98,7 @@ impl IndexFeed {
             last_snapshot: Arc::new(StdMutex::new(last_snapshot)),
             unsearchable,
             outage: Arc::default(),
-            announced: Signal::default(),
+            change_signal: Signal::default(),
         })
     }
 

@@ -99,17 +99,11 @@ impl StoredIndexError {
     }
 
     fn from_reading(path: PathBuf, fault: SnapshotFault) -> Self {
-        match fault {
-            SnapshotFault::Database(error) => Self::Database(error),
-            fault => Self::UnusableSnapshot { path, fault },
-        }
+        if let SnapshotFault::Database(error) = fault { error.into() } else { Self::UnusableSnapshot { path, fault } }
     }
 
     fn from_writing(path: PathBuf, fault: SnapshotFault) -> Self {
-        match fault {
-            SnapshotFault::Database(error) => Self::Database(error),
-            fault => Self::UnwrittenSnapshot { path, fault },
-        }
+        if let SnapshotFault::Database(error) = fault { error.into() } else { Self::UnwrittenSnapshot { path, fault } }
     }
 }
 

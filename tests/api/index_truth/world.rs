@@ -176,7 +176,7 @@ async fn start(settings: &Settings, clock: &Clock, embedder: &Arc<Embedder>) -> 
     let incoming = IncomingModel::default();
     let catalog = Catalog::new(db, blobs, clock.clone(), index_feed.clone(), incoming, settings).unwrap();
     let mut tasks = BackgroundTasks::new(clock.clone());
-    let trigger = (index_feed.announced(), Duration::from_millis(20));
+    let trigger = (index_feed.change_signal(), Duration::from_millis(20));
     tasks
         .register("test follow", "As the server's task does.")
         .on_signal(trigger, &index_feed, |feed| async move { feed.follow().await.map(drop) });
