@@ -44,9 +44,9 @@ async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: TestD
     for _ in 0..CONFIRMS {
         sessions.push(filled_session(&app, &kiosk, &product).await);
     }
-    let doomed: HashSet<String> =
+    let failing: HashSet<String> =
         sessions.iter().step_by(5).map(|session| session["id"].as_str().unwrap().to_owned()).collect();
-    for session in &doomed {
+    for session in &failing {
         fail::cfg(format!("orders.place.written {session}"), "1*return->off").unwrap();
     }
     let attempts = sessions.iter().enumerate().map(|(place, session)| {
@@ -68,7 +68,7 @@ async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: TestD
     }
     numbers.sort_unstable();
     assert_eq!(failed.len(), CONFIRMS / 5);
-    assert!(failed.iter().all(|session| doomed.contains(session["id"].as_str().unwrap())));
+    assert!(failed.iter().all(|session| failing.contains(session["id"].as_str().unwrap())));
     assert_eq!(numbers, (1..=160).collect::<Vec<_>>());
 
     for (place, session) in failed.iter().enumerate() {

@@ -98,8 +98,8 @@ impl Servers {
 }
 
 async fn spawn(database: &TestDatabase, folder: &std::path::Path, seed: u64) -> TestApp {
-    let doom = format!("{ROLLED_BACK}:{seed}");
+    let share_and_seed = format!("{ROLLED_BACK}:{seed}");
     // Each confirmation that is stopped on purpose would be an error in the log.
-    let settings = [("FAIL_CONFIRMS", doom.as_str()), ("TILLSIGHT_LOG_FILTER", "off")];
+    let settings = [("FAIL_CONFIRMS", share_and_seed.as_str()), ("TILLSIGHT_LOG_FILTER", "off")];
     TestApp::spawn_program_in(database.clone(), folder, &settings).await
 }
