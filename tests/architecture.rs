@@ -192,9 +192,9 @@ fn modules_import_only_from_below() {
         for (number, line) in code(&text) {
             for named in names_after(line, "crate::") {
                 let top = named.split("::").next().unwrap_or_default();
-                let known = rules.contains_key(top);
-                let excused = EXCEPTIONS.iter().any(|(who, what)| *who == module && named.starts_with(what));
-                if known && top != module && !allowed.contains(&top) && !excused {
+                let is_module = rules.contains_key(top);
+                let is_exception = EXCEPTIONS.iter().any(|(who, what)| *who == module && named.starts_with(what));
+                if is_module && top != module && !allowed.contains(&top) && !is_exception {
                     violations.push(format!(
                         "{}:{number}: {module} may not import {top}: {}",
                         file.display(),

@@ -95,16 +95,16 @@ async fn a_login_does_not_reveal_which_names_exist(database: TestDatabase) {
     sign_up(&app, "ann.lee").await;
     let disabled = sign_up(&app, "disabled").await;
     app.patch(&account_path(&disabled), &admin, json!({"disabled": true})).await.expect(200);
-    let known = try_login(&app, "ann.lee", "something else").await;
+    let existing = try_login(&app, "ann.lee", "something else").await;
     let unknown = try_login(&app, "nobody", "something else").await;
     let disabled = try_login(&app, "disabled", PASSWORD).await;
     let no_name = try_login(&app, "no name at all", PASSWORD).await;
     for other in [unknown, disabled, no_name] {
-        assert_eq!(other.bytes, known.bytes);
-        assert_eq!(other.status, known.status);
-        assert_eq!(other.headers.len(), known.headers.len());
+        assert_eq!(other.bytes, existing.bytes);
+        assert_eq!(other.status, existing.status);
+        assert_eq!(other.headers.len(), existing.headers.len());
     }
-    known.expect_problem(401, "wrong-credentials");
+    existing.expect_problem(401, "wrong-credentials");
 }
 
 async fn guessing_is_throttled_across_a_restart(database: TestDatabase) {
