@@ -22,7 +22,7 @@ use std::process::{Command, Output};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, crop_imm, resize};
 use image::{DynamicImage, RgbImage};
-use tillsight::demo::packages::{catalogue, photograph};
+use tillsight::demo::packages::{catalogue, render_photo};
 use tillsight::embedding::{Embedder, EmbedderOptions, Model};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -78,7 +78,7 @@ fn held_upright(jpeg: &[u8]) -> Vec<u8> {
 /// Pictures of invented products as a camera, a phone and a catalogue would give them; and real ones, where there are any.
 fn write_photos(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
-    let rendered: Vec<RgbImage> = catalogue(3, 6).iter().map(|package| photograph(package, 2, 640)).collect();
+    let rendered: Vec<RgbImage> = catalogue(3, 6).iter().map(|package| render_photo(package, 2, 640)).collect();
     let sized = |at: usize, width: u32, height: u32| {
         let side = width.max(height);
         let whole = resize(&rendered[at], side, side, FilterType::CatmullRom);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use image::RgbImage;
 use rayon::prelude::*;
-use tillsight::demo::packages::{Package, catalogue, jpeg, photograph};
+use tillsight::demo::packages::{Package, catalogue, encode_jpeg, render_photo};
 
 use super::support::SEED;
 
@@ -43,8 +43,8 @@ impl Shop {
         std::fs::write(gallery.join("products.json"), serde_json::json!(listed).to_string()).expect("a list");
         let shown = (0..photos.max(1)).into_par_iter().map(|turn| {
             let package = &packages[turn * 7 % packages.len()];
-            let picture = kiosk_frame(&photograph(package, UNSEEN_VIEWS + turn as u64, HEIGHT));
-            Shown { jpeg: jpeg(&picture).expect("a JPEG").into(), product: package.name.clone() }
+            let picture = kiosk_frame(&render_photo(package, UNSEEN_VIEWS + turn as u64, HEIGHT));
+            Shown { jpeg: encode_jpeg(&picture).expect("a JPEG").into(), product: package.name.clone() }
         });
         let shown = shown.collect();
         Self { packages, shown, gallery }
@@ -69,7 +69,7 @@ fn teaching_photo(gallery: &Path, place: usize, view: u64) -> PathBuf {
 fn teach(gallery: &Path, place: usize, package: &Package) -> serde_json::Value {
     std::fs::create_dir_all(gallery.join(format!("{place:05}"))).expect("a folder");
     for view in 0..VIEWS {
-        let photo = jpeg(&photograph(package, view, SIDE)).expect("a JPEG");
+        let photo = encode_jpeg(&render_photo(package, view, SIDE)).expect("a JPEG");
         std::fs::write(teaching_photo(gallery, place, view), photo).expect("a file");
     }
     serde_json::json!({ "name": package.name, "folder": format!("{place:05}") })

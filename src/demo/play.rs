@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::{Client, DemoError, number, text};
-use super::packages::{CURRENCY, Package, catalogue, jpeg, photograph};
+use super::packages::{CURRENCY, Package, catalogue, encode_jpeg, render_photo};
 use super::print;
 use crate::terminal::say;
 
@@ -70,7 +70,7 @@ async fn enrol_products(admin: &Client, packages: &[Package]) -> Result<(), Demo
     let mut last_reply = Value::Null;
     for package in packages {
         bar.set_message(package.name.clone());
-        let photos = (0..PHOTOS).map(|view| render_photo(package, view)).collect::<Result<Vec<_>, _>>()?;
+        let photos = (0..PHOTOS).map(|view| render_jpeg(package, view)).collect::<Result<Vec<_>, _>>()?;
         let texts = vec![
             ("name", package.name.clone()),
             ("sku", package.sku.clone()),
@@ -113,7 +113,7 @@ async fn buy_products(kiosk: &Client, session: &str, packages: &[Package]) -> Re
     let mut before = Value::Null;
     for turn in 0..PURCHASES {
         let package = &packages[(turn * 5 + 2) % packages.len()];
-        let photo = render_photo(package, 100 + turn as u64)?;
+        let photo = render_jpeg(package, 100 + turn as u64)?;
         let reply = kiosk.post_picture(&format!("/api/sessions/{session}/frames"), photo).await?;
         let item = &reply["recognition"]["items"][0];
         print::print_recognition(&package.name, item, &reply["recognition"]["timings_ms"]);
@@ -166,6 +166,6 @@ async fn scan(kiosk: &Client, session: &str, package: &Package, bill: &Value) ->
     kiosk.post(&format!("/api/sessions/{session}/items"), item).await
 }
 
-fn render_photo(package: &Package, view: u64) -> Result<Vec<u8>, DemoError> {
-    jpeg(&photograph(package, view, PHOTO_SIDE_PX)).map_err(|error| DemoError::Picture(error.to_string()))
+fn render_jpeg(package: &Package, view: u64) -> Result<Vec<u8>, DemoError> {
+    encode_jpeg(&render_photo(package, view, PHOTO_SIDE_PX)).map_err(|error| DemoError::Picture(error.to_string()))
 }

@@ -10,7 +10,7 @@ use serde::de::value::{Error, StrDeserializer};
 use crate::app;
 use crate::cli::CliError;
 use crate::config::Settings;
-use crate::demo::packages::{catalogue, photograph};
+use crate::demo::packages::{catalogue, render_photo};
 use crate::domain::Photo;
 use crate::embedding::{
     ColorOrder, Filter, Fit, Installation, ManifestOverrides, Model, PRESETS, Pooling, Preset, SelfTestReport,
@@ -176,7 +176,7 @@ fn overrides(options: AddOptions) -> ManifestOverrides {
 /// Pictures of invented products, as a kiosk's camera would take them.
 fn rendered_photos() -> Result<Vec<Photo>, CliError> {
     let photos = catalogue(SEED, PRODUCTS).into_iter().map(|package| {
-        let picture = photograph(&package, 1, SIDE_PX);
+        let picture = render_photo(&package, 1, SIDE_PX);
         let (width, height) = picture.dimensions();
         Photo::new(width, height, picture.into_raw())
     });

@@ -1,39 +1,39 @@
-//! A small painter for flat artwork: filled shapes with soft edges, in the units of the thing that is painted.
+//! Two-dimensional drawing: filled shapes with antialiased edges, in the units of the drawn object.
 //!
-//! Invariants: the origin is the middle of the upper edge, x grows to the right and y downwards, one unit is `scale`
-//! pixels both ways. Shapes are signed distances, so every edge is antialiased at any scale. Painting outside the canvas is
-//! allowed and does nothing.
+//! Invariants: the origin is the middle of the upper edge, x grows to the right and y downwards, one unit is `scale` pixels in
+//! both directions. Shapes are signed distance functions, so every edge is antialiased at any scale. Drawing outside the
+//! canvas does nothing.
 
-/// Red, green and blue from 0 to 1, as they would be stored in a picture (gamma-encoded).
+/// Red, green and blue from 0 to 1, gamma-encoded as in a stored picture.
 pub(super) type Colour = [f32; 3];
 
-/// The colour written as `0xrrggbb`.
+/// The colour `0xrrggbb`.
 pub(super) const fn hex(code: u32) -> Colour {
     [((code >> 16) & 255) as f32 / 255.0, ((code >> 8) & 255) as f32 / 255.0, (code & 255) as f32 / 255.0]
 }
 
-/// `a` at 0, `b` at 1.
+/// Interpolates from `a` (`share` 0) to `b` (`share` 1).
 pub(super) fn mix(a: Colour, b: Colour, share: f32) -> Colour {
     std::array::from_fn(|i| a[i] + (b[i] - a[i]) * share)
 }
 
-/// How bright a colour looks, 0 to 1 (Rec. 709 weights).
-pub(super) fn brightness(colour: Colour) -> f32 {
+/// Brightness from 0 to 1, with Rec. 709 weights.
+pub(super) fn luma(colour: Colour) -> f32 {
     0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
 }
 
-/// A smooth step from 0 at `from` to 1 at `to`.
-pub(super) fn ramp(from: f32, to: f32, value: f32) -> f32 {
+/// Rises smoothly from 0 at `from` to 1 at `to`.
+pub(super) fn smoothstep(from: f32, to: f32, value: f32) -> f32 {
     let t = ((value - from) / (to - from)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 
-/// The length of (x, y); `f32::hypot` guards against overflow, which costs five times as much and cannot happen here.
+/// Five times as fast as `f32::hypot`, whose protection against overflow is not needed here.
 pub(super) fn length(x: f32, y: f32) -> f32 {
     (x * x + y * y).sqrt()
 }
 
-/// A painted rectangle of `2 × half` by `height` units.
+/// A rectangle of `2 × half` by `height` units.
 pub(super) struct Canvas {
     pub(super) width: usize,
     pub(super) rows: usize,
@@ -50,8 +50,8 @@ impl Canvas {
         Self { width, rows, half, height, scale, pixels: vec![colour; width * rows] }
     }
 
-    /// Recolours every pixel from its place.
-    pub(super) fn wash(&mut self, colour: impl Fn(f32, f32) -> Colour) {
+    /// Sets every pixel to the colour of its position.
+    pub(super) fn paint_pixels(&mut self, colour: impl Fn(f32, f32) -> Colour) {
         for row in 0..self.rows {
             let y = (row as f32 + 0.5) / self.scale;
             for column in 0..self.width {
@@ -61,14 +61,14 @@ impl Canvas {
         }
     }
 
-    /// The colour at a place, clamped to the canvas.
-    pub(super) fn at(&self, x: f32, y: f32) -> Colour {
+    /// The colour at a position, clamped to the canvas.
+    pub(super) fn colour_at(&self, x: f32, y: f32) -> Colour {
         let column = (((x + self.half) * self.scale).max(0.0) as usize).min(self.width - 1);
         let row = ((y * self.scale).max(0.0) as usize).min(self.rows - 1);
         self.pixels[row * self.width + column]
     }
 
-    /// Fills where `distance` is negative; `bounds` (left, top, right, bottom) limits the pixels that are asked.
+    /// Fills where `distance` is negative, within `bounds` (left, top, right, bottom).
     pub(super) fn fill(&mut self, bounds: [f32; 4], colour: Colour, distance: impl Fn(f32, f32) -> f32) {
         let column = |x: f32| ((x + self.half) * self.scale).clamp(0.0, self.width as f32) as usize;
         let row = |y: f32| (y * self.scale).clamp(0.0, self.rows as f32) as usize;
@@ -80,9 +80,9 @@ impl Canvas {
             let line = &mut self.pixels[row * self.width..(row + 1) * self.width];
             for (column, pixel) in line.iter_mut().enumerate().take(right).skip(left) {
                 let x = (column as f32 + 0.5) / self.scale - self.half;
-                let cover = (0.5 - distance(x, y) * self.scale).clamp(0.0, 1.0);
-                if cover > 0.0 {
-                    *pixel = mix(*pixel, colour, cover);
+                let coverage = (0.5 - distance(x, y) * self.scale).clamp(0.0, 1.0);
+                if coverage > 0.0 {
+                    *pixel = mix(*pixel, colour, coverage);
                 }
             }
         }
@@ -92,7 +92,7 @@ impl Canvas {
         self.fill([x - radius, y - radius, x + radius, y + radius], colour, |px, py| length(px - x, py - y) - radius);
     }
 
-    /// An ellipse turned by `angle` (radians, clockwise on the canvas).
+    /// An ellipse rotated by `angle` (radians, clockwise).
     pub(super) fn ellipse(&mut self, x: f32, y: f32, (rx, ry): (f32, f32), angle: f32, colour: Colour) {
         let (sin, cos) = angle.sin_cos();
         let reach = rx.max(ry);
@@ -100,15 +100,15 @@ impl Canvas {
             let (dx, dy) = (px - x, py - y);
             let (u, v) = ((dx * cos + dy * sin) / rx, (dy * cos - dx * sin) / ry);
             let k = length(u, v);
-            // First-order distance: exact on the outline, which is all that antialiasing needs.
+            // First-order distance: exact on the outline, which suffices for antialiasing.
             (k - 1.0) * k / length(u / rx, v / ry).max(1e-6)
         });
     }
 
-    /// A pointed leaf: the common part of two discs; `long` from tip to tip.
-    pub(super) fn leaf(&mut self, x: f32, y: f32, (long, wide): (f32, f32), angle: f32, colour: Colour) {
+    /// A pointed leaf: the intersection of two discs.
+    pub(super) fn leaf(&mut self, x: f32, y: f32, (leaf_length, leaf_width): (f32, f32), angle: f32, colour: Colour) {
         let (sin, cos) = angle.sin_cos();
-        let (a, b) = (long / 2.0, wide / 2.0);
+        let (a, b) = (leaf_length / 2.0, leaf_width / 2.0);
         let radius = (a * a + b * b) / (2.0 * b);
         let shift = radius - b;
         self.fill([x - a, y - a, x + a, y + a], colour, |px, py| {
@@ -118,8 +118,8 @@ impl Canvas {
         });
     }
 
-    /// A rectangle around (x, y) with rounded corners.
-    pub(super) fn block(&mut self, x: f32, y: f32, (rx, ry): (f32, f32), corner: f32, colour: Colour) {
+    /// Centred on (x, y).
+    pub(super) fn rounded_rectangle(&mut self, x: f32, y: f32, (rx, ry): (f32, f32), corner: f32, colour: Colour) {
         let corner = corner.min(rx).min(ry);
         self.fill([x - rx, y - ry, x + rx, y + ry], colour, |px, py| {
             let (dx, dy) = ((px - x).abs() - rx + corner, (py - y).abs() - ry + corner);
@@ -139,7 +139,7 @@ impl Canvas {
         });
     }
 
-    /// A convex polygon, corners clockwise on the canvas.
+    /// A convex polygon, with its corners in clockwise order.
     pub(super) fn polygon(&mut self, corners: &[(f32, f32)], colour: Colour) {
         let mut bounds = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
         for &(x, y) in corners {

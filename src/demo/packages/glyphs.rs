@@ -1,18 +1,18 @@
-//! Letters drawn by us: strokes on a lattice of 5 × 7 points, thickened with round ends to any size.
+//! A stroke font of our own: strokes on a lattice of 5 × 7 points, drawn as lines with round ends at any size.
 //!
-//! Invariants: capitals, digits and a few marks only; lower-case letters are drawn as capitals, an unknown character as a gap.
-//! A glyph takes as much width as its strokes need, so `I` is narrow and `M` wide.
+//! Invariants: only capitals, digits and a few marks; lower-case letters are drawn as capitals, an unknown character as a gap.
+//! The font is proportional: `I` is narrow and `M` wide.
 
 use super::canvas::{Canvas, Colour};
 
-/// Space between two glyphs and the width of a blank, in lattice steps.
-const GAP: f32 = 1.75;
-const BLANK: f32 = 1.6;
-/// Lattice steps from the top to the foot of a capital.
-const STEPS: f32 = 6.0;
+/// In lattice steps.
+const GLYPH_GAP: f32 = 1.75;
+const BLANK_WIDTH: f32 = 1.6;
+/// In lattice steps.
+const CAPITAL_HEIGHT: f32 = 6.0;
 
-/// The strokes of a character: points `xy` (x 0–4, y 0 at the top), strokes apart by blanks; `~` is a smooth open stroke,
-/// `@` a smooth closed one.
+/// The strokes of a character, separated by blanks, as points `xy` (x 0–4, y 0 at the top); `~` marks a smooth open stroke, `@` a
+/// smooth closed one.
 fn strokes(character: char) -> &'static str {
     match character.to_ascii_uppercase() {
         'A' => "062046 1434",
@@ -63,8 +63,8 @@ fn strokes(character: char) -> &'static str {
     }
 }
 
-/// Cuts the corners of a polyline (Chaikin), twice: enough to look round at the sizes of a label.
-fn smooth(mut points: Vec<(f32, f32)>, closed: bool) -> Vec<(f32, f32)> {
+/// Cuts the corners of a polyline twice (Chaikin), which looks round at the sizes of a label.
+fn smooth_polyline(mut points: Vec<(f32, f32)>, closed: bool) -> Vec<(f32, f32)> {
     for _ in 0..2 {
         let mut cut = Vec::with_capacity(points.len() * 2 + 2);
         let count = points.len();
@@ -88,7 +88,6 @@ fn smooth(mut points: Vec<(f32, f32)>, closed: bool) -> Vec<(f32, f32)> {
     points
 }
 
-/// The polylines of a character on the lattice.
 fn polylines(character: char) -> Vec<Vec<(f32, f32)>> {
     strokes(character)
         .split_ascii_whitespace()
@@ -96,8 +95,8 @@ fn polylines(character: char) -> Vec<Vec<(f32, f32)>> {
             let digits: Vec<f32> = stroke.bytes().filter(u8::is_ascii_digit).map(|d| f32::from(d - b'0')).collect();
             let points: Vec<(f32, f32)> = digits.chunks_exact(2).map(|p| (p[0], p[1])).collect();
             match stroke.as_bytes()[0] {
-                b'~' => smooth(points, false),
-                b'@' => smooth(points, true),
+                b'~' => smooth_polyline(points, false),
+                b'@' => smooth_polyline(points, true),
                 _ => points,
             }
         })
@@ -105,7 +104,7 @@ fn polylines(character: char) -> Vec<Vec<(f32, f32)>> {
 }
 
 /// Left edge and width of a character on the lattice.
-fn extent(character: char) -> (f32, f32) {
+fn glyph_extent(character: char) -> (f32, f32) {
     let (mut left, mut right) = (9.0_f32, 0.0_f32);
     for stroke in strokes(character).split_ascii_whitespace() {
         for pair in stroke.trim_start_matches(['~', '@']).as_bytes().chunks_exact(2) {
@@ -114,47 +113,46 @@ fn extent(character: char) -> (f32, f32) {
             right = right.max(x);
         }
     }
-    if left > right { (0.0, BLANK) } else { (left, right - left) }
+    if left > right { (0.0, BLANK_WIDTH) } else { (left, right - left) }
 }
 
-/// The width of a line of text whose capitals are one unit tall.
-pub(super) fn width(text: &str) -> f32 {
-    let steps: f32 = text.chars().map(|c| extent(c).1 + GAP).sum();
-    (steps - GAP).max(0.0) / STEPS
+/// The width of a line of text with capitals of height 1.
+pub(super) fn text_width(text: &str) -> f32 {
+    let steps: f32 = text.chars().map(|c| glyph_extent(c).1 + GLYPH_GAP).sum();
+    (steps - GLYPH_GAP).max(0.0) / CAPITAL_HEIGHT
 }
 
-/// How a line of text is set.
 #[derive(Clone, Copy)]
-pub(super) struct Type {
-    /// Height of a capital, before fitting.
+pub(super) struct TextStyle {
+    /// Height of a capital, before the text is scaled down.
     pub(super) height: f32,
-    /// The line is made smaller until it is no wider than this.
-    pub(super) room: f32,
-    /// Thickness of a stroke as a share of the height.
+    /// The text is scaled down to this width.
+    pub(super) width_max: f32,
+    /// Width of a stroke as a share of the height.
     pub(super) weight: f32,
     /// Radians, clockwise.
     pub(super) angle: f32,
     pub(super) colour: Colour,
 }
 
-/// Writes one line centred on (x, y).
-pub(super) fn write(canvas: &mut Canvas, text: &str, (x, y): (f32, f32), style: Type) {
-    let height = style.height.min(style.room / (width(text) + style.weight).max(0.1));
-    let step = height / STEPS;
+/// Draws one line of text centred on (x, y).
+pub(super) fn draw_text(canvas: &mut Canvas, text: &str, (x, y): (f32, f32), style: TextStyle) {
+    let height = style.height.min(style.width_max / (text_width(text) + style.weight).max(0.1));
+    let step = height / CAPITAL_HEIGHT;
     let (sin, cos) = style.angle.sin_cos();
-    let mut pen = -width(text) * height / 2.0;
+    let mut pen = -text_width(text) * height / 2.0;
     for character in text.chars() {
-        let (left, wide) = extent(character);
-        let place = |p: (f32, f32)| {
-            let (u, v) = (pen + (p.0 - left) * step, (p.1 - STEPS / 2.0) * step);
+        let (left, wide) = glyph_extent(character);
+        let to_canvas = |p: (f32, f32)| {
+            let (u, v) = (pen + (p.0 - left) * step, (p.1 - CAPITAL_HEIGHT / 2.0) * step);
             (x + u * cos - v * sin, y + u * sin + v * cos)
         };
         for polyline in polylines(character) {
             for pair in polyline.windows(2) {
-                canvas.line(place(pair[0]), place(pair[1]), style.weight * height, style.colour);
+                canvas.line(to_canvas(pair[0]), to_canvas(pair[1]), style.weight * height, style.colour);
             }
         }
-        pen += (wide + GAP) * step;
+        pen += (wide + GLYPH_GAP) * step;
     }
 }
 
@@ -174,10 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn no_two_letters_or_digits_are_drawn_alike() {
-        let mut seen = std::collections::HashMap::new();
+    fn letters_and_digits_differ_from_each_other() {
+        let mut glyphs = std::collections::HashMap::new();
         for character in ('A'..='Z').chain('0'..='9') {
-            let other = seen.insert(strokes(character), character);
+            let other = glyphs.insert(strokes(character), character);
             assert_eq!(other, None, "{character} is drawn like another character");
         }
     }

@@ -1,50 +1,49 @@
-//! Fills triangles into a layer with a depth for each sample.
+//! Rasterises triangles into a frame buffer with a depth buffer.
 //!
-//! Invariants: nearer samples win (depth is 1/distance, larger is nearer); colours are linear light; a sample is either
-//! covered or not, so soft edges come from taking several samples a pixel.
+//! Invariants: nearer samples win (depth is 1/distance, larger is nearer); colours are linear light; a sample is covered or
+//! not, so antialiasing needs several samples per pixel.
 
 use super::canvas::{Canvas, Colour};
 
-/// A corner of a triangle on the layer, in samples.
+/// A projected corner of a triangle, in samples.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Corner {
+pub(super) struct Vertex {
     pub(super) x: f32,
     pub(super) y: f32,
     /// 1 / distance from the camera.
     pub(super) depth: f32,
-    /// Place on the texture.
+    /// Texture coordinates.
     pub(super) s: f32,
     pub(super) v: f32,
-    /// Light that the surface scatters, and light that it mirrors.
+    /// Diffuse and specular light.
     pub(super) light: f32,
     pub(super) gloss: f32,
 }
 
-/// What a triangle is painted with.
-pub(super) enum Skin<'a> {
-    Picture(&'a Texture),
+pub(super) enum Fill<'a> {
+    Texture(&'a Texture),
     Colour(Colour),
 }
 
-/// A canvas in linear light, read with interpolation.
+/// A canvas in linear light, sampled with bilinear interpolation.
 pub(super) struct Texture {
     width: usize,
     rows: usize,
     half: f32,
     scale: (f32, f32),
-    /// Four numbers each, the last unused, so that reading one is a single load.
+    /// Four numbers each, the last unused, so that reading a texel is a single load.
     texels: Vec<[f32; 4]>,
 }
 
 impl Texture {
     pub(super) fn new(canvas: &Canvas) -> Self {
-        // Gamma 2 instead of 2.2: a square here and a square root at the end, near enough for the eye and much faster.
+        // Gamma 2 instead of 2.2: a square here and a square root at the end look almost the same and are much faster.
         let texels = canvas.pixels.iter().map(|&[r, g, b]| [r * r, g * g, b * b, 0.0]).collect();
         let scale = (canvas.width as f32 / (2.0 * canvas.half), canvas.rows as f32 / canvas.height);
         Self { width: canvas.width, rows: canvas.rows, half: canvas.half, scale, texels }
     }
 
-    fn at(&self, s: f32, v: f32) -> [f32; 4] {
+    fn sample(&self, s: f32, v: f32) -> [f32; 4] {
         let x = ((s + self.half) * self.scale.0 - 0.5).clamp(0.0, (self.width - 1) as f32 - 0.001);
         let y = (v * self.scale.1 - 0.5).clamp(0.0, (self.rows - 1) as f32 - 0.001);
         let (column, row) = (x as usize, y as usize);
@@ -59,21 +58,21 @@ impl Texture {
     }
 }
 
-/// A picture in the making; a depth of zero means that nothing is there.
-pub(super) struct Layer {
+/// Colours and depths of all samples; a depth of zero means that no triangle covers the sample.
+pub(super) struct FrameBuffer {
     pub(super) width: usize,
     pub(super) rows: usize,
     pub(super) colours: Vec<Colour>,
     pub(super) depths: Vec<f32>,
 }
 
-impl Layer {
+impl FrameBuffer {
     pub(super) fn new(width: usize, rows: usize) -> Self {
         Self { width, rows, colours: vec![[0.0; 3]; width * rows], depths: vec![0.0; width * rows] }
     }
 
-    /// Fills a triangle of either winding.
-    pub(super) fn triangle(&mut self, [a, mut b, mut c]: [Corner; 3], skin: &Skin<'_>) {
+    /// The corners may be in either order.
+    pub(super) fn fill_triangle(&mut self, [a, mut b, mut c]: [Vertex; 3], fill: &Fill<'_>) {
         let mut area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
         if area.abs() < 1e-6 || !area.is_finite() {
             return;
@@ -85,20 +84,20 @@ impl Layer {
         let clip = |value: f32, limit: usize| value.clamp(0.0, limit as f32) as usize;
         let top = clip(a.y.min(b.y).min(c.y), self.rows);
         let bottom = clip(a.y.max(b.y).max(c.y) + 1.0, self.rows);
-        // Texture places divided by distance are linear on the screen; the rest is close enough to it on small triangles.
-        let value = |corner: &Corner| {
-            let Corner { depth, s, v, light, gloss, .. } = *corner;
+        // Texture coordinates divided by distance are linear on the screen; the light is nearly so on small triangles.
+        let value = |vertex: &Vertex| {
+            let Vertex { depth, s, v, light, gloss, .. } = *vertex;
             [depth, s * depth, v * depth, light, gloss]
         };
         let (va, vb, vc) = (value(&a), value(&b), value(&c));
-        // The shares of corners b and c in a sample, and how they change from one sample to the next on a row.
+        // Barycentric coordinates of vertices b and c, and their change from one sample of a row to the next.
         let (du, dw) = ((c.y - a.y) / area, -(b.y - a.y) / area);
         let step: [f32; 5] = std::array::from_fn(|i| (vb[i] - va[i]) * du + (vc[i] - va[i]) * dw);
         for row in top..bottom {
             let y = row as f32 + 0.5 - a.y;
             let u0 = ((0.5 - a.x) * (c.y - a.y) - y * (c.x - a.x)) / area;
             let w0 = ((b.x - a.x) * y - (b.y - a.y) * (0.5 - a.x)) / area;
-            // Inside: u ≥ 0, w ≥ 0, u + w ≤ 1, each a half line on the row.
+            // Inside: u ≥ 0, w ≥ 0, u + w ≤ 1; each is a half line on the row.
             let (mut from, mut to) = (0.0_f32, self.width as f32);
             for (at, slope) in [(u0, du), (w0, dw), (1.0 - u0 - w0, -du - dw)] {
                 if slope > 0.0 {
@@ -109,26 +108,26 @@ impl Layer {
                     to = 0.0;
                 }
             }
-            // Rounded up: the first sample at or behind the edge, and the one behind the last (`ceil` would be a call).
-            let up = |value: f32| value as usize + usize::from((value as usize as f32) < value);
-            let (first, last) = (up(from), up(to).min(self.width));
+            // Rounded up without `ceil`, which would be a function call.
+            let round_up = |value: f32| value as usize + usize::from((value as usize as f32) < value);
+            let (first, last) = (round_up(from), round_up(to).min(self.width));
             if first >= last {
                 continue;
             }
             let (u, w) = (u0 + du * first as f32, w0 + dw * first as f32);
-            let mut at: [f32; 5] = std::array::from_fn(|i| va[i] + (vb[i] - va[i]) * u + (vc[i] - va[i]) * w);
+            let mut values: [f32; 5] = std::array::from_fn(|i| va[i] + (vb[i] - va[i]) * u + (vc[i] - va[i]) * w);
             let samples = row * self.width + first..row * self.width + last;
             for (depth, colour) in self.depths[samples.clone()].iter_mut().zip(&mut self.colours[samples]) {
-                if at[0] > *depth {
-                    *depth = at[0];
-                    let paint = match skin {
-                        Skin::Picture(texture) => texture.at(at[1] / at[0], at[2] / at[0]),
-                        Skin::Colour([r, g, b]) => [*r, *g, *b, 0.0],
+                if values[0] > *depth {
+                    *depth = values[0];
+                    let paint = match fill {
+                        Fill::Texture(texture) => texture.sample(values[1] / values[0], values[2] / values[0]),
+                        Fill::Colour([r, g, b]) => [*r, *g, *b, 0.0],
                     };
-                    let [r, g, b, _] = paint.map(|c| c * at[3] + at[4]);
+                    let [r, g, b, _] = paint.map(|c| c * values[3] + values[4]);
                     *colour = [r, g, b];
                 }
-                for (value, step) in at.iter_mut().zip(step) {
+                for (value, step) in values.iter_mut().zip(step) {
                     *value += step;
                 }
             }

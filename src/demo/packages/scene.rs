@@ -1,245 +1,154 @@
-//! Places a package before a camera and takes the picture.
+//! The settings of a scene (pose, light, backdrop, camera) and the camera itself.
 //!
-//! Invariants: everything about a picture follows from the package and the view's seed; the package's geometry is drawn with several samples a pixel, the counter with one.
+//! Invariants: a scene is drawn from one random stream in a fixed order, so a new setting anywhere but at the end changes
+//! every picture; the camera keeps a package of any shape in the frame.
 
-use image::RgbImage;
-use rand::SeedableRng;
+use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
-use super::canvas::{Colour, ramp};
-use super::catalogue::Package;
-use super::goods::{Model, model};
-use super::label;
-use super::raster::{Corner, Layer, Skin, Texture};
-use super::shadow::Shadows;
-use super::shape::{Finish, Paint};
-use super::vector::{Vector, vector};
-use super::view::{Camera, View};
+use super::backdrop::Backdrop;
+use super::canvas::Colour;
+use super::package_mesh::PackageMesh;
+use super::post_process::PostProcess;
+use super::vec3::{Vec3, vec3};
 
-/// Takes one picture of `side` × `side` pixels as a kiosk camera might: the view's seed decides pose, light, counter and
-/// camera, the package what stands there. Any seed will do; equal arguments give equal pictures.
-pub fn photograph(package: &Package, view_seed: u64, side: u32) -> RgbImage {
-    // An odd multiplier keeps neighbouring seeds apart; without it view n + 1 would resemble view n of another package.
-    let mut rng = Pcg64Mcg::seed_from_u64(package.seed ^ view_seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let view = View::throw(&mut rng);
-    take(package, &view, side, &mut rng)
+/// The pose of the package, the light, the backdrop and the camera.
+pub(super) struct SceneSettings {
+    pub(super) yaw: f32,
+    /// On its back, with the front up.
+    pub(super) lies_flat: bool,
+    /// The camera's angle above the horizon, and its rotation about its own axis.
+    pub(super) pitch: f32,
+    pub(super) roll: f32,
+    /// Focal length as a multiple of the picture's side.
+    pub(super) focal: f32,
+    /// Share of the picture that the package fills, and the offset of its middle (as shares of the side).
+    pub(super) frame_share: f32,
+    pub(super) shift: (f32, f32),
+    /// Direction towards the main light, its strength, and that of the ambient light.
+    pub(super) light_direction: Vec3,
+    pub(super) key_light: f32,
+    pub(super) ambient: f32,
+    pub(super) backdrop: Backdrop,
+    pub(super) post_process: PostProcess,
+    /// Samples of the package per pixel in each direction.
+    pub(super) samples_per_axis: usize,
 }
 
-/// The picture for the contact sheet.
-pub(super) fn portrait(package: &Package, side: u32) -> RgbImage {
-    let mut rng = Pcg64Mcg::seed_from_u64(package.seed);
-    let view = View::studio(package.design.contents, package.seed as u32);
-    take(package, &view, side, &mut rng)
-}
-
-fn take(package: &Package, view: &View, side: u32, rng: &mut Pcg64Mcg) -> RgbImage {
-    if side == 0 {
-        return RgbImage::new(0, 0);
-    }
-    let size = side as usize;
-    let mut model = model(package);
-    stand(&mut model, view);
-    let camera = Camera::new(view, &model, side as f32);
-    let shadows = Shadows::cast(&model, view.light);
-    let skins = skins(package, &model, &camera);
-    let (package_layer, place) = draw(&model, &skins, view, &camera, size, false);
-    let hidden = hidden(&package_layer, place, view.samples, size);
-    let mut light = surroundings(view, &camera, &shadows, size, &hidden);
-    if view.counter.mirror > 0.0 {
-        let (image, place) = draw(&model, &skins, view, &camera, size, true);
-        lay(&mut light, size, &image, place, 1, view.counter.mirror);
-    }
-    lay(&mut light, size, &package_layer, place, view.samples, 1.0);
-    view.film.develop(light, size, rng)
-}
-
-/// Moves the model to where the view wants it.
-pub(super) fn stand(model: &mut Model, view: &View) {
-    let turn = view.yaw.sin_cos();
-    let (height, depth) = (model.height, model.half_depth);
-    for point in model.parts.iter_mut().flat_map(|part| part.points.iter_mut()) {
-        if view.lying {
-            let (p, n) = (point.place, point.normal);
-            point.place = vector(p.x, p.z + depth, height / 2.0 - p.y);
-            point.normal = vector(n.x, n.z, -n.y);
-        }
-        point.place = point.place.yawed(turn);
-        point.normal = point.normal.yawed(turn);
-    }
-}
-
-/// Paints the paper as finely as the picture will show it.
-fn skins(package: &Package, model: &Model, camera: &Camera) -> [Option<Texture>; 2] {
-    let nearest = model.half_depth.max(0.1);
-    let distance = (camera.eye - vector(0.0, model.height / 2.0, 0.0)).length() - nearest;
-    let scale = camera.focal / distance * 1.35;
-    let paper = Texture::new(&label::paint(&package.design, model.panel, scale));
-    let top = model.top.map(|size| Texture::new(&label::paint_top(&package.design, size, scale)));
-    [Some(paper), top]
-}
-
-/// The pixels that the package covers wholly: what is behind them need not be drawn.
-fn hidden(layer: &Layer, (left, top): (usize, usize), samples: usize, side: usize) -> Vec<bool> {
-    let mut hidden = vec![false; side * side];
-    for row in 0..layer.rows / samples {
-        for column in 0..layer.width / samples {
-            let covered = (0..samples).all(|y| {
-                let from = (row * samples + y) * layer.width + column * samples;
-                layer.depths[from..from + samples].iter().all(|depth| *depth > 0.0)
-            });
-            hidden[(top + row) * side + left + column] = covered;
+impl SceneSettings {
+    /// A random scene at a kiosk.
+    pub(super) fn random(rng: &mut Pcg64Mcg) -> Self {
+        let lies_flat = rng.random_bool(0.25);
+        let side: f32 = rng.random_range(-1.1..1.1);
+        let key = rng.random_range(0.35..0.75);
+        Self {
+            yaw: if lies_flat { rng.random_range(-0.35..0.35) } else { rng.random_range(-0.6..0.6) },
+            lies_flat,
+            pitch: if lies_flat { rng.random_range(0.85..1.35) } else { rng.random_range(0.16..0.62) },
+            roll: rng.random_range(-0.1..0.1),
+            focal: rng.random_range(1.3..2.3),
+            frame_share: rng.random_range(0.60..0.86),
+            shift: (rng.random_range(-0.07..0.07), rng.random_range(-0.05..0.05)),
+            light_direction: vec3(side, rng.random_range(0.9..1.6), rng.random_range(0.35..1.2)).normalise(),
+            key_light: key,
+            ambient: 0.98 - key * 0.75,
+            backdrop: Backdrop::random(rng),
+            post_process: PostProcess::random(rng),
+            samples_per_axis: 2,
         }
     }
-    hidden
-}
 
-/// Counter and wall, in linear light; black where they are hidden.
-fn surroundings(view: &View, camera: &Camera, shadows: &Shadows, side: usize, hidden: &[bool]) -> Vec<Colour> {
-    let mut light = Vec::with_capacity(side * side);
-    let level = view.ambient + view.key * view.light.y;
-    let back = -view.counter.depth;
-    for row in 0..side {
-        for column in 0..side {
-            if hidden[row * side + column] {
-                light.push([0.0; 3]);
-                continue;
-            }
-            let ray = camera.ray(column as f32 + 0.5, row as f32 + 0.5);
-            let down = if ray.y < -1e-4 { -camera.eye.y / ray.y } else { 1e6 };
-            let (x, z) = (camera.eye.x + ray.x * down, camera.eye.z + ray.z * down);
-            // How far the counter's back edge is, in pixels: the edge is softened over one.
-            let footprint = down / camera.focal / (-ray.y).max(0.02);
-            let counter = ((z - back) / footprint + 0.5).clamp(0.0, 1.0);
-            let mut colour = [0.0; 3];
-            if counter > 0.0 {
-                let surface = view.counter.surface(x, z, footprint);
-                // A pool of light around the package, its shadow, and the dark line where the wall begins.
-                let pool = 1.06 - 0.16 * (x * x + z * z).min(2.0);
-                let joint = 0.75 + 0.25 * ramp(0.0, 0.14, z - back);
-                let shade = pool * joint * level * shadows.light_at(x, z);
-                colour = surface.map(|c| c * c * shade * counter);
-            }
-            if counter < 1.0 {
-                let to_wall = (back - camera.eye.z) / ray.z.min(-1e-4);
-                let wall = view.counter.wall(camera.eye.x + ray.x * to_wall, camera.eye.y + ray.y * to_wall);
-                for (c, w) in colour.iter_mut().zip(wall) {
-                    *c += w * w * (0.55 + 0.4 * level) * (1.0 - counter);
-                }
-            }
-            light.push(colour);
+    /// The scene of the contact sheet.
+    pub(super) fn studio(tint: Colour, seed: u32) -> Self {
+        Self {
+            yaw: -0.33,
+            lies_flat: false,
+            pitch: 0.27,
+            roll: 0.0,
+            focal: 2.1,
+            frame_share: 0.84,
+            shift: (0.0, 0.015),
+            light_direction: vec3(-0.75, 1.25, 0.8).normalise(),
+            key_light: 0.78,
+            ambient: 0.56,
+            backdrop: Backdrop::studio(tint, seed),
+            post_process: PostProcess::studio(),
+            samples_per_axis: 3,
         }
     }
-    light
 }
 
-/// Scattered and mirrored light of a point.
-fn lit(view: &View, eye: Vector, place: Vector, normal: Vector, finish: Finish) -> (f32, f32) {
-    let towards = (eye - place).unit();
-    let facing = normal.dot(view.light).max(0.0);
-    let mirrored = normal * (2.0 * normal.dot(towards)) - towards;
-    // Close to the counter less light arrives.
-    let corner = 0.66 + 0.34 * ramp(-0.02, 0.16, place.y);
-    let half = (view.light + towards).unit();
-    let spot = normal.dot(half).max(0.0).powf(finish.shine);
-    if finish.metal {
-        // Polished metal shows the room: bright above, a dark band at eye level, lights to the left and right.
-        let stripe = (mirrored.x.atan2(mirrored.z + 0.4) * 3.0 + 0.6).sin() * 0.5 + 0.5;
-        let room = 0.3 + 0.55 * ramp(-0.3, 0.75, mirrored.y) + 0.45 * stripe * stripe * (1.0 - mirrored.y.abs());
-        return (room * corner * (0.55 + 0.55 * view.key), finish.gloss * spot);
-    }
-    let light = (view.ambient * (0.82 + 0.18 * normal.y) + view.key * facing) * corner;
-    let around = mirrored.x.atan2(mirrored.z);
-    let window = view.light.x.atan2(view.light.z) * 1.25;
-    // A tall window to the side of the lamp: a bright stripe on everything round and glossy.
-    let pane = ramp(0.36, 0.16, (around - window).abs()) * ramp(-0.85, -0.6, mirrored.y) * ramp(0.8, 0.5, mirrored.y);
-    let rim = (1.0 - normal.dot(towards).clamp(0.0, 1.0)).powi(4) * 0.22;
-    (light, finish.gloss * view.key * (0.5 * spot + 0.55 * pane + rim) * corner)
+/// The position of the camera and the axes of its picture.
+pub(super) struct Camera {
+    pub(super) eye: Vec3,
+    pub(super) right: Vec3,
+    pub(super) up: Vec3,
+    pub(super) forward: Vec3,
+    pub(super) focal: f32,
+    pub(super) middle: (f32, f32),
 }
 
-/// Draws the model into a layer just large enough; also says at which pixel the layer starts. The mirror image has one sample
-/// a pixel and no highlights.
-fn draw(
-    model: &Model,
-    skins: &[Option<Texture>; 2],
-    view: &View,
-    camera: &Camera,
-    side: usize,
-    mirrored: bool,
-) -> (Layer, (usize, usize)) {
-    let samples = if mirrored { 1 } else { view.samples };
-    let mut corners: Vec<Vec<Corner>> = Vec::with_capacity(model.parts.len());
-    let mut bounds = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
-    for part in &model.parts {
-        let projected = part.points.iter().map(|point| {
-            let (mut place, mut normal) = (point.place, point.normal);
-            let (light, gloss) = lit(view, camera.eye, place, normal, part.finish);
-            if mirrored {
-                place.y = -place.y;
-                normal.y = -normal.y;
-            }
-            let (x, y, depth) = camera.project(place);
-            bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x), bounds[3].max(y)];
-            let away = normal.dot(camera.eye - place) < -0.4 * (camera.eye - place).length();
-            let gloss = if mirrored { 0.0 } else { gloss };
-            // A corner that surely faces away is marked by a negative light and its triangles are left out.
-            Corner { x, y, depth, s: point.s, v: point.v, light: if away { -1.0 } else { light }, gloss }
-        });
-        corners.push(projected.collect());
-    }
-    let clip = |value: f32| value.clamp(0.0, side as f32) as usize;
-    let (left, top) = (clip(bounds[0].floor()), clip(bounds[1].floor()));
-    let (right, bottom) = (clip(bounds[2].ceil()), clip(bounds[3].ceil()));
-    let mut layer = Layer::new((right - left) * samples, (bottom - top) * samples);
-    let factor = samples as f32;
-    for (part, corners) in model.parts.iter().zip(&mut corners) {
-        for corner in corners.iter_mut() {
-            corner.x = (corner.x - left as f32) * factor;
-            corner.y = (corner.y - top as f32) * factor;
-        }
-        let skin = match part.paint {
-            Paint::Colour(colour) => Skin::Colour(colour.map(|c| c * c)),
-            Paint::Label => skins[0].as_ref().map_or(Skin::Colour([0.5; 3]), Skin::Picture),
-            Paint::Top => skins[1].as_ref().map_or(Skin::Colour([0.5; 3]), Skin::Picture),
+impl Camera {
+    pub(super) fn new(settings: &SceneSettings, mesh: &PackageMesh, side: f32) -> Self {
+        let (sin, cos) = settings.pitch.sin_cos();
+        let target = vec3(0.0, if settings.lies_flat { mesh.half_depth } else { mesh.height / 2.0 }, 0.0);
+        // The extent of the package across and along the picture, from this direction.
+        let turned = mesh.half_width * settings.yaw.cos().abs() + mesh.half_depth * settings.yaw.sin().abs();
+        let (across, along) = if settings.lies_flat {
+            (turned + mesh.height * 0.5 * settings.yaw.sin().abs(), mesh.height * sin + 2.0 * mesh.half_depth * cos)
+        } else {
+            (turned, mesh.height * cos + 2.0 * mesh.half_depth * sin)
         };
-        for upper in part.columns..corners.len() {
-            if upper % part.columns == 0 {
-                continue;
-            }
-            let quad =
-                [corners[upper - part.columns - 1], corners[upper - part.columns], corners[upper - 1], corners[upper]];
-            if quad.iter().any(|corner| corner.light < 0.0) {
-                continue;
-            }
-            layer.triangle([quad[0], quad[1], quad[2]], &skin);
-            layer.triangle([quad[1], quad[3], quad[2]], &skin);
+        // Small packages look a little smaller, as with one fixed camera.
+        let extent = along.max(2.0 * across) * 0.8 + 0.2;
+        let near = mesh.half_depth.max(mesh.half_width * 0.5);
+        let distance = settings.focal * extent / settings.frame_share + near;
+        let forward = vec3(0.0, -sin, -cos);
+        let (rs, rc) = settings.roll.sin_cos();
+        let (level, upright) = (vec3(1.0, 0.0, 0.0), vec3(0.0, cos, -sin));
+        Self {
+            eye: target - forward * distance,
+            right: level * rc + upright * rs,
+            up: upright * rc - level * rs,
+            forward,
+            focal: settings.focal * side,
+            middle: (side * (0.5 + settings.shift.0), side * (0.5 + settings.shift.1)),
         }
     }
-    (layer, (left, top))
+
+    /// The position in the picture and 1/distance of a point.
+    pub(super) fn project(&self, place: Vec3) -> (f32, f32, f32) {
+        let to = place - self.eye;
+        let depth = 1.0 / to.dot(self.forward).max(0.05);
+        let scale = self.focal * depth;
+        (self.middle.0 + to.dot(self.right) * scale, self.middle.1 - to.dot(self.up) * scale, depth)
+    }
+
+    /// The direction of a pixel's ray, with a depth of one unit.
+    pub(super) fn ray(&self, x: f32, y: f32) -> Vec3 {
+        self.forward + self.right * ((x - self.middle.0) / self.focal) - self.up * ((y - self.middle.1) / self.focal)
+    }
 }
 
-/// Lays a layer over the picture: the mean of its samples, as opaque as they cover the pixel.
-fn lay(light: &mut [Colour], side: usize, layer: &Layer, (left, top): (usize, usize), samples: usize, opacity: f32) {
-    let (width, rows) = (layer.width / samples, layer.rows / samples);
-    let share = opacity / (samples * samples) as f32;
-    for row in 0..rows {
-        for column in 0..width {
-            let (mut sum, mut covered) = ([0.0_f32; 3], 0.0);
-            for sample in 0..samples * samples {
-                let x = column * samples + sample % samples;
-                let y = row * samples + sample / samples;
-                let at = y * layer.width + x;
-                if layer.depths[at] > 0.0 {
-                    covered += share;
-                    for (total, part) in sum.iter_mut().zip(layer.colours[at]) {
-                        *total += part * share;
-                    }
-                }
-            }
-            if covered > 0.0 {
-                let pixel = &mut light[(top + row) * side + left + column];
-                for (value, part) in pixel.iter_mut().zip(sum) {
-                    *value = *value * (1.0 - covered) + part;
-                }
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::super::catalogue::catalogue;
+    use super::super::{package_mesh, render};
+    use super::*;
+
+    #[test]
+    fn every_package_stays_in_the_frame_of_every_scene() {
+        for (package, seed) in catalogue(8, 120).iter().flat_map(|p| (0..12).map(move |seed| (p, seed))) {
+            let settings = SceneSettings::random(&mut Pcg64Mcg::seed_from_u64(seed * 977 + package.seed));
+            let mut mesh = package_mesh::build_mesh(package);
+            render::pose_mesh(&mut mesh, &settings);
+            let camera = Camera::new(&settings, &mesh, 1.0);
+            for point in mesh.surfaces.iter().flat_map(|surface| &surface.points) {
+                let (x, y, _) = camera.project(point.position);
+                let inside = (-0.03..1.03).contains(&x) && (-0.03..1.03).contains(&y);
+                assert!(inside, "{} in view {seed}: ({x}, {y})", package.name);
             }
         }
     }

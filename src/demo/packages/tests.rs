@@ -1,13 +1,21 @@
-//! What the rest of the project relies on: distinct products, valid numbers, repeatable and varied pictures.
+//! Distinct products, valid barcodes, reproducible and varied pictures.
 
 use std::collections::HashSet;
 
 use super::*;
 
-const KINDS: [Kind; 8] =
-    [Kind::Box, Kind::Can, Kind::Tin, Kind::Slim, Kind::Bottle, Kind::Pouch, Kind::Carton, Kind::Jar];
+const KINDS: [PackageKind; 8] = [
+    PackageKind::Box,
+    PackageKind::Can,
+    PackageKind::Tin,
+    PackageKind::SlimCan,
+    PackageKind::Bottle,
+    PackageKind::Pouch,
+    PackageKind::Carton,
+    PackageKind::Jar,
+];
 
-/// The mean and the spread of a picture's bytes.
+/// Mean and standard deviation of a picture's bytes.
 fn statistics(picture: &RgbImage) -> (f64, f64) {
     let count = picture.len() as f64;
     let mean = picture.iter().map(|b| f64::from(*b)).sum::<f64>() / count;
@@ -21,7 +29,7 @@ fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
 }
 
 #[test]
-fn names_skus_and_barcodes_are_distinct_even_in_the_largest_catalogue() {
+fn names_skus_and_barcodes_are_unique_in_the_largest_catalogue() {
     let packages = catalogue(11, usize::MAX);
     assert_eq!(packages.len(), MAX_PRODUCTS);
     for key in [|p: &Package| p.name.clone(), |p: &Package| p.sku.clone(), |p: &Package| p.barcode.clone()] {
@@ -63,9 +71,9 @@ fn a_small_catalogue_has_every_kind_and_some_look_alikes() {
 #[test]
 fn the_same_arguments_give_the_same_bytes() {
     let package = &catalogue(2, 3)[2];
-    assert_eq!(photograph(package, 6, 96), photograph(&catalogue(2, 9)[2], 6, 96));
-    let encoded = jpeg(&photograph(package, 6, 96)).unwrap();
-    assert_eq!(encoded, jpeg(&photograph(package, 6, 96)).unwrap());
+    assert_eq!(render_photo(package, 6, 96), render_photo(&catalogue(2, 9)[2], 6, 96));
+    let encoded = encode_jpeg(&render_photo(package, 6, 96)).unwrap();
+    assert_eq!(encoded, encode_jpeg(&render_photo(package, 6, 96)).unwrap());
     assert_eq!(encoded[..2], [0xff, 0xd8]);
 }
 
@@ -73,37 +81,37 @@ fn the_same_arguments_give_the_same_bytes() {
 fn pictures_show_something_and_differ_between_views_and_products() {
     let packages = catalogue(3, 40);
     for (package, other) in packages.iter().zip(&packages[1..]) {
-        let picture = photograph(package, 0, 96);
+        let picture = render_photo(package, 0, 96);
         assert_eq!(picture.dimensions(), (96, 96));
         let (mean, spread) = statistics(&picture);
         assert!((15.0..245.0).contains(&mean) && spread > 12.0, "{}: mean {mean}, spread {spread}", package.name);
-        assert!(difference(&picture, &photograph(package, 1, 96)) > 4.0, "{}: two views alike", package.name);
-        assert!(difference(&picture, &photograph(other, 0, 96)) > 4.0, "{}: two products alike", package.name);
+        assert!(difference(&picture, &render_photo(package, 1, 96)) > 4.0, "{}: two views alike", package.name);
+        assert!(difference(&picture, &render_photo(other, 0, 96)) > 4.0, "{}: two products alike", package.name);
     }
 }
 
 #[test]
-fn look_alikes_differ_in_one_and_the_same_light() {
+fn look_alikes_differ_in_the_same_light() {
     let packages = catalogue(7, 80);
     let pairs: Vec<_> = packages.windows(2).filter(|pair| pair[0].line == pair[1].line).collect();
     assert!(!pairs.is_empty());
     for pair in pairs {
-        let (a, b) = (scene::portrait(&pair[0], 96), scene::portrait(&pair[1], 96));
+        let (a, b) = (render::render_tile(&pair[0], 96), render::render_tile(&pair[1], 96));
         assert!(difference(&a, &b) > 1.0, "{} and {} look the same", pair[0].name, pair[1].name);
     }
 }
 
 #[test]
-fn a_sheet_has_a_place_for_every_package() {
-    let page = sheet(&catalogue(1, 5), 3, 40);
+fn a_sheet_has_a_tile_for_every_package() {
+    let page = contact_sheet(&catalogue(1, 5), 3, 40);
     assert_eq!(page.dimensions(), (3 * 42 + 2, 2 * 42 + 2));
-    assert_eq!(sheet(&[], 0, 40).height(), 2);
+    assert_eq!(contact_sheet(&[], 0, 40).height(), 2);
 }
 
 #[test]
-fn odd_sizes_do_no_harm() {
+fn unusual_sizes_are_rendered() {
     let package = &catalogue(1, 1)[0];
     for side in [0, 1, 2, 7, 33] {
-        assert_eq!(photograph(package, 0, side).dimensions(), (side, side));
+        assert_eq!(render_photo(package, 0, side).dimensions(), (side, side));
     }
 }

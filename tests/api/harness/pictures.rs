@@ -20,12 +20,12 @@ pub fn package_photo(product: usize, view: u64) -> Vec<u8> {
 fn render(product: usize, view: u64) -> Vec<u8> {
     const SEED: u64 = 7;
     let package = packages::catalogue(SEED, product + 1).pop().unwrap();
-    packages::jpeg(&packages::photograph(&package, view, 240)).unwrap()
+    packages::encode_jpeg(&packages::render_photo(&package, view, 240)).unwrap()
 }
 
 /// A small JPEG of one colour: valid, and unlike any product.
 pub fn jpeg(colour: [u8; 3]) -> Vec<u8> {
-    packages::jpeg(&image::RgbImage::from_pixel(64, 64, image::Rgb(colour))).unwrap()
+    packages::encode_jpeg(&image::RgbImage::from_pixel(64, 64, image::Rgb(colour))).unwrap()
 }
 
 /// A PNG whose header announces `width` × `height` grey pixels, but whose data end after the first few. A decoder that trusts

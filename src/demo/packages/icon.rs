@@ -1,15 +1,14 @@
-//! The little pictures on the labels: fruit, leaves, grain and the like, each from a handful of shapes.
+//! The icons on the labels: fruit, leaves, grain and the like, each of a few shapes.
 //!
-//! Invariants: a motif stays within about 1.1 radii of its centre, and reads on light and dark grounds (it brings its own
-//! darker and lighter tones).
+//! Invariants: an icon stays within about 1.1 radii of its centre, and is visible on light and dark backgrounds, because it has
+//! darker and lighter tones of its own.
 
 use std::f32::consts::{PI, TAU};
 
 use super::canvas::{Canvas, Colour, hex, mix};
 
-/// What a label shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Motif {
+pub(super) enum Icon {
     Citrus,
     Berries,
     Strawberry,
@@ -33,15 +32,15 @@ const LEAF: Colour = hex(0x4c8f3d);
 const DARK_LEAF: Colour = hex(0x2f6b34);
 const WHITE: Colour = [1.0; 3];
 
-/// Draws a motif around (x, y).
-pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32, colour: Colour) {
+/// Draws an icon around (x, y).
+pub(super) fn draw_icon(canvas: &mut Canvas, icon: Icon, (x, y): (f32, f32), r: f32, colour: Colour) {
     let dark = mix(colour, hex(0x2a1410), 0.35);
     let light = mix(colour, WHITE, 0.4);
     let at = |dx: f32, dy: f32| (x + dx * r, y + dy * r);
     let turn = |i: usize, of: usize| i as f32 / of as f32 * TAU;
-    match motif {
-        Motif::Citrus => {
-            leaf(canvas, at(0.75, -0.72), r * 0.8, -0.7);
+    match icon {
+        Icon::Citrus => {
+            draw_leaf(canvas, at(0.75, -0.72), r * 0.8, -0.7);
             canvas.disc(x, y, r * 0.95, colour);
             canvas.disc(x, y, r * 0.83, mix(colour, WHITE, 0.82));
             for i in 0..9 {
@@ -51,9 +50,9 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 canvas.ellipse(flesh.0, flesh.1, (r * 0.32, r * 0.125), angle, mix(colour, light, 0.15));
             }
         }
-        Motif::Berries => {
-            leaf(canvas, at(-0.45, -0.75), r * 0.8, 0.5);
-            leaf(canvas, at(0.45, -0.75), r * 0.8, PI - 0.5);
+        Icon::Berries => {
+            draw_leaf(canvas, at(-0.45, -0.75), r * 0.8, 0.5);
+            draw_leaf(canvas, at(0.45, -0.75), r * 0.8, PI - 0.5);
             for (dx, dy) in [(-0.5, -0.2), (0.5, -0.2), (0.0, -0.32), (-0.28, 0.28), (0.28, 0.28), (0.0, 0.72)] {
                 let (bx, by) = at(dx, dy);
                 canvas.disc(bx, by, r * 0.34, dark);
@@ -61,7 +60,7 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 canvas.disc(bx - r * 0.1, by - r * 0.11, r * 0.08, light);
             }
         }
-        Motif::Strawberry => {
+        Icon::Strawberry => {
             canvas.leaf(x, y + r * 0.12, (r * 1.95, r * 1.5), PI / 2.0, colour);
             canvas.ellipse(x, y - r * 0.28, (r * 0.74, r * 0.5), 0.0, colour);
             for (dx, dy) in
@@ -76,25 +75,25 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 canvas.leaf(tip.0, tip.1, (r * 0.62, r * 0.24), angle, LEAF);
             }
         }
-        Motif::Cherries => {
+        Icon::Cherries => {
             canvas.line(at(-0.42, 0.3), at(0.15, -0.85), r * 0.09, DARK_LEAF);
             canvas.line(at(0.5, 0.35), at(0.15, -0.85), r * 0.09, DARK_LEAF);
-            leaf(canvas, at(0.55, -0.75), r * 0.85, 0.25);
+            draw_leaf(canvas, at(0.55, -0.75), r * 0.85, 0.25);
             for (dx, dy) in [(-0.45, 0.42), (0.5, 0.5)] {
                 let (bx, by) = at(dx, dy);
                 canvas.disc(bx, by, r * 0.46, colour);
                 canvas.disc(bx - r * 0.16, by - r * 0.16, r * 0.1, light);
             }
         }
-        Motif::Fruit => {
+        Icon::Fruit => {
             canvas.line(at(0.0, -0.6), at(0.1, -1.0), r * 0.12, hex(0x6a4526));
-            leaf(canvas, at(0.42, -0.84), r * 0.75, -0.35);
+            draw_leaf(canvas, at(0.42, -0.84), r * 0.75, -0.35);
             canvas.disc(x - r * 0.24, y + r * 0.06, r * 0.72, dark);
             canvas.disc(x + r * 0.24, y + r * 0.06, r * 0.72, colour);
             canvas.disc(x - r * 0.16, y + r * 0.06, r * 0.7, colour);
             canvas.ellipse(x - r * 0.42, y - r * 0.2, (r * 0.24, r * 0.13), -0.9, light);
         }
-        Motif::Leaves => {
+        Icon::Leaves => {
             for (angle, tone) in [(-2.3_f32, dark), (-0.84, dark), (-PI / 2.0, colour)] {
                 let (sin, cos) = angle.sin_cos();
                 let centre = (x + cos * r * 0.5, y + r * 0.55 + sin * r * 0.72);
@@ -103,7 +102,7 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
             }
             canvas.line(at(0.0, 0.5), at(-0.1, 1.0), r * 0.09, dark);
         }
-        Motif::Bean => {
+        Icon::Bean => {
             for (dx, dy, angle) in [(-0.42, 0.25, -0.7), (0.45, 0.3, 0.6), (0.02, -0.4, 0.15)] {
                 let (bx, by) = at(dx, dy);
                 canvas.ellipse(bx, by, (r * 0.4, r * 0.56), angle, dark);
@@ -111,7 +110,7 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 canvas.leaf(bx, by, (r * 0.85, r * 0.14), angle + PI / 2.0, dark);
             }
         }
-        Motif::Wheat => {
+        Icon::Wheat => {
             for (dx, lean) in [(-0.45, -0.28), (0.45, 0.28), (0.0, 0.0)] {
                 canvas.line(at(0.0, 1.0), at(dx + lean, -0.7), r * 0.06, dark);
                 for i in 0..5 {
@@ -124,14 +123,14 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 }
             }
         }
-        Motif::Drop => {
+        Icon::Drop => {
             for (dx, dy, s, tone) in [(0.0, 0.1, 1.0, colour), (-0.14, 0.3, 0.42, light)] {
                 let (bx, by) = at(dx, dy);
                 canvas.leaf(bx, by - r * 0.32 * s, (r * 1.6 * s, r * 0.9 * s), PI / 2.0, tone);
                 canvas.disc(bx, by + r * 0.25 * s, r * 0.6 * s, tone);
             }
         }
-        Motif::Comb => {
+        Icon::Comb => {
             let hexagon = |cx: f32, cy: f32, s: f32| -> Vec<(f32, f32)> {
                 (0..6)
                     .map(|i| (cx + s * (turn(i, 6) + PI / 6.0).cos(), cy + s * (turn(i, 6) + PI / 6.0).sin()))
@@ -144,17 +143,17 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 canvas.polygon(&hexagon(cx, cy, r * 0.29), if i % 3 == 1 { light } else { colour });
             }
         }
-        Motif::Chilli => {
+        Icon::Chilli => {
             let spine = [(-0.75, -0.55), (-0.35, -0.1), (0.1, 0.25), (0.55, 0.4), (0.95, 0.32)];
             for (i, pair) in spine.windows(2).enumerate() {
                 canvas.line(at(pair[0].0, pair[0].1), at(pair[1].0, pair[1].1), r * (0.46 - 0.11 * i as f32), colour);
             }
             canvas.line(at(-0.45, -0.36), at(0.0, 0.02), r * 0.08, light);
             canvas.line(at(-0.75, -0.55), at(-0.85, -0.95), r * 0.13, DARK_LEAF);
-            leaf(canvas, at(-0.72, -0.6), r * 0.55, 0.65);
+            draw_leaf(canvas, at(-0.72, -0.6), r * 0.55, 0.65);
         }
-        Motif::Mushroom => {
-            canvas.block(x, y + r * 0.42, (r * 0.24, r * 0.5), r * 0.18, mix(colour, WHITE, 0.75));
+        Icon::Mushroom => {
+            canvas.rounded_rectangle(x, y + r * 0.42, (r * 0.24, r * 0.5), r * 0.18, mix(colour, WHITE, 0.75));
             canvas.ellipse(x, y - r * 0.18, (r * 0.95, r * 0.62), 0.0, colour);
             canvas.ellipse(x, y + r * 0.3, (r * 0.72, r * 0.13), 0.0, dark);
             for (dx, dy, s) in [(-0.4, -0.25, 0.13), (0.1, -0.5, 0.11), (0.45, -0.15, 0.12)] {
@@ -162,7 +161,7 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 canvas.disc(sx, sy, r * s, light);
             }
         }
-        Motif::Fish => {
+        Icon::Fish => {
             canvas.polygon(&[at(0.45, 0.0), at(1.0, -0.5), at(0.85, 0.0)], dark);
             canvas.polygon(&[at(0.45, 0.0), at(0.85, 0.0), at(1.0, 0.5)], dark);
             canvas.leaf(x - r * 0.15, y, (r * 1.75, r * 0.95), 0.0, colour);
@@ -170,9 +169,9 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
             canvas.disc(x - r * 0.65, y - r * 0.08, r * 0.11, WHITE);
             canvas.disc(x - r * 0.66, y - r * 0.08, r * 0.055, hex(0x1b2430));
         }
-        Motif::Flower => {
-            leaf(canvas, at(-0.62, 0.75), r * 0.8, -0.5);
-            leaf(canvas, at(0.62, 0.75), r * 0.8, 0.5 + PI);
+        Icon::Flower => {
+            draw_leaf(canvas, at(-0.62, 0.75), r * 0.8, -0.5);
+            draw_leaf(canvas, at(0.62, 0.75), r * 0.8, 0.5 + PI);
             for i in 0..8 {
                 let (sin, cos) = turn(i, 8).sin_cos();
                 let tone = if i % 2 == 0 { mix(light, WHITE, 0.6) } else { mix(light, WHITE, 0.35) };
@@ -182,7 +181,7 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
             canvas.disc(x, y, r * 0.3, colour);
             canvas.disc(x, y, r * 0.17, dark);
         }
-        Motif::Crystal => {
+        Icon::Crystal => {
             for (dx, dy, s) in [(-0.25, 0.15, 0.78), (0.55, -0.45, 0.42), (0.55, 0.62, 0.32)] {
                 let c = |px: f32, py: f32| at(dx + px * s, dy + py * s);
                 canvas.polygon(&[c(0.0, -1.0), c(0.8, -0.45), c(0.0, 0.1), c(-0.8, -0.45)], mix(light, WHITE, 0.6));
@@ -190,15 +189,21 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
                 canvas.polygon(&[c(0.8, -0.45), c(0.8, 0.45), c(0.0, 1.0), c(0.0, 0.1)], light);
             }
         }
-        Motif::Squares => {
+        Icon::Squares => {
             for i in 0..9 {
                 let (cx, cy) = at((i % 3) as f32 * 0.62 - 0.62, (i / 3) as f32 * 0.62 - 0.62);
-                canvas.block(cx, cy, (r * 0.3, r * 0.3), r * 0.05, dark);
-                canvas.block(cx - r * 0.02, cy - r * 0.02, (r * 0.25, r * 0.25), r * 0.04, colour);
-                canvas.block(cx - r * 0.02, cy - r * 0.02, (r * 0.16, r * 0.16), r * 0.03, mix(colour, light, 0.35));
+                canvas.rounded_rectangle(cx, cy, (r * 0.3, r * 0.3), r * 0.05, dark);
+                canvas.rounded_rectangle(cx - r * 0.02, cy - r * 0.02, (r * 0.25, r * 0.25), r * 0.04, colour);
+                canvas.rounded_rectangle(
+                    cx - r * 0.02,
+                    cy - r * 0.02,
+                    (r * 0.16, r * 0.16),
+                    r * 0.03,
+                    mix(colour, light, 0.35),
+                );
             }
         }
-        Motif::Cheese => {
+        Icon::Cheese => {
             canvas.polygon(&[at(-0.95, 0.0), at(0.5, -0.75), at(0.95, 0.0)], light);
             canvas.polygon(&[at(-0.95, 0.0), at(0.95, 0.0), at(0.95, 0.75), at(-0.95, 0.75)], colour);
             for (dx, dy, s) in [(-0.5, 0.32, 0.17), (0.15, 0.5, 0.13), (0.55, 0.22, 0.19), (0.3, -0.3, 0.1)] {
@@ -209,8 +214,8 @@ pub(super) fn draw(canvas: &mut Canvas, motif: Motif, (x, y): (f32, f32), r: f32
     }
 }
 
-/// A green leaf with its rib.
-fn leaf(canvas: &mut Canvas, (x, y): (f32, f32), length: f32, angle: f32) {
+/// Draws a green leaf with its rib.
+fn draw_leaf(canvas: &mut Canvas, (x, y): (f32, f32), length: f32, angle: f32) {
     let (sin, cos) = angle.sin_cos();
     let half = length * 0.42;
     canvas.leaf(x, y, (length, length * 0.45), angle, LEAF);
