@@ -255,7 +255,7 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
         tasks.register("alerts: tidy", "Removes alerts that were resolved long ago.").every(
             TIDY_PERIOD,
             alerts,
-            |alerts| async move { alerts.forget_old().await.map(drop) },
+            |alerts| async move { alerts.delete_expired().await.map(drop) },
         );
         for (sink, signal) in alerts.receivers() {
             let (name, purpose) = match sink {

@@ -1,14 +1,14 @@
-//! What a sink is told: a text for Slack, an event for a webhook.
+//! The messages to the sinks: a text for Slack, an event for a webhook.
 
 use serde_json::json;
 
 use crate::db::alerts::AlertRow;
 use crate::domain::{AlertEvent, SinkKind, StoreId, Timestamp};
 
-/// The body of the request, as `sink` wants it.
-pub(super) fn body(sink: SinkKind, event: AlertEvent, alert: &AlertRow, at: Timestamp) -> String {
+/// The body of the request to a sink.
+pub(super) fn message_body(sink: SinkKind, event: AlertEvent, alert: &AlertRow, at: Timestamp) -> String {
     match sink {
-        SinkKind::Slack => json!({"text": text(event, alert)}).to_string(),
+        SinkKind::Slack => json!({"text": slack_text(event, alert)}).to_string(),
         SinkKind::Webhook => {
             let store = Some(alert.store_id).filter(|id| *id != StoreId::NIL);
             let data = json!({
@@ -22,15 +22,13 @@ pub(super) fn body(sink: SinkKind, event: AlertEvent, alert: &AlertRow, at: Time
     }
 }
 
-/// A few lines for people. Slack reads `&`, `<` and `>` as markup: a store's name must not mention a channel.
-fn text(event: AlertEvent, alert: &AlertRow) -> String {
+/// Slack reads `&`, `<` and `>` as markup; escaped, the name of a store cannot notify a channel.
+fn slack_text(event: AlertEvent, alert: &AlertRow) -> String {
     let message = alert.message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let head = match event {
+    let headline = match event {
         AlertEvent::Fired => format!("[{}] {message}", alert.severity),
-        AlertEvent::Escalated => {
-            format!("[{}] not acknowledged since {}: {message}", alert.severity, alert.fired_at)
-        }
-        AlertEvent::Resolved => format!("[over] {message}"),
+        AlertEvent::Escalated => format!("[{}] not acknowledged since {}: {message}", alert.severity, alert.fired_at),
+        AlertEvent::Resolved => format!("[resolved] {message}"),
     };
-    format!("{head}\n{}\n{}", alert.key, alert.rule.runbook())
+    format!("{headline}\n{}\n{}", alert.key, alert.rule.runbook())
 }

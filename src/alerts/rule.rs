@@ -1,9 +1,9 @@
-//! The rules: what is looked at, and when it is worth an alert.
+//! The rules: what each one measures, and when it is violated.
 
+use super::EvaluationError;
 use crate::config::Rules;
-use crate::db::DatabaseError;
-use crate::domain::{AlertRule, AlertSeverity, InvalidField, StoreId};
-use crate::integrity::{Finding, StandingView};
+use crate::domain::{AlertRule, AlertSeverity, StoreId};
+use crate::integrity::{Finding, StoreIntegrityView};
 use crate::performance::{Performance, StorePerformance, Window};
 
 impl AlertRule {
@@ -21,27 +21,29 @@ impl AlertRule {
     }
 }
 
-/// Something that is wrong now.
+/// A present violation of a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RuleViolation {
     pub rule: AlertRule,
-    /// The rule and what it is about: the same thing has the same key as long as it is wrong.
+    /// The rule and its subject: stays the same while the violation lasts.
     pub key: String,
-    /// The store; nothing where none can be named.
+    /// Nothing if no store can be named.
     pub store: Option<StoreId>,
     /// For people, with store, values and numbers.
     pub message: String,
-    /// What was measured.
     pub value: f64,
-    /// What it may be at most.
+    /// The largest value that is no violation.
     pub threshold: f64,
 }
 
-/// What is wrong with how orders went lately, each store for itself.
-pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> Result<Vec<RuleViolation>, WatchError> {
-    let mut wrong = Vec::new();
+/// Violations of the rules on order statistics, each store by itself.
+pub(super) async fn find_performance_violations(
+    performance: &Performance,
+    rules: &Rules,
+) -> Result<Vec<RuleViolation>, EvaluationError> {
+    let mut violations = Vec::new();
     for rule in AlertRule::ALL {
-        let (threshold, window_s, least) = match rule {
+        let (threshold, window_s, attempts_min) = match rule {
             AlertRule::OrderFailureRate => {
                 (rules.failure_rate.threshold, rules.failure_rate.window_s, rules.failure_rate.attempts)
             }
@@ -52,97 +54,84 @@ pub(super) async fn of_performance(performance: &Performance, rules: &Rules) -> 
             AlertRule::NumberingIntegrity => continue,
         };
         let stats = performance.window_stats(Window::new(window_s)?).await?;
-        for store in stats.data.iter().filter(|store| judged_by(rule, store) >= least) {
-            if let Some((value, message)) = judged(rule, store, window_s).filter(|(value, _)| *value > threshold) {
-                wrong.push(RuleViolation {
-                    rule,
-                    key: key(rule, store.store_id, None),
-                    store: store.store_id,
-                    message,
-                    value,
-                    threshold,
-                });
+        for store in stats.data.iter().filter(|store| relevant_attempts(rule, store) >= attempts_min) {
+            let Some((value, message)) = measure(rule, store, window_s) else { continue };
+            if value > threshold {
+                let key = alert_key(rule, store.store_id, None);
+                violations.push(RuleViolation { rule, key, store: store.store_id, message, value, threshold });
             }
         }
     }
-    Ok(wrong)
+    Ok(violations)
 }
 
-/// How many attempts `rule` goes by: what was refused for the till's reasons says nothing of failures and times.
-fn judged_by(rule: AlertRule, store: &StorePerformance) -> i64 {
+/// The attempts that a rule counts. Refused requests say nothing about failures and durations.
+fn relevant_attempts(rule: AlertRule, store: &StorePerformance) -> i64 {
     match rule {
         AlertRule::OrderFailureRate | AlertRule::OrderSlow => store.succeeded + store.failed,
         AlertRule::OrderConflictRate | AlertRule::NumberingIntegrity => store.attempts,
     }
 }
 
-/// What `rule` looks at in `store`, with a sentence about it.
-fn judged(rule: AlertRule, store: &StorePerformance, window_s: i64) -> Option<(f64, String)> {
-    let name = store.store_name.as_deref().unwrap_or("no store that is known");
+/// The value that a rule compares with its threshold, and a sentence about it.
+fn measure(rule: AlertRule, store: &StorePerformance, window_s: i64) -> Option<(f64, String)> {
+    let of_store = match &store.store_name {
+        Some(name) => format!("of store {name}"),
+        None => "of an unknown store".to_owned(),
+    };
     let minutes = (window_s + 59) / 60;
+    let attempts = relevant_attempts(rule, store);
     match rule {
         AlertRule::OrderFailureRate => store.failure_rate.map(|rate| {
-            let of = store.succeeded + store.failed;
-            (rate, format!("{name}: {} of {of} orders could not be made in {minutes} minutes", store.failed))
+            let failed = store.failed;
+            (rate, format!("{failed} of {attempts} orders {of_store} failed within {minutes} minutes."))
         }),
         AlertRule::OrderConflictRate => store.conflict_rate.map(|rate| {
-            let (met, of) = (store.conflicts, store.attempts);
-            (rate, format!("{name}: {met} conflicts over numbers in {of} attempts within {minutes} minutes"))
+            let conflicts = store.conflicts;
+            let message = format!(
+                "{attempts} attempts to create orders {of_store} had {conflicts} conflicts over receipt numbers within \
+                 {minutes} minutes."
+            );
+            (rate, message)
         }),
-        AlertRule::OrderSlow => store.p95_ms.map(|millis| {
-            let seconds = millis / 1_000.0;
-            let of = store.succeeded + store.failed;
-            (
-                seconds,
-                format!(
-                    "{name}: the slowest twentieth of {of} orders took {seconds:.2} s or more within {minutes} minutes"
-                ),
-            )
+        AlertRule::OrderSlow => store.p95_ms.map(|p95_ms| {
+            let seconds = p95_ms / 1_000.0;
+            let message = format!(
+                "The slowest 5 % of {attempts} orders {of_store} took {seconds:.2} s or more within {minutes} minutes."
+            );
+            (seconds, message)
         }),
         AlertRule::NumberingIntegrity => None,
     }
 }
 
-/// What is wrong with numbers and chains by a store's newest reports.
-pub(super) fn of_integrity(standing: &StandingView) -> Vec<RuleViolation> {
-    let about = |finding| of_finding(Some(standing.store_id), &standing.store_name, finding);
-    standing.findings.iter().map(about).collect()
+/// Violations by the newest integrity reports of a store.
+pub(super) fn integrity_violations(integrity: &StoreIntegrityView) -> Vec<RuleViolation> {
+    let store = Some((integrity.store_id, integrity.store_name.as_str()));
+    integrity.findings.iter().map(|finding| finding_violation(store, finding)).collect()
 }
 
-/// What is wrong with lines that belong to no store.
-pub(super) fn of_strays(findings: &[Finding]) -> Vec<RuleViolation> {
-    findings.iter().map(|finding| of_finding(None, "no store that is known", finding)).collect()
+/// Violations by lines that belong to no store.
+pub(super) fn orphan_line_violations(findings: &[Finding]) -> Vec<RuleViolation> {
+    findings.iter().map(|finding| finding_violation(None, finding)).collect()
 }
 
-fn of_finding(store: Option<StoreId>, name: &str, finding: &Finding) -> RuleViolation {
+fn finding_violation(store: Option<(StoreId, &str)>, finding: &Finding) -> RuleViolation {
     let rule = AlertRule::NumberingIntegrity;
-    let message = format!("{name}: {}", finding.in_words());
-    let key = key(rule, store, Some(finding));
+    let (store, name) = store.unzip();
+    let key = alert_key(rule, store, Some(finding));
+    let message = finding.sentence(name);
     RuleViolation { rule, key, store, message, value: finding.count as f64, threshold: 0.0 }
 }
 
-/// `numbering-integrity:0190…:order:gap`; `none` where no store can be named.
-fn key(rule: AlertRule, store: Option<StoreId>, finding: Option<&Finding>) -> String {
+/// `numbering-integrity:0190…:order:gap`; `none` if no store can be named.
+fn alert_key(rule: AlertRule, store: Option<StoreId>, finding: Option<&Finding>) -> String {
     let store = store.map_or_else(|| "none".to_owned(), |id| id.to_string());
     match finding {
         Some(Finding { series, kind, .. }) => {
             let kind = serde_json::to_value(kind).unwrap_or_default();
-            format!("{}:{store}:{}:{}", rule.as_str(), series.as_str(), kind.as_str().unwrap_or_default())
+            format!("{rule}:{store}:{series}:{}", kind.as_str().unwrap_or_default())
         }
-        None => format!("{}:{store}", rule.as_str()),
+        None => format!("{rule}:{store}"),
     }
-}
-
-/// Why the rules could not be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum WatchError {
-    /// A window that the settings should not have let through.
-    #[error("{0}")]
-    Window(#[from] InvalidField),
-    /// The numbers' state could not be read.
-    #[error(transparent)]
-    Integrity(#[from] crate::integrity::IntegrityError),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
 }

@@ -1,8 +1,8 @@
-//! Where alerts are told: an incoming webhook of Slack, and a webhook that is signed as the specification
-//! [Standard Webhooks](https://www.standardwebhooks.com) says, which receivers have libraries for.
+//! The receivers of alerts: an incoming webhook of Slack, and a webhook that is signed by the specification
+//! [Standard Webhooks](https://www.standardwebhooks.com), for which receivers have libraries.
 //!
-//! A receiver is not trusted: it has a few seconds, is not followed elsewhere, and no more of its answer is read than the
-//! line that says why it refused.
+//! A receiver is not trusted: it has a few seconds, its redirects are not followed, and only the beginning of a refusal is
+//! read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,40 +18,38 @@ use crate::config::Monitoring;
 use crate::domain::{SinkKind, Timestamp};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
-/// Bytes of a refusal that are read at most.
-const ANSWER: usize = 200;
-/// What keys of Standard Webhooks begin with; what follows is base64.
-const KEY_MARK: &str = "whsec_";
+/// The most bytes of a response that are read.
+const RESPONSE_BYTES_MAX: usize = 200;
+/// The prefix of keys in Standard Webhooks; base64 follows.
+const KEY_PREFIX: &str = "whsec_";
 
 /// Why the sinks cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// The HTTP client could not be made.
-    #[error("alerts cannot be sent: {0}")]
+    #[error("The HTTP client for alerts could not be created: {0}")]
     Client(String),
-    /// The key is marked as base64 and is none.
-    #[error("setting monitoring.webhook_secret: begins with whsec_ and does not go on with base64: {0}")]
+    #[error("The setting monitoring.webhook_secret begins with whsec_, but base64 does not follow: {0}")]
     Key(base64::DecodeError),
 }
 
-/// How a receiver took a message.
+/// A receiver's response to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DeliveryResponse {
-    /// The HTTP status, where it answered.
+    /// The HTTP status; nothing without a response.
     pub status: Option<u16>,
-    /// Why the message is not delivered; nothing where it is.
+    /// Why the message was not delivered; nothing if it was.
     pub refusal: Option<String>,
-    /// Seconds after which the receiver wants it again, where it said so.
-    pub again_in_s: Option<i64>,
+    /// From the header Retry-After.
+    pub retry_after_s: Option<i64>,
 }
 
 impl DeliveryResponse {
     fn refused(reason: impl Into<String>) -> Self {
-        Self { status: None, refusal: Some(reason.into()), again_in_s: None }
+        Self { status: None, refusal: Some(reason.into()), retry_after_s: None }
     }
 }
 
-/// The receivers of the settings; cheap to clone.
+/// The configured receivers; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Sinks {
     client: reqwest::Client,
@@ -62,7 +60,6 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    /// The receivers that `settings` name.
     pub fn new(settings: &Monitoring) -> Result<Self, SinkError> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(settings.delivery_timeout_s))
@@ -74,7 +71,7 @@ impl Sinks {
         let webhook = settings.webhook_url.clone().zip(key);
         for sink in SinkKind::ALL.map(SinkKind::as_str) {
             for outcome in ["delivered", "refused", "given_up"] {
-                // Seen at 0 before anything is told.
+                // Appears at 0 before anything is sent.
                 metrics::counter!(ALERT_DELIVERIES_TOTAL, "sink" => sink, "outcome" => outcome).increment(0);
             }
         }
@@ -87,14 +84,14 @@ impl Sinks {
         })
     }
 
-    /// Those that there are.
+    /// The configured kinds.
     pub fn kinds(&self) -> impl Iterator<Item = SinkKind> + use<> {
         let slack = self.slack.is_some().then_some(SinkKind::Slack);
         let webhook = self.webhook.is_some().then_some(SinkKind::Webhook);
         slack.into_iter().chain(webhook)
     }
 
-    /// The parts of the address that must not be repeated: many servers put the path into what they say.
+    /// The parts of the address that must not be logged: many servers repeat the path in their response.
     fn secret_parts(&self, kind: SinkKind) -> Vec<String> {
         let url = match kind {
             SinkKind::Slack => self.slack.as_ref(),
@@ -106,7 +103,7 @@ impl Sinks {
         parts.filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
     }
 
-    /// What wakes the deliveries to `kind`.
+    /// Starts the deliveries to `kind`.
     pub fn signal(&self, kind: SinkKind) -> &Signal {
         match kind {
             SinkKind::Slack => &self.slack_signal,
@@ -114,13 +111,13 @@ impl Sinks {
         }
     }
 
-    /// Wakes the deliveries to every receiver.
+    /// Starts the deliveries to every receiver.
     pub fn raise_signals(&self) {
         self.slack_signal.raise();
         self.webhook_signal.raise();
     }
 
-    /// Sends `body` to `kind`; `id` tells the receiver when it gets the same message twice.
+    /// Sends `body` to `kind`. By `id` the receiver recognises a message that it gets twice.
     pub async fn send(&self, kind: SinkKind, id: &str, body: &str, now: Timestamp) -> DeliveryResponse {
         let request = match (kind, &self.slack, &self.webhook) {
             (SinkKind::Slack, Some(url), _) => self.client.post(url.expose_secret()),
@@ -131,21 +128,21 @@ impl Sinks {
                 .header("webhook-timestamp", now.seconds())
                 .header("webhook-signature", signature(key, id, now.seconds(), body)),
             (SinkKind::Slack | SinkKind::Webhook, _, _) => {
-                return DeliveryResponse::refused("the settings name no such receiver any more");
+                return DeliveryResponse::refused("the settings no longer name this receiver");
             }
         };
         let request = request.header("content-type", "application/json").body(body.to_owned());
         match request.send().await {
-            Ok(answer) => read(kind, answer, &self.secret_parts(kind)).await,
-            Err(error) => DeliveryResponse::refused(told(&error)),
+            Ok(response) => read_response(kind, response, &self.secret_parts(kind)).await,
+            Err(error) => DeliveryResponse::refused(describe_error(&error)),
         }
     }
 }
 
-/// Whether the receiver took it. Slack says `ok`; whatever else answers 200 there is not Slack.
-async fn read(kind: SinkKind, mut answer: reqwest::Response, secrets: &[String]) -> DeliveryResponse {
-    let status = answer.status();
-    let again_in_s = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+/// Slack answers `ok`; another response with status 200 is not from Slack.
+async fn read_response(kind: SinkKind, mut response: reqwest::Response, secrets: &[String]) -> DeliveryResponse {
+    let status = response.status();
+    let retry_after_s = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     let mut refusal = match status {
         _ if status.is_success() => None,
         _ if status.is_redirection() => {
@@ -155,27 +152,31 @@ async fn read(kind: SinkKind, mut answer: reqwest::Response, secrets: &[String])
     };
     if refusal.is_some() || kind == SinkKind::Slack {
         let mut text = Vec::new();
-        while text.len() < ANSWER {
-            match answer.chunk().await {
+        while text.len() < RESPONSE_BYTES_MAX {
+            match response.chunk().await {
                 Ok(Some(chunk)) => text.extend_from_slice(&chunk),
                 Ok(None) | Err(_) => break,
             }
         }
-        text.truncate(ANSWER);
+        text.truncate(RESPONSE_BYTES_MAX);
         let text: String = String::from_utf8_lossy(&text).chars().filter(|letter| !letter.is_control()).collect();
-        let text = if repeats(&text, secrets) { "(its words hold parts of the address)".to_owned() } else { text };
+        let text = if contains_secret(&text, secrets) {
+            "(the response repeats parts of the address)".to_owned()
+        } else {
+            text
+        };
         match &mut refusal {
             Some(refusal) if !text.is_empty() => *refusal = format!("{refusal}: {text}"),
             Some(_) => {}
             None if text.trim() == "ok" => {}
-            None => refusal = Some(format!("answered {status} with \"{text}\" and not with \"ok\" as Slack does")),
+            None => refusal = Some(format!("answered {status} with \"{text}\", but Slack answers \"ok\"")),
         }
     }
-    DeliveryResponse { status: Some(status.as_u16()), refusal, again_in_s }
+    DeliveryResponse { status: Some(status.as_u16()), refusal, retry_after_s }
 }
 
-/// Whether one of `secrets` stands in `text`, as it is or percent-encoded.
-fn repeats(text: &str, secrets: &[String]) -> bool {
+/// Whether `text` contains one of `secrets`, as it is or percent-encoded.
+fn contains_secret(text: &str, secrets: &[String]) -> bool {
     let lower = text.to_lowercase();
     let plain = percent_encoding::percent_decode_str(&lower).decode_utf8_lossy().into_owned();
     secrets.iter().any(|secret| {
@@ -185,17 +186,17 @@ fn repeats(text: &str, secrets: &[String]) -> bool {
 }
 
 /// The failure without the address, which is a secret.
-fn told(error: &reqwest::Error) -> String {
+fn describe_error(error: &reqwest::Error) -> String {
     match error {
         _ if error.is_timeout() => "did not answer in time".to_owned(),
-        _ if error.is_connect() => "no connection could be made".to_owned(),
-        _ => "the connection broke or what came over it was no HTTP".to_owned(),
+        _ if error.is_connect() => "could not be reached".to_owned(),
+        _ => "the connection broke, or the response was no HTTP".to_owned(),
     }
 }
 
-/// The bytes of a key: those after `whsec_` as base64, any other text as it is.
+/// The bytes of a key: base64 after `whsec_`, any other text as it is.
 fn signing_key(secret: &SecretString) -> Result<Vec<u8>, SinkError> {
-    match secret.expose_secret().strip_prefix(KEY_MARK) {
+    match secret.expose_secret().strip_prefix(KEY_PREFIX) {
         Some(encoded) => STANDARD.decode(encoded).map_err(SinkError::Key),
         None => Ok(secret.expose_secret().as_bytes().to_vec()),
     }
@@ -203,15 +204,15 @@ fn signing_key(secret: &SecretString) -> Result<Vec<u8>, SinkError> {
 
 /// `v1,` and the base64 of HMAC-SHA-256 over `id.seconds.body`.
 fn signature(key: &[u8], id: &str, seconds: i64, body: &str) -> String {
-    let sum = keyed(key, id, seconds, body).finalize().into_bytes();
-    format!("v1,{}", STANDARD.encode(sum))
+    let code = compute_mac(key, id, seconds, body).finalize().into_bytes();
+    format!("v1,{}", STANDARD.encode(code))
 }
 
 #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-fn keyed(key: &[u8], id: &str, seconds: i64, body: &str) -> Hmac<Sha256> {
-    let mut sum = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
-    sum.update(format!("{id}.{seconds}.{body}").as_bytes());
-    sum
+fn compute_mac(key: &[u8], id: &str, seconds: i64, body: &str) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+    mac.update(format!("{id}.{seconds}.{body}").as_bytes());
+    mac
 }
 
 #[cfg(test)]
@@ -219,23 +220,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_repeats_the_address_is_noticed() {
+    fn parts_of_the_address_are_recognised_in_any_encoding() {
         let secrets = ["services".to_owned(), "t0/x%20y".to_owned()];
-        assert!(repeats("Cannot POST /SERVICES/a", &secrets));
-        assert!(repeats("no t0%2Fx%20y here", &secrets) && repeats("no t0/x y here", &secrets));
-        assert!(!repeats("invalid_payload", &secrets));
+        assert!(contains_secret("Cannot POST /SERVICES/a", &secrets));
+        assert!(contains_secret("no t0%2Fx%20y here", &secrets) && contains_secret("no t0/x y here", &secrets));
+        assert!(!contains_secret("invalid_payload", &secrets));
     }
 
     #[test]
-    fn the_signature_is_the_one_of_the_specification() {
-        // Key, message and signature of the reference libraries' own test, quoted in the specification's repository.
+    fn the_signature_matches_the_example_of_the_specification() {
+        // From the tests of the reference libraries, in the specification's repository.
         let key = signing_key(&SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
         let signed = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     #[test]
-    fn a_key_that_is_marked_and_no_base64_is_refused_without_being_shown() {
+    fn a_key_with_the_prefix_but_without_base64_is_refused_and_not_shown() {
         let error = signing_key(&SecretString::from("whsec_not base64 at all")).unwrap_err().to_string();
         assert!(error.contains("webhook_secret") && !error.contains("not base64 at all"), "{error}");
     }

@@ -1,13 +1,14 @@
-//! What becomes of alerts when the rules were looked at: which begin, which go on, which are over, and what is told.
+//! The state changes of alerts after an evaluation, and the messages about them.
 //!
-//! An alert is told when it begins, unless the one of its key before was told within the cool-down: then it is told when
-//! that time is over, should it still fire. One that nobody acknowledges is escalated: critical from then on, and told
-//! again. The end is told where the beginning was.
+//! The beginning of an alert is reported unless the previous alert of its key was reported within the cool-down; then it is
+//! reported when the cool-down ends, if it still fires. An alert that nobody acknowledges is escalated: it becomes critical
+//! and is reported again. The end is reported if the beginning was.
 
 use std::collections::BTreeMap;
 
-use super::Seen;
-use super::message::body;
+use super::FIRING_MAX;
+use super::evaluation::Evaluation;
+use super::message::message_body;
 use super::rule::RuleViolation;
 use super::sink::Sinks;
 use crate::config::Monitoring;
@@ -16,10 +17,10 @@ use crate::db::alerts::{self, AlertRow, ListedAlert};
 use crate::db::{DatabaseError, Reader, Tx};
 use crate::domain::{AlertEvent, AlertId, AlertSeverity, AlertState, DeliveryId, DeliveryState, StoreId, Timestamp};
 
-/// How far apart the clocks of servers are at most, in seconds.
-const CLOCKS_DIFFER_S: i64 = 300;
+/// The largest difference between the clocks of servers.
+const CLOCK_DIFFERENCE_S_MAX: i64 = 300;
 
-/// Writes what was found, at one moment.
+/// Changes alerts at one moment.
 pub(super) struct AlertTransitions<'a> {
     pub now: Timestamp,
     pub settings: &'a Monitoring,
@@ -27,50 +28,51 @@ pub(super) struct AlertTransitions<'a> {
 }
 
 impl AlertTransitions<'_> {
-    /// Enters what is wrong: everything else that fires and was looked at is over.
-    pub async fn enter(&self, tx: &mut Tx, seen: Seen) -> Result<(), DatabaseError> {
-        let mut wrong: BTreeMap<&str, &RuleViolation> =
-            seen.wrong.iter().map(|wrong| (wrong.key.as_str(), wrong)).collect();
+    /// Raises, updates and resolves alerts so that they match the evaluation.
+    pub async fn apply(&self, tx: &mut Tx, evaluation: Evaluation) -> Result<(), DatabaseError> {
+        let mut new: BTreeMap<&str, &RuleViolation> =
+            evaluation.violations.iter().map(|violation| (violation.key.as_str(), violation)).collect();
         let mut firing = 0;
-        for ListedAlert { key, row, .. } in alerts::list_firing(tx, super::FIRING as i64).await? {
+        for ListedAlert { key, row, .. } in alerts::list_firing(tx, FIRING_MAX as i64).await? {
             firing += 1;
-            let still = wrong.remove(key.as_str());
-            // An alert that cannot be read is a newer server's affair: it stays, and its key is taken.
+            let violation = new.remove(key.as_str());
+            // An unreadable alert belongs to a newer server: it stays, and its key is taken.
             let Ok(row) = row else { continue };
-            match still {
-                Some(still) => self.go_on(tx, row, still).await?,
-                None if seen.left_out(&row) => {}
+            match violation {
+                Some(violation) => self.update_alert(tx, row, violation).await?,
+                None if evaluation.is_unknown(&row) => {}
                 None => {
-                    self.end(tx, row, None).await?;
+                    self.resolve_alert(tx, row, None).await?;
                 }
             }
         }
-        let room = super::FIRING.saturating_sub(firing);
-        if wrong.len() > room {
-            tracing::error!(wrong = wrong.len(), room, "more is wrong than there are alerts");
+        let free = FIRING_MAX.saturating_sub(firing);
+        if new.len() > free {
+            tracing::error!(violations = new.len(), free, "too many alerts are firing; some violations raise none");
         }
-        // In the order in which it was found: how orders go comes first.
-        let begun = seen.wrong.iter().filter(|begun| wrong.contains_key(begun.key.as_str()));
-        for begun in begun.take(room) {
-            self.begin(tx, begun).await?;
+        // In the order of the evaluation, which begins with the order statistics.
+        let violations = evaluation.violations.iter().filter(|violation| new.contains_key(violation.key.as_str()));
+        for violation in violations.take(free) {
+            self.fire_alert(tx, violation).await?;
         }
         Ok(())
     }
 
-    async fn begin(&self, tx: &mut Tx, wrong: &RuleViolation) -> Result<(), DatabaseError> {
-        let mut row = AlertRow {
+    async fn fire_alert(&self, tx: &mut Tx, violation: &RuleViolation) -> Result<(), DatabaseError> {
+        let is_reported = self.is_cool_down_over(tx, &violation.key).await?;
+        let row = AlertRow {
             id: AlertId::at(self.now),
-            key: wrong.key.clone(),
-            rule: wrong.rule,
-            store_id: wrong.store.unwrap_or(StoreId::NIL),
-            severity: wrong.rule.severity(),
+            key: violation.key.clone(),
+            rule: violation.rule,
+            store_id: violation.store.unwrap_or(StoreId::NIL),
+            severity: violation.rule.severity(),
             state: AlertState::Firing,
-            message: wrong.message.clone(),
-            value: wrong.value,
-            threshold: wrong.threshold,
+            message: violation.message.clone(),
+            value: violation.value,
+            threshold: violation.threshold,
             fired_at: self.now,
             seen_at: self.now,
-            told_at: None,
+            told_at: is_reported.then_some(self.now),
             acknowledged_at: None,
             acknowledged_by: None,
             escalations: 0,
@@ -78,22 +80,25 @@ impl AlertTransitions<'_> {
             resolved_at: None,
             resolved_by: None,
         };
-        let tell = self.may_tell(tx, &row.key).await?;
-        row.told_at = tell.then_some(self.now);
         alerts::insert(tx, &row).await?;
-        tracing::warn!(alert.key = %row.key, alert.severity = %row.severity, alert.message = %row.message, "alert");
-        if tell { self.tell(tx, &row, AlertEvent::Fired).await } else { Ok(()) }
+        tracing::warn!(alert.key = %row.key, alert.severity = %row.severity, alert.message = %row.message, "alert fired");
+        if is_reported { self.queue_messages(tx, &row, AlertEvent::Fired).await } else { Ok(()) }
     }
 
-    async fn go_on(&self, tx: &mut Tx, mut row: AlertRow, still: &RuleViolation) -> Result<(), DatabaseError> {
-        (row.message, row.value, row.threshold, row.seen_at) =
-            (still.message.clone(), still.value, still.threshold, self.now);
+    async fn update_alert(
+        &self,
+        tx: &mut Tx,
+        mut row: AlertRow,
+        violation: &RuleViolation,
+    ) -> Result<(), DatabaseError> {
+        row.message.clone_from(&violation.message);
+        (row.value, row.threshold, row.seen_at) = (violation.value, violation.threshold, self.now);
         let event = match row.told_at {
-            None if self.may_tell(tx, &row.key).await? => {
+            None if self.is_cool_down_over(tx, &row.key).await? => {
                 row.told_at = Some(self.now);
                 Some(AlertEvent::Fired)
             }
-            Some(told) if self.is_to_be_escalated(&row, told) => {
+            Some(told_at) if self.is_escalation_due(&row, told_at) => {
                 row.severity = AlertSeverity::Critical;
                 row.escalations += 1;
                 row.escalated_at = Some(self.now);
@@ -105,56 +110,55 @@ impl AlertTransitions<'_> {
         if alerts::update(tx, &row).await?
             && let Some(event) = event
         {
-            self.tell(tx, &row, event).await?;
+            self.queue_messages(tx, &row, event).await?;
         }
         Ok(())
     }
 
-    /// Ends an alert, by itself or by somebody's hand; the row as it is then, or nothing where it was over already.
-    pub async fn end(
+    /// Ends an alert, by itself or by `resolved_by`. Nothing if it was over already.
+    pub async fn resolve_alert(
         &self,
         tx: &mut Tx,
         mut row: AlertRow,
-        by: Option<String>,
+        resolved_by: Option<String>,
     ) -> Result<Option<AlertRow>, DatabaseError> {
         row.state = AlertState::Resolved;
         row.resolved_at = Some(self.now);
-        row.resolved_by = by;
+        row.resolved_by = resolved_by;
         if !alerts::update(tx, &row).await? {
             return Ok(None);
         }
-        tracing::info!(alert.key = %row.key, "alert over");
+        tracing::info!(alert.key = %row.key, "alert resolved");
         if row.told_at.is_some() {
-            self.tell(tx, &row, AlertEvent::Resolved).await?;
+            self.queue_messages(tx, &row, AlertEvent::Resolved).await?;
         }
         Ok(Some(row))
     }
 
-    /// Whether the cool-down of the alert before is over.
-    async fn may_tell(&self, reader: &mut Reader, key: &str) -> Result<bool, DatabaseError> {
-        let last = alerts::find_last_told_at(reader, key).await?;
-        // A time that is yet to come was set by a clock that went wrong.
-        let over = |last: Timestamp| {
-            self.now >= last.plus_seconds(self.settings.cool_down_s) || last > self.now.plus_seconds(CLOCKS_DIFFER_S)
-        };
-        Ok(last.is_none_or(over))
+    /// Whether the cool-down after the previous alert of the key is over.
+    async fn is_cool_down_over(&self, reader: &mut Reader, key: &str) -> Result<bool, DatabaseError> {
+        let Some(last) = alerts::find_last_told_at(reader, key).await? else { return Ok(true) };
+        // A time in the future was set by a wrong clock.
+        let is_in_future = last > self.now.plus_seconds(CLOCK_DIFFERENCE_S_MAX);
+        Ok(is_in_future || self.now >= last.plus_seconds(self.settings.cool_down_s))
     }
 
-    fn is_to_be_escalated(&self, row: &AlertRow, told: Timestamp) -> bool {
-        let last = row.escalated_at.unwrap_or(told);
+    fn is_escalation_due(&self, row: &AlertRow, told_at: Timestamp) -> bool {
+        let last = row.escalated_at.unwrap_or(told_at);
         row.acknowledged_at.is_none()
             && row.escalations < self.settings.escalations
             && self.now >= last.plus_seconds(self.settings.escalate_s)
     }
 
-    async fn tell(&self, tx: &mut Tx, row: &AlertRow, event: AlertEvent) -> Result<(), DatabaseError> {
+    /// Queues a message to each sink.
+    async fn queue_messages(&self, tx: &mut Tx, row: &AlertRow, event: AlertEvent) -> Result<(), DatabaseError> {
         for sink in self.sinks.kinds() {
             let delivery = DeliveryRow {
                 id: DeliveryId::at(self.now),
                 alert_id: row.id,
                 sink,
                 event,
-                body: body(sink, event, row, self.now),
+                body: message_body(sink, event, row, self.now),
                 state: DeliveryState::Waiting,
                 attempts: 0,
                 due_at: self.now,

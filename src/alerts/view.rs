@@ -1,4 +1,4 @@
-//! Alerts as they are shown.
+//! Alerts as the API shows them.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,21 +13,17 @@ use crate::domain::{
 /// The last message about an alert to one sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeliveryView {
-    /// Its identifier, which the receiver sees too.
+    /// The receiver sees it too.
     pub id: DeliveryId,
-    /// Who is told.
     pub sink: SinkKind,
-    /// What.
     pub event: AlertEvent,
-    /// How it stands.
     pub state: DeliveryState,
-    /// How often it was tried.
     pub attempts: i64,
-    /// When it was tried last.
+    /// When it was last tried.
     pub tried_at: Option<Timestamp>,
-    /// When it is tried next; `null` where it is not.
+    /// When it is tried next; `null` if it is not.
     pub due_at: Option<Timestamp>,
-    /// The HTTP status that the receiver answered last.
+    /// The HTTP status of the receiver's last response.
     pub last_status: Option<i64>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
@@ -36,41 +32,34 @@ pub struct DeliveryView {
 /// An alert.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertView {
-    /// Its identifier.
     pub id: AlertId,
-    /// The rule and what it is about: what `acknowledge` and `resolve` name it by.
+    /// The rule and its subject; `acknowledge` and `resolve` take it.
     pub key: String,
-    /// The rule that raised it.
     pub rule: AlertRule,
-    /// How urgent it is.
     pub severity: AlertSeverity,
-    /// How it stands.
     pub state: AlertState,
-    /// The store; `null` where none can be named.
+    /// `null` if no store can be named.
     pub store_id: Option<StoreId>,
-    /// Its name.
     pub store_name: Option<String>,
     /// What is wrong.
     pub message: String,
-    /// What was measured last: a share of 1, seconds, or how many numbers are concerned.
+    /// The last measurement: a share of 1, seconds, or a count of numbers.
     pub value: f64,
-    /// What it may be at most.
+    /// The largest value that is no violation.
     pub threshold: f64,
     /// When it began.
     pub fired_at: Timestamp,
-    /// When it was found to be so last.
+    /// When the violation was last found.
     pub seen_at: Timestamp,
-    /// When the sinks were told first; `null` while the cool-down of the one before lasts.
+    /// When the sinks were first told; `null` during the cool-down of the previous alert.
     pub told_at: Option<Timestamp>,
-    /// When somebody said that they see to it.
     pub acknowledged_at: Option<Timestamp>,
-    /// Who: `user:…`.
+    /// `user:…`
     pub acknowledged_by: Option<String>,
     /// How often it was escalated.
     pub escalations: i64,
-    /// When it ended.
     pub resolved_at: Option<Timestamp>,
-    /// Who ended it; `null` where it ended by itself.
+    /// Who ended it; `null` if it ended by itself.
     pub resolved_by: Option<String>,
     /// The section of the runbook that says what to do.
     pub runbook: String,
@@ -78,16 +67,16 @@ pub struct AlertView {
     pub deliveries: Vec<DeliveryView>,
 }
 
-/// As [`shown`]; nothing where the alert or a delivery of it cannot be read, which must not hide the others.
-pub(super) async fn shown_if_readable(
+/// Like [`load_view`]; nothing if the alert or one of its deliveries cannot be read, so that the others are still listed.
+pub(super) async fn load_view_if_readable(
     reader: &mut Reader,
     listed: ListedAlert,
 ) -> Result<Option<AlertView>, DatabaseError> {
-    let shown = match listed.row {
-        Ok(row) => shown(reader, row).await,
+    let view = match listed.row {
+        Ok(row) => load_view(reader, row).await,
         Err(reason) => Err(DatabaseError::Unexpected(reason)),
     };
-    match shown {
+    match view {
         Ok(view) => Ok(Some(view)),
         Err(DatabaseError::Unexpected(reason)) => {
             tracing::warn!(alert.id = %listed.id, alert.key = listed.key, reason, "an alert cannot be read and is not listed");
@@ -97,14 +86,9 @@ pub(super) async fn shown_if_readable(
     }
 }
 
-/// The alert with its store's name and what the sinks were told last.
-pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertView, DatabaseError> {
-    let state = match row.state {
-        AlertState::Firing if row.acknowledged_at.is_some() => AlertState::Acknowledged,
-        state => state,
-    };
+/// The alert with the name of its store and its last messages.
+pub(super) async fn load_view(reader: &mut Reader, row: AlertRow) -> Result<AlertView, DatabaseError> {
     let deliveries = alert_deliveries::list_newest(reader, row.id).await?;
-    let deliveries = deliveries.into_iter().map(DeliveryView::from).collect();
     let store = match row.store_id {
         StoreId::NIL => None,
         id => stores::find(reader, id).await?,
@@ -114,7 +98,10 @@ pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertVie
         key: row.key,
         rule: row.rule,
         severity: row.severity,
-        state,
+        state: match row.state {
+            AlertState::Firing if row.acknowledged_at.is_some() => AlertState::Acknowledged,
+            state @ (AlertState::Firing | AlertState::Acknowledged | AlertState::Resolved) => state,
+        },
         store_id: Some(row.store_id).filter(|id| *id != StoreId::NIL),
         store_name: store.map(|store| store.name),
         message: row.message,
@@ -129,7 +116,7 @@ pub(super) async fn shown(reader: &mut Reader, row: AlertRow) -> Result<AlertVie
         resolved_at: row.resolved_at,
         resolved_by: row.resolved_by,
         runbook: row.rule.runbook(),
-        deliveries,
+        deliveries: deliveries.into_iter().map(DeliveryView::from).collect(),
     })
 }
 

@@ -99,17 +99,18 @@ async fn check(options: &CheckOptions, integrity: &Integrity) -> Result<(), CliE
     let depth = if options.deep { CheckDepth::Deep } else { CheckDepth::Quick };
     let retention = if options.keep { ReportRetention::History } else { ReportRetention::Nothing };
     let (mut reports, mut reports_with_findings, mut health_min) = (0, 0, 100);
-    let print = |report: ReportView| {
+    let print = |store: Option<&str>, report: ReportView| {
         reports += 1;
         reports_with_findings += u64::from(!report.findings.is_empty());
         health_min = health_min.min(report.health);
         if options.json {
             terminal::print_json(&json!(report).to_string());
         } else {
-            print_report(&report);
+            print_report(store, &report);
         }
     };
-    let result = integrity.check(depth, options.store, &Caller::command_line().actor.label(), retention, print).await;
+    let result =
+        integrity.check_stores(depth, options.store, &Caller::command_line().actor.label(), retention, print).await;
     result.map_err(|error| match error {
         IntegrityError::Database(error) => database_error(&error),
         IntegrityError::StoreNotFound(_) | IntegrityError::Busy => CliError::Numbering(error.to_string()),
@@ -172,7 +173,7 @@ fn database_error(error: &DatabaseError) -> CliError {
     })
 }
 
-fn print_report(report: &ReportView) {
+fn print_report(store: Option<&str>, report: &ReportView) {
     let name = match report.store_id {
         Some(id) => format!("store {id}"),
         None => "lines without a store".to_owned(),
@@ -184,6 +185,6 @@ fn print_report(report: &ReportView) {
     };
     say!("{name}: health {health}, {records} records{placeholders}, {:.1} ms", report.duration_us as f64 / 1_000.0);
     for finding in &report.findings {
-        say!("  {}", finding.in_words());
+        say!("  {}", finding.sentence(store));
     }
 }

@@ -1,49 +1,45 @@
-//! The deep check of a series: every record fits its seal, links to the one before it, adds up, and has what it refers to;
-//! every void placeholder fits its seal.
+//! The deep check of a series: every record matches its seal, links to the previous record, adds up and has what it refers
+//! to; every void placeholder matches its seal.
 
-use super::chain_records::{self, ChainRecord};
+use super::chain_records::{ChainRecord, read_chain_records};
 use super::finding::{FindingKind, Findings};
 use crate::db::number_checks::{self, MismatchRow, NumberRow, RecordRange, SeriesState};
 use crate::db::{Database, DatabaseError, seals, void_placeholders};
 use crate::domain::{Seal, Series, StoreId};
 
 /// Numbers whose records are read at a time.
-const PAGE: i64 = 100;
+const PAGE_SIZE: i64 = 100;
 /// Void placeholders that are read at a time.
-const PLACEHOLDERS: i64 = 1_000;
-/// Records that are read at a time at most, where many carry one number.
-const MOST_RECORDS: i64 = 5_000;
+const PLACEHOLDER_PAGE_SIZE: i64 = 1_000;
+/// The most records that are read at a time, if many carry one number.
+const RECORDS_MAX: i64 = 5_000;
 
-/// Walks the records of a series that stood at `stand`. Each page is a transaction of its own; records never change, so
-/// the pages fit each other.
-pub(super) async fn check(
+/// Checks the records of a series up to `state`. Each page is read by itself: records never change, so the pages fit
+/// together.
+pub(super) async fn check_chain(
     db: &Database,
-    id: StoreId,
+    store: StoreId,
     series: Series,
-    stand: &SeriesState,
+    state: &SeriesState,
     findings: &mut Findings,
 ) -> Result<(), DatabaseError> {
-    let highest = stand.highest.unwrap_or(0);
-    let mut chain = Chain { series, stand, before: Before { number: 0, seals: vec![Seal::FIRST.to_vec()] } };
+    let last = state.highest.unwrap_or(0);
+    let mut chain =
+        ChainCheck { series, state, previous: PreviousNumber { number: 0, seals: vec![Seal::FIRST.to_vec()] } };
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let numbers = number_checks::list_numbers(
-            &mut db.read().await?,
-            series,
-            RecordRange { store: id, first, last: highest },
-            PAGE,
-        )
-        .await?;
+        let range = RecordRange { store, first, last };
+        let numbers = number_checks::list_numbers(&mut db.read().await?, series, range, PAGE_SIZE).await?;
         let Some(last) = numbers.last() else { break };
-        let crowded = records(&numbers) > MOST_RECORDS;
-        let whole = if crowded { None } else { readable(page(db, id, series, &numbers).await)? };
-        match whole {
-            Some(page) => chain.take(page, findings),
-            // A value that is none of ours hides the whole page: look at its numbers one by one.
+        let is_too_large = count_records(&numbers) > RECORDS_MAX;
+        let page = if is_too_large { None } else { if_readable(read_page(db, store, series, &numbers).await)? };
+        match page {
+            Some(page) => chain.check_page(page, findings),
+            // One unreadable value hides its whole page, so the numbers are read one by one.
             None => {
                 for number in &numbers {
-                    match readable(page(db, id, series, std::slice::from_ref(number)).await)? {
-                        Some(page) => chain.take(page, findings),
+                    match if_readable(read_page(db, store, series, std::slice::from_ref(number)).await)? {
+                        Some(page) => chain.check_page(page, findings),
                         None => findings.add(FindingKind::Unreadable, series, number.number),
                     }
                 }
@@ -51,117 +47,123 @@ pub(super) async fn check(
         }
         next = last.number.checked_add(1);
     }
-    check_placeholders(db, id, series, findings).await
+    check_placeholders(db, store, series, findings).await
 }
 
-/// Makes the seal of each void placeholder anew.
 async fn check_placeholders(
     db: &Database,
-    id: StoreId,
+    store: StoreId,
     series: Series,
     findings: &mut Findings,
 ) -> Result<(), DatabaseError> {
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let page = void_placeholders::list(&mut db.read().await?, id, series, first, PLACEHOLDERS).await?;
+        let mut reader = db.read().await?;
+        let page = void_placeholders::list(&mut reader, store, series, first, PLACEHOLDER_PAGE_SIZE).await?;
         for row in page.iter().filter(|row| seals::seal_placeholder(series, row) != row.hash) {
             findings.add(FindingKind::BrokenPlaceholder, series, row.number);
         }
-        next = page.last().filter(|_| page.len() as i64 == PLACEHOLDERS).and_then(|row| row.number.checked_add(1));
+        let is_full = page.len() as i64 == PLACEHOLDER_PAGE_SIZE;
+        next = page.last().filter(|_| is_full).and_then(|row| row.number.checked_add(1));
     }
     Ok(())
 }
 
-fn records(numbers: &[NumberRow]) -> i64 {
+fn count_records(numbers: &[NumberRow]) -> i64 {
     numbers.iter().fold(0, |sum, row| sum.saturating_add(row.copies))
 }
 
-/// Nothing, where the database gave something that cannot be read; other failures stay failures.
-fn readable(page: Result<Page, DatabaseError>) -> Result<Option<Page>, DatabaseError> {
+/// Nothing for a page with an unreadable value; other failures stay failures.
+fn if_readable(page: Result<ChainPage, DatabaseError>) -> Result<Option<ChainPage>, DatabaseError> {
     match page {
         Ok(page) => Ok(Some(page)),
         Err(DatabaseError::Unexpected(reason)) => {
-            tracing::warn!(reason, "records cannot be read while the chain is checked");
+            tracing::warn!(reason, "a record cannot be read during an integrity check");
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Everything that is read of some numbers.
-struct Page {
-    links: Vec<ChainRecord>,
-    misfits: Vec<MismatchRow>,
-    without_order: Vec<i64>,
+/// Everything that is read for a page of numbers.
+#[derive(Default)]
+struct ChainPage {
+    records: Vec<ChainRecord>,
+    money_mismatches: Vec<MismatchRow>,
+    numbers_without_order: Vec<i64>,
 }
 
-async fn page(db: &Database, id: StoreId, series: Series, numbers: &[NumberRow]) -> Result<Page, DatabaseError> {
-    let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else {
-        return Ok(Page { links: Vec::new(), misfits: Vec::new(), without_order: Vec::new() });
-    };
-    let stretch = RecordRange { store: id, first: first.number, last: last.number };
-    let mut reader = db.snapshot().await?;
-    let links = chain_records::read(&mut reader, series, stretch, records(numbers).min(MOST_RECORDS)).await?;
-    let misfits = if series == Series::Order {
-        number_checks::list_money_mismatches(&mut reader, stretch).await?
-    } else {
-        Vec::new()
-    };
-    let without_order = number_checks::list_numbers_without_order(&mut reader, series, stretch).await?;
-    Ok(Page { links, misfits, without_order })
-}
-
-/// The walk along a chain.
-struct Chain<'a> {
+async fn read_page(
+    db: &Database,
+    store: StoreId,
     series: Series,
-    stand: &'a SeriesState,
-    before: Before,
+    numbers: &[NumberRow],
+) -> Result<ChainPage, DatabaseError> {
+    let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(ChainPage::default()) };
+    let range = RecordRange { store, first: first.number, last: last.number };
+    let limit = count_records(numbers).min(RECORDS_MAX);
+    let mut reader = db.snapshot().await?;
+    Ok(ChainPage {
+        records: read_chain_records(&mut reader, series, range, limit).await?,
+        money_mismatches: match series {
+            Series::Order => number_checks::list_money_mismatches(&mut reader, range).await?,
+            Series::Payment | Series::Refund | Series::Closing => Vec::new(),
+        },
+        numbers_without_order: number_checks::list_numbers_without_order(&mut reader, series, range).await?,
+    })
 }
 
-/// The number that was seen last and the seals kept under it: one, unless several records carry it.
-struct Before {
+/// The way along a chain, one number after the other.
+struct ChainCheck<'a> {
+    series: Series,
+    state: &'a SeriesState,
+    previous: PreviousNumber,
+}
+
+/// The number that was checked last and the seals of its records: one seal, unless several records carry the number.
+struct PreviousNumber {
     number: i64,
     seals: Vec<Vec<u8>>,
 }
 
-impl Chain<'_> {
-    fn take(&mut self, page: Page, findings: &mut Findings) {
+impl ChainCheck<'_> {
+    fn check_page(&mut self, page: ChainPage, findings: &mut Findings) {
         let series = self.series;
-        for same in page.links.chunk_by(|one, other| one.number == other.number) {
-            self.take_number(same, findings);
+        for records in page.records.chunk_by(|one, other| one.number == other.number) {
+            self.check_number(records, findings);
         }
-        for misfit in page.misfits {
-            if misfit.payments {
-                findings.add(FindingKind::WrongPayment, series, misfit.number);
+        for mismatch in page.money_mismatches {
+            if mismatch.payments {
+                findings.add(FindingKind::WrongPayment, series, mismatch.number);
             }
-            if misfit.refunds {
-                findings.add(FindingKind::Overrefund, series, misfit.number);
+            if mismatch.refunds {
+                findings.add(FindingKind::Overrefund, series, mismatch.number);
             }
         }
-        for number in page.without_order {
+        for number in page.numbers_without_order {
             findings.add(FindingKind::NoOrder, series, number);
         }
     }
 
-    /// The records that carry one number.
-    fn take_number(&mut self, same: &[ChainRecord], findings: &mut Findings) {
-        let Some(number) = same.first().map(|link| link.number) else { return };
-        // Behind a gap nothing can be said of the link: the gap itself is the finding.
-        let follows = self.before.number.checked_add(1) == Some(number);
-        let linked = |link: &ChainRecord| !follows || self.before.seals.contains(&link.previous);
-        let mut report = |kind, wrong: bool| {
-            if wrong {
+    /// Checks the records that carry one number.
+    fn check_number(&mut self, records: &[ChainRecord], findings: &mut Findings) {
+        let Some(number) = records.first().map(|record| record.number) else { return };
+        // After a gap the previous seal is unknown; the gap itself is the finding.
+        let follows_gap = self.previous.number.checked_add(1) != Some(number);
+        let is_linked = |record: &ChainRecord| follows_gap || self.previous.seals.contains(&record.previous_seal);
+        let mut report = |kind, is_wrong: bool| {
+            if is_wrong {
                 findings.add(kind, self.series, number);
             }
         };
-        report(FindingKind::BrokenSeal, !same.iter().all(|link| link.sealed));
-        report(FindingKind::BrokenLink, !same.iter().all(linked));
-        report(FindingKind::WrongSum, !same.iter().all(|link| link.adds_up));
-        let seals: Vec<Vec<u8>> = same.iter().map(|link| link.kept.clone()).collect();
-        let is_last = self.stand.counter == Some(number);
-        let counted = self.stand.counter_hash.as_ref().is_some_and(|hash| seals.contains(hash));
-        report(FindingKind::CounterSeal, is_last && !counted);
-        self.before = Before { number, seals };
+        report(FindingKind::BrokenSeal, !records.iter().all(|record| record.seal_matches));
+        report(FindingKind::BrokenLink, !records.iter().all(is_linked));
+        report(FindingKind::WrongSum, !records.iter().all(|record| record.sum_matches));
+        let seals: Vec<Vec<u8>> = records.iter().map(|record| record.seal.clone()).collect();
+        let is_last = self.state.counter == Some(number);
+        let counter_knows_seal = self.state.counter_hash.as_ref().is_some_and(|hash| seals.contains(hash));
+        report(FindingKind::CounterSeal, is_last && !counter_knows_seal);
+        self.previous = PreviousNumber { number, seals };
     }
 }
 
@@ -169,36 +171,37 @@ impl Chain<'_> {
 mod tests {
     use super::*;
 
-    fn link(number: i64, previous: &str, kept: &str) -> ChainRecord {
-        ChainRecord { number, previous: previous.into(), kept: kept.into(), sealed: true, adds_up: true }
+    fn record(number: i64, previous_seal: &str, seal: &str) -> ChainRecord {
+        let (previous_seal, seal) = (previous_seal.into(), seal.into());
+        ChainRecord { number, previous_seal, seal, seal_matches: true, sum_matches: true }
     }
 
-    /// Kinds and first numbers found in a chain whose counter stands at its last link with `counter_hash`.
-    fn found(links: Vec<ChainRecord>, counter_hash: &str) -> Vec<(FindingKind, i64)> {
-        let counter = links.last().map(|link| link.number);
-        let stand = SeriesState { counter, counter_hash: Some(counter_hash.into()), highest: counter, closed: None };
-        let before = Before { number: 0, seals: vec![b"first".to_vec()] };
+    /// Kinds and first numbers found in a chain whose counter is at its last record with `counter_hash`.
+    fn check(records: Vec<ChainRecord>, counter_hash: &str) -> Vec<(FindingKind, i64)> {
+        let counter = records.last().map(|record| record.number);
+        let state = SeriesState { counter, counter_hash: Some(counter_hash.into()), highest: counter, closed: None };
+        let previous = PreviousNumber { number: 0, seals: vec![b"first".to_vec()] };
         let mut findings = Findings::default();
-        let mut chain = Chain { series: Series::Order, stand: &stand, before };
-        chain.take(Page { links, misfits: Vec::new(), without_order: Vec::new() }, &mut findings);
+        let mut chain = ChainCheck { series: Series::Order, state: &state, previous };
+        chain.check_page(ChainPage { records, ..ChainPage::default() }, &mut findings);
         findings.finish().iter().map(|finding| (finding.kind, finding.numbers[0].first)).collect()
     }
 
     #[test]
-    fn links_are_judged_by_the_seal_of_the_number_before() {
-        let whole = vec![link(1, "first", "a"), link(2, "a", "b")];
-        assert_eq!(found(whole, "b"), []);
-        let torn = vec![link(1, "first", "a"), link(2, "x", "b"), link(3, "b", "c")];
-        assert_eq!(found(torn, "c"), [(FindingKind::BrokenLink, 2)]);
-        assert_eq!(found(vec![link(1, "x", "a")], "a"), [(FindingKind::BrokenLink, 1)]);
-        assert_eq!(found(vec![link(1, "first", "a")], "b"), [(FindingKind::CounterSeal, 1)]);
+    fn each_record_must_name_the_seal_of_the_previous_number() {
+        let whole = vec![record(1, "first", "a"), record(2, "a", "b")];
+        assert_eq!(check(whole, "b"), []);
+        let torn = vec![record(1, "first", "a"), record(2, "x", "b"), record(3, "b", "c")];
+        assert_eq!(check(torn, "c"), [(FindingKind::BrokenLink, 2)]);
+        assert_eq!(check(vec![record(1, "x", "a")], "a"), [(FindingKind::BrokenLink, 1)]);
+        assert_eq!(check(vec![record(1, "first", "a")], "b"), [(FindingKind::CounterSeal, 1)]);
     }
 
     #[test]
-    fn behind_a_gap_the_chain_goes_on_and_a_copy_may_be_followed() {
-        let gap = vec![link(1, "first", "a"), link(3, "b", "c"), link(4, "c", "d")];
-        assert_eq!(found(gap, "d"), []);
-        let copied = vec![link(1, "first", "a"), link(1, "first", "b"), link(2, "b", "c")];
-        assert_eq!(found(copied, "c"), []);
+    fn a_chain_continues_after_a_gap_and_after_either_of_two_copies() {
+        let gap = vec![record(1, "first", "a"), record(3, "b", "c"), record(4, "c", "d")];
+        assert_eq!(check(gap, "d"), []);
+        let copied = vec![record(1, "first", "a"), record(1, "first", "b"), record(2, "b", "c")];
+        assert_eq!(check(copied, "c"), []);
     }
 }

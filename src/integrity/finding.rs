@@ -1,53 +1,55 @@
-//! What can be wrong with numbers and chains, and what a store's health is worth then.
+//! What can be wrong with numbers and hash chains, and the health of a store with such findings.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::Series;
 
-/// Ranges of numbers that one finding of a report lists at most; the count goes on.
-pub(super) const LISTED: usize = 50;
+/// The most ranges of numbers that a finding of a report lists; the count includes the rest.
+pub(super) const LISTED_RANGES_MAX: usize = 50;
+/// The most ranges of numbers that fit into a sentence.
+const RANGES_IN_SENTENCE_MAX: usize = 12;
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// Neither a record nor a void placeholder carries the number, although the counter or a record stands higher.
+    /// No record and no void placeholder carries the number, although the counter or a record is higher.
     Gap,
-    /// More than one record carries the number, or a record and a void placeholder do.
+    /// Several records carry the number, or a record and a void placeholder.
     Duplicate,
-    /// A number below 1.
+    /// The number is below 1.
     OutOfRange,
-    /// Records carry numbers that the counter has still to give out: the next record will collide, or begin a fork.
+    /// The number is above the counter, which will give it out again.
     CounterBehind,
-    /// The counter has given out numbers beyond the last record.
+    /// The counter has given out the number, but no record carries it.
     CounterAhead,
-    /// A record or its lines cannot be read: a value is none that this program writes.
+    /// The record or its lines hold a value that this program cannot read.
     Unreadable,
-    /// The record's fields do not give its seal: it was changed after it was written.
+    /// The record does not match its seal: it was changed after it was written.
     BrokenSeal,
-    /// The void placeholder's fields do not give its seal: it was changed after it was made.
+    /// The void placeholder does not match its seal: it was changed after it was written.
     BrokenPlaceholder,
-    /// The record does not name the seal of the record with the number before.
+    /// The record does not name the seal of the record with the previous number.
     BrokenLink,
-    /// The counter does not keep the seal of the record that carries its number: the next record will not link.
+    /// The counter holds another seal than the record with its number: the next record will not link.
     CounterSeal,
-    /// The lines do not add up to the record's total, or a line to its quantity times its price.
+    /// The lines do not add up to the total, or a line to its quantity times its price.
     WrongSum,
-    /// What was paid for the order is not what was due, or it is voided although something was paid.
+    /// The payments of the order are not what is due, or a voided order has payments.
     WrongPayment,
-    /// More was given back of the order than was paid.
+    /// More of the order was refunded than was paid.
     Overrefund,
-    /// The payment or refund belongs to no order, to another store's, or to one in another currency.
+    /// The payment or refund belongs to no order, or to one of another store or currency.
     NoOrder,
-    /// The store's own row is gone, and its records are not.
+    /// The store's own row is missing, but its records exist.
     NoStore,
-    /// Lines whose record is gone; how many such records, since they have no number any more.
-    StrayLines,
+    /// Lines exist whose record is missing; counts the records, which have no number any more.
+    #[serde(rename = "stray_lines")]
+    OrphanLines,
 }
 
 impl FindingKind {
-    /// All of them.
     pub const ALL: [Self; 16] = [
         Self::Gap,
         Self::Duplicate,
@@ -64,7 +66,7 @@ impl FindingKind {
         Self::Overrefund,
         Self::NoOrder,
         Self::NoStore,
-        Self::StrayLines,
+        Self::OrphanLines,
     ];
 
     /// Whether the quick check finds it too.
@@ -75,7 +77,7 @@ impl FindingKind {
         )
     }
 
-    /// What one finding of this kind takes off the health; see [`health`].
+    /// What a finding of this kind takes off the health; see [`health`].
     pub fn weight(self) -> i64 {
         match self {
             Self::Duplicate
@@ -88,29 +90,38 @@ impl FindingKind {
             Self::CounterBehind | Self::CounterSeal => 20,
             Self::Gap | Self::WrongSum | Self::WrongPayment | Self::Overrefund | Self::NoOrder => 15,
             Self::CounterAhead => 10,
-            Self::StrayLines => 5,
+            Self::OrphanLines => 5,
         }
     }
 
-    /// The kind in words, for people.
-    pub fn in_words(self) -> &'static str {
+    /// What a sentence says of one number and of several: "Receipt 4 …", "Receipts 4–6 …".
+    fn predicates(self) -> (&'static str, &'static str) {
         match self {
-            Self::Gap => "missing",
-            Self::Duplicate => "carried by several records",
-            Self::OutOfRange => "below 1",
-            Self::CounterBehind => "beyond the counter",
-            Self::CounterAhead => "given out by the counter, beyond the last record",
-            Self::Unreadable => "cannot be read",
-            Self::BrokenSeal => "changed after it was written: does not fit its seal",
-            Self::BrokenPlaceholder => "void placeholder, changed after it was made: does not fit its seal",
-            Self::BrokenLink => "does not link to the record before",
-            Self::CounterSeal => "the counter keeps another seal of it",
-            Self::WrongSum => "lines and total do not agree",
-            Self::WrongPayment => "paid otherwise than due",
-            Self::Overrefund => "more given back than paid",
-            Self::NoOrder => "without its order",
-            Self::NoStore => "records whose store's own row is gone",
-            Self::StrayLines => "lines without their record",
+            Self::Gap => ("is missing", "are missing"),
+            Self::Duplicate => ("exists more than once", "exist more than once"),
+            Self::OutOfRange => ("has a number below 1", "have numbers below 1"),
+            Self::CounterBehind => ("is above the counter", "are above the counter"),
+            Self::CounterAhead => {
+                ("was given out by the counter but never used", "were given out by the counter but never used")
+            }
+            Self::Unreadable => ("cannot be read", "cannot be read"),
+            Self::BrokenSeal => ("was changed after it was written", "were changed after they were written"),
+            Self::BrokenPlaceholder => (
+                "is a void placeholder that was changed after it was written",
+                "are void placeholders that were changed after they were written",
+            ),
+            Self::BrokenLink => ("does not link to the record before it", "do not link to the records before them"),
+            Self::CounterSeal => ("has another seal than the counter", "have other seals than the counter"),
+            Self::WrongSum => {
+                ("has lines that do not add up to its total", "have lines that do not add up to their totals")
+            }
+            Self::WrongPayment => {
+                ("was paid with another amount than was due", "were paid with other amounts than were due")
+            }
+            Self::Overrefund => ("was refunded by more than was paid", "were refunded by more than was paid"),
+            Self::NoOrder => ("belongs to no order of the store", "belong to no order of the store"),
+            Self::NoStore => ("belongs to a store that is missing", "belong to a store that is missing"),
+            Self::OrphanLines => ("is missing, but its lines exist", "are missing, but their lines exist"),
         }
     }
 }
@@ -118,39 +129,51 @@ impl FindingKind {
 /// Numbers from `first` to `last`, both inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NumberSpan {
-    /// First number.
     pub first: i64,
-    /// Last number.
     pub last: i64,
 }
 
-/// One kind of fault in one series of a store.
+/// A fault in a series of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
-    /// What is wrong.
     pub kind: FindingKind,
-    /// In which series.
     pub series: Series,
-    /// How many numbers are concerned.
+    /// How many numbers have this fault.
     pub count: i64,
-    /// Which, ascending; the first 50 ranges.
+    /// The numbers, ascending; the first 50 ranges.
     pub numbers: Vec<NumberSpan>,
 }
 
 impl Finding {
-    /// `order 3, 6–8 and more (120 in all): missing`.
-    pub fn in_words(&self) -> String {
-        /// Ranges that fit on a line.
-        const SHOWN: usize = 12;
-        let ranges: Vec<String> = self.numbers.iter().take(SHOWN).map(ToString::to_string).collect();
-        let listed = ranges.join(", ");
-        let more = if self.numbers.len() > SHOWN { " and more" } else { "" };
-        let (series, count, words) = (self.series.as_str(), self.count, self.kind.in_words());
-        if self.numbers.is_empty() {
-            return format!("{series}, {count} in all: {words}");
+    /// `Receipts 3, 6–8 of store Main Street are missing (4 missing in total).`
+    pub fn sentence(&self, store: Option<&str>) -> String {
+        let of_store = store.map(|name| format!(" of store {name}")).unwrap_or_default();
+        let Self { kind, count, .. } = *self;
+        let (singular, plural) = kind.predicates();
+        let predicate = if count == 1 { singular } else { plural };
+        let noun = series_noun(self.series, count);
+        if kind == FindingKind::NoStore {
+            return format!("The records{of_store} exist, but the store's own row is missing.");
         }
-        format!("{series} {listed}{more} ({count} in all): {words}")
+        if self.numbers.is_empty() {
+            return format!("{count} {}{of_store} {predicate}.", noun.to_lowercase());
+        }
+        let ranges: Vec<String> = self.numbers.iter().take(RANGES_IN_SENTENCE_MAX).map(ToString::to_string).collect();
+        let more = if self.numbers.len() > RANGES_IN_SENTENCE_MAX { " and more" } else { "" };
+        let counted = if kind == FindingKind::Gap { " missing" } else { "" };
+        format!("{noun} {}{more}{of_store} {predicate} ({count}{counted} in total).", ranges.join(", "))
     }
+}
+
+/// What people call the records of a series: `Receipt`, or `Receipts` if there are several.
+pub(super) fn series_noun(series: Series, count: i64) -> &'static str {
+    let (singular, plural) = match series {
+        Series::Order => ("Receipt", "Receipts"),
+        Series::Payment => ("Payment", "Payments"),
+        Series::Refund => ("Refund", "Refunds"),
+        Series::Closing => ("Closing", "Closings"),
+    };
+    if count == 1 { singular } else { plural }
 }
 
 impl std::fmt::Display for NumberSpan {
@@ -159,76 +182,71 @@ impl std::fmt::Display for NumberSpan {
     }
 }
 
-/// Findings while a check goes on; bounded, whatever is found.
+/// The findings of a check in progress; of bounded size, whatever is found.
 #[derive(Debug)]
 pub(super) struct Findings {
-    found: Vec<Finding>,
-    /// Ranges that each lists at most.
-    listed: usize,
+    findings: Vec<Finding>,
+    listed_ranges_max: usize,
 }
 
 impl Default for Findings {
     fn default() -> Self {
-        Self::listing(LISTED)
+        Self::with_ranges(LISTED_RANGES_MAX)
     }
 }
 
 impl Findings {
-    /// Findings that list at most so many ranges each.
-    pub fn listing(listed: usize) -> Self {
-        Self { found: Vec::new(), listed }
+    pub fn with_ranges(listed_ranges_max: usize) -> Self {
+        Self { findings: Vec::new(), listed_ranges_max }
     }
 
-    /// Adds a number; numbers of a kind and series come in ascending order.
+    /// Numbers of one kind and series must come in ascending order.
     pub fn add(&mut self, kind: FindingKind, series: Series, number: i64) {
         self.add_span(kind, series, number, number);
     }
 
-    /// Adds the numbers from `first` to `last`.
     pub fn add_span(&mut self, kind: FindingKind, series: Series, first: i64, last: i64) {
-        let listed = self.listed;
+        let listed_ranges_max = self.listed_ranges_max;
         let finding = self.entry(kind, series);
         finding.count = finding.count.saturating_add(last.saturating_sub(first).saturating_add(1));
         match finding.numbers.last_mut() {
             Some(span) if span.last.checked_add(1) == Some(first) => span.last = last,
             _ => {
-                if finding.numbers.len() < listed {
+                if finding.numbers.len() < listed_ranges_max {
                     finding.numbers.push(NumberSpan { first, last });
                 }
             }
         }
     }
 
-    /// Counts one that has no number.
     pub fn add_unnumbered(&mut self, kind: FindingKind, series: Series) {
         self.entry(kind, series).count += 1;
     }
 
     fn entry(&mut self, kind: FindingKind, series: Series) -> &mut Finding {
-        let known = self.found.iter().position(|finding| finding.kind == kind && finding.series == series);
-        let place = known.unwrap_or_else(|| {
-            self.found.push(Finding { kind, series, count: 0, numbers: Vec::new() });
-            self.found.len() - 1
+        let index = self.findings.iter().position(|finding| finding.kind == kind && finding.series == series);
+        let index = index.unwrap_or_else(|| {
+            self.findings.push(Finding { kind, series, count: 0, numbers: Vec::new() });
+            self.findings.len() - 1
         });
-        &mut self.found[place]
+        &mut self.findings[index]
     }
 
-    /// What was found, by series and kind.
+    /// All findings by series and kind.
     pub fn finish(mut self) -> Vec<Finding> {
-        self.found.sort_by_key(|finding| (finding.series, finding.kind));
-        self.found
+        self.findings.sort_by_key(|finding| (finding.series, finding.kind));
+        self.findings
     }
 }
 
-/// The health of a store: 100 less, for each finding, its kind's weight times the number of decimal digits of its count
-/// (1 for up to 9 numbers, 2 for up to 99, …), and never below 0. So 100 is nothing found, any fault shows, and neither one
-/// fault in a million records nor a million faults make the figure useless. The formula is ours.
+/// 100 minus, for each finding, the weight of its kind times the number of decimal digits of its count, but at least 0. So
+/// every fault shows, and the figure stays useful whether one record is damaged or a million are. The formula is our own.
 pub fn health(findings: &[Finding]) -> i64 {
-    let cost: i64 = findings.iter().map(|finding| finding.kind.weight() * digits(finding.count)).sum();
+    let cost: i64 = findings.iter().map(|finding| finding.kind.weight() * decimal_digits(finding.count)).sum();
     (100 - cost).max(0)
 }
 
-fn digits(count: i64) -> i64 {
+fn decimal_digits(count: i64) -> i64 {
     i64::from(count.max(1).ilog10()) + 1
 }
 
@@ -237,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_become_a_range_and_lists_are_bounded() {
+    fn neighbouring_numbers_form_a_range_and_the_list_is_bounded() {
         let mut findings = Findings::default();
         for number in [3, 4, 9] {
             findings.add(FindingKind::Gap, Series::Order, number);
@@ -247,11 +265,11 @@ mod tests {
         }
         let found = findings.finish();
         assert_eq!(found[0].numbers, [NumberSpan { first: 3, last: 4 }, NumberSpan { first: 9, last: 9 }]);
-        assert_eq!((found[0].count, found[1].count, found[1].numbers.len()), (3, 500, LISTED));
+        assert_eq!((found[0].count, found[1].count, found[1].numbers.len()), (3, 500, LISTED_RANGES_MAX));
     }
 
     #[test]
-    fn numbers_at_the_ends_of_what_an_integer_holds_do_not_overflow() {
+    fn the_smallest_and_largest_numbers_do_not_overflow() {
         let mut findings = Findings::default();
         findings.add_span(FindingKind::Gap, Series::Order, 6, i64::MAX - 1);
         findings.add_span(FindingKind::Gap, Series::Order, i64::MAX, i64::MAX);
@@ -262,24 +280,29 @@ mod tests {
     }
 
     #[test]
-    fn health_falls_with_weight_and_digits_and_not_below_nothing() {
-        let of = |kind, count| Finding { kind, series: Series::Order, count, numbers: Vec::new() };
+    fn health_falls_by_weight_and_digits_but_not_below_zero() {
+        let finding = |kind, count| Finding { kind, series: Series::Order, count, numbers: Vec::new() };
         assert_eq!(health(&[]), 100);
-        assert_eq!(health(&[of(FindingKind::Gap, 1)]), 85);
-        assert_eq!(health(&[of(FindingKind::Gap, 9), of(FindingKind::CounterAhead, 10)]), 65);
-        assert_eq!(health(&[of(FindingKind::BrokenSeal, 10_000)]), 0);
-        assert!(FindingKind::ALL.iter().all(|kind| health(&[of(*kind, 1)]) < 100));
+        assert_eq!(health(&[finding(FindingKind::Gap, 1)]), 85);
+        assert_eq!(health(&[finding(FindingKind::Gap, 9), finding(FindingKind::CounterAhead, 10)]), 65);
+        assert_eq!(health(&[finding(FindingKind::BrokenSeal, 10_000)]), 0);
+        assert!(FindingKind::ALL.iter().all(|kind| health(&[finding(*kind, 1)]) < 100));
     }
 
     #[test]
-    fn a_finding_is_a_line_that_names_series_and_numbers() {
+    fn a_finding_is_a_sentence_with_its_numbers_and_its_store() {
         let span = |first, last| NumberSpan { first, last };
-        let numbers = vec![span(3, 3), span(6, 8)];
-        let mut finding = Finding { kind: FindingKind::Gap, series: Series::Order, count: 4, numbers };
-        assert_eq!(finding.in_words(), "order 3, 6–8 (4 in all): missing");
-        let strays = Finding { kind: FindingKind::StrayLines, numbers: Vec::new(), ..finding.clone() };
-        assert_eq!(strays.in_words(), "order, 4 in all: lines without their record");
-        finding.numbers = (0..60).map(|place| span(place * 2, place * 2)).collect();
-        assert!(finding.in_words().contains("22 and more"), "{}", finding.in_words());
+        let finding = |kind, numbers: Vec<NumberSpan>, count| Finding { kind, series: Series::Order, count, numbers };
+        let store = Some("Main Street");
+        let gap = finding(FindingKind::Gap, vec![span(4, 4)], 1).sentence(store);
+        assert_eq!(gap, "Receipt 4 of store Main Street is missing (1 missing in total).");
+        let seals = finding(FindingKind::BrokenSeal, vec![span(3, 3), span(6, 8)], 4).sentence(None);
+        assert_eq!(seals, "Receipts 3, 6–8 were changed after they were written (4 in total).");
+        let orphans = finding(FindingKind::OrphanLines, Vec::new(), 4).sentence(None);
+        assert_eq!(orphans, "4 receipts are missing, but their lines exist.");
+        let no_store = finding(FindingKind::NoStore, Vec::new(), 1).sentence(store);
+        assert_eq!(no_store, "The records of store Main Street exist, but the store's own row is missing.");
+        let many = (0..60).map(|index| span(index * 2, index * 2)).collect();
+        assert!(finding(FindingKind::Gap, many, 60).sentence(None).contains("22 and more are missing"));
     }
 }

@@ -1,5 +1,5 @@
-//! The quick check of a series: every number from 1 to the highest is carried by one record or void placeholder, and the
-//! counter stands there.
+//! The quick check of a series: each number from 1 to the highest belongs to one record or void placeholder, and the counter
+//! is at the highest.
 
 use super::finding::{FindingKind, Findings};
 use crate::db::number_checks::{self, RecordRange, SeriesState};
@@ -7,19 +7,17 @@ use crate::db::{Database, DatabaseError, Reader};
 use crate::domain::{Series, StoreId};
 
 /// Numbers that are read at a time.
-const PAGE: i64 = 10_000;
+const PAGE_SIZE: i64 = 10_000;
 
-/// What a check has looked at.
+/// How many records and void placeholders a check has read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ScannedCount {
+pub(super) struct RecordCounts {
     pub records: i64,
-    /// Void placeholders.
     pub placeholders: i64,
 }
 
-impl ScannedCount {
-    /// Both together.
-    pub fn and(self, other: Self) -> Self {
+impl RecordCounts {
+    pub fn plus(self, other: Self) -> Self {
         Self {
             records: self.records.saturating_add(other.records),
             placeholders: self.placeholders.saturating_add(other.placeholders),
@@ -27,71 +25,69 @@ impl ScannedCount {
     }
 }
 
-/// Walks the numbers of a series that stood at `stand` and gives how many records and placeholders carry them. What is
-/// written meanwhile has higher numbers and is left to the next check. Each page is a transaction of its own.
-pub(super) async fn check(
+/// Scans the numbers of a series up to `state`, one reader per page. Later records have higher numbers and are left to the
+/// next check.
+pub(super) async fn scan_series(
     db: &Database,
-    id: StoreId,
+    store: StoreId,
     series: Series,
-    stand: &SeriesState,
+    state: &SeriesState,
     findings: &mut Findings,
-) -> Result<ScannedCount, DatabaseError> {
-    let mut walk = Walk::default();
+) -> Result<RecordCounts, DatabaseError> {
+    let mut scan = NumberScan::default();
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let mut reader = db.read().await?;
-        let stretch = RecordRange { store: id, first, last: stand.highest.unwrap_or(0) };
-        next = walk.page(&mut reader, series, stretch, findings).await?;
+        let range = RecordRange { store, first, last: state.highest.unwrap_or(0) };
+        next = scan.read_page(&mut db.read().await?, series, range, findings).await?;
     }
-    walk.end(series, stand, findings);
-    Ok(walk.seen)
+    scan.finish(series, state, findings);
+    Ok(scan.counts)
 }
 
-/// The same within a transaction of the caller's, who holds the series' counter or sees one moment.
-pub(super) async fn check_within(
+/// Like [`scan_series`], with one reader, whose owner has locked the counter or reads a snapshot.
+pub(super) async fn scan_series_with(
     reader: &mut Reader,
-    id: StoreId,
+    store: StoreId,
     series: Series,
-    stand: &SeriesState,
+    state: &SeriesState,
     findings: &mut Findings,
 ) -> Result<(), DatabaseError> {
-    let mut walk = Walk::default();
+    let mut scan = NumberScan::default();
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
-        let stretch = RecordRange { store: id, first, last: stand.highest.unwrap_or(0) };
-        next = walk.page(reader, series, stretch, findings).await?;
+        let range = RecordRange { store, first, last: state.highest.unwrap_or(0) };
+        next = scan.read_page(reader, series, range, findings).await?;
     }
-    walk.end(series, stand, findings);
+    scan.finish(series, state, findings);
     Ok(())
 }
 
-/// What the walk has seen so far.
 #[derive(Debug, Default)]
-struct Walk {
-    /// The highest number, at least 0.
-    last: i64,
-    seen: ScannedCount,
+struct NumberScan {
+    /// The highest number so far, at least 0.
+    highest: i64,
+    counts: RecordCounts,
 }
 
-impl Walk {
-    /// Walks one page of `stretch`; gives where the next one begins.
-    async fn page(
+impl NumberScan {
+    /// Gives the number that the next page begins with.
+    async fn read_page(
         &mut self,
         reader: &mut Reader,
         series: Series,
-        stretch: RecordRange,
+        range: RecordRange,
         findings: &mut Findings,
     ) -> Result<Option<i64>, DatabaseError> {
-        let page = number_checks::list_numbers(reader, series, stretch, PAGE).await?;
+        let page = number_checks::list_numbers(reader, series, range, PAGE_SIZE).await?;
         for row in &page {
             let records = row.copies.saturating_sub(row.placeholders);
-            self.seen = self.seen.and(ScannedCount { records, placeholders: row.placeholders });
-            self.step(series, row.number, row.copies, findings);
+            self.counts = self.counts.plus(RecordCounts { records, placeholders: row.placeholders });
+            self.check_number(series, row.number, row.copies, findings);
         }
-        Ok(page.last().filter(|_| page.len() as i64 == PAGE).and_then(|row| row.number.checked_add(1)))
+        Ok(page.last().filter(|_| page.len() as i64 == PAGE_SIZE).and_then(|row| row.number.checked_add(1)))
     }
 
-    fn step(&mut self, series: Series, number: i64, copies: i64, findings: &mut Findings) {
+    fn check_number(&mut self, series: Series, number: i64, copies: i64, findings: &mut Findings) {
         if copies > 1 {
             findings.add(FindingKind::Duplicate, series, number);
         }
@@ -99,25 +95,25 @@ impl Walk {
             findings.add(FindingKind::OutOfRange, series, number);
             return;
         }
-        // `number` is above `last`, which is 0 or more.
-        if number - self.last > 1 {
-            findings.add_span(FindingKind::Gap, series, self.last + 1, number - 1);
+        // Numbers come in ascending order, so `number` is above `highest`.
+        if number - self.highest > 1 {
+            findings.add_span(FindingKind::Gap, series, self.highest + 1, number - 1);
         }
-        self.last = number;
+        self.highest = number;
     }
 
-    fn end(&self, series: Series, stand: &SeriesState, findings: &mut Findings) {
-        let counter = stand.counter.unwrap_or(0).max(0);
-        if counter > self.last {
-            findings.add_span(FindingKind::Gap, series, self.last + 1, counter);
-            findings.add_span(FindingKind::CounterAhead, series, self.last + 1, counter);
+    fn finish(&self, series: Series, state: &SeriesState, findings: &mut Findings) {
+        let counter = state.counter.unwrap_or(0).max(0);
+        if counter > self.highest {
+            findings.add_span(FindingKind::Gap, series, self.highest + 1, counter);
+            findings.add_span(FindingKind::CounterAhead, series, self.highest + 1, counter);
         }
-        // A closing took its numbers from the counters: what it names was there.
-        let closed = stand.closed.unwrap_or(0);
-        if closed > self.last.max(counter) {
-            findings.add_span(FindingKind::Gap, series, self.last.max(counter) + 1, closed);
+        // A closing took its numbers from the counters, so the records that it names existed.
+        let closed = state.closed.unwrap_or(0);
+        if closed > self.highest.max(counter) {
+            findings.add_span(FindingKind::Gap, series, self.highest.max(counter) + 1, closed);
         }
-        let highest = self.last.max(closed);
+        let highest = self.highest.max(closed);
         if counter < highest {
             findings.add_span(FindingKind::CounterBehind, series, counter + 1, highest);
         }
@@ -129,14 +125,15 @@ mod tests {
     use super::super::finding::NumberSpan;
     use super::*;
 
-    /// The findings of numbers with their copies and a counter: kind, first and last number.
-    fn found(numbers: &[(i64, i64)], counter: Option<i64>) -> Vec<(FindingKind, i64, i64)> {
-        let (mut walk, mut findings) = (Walk::default(), Findings::default());
+    /// The findings for numbers with their copies and a counter: kind, first and last number.
+    fn scan(numbers: &[(i64, i64)], counter: Option<i64>) -> Vec<(FindingKind, i64, i64)> {
+        let (mut scan, mut findings) = (NumberScan::default(), Findings::default());
         for (number, copies) in numbers {
-            walk.step(Series::Order, *number, *copies, &mut findings);
+            scan.check_number(Series::Order, *number, *copies, &mut findings);
         }
         let highest = numbers.last().map(|(number, _)| *number);
-        walk.end(Series::Order, &SeriesState { counter, counter_hash: None, highest, closed: None }, &mut findings);
+        let state = SeriesState { counter, counter_hash: None, highest, closed: None };
+        scan.finish(Series::Order, &state, &mut findings);
         let spans = |finding: super::super::Finding| {
             finding.numbers.into_iter().map(move |NumberSpan { first, last }| (finding.kind, first, last))
         };
@@ -144,22 +141,22 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_series_and_an_empty_one_give_nothing() {
-        assert_eq!(found(&[(1, 1), (2, 1), (3, 1)], Some(3)), []);
-        assert_eq!(found(&[], None), []);
-        assert_eq!(found(&[], Some(0)), []);
+    fn a_complete_series_and_an_empty_one_have_no_findings() {
+        assert_eq!(scan(&[(1, 1), (2, 1), (3, 1)], Some(3)), []);
+        assert_eq!(scan(&[], None), []);
+        assert_eq!(scan(&[], Some(0)), []);
     }
 
     #[test]
-    fn each_fault_is_named() {
+    fn each_fault_is_found_with_its_numbers() {
         use FindingKind::{CounterAhead, CounterBehind, Duplicate, Gap, OutOfRange};
-        assert_eq!(found(&[(2, 1), (5, 1)], Some(5)), [(Gap, 1, 1), (Gap, 3, 4)]);
-        assert_eq!(found(&[(1, 1), (2, 3)], Some(2)), [(Duplicate, 2, 2)]);
-        assert_eq!(found(&[(1, 1)], Some(3)), [(Gap, 2, 3), (CounterAhead, 2, 3)]);
-        assert_eq!(found(&[(1, 1), (2, 1)], Some(1)), [(CounterBehind, 2, 2)]);
-        assert_eq!(found(&[(1, 1), (2, 1)], None), [(CounterBehind, 1, 2)]);
-        assert_eq!(found(&[(i64::MIN, 1), (1, 1)], Some(1)), [(OutOfRange, i64::MIN, i64::MIN)]);
-        let far = found(&[(1, 1), (i64::MAX, 1)], Some(1));
+        assert_eq!(scan(&[(2, 1), (5, 1)], Some(5)), [(Gap, 1, 1), (Gap, 3, 4)]);
+        assert_eq!(scan(&[(1, 1), (2, 3)], Some(2)), [(Duplicate, 2, 2)]);
+        assert_eq!(scan(&[(1, 1)], Some(3)), [(Gap, 2, 3), (CounterAhead, 2, 3)]);
+        assert_eq!(scan(&[(1, 1), (2, 1)], Some(1)), [(CounterBehind, 2, 2)]);
+        assert_eq!(scan(&[(1, 1), (2, 1)], None), [(CounterBehind, 1, 2)]);
+        assert_eq!(scan(&[(i64::MIN, 1), (1, 1)], Some(1)), [(OutOfRange, i64::MIN, i64::MIN)]);
+        let far = scan(&[(1, 1), (i64::MAX, 1)], Some(1));
         assert_eq!(far, [(Gap, 2, i64::MAX - 1), (CounterBehind, 2, i64::MAX)]);
     }
 }

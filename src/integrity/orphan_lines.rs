@@ -1,4 +1,4 @@
-//! Lines whose record is gone. They name no store, so they are looked for in the whole database at once.
+//! Lines whose record is missing. They name no store, so the whole database is searched at once.
 
 use uuid::Uuid;
 
@@ -7,21 +7,21 @@ use crate::db::{Database, DatabaseError, number_checks};
 use crate::domain::Series;
 
 /// Records that are looked up at a time.
-const PAGE: i64 = 5_000;
+const PAGE_SIZE: i64 = 5_000;
 
-/// Looks for them and gives how many records lines name.
-pub(super) async fn check(db: &Database, findings: &mut Findings) -> Result<i64, DatabaseError> {
+/// Gives how many records are named by lines.
+pub(super) async fn find_orphan_lines(db: &Database, findings: &mut Findings) -> Result<i64, DatabaseError> {
     let mut records = 0;
     for series in Series::ALL {
         let mut after = Uuid::nil();
         loop {
-            let page = number_checks::list_referenced_records(&mut db.read().await?, series, after, PAGE).await?;
+            let page = number_checks::list_referenced_records(&mut db.read().await?, series, after, PAGE_SIZE).await?;
             records += page.len() as i64;
             for _ in page.iter().filter(|row| row.missing) {
-                findings.add_unnumbered(FindingKind::StrayLines, series);
+                findings.add_unnumbered(FindingKind::OrphanLines, series);
             }
             match page.last() {
-                Some(last) if page.len() as i64 == PAGE => after = last.record,
+                Some(last) if page.len() as i64 == PAGE_SIZE => after = last.record,
                 _ => break,
             }
         }

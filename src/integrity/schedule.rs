@@ -1,90 +1,90 @@
-//! When checks are made: each at its interval, once across all servers, and what they found as metrics of every server.
+//! The schedule of checks, once across all servers, and the metrics of their results.
 //!
-//! A row of the database says when a check is due. Whoever moves that time first has the check for as long as a lease
-//! lasts, and moves it to the next interval when the check is done. A server that dies leaves a lease that runs out. No
-//! transaction stays open while a check goes on.
+//! A row of the database says when each check is due. The server that moves this time first runs the check; the new time
+//! is a lease, which is extended store by store and replaced by the next interval at the end. If the server dies, the lease
+//! runs out and another server starts again. No transaction is open while a check runs.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::finding::FindingKind;
 use super::repair::{RepairMethod, RepairRequest};
-use super::{Integrity, IntegrityError, ReportRetention, ReportView, finding::FindingKind, standing};
+use super::{Integrity, IntegrityError, ReportRetention, ReportView, STORES_PAGE_SIZE, health, latest_reports};
 use crate::db::{DatabaseError, integrity_reports, number_checks};
 use crate::domain::{Caller, CheckDepth, IntegrityReportId, Series, StoreId, Timestamp};
 use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS, VOID_PLACEHOLDERS};
 
-/// How often the schedule is to be looked at.
+/// How often [`Integrity::check_due_and_publish`] is to run.
 pub const SCHEDULE_PERIOD: Duration = Duration::from_secs(30);
-/// Longest that a check belongs to a server without a sign of life.
-const LEASE_S: i64 = 3_600;
-/// Who wanted a check that nobody asked for.
+/// The longest lease of a check.
+const LEASE_S_MAX: i64 = 3_600;
+/// `requested_by` of scheduled checks.
 const SCHEDULE: &str = "schedule";
-/// What the metric calls lines that belong to no store.
+/// The metric label of lines that belong to no store.
 const NO_STORE: &str = "none";
 
 impl Integrity {
-    /// Makes the check that is due, and sets the metrics where there is a new report.
+    /// Runs the check that is due, and updates the metrics if there is a new report.
     pub async fn check_due_and_publish(&self) -> Result<(), IntegrityError> {
-        let checked = self.run_due().await;
-        let published = self.publish_new().await;
+        let checked = self.run_due_check().await;
+        let published = self.publish_new_reports().await;
         checked.and(published)
     }
 
-    /// Makes the check that is due, if any is and no other server makes it: the deep one before the quick one, which it
-    /// contains. Gives its depth.
-    pub async fn run_due(&self) -> Result<Option<CheckDepth>, IntegrityError> {
-        // A check that somebody asked for goes on: the next look comes soon.
-        let Ok(_turn) = self.turn.try_acquire() else { return Ok(None) };
+    /// Runs the check that is due unless another server runs it, and gives its depth. The deep check comes first, since it
+    /// includes the quick one.
+    pub async fn run_due_check(&self) -> Result<Option<CheckDepth>, IntegrityError> {
+        // A requested check is running; the next round comes soon.
+        let Ok(_permit) = self.check_permit.try_acquire() else { return Ok(None) };
         for depth in [CheckDepth::Deep, CheckDepth::Quick] {
-            if self.claim(depth).await? {
-                self.check_as_scheduled(depth).await?;
+            if self.claim_check(depth).await? {
+                self.run_scheduled_check(depth).await?;
                 return Ok(Some(depth));
             }
         }
         Ok(None)
     }
 
-    async fn check_as_scheduled(&self, depth: CheckDepth) -> Result<(), IntegrityError> {
-        let began = self.clock.now();
+    async fn run_scheduled_check(&self, depth: CheckDepth) -> Result<(), IntegrityError> {
+        let started = self.clock.now();
         let mut after = StoreId::NIL;
-        let mut failed = None;
+        let mut failure = None;
         loop {
-            let page = number_checks::list_stores(&mut self.db.read().await?, after, super::STORES).await?;
+            let page = number_checks::list_stores(&mut self.db.read().await?, after, STORES_PAGE_SIZE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
                 match self.check_store(depth, id, SCHEDULE, ReportRetention::History).await {
-                    Ok(report) => self.repair_by_itself(id, &report).await,
+                    Ok(report) => self.repair_automatically(id, &report).await,
+                    // A store that cannot be checked does not keep the others from being checked.
                     Err(IntegrityError::Database(error)) if !matches!(error, DatabaseError::Unavailable(_)) => {
-                        // One store that cannot be checked keeps no other from it.
-                        tracing::warn!(store.id = %id, error = %error, "the store's numbers could not be checked");
-                        failed = Some(error);
+                        tracing::warn!(store.id = %id, %error, "the integrity of a store could not be checked");
+                        failure = Some(error);
                     }
                     Err(error) => return Err(error),
                 }
-                let lease = self.lease_s(depth);
-                self.put_off(depth, self.clock.now().plus_seconds(lease)).await?;
+                self.set_due(depth, self.clock.now().plus_seconds(self.lease_s(depth))).await?;
             }
         }
         if depth == CheckDepth::Deep {
-            self.check_strays(SCHEDULE, ReportRetention::History).await?;
+            self.check_orphan_lines(SCHEDULE, ReportRetention::History).await?;
         }
-        match failed {
-            // The lease runs out, and the check is made again.
+        match failure {
+            // The lease runs out, and the check runs again.
             Some(error) => Err(error.into()),
-            None => self.put_off(depth, began.plus_seconds(self.interval_s(depth))).await,
+            None => self.set_due(depth, started.plus_seconds(self.interval_s(depth))).await,
         }
     }
 
-    /// Where the settings want it, fills the gaps that a check found and takes counters forward. The report stays as it is,
-    /// so that people are told of what was lost; the next check finds it filled, and the alert ends.
-    async fn repair_by_itself(&self, store: StoreId, report: &ReportView) {
+    /// If the settings allow it, fills the gaps that a check found and moves counters forward. The report stays as it is, so
+    /// that people hear of the loss; the next check finds the repair, and the alert ends.
+    async fn repair_automatically(&self, store: StoreId, report: &ReportView) {
         if !self.settings.auto_repair {
             return;
         }
         for series in Series::ALL {
-            let repairable = |kind| matches!(kind, FindingKind::Gap | FindingKind::CounterBehind);
-            if !report.findings.iter().any(|found| found.series == series && repairable(found.kind)) {
+            let is_repairable = |kind| matches!(kind, FindingKind::Gap | FindingKind::CounterBehind);
+            if !report.findings.iter().any(|finding| finding.series == series && is_repairable(finding.kind)) {
                 continue;
             }
             let reason = format!("found by the check of {}", report.started_at);
@@ -94,30 +94,29 @@ impl Integrity {
                     tracing::warn!(store.id = %store, changes = ?repair.lines(), "receipt numbers were repaired");
                 }
                 Err(error) => {
-                    tracing::warn!(store.id = %store, series = series.as_str(), error = %error,
-                        "receipt numbers could not be repaired");
+                    tracing::warn!(store.id = %store, %series, %error, "receipt numbers could not be repaired");
                 }
             }
         }
     }
 
-    async fn claim(&self, depth: CheckDepth) -> Result<bool, IntegrityError> {
+    async fn claim_check(&self, depth: CheckDepth) -> Result<bool, IntegrityError> {
         let now = self.clock.now();
         let until = now.plus_seconds(self.lease_s(depth));
-        // Twice the interval, since the servers' clocks differ a little and their settings may.
+        // A time further ahead was set by a wrong clock. Twice the interval, since clocks and settings of servers may differ.
         let furthest = now.plus_seconds(2 * self.interval_s(depth));
         let mut tx = self.db.begin().await?;
-        let ours = integrity_reports::claim_check(&mut tx, depth, now, until, furthest).await?;
-        if ours && depth == CheckDepth::Deep {
-            // No other server need make the check that this one contains.
-            let quick = now.plus_seconds(self.interval_s(CheckDepth::Quick));
-            integrity_reports::set_due(&mut tx, CheckDepth::Quick, quick).await?;
+        let is_claimed = integrity_reports::claim_check(&mut tx, depth, now, until, furthest).await?;
+        if is_claimed && depth == CheckDepth::Deep {
+            // The deep check includes the quick one, so no other server need run that.
+            let next_quick = now.plus_seconds(self.interval_s(CheckDepth::Quick));
+            integrity_reports::set_due(&mut tx, CheckDepth::Quick, next_quick).await?;
         }
         tx.commit().await?;
-        Ok(ours)
+        Ok(is_claimed)
     }
 
-    async fn put_off(&self, depth: CheckDepth, due: Timestamp) -> Result<(), IntegrityError> {
+    async fn set_due(&self, depth: CheckDepth, due: Timestamp) -> Result<(), IntegrityError> {
         let mut tx = self.db.begin().await?;
         integrity_reports::set_due(&mut tx, depth, due).await?;
         tx.commit().await?;
@@ -132,14 +131,14 @@ impl Integrity {
     }
 
     fn lease_s(&self, depth: CheckDepth) -> i64 {
-        LEASE_S.min(self.interval_s(depth))
+        LEASE_S_MAX.min(self.interval_s(depth))
     }
 
-    /// Sets this server's metrics where there is a report that it has not seen yet, whichever server made it.
-    async fn publish_new(&self) -> Result<(), IntegrityError> {
+    /// Updates this server's metrics if any server wrote a report since the last time.
+    async fn publish_new_reports(&self) -> Result<(), IntegrityError> {
         let newest = integrity_reports::find_newest_id(&mut self.db.read().await?).await?;
         if newest != *self.published() {
-            self.publish().await?;
+            self.publish_metrics().await?;
             *self.published() = newest;
         }
         Ok(())
@@ -149,31 +148,32 @@ impl Integrity {
         self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the metrics of every store from its newest reports. Gaps and duplicates are those of receipts; health counts
+    /// Sets the metrics of every store from its newest reports. Gaps and duplicates are those of receipts; health covers
     /// all series.
-    pub(super) async fn publish(&self) -> Result<(), IntegrityError> {
+    pub(super) async fn publish_metrics(&self) -> Result<(), IntegrityError> {
         let mut after = StoreId::NIL;
         loop {
-            let page = number_checks::list_stores(&mut self.db.read().await?, after, super::STORES).await?;
+            let page = number_checks::list_stores(&mut self.db.read().await?, after, STORES_PAGE_SIZE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             for id in page {
-                let newest = standing(&mut self.db.read().await?, id).await?;
-                let Some(latest) = &newest.latest else { continue };
-                let findings = newest.findings();
+                let reports = latest_reports(&mut self.db.read().await?, id).await?;
+                let Some(latest) = &reports.latest else { continue };
+                let findings = reports.findings();
                 let count = |kind| {
-                    let of = findings.iter().find(|found| found.kind == kind && found.series == Series::Order);
-                    of.map_or(0, |found| found.count) as f64
+                    let finding =
+                        findings.iter().find(|finding| finding.kind == kind && finding.series == Series::Order);
+                    finding.map_or(0, |finding| finding.count) as f64
                 };
-                let label = id.to_string();
-                metrics::gauge!(ORDER_NUMBER_GAPS, "store" => label.clone()).set(count(FindingKind::Gap));
-                metrics::gauge!(ORDER_NUMBER_DUPLICATES, "store" => label.clone()).set(count(FindingKind::Duplicate));
-                metrics::gauge!(VOID_PLACEHOLDERS, "store" => label.clone()).set(latest.placeholders as f64);
-                metrics::gauge!(INTEGRITY_HEALTH, "store" => label).set(super::health(&findings) as f64);
+                let store = id.to_string();
+                metrics::gauge!(ORDER_NUMBER_GAPS, "store" => store.clone()).set(count(FindingKind::Gap));
+                metrics::gauge!(ORDER_NUMBER_DUPLICATES, "store" => store.clone()).set(count(FindingKind::Duplicate));
+                metrics::gauge!(VOID_PLACEHOLDERS, "store" => store.clone()).set(latest.placeholders as f64);
+                metrics::gauge!(INTEGRITY_HEALTH, "store" => store).set(health(&findings) as f64);
             }
         }
-        let strays = integrity_reports::find_newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
-        if let Some(report) = strays {
+        let orphan_report = integrity_reports::find_newest(&mut self.db.read().await?, StoreId::NIL, None).await?;
+        if let Some(report) = orphan_report {
             metrics::gauge!(INTEGRITY_HEALTH, "store" => NO_STORE).set(report.health as f64);
         }
         Ok(())

@@ -9,55 +9,55 @@ use tillsight::db::{Database, alert_deliveries};
 use tillsight::domain::SinkKind;
 use tillsight::performance::Outcome;
 
-use crate::alerts::{SECRET, Watch};
+use crate::alerts::{Monitor, SECRET};
 use crate::harness::{
     AlertReceiver, ONLY_ON_DEMAND, ReceivedRequest, ReceiverReply, TestApp, TestDatabase, on_both_databases,
 };
 
-/// A store whose orders fail, and a watch that has seen it and told nobody yet.
-async fn trouble(database: TestDatabase, overlay: &str) -> (TestApp, Watch) {
+/// A store whose orders fail, and a monitor that has an alert to deliver.
+async fn start_with_alert(database: TestDatabase, overlay: &str) -> (TestApp, Monitor) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
-    let watch = Watch::on(&app, overlay).await;
-    watch.ended(&store, Outcome::Failed, 10);
-    watch.alerts.look().await.unwrap();
-    (app, watch)
+    let monitor = Monitor::start(&app, overlay).await;
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.alerts.evaluate_rules().await.unwrap();
+    (app, monitor)
 }
 
-/// The last message about the one alert that there is, as staff see it.
-async fn last(watch: &Watch) -> Value {
+/// The last message about the only alert, as staff see it.
+async fn last_delivery(monitor: &Monitor) -> Value {
     let page = tillsight::domain::PageRequest { before: None, limit: 1 };
-    let alerts = watch.alerts.history(page).await.unwrap();
+    let alerts = monitor.alerts.list_history(page).await.unwrap();
     serde_json::to_value(&alerts.data[0].deliveries[0]).unwrap()
 }
 
-async fn what_is_refused_is_tried_again_with_longer_waits_and_given_up(database: TestDatabase) {
-    let (_app, watch) = trouble(database, "").await;
-    watch.receiver.reply_next((0..6).map(|_| ReceiverReply::Status(503, "in \u{7}maintenance")));
+async fn a_refused_message_is_retried_with_growing_delays_and_given_up(database: TestDatabase) {
+    let (_app, monitor) = start_with_alert(database, "").await;
+    monitor.receiver.reply_next((0..6).map(|_| ReceiverReply::Status(503, "in \u{7}maintenance")));
     let mut ids = Vec::new();
     for (attempt, wait) in [(1, 10), (2, 40), (3, 160), (4, 640), (5, 1_800)] {
-        assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1, "attempt {attempt}");
-        let shown = last(&watch).await;
+        assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 1, "attempt {attempt}");
+        let shown = last_delivery(&monitor).await;
         assert_eq!((&shown["state"], &shown["attempts"]), (&json!("waiting"), &json!(attempt)));
         assert_eq!(shown["last_status"], 503);
         let error = shown["last_error"].as_str().unwrap();
         assert!(error.starts_with("answered 503") && error.ends_with(": in maintenance"), "{error}");
-        watch.clock.advance(wait - 1);
-        assert_eq!(watch.alerts.deliver_due().await.unwrap(), 0, "{wait} s are not over");
-        watch.clock.advance(1);
-        ids.extend(watch.receiver.take_requests().into_iter().map(|received| received.headers["webhook-id"].clone()));
+        monitor.clock.advance(wait - 1);
+        assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 0, "{wait} s are not over");
+        monitor.clock.advance(1);
+        ids.extend(monitor.receiver.take_requests().into_iter().map(|received| received.headers["webhook-id"].clone()));
     }
-    assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
-    ids.extend(watch.receiver.take_requests().into_iter().map(|received| received.headers["webhook-id"].clone()));
-    let shown = last(&watch).await;
+    assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 1);
+    ids.extend(monitor.receiver.take_requests().into_iter().map(|received| received.headers["webhook-id"].clone()));
+    let shown = last_delivery(&monitor).await;
     assert_eq!((&shown["state"], &shown["attempts"], &shown["due_at"]), (&json!("failed"), &json!(6), &Value::Null));
-    watch.clock.advance(86_400);
-    assert_eq!(watch.alerts.deliver_due().await.unwrap(), 0, "it is given up");
+    monitor.clock.advance(86_400);
+    assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 0, "it is given up");
     assert!(ids.len() == 6 && ids.iter().all(|id| *id == ids[0]), "the same message each time: {ids:?}");
 }
 
-async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attempt(database: TestDatabase) {
-    let (_app, watch) = trouble(database, "delivery_timeout_s = 1").await;
+async fn a_receiver_that_hangs_redirects_or_sends_noise_only_gets_another_attempt(database: TestDatabase) {
+    let (_app, monitor) = start_with_alert(database, "delivery_timeout_s = 1").await;
     let elsewhere = AlertReceiver::start().await;
     let refusals = [
         (ReceiverReply::NoReply, Value::Null, "did not answer in time"),
@@ -66,64 +66,64 @@ async fn a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attemp
         (ReceiverReply::Status(404, "Cannot POST /HOOK"), json!(404), "parts of the address"),
     ];
     for (answer, status, reason) in refusals {
-        watch.receiver.reply_next([answer.clone()]);
-        assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1, "{answer:?}");
-        let shown = last(&watch).await;
+        monitor.receiver.reply_next([answer.clone()]);
+        assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 1, "{answer:?}");
+        let shown = last_delivery(&monitor).await;
         assert_eq!((&shown["state"], &shown["last_status"]), (&json!("waiting"), &status), "{answer:?}");
         let error = shown["last_error"].as_str().unwrap();
         assert!(error.contains(reason) && !error.contains("127.0.0.1"), "{answer:?}: {error}");
-        watch.clock.advance(1_800);
+        monitor.clock.advance(1_800);
     }
     assert!(elsewhere.take_requests().is_empty(), "the secret address is the only one that is asked");
     // An answer that never ends is not read to its end.
-    watch.receiver.reply_next([ReceiverReply::EndlessBody]);
-    assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
-    assert_eq!(last(&watch).await["state"], "delivered");
+    monitor.receiver.reply_next([ReceiverReply::EndlessBody]);
+    assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 1);
+    assert_eq!(last_delivery(&monitor).await["state"], "delivered");
 }
 
-/// Told too much at once, a receiver says when it wants the rest: that is no failed attempt, and not for ever.
-async fn a_receiver_may_put_messages_off_for_a_day(database: TestDatabase) {
-    let (_app, watch) = trouble(database, "").await;
+/// A receiver that is overloaded asks for a delay: that counts as no failed attempt, but not for ever.
+async fn a_receiver_may_postpone_messages_for_a_day(database: TestDatabase) {
+    let (_app, monitor) = start_with_alert(database, "").await;
     for _ in 0..8 {
-        watch.receiver.reply_next([ReceiverReply::RetryAfter(60)]);
-        assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
-        let shown = last(&watch).await;
+        monitor.receiver.reply_next([ReceiverReply::RetryAfter(60)]);
+        assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 1);
+        let shown = last_delivery(&monitor).await;
         assert_eq!((&shown["state"], &shown["attempts"]), (&json!("waiting"), &json!(0)));
-        watch.clock.advance(60);
+        monitor.clock.advance(60);
     }
-    watch.clock.advance(86_400);
-    watch.receiver.reply_next([ReceiverReply::RetryAfter(60)]);
-    watch.alerts.deliver_due().await.unwrap();
-    assert_eq!(last(&watch).await["state"], "failed");
+    monitor.clock.advance(86_400);
+    monitor.receiver.reply_next([ReceiverReply::RetryAfter(60)]);
+    monitor.alerts.deliver_due().await.unwrap();
+    assert_eq!(last_delivery(&monitor).await["state"], "failed");
 }
 
-async fn slack_is_believed_when_it_says_ok(database: TestDatabase) {
+async fn slack_must_answer_ok(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
     let receiver = AlertReceiver::start().await;
     let settings = format!("[monitoring]\nslack_url = \"{}\"", receiver.url);
-    let watch = Watch::with(&app, receiver, &settings).await;
-    watch.ended(&store, Outcome::Failed, 10);
-    watch.alerts.look().await.unwrap();
-    watch.receiver.reply_next([ReceiverReply::Status(200, "<html>Log in to the guest network</html>")]);
-    watch.alerts.deliver_due().await.unwrap();
-    let shown = last(&watch).await;
+    let monitor = Monitor::start_with(&app, receiver, &settings).await;
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.alerts.evaluate_rules().await.unwrap();
+    monitor.receiver.reply_next([ReceiverReply::Status(200, "<html>Log in to the guest network</html>")]);
+    monitor.alerts.deliver_due().await.unwrap();
+    let shown = last_delivery(&monitor).await;
     assert!(shown["last_error"].as_str().unwrap().contains("guest network"), "{shown}");
     assert_eq!((&shown["state"], &shown["last_status"]), (&json!("waiting"), &json!(200)));
-    watch.clock.advance(10);
-    watch.alerts.deliver_due().await.unwrap();
-    let shown = last(&watch).await;
+    monitor.clock.advance(10);
+    monitor.alerts.deliver_due().await.unwrap();
+    let shown = last_delivery(&monitor).await;
     assert_eq!((&shown["state"], &shown["last_error"]), (&json!("delivered"), &Value::Null));
-    let received = watch.receiver.take_requests();
+    let received = monitor.receiver.take_requests();
     assert!(received.iter().all(|received| !received.headers.contains_key("webhook-signature")));
     let text = received[0].json()["text"].as_str().unwrap().to_owned();
-    assert!(text.starts_with("[warning] Test store: 10 of 10 orders could not be made"), "{text}");
+    assert!(text.starts_with("[warning] 10 of 10 orders of store Test store failed"), "{text}");
 }
 
-async fn the_webhook_is_signed_so_that_its_receiver_can_tell(database: TestDatabase) {
-    let (app, watch) = trouble(database, "").await;
-    watch.alerts.deliver_due().await.unwrap();
-    let received = watch.receiver.take_requests().pop().unwrap();
+async fn a_webhook_is_signed_over_its_body(database: TestDatabase) {
+    let (app, monitor) = start_with_alert(database, "").await;
+    monitor.alerts.deliver_due().await.unwrap();
+    let received = monitor.receiver.take_requests().pop().unwrap();
     let at = received.headers["webhook-timestamp"].clone();
     assert_eq!(at, app.clock.now().seconds().to_string());
     assert!(is_signed(&received, SECRET));
@@ -144,26 +144,26 @@ fn is_signed(received: &ReceivedRequest, secret: &str) -> bool {
     received.headers["webhook-signature"] == format!("v1,{}", STANDARD.encode(sum.finalize().into_bytes()))
 }
 
-async fn the_end_is_not_told_before_the_beginning(database: TestDatabase) {
-    let (_app, watch) = trouble(database, "").await;
-    watch.receiver.reply_next([ReceiverReply::Status(500, "")]);
-    watch.alerts.deliver_due().await.unwrap();
-    watch.receiver.take_requests();
-    watch.clock.advance(5);
-    let key = watch.alerts.active().await.unwrap()[0].key.clone();
+async fn the_end_of_an_alert_is_delivered_after_its_beginning(database: TestDatabase) {
+    let (_app, monitor) = start_with_alert(database, "").await;
+    monitor.receiver.reply_next([ReceiverReply::Status(500, "")]);
+    monitor.alerts.deliver_due().await.unwrap();
+    monitor.receiver.take_requests();
+    monitor.clock.advance(5);
+    let key = monitor.alerts.list_active().await.unwrap()[0].key.clone();
     let caller = tillsight::domain::Caller::system();
-    watch.alerts.resolve(&caller, &key).await.unwrap();
-    assert_eq!(watch.alerts.deliver_due().await.unwrap(), 0, "the beginning waits for its next attempt");
-    watch.clock.advance(5);
-    assert_eq!(watch.alerts.deliver_due().await.unwrap(), 2);
+    monitor.alerts.resolve_alert(&caller, &key).await.unwrap();
+    assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 0, "the beginning waits for its next attempt");
+    monitor.clock.advance(5);
+    assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 2);
     let events: Vec<_> =
-        watch.receiver.take_requests().iter().map(|received| received.json()["type"].clone()).collect();
+        monitor.receiver.take_requests().iter().map(|received| received.json()["type"].clone()).collect();
     assert_eq!(events, ["alert.fired", "alert.resolved"]);
 }
 
-/// A server takes a message and dies: another one takes it up, and no two have it at once.
-async fn a_message_outlives_the_server_that_took_it(database: TestDatabase) {
-    let (app, watch) = trouble(database, "").await;
+/// A server claims a message and dies: another one delivers it later, and no two claim it at once.
+async fn a_message_claimed_by_a_dead_server_is_delivered_by_another(database: TestDatabase) {
+    let (app, monitor) = start_with_alert(database, "").await;
     let db = Database::connect(app.database.url(), 4).await.unwrap();
     let now = app.clock.now();
     let claim = async || {
@@ -177,18 +177,18 @@ async fn a_message_outlives_the_server_that_took_it(database: TestDatabase) {
     };
     let (one, other) = tokio::join!(claim(), claim());
     assert!(one.is_some() != other.is_some(), "one of them has it: {one:?} {other:?}");
-    assert_eq!(watch.alerts.deliver_due().await.unwrap(), 0);
+    assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 0);
     app.clock.advance(40);
-    assert_eq!(watch.alerts.deliver_due().await.unwrap(), 1);
-    assert_eq!(last(&watch).await["state"], "delivered");
+    assert_eq!(monitor.alerts.deliver_due().await.unwrap(), 1);
+    assert_eq!(last_delivery(&monitor).await["state"], "delivered");
 }
 
 on_both_databases!(
-    what_is_refused_is_tried_again_with_longer_waits_and_given_up,
-    a_receiver_that_hangs_redirects_or_lies_gets_nothing_but_another_attempt,
-    a_receiver_may_put_messages_off_for_a_day,
-    slack_is_believed_when_it_says_ok,
-    the_webhook_is_signed_so_that_its_receiver_can_tell,
-    the_end_is_not_told_before_the_beginning,
-    a_message_outlives_the_server_that_took_it,
+    a_refused_message_is_retried_with_growing_delays_and_given_up,
+    a_receiver_that_hangs_redirects_or_sends_noise_only_gets_another_attempt,
+    a_receiver_may_postpone_messages_for_a_day,
+    slack_must_answer_ok,
+    a_webhook_is_signed_over_its_body,
+    the_end_of_an_alert_is_delivered_after_its_beginning,
+    a_message_claimed_by_a_dead_server_is_delivered_by_another,
 );

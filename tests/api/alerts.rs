@@ -20,8 +20,8 @@ use crate::harness::{
 
 const PATH: &str = "/api/monitoring/numbering/alerts";
 
-/// A watch beside the server of a test, on its database and clock.
-pub struct Watch {
+/// The monitoring of another server, on the database and clock of a test.
+pub struct Monitor {
     pub alerts: Alerts,
     pub integrity: Integrity,
     pub performance: Performance,
@@ -29,16 +29,15 @@ pub struct Watch {
     pub clock: Clock,
 }
 
-impl Watch {
-    /// Tells a receiver of its own by webhook, with settings changed by `overlay` (TOML, within `[monitoring]`).
-    pub async fn on(app: &TestApp, overlay: &str) -> Self {
+impl Monitor {
+    /// Sends alerts to a webhook receiver of its own. `overlay` is TOML within `[monitoring]`.
+    pub async fn start(app: &TestApp, overlay: &str) -> Self {
         let receiver = AlertReceiver::start().await;
         let hook = format!("webhook_url = \"{}\"\nwebhook_secret = \"{SECRET}\"", receiver.url);
-        Self::with(app, receiver, &format!("[monitoring]\n{hook}\n{overlay}")).await
+        Self::start_with(app, receiver, &format!("[monitoring]\n{hook}\n{overlay}")).await
     }
 
-    /// With exactly these settings.
-    pub async fn with(app: &TestApp, receiver: AlertReceiver, settings: &str) -> Self {
+    pub async fn start_with(app: &TestApp, receiver: AlertReceiver, settings: &str) -> Self {
         let settings: Monitoring = Settings::from_toml(settings).unwrap().monitoring;
         let db = Database::connect(app.database.url(), 4).await.unwrap();
         let clock = app.clock.clone();
@@ -49,165 +48,169 @@ impl Watch {
         Self { alerts, integrity, performance, receiver, clock }
     }
 
-    /// Looks twice, tells, and gives what was told: event and key.
-    pub async fn look(&self) -> Vec<(String, String)> {
-        self.alerts.look().await.unwrap();
-        self.alerts.look().await.unwrap();
+    /// Evaluates the rules twice, delivers, and gives event and key of each message received.
+    pub async fn evaluate_and_deliver(&self) -> Vec<(String, String)> {
+        self.alerts.evaluate_rules().await.unwrap();
+        self.alerts.evaluate_rules().await.unwrap();
         self.alerts.deliver_due().await.unwrap();
-        let told = self.receiver.take_requests().into_iter().map(|received| received.json());
+        let messages = self.receiver.take_requests().into_iter().map(|received| received.json());
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        told.map(|body| (text(&body["type"]), text(&body["data"]["key"]))).collect()
+        messages.map(|body| (text(&body["type"]), text(&body["data"]["key"]))).collect()
     }
 
     async fn check(&self) {
-        self.integrity.run(CheckDepth::Deep, None, "test").await.unwrap();
+        self.integrity.run_check(CheckDepth::Deep, None, "test").await.unwrap();
     }
 
-    fn attempts(&self, store: &str, outcome: Outcome, count: usize, retries: Retries, took: Duration) {
+    fn record_detailed_attempts(&self, store: &str, outcome: Outcome, count: usize, retries: Retries, took: Duration) {
         let store = Some(store.parse::<StoreId>().unwrap());
         for _ in 0..count {
             self.performance.record(&Attempt { store, outcome, retries, duration: took });
         }
     }
 
-    /// Attempts that ended so, after 10 ms.
-    pub fn ended(&self, store: &str, outcome: Outcome, count: usize) {
-        self.attempts(store, outcome, count, Retries::default(), Duration::from_millis(10));
+    /// Attempts of 10 ms each.
+    pub fn record_attempts(&self, store: &str, outcome: Outcome, count: usize) {
+        self.record_detailed_attempts(store, outcome, count, Retries::default(), Duration::from_millis(10));
     }
 }
 
 /// A key as Standard Webhooks writes them.
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-fn told(event: &str, key: &str) -> (String, String) {
+fn message(event: &str, key: &str) -> (String, String) {
     (format!("alert.{event}"), key.to_owned())
 }
 
-async fn what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended(database: TestDatabase) {
+async fn each_manual_change_raises_its_alerts_once_until_it_is_undone(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     drop_constraints(&database).await;
-    let watch = Watch::on(&shop.app, "").await;
-    watch.check().await;
-    assert_eq!(watch.look().await, []);
+    let monitor = Monitor::start(&shop.app, "").await;
+    monitor.check().await;
+    assert_eq!(monitor.evaluate_and_deliver().await, []);
     macro_rules! raises {
         ($what:literal, $sql:literal, $number:literal, [$($finding:literal),+ $(,)?]) => {
             execute_unconstrained!(&database, $sql);
-            assert_eq!(watch.look().await, [], "{}: not before a check has seen it", $what);
-            watch.check().await;
-            watch.alerts.look().await.unwrap();
-            let active = watch.alerts.active().await.unwrap();
-            let named = format!("Corner <shop>: {}", $number);
-            assert!(active.iter().any(|alert| alert.message.starts_with(&named)), "{}: {active:?}", $what);
+            assert_eq!(monitor.evaluate_and_deliver().await, [], "{}: not before a check", $what);
+            monitor.check().await;
+            monitor.alerts.evaluate_rules().await.unwrap();
+            let active = monitor.alerts.list_active().await.unwrap();
+            let subject = format!("{} of store Corner <shop> ", $number);
+            assert!(active.iter().any(|alert| alert.message.starts_with(&subject)), "{}: {active:?}", $what);
             let keys = [$($finding),+].map(|finding| match finding {
-                // Of lines whose record is gone nobody can tell the store.
+                // Lines whose record is missing name no store.
                 "order:stray_lines" => format!("numbering-integrity:none:{finding}"),
                 _ => format!("numbering-integrity:{}:{finding}", shop.store),
             });
-            let of = |event: &str| -> BTreeSet<_> { keys.iter().map(|key| told(event, key)).collect() };
-            expect_told(watch.look().await, &of("fired"), $what);
-            watch.check().await;
-            assert_eq!(watch.look().await, [], "{}: told once", $what);
+            let of = |event: &str| -> BTreeSet<_> { keys.iter().map(|key| message(event, key)).collect() };
+            expect_messages(monitor.evaluate_and_deliver().await, &of("fired"), $what);
+            monitor.check().await;
+            assert_eq!(monitor.evaluate_and_deliver().await, [], "{}: reported once", $what);
             restore_rows(&database).await;
-            watch.check().await;
-            expect_told(watch.look().await, &of("resolved"), $what);
-            watch.clock.advance(1_801);
+            monitor.check().await;
+            expect_messages(monitor.evaluate_and_deliver().await, &of("resolved"), $what);
+            monitor.clock.advance(1_801);
         };
     }
     raises!(
         "deleted",
         "DELETE FROM orders WHERE number = 2",
-        "order 2 ",
+        "Receipt 2",
         ["order:gap", "payment:no_order", "refund:no_order", "order:stray_lines",]
     );
-    raises!("duplicated", "INSERT INTO orders SELECT * FROM orders WHERE number = 3", "order 3 ", ["order:duplicate"]);
+    raises!("duplicated", "INSERT INTO orders SELECT * FROM orders WHERE number = 3", "Receipt 3", ["order:duplicate"]);
     raises!(
         "renumbered",
         "UPDATE orders SET number = 40 WHERE number = 4",
-        "order 40 ",
+        "Receipt 40",
         ["order:gap", "order:counter_behind", "order:broken_seal"]
     );
     raises!(
         "edited",
         "UPDATE orders SET total = total + 1 WHERE number = 3",
-        "order 3 ",
+        "Receipt 3",
         ["order:broken_seal", "order:wrong_sum", "order:wrong_payment"]
     );
     raises!(
         "an edited line",
         "UPDATE order_items SET unit_price = unit_price + 1 \
         WHERE order_id = (SELECT id FROM orders WHERE number = 5)",
-        "order 5 ",
+        "Receipt 5",
         ["order:broken_seal", "order:wrong_sum"]
     );
     raises!(
         "a counter set back",
         "UPDATE number_series SET last_number = 4 WHERE series = 'order'",
-        "order 5–6 ",
+        "Receipts 5–6",
         ["order:counter_behind", "order:counter_seal"]
     );
-    assert!(watch.alerts.active().await.unwrap().is_empty());
+    assert!(monitor.alerts.list_active().await.unwrap().is_empty());
 }
 
 #[track_caller]
-fn expect_told(messages: Vec<(String, String)>, expected: &BTreeSet<(String, String)>, what: &str) {
+fn expect_messages(messages: Vec<(String, String)>, expected: &BTreeSet<(String, String)>, what: &str) {
     assert_eq!(messages.len(), expected.len(), "{what}: each once: {messages:?}");
     assert_eq!(&messages.into_iter().collect::<BTreeSet<_>>(), expected, "{what}");
 }
 
-async fn rates_are_taken_over_a_sliding_window(database: TestDatabase) {
+async fn rates_use_a_sliding_window(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
-    let watch = Watch::on(&app, "cool_down_s = 0").await;
+    let monitor = Monitor::start(&app, "cool_down_s = 0").await;
     let failures = format!("order-failure-rate:{store}");
-    watch.ended(&store, Outcome::Failed, 9);
-    assert_eq!(watch.look().await, [], "nine attempts are too few to conclude from");
-    watch.ended(&store, Outcome::Refused, 50);
-    assert_eq!(watch.look().await, [], "nor from what was refused");
-    watch.ended(&store, Outcome::Failed, 1);
-    assert_eq!(watch.look().await, [told("fired", &failures)], "all that were not refused failed");
-    let alert = &watch.alerts.active().await.unwrap()[0];
+    monitor.record_attempts(&store, Outcome::Failed, 9);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "nine attempts are too few to conclude from");
+    monitor.record_attempts(&store, Outcome::Refused, 50);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "nor from what was refused");
+    monitor.record_attempts(&store, Outcome::Failed, 1);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &failures)], "all that were not refused failed");
+    let alert = &monitor.alerts.list_active().await.unwrap()[0];
     assert_eq!((alert.value, alert.threshold, alert.rule), (1.0, 0.01, AlertRule::OrderFailureRate));
-    assert_eq!(alert.message, "Test store: 10 of 10 orders could not be made in 15 minutes");
-    watch.ended(&store, Outcome::Succeeded, 990);
-    assert_eq!(watch.look().await, [told("resolved", &failures)], "1 % is not above 1 %");
+    assert_eq!(alert.message, "10 of 10 orders of store Test store failed within 15 minutes.");
+    monitor.record_attempts(&store, Outcome::Succeeded, 990);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("resolved", &failures)], "1 % is not above 1 %");
     // A minute counts as long as its beginning is within the window.
-    watch.clock.advance(15 * 60 - 1);
-    watch.ended(&store, Outcome::Failed, 1);
-    assert_eq!(watch.look().await, [told("fired", &failures)], "11 of 1 001");
-    watch.clock.advance(1);
-    assert_eq!(watch.look().await, [told("resolved", &failures)], "one attempt is left in the window");
+    monitor.clock.advance(15 * 60 - 1);
+    monitor.record_attempts(&store, Outcome::Failed, 1);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &failures)], "11 of 1 001");
+    monitor.clock.advance(1);
+    assert_eq!(
+        monitor.evaluate_and_deliver().await,
+        [message("resolved", &failures)],
+        "one attempt is left in the window"
+    );
 }
 
 /// Servers look at the same time: each thing is told once, and what somebody acknowledges meanwhile is not escalated.
-async fn looks_at_once_tell_once(database: TestDatabase) {
+async fn concurrent_evaluations_report_once(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
-    let watch = Watch::on(&app, "escalate_s = 600\n[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
-    watch.ended(&store, Outcome::Failed, 10);
+    let monitor = Monitor::start(&app, "escalate_s = 600\n[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
+    monitor.record_attempts(&store, Outcome::Failed, 10);
     let at_once = async || {
-        let looks = futures_util::future::join_all((0..4).map(|_| watch.alerts.look())).await;
+        let looks = futures_util::future::join_all((0..4).map(|_| monitor.alerts.evaluate_rules())).await;
         looks.into_iter().for_each(|look| look.unwrap());
-        watch.look().await
+        monitor.evaluate_and_deliver().await
     };
     let key = format!("order-failure-rate:{store}");
-    assert_eq!(at_once().await, [told("fired", &key)]);
-    watch.clock.advance(600);
-    assert_eq!(at_once().await, [told("escalated", &key)]);
-    assert_eq!(watch.alerts.active().await.unwrap()[0].escalations, 1);
+    assert_eq!(at_once().await, [message("fired", &key)]);
+    monitor.clock.advance(600);
+    assert_eq!(at_once().await, [message("escalated", &key)]);
+    assert_eq!(monitor.alerts.list_active().await.unwrap()[0].escalations, 1);
 }
 
 /// A report that cannot be read hides neither what else is wrong nor what fires because of an older one.
-async fn what_cannot_be_read_hides_nothing_else(database: TestDatabase) {
+async fn an_unreadable_report_hides_no_other_violation(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
-    let watch = Watch::on(&shop.app, "").await;
+    let monitor = Monitor::start(&shop.app, "").await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
-    watch.check().await;
-    assert_eq!(watch.look().await.len(), 3, "seal, sum and payment");
+    monitor.check().await;
+    assert_eq!(monitor.evaluate_and_deliver().await.len(), 3, "seal, sum and payment");
     database.execute("UPDATE integrity_reports SET findings = '[\"nonsense\"]'").await;
     let other = shop.app.create_store(&shop.admin).await;
-    watch.ended(&other, Outcome::Failed, 10);
-    assert_eq!(watch.look().await, [told("fired", &format!("order-failure-rate:{other}"))]);
-    assert_eq!(watch.alerts.active().await.unwrap().len(), 4, "the others are neither over nor hidden");
+    monitor.record_attempts(&other, Outcome::Failed, 10);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &format!("order-failure-rate:{other}"))]);
+    assert_eq!(monitor.alerts.list_active().await.unwrap().len(), 4, "the others are neither over nor hidden");
 }
 
 /// An alert of a newer server, with a rule that this one does not know: the others are listed, and it stays as it is.
@@ -215,13 +218,17 @@ async fn an_alert_with_an_unknown_rule_hides_none_of_the_others(database: TestDa
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let admin = app.login_admin().await;
     let (one, other) = (app.create_store(&admin).await, app.create_store(&admin).await);
-    let watch = Watch::on(&app, "[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
-    watch.ended(&one, Outcome::Failed, 10);
-    assert_eq!(watch.look().await.len(), 1);
+    let monitor = Monitor::start(&app, "[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
+    monitor.record_attempts(&one, Outcome::Failed, 10);
+    assert_eq!(monitor.evaluate_and_deliver().await.len(), 1);
     database.execute("UPDATE alerts SET rule = 'from-a-newer-server'").await;
-    watch.ended(&other, Outcome::Failed, 10);
+    monitor.record_attempts(&other, Outcome::Failed, 10);
     let key = format!("order-failure-rate:{other}");
-    assert_eq!(watch.look().await, [told("fired", &key)], "its key is taken, and the other alert fires");
+    assert_eq!(
+        monitor.evaluate_and_deliver().await,
+        [message("fired", &key)],
+        "its key is taken, and the other alert fires"
+    );
     for path in [format!("{PATH}/active"), PATH.to_owned()] {
         let listed = app.get(&path, &admin).await.expect(200)["data"].clone();
         assert_eq!((listed.as_array().unwrap().len(), &listed[0]["key"]), (1, &json!(key)));
@@ -229,92 +236,100 @@ async fn an_alert_with_an_unknown_rule_hides_none_of_the_others(database: TestDa
     assert_eq!(database.count("SELECT COUNT(*) FROM alerts WHERE state = 'firing'").await, 2);
 }
 
-async fn conflicts_and_slow_orders_have_windows_of_their_own(database: TestDatabase) {
+async fn conflicts_and_slow_orders_use_their_own_windows(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
-    let watch = Watch::on(&app, "cool_down_s = 0").await;
+    let monitor = Monitor::start(&app, "cool_down_s = 0").await;
     let conflict = Retries { conflicts: 1, after_conflict: 1, ..Retries::default() };
     let (fast, slow) = (Duration::from_millis(20), Duration::from_millis(5_500));
-    watch.attempts(&store, Outcome::Succeeded, 19, Retries::default(), fast);
-    watch.attempts(&store, Outcome::Succeeded, 1, conflict, fast);
-    assert_eq!(watch.look().await, [], "one in twenty is 5 %, and not above");
-    watch.attempts(&store, Outcome::Succeeded, 1, conflict, slow);
+    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 19, Retries::default(), fast);
+    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 1, conflict, fast);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "one in twenty is 5 %, and not above");
+    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 1, conflict, slow);
     let conflicts = format!("order-conflict-rate:{store}");
-    assert_eq!(watch.look().await, [told("fired", &conflicts)], "one slow one of 21 is less than 5 in 100");
-    watch.attempts(&store, Outcome::Refused, 20, conflict, slow);
-    assert_eq!(watch.look().await, [], "slow refusals are no slow orders");
-    watch.attempts(&store, Outcome::Succeeded, 1, Retries::default(), slow);
+    assert_eq!(
+        monitor.evaluate_and_deliver().await,
+        [message("fired", &conflicts)],
+        "one slow one of 21 is less than 5 in 100"
+    );
+    monitor.record_detailed_attempts(&store, Outcome::Refused, 20, conflict, slow);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "slow refusals are no slow orders");
+    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 1, Retries::default(), slow);
     let slowness = format!("order-slow:{store}");
-    assert_eq!(watch.look().await, [told("fired", &slowness)]);
-    let active = watch.alerts.active().await.unwrap();
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &slowness)]);
+    let active = monitor.alerts.list_active().await.unwrap();
     let alert = active.iter().find(|alert| alert.rule == AlertRule::OrderSlow).unwrap();
     assert!((5.4..5.6).contains(&alert.value), "within 1 % of 5.5 s: {}", alert.value);
-    watch.clock.advance(10 * 60);
-    assert_eq!(watch.look().await, [told("resolved", &conflicts)], "ten minutes");
-    watch.clock.advance(5 * 60);
-    assert_eq!(watch.look().await, [told("resolved", &slowness)], "a quarter of an hour");
+    monitor.clock.advance(10 * 60);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("resolved", &conflicts)], "ten minutes");
+    monitor.clock.advance(5 * 60);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("resolved", &slowness)], "a quarter of an hour");
 }
 
-async fn what_comes_and_goes_is_told_once_within_the_cool_down(database: TestDatabase) {
+async fn an_alert_that_returns_within_the_cool_down_is_reported_once(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
-    let watch = Watch::on(&app, "cool_down_s = 1800\n[monitoring.rules.failure_rate]\nwindow_s = 120").await;
+    let monitor = Monitor::start(&app, "cool_down_s = 1800\n[monitoring.rules.failure_rate]\nwindow_s = 120").await;
     let key = format!("order-failure-rate:{store}");
-    watch.ended(&store, Outcome::Failed, 10);
-    assert_eq!(watch.look().await, [told("fired", &key)]);
-    watch.clock.advance(120);
-    assert_eq!(watch.look().await, [told("resolved", &key)]);
-    watch.ended(&store, Outcome::Failed, 10);
-    assert_eq!(watch.look().await, [], "two minutes after it was told");
-    assert_eq!(watch.alerts.active().await.unwrap().len(), 1, "it fires all the same");
-    watch.clock.advance(120);
-    assert_eq!(watch.look().await, [], "what was not told is not told to be over");
-    watch.clock.advance(1_800 - 240 - 1);
-    watch.ended(&store, Outcome::Failed, 10);
-    assert_eq!(watch.look().await, [], "a second before the cool-down is over");
-    watch.clock.advance(1);
-    assert_eq!(watch.look().await, [told("fired", &key)], "and still so when it is over");
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &key)]);
+    monitor.clock.advance(120);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("resolved", &key)]);
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "two minutes after it was told");
+    assert_eq!(monitor.alerts.list_active().await.unwrap().len(), 1, "it fires all the same");
+    monitor.clock.advance(120);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "what was not told is not told to be over");
+    monitor.clock.advance(1_800 - 240 - 1);
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "a second before the cool-down is over");
+    monitor.clock.advance(1);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &key)], "and still so when it is over");
 }
 
-async fn what_nobody_acknowledges_is_escalated(database: TestDatabase) {
+async fn an_unacknowledged_alert_is_escalated(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
     let overlay = "escalate_s = 600\nescalations = 2\n[monitoring.rules.failure_rate]\nwindow_s = 86400";
-    let watch = Watch::on(&app, overlay).await;
+    let monitor = Monitor::start(&app, overlay).await;
     let key = format!("order-failure-rate:{store}");
-    watch.ended(&store, Outcome::Failed, 10);
-    assert_eq!(watch.look().await, [told("fired", &key)]);
-    watch.clock.advance(599);
-    assert_eq!(watch.look().await, []);
-    watch.clock.advance(1);
-    assert_eq!(watch.look().await, [told("escalated", &key)]);
-    let severity = async || serde_json::to_value(watch.alerts.active().await.unwrap()[0].severity).unwrap();
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &key)]);
+    monitor.clock.advance(599);
+    assert_eq!(monitor.evaluate_and_deliver().await, []);
+    monitor.clock.advance(1);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("escalated", &key)]);
+    let severity = async || serde_json::to_value(monitor.alerts.list_active().await.unwrap()[0].severity).unwrap();
     assert_eq!(severity().await, "critical", "it was a warning");
-    watch.clock.advance(600);
-    assert_eq!(watch.look().await, [told("escalated", &key)]);
-    watch.clock.advance(6_000);
-    assert_eq!(watch.look().await, [], "twice is enough");
+    monitor.clock.advance(600);
+    assert_eq!(monitor.evaluate_and_deliver().await, [message("escalated", &key)]);
+    monitor.clock.advance(6_000);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "twice is enough");
 
     let admin = app.login_admin().await;
     let ended = app.post(&format!("{PATH}/{key}/resolve"), &admin, json!({})).await.expect(200);
     assert_eq!((&ended["state"], &ended["escalations"]), (&json!("resolved"), &json!(2)));
-    assert_eq!(watch.look().await, [told("fired", &key)], "it is still so, and the cool-down is over");
+    assert_eq!(
+        monitor.evaluate_and_deliver().await,
+        [message("fired", &key)],
+        "it is still so, and the cool-down is over"
+    );
     let seen = app.post(&format!("{PATH}/{key}/acknowledge"), &admin, json!({})).await.expect(200);
     assert_eq!(seen["state"], "acknowledged");
     assert!(seen["acknowledged_by"].as_str().unwrap().starts_with("user:"), "{seen}");
-    watch.clock.advance(6_000);
-    assert_eq!(watch.look().await, [], "somebody sees to it");
+    monitor.clock.advance(6_000);
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "somebody sees to it");
 }
 
-async fn staff_see_acknowledge_and_end_alerts(database: TestDatabase) {
+async fn staff_list_acknowledge_and_resolve_alerts(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let admin = app.login_admin().await;
     let store = app.create_store(&admin).await;
-    let watch = Watch::on(&app, "").await;
+    let monitor = Monitor::start(&app, "").await;
     let empty = app.get(&format!("{PATH}/active"), &admin).await.expect(200);
     assert_eq!(empty, json!({"data": []}));
-    watch.ended(&store, Outcome::Failed, 10);
-    watch.look().await;
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.evaluate_and_deliver().await;
     let active = app.get(&format!("{PATH}/active"), &admin).await.expect(200);
     let alert = &active["data"][0];
     let key = alert["key"].as_str().unwrap();
@@ -341,11 +356,11 @@ async fn staff_see_acknowledge_and_end_alerts(database: TestDatabase) {
     assert_eq!((&history["data"][0]["state"], &history["next_cursor"]), (&json!("resolved"), &Value::Null));
     assert!(history["data"][0]["resolved_by"].as_str().unwrap().starts_with("user:"), "{history}");
     app.clock.advance(366 * 86_400);
-    assert_eq!(watch.alerts.forget_old().await.unwrap(), 1);
+    assert_eq!(monitor.alerts.delete_expired().await.unwrap(), 1);
 }
 
 /// The whole way: a server with default rules looks by itself, and tells.
-async fn a_server_tells_by_itself(database: TestDatabase) {
+async fn a_server_evaluates_and_reports_by_itself(database: TestDatabase) {
     let receiver = AlertReceiver::start().await;
     let shop = open_shop_with_six_orders(&database).await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
@@ -362,7 +377,10 @@ async fn a_server_tells_by_itself(database: TestDatabase) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let texts: Vec<_> = received.iter().map(|received| received.json()["text"].as_str().unwrap().to_owned()).collect();
-    assert!(texts.iter().all(|text| text.starts_with("[critical] Corner &lt;shop&gt;: order 3 ")), "{texts:?}");
+    assert!(
+        texts.iter().all(|text| text.starts_with("[critical] Receipt 3 of store Corner &lt;shop&gt; ")),
+        "{texts:?}"
+    );
     assert!(texts.iter().all(|text| text.contains("deploy/RUNBOOK.md#numbering-integrity")), "{texts:?}");
     assert_eq!(texts.len(), 3, "seal, sum and payment, each once: {texts:?}");
     assert!(beside.read_metric("tillsight_alert_deliveries_total").await >= 3.0);
@@ -383,14 +401,14 @@ fn the_runbook_has_a_section_for_each_rule() {
 }
 
 on_both_databases!(
-    what_is_done_by_hand_raises_its_alert_once_and_is_over_once_mended,
-    rates_are_taken_over_a_sliding_window,
-    looks_at_once_tell_once,
-    what_cannot_be_read_hides_nothing_else,
+    each_manual_change_raises_its_alerts_once_until_it_is_undone,
+    rates_use_a_sliding_window,
+    concurrent_evaluations_report_once,
+    an_unreadable_report_hides_no_other_violation,
     an_alert_with_an_unknown_rule_hides_none_of_the_others,
-    conflicts_and_slow_orders_have_windows_of_their_own,
-    what_comes_and_goes_is_told_once_within_the_cool_down,
-    what_nobody_acknowledges_is_escalated,
-    staff_see_acknowledge_and_end_alerts,
-    a_server_tells_by_itself,
+    conflicts_and_slow_orders_use_their_own_windows,
+    an_alert_that_returns_within_the_cool_down_is_reported_once,
+    an_unacknowledged_alert_is_escalated,
+    staff_list_acknowledge_and_resolve_alerts,
+    a_server_evaluates_and_reports_by_itself,
 );

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tillsight::performance::Outcome;
 
-use crate::alerts::{SECRET, Watch};
+use crate::alerts::{Monitor, SECRET};
 use crate::harness::{AlertReceiver, ReceiverReply, TestApp, TestDatabase, on_both_databases};
 
 const PATH: &str = "/api/monitoring/background";
@@ -39,10 +39,10 @@ async fn a_task_that_fails_shows_its_error_and_runs_again(database: TestDatabase
         (&json!("on_signal"), &json!(5), &Value::Null, &json!(0)),
         "{task}"
     );
-    let watch = Watch::with(&app, receiver, &settings).await;
-    watch.receiver.reply_next([ReceiverReply::Status(503, "in maintenance")]);
-    watch.ended(&store, Outcome::Failed, 10);
-    watch.alerts.look().await.unwrap();
+    let monitor = Monitor::start_with(&app, receiver, &settings).await;
+    monitor.receiver.reply_next([ReceiverReply::Status(503, "in maintenance")]);
+    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.alerts.evaluate_rules().await.unwrap();
     let failed = until(&app, &admin, "alerts: webhook", |task| !task["last_error"].is_null()).await;
     let error = failed["last_error"].as_str().unwrap();
     assert!(error.contains("503") && error.contains("in maintenance") && !error.contains("127.0.0.1"), "{error}");
@@ -51,7 +51,7 @@ async fn a_task_that_fails_shows_its_error_and_runs_again(database: TestDatabase
     app.clock.advance(10);
     let mended = until(&app, &admin, "alerts: webhook", |task| task["last_success_at"] == "2026-01-05T12:00:10Z").await;
     assert!(mended["last_error"] == failed["last_error"] && mended["runs"].as_u64() > failed["runs"].as_u64());
-    assert_eq!(watch.receiver.take_requests().len(), 2, "refused, then taken");
+    assert_eq!(monitor.receiver.take_requests().len(), 2, "refused, then taken");
     let text = app.read_metrics().await;
     let line = |start: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_else(|| panic!("{start}"));

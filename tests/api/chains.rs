@@ -76,7 +76,7 @@ async fn links(reader: &mut Reader, store: StoreId, series: Series) -> Vec<Link>
     links
 }
 
-async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: TestDatabase) {
+async fn every_series_is_sealed_and_manual_changes_break_the_seal(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     for _ in 0..2 {
         let paid = shop.place_paid_order().await;
@@ -117,7 +117,7 @@ async fn every_series_is_whole_and_a_change_by_hand_is_seen(database: TestDataba
     }
 }
 
-async fn every_act_is_in_the_audit_log_with_its_actor(database: TestDatabase) {
+async fn every_action_is_in_the_audit_log_with_its_actor(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let paid = shop.place_paid_order().await;
     shop.refund(&paid, Value::Null).await.expect(201);
@@ -185,7 +185,7 @@ async fn migrate_first_only(database: &TestDatabase) {
 }
 
 on_both_databases!(
-    every_series_is_whole_and_a_change_by_hand_is_seen,
-    every_act_is_in_the_audit_log_with_its_actor,
+    every_series_is_sealed_and_manual_changes_break_the_seal,
+    every_action_is_in_the_audit_log_with_its_actor,
     an_order_of_the_first_release_keeps_its_seal_and_can_be_paid,
 );

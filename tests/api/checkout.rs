@@ -49,7 +49,7 @@ fn path(session: &Value, rest: &str) -> String {
     format!("/api/sessions/{}{rest}", session["id"].as_str().unwrap())
 }
 
-async fn a_bill_is_kept_by_the_server(database: TestDatabase) {
+async fn the_server_keeps_the_bill(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
     let session = shop.add(&session, &shop.milk, 2).await.expect(200);
@@ -74,7 +74,7 @@ async fn a_bill_is_kept_by_the_server(database: TestDatabase) {
     shop.app.delete(&again, &shop.kiosk).await.expect_problem(404, "not-found");
 }
 
-async fn nonsense_on_a_bill_is_refused_by_name(database: TestDatabase) {
+async fn invalid_items_are_refused_with_the_field(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
     for quantity in [0, -1, 10_000, i64::MAX] {
@@ -136,7 +136,7 @@ async fn a_confirmation_happens_once(database: TestDatabase) {
     shop.add(&session, &shop.milk, 1).await.expect_problem(409, "session-closed");
 }
 
-async fn what_has_no_price_blocks_the_confirmation(database: TestDatabase) {
+async fn items_without_a_price_block_the_confirmation(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
     let session = shop.add(&session, &shop.milk, 1).await.expect(200);
@@ -164,7 +164,7 @@ async fn what_has_no_price_blocks_the_confirmation(database: TestDatabase) {
     assert_eq!(problem["items"][0]["reason"], "not-on-sale");
 }
 
-async fn frames_put_matched_products_on_the_bill(database: TestDatabase) {
+async fn frames_add_matched_products(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let photos = (0..4).map(|view| package_photo(3, view)).collect();
     let texts = [("name", "Seen"), ("price", "300"), ("currency", "EUR")];
@@ -261,12 +261,12 @@ async fn bills_of_every_length_become_orders_with_all_their_lines(database: Test
 }
 
 on_both_databases!(
-    a_bill_is_kept_by_the_server,
-    nonsense_on_a_bill_is_refused_by_name,
+    the_server_keeps_the_bill,
+    invalid_items_are_refused_with_the_field,
     a_stale_version_changes_nothing,
     a_confirmation_happens_once,
-    what_has_no_price_blocks_the_confirmation,
-    frames_put_matched_products_on_the_bill,
+    items_without_a_price_block_the_confirmation,
+    frames_add_matched_products,
     sessions_belong_to_their_store_and_end,
     a_stranger_confirms_nothing_and_leaves_no_trace,
     bills_of_every_length_become_orders_with_all_their_lines,

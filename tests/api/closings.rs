@@ -18,7 +18,7 @@ impl Shop {
     }
 }
 
-async fn a_closing_sums_up_what_was_done_since_the_one_before(database: TestDatabase) {
+async fn a_closing_sums_up_everything_since_the_previous_one(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
     let shop = Shop::open_with(database, body).await;
     let first = shop.place_order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
@@ -97,7 +97,7 @@ async fn a_closing_is_made_once_and_by_the_staff_of_the_store(database: TestData
 
 /// Orders are confirmed and paid while closings are made: every record is in exactly one closing, and the closings
 /// together come to what was sold.
-async fn closings_under_load_miss_nothing_and_take_nothing_twice(database: TestDatabase) {
+async fn closings_during_sales_cover_every_record_once(database: TestDatabase) {
     const TILLS: usize = 4;
     const ORDERS: usize = 6;
     let shop = Arc::new(Shop::open(database).await);
@@ -143,7 +143,7 @@ async fn closings_under_load_miss_nothing_and_take_nothing_twice(database: TestD
 }
 
 on_both_databases!(
-    a_closing_sums_up_what_was_done_since_the_one_before,
+    a_closing_sums_up_everything_since_the_previous_one,
     a_closing_is_made_once_and_by_the_staff_of_the_store,
-    closings_under_load_miss_nothing_and_take_nothing_twice,
+    closings_during_sales_cover_every_record_once,
 );

@@ -48,7 +48,7 @@ async fn a_clerk_gives_discounts_and_the_order_keeps_them(database: TestDatabase
     assert_eq!(z["currencies"][0]["discounts"], json!({"count": 1, "amount": 108, "tax": 0}));
 }
 
-async fn discounts_are_checked_replaced_and_taken_back(database: TestDatabase) {
+async fn discounts_are_checked_replaced_and_removed(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let bill = shop.fill_bill(&[(&shop.milk, 1)]).await;
     for (body, field) in [
@@ -86,7 +86,7 @@ async fn discounts_are_checked_replaced_and_taken_back(database: TestDatabase) {
     assert_eq!((&none["total"], &none["discount"]), (&json!(129), &Value::Null));
 }
 
-async fn tax_comes_on_top_where_prices_do_not_contain_it(database: TestDatabase) {
+async fn tax_is_added_if_prices_do_not_include_it(database: TestDatabase) {
     let shop = Shop::open_with(database, json!({"name": "Net", "currency": "EUR", "prices_include_tax": false})).await;
     let bill = shop.fill_bill(&[(&shop.milk, 1), (&shop.soap, 1)]).await;
     // 129 × 7 % = 9.03, 250 × 19 % = 47.5
@@ -110,7 +110,7 @@ async fn tax_comes_on_top_where_prices_do_not_contain_it(database: TestDatabase)
     assert_eq!((&later["total"], &later["tax_total"]), (&json!(250), &json!(0)));
 }
 
-async fn rates_and_zones_that_make_no_sense_are_refused(database: TestDatabase) {
+async fn invalid_tax_rates_and_time_zones_are_refused(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let product = format!("/api/products/{}", shop.soap);
     let refused = shop.app.patch(&product, &shop.admin, json!({"tax_rate_bp": 10_001})).await;
@@ -128,7 +128,7 @@ async fn rates_and_zones_that_make_no_sense_are_refused(database: TestDatabase) 
 
 on_both_databases!(
     a_clerk_gives_discounts_and_the_order_keeps_them,
-    discounts_are_checked_replaced_and_taken_back,
-    tax_comes_on_top_where_prices_do_not_contain_it,
-    rates_and_zones_that_make_no_sense_are_refused,
+    discounts_are_checked_replaced_and_removed,
+    tax_is_added_if_prices_do_not_include_it,
+    invalid_tax_rates_and_time_zones_are_refused,
 );

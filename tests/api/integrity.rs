@@ -55,7 +55,7 @@ fn found(run: &Value) -> Vec<(String, String, i64)> {
         .collect()
 }
 
-async fn a_whole_store_has_full_health(database: TestDatabase) {
+async fn an_intact_store_has_full_health(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     let before = shop.standing().await;
     assert_eq!((&before["latest_deep"], &before["findings"]), (&Value::Null, &json!([])));
@@ -86,7 +86,7 @@ async fn a_whole_store_has_full_health(database: TestDatabase) {
     }
 }
 
-async fn whatever_is_done_by_hand_is_found_and_gone_once_mended(database: TestDatabase) {
+async fn each_manual_change_is_found_until_it_is_undone(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     drop_constraints(&database).await;
     assert_eq!(found(&shop.check(true).await), []);
@@ -200,7 +200,7 @@ async fn expect_found(shop: &Shop, done: &str, expected: &[Found]) {
 }
 
 /// A quick check knows nothing of seals: what the last deep check found of them stands until the next one.
-async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: TestDatabase) {
+async fn a_quick_check_does_not_hide_findings_of_a_deep_one(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     database.execute("UPDATE orders SET total = total + 1 WHERE number = 3").await;
     shop.check(true).await;
@@ -210,7 +210,7 @@ async fn a_quick_check_does_not_cover_up_what_a_deep_one_found(database: TestDat
     assert_eq!((&standing["health"], standing["findings"].as_array().unwrap().len()), (&json!(45), 3));
 }
 
-async fn lines_whose_record_is_gone_are_found(database: TestDatabase) {
+async fn lines_whose_record_is_missing_are_found(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     drop_constraints(&database).await;
     execute_unconstrained!(&database, "DELETE FROM orders WHERE number IN (2, 3)");
@@ -224,7 +224,7 @@ async fn lines_whose_record_is_gone_are_found(database: TestDatabase) {
 }
 
 /// A store's row is deleted, or the end of a chain with its counter: neither hides what was there.
-async fn what_is_left_of_a_store_tells_what_is_gone(database: TestDatabase) {
+async fn a_missing_store_and_a_cut_off_chain_are_found(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     drop_constraints(&database).await;
     execute_unconstrained!(
@@ -242,10 +242,10 @@ async fn what_is_left_of_a_store_tells_what_is_gone(database: TestDatabase) {
     let postgres = "SET session_replication_role = replica; DELETE FROM stores;";
     database.run_script("PRAGMA foreign_keys = OFF; DELETE FROM stores;", postgres).await;
     let (code, out, _) = numbering(&database, &["check"]).await;
-    assert!(code == 1 && out.contains(&shop.store) && out.contains("own row is gone"), "{out}");
+    assert!(code == 1 && out.contains(&shop.store) && out.contains("own row is missing"), "{out}");
 }
 
-async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
+async fn due_checks_run_once_across_servers(database: TestDatabase) {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let admin = app.login_admin().await;
     let store = app.create_store(&admin).await;
@@ -254,7 +254,7 @@ async fn due_checks_are_made_once_across_servers(database: TestDatabase) {
     let server = || Integrity::new(opened.clone(), app.clock.clone(), settings.clone());
     let (one, other) = (server(), server());
     let due = async || {
-        let (first, second) = tokio::join!(one.run_due(), other.run_due());
+        let (first, second) = tokio::join!(one.run_due_check(), other.run_due_check());
         let mut made: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
         assert!(made.len() <= 1, "{made:?}");
         made.pop()
@@ -322,7 +322,7 @@ async fn until<F: Future<Output = Reply>>(ask: impl Fn() -> F, wanted: impl Fn(&
 }
 
 /// What is being written while a check goes on is no fault.
-async fn checks_beside_busy_tills_find_nothing(database: TestDatabase) {
+async fn checks_during_sales_find_nothing(database: TestDatabase) {
     const TILLS: usize = 3;
     const ORDERS: usize = 6;
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
@@ -346,7 +346,7 @@ async fn checks_beside_busy_tills_find_nothing(database: TestDatabase) {
     assert_eq!(shop.standing().await["latest"]["records"], json!(TILLS * ORDERS * 3));
 }
 
-async fn the_command_line_checks_beside_a_server(database: TestDatabase) {
+async fn the_command_line_checks_while_a_server_runs(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     let before = database.count("SELECT COUNT(*) FROM integrity_reports").await;
     let (code, out, _) = numbering(&database, &["check", "--deep"]).await;
@@ -359,7 +359,11 @@ async fn the_command_line_checks_beside_a_server(database: TestDatabase) {
     assert_eq!(code, 0, "numbers alone are whole: {out}");
     let (code, out, error) = numbering(&database, &["check", "--deep"]).await;
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains("order 5 (1 in all)") && error.contains("1 of 2 reports"), "{out}{error}");
+    assert!(
+        out.contains("Receipt 5 of store Corner <shop> was changed after it was written (1 in total).")
+            && error.contains("1 of 2 reports"),
+        "{out}{error}"
+    );
     let (code, out, _) = numbering(&database, &["check", "--deep", "--json", "--keep", "--store", &shop.store]).await;
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &report["findings"][0]["kind"], &report["health"]), (1, &json!("broken_seal"), &json!(75)));
@@ -373,7 +377,7 @@ async fn the_command_line_checks_beside_a_server(database: TestDatabase) {
     let (code, _, error) = numbering(&database, &["repair", "void", "--store", nobody, "--reason", "none"]).await;
     assert!(code == 1 && error.contains(nobody), "{code} {error}");
     let (_, help, _) = numbering(&database, &["check", "--help"]).await;
-    assert!(help.contains("1 something found") && help.contains("2 it could"), "{help}");
+    assert!(help.contains("1 findings") && help.contains("2 the check could"), "{help}");
     let missing = database.folder().join("mistyped.db");
     let url = format!("sqlite://{}", missing.display());
     let (code, _, error) = run(&url, &database, &["check"]).await;
@@ -396,7 +400,7 @@ async fn run(url: &str, database: &TestDatabase, arguments: &[&str]) -> (i32, St
 
 /// A copy may be evidence: looking at it leaves it as it is, byte for byte, with nothing beside it. SQLite's `VACUUM INTO`
 /// makes one that is not in WAL mode.
-async fn looking_changes_no_copy(database: TestDatabase) {
+async fn checks_and_dry_runs_leave_a_copy_unchanged(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     let before = database.dump_rows().await;
     let copies = database.folder().join("copies");
@@ -426,7 +430,7 @@ async fn looking_changes_no_copy(database: TestDatabase) {
     assert!(whole.is_none() || bytes() != whole);
 }
 
-async fn what_cannot_be_asked_is_refused(database: TestDatabase) {
+async fn invalid_requests_are_refused(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.login_admin().await;
     let nobody = "01890000-0000-7000-8000-000000000000";
@@ -441,15 +445,15 @@ async fn what_cannot_be_asked_is_refused(database: TestDatabase) {
 }
 
 on_both_databases!(
-    a_whole_store_has_full_health,
-    whatever_is_done_by_hand_is_found_and_gone_once_mended,
-    a_quick_check_does_not_cover_up_what_a_deep_one_found,
-    lines_whose_record_is_gone_are_found,
-    what_is_left_of_a_store_tells_what_is_gone,
-    due_checks_are_made_once_across_servers,
+    an_intact_store_has_full_health,
+    each_manual_change_is_found_until_it_is_undone,
+    a_quick_check_does_not_hide_findings_of_a_deep_one,
+    lines_whose_record_is_missing_are_found,
+    a_missing_store_and_a_cut_off_chain_are_found,
+    due_checks_run_once_across_servers,
     a_server_checks_by_itself,
-    checks_beside_busy_tills_find_nothing,
-    the_command_line_checks_beside_a_server,
-    looking_changes_no_copy,
-    what_cannot_be_asked_is_refused,
+    checks_during_sales_find_nothing,
+    the_command_line_checks_while_a_server_runs,
+    checks_and_dry_runs_leave_a_copy_unchanged,
+    invalid_requests_are_refused,
 );

@@ -56,7 +56,7 @@ async fn a_receipt_is_claimed_once(database: TestDatabase) {
 }
 
 /// Whoever sells and refunds does not come to own the receipts that shoppers leave behind.
-async fn staff_claims_no_receipt_and_joins_no_session(database: TestDatabase) {
+async fn staff_cannot_claim_receipts_or_join_sessions(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let order = order(&shop, None).await;
     let session = shop.fill_bill(&[(&shop.milk, 1)]).await;
@@ -126,7 +126,7 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: TestDatabase) 
 }
 
 /// A record that somebody edited by hand hides none of the others, neither from the staff nor from the shopper.
-async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database: TestDatabase) {
+async fn an_unreadable_order_is_named_and_the_others_are_listed(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let ann = shop.app.sign_up_shopper("ann").await;
     let mut ids = Vec::new();
@@ -157,7 +157,7 @@ async fn an_order_that_cannot_be_read_is_named_and_the_others_are_shown(database
 }
 
 /// The clock of the tests begins on the fifth of January 2026; 26 days later it is February in Seoul, not yet in London.
-async fn spending_is_told_by_month_of_the_stores_clock(database: TestDatabase) {
+async fn spending_is_summed_by_month_in_the_stores_time_zone(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
     let shop = Shop::open_with(database, body).await;
     let ann = shop.app.sign_up_shopper("ann").await;
@@ -191,9 +191,9 @@ async fn spending_is_told_by_month_of_the_stores_clock(database: TestDatabase) {
 on_both_databases!(
     a_shopper_reads_their_own_orders_page_by_page,
     a_receipt_is_claimed_once,
-    staff_claims_no_receipt_and_joins_no_session,
+    staff_cannot_claim_receipts_or_join_sessions,
     a_session_has_one_shopper,
     a_shopper_finds_orders_by_store_time_and_state,
-    an_order_that_cannot_be_read_is_named_and_the_others_are_shown,
-    spending_is_told_by_month_of_the_stores_clock,
+    an_unreadable_order_is_named_and_the_others_are_listed,
+    spending_is_summed_by_month_in_the_stores_time_zone,
 );

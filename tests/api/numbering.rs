@@ -90,7 +90,7 @@ async fn numbers_have_no_gap_when_every_fifth_confirmation_fails(database: TestD
 }
 
 /// The same confirmation sent by 20 impatient clients at once, with one key: one order, 20 equal answers.
-async fn one_confirmation_sent_many_times_at_once_is_one_order(database: TestDatabase) {
+async fn a_confirmation_sent_twenty_times_creates_one_order(database: TestDatabase) {
     let app = Arc::new(TestApp::spawn(database).await);
     let admin = app.login_admin().await;
     let store = app.create_store(&admin).await;
@@ -127,6 +127,6 @@ async fn stores_number_independently(database: TestDatabase) {
 
 on_both_databases!(
     numbers_have_no_gap_when_every_fifth_confirmation_fails,
-    one_confirmation_sent_many_times_at_once_is_one_order,
+    a_confirmation_sent_twenty_times_creates_one_order,
     stores_number_independently,
 );

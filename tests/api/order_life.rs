@@ -54,7 +54,7 @@ async fn an_order_is_paid_in_full_and_once(database: TestDatabase) {
     reused.expect_problem(422, "idempotency-key-reused");
 }
 
-async fn what_was_paid_is_given_back_piece_by_piece(database: TestDatabase) {
+async fn a_paid_order_is_refunded_piece_by_piece(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let order = shop.place_order(&[(&shop.milk, 3), (&shop.soap, 1)]).await;
     shop.refund(&order, Value::Null).await.expect_problem(409, "order-not-paid");
@@ -143,7 +143,7 @@ async fn an_unpaid_order_is_voided_once_and_for_good(database: TestDatabase) {
     assert!(shop.app.read_metric("tillsight_order_creation_duration_seconds_count").await >= 2.0);
 }
 
-async fn an_order_of_nothing_due_is_settled_with_nothing(database: TestDatabase) {
+async fn an_order_of_zero_is_paid_with_zero(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let gift = shop.app.create_product(&shop.admin, &[("name", "Sample"), ("price", "0"), ("currency", "EUR")]).await;
     let order = shop.place_order(&[(&gift, 1)]).await;
@@ -155,7 +155,7 @@ async fn an_order_of_nothing_due_is_settled_with_nothing(database: TestDatabase)
     shop.refund(&order, Value::Null).await.expect_problem(409, "refund-too-large");
 }
 
-async fn only_the_staff_of_the_store_touches_an_order(database: TestDatabase) {
+async fn only_staff_of_the_store_change_an_order(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let order = shop.place_order(&[(&shop.milk, 1)]).await;
     let stranger = shop.enrol_kiosk_of_new_store().await;
@@ -179,7 +179,7 @@ async fn only_the_staff_of_the_store_touches_an_order(database: TestDatabase) {
 }
 
 /// 20 refunds of one piece at once, of an order of five; then 20 of all that is left, of another.
-async fn refunds_at_once_never_give_back_more_than_was_paid(database: TestDatabase) {
+async fn concurrent_refunds_never_exceed_the_payment(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     let order = shop.place_paid_order().await;
     let tries = join_all((0..AT_ONCE).map(|_| shop.refund(&order, json!([{"line": 1, "quantity": 1}])))).await;
@@ -203,7 +203,7 @@ async fn refunds_at_once_never_give_back_more_than_was_paid(database: TestDataba
 
 /// Payments and voids of one order at once, each with a key of its own: one of them gets through. The same payment sent
 /// 20 times with one key: one payment, 20 equal answers.
-async fn of_payments_and_voids_at_once_one_gets_through(database: TestDatabase) {
+async fn one_of_concurrent_payments_and_voids_succeeds(database: TestDatabase) {
     let shop = Arc::new(Shop::open(database).await);
     for _ in 0..3 {
         let order = shop.place_order(&[(&shop.milk, 1)]).await;
@@ -238,10 +238,10 @@ async fn clerk_of_another_store(app: &TestApp, admin: &str) -> String {
 
 on_both_databases!(
     an_order_is_paid_in_full_and_once,
-    what_was_paid_is_given_back_piece_by_piece,
+    a_paid_order_is_refunded_piece_by_piece,
     an_unpaid_order_is_voided_once_and_for_good,
-    an_order_of_nothing_due_is_settled_with_nothing,
-    only_the_staff_of_the_store_touches_an_order,
-    refunds_at_once_never_give_back_more_than_was_paid,
-    of_payments_and_voids_at_once_one_gets_through,
+    an_order_of_zero_is_paid_with_zero,
+    only_staff_of_the_store_change_an_order,
+    concurrent_refunds_never_exceed_the_payment,
+    one_of_concurrent_payments_and_voids_succeeds,
 );

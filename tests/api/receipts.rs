@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::harness::{Shop, TestDatabase, on_both_databases, order_path};
 
-async fn a_receipt_tells_what_was_bought_taxed_paid_and_taken_back(database: TestDatabase) {
+async fn a_receipt_shows_items_tax_payments_and_refunds(database: TestDatabase) {
     let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
     let shop = Shop::open_with(database, body).await;
     let order = shop.place_order(&[(&shop.milk, 2), (&shop.soap, 1)]).await;
@@ -69,7 +69,7 @@ async fn the_first_print_is_the_original_and_every_later_one_a_copy(database: Te
     assert_eq!(database.count("SELECT COUNT(*) FROM receipt_prints").await, 3);
 }
 
-async fn prints_at_once_are_all_counted(database: TestDatabase) {
+async fn concurrent_prints_are_all_counted(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let order = shop.place_order(&[(&shop.milk, 1)]).await;
     let prints = order_path(&order, "/receipt/prints");
@@ -80,7 +80,7 @@ async fn prints_at_once_are_all_counted(database: TestDatabase) {
     assert_eq!(database.count("SELECT MAX(print) FROM receipt_prints").await, 10);
 }
 
-async fn a_shopper_sees_the_receipts_that_are_theirs(database: TestDatabase) {
+async fn a_shopper_sees_only_their_own_receipts(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let (ann, bob) = (shop.app.sign_up_shopper("ann").await, shop.app.sign_up_shopper("bob").await);
     let order = shop.place_paid_order().await;
@@ -99,8 +99,8 @@ async fn a_shopper_sees_the_receipts_that_are_theirs(database: TestDatabase) {
 }
 
 on_both_databases!(
-    a_receipt_tells_what_was_bought_taxed_paid_and_taken_back,
+    a_receipt_shows_items_tax_payments_and_refunds,
     the_first_print_is_the_original_and_every_later_one_a_copy,
-    prints_at_once_are_all_counted,
-    a_shopper_sees_the_receipts_that_are_theirs,
+    concurrent_prints_are_all_counted,
+    a_shopper_sees_only_their_own_receipts,
 );

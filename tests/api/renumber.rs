@@ -25,7 +25,7 @@ impl Shop {
     }
 }
 
-async fn records_move_up_are_sealed_anew_and_the_next_sale_goes_on(database: TestDatabase) {
+async fn records_are_renumbered_and_resealed_and_the_next_number_follows(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     let counter = "SELECT last_number FROM number_series WHERE series = 'order'";
     delete_order(&database).await;
@@ -53,15 +53,15 @@ async fn records_move_up_are_sealed_anew_and_the_next_sale_goes_on(database: Tes
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is(database: TestDatabase) {
+async fn a_manually_changed_number_is_reported_and_sealed_as_it_is(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     database.execute("UPDATE orders SET number = 40 WHERE number = 3").await;
     assert_eq!(shop.faults().await, ["order gap 3-3", "order counter_behind 7-40", "order broken_seal 40-40"]);
     let store = shop.store.as_str();
     let (code, out, _) =
         numbering(&database, &["repair", "--store", store, "--reason", "x", "--series", "order", "renumber"]).await;
-    let expected = "order 4–6 becomes 3–5\norder 40 becomes 6\norder: 4 records are sealed anew\n\
-        order 40 (1 in all): changed after it was written: does not fit its seal; sealed as it is now\n\
+    let expected = "Receipts 4–6 become 3–5.\nReceipt 40 becomes 6.\n4 receipts get new seals.\n\
+        Receipt 40 was changed after it was written (1 in total). It is sealed as it is now.\n\
         Nothing was changed. Run it again with --apply to repair.\n";
     assert_eq!((code, out.as_str()), (0, expected));
     let done = shown_then_done(&shop, &database, "renumber").await;
@@ -71,7 +71,7 @@ async fn a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is(database
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn what_must_keep_its_number_does(database: TestDatabase) {
+async fn fiscal_closed_and_void_numbers_are_kept(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     delete_order(&database).await;
     assert!(shop.refused(&database).await.contains("is fiscal"));
@@ -82,21 +82,21 @@ async fn what_must_keep_its_number_does(database: TestDatabase) {
     assert_eq!(shop.repair("renumber", false).await.expect(200)["applied"], false, "nothing is missing any more");
     database.execute("DELETE FROM order_items WHERE order_id IN (SELECT id FROM orders WHERE number = 5)").await;
     database.execute("DELETE FROM orders WHERE number = 5").await;
-    assert!(shop.refused(&database).await.contains("1 numbers of the series order have void placeholders"));
+    assert!(shop.refused(&database).await.contains("series \"order\" has void placeholders (1)"));
     database.execute("DELETE FROM void_placeholders").await;
 
     let close = format!("/api/stores/{}/z-reports", shop.store);
     shop.post_once(&close, &shop.clerk, json!({})).await.expect(201);
     let refused = shop.refused(&database).await;
-    assert!(refused.contains("order 3 cannot change: daily closings name every number up to 6"), "{refused}");
+    assert!(refused.contains("Receipt 3 cannot be renumbered: daily closings name every number up to 6"), "{refused}");
     shop.repair("void", false).await.expect(200);
     database.execute("DELETE FROM payments WHERE number = 3").await;
-    assert!(shop.refused(&database).await.contains("payment 3 cannot change"));
+    assert!(shop.refused(&database).await.contains("Payment 3 cannot be renumbered"));
     shop.repair("void", false).await.expect(200);
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn what_comes_after_a_closing_may_move(database: TestDatabase) {
+async fn records_after_a_closing_can_be_renumbered(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     let close = format!("/api/stores/{}/z-reports", shop.store);
     shop.post_once(&close, &shop.clerk, json!({})).await.expect(201);
@@ -113,7 +113,7 @@ async fn what_comes_after_a_closing_may_move(database: TestDatabase) {
 }
 
 /// A copy that was made by hand has lost its constraints: records with one number, with one identifier.
-async fn copies_are_told_apart(database: TestDatabase) {
+async fn copies_with_one_id_or_one_number_are_distinguished(database: TestDatabase) {
     let shop = open_shop_with_six_orders(&database).await;
     drop_constraints(&database).await;
     execute_unconstrained!(
@@ -121,7 +121,7 @@ async fn copies_are_told_apart(database: TestDatabase) {
         "UPDATE stores SET fiscal = FALSE; DELETE FROM z_report_lines; DELETE FROM z_reports"
     );
     execute_unconstrained!(&database, "INSERT INTO orders SELECT * FROM orders WHERE number = 3");
-    assert!(shop.refused(&database).await.contains("order 3 is there more than once under one identifier"));
+    assert!(shop.refused(&database).await.contains("Receipt 3 exists more than once with the same id"));
     restore_rows(&database).await;
 
     execute_unconstrained!(
@@ -129,7 +129,7 @@ async fn copies_are_told_apart(database: TestDatabase) {
         "UPDATE orders SET hash_version = 9 WHERE number = 5; UPDATE orders SET number = 30 WHERE number = 4"
     );
     let refused = shop.refused(&database).await;
-    assert!(refused.contains("order 5 cannot be sealed anew") && refused.contains("version"), "{refused}");
+    assert!(refused.contains("Receipt 5 cannot get a new seal") && refused.contains("version"), "{refused}");
     restore_rows(&database).await;
 
     execute_unconstrained!(&database, "UPDATE orders SET number = 4 WHERE number = 5");
@@ -140,7 +140,7 @@ async fn copies_are_told_apart(database: TestDatabase) {
 }
 
 /// Records never meet on their way, with the unique index there (PostgreSQL) or lost with the rest (SQLite).
-async fn numbers_below_one_move_up(database: TestDatabase) {
+async fn numbers_below_one_become_positive(database: TestDatabase) {
     let shop = shop_with_orders(&database, false).await;
     if database.kind() == "sqlite" {
         drop_constraints(&database).await;
@@ -160,7 +160,7 @@ async fn numbers_below_one_move_up(database: TestDatabase) {
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn a_store_is_fiscal_unless_told_otherwise_and_stays_so_once_it_has_a_closing(database: TestDatabase) {
+async fn a_store_is_fiscal_by_default_and_stays_so_after_a_closing(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let path = format!("/api/stores/{}", shop.store);
     assert_eq!(shop.app.get(&path, &shop.admin).await.expect(200)["fiscal"], true);
@@ -179,11 +179,11 @@ async fn a_store_is_fiscal_unless_told_otherwise_and_stays_so_once_it_has_a_clos
 }
 
 on_both_databases!(
-    records_move_up_are_sealed_anew_and_the_next_sale_goes_on,
-    a_number_that_was_changed_by_hand_is_named_and_sealed_as_it_is,
-    what_must_keep_its_number_does,
-    what_comes_after_a_closing_may_move,
-    copies_are_told_apart,
-    numbers_below_one_move_up,
-    a_store_is_fiscal_unless_told_otherwise_and_stays_so_once_it_has_a_closing,
+    records_are_renumbered_and_resealed_and_the_next_number_follows,
+    a_manually_changed_number_is_reported_and_sealed_as_it_is,
+    fiscal_closed_and_void_numbers_are_kept,
+    records_after_a_closing_can_be_renumbered,
+    copies_with_one_id_or_one_number_are_distinguished,
+    numbers_below_one_become_positive,
+    a_store_is_fiscal_by_default_and_stays_so_after_a_closing,
 );

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tillsight::db::{Database, audit};
 use tillsight::domain::CheckDepth;
 
-use crate::alerts::Watch;
+use crate::alerts::Monitor;
 use crate::harness::{ONLY_ON_DEMAND, Reply, Shop, TestApp, TestDatabase, delete_order, on_both_databases};
 use crate::integrity::numbering;
 
@@ -78,7 +78,7 @@ pub async fn shown_then_done(shop: &Shop, database: &TestDatabase, method: &str)
     done
 }
 
-async fn a_gap_is_filled_and_the_next_sale_goes_on(database: TestDatabase) {
+async fn a_gap_is_filled_and_the_next_number_follows(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     delete_order(&database).await;
     database.execute("DELETE FROM payments WHERE number = 2").await;
@@ -106,7 +106,7 @@ async fn a_gap_is_filled_and_the_next_sale_goes_on(database: TestDatabase) {
     assert_eq!(details["series"][0]["placeholders"], json!([{"first": 3, "last": 3}]));
 }
 
-async fn a_counter_that_stands_wrong_is_mended(database: TestDatabase) {
+async fn a_wrong_counter_is_repaired(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let counter = |done: &Value| done["series"][0]["counter"].clone();
     database.execute("UPDATE number_series SET last_number = 4 WHERE series = 'order'").await;
@@ -132,7 +132,7 @@ async fn a_counter_that_stands_wrong_is_mended(database: TestDatabase) {
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn a_placeholder_is_watched_like_a_record(database: TestDatabase) {
+async fn a_placeholder_is_checked_like_a_record(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     delete_order(&database).await;
     shop.repair("void", false).await.expect(200);
@@ -150,7 +150,7 @@ async fn a_placeholder_is_watched_like_a_record(database: TestDatabase) {
     assert_eq!(shop.faults().await, ["order gap 3-3"]);
 }
 
-async fn a_lost_closing_is_voided_and_the_next_one_goes_on_from_the_last_that_is_there(database: TestDatabase) {
+async fn a_lost_closing_gets_a_placeholder_and_the_next_one_covers_its_records(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let path = format!("/api/stores/{}/z-reports", shop.store);
     shop.post_once(&path, &shop.clerk, json!({})).await.expect(201);
@@ -165,7 +165,7 @@ async fn a_lost_closing_is_voided_and_the_next_one_goes_on_from_the_last_that_is
     assert_eq!(shop.faults().await, [""; 0]);
 }
 
-async fn the_command_line_shows_and_repairs(database: TestDatabase) {
+async fn the_command_line_plans_and_applies_repairs(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let store = shop.store.as_str();
     let of = |rest: &[&'static str]| [&["repair", "--store", store, "--reason", "disk broke"][..], rest].concat();
@@ -176,12 +176,12 @@ async fn the_command_line_shows_and_repairs(database: TestDatabase) {
     let (code, shown, _) = numbering(&database, &of(&["void"])).await;
     assert_eq!(
         (code, shown.as_str()),
-        (0, "order 3: void placeholder\nNothing was changed. Run it again with --apply to repair.\n")
+        (0, "Receipt 3 gets a void placeholder.\nNothing was changed. Run it again with --apply to repair.\n")
     );
     let (code, out, _) = numbering(&database, &of(&["void", "--series", "payment"])).await;
     assert_eq!((code, out.as_str()), (0, "This method has nothing to repair.\n"));
     let (code, _, error) = numbering(&database, &of(&["renumber", "--apply"])).await;
-    assert!(code == 1 && error.contains("is fiscal") && error.contains(store), "{error}");
+    assert!(code == 1 && error.contains("\"Corner\" is fiscal"), "{error}");
     let nobody = "01890000-0000-7000-8000-000000000000";
     let (code, _, error) = numbering(&database, &["repair", "--store", nobody, "--reason", "x", "void"]).await;
     assert!(code == 1 && error.contains(nobody), "{error}");
@@ -192,7 +192,7 @@ async fn the_command_line_shows_and_repairs(database: TestDatabase) {
     }
     assert_eq!(database.dump_rows().await, before);
     let (code, done, _) = numbering(&database, &of(&["void", "--apply"])).await;
-    assert!(code == 0 && done.starts_with("order 3: void placeholder\nDone"), "{done}");
+    assert!(code == 0 && done.starts_with("Receipt 3 gets a void placeholder.\nDone"), "{done}");
     let log = audited(&database).await;
     assert_eq!((log.len(), log[0].0.as_str()), (1, "command line"));
     let (code, out, _) = numbering(&database, &["check", "--deep"]).await;
@@ -201,7 +201,7 @@ async fn the_command_line_shows_and_repairs(database: TestDatabase) {
 }
 
 /// The counter is held: whoever sells meanwhile gets a number behind everything that is repaired.
-async fn repairs_beside_busy_tills_lose_nothing(database: TestDatabase) {
+async fn repairs_during_sales_lose_nothing(database: TestDatabase) {
     let shop = Arc::new(shop_with_orders(&database, true).await);
     delete_order(&database).await;
     database.execute("UPDATE number_series SET last_number = 8 WHERE series = 'order'").await;
@@ -229,34 +229,34 @@ async fn repairs_beside_busy_tills_lose_nothing(database: TestDatabase) {
 }
 
 /// Off unless the settings want it; then once across servers, told of by an alert that ends with the next check.
-async fn scheduled_checks_repair_where_they_may(database: TestDatabase) {
+async fn scheduled_checks_repair_if_the_settings_allow(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     delete_order(&database).await;
-    let (plain, watch) = (Watch::on(&shop.app, "").await, Watch::on(&shop.app, "auto_repair = true").await);
-    let beside = Watch::on(&shop.app, "auto_repair = true").await;
-    assert_eq!(plain.integrity.run_due().await.unwrap(), Some(CheckDepth::Deep));
+    let (plain, monitor) = (Monitor::start(&shop.app, "").await, Monitor::start(&shop.app, "auto_repair = true").await);
+    let beside = Monitor::start(&shop.app, "auto_repair = true").await;
+    assert_eq!(plain.integrity.run_due_check().await.unwrap(), Some(CheckDepth::Deep));
     assert_eq!(database.count("SELECT COUNT(*) FROM void_placeholders").await, 0);
     let key = format!("numbering-integrity:{}:order:gap", shop.store);
     let told = |event: &str| BTreeSet::from([(format!("alert.{event}"), key.clone())]);
-    assert_eq!(BTreeSet::from_iter(watch.look().await), told("fired"));
+    assert_eq!(BTreeSet::from_iter(monitor.evaluate_and_deliver().await), told("fired"));
 
-    watch.clock.advance(1_800);
-    let checked_at = watch.clock.now();
-    let (one, other) = tokio::join!(watch.integrity.run_due(), beside.integrity.run_due());
+    monitor.clock.advance(1_800);
+    let checked_at = monitor.clock.now();
+    let (one, other) = tokio::join!(monitor.integrity.run_due_check(), beside.integrity.run_due_check());
     assert_eq!([one.unwrap(), other.unwrap()].into_iter().flatten().count(), 1);
     assert_eq!(database.count("SELECT COUNT(*) FROM void_placeholders WHERE number = 3").await, 1);
     let log = audited(&database).await;
     let [(actor, details)] = log.as_slice() else { panic!("{log:?}") };
     let reason = format!("found by the check of {checked_at}");
     assert_eq!((actor.as_str(), &details["reason"]), ("system", &json!(reason)));
-    assert_eq!(watch.look().await, [], "people know of what was lost until the next check");
-    watch.clock.advance(1_800);
-    assert_eq!(watch.integrity.run_due().await.unwrap(), Some(CheckDepth::Quick));
-    assert_eq!(BTreeSet::from_iter(watch.look().await), told("resolved"));
+    assert_eq!(monitor.evaluate_and_deliver().await, [], "people know of what was lost until the next check");
+    monitor.clock.advance(1_800);
+    assert_eq!(monitor.integrity.run_due_check().await.unwrap(), Some(CheckDepth::Quick));
+    assert_eq!(BTreeSet::from_iter(monitor.evaluate_and_deliver().await), told("resolved"));
     assert_eq!(audited(&database).await.len(), 1);
 }
 
-async fn what_cannot_be_repaired_is_refused(database: TestDatabase) {
+async fn impossible_repairs_are_refused(database: TestDatabase) {
     let shop = shop_with_orders(&database, true).await;
     let nobody = "01890000-0000-7000-8000-000000000000";
     let asked = |change: Value| {
@@ -282,13 +282,13 @@ async fn what_cannot_be_repaired_is_refused(database: TestDatabase) {
     database.execute("UPDATE orders SET number = 9000000 WHERE number = 6").await;
     let before = database.dump_rows().await;
     let refused = post(json!({"dry_run": false})).await.expect_problem(409, "repair-refused");
-    assert!(refused["detail"].as_str().unwrap().contains("order 6 and more, 8999994 numbers"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("Receipt 6 and 8999993 more are missing"), "{refused}");
     assert_eq!(post(json!({"series": "payment"})).await.expect(200)["series"], json!([]));
     assert_eq!(database.dump_rows().await, before);
 }
 
 /// Every sale meets a number that is there already: the till is told what is wrong and not that somebody was quicker.
-async fn a_counter_that_was_set_back_is_named_to_the_till(database: TestDatabase) {
+async fn a_counter_that_was_set_back_is_reported_to_the_till(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     for _ in 0..2 {
         shop.place_order(&[(&shop.milk, 1)]).await;
@@ -305,13 +305,13 @@ async fn a_counter_that_was_set_back_is_named_to_the_till(database: TestDatabase
 }
 
 on_both_databases!(
-    a_counter_that_was_set_back_is_named_to_the_till,
-    a_gap_is_filled_and_the_next_sale_goes_on,
-    a_counter_that_stands_wrong_is_mended,
-    a_placeholder_is_watched_like_a_record,
-    a_lost_closing_is_voided_and_the_next_one_goes_on_from_the_last_that_is_there,
-    the_command_line_shows_and_repairs,
-    repairs_beside_busy_tills_lose_nothing,
-    scheduled_checks_repair_where_they_may,
-    what_cannot_be_repaired_is_refused,
+    a_counter_that_was_set_back_is_reported_to_the_till,
+    a_gap_is_filled_and_the_next_number_follows,
+    a_wrong_counter_is_repaired,
+    a_placeholder_is_checked_like_a_record,
+    a_lost_closing_gets_a_placeholder_and_the_next_one_covers_its_records,
+    the_command_line_plans_and_applies_repairs,
+    repairs_during_sales_lose_nothing,
+    scheduled_checks_repair_if_the_settings_allow,
+    impossible_repairs_are_refused,
 );

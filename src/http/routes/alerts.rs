@@ -26,7 +26,7 @@ pub struct ActiveAlerts {
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), responses((status = 200, body = ActiveAlerts)))]
 #[get("/api/monitoring/numbering/alerts/active")]
 pub async fn active(services: Data<Services>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(ActiveAlerts { data: services.alerts.active().await? }))
+    Ok(HttpResponse::Ok().json(ActiveAlerts { data: services.alerts.list_active().await? }))
 }
 
 /// List alerts of all states, newest first.
@@ -34,7 +34,7 @@ pub async fn active(services: Data<Services>) -> Result<impl Responder, Problem>
     responses((status = 200, body = Page<AlertView>), (status = 422, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/alerts")]
 pub async fn history(services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.alerts.history(page.0).await?))
+    Ok(HttpResponse::Ok().json(services.alerts.list_history(page.0).await?))
 }
 
 /// Acknowledge an alert: it is no longer escalated.
@@ -46,7 +46,7 @@ pub async fn acknowledge(
     services: Data<Services>,
     key: ValidPath<String>,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.alerts.acknowledge(&caller, &key.0).await?))
+    Ok(HttpResponse::Ok().json(services.alerts.acknowledge_alert(&caller, &key.0).await?))
 }
 
 /// Resolve an alert by hand.
@@ -60,5 +60,5 @@ pub async fn resolve(
     services: Data<Services>,
     key: ValidPath<String>,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.alerts.resolve(&caller, &key.0).await?))
+    Ok(HttpResponse::Ok().json(services.alerts.resolve_alert(&caller, &key.0).await?))
 }

@@ -9,7 +9,9 @@ use crate::domain::{Caller, CheckDepth, Page, Series, StoreId};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
-use crate::integrity::{RepairMethod, RepairRequest, RepairView, ReportView, RunView, StandingView, SummaryView};
+use crate::integrity::{
+    CheckView, RepairMethod, RepairRequest, RepairView, ReportView, StoreIntegrityView, SummaryView,
+};
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(summary).service(show).service(history).service(run).service(repair);
@@ -52,15 +54,15 @@ fn default_dry_run() -> bool {
     responses((status = 200, body = SummaryView), (status = 422, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/integrity/summary")]
 pub async fn summary(services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.integrity.summary(page.0).await?))
+    Ok(HttpResponse::Ok().json(services.integrity.summarize(page.0).await?))
 }
 
 /// Get the state of a store by its latest checks.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("id" = StoreId, Path)),
-    responses((status = 200, body = StandingView), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = StoreIntegrityView), (status = 404, body = ProblemBody)))]
 #[get("/api/monitoring/numbering/integrity/stores/{id}")]
 pub async fn show(services: Data<Services>, id: ValidPath<StoreId>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.integrity.standing(id.0).await?))
+    Ok(HttpResponse::Ok().json(services.integrity.get_store_integrity(id.0).await?))
 }
 
 /// List the stored reports of a store, newest first.
@@ -72,7 +74,7 @@ pub async fn history(
     id: ValidPath<StoreId>,
     page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.integrity.history(id.0, page.0).await?))
+    Ok(HttpResponse::Ok().json(services.integrity.list_reports(id.0, page.0).await?))
 }
 
 /// Run a check now and wait for its findings.
@@ -80,7 +82,7 @@ pub async fn history(
 /// A deep check reads every record: check large stores one at a time. A server runs one check at a time; another
 /// request waits a few seconds for it and is then refused with 429.
 #[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(RunQuery),
-    responses((status = 200, body = RunView), (status = 404, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    responses((status = 200, body = CheckView), (status = 404, body = ProblemBody), (status = 429, body = ProblemBody)))]
 #[post("/api/monitoring/numbering/jobs/integrity/run-check")]
 pub async fn run(
     caller: Caller,
@@ -88,7 +90,7 @@ pub async fn run(
     query: ValidQuery<RunQuery>,
 ) -> Result<impl Responder, Problem> {
     let depth = if query.0.deep_check { CheckDepth::Deep } else { CheckDepth::Quick };
-    let run = services.integrity.run(depth, query.0.store_id, &caller.actor.label()).await?;
+    let run = services.integrity.run_check(depth, query.0.store_id, &caller.actor.label()).await?;
     Ok(HttpResponse::Ok().json(run))
 }
 

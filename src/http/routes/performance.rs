@@ -11,7 +11,7 @@ use crate::domain::{PageRequest, StoreId};
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::{Problem, ProblemBody};
-use crate::integrity::StandingView;
+use crate::integrity::StoreIntegrityView;
 use crate::performance::{StatsView, Window};
 use crate::telemetry::NUMBERING_METRICS;
 
@@ -70,7 +70,7 @@ pub struct ExportQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Export {
     /// The state of the stores, newest store first.
-    integrity: Vec<StandingView>,
+    integrity: Vec<StoreIntegrityView>,
     /// Order creation within the last hour.
     performance: StatsView,
     /// The active alerts.
@@ -93,17 +93,17 @@ pub async fn export(services: Data<Services>, query: ValidQuery<ExportQuery>) ->
         ExportFormat::Json => {
             let performance = services.performance.stats(Window::new(DEFAULT_WINDOW_S)?, None).await?;
             let integrity = all_standings(&services).await?;
-            let alerts = services.alerts.active().await?;
+            let alerts = services.alerts.list_active().await?;
             Ok(HttpResponse::Ok().json(Export { integrity, performance, alerts }))
         }
     }
 }
 
-async fn all_standings(services: &Services) -> Result<Vec<StandingView>, Problem> {
+async fn all_standings(services: &Services) -> Result<Vec<StoreIntegrityView>, Problem> {
     let mut page = PageRequest { before: None, limit: services.limits.page };
     let mut standings = Vec::new();
     loop {
-        let summary = services.integrity.summary(page).await?;
+        let summary = services.integrity.summarize(page).await?;
         page.before = summary.data.last().map(|standing| standing.store_id.uuid());
         standings.extend(summary.data);
         if summary.next_cursor.is_none() {

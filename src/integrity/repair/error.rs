@@ -1,83 +1,44 @@
-//! Why numbers were not repaired.
+//! Why a repair was refused.
 
-use super::{MOST_PLACEHOLDERS, MOST_RENUMBERED};
+use super::super::finding::series_noun;
+use super::{PLACEHOLDERS_MAX, RENUMBERED_MAX};
 use crate::db::DatabaseError;
 use crate::domain::{InvalidField, Series, StoreId};
 
 /// A refusal or failure of a repair; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// A value that cannot be taken.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
-    /// No such store.
-    #[error("there is no store {0}")]
+    #[error("No store with id {0} exists.")]
     StoreNotFound(StoreId),
-    /// Records of such a store keep their numbers.
-    #[error("store {0} is fiscal: its records are never renumbered; \"void\" fills gaps with placeholders")]
-    Fiscal(StoreId),
-    /// A number was changed, rather than so many records lost.
+    #[error("Store \"{0}\" is fiscal, so its records are never renumbered. Fill gaps with the method \"void\".")]
+    Fiscal(String),
+    /// That many records are not lost: a number was changed by hand.
     #[error(
-        "{} {first} and more, {count} numbers in all, are missing, and at most {MOST_PLACEHOLDERS} are filled at once: most \
-         likely the number of a record or the counter was changed; mend that first", series.as_str()
+        "{} {first} and {} more are missing, but at most {PLACEHOLDERS_MAX} can be filled at once. Somebody probably changed \
+         the number of a record or the counter; correct that first.", series_noun(*series, 1), count - 1
     )]
-    TooManyMissing {
-        /// In this series.
-        series: Series,
-        /// The first that is missing.
-        first: i64,
-        /// How many are.
-        count: i64,
-    },
-    /// Tills would wait for too long.
+    TooManyMissing { series: Series, first: i64, count: i64 },
     #[error(
-        "more than {MOST_RENUMBERED} records of the series {} would be sealed anew, and tills would wait meanwhile; restore \
-         the record from a back-up, or fill the gap with \"void\"", .0.as_str()
+        "More than {RENUMBERED_MAX} records of the series \"{0}\" would get new seals, and tills would wait too long. Restore \
+         the record from a backup, or fill the gap with the method \"void\"."
     )]
     TooManyRecords(Series),
-    /// Somebody may have the closing on paper.
     #[error(
-        "{} {number} cannot change: daily closings name every number up to {last}; \"void\" fills gaps with placeholders",
-        series.as_str()
+        "{} {number} cannot be renumbered: daily closings name every number up to {last}. Fill gaps with the method \"void\".",
+        series_noun(*series, 1)
     )]
-    Closed {
-        /// In this series.
-        series: Series,
-        /// The first number that would change.
-        number: i64,
-        /// The last that a closing names.
-        last: i64,
-    },
-    /// A placeholder never changes, so its number is taken.
+    Closed { series: Series, number: i64, last: i64 },
     #[error(
-        "{count} numbers of the series {} have void placeholders, which stay: its records are not renumbered any more; \
-         \"void\" fills further gaps", series.as_str()
+        "The series \"{series}\" has void placeholders ({count}), which keep their numbers, so its records cannot be \
+         renumbered. Fill further gaps with the method \"void\"."
     )]
-    HasPlaceholders {
-        /// The series.
-        series: Series,
-        /// How many it has.
-        count: i64,
-    },
-    /// One of them is a copy of the other.
-    #[error("{} {number} is there more than once under one identifier: remove the copy by hand first", series.as_str())]
-    Copied {
-        /// In this series.
-        series: Series,
-        /// The copy's number.
-        number: i64,
-    },
-    /// A seal can only be made of fields that are understood.
-    #[error("{} {number} cannot be sealed anew: {reason}", series.as_str())]
-    Unsealable {
-        /// In this series.
-        series: Series,
-        /// The record's number now.
-        number: i64,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The database failed.
+    HasPlaceholders { series: Series, count: i64 },
+    #[error("{} {number} exists more than once with the same id. Delete the copy by hand first.", series_noun(*series, 1))]
+    Copied { series: Series, number: i64 },
+    #[error("{} {number} cannot get a new seal: {reason}", series_noun(*series, 1))]
+    Unsealable { series: Series, number: i64, reason: String },
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }

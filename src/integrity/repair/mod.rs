@@ -1,60 +1,57 @@
-//! Repair of numbers: what would be changed, and doing it.
+//! Repair of numbers: planning the changes, and applying them.
 //!
-//! Invariants: nothing is changed unless it was asked for by [`Integrity::repair`]; what is changed is planned anew while the
-//! counters of the series are held, in the transaction that changes it and writes the audit log; a repair that cannot be
-//! done whole is not done at all. A record is touched by `renumber` alone, and a placeholder never once it is written.
+//! Invariants: only [`Integrity::repair`] changes anything. It plans again while the counters of the series are locked, and
+//! applies the plan and writes the audit record in the same transaction. A repair is applied whole or not at all. Only
+//! `renumber` changes a record; a placeholder never changes once it is written.
 
 mod error;
-mod fill;
 mod renumber;
 mod view;
+mod void;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Integrity;
-use super::finding::LISTED;
+use super::finding::LISTED_RANGES_MAX;
 use crate::db::void_placeholders::PlaceholderRow;
 use crate::db::{Reader, Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, PlaceholderId, Series, StoreId, line};
 
 pub use error::RepairError;
-pub use view::{CounterMove, Renumbered, RepairMethod, RepairView, SeriesRepair};
+pub use view::{CounterMove, RenumberedRange, RepairMethod, RepairView, SeriesRepair};
 
-/// Missing numbers that are filled in a series at once: more are not lost records but a number that was changed.
-const MOST_PLACEHOLDERS: i64 = 10_000;
-/// Records that are sealed anew at once: tills wait meanwhile.
-const MOST_RENUMBERED: i64 = 50_000;
-/// Most characters of a reason.
-const LONGEST_REASON: usize = 200;
+/// More missing numbers are not lost records: somebody changed a number.
+const PLACEHOLDERS_MAX: i64 = 10_000;
+/// The most records that are renumbered at once, since tills wait meanwhile.
+const RENUMBERED_MAX: i64 = 50_000;
+const REASON_LENGTH_MAX: usize = 200;
 
-/// A repair that is wanted.
+/// A requested repair.
 #[derive(Debug, Clone)]
 pub struct RepairRequest {
-    /// Of this store.
     pub store: StoreId,
-    /// Of this series; of all where it is left out.
+    /// All series if absent.
     pub series: Option<Series>,
-    /// How.
     pub method: RepairMethod,
-    /// Why: one line of at most 200 characters.
+    /// For the audit log and each placeholder.
     pub reason: String,
 }
 
-/// What is to be changed in a series.
+/// The changes of a repair in one series.
 #[derive(Debug)]
-struct Plan {
-    /// As it is shown; also which numbers get placeholders.
-    shown: SeriesRepair,
-    /// Records that get another number, link or seal, ascending.
-    writes: Vec<Write>,
-    /// Where the counter is to stand and the seal that it is to keep, where it changes.
+struct RepairPlan {
+    /// As it is shown; also holds the numbers that get placeholders.
+    summary: SeriesRepair,
+    /// In ascending order of the old numbers.
+    rewrites: Vec<RecordRewrite>,
+    /// The new counter with the seal of its record, if it changes.
     counter: Option<(i64, Vec<u8>)>,
 }
 
 /// A record that gets another number, link or seal.
 #[derive(Debug)]
-struct Write {
+struct RecordRewrite {
     id: Uuid,
     from: i64,
     to: i64,
@@ -62,82 +59,84 @@ struct Write {
     hash: Vec<u8>,
 }
 
-impl Plan {
-    fn nothing(shown: SeriesRepair) -> Self {
-        Self { shown, writes: Vec::new(), counter: None }
+impl RepairPlan {
+    fn empty(series: Series) -> Self {
+        Self { summary: SeriesRepair::empty(series), rewrites: Vec::new(), counter: None }
     }
 
     fn changes_anything(&self) -> bool {
-        !self.shown.placeholders.is_empty() || !self.writes.is_empty() || self.counter.is_some()
+        !self.summary.placeholders.is_empty() || !self.rewrites.is_empty() || self.counter.is_some()
     }
 }
 
 impl Integrity {
-    /// What a repair would change now. Nothing is changed, held or kept.
+    /// What a repair would change now. Changes and locks nothing.
     pub async fn plan_repair(&self, request: &RepairRequest) -> Result<RepairView, RepairError> {
-        let reason = line("reason", &request.reason, LONGEST_REASON)?;
+        let reason = line("reason", &request.reason, REASON_LENGTH_MAX)?;
         let mut reader = self.db.snapshot().await?;
-        refuse_renumbering_fiscal(&mut reader, request).await?;
-        let mut shown = Vec::new();
-        for series in wanted(request) {
-            shown.push(plan(&mut reader, request, series).await?.shown);
+        check_method_allowed(&mut reader, request).await?;
+        let mut repairs = Vec::new();
+        for series in requested_series(request) {
+            repairs.push(plan_series(&mut reader, request, series).await?.summary);
         }
-        Ok(viewed(request, reason, false, shown))
+        Ok(repair_view(request, reason, false, repairs))
     }
 
-    /// Repairs, in one transaction that holds the counters of the series concerned: tills of the store wait meanwhile, and
-    /// go on with the right numbers. Where there is nothing to repair, nothing is done.
+    /// Repairs in one transaction that locks the counters of the affected series: the store's tills wait meanwhile and
+    /// continue with the right numbers.
     pub async fn repair(&self, caller: &Caller, request: &RepairRequest) -> Result<RepairView, RepairError> {
-        // Looked at first without holding anything, so that series that are whole are not held at all.
+        // Planned first without locks, so that intact series are not locked at all.
         let planned = self.plan_repair(request).await?;
         if !planned.changes_anything() {
             return Ok(planned);
         }
         let mut tx = self.db.begin().await?;
-        refuse_renumbering_fiscal(&mut tx, request).await?;
+        check_method_allowed(&mut tx, request).await?;
         if request.method == RepairMethod::Renumber {
-            // A closing that is being made names numbers as they are.
+            // A closing at the same time would name the old numbers.
             number_series::lock(&mut tx, request.store, Series::Closing).await?;
         }
-        let (mut shown, mut details) = (Vec::new(), Vec::new());
-        // Orders come first: whoever pays or refunds holds the order and then takes a number, and is never met half way.
-        for repair in planned.series {
-            if !repair.changes_anything() {
-                shown.push(repair);
+        let (mut repairs, mut details) = (Vec::new(), Vec::new());
+        // Orders come first, as in payments and refunds, which lock the order and then take a number: so no two wait for
+        // each other.
+        for planned_series in planned.series {
+            if !planned_series.changes_anything() {
+                repairs.push(planned_series);
                 continue;
             }
-            number_series::lock(&mut tx, request.store, repair.series).await?;
-            let stand = number_checks::read_series_state(&mut tx, request.store, repair.series).await?;
-            let plan = plan(&mut tx, request, repair.series).await?;
+            let series = planned_series.series;
+            number_series::lock(&mut tx, request.store, series).await?;
+            let state = number_checks::read_series_state(&mut tx, request.store, series).await?;
+            let plan = plan_series(&mut tx, request, series).await?;
             if plan.changes_anything() {
-                self.carry_out(&mut tx, caller, request, &planned.reason, &plan).await?;
-                details.push(audited(&plan.shown, stand.counter_hash.as_deref()));
+                self.apply_plan(&mut tx, caller, request, &planned.reason, &plan).await?;
+                details.push(audit_details(&plan.summary, state.counter_hash.as_deref()));
             }
-            shown.push(plan.shown);
+            repairs.push(plan.summary);
         }
-        // Somebody else's repair may have come first.
+        // Another repair was faster.
         if details.is_empty() {
-            return Ok(viewed(request, planned.reason, false, shown));
+            return Ok(repair_view(request, planned.reason, false, repairs));
         }
         let (at, subject) = (self.clock.now(), request.store.to_string());
         let details = json!({"method": request.method, "reason": planned.reason, "series": details});
         audit::append(&mut tx, audit::AuditEntry { at, caller, action: "numbering.repair", subject, details }).await?;
         tx.commit().await?;
-        Ok(viewed(request, planned.reason, true, shown))
+        Ok(repair_view(request, planned.reason, true, repairs))
     }
 
-    /// Writes what was planned for a series whose counter is held.
-    async fn carry_out(
+    /// Writes the changes of a series whose counter is locked.
+    async fn apply_plan(
         &self,
         tx: &mut Tx,
         caller: &Caller,
         request: &RepairRequest,
         reason: &str,
-        plan: &Plan,
+        plan: &RepairPlan,
     ) -> Result<(), RepairError> {
-        let (store, series) = (request.store, plan.shown.series);
+        let (store, series) = (request.store, plan.summary.series);
         let now = self.clock.now();
-        for number in plan.shown.placeholders.iter().flat_map(|span| span.first..=span.last) {
+        for number in plan.summary.placeholders.iter().flat_map(|span| span.first..=span.last) {
             let mut row = PlaceholderRow {
                 id: PlaceholderId::at(now),
                 store_id: store,
@@ -150,11 +149,11 @@ impl Integrity {
             row.hash = seals::seal_placeholder(series, &row);
             void_placeholders::insert(tx, series, &row).await?;
         }
-        // A number has one record at any moment: those that rise come first and from the last on, since they stand below
-        // all others; the rest goes, in order, to its own number or one that was left before.
-        let rising = plan.writes.iter().take_while(|write| write.from < write.to).count();
-        let (rising, others) = plan.writes.split_at(rising);
-        for Write { id, to, previous_hash, hash, .. } in rising.iter().rev().chain(others) {
+        // No two records have one number at any moment. Records whose number rises are the lowest of all: they are written
+        // first, highest first. Every other record moves, in order, to its own number or to one that is free already.
+        let rising = plan.rewrites.iter().take_while(|rewrite| rewrite.from < rewrite.to).count();
+        let (rising, falling) = plan.rewrites.split_at(rising);
+        for RecordRewrite { id, to, previous_hash, hash, .. } in rising.iter().rev().chain(falling) {
             number_repairs::renumber_record(tx, series, *id, *to, previous_hash, hash).await?;
         }
         if let Some((number, hash)) = &plan.counter {
@@ -164,38 +163,39 @@ impl Integrity {
     }
 }
 
-fn wanted(request: &RepairRequest) -> impl Iterator<Item = Series> {
+fn requested_series(request: &RepairRequest) -> impl Iterator<Item = Series> {
     let only = request.series;
     Series::ALL.into_iter().filter(move |series| only.is_none_or(|only| only == *series))
 }
 
-async fn refuse_renumbering_fiscal(reader: &mut Reader, request: &RepairRequest) -> Result<(), RepairError> {
+/// Records of a fiscal store are never renumbered.
+async fn check_method_allowed(reader: &mut Reader, request: &RepairRequest) -> Result<(), RepairError> {
     let store = stores::find(reader, request.store).await?.ok_or(RepairError::StoreNotFound(request.store))?;
     if request.method == RepairMethod::Renumber && store.fiscal {
-        return Err(RepairError::Fiscal(store.id));
+        return Err(RepairError::Fiscal(store.name));
     }
     Ok(())
 }
 
-async fn plan(reader: &mut Reader, request: &RepairRequest, series: Series) -> Result<Plan, RepairError> {
+async fn plan_series(reader: &mut Reader, request: &RepairRequest, series: Series) -> Result<RepairPlan, RepairError> {
     match request.method {
-        RepairMethod::Void => fill::plan(reader, request.store, series).await,
-        RepairMethod::Renumber => renumber::plan(reader, request.store, series).await,
+        RepairMethod::Void => void::plan_placeholders(reader, request.store, series).await,
+        RepairMethod::Renumber => renumber::plan_renumbering(reader, request.store, series).await,
     }
 }
 
-/// The series in which nothing is changed and nothing wrong are left out.
-fn viewed(request: &RepairRequest, reason: String, applied: bool, mut series: Vec<SeriesRepair>) -> RepairView {
-    series.retain(|repair| *repair != SeriesRepair::of(repair.series));
+/// Leaves out intact series.
+fn repair_view(request: &RepairRequest, reason: String, applied: bool, mut series: Vec<SeriesRepair>) -> RepairView {
+    series.retain(|repair| *repair != SeriesRepair::empty(repair.series));
     RepairView { store_id: request.store, method: request.method, reason, applied, series }
 }
 
-/// What the audit log keeps of a series: what was changed, and the seal that the counter kept before.
-fn audited(repair: &SeriesRepair, counter_hash: Option<&[u8]>) -> Value {
-    // Every placeholder is a row that stays; the log need not list all of them.
-    let spans: Vec<_> = repair.placeholders.iter().take(LISTED).collect();
-    json!({"series": repair.series, "placeholders": spans, "placeholder_count": repair.placeholder_count,
+/// What the audit log records of a series: the changes, and the seal that the counter held before.
+fn audit_details(repair: &SeriesRepair, counter_hash: Option<&[u8]>) -> Value {
+    // Every placeholder is a row that stays, so the log need not list all of them.
+    let placeholders: Vec<_> = repair.placeholders.iter().take(LISTED_RANGES_MAX).collect();
+    json!({"series": repair.series, "placeholders": placeholders, "placeholder_count": repair.placeholder_count,
         "counter": repair.counter, "renumbered": repair.renumbered, "renumbered_count": repair.renumbered_count,
-        "sealed_anew": repair.sealed_anew, "did_not_fit": repair.did_not_fit,
+        "sealed_anew": repair.resealed_count, "did_not_fit": repair.broken_seals,
         "last_hash_before": counter_hash.map(hex::encode)})
 }

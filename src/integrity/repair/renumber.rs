@@ -1,5 +1,5 @@
-//! `renumber`: the records of a series get 1, 2, 3 … in the order in which they have numbers, and every seal from the first
-//! change on is made anew. For stores that are not fiscal, and only for numbers that no closing names.
+//! The method `renumber`: the records of a series get the numbers 1, 2, 3 … in their present order, and new seals from the
+//! first changed record on. Only for stores that are not fiscal, and only for numbers that no closing names.
 
 use std::collections::HashSet;
 
@@ -7,167 +7,171 @@ use uuid::Uuid;
 
 use super::super::finding::{FindingKind, Findings};
 use super::super::number_scan;
-use super::{CounterMove, MOST_RENUMBERED, Plan, RepairError, SeriesRepair, Write};
+use super::{CounterMove, RENUMBERED_MAX, RecordRewrite, RepairError, RepairPlan};
 use crate::db::number_repairs::{self, NumberedRecordRow};
 use crate::db::{DatabaseError, Reader, number_checks, orders, payments, refunds, seals, void_placeholders};
 use crate::domain::{OrderId, PaymentId, RefundId, Seal, Series, StoreId};
 
-/// What numbering the records of a series anew changes.
-pub(super) async fn plan(reader: &mut Reader, store: StoreId, series: Series) -> Result<Plan, RepairError> {
-    let stand = number_checks::read_series_state(reader, store, series).await?;
+pub(super) async fn plan_renumbering(
+    reader: &mut Reader,
+    store: StoreId,
+    series: Series,
+) -> Result<RepairPlan, RepairError> {
+    let state = number_checks::read_series_state(reader, store, series).await?;
     let mut findings = Findings::default();
-    number_scan::check_within(reader, store, series, &stand, &mut findings).await?;
-    let mut plan = Plan::nothing(SeriesRepair::of(series));
-    let found = findings.finish();
-    if found.is_empty() {
+    number_scan::scan_series_with(reader, store, series, &state, &mut findings).await?;
+    let mut plan = RepairPlan::empty(series);
+    let findings = findings.finish();
+    if findings.is_empty() {
         return Ok(plan);
     }
     let placeholders = void_placeholders::count(reader, store, series, i64::MIN, i64::MAX).await?;
     if placeholders > 0 {
         return Err(RepairError::HasPlaceholders { series, count: placeholders });
     }
-    let below_one = found.iter().any(|finding| finding.kind == FindingKind::OutOfRange);
-    let moved = found.iter().filter(|finding| matches!(finding.kind, FindingKind::Gap | FindingKind::Duplicate));
-    let first = moved.filter_map(|finding| finding.numbers.first()).map(|span| span.first).min();
-    // Up to there every number is carried by one record.
-    let whole = match (below_one, first) {
+    let has_numbers_below_one = findings.iter().any(|finding| finding.kind == FindingKind::OutOfRange);
+    let faults = findings.iter().filter(|finding| matches!(finding.kind, FindingKind::Gap | FindingKind::Duplicate));
+    let first_fault = faults.filter_map(|finding| finding.numbers.first()).map(|span| span.first).min();
+    // Up to here each number belongs to exactly one record.
+    let intact = match (has_numbers_below_one, first_fault) {
         (true, _) => 0,
         (false, Some(first)) => first - 1,
-        (false, None) => stand.highest.unwrap_or(0),
+        (false, None) => state.highest.unwrap_or(0),
     };
-    let from = if below_one { i64::MIN } else { whole.saturating_add(1) };
-    let rows = number_repairs::list_records(reader, store, series, from, MOST_RENUMBERED + 1).await?;
-    if rows.len() as i64 > MOST_RENUMBERED {
+    let from = if has_numbers_below_one { i64::MIN } else { intact.saturating_add(1) };
+    let rows = number_repairs::list_records(reader, store, series, from, RENUMBERED_MAX + 1).await?;
+    if rows.len() as i64 > RENUMBERED_MAX {
         return Err(RepairError::TooManyRecords(series));
     }
-    let last = whole + rows.len() as i64;
-    let counter = stand.counter.unwrap_or(0);
+    let last = intact + rows.len() as i64;
+    let counter = state.counter.unwrap_or(0);
     if counter != last {
-        plan.shown.counter = Some(CounterMove { from: counter, to: last });
+        plan.summary.counter = Some(CounterMove { from: counter, to: last });
     }
     refuse_copies(series, &rows)?;
-    refuse_closed(reader, store, series, &rows, whole, plan.shown.counter).await?;
-    let before = if whole > 0 { number_repairs::find_last_record(reader, store, series, whole).await? } else { None };
-    let before = before.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash);
-    let hash = seal_anew(reader, series, &rows, whole, before, &mut plan).await?;
-    if plan.shown.counter.is_some() || !plan.writes.is_empty() {
-        plan.counter = Some((last, hash));
+    refuse_closed_numbers(reader, store, series, &rows, intact, plan.summary.counter).await?;
+    let previous =
+        if intact > 0 { number_repairs::find_last_record(reader, store, series, intact).await? } else { None };
+    let previous_seal = previous.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash);
+    let last_seal = plan_rewrites(reader, series, &rows, intact, previous_seal, &mut plan).await?;
+    if plan.summary.counter.is_some() || !plan.rewrites.is_empty() {
+        plan.counter = Some((last, last_seal));
     }
     Ok(plan)
 }
 
-/// A copy has its original's identifier: a statement that changes one of them changes both.
+/// A copy has the id of its original, so a statement that changes one of them changes both.
 fn refuse_copies(series: Series, rows: &[NumberedRecordRow]) -> Result<(), RepairError> {
-    let mut seen = HashSet::with_capacity(rows.len());
-    match rows.iter().find(|row| !seen.insert(row.id)) {
+    let mut ids = HashSet::with_capacity(rows.len());
+    match rows.iter().find(|row| !ids.insert(row.id)) {
         Some(copy) => Err(RepairError::Copied { series, number: copy.number }),
         None => Ok(()),
     }
 }
 
-/// No number that a closing names is given to another record or taken back.
-async fn refuse_closed(
+/// A number that a closing names is neither given to another record nor taken back.
+async fn refuse_closed_numbers(
     reader: &mut Reader,
     store: StoreId,
     series: Series,
     rows: &[NumberedRecordRow],
-    whole: i64,
+    intact: i64,
     counter: Option<CounterMove>,
 ) -> Result<(), RepairError> {
-    let moved = numbered(rows, whole).find(|(row, to)| row.number != *to);
-    let moved = moved.map(|(row, to)| if row.number < 1 { to } else { to.min(row.number) });
-    let taken_back = counter.filter(|counter| counter.to < counter.from).map(|counter| counter.to + 1);
-    let Some(number) = moved.into_iter().chain(taken_back).min() else { return Ok(()) };
+    let first_moved = with_new_numbers(rows, intact).find(|(row, to)| row.number != *to);
+    let first_moved = first_moved.map(|(row, to)| if row.number < 1 { to } else { to.min(row.number) });
+    let first_taken_back = counter.filter(|counter| counter.to < counter.from).map(|counter| counter.to + 1);
+    let Some(number) = first_moved.into_iter().chain(first_taken_back).min() else { return Ok(()) };
     let last = number_repairs::read_last_closed_number(reader, store, series).await?;
     if number <= last { Err(RepairError::Closed { series, number, last }) } else { Ok(()) }
 }
 
-/// The rows with the numbers that they get behind the first `whole`.
-fn numbered(rows: &[NumberedRecordRow], whole: i64) -> impl Iterator<Item = (&NumberedRecordRow, i64)> {
-    rows.iter().zip(whole + 1..)
+/// The records with their new numbers, which follow the `intact` ones.
+fn with_new_numbers(rows: &[NumberedRecordRow], intact: i64) -> impl Iterator<Item = (&NumberedRecordRow, i64)> {
+    rows.iter().zip(intact + 1..)
 }
 
-/// Plans the writes from the first record that gets another number on; `before` is the seal of the record with the number
-/// `whole`. Gives the seal of the last record.
-async fn seal_anew(
+/// Plans the rewrites from the first record on whose number changes. `previous_seal` is that of the record with the number
+/// `intact`. Gives the seal of the last record.
+async fn plan_rewrites(
     reader: &mut Reader,
     series: Series,
     rows: &[NumberedRecordRow],
-    whole: i64,
-    mut before: Vec<u8>,
-    plan: &mut Plan,
+    intact: i64,
+    mut previous_seal: Vec<u8>,
+    plan: &mut RepairPlan,
 ) -> Result<Vec<u8>, RepairError> {
     let mut broken = Findings::default();
-    for (row, number) in numbered(rows, whole) {
-        if plan.writes.is_empty() && row.number == number {
-            before.clone_from(&row.hash);
+    for (row, number) in with_new_numbers(rows, intact) {
+        if plan.rewrites.is_empty() && row.number == number {
+            previous_seal.clone_from(&row.hash);
             continue;
         }
-        let (fits, hash) = sealed(reader, series, row, number, &before).await?;
-        if !fits {
+        let (matches_old_seal, hash) = seal_with_number(reader, series, row, number, &previous_seal).await?;
+        if !matches_old_seal {
             broken.add(FindingKind::BrokenSeal, series, row.number);
         }
         if row.number != number {
-            plan.shown.add_renumbered(row.number, number);
+            plan.summary.add_renumbered(row.number, number);
         }
-        plan.shown.sealed_anew += 1;
-        plan.writes.push(Write { id: row.id, from: row.number, to: number, previous_hash: before, hash: hash.clone() });
-        before = hash;
+        plan.summary.resealed_count += 1;
+        let previous_hash = std::mem::replace(&mut previous_seal, hash.clone());
+        plan.rewrites.push(RecordRewrite { id: row.id, from: row.number, to: number, previous_hash, hash });
     }
-    plan.shown.did_not_fit = broken.finish().pop();
-    Ok(before)
+    plan.summary.broken_seals = broken.finish().pop();
+    Ok(previous_seal)
 }
 
-/// Whether the record fits the seal that it has, and the one that it gets with `number` behind `previous`.
-async fn sealed(
+/// Whether the record matches its present seal, and its seal with a new number after `previous_seal`.
+async fn seal_with_number(
     reader: &mut Reader,
     series: Series,
     row: &NumberedRecordRow,
     number: i64,
-    previous: &[u8],
+    previous_seal: &[u8],
 ) -> Result<(bool, Vec<u8>), RepairError> {
     let unsealable = |reason: String| RepairError::Unsealable { series, number: row.number, reason };
-    match seals_of(reader, series, row.id, number, previous).await {
+    match compute_seals(reader, series, row.id, number, previous_seal).await {
         Ok(Some((old, new))) => Ok((old == row.hash, new)),
         Ok(None) => Err(unsealable("this program does not know the version of its seal".to_owned())),
-        // A value that is none of ours.
+        // A value that this program cannot read.
         Err(DatabaseError::Unexpected(reason)) => Err(unsealable(reason)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The seals that a record's fields give, with its own number and link, and with others; nothing for a version that is
-/// not known.
-async fn seals_of(
+/// The seals of a record's fields with its present number and link, and with the new ones. Nothing for an unknown seal
+/// version.
+async fn compute_seals(
     reader: &mut Reader,
     series: Series,
     id: Uuid,
     number: i64,
-    previous: &[u8],
+    previous_seal: &[u8],
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>, DatabaseError> {
-    let gone = || DatabaseError::Unexpected(format!("the record {id} is gone"));
+    let missing = || DatabaseError::Unexpected(format!("the record {id} is missing"));
     Ok(match series {
         Series::Order => {
-            let mut row = orders::find(reader, OrderId::from(id), None).await?.ok_or_else(gone)?;
+            let mut row = orders::find(reader, OrderId::from(id), None).await?.ok_or_else(missing)?;
             let items = orders::list_items(reader, row.id).await?;
             let old = seals::seal_order(&row, &items);
-            (row.number, row.previous_hash) = (number, previous.to_vec());
+            (row.number, row.previous_hash) = (number, previous_seal.to_vec());
             old.zip(seals::seal_order(&row, &items))
         }
         Series::Payment => {
-            let mut row = payments::find(reader, PaymentId::from(id)).await?.ok_or_else(gone)?;
+            let mut row = payments::find(reader, PaymentId::from(id)).await?.ok_or_else(missing)?;
             let old = seals::seal_payment(&row);
-            (row.number, row.previous_hash) = (number, previous.to_vec());
+            (row.number, row.previous_hash) = (number, previous_seal.to_vec());
             Some((old, seals::seal_payment(&row)))
         }
         Series::Refund => {
-            let mut row = refunds::find(reader, RefundId::from(id)).await?.ok_or_else(gone)?;
+            let mut row = refunds::find(reader, RefundId::from(id)).await?.ok_or_else(missing)?;
             let items = refunds::list_items(reader, row.id).await?;
             let old = seals::seal_refund(&row, &items);
-            (row.number, row.previous_hash) = (number, previous.to_vec());
+            (row.number, row.previous_hash) = (number, previous_seal.to_vec());
             Some((old, seals::seal_refund(&row, &items)))
         }
-        // Every closing names its own number, so [`refuse_closed`] comes first; a closing below 1 is the exception.
+        // Every closing names its own number, so [`refuse_closed_numbers`] comes first, except for numbers below 1.
         Series::Closing => return Err(DatabaseError::Unexpected("closings are never renumbered".to_owned())),
     })
 }
