@@ -14,7 +14,7 @@ mod image_embeddings;
 mod model_exchange;
 mod snapshot_fault;
 mod snapshot_file;
-mod snapshot_writer;
+mod snapshots;
 mod stored_index;
 mod unsearchable_images;
 
@@ -34,7 +34,7 @@ use crate::embedding::Embedder;
 use crate::index::IndexOptions;
 use feed_status::OutageTracker;
 use filling::IndexFiller;
-use snapshot_writer::SnapshotPosition;
+use snapshots::SnapshotPosition;
 use unsearchable_images::UnsearchableImages;
 
 pub use crate::index::IndexRow;

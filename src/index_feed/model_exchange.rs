@@ -1,11 +1,11 @@
-//! Replacing the model in use: an index of the new model is prepared while the old one serves, then both are exchanged.
+//! Replacing the model in use. While the old model serves, both are compared and an index of the new one is prepared; then
+//! model and index are exchanged.
 
-use std::io;
 use std::sync::Arc;
 
 use super::filling::IndexFiller;
 use super::unsearchable_images::UnsearchableImages;
-use super::{FollowError, IndexFeed, IndexRow, snapshot_file};
+use super::{FollowError, IndexFeed, IndexRow};
 use crate::active_model::{ActiveModel, StartedModel};
 use crate::index::{IndexError, IndexOptions, VectorIndex};
 
@@ -58,15 +58,6 @@ impl IndexFeed {
             correct += usize::from(hits.hits.first().is_some_and(|hit| hit.product == query.product));
         }
         Ok(correct)
-    }
-
-    /// Removes the snapshot of a model that is no longer used. Returns whether there was one. Blocks.
-    pub fn remove_snapshot(&self, model: &str) -> io::Result<bool> {
-        match std::fs::remove_file(snapshot_file::path(&self.data_dir, model)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// Options of an index that is not the one in use.

@@ -1,5 +1,6 @@
-//! When the server writes a snapshot of its index: now and then while it runs, and at the end.
+//! The snapshots of this server: written now and then while it runs and at the end, removed when a model is no longer used.
 
+use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,15 @@ impl IndexFeed {
         metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(began.elapsed().as_secs_f64());
         tracing::info!(index.revision = header.revision, index.embeddings = header.rows, "index snapshot written");
         Ok(header.revision)
+    }
+
+    /// Removes the snapshot of a model that is no longer used. Returns whether there was one. Blocks.
+    pub fn remove_snapshot(&self, model: &str) -> io::Result<bool> {
+        match std::fs::remove_file(snapshot_file::path(&self.data_dir, model)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the index holds something else than the file.
