@@ -1,52 +1,49 @@
 //! The only source of time.
 //!
-//! Everything that needs the time of day is handed a [`Clock`], so that a test can hold it still or move it. The types
-//! that read the system's clock directly are banned in `clippy.toml`. Durations of work are measured with
-//! `std::time::Instant`, which no jump of the clock can disturb.
+//! All code that needs the time gets a [`Clock`] as a parameter, so that tests can set it. `clippy.toml` bans direct reads of the
+//! system's clock. Durations are measured with `std::time::Instant`, which is independent of changes to the clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::Timestamp;
 
-/// Tells the time; cheap to clone.
+/// Cheap to clone.
 #[derive(Clone)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Clone)]
-enum Source {
+enum TimeSource {
     System,
     Fixed(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// The system's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(TimeSource::System)
     }
 
-    /// A clock that stands still at `at` until [`Clock::advance`] moves it.
-    pub fn fixed(at: Timestamp) -> Self {
-        Self(Source::Fixed(Arc::new(AtomicI64::new(at.micros()))))
+    /// A clock that shows `time` until [`Clock::advance`] moves it.
+    pub fn fixed(time: Timestamp) -> Self {
+        Self(TimeSource::Fixed(Arc::new(AtomicI64::new(time.micros()))))
     }
 
-    /// The time now.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp::from_micros(system_micros()),
-            Source::Fixed(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
+            TimeSource::System => Timestamp::from_micros(system_micros()),
+            TimeSource::Fixed(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a fixed clock by `seconds` (negative: backwards). The system's clock is not ours to move: nothing happens.
+    /// Moves a fixed clock by `seconds` (negative: backwards). Does nothing to the system's clock.
     pub fn advance(&self, seconds: i64) {
-        if let Source::Fixed(micros) = &self.0 {
+        if let TimeSource::Fixed(micros) = &self.0 {
             micros.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that may ask the system for the time")]
+#[expect(clippy::disallowed_methods, reason = "the only place that may read the system's clock")]
 fn system_micros() -> i64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
@@ -57,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixed_clock_moves_only_when_told_and_for_all_its_clones() {
+    fn a_fixed_clock_moves_only_on_advance_and_with_all_its_clones() {
         let clock = Clock::fixed(Timestamp::from_micros(5));
         let other = clock.clone();
         other.advance(2);

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::clock::Clock;
-use crate::config::Monitoring;
+use crate::config::MonitoringSettings;
 use crate::db::alerts::{self, AlertRow};
 use crate::db::{Database, DatabaseError, Tx, audit};
 use crate::domain::{AlertRule, AlertSeverity, Caller, Page, PageRequest};
@@ -52,7 +52,7 @@ pub enum AlertError {
 pub struct Alerts {
     db: Database,
     clock: Clock,
-    settings: Arc<Monitoring>,
+    settings: Arc<MonitoringSettings>,
     integrity: Integrity,
     performance: Performance,
     sinks: Sinks,
@@ -64,7 +64,7 @@ impl Alerts {
         clock: Clock,
         integrity: Integrity,
         performance: Performance,
-        settings: Monitoring,
+        settings: MonitoringSettings,
     ) -> Result<Self, SinkError> {
         let sinks = Sinks::new(&settings)?;
         Ok(Self { db, clock, settings: Arc::new(settings), integrity, performance, sinks })

@@ -1,7 +1,7 @@
 //! The rules: what each one measures, and when it is violated.
 
 use super::EvaluationError;
-use crate::config::Rules;
+use crate::config::AlertRuleSettings;
 use crate::domain::{AlertRule, AlertSeverity, StoreId};
 use crate::integrity::{Finding, StoreIntegrityView};
 use crate::performance::{Performance, StorePerformance, Window};
@@ -39,7 +39,7 @@ pub(super) struct RuleViolation {
 /// Violations of the rules on order statistics, each store by itself.
 pub(super) async fn find_performance_violations(
     performance: &Performance,
-    rules: &Rules,
+    rules: &AlertRuleSettings,
 ) -> Result<Vec<RuleViolation>, EvaluationError> {
     let mut violations = Vec::new();
     for rule in AlertRule::ALL {

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use crate::background::Signal;
-use crate::config::Monitoring;
+use crate::config::MonitoringSettings;
 use crate::domain::{SinkKind, Timestamp};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
@@ -60,7 +60,7 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    pub fn new(settings: &Monitoring) -> Result<Self, SinkError> {
+    pub fn new(settings: &MonitoringSettings) -> Result<Self, SinkError> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(settings.delivery_timeout_s))
             .redirect(reqwest::redirect::Policy::none())

@@ -11,7 +11,7 @@ use super::evaluation::Evaluation;
 use super::message::message_body;
 use super::rule::RuleViolation;
 use super::sink::Sinks;
-use crate::config::Monitoring;
+use crate::config::MonitoringSettings;
 use crate::db::alert_deliveries::{self, DeliveryRow};
 use crate::db::alerts::{self, AlertRow, ListedAlert};
 use crate::db::{DatabaseError, Reader, Tx};
@@ -23,7 +23,7 @@ const CLOCK_DIFFERENCE_S_MAX: i64 = 300;
 /// Changes alerts at one moment.
 pub(super) struct AlertTransitions<'a> {
     pub now: Timestamp,
-    pub settings: &'a Monitoring,
+    pub settings: &'a MonitoringSettings,
     pub sinks: &'a Sinks,
 }
 

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::AuthError;
 use super::secrets::random_bytes;
-use crate::config::Tokens;
+use crate::config::TokenSettings;
 use crate::pool::Pool;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) struct Passwords {
 }
 
 impl Passwords {
-    pub(super) fn new(pool: Pool, settings: &Tokens) -> Result<Self, AuthError> {
+    pub(super) fn new(pool: Pool, settings: &TokenSettings) -> Result<Self, AuthError> {
         let params = Params::new(settings.argon2_memory_kib, settings.argon2_passes, 1, None)
             .map_err(|error| AuthError::Internal(format!("wrong parameters of Argon2: {error}")))?;
         let dummy_hash = dummy_hash(&params)?;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn passwords(memory_kib: u32) -> Passwords {
-        let settings = Tokens { argon2_memory_kib: memory_kib, ..Tokens::default() };
+        let settings = TokenSettings { argon2_memory_kib: memory_kib, ..TokenSettings::default() };
         Passwords::new(Pool::new("hash-test", 1, 8).unwrap(), &settings).unwrap()
     }
 

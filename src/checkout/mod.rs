@@ -39,7 +39,7 @@ pub struct Checkout {
     recognition: RecognitionService,
     orders: Orders,
     performance: Performance,
-    rules: config::Checkout,
+    rules: config::CheckoutSettings,
 }
 
 /// An item that is added by hand.
@@ -56,7 +56,7 @@ impl Checkout {
         recognition: RecognitionService,
         orders: Orders,
         performance: Performance,
-        rules: config::Checkout,
+        rules: config::CheckoutSettings,
     ) -> Self {
         confirm::register_metrics();
         Self { db, clock, recognition, orders, performance, rules }

@@ -1,4 +1,4 @@
-//! The numbers among the settings, with their defaults and units.
+//! The groups of settings that are numbers, with their defaults and units.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,9 @@ pub struct Limits {
     pub image_bytes: usize,
     /// Pixels of one image (width × height), checked before decoding.
     pub image_pixels: u64,
-    /// Bytes of all images of one upload together: what one request can make the server hold in memory.
+    /// Bytes of all images of one upload together: the memory that one request can take.
     pub upload_bytes: usize,
-    /// Bytes of all bodies that are being received or worked on together; more are answered 429.
+    /// Bytes of all bodies that are received or processed at the same time; more are answered 429.
     pub bodies_bytes: usize,
     /// Images in one upload.
     pub images_per_upload: usize,
@@ -20,13 +20,13 @@ pub struct Limits {
     pub images_per_product: usize,
     /// Bytes of a JSON body.
     pub json_bytes: usize,
-    /// Seconds in which a request's body must have arrived.
+    /// Seconds within which a request's body must arrive.
     pub body_timeout_s: u64,
-    /// Rows of one page of a list at most.
+    /// The most rows in one page of a list.
     pub page: i64,
-    /// Connections to PostgreSQL, or readers of SQLite.
+    /// Connections to PostgreSQL, or read connections of SQLite.
     pub database_connections: u32,
-    /// Open client connections in all.
+    /// Open connections of all clients.
     pub connections: usize,
     /// Login failures of one account, and of one address times five, within `login_window_s` before 429.
     pub login_failures: i64,
@@ -57,15 +57,14 @@ impl Default for Limits {
 /// Lifetimes of tokens and the cost of a password hash.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Tokens {
-    /// Seconds that an access token is good for.
+pub struct TokenSettings {
+    /// Lifetime of an access token.
     pub access_s: i64,
-    /// Seconds that an unused refresh token is good for.
+    /// Lifetime of an unused refresh token.
     pub refresh_s: i64,
-    /// Seconds in which a rotated refresh token may be shown once more (two tabs, a lost reply) without ending the
-    /// family.
+    /// Seconds within which a rotated refresh token may be used once more (two tabs, a lost reply) without revoking the family.
     pub refresh_grace_s: i64,
-    /// Seconds that a kiosk's enrolment code is good for.
+    /// Lifetime of a kiosk's enrolment code.
     pub enrolment_s: i64,
     /// Argon2id memory in KiB; 19 MiB is OWASP's minimum with 2 passes and 1 lane.
     pub argon2_memory_kib: u32,
@@ -73,7 +72,7 @@ pub struct Tokens {
     pub argon2_passes: u32,
 }
 
-impl Default for Tokens {
+impl Default for TokenSettings {
     fn default() -> Self {
         Self {
             access_s: 600,
@@ -86,36 +85,36 @@ impl Default for Tokens {
     }
 }
 
-/// Threads and queues of the recognition path. A count of 0 is chosen from the number of cores.
+/// Threads and queues of recognition. 0 threads: chosen by the number of cores.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Engine {
+pub struct EngineSettings {
     /// Threads that decode and resize pictures.
     pub decode_threads: usize,
-    /// ONNX Runtime sessions, each on a thread of its own.
+    /// ONNX Runtime sessions, each with a thread of its own.
     pub model_sessions: usize,
-    /// Threads inside one ONNX Runtime session.
+    /// Threads of one ONNX Runtime session.
     pub threads_per_session: usize,
-    /// Pictures embedded in one run of the model at most.
+    /// The most pictures in one run of the model.
     pub batch: usize,
     /// Threads that search the index.
     pub search_threads: usize,
     /// Threads that hash passwords.
     pub hash_threads: usize,
-    /// Jobs that may wait before each of these, photos from a till excepted; more are answered 429.
+    /// The most jobs that wait for each of these, except photos from a till; more are answered 429.
     pub queue: usize,
-    /// Milliseconds that a photo from a till may be expected to wait before it is worked on; one that would wait for longer
-    /// is answered 429. 0: one that cannot be worked on at once is.
+    /// The longest expected wait of a photo from a till; a photo with a longer one is answered 429. 0: a photo that cannot be
+    /// processed at once is answered 429.
     pub max_wait_ms: u64,
-    /// Products named for one region at most.
+    /// The most products in the result of one region.
     pub candidates: usize,
-    /// Seconds between two looks at the catalog's change log for changes made through other servers.
+    /// Seconds between two reads of the catalog's change log, for changes by other servers.
     pub follow_s: u64,
-    /// Seconds between two snapshots of an index that changes; 0 for none.
+    /// Seconds between two snapshots of a changing index; 0: none.
     pub snapshot_s: u64,
 }
 
-impl Default for Engine {
+impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             decode_threads: 0,
@@ -136,18 +135,18 @@ impl Default for Engine {
 /// Rules of the bill.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Checkout {
-    /// Seconds without a change after which a session is over.
+pub struct CheckoutSettings {
+    /// Seconds without a change after which a session ends.
     pub idle_s: i64,
-    /// Lines of one bill at most.
+    /// The most lines of one bill.
     pub items: i64,
-    /// Pieces of one product on one bill at most.
+    /// The most pieces of one product on one bill.
     pub quantity: i64,
-    /// Seconds that the reply to an idempotency key is kept.
+    /// Seconds for which the reply to an idempotency key is stored.
     pub idempotency_s: i64,
 }
 
-impl Default for Checkout {
+impl Default for CheckoutSettings {
     fn default() -> Self {
         Self { idle_s: 1_800, items: 500, quantity: 9_999, idempotency_s: 7 * 24 * 3_600 }
     }

@@ -1,7 +1,7 @@
-//! Settings: built-in defaults, over them a file, over that `TILLSIGHT_*` variables.
+//! Settings: built-in defaults, overridden by a file, overridden by `TILLSIGHT_*` variables.
 //!
-//! Loaded once at start and validated there; a setting that is unknown, misspelt or out of range ends the start with
-//! one line that names it. Secrets are [`SecretString`]s, which neither `Debug` nor a log can show.
+//! Loaded and validated once, at start. A setting that is unknown, misspelt or out of range ends the start with one line that
+//! names it. Secrets are [`SecretString`]s, which neither `Debug` nor a log can show.
 
 mod limits;
 mod monitoring;
@@ -16,16 +16,16 @@ use figment::value::UncasedStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-pub use limits::{Checkout, Engine, Limits, Tokens};
-pub use monitoring::{Monitoring, Rules};
+pub use limits::{CheckoutSettings, EngineSettings, Limits, TokenSettings};
+pub use monitoring::{AlertRuleSettings, MonitoringSettings};
 
-/// The file that is read when it is there and `TILLSIGHT_CONFIG` names no other.
+/// The settings file, unless `TILLSIGHT_CONFIG` names another one; it may be missing.
 pub const DEFAULT_FILE: &str = "tillsight.toml";
 
-/// Variables that begin like settings but belong to the test set-up.
+/// Variables with the prefix of settings that belong to the test set-up.
 const NOT_SETTINGS: [&str; 3] = ["config", "test_postgres_url", "skipped_tests"];
 
-/// Settings whose values are never shown and never interpreted.
+/// Settings whose values are never shown or parsed.
 const SECRETS: [&str; 6] = [
     "admin_password",
     "token_secret",
@@ -35,33 +35,31 @@ const SECRETS: [&str; 6] = [
     "monitoring.webhook_secret",
 ];
 
-/// Where the server runs; it decides how strict the start is.
+/// Where the server runs. In production, the start is stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// A developer's machine.
     Development,
-    /// Anything a customer can reach.
+    /// Any server that customers can reach.
     Production,
 }
 
-/// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Address and port to listen on.
     pub bind: SocketAddr,
-    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`; secret, since it may hold a password.
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`; secret, because it may contain a password.
     pub database_url: SecretString,
     /// Folder for the embedded database, images and the token key.
     pub data_dir: PathBuf,
@@ -69,21 +67,19 @@ pub struct Settings {
     pub model: PathBuf,
     /// Password of the first admin; without it the first start prints a one-time password.
     pub admin_password: Option<SecretString>,
-    /// Key that signs access tokens, at least 32 bytes; without it one is made and kept in the data folder.
+    /// Key that signs access tokens, at least 32 bytes; without it, one is generated and saved in the data folder.
     pub token_secret: Option<SecretString>,
-    /// Development or production.
     pub environment: Environment,
-    /// Text or JSON log lines.
     pub log_format: LogFormat,
-    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    /// In the syntax of `tracing_subscriber::EnvFilter`.
     pub log_filter: String,
-    /// Currency of prices and stores that name none.
+    /// Default currency of prices and stores.
     pub currency: String,
-    /// IANA name of the time zone of stores that name none.
+    /// IANA name of the default time zone of stores.
     pub time_zone: String,
-    /// HTTP worker threads; 0 means as many as cores.
+    /// HTTP worker threads; 0: as many as cores.
     pub http_workers: usize,
-    /// Addresses of reverse proxies whose `X-Forwarded-For` is believed.
+    /// Addresses of reverse proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpAddr>,
     /// Web origins that may call the API from a browser, for example `https://till.example.org`.
     pub cors_origins: Vec<String>,
@@ -91,21 +87,16 @@ pub struct Settings {
     pub public_docs: bool,
     /// Whether `/metrics` is served.
     pub public_metrics: bool,
-    /// Seconds that requests in flight may take after a stop was asked for.
+    /// Seconds that requests in flight may take after a stop signal.
     pub stop_timeout_s: u64,
-    /// Sizes, counts and times that bound what a client can ask for.
     pub limits: Limits,
-    /// Lifetimes of tokens and the cost of passwords.
-    pub tokens: Tokens,
-    /// Threads and queues of decoding, embedding and search.
-    pub engine: Engine,
-    /// Rules of the bill.
-    pub checkout: Checkout,
-    /// What is watched, and who is told.
-    pub monitoring: Monitoring,
+    pub tokens: TokenSettings,
+    pub engine: EngineSettings,
+    pub checkout: CheckoutSettings,
+    pub monitoring: MonitoringSettings,
 }
 
-/// The defaults in the form that files and variables are laid over; secrets are absent from it.
+/// The defaults that files and variables override; secrets have none.
 #[derive(Serialize)]
 struct Defaults {
     bind: &'static str,
@@ -124,10 +115,10 @@ struct Defaults {
     stop_timeout_s: u64,
     database_url: &'static str,
     limits: Limits,
-    tokens: Tokens,
-    engine: Engine,
-    checkout: Checkout,
-    monitoring: Monitoring,
+    tokens: TokenSettings,
+    engine: EngineSettings,
+    checkout: CheckoutSettings,
+    monitoring: MonitoringSettings,
 }
 
 impl Default for Defaults {
@@ -149,10 +140,10 @@ impl Default for Defaults {
             public_metrics: true,
             stop_timeout_s: 30,
             limits: Limits::default(),
-            tokens: Tokens::default(),
-            engine: Engine::default(),
-            checkout: Checkout::default(),
-            monitoring: Monitoring::default(),
+            tokens: TokenSettings::default(),
+            engine: EngineSettings::default(),
+            checkout: CheckoutSettings::default(),
+            monitoring: MonitoringSettings::default(),
         }
     }
 }
@@ -160,39 +151,35 @@ impl Default for Defaults {
 /// Why the settings cannot be used: one line for the person who starts the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file that was named is not there.
     #[error("settings file {0} (from TILLSIGHT_CONFIG) does not exist")]
     NoFile(PathBuf),
-    /// Something in file or environment does not parse.
     #[error("setting {0}")]
     Unreadable(String),
-    /// A value that parses and makes no sense.
+    /// The value parses but is invalid.
     #[error("setting {name}: {reason}")]
     Invalid {
-        /// The setting.
         name: &'static str,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what would be valid.
         reason: String,
     },
 }
 
 impl Settings {
-    /// The file that [`Settings::load`] reads where it is there: the one that `TILLSIGHT_CONFIG` names, or else
-    /// [`DEFAULT_FILE`].
-    pub fn file() -> PathBuf {
+    /// The file that `TILLSIGHT_CONFIG` names, or else [`DEFAULT_FILE`].
+    pub fn file_path() -> PathBuf {
         std::env::var_os("TILLSIGHT_CONFIG").map_or_else(|| PathBuf::from(DEFAULT_FILE), PathBuf::from)
     }
 
-    /// Reads defaults, file and environment, in this order, and checks the result.
+    /// Merges defaults, file and environment, in this order, and validates the result.
     pub fn load() -> Result<Self, ConfigError> {
-        let file = Self::file();
+        let file = Self::file_path();
         if std::env::var_os("TILLSIGHT_CONFIG").is_some() && !file.is_file() {
             return Err(ConfigError::NoFile(file));
         }
         let is_secret = |key: &UncasedStr| SECRETS.iter().any(|name| *key == name.replace('.', "__"));
         let environment =
             Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).filter(move |key| !is_secret(key)).split("__");
-        // Secrets are taken as they are: a password of digits is a text, and a quotation mark in it is part of it.
+        // Secrets are not parsed: a password of digits is a text, and a quotation mark in it is part of it.
         let secrets = SECRETS.iter().filter_map(|name| {
             let variable = format!("TILLSIGHT_{}", name.to_uppercase().replace('.', "__"));
             let value = std::env::var(variable).ok()?;
@@ -204,7 +191,7 @@ impl Settings {
         Self::from_figment(&layers)
     }
 
-    /// The defaults and what `overlay` (TOML) changes: for tests and benches.
+    /// The defaults with the changes in `overlay` (TOML), for tests and benches.
     pub fn from_toml(overlay: &str) -> Result<Self, ConfigError> {
         Self::from_figment(&Figment::from(Serialized::defaults(Defaults::default())).merge(Toml::string(overlay)))
     }
@@ -214,14 +201,14 @@ impl Settings {
     }
 
     fn from_figment(figment: &Figment) -> Result<Self, ConfigError> {
-        let settings: Self = figment.extract().map_err(|error| ConfigError::Unreadable(explain(&error)))?;
-        validate::check(&settings)?;
+        let settings: Self = figment.extract().map_err(|error| ConfigError::Unreadable(describe_error(&error)))?;
+        validate::validate(&settings)?;
         Ok(settings)
     }
 }
 
-/// Figment's error without its Rust vocabulary: `limits.image_bytes: found string "many", expected u64 (from …)`.
-fn explain(error: &figment::Error) -> String {
+/// Figment's error in plain words: `limits.image_bytes: found string "many", expected u64 (from …)`.
+fn describe_error(error: &figment::Error) -> String {
     let source = error.metadata.as_ref().map(|meta| format!(" (from {})", meta.name)).unwrap_or_default();
     let path = error.path.join(".");
     if SECRETS.contains(&path.as_str()) {
@@ -236,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_those_that_other_programs_rely_on() {
+    fn the_defaults_are_valid_and_stable() {
         let settings = Settings::from_toml("").unwrap();
         assert_eq!(settings.bind.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.data_dir, PathBuf::from("data"));

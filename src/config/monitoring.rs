@@ -1,51 +1,49 @@
-//! What is watched, when somebody is told of it, and where.
+//! Monitoring: what is checked and watched, when alerts are raised, and where they are sent.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-/// When numbers and hash chains are checked, what else is watched, and who is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Monitoring {
-    /// Whether the server checks, watches and tells by itself; on demand it always checks.
+pub struct MonitoringSettings {
+    /// Whether the server checks, watches and alerts by itself; a check on request is always possible.
     pub enabled: bool,
-    /// Seconds from one quick check to the next.
+    /// Seconds between two quick checks.
     pub quick_check_s: i64,
-    /// Seconds from one deep check to the next.
+    /// Seconds between two deep checks.
     pub deep_check_s: i64,
-    /// Reports that are kept of each store and depth.
+    /// How many reports of each store and depth are kept.
     pub reports_kept: i64,
-    /// Whether the server fills gaps that its own checks find with void placeholders, and takes counters that stand behind
-    /// forward; it never renumbers.
+    /// Whether the server fills gaps that its checks find with void placeholders, and moves counters forward that are behind;
+    /// it never renumbers.
     pub auto_repair: bool,
-    /// Whether what is wrong raises alerts.
+    /// Whether violated rules raise alerts.
     pub alerts: bool,
-    /// Seconds from one look at the rules to the next.
+    /// Seconds between two evaluations of the rules.
     pub look_s: i64,
-    /// When an alert is raised.
-    pub rules: Rules,
-    /// Seconds after the sinks were told of an alert in which they are not told that it began again.
+    pub rules: AlertRuleSettings,
+    /// Seconds after an alert was sent in which it is not sent again if it recurs.
     pub cool_down_s: i64,
-    /// Seconds after which an alert that nobody has acknowledged is critical and told again, each time.
+    /// Seconds after which an unacknowledged alert becomes critical and is sent again, each time.
     pub escalate_s: i64,
-    /// How often an alert is told again at most.
+    /// How often an alert is sent again at most.
     pub escalations: i64,
-    /// Days that alerts are kept once they are over.
+    /// Days for which resolved alerts are kept.
     pub alerts_kept_days: i64,
-    /// Address of an incoming webhook of Slack; a secret, since whoever has it may post.
+    /// URL of an incoming webhook of Slack; secret, because anyone who knows it can post.
     #[serde(skip_serializing)]
     pub slack_url: Option<SecretString>,
-    /// Address that alerts are posted to; a secret, since it may hold a password.
+    /// URL that alerts are posted to; secret, because it may contain a password.
     #[serde(skip_serializing)]
     pub webhook_url: Option<SecretString>,
-    /// Key that what is posted to `webhook_url` is signed with, at least 24 bytes.
+    /// Key that signs the posts to `webhook_url`, at least 24 bytes.
     #[serde(skip_serializing)]
     pub webhook_secret: Option<SecretString>,
-    /// Seconds that a receiver may take to answer.
+    /// Seconds that a receiver may take to reply.
     pub delivery_timeout_s: u64,
 }
 
-impl Default for Monitoring {
+impl Default for MonitoringSettings {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -55,7 +53,7 @@ impl Default for Monitoring {
             auto_repair: false,
             alerts: true,
             look_s: 30,
-            rules: Rules::default(),
+            rules: AlertRuleSettings::default(),
             cool_down_s: 1_800,
             escalate_s: 3_600,
             escalations: 3,
@@ -71,13 +69,13 @@ impl Default for Monitoring {
 /// When an alert is raised: see `deploy/RUNBOOK.md`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Rules {
-    /// Orders that could not be made for the server's reasons, as a share of those that were made or could not.
-    pub failure_rate: FailureRate,
-    /// Transactions that met another one over a number, for each attempt.
-    pub conflict_rate: ConflictRate,
-    /// 95 of 100 attempts that made an order or failed for the server's reasons take at most so many seconds.
-    pub slow: Slow,
+pub struct AlertRuleSettings {
+    /// Orders that failed because of the server, as a share of all attempts.
+    pub failure_rate: FailureRateRule,
+    /// Conflicts over a receipt number per attempt.
+    pub conflict_rate: ConflictRateRule,
+    /// The 95th percentile of the seconds of an attempt that made an order or failed because of the server.
+    pub slow: SlowRule,
 }
 
 macro_rules! rules {
@@ -86,11 +84,11 @@ macro_rules! rules {
         #[derive(Debug, Clone, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct $name {
-            /// Above it the alert is raised.
+            /// A larger value raises the alert.
             pub threshold: f64,
-            /// Seconds that are looked back.
+            /// Length of the observed period.
             pub window_s: i64,
-            /// With fewer attempts in the window nothing is concluded.
+            /// With fewer attempts in the window, the rule is not evaluated.
             pub attempts: i64,
         }
 
@@ -104,9 +102,9 @@ macro_rules! rules {
 
 rules! {
     /// Default: more than 1 % in a quarter of an hour.
-    FailureRate: above 0.01 within 900 s;
+    FailureRateRule: above 0.01 within 900 s;
     /// Default: more than 5 % in ten minutes.
-    ConflictRate: above 0.05 within 600 s;
+    ConflictRateRule: above 0.05 within 600 s;
     /// Default: more than 5 s in a quarter of an hour.
-    Slow: above 5.0 within 900 s;
+    SlowRule: above 5.0 within 900 s;
 }

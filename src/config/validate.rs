@@ -1,39 +1,43 @@
-//! Checks that a type cannot express: ranges, lengths of secrets, origins.
+//! Checks that types cannot express: ranges, lengths of secrets, origins.
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigError, Monitoring, Settings};
+use super::{ConfigError, MonitoringSettings, Settings};
 use crate::domain::{Currency, TimeZone};
 
-/// Secrets shorter than this can be guessed; 32 bytes is the key size of HMAC-SHA-256.
-const SHORTEST_SECRET: usize = 32;
-/// What the specification Standard Webhooks asks for at least.
-const SHORTEST_WEBHOOK_SECRET: usize = 24;
+/// The key size of HMAC-SHA-256; shorter secrets can be guessed.
+const SECRET_BYTES_MIN: usize = 32;
+/// The minimum of the specification Standard Webhooks.
+const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
 
-/// The first thing that is wrong with `settings`, if anything is.
-pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
-    let wrong = |name, reason: String| Err(ConfigError::Invalid { name, reason });
+/// # Errors
+/// The first invalid setting.
+pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
+    let invalid = |name, reason: String| Err(ConfigError::Invalid { name, reason });
     let url = settings.database_url.expose_secret();
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
-        return wrong("database_url", "must begin with sqlite://, postgres:// or postgresql://".to_owned());
+        return invalid("database_url", "must begin with sqlite://, postgres:// or postgresql://".to_owned());
     }
     if let Err(error) = Currency::parse("currency", &settings.currency) {
-        return wrong("currency", error.message);
+        return invalid("currency", error.message);
     }
     if let Err(error) = TimeZone::parse("time_zone", &settings.time_zone) {
-        return wrong("time_zone", error.message);
+        return invalid("time_zone", error.message);
     }
     if let Some(length) = settings.token_secret.as_ref().map(|secret| secret.expose_secret().len())
-        && length < SHORTEST_SECRET
+        && length < SECRET_BYTES_MIN
     {
-        return wrong("token_secret", format!("has {length} bytes; at least {SHORTEST_SECRET} random ones are needed"));
+        return invalid(
+            "token_secret",
+            format!("has {length} bytes; at least {SECRET_BYTES_MIN} random ones are needed"),
+        );
     }
     for origin in &settings.cors_origins {
         if !(origin.starts_with("https://") || origin.starts_with("http://"))
             || origin.ends_with('/')
             || origin.contains('*')
         {
-            return wrong("cors_origins", format!("\"{origin}\" is no origin such as https://till.example.org"));
+            return invalid("cors_origins", format!("\"{origin}\" is not an origin such as https://till.example.org"));
         }
     }
     in_range("limits.image_bytes", settings.limits.image_bytes as i64, 1_024, 1 << 30)?;
@@ -75,10 +79,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     in_range("monitoring.quick_check_s", settings.monitoring.quick_check_s, 60, 604_800)?;
     in_range("monitoring.deep_check_s", settings.monitoring.deep_check_s, 60, 2_592_000)?;
     in_range("monitoring.reports_kept", settings.monitoring.reports_kept, 1, 1_000_000)?;
-    monitoring(&settings.monitoring)
+    validate_monitoring(&settings.monitoring)
 }
 
-fn monitoring(settings: &Monitoring) -> Result<(), ConfigError> {
+fn validate_monitoring(settings: &MonitoringSettings) -> Result<(), ConfigError> {
     in_range("monitoring.look_s", settings.look_s, 1, 3_600)?;
     in_range("monitoring.cool_down_s", settings.cool_down_s, 0, 604_800)?;
     in_range("monitoring.escalate_s", settings.escalate_s, 60, 2_592_000)?;
@@ -86,43 +90,43 @@ fn monitoring(settings: &Monitoring) -> Result<(), ConfigError> {
     in_range("monitoring.alerts_kept_days", settings.alerts_kept_days, 1, 36_500)?;
     in_range("monitoring.delivery_timeout_s", settings.delivery_timeout_s as i64, 1, 60)?;
     let (failure, conflict, slow) = (&settings.rules.failure_rate, &settings.rules.conflict_rate, &settings.rules.slow);
-    share("monitoring.rules.failure_rate.threshold", failure.threshold, 1.0)?;
-    // One attempt may meet several others.
-    share("monitoring.rules.conflict_rate.threshold", conflict.threshold, 10.0)?;
-    share("monitoring.rules.slow.threshold", slow.threshold, 600.0)?;
+    in_float_range("monitoring.rules.failure_rate.threshold", failure.threshold, 1.0)?;
+    // One attempt may have several conflicts.
+    in_float_range("monitoring.rules.conflict_rate.threshold", conflict.threshold, 10.0)?;
+    in_float_range("monitoring.rules.slow.threshold", slow.threshold, 600.0)?;
     in_range("monitoring.rules.failure_rate.window_s", failure.window_s, 60, 604_800)?;
     in_range("monitoring.rules.conflict_rate.window_s", conflict.window_s, 60, 604_800)?;
     in_range("monitoring.rules.slow.window_s", slow.window_s, 60, 604_800)?;
     in_range("monitoring.rules.failure_rate.attempts", failure.attempts, 1, 1_000_000)?;
     in_range("monitoring.rules.conflict_rate.attempts", conflict.attempts, 1, 1_000_000)?;
     in_range("monitoring.rules.slow.attempts", slow.attempts, 1, 1_000_000)?;
-    // Whoever reads the address on the way may post; what is posted elsewhere is signed, and may stay in a private network.
-    let slack = web_address("monitoring.slack_url", settings.slack_url.as_ref())?;
+    // Anyone who reads Slack's URL in transit can post; other posts are signed, and may stay in a private network.
+    let slack = parse_url("monitoring.slack_url", settings.slack_url.as_ref())?;
     if slack.is_some_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
         return Err(ConfigError::Invalid {
             name: "monitoring.slack_url",
             reason:
-                "begins with http://, which shows the address, a secret, to everybody on the way; Slack's begin with \
-                     https:// (http:// is taken for a receiver on this machine alone)"
+                "begins with http://, which shows this secret URL to everyone on the network; Slack's URLs begin with https:// \
+                     (http:// is only accepted for a receiver on this machine)"
                     .to_owned(),
         });
     }
-    web_address("monitoring.webhook_url", settings.webhook_url.as_ref())?;
+    parse_url("monitoring.webhook_url", settings.webhook_url.as_ref())?;
     let key = settings.webhook_secret.as_ref().map(|secret| key_bytes(secret.expose_secret()));
     match key {
         None if settings.webhook_url.is_some() => Err(ConfigError::Invalid {
             name: "monitoring.webhook_secret",
-            reason: "is missing: what is posted to monitoring.webhook_url is signed with it".to_owned(),
+            reason: "is missing: it signs the posts to monitoring.webhook_url".to_owned(),
         }),
-        Some(length) if length < SHORTEST_WEBHOOK_SECRET => Err(ConfigError::Invalid {
+        Some(length) if length < WEBHOOK_SECRET_BYTES_MIN => Err(ConfigError::Invalid {
             name: "monitoring.webhook_secret",
-            reason: format!("has {length} bytes; at least {SHORTEST_WEBHOOK_SECRET} random ones are needed"),
+            reason: format!("has {length} bytes; at least {WEBHOOK_SECRET_BYTES_MIN} random ones are needed"),
         }),
         Some(_) | None => Ok(()),
     }
 }
 
-/// Bytes of a webhook's key: what `whsec_` marks is base64, three bytes in four letters.
+/// Bytes of a webhook's key; after `whsec_` it is base64, three bytes in four letters.
 fn key_bytes(secret: &str) -> usize {
     match secret.strip_prefix("whsec_") {
         Some(encoded) => encoded.trim_end_matches('=').len() * 3 / 4,
@@ -130,27 +134,25 @@ fn key_bytes(secret: &str) -> usize {
     }
 }
 
-/// A number that is above 0, or 0, and no more than `most`.
-fn share(name: &'static str, value: f64, most: f64) -> Result<(), ConfigError> {
-    if (0.0..=most).contains(&value) {
+fn in_float_range(name: &'static str, value: f64, max: f64) -> Result<(), ConfigError> {
+    if (0.0..=max).contains(&value) {
         Ok(())
     } else {
-        Err(ConfigError::Invalid { name, reason: format!("{value} is not between 0 and {most}") })
+        Err(ConfigError::Invalid { name, reason: format!("{value} is not between 0 and {max}") })
     }
 }
 
-/// The address itself is not told: it is a secret.
-fn web_address(name: &'static str, address: Option<&SecretString>) -> Result<Option<url::Url>, ConfigError> {
+/// The error does not show the URL, because it is a secret.
+fn parse_url(name: &'static str, address: Option<&SecretString>) -> Result<Option<url::Url>, ConfigError> {
     let Some(address) = address else { return Ok(None) };
     let reason = match url::Url::parse(address.expose_secret()) {
         Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => return Ok(Some(url)),
         Ok(_) => "must begin with https:// or http:// and name a host".to_owned(),
-        Err(error) => format!("is no address that begins with https:// ({error}); leave it out for no receiver"),
+        Err(error) => format!("is not a URL that begins with https:// ({error}); leave it out if there is no receiver"),
     };
     Err(ConfigError::Invalid { name, reason })
 }
 
-/// Whether nobody but this machine sees what is sent there.
 fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -160,11 +162,11 @@ fn is_loopback(url: &url::Url) -> bool {
     }
 }
 
-fn in_range(name: &'static str, value: i64, least: i64, most: i64) -> Result<(), ConfigError> {
-    if (least..=most).contains(&value) {
+fn in_range(name: &'static str, value: i64, min: i64, max: i64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
         Ok(())
     } else {
-        Err(ConfigError::Invalid { name, reason: format!("{value} is not between {least} and {most}") })
+        Err(ConfigError::Invalid { name, reason: format!("{value} is not between {min} and {max}") })
     }
 }
 
@@ -172,17 +174,17 @@ fn in_range(name: &'static str, value: i64, least: i64, most: i64) -> Result<(),
 mod tests {
     use super::*;
 
-    fn refused(overlay: &str) -> String {
+    fn error_of(overlay: &str) -> String {
         Settings::from_toml(overlay).unwrap_err().to_string()
     }
 
     #[test]
-    fn slacks_address_is_sent_over_nobodys_wire_in_the_clear() {
+    fn slacks_url_is_never_used_unencrypted_outside_this_machine() {
         let slack = |url: &str| Settings::from_toml(&format!("[monitoring]\nslack_url = \"{url}\""));
         for url in ["http://hooks.slack.com/services/T0/secret-part", "http://10.0.0.7/secret-part"] {
-            let told = slack(url).unwrap_err().to_string();
-            assert!(told.contains("monitoring.slack_url: begins with http://"), "{told}");
-            assert!(!told.contains("secret-part"), "{told}");
+            let error = slack(url).unwrap_err().to_string();
+            assert!(error.contains("monitoring.slack_url: begins with http://"), "{error}");
+            assert!(!error.contains("secret-part"), "{error}");
         }
         for url in ["https://hooks.slack.com/x", "http://127.0.0.1:9/x", "http://[::1]:9/x", "http://localhost:9/x"] {
             assert!(slack(url).is_ok(), "{url}");
@@ -192,22 +194,22 @@ mod tests {
     }
 
     #[test]
-    fn each_nonsense_is_refused_by_name_and_value() {
-        assert!(refused("database_url = \"mysql://x\"").contains("database_url"));
-        assert!(refused("currency = \"EURO\"").contains("EURO"));
-        assert!(refused("token_secret = \"short\"").contains("5 bytes"));
-        assert!(refused("cors_origins = [\"*\"]").contains("cors_origins"));
-        assert!(refused("[limits]\npage = 0").contains("limits.page"));
-        assert!(refused("[monitoring]\nquick_check_s = 5").contains("monitoring.quick_check_s"));
-        assert!(refused("[monitoring.rules.slow]\nthreshold = -1.0").contains("-1 is not between"));
-        assert!(refused("[monitoring.rules.failure_rate]\nthreshold = nan").contains("failure_rate"));
+    fn each_invalid_setting_is_named_with_its_value() {
+        assert!(error_of("database_url = \"mysql://x\"").contains("database_url"));
+        assert!(error_of("currency = \"EURO\"").contains("EURO"));
+        assert!(error_of("token_secret = \"short\"").contains("5 bytes"));
+        assert!(error_of("cors_origins = [\"*\"]").contains("cors_origins"));
+        assert!(error_of("[limits]\npage = 0").contains("limits.page"));
+        assert!(error_of("[monitoring]\nquick_check_s = 5").contains("monitoring.quick_check_s"));
+        assert!(error_of("[monitoring.rules.slow]\nthreshold = -1.0").contains("-1 is not between"));
+        assert!(error_of("[monitoring.rules.failure_rate]\nthreshold = nan").contains("failure_rate"));
         let receiver = "webhook_url = \"https://user:pass@example.org/x\"";
-        assert!(refused(&format!("[monitoring]\n{receiver}")).contains("monitoring.webhook_secret: is missing"));
-        assert!(refused(&format!("[monitoring]\n{receiver}\nwebhook_secret = \"short\"")).contains("5 bytes"));
+        assert!(error_of(&format!("[monitoring]\n{receiver}")).contains("monitoring.webhook_secret: is missing"));
+        assert!(error_of(&format!("[monitoring]\n{receiver}\nwebhook_secret = \"short\"")).contains("5 bytes"));
         let short = "webhook_secret = \"whsec_vsez0ZkEZnDLohzxWTdAlA==\"";
-        assert!(refused(&format!("[monitoring]\n{receiver}\n{short}")).contains("16 bytes"));
-        let address = refused("[monitoring]\nslack_url = \"ftp://host/secret-part\"");
+        assert!(error_of(&format!("[monitoring]\n{receiver}\n{short}")).contains("16 bytes"));
+        let address = error_of("[monitoring]\nslack_url = \"ftp://host/secret-part\"");
         assert!(address.contains("monitoring.slack_url") && !address.contains("secret-part"), "{address}");
-        assert!(refused("[tokens]\nargon2_memory_kib = 1024").contains("argon2_memory_kib"));
+        assert!(error_of("[tokens]\nargon2_memory_kib = 1024").contains("argon2_memory_kib"));
     }
 }

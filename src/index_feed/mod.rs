@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 use crate::active_model::{ActiveModel, ModelSlot, StartedModel};
 use crate::background::Signal;
 use crate::clock::Clock;
-use crate::config::{Engine, Settings};
+use crate::config::{EngineSettings, Settings};
 use crate::db::blobs::Blobs;
 use crate::db::catalog_changes::ChangeRow;
 use crate::db::{Database, DatabaseError};
@@ -137,7 +137,7 @@ impl IndexFeed {
     }
 }
 
-fn index_options(engine: &Engine) -> IndexOptions {
+fn index_options(engine: &EngineSettings) -> IndexOptions {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let search_threads = if engine.search_threads == 0 { cores } else { engine.search_threads };
     IndexOptions { search_threads, queue_limit: engine.queue, ..IndexOptions::default() }

@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
-use crate::config::Monitoring;
+use crate::config::MonitoringSettings;
 use crate::db::integrity_reports::{self, ReportRow};
 use crate::db::{Database, DatabaseError, Reader, number_checks, stores};
 use crate::domain::{CheckDepth, IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
@@ -70,7 +70,7 @@ pub enum ReportRetention {
 pub struct Integrity {
     db: Database,
     clock: Clock,
-    settings: Monitoring,
+    settings: MonitoringSettings,
     /// One check at a time on each server.
     check_permit: Arc<Semaphore>,
     /// The newest report that this server's metrics show.
@@ -78,7 +78,7 @@ pub struct Integrity {
 }
 
 impl Integrity {
-    pub fn new(db: Database, clock: Clock, settings: Monitoring) -> Self {
+    pub fn new(db: Database, clock: Clock, settings: MonitoringSettings) -> Self {
         Self { db, clock, settings, check_permit: Arc::new(Semaphore::new(1)), published: Arc::default() }
     }
 

@@ -41,7 +41,7 @@ const SECONDS: [f64; 17] =
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// Starts recording, once per process; later calls give the same recorder.
+    /// Installs the recorder, once per process; later calls return the same recorder.
     pub fn install() -> Self {
         static RECORDER: OnceLock<Metrics> = OnceLock::new();
         RECORDER.get_or_init(Self::build).clone()
@@ -64,9 +64,9 @@ impl Metrics {
         self.0.run_upkeep();
     }
 
-    /// The metrics with these names in Prometheus' text format.
-    pub fn render_some(&self, names: &[&str]) -> String {
-        lines_about(&self.render(), names)
+    /// The metrics with these names, in Prometheus' text format.
+    pub fn render_selected(&self, names: &[&str]) -> String {
+        select_metrics(&self.render(), names)
     }
 
     /// Every metric in Prometheus' text format.
@@ -77,31 +77,31 @@ impl Metrics {
 }
 
 /// The lines of `text` about metrics with these `names`: comments, samples, and the series of histograms.
-fn lines_about(text: &str, names: &[&str]) -> String {
-    let about = |line: &&str| {
-        let named = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE ")).unwrap_or(line);
-        let name = named.split(['{', ' ']).next().unwrap_or_default();
-        names.iter().any(|wanted| {
-            let rest = name.strip_prefix(wanted);
-            rest.is_some_and(|rest| ["", "_bucket", "_sum", "_count"].contains(&rest))
+fn select_metrics(text: &str, names: &[&str]) -> String {
+    let is_selected = |line: &&str| {
+        let rest = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE ")).unwrap_or(line);
+        let name = rest.split(['{', ' ']).next().unwrap_or_default();
+        names.iter().any(|selected| {
+            let suffix = name.strip_prefix(selected);
+            suffix.is_some_and(|suffix| ["", "_bucket", "_sum", "_count"].contains(&suffix))
         })
     };
-    text.lines().filter(about).flat_map(|line| [line, "\n"]).collect()
+    text.lines().filter(is_selected).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Sends log lines to standard error as the settings say. A second call changes nothing.
 pub fn init_logs(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter)
         .map_err(|error| format!("setting log_filter: \"{}\": {error}", settings.log_filter))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // If standard error is closed, lines are lost without a panic: `eprintln!` would panic in whoever logs, for example the
     // task that stops the server.
-    let lines = lines.log_internal_errors(false);
-    let lines = lines.with_ansi(std::io::stderr().is_terminal());
+    let logs = logs.log_internal_errors(false);
+    let logs = logs.with_ansi(std::io::stderr().is_terminal());
     // A second initialisation can only come from tests that start several servers in one process.
     let _already_set = match settings.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
     Ok(())
 }
@@ -114,7 +114,7 @@ mod tests {
     fn lines_are_selected_by_the_whole_name() {
         let text = "# TYPE a_total counter\na_total{x=\"1\"} 2\n\n# TYPE a_total_more gauge\na_total_more 1\n\
             # TYPE b_seconds histogram\nb_seconds_bucket{le=\"1\"} 3\nb_seconds_sum 1\nb_seconds_count 3\nc 1\n";
-        let some = lines_about(text, &["a_total", "b_seconds"]);
+        let some = select_metrics(text, &["a_total", "b_seconds"]);
         assert_eq!(some.lines().count(), 6, "{some}");
         assert!(!some.contains("more") && !some.contains("c 1"), "{some}");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tillsight::alerts::Alerts;
 use tillsight::clock::Clock;
-use tillsight::config::{Monitoring, Settings};
+use tillsight::config::{MonitoringSettings, Settings};
 use tillsight::db::Database;
 use tillsight::domain::{AlertRule, CheckDepth, StoreId};
 use tillsight::integrity::Integrity;
@@ -38,7 +38,7 @@ impl Monitor {
     }
 
     pub async fn start_with(app: &TestApp, receiver: AlertReceiver, settings: &str) -> Self {
-        let settings: Monitoring = Settings::from_toml(settings).unwrap().monitoring;
+        let settings: MonitoringSettings = Settings::from_toml(settings).unwrap().monitoring;
         let db = Database::connect(app.database.url(), 4).await.unwrap();
         let clock = app.clock.clone();
         let integrity = Integrity::new(db.clone(), clock.clone(), settings.clone());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tillsight::config::Monitoring;
+use tillsight::config::MonitoringSettings;
 use tillsight::db::{Database, integrity_reports};
 use tillsight::domain::CheckDepth;
 use tillsight::integrity::Integrity;
@@ -249,7 +249,7 @@ async fn due_checks_run_once_across_servers(database: TestDatabase) {
     let app = TestApp::spawn_with(database.clone(), ONLY_ON_DEMAND).await;
     let admin = app.login_admin().await;
     let store = app.create_store(&admin).await;
-    let settings = Monitoring { reports_kept: 2, ..Monitoring::default() };
+    let settings = MonitoringSettings { reports_kept: 2, ..MonitoringSettings::default() };
     let opened = Database::connect(database.url(), 4).await.unwrap();
     let server = || Integrity::new(opened.clone(), app.clock.clone(), settings.clone());
     let (one, other) = (server(), server());

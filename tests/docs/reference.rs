@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tillsight::config::{Checkout, Engine, Limits, Monitoring, Settings, Tokens};
+use tillsight::config::{CheckoutSettings, EngineSettings, Limits, MonitoringSettings, Settings, TokenSettings};
 use tillsight::http::problem::ProblemKind;
 
 use super::pages::root;
@@ -81,10 +81,10 @@ fn the_reference_tells_the_defaults() {
     .into();
     let groups = [
         ("limits", serde_json::to_value(Limits::default())),
-        ("tokens", serde_json::to_value(Tokens::default())),
-        ("engine", serde_json::to_value(Engine::default())),
-        ("checkout", serde_json::to_value(Checkout::default())),
-        ("monitoring", serde_json::to_value(Monitoring::default())),
+        ("tokens", serde_json::to_value(TokenSettings::default())),
+        ("engine", serde_json::to_value(EngineSettings::default())),
+        ("checkout", serde_json::to_value(CheckoutSettings::default())),
+        ("monitoring", serde_json::to_value(MonitoringSettings::default())),
     ];
     for (group, values) in groups {
         flatten(group, &values.unwrap(), &mut defaults);

@@ -161,7 +161,7 @@ impl EvaluateOptions {
         models: &[Model],
         set: &PhotoSet,
     ) -> Result<(), CliError> {
-        let settings = Settings::file();
+        let settings = Settings::file_path();
         let inputs = (manifests.iter().map(|manifest| (manifest, "a model's manifest")))
             .chain(models.iter().map(|model| (&model.path, "a model")))
             .chain(set.tables.iter().map(|table| (table, "a table of photos or products")))

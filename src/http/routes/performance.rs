@@ -86,7 +86,7 @@ pub struct Export {
 pub async fn export(services: Data<Services>, query: ValidQuery<ExportQuery>) -> Result<HttpResponse, Problem> {
     match query.0.format {
         ExportFormat::Prometheus => {
-            let text = services.metrics.render_some(&NUMBERING_METRICS);
+            let text = services.metrics.render_selected(&NUMBERING_METRICS);
             let media_type = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
             Ok(HttpResponse::Ok().insert_header(media_type).insert_header((CACHE_CONTROL, "no-store")).body(text))
         }
