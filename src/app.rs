@@ -61,7 +61,12 @@ pub struct Application {
 
 impl Application {
     /// Builds every part and binds the address.
-    pub async fn build(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+    pub fn build(settings: Settings, clock: Clock) -> impl Future<Output = Result<Self, StartError>> {
+        // Boxed: it holds every part of the server, and whoever starts one would carry that.
+        Box::pin(Self::build_parts(settings, clock))
+    }
+
+    async fn build_parts(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let metrics = Metrics::install();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let db = Database::connect(&settings.database_url, settings.limits.database_connections).await?;

@@ -84,12 +84,16 @@ impl RunReporter {
         Self(Arc::clone(record))
     }
 
-    /// Does `work` as one run and gives its result.
-    pub async fn run<T, E: Display>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        self.0.run_started();
-        let outcome = work.await;
-        self.0.run_finished(&outcome);
-        outcome
+    /// Does `work` as one run and gives its result. Boxed here, since the work of a background task is often large and the
+    /// task's loop would carry it.
+    pub fn run<T, E: Display>(&self, work: impl Future<Output = Result<T, E>>) -> impl Future<Output = Result<T, E>> {
+        let work = Box::pin(work);
+        async move {
+            self.0.run_started();
+            let outcome = work.await;
+            self.0.run_finished(&outcome);
+            outcome
+        }
     }
 }
 

@@ -254,7 +254,7 @@ async fn due_checks_run_once_across_servers(database: TestDatabase) {
     let server = || Integrity::new(opened.clone(), app.clock.clone(), settings.clone());
     let (one, other) = (server(), server());
     let due = async || {
-        let (first, second) = tokio::join!(one.run_due_check(), other.run_due_check());
+        let (first, second) = tokio::join!(Box::pin(one.run_due_check()), Box::pin(other.run_due_check()));
         let mut made: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
         assert!(made.len() <= 1, "{made:?}");
         made.pop()
