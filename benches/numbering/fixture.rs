@@ -217,7 +217,7 @@ impl Fixture {
         };
         checkout_sessions::insert(tx, &session).await?;
         for (place, (_, amount)) in PRODUCTS.into_iter().enumerate() {
-            let (id, product_id, unit_price) = (ItemId::at(now), product(place), Some(amount));
+            let (id, product_id, unit_price) = (ItemId::generate(now), product(place), Some(amount));
             let item =
                 NewBillItem { id, session_id: session.id, product_id, quantity: 1, unit_price, score: None, at: now };
             billing_items::add(tx, &item).await?;

@@ -72,7 +72,7 @@ async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) 
     };
     let items: Vec<OrderItemRow> = (1..).zip(lines).map(item).collect();
     let mut order = OrderRow {
-        id: OrderId::at(now),
+        id: OrderId::generate(now),
         store_id,
         number,
         session_id: id,

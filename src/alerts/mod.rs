@@ -126,7 +126,7 @@ impl Alerts {
     /// Alerts of all states, newest first.
     pub async fn list_history(&self, page: PageRequest) -> Result<Page<AlertView>, AlertError> {
         let mut reader = self.db.read().await?;
-        let rows = Page::cut(alerts::list(&mut reader, page).await?, page, |listed| listed.id.uuid());
+        let rows = Page::from_rows(alerts::list(&mut reader, page).await?, page, |listed| listed.id.uuid());
         let mut data = Vec::with_capacity(rows.data.len());
         for row in rows.data {
             data.extend(view::load_view_if_readable(&mut reader, row).await?);

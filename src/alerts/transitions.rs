@@ -61,7 +61,7 @@ impl AlertTransitions<'_> {
     async fn fire_alert(&self, tx: &mut Tx, violation: &RuleViolation) -> Result<(), DatabaseError> {
         let is_reported = self.is_cool_down_over(tx, &violation.key).await?;
         let row = AlertRow {
-            id: AlertId::at(self.now),
+            id: AlertId::generate(self.now),
             key: violation.key.clone(),
             rule: violation.rule,
             store_id: violation.store.unwrap_or(StoreId::NIL),
@@ -154,7 +154,7 @@ impl AlertTransitions<'_> {
     async fn queue_messages(&self, tx: &mut Tx, row: &AlertRow, event: AlertEvent) -> Result<(), DatabaseError> {
         for sink in self.sinks.kinds() {
             let delivery = DeliveryRow {
-                id: DeliveryId::at(self.now),
+                id: DeliveryId::generate(self.now),
                 alert_id: row.id,
                 sink,
                 event,

@@ -84,7 +84,7 @@ impl AccessTokens {
             sub: subject.user.uuid(),
             exp: now.plus_seconds(self.lifetime_s).seconds(),
             iat: now.seconds(),
-            jti: TokenId::at(now).uuid(),
+            jti: TokenId::generate(now).uuid(),
             purpose: PURPOSE.to_owned(),
             epoch: subject.epoch,
             family: subject.family.uuid(),

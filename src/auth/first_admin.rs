@@ -54,7 +54,7 @@ impl Auth {
         let password = password.ok_or_else(|| AuthError::Internal("the first admin has no password".to_owned()))?;
         let now = self.0.clock.now();
         let row = UserRow {
-            id: UserId::at(now),
+            id: UserId::generate(now),
             username: USERNAME.to_owned(),
             password_hash: self.0.passwords.hash(password).await?,
             role: Role::Admin,

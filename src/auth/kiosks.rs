@@ -9,7 +9,7 @@ use super::stores::{NAME_CHARS_MAX, find_served_store};
 use super::{Auth, AuthError, EnrolledKiosk, KioskView, NewKiosk, require_admin, secrets};
 use crate::db::kiosks::KioskRow;
 use crate::db::{audit, kiosks};
-use crate::domain::{Actor, Caller, KioskId, Page, PageRequest, Role, StoreId, line};
+use crate::domain::{Actor, Caller, KioskId, Page, PageRequest, Role, StoreId, parse_line};
 
 impl Auth {
     /// Creates a kiosk and its enrolment code. For admins.
@@ -20,9 +20,9 @@ impl Auth {
         let hash = secrets::hash_code(&code)
             .ok_or_else(|| AuthError::Internal("a new enrolment code is malformed".to_owned()))?;
         let row = KioskRow {
-            id: KioskId::at(now),
+            id: KioskId::generate(now),
             store_id: store,
-            name: line("name", name, NAME_CHARS_MAX)?,
+            name: parse_line("name", name, NAME_CHARS_MAX)?,
             enrolment_expires_at: Some(now.plus_seconds(self.0.enrolment_s)),
             enrolled_at: None,
             revoked_at: None,
@@ -49,7 +49,7 @@ impl Auth {
         find_served_store(&mut reader, caller, store).await?;
         let now = self.0.clock.now();
         let rows = kiosks::list(&mut reader, store, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(|row| KioskView::from_row(row, now)))
+        Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(|row| KioskView::from_row(row, now)))
     }
 
     /// Revokes a kiosk's key, or its code if that is unused. Revoking twice changes nothing. For admins.

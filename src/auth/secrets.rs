@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::AuthError;
-use crate::domain::{readable_code, tidy_code};
+use crate::domain::{generate_code, parse_code};
 
 /// Prefix of every device key. It distinguishes keys from access tokens and identifies a leaked key.
 pub(super) const KIOSK_KEY_PREFIX: &str = "tsk_";
@@ -58,7 +58,7 @@ pub(super) fn new_kiosk_key() -> Result<String, AuthError> {
 
 /// A code for a person to type: 100 random bits as `XXXXX-XXXXX-XXXXX-XXXXX`.
 pub(super) fn new_enrolment_code() -> Result<String, AuthError> {
-    readable_code().map_err(|error| AuthError::Internal(format!("the operating system has no random numbers: {error}")))
+    generate_code().map_err(|error| AuthError::Internal(format!("the operating system has no random numbers: {error}")))
 }
 
 pub(super) fn new_one_time_password() -> Result<SecretString, AuthError> {
@@ -67,7 +67,7 @@ pub(super) fn new_one_time_password() -> Result<SecretString, AuthError> {
 
 /// The stored form of a typed code, whatever its case and separators. Nothing if it cannot be a code.
 pub(super) fn hash_code(typed: &str) -> Option<Vec<u8>> {
-    tidy_code(typed).map(|code| hash_token(&code))
+    parse_code(typed).map(|code| hash_token(&code))
 }
 
 /// The stored form of a token: SHA-256, without salt and fast, since nobody can guess 256 random bits.

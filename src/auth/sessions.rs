@@ -99,7 +99,7 @@ impl Auth {
         now: Timestamp,
     ) -> Result<TokenPair, AuthError> {
         let secret = new_refresh_token()?;
-        let id = TokenId::at(now);
+        let id = TokenId::generate(now);
         let row = RefreshTokenRow {
             id,
             family: family.unwrap_or(id),

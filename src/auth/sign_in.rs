@@ -9,7 +9,7 @@ use super::passwords::PasswordCheck;
 use super::{Auth, AuthError, TokenPair, UserView, password_policy};
 use crate::db::users::UserRow;
 use crate::db::{Tx, audit, refresh_tokens, users};
-use crate::domain::{Actor, Caller, InvalidField, Role, UserId, username};
+use crate::domain::{Actor, Caller, InvalidField, Role, UserId, parse_username};
 use crate::telemetry::LOGINS_TOTAL;
 
 impl Auth {
@@ -21,14 +21,14 @@ impl Auth {
         password: &SecretString,
         address: Option<&str>,
     ) -> Result<TokenPair, AuthError> {
-        let name = username("username", name)?;
+        let name = parse_username("username", name)?;
         password_policy::check("password", password, &name)?;
         let attempt = self.0.throttle.new_attempt(None, address);
         self.0.throttle.check(&attempt).await?;
         let password_hash = self.0.passwords.hash(password).await?;
         let now = self.0.clock.now();
         let row = UserRow {
-            id: UserId::at(now),
+            id: UserId::generate(now),
             username: name,
             password_hash,
             role: Role::User,
@@ -76,11 +76,11 @@ impl Auth {
         address: Option<&str>,
     ) -> Result<TokenPair, AuthError> {
         // A text that cannot be a username is treated like an unknown one.
-        let name = username("username", name).unwrap_or_else(|_| name.trim().to_lowercase());
+        let name = parse_username("username", name).unwrap_or_else(|_| name.trim().to_lowercase());
         let attempt = self.0.throttle.new_attempt(Some(&name), address);
         let _account_lock = self.0.throttle.lock_account(&attempt).await;
         self.0.throttle.check(&attempt).await?;
-        let user = match username("username", &name) {
+        let user = match parse_username("username", &name) {
             Ok(name) => users::find_by_username(&mut self.0.db.read().await?, &name).await?,
             Err(_) => None,
         };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Auth, AuthError, StoreView, require_admin};
 use crate::db::stores::StoreRow;
 use crate::db::{Reader, audit, stores, z_reports};
-use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, TimeZone, line};
+use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, TimeZone, parse_line};
 
 /// Of a store's and of a kiosk's name.
 pub(super) const NAME_CHARS_MAX: usize = 120;
@@ -44,8 +44,8 @@ impl Auth {
         let zone =
             new.time_zone.map_or_else(|| Ok(self.0.time_zone.clone()), |name| TimeZone::parse("time_zone", &name));
         let row = StoreRow {
-            id: StoreId::at(now),
-            name: line("name", &new.name, NAME_CHARS_MAX)?,
+            id: StoreId::generate(now),
+            name: parse_line("name", &new.name, NAME_CHARS_MAX)?,
             currency,
             time_zone: zone?,
             prices_include_tax: new.prices_include_tax.unwrap_or(true),
@@ -79,7 +79,7 @@ impl Auth {
                 row.into_iter().filter(|row| page.before.is_none_or(|before| row.id.uuid() < before)).collect()
             }
         };
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(StoreView::from))
+        Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(StoreView::from))
     }
 
     /// For admins and the store's own staff and kiosks; for others the store does not exist.
@@ -97,7 +97,7 @@ impl Auth {
         change: StoreChange,
     ) -> Result<StoreView, AuthError> {
         require_admin(caller)?;
-        let name = change.name.map(|name| line("name", &name, NAME_CHARS_MAX)).transpose()?;
+        let name = change.name.map(|name| parse_line("name", &name, NAME_CHARS_MAX)).transpose()?;
         let time_zone = change.time_zone.map(|name| TimeZone::parse("time_zone", &name)).transpose()?;
         let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
@@ -171,7 +171,7 @@ mod tests {
         let changed = test.auth.change_store(&admin, plain.id, rename("High Street")).await.unwrap();
         assert_eq!((changed.name.as_str(), changed.time_zone.name()), ("High Street", "UTC"));
         assert_eq!(test.auth.get_store(&admin, plain.id).await.unwrap(), changed);
-        let unknown = test.auth.change_store(&admin, StoreId::at(test.clock.now()), rename("x")).await;
+        let unknown = test.auth.change_store(&admin, StoreId::generate(test.clock.now()), rename("x")).await;
         assert!(matches!(unknown, Err(AuthError::NotFound { what: "store", .. })));
         assert_eq!(test.audited_actions().await, ["store.create", "store.create", "store.change"]);
     }

@@ -7,7 +7,7 @@ use super::sign_in::insert_user;
 use super::{Auth, AuthError, UserView, password_policy, require_admin};
 use crate::db::users::UserRow;
 use crate::db::{Tx, audit, refresh_tokens, stores, users};
-use crate::domain::{Caller, InvalidField, Page, PageRequest, Role, StoreId, Timestamp, UserId, username};
+use crate::domain::{Caller, InvalidField, Page, PageRequest, Role, StoreId, Timestamp, UserId, parse_username};
 
 /// An account to be created by an admin.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Auth {
     pub async fn list_users(&self, caller: &Caller, page: PageRequest) -> Result<Page<UserView>, AuthError> {
         require_admin(caller)?;
         let rows = users::list(&mut self.0.db.read().await?, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(|row| UserView::from(&row)))
+        Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(|row| UserView::from(&row)))
     }
 
     /// For admins.
@@ -46,12 +46,12 @@ impl Auth {
     /// Creates an account. Its password must be changed at the first sign-in, since the admin knows it. For admins.
     pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<UserView, AuthError> {
         require_admin(caller)?;
-        let name = username("username", &new.username)?;
+        let name = parse_username("username", &new.username)?;
         password_policy::check("password", &new.password, &name)?;
         let password_hash = self.0.passwords.hash(&new.password).await?;
         let now = self.0.clock.now();
         let mut row = UserRow {
-            id: UserId::at(now),
+            id: UserId::generate(now),
             username: name,
             password_hash,
             role: new.role,
@@ -149,7 +149,7 @@ mod tests {
     async fn a_clerk_needs_an_existing_store_and_must_change_the_first_password() {
         let test = TestAuth::new().await;
         let admin = test.sign_in_admin().await;
-        for store in [None, Some(StoreId::at(test.clock.now()))] {
+        for store in [None, Some(StoreId::generate(test.clock.now()))] {
             let refused = test.auth.create_user(&admin, clerk(store)).await;
             assert!(matches!(refused, Err(AuthError::Invalid(field)) if field.field == "store_id"));
         }

@@ -8,7 +8,7 @@ use super::{Catalog, CatalogError, append_audit, product_fields};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images;
 use crate::db::products::{self, ProductFields, ProductRow};
-use crate::domain::{Caller, Currency, InvalidField, Money, ProductId, tax_rate};
+use crate::domain::{Caller, Currency, InvalidField, Money, ProductId, parse_tax_rate};
 
 /// A change of a product. `None` leaves a value as it is; `Some(None)` removes it.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,7 @@ impl ProductChange {
             sku: product_fields::check_sku(changed(&self.sku, &row.sku).as_deref())?,
             barcode: product_fields::check_barcode(changed(&self.barcode, &row.barcode).as_deref())?,
             description: product_fields::check_description(changed(&self.description, &row.description).as_deref())?,
-            tax_rate: tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(row.tax_rate))?,
+            tax_rate: parse_tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(row.tax_rate))?,
             active: self.active.unwrap_or(row.active),
         })
     }
@@ -51,7 +51,7 @@ impl ProductChange {
             (Some(None), _) => Ok(None),
             (Some(Some(amount)), currency) => {
                 let currency = currency.or(row.currency).unwrap_or(default);
-                Money::price("price", amount, currency).map(Some)
+                Money::parse_price("price", amount, currency).map(Some)
             }
         }
     }
@@ -119,7 +119,7 @@ mod tests {
     fn row() -> ProductRow {
         let now = Timestamp::from_micros(1);
         ProductRow {
-            id: ProductId::at(now),
+            id: ProductId::generate(now),
             name: "Oat milk".to_owned(),
             sku: Some("M-1".to_owned()),
             barcode: None,

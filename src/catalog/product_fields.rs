@@ -1,7 +1,7 @@
 //! The fields of a product, checked when a client sends them.
 
 use crate::db::products::ProductFields;
-use crate::domain::{Currency, InvalidField, Money, barcode, line, optional_line, tax_rate};
+use crate::domain::{Currency, InvalidField, Money, parse_barcode, parse_line, parse_optional_line, parse_tax_rate};
 
 const MAX_NAME: usize = 200;
 const MAX_SKU: usize = 64;
@@ -30,29 +30,30 @@ impl NewProduct {
             sku: check_sku(self.sku.as_deref())?,
             barcode: check_barcode(self.barcode.as_deref())?,
             description: check_description(self.description.as_deref())?,
-            tax_rate: tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(0))?,
+            tax_rate: parse_tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(0))?,
             active: true,
         };
         let currency = self.currency.as_deref().map(|code| Currency::parse("currency", code)).transpose()?;
         if self.price.is_none() && currency.is_some() {
             return Err(InvalidField::new("currency", "is that of a price; send \"price\" with it"));
         }
-        let price = self.price.map(|amount| Money::price("price", amount, currency.unwrap_or(default))).transpose()?;
+        let price =
+            self.price.map(|amount| Money::parse_price("price", amount, currency.unwrap_or(default))).transpose()?;
         Ok((fields, price))
     }
 }
 
 pub(super) fn check_name(value: &str) -> Result<String, InvalidField> {
-    line("name", value, MAX_NAME)
+    parse_line("name", value, MAX_NAME)
 }
 
 pub(super) fn check_sku(value: Option<&str>) -> Result<Option<String>, InvalidField> {
-    optional_line("sku", value, MAX_SKU)
+    parse_optional_line("sku", value, MAX_SKU)
 }
 
 pub(super) fn check_barcode(value: Option<&str>) -> Result<Option<String>, InvalidField> {
     let written = value.map(str::trim).filter(|text| !text.is_empty());
-    written.map(|text| barcode("barcode", text)).transpose()
+    written.map(|text| parse_barcode("barcode", text)).transpose()
 }
 
 /// Unlike the others, a description may have several lines.

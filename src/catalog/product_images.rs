@@ -125,7 +125,7 @@ impl Catalog {
                 return Err(CatalogError::AlreadyEnrolled { photo: photo.name.clone(), product_id, product_name });
             }
             let row = ImageRow {
-                id: ImageId::at(now),
+                id: ImageId::generate(now),
                 product_id: product,
                 content_hash: photo.hash,
                 media_type: photo.header.format.media_type().to_owned(),

@@ -8,7 +8,7 @@ use super::{Catalog, CatalogError, NewPhoto, ProductSearch, append_audit, to_i64
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, product_images};
-use crate::domain::{Caller, Page, PageRequest, ProductId, optional_line};
+use crate::domain::{Caller, Page, PageRequest, ProductId, parse_optional_line};
 
 /// Characters; no name or code is longer.
 const MAX_FILTER: usize = 200;
@@ -32,7 +32,7 @@ impl Catalog {
         let stored = self.embed_and_store(checked).await?;
 
         let now = self.clock.now();
-        let id = ProductId::at(now);
+        let id = ProductId::generate(now);
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
         products::insert(&mut tx, id, &fields, now).await.map_err(|error| code_taken(error, &fields))?;
@@ -71,13 +71,13 @@ impl Catalog {
     /// Products, newest first.
     pub async fn list(&self, search: ProductSearch, page: PageRequest) -> Result<Page<ProductView>, CatalogError> {
         let filter = ProductFilter {
-            name_part: optional_line("q", search.name_part.as_deref(), MAX_FILTER)?,
-            sku: optional_line("sku", search.sku.as_deref(), MAX_FILTER)?,
-            barcode: optional_line("barcode", search.barcode.as_deref(), MAX_FILTER)?,
+            name_part: parse_optional_line("q", search.name_part.as_deref(), MAX_FILTER)?,
+            sku: parse_optional_line("sku", search.sku.as_deref(), MAX_FILTER)?,
+            barcode: parse_optional_line("barcode", search.barcode.as_deref(), MAX_FILTER)?,
         };
         let mut reader = self.db.read().await?;
         let rows = products::list(&mut reader, &filter, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ProductView::from))
+        Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(ProductView::from))
     }
 
     /// One product.

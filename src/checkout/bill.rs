@@ -6,7 +6,7 @@ use super::{Checkout, CheckoutError, ManualItem};
 use crate::db::billing_items::{self, NewBillItem, SellableProduct};
 use crate::db::checkout_sessions::{self, SessionPrecondition, SessionRow};
 use crate::db::{Reader, Tx};
-use crate::domain::{Caller, InvalidField, ItemId, SessionId, SessionStatus, barcode};
+use crate::domain::{Caller, InvalidField, ItemId, SessionId, SessionStatus, parse_barcode};
 use crate::recognition::{RecognitionResult, Verdict};
 
 impl Checkout {
@@ -77,7 +77,7 @@ impl Checkout {
     ) -> Result<(), CheckoutError> {
         let now = self.clock.now();
         let item = NewBillItem {
-            id: ItemId::at(now),
+            id: ItemId::generate(now),
             session_id: session.id,
             product_id: product.product_id,
             quantity,
@@ -142,7 +142,7 @@ pub(super) async fn find_sellable_product(
             billing_items::find_sellable(reader, *id).await?.ok_or(missing)
         }
         ManualItem::Barcode(code) => {
-            let code = barcode("barcode", code)?;
+            let code = parse_barcode("barcode", code)?;
             let product = billing_items::find_sellable_by_barcode(reader, &code).await?;
             product.ok_or(CheckoutError::NotOnSale { by: "barcode", value: code })
         }

@@ -4,7 +4,7 @@
 //! then its share of the discount on the whole bill. Tax is computed per line on what is left of its price. Nothing here
 //! reads or writes.
 
-use crate::domain::{Discount, LARGEST_RATE};
+use crate::domain::{Discount, RATE_BP_MAX};
 
 /// A line before discounts and tax.
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +46,11 @@ pub(super) fn charge_lines(
         let rate = line.tax_rate;
         match prices_include_tax {
             true => {
-                let tax = multiply_rounded(price, rate, LARGEST_RATE + rate);
+                let tax = multiply_rounded(price, rate, RATE_BP_MAX + rate);
                 LineCharge { discount, bill_discount, tax, amount: price }
             }
             false => {
-                let tax = multiply_rounded(price, rate, LARGEST_RATE);
+                let tax = multiply_rounded(price, rate, RATE_BP_MAX);
                 LineCharge { discount, bill_discount, tax, amount: price.saturating_add(tax) }
             }
         }
@@ -62,7 +62,7 @@ pub(super) fn charge_lines(
 fn discount_amount(price: i64, discount: Option<Discount>) -> i64 {
     match discount {
         None => 0,
-        Some(Discount::Rate(rate)) => multiply_rounded(price, rate, LARGEST_RATE),
+        Some(Discount::Rate(rate)) => multiply_rounded(price, rate, RATE_BP_MAX),
         Some(Discount::Amount(amount)) => amount.min(price),
     }
 }
@@ -140,7 +140,7 @@ mod tests {
             for prices_include_tax in [true, false] {
                 let charges = charge_lines(&lines, Some(Discount::Rate(rate)), prices_include_tax);
                 let shares: i64 = charges.iter().map(|charge| charge.bill_discount).sum();
-                prop_assert_eq!(shares, multiply_rounded(totals.iter().sum(), rate, LARGEST_RATE));
+                prop_assert_eq!(shares, multiply_rounded(totals.iter().sum(), rate, RATE_BP_MAX));
                 for (charge, total) in charges.iter().zip(&totals) {
                     prop_assert!(charge.bill_discount <= *total && charge.tax >= 0 && charge.amount >= charge.tax);
                 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::view::SessionView;
 use super::{Checkout, CheckoutError};
 use crate::db::{audit, billing_items, checkout_sessions};
-use crate::domain::{Caller, Discount, ItemId, SessionId, line};
+use crate::domain::{Caller, Discount, ItemId, SessionId, parse_line};
 
 const REASON_LENGTH_MAX: usize = 200;
 
@@ -28,7 +28,7 @@ impl Checkout {
         request: Option<DiscountRequest>,
     ) -> Result<SessionView, CheckoutError> {
         let discount = match request {
-            Some(request) => Some((request.discount, line("reason", &request.reason, REASON_LENGTH_MAX)?)),
+            Some(request) => Some((request.discount, parse_line("reason", &request.reason, REASON_LENGTH_MAX)?)),
             None => None,
         };
         let discount = discount.as_ref().map(|(discount, reason)| (*discount, reason.as_str()));

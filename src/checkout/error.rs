@@ -40,7 +40,7 @@ pub enum CheckoutError {
     Empty,
     #[error("Items on the bill cannot be sold: {}. Remove them, or ask an admin to set their price.", list_items(.0))]
     UnsellableItems(Vec<UnsellableItem>),
-    #[error("The total is larger than {} minor units.", crate::domain::Money::LARGEST)]
+    #[error("The total is larger than {} minor units.", crate::domain::Money::AMOUNT_MAX)]
     TotalTooLarge,
     #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
     KeyReused,

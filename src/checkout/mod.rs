@@ -76,7 +76,7 @@ impl Checkout {
         let store = store.ok_or(CheckoutError::StoreNotFound(id))?;
         let now = self.clock.now();
         let session = SessionRow {
-            id: SessionId::at(now),
+            id: SessionId::generate(now),
             store_id: store.id,
             currency: store.currency,
             store_name: store.name,

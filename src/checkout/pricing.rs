@@ -29,7 +29,7 @@ pub(super) struct PricedBill {
 pub(super) struct BillingLine {
     pub row: BillLine,
     pub unit_price: Result<Money, PriceProblem>,
-    /// Price of all pieces; nothing without a unit price or if it exceeds [`Money::LARGEST`].
+    /// Price of all pieces; nothing without a unit price or if it exceeds [`Money::AMOUNT_MAX`].
     pub line_total: Option<i64>,
     /// Nothing without a line total.
     pub charge: Option<LineCharge>,
@@ -59,14 +59,14 @@ impl PricedBill {
     /// Whether totals before and after discounts and tax are amounts that can be charged.
     pub fn is_chargeable(&self) -> bool {
         let line_totals = self.lines.iter().filter_map(|line| line.line_total).fold(0, i64::saturating_add);
-        line_totals.max(self.total) <= Money::LARGEST
+        line_totals.max(self.total) <= Money::AMOUNT_MAX
     }
 }
 
 impl BillingLine {
     fn without_charge(row: BillLine, currency: Currency) -> Self {
         let unit_price = unit_price(&row, currency);
-        let line_total = unit_price.ok().and_then(|price| price.times(row.quantity)).map(|total| total.amount);
+        let line_total = unit_price.ok().and_then(|price| price.checked_mul(row.quantity)).map(|total| total.amount);
         Self { row, unit_price, line_total, charge: None }
     }
 
@@ -98,8 +98,8 @@ mod tests {
     fn line(unit_price: Option<i64>, current: Option<(i64, &str)>, on_sale: bool) -> BillLine {
         let now = Timestamp::from_micros(1);
         BillLine {
-            id: ItemId::at(now),
-            product_id: ProductId::at(now),
+            id: ItemId::generate(now),
+            product_id: ProductId::generate(now),
             name: "Oat milk".to_owned(),
             sku: None,
             barcode: None,

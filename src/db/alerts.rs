@@ -158,7 +158,7 @@ pub async fn find_firing(reader: &mut Reader, key: &str) -> Result<Option<AlertR
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<ListedAlert>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM alerts WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// When an alert of `key` was last sent to the sinks.

@@ -79,7 +79,7 @@ pub async fn list(reader: &mut Reader, after: i64, limit: i64) -> Result<Vec<Aud
 
 /// The seal of `record` after the record with the seal `previous`.
 pub fn seal_record(previous: &[u8], record: &AuditRecord) -> Vec<u8> {
-    Seal::after(previous)
+    Seal::chained_to(previous)
         .number(record.seq)
         .number(record.at.micros())
         .field(&record.actor)

@@ -64,7 +64,7 @@ pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Res
     const SELECT: &str = "SELECT id, store_id, depth, requested_by, health, records, placeholders, findings, \
         started_at, duration_us FROM integrity_reports WHERE store_id = $1 AND ($2 IS NULL OR id < $2) \
         ORDER BY id DESC LIMIT $3";
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// Id of the newest report of all stores, to notice new ones.

@@ -74,7 +74,7 @@ pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Res
         columns!(),
         " FROM kiosks WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
     );
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// Revokes a device's key and its unused code. False if it was revoked before.

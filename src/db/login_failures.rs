@@ -7,7 +7,7 @@ use crate::domain::{AttemptId, Timestamp};
 
 pub async fn insert(tx: &mut Tx, subject: &[u8], at: Timestamp) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO login_failures (id, subject, at) VALUES ($1, $2, $3)";
-    run_query!(tx, c => sqlx::query(INSERT).bind(AttemptId::at(at)).bind(subject).bind(at).execute(c))?;
+    run_query!(tx, c => sqlx::query(INSERT).bind(AttemptId::generate(at)).bind(subject).bind(at).execute(c))?;
     Ok(())
 }
 

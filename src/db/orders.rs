@@ -171,7 +171,7 @@ pub async fn list(
         .bind(filter.state)
         .bind(filter.from)
         .bind(filter.to)
-        .bind(page.probe())
+        .bind(page.fetch_limit())
         .fetch_all(c))
 }
 
@@ -196,7 +196,7 @@ pub async fn list_owned(
         .bind(filter.state)
         .bind(filter.from)
         .bind(filter.to)
-        .bind(page.probe())
+        .bind(page.fetch_limit())
         .fetch_all(c))
 }
 

@@ -102,7 +102,7 @@ pub async fn set_price(
     const INSERT: &str =
         "INSERT INTO product_prices (id, product_id, amount, currency, created_at) VALUES ($1, $2, $3, $4, $5)";
     const SET_CURRENT: &str = "UPDATE products SET price_id = $2, updated_at = $3 WHERE id = $1";
-    let id = price.map(|_| PriceId::at(now));
+    let id = price.map(|_| PriceId::generate(now));
     if let (Some(id), Some(price)) = (id, price) {
         run_query!(tx, c => sqlx::query(INSERT)
             .bind(id)
@@ -162,7 +162,7 @@ pub async fn list(
         .bind(&pattern)
         .bind(&filter.sku)
         .bind(&filter.barcode)
-        .bind(page.probe())
+        .bind(page.fetch_limit())
         .fetch_all(c))
 }
 

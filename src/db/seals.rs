@@ -17,8 +17,8 @@ pub const ORDER_VERSION: i64 = 2;
 /// version.
 pub fn seal_order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
     let head = match order.hash_version {
-        1 => Seal::after(&order.previous_hash),
-        ORDER_VERSION => Seal::after(&order.previous_hash).number(ORDER_VERSION),
+        1 => Seal::chained_to(&order.previous_hash),
+        ORDER_VERSION => Seal::chained_to(&order.previous_hash).number(ORDER_VERSION),
         _ => return None,
     };
     let head = head
@@ -62,7 +62,7 @@ pub fn seal_order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
 }
 
 pub fn seal_payment(row: &PaymentRow) -> Vec<u8> {
-    Seal::after(&row.previous_hash)
+    Seal::chained_to(&row.previous_hash)
         .field(row.id.uuid())
         .field(row.store_id.uuid())
         .field(Series::Payment.as_str())
@@ -79,7 +79,7 @@ pub fn seal_payment(row: &PaymentRow) -> Vec<u8> {
 }
 
 pub fn seal_refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
-    let head = Seal::after(&row.previous_hash)
+    let head = Seal::chained_to(&row.previous_hash)
         .field(row.id.uuid())
         .field(row.store_id.uuid())
         .field(Series::Refund.as_str())
@@ -102,7 +102,7 @@ pub fn seal_refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
 }
 
 pub fn seal_z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
-    let head = Seal::after(&row.previous_hash)
+    let head = Seal::chained_to(&row.previous_hash)
         .field(row.id.uuid())
         .field(row.store_id.uuid())
         .field(Series::Closing.as_str())
@@ -130,7 +130,7 @@ pub fn seal_z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
 /// Seals a void placeholder. It is not a link of a chain: the record after the missing one names the missing record's
 /// seal.
 pub fn seal_placeholder(series: Series, row: &PlaceholderRow) -> Vec<u8> {
-    Seal::after(&Seal::FIRST)
+    Seal::chained_to(&Seal::FIRST)
         .field("void placeholder")
         .field(row.id.uuid())
         .field(row.store_id.uuid())

@@ -41,7 +41,7 @@ pub async fn find(reader: &mut Reader, id: StoreId) -> Result<Option<StoreRow>, 
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<StoreRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, created_at FROM stores \
                           WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// Writes the changeable fields: everything but the currency. False if there is no such store.

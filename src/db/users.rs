@@ -111,7 +111,7 @@ pub async fn list_active_admins(reader: &mut Reader) -> Result<Vec<UserRow>, Dat
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<UserRow>, DatabaseError> {
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM users WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 pub async fn update(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {

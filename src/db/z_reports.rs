@@ -204,7 +204,7 @@ pub async fn find(reader: &mut Reader, store: StoreId, number: i64) -> Result<Op
 /// Newest first.
 pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<ZReportRow>, DatabaseError> {
     const SELECT: &str = select!("WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3");
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.probe()).fetch_all(c))
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// The closing with the highest number below `number`.

@@ -1,27 +1,26 @@
-//! Codes that people read from paper or a screen and type: random, grouped, forgiving about letters that look alike.
+//! Codes that people read from paper or a screen and type: random, in groups, without letters that look alike.
 
-/// Crockford's base 32: no I, L, O, U, which are misread or make words.
+/// Crockford's base 32: no I, L, O, U, which are misread or form words.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Letters of a code: 20 × 5 = 100 random bits.
+/// 20 letters of 5 bits: 100 random bits.
 const LETTERS: usize = 20;
-/// Letters between two dashes.
-const GROUP: usize = 5;
+const LETTERS_PER_GROUP: usize = 5;
 
-/// A new random code such as `7K2M9-QX4TD-0H5VN-WB8CR`: 100 bits from the operating system.
+/// A new random code such as `7K2M9-QX4TD-0H5VN-WB8CR`, with 100 bits from the operating system.
 ///
 /// # Errors
-/// Where the operating system gives no random bytes.
-pub fn readable_code() -> Result<String, getrandom::Error> {
+/// The operating system gives no random bytes.
+pub fn generate_code() -> Result<String, getrandom::Error> {
     let mut bytes = [0; LETTERS];
     getrandom::fill(&mut bytes)?;
     // 256 is a multiple of 32, so every letter is equally likely.
     let letters: Vec<char> = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
-    Ok(grouped(&letters))
+    Ok(join_groups(&letters))
 }
 
-/// The code that a person meant: capitals, dashes where they belong, letters that were misread put right. Nothing where
-/// the text cannot be a code.
-pub fn tidy_code(typed: &str) -> Option<String> {
+/// The code that a person meant: in capitals, with dashes, and with misread letters corrected. Nothing if the text cannot
+/// be a code.
+pub fn parse_code(typed: &str) -> Option<String> {
     let letters: Vec<char> = typed
         .chars()
         .filter(|c| !(c.is_whitespace() || *c == '-'))
@@ -32,11 +31,11 @@ pub fn tidy_code(typed: &str) -> Option<String> {
         })
         .collect();
     let is_code = letters.len() == LETTERS && letters.iter().all(|c| c.is_ascii() && ALPHABET.contains(&(*c as u8)));
-    is_code.then(|| grouped(&letters))
+    is_code.then(|| join_groups(&letters))
 }
 
-fn grouped(letters: &[char]) -> String {
-    letters.chunks(GROUP).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+fn join_groups(letters: &[char]) -> String {
+    letters.chunks(LETTERS_PER_GROUP).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -44,13 +43,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_differ_and_survive_being_typed() {
-        let code = readable_code().unwrap();
+    fn codes_differ_and_can_be_typed_carelessly() {
+        let code = generate_code().unwrap();
         assert_eq!(code.len(), 23);
-        assert_ne!(code, readable_code().unwrap());
+        assert_ne!(code, generate_code().unwrap());
         let typed = format!(" {} ", code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l"));
-        assert_eq!(tidy_code(&typed), Some(code));
-        assert_eq!(tidy_code("too short"), None);
-        assert_eq!(tidy_code(&"U".repeat(20)), None);
+        assert_eq!(parse_code(&typed), Some(code));
+        assert_eq!(parse_code("too short"), None);
+        assert_eq!(parse_code(&"U".repeat(20)), None);
     }
 }

@@ -1,30 +1,30 @@
-//! Rates in basis points, and discounts: a part of a price, or an amount off it.
+//! Discounts and tax rates, in basis points or minor units.
 
 use super::{InvalidField, Money};
 
-/// All of it: 10 000 basis points are 100 %.
-pub const LARGEST_RATE: i64 = 10_000;
+/// 100 % in basis points.
+pub const RATE_BP_MAX: i64 = 10_000;
 
-/// What is taken off a price.
+/// A discount on a price. It never exceeds the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discount {
-    /// Basis points of the price, 1 to [`LARGEST_RATE`].
+    /// In basis points of the price, 1 to [`RATE_BP_MAX`].
     Rate(i64),
-    /// Minor units, at least 1; of a smaller price, all.
+    /// In minor units, at least 1.
     Amount(i64),
 }
 
 impl Discount {
-    /// The discount that a client asks for: exactly one of a rate in basis points and an amount in minor units.
+    /// Exactly one of a rate in basis points and an amount in minor units.
     pub fn parse(rate: Option<i64>, amount: Option<i64>) -> Result<Self, InvalidField> {
         match (rate, amount) {
-            (Some(rate), None) if (1..=LARGEST_RATE).contains(&rate) => Ok(Self::Rate(rate)),
+            (Some(rate), None) if (1..=RATE_BP_MAX).contains(&rate) => Ok(Self::Rate(rate)),
             (Some(rate), None) => {
-                Err(InvalidField::new("rate_bp", format!("{rate} is not between 1 and {LARGEST_RATE} basis points")))
+                Err(InvalidField::new("rate_bp", format!("{rate} is not between 1 and {RATE_BP_MAX} basis points")))
             }
-            (None, Some(amount)) if (1..=Money::LARGEST).contains(&amount) => Ok(Self::Amount(amount)),
+            (None, Some(amount)) if (1..=Money::AMOUNT_MAX).contains(&amount) => Ok(Self::Amount(amount)),
             (None, Some(amount)) => {
-                let message = format!("{amount} is not between 1 and {} minor units", Money::LARGEST);
+                let message = format!("{amount} is not between 1 and {} minor units", Money::AMOUNT_MAX);
                 Err(InvalidField::new("amount", message))
             }
             (Some(_), Some(_)) | (None, None) => {
@@ -38,7 +38,6 @@ impl Discount {
         rate.map(Self::Rate).or(amount.map(Self::Amount))
     }
 
-    /// The rate, where it is one.
     pub fn rate(self) -> Option<i64> {
         match self {
             Self::Rate(rate) => Some(rate),
@@ -46,7 +45,6 @@ impl Discount {
         }
     }
 
-    /// The amount, where it is one.
     pub fn amount(self) -> Option<i64> {
         match self {
             Self::Rate(_) => None,
@@ -56,11 +54,11 @@ impl Discount {
 }
 
 /// A tax rate in basis points, 0 to 100 %.
-pub fn tax_rate(field: &'static str, rate: i64) -> Result<i64, InvalidField> {
-    if (0..=LARGEST_RATE).contains(&rate) {
+pub fn parse_tax_rate(field: &'static str, rate: i64) -> Result<i64, InvalidField> {
+    if (0..=RATE_BP_MAX).contains(&rate) {
         Ok(rate)
     } else {
-        Err(InvalidField::new(field, format!("{rate} is not between 0 and {LARGEST_RATE} basis points; 19 % is 1900")))
+        Err(InvalidField::new(field, format!("{rate} is not between 0 and {RATE_BP_MAX} basis points; 19 % is 1900")))
     }
 }
 
@@ -82,7 +80,7 @@ mod tests {
         ] {
             assert_eq!(Discount::parse(rate, amount).unwrap_err().field, field);
         }
-        assert_eq!(tax_rate("tax_rate_bp", 10_000).unwrap(), 10_000);
-        assert!(tax_rate("tax_rate_bp", -1).unwrap_err().message.contains("-1"));
+        assert_eq!(parse_tax_rate("tax_rate_bp", 10_000).unwrap(), 10_000);
+        assert!(parse_tax_rate("tax_rate_bp", -1).unwrap_err().message.contains("-1"));
     }
 }

@@ -1,8 +1,8 @@
-//! One type per kind of identifier, so that a store's id cannot be handed in where a kiosk's belongs.
+//! One type per kind of identifier, so that a store's id cannot be passed for a kiosk's.
 //!
-//! All are UUID version 7: they sort by the time of their making, which keeps database indexes compact and gives lists
-//! a natural cursor. Those of one process sort in the order of their making even within one millisecond, and while the
-//! clock stands still or goes back.
+//! All are UUIDs of version 7, which sort by the time of their creation: database indexes stay compact, and lists have a
+//! natural cursor. Ids of one process sort in the order of their creation even within a millisecond, or if the clock goes
+//! back.
 
 use std::sync::Mutex;
 
@@ -12,10 +12,10 @@ use uuid::{ContextV7, Uuid};
 
 use super::Timestamp;
 
-/// Counts within a millisecond.
+/// Counts the ids of a millisecond.
 static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
-fn uuid_at(now: Timestamp) -> Uuid {
+fn generate_uuid(now: Timestamp) -> Uuid {
     let (seconds, nanos) = now.seconds_and_nanos();
     Uuid::new_v7(uuid::Timestamp::from_unix(&CONTEXT, seconds, nanos))
 }
@@ -28,15 +28,13 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Sorts before every identifier that was ever made.
+            /// Sorts before every generated id.
             pub const NIL: Self = Self(Uuid::nil());
 
-            /// A new identifier made at `now`.
-            pub fn at(now: Timestamp) -> Self {
-                Self(uuid_at(now))
+            pub fn generate(now: Timestamp) -> Self {
+                Self(generate_uuid(now))
             }
 
-            /// The bare UUID, for a database or a log.
             pub fn uuid(&self) -> Uuid {
                 self.0
             }
@@ -68,41 +66,34 @@ ids! {
     UserId,
     /// A refresh token; its family shares the id of its first member.
     TokenId,
-    /// One counted failure of a login.
+    /// A failed sign-in.
     AttemptId,
-    /// A shop.
     StoreId,
-    /// An enrolled device.
     KioskId,
-    /// Something sold.
     ProductId,
-    /// One price of a product, valid from its making on.
+    /// One price of a product.
     PriceId,
     /// One enrolled photo of a product.
     ImageId,
-    /// One shopper at one kiosk, from the first item to the receipt.
+    /// A checkout session.
     SessionId,
-    /// A line of a session's bill.
+    /// A line of a bill.
     ItemId,
-    /// What was seen in one picture.
+    /// The evidence of one recognition.
     RecognitionId,
-    /// A confirmed bill.
     OrderId,
-    /// A change of the embedding model.
+    /// A switch of the embedding model.
     SwitchId,
-    /// Money taken for an order.
     PaymentId,
-    /// A refund or a void of an order.
+    /// A refund or void of an order.
     RefundId,
-    /// A daily closing of a store.
+    /// A daily closing.
     ZReportId,
-    /// What a check of numbers and chains found in a store.
     IntegrityReportId,
-    /// What stands for a number whose record is lost.
+    /// The void placeholder of a lost record.
     PlaceholderId,
-    /// One time that something began to be wrong.
     AlertId,
-    /// One message about an alert to one sink.
+    /// A message about an alert to one sink.
     DeliveryId,
 }
 
@@ -111,16 +102,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_sort_by_the_time_of_their_making() {
-        let early = OrderId::at(Timestamp::from_micros(1_000_000_000));
-        let late = OrderId::at(Timestamp::from_micros(2_000_000_000));
+    fn ids_sort_by_the_time_of_their_creation() {
+        let early = OrderId::generate(Timestamp::from_micros(1_000_000_000));
+        let late = OrderId::generate(Timestamp::from_micros(2_000_000_000));
         assert!(early < late);
-        assert!(late < OrderId::at(Timestamp::from_micros(2_000_000_000)));
-        assert!(late < OrderId::at(Timestamp::from_micros(1_500_000_000)), "the clock went back");
+        assert!(late < OrderId::generate(Timestamp::from_micros(2_000_000_000)));
+        assert!(late < OrderId::generate(Timestamp::from_micros(1_500_000_000)), "the clock went back");
     }
 
     #[test]
-    fn text_that_is_no_uuid_is_refused() {
+    fn text_that_is_not_a_uuid_is_refused() {
         assert!("17".parse::<StoreId>().is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! Plain types that the whole house shares: identifiers, time stamps, money, checked text and roles.
+//! Plain types that all modules share: ids, times, money, parsed text, states and roles.
 //!
-//! Nothing here does I/O, knows a database or knows HTTP. A value of one of these types is valid by construction: what
-//! comes from outside is parsed at the edge, and the parse error says which field was wrong and why.
+//! Nothing here does I/O or knows a database or HTTP. Values are valid by construction: input is parsed at the edge, and
+//! the error names the field and what is wrong with it.
 
 mod alert;
 mod code;
@@ -21,8 +21,8 @@ mod time_zone;
 mod verdict;
 
 pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, DeliveryState, SinkKind};
-pub use code::{readable_code, tidy_code};
-pub use discount::{Discount, LARGEST_RATE, tax_rate};
+pub use code::{generate_code, parse_code};
+pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};
 pub use ids::{
     AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PlaceholderId,
     PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
@@ -34,7 +34,7 @@ pub use photo::{Photo, PhotoFault};
 pub use role::{Actor, Caller, Role};
 pub use seal::Seal;
 pub use series::Series;
-pub use text::{InvalidField, barcode, line, optional_line, username};
+pub use text::{InvalidField, parse_barcode, parse_line, parse_optional_line, parse_username};
 pub(crate) use text_enum::text_enum;
 pub use time::Timestamp;
 pub use time_zone::TimeZone;

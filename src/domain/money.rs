@@ -5,24 +5,23 @@ use utoipa::{PartialSchema, ToSchema, openapi};
 
 use super::InvalidField;
 
-/// An ISO 4217 currency that is known to the list of active codes.
+/// An active ISO 4217 currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// Reads a three-letter code; upper case only, as the standard writes it.
+    /// From a three-letter code in upper case.
     pub fn parse(field: &'static str, code: &str) -> Result<Self, InvalidField> {
         iso_currency::Currency::from_code(code).map(Self).ok_or_else(|| {
             InvalidField::new(field, format!("\"{code}\" is not an ISO 4217 currency code such as EUR, USD or KRW"))
         })
     }
 
-    /// The three-letter code.
     pub fn code(self) -> &'static str {
         self.0.code()
     }
 
-    /// Digits behind the decimal point: 2 for EUR, none for KRW.
+    /// Digits after the decimal point: 2 for EUR, 0 for KRW.
     pub fn minor_digits(self) -> u32 {
         u32::from(self.0.exponent().unwrap_or(0))
     }
@@ -61,31 +60,30 @@ impl PartialSchema for Currency {
 
 impl ToSchema for Currency {}
 
-/// An amount of one currency, in its minor unit (cents; whole won).
+/// An amount of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Money {
-    /// Minor units.
+    /// In minor units: cents, or whole won.
     pub amount: i64,
-    /// What they are units of.
     pub currency: Currency,
 }
 
 impl Money {
-    /// The largest price and the largest total that are taken: 2^53 − 1, which every JSON reader keeps exactly.
-    pub const LARGEST: i64 = 9_007_199_254_740_991;
+    /// The largest price or total: 2^53 − 1, the largest integer that every JSON parser keeps exactly.
+    pub const AMOUNT_MAX: i64 = 9_007_199_254_740_991;
 
-    /// A price: not negative and not above [`Money::LARGEST`].
-    pub fn price(field: &'static str, amount: i64, currency: Currency) -> Result<Self, InvalidField> {
-        if (0..=Self::LARGEST).contains(&amount) {
+    /// A price: not negative and not above [`Money::AMOUNT_MAX`].
+    pub fn parse_price(field: &'static str, amount: i64, currency: Currency) -> Result<Self, InvalidField> {
+        if (0..=Self::AMOUNT_MAX).contains(&amount) {
             Ok(Self { amount, currency })
         } else {
-            Err(InvalidField::new(field, format!("{amount} is not between 0 and {} minor units", Self::LARGEST)))
+            Err(InvalidField::new(field, format!("{amount} is not between 0 and {} minor units", Self::AMOUNT_MAX)))
         }
     }
 
-    /// This price times `quantity`, or nothing where the result is past [`Money::LARGEST`].
-    pub fn times(self, quantity: i64) -> Option<Self> {
-        let amount = self.amount.checked_mul(quantity).filter(|amount| (0..=Self::LARGEST).contains(amount))?;
+    /// The price of `quantity` pieces; nothing if it exceeds [`Money::AMOUNT_MAX`].
+    pub fn checked_mul(self, quantity: i64) -> Option<Self> {
+        let amount = self.amount.checked_mul(quantity).filter(|amount| (0..=Self::AMOUNT_MAX).contains(amount))?;
         Some(Self { amount, ..self })
     }
 }
@@ -113,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_with_as_many_digits_as_the_currency_has() {
+    fn amounts_have_the_decimal_digits_of_their_currency() {
         assert_eq!(money(1250, "EUR").to_string(), "12.50 EUR");
         assert_eq!(money(3000, "KRW").to_string(), "3000 KRW");
         assert_eq!(money(-5, "EUR").to_string(), "-0.05 EUR");
@@ -121,15 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn unknown_currencies_and_negative_prices_are_refused_by_value() {
+    fn unknown_currencies_and_negative_prices_are_refused_with_the_value() {
         assert!(Currency::parse("currency", "EURO").unwrap_err().message.contains("EURO"));
         assert!(Currency::parse("currency", "eur").is_err());
-        assert!(Money::price("price", -1, money(0, "EUR").currency).unwrap_err().message.contains("-1"));
+        assert!(Money::parse_price("price", -1, money(0, "EUR").currency).unwrap_err().message.contains("-1"));
     }
 
     #[test]
-    fn a_product_past_the_largest_amount_is_no_money() {
-        assert_eq!(money(Money::LARGEST, "EUR").times(2), None);
-        assert_eq!(money(5, "EUR").times(3).unwrap().amount, 15);
+    fn a_product_above_the_largest_amount_is_refused() {
+        assert_eq!(money(Money::AMOUNT_MAX, "EUR").checked_mul(2), None);
+        assert_eq!(money(5, "EUR").checked_mul(3).unwrap().amount, 15);
     }
 }

@@ -4,18 +4,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Which part of a list is wanted.
+/// A request for a page of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct PageRequest {
-    /// Rows older than this one; nothing for the first page.
+    /// Only rows before this one; nothing for the first page.
     pub before: Option<Uuid>,
-    /// How many rows at most, at least 1.
+    /// The most rows on the page, at least 1.
     pub limit: i64,
 }
 
 impl PageRequest {
-    /// How many rows to fetch: one more than the page holds tells whether another page follows.
-    pub fn probe(&self) -> i64 {
+    /// One row more than the page holds, which shows whether another page follows.
+    pub fn fetch_limit(&self) -> i64 {
         self.limit + 1
     }
 }
@@ -30,8 +30,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Makes a page of `rows`, which were fetched with [`PageRequest::probe`]; `id` is what a row is ordered by.
-    pub fn cut(mut rows: Vec<T>, request: PageRequest, id: impl Fn(&T) -> Uuid) -> Self {
+    /// From rows that were fetched with [`PageRequest::fetch_limit`] and are ordered by `id`.
+    pub fn from_rows(mut rows: Vec<T>, request: PageRequest, id: impl Fn(&T) -> Uuid) -> Self {
         let limit = usize::try_from(request.limit).unwrap_or(1);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -39,19 +39,18 @@ impl<T> Page<T> {
         Self { data: rows, next_cursor }
     }
 
-    /// The same page with each row shown in another form.
-    pub fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U> {
-        Page { data: self.data.into_iter().map(show).collect(), next_cursor: self.next_cursor }
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+        Page { data: self.data.into_iter().map(convert).collect(), next_cursor: self.next_cursor }
     }
 }
 
-/// One page of a list of which not every row could be read: what cannot be shown is named and hides nothing beside it.
+/// One page of a list. Rows that cannot be read are named and do not hide the others.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct GappedPage<T> {
     /// The rows, newest first.
     pub data: Vec<T>,
-    /// Identifiers of this page's rows that are missing from `data`, since what is stored of them cannot be read. The
-    /// server's log says which value it is; of numbered records `tillsight numbering check --deep` tells too.
+    /// Ids of the rows of this page that are not in `data`, because their stored record cannot be read. The server's log
+    /// names the value; for numbered records, so does `tillsight numbering check --deep`.
     pub unreadable: Vec<Uuid>,
     /// Pass it as `cursor` for the next page; `null` on the last one.
     pub next_cursor: Option<String>,
@@ -62,12 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cursor_is_given_only_while_rows_remain() {
+    fn a_page_has_a_cursor_only_if_rows_remain() {
         let ids: Vec<Uuid> = (0..3).map(Uuid::from_u128).collect();
         let request = PageRequest { before: None, limit: 2 };
-        let first = Page::cut(ids.clone(), request, |id| *id);
+        let first = Page::from_rows(ids.clone(), request, |id| *id);
         assert_eq!((first.data.len(), first.next_cursor), (2, Some(ids[1].to_string())));
-        let last = Page::cut(ids[2..].to_vec(), request, |id| *id);
+        let last = Page::from_rows(ids[2..].to_vec(), request, |id| *id);
         assert_eq!((last.data.len(), last.next_cursor), (1, None));
     }
 }

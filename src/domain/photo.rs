@@ -1,13 +1,12 @@
-//! A decoded picture, and what can be wrong with one that came from outside.
+//! A decoded picture, and why a received one is refused.
 
-/// Why a picture cannot be taken. The text says what was found and what would be right; the variant is what a client's
-/// program can act on.
+/// Why a picture is refused. The text is for people; the variant is what a client's program can act on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PhotoFault {
-    /// More bytes or pixels than are taken.
+    /// Too many bytes or pixels.
     #[error("{0}")]
     TooLarge(String),
-    /// Of no format that is taken.
+    /// No JPEG, PNG or WebP.
     #[error("{0}")]
     NotAnImage(String),
     /// Empty, damaged or cut off.
@@ -30,19 +29,16 @@ impl std::fmt::Debug for Photo {
 }
 
 impl Photo {
-    /// A picture of `width` × `height` pixels from their `rgb` values, row by row; `None` where the number of values is
-    /// another one or a side is zero.
+    /// From the `rgb` values of its pixels, row by row; `None` if their number does not match or a side is zero.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Option<Self> {
         let values = u64::from(width).checked_mul(u64::from(height))?.checked_mul(3)?;
         (values > 0 && values == rgb.len() as u64).then_some(Self { width, height, rgb })
     }
 
-    /// Width in pixels.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Height in pixels.
     pub fn height(&self) -> u32 {
         self.height
     }

@@ -1,4 +1,4 @@
-//! Who may do what: the three roles of people, and the actor of a request.
+//! The roles of people, and the actor of a request.
 
 use super::text_enum::text_enum;
 use super::{KioskId, StoreId, UserId};
@@ -14,33 +14,29 @@ text_enum! {
     Admin = "admin",
 }
 
-/// Who acts.
+/// Who makes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// The server itself: set-up and scheduled work.
+    /// The server itself: setup and scheduled work.
     System,
-    /// Whoever may run the program beside the server: `tillsight …` on the command line.
+    /// Whoever runs `tillsight …` on the command line.
     CommandLine,
-    /// A signed-in person; `store` is set for clerks.
+    /// A signed-in person.
     Person {
-        /// Whose token it was.
         id: UserId,
-        /// What they may do, read from the database with this request.
+        /// Read from the database with each request.
         role: Role,
-        /// The store a clerk belongs to.
+        /// The store of a clerk.
         store: Option<StoreId>,
     },
-    /// An enrolled device of a store.
     Kiosk {
-        /// Which device.
         id: KioskId,
-        /// The store it stands in.
         store: StoreId,
     },
 }
 
 impl Actor {
-    /// Whether this actor may read and change the affairs of `store`.
+    /// Whether this actor may read and change data of `store`.
     pub fn serves(&self, store: StoreId) -> bool {
         match self {
             Self::System | Self::CommandLine | Self::Person { role: Role::Admin, .. } => true,
@@ -50,7 +46,6 @@ impl Actor {
         }
     }
 
-    /// The person's id, where a person acts.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::Person { id, .. } => Some(*id),
@@ -58,7 +53,6 @@ impl Actor {
         }
     }
 
-    /// The device's id, where a kiosk acts.
     pub fn kiosk_id(&self) -> Option<KioskId> {
         match self {
             Self::Kiosk { id, .. } => Some(*id),
@@ -66,7 +60,7 @@ impl Actor {
         }
     }
 
-    /// `system`, `command line`, `user:<id>` or `kiosk:<id>`, for audit rows, logs and the scope of idempotency keys.
+    /// `system`, `command line`, `user:<id>` or `kiosk:<id>`, for the audit log, logs and the scope of idempotency keys.
     pub fn label(&self) -> String {
         match self {
             Self::System => "system".to_owned(),
@@ -77,22 +71,19 @@ impl Actor {
     }
 }
 
-/// Who acts and from where: known after authentication, handed to every use case that someone may have to answer for.
+/// The actor of a request and where it comes from, for every use case that is audited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Who.
     pub actor: Actor,
-    /// Network address of the client, where there is one.
+    /// The client's network address, if there is one.
     pub address: Option<String>,
 }
 
 impl Caller {
-    /// The server itself.
     pub fn system() -> Self {
         Self { actor: Actor::System, address: None }
     }
 
-    /// Whoever runs the program on the command line.
     pub fn command_line() -> Self {
         Self { actor: Actor::CommandLine, address: None }
     }

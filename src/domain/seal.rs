@@ -1,24 +1,22 @@
-//! Hash chains: a record's seal is made of the seal before it and the record's fields.
+//! Hash chains: the seal of a record covers its fields and the seal of the previous record.
 //!
-//! Whoever changes, drops or inserts a record afterwards breaks every later seal. Each field goes in behind its length,
-//! so that no two different records read alike ("ab","c" against "a","bc").
+//! Changing, deleting or inserting a record breaks every later seal. Each field is hashed after its length, so that "ab","c"
+//! and "a","bc" differ.
 
 use sha2::{Digest, Sha256};
 
-/// A seal in the making.
+/// A seal that is being computed, field by field.
 #[derive(Debug, Clone)]
 pub struct Seal(Sha256);
 
 impl Seal {
-    /// What the first record of a chain takes for the seal before it.
+    /// The previous seal of the first record of a chain.
     pub const FIRST: [u8; 32] = [0; 32];
 
-    /// Begins with the previous record's seal.
-    pub fn after(previous: &[u8]) -> Self {
+    pub fn chained_to(previous: &[u8]) -> Self {
         Self(Sha256::new()).field(previous)
     }
 
-    /// Adds a field.
     #[must_use]
     pub fn field(mut self, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
@@ -27,13 +25,12 @@ impl Seal {
         self
     }
 
-    /// Adds a number.
     #[must_use]
     pub fn number(self, number: i64) -> Self {
         self.field(number.to_be_bytes())
     }
 
-    /// Adds a field that may be absent; absent and empty seal differently.
+    /// Adds a field that may be absent, which differs from empty.
     #[must_use]
     pub fn optional(self, bytes: Option<impl AsRef<[u8]>>) -> Self {
         match bytes {
@@ -53,12 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_cannot_flow_into_each_other() {
-        let seal =
-            |fields: &[&str]| fields.iter().fold(Seal::after(&Seal::FIRST), |seal, field| seal.field(field)).finish();
+    fn fields_are_separated_by_their_length() {
+        let seal = |fields: &[&str]| {
+            fields.iter().fold(Seal::chained_to(&Seal::FIRST), |seal, field| seal.field(field)).finish()
+        };
         assert_ne!(seal(&["ab", "c"]), seal(&["a", "bc"]));
         assert_eq!(seal(&["ab", "c"]), seal(&["ab", "c"]));
-        let absent = Seal::after(&[]).optional(None::<&str>).finish();
-        assert_ne!(absent, Seal::after(&[]).optional(Some("")).finish());
+        let absent = Seal::chained_to(&[]).optional(None::<&str>).finish();
+        assert_ne!(absent, Seal::chained_to(&[]).optional(Some("")).finish());
     }
 }

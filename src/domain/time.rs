@@ -1,7 +1,7 @@
 //! Points in time.
 //!
-//! Kept as whole microseconds since 1970-01-01 UTC: integers sort and compare alike in every database, text does not
-//! (`…20Z` against `…20.5Z`). Shown to people and programs as RFC 3339.
+//! Stored as whole microseconds since 1970-01-01 UTC: integers sort alike in every database, texts do not (`…20Z` against
+//! `…20.5Z`). Printed as RFC 3339.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::{PartialSchema, ToSchema, openapi};
@@ -11,27 +11,25 @@ use utoipa::{PartialSchema, ToSchema, openapi};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since the Unix epoch.
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// This moment moved by `seconds`; saturates at the ends of time.
+    /// Saturates at the earliest and latest timestamp.
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
-    /// Whole seconds since the epoch, as JSON Web Tokens count.
+    /// Whole seconds since the Unix epoch.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
-    /// Seconds and the nanoseconds within them; moments before 1970 count as 1970.
+    /// Seconds since the Unix epoch, and the nanoseconds within the second; times before 1970 count as 1970.
     pub fn seconds_and_nanos(self) -> (u64, u32) {
         let micros = u64::try_from(self.0).unwrap_or_default();
         let nanos = u32::try_from(micros % 1_000_000).unwrap_or_default() * 1_000;
@@ -65,7 +63,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// `jiff` also reads shorter and annotated forms of ISO 8601, which the API does not take.
+/// `jiff` also parses shorter and annotated forms of ISO 8601, which the API refuses.
 fn has_rfc3339_shape(text: &str) -> bool {
     let bytes = text.as_bytes();
     let matches = |at: usize, pattern: &[u8]| {
@@ -109,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shown_as_rfc_3339_and_read_back() {
+    fn timestamps_are_printed_as_rfc_3339_and_parsed_back() {
         let moment = Timestamp::from_micros(1_700_000_000_500_000);
         let json = serde_json::to_string(&moment).unwrap();
         assert_eq!(json, "\"2023-11-14T22:13:20.5Z\"");
@@ -117,11 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn only_rfc_3339_is_read() {
-        let read = |text: &str| serde_json::from_value::<Timestamp>(serde_json::json!(text)).ok();
-        let noon = read("2026-01-31T12:00:00Z").unwrap();
+    fn only_rfc_3339_is_parsed() {
+        let parse = |text: &str| serde_json::from_value::<Timestamp>(serde_json::json!(text)).ok();
+        let noon = parse("2026-01-31T12:00:00Z").unwrap();
         for same in ["2026-01-31t12:00:00z", "2026-01-31T12:00:00.000000Z", "2026-01-31T13:00:00+01:00"] {
-            assert_eq!(read(same), Some(noon), "{same}");
+            assert_eq!(parse(same), Some(noon), "{same}");
         }
         for other in [
             "",
@@ -135,12 +133,12 @@ mod tests {
             "2026-02-30T12:00:00Z",
             "+02026-01-31T12:00:00Z",
         ] {
-            assert_eq!(read(other), None, "{other}");
+            assert_eq!(parse(other), None, "{other}");
         }
     }
 
     #[test]
-    fn seconds_go_down_before_the_epoch_too() {
+    fn seconds_are_rounded_down_before_the_epoch_too() {
         assert_eq!(Timestamp::from_micros(-1).seconds(), -1);
         assert_eq!(Timestamp::from_micros(-1).seconds_and_nanos(), (0, 0));
     }

@@ -1,4 +1,4 @@
-//! The time zone of a store: an IANA name such as `Europe/Berlin`, known to the list that the binary carries.
+//! Time zones by IANA name, such as `Europe/Berlin`, from the list that is built into the program.
 
 use jiff::tz::TimeZoneDatabase;
 use serde::{Serialize, Serializer};
@@ -14,44 +14,44 @@ pub struct TimeZone {
 }
 
 impl TimeZone {
-    /// Reads an IANA name; its letters' case does not matter, the name is kept as the list writes it.
+    /// From an IANA name; upper and lower case do not matter.
     pub fn parse(field: &'static str, name: &str) -> Result<Self, InvalidField> {
         let name = name.trim();
-        let known = TimeZoneDatabase::bundled().get(name).ok().and_then(|rules| {
-            let written = rules.iana_name()?.to_owned();
-            Some(Self { name: written, rules })
+        let zone = TimeZoneDatabase::bundled().get(name).ok().and_then(|rules| {
+            let name = rules.iana_name()?.to_owned();
+            Some(Self { name, rules })
         });
-        known.ok_or_else(|| {
+        zone.ok_or_else(|| {
             let shown: String = name.chars().take(60).collect();
             InvalidField::new(
                 field,
-                format!("\"{shown}\" is no IANA time zone such as Europe/Berlin, Asia/Seoul or UTC"),
+                format!("\"{shown}\" is not an IANA time zone such as Europe/Berlin, Asia/Seoul or UTC"),
             )
         })
     }
 
-    /// The IANA name.
+    /// The IANA name as the list writes it.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The day on which `moment` falls there: `2026-01-05`.
-    pub fn day(&self, moment: Timestamp) -> String {
-        self.local(moment).strftime("%Y-%m-%d").to_string()
+    /// `2026-01-05`.
+    pub fn date_of(&self, moment: Timestamp) -> String {
+        self.to_local(moment).strftime("%Y-%m-%d").to_string()
     }
 
-    /// The month in which `moment` falls there: `2026-01`.
-    pub fn month(&self, moment: Timestamp) -> String {
-        self.local(moment).strftime("%Y-%m").to_string()
+    /// `2026-01`.
+    pub fn month_of(&self, moment: Timestamp) -> String {
+        self.to_local(moment).strftime("%Y-%m").to_string()
     }
 
-    /// `moment` as clocks show it there, with the offset from UTC: `2026-01-05 13:00:00 +01:00`.
-    pub fn shown(&self, moment: Timestamp) -> String {
-        self.local(moment).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+    /// `2026-01-05 13:00:00 +01:00`.
+    pub fn format_local(&self, moment: Timestamp) -> String {
+        self.to_local(moment).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
 
-    /// Moments that no calendar holds count as 1970.
-    fn local(&self, moment: Timestamp) -> jiff::Zoned {
+    /// Times outside the calendar count as 1970.
+    fn to_local(&self, moment: Timestamp) -> jiff::Zoned {
         jiff::Timestamp::from_microsecond(moment.micros()).unwrap_or_default().to_zoned(self.rules.clone())
     }
 }
@@ -86,25 +86,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_falls_on_the_day_that_the_zone_has() {
+    fn dates_and_months_are_those_of_the_zone() {
         let seoul = TimeZone::parse("time_zone", "asia/seoul").unwrap();
         assert_eq!(seoul.name(), "Asia/Seoul");
         // 2026-01-31 20:00 UTC is the first of February in Korea.
         let moment = Timestamp::from_micros(1_769_889_600_000_000);
-        assert_eq!((seoul.day(moment).as_str(), seoul.month(moment).as_str()), ("2026-02-01", "2026-02"));
-        assert_eq!(seoul.shown(moment), "2026-02-01 05:00:00 +09:00");
-        assert_eq!(TimeZone::parse("time_zone", "UTC").unwrap().day(moment), "2026-01-31");
+        assert_eq!((seoul.date_of(moment).as_str(), seoul.month_of(moment).as_str()), ("2026-02-01", "2026-02"));
+        assert_eq!(seoul.format_local(moment), "2026-02-01 05:00:00 +09:00");
+        assert_eq!(TimeZone::parse("time_zone", "UTC").unwrap().date_of(moment), "2026-01-31");
     }
 
     #[test]
-    fn summer_time_counts() {
+    fn summer_time_is_applied() {
         let berlin = TimeZone::parse("time_zone", "Europe/Berlin").unwrap();
         let july = Timestamp::from_micros(1_783_000_000_000_000);
-        assert!(berlin.shown(july).ends_with("+02:00"), "{}", berlin.shown(july));
+        assert!(berlin.format_local(july).ends_with("+02:00"), "{}", berlin.format_local(july));
     }
 
     #[test]
-    fn what_is_no_zone_is_refused_by_value() {
+    fn unknown_zones_are_refused_with_the_value() {
         assert!(TimeZone::parse("time_zone", "Mars/Olympus").unwrap_err().message.contains("Mars/Olympus"));
         assert!(TimeZone::parse("time_zone", "").is_err());
     }

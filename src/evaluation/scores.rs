@@ -29,7 +29,7 @@ impl RankedAnswer {
 
     /// What the till would decide.
     pub(super) fn verdict(&self, score: f32, margin: f32) -> Verdict {
-        Verdict::of(std::iter::once(self.best).chain(self.second), score, margin)
+        Verdict::from_scores(std::iter::once(self.best).chain(self.second), score, margin)
     }
 }
 

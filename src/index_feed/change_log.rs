@@ -124,7 +124,7 @@ mod tests {
         let change = |seq: &i64| ChangeRow {
             seq: *seq,
             kind: ChangeKind::Add,
-            product_id: ProductId::at(now),
+            product_id: ProductId::generate(now),
             images: Vec::new(),
             created_at: now,
         };

@@ -177,7 +177,7 @@ impl Integrity {
     ) -> Result<ReportView, IntegrityError> {
         let findings = findings.finish();
         let row = ReportRow {
-            id: IntegrityReportId::at(started),
+            id: IntegrityReportId::generate(started),
             store_id: store,
             depth,
             requested_by: requested_by.to_owned(),
@@ -203,7 +203,7 @@ impl Integrity {
     /// The integrity of each store, newest store first, and the lines whose record is missing.
     pub async fn summarize(&self, page: PageRequest) -> Result<SummaryView, IntegrityError> {
         let mut reader = self.db.read().await?;
-        let stores = Page::cut(stores::list(&mut reader, page).await?, page, |row| row.id.uuid());
+        let stores = Page::from_rows(stores::list(&mut reader, page).await?, page, |row| row.id.uuid());
         let mut data = Vec::with_capacity(stores.data.len());
         for store in stores.data {
             data.push(latest_reports(&mut reader, store.id).await?.into_view(store.id, store.name));
@@ -250,7 +250,7 @@ impl Integrity {
         stores::find(&mut reader, store).await?.ok_or(IntegrityError::StoreNotFound(store))?;
         let rows = integrity_reports::list(&mut reader, store, page).await?;
         let reports = rows.into_iter().map(ReportView::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(reports, page, |report| report.id.uuid()))
+        Ok(Page::from_rows(reports, page, |report| report.id.uuid()))
     }
 }
 

@@ -69,7 +69,7 @@ impl ModelSwitches {
         incoming: IncomingModel,
         folder: ModelsFolder,
     ) -> Self {
-        let (active, server_id) = (index_feed.active_model(), SwitchId::at(clock.now()).uuid());
+        let (active, server_id) = (index_feed.active_model(), SwitchId::generate(clock.now()).uuid());
         Self {
             db,
             clock,
@@ -106,7 +106,7 @@ impl ModelSwitches {
             return Err(SwitchError::AlreadyActive { model: to_model });
         }
         let row = SwitchRow {
-            id: SwitchId::at(now),
+            id: SwitchId::generate(now),
             from_model,
             from_manifest,
             photos: product_images::count_on_sale(&mut tx).await?,

@@ -40,10 +40,10 @@ impl Orders {
         let lines = z_reports::sum_records(&mut tx, id, range).await?;
         let now = self.clock.now();
         let mut row = ZReportRow {
-            id: ZReportId::at(now),
+            id: ZReportId::generate(now),
             store_id: id,
             number: taken.number,
-            business_day: store.time_zone.day(now),
+            business_day: store.time_zone.date_of(now),
             time_zone: store.time_zone,
             opened_at: previous.map(|previous| previous.closed_at),
             closed_at: now,
@@ -80,7 +80,7 @@ impl Orders {
         let mut reader = self.db.read().await?;
         find_served_store(&mut reader, caller, store).await?;
         let rows = z_reports::list(&mut reader, store, page).await?;
-        Ok(Page::cut(rows, page, |row| row.id.uuid()).map(ZReportSummary::from))
+        Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(ZReportSummary::from))
     }
 
     pub async fn get_closing(&self, caller: &Caller, store: StoreId, number: i64) -> Result<ZReportView, OrderError> {

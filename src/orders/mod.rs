@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::db::orders::{OrderBalanceRow, OrderItemRow, OrderRow};
 use crate::db::{Database, DatabaseError, Tx, number_series, orders, seals};
 use crate::domain::{
-    Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, UserId, readable_code,
+    Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, UserId, generate_code,
 };
 use crate::idempotency;
 
@@ -79,13 +79,13 @@ impl Orders {
     /// Turns a draft into an order with the store's next number, within the caller's transaction. A rollback gives the
     /// number back.
     pub async fn place_order(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
-        let claim_code = readable_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
+        let claim_code = generate_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         // From here on every other order of the store waits: only what needs the number is done in between.
         let taken = number_series::take_next_number(tx, draft.store, Series::Order).await?;
         // Read while the number is held, so that receipts are dated in the order of their numbers.
         let now = self.clock.now();
         let mut order = OrderRow {
-            id: OrderId::at(now),
+            id: OrderId::generate(now),
             store_id: draft.store,
             number: taken.number,
             session_id: draft.session,

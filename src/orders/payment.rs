@@ -8,7 +8,9 @@ use super::{OrderError, OrderView, Orders, REFERENCE_LENGTH_MAX, queries};
 use crate::db::orders::{self, OrderRow};
 use crate::db::payments::{self, PaymentRow};
 use crate::db::{Tx, audit, number_series, seals};
-use crate::domain::{Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, Series, optional_line};
+use crate::domain::{
+    Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, Series, parse_optional_line,
+};
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 use crate::telemetry::PAYMENTS_TOTAL;
 
@@ -98,7 +100,7 @@ impl Orders {
         let taken = number_series::take_next_number(tx, order.store_id, Series::Payment).await?;
         let now = self.clock.now();
         let mut row = PaymentRow {
-            id: PaymentId::at(now),
+            id: PaymentId::generate(now),
             store_id: order.store_id,
             number: taken.number,
             order_id: order.id,
@@ -129,18 +131,18 @@ fn check_tenders(tenders: Vec<Tender>) -> Result<Vec<Tender>, InvalidField> {
 
 fn check_tender(tender: Tender) -> Result<Tender, InvalidField> {
     let Tender { method, amount, tendered, .. } = tender;
-    if !(0..=Money::LARGEST).contains(&amount) {
-        let message = format!("{amount} is not between 0 and {} minor units", Money::LARGEST);
+    if !(0..=Money::AMOUNT_MAX).contains(&amount) {
+        let message = format!("{amount} is not between 0 and {} minor units", Money::AMOUNT_MAX);
         return Err(InvalidField::new("amount", message));
     }
     if tendered.is_some() && method != PaymentMethod::Cash {
         return Err(InvalidField::new("tendered", "is only allowed for cash"));
     }
-    if let Some(cash) = tendered.filter(|cash| !(amount..=Money::LARGEST).contains(cash)) {
-        let message = format!("{cash} is not between the amount, {amount}, and {} minor units", Money::LARGEST);
+    if let Some(cash) = tendered.filter(|cash| !(amount..=Money::AMOUNT_MAX).contains(cash)) {
+        let message = format!("{cash} is not between the amount, {amount}, and {} minor units", Money::AMOUNT_MAX);
         return Err(InvalidField::new("tendered", message));
     }
-    let reference = optional_line("reference", tender.reference.as_deref(), REFERENCE_LENGTH_MAX)?;
+    let reference = parse_optional_line("reference", tender.reference.as_deref(), REFERENCE_LENGTH_MAX)?;
     Ok(Tender { reference, ..tender })
 }
 

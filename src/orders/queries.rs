@@ -48,7 +48,7 @@ impl Orders {
         }
         let filter = OrderSearch { store, ..search }.into_filter()?;
         let rows = orders::list(&mut self.db.read().await?, filter, page).await?;
-        Ok(page_of_summaries(Page::cut(rows, page, |row| row.id.uuid())))
+        Ok(page_of_summaries(Page::from_rows(rows, page, |row| row.id.uuid())))
     }
 
     pub async fn get_order(&self, caller: &Caller, id: OrderId) -> Result<OrderView, OrderError> {
@@ -65,7 +65,7 @@ impl Orders {
     ) -> Result<GappedPage<OrderSummary>, OrderError> {
         let filter = search.into_filter()?;
         let rows = orders::list_owned(&mut self.db.read().await?, shopper, filter, page).await?;
-        Ok(page_of_summaries(Page::cut(rows, page, |row| row.id.uuid())))
+        Ok(page_of_summaries(Page::from_rows(rows, page, |row| row.id.uuid())))
     }
 
     /// The shopper's own order, without the names of the staff. Another shopper's order is not found.

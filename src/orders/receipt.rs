@@ -80,6 +80,6 @@ async fn build_receipt(reader: &mut Reader, id: OrderId, owner: Option<UserId>) 
     let claim_code = order.claim_code.clone();
     let records = load_records(reader, order).await?;
     let taxes = if knows_tax { taxes_by_rate(&records.items, records.order.prices_include_tax) } else { Vec::new() };
-    let local_time = store.time_zone.shown(records.order.created_at);
+    let local_time = store.time_zone.format_local(records.order.created_at);
     Ok(ReceiptView { order: OrderView::from(records), local_time, taxes, prints, claim_code })
 }

@@ -10,7 +10,8 @@ use crate::db::orders::{self, OrderRow};
 use crate::db::refunds::{self, RefundItemRow, RefundRow};
 use crate::db::{Tx, audit, number_series, seals};
 use crate::domain::{
-    Caller, Currency, InvalidField, Money, OrderId, PaymentMethod, RefundId, RefundKind, Series, line, optional_line,
+    Caller, Currency, InvalidField, Money, OrderId, PaymentMethod, RefundId, RefundKind, Series, parse_line,
+    parse_optional_line,
 };
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 use crate::telemetry::REFUNDS_TOTAL;
@@ -48,8 +49,8 @@ impl Orders {
         key: &str,
     ) -> Result<Reply, OrderError> {
         let refund = RefundRequest {
-            reason: line("reason", &refund.reason, REASON_LENGTH_MAX)?,
-            reference: optional_line("reference", refund.reference.as_deref(), REFERENCE_LENGTH_MAX)?,
+            reason: parse_line("reason", &refund.reason, REASON_LENGTH_MAX)?,
+            reference: parse_optional_line("reference", refund.reference.as_deref(), REFERENCE_LENGTH_MAX)?,
             ..refund
         };
         if refund.lines.as_ref().is_some_and(Vec::is_empty) {
@@ -139,7 +140,7 @@ impl Orders {
         let taken = number_series::take_next_number(tx, order.store_id, Series::Refund).await?;
         let now = self.clock.now();
         let mut row = RefundRow {
-            id: RefundId::at(now),
+            id: RefundId::generate(now),
             store_id: order.store_id,
             number: taken.number,
             kind: reversal.kind,

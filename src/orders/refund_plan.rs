@@ -152,7 +152,7 @@ mod tests {
     fn item(quantity: i64, line_total: i64, tax: i64) -> OrderItemRow {
         OrderItemRow {
             line: 1,
-            product_id: ProductId::at(Timestamp::from_micros(1)),
+            product_id: ProductId::generate(Timestamp::from_micros(1)),
             name: "Milk".to_owned(),
             sku: None,
             barcode: None,

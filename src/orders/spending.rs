@@ -57,8 +57,8 @@ impl Orders {
         for ListedOrder { id, row } in rows {
             // A sum that silently leaves out an order would be wrong.
             let row = row.map_err(|reason| OrderError::Unreadable { id, reason })?;
-            let month = row.time_zone.month(row.created_at);
-            let is_recent = months_between(&month, &row.time_zone.month(now)).is_some_and(|age| age < months);
+            let month = row.time_zone.month_of(row.created_at);
+            let is_recent = months_between(&month, &row.time_zone.month_of(now)).is_some_and(|age| age < months);
             if is_recent {
                 let key = (month.clone(), row.currency.code());
                 sums.entry(key).or_insert_with(|| MonthSpending::empty(month, row.currency)).add(&row);

@@ -7,13 +7,13 @@ use super::refund::{Reversal, count_reversal};
 use super::refund_plan::RefundableOrder;
 use super::{OrderError, Orders, REASON_LENGTH_MAX};
 use crate::db::orders;
-use crate::domain::{Caller, OrderId, RefundKind, line};
+use crate::domain::{Caller, OrderId, RefundKind, parse_line};
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 
 impl Orders {
     /// A paid order is refunded instead, so that the books show both the money taken and the money given back.
     pub async fn void_order(&self, caller: &Caller, id: OrderId, reason: &str, key: &str) -> Result<Reply, OrderError> {
-        let reason = line("reason", reason, REASON_LENGTH_MAX)?;
+        let reason = parse_line("reason", reason, REASON_LENGTH_MAX)?;
         let request = IdempotentRequest::new("void", caller, key, &json!([id, reason]).to_string());
         retry_transaction(async || self.attempt_void(caller, id, &reason, &request).await).await
     }

@@ -187,7 +187,7 @@ fn add_row(
     if row.minute > begin {
         counts.window.add_row(row)?;
     }
-    if zone.is_none_or(|zone| zone.day(row.minute) == zone.day(now)) {
+    if zone.is_none_or(|zone| zone.date_of(row.minute) == zone.date_of(now)) {
         counts.orders_today += row.succeeded;
     }
     Ok(())

@@ -108,7 +108,7 @@ impl RecognitionService {
     pub fn evidence(&self, caller: &Caller, session: Option<SessionId>, result: &RecognitionResult) -> RecognitionRow {
         let now = self.clock.now();
         RecognitionRow {
-            id: RecognitionId::at(now),
+            id: RecognitionId::generate(now),
             actor: caller.actor.label(),
             session_id: session,
             model: result.model.clone(),
@@ -145,7 +145,7 @@ fn judge(embedder: &Embedder, region: Region, hits: Vec<Hit>, names: &HashMap<Pr
     };
     let candidates: Vec<Candidate> = hits.into_iter().filter_map(candidate).collect();
     let Thresholds { score, margin, .. } = embedder.thresholds();
-    let verdict = Verdict::of(candidates.iter().map(|candidate| candidate.score), *score, *margin);
+    let verdict = Verdict::from_scores(candidates.iter().map(|candidate| candidate.score), *score, *margin);
     metrics::counter!(VERDICTS_TOTAL, "verdict" => verdict.as_str()).increment(1);
     RecognizedItem { verdict, region, candidates }
 }

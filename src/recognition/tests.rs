@@ -59,7 +59,7 @@ async fn an_index_that_lost_its_place_answers_nothing() {
 /// Puts a product into the catalog and its photo into the index.
 async fn enrol(service: &RecognitionService, fields: &ProductFields) -> ProductId {
     let (product, image, now) =
-        (ProductId::at(service.clock.now()), ImageId::at(service.clock.now()), service.clock.now());
+        (ProductId::generate(service.clock.now()), ImageId::generate(service.clock.now()), service.clock.now());
     let mut tx = service.db.begin().await.unwrap();
     products::insert(&mut tx, product, fields, now).await.unwrap();
     tx.commit().await.unwrap();

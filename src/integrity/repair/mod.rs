@@ -16,7 +16,7 @@ use super::Integrity;
 use super::finding::LISTED_RANGES_MAX;
 use crate::db::void_placeholders::PlaceholderRow;
 use crate::db::{Reader, Tx, audit, number_checks, number_repairs, number_series, seals, stores, void_placeholders};
-use crate::domain::{Caller, PlaceholderId, Series, StoreId, line};
+use crate::domain::{Caller, PlaceholderId, Series, StoreId, parse_line};
 
 pub use error::RepairError;
 pub use view::{CounterMove, RenumberedRange, RepairMethod, RepairView, SeriesRepair};
@@ -72,7 +72,7 @@ impl RepairPlan {
 impl Integrity {
     /// What a repair would change now. Changes and locks nothing.
     pub async fn plan_repair(&self, request: &RepairRequest) -> Result<RepairView, RepairError> {
-        let reason = line("reason", &request.reason, REASON_LENGTH_MAX)?;
+        let reason = parse_line("reason", &request.reason, REASON_LENGTH_MAX)?;
         let mut reader = self.db.snapshot().await?;
         check_method_allowed(&mut reader, request).await?;
         let mut repairs = Vec::new();
@@ -138,7 +138,7 @@ impl Integrity {
         let now = self.clock.now();
         for number in plan.summary.placeholders.iter().flat_map(|span| span.first..=span.last) {
             let mut row = PlaceholderRow {
-                id: PlaceholderId::at(now),
+                id: PlaceholderId::generate(now),
                 store_id: store,
                 number,
                 reason: reason.to_owned(),

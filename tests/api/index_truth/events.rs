@@ -53,7 +53,7 @@ impl World {
     /// Another server adds a product of `count` photos.
     pub async fn add_in_bulk(&mut self, count: usize) -> ProductId {
         let now = self.clock.now();
-        let id = ProductId::at(now);
+        let id = ProductId::generate(now);
         self.note(format!("another server adds {count} photos of {id}"));
         let fields = ProductFields {
             name: "Bulk".to_owned(),
@@ -76,7 +76,7 @@ impl World {
     }
 
     async fn insert_image(&mut self, tx: &mut Tx, product: ProductId, now: Timestamp) -> ImageId {
-        let id = ImageId::at(now);
+        let id = ImageId::generate(now);
         let vector = Embedding::normalise(&self.random_vector()).unwrap();
         let row = ImageRow {
             id,

@@ -17,7 +17,7 @@ async fn a_server_without_the_lease_stores_nothing(database: TestDatabase) {
     db.migrate().await.unwrap();
     let start = Timestamp::from_micros(1_767_614_400_000_000);
     let row = SwitchRow {
-        id: SwitchId::at(start),
+        id: SwitchId::generate(start),
         from_model: "a@1#0".to_owned(),
         from_manifest: "a.json".to_owned(),
         to_model: "b@1#0".to_owned(),
