@@ -1,12 +1,11 @@
-//! The index at a million vectors: memory, start from a snapshot, cost of an add, and searches while vectors are added.
+//! The index with a million vectors: memory, start from a snapshot, cost of an add, and searches during adds.
 //!
-//! * Memory: what the system counts as resident (`VmRSS`), less what it was before, beside the vectors' bytes, which is the
-//!   least that any exact index takes, and beside what the index says of itself.
-//! * Snapshot: seconds to write one, and to be ready again from it.
-//! * Add: five vectors, at this size and at 1 000 in turns.
-//! * Searches with and without adds, in turns of a second, by one client and by as many as there are cores: `--adds` changes of
-//!   five vectors a second, more than a model could embed. With them the times for which the write lock was held, as the
-//!   server's metric has them.
+//! * Memory: the increase of the resident memory (`VmRSS`), compared with the vectors' bytes, which is the minimum of any
+//!   exact index, and with the index's own count.
+//! * Snapshot: seconds to write one, and to load it.
+//! * Add: five vectors, at this size and at 1 000, in turns.
+//! * Searches with and without adds, in turns of a second, by one client and by one per core: `--adds` changes of five vectors
+//!   per second, more than a model could embed. Also the times for which the write lock was held, as in the server's metric.
 //!
 //! `cargo bench --bench index_memory -- --rows 100000 --seconds 5`
 
@@ -19,15 +18,15 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use futures_util::future::join_all;
 use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use support::{DIM, SEED, micros};
+use support::{DIM, SEED, microseconds};
 use tillsight::index::baseline::{RandomVectors, median, quantile};
 use tillsight::index::{Change, IndexBuilder, IndexOptions, IndexRow, Snapshot, VectorIndex};
 
-const IMAGES: usize = 5;
-const PRODUCTS: usize = 5;
-/// Products that are made up and added at a time.
-const PIECE: usize = 1_000;
-const SMALL: usize = 1_000;
+const IMAGES_PER_PRODUCT: usize = 5;
+const TOP_PRODUCTS: usize = 5;
+/// Products per call of the builder.
+const CHUNK_PRODUCTS: usize = 1_000;
+const SMALL_INDEX_ROWS: usize = 1_000;
 const ADDS: usize = 500;
 const TURN: Duration = Duration::from_secs(1);
 const LOCK_SECONDS: &str = "tillsight_index_write_lock_seconds";
@@ -40,41 +39,42 @@ struct Options {
     /// Values per vector.
     #[arg(long, default_value_t = DIM as u16, value_parser = clap::value_parser!(u16).range(2..))]
     dim: u16,
-    /// Seconds of searching without adds, and again with them.
+    /// Seconds of searches without adds, and again with adds.
     #[arg(long, default_value_t = 20)]
     seconds: u32,
-    /// Changes a second while searching.
+    /// Changes per second.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     adds: u32,
-    /// `cargo bench` says it to every bench.
+    /// `cargo bench` passes it to every bench.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() {
     let options = Options::parse();
-    let held = Held::default();
-    metrics::set_global_recorder(held.clone()).expect("the only recorder");
+    let lock_times = LockTimes::default();
+    metrics::set_global_recorder(lock_times.clone()).expect("the only recorder");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let (rows, dim) = (options.rows as usize, usize::from(options.dim));
-    println!("seed {SEED}, {rows} vectors × {dim}, {IMAGES} images per product");
-    let index = memory_and_start(rows, dim, &runtime);
-    adds(&index, dim, &runtime);
+    println!("seed {SEED}, {rows} vectors × {dim}, {IMAGES_PER_PRODUCT} images per product");
+    let index = measure_memory_and_start(rows, dim, &runtime);
+    measure_adds(&index, dim, &runtime);
     let (index, cores) = (Arc::new(index), std::thread::available_parallelism().map_or(1, usize::from));
     for clients in if cores > 1 { vec![1, cores] } else { vec![1] } {
-        runtime.block_on(searches(&index, &options, &held, clients));
+        runtime.block_on(measure_searches(&index, &options, &lock_times, clients));
     }
 }
 
-fn built(rows: usize, dim: usize) -> VectorIndex {
-    let mut made = RandomVectors::new(SEED, dim);
+fn build_index(rows: usize, dim: usize) -> VectorIndex {
+    let mut random = RandomVectors::new(SEED, dim);
     let mut builder = IndexBuilder::new(dim, index_options());
-    let mut left = rows;
-    while left > 0 {
-        let mut piece = made.next_rows(PIECE.min(left.div_ceil(IMAGES)), IMAGES);
-        piece.truncate(left);
-        left -= piece.len();
-        builder.add(piece).expect("rows");
+    let mut remaining = rows;
+    while remaining > 0 {
+        let mut chunk =
+            random.next_rows(CHUNK_PRODUCTS.min(remaining.div_ceil(IMAGES_PER_PRODUCT)), IMAGES_PER_PRODUCT);
+        chunk.truncate(remaining);
+        remaining -= chunk.len();
+        builder.add(chunk).expect("rows");
     }
     builder.finish(1).expect("an index")
 }
@@ -84,40 +84,40 @@ fn index_options() -> IndexOptions {
     IndexOptions { search_threads: cores, ..IndexOptions::default() }
 }
 
-/// Gives the index as it is after a start from its snapshot.
-fn memory_and_start(rows: usize, dim: usize, runtime: &tokio::runtime::Runtime) -> VectorIndex {
-    let base = resident();
-    println!("base: {:.1} MB resident before there is an index", base / 1e6);
-    let begun = Instant::now();
-    let index = built(rows, dim);
-    let took = begun.elapsed();
-    tell_memory("built", &index, base, runtime);
-    println!("  made up and built in {:.1} s", took.as_secs_f64());
+/// Returns the index after it was loaded from its snapshot.
+fn measure_memory_and_start(rows: usize, dim: usize, runtime: &tokio::runtime::Runtime) -> VectorIndex {
+    let base = resident_bytes();
+    println!("base: {:.1} MB resident before the index is built", base / 1e6);
+    let start_time = Instant::now();
+    let index = build_index(rows, dim);
+    let time = start_time.elapsed();
+    print_memory("built", &index, base, runtime);
+    println!("  built in {:.1} s", time.as_secs_f64());
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("index.snapshot");
-    let begun = Instant::now();
-    let head = index.write_snapshot(runtime.block_on(index.position()), [0; 32], &path).expect("a snapshot");
-    let written = begun.elapsed();
+    let start_time = Instant::now();
+    let header = index.write_snapshot(runtime.block_on(index.position()), [0; 32], &path).expect("a snapshot");
+    let write_time = start_time.elapsed();
     drop(index);
-    let begun = Instant::now();
-    let index = Snapshot::open(&path).expect("its head").load(index_options()).expect("an index");
-    let ready = begun.elapsed();
+    let start_time = Instant::now();
+    let index = Snapshot::open(&path).expect("its header").load(index_options()).expect("an index");
+    let load_time = start_time.elapsed();
     println!(
-        "snapshot of {} rows: written in {:.2} s, ready again from it in {:.2} s",
-        head.rows,
-        written.as_secs_f64(),
-        ready.as_secs_f64()
+        "snapshot of {} rows: written in {:.2} s, loaded in {:.2} s",
+        header.rows,
+        write_time.as_secs_f64(),
+        load_time.as_secs_f64()
     );
-    tell_memory("from the snapshot", &index, base, runtime);
+    print_memory("from the snapshot", &index, base, runtime);
     index
 }
 
-fn tell_memory(how: &str, index: &VectorIndex, base: f64, runtime: &tokio::runtime::Runtime) {
+fn print_memory(origin: &str, index: &VectorIndex, base: f64, runtime: &tokio::runtime::Runtime) {
     let stats = runtime.block_on(index.stats());
     let (vectors, counted, resident) =
-        (stats.vector_bytes(index.dim()) as f64, stats.memory.total() as f64, resident() - base);
+        (stats.vector_bytes(index.dim()) as f64, stats.memory.total() as f64, resident_bytes() - base);
     println!(
-        "memory, {how}: vectors {:.1} MB, index by its own count {:.1} MB ({:.3} ×), resident {:.1} MB ({:.3} ×)",
+        "memory, {origin}: vectors {:.1} MB, counted by the index {:.1} MB ({:.3} ×), resident {:.1} MB ({:.3} ×)",
         vectors / 1e6,
         counted / 1e6,
         counted / vectors,
@@ -126,127 +126,134 @@ fn tell_memory(how: &str, index: &VectorIndex, base: f64, runtime: &tokio::runti
     );
 }
 
-/// Bytes that the system counts as this process' own.
-fn resident() -> f64 {
+/// The resident memory of this process in bytes.
+fn resident_bytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1_024.0
 }
 
-fn adds(index: &VectorIndex, dim: usize, runtime: &tokio::runtime::Runtime) {
-    let small = built(SMALL, dim);
-    let mut made = RandomVectors::with_ids_from(SEED + 1, dim, uuid::Uuid::from_u128(1 << 100));
-    let (mut here, mut there) = (Vec::new(), Vec::new());
+fn measure_adds(index: &VectorIndex, dim: usize, runtime: &tokio::runtime::Runtime) {
+    let small = build_index(SMALL_INDEX_ROWS, dim);
+    let mut random = RandomVectors::with_ids_from(SEED + 1, dim, uuid::Uuid::from_u128(1 << 100));
+    let (mut large_times, mut small_times) = (Vec::new(), Vec::new());
     for _ in 0..ADDS {
-        for (index, times) in [(index, &mut here), (&small, &mut there)] {
-            let rows = made.next_rows(1, IMAGES);
+        for (index, times) in [(index, &mut large_times), (&small, &mut small_times)] {
+            let rows = random.next_rows(1, IMAGES_PER_PRODUCT);
             let images = rows.iter().map(|row| row.image).collect();
             times.push(runtime.block_on(apply(index, Change::Add(rows))));
             runtime.block_on(apply(index, Change::Remove(images)));
         }
     }
-    let (here, there) = (micros(median(&mut here)), micros(median(&mut there)));
+    let (large_time, small_time) = (microseconds(median(&mut large_times)), microseconds(median(&mut small_times)));
     println!(
-        "add of {IMAGES}: {here:.1} µs, at {SMALL} vectors {there:.1} µs: {:.2} ×; medians of {ADDS}",
-        here / there
+        "add of {IMAGES_PER_PRODUCT}: {large_time:.1} µs, at {SMALL_INDEX_ROWS} vectors {small_time:.1} µs: {:.2} ×; medians of {ADDS}",
+        large_time / small_time
     );
 }
 
 async fn apply(index: &VectorIndex, change: Change) -> Duration {
     let revision = index.stats().await.revision + 1;
-    let begun = Instant::now();
+    let start_time = Instant::now();
     index.apply(revision, vec![change]).await.expect("a change");
-    begun.elapsed()
+    start_time.elapsed()
 }
 
-async fn searches(index: &Arc<VectorIndex>, options: &Options, held: &Held, clients: usize) {
+async fn measure_searches(index: &Arc<VectorIndex>, options: &Options, lock_times: &LockTimes, clients: usize) {
     let dim = usize::from(options.dim);
-    let mut made = RandomVectors::with_ids_from(SEED + 2, dim, uuid::Uuid::from_u128((2 + clients as u128) << 100));
-    let mut asking: Vec<RandomVectors> =
+    let mut random = RandomVectors::with_ids_from(SEED + 2, dim, uuid::Uuid::from_u128((2 + clients as u128) << 100));
+    let mut query_sources: Vec<RandomVectors> =
         (0..clients).map(|client| RandomVectors::new(SEED + 3 + client as u64, dim)).collect();
-    let (mut alone, mut beside, mut locked) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut without_adds, mut with_adds, mut lock_durations) = (Vec::new(), Vec::new(), Vec::new());
     let pause = Duration::from_secs(1) / options.adds;
     for _ in 0..options.seconds {
-        search_for_a_turn(index, &mut asking, &mut alone).await;
-        held.take();
-        // Made up beforehand: on a till they come from the model.
-        let changes: Vec<Vec<IndexRow>> = (0..options.adds).map(|_| made.next_rows(1, IMAGES)).collect();
+        search_for_one_turn(index, &mut query_sources, &mut without_adds).await;
+        lock_times.take();
+        // Computed beforehand: in a server they come from the model.
+        let changes: Vec<Vec<IndexRow>> = (0..options.adds).map(|_| random.next_rows(1, IMAGES_PER_PRODUCT)).collect();
         let images = changes.iter().flatten().map(|row| row.image).collect();
-        let adder = tokio::spawn(add(Arc::clone(index), changes, pause));
-        search_for_a_turn(index, &mut asking, &mut beside).await;
+        let adder = tokio::spawn(add_periodically(Arc::clone(index), changes, pause));
+        search_for_one_turn(index, &mut query_sources, &mut with_adds).await;
         adder.await.expect("adds");
-        locked.extend(held.take());
-        // Back to where it was, so that both kinds of turns search the same number of vectors.
+        lock_durations.extend(lock_times.take());
+        // Removed again, so that all turns search the same number of vectors.
         apply(index, Change::Remove(images)).await;
     }
-    let [alone, beside] =
-        [&mut alone, &mut beside].map(|times| (micros(median(times)), micros(quantile(times, 0.99)), times.len()));
-    println!("{clients} client(s): {} searches without adds, median {:.0} µs, p99 {:.0} µs", alone.2, alone.0, alone.1);
+    let [without_adds, with_adds] = [&mut without_adds, &mut with_adds]
+        .map(|times| (microseconds(median(times)), microseconds(quantile(times, 0.99)), times.len()));
     println!(
-        "  {} beside {} adds a second, median {:.0} µs, p99 {:.0} µs: {:.2} × the p99 without",
-        beside.2,
-        options.adds,
-        beside.0,
-        beside.1,
-        beside.1 / alone.1
+        "{clients} client(s): {} searches without adds, median {:.0} µs, p99 {:.0} µs",
+        without_adds.2, without_adds.0, without_adds.1
     );
-    let longest = micros(quantile(&mut locked, 1.0));
     println!(
-        "  write lock held meanwhile: {} times, median {:.1} µs, p99 {:.1} µs, longest {longest:.1} µs",
-        locked.len(),
-        micros(median(&mut locked)),
-        micros(quantile(&mut locked, 0.99))
+        "  {} with {} adds per second, median {:.0} µs, p99 {:.0} µs: {:.2} × the p99 without adds",
+        with_adds.2,
+        options.adds,
+        with_adds.0,
+        with_adds.1,
+        with_adds.1 / without_adds.1
+    );
+    let longest = microseconds(quantile(&mut lock_durations, 1.0));
+    println!(
+        "  write lock held: {} times, median {:.1} µs, p99 {:.1} µs, longest {longest:.1} µs",
+        lock_durations.len(),
+        microseconds(median(&mut lock_durations)),
+        microseconds(quantile(&mut lock_durations, 0.99))
     );
 }
 
-/// Each of `asking` has its next search answered before it makes another.
-async fn search_for_a_turn(index: &Arc<VectorIndex>, asking: &mut Vec<RandomVectors>, times: &mut Vec<Duration>) {
-    let turn = Instant::now();
-    let clients = asking.drain(..).map(|mut made| {
+/// One client per source: each searches for its next vector when the previous search has ended.
+async fn search_for_one_turn(
+    index: &Arc<VectorIndex>,
+    query_sources: &mut Vec<RandomVectors>,
+    times: &mut Vec<Duration>,
+) {
+    let turn_start = Instant::now();
+    let clients = query_sources.drain(..).map(|mut source| {
         let index = Arc::clone(index);
         tokio::spawn(async move {
             let mut times = Vec::new();
-            while turn.elapsed() < TURN {
-                let query = made.next_vector();
-                let begun = Instant::now();
-                index.search(query, PRODUCTS).await.expect("hits");
-                times.push(begun.elapsed());
+            while turn_start.elapsed() < TURN {
+                let query = source.next_vector();
+                let start_time = Instant::now();
+                index.search(query, TOP_PRODUCTS).await.expect("hits");
+                times.push(start_time.elapsed());
             }
-            (made, times)
+            (source, times)
         })
     });
     for client in join_all(clients.collect::<Vec<_>>()).await {
-        let (made, found) = client.expect("searches");
-        asking.push(made);
-        times.extend(found);
+        let (source, client_times) = client.expect("searches");
+        query_sources.push(source);
+        times.extend(client_times);
     }
 }
 
-async fn add(index: Arc<VectorIndex>, changes: Vec<Vec<IndexRow>>, pause: Duration) {
-    let mut beat = tokio::time::interval(pause);
+async fn add_periodically(index: Arc<VectorIndex>, changes: Vec<Vec<IndexRow>>, pause: Duration) {
+    let mut interval = tokio::time::interval(pause);
     for rows in changes {
-        beat.tick().await;
+        interval.tick().await;
         apply(&index, Change::Add(rows)).await;
     }
 }
 
-/// Keeps how long the write lock was held each time, as the index tells its metrics.
+/// Records the times for which the write lock was held, as in the server's metric.
 #[derive(Debug, Clone, Default)]
-struct Held(Arc<Mutex<Vec<Duration>>>);
+struct LockTimes(Arc<Mutex<Vec<Duration>>>);
 
-impl Held {
+impl LockTimes {
     fn take(&self) -> Vec<Duration> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl HistogramFn for Held {
+impl HistogramFn for LockTimes {
     fn record(&self, seconds: f64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Duration::from_secs_f64(seconds));
     }
 }
 
-impl Recorder for Held {
+impl Recorder for LockTimes {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}

@@ -1,8 +1,8 @@
 //! One photo from bytes to embedding, step by step: decode, resize, embed.
 //!
-//! The peer of the resizing is the `image` crate's own, to the same size with the same kernel. Photos: one of 1280 × 720
-//! made here (as a kiosk's camera delivers), one of 4000 × 3000 (as a phone does), and a real one where
-//! `../shared/data` is at hand. Embedding needs the shipped model.
+//! Resizing is compared with that of the `image` crate, to the same size with the same kernel. Photos: a synthetic one of
+//! 1280 × 720 (as from a kiosk camera), a synthetic one of 4000 × 3000 (as from a phone), and a real one if `../shared/data` is
+//! available. Embedding needs the shipped model.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -19,13 +19,13 @@ use tillsight::embedding::{
 const SEED: u64 = 20_261_121;
 const MODEL: &str = "models/tillsight-small.json";
 const REAL_PHOTOS: &str = "../shared/data/grocery/val";
-/// Side of the picture that the resizing makes; the shipped model's may differ.
-const SIDE: u32 = 224;
+/// Side of the resized picture; the shipped model's may differ.
+const SIDE_PX: u32 = 224;
 
-/// Soft shapes with some noise: compresses about as a photo does.
-fn made(width: u32, height: u32) -> Vec<u8> {
+/// Soft shapes with some noise: compresses about as well as a photo.
+fn synthetic_photo(width: u32, height: u32) -> Vec<u8> {
     let mut random = Pcg64Mcg::seed_from_u64(SEED);
-    let wave = |at: u32, period: f32, phase: f32| ((at as f32 / period + phase).sin() * 90.0) + 128.0;
+    let wave = |position: u32, period: f32, phase: f32| ((position as f32 / period + phase).sin() * 90.0) + 128.0;
     let picture = RgbImage::from_fn(width, height, |x, y| {
         let noise = random.random_range(-12.0..12.0);
         Rgb([wave(x, 70.0, 0.0), wave(y, 50.0, 1.0), wave(x + y, 90.0, 2.0)].map(|value| (value + noise) as u8))
@@ -35,7 +35,7 @@ fn made(width: u32, height: u32) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn real() -> Option<Vec<u8>> {
+fn real_photo() -> Option<Vec<u8>> {
     let folder = std::fs::read_dir(Path::new(REAL_PHOTOS)).ok()?;
     let mut folders: Vec<_> = folder.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     folders.sort();
@@ -46,19 +46,19 @@ fn real() -> Option<Vec<u8>> {
 }
 
 fn photos() -> Vec<(&'static str, Vec<u8>)> {
-    let made = [("1280x720", made(1280, 720)), ("4000x3000", made(4000, 3000))];
-    let real = real().map(|bytes| ("real", bytes));
+    let synthetic = [("1280x720", synthetic_photo(1280, 720)), ("4000x3000", synthetic_photo(4000, 3000))];
+    let real = real_photo().map(|bytes| ("real", bytes));
     if real.is_none() {
-        println!("no photos in {REAL_PHOTOS}: only made ones");
+        println!("no photos in {REAL_PHOTOS}: only synthetic ones");
     }
-    made.into_iter().chain(real).collect()
+    synthetic.into_iter().chain(real).collect()
 }
 
 fn input() -> Input {
     Input {
         name: "image".to_owned(),
-        width: SIDE,
-        height: SIDE,
+        width: SIDE_PX,
+        height: SIDE_PX,
         color: ColorOrder::Rgb,
         range: 1.0,
         mean: [0.5; 3],
@@ -69,8 +69,8 @@ fn input() -> Input {
     }
 }
 
-fn steps(criterion: &mut Criterion) {
-    println!("seed {SEED}, resized to {SIDE} × {SIDE} (bilinear)");
+fn bench_steps(criterion: &mut Criterion) {
+    println!("seed {SEED}, resized to {SIDE_PX} × {SIDE_PX} (bilinear)");
     let limits = DecodeLimits::default();
     let preprocessor = Preprocessor::new(&input());
     for (name, bytes) in photos() {
@@ -82,12 +82,12 @@ fn steps(criterion: &mut Criterion) {
         let pixels = RgbImage::from_raw(photo.width(), photo.height(), photo.rgb().to_vec()).expect("the same pixels");
         let id = format!("peer: resize by the image crate/{name}");
         criterion.bench_function(&id, |bench| {
-            bench.iter(|| image::imageops::resize(&pixels, SIDE, SIDE, FilterType::Triangle));
+            bench.iter(|| image::imageops::resize(&pixels, SIDE_PX, SIDE_PX, FilterType::Triangle));
         });
     }
 }
 
-fn whole(criterion: &mut Criterion) {
+fn bench_whole_path(criterion: &mut Criterion) {
     let model = match Model::open(Path::new(MODEL)) {
         Ok(model) => model,
         Err(error) => return println!("no model, so nothing is embedded: {error}"),
@@ -100,8 +100,8 @@ fn whole(criterion: &mut Criterion) {
     };
     println!("{}, one session with one thread", model.id);
     for (name, bytes) in photos() {
-        let seen = runtime.block_on(embedder.embed_photo(bytes.clone())).expect("an embedding");
-        println!("{name}: one photo alone: {:?}", seen.timings);
+        let photo = runtime.block_on(embedder.embed_photo(bytes.clone())).expect("an embedding");
+        println!("{name}: one photo alone: {:?}", photo.timings);
         let id = format!("decode, resize and embed/{name}");
         criterion.bench_function(&id, |bench| bench.iter(|| runtime.block_on(embedder.embed_photo(bytes.clone()))));
     }
@@ -110,6 +110,6 @@ fn whole(criterion: &mut Criterion) {
 criterion_group! {
     name = photo;
     config = Criterion::default().sample_size(30).measurement_time(std::time::Duration::from_secs(3));
-    targets = steps, whole
+    targets = bench_steps, bench_whole_path
 }
 criterion_main!(photo);

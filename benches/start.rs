@@ -1,17 +1,17 @@
-//! How long a server takes from its start to its first answer, by the size of its catalogue, and what memory it holds then:
-//! the program itself, from the database alone and from a snapshot, on SQLite and, where there is one, on PostgreSQL.
+//! The time from a server's start to its first reply, and its memory then, by the size of its catalogue: from the database alone
+//! and from a snapshot, on SQLite and, if available, on PostgreSQL.
 //!
-//! * The database is filled by SQL with products of five photos each; their embeddings are a thousand made-up vectors over and
-//!   over, which a start reads and proves like any others.
-//! * *Empty* is a server without a product: what a start costs besides the catalogue, above all the model's proof.
-//! * Memory is what the system counts as resident (`VmRSS`) when it is ready, less the empty server's, beside the vectors' bytes.
-//! * *Read* is the time to read the snapshot's bytes from the page cache: no start from it can be faster.
+//! * SQL fills the database with products of five photos each; their embeddings repeat a thousand random vectors, which a
+//!   start reads and verifies like any others.
+//! * *Empty* is a server without products: the cost of a start besides the catalogue, above all the model's self-test.
+//! * Memory is the resident memory (`VmRSS`) of the ready server, minus the empty server's, compared with the vectors' bytes.
+//! * *Read* is the time of reading the snapshot's bytes from the page cache: no start from it can be faster.
 //!
-//! PostgreSQL takes part where `TILLSIGHT_TEST_POSTGRES_URL` names a server:
+//! PostgreSQL is measured if `TILLSIGHT_TEST_POSTGRES_URL` names a server:
 //! `deploy/throwaway-postgres.sh cargo bench --bench start -- --rows 1000000`
 
 #[path = "support/mod.rs"]
-#[expect(dead_code, reason = "the benches of searches use more of it")]
+#[expect(dead_code, reason = "the benches of searches use the rest")]
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -30,26 +30,26 @@ use tillsight::index::baseline::{RandomVectors, median};
 use uuid::Uuid;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
-const POSTGRES: &str = "TILLSIGHT_TEST_POSTGRES_URL";
-const IMAGES: u32 = 5;
-/// Vectors that are made up.
-const MADE: usize = 1_000;
+const POSTGRES_URL_VARIABLE: &str = "TILLSIGHT_TEST_POSTGRES_URL";
+const IMAGES_PER_PRODUCT: u32 = 5;
+/// Different vectors.
+const RANDOM_VECTORS: usize = 1_000;
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// Embeddings in the catalogue; five belong to one product.
+    /// Embeddings in the catalogue, five per product.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(5..))]
     rows: u32,
     /// Starts of each kind; the median is printed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     starts: u32,
-    /// `cargo bench` says it to every bench.
+    /// `cargo bench` passes it to every bench.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Fills an empty catalogue: `$1` is the model's key, `{products}` and `{images}` how many. `made` holds the vectors.
-const SQLITE: &str = "
+/// Fills an empty catalogue; `made` contains the vectors.
+const FILL_SQLITE: &str = "
     PRAGMA foreign_keys = OFF;
     INSERT INTO products (id, name, name_folded, active, created_at, updated_at)
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {products})
@@ -62,7 +62,7 @@ const SQLITE: &str = "
     INSERT INTO embeddings (image_id, model, vector)
       SELECT id, '{model}', (SELECT vector FROM made WHERE place = (product_images.rowid % 1000)) FROM product_images;
     DROP TABLE made;";
-const PG: &str = "
+const FILL_POSTGRES: &str = "
     SET synchronous_commit = off;
     INSERT INTO products (id, name, name_folded, active, created_at, updated_at)
       SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, 'Product ' || i, 'product ' || i, true, 0, 0
@@ -87,38 +87,40 @@ fn main() {
     );
     let folder = tempfile::tempdir().expect("a folder");
     let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
-    runtime.block_on(measured("SQLite", &sqlite, &options));
-    match std::env::var(POSTGRES) {
+    runtime.block_on(measure("SQLite", &sqlite, &options));
+    match std::env::var(POSTGRES_URL_VARIABLE) {
         Ok(server) => {
             let url = runtime.block_on(new_database(&server));
-            runtime.block_on(measured("PostgreSQL", &url, &options));
+            runtime.block_on(measure("PostgreSQL", &url, &options));
         }
-        Err(_) => println!("PostgreSQL is left out: {POSTGRES} is not set (deploy/throwaway-postgres.sh sets it)"),
+        Err(_) => {
+            println!("PostgreSQL is skipped: {POSTGRES_URL_VARIABLE} is not set (deploy/throwaway-postgres.sh sets it)")
+        }
     }
 }
 
-async fn measured(name: &str, url: &str, options: &Options) {
+async fn measure(name: &str, url: &str, options: &Options) {
     let folder = tempfile::tempdir().expect("a folder");
     let program = Program { url, folder: folder.path() };
     program.run(&["migrate"]);
     let mut empty = Vec::new();
-    let mut base = 0.0;
+    let mut empty_memory = 0.0;
     for _ in 0..options.starts {
-        let (took, memory) = program.start();
-        empty.push(took);
-        base = memory;
+        let (time, memory) = program.start();
+        empty.push(time);
+        empty_memory = memory;
     }
     fill(url, options.rows).await;
-    let (mut alone, mut from_snapshot) = (Vec::new(), Vec::new());
+    let (mut from_database, mut from_snapshot) = (Vec::new(), Vec::new());
     for _ in 0..options.starts {
-        alone.push(program.start().0);
+        from_database.push(program.start().0);
     }
     program.run(&["index", "rebuild"]);
     let mut memory = 0.0;
     for _ in 0..options.starts {
-        let (took, resident) = program.start();
-        from_snapshot.push(took);
-        memory = resident - base;
+        let (time, resident) = program.start();
+        from_snapshot.push(time);
+        memory = resident - empty_memory;
     }
     let snapshot =
         std::fs::read_dir(folder.path()).expect("the folder").filter_map(Result::ok).map(|entry| entry.path());
@@ -126,9 +128,9 @@ async fn measured(name: &str, url: &str, options: &Options) {
     let snapshot = snapshot.expect("the snapshot that `index rebuild` wrote");
     let mut reads: Vec<Duration> = (0..options.starts)
         .map(|_| {
-            let begun = Instant::now();
+            let start_time = Instant::now();
             std::hint::black_box(std::fs::read(&snapshot).expect("the snapshot"));
-            begun.elapsed()
+            start_time.elapsed()
         })
         .collect();
     let vectors = f64::from(options.rows) * (DIM * size_of::<f32>()) as f64 / 1e6;
@@ -136,14 +138,14 @@ async fn measured(name: &str, url: &str, options: &Options) {
     println!(
         "{name:>10} {:>10.2} {:>16.2} {:>16.2} {:>10.2} {memory:>12.0} {vectors:>12.0} {:>7.2}",
         seconds(&mut empty),
-        seconds(&mut alone),
+        seconds(&mut from_database),
         seconds(&mut from_snapshot),
         seconds(&mut reads),
         memory / vectors
     );
 }
 
-/// The program, on one database and folder.
+/// The program with one database and folder.
 struct Program<'a> {
     url: &'a str,
     folder: &'a Path,
@@ -154,7 +156,7 @@ impl Program<'_> {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
         program.current_dir(self.folder).env("TILLSIGHT_DATABASE_URL", self.url).env("TILLSIGHT_DATA_DIR", self.folder);
         program.env("TILLSIGHT_MODEL", MODEL).env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_LOG_FILTER", "warn");
-        // No snapshot of its own, no checks beside the measurement.
+        // No snapshots and no checks during the measurement.
         program.env("TILLSIGHT_ENGINE__SNAPSHOT_S", "0").env("TILLSIGHT_MONITORING__ENABLED", "false");
         program
     }
@@ -164,36 +166,36 @@ impl Program<'_> {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Starts a server, waits until it takes work, stops it: the time, and the MB that were resident then.
+    /// Starts a server, waits until it is ready, and stops it; returns the time and the resident memory in MB.
     fn start(&self) -> (Duration, f64) {
-        let begun = Instant::now();
+        let start_time = Instant::now();
         let mut server = self.command().arg("serve").stdout(Stdio::piped()).spawn().expect("the program");
         let mut lines = BufReader::new(server.stdout.take().expect("its output")).lines();
         let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
             let (_, address) = line.split_once("listens on http://")?;
             Some(address.to_owned())
         });
-        let address = address.expect("a server that says where it listens");
+        let address = address.expect("the address of the server");
         while !is_ready(&address) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let took = begun.elapsed();
+        let time = start_time.elapsed();
         let memory = resident_mb(&server);
-        // Whatever else it prints must find a reader.
+        // The server's output must be read.
         std::thread::spawn(move || lines.for_each(drop));
         stop(server);
-        (took, memory)
+        (time, memory)
     }
 }
 
 fn is_ready(address: &str) -> bool {
-    let asked = TcpStream::connect(address).and_then(|mut stream| {
+    let reply = TcpStream::connect(address).and_then(|mut stream| {
         stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply)?;
+        Ok(reply)
     });
-    asked.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    reply.is_ok_and(|reply| reply.starts_with("HTTP/1.1 200"))
 }
 
 fn resident_mb(server: &Child) -> f64 {
@@ -204,8 +206,8 @@ fn resident_mb(server: &Child) -> f64 {
 }
 
 fn stop(mut server: Child) {
-    let asked = Command::new("kill").arg(server.id().to_string()).status();
-    assert!(asked.is_ok_and(|status| status.success()));
+    let status = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(status.is_ok_and(|status| status.success()));
     server.wait().expect("its end");
 }
 
@@ -219,15 +221,15 @@ async fn new_database(server: &str) -> String {
     format!("{address}/{name}")
 }
 
-#[expect(clippy::disallowed_methods, reason = "scripts of this bench with numbers and the model's key put in")]
+#[expect(clippy::disallowed_methods, reason = "scripts of this bench with numbers and the model's key")]
 async fn fill(url: &str, rows: u32) {
     let model = Manifest::read(MODEL.as_ref()).expect("the shipped model").model_id().to_string();
-    let script = if url.starts_with("sqlite:") { SQLITE } else { PG };
-    let script = script.replace("{products}", &rows.div_ceil(IMAGES).to_string());
+    let script = if url.starts_with("sqlite:") { FILL_SQLITE } else { FILL_POSTGRES };
+    let script = script.replace("{products}", &rows.div_ceil(IMAGES_PER_PRODUCT).to_string());
     let script = sqlx::AssertSqlSafe(script.replace("{images}", &rows.to_string()).replace("{model}", &model));
-    let mut made = RandomVectors::new(SEED, DIM);
-    let vectors =
-        (0..MADE).map(|_| made.next_vector().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    let mut random = RandomVectors::new(SEED, DIM);
+    let vectors = (0..RANDOM_VECTORS)
+        .map(|_| random.next_vector().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
     const INSERT: &str = "INSERT INTO made (place, vector) VALUES ($1, $2)";
     if url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(url).await.expect("the database");

@@ -1,13 +1,11 @@
-//! What the benches share.
+//! Constants and functions of all index benches.
 
 use std::time::Duration;
 
-/// Values per vector, as the shipped model has.
+/// Values per vector, as in the shipped model.
 pub const DIM: usize = 256;
-/// Every bench starts from it.
 pub const SEED: u64 = 20_261_121;
 
-/// For a table.
-pub fn micros(time: Duration) -> f64 {
+pub fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
