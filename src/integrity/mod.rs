@@ -203,13 +203,23 @@ impl Integrity {
     /// The integrity of each store, newest store first, and the lines whose record is missing.
     pub async fn summarize(&self, page: PageRequest) -> Result<SummaryView, IntegrityError> {
         let mut reader = self.db.read().await?;
-        let stores = Page::from_rows(stores::list(&mut reader, page).await?, page, |row| row.id.uuid());
-        let mut data = Vec::with_capacity(stores.data.len());
-        for store in stores.data {
-            data.push(latest_reports(&mut reader, store.id).await?.into_view(store.id, store.name));
-        }
+        let Page { data, next_cursor } = read_integrity_page(&mut reader, page).await?;
         let orphan_lines = latest_orphan_report(&mut reader).await?;
-        Ok(SummaryView { orphan_lines, data, next_cursor: stores.next_cursor })
+        Ok(SummaryView { orphan_lines, data, next_cursor })
+    }
+
+    /// The integrity of all stores, newest store first.
+    pub async fn list_all_store_integrity(&self) -> Result<Vec<StoreIntegrityView>, IntegrityError> {
+        let mut page = PageRequest { before: None, limit: STORES_PAGE_SIZE };
+        let mut views = Vec::new();
+        loop {
+            let read = read_integrity_page(&mut self.db.read().await?, page).await?;
+            page.before = read.data.last().map(|view| view.store_id.uuid());
+            views.extend(read.data);
+            if read.next_cursor.is_none() {
+                return Ok(views);
+            }
+        }
     }
 
     /// The integrity of the stores after `after`, ordered by id, each by itself: an unreadable report hides no other store.
@@ -252,6 +262,18 @@ impl Integrity {
         let reports = rows.into_iter().map(ReportView::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::from_rows(reports, page, |report| report.id.uuid()))
     }
+}
+
+async fn read_integrity_page(
+    reader: &mut Reader,
+    page: PageRequest,
+) -> Result<Page<StoreIntegrityView>, DatabaseError> {
+    let stores = Page::from_rows(stores::list(reader, page).await?, page, |row| row.id.uuid());
+    let mut data = Vec::with_capacity(stores.data.len());
+    for store in stores.data {
+        data.push(latest_reports(reader, store.id).await?.into_view(store.id, store.name));
+    }
+    Ok(Page { data, next_cursor: stores.next_cursor })
 }
 
 async fn latest_reports(reader: &mut Reader, store: StoreId) -> Result<view::LatestReports, DatabaseError> {

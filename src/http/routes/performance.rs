@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::alerts::AlertView;
-use crate::domain::{PageRequest, StoreId};
+use crate::domain::StoreId;
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::{Problem, ProblemBody};
@@ -92,22 +92,9 @@ pub async fn export(services: Data<Services>, query: ValidQuery<ExportQuery>) ->
         }
         ExportFormat::Json => {
             let performance = services.performance.stats(Window::new(DEFAULT_WINDOW_S)?, None).await?;
-            let integrity = all_standings(&services).await?;
+            let integrity = services.integrity.list_all_store_integrity().await?;
             let alerts = services.alerts.list_active().await?;
             Ok(HttpResponse::Ok().json(Export { integrity, performance, alerts }))
-        }
-    }
-}
-
-async fn all_standings(services: &Services) -> Result<Vec<StoreIntegrityView>, Problem> {
-    let mut page = PageRequest { before: None, limit: services.limits.page };
-    let mut standings = Vec::new();
-    loop {
-        let summary = services.integrity.summarize(page).await?;
-        page.before = summary.data.last().map(|standing| standing.store_id.uuid());
-        standings.extend(summary.data);
-        if summary.next_cursor.is_none() {
-            return Ok(standings);
         }
     }
 }
