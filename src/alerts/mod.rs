@@ -104,7 +104,7 @@ impl Alerts {
     pub async fn evaluate_rules(&self) -> Result<(), EvaluationError> {
         let evaluation = self.collect_violations().await?;
         let mut tx = self.db.begin().await?;
-        alerts::lock(&mut tx).await?;
+        alerts::lock_alerts(&mut tx).await?;
         let transitions = AlertTransitions { now: self.clock.now(), settings: &self.settings, sinks: &self.sinks };
         transitions.apply(&mut tx, evaluation).await?;
         tx.commit().await?;
@@ -139,7 +139,7 @@ impl Alerts {
         let now = self.clock.now();
         check_key(key)?;
         let mut tx = self.db.begin().await?;
-        alerts::lock(&mut tx).await?;
+        alerts::lock_alerts(&mut tx).await?;
         if !alerts::acknowledge(&mut tx, key, now, &caller.actor.label()).await? {
             return Err(not_firing(key));
         }
@@ -157,7 +157,7 @@ impl Alerts {
         let now = self.clock.now();
         check_key(key)?;
         let mut tx = self.db.begin().await?;
-        alerts::lock(&mut tx).await?;
+        alerts::lock_alerts(&mut tx).await?;
         let row = find_firing(&mut tx, key).await?;
         let transitions = AlertTransitions { now, settings: &self.settings, sinks: &self.sinks };
         let resolved = transitions.resolve_alert(&mut tx, row, Some(caller.actor.label())).await?;

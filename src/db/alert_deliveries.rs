@@ -1,4 +1,4 @@
-//! Messages about alerts to the sinks, and how sending them went: an outbox.
+//! The outbox of alert messages to the sinks, with the result of each attempt to send one.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{AlertEvent, AlertId, DeliveryId, DeliveryState, SinkKind, Timestamp};

@@ -24,7 +24,7 @@ pub struct AlertRow {
     pub fired_at: Timestamp,
     /// When the rule was last found violated.
     pub seen_at: Timestamp,
-    /// When it was first sent to the sinks.
+    /// When its first message was queued.
     pub told_at: Option<Timestamp>,
     pub acknowledged_at: Option<Timestamp>,
     /// [`crate::domain::Actor::label`].
@@ -78,7 +78,7 @@ pub async fn claim_evaluation(
 }
 
 /// Serialises transactions that change alerts: call it first in each.
-pub async fn lock(tx: &mut Tx) -> Result<(), DatabaseError> {
+pub async fn lock_alerts(tx: &mut Tx) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE alert_schedule SET due_at = due_at WHERE id = 1";
     run_query!(tx, c => sqlx::query(UPDATE).execute(c))?;
     Ok(())
@@ -161,14 +161,14 @@ pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<ListedAl
     run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
-/// When an alert of `key` was last sent to the sinks.
+/// When the first message about an alert of `key` was last queued.
 pub async fn find_last_told_at(reader: &mut Reader, key: &str) -> Result<Option<Timestamp>, DatabaseError> {
     const SELECT: &str = "SELECT told_at FROM alerts WHERE key = $1 AND told_at IS NOT NULL ORDER BY id DESC LIMIT 1";
     let found: Option<(Timestamp,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(key).fetch_optional(c))?;
     Ok(found.map(|(at,)| at))
 }
 
-/// Deletes alerts resolved before `moment` and their messages; gives the number of alerts.
+/// Deletes alerts resolved before `moment` and their messages; returns the number of alerts.
 pub async fn delete_resolved_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM alerts WHERE state = 'resolved' AND resolved_at < $1";
     run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))

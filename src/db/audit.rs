@@ -1,7 +1,7 @@
-//! The audit log: who did what to what, when and from where. Append-only, each record hashed over the one before.
+//! The audit log: who did what, to what, when and from where. Append-only; each record's hash covers the record before.
 //!
-//! A record is written in the transaction of the act itself, so neither exists without the other. The one row of
-//! `audit_head` serialises writers: records number 1, 2, 3 … without gaps.
+//! A record is written in the transaction of the action itself, so neither exists without the other. The one row of
+//! `audit_head` serialises writers, so records have the numbers 1, 2, 3 … without gaps.
 
 use serde_json::Value;
 use sqlx::types::Json;
@@ -9,14 +9,14 @@ use sqlx::types::Json;
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Caller, Seal, Timestamp};
 
-/// `details` must hold no secret: it is stored for ever.
+/// `details` must not contain a secret: it is stored for ever.
 #[derive(Debug)]
 pub struct AuditEntry<'a> {
     pub at: Timestamp,
     pub caller: &'a Caller,
     /// `product.create`, `kiosk.revoke`, …
     pub action: &'static str,
-    /// The id of what it was done to.
+    /// The id of the changed thing.
     pub subject: String,
     pub details: Value,
 }
@@ -38,7 +38,7 @@ pub struct AuditRecord {
     pub hash: Vec<u8>,
 }
 
-/// Call it in the transaction of the act.
+/// Call it in the transaction of the action.
 pub async fn append(tx: &mut Tx, entry: AuditEntry<'_>) -> Result<(), DatabaseError> {
     const LOCK_HEAD: &str = "UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash";
     const INSERT: &str = "INSERT INTO audit_log (seq, at, actor, action, subject, details, address, hash) \

@@ -14,7 +14,7 @@ pub struct SellableProduct {
 
 #[derive(Debug)]
 pub struct NewBillItem {
-    /// Not used if the bill has the product already.
+    /// Ignored if the bill has the product already.
     pub id: ItemId,
     pub session_id: SessionId,
     pub product_id: ProductId,
@@ -69,8 +69,7 @@ pub async fn find_sellable_by_barcode(
     run_query!(reader, c => sqlx::query_as(SELECT).bind(barcode).fetch_optional(c))
 }
 
-/// Adds an item to the bill, or to the line of its product; the line keeps the price that was shown first. Gives the
-/// line's new quantity.
+/// Adds an item to the bill, or to the line of its product, which keeps its first price. Returns the line's new quantity.
 pub async fn add(tx: &mut Tx, item: &NewBillItem) -> Result<i64, DatabaseError> {
     const UPSERT: &str = "INSERT INTO billing_items \
         (id, session_id, product_id, quantity, unit_price, avg_score, sightings, created_at) \

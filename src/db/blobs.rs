@@ -1,9 +1,9 @@
 //! Originals of enrolled photos: files named by the SHA-256 of their content, under `images/` of the data folder.
 //!
-//! Invariants: a file's path is made from its hash alone, never from what a client sent; a file that has its final name is
-//! complete and on the disk (`atomic_file`); a file is never changed.
-//! Nothing deletes a file here: when the last row that names it is deleted, another upload of the same content may be
-//! about to name it again. Files that no row names only cost space; they can be deleted while no server runs.
+//! Invariants: a file's path follows from its hash alone, never from what a client sent; a file with its final name is
+//! complete and durable (`atomic_file`); a file never changes.
+//! Nothing deletes a file: when the last row that names it is deleted, another upload of the same content may be about to
+//! name it again. Files that no row names only cost space; they can be deleted while no server runs.
 //!
 //! Servers that share a database must share this folder too. File work blocks, so it runs on tokio's blocking threads;
 //! it must never be done inside a [`Tx`](super::Tx).
@@ -52,8 +52,8 @@ impl std::fmt::Display for ContentHash {
 pub enum BlobError {
     #[error("the disk that holds {} is full", .0.display())]
     Full(PathBuf),
-    /// The content does not have the hash that the file is named by.
-    #[error("file {} is damaged: its content is not what its name says", .0.display())]
+    /// The hash of the content is not the one in the file's name.
+    #[error("file {} is damaged: its content does not match the SHA-256 in its name", .0.display())]
     Damaged(PathBuf),
     #[error("file {}: {error}", path.display())]
     Io { path: PathBuf, error: std::io::Error },
@@ -79,7 +79,7 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// Opens `images/` under `data_dir` and makes it if missing.
+    /// Opens `images/` under `data_dir`; creates it if missing.
     pub fn open(data_dir: &Path) -> Result<Self, BlobError> {
         let root = data_dir.join("images");
         make_private_folder(&root).map_err(BlobError::at(&root))?;
@@ -89,16 +89,16 @@ impl Blobs {
     /// Stores `bytes`, whose hash is `hash`; quick if they are stored already. Durable when it returns.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the file whole, or not there, or there under a temporary name that nothing reads.
+    /// If the future is dropped, the file is complete or absent; a temporary file may remain, which nothing reads.
     pub async fn put(&self, hash: ContentHash, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<(), BlobError> {
         let path = self.path(hash);
-        tokio::task::spawn_blocking(move || write(&path, bytes.as_ref())).await.map_err(|_| BlobError::Thread)?
+        tokio::task::spawn_blocking(move || write_file(&path, bytes.as_ref())).await.map_err(|_| BlobError::Thread)?
     }
 
     /// The content with this hash, if it is stored. A file whose content has changed is an error.
     pub async fn get(&self, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
         let path = self.path(hash);
-        tokio::task::spawn_blocking(move || read(&path, hash)).await.map_err(|_| BlobError::Thread)?
+        tokio::task::spawn_blocking(move || read_file(&path, hash)).await.map_err(|_| BlobError::Thread)?
     }
 
     /// `images/ab/cdef…`: 256 folders keep each of them short.
@@ -109,11 +109,11 @@ impl Blobs {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
     let folder = path.parent().unwrap_or(path);
-    let size = std::fs::metadata(path).map(|known| known.len());
+    let size = std::fs::metadata(path).map(|metadata| metadata.len());
     if size.is_ok_and(|size| size == bytes.len() as u64) {
-        // The upload that wrote it may not have synced it yet, and our caller will commit a row that relies on it.
+        // The upload that wrote it may not have synced it yet, and the caller commits a row that relies on it.
         return sync_folder(folder);
     }
     if !folder.is_dir() {
@@ -123,7 +123,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
     atomic_file::write(path, bytes, Permissions::from_mode(0o600), IfExists::Replace).map_err(BlobError::at(path))
 }
 
-fn read(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
+fn read_file(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
     match std::fs::read(path) {
         Ok(bytes) if ContentHash::from_content(&bytes) == hash => Ok(Some(bytes)),
         Ok(_) => Err(BlobError::Damaged(path.to_owned())),
@@ -132,7 +132,7 @@ fn read(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobError> {
     }
 }
 
-/// A rename is on the disk once the folder that holds the name is.
+/// A rename is durable once its folder is synced.
 fn sync_folder(folder: &Path) -> Result<(), BlobError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(BlobError::at(folder))
 }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_put_is_got_under_its_hash_and_kept_once() {
+    async fn content_is_stored_once_and_read_by_its_hash() {
         let root = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(root.path()).unwrap();
         let hash = ContentHash::from_content(b"a photo");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_damaged_file_is_told_from_a_picture_and_a_new_upload_repairs_a_cut_one() {
+    async fn a_damaged_file_is_refused_and_another_upload_repairs_it() {
         let root = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(root.path()).unwrap();
         let hash = ContentHash::from_content(b"a photo");
@@ -181,7 +181,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(root.path()).unwrap();
         let hash = ContentHash::from_content(b"a photo");
-        // A file where the folder should be: refused to every user, root included.
+        // A file in place of the folder: fails even for root.
         std::fs::write(root.path().join("images").join(&hash.to_string()[..2]), b"").unwrap();
         let error = blobs.put(hash, b"a photo".to_vec()).await.unwrap_err().to_string();
         assert!(error.contains("images"), "{error}");

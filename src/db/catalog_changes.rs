@@ -68,7 +68,7 @@ where
     }
 }
 
-/// Waits until no other transaction changes the catalog, and keeps others out until this one ends.
+/// Locks the catalog: waits for other transactions that change it, and blocks them until this one ends.
 pub async fn lock(tx: &mut Tx) -> Result<(), DatabaseError> {
     const LOCK: &str = "UPDATE catalog_head SET seq = seq WHERE id = 1";
     match run_query!(tx, c => sqlx::query(LOCK).execute(c))? {
@@ -77,7 +77,7 @@ pub async fn lock(tx: &mut Tx) -> Result<(), DatabaseError> {
     }
 }
 
-/// Adds a change and gives its number. Listeners are notified when the transaction commits.
+/// Adds a change and returns its number. Listeners are notified when the transaction commits.
 pub async fn append(
     tx: &mut Tx,
     kind: ChangeKind,

@@ -1,5 +1,5 @@
 //! Checkout sessions. Every change goes through [`advance`] or [`close`], which check and raise the version in one
-//! statement and thereby lock the session's row until the transaction ends.
+//! statement; this also locks the session's row until the transaction ends.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Discount, KioskId, SessionId, SessionStatus, StoreId, Timestamp, UserId};
@@ -62,7 +62,7 @@ pub async fn find(reader: &mut Reader, id: SessionId) -> Result<Option<SessionRo
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
-/// What must hold for a session to be changed.
+/// The precondition of a change.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionPrecondition {
     /// The version that the client has seen; `None` if the change does not depend on it.
@@ -71,8 +71,8 @@ pub struct SessionPrecondition {
     pub active_since: Timestamp,
 }
 
-/// Raises the version of an open session that meets `expected` and marks it active; gives its new state. `None` if it
-/// does not meet it.
+/// Raises the version of an open session that meets `expected`, marks it active, and returns its new state. `None` if it
+/// does not meet `expected`.
 pub async fn advance(
     tx: &mut Tx,
     id: SessionId,

@@ -145,8 +145,7 @@ text_enums_in! {
     "alert_deliveries.state": DeliveryState;
 }
 
-/// Decodes a row, or tells which of its values cannot be read: in a list, a value edited by hand must not hide the
-/// other rows.
+/// Decodes a row, or says which of its values cannot be read, so that one damaged row does not hide the rest of a list.
 pub(super) fn decode_or_reason<'r, R: sqlx::Row, T: sqlx::FromRow<'r, R>>(
     row: &'r R,
 ) -> sqlx::Result<Result<T, String>> {

@@ -1,5 +1,5 @@
 //! The statements of a confirmation in their order, for the bench that runs them without the service
-//! (`benches/numbering`): the same texts, so that both always do the same work.
+//! (`benches/numbering`). They are shared, so that bench and service always do the same work.
 //!
 //! `checkout::confirm` runs all but the first between `BEGIN` and `COMMIT`, [`INSERT_ITEMS`] once for each [`LINES`] lines of the
 //! bill. An order whose shopper is known takes two more (`orders::set_owner`); the bench has none of those.
@@ -8,7 +8,7 @@ use super::{billing_items, checkout_sessions, idempotency_keys, number_series, o
 
 /// Reads the lines of the bill, before `BEGIN`. `$1` session, `$2` version.
 pub const READ_BILL: &str = billing_items::LIST_AT_VERSION;
-/// Closes the session and gives it with its store. `$1` session, `$2` new status, `$3` now, `$4` active since, `$5` version.
+/// Closes the session and returns it with its store. `$1` session, `$2` new status, `$3` now, `$4` active since, `$5` version.
 pub const CLOSE_SESSION: &str = checkout_sessions::ADVANCE;
 /// Takes the number; from here on the store's other confirmations wait. `$1` store, `$2` series, `$3` seal before the
 /// first.

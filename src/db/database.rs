@@ -1,4 +1,4 @@
-//! Opening a database, bringing its tables up to date, beginning to read or to write.
+//! `Database`: opens and migrates a database, and starts reads and transactions.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -19,55 +19,55 @@ pub enum Backend {
 }
 
 impl Database {
-    /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`) with at most `connections` connections: on SQLite for
-    /// reads, beside the one writer; on PostgreSQL half for reads and half for transactions, at least one each. An SQLite
-    /// file and its folder are made where missing. Fails with a message that names what was tried and holds no password.
+    /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`). A missing SQLite file and its folder are created.
+    ///
+    /// `connections` is the most connections: on SQLite for reads, in addition to the one writer; on PostgreSQL half for reads
+    /// and half for transactions, at least one each. The error names the address without its password.
     pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
         Pools::open(url.expose_secret(), connections, OpenMode::Create).await.map(Self)
     }
 
-    /// [`Database::connect`] to a database that must exist: a mistyped path is refused and no file is made.
+    /// Like [`Database::connect`], but the database must exist: a mistyped path is refused and creates no file.
     pub async fn open(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
         Pools::open(url.expose_secret(), connections, OpenMode::Existing).await.map(Self)
     }
 
-    /// [`Database::connect`] to a database that must exist, only to read: the database refuses whatever would write. Safe
-    /// beside a running server.
+    /// Like [`Database::open`], but the database refuses every write. Safe while a server runs.
     pub async fn connect_to_read(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
         Pools::open(url.expose_secret(), connections, OpenMode::ReadOnly).await.map(Self)
     }
 
-    /// Brings the tables up to date. Safe to run by several servers at once, and again after a kill half way.
+    /// Migrates the tables to this version. Several servers may run it at once, and again after one was killed.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
-        let done = match &self.0 {
+        let result = match &self.0 {
             Pools::Postgres { writers, .. } => {
-                // Of several servers that start at once, one migrates and the others wait for it, however long.
+                // If several servers start at once, one migrates and the others wait, however long it takes.
                 let mut connection = writers.acquire().await?;
                 sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
-                let done = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
+                let result = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
                 connection.close().await?;
-                done
+                result
             }
             Pools::Sqlite { writer, .. } => {
                 let mut connection = writer.acquire().await?;
                 sqlx::migrate!("migrations/sqlite").run(&mut *connection).await
             }
         };
-        done.map_err(|error| DatabaseError::Unexpected(format!("migration: {error}")))
+        result.map_err(|error| DatabaseError::Unexpected(format!("migration: {error}")))
     }
 
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, DatabaseError> {
         Ok(Tx::new(match &self.0 {
             Pools::Postgres { writers, .. } => Connection::PostgresTransaction(writers.begin().await?),
-            // A deferred transaction that reads first and writes later loses to every other writer.
+            // A deferred transaction that reads before it writes fails if another one has written meanwhile.
             Pools::Sqlite { writer, .. } => Connection::SqliteTransaction(writer.begin_with("BEGIN IMMEDIATE").await?),
         }))
     }
 
-    /// A connection to read with; on SQLite it never waits for the writer. No transaction is begun, which would take two more
-    /// round trips: each statement sees what is committed when it begins. Where several must see one and the same state,
-    /// use [`Database::snapshot`].
+    /// A connection for reading, which never waits for a writer. It begins no transaction, which would take two more round
+    /// trips: each statement sees what was committed when it began. Use [`Database::snapshot`] if several statements must
+    /// see the same state.
     pub async fn read(&self) -> Result<Reader, DatabaseError> {
         Ok(Reader::new(match &self.0 {
             Pools::Postgres { readers, .. } => Connection::Postgres(readers.acquire().await?),
@@ -75,7 +75,7 @@ impl Database {
         }))
     }
 
-    /// A connection to read with whose statements all see one and the same state of the database.
+    /// A connection for reading whose statements all see the same state of the database.
     pub async fn snapshot(&self) -> Result<Reader, DatabaseError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Reader::new(match &self.0 {
@@ -90,7 +90,7 @@ impl Database {
         run_query!(reader, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())
     }
 
-    /// Notices of catalog changes made through any server, as they are committed; `None` on SQLite.
+    /// Notifications of catalog changes that any server commits; `None` on SQLite.
     pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
         match &self.0 {
             Pools::Postgres { readers, .. } => ChangeListener::connect(readers).await.map(Some),
@@ -105,7 +105,7 @@ impl Database {
         }
     }
 
-    /// Closes every connection; open transactions are waited for.
+    /// Waits for open transactions and closes every connection.
     pub async fn close(&self) {
         self.0.close().await;
     }
@@ -142,7 +142,7 @@ mod tests {
         assert_only_transactions_write(&format!("sqlite://{}/t.db", folder.path().display()).into()).await;
     }
 
-    /// Needs a server: `make test` and deploy/test.sh start one.
+    /// Needs a PostgreSQL server, which `make test` and deploy/test.sh start.
     #[tokio::test]
     async fn postgres_refuses_to_write_on_a_reader() {
         if let Ok(server) = std::env::var("TILLSIGHT_TEST_POSTGRES_URL") {
@@ -150,8 +150,8 @@ mod tests {
         }
     }
 
-    /// What a type of PostgreSQL is called in SQLite's strict tables.
-    const NAMES: [(&str, &str); 6] = [
+    /// PostgreSQL's types and their names in SQLite's strict tables.
+    const SQLITE_TYPES: [(&str, &str); 6] = [
         ("UUID", "BLOB"),
         ("BIGINT", "INTEGER"),
         ("BYTEA", "BLOB"),
@@ -161,21 +161,21 @@ mod tests {
     ];
 
     #[test]
-    fn the_migrations_of_both_databases_say_the_same() {
+    fn the_migrations_of_both_databases_are_equal() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
         let mut compared = 0;
         for entry in std::fs::read_dir(root.join("postgres")).unwrap() {
             let name = entry.unwrap().file_name();
             let postgres = statements(&root.join("postgres").join(&name));
             let sqlite = statements(&root.join("sqlite").join(&name));
-            let translated = NAMES.iter().fold(postgres, |text, (from, to)| text.replace(from, to));
+            let translated = SQLITE_TYPES.iter().fold(postgres, |text, (from, to)| text.replace(from, to));
             assert_eq!(translated, sqlite.replace(") STRICT;", ");").replace("x''", "''"), "{name:?}");
             compared += 1;
         }
         assert_eq!(compared, std::fs::read_dir(root.join("sqlite")).unwrap().count());
     }
 
-    /// The text without comments.
+    /// The file's text without comments.
     fn statements(path: &std::path::Path) -> String {
         let text = std::fs::read_to_string(path).unwrap();
         text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! Failures of the database in the words that a service decides by.
+//! `DatabaseError`: the kinds of failure that services tell apart.
 
 /// A failure of the database. A missing row is not one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -7,10 +7,10 @@ pub enum DatabaseError {
     #[error("the database already holds such a row ({0})")]
     UniqueViolation(String),
     /// A row that this one refers to does not exist, or others still refer to this row.
-    #[error("a row that is referred to does not exist")]
+    #[error("the row refers to one that does not exist")]
     ForeignKeyViolation,
     /// Another transaction was in the way; running the use case again may succeed.
-    #[error("the transaction was in conflict with another one")]
+    #[error("the transaction conflicted with another one")]
     Conflict,
     /// No connection, or none in time.
     #[error("the database cannot be reached: {0}")]
@@ -18,13 +18,13 @@ pub enum DatabaseError {
     /// A statement or a wait for a connection took too long.
     #[error("the database did not answer in time: {0}")]
     TimedOut(String),
-    /// The connection was lost or timed out during the commit: only a read tells whether it was made.
-    #[error("the database did not say whether it was done: {0}")]
+    /// The connection was lost or timed out during the commit: only a read tells whether it succeeded.
+    #[error("the database did not confirm the commit: {0}")]
     CommitUnknown(String),
     #[error("the database's disk is full")]
     DiskFull,
     /// A row that cannot be decoded, or a statement the database refused: a defect.
-    #[error("the database answered in an unexpected way: {0}")]
+    #[error("unexpected answer of the database: {0}")]
     Unexpected(String),
 }
 
@@ -84,7 +84,7 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
         // PostgreSQL: statement timeout, transaction left idle for too long.
         Some("57014" | "25P03") => DatabaseError::TimedOut(refusal.message().to_owned()),
         // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections; and 55000 (object not in
-        // the required state), which our statements only meet as a database that allows no connections.
+        // prerequisite state), which our statements only get from a database that allows no connections.
         Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "55000") => {
             DatabaseError::Unavailable(refusal.message().to_owned())
         }

@@ -1,9 +1,9 @@
 //! Failure injection: a share of the marked transactions fails, each at a random statement.
 //!
-//! Tests prove with it that a confirmation that is rolled back gives its receipt number back wherever it was interrupted
-//! (`tests/api/numbering_load`). Compiled only with the feature `fail-points`, and active only with the variable
-//! [`VARIABLE`], which holds share and seed: with `FAIL_CONFIRMS=0.2:7` one in five fails. Which one follows from the seed
-//! and the order in which transactions begin.
+//! Tests use it to show that a rolled-back confirmation gives its receipt number back, wherever it was interrupted
+//! (`tests/api/numbering_load`). It needs the feature `fail-points` and the variable [`VARIABLE`] with share and seed:
+//! `FAIL_CONFIRMS=0.2:7` lets one transaction in five fail. The seed and the order in which transactions begin decide which
+//! ones.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -24,22 +24,22 @@ static INJECTOR: LazyLock<Option<Mutex<Injector>>> = LazyLock::new(|| {
     ))
 });
 
-/// The failure of one transaction: how many statements still succeed; `None` if it does not fail.
+/// How many statements of a transaction still succeed before one fails; `None` if none fails.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InjectedFailure(Option<u32>);
 
 impl InjectedFailure {
-    /// Decides whether and where a transaction that begins now fails.
+    /// Draws whether and where a new transaction fails.
     pub(super) fn draw() -> Self {
         let injector = INJECTOR.as_ref().map(|injector| injector.lock().unwrap_or_else(PoisonError::into_inner));
         injector.map_or(Self(None), |mut injector| injector.draw())
     }
 
-    /// Counts a statement that is about to run, or fails instead of it.
+    /// Call it before each statement: counts it, or fails in its place.
     pub(super) fn before_statement(&mut self) -> Result<(), DatabaseError> {
         match self.0 {
             None => Ok(()),
-            Some(0) => Err(injected()),
+            Some(0) => Err(injected_error()),
             Some(left) => {
                 self.0 = Some(left - 1);
                 Ok(())
@@ -47,13 +47,13 @@ impl InjectedFailure {
         }
     }
 
-    /// Fails instead of the commit, however many statements ran.
+    /// Fails in place of the commit if the transaction is to fail and has not yet.
     pub(super) fn before_commit(self) -> Result<(), DatabaseError> {
-        self.0.map_or(Ok(()), |_| Err(injected()))
+        self.0.map_or(Ok(()), |_| Err(injected_error()))
     }
 }
 
-fn injected() -> DatabaseError {
+fn injected_error() -> DatabaseError {
     DatabaseError::Unexpected("injected failure".to_owned())
 }
 
@@ -72,7 +72,7 @@ impl Injector {
     }
 
     fn draw(&mut self) -> InjectedFailure {
-        // Both are drawn for every transaction, so that one that succeeds does not change the next ones.
+        // Both are drawn for every transaction, so that the outcome of one does not change the draws of the next.
         let (fails, at) = (self.random.random_bool(self.share), self.random.random_range(0..STATEMENTS));
         InjectedFailure(fails.then_some(at))
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_share_of_failures_is_kept_and_each_statement_fails_as_often() {
+    fn failures_have_the_given_share_and_are_spread_evenly_over_statements() {
         let mut injector = Injector::parse("0.2:7").unwrap();
         let mut failed_at = [0; STATEMENTS as usize];
         for _ in 0..10_000 {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_failures_and_nonsense_is_refused() {
+    fn a_seed_gives_the_same_failures_again_and_malformed_text_is_refused() {
         let draw = || -> Vec<Option<u32>> {
             let mut injector = Injector::parse("0.5:11").unwrap();
             (0..100).map(|_| injector.draw().0).collect()

@@ -40,7 +40,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Gives the number of replies deleted.
+/// Returns the number of deleted replies.
 pub async fn delete_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
     run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))

@@ -31,7 +31,7 @@ pub async fn delete_by_subject(tx: &mut Tx, subject: &[u8]) -> Result<(), Databa
     Ok(())
 }
 
-/// Gives the number of failures deleted.
+/// Returns the number of deleted failures.
 pub async fn delete_before(tx: &mut Tx, before: Timestamp) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM login_failures WHERE at < $1";
     run_query!(tx, c => sqlx::query(DELETE).bind(before).execute(c))

@@ -52,7 +52,7 @@ pub struct SwitchRow {
     pub state: SwitchState,
     /// Whether it is activated as soon as it is ready.
     pub at_once: bool,
-    /// Whether it is activated even if the comparison speaks against the new model.
+    /// Whether it is activated even if the new model is worse in the comparison.
     pub even_if_worse: bool,
     /// Photos on sale at the last count.
     pub photos: i64,
@@ -62,7 +62,7 @@ pub struct SwitchRow {
     #[sqlx(json)]
     pub problems: Value,
     pub problem_count: i64,
-    /// Why the switch does not go on, unless a photo is the reason.
+    /// Why the switch cannot proceed, unless photos are the reason.
     pub obstacle: Option<String>,
     /// How both models rank enrolled photos.
     #[sqlx(json(nullable))]
@@ -166,13 +166,13 @@ pub async fn save_progress(tx: &mut Tx, row: &SwitchRow, worker: Uuid) -> Result
     Ok(kept == 1)
 }
 
-/// Stores why `worker` cannot go on with its switch.
+/// Stores why `worker` cannot proceed with its switch.
 pub async fn save_obstacle(tx: &mut Tx, worker: Uuid, obstacle: &str, now: Timestamp) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE model_switches SET obstacle = $2, changed_at = $3 WHERE open AND worker = $1";
     run_query!(tx, c => sqlx::query(UPDATE).bind(worker).bind(obstacle).bind(now).execute(c)).map(|_rows: u64| ())
 }
 
-/// Models that switches name, but none that is open or was changed since `since`.
+/// Models that are named by a switch, but not by one that is open or changed since `since`.
 pub async fn list_models_unused_since(reader: &mut Reader, since: Timestamp) -> Result<Vec<String>, DatabaseError> {
     const SELECT: &str = "SELECT m.model FROM (\
         SELECT from_model AS model, open, changed_at FROM model_switches UNION ALL \

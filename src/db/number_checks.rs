@@ -27,9 +27,9 @@ pub(super) use for_series;
 /// The state of a series at one moment.
 #[derive(Debug, Clone, Default, sqlx::FromRow)]
 pub struct SeriesState {
-    /// The last number taken, as the counter has it; `None` without a counter.
+    /// The last number according to the counter; `None` without a counter.
     pub counter: Option<i64>,
-    /// Seal of the record with that number, as the counter has it.
+    /// The seal of that number's record according to the counter.
     pub counter_hash: Option<Vec<u8>>,
     /// The highest number of a record or void placeholder.
     pub highest: Option<i64>,
@@ -37,7 +37,7 @@ pub struct SeriesState {
     pub closed: Option<i64>,
 }
 
-/// How many records and placeholders carry a number.
+/// How many records and placeholders have a number.
 #[derive(Debug, Clone, Copy)]
 pub struct NumberRow {
     pub number: i64,
@@ -55,7 +55,7 @@ pub struct RecordRange {
     pub last: i64,
 }
 
-/// Stores after `after`, ordered by id; also those whose row is gone but whose counters are not.
+/// Stores after `after`, ordered by id, including those whose row is missing but whose counters exist.
 pub async fn list_stores(reader: &mut Reader, after: StoreId, limit: i64) -> Result<Vec<StoreId>, DatabaseError> {
     const SELECT: &str = "SELECT id FROM (SELECT id FROM stores UNION SELECT store_id AS id FROM number_series) AS s \
                           WHERE id > $1 ORDER BY id LIMIT $2";
@@ -83,7 +83,7 @@ pub async fn read_series_state(
     Ok(row.unwrap_or_default())
 }
 
-/// Numbers of a series in `range`, ascending, at most `limit`, each with how many records and placeholders carry it.
+/// Numbers of a series in `range`, ascending, at most `limit`, with the records and placeholders that have them.
 pub async fn list_numbers(
     reader: &mut Reader,
     series: Series,
@@ -212,7 +212,7 @@ pub struct MismatchRow {
     pub number: i64,
     /// The sum paid is neither zero nor the total, or the order is voided and something was paid.
     pub payments: bool,
-    /// More was given back than was paid.
+    /// More was refunded than was paid.
     pub refunds: bool,
 }
 

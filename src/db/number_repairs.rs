@@ -1,5 +1,4 @@
-//! The statements of a repair of numbers besides those of placeholders and counters: the only ones that change the number,
-//! the link and the seal of an existing record.
+//! The statements of a repair that renumbers: the only ones that change the number, link and seal of an existing record.
 
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ pub struct NumberedRecordRow {
 }
 
 /// Records of a series from number `first` on, at most `limit`. Records with the same number come in the order of their
-/// ids, in which they were made.
+/// ids, which is that of their creation.
 pub async fn list_records(
     reader: &mut Reader,
     store: StoreId,

@@ -1,7 +1,7 @@
 //! Receipt numbers: one counter per store and series, a row of a table and never a database sequence.
 //!
 //! A number is taken in the transaction that writes its record. The row stays locked until that transaction ends, so the
-//! next one waits; a rollback gives the number back. Hence 1, 2, 3 … without gaps or duplicates, by construction.
+//! next one waits; a rollback gives the number back. So the numbers are 1, 2, 3 … without gaps or duplicates.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Seal, Series, StoreId};
@@ -38,8 +38,8 @@ pub async fn set_last_hash(tx: &mut Tx, store: StoreId, series: Series, hash: &[
     Ok(())
 }
 
-/// Locks the counter of a series until the transaction ends, so that no other takes a number; makes a missing counter
-/// at 0. What is read afterwards in this transaction is everything that was ever numbered.
+/// Locks the counter of a series until the transaction ends, so that no other transaction takes a number; creates a missing
+/// counter at 0. Reads after it in this transaction see every numbered record.
 pub async fn lock(tx: &mut Tx, store: StoreId, series: Series) -> Result<(), DatabaseError> {
     const UPSERT: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) VALUES ($1, $2, 0, $3) \
         ON CONFLICT (store_id, series) DO UPDATE SET last_number = number_series.last_number";
@@ -47,7 +47,7 @@ pub async fn lock(tx: &mut Tx, store: StoreId, series: Series) -> Result<(), Dat
     Ok(())
 }
 
-/// Moves a counter that the caller has locked to `number`, whose record has the seal `hash`.
+/// Sets a counter that the caller has locked to `number`, whose record has the seal `hash`.
 pub async fn set_counter(
     tx: &mut Tx,
     store: StoreId,

@@ -1,5 +1,5 @@
-//! Writing the lines of an order, up to [`LINES`] with one statement: they are written while the store's other kiosks wait
-//! for the next receipt number, so each round trip to the database counts.
+//! Writes the lines of an order, up to [`LINES`] in one statement: the store's other kiosks wait meanwhile for the next receipt
+//! number, so each round trip counts.
 
 use super::orders::OrderItemRow;
 use super::{DatabaseError, Tx, run_query};

@@ -51,8 +51,8 @@ pub async fn upsert(tx: &mut Tx, server: uuid::Uuid, row: &MinuteRow) -> Result<
     Ok(())
 }
 
-/// Counts of all servers in the minutes after `since`, of one store with `only`, ordered by the table's key; at most
-/// `at_most` rows after the row that `after` names.
+/// Counts of all servers in the minutes after `since`, with `only` of one store, ordered by the table's key: at most
+/// `at_most` rows after the row `after`.
 pub async fn list_since(
     reader: &mut Reader,
     since: Timestamp,
@@ -84,7 +84,7 @@ pub async fn list_since(
     Ok(rows.into_iter().map(|row| (row.server_id, row.minute)).collect())
 }
 
-/// Gives the number of rows deleted.
+/// Returns the number of deleted rows.
 pub async fn delete_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM order_performance WHERE minute < $1";
     run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))

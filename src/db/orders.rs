@@ -18,9 +18,9 @@ pub struct OrderRow {
     /// Minor units.
     pub total: i64,
     pub currency: Currency,
-    /// Printed on the receipt; whoever shows it becomes the order's owner.
+    /// Printed on the receipt; the shopper who enters it becomes the order's owner.
     pub claim_code: String,
-    /// Otherwise the tax came on top.
+    /// Otherwise the tax was added.
     pub prices_include_tax: bool,
     /// Reason of the discount on the whole bill.
     pub discount_reason: Option<String>,
@@ -51,7 +51,7 @@ pub struct OrderItemRow {
     /// The line's share of the discount on the whole bill.
     pub bill_discount: i64,
     pub tax_rate: i64,
-    /// Minor units, contained in the price or on top of it as the order says.
+    /// Minor units, contained in the price or added to it, as the order says.
     pub tax: i64,
     /// Mean recognition score; `None` if added by hand.
     pub avg_score: Option<f64>,
@@ -200,7 +200,7 @@ pub async fn list_owned(
         .fetch_all(c))
 }
 
-/// What counts towards a shopper's spending.
+/// An order as it counts towards a shopper's spending.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SpendingRow {
     /// Time zone of the store, in which months begin and end.
@@ -226,10 +226,10 @@ pub async fn list_spending(
     run_query!(reader, c => sqlx::query_as(SELECT).bind(owner).bind(from).fetch_all(c))
 }
 
-/// Locks the order until the transaction ends, so that one transaction at a time decides what is linked to it. False if
-/// there is no such order.
+/// Locks the order until the transaction ends, so that one transaction at a time adds payments, refunds or a void. False
+/// if no such order exists.
 pub async fn lock(tx: &mut Tx, id: OrderId) -> Result<bool, DatabaseError> {
-    // On SQLite a transaction is the only writer from its beginning.
+    // On SQLite a transaction is the only writer anyway.
     const SQLITE: &str = "SELECT number FROM orders WHERE id = $1";
     const POSTGRES: &str = "SELECT number FROM orders WHERE id = $1 FOR NO KEY UPDATE";
     let query = match tx.backend() {

@@ -1,5 +1,4 @@
-//! Connection pools: on each database one for transactions and one for reads, whose connections the database does not let
-//! write.
+//! Connection pools: for each database one for transactions and one for reads, whose connections are read-only.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -13,13 +12,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use super::DatabaseError;
 use super::private_folder::make_private_folder;
 
-/// How long a use case waits for a connection to PostgreSQL before the client is told 503.
-const POSTGRES_ACQUIRE: Duration = Duration::from_secs(3);
-/// The same for SQLite's single writer, behind which a burst of writers queues up.
-const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
+/// How long a use case waits for a connection to PostgreSQL before the client gets 503.
+const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longer for SQLite, because a burst of writers queues for its single connection.
+const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for a lock that another process holds (a backup, a shell).
-const SQLITE_BUSY: Duration = Duration::from_secs(5);
-/// A connection that was idle for longer is pinged before reuse.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection idle for longer is pinged before reuse.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ pub(super) enum Pools {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpenMode {
-    /// An SQLite file and its folder are made if missing.
+    /// A missing SQLite file and its folder are created.
     Create,
     Existing,
     /// The database must exist, and even transactions cannot write.
@@ -38,7 +37,7 @@ pub(super) enum OpenMode {
 }
 
 impl Pools {
-    /// Opens the pools for `url` with at most `connections` connections; on SQLite the writer is one more.
+    /// Opens the pools for `url` with at most `connections` connections, and one more for SQLite's writer.
     pub(super) async fn open(url: &str, connections: u32, mode: OpenMode) -> Result<Self, DatabaseError> {
         match url.starts_with("sqlite:") {
             true => Self::open_sqlite(url, connections, mode).await,
@@ -48,23 +47,23 @@ impl Pools {
 
     async fn open_postgres(url: &str, connections: u32, mode: OpenMode) -> Result<Self, DatabaseError> {
         let options = postgres_options(url)?;
-        let to_read = options.clone().options([("default_transaction_read_only", "on")]);
+        let read_only = options.clone().options([("default_transaction_read_only", "on")]);
         if mode == OpenMode::ReadOnly {
-            let readers = connect_postgres(to_read, connections).await?;
+            let readers = connect_postgres(read_only, connections).await?;
             return Ok(Self::Postgres { writers: readers.clone(), readers });
         }
-        let to_write = options.options([("default_transaction_read_only", "off")]);
-        let for_reads = connections.div_ceil(2);
-        let writers = connect_postgres(to_write, (connections - for_reads).max(1)).await?;
-        let readers = postgres_pool(for_reads).connect_lazy_with(to_read);
+        let read_write = options.options([("default_transaction_read_only", "off")]);
+        let read_connections = connections.div_ceil(2);
+        let writers = connect_postgres(read_write, (connections - read_connections).max(1)).await?;
+        let readers = postgres_pool(read_connections).connect_lazy_with(read_only);
         Ok(Self::Postgres { writers, readers })
     }
 
     async fn open_sqlite(url: &str, connections: u32, mode: OpenMode) -> Result<Self, DatabaseError> {
         let options = sqlite_options(url)?.create_if_missing(mode == OpenMode::Create);
-        let to_read = options.clone().read_only(true);
+        let read_only = options.clone().read_only(true);
         if mode == OpenMode::ReadOnly {
-            let readers = connect_sqlite(to_read, connections).await?;
+            let readers = connect_sqlite(read_only, connections).await?;
             return Ok(Self::Sqlite { writer: readers.clone(), readers });
         }
         if let Some(folder) = options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty())
@@ -73,13 +72,13 @@ impl Pools {
             make_private_folder(folder)
                 .map_err(|error| DatabaseError::Unavailable(format!("folder {}: {error}", folder.display())))?;
         }
-        // The journal's mode is a property of the file, so only the writer sets it.
+        // The journal mode is a property of the file, so only the writer sets it.
         let writer = connect_sqlite(options.journal_mode(SqliteJournalMode::Wal), 1).await?;
-        let readers = connect_sqlite(to_read, connections).await?;
+        let readers = connect_sqlite(read_only, connections).await?;
         Ok(Self::Sqlite { writer, readers })
     }
 
-    /// Closes every connection; open transactions are waited for.
+    /// Waits for open transactions and closes every connection.
     pub(super) async fn close(&self) {
         match self {
             Self::Postgres { writers, readers } => {
@@ -96,7 +95,7 @@ impl Pools {
 
 fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
     let options = PgConnectOptions::from_str(url)
-        .map_err(|error| DatabaseError::Unavailable(format!("the PostgreSQL address does not parse: {error}")))?;
+        .map_err(|error| DatabaseError::Unavailable(format!("the address of PostgreSQL is malformed: {error}")))?;
     Ok(options.application_name("tillsight").options([
         ("statement_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
@@ -105,19 +104,19 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
 }
 
 fn postgres_pool(connections: u32) -> PgPoolOptions {
-    check_connections(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE)
+    check_connections(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
 }
 
-/// A pool with its first connection.
+/// Opens a pool and its first connection, so that a wrong address fails here.
 async fn connect_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool, DatabaseError> {
-    let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
-    let failed = |error: sqlx::Error| DatabaseError::Unavailable(format!("PostgreSQL at {place}: {error}"));
+    let address = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
+    let failed = |error: sqlx::Error| DatabaseError::Unavailable(format!("PostgreSQL at {address}: {error}"));
     match postgres_pool(connections).connect_with(options.clone()).await {
         Ok(pool) => Ok(pool),
-        // The pool has tried until its time was up and does not say why; one connection does.
+        // The pool tried until its timeout and hides the reason, which a single connection gives.
         Err(sqlx::Error::PoolTimedOut) => {
-            let alone = tokio::time::timeout(POSTGRES_ACQUIRE, PgConnection::connect_with(&options)).await;
-            Err(match alone {
+            let single = tokio::time::timeout(POSTGRES_ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await;
+            Err(match single {
                 Ok(Err(reason)) => failed(reason),
                 Ok(Ok(_)) | Err(_) => failed(sqlx::Error::PoolTimedOut),
             })
@@ -128,14 +127,16 @@ async fn connect_postgres(options: PgConnectOptions, connections: u32) -> Result
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
     let options = SqliteConnectOptions::from_str(url)
-        .map_err(|error| DatabaseError::Unavailable(format!("the SQLite address \"{url}\" does not parse: {error}")))?;
-    Ok(options.foreign_keys(true).synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY))
+        .map_err(|error| DatabaseError::Unavailable(format!("the SQLite address \"{url}\" is malformed: {error}")))?;
+    Ok(options.foreign_keys(true).synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY_TIMEOUT))
 }
 
-/// A pool with its first connection.
+/// Opens a pool and its first connection, so that a wrong path fails here.
 async fn connect_sqlite(options: SqliteConnectOptions, connections: u32) -> Result<SqlitePool, DatabaseError> {
     let file = options.get_filename().to_owned();
-    let pool = check_connections(SqlitePoolOptions::new()).max_connections(connections).acquire_timeout(SQLITE_ACQUIRE);
+    let pool = check_connections(SqlitePoolOptions::new())
+        .max_connections(connections)
+        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT);
     pool.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))
 }
 
@@ -143,8 +144,8 @@ fn sqlite_refused(file: &Path, error: &sqlx::Error) -> DatabaseError {
     DatabaseError::Unavailable(format!("SQLite file {}: {error}", file.display()))
 }
 
-/// Replaces a connection that does not answer a ping after [`TRUSTED_FOR`], and one that believes itself in a transaction:
-/// SQLite has given that up by itself (a full disk).
+/// Before reuse, replaces a connection that was idle for [`TRUSTED_FOR`] and does not answer a ping, and one that is still
+/// in a transaction according to sqlx: SQLite rolls back by itself when the disk is full, and sqlx does not notice.
 fn check_connections<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.test_before_acquire(false).before_acquire(|connection, meta| {
         Box::pin(async move {

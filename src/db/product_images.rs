@@ -62,8 +62,8 @@ pub async fn insert(tx: &mut Tx, row: &ImageRow) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// Stores the embedding of a photo. The model is deterministic, so it replaces a different one only if that was
-/// damaged.
+/// Stores the embedding of a photo. The model is deterministic, so the stored one differs only if it is damaged; then it
+/// is replaced.
 pub async fn upsert_embedding(tx: &mut Tx, image: ImageId, model: &str, vector: &[u8]) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO embeddings (image_id, model, vector) VALUES ($1, $2, $3) \
                           ON CONFLICT (image_id, model) DO UPDATE SET vector = excluded.vector";
@@ -176,7 +176,7 @@ pub async fn list_ids_with_embedding(
     Ok(found.into_iter().map(|(image,)| image).collect())
 }
 
-/// Deletes the embeddings by `model` of the photos after `after` up to `last`; gives their number.
+/// Deletes the embeddings by `model` of the photos after `after` up to `last`; returns their number.
 pub async fn delete_embeddings(tx: &mut Tx, model: &str, after: ImageId, last: ImageId) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM embeddings WHERE model = $1 AND image_id > $2 AND image_id <= $3";
     run_query!(tx, c => sqlx::query(DELETE).bind(model).bind(after).bind(last).execute(c))

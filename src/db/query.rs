@@ -2,13 +2,13 @@
 
 use super::DatabaseError;
 
-/// Runs one query on whichever database a [`super::Reader`] or [`super::Tx`] is of:
+/// Runs one query on the database of a [`super::Reader`] or [`super::Tx`]:
 /// `run_query!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
 ///
 /// The body is compiled once per database, so one SQL text and one row struct serve both and cannot drift apart.
 macro_rules! run_query {
     ($reader:expr, $connection:ident => $body:expr) => {
-        match $reader.for_statement() {
+        match $reader.connection_mut() {
             Err(injected) => Err(injected),
             Ok($crate::db::reader::ConnectionRef::Postgres($connection)) => $crate::db::query::output($body.await),
             Ok($crate::db::reader::ConnectionRef::Sqlite($connection)) => $crate::db::query::output($body.await),
@@ -17,13 +17,13 @@ macro_rules! run_query {
 }
 pub(crate) use run_query;
 
-/// The result of a query without the types of either database.
+/// Converts the result of a query to a type that does not depend on the database.
 pub(crate) fn output<T: QueryOutput>(result: sqlx::Result<T>) -> Result<T::Value, DatabaseError> {
     result.map(QueryOutput::into_value).map_err(DatabaseError::from)
 }
 
-/// The result of a query in a type of neither database: `execute` gives the number of rows affected, fetches give what
-/// they fetched, a single column bare.
+/// A result that both databases share: the number of affected rows for `execute`, the rows for a fetch, and the bare value
+/// for a fetch of one column.
 pub(crate) trait QueryOutput {
     type Value;
     fn into_value(self) -> Self::Value;

@@ -1,4 +1,4 @@
-//! What reads: a connection, or a transaction that sees one state of the database.
+//! `Reader`: a connection, or a snapshot of the database, that can only read.
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnection;
@@ -7,10 +7,10 @@ use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::{Backend, DatabaseError};
 
-/// What can be read with: a connection of [`super::Database::read`], or the one state of the database that
-/// [`super::Database::snapshot`] sees. The database itself refuses to write on it. Dropping it ends it.
+/// A connection that can only read, from [`super::Database::read`], or a consistent snapshot, from
+/// [`super::Database::snapshot`]. The database refuses to write on it. Dropping it returns the connection.
 ///
-/// A function that only reads takes a `&mut Reader`, one that writes a `&mut Tx`. A [`super::Tx`] reads too:
+/// A function that only reads takes a `&mut Reader`, one that writes a `&mut Tx`. A [`super::Tx`] can read too:
 ///
 /// ```
 /// use tillsight::db::{Database, DatabaseError, catalog_changes};
@@ -24,7 +24,7 @@ use super::{Backend, DatabaseError};
 /// }
 /// ```
 ///
-/// A `Reader` does not write:
+/// A `Reader` cannot write:
 ///
 /// ```compile_fail,E0308
 /// use tillsight::db::{Database, DatabaseError, catalog_changes};
@@ -51,7 +51,6 @@ pub(super) enum Connection {
     SqliteTransaction(Transaction<'static, Sqlite>),
 }
 
-/// What a statement runs on.
 #[derive(Debug)]
 pub(super) enum ConnectionRef<'a> {
     Postgres(&'a mut PgConnection),
@@ -74,9 +73,9 @@ impl Reader {
         }
     }
 
-    /// What the next statement runs on; fails only where a test injects a failure.
+    /// The connection for the next statement. Fails only if a test injects a failure.
     #[cfg_attr(not(feature = "fail-points"), expect(clippy::unnecessary_wraps, reason = "tests make it fail"))]
-    pub(super) fn for_statement(&mut self) -> Result<ConnectionRef<'_>, DatabaseError> {
+    pub(super) fn connection_mut(&mut self) -> Result<ConnectionRef<'_>, DatabaseError> {
         #[cfg(feature = "fail-points")]
         self.injected_failure.before_statement()?;
         Ok(match &mut self.connection {

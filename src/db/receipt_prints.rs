@@ -3,7 +3,7 @@
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{OrderId, Timestamp};
 
-/// Records one more print of an order's receipt and gives its number: 1 for the original. The caller has locked the
+/// Records a print of an order's receipt and returns its number: 1 for the original. The caller must have locked the
 /// order ([`super::orders::lock`]).
 pub async fn add(tx: &mut Tx, order: OrderId, printed_by: &str, now: Timestamp) -> Result<i64, DatabaseError> {
     const INSERT: &str = "INSERT INTO receipt_prints (order_id, print, printed_by, printed_at) \

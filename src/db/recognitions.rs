@@ -1,4 +1,4 @@
-//! Evidence of recognitions: what was recognised, for whom, by which model, at which state of the catalog.
+//! The evidence of recognitions: what was recognised, for whom, by which model and at which revision of the catalog.
 
 use serde_json::Value;
 use sqlx::types::Json;

@@ -59,7 +59,7 @@ pub async fn end_user(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<(), Da
     Ok(())
 }
 
-/// Gives the number of tokens deleted.
+/// Returns the number of deleted tokens.
 pub async fn delete_expired(tx: &mut Tx, before: Timestamp) -> Result<u64, DatabaseError> {
     const DELETE: &str = "DELETE FROM refresh_tokens WHERE expires_at < $1";
     run_query!(tx, c => sqlx::query(DELETE).bind(before).execute(c))

@@ -1,6 +1,6 @@
 //! Seals of numbered records: hashes over the fields of a record and the seal of the record before it in its series.
 //!
-//! They are made here and not in the services, so that a check of the chains needs only the rows. The fields and their order
+//! They are computed here and not in the services, so that a check of the chains needs only the rows. The fields and their order
 //! must not change as long as such records exist; other fields need another version.
 
 use super::orders::{OrderItemRow, OrderRow};
@@ -10,7 +10,7 @@ use super::void_placeholders::PlaceholderRow;
 use super::z_reports::{ZReportLineRow, ZReportRow};
 use crate::domain::{Seal, Series};
 
-/// The version of new orders.
+/// The seal version of new orders.
 pub const ORDER_VERSION: i64 = 2;
 
 /// Seals an order by the version it was made with: version 1 has neither tax nor discounts. `None` for an unknown

@@ -1,4 +1,4 @@
-//! Stores: the shops.
+//! Stores, the shops of a chain.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, PageRequest, StoreId, TimeZone, Timestamp};
@@ -9,7 +9,7 @@ pub struct StoreRow {
     pub name: String,
     pub currency: Currency,
     pub time_zone: TimeZone,
-    /// Otherwise the tax comes on top.
+    /// Otherwise the tax is added.
     pub prices_include_tax: bool,
     /// Whether an authority relies on the numbers: records are never renumbered.
     pub fiscal: bool,

@@ -1,11 +1,11 @@
-//! What writes: a transaction.
+//! `Tx`: a transaction that may write.
 
 use std::ops::{Deref, DerefMut};
 
 use super::DatabaseError;
 use super::reader::{Connection, Reader};
 
-/// An open transaction that may write. Commit it last; dropping it undoes everything.
+/// An open transaction. Commit it last; dropping it rolls it back.
 #[derive(Debug)]
 pub struct Tx(Reader);
 
@@ -37,14 +37,14 @@ impl Tx {
     /// Makes everything done in this transaction durable.
     ///
     /// # Cancel safety
-    /// Not cancel safe: where the future is dropped before it is ready, the outcome is unknown until read back.
+    /// Not cancel safe: if the future is dropped before it is ready, only a read tells whether the commit succeeded.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         #[cfg(feature = "fail-points")]
         self.injected_failure.before_commit()?;
         let committed = match self.0.connection {
             Connection::PostgresTransaction(transaction) => transaction.commit().await,
             Connection::SqliteTransaction(transaction) => transaction.commit().await,
-            // `Database::begin` gives transactions alone.
+            // Not reached: `Database::begin` only makes transactions.
             Connection::Postgres(_) | Connection::Sqlite(_) => Ok(()),
         };
         committed.map_err(|error| DatabaseError::from(error).at_commit())
@@ -81,8 +81,8 @@ mod tests {
         rows.unwrap().into_iter().map(|(a,)| a).collect()
     }
 
-    /// Polls `future` once and drops it, as when a client hangs up.
-    async fn begin_and_drop<F: Future>(future: F) {
+    /// Polls `future` once and drops it, as when a client disconnects.
+    async fn poll_once_and_drop<F: Future>(future: F) {
         let mut future = pin!(future);
         poll_fn(|context| {
             drop(future.as_mut().poll(context));
@@ -92,11 +92,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_that_sqlite_gave_up_spoils_none_after_it() {
+    async fn a_transaction_that_sqlite_rolled_back_does_not_break_the_next_one() {
         let folder = tempfile::tempdir().unwrap();
         let db = open_database(&folder).await;
         let mut lost = db.begin().await.unwrap();
-        // As SQLite does by itself where the disk is full.
+        // SQLite does this by itself when the disk is full.
         run_query!(lost, c => sqlx::query("ROLLBACK").execute(c)).unwrap();
         drop(lost);
         let mut next = db.begin().await.unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_was_committed_is_there_whatever_other_transactions_are_dropped() {
+    async fn committed_rows_stay_while_other_transactions_are_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let db = open_database(&folder).await;
         let use_case = |a: i64| {
@@ -116,9 +116,9 @@ mod tests {
                 write(&mut tx, a).await;
                 match a % 5 {
                     0 if a % 2 == 0 => drop(tx),
-                    // Dropped at the commit: it may or may not have been made.
-                    0 => begin_and_drop(tx.commit()).await,
-                    1 => begin_and_drop(write(&mut tx, -a)).await,
+                    // Dropped during the commit, which may or may not have succeeded.
+                    0 => poll_once_and_drop(tx.commit()).await,
+                    1 => poll_once_and_drop(write(&mut tx, -a)).await,
                     _ => {
                         write(&mut tx, a + 10_000).await;
                         tx.commit().await.unwrap();
@@ -134,8 +134,8 @@ mod tests {
             committed.extend(use_case.await.unwrap());
         }
         assert_eq!(committed.len(), 600);
-        let there = read_all(&db).await;
-        assert!(committed.is_subset(&there.iter().copied().collect()));
-        assert!(there.iter().all(|a| committed.contains(a) || a % 10 == 5), "{there:?}");
+        let stored = read_all(&db).await;
+        assert!(committed.is_subset(&stored.iter().copied().collect()));
+        assert!(stored.iter().all(|a| committed.contains(a) || a % 10 == 5), "{stored:?}");
     }
 }

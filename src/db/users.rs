@@ -79,7 +79,7 @@ pub async fn find_in_session(
 /// Locks the account until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<UserRow>, DatabaseError> {
     const POSTGRES: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1 FOR UPDATE");
-    // On SQLite a transaction is the only writer from its beginning.
+    // On SQLite a transaction is the only writer anyway.
     const SQLITE: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
     let select = match tx.backend() {
         Backend::Postgres => POSTGRES,

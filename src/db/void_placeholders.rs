@@ -1,7 +1,7 @@
 //! Void placeholders: rows for numbers whose records are lost. Written once and never changed.
 //!
 //! A placeholder is not a record: the lost record cannot be put back into its hash chain, because the record after it names
-//! the lost one's seal. A number belongs to a record or a placeholder, never both: the counter only goes on from the highest
+//! the lost one's seal. A number belongs to a record or a placeholder, never both: the counter continues after the highest
 //! of them.
 
 use super::{DatabaseError, Reader, Tx, run_query};
