@@ -1,35 +1,35 @@
-//! Exponential backoff: how long to wait after a failed attempt before the next one. Every policy is listed here.
+//! Exponential backoff: the delays between failed attempts. Every policy is listed here.
 //!
-//! A policy only says the delays; whoever retries decides what is worth another attempt and does the waiting.
+//! A policy only gives the delays. The caller decides what to retry, and waits.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// A transaction that lost against another one, timed out or lost its connection: the client waits for the answer.
-/// Jitter keeps transactions that collided once from colliding again.
+/// A transaction that conflicted, timed out or lost its connection. Short, because the client waits; with jitter, so that
+/// transactions that collided do not collide again.
 pub const TRANSACTION: BackoffPolicy = BackoffPolicy {
     jitter: true,
     max_retries: Some(3),
     ..policy(Duration::from_millis(20), Duration::from_millis(80))
 };
-/// An alert that its receiver did not take: 10 s, 40 s, 160 s, 640 s, 30 min.
+/// An alert message that its receiver did not accept: 10 s, 40 s, 160 s, 640 s, 30 min.
 pub const ALERT_DELIVERY: BackoffPolicy =
     BackoffPolicy { factor: 4.0, max_retries: Some(5), ..policy(Duration::from_secs(10), Duration::from_secs(1_800)) };
-/// A change that is committed and did not reach the index yet: the client waits for the answer.
+/// A committed change that has not reached the index yet. Short, because the client waits.
 pub const INDEX_CATCH_UP: BackoffPolicy = BackoffPolicy {
     factor: 4.0,
     max_retries: Some(3),
     ..policy(Duration::from_millis(50), Duration::from_millis(500))
 };
-/// A lost connection over which the database announces changes. Polling goes on meanwhile.
+/// The lost connection of a change listener. Polling continues meanwhile.
 pub const LISTEN: BackoffPolicy = policy(Duration::from_secs(1), Duration::from_secs(1));
 /// Photos on sale that could not be embedded.
 pub const UNSEARCHABLE_IMAGES: BackoffPolicy = policy(Duration::from_secs(2), Duration::from_secs(600));
-/// A new model that could not be taken up, or photos that it could not embed.
+/// A new model that could not be adopted, or photos that it could not embed.
 pub const MODEL_SWITCH: BackoffPolicy = policy(Duration::from_secs(2), Duration::from_secs(60));
 
-/// The delays between the attempts at something.
+/// The delays between attempts.
 #[derive(Debug, Clone, Copy)]
 pub struct BackoffPolicy {
     first: Duration,
@@ -37,11 +37,11 @@ pub struct BackoffPolicy {
     factor: f32,
     /// `None` retries for ever.
     max_retries: Option<u32>,
-    /// Lengthens each delay by a random part of itself, up to double.
+    /// Lengthens each delay by a random share, at most to its double.
     jitter: bool,
 }
 
-/// The delays of one series of attempts, in order; ends when no attempt is left.
+/// The delays of one series of attempts; ends after the last retry.
 pub type Delays = ExponentialBackoff;
 
 const fn policy(first: Duration, longest: Duration) -> BackoffPolicy {
@@ -49,7 +49,7 @@ const fn policy(first: Duration, longest: Duration) -> BackoffPolicy {
 }
 
 impl BackoffPolicy {
-    /// The delays from the first one on.
+    /// The delays of a new series of attempts.
     pub fn delays(&self) -> Delays {
         let exponential =
             ExponentialBuilder::new().with_min_delay(self.first).with_max_delay(self.longest).with_factor(self.factor);
@@ -61,13 +61,13 @@ impl BackoffPolicy {
         .build()
     }
 
-    /// The delay after failed attempt `attempt`, counted from 1; `None` if that was the last one. For whoever stores the
-    /// number of attempts and not the delays.
+    /// The delay after the failed attempt number `attempt`, counted from 1; `None` after the last one. For callers that store
+    /// the number of attempts.
     pub fn delay_after(&self, attempt: u32) -> Option<Duration> {
         self.delays().nth(usize::try_from(attempt.checked_sub(1)?).ok()?)
     }
 
-    /// Attempts in all, the first one included; `None` without a limit.
+    /// All attempts including the first; `None` without a limit.
     pub const fn max_attempts(&self) -> Option<u32> {
         match self.max_retries {
             Some(retries) => Some(retries + 1),
@@ -75,7 +75,7 @@ impl BackoffPolicy {
         }
     }
 
-    /// The longest delay, jitter left aside.
+    /// The longest delay without jitter.
     pub const fn longest(&self) -> Duration {
         self.longest
     }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_grow_to_the_longest_and_end_with_the_last_retry() {
+    fn delays_grow_up_to_the_longest_and_end_after_the_last_retry() {
         assert_eq!(first_delays(&ALERT_DELIVERY, 9), [10, 40, 160, 640, 1_800]);
         assert_eq!(first_delays(&MODEL_SWITCH, 7), [2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(first_delays(&LISTEN, 3), [1, 1, 1]);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_after_a_stored_number_of_attempts_is_that_of_the_series() {
+    fn the_delay_after_an_attempt_is_that_of_the_series() {
         assert_eq!(ALERT_DELIVERY.max_attempts(), Some(6));
         assert_eq!(ALERT_DELIVERY.delay_after(1), Some(Duration::from_secs(10)));
         assert_eq!(ALERT_DELIVERY.delay_after(5), Some(Duration::from_secs(1_800)));

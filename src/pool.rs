@@ -1,14 +1,13 @@
-//! Bounded pools of operating-system threads for work that would hold up an HTTP worker: decoding photos, scanning
-//! vectors, hashing passwords.
+//! Bounded pools of operating-system threads for work that would block an HTTP worker: decoding photos, scanning vectors,
+//! hashing passwords.
 //!
-//! Each kind of work has a pool of its own, so that a burst of one cannot starve another. Invariants:
-//! * a queue has a fixed length; where it is full, [`Pool::run`] fails at once instead of waiting
-//!   ([`PoolError::Full`]);
-//! * a job whose caller has gone before its turn is not run, only counted;
-//! * a panic fails the job that panicked and nothing else: its thread goes on with the next job.
+//! Each kind of work has its own pool, so that a burst of one cannot starve another. Invariants:
+//! * the queue has a fixed length; if it is full, [`Pool::run`] fails at once with [`PoolError::Full`];
+//! * if the caller leaves while its job is queued, the job is dropped and counted;
+//! * a panic fails only its own job; the thread continues with the next one.
 //!
-//! A pool knows nothing of what it runs. [`Batcher`] is the pool for work that is cheaper done several at once;
-//! [`Admission`] stands before a chain of pools and bounds how many jobs are in it and how long they wait.
+//! A pool knows nothing about its jobs. [`Batcher`] is a pool that processes several inputs at once; [`Admission`] bounds how
+//! many jobs are in a chain of pools and how long they wait.
 
 mod admission;
 mod batch;
@@ -28,35 +27,33 @@ pub use batch::{BatchAnswer, BatchError, Batcher, BatcherLimits, BatcherNames, R
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Why a job gave no result.
+/// Why a job has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PoolError {
-    /// As many jobs wait as may wait; try again later.
+    /// Try again later.
     #[error("all threads are busy and the queue is full")]
     Full,
-    /// The job panicked; the text is the panic's message.
+    /// With the panic's message.
     #[error("the job panicked: {0}")]
     Panicked(String),
-    /// The pool's threads are gone.
     #[error("the pool has stopped")]
     Stopped,
 }
 
 /// A fixed number of threads behind a queue of fixed length.
 ///
-/// Dropping the pool lets running jobs finish and joins the threads; no caller can be waiting then, because
-/// [`Pool::run`] borrows the pool.
+/// Dropping the pool waits for running jobs and joins the threads. No caller waits then, because [`Pool::run`] borrows the
+/// pool.
 #[derive(Debug)]
 pub struct Pool {
     name: &'static str,
-    // Only taken by `drop`: closing the channel is what tells the threads to end.
+    // `None` only during `drop`, which closes the channel to end the threads.
     queue: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
-    /// Starts `threads` threads (at least one) called `name`, behind a queue of `queue_limit` waiting jobs (at least
-    /// one).
+    /// Starts `threads` threads named `name` with a queue of `queue_limit` jobs; both are at least one.
     ///
     /// # Errors
     /// The operating system refuses a thread.
@@ -65,7 +62,7 @@ impl Pool {
         let mut pool = Self { name, queue: Some(sender), threads: Vec::new() };
         for _ in 0..threads.max(1) {
             let jobs = receiver.clone();
-            pool.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&jobs))?);
+            pool.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(move || run_jobs(&jobs))?);
         }
         for outcome in ["done", "panicked", "abandoned", "refused"] {
             metrics::counter!(POOL_JOBS_TOTAL, "pool" => name, "outcome" => outcome).increment(0);
@@ -73,14 +70,14 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Runs `job` on one of the pool's threads and returns what it returns.
+    /// Runs `job` on one of the pool's threads and returns its result.
     ///
     /// # Cancel safety
-    /// Dropping the future before the job's turn means that it is never run; dropping it later means that it runs to
-    /// its end and its result is thrown away. A job must therefore be safe to run without an audience.
+    /// If the future is dropped while the job is queued, the job is not run. If it is dropped later, the job runs to its end
+    /// and its result is discarded, so a job must not rely on its caller.
     ///
     /// # Errors
-    /// [`PoolError::Full`] at once where the queue is full, [`PoolError::Panicked`] where the job panicked.
+    /// [`PoolError::Full`] at once if the queue is full; [`PoolError::Panicked`] if the job panicked.
     pub async fn run<T, F>(&self, job: F) -> Result<T, PoolError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -99,7 +96,7 @@ impl Pool {
                 catch_unwind(AssertUnwindSafe(job)).map_err(|panic| PoolError::Panicked(panic_message(&*panic)));
             let label = if outcome.is_ok() { "done" } else { "panicked" };
             metrics::counter!(POOL_JOBS_TOTAL, "pool" => name, "outcome" => label).increment(1);
-            // An error here only says that the caller left while the job ran.
+            // Fails if the caller left while the job ran.
             drop(reply.send(outcome));
         });
         let queue = self.queue.as_ref().ok_or(PoolError::Stopped)?;
@@ -119,7 +116,7 @@ impl Drop for Pool {
         self.queue = None;
         let current = std::thread::current().id();
         for thread in self.threads.drain(..) {
-            // A job may own the last handle to its own pool; a thread cannot wait for itself.
+            // A job may own the last handle of its own pool, and a thread cannot join itself.
             if thread.thread().id() != current {
                 drop(thread.join());
             }
@@ -127,14 +124,14 @@ impl Drop for Pool {
     }
 }
 
-fn work(jobs: &Receiver<Job>) {
+fn run_jobs(jobs: &Receiver<Job>) {
     for job in jobs {
-        // The job has caught its own panic; this catches one from dropping a result that nobody took.
+        // The job catches its own panic; this one catches a panic from dropping an unused result.
         drop(catch_unwind(AssertUnwindSafe(job)));
     }
 }
 
-/// What a panic said, for a log or an error text.
+/// The message of a panic, for a log or an error text.
 pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
@@ -148,26 +145,27 @@ mod tests {
 
     use super::*;
 
-    /// A pool of one thread that is held inside its first job until the returned sender is used or dropped.
-    async fn held_pool(queue_limit: usize) -> (Arc<Pool>, mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+    /// A pool whose only thread is blocked in its first job until the returned sender is used or dropped.
+    async fn blocked_pool(queue_limit: usize) -> (Arc<Pool>, mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
         let pool = Arc::new(Pool::new("test", 1, queue_limit).unwrap());
         let (release, gate) = mpsc::channel();
         let (started, has_started) = oneshot::channel();
-        let held = Arc::clone(&pool);
+        let blocked = Arc::clone(&pool);
         let first = tokio::spawn(async move {
-            held.run(move || {
-                started.send(()).unwrap();
-                gate.recv().ok();
-            })
-            .await
-            .unwrap();
+            blocked
+                .run(move || {
+                    started.send(()).unwrap();
+                    gate.recv().ok();
+                })
+                .await
+                .unwrap();
         });
         has_started.await.unwrap();
         (pool, release, first)
     }
 
     #[tokio::test]
-    async fn a_job_runs_on_a_thread_of_the_pool_and_its_result_comes_back() {
+    async fn a_job_runs_on_a_thread_of_the_pool_and_returns_its_result() {
         let pool = Pool::new("test", 2, 4).unwrap();
         let name = pool.run(|| std::thread::current().name().map(str::to_owned)).await.unwrap();
         assert_eq!(name.as_deref(), Some("test"));
@@ -175,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
-        let (pool, release, first) = held_pool(1).await;
+        let (pool, release, first) = blocked_pool(1).await;
         let waiting = tokio::spawn({
             let pool = Arc::clone(&pool);
             async move { pool.run(|| 7).await }
@@ -190,8 +188,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_whose_caller_has_gone_is_not_run() {
-        let (pool, release, first) = held_pool(4).await;
+    async fn a_job_whose_caller_left_is_not_run() {
+        let (pool, release, first) = blocked_pool(4).await;
         let runs = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&runs);
         let abandoned = tokio::time::timeout(

@@ -1,8 +1,8 @@
-//! The registry of background work: every task that runs beside the server, from its registration to its end.
+//! The registry of background tasks.
 //!
-//! A task has a name, a purpose and a trigger. The registry starts and stops it, restarts it after a panic, and keeps how
-//! its runs went, for `/metrics` and the admin API. A task only says what one run does. After a panic it goes on with what
-//! it shares with others as the panic left it.
+//! A task has a name, a purpose and a trigger, and defines what one run does. The registry starts and stops it, restarts it
+//! after a panic, and records its runs for `/metrics` and the admin API. State that a task shares with others stays as the
+//! panic left it.
 
 mod status;
 #[cfg(test)]
@@ -24,15 +24,14 @@ use crate::clock::Clock;
 pub use status::{RunReporter, TaskMonitor, TaskStatus, Trigger};
 use status::{TaskInfo, TaskRecord};
 
-/// The pause before a task that panicked is restarted, so that one that panics at once does not fill the log.
+/// The pause before a panicked task is restarted, so that one that always panics does not fill the log.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Wakes the one task that waits for it. Raised several times while the task runs, it wakes it once more.
+/// Wakes the one task that waits for it. Several signals during a run cause one more run.
 #[derive(Debug, Clone, Default)]
 pub struct Signal(Arc<Notify>);
 
 impl Signal {
-    /// Wakes the task.
     pub fn raise(&self) {
         self.0.notify_one();
     }
@@ -43,36 +42,34 @@ impl Signal {
     }
 }
 
-/// The tasks that are registered and not started yet.
+/// The registered tasks before their start.
 pub struct BackgroundTasks {
     clock: Clock,
     tasks: Vec<(Arc<TaskRecord>, BoxFuture<'static, ()>)>,
 }
 
 impl BackgroundTasks {
-    /// No task yet.
     pub fn new(clock: Clock) -> Self {
         Self { clock, tasks: Vec::new() }
     }
 
-    /// Begins to register a task; its trigger, which the next call names, completes that. `name` is the label `task` of the
-    /// metrics, `purpose` one sentence for admins.
+    /// Begins to register a task; the call that sets its trigger completes it. `name` is the label `task` of the metrics,
+    /// `purpose` one sentence for admins.
     pub fn register(&mut self, name: &'static str, purpose: &'static str) -> TaskRegistration<'_> {
         TaskRegistration { registry: self, name, purpose }
     }
 
-    /// How the tasks registered so far are doing, now and later.
+    /// Shows the status of the tasks registered so far.
     pub fn monitor(&self) -> TaskMonitor {
         TaskMonitor::new(self.tasks.iter().map(|(record, _)| Arc::clone(record)).collect())
     }
 
-    /// Starts every task.
     pub fn start(self) -> RunningTasks {
         RunningTasks(self.tasks.into_iter().map(|(_, work)| work).collect())
     }
 }
 
-/// A task of which name and purpose are known.
+/// A task without a trigger yet.
 #[must_use = "a task is registered by its trigger"]
 pub struct TaskRegistration<'a> {
     registry: &'a mut BackgroundTasks,
@@ -81,7 +78,7 @@ pub struct TaskRegistration<'a> {
 }
 
 impl TaskRegistration<'_> {
-    /// It runs at the start and then every `period`.
+    /// The task runs at the start and then every `period`.
     pub fn every<S, F, E>(self, period: Duration, state: &S, run: impl FnMut(S) -> F + Send + 'static)
     where
         S: Clone + Send + 'static,
@@ -92,7 +89,7 @@ impl TaskRegistration<'_> {
         self.add(Trigger::Every, Some(period), |record| repeat(record, Signal::default(), period, run));
     }
 
-    /// It runs at the start, when `signal` is raised, and at least every `period`.
+    /// The task runs at the start, when `signal` is raised, and at least every `period`.
     pub fn on_signal<S, F, E>(
         self,
         (signal, period): (Signal, Duration),
@@ -107,7 +104,7 @@ impl TaskRegistration<'_> {
         self.add(Trigger::OnSignal, Some(period), |record| repeat(record, signal, period, run));
     }
 
-    /// It waits for its work itself and reports each run.
+    /// The task waits for its own work and reports each run.
     pub fn continuous<S, F>(self, state: &S, mut work: impl FnMut(S, RunReporter) -> F + Send + 'static)
     where
         S: Clone + Send + 'static,
@@ -132,12 +129,12 @@ impl TaskRegistration<'_> {
     }
 }
 
-/// The tasks that were started. Dropping it aborts them.
+/// The started tasks. Dropping it aborts them.
 pub struct RunningTasks(JoinSet<()>);
 
 impl RunningTasks {
-    /// Aborts every task where it waits next, and waits until each has ended: from then on none of them uses the database or
-    /// takes a lease again.
+    /// Aborts every task at its next await and waits until all have ended: after that, none uses the database or takes a
+    /// lease.
     pub async fn stop(mut self) {
         self.0.shutdown().await;
     }
@@ -163,18 +160,18 @@ where
     }
 }
 
-/// `run` with a clone of `state` for each run.
+/// Calls `run` with a new clone of `state` each time.
 fn with_clone<S: Clone, F>(state: S, mut run: impl FnMut(S) -> F) -> impl FnMut() -> F {
     move || run(state.clone())
 }
 
-/// The result of `work`. `None` if it panicked: that is recorded, and the pause before the restart is over.
+/// The result of `work`. If it panics, records that, waits for the pause before a restart, and returns `None`.
 async fn catch_panic<T>(record: &TaskRecord, work: impl Future<Output = T>) -> Option<T> {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => Some(result),
         Err(panic) => {
             record.panicked(&*panic);
-            // The panic's payload is not kept over the pause.
+            // Free the panic's payload before the pause.
             drop(panic);
             tokio::time::sleep(RESTART_DELAY).await;
             None

@@ -1,4 +1,4 @@
-//! How the runs of a task went: recorded by the registry, counted in the metrics, shown to admins.
+//! The status of background tasks: recorded by the registry, counted in the metrics, shown to admins.
 
 use std::any::Any;
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use crate::domain::Timestamp;
 use crate::pool::panic_message;
 use crate::telemetry::{BACKGROUND_LAST_SUCCESS_SECONDS, BACKGROUND_PANICS_TOTAL, BACKGROUND_RUNS_TOTAL};
 
-/// The longest error text that is kept, in characters.
+/// The most characters of a stored error text.
 const ERROR_CHARS_MAX: usize = 500;
 
 /// What makes a task run.
@@ -21,15 +21,14 @@ const ERROR_CHARS_MAX: usize = 500;
 #[serde(rename_all = "snake_case")]
 #[schema(as = TaskTrigger)]
 pub enum Trigger {
-    /// The period.
     Every,
-    /// A signal from another part of the server; at the latest the period.
+    /// A signal from another part of the server, or else the period.
     OnSignal,
-    /// The task itself: it waits for its work.
+    /// The task waits for its own work.
     Continuous,
 }
 
-/// A background task of this server and how its last runs went.
+/// A background task of this server with its last runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BackgroundTask)]
 pub struct TaskStatus {
@@ -38,29 +37,28 @@ pub struct TaskStatus {
     pub name: &'static str,
     /// What the task is for, in one sentence.
     pub purpose: &'static str,
-    /// What makes it run.
     pub trigger: Trigger,
-    /// Seconds between two runs, at most; null if the task waits for its work itself.
+    /// The most seconds between two runs; `null` if the task waits for its own work.
     pub period_s: Option<u64>,
-    /// Whether a run is under way.
+    /// Whether it is running now.
     pub running: bool,
-    /// Runs begun since the server started.
+    /// Runs since the server started, including the current one.
     pub runs: u64,
-    /// When the last run began.
+    /// Start of the last run.
     pub last_started_at: Option<Timestamp>,
-    /// How long the last finished run took, in milliseconds.
+    /// Duration of the last finished run, in milliseconds.
     pub last_duration_ms: Option<u64>,
-    /// When a run last succeeded.
+    /// End of the last successful run.
     pub last_success_at: Option<Timestamp>,
-    /// Why a run last failed. It stays when a later run succeeds.
+    /// Why a run last failed. Stays after a later run has succeeded.
     pub last_error: Option<String>,
     /// When a run last failed.
     pub last_error_at: Option<Timestamp>,
-    /// Times the task failed by a fault of the program and was restarted.
+    /// How often the task panicked (a fault of the program) and was restarted.
     pub panics: u64,
 }
 
-/// Shows how all registered tasks are doing; cheap to clone.
+/// Shows the status of all registered tasks; cheap to clone.
 #[derive(Clone, Default)]
 pub struct TaskMonitor(Arc<[Arc<TaskRecord>]>);
 
@@ -69,13 +67,13 @@ impl TaskMonitor {
         Self(records.into())
     }
 
-    /// Every task, in the order of registration.
+    /// The status of every task, in the order of registration.
     pub fn status(&self) -> Vec<TaskStatus> {
         self.0.iter().map(|record| record.status()).collect()
     }
 }
 
-/// With this, a continuous task reports its runs.
+/// Records the runs of a continuous task.
 #[derive(Clone)]
 pub struct RunReporter(Arc<TaskRecord>);
 
@@ -84,8 +82,8 @@ impl RunReporter {
         Self(Arc::clone(record))
     }
 
-    /// Does `work` as one run and gives its result. Boxed here, since the work of a background task is often large and the
-    /// task's loop would carry it.
+    /// Runs `work`, records it as one run, and returns its result. `work` is boxed, so that a large future does not enlarge
+    /// the task's loop.
     pub fn run<T, E: Display>(&self, work: impl Future<Output = Result<T, E>>) -> impl Future<Output = Result<T, E>> {
         let work = Box::pin(work);
         async move {
@@ -97,7 +95,7 @@ impl RunReporter {
     }
 }
 
-/// What is known of a task before it runs.
+/// The registration of a task.
 pub(super) struct TaskInfo {
     pub(super) name: &'static str,
     pub(super) purpose: &'static str,
@@ -105,7 +103,7 @@ pub(super) struct TaskInfo {
     pub(super) period: Option<Duration>,
 }
 
-/// A task and how its runs went.
+/// A task and its runs.
 pub(super) struct TaskRecord {
     info: TaskInfo,
     clock: Clock,
@@ -114,7 +112,7 @@ pub(super) struct TaskRecord {
 
 #[derive(Debug, Default)]
 struct RunHistory {
-    /// When the run under way began.
+    /// Start of the current run.
     started: Option<Instant>,
     runs: u64,
     last_started_at: Option<Timestamp>,
@@ -128,7 +126,7 @@ struct RunHistory {
 
 impl TaskRecord {
     pub(super) fn new(info: TaskInfo, clock: Clock) -> Self {
-        // The series are there before anything is counted.
+        // The counters exist at 0 before the first run.
         for outcome in ["done", "failed", "panicked"] {
             metrics::counter!(BACKGROUND_RUNS_TOTAL, "task" => info.name, "outcome" => outcome).increment(0);
         }
@@ -143,8 +141,8 @@ impl TaskRecord {
         history.last_started_at = Some(self.clock.now());
     }
 
-    /// Records the outcome of the run. A series of failures is logged when it begins, when its reason changes, and when it is
-    /// over.
+    /// Records the outcome of the run. Of a series of failures, the first one, every change of the reason, and the next success
+    /// are logged.
     pub(super) fn run_finished<T, E: Display>(&self, outcome: &Result<T, E>) {
         let now = self.clock.now();
         let mut history = self.history();
@@ -161,8 +159,9 @@ impl TaskRecord {
             }
             Err(error) => {
                 let error: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
-                let known = history.failing && history.last_error.as_ref().is_some_and(|(_, last)| *last == error);
-                if !known {
+                let is_repeated =
+                    history.failing && history.last_error.as_ref().is_some_and(|(_, last)| *last == error);
+                if !is_repeated {
                     tracing::warn!(task = self.info.name, error, "a background task failed; it will run again");
                 }
                 history.failing = true;

@@ -1,8 +1,8 @@
-//! Idempotent requests: the reply is stored under the client's Idempotency-Key, so that sending a request again does no
-//! work twice.
+//! Idempotent requests: the reply is stored under the client's Idempotency-Key, so that a repeated request does not repeat the
+//! work.
 //!
 //! Invariants: a reply is stored in the transaction of the work that it reports, so neither exists without the other. A
-//! failed transaction is retried safely, since each attempt first looks for the reply of the attempt before.
+//! failed transaction can be retried, since each attempt first looks for the reply of the previous one.
 
 mod retry;
 
@@ -43,15 +43,15 @@ pub struct IdempotentRequest {
 }
 
 impl IdempotentRequest {
-    /// Keys of different operations or callers never meet. `request` holds everything in which two requests with one key
-    /// must agree.
+    /// A key belongs to one operation and caller. `request` holds everything that must be equal in two requests with the same
+    /// key.
     pub fn new(operation: &'static str, caller: &Caller, key: &str, request: &str) -> Self {
         let scope = format!("{operation} {}", caller.actor.label());
         Self { scope, key: key.to_owned(), request_hash: Sha256::digest(request).to_vec() }
     }
 
-    /// The reply stored under the key. Call it after locking whatever the request waits for: another request with the same
-    /// key may finish during the wait.
+    /// The reply stored under the key. Call it after taking the locks of the request: another request with the same key may
+    /// finish while this one waits for them.
     pub async fn find_reply(&self, reader: &mut Reader) -> Result<Option<Reply>, IdempotencyError> {
         match idempotency_keys::find(reader, &self.scope, &self.key).await? {
             None => Ok(None),

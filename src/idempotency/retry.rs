@@ -1,4 +1,4 @@
-//! Retries of transactions that lost against another one, timed out or lost their connection.
+//! Retries of transactions that conflicted, timed out or lost their connection.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::db::DatabaseError;
 use crate::performance::Retries;
 use crate::telemetry::{ORDER_NUMBER_CONFLICTS_TOTAL, ORDER_NUMBER_RETRIES_TOTAL};
 
-/// No attempt begins later than this after the first, so that a client hears of an outage within three seconds.
+/// No attempt begins later, so that a client learns of an outage within three seconds.
 const RETRY_WINDOW: Duration = Duration::from_secs(2);
 
 /// An error that a failure of the database may have caused.
@@ -20,7 +20,7 @@ pub async fn retry_transaction<T, E: DatabaseCause>(mut attempt: impl AsyncFnMut
     retry_transaction_counted(async |_| attempt().await).await.0
 }
 
-/// Like [`retry_transaction`]. Passes the number of the attempt, from 1, and also gives the conflicts and retries.
+/// Like [`retry_transaction`], but passes the number of the attempt, from 1, and also returns the conflicts and retries.
 pub async fn retry_transaction_counted<T, E: DatabaseCause>(
     mut attempt: impl AsyncFnMut(u32) -> Result<T, E>,
 ) -> (Result<T, E>, Retries) {
@@ -49,7 +49,7 @@ pub async fn retry_transaction_counted<T, E: DatabaseCause>(
     }
 }
 
-/// Makes the counters appear at 0 before anything is counted.
+/// Makes the counters exist at 0.
 pub fn register_metrics() {
     metrics::counter!(ORDER_NUMBER_CONFLICTS_TOTAL).increment(0);
     for reason in [RetryReason::Conflict, RetryReason::Timeout, RetryReason::Error] {
@@ -65,13 +65,13 @@ enum RetryReason {
 }
 
 impl RetryReason {
-    /// Nothing where a retry would not help.
+    /// `None` if a retry would not help.
     fn from_error(error: &DatabaseError) -> Option<Self> {
         match error {
             DatabaseError::Conflict => Some(Self::Conflict),
             _ if is_key_race(error) => Some(Self::Conflict),
             DatabaseError::TimedOut(_) => Some(Self::Timeout),
-            // The next attempt finds the reply if the work was done after all.
+            // If the commit succeeded after all, the next attempt finds the reply.
             DatabaseError::Unavailable(_) | DatabaseError::CommitUnknown(_) => Some(Self::Error),
             DatabaseError::UniqueViolation(_)
             | DatabaseError::ForeignKeyViolation
@@ -80,7 +80,6 @@ impl RetryReason {
         }
     }
 
-    /// The label of the metric.
     fn as_str(self) -> &'static str {
         match self {
             Self::Conflict => "conflict",
@@ -98,12 +97,13 @@ impl RetryReason {
     }
 }
 
-/// Two transactions collided, or the number of a record was used already.
+/// Whether two transactions collided, or the number of a record was already used.
 fn is_conflict(error: &DatabaseError) -> bool {
     matches!(error, DatabaseError::Conflict) || error.is_duplicate_number()
 }
 
-/// Two new requests with one key: the second to store its reply violates the unique key and finds the reply next time.
+/// Whether two requests with one key stored their replies at the same time: the second one finds the reply of the first in
+/// its next attempt.
 fn is_key_race(error: &DatabaseError) -> bool {
     error.is_taken("idempotency_keys_pkey") || error.is_taken("idempotency_keys_scope_key")
 }
@@ -119,8 +119,8 @@ mod tests {
         }
     }
 
-    /// Fails with `error` until attempt `succeeds_at`; gives the outcome and the number of attempts.
-    async fn run(succeeds_at: u32, error: fn() -> DatabaseError) -> (Result<u32, IdempotencyError>, u32) {
+    /// Fails with `error` until attempt `succeeds_at`; returns the outcome and the number of attempts.
+    async fn run_attempts(succeeds_at: u32, error: fn() -> DatabaseError) -> (Result<u32, IdempotencyError>, u32) {
         let mut attempts = 0;
         let outcome = retry_transaction(async || {
             attempts += 1;
@@ -132,19 +132,19 @@ mod tests {
 
     #[tokio::test]
     async fn temporary_failures_are_retried_a_bounded_number_of_times() {
-        assert!(matches!(run(3, || DatabaseError::Conflict).await, (Ok(3), 3)));
-        assert!(matches!(run(2, || DatabaseError::TimedOut("slow".to_owned())).await, (Ok(2), 2)));
-        assert!(matches!(run(2, || DatabaseError::Unavailable("down".to_owned())).await, (Ok(2), 2)));
+        assert!(matches!(run_attempts(3, || DatabaseError::Conflict).await, (Ok(3), 3)));
+        assert!(matches!(run_attempts(2, || DatabaseError::TimedOut("slow".to_owned())).await, (Ok(2), 2)));
+        assert!(matches!(run_attempts(2, || DatabaseError::Unavailable("down".to_owned())).await, (Ok(2), 2)));
         let race = || DatabaseError::UniqueViolation("idempotency_keys_scope_key".to_owned());
-        assert!(matches!(run(2, race).await, (Ok(2), 2)));
-        assert!(matches!(run(99, || DatabaseError::Conflict).await, (Err(_), 4)));
+        assert!(matches!(run_attempts(2, race).await, (Ok(2), 2)));
+        assert!(matches!(run_attempts(99, || DatabaseError::Conflict).await, (Err(_), 4)));
     }
 
     #[tokio::test]
     async fn lasting_failures_are_not_retried() {
-        assert!(matches!(run(2, || DatabaseError::ForeignKeyViolation).await, (Err(_), 1)));
+        assert!(matches!(run_attempts(2, || DatabaseError::ForeignKeyViolation).await, (Err(_), 1)));
         let duplicate = || DatabaseError::UniqueViolation("orders_store_id_series_number".to_owned());
         assert!(is_conflict(&duplicate()));
-        assert!(matches!(run(2, duplicate).await, (Err(_), 1)));
+        assert!(matches!(run_attempts(2, duplicate).await, (Err(_), 1)));
     }
 }

@@ -1,6 +1,6 @@
-//! Announcements of catalog changes that other servers made: the index then follows at once and not at the next poll.
+//! Announcements of catalog changes by other servers: the index follows at once instead of at the next poll.
 //!
-//! PostgreSQL announces changes; SQLite does not, and an announcement may be lost. So polling goes on in any case.
+//! Only PostgreSQL announces changes, and announcements can be lost, so the index is polled as well.
 
 use std::convert::Infallible;
 
@@ -10,22 +10,22 @@ use crate::backoff::LISTEN;
 use crate::db::{ChangeListener, DatabaseError};
 
 impl IndexFeed {
-    /// Raised whenever a change is announced: [`IndexFeed::follow`] then has something to do.
+    /// Raised when a change is announced; then call [`IndexFeed::follow`].
     pub fn change_signal(&self) -> Signal {
         self.change_signal.clone()
     }
 
-    /// Raises [`IndexFeed::change_signal`] for each announcement. Reconnects when the connection is lost. Returns if the database
-    /// announces nothing.
+    /// Raises [`IndexFeed::change_signal`] for each announcement, and reconnects after a lost connection. Returns at once if
+    /// the database announces nothing.
     pub async fn listen_for_announcements(self, runs: RunReporter) {
         let mut delays = LISTEN.delays();
         loop {
             match runs.run(self.db.listen_for_changes()).await {
                 Ok(None) => return,
                 Ok(Some(mut listener)) => {
-                    // What was announced before the connection was made is not repeated.
+                    // Announcements before the connection are not repeated.
                     self.change_signal.raise();
-                    let Err(_lost) = runs.run(self.forward(&mut listener)).await;
+                    let Err(_lost) = runs.run(self.forward_announcements(&mut listener)).await;
                 }
                 Err(_unreachable) => {}
             }
@@ -35,7 +35,7 @@ impl IndexFeed {
     }
 
     /// Runs until the connection is lost.
-    async fn forward(&self, listener: &mut ChangeListener) -> Result<Infallible, DatabaseError> {
+    async fn forward_announcements(&self, listener: &mut ChangeListener) -> Result<Infallible, DatabaseError> {
         loop {
             listener.next().await?;
             self.change_signal.raise();

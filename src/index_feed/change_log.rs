@@ -1,4 +1,4 @@
-//! Reading the log of catalog changes, and checking that it is the log that the index has followed so far.
+//! Reads the log of catalog changes, and checks that it is the log that the index has followed so far.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,19 @@ use crate::domain::ImageId;
 use crate::index::{Change, IndexRow};
 
 /// Changes that are read and applied at a time.
-pub(super) const BATCH: i64 = 64;
+pub(super) const BATCH_SIZE: i64 = 64;
 
 /// The next changes to apply.
 pub(super) struct ChangeBatch {
-    /// The number of the last of them.
+    /// The number of the last change.
     pub(super) last: i64,
     pub(super) changes: Vec<ChangeRow>,
-    /// The photos that they add.
+    /// The photos that the changes add.
     pub(super) added: Vec<ImageEmbeddingRow>,
 }
 
-/// The changes after `revision`, with the photos that they add as `model` has embedded them; `None` if there are none.
-/// `last_applied` is the change with the number `revision`; where it is not known yet, it is filled in.
+/// The changes after `revision`, with the photos that they add and their embeddings by `model`; `None` if there are none.
+/// `last_applied` is the change with the number `revision`; it is filled in if it is not known yet.
 pub(super) async fn read_batch(
     reader: &mut Reader,
     model: &str,
@@ -35,7 +35,7 @@ pub(super) async fn read_batch(
         if head <= revision {
             return if head < revision { Err(FollowError::DatabaseBehind { revision, head }) } else { Ok(None) };
         }
-        // A change may have been committed between the two reads. It is committed together with the head, so it is there
+        // A change may have been committed between the two reads. Change and head are committed together, so the log has it
         // now, or it is lost.
         logged = read_after(reader, revision, last_applied).await?;
     }
@@ -48,14 +48,14 @@ pub(super) async fn read_batch(
     Ok(Some(ChangeBatch { last, changes, added }))
 }
 
-/// The logged changes after `revision`. The change with that number must still be the last one applied: a database that
-/// was set back, by a restore or by a failover that lost the last commits, gives its numbers to other changes.
+/// The logged changes after `revision`. The change with that number must still be the last one applied: after a restore, or a
+/// failover that lost the last commits, the database gives its numbers to other changes.
 async fn read_after(
     reader: &mut Reader,
     revision: i64,
     last_applied: &mut Option<ChangeRow>,
 ) -> Result<Vec<LoggedChange>, FollowError> {
-    let mut logged = catalog_changes::list_after(reader, revision - 1, BATCH + 1).await?;
+    let mut logged = catalog_changes::list_after(reader, revision - 1, BATCH_SIZE + 1).await?;
     let at_revision = match logged.first() {
         Some(first) if first.seq == revision => logged.remove(0).row.ok(),
         Some(_) | None => None,
@@ -67,7 +67,7 @@ async fn read_after(
             _ => Err(FollowError::MissingChange { expected: revision, found: logged.first().map(|next| next.seq) }),
         },
         (Some(_), Some(_)) => Ok(logged),
-        // An index that was filled from the database stands at a change that nobody has read yet.
+        // After a fill from the database, the change at its revision was never read.
         (None, found) => {
             *last_applied = found;
             Ok(logged)
@@ -75,7 +75,7 @@ async fn read_after(
     }
 }
 
-/// Checks that the changes go on from `revision` one by one and are readable. Returns the number of the last one, too.
+/// Checks that the changes continue from `revision` without a gap and are readable. Also returns the number of the last one.
 pub(super) fn check_order(revision: i64, logged: Vec<LoggedChange>) -> Result<(i64, Vec<ChangeRow>), FollowError> {
     if logged.is_empty() {
         return Err(FollowError::MissingChange { expected: revision + 1, found: None });
@@ -98,8 +98,8 @@ pub(super) fn added_images(changes: &[ChangeRow]) -> Vec<ImageId> {
     additions.flat_map(|change| change.images.iter().copied()).collect()
 }
 
-/// The changes as the index takes them. Photos without a row in `rows` are skipped: either they have no embedding, or
-/// they are gone by now. In the second case a later change removes them, and removing what is not there does nothing.
+/// Converts the changes for the index. Photos without a row in `rows` are skipped: they have no embedding, or they were
+/// removed meanwhile. A later change then removes them, which does nothing for a missing photo.
 pub(super) fn index_changes(changes: Vec<ChangeRow>, rows: Vec<IndexRow>) -> Vec<Change> {
     let rows: HashMap<ImageId, IndexRow> = rows.into_iter().map(|row| (row.image, row)).collect();
     let to_index_change = |change: ChangeRow| match change.kind {

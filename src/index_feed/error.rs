@@ -6,7 +6,7 @@ use crate::index::IndexError;
 /// Why the index could not follow the catalog, or could not be filled from it.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
-    /// What the missing change was is unknown, so the index can no longer be trusted.
+    /// Nobody knows what the missing change was, so the index can no longer be trusted.
     #[error(
         "change {expected} is missing from the catalog's log; {}",
         found.map_or("there is none after it either".to_owned(), |found| format!("the next one there is {found}"))
@@ -16,28 +16,28 @@ pub enum FollowError {
         /// The next change in the log; `None` if the log ends before a change that was counted.
         found: Option<i64>,
     },
-    /// What the change was is unknown, so the index can no longer be trusted.
+    /// Nobody knows what the change was, so the index can no longer be trusted.
     #[error("change {seq} of the catalog's log cannot be read: {reason}")]
     UnreadableChange { seq: i64, reason: String },
     /// The log has another change under the number of the last one that the index applied.
     #[error(
-        "change {seq} of the catalog's log is not the one that the index has seen: the database was set back to an older \
-         state and has made other changes since"
+        "change {seq} of the catalog's log is not the one that the index has seen: an older state of the database was \
+         restored, and the catalog has changed since"
     )]
     ReplacedChange { seq: i64 },
     /// The database is another one, or an older copy.
-    #[error("the index has seen {revision} catalog changes, the database has only {head}")]
+    #[error("the index has applied {revision} catalog changes, but the database has only {head}")]
     DatabaseBehind { revision: i64, head: i64 },
     /// The next change would take a number that is in use.
     #[error(
-        "the counter of catalog changes (table catalog_head) says {head}, but the log goes on to {last}: one of them was \
-         set back. Restore a backup, or set the counter to the log's last number"
+        "the counter of catalog changes (table catalog_head) says {head}, but the log ends at {last}: one of them was set \
+         back. Restore a backup, or set the counter to the log's last number"
     )]
     CounterBehind { head: i64, last: i64 },
     /// Following succeeded, but did not reach this server's own change.
-    #[error("the index stands at change {revision} of the catalog and has not seen change {wanted} yet")]
+    #[error("the index is at change {revision} of the catalog and has not applied change {wanted} yet")]
     NotReached { revision: i64, wanted: i64 },
-    /// A photo has no embedding of this model yet, and the embedder has no room or has failed.
+    /// A photo has no embedding by this model yet, and the embedder is busy or has failed.
     #[error("photos of the change cannot be embedded now: {0}")]
     Embedder(String),
     #[error(transparent)]
@@ -59,7 +59,7 @@ impl FollowError {
         }
     }
 
-    /// Whether another attempt cannot succeed: the index must be filled anew.
+    /// Whether no later attempt can succeed, so that the index must be filled again.
     pub fn is_lasting(&self) -> bool {
         let refused = |error: &IndexError| {
             matches!(error, IndexError::Duplicate { .. } | IndexError::InvalidRow { .. } | IndexError::Untrusted { .. })
@@ -82,7 +82,7 @@ impl FollowError {
         }
     }
 
-    /// The error in words that may be shown to anybody. What a database or a row says of itself is for the log alone.
+    /// The error without details of the database and its rows, which are only for the log.
     pub(super) fn public_reason(&self) -> String {
         match self {
             Self::Database(_) => {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_that_is_wrong_is_told_from_one_that_cannot_be_read() {
+    fn a_wrong_log_is_a_finding_and_a_failed_read_is_not() {
         let gone = || FollowError::Database(DatabaseError::Unavailable("gone".to_owned()));
         assert!(FollowError::MissingChange { expected: 2, found: Some(3) }.is_finding());
         assert!(FollowError::DatabaseBehind { revision: 3, head: 2 }.is_finding());

@@ -9,26 +9,26 @@ use super::{FollowError, IndexFeed};
 use crate::db::DatabaseError;
 use crate::domain::Timestamp;
 
-/// A time during which the index cannot follow the catalog.
+/// A period in which the index cannot follow the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = NotFollowing)]
 pub struct IndexOutage {
-    /// The first failure.
+    /// Time of the first failure.
     pub since: Timestamp,
-    /// The latest failure, in words that may be shown to anybody.
+    /// The latest failure, without internal details.
     pub reason: String,
 }
 
-/// How the index is.
+/// The state of the index.
 #[derive(Debug, Clone)]
 pub struct FeedStatus {
     /// The active model.
     pub model: String,
     /// The last catalog change that the index has applied.
     pub index_revision: i64,
-    /// How many embeddings are searched.
+    /// Embeddings that can be found.
     pub embeddings: usize,
-    /// Photos on sale that are not searched, because they could not be embedded; they are tried again.
+    /// Photos on sale that cannot be found because embedding them failed; they are retried.
     pub unsearchable: u64,
     pub outage: Option<IndexOutage>,
 }
@@ -37,21 +37,21 @@ pub struct FeedStatus {
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// The index has lost its place in the log and refuses searches.
-    #[error("the index cannot be trusted until the server is started again: {reason}")]
-    Distrusted { reason: String, outage: Option<IndexOutage> },
+    #[error("the index cannot be trusted until the server is restarted: {reason}")]
+    Untrusted { reason: String, outage: Option<IndexOutage> },
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
 impl IndexFeed {
-    /// How the index is. Fails if the database does not answer or the index cannot be trusted.
+    /// The state of the index. Fails if the database does not answer or the index cannot be trusted.
     pub async fn status(&self) -> Result<FeedStatus, StatusError> {
         self.db.ping().await?;
         let active = self.active.current();
         let stats = active.index.stats().await;
         let outage = self.outage.current();
         if let Some(reason) = active.index.untrusted_reason() {
-            return Err(StatusError::Distrusted { reason: reason.to_owned(), outage });
+            return Err(StatusError::Untrusted { reason: reason.to_owned(), outage });
         }
         Ok(FeedStatus {
             model: active.embedder.model_id().to_string(),
@@ -63,27 +63,25 @@ impl IndexFeed {
     }
 }
 
-/// Remembers since when following fails.
+/// Records since when the index cannot follow the catalog.
 #[derive(Debug, Default)]
 pub(super) struct OutageTracker(Mutex<Option<IndexOutage>>);
 
 impl OutageTracker {
-    /// Takes note of how an attempt to follow the catalog ended.
+    /// Records the outcome of an attempt to follow the catalog.
     pub(super) fn record<T>(&self, now: Timestamp, outcome: &Result<T, FollowError>) {
         let mut outage = self.lock();
         *outage = outcome.as_ref().err().map(|error| {
-            let since = outage.as_ref().map_or(now, |before| before.since);
+            let since = outage.as_ref().map_or(now, |outage| outage.since);
             IndexOutage { since, reason: error.public_reason() }
         });
     }
 
-    /// The outage that goes on now.
     pub(super) fn current(&self) -> Option<IndexOutage> {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<IndexOutage>> {
-        // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -93,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_failure_counts_until_the_index_follows_again() {
+    fn an_outage_lasts_from_the_first_failure_to_the_next_success() {
         let outage = OutageTracker::default();
         let at = Timestamp::from_micros;
         outage.record(at(1), &Ok(7));

@@ -1,7 +1,7 @@
-//! Filling an index with everything on sale: from its snapshot and the changes since, or from the database.
+//! Fills an index with all photos on sale: from its snapshot and the changes since, or from the database.
 //!
-//! The database is read page by page, so that beside the index at most two pages of embeddings are in memory: one that is
-//! being read and one that is being added.
+//! The database is read in pages, so that besides the index at most two pages of embeddings are in memory: one that is being
+//! read and one that is being added.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::index::{IndexBuilder, IndexError, IndexOptions, IndexRow, VectorIndex
 use crate::telemetry::{INDEX_SNAPSHOTS_REJECTED_TOTAL, UNSEARCHABLE_IMAGES_TOTAL};
 
 /// Rows that are read at a time: about 2 MB of vectors.
-pub(super) const PAGE: i64 = 2_000;
-/// Photos that are embedded between two lines in the log.
-const PROGRESS: usize = 100;
+pub(super) const PAGE_SIZE: i64 = 2_000;
+/// Photos that are embedded between two progress messages in the log.
+const PROGRESS_INTERVAL: usize = 100;
 
 /// Fills an index of one model, and counts the photos that it could not embed.
 pub(super) struct IndexFiller<'a> {
@@ -27,10 +27,10 @@ pub(super) struct IndexFiller<'a> {
     unsearchable: &'a UnsearchableImages,
 }
 
-/// An index that is filled.
+/// A filled index.
 pub(super) struct OpenedIndex {
     pub(super) index: VectorIndex,
-    /// The revision of the snapshot that was used, if one was.
+    /// The revision of the snapshot that was loaded, if any.
     pub(super) snapshot_revision: Option<i64>,
 }
 
@@ -52,9 +52,9 @@ impl<'a> IndexFiller<'a> {
         self.embeddings.embedder.dim()
     }
 
-    /// The index of everything on sale at the catalog's newest change. Uses the snapshot in `folder` if it can be used.
+    /// An index of all photos on sale at the catalog's newest change. Loads the snapshot in `folder` if it is usable.
     pub(super) async fn open_index(&self, folder: &Path, options: IndexOptions) -> Result<OpenedIndex, FollowError> {
-        let path = snapshot_file::path(folder, self.model());
+        let path = snapshot_file::snapshot_path(folder, self.model());
         if path.exists() {
             match self.fill_from_snapshot(path.clone(), options).await {
                 Ok(opened) => return Ok(opened),
@@ -65,7 +65,7 @@ impl<'a> IndexFiller<'a> {
     }
 
     async fn fill_from_snapshot(&self, path: PathBuf, options: IndexOptions) -> Result<OpenedIndex, SnapshotFault> {
-        let snapshot = snapshot_file::open(self.db(), self.model(), self.dim(), path).await?;
+        let snapshot = snapshot_file::open_snapshot(self.db(), self.model(), self.dim(), path).await?;
         let index = tokio::task::spawn_blocking(move || snapshot.load(options)).await??;
         let snapshot_revision = index.stats().await.revision;
         let (revision, found, embedded, unseen) = loop {
@@ -74,12 +74,12 @@ impl<'a> IndexFiller<'a> {
             let mut reader = self.db().snapshot().await?;
             let head = catalog_changes::read_head(&mut reader).await?;
             let on_sale = product_images::count_on_sale(&mut reader).await?;
-            // Mostly none are unseen, and counting them reads every photo.
+            // Usually 0, and counting reads every photo.
             let unseen = match i64::try_from(found) == Ok(on_sale) {
                 true => 0,
                 false => product_images::count_without_embedding(&mut reader, self.model()).await?,
             };
-            // Both sides must be of one state: another server may have changed the catalog in between.
+            // Compare at the same revision: another server may have changed the catalog in between.
             if head <= revision {
                 break (revision, found, on_sale - unseen, unseen);
             }
@@ -87,7 +87,7 @@ impl<'a> IndexFiller<'a> {
         if i64::try_from(found) != Ok(embedded) {
             return Err(SnapshotFault::Incomplete { found, embedded });
         }
-        // Photos that could not be embedded when the snapshot was written are no reason to read all others anew.
+        // Photos that could not be embedded before the snapshot was written do not make it unusable.
         self.unsearchable.add(u64::try_from(unseen).unwrap_or(0));
         tracing::info!(
             index.revision = revision,
@@ -97,14 +97,14 @@ impl<'a> IndexFiller<'a> {
         Ok(OpenedIndex { index, snapshot_revision: Some(snapshot_revision) })
     }
 
-    /// Photos that the model has not embedded yet are embedded from their originals. Usually there are none; with a new
-    /// model it takes as long as enrolling everything again.
+    /// Embeds photos without an embedding by the model from their originals. Usually there are none; with a new model it takes
+    /// as long as enrolling everything again.
     async fn fill_from_database(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
         let StoredCatalog { revision, mut builder, unseen } =
             read_stored_catalog(self.db(), self.model(), self.dim(), options).await?;
         let total = unseen.len();
         let mut embedded = 0;
-        for chunk in unseen.chunks(PROGRESS) {
+        for chunk in unseen.chunks(PROGRESS_INTERVAL) {
             builder = add_rows(builder, self.index_rows(chunk.to_vec()).await?).await?;
             embedded += chunk.len();
             tracing::info!(
@@ -120,8 +120,8 @@ impl<'a> IndexFiller<'a> {
         Ok(index)
     }
 
-    /// The index rows of these photos, in their order. A photo that cannot be embedded is skipped, since one lost file
-    /// must not stop a whole shop; it counts as unsearchable and is tried again.
+    /// The index rows of these photos, in their order. A photo that cannot be embedded is skipped, since one lost file must not
+    /// stop a store; it counts as unsearchable and is retried.
     pub(super) async fn index_rows(&self, rows: Vec<ImageEmbeddingRow>) -> Result<Vec<IndexRow>, FollowError> {
         let mut index_rows = Vec::with_capacity(rows.len());
         for row in rows {
@@ -139,24 +139,24 @@ impl<'a> IndexFiller<'a> {
         let embedded = embedded.inspect_err(|failure| {
             metrics::counter!(UNSEARCHABLE_IMAGES_TOTAL).increment(1);
             tracing::error!(image.id = %row.image_id, product.id = %row.product_id, error = %failure,
-                "a photo cannot be embedded; its product is not recognised by it until that succeeds");
+                "a photo cannot be embedded, so its product is not recognised by it; it is retried");
             self.unsearchable.add(1);
         });
         Ok(embedded.ok())
     }
 }
 
-/// What the database has on sale, in one state of it.
+/// The photos on sale in a snapshot of the database.
 pub(super) struct StoredCatalog {
     /// The newest change.
     pub(super) revision: i64,
-    /// Holds every photo that has a sound embedding, in the order of the photos' identifiers.
+    /// Has every photo with a valid embedding, in the order of their ids.
     pub(super) builder: IndexBuilder,
     /// The other photos.
     pub(super) unseen: Vec<ImageEmbeddingRow>,
 }
 
-/// Reads what is on sale into an index under construction.
+/// Reads the photos on sale into an index builder.
 pub(super) async fn read_stored_catalog(
     db: &Database,
     model: &str,
@@ -166,25 +166,25 @@ pub(super) async fn read_stored_catalog(
     let mut reader = db.snapshot().await?;
     let revision = catalog_changes::read_head(&mut reader).await?;
     let (mut builder, mut unseen) = (IndexBuilder::new(dim, options), Vec::new());
-    let mut page = product_images::list_on_sale(&mut reader, model, ImageId::NIL, PAGE).await?;
+    let mut page = product_images::list_on_sale(&mut reader, model, ImageId::NIL, PAGE_SIZE).await?;
     while let Some(last) = page.last().map(|row| row.image_id) {
         let mut rows = Vec::with_capacity(page.len());
         for row in page {
             match stored_row(&row, dim) {
                 Some(row) => rows.push(row),
-                // The damaged bytes of many photos would be a lot of memory.
+                // Drops damaged bytes, which could fill the memory.
                 None => unseen.push(ImageEmbeddingRow { vector: None, ..row }),
             }
         }
         // The next page is read while this one is being added.
-        let next_page = product_images::list_on_sale(&mut reader, model, last, PAGE);
-        let (next_page, grown) = tokio::join!(next_page, add_rows(builder, rows));
-        (page, builder) = (next_page?, grown?);
+        let next_page = product_images::list_on_sale(&mut reader, model, last, PAGE_SIZE);
+        let (next_page, builder_with_rows) = tokio::join!(next_page, add_rows(builder, rows));
+        (page, builder) = (next_page?, builder_with_rows?);
     }
     Ok(StoredCatalog { revision, builder, unseen })
 }
 
-/// Adds rows on a thread that may block.
+/// Adds rows on a blocking thread.
 async fn add_rows(mut builder: IndexBuilder, rows: Vec<IndexRow>) -> Result<IndexBuilder, IndexError> {
     let add = move || builder.add(rows).map(|()| builder);
     tokio::task::spawn_blocking(add).await.map_err(|error| IndexError::Threads { reason: error.to_string() })?
@@ -193,5 +193,5 @@ async fn add_rows(mut builder: IndexBuilder, rows: Vec<IndexRow>) -> Result<Inde
 fn report_unused_snapshot(path: &Path, fault: &SnapshotFault) {
     metrics::counter!(INDEX_SNAPSHOTS_REJECTED_TOTAL, "reason" => fault.metric_label()).increment(1);
     tracing::warn!(path = %path.display(), error = %fault,
-        "the index's snapshot is not used; the index is filled from the database");
+        "the index's snapshot cannot be used; the index is filled from the database");
 }

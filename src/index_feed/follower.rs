@@ -1,10 +1,10 @@
-//! Bringing the index up to the newest catalog change: the only way into it.
+//! Following the catalog: applies logged changes to the index, which never changes in another way.
 //!
-//! Every server reads the log from where its own index stands, in order and without a gap. It does so after each of its
-//! own changes, when another server's change is announced (`announcements`), and at the start. The same replay heals a
-//! crash between commit and index. If the log is wrong (see [`FollowError::is_finding`]), the index is marked as not to be
-//! trusted, and answers nothing until a restart fills it anew. Other failures may pass; [`IndexFeed::status`] says since
-//! when they last.
+//! Every server reads the log from its own index's revision, in order and without gaps: at the start, after each of its own
+//! changes, and when another server's change is announced (`announcements`). This also repairs a crash between the commit of
+//! a change and its application. If the log is wrong (see [`FollowError::is_finding`]), the index is marked untrusted and
+//! refuses searches until a restart fills it again. Other failures are temporary; [`IndexFeed::status`] shows since when they
+//! last.
 
 use std::time::Duration;
 
@@ -16,20 +16,20 @@ use crate::db::catalog_changes::ChangeRow;
 use crate::index::VectorIndex;
 use crate::telemetry::FOLLOW_FAILURES_TOTAL;
 
-/// How long the database may take to return one batch of changes. If the database's host vanished, the operating system
-/// would keep the connection for a quarter of an hour, and every upload would wait.
+/// How long reading one batch of changes may take. If the database's host vanished, the operating system would keep the
+/// connection for a quarter of an hour, and every upload would wait.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl IndexFeed {
     /// Brings the index up to the newest change of the catalog; returns the number of the last change applied.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the index at a change that it has applied whole; the next call goes on from there.
+    /// If the future is dropped, the index has applied each change completely or not at all; the next call continues.
     pub async fn follow(&self) -> Result<i64, FollowError> {
         let mut last_applied = self.last_applied.lock().await;
         let active = self.active.current();
         let outcome = self.filler(&active).apply_changes(&active.index, &mut last_applied).await;
-        // A log that can be read again does not repair a distrusted index: the reason must stay visible.
+        // Reading the log again does not repair an untrusted index, so the reason stays visible.
         if outcome.is_err() || active.index.untrusted_reason().is_none() {
             self.outage.record(self.clock.now(), &outcome);
         }
@@ -42,8 +42,8 @@ impl IndexFeed {
         outcome
     }
 
-    /// Follows until the index has applied change `seq`, which this server has committed; returns the index's revision.
-    /// A client waits, so it gives up after about a second.
+    /// Follows until the index has applied change `seq`, which this server has committed; returns the index's revision. Gives
+    /// up after about a second, because a client waits.
     pub async fn catch_up(&self, seq: i64) -> Result<i64, FollowError> {
         let mut delays = INDEX_CATCH_UP.delays();
         loop {

@@ -1,8 +1,8 @@
-//! Embeddings of enrolled photos by one model: read from the database, or made from the original. A photo lacks its
-//! embedding if another model was active when it was enrolled, or if another server uses another model.
+//! Embeddings of enrolled photos by one model: read from the database, or computed from the original. A photo has no embedding
+//! by a model that was not active when it was enrolled, or that another server uses.
 //!
-//! Two kinds of failure are told apart. A [`PhotoFailure`] is about one photo: others can go on. A [`FollowError`] is about
-//! everything (no room, no database, no thread): nothing goes on.
+//! A [`PhotoFailure`] concerns one photo, and the others can be embedded. A [`FollowError`] (a full queue, no database, no
+//! thread) concerns all photos.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::db::{Database, DatabaseError};
 use crate::domain::ImageId;
 use crate::embedding::{EmbedError, Embedder, Embedding};
 
-/// Reads and makes embeddings of one model.
+/// Reads and computes the embeddings of one model.
 #[derive(Clone, Copy)]
 pub struct ImageEmbeddings<'a> {
     pub(super) db: &'a Database,
@@ -24,10 +24,10 @@ pub struct ImageEmbeddings<'a> {
 /// Why one photo has no embedding. Another attempt may succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PhotoFailure {
-    /// The original is gone, cannot be read, or is nothing that the model can use.
+    /// The original is missing, unreadable, or unusable for the model.
     #[error("{0}")]
     Photo(String),
-    /// The model's run failed: because of this photo, of another one in the same batch, or of the model itself.
+    /// The run of the model failed, because of this photo, another one in its batch, or the model itself.
     #[error("{0}")]
     ModelRun(String),
 }
@@ -37,10 +37,10 @@ impl<'a> ImageEmbeddings<'a> {
         Self { db, blobs, embedder }
     }
 
-    /// Embeds a photo from its original and stores the embedding, or says why this photo has none.
+    /// Embeds a photo from its original and stores the embedding. The inner error says why this photo has none.
     ///
     /// # Errors
-    /// No photo can be embedded now: the database or the embedder has no time for it, or a thread is gone.
+    /// No photo can be embedded now: the database or the embedder is busy or has failed.
     pub async fn embed_original(
         &self,
         row: &ImageEmbeddingRow,
@@ -59,7 +59,7 @@ impl<'a> ImageEmbeddings<'a> {
         ))));
         match self.embedder.embed_photo(original).await {
             Ok(photo) => {
-                self.store(row.image_id, &photo.embedding).await?;
+                self.store_embedding(row.image_id, &photo.embedding).await?;
                 Ok(Ok(photo.embedding))
             }
             Err(error @ (EmbedError::Busy | EmbedError::Stopped)) => Err(FollowError::Embedder(error.to_string())),
@@ -70,11 +70,11 @@ impl<'a> ImageEmbeddings<'a> {
         }
     }
 
-    async fn store(&self, image: ImageId, embedding: &Embedding) -> Result<(), DatabaseError> {
+    async fn store_embedding(&self, image: ImageId, embedding: &Embedding) -> Result<(), DatabaseError> {
         let model = self.embedder.model_id().as_str();
         let mut tx = self.db.begin().await?;
         match product_images::upsert_embedding(&mut tx, image, model, &embedding.to_bytes()).await {
-            // The photo was removed meanwhile, and a change in the log says so: there is nothing to store.
+            // The photo was removed meanwhile; the log has that change.
             Err(DatabaseError::ForeignKeyViolation) => Ok(()),
             inserted => {
                 inserted?;
@@ -92,17 +92,17 @@ fn photo_failure(reason: String) -> Result<Result<Embedding, PhotoFailure>, Foll
 pub(super) fn stored_vector(row: &ImageEmbeddingRow, dim: usize) -> Option<Arc<[f32]>> {
     let embedding = Embedding::from_bytes(row.vector.as_deref()?, dim);
     let embedding = embedding.inspect_err(|error| {
-        tracing::error!(image.id = %row.image_id, error = %error, "a stored embedding is damaged; making it anew");
+        tracing::error!(image.id = %row.image_id, error = %error, "a stored embedding is damaged; it is computed again");
     });
     embedding.ok().map(Arc::from)
 }
 
-/// The index row of a photo with a sound stored vector of `dim` values.
+/// The index row of a photo with a valid stored vector of `dim` values.
 pub(super) fn stored_row(row: &ImageEmbeddingRow, dim: usize) -> Option<IndexRow> {
     Some(IndexRow { image: row.image_id, product: row.product_id, vector: stored_vector(row, dim)? })
 }
 
-/// The index rows of those photos that have a sound stored vector of `dim` values.
+/// The index rows of the photos with a valid stored vector of `dim` values.
 pub fn stored_rows(rows: &[ImageEmbeddingRow], dim: usize) -> Vec<IndexRow> {
     rows.iter().filter_map(|row| stored_row(row, dim)).collect()
 }

@@ -1,8 +1,8 @@
-//! How the index learns of the catalog: it is filled at the start and follows the log of catalog changes from then on.
+//! Keeps the index equal to the catalog: fills it at the start, then follows the log of catalog changes.
 //!
-//! Invariants: the database is the truth, the index a cache of it. A change reaches the index through the log alone
-//! ([`IndexFeed::follow`]), whether this server made it or another one. Every index is of one model; a switch fills a
-//! second index and exchanges both in one step ([`IndexFeed::exchange`]).
+//! Invariants: the database is the truth, the index a cache. Every change reaches the index through the log
+//! ([`IndexFeed::follow`]), whichever server made it. An index belongs to one model; a switch fills a second index and
+//! exchanges model and index in one step ([`IndexFeed::exchange`]).
 
 mod announcements;
 mod change_log;
@@ -58,10 +58,10 @@ pub struct IndexFeed {
     index_options: IndexOptions,
     /// Where snapshots are written.
     data_dir: PathBuf,
-    /// The last change that the index has applied, once it is known. The lock is held while changes are applied: two
-    /// followers at a time would apply the same changes twice.
+    /// The last change that the index has applied, if known. The lock is held while changes are applied, so that there is one
+    /// follower at a time.
     last_applied: Arc<Mutex<Option<ChangeRow>>>,
-    /// What the snapshot file holds, if this server has read or written it.
+    /// The position of the snapshot file, if this server has read or written it.
     last_snapshot: Arc<StdMutex<Option<SnapshotPosition>>>,
     unsearchable: Arc<UnsearchableImages>,
     outage: Arc<OutageTracker>,
@@ -70,8 +70,8 @@ pub struct IndexFeed {
 }
 
 impl IndexFeed {
-    /// Fills the index of `model`: from its snapshot and the changes since, or, if no snapshot can be used, from the
-    /// database. Photos that the model has not embedded yet are embedded first. Call it before serving.
+    /// Fills the index of `model` from its snapshot and the changes since, or, without a usable snapshot, from the database.
+    /// Photos without an embedding by the model are embedded first. Call it before serving.
     pub async fn start(
         db: Database,
         blobs: Blobs,
@@ -112,7 +112,7 @@ impl IndexFeed {
         self.active.current().index.stats().await.revision
     }
 
-    /// How many embeddings are searched.
+    /// The number of embeddings in the index.
     pub async fn embeddings_count(&self) -> usize {
         self.active.current().index.stats().await.rows
     }
@@ -127,7 +127,7 @@ impl IndexFeed {
         ImageEmbeddings::new(&self.db, &self.blobs, embedder)
     }
 
-    /// The folder of this server's files. Names the server in fail points.
+    /// The folder of this server's files. It also names the server in fail points.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }

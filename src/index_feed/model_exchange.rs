@@ -1,5 +1,5 @@
-//! Replacing the model in use. While the old model serves, both are compared and an index of the new one is prepared; then
-//! model and index are exchanged.
+//! Replaces the model in use. While the old model serves, both models are compared and an index of the new one is prepared.
+//! Then model and index are exchanged.
 
 use std::sync::Arc;
 
@@ -9,27 +9,26 @@ use super::{FollowError, IndexFeed, IndexRow};
 use crate::active_model::{ActiveModel, StartedModel};
 use crate::index::{IndexError, IndexOptions, VectorIndex};
 
-/// An index of another model that is filled and not searched yet.
+/// A filled index of another model that does not serve searches yet.
 pub struct PreparedIndex {
     model: StartedModel,
     index: VectorIndex,
-    /// Counted apart until the exchange: the index in use may have these photos.
+    /// Counted separately until the exchange, since the index in use may have these photos.
     unsearchable: UnsearchableImages,
 }
 
 impl IndexFeed {
-    /// Fills an index of `model` up to the newest change. This takes long; changes made meanwhile are applied by
-    /// [`IndexFeed::exchange`].
+    /// Fills an index of `model` up to the newest change. That takes long; [`IndexFeed::exchange`] applies later changes.
     pub async fn prepare_index(&self, model: StartedModel) -> Result<PreparedIndex, FollowError> {
-        let unsearchable = UnsearchableImages::of_prepared_index();
+        let unsearchable = UnsearchableImages::for_prepared_index();
         let filler = IndexFiller::new(self.image_embeddings(&model.embedder), &unsearchable);
         let index = filler.open_index(&self.data_dir, self.separate_index_options()).await?.index;
         filler.apply_changes(&index, &mut None).await?;
         Ok(PreparedIndex { model, index, unsearchable })
     }
 
-    /// Puts the prepared model and index in use; returns the index's revision. No change is applied to the old index
-    /// meanwhile, so the new one misses none.
+    /// Puts the prepared model and index in use; returns the index's revision. The lock on `last_applied` keeps the follower
+    /// from applying changes to the old index meanwhile, so the new one misses none.
     pub async fn exchange(&self, prepared: PreparedIndex) -> Result<i64, FollowError> {
         let PreparedIndex { model, index, unsearchable } = prepared;
         let mut last_applied = self.last_applied.lock().await;
@@ -42,7 +41,7 @@ impl IndexFeed {
         Ok(revision)
     }
 
-    /// How many of `queries` find a photo of their own product as the nearest one among `enrolled`.
+    /// How many `queries` have a photo of their own product as their nearest one in `enrolled`.
     pub async fn count_correct_answers(
         &self,
         enrolled: Vec<IndexRow>,
@@ -60,7 +59,7 @@ impl IndexFeed {
         Ok(correct)
     }
 
-    /// Options of an index that is not the one in use.
+    /// Options of an index that is not in use.
     fn separate_index_options(&self) -> IndexOptions {
         IndexOptions { standby: true, ..self.index_options }
     }

@@ -4,31 +4,31 @@ use super::FollowError;
 use crate::db::DatabaseError;
 use crate::index::SnapshotError;
 
-/// Why a snapshot is not used, or not written.
+/// Why a snapshot cannot be used or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotFault {
     /// The file cannot be read or written, or is damaged.
     #[error(transparent)]
     File(#[from] SnapshotError),
     /// The snapshot has changes that the database does not have.
-    #[error("it stands at change {snapshot}, and the catalog ends at {head}")]
+    #[error("it is at change {snapshot}, but the catalog ends at {head}")]
     DatabaseBehind { snapshot: i64, head: i64 },
-    /// Its stamp is another one.
-    #[error("it was made by another model, or from another catalog")]
+    /// The stamp differs.
+    #[error("it is of another model or another catalog")]
     Foreign,
-    /// The log cannot be followed from where the snapshot stands.
-    #[error("the catalog's log cannot be followed from it: {0}")]
+    /// The changes since the snapshot cannot be applied.
+    #[error("the changes since cannot be applied: {0}")]
     LogUnusable(#[from] FollowError),
-    /// The snapshot lacks photos that are on sale and embedded, or has others.
-    #[error("with the changes since it has {found} photos, and {embedded} are on sale and embedded")]
+    /// The snapshot has other photos than the database.
+    #[error("with the changes since, it has {found} photos, but {embedded} are on sale and embedded")]
     Incomplete { found: usize, embedded: i64 },
-    /// The index may not hold what the database holds, so it is not written.
-    #[error("the index is not to be trusted: {0}")]
-    Distrusted(String),
+    /// The index may differ from the database, so it is not written.
+    #[error("the index cannot be trusted: {0}")]
+    Untrusted(String),
     #[error("the database does not answer: {0}")]
     Database(#[from] DatabaseError),
-    /// The thread that read or wrote it failed.
-    #[error("its thread failed: {0}")]
+    /// The thread that reads or writes the file failed.
+    #[error("a thread failed: {0}")]
     Thread(#[from] tokio::task::JoinError),
 }
 
@@ -38,7 +38,7 @@ impl SnapshotFault {
         match self {
             Self::File(error) => !matches!(error, SnapshotError::Io(_)),
             Self::LogUnusable(error) => error.is_finding(),
-            Self::DatabaseBehind { .. } | Self::Foreign | Self::Incomplete { .. } | Self::Distrusted(_) => true,
+            Self::DatabaseBehind { .. } | Self::Foreign | Self::Incomplete { .. } | Self::Untrusted(_) => true,
             Self::Database(_) | Self::Thread(_) => false,
         }
     }
@@ -50,7 +50,7 @@ impl SnapshotFault {
             Self::DatabaseBehind { .. } => "ahead",
             Self::Foreign => "other",
             Self::Incomplete { .. } => "incomplete",
-            Self::LogUnusable(_) | Self::Distrusted(_) | Self::Database(_) | Self::Thread(_) => "failed",
+            Self::LogUnusable(_) | Self::Untrusted(_) | Self::Database(_) | Self::Thread(_) => "failed",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The snapshot file of an index: its name, its stamp, opening and writing it.
 //!
-//! A snapshot is a cache. Its stamp names what it was made from: the model, and the very change at which it stands. Changes
-//! carry identifiers and times that do not come twice. So a file of another catalog, of another model, or of this catalog
-//! before a restore has another stamp. Whatever is wrong with a snapshot, the database fills the index instead.
+//! A snapshot is a cache: if anything is wrong with it, the index is filled from the database. Its stamp identifies the model
+//! and the last change in it. Changes have unique ids and times, so a snapshot of another catalog, another model, or this
+//! catalog before a restore has another stamp.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::db::Database;
 use crate::db::catalog_changes::{self, ChangeRow};
 use crate::index::{Snapshot, SnapshotHeader, SnapshotStamp, VectorIndex};
 
-/// An unfinished snapshot that nobody has written to for so long was left behind by a killed server.
+/// A killed server left an unfinished snapshot that has not been written to for this long.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3_600);
 
 const NAME_PREFIX: &str = "index-";
@@ -25,20 +25,24 @@ const NAME_SUFFIX: &str = ".snapshot";
 
 /// The path of the snapshot of `model`'s embeddings: `index-NAME@VERSION-DIGITS.snapshot`. Each model has its own file, so
 /// that servers with different models can share a folder, and a rollback finds its snapshot.
-pub(super) fn path(data_dir: &Path, model: &str) -> PathBuf {
-    // A model's key has one `#`, and nothing else that a file's name may not have or that a shell would mind.
+pub(super) fn snapshot_path(data_dir: &Path, model: &str) -> PathBuf {
+    // A model's key has one `#`, and no other character that a file name or a shell cannot take.
     data_dir.join(format!("{NAME_PREFIX}{}{NAME_SUFFIX}", model.replace('#', "-")))
 }
 
-/// The model whose snapshot has this file name, if it is a snapshot's name.
-pub(super) fn model_of_name(name: &str) -> Option<String> {
+/// The model whose snapshot has this file name; `None` for another file.
+pub(super) fn model_of_file_name(name: &str) -> Option<String> {
     let (model, digits) = name.strip_prefix(NAME_PREFIX)?.strip_suffix(NAME_SUFFIX)?.rsplit_once('-')?;
     Some(format!("{model}#{digits}"))
 }
 
-/// Opens the snapshot at `path` and checks its header: it must be made from this database by this model. Its rows are not
-/// read yet.
-pub(super) async fn open(db: &Database, model: &str, dim: usize, path: PathBuf) -> Result<Snapshot, SnapshotFault> {
+/// Opens the snapshot at `path` and checks by its header that it is of this database and model. Does not read its rows.
+pub(super) async fn open_snapshot(
+    db: &Database,
+    model: &str,
+    dim: usize,
+    path: PathBuf,
+) -> Result<Snapshot, SnapshotFault> {
     let snapshot = tokio::task::spawn_blocking(move || Snapshot::open(&path)).await??;
     let header = snapshot.header();
     let newest = newest_change(db).await?;
@@ -51,15 +55,15 @@ pub(super) async fn open(db: &Database, model: &str, dim: usize, path: PathBuf) 
     Ok(snapshot)
 }
 
-/// Writes what `index` holds of `model`'s embeddings to `path`; returns the header of the file.
-pub(super) async fn write(
+/// Writes `index`, whose embeddings are of `model`, to `path`; returns the header of the file.
+pub(super) async fn write_snapshot(
     db: &Database,
     model: &str,
     index: Arc<VectorIndex>,
     path: PathBuf,
 ) -> Result<SnapshotHeader, SnapshotFault> {
     if let Some(reason) = index.untrusted_reason() {
-        return Err(SnapshotFault::Distrusted(reason.to_owned()));
+        return Err(SnapshotFault::Untrusted(reason.to_owned()));
     }
     let position = index.position().await;
     let stamp = stamp_at(db, model, position.revision).await?;
@@ -78,11 +82,11 @@ async fn stamp_at(db: &Database, model: &str, revision: i64) -> Result<SnapshotS
         Some(logged) => Some(logged.row.map_err(|reason| FollowError::UnreadableChange { seq: revision, reason })?),
         None => None,
     };
-    Ok(stamp(model, change.as_ref()))
+    Ok(compute_stamp(model, change.as_ref()))
 }
 
-/// SHA-256 over the model and the change. Revision 0 has no change: there it is over the model alone.
-fn stamp(model: &str, change: Option<&ChangeRow>) -> SnapshotStamp {
+/// SHA-256 over the model and the change; at revision 0, which has no change, over the model alone.
+fn compute_stamp(model: &str, change: Option<&ChangeRow>) -> SnapshotStamp {
     let change = change.map(|change| {
         let images: Vec<_> = change.images.iter().map(|image| image.uuid()).collect();
         (change.seq, change.kind.as_str(), change.product_id.uuid(), images, change.created_at.micros())
@@ -97,10 +101,10 @@ mod tests {
     #[test]
     fn a_snapshot_is_named_for_its_model() {
         let model = "tillsight-small@3-b#0123456789ab";
-        let path = path(Path::new("data"), model);
+        let path = snapshot_path(Path::new("data"), model);
         assert_eq!(path, Path::new("data/index-tillsight-small@3-b-0123456789ab.snapshot"));
-        assert_eq!(model_of_name(path.file_name().unwrap().to_str().unwrap()).as_deref(), Some(model));
-        assert_eq!(model_of_name("index.snapshot"), None);
-        assert_eq!(model_of_name(".index-a@1-0.snapshot.x.part"), None);
+        assert_eq!(model_of_file_name(path.file_name().unwrap().to_str().unwrap()).as_deref(), Some(model));
+        assert_eq!(model_of_file_name("index.snapshot"), None);
+        assert_eq!(model_of_file_name(".index-a@1-0.snapshot.x.part"), None);
     }
 }

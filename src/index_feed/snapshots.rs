@@ -1,4 +1,4 @@
-//! The snapshots of this server: written now and then while it runs and at the end, removed when a model is no longer used.
+//! This server's snapshots: written periodically and at the end, removed when a model is no longer used.
 
 use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -13,9 +13,9 @@ use crate::embedding::ModelId;
 use crate::telemetry::INDEX_SNAPSHOT_SECONDS;
 
 /// How often the server checks whether a snapshot is due.
-const CHECK_EVERY: Duration = Duration::from_secs(10);
+const CHECK_PERIOD: Duration = Duration::from_secs(10);
 
-/// What a snapshot holds: the embeddings of which model, at which change.
+/// The model and the revision of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SnapshotPosition {
     pub(super) model: ModelId,
@@ -23,14 +23,14 @@ pub(super) struct SnapshotPosition {
 }
 
 impl IndexFeed {
-    /// Writes a snapshot if the index has changed and the last one is `every` old. Runs until it is dropped.
-    pub async fn write_snapshots(self, every: Duration, runs: RunReporter) {
-        let mut ticks = tokio::time::interval(CHECK_EVERY.min(every));
+    /// Writes a snapshot every `period` if the index has changed. Runs until it is dropped.
+    pub async fn write_snapshots(self, period: Duration, runs: RunReporter) {
+        let mut ticks = tokio::time::interval(CHECK_PERIOD.min(period));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_attempt = Instant::now();
         loop {
             ticks.tick().await;
-            if last_attempt.elapsed() < every || !self.has_unsaved_changes().await {
+            if last_attempt.elapsed() < period || !self.has_unsaved_changes().await {
                 continue;
             }
             last_attempt = Instant::now();
@@ -38,8 +38,8 @@ impl IndexFeed {
         }
     }
 
-    /// Writes a snapshot when the server stops, so that the next start reads one file. It takes as long as the disk does:
-    /// some seconds for a million photos. A server that is killed meanwhile leaves the file before it.
+    /// Writes a snapshot when the server stops, so that the next start reads one file. Takes some seconds for a million photos.
+    /// If the server is killed meanwhile, the previous file stays.
     pub async fn write_last_snapshot(&self) {
         if !self.has_unsaved_changes().await {
             return;
@@ -49,32 +49,32 @@ impl IndexFeed {
         }
     }
 
-    /// Writes a snapshot of what the index holds now; returns its revision.
+    /// Writes a snapshot of the index; returns its revision.
     ///
     /// # Errors
-    /// The index is not to be trusted, the database does not answer, or the file cannot be written.
+    /// The index is untrusted, the database does not answer, or the file cannot be written.
     pub async fn write_snapshot(&self) -> Result<i64, SnapshotFault> {
         let active = self.active.current();
         let began = Instant::now();
         let model = active.embedder.model_id();
-        let path = snapshot_file::path(&self.data_dir, model.as_str());
-        let header = snapshot_file::write(&self.db, model.as_str(), Arc::clone(&active.index), path).await?;
+        let path = snapshot_file::snapshot_path(&self.data_dir, model.as_str());
+        let header = snapshot_file::write_snapshot(&self.db, model.as_str(), Arc::clone(&active.index), path).await?;
         *self.last_snapshot() = Some(SnapshotPosition { model: model.clone(), revision: header.revision });
         metrics::histogram!(INDEX_SNAPSHOT_SECONDS).record(began.elapsed().as_secs_f64());
         tracing::info!(index.revision = header.revision, index.embeddings = header.rows, "index snapshot written");
         Ok(header.revision)
     }
 
-    /// Removes the snapshot of a model that is no longer used. Returns whether there was one. Blocks.
+    /// Removes the snapshot of a model that is no longer used; returns whether it existed. Blocks the thread.
     pub fn remove_snapshot(&self, model: &str) -> io::Result<bool> {
-        match std::fs::remove_file(snapshot_file::path(&self.data_dir, model)) {
+        match std::fs::remove_file(snapshot_file::snapshot_path(&self.data_dir, model)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether the index holds something else than the file.
+    /// Whether the index differs from the snapshot file.
     async fn has_unsaved_changes(&self) -> bool {
         let current = position_of(&self.active.current()).await;
         *self.last_snapshot() != Some(current)

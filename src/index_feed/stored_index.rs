@@ -1,7 +1,7 @@
-//! The index as it is stored, for the command line: what is in the database and in the folder of snapshots. Needs no server,
+//! The stored index, for the command line: the embeddings in the database and the snapshots in the data folder. Needs no server
 //! and runs no model.
 //!
-//! Only reads the database, and replaces the snapshot whole or not at all: safe beside running servers.
+//! It only reads the database and replaces the snapshot atomically, so it is safe while servers run.
 
 mod index_report;
 mod model_in_use;
@@ -26,7 +26,7 @@ pub use verification::{Difference, Verification};
 pub struct StoredIndex {
     db: Database,
     model: String,
-    /// Why it is this model.
+    /// Where the model is named: in the settings or by a switch.
     model_origin: String,
     dim: usize,
     options: IndexOptions,
@@ -42,21 +42,21 @@ pub enum StoredIndexError {
     #[error("database: {0}")]
     Database(#[from] DatabaseError),
     /// The database belongs to another program, or to an older version.
-    #[error("the database has no catalog ({0}): start the server once, or run `tillsight migrate`")]
+    #[error("the database has no catalog ({0}). Start the server once, or run `tillsight migrate`")]
     NoCatalog(String),
     /// The embeddings cannot be read into an index.
     #[error("the index cannot be filled from the database: {0}")]
     Unfilled(#[from] FollowError),
-    #[error("there is no snapshot {}: the server writes one while it runs, `tillsight index rebuild` now", .0.display())]
+    #[error("there is no snapshot {}. A running server writes one in time, `tillsight index rebuild` at once", .0.display())]
     NoSnapshot(PathBuf),
-    #[error("snapshot {}: {fault}; `tillsight index rebuild` writes a new one", path.display())]
+    #[error("snapshot {} cannot be used: {fault}. `tillsight index rebuild` writes a new one", path.display())]
     UnusableSnapshot { path: PathBuf, fault: SnapshotFault },
     #[error("snapshot {} cannot be written: {fault}", path.display())]
     UnwrittenSnapshot { path: PathBuf, fault: SnapshotFault },
-    /// Photos lack embeddings, which only a running model can make.
+    /// Only a server, which runs the model, can compute missing embeddings.
     #[error(
-        "{count} photos on sale have no sound embedding of model {model} (the first: {first}); only the server can make \
-         them, from their originals: move the snapshot away and start it once with this model"
+        "{count} photos on sale have no valid embedding by model {model} (the first: {first}). The server computes them \
+         from the originals: move the snapshot away and start the server once with this model"
     )]
     Unembedded { count: usize, model: String, first: String },
     /// The folder cannot be searched.
@@ -64,21 +64,21 @@ pub enum StoredIndexError {
     Folder { path: PathBuf, error: std::io::Error },
 }
 
-/// A snapshot that was written.
+/// A new snapshot.
 #[derive(Debug, Clone, Serialize)]
 pub struct Rebuilt {
     /// The key of the model.
     pub model: String,
-    /// Why it is this model: the settings name it, or it was switched to.
+    /// Where the model is named: in the settings or by a switch.
     pub model_origin: String,
     pub path: PathBuf,
-    /// The change at which it stands.
+    /// The last change in it.
     pub revision: i64,
     pub rows: u64,
 }
 
 impl StoredIndexError {
-    /// The error for a table that every database of this version has.
+    /// The error if a table is missing that every database of this version has.
     fn from_missing_table(error: DatabaseError) -> Self {
         if let DatabaseError::Unexpected(reason) = error { Self::NoCatalog(reason) } else { error.into() }
     }
@@ -108,8 +108,8 @@ impl StoredIndexError {
 }
 
 impl StoredIndex {
-    /// The index of the model that servers use: the one that was switched to last. If there was no switch, or that model's
-    /// manifest or file is gone, it is the model of `manifest`, which the settings name. The model file is not read.
+    /// The stored index of the model that servers use: the model of the last switch, or, without a switch or if that model's
+    /// files are missing, the model of `manifest`, which the settings name. Does not read the model file.
     ///
     /// # Errors
     /// The database does not answer, or has no catalog; the manifest cannot be read.
@@ -126,19 +126,19 @@ impl StoredIndex {
         })
     }
 
-    /// An index of what the database has on sale, and how many photos it lacks because they have no sound embedding.
+    /// Fills an index with the photos on sale; also returns how many have no valid embedding and are missing.
     ///
     /// # Errors
-    /// The database does not answer, or the index refuses what it has.
+    /// The database does not answer, or the index refuses a row.
     pub async fn load(&self) -> Result<(VectorIndex, usize), StoredIndexError> {
         let StoredCatalog { revision, builder, unseen } = self.read_catalog().await?;
         Ok((builder.finish(revision).map_err(FollowError::from)?, unseen.len()))
     }
 
-    /// Writes a new snapshot of what the database has on sale.
+    /// Writes a new snapshot of the photos on sale.
     ///
     /// # Errors
-    /// The database does not answer; a photo has no sound embedding; the file cannot be written.
+    /// The database does not answer; a photo has no valid embedding; the file cannot be written.
     pub async fn rebuild(&self) -> Result<Rebuilt, StoredIndexError> {
         let StoredCatalog { revision, builder, unseen } = self.read_catalog().await?;
         if let Some(first) = unseen.first() {
@@ -147,13 +147,13 @@ impl StoredIndex {
         }
         let index = Arc::new(builder.finish(revision).map_err(FollowError::from)?);
         let path = self.snapshot_path();
-        let header = snapshot_file::write(&self.db, &self.model, index, path.clone()).await;
+        let header = snapshot_file::write_snapshot(&self.db, &self.model, index, path.clone()).await;
         let header = header.map_err(|fault| StoredIndexError::from_writing(path.clone(), fault))?;
         let (model, model_origin) = (self.model.clone(), self.model_origin.clone());
         Ok(Rebuilt { model, model_origin, path, revision: header.revision, rows: header.rows })
     }
 
-    /// The key of the model, and why it is this model.
+    /// The key of the model, and where it is named.
     pub fn model(&self) -> (&str, &str) {
         (&self.model, &self.model_origin)
     }
@@ -163,6 +163,6 @@ impl StoredIndex {
     }
 
     fn snapshot_path(&self) -> PathBuf {
-        snapshot_file::path(&self.data_dir, &self.model)
+        snapshot_file::snapshot_path(&self.data_dir, &self.model)
     }
 }

@@ -1,9 +1,9 @@
-//! Photos on sale that are missing from the index, because they could not be embedded when it learnt of them.
+//! Photos on sale that are missing from the index, because embedding them failed.
 //!
-//! They are tried again, less and less often, until all of them are searched: a run of the model may fail once, a disk may
-//! be mounted late, a lost file may be restored. Which photos they are is found by asking the index page by page, so nothing
-//! need be remembered, however many they are. A photo that has its embedding at last reaches the index through the
-//! catalog's log, like everything else: as a removal and an addition. Servers that have the photo are not changed by that.
+//! They are retried with growing delays until none is missing: a run of the model may fail once, a disk may be mounted late, a
+//! lost file may be restored. Only their number is stored; the missing photos are found by comparing index and database page
+//! by page. Once embedded, a photo reaches the index through the catalog's log like every change, as a removal and an
+//! addition, which changes nothing on servers that already have it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::filling::PAGE;
+use super::filling::PAGE_SIZE;
 use super::image_embeddings::stored_vector;
 use super::{FollowError, IndexFeed};
 use crate::background::RunReporter;
@@ -22,40 +22,40 @@ use crate::db::product_images;
 use crate::domain::{ImageId, ProductId};
 use crate::telemetry::UNSEARCHABLE_IMAGES;
 
-/// Photos that are embedded before those that succeeded are put into the log.
-const BATCH: usize = 32;
+/// Photos that are embedded before the successful ones are appended to the log.
+const BATCH_SIZE: usize = 32;
 
-/// Why photos are still missing from the index.
+/// Why a retry did not embed all photos.
 #[derive(Debug, thiserror::Error)]
 enum RetryError {
     #[error("{0} photos on sale still cannot be embedded")]
-    Left(u64),
+    StillFailing(u64),
     #[error(transparent)]
     Follow(#[from] FollowError),
 }
 
-/// How many such photos there are.
+/// The number of unsearchable photos of an index.
 #[derive(Debug)]
 pub(super) struct UnsearchableImages {
     count: AtomicU64,
     added: Notify,
-    /// Whether the gauge shows the count: not while the index is not searched yet.
-    shown: bool,
+    /// Whether the gauge shows the count: only for the index in use.
+    reports_gauge: bool,
 }
 
 impl Default for UnsearchableImages {
     fn default() -> Self {
-        Self { count: AtomicU64::new(0), added: Notify::new(), shown: true }
+        Self { count: AtomicU64::new(0), added: Notify::new(), reports_gauge: true }
     }
 }
 
 impl UnsearchableImages {
-    /// For an index that is not searched yet.
-    pub(super) fn of_prepared_index() -> Self {
-        Self { shown: false, ..Self::default() }
+    /// For an index that is not in use yet.
+    pub(super) fn for_prepared_index() -> Self {
+        Self { reports_gauge: false, ..Self::default() }
     }
 
-    /// The index that `other` counts for has replaced this one.
+    /// Takes over the count of an index that replaces this one.
     pub(super) fn replace_with(&self, other: &Self) {
         self.set(other.count());
         if other.count() > 0 {
@@ -63,7 +63,7 @@ impl UnsearchableImages {
         }
     }
 
-    /// The index misses so many photos more.
+    /// Adds `count` photos that the index misses.
     pub(super) fn add(&self, count: u64) {
         if count > 0 {
             self.add_wrapping(count);
@@ -71,32 +71,32 @@ impl UnsearchableImages {
         }
     }
 
-    /// Exact after each retry; at least those that were added since.
+    /// Exact after each retry. In between it can be too high, since removed photos are still counted.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
     fn set(&self, count: u64) {
         self.count.store(count, Ordering::Relaxed);
-        self.show(count);
+        self.report(count);
     }
 
-    /// Returns the new count. Wraps around, so that what is added may be negative.
+    /// Returns the new count. Wraps around, so that `difference` may be negative.
     fn add_wrapping(&self, difference: u64) -> u64 {
         let count = self.count.fetch_add(difference, Ordering::Relaxed).wrapping_add(difference);
-        self.show(count);
+        self.report(count);
         count
     }
 
-    fn show(&self, count: u64) {
-        if self.shown {
+    fn report(&self, count: u64) {
+        if self.reports_gauge {
             metrics::gauge!(UNSEARCHABLE_IMAGES).set(count as f64);
         }
     }
 }
 
 impl IndexFeed {
-    /// Retries photos that are missing from the index until none is. Runs until it is dropped.
+    /// Retries unsearchable photos whenever there are any. Runs until it is dropped.
     pub async fn retry_unsearchable_images(self, runs: RunReporter) {
         self.unsearchable.set(self.unsearchable.count());
         loop {
@@ -114,12 +114,12 @@ impl IndexFeed {
     async fn retry_all(&self) -> Result<(), RetryError> {
         match self.retry_each_once().await? {
             0 => Ok(()),
-            left => Err(RetryError::Left(left)),
+            left => Err(RetryError::StillFailing(left)),
         }
     }
 
-    /// Waits for the next delay. If photos are added meanwhile, the delays begin anew; the next retry is then due after
-    /// the first delay or earlier, so that ever more photos do not put it off.
+    /// Waits for the next delay. If photos are added meanwhile, the delays restart. The next retry is then due after the first
+    /// delay at the latest, and further photos do not postpone it.
     async fn wait_for_retry(&self, delays: &mut Delays) {
         let mut due = Instant::now() + next_delay(delays);
         loop {
@@ -133,18 +133,18 @@ impl IndexFeed {
         }
     }
 
-    /// Tries every missing photo once; returns how many are left, with those that were added meanwhile.
+    /// Tries every missing photo once; returns how many are still missing, including those added meanwhile.
     async fn retry_each_once(&self) -> Result<u64, FollowError> {
         let before = self.unsearchable.count();
-        // Photos that the log is about to add are not missing.
+        // First apply the log, so that photos it is about to add do not count as missing.
         self.follow().await?;
         let (mut after, mut left) = (ImageId::NIL, 0);
         loop {
-            let page = product_images::list_ids_on_sale(&mut self.db.read().await?, after, PAGE).await?;
+            let page = product_images::list_ids_on_sale(&mut self.db.read().await?, after, PAGE_SIZE).await?;
             let Some(last) = page.last() else { break };
             after = *last;
             let missing = self.active.current().index.missing_images(&page).await;
-            for batch in missing.chunks(BATCH) {
+            for batch in missing.chunks(BATCH_SIZE) {
                 let embedded = self.embed_batch(batch, &mut left).await?;
                 self.append_to_log_again(embedded).await?;
             }
@@ -152,7 +152,7 @@ impl IndexFeed {
         Ok(self.unsearchable.add_wrapping(left.wrapping_sub(before)))
     }
 
-    /// Those of these photos that have an embedding now; `left` counts the others.
+    /// Embeds photos; returns those that have an embedding now, and adds the number of the others to `left`.
     async fn embed_batch(&self, images: &[ImageId], left: &mut u64) -> Result<Vec<ImageId>, FollowError> {
         let active = self.active.current();
         let embedder = &active.embedder;
@@ -170,12 +170,12 @@ impl IndexFeed {
         Ok(embedded)
     }
 
-    /// Puts photos that have an embedding into the log once more, if the index still misses them.
+    /// Appends embedded photos to the log again if the index still misses them.
     async fn append_to_log_again(&self, images: Vec<ImageId>) -> Result<(), FollowError> {
         if images.is_empty() {
             return Ok(());
         }
-        // Some may have been enrolled since the last follow; the log has those already.
+        // Apply the log first: it may already add some of them.
         self.follow().await?;
         let active = self.active.current();
         let missing = active.index.missing_images(&images).await;
@@ -187,7 +187,7 @@ impl IndexFeed {
             products.entry(row.product_id).or_default().push(row.image_id);
         }
         for (product, images) in products {
-            tracing::info!(product.id = %product, images = images.len(), "photos could be embedded at last");
+            tracing::info!(product.id = %product, images = images.len(), "photos were embedded that had failed before");
             catalog_changes::append(&mut tx, ChangeKind::Remove, product, images.clone(), now).await?;
             catalog_changes::append(&mut tx, ChangeKind::Add, product, images, now).await?;
         }

@@ -1,17 +1,16 @@
-//! Admission control in front of a chain of pools: how many jobs are in progress, and how long the next one may wait.
+//! Admission control for a chain of pools: bounds the jobs in progress and the wait of the next one.
 //!
-//! A queue of fixed length bounds memory and says nothing about time: 256 photos in front of a shopper are seconds. An
-//! interactive job is therefore admitted only while its expected wait is at most `max_wait`, and refused at once otherwise.
-//! Admitted jobs wait here, in the order of coming, until one of [`JOBS_PER_CORE`] slots per core is free, so that few jobs
-//! are in progress and what waits is still small (an encoded photo, not its pixels).
+//! The length of a queue bounds memory but not time: a shopper behind 256 photos waits for seconds. So an interactive job is
+//! admitted only if its expected wait is at most `max_wait`, and is refused at once otherwise. Admitted jobs wait here in the
+//! order of arrival for one of [`JOBS_PER_CORE`] slots per core. So few jobs are in progress, and the waiting ones are small
+//! (an encoded photo, not its pixels).
 //!
-//! The expected wait of a job that finds `n` others ahead, of which `slots` are in progress, is `(n − slots + ½) × work ÷
-//! cores`: those ahead finish evenly, one in every `work ÷ cores`. The work on one job is estimated from how long permits
-//! are held.
+//! With `n` jobs ahead, of which `slots` are in progress, the expected wait is `(n − slots + ½) × work ÷ cores`, because one
+//! job finishes every `work ÷ cores` on average. The work per job is estimated from how long permits are held.
 //!
-//! Background jobs (an upload of many photos, a catalogue that is embedded anew) wait for their turn instead of being
-//! refused: on an idle machine one job per core is in progress, beside interactive jobs exactly one, so that neither kind
-//! starves the other.
+//! Background jobs (an upload of many photos, a catalogue that is embedded again) wait instead of being refused. On an idle
+//! machine one of them per core is in progress, next to interactive jobs exactly one, so that neither kind starves the
+//! other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,34 +19,33 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::telemetry::POOL_ADMISSIONS_TOTAL;
 
-/// Interactive jobs in progress per core: while one computes, another may be on its way from one pool to the next.
+/// Interactive jobs in progress per core: one computes while another moves from one pool to the next.
 const JOBS_PER_CORE: usize = 2;
-/// A new measurement counts for an eighth of the estimate: some ten photos make it, one giant does not.
-const WEIGHT: u32 = 8;
+/// A new measurement counts for an eighth of the estimate, so that one giant photo does not distort it.
+const ESTIMATE_WEIGHT: u32 = 8;
 
 /// How urgent a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// Somebody stands and waits for it.
+    /// A person waits for it.
     Interactive,
-    /// It waits for as long as it takes.
+    /// It may wait.
     Background,
 }
 
-/// A job was refused because it would have waited for too long.
+/// A job was refused because it would have waited too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many jobs are waiting; the next one would wait for {} ms", expected_wait.as_millis())]
 pub struct Overloaded {
-    /// How long it would have waited.
     pub expected_wait: Duration,
 }
 
-/// What an [`Admission`] admits.
+/// The limits of an [`Admission`].
 #[derive(Debug, Clone, Copy)]
 pub struct AdmissionLimits {
-    /// Jobs that the machine works on at the same time (at least one).
+    /// Cores that work on jobs; at least one.
     pub cores: usize,
-    /// Longest expected wait of an interactive job. Zero: what cannot begin at once is refused.
+    /// Longest expected wait of an interactive job. Zero: a job that cannot begin at once is refused.
     pub max_wait: Duration,
     /// Background jobs that may wait.
     pub background_queue: usize,
@@ -59,10 +57,10 @@ pub struct Admission {
     name: &'static str,
     limits: AdmissionLimits,
     shared: Arc<Shared>,
-    /// Held by interactive jobs in progress.
+    /// One for each interactive job in progress.
     slots: Arc<Semaphore>,
     background_queue: Semaphore,
-    /// Held by the background job whose turn is next.
+    /// Held by the first background job in the queue.
     background_turn: AsyncMutex<()>,
 }
 
@@ -79,12 +77,12 @@ struct State {
     interactive: usize,
     /// Background jobs in progress.
     background: usize,
-    /// Estimated work on one job: how long it takes on a core of its own.
+    /// Estimated work per job: how long it takes alone on a core.
     work: Duration,
 }
 
 impl Admission {
-    /// Admits to the pools called `name`. `work` is the first estimate of how long one job takes on a core.
+    /// Admits to the pools called `name`. `work` is the first estimate of a job's time on one core.
     pub fn new(name: &'static str, limits: AdmissionLimits, work: Duration) -> Self {
         for outcome in ["hurried", "patient", "refused"] {
             metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => name, "outcome" => outcome).increment(0);
@@ -101,18 +99,18 @@ impl Admission {
         }
     }
 
-    /// Most jobs in progress at a time. A pool behind this admission needs no longer queue.
+    /// The most jobs in progress at a time. The pools behind need no longer queues.
     pub fn most_in_progress(&self) -> usize {
-        self.slots_in_all() + self.limits.cores
+        self.slot_count() + self.limits.cores
     }
 
     /// Waits until the job may begin.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the place in the queue to the next job.
+    /// If the future is dropped, the job leaves the queue.
     ///
     /// # Errors
-    /// At once: an interactive job would wait for longer than `max_wait`, or the queue of background jobs is full.
+    /// Fails at once if an interactive job would wait longer than `max_wait`, or if the queue of background jobs is full.
     pub async fn admit(&self, priority: Priority) -> Result<Permit, Overloaded> {
         let admitted = match priority {
             Priority::Interactive => self.admit_interactive().await,
@@ -135,21 +133,21 @@ impl Admission {
                 return Err(Overloaded { expected_wait });
             }
             state.interactive += 1;
-            Admitted { shared: Arc::clone(&self.shared), priority: Priority::Interactive }
+            AdmittedJob { shared: Arc::clone(&self.shared), priority: Priority::Interactive }
         };
-        // It fails only where the semaphore is closed, which nothing does.
+        // Never fails, because nothing closes the semaphore.
         let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
         Ok(Permit::begin(queued, slot))
     }
 
     async fn admit_background(&self) -> Result<Permit, Overloaded> {
-        let Ok(_place) = self.background_queue.try_acquire() else {
-            let queued = u32::try_from(self.limits.background_queue).unwrap_or(u32::MAX);
-            return Err(Overloaded { expected_wait: self.shared.state().work.saturating_mul(queued) });
+        let Ok(_queued) = self.background_queue.try_acquire() else {
+            let queue_length = u32::try_from(self.limits.background_queue).unwrap_or(u32::MAX);
+            return Err(Overloaded { expected_wait: self.shared.state().work.saturating_mul(queue_length) });
         };
         let _turn = self.background_turn.lock().await;
         loop {
-            // Made before the look at the state: a job that ends between the two is not missed.
+            // Created before the check, so that a job that ends in between is not missed.
             let job_ended = self.shared.job_ended.notified();
             if let Some(admitted) = self.try_begin_background() {
                 return Ok(Permit::begin(admitted, None));
@@ -158,50 +156,50 @@ impl Admission {
         }
     }
 
-    fn try_begin_background(&self) -> Option<Admitted> {
+    fn try_begin_background(&self) -> Option<AdmittedJob> {
         let mut state = self.shared.state();
         if state.background > 0 && state.interactive + state.background >= self.limits.cores {
             return None;
         }
         state.background += 1;
-        Some(Admitted { shared: Arc::clone(&self.shared), priority: Priority::Background })
+        Some(AdmittedJob { shared: Arc::clone(&self.shared), priority: Priority::Background })
     }
 
     /// How long the next interactive job would wait for a slot.
     fn expected_wait(&self, state: &State) -> Duration {
-        let Some(waiting) = state.interactive.checked_sub(self.slots_in_all()) else { return Duration::ZERO };
+        let Some(waiting) = state.interactive.checked_sub(self.slot_count()) else { return Duration::ZERO };
         state.work.mul_f64((waiting as f64 + 0.5) / self.limits.cores as f64)
     }
 
-    fn slots_in_all(&self) -> usize {
+    fn slot_count(&self) -> usize {
         self.limits.cores * JOBS_PER_CORE
     }
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held; were it so, the counts would still be right.
+        // The counts stay correct even if a holder panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of a job that was in progress for `time`.
-    fn learn(&self, time: Duration) {
+    /// Updates the estimate with a job that was in progress for `time`.
+    fn update_estimate(&self, time: Duration) {
         let mut state = self.state();
-        // Jobs in progress share the cores: where there are more of them than cores, each takes that much longer.
+        // If more jobs than cores are in progress, they share the cores and each takes longer.
         let in_progress = (state.interactive.min(self.cores * JOBS_PER_CORE) + state.background).max(1);
         let work = time.mul_f64(in_progress.min(self.cores) as f64 / in_progress as f64);
-        state.work = state.work * (WEIGHT - 1) / WEIGHT + work / WEIGHT;
+        state.work = state.work * (ESTIMATE_WEIGHT - 1) / ESTIMATE_WEIGHT + work / ESTIMATE_WEIGHT;
     }
 }
 
-/// A job that is counted, until this is dropped.
+/// Counts an admitted job until it is dropped.
 #[derive(Debug)]
-struct Admitted {
+struct AdmittedJob {
     shared: Arc<Shared>,
     priority: Priority,
 }
 
-impl Drop for Admitted {
+impl Drop for AdmittedJob {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         match self.priority {
@@ -213,15 +211,15 @@ impl Drop for Admitted {
     }
 }
 
-/// The right to be in progress. It ends when the last clone is dropped: each step of the work holds one, so that a step
-/// that outlives its caller is counted until it ends.
+/// Keeps a job in progress until the last clone is dropped. Each step of the work holds a clone, so that a step that outlives
+/// its caller is still counted.
 #[derive(Debug, Clone)]
 pub struct Permit {
     _job: Arc<JobInProgress>,
 }
 
 impl Permit {
-    fn begin(admitted: Admitted, slot: Option<OwnedSemaphorePermit>) -> Self {
+    fn begin(admitted: AdmittedJob, slot: Option<OwnedSemaphorePermit>) -> Self {
         Self { _job: Arc::new(JobInProgress { began: Instant::now(), admitted, _slot: slot }) }
     }
 }
@@ -229,13 +227,13 @@ impl Permit {
 #[derive(Debug)]
 struct JobInProgress {
     began: Instant,
-    admitted: Admitted,
+    admitted: AdmittedJob,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for JobInProgress {
     fn drop(&mut self) {
-        self.admitted.shared.learn(self.began.elapsed());
+        self.admitted.shared.update_estimate(self.began.elapsed());
     }
 }
 

@@ -1,7 +1,7 @@
-//! A bounded queue in front of workers that process several inputs at once (micro-batching).
+//! Micro-batching: workers that process several queued inputs at once.
 //!
-//! Work-conserving: a free worker takes what is waiting, up to its share and the largest batch, and never waits for more.
-//! An entry whose caller has gone is dropped and counted. Knows nothing of models or vectors.
+//! Work-conserving: a free worker takes the waiting entries, up to its share and the largest batch, and never waits for more.
+//! An entry whose caller left is dropped and counted. Knows nothing about models or vectors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
@@ -12,46 +12,44 @@ use tokio::sync::oneshot;
 
 use super::panic_message;
 
-/// What a [`Batcher`] and its metrics are called.
+/// The names of a [`Batcher`]'s threads and metrics.
 #[derive(Debug, Clone, Copy)]
 pub struct BatcherNames {
-    /// Its threads.
     pub thread: &'static str,
-    /// Entries by outcome: `done`, `failed`, `abandoned` (the caller left first), `refused` (the queue was full).
+    /// Counts entries by outcome: `done`, `failed`, `abandoned` (the caller left), `refused` (the queue was full).
     pub entries: &'static str,
-    /// Time an entry waited for a worker, in seconds.
+    /// Histogram of an entry's wait for a worker.
     pub queue_seconds: &'static str,
-    /// Time of one run, for the whole batch, in seconds.
+    /// Histogram of a batch's run time.
     pub run_seconds: &'static str,
-    /// Entries per run.
+    /// Histogram of the entries per batch.
     pub batch_entries: &'static str,
 }
 
-/// Processes one batch. Each worker has one of its own.
+/// Processes batches. Each worker has its own.
 pub trait Runner<I, O>: Send + 'static {
-    /// One output per input, in their order; or why the whole batch failed.
+    /// Returns one output per input, in their order, or why the whole batch failed.
     fn run(&mut self, inputs: Vec<I>) -> Result<Vec<O>, String>;
 }
 
-/// An output and where its time went.
+/// The output of one entry, with its times.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchAnswer<O> {
-    /// What the runner gave for the entry.
     pub output: O,
-    /// Waiting for a worker.
+    /// The wait for a worker.
     pub queue: Duration,
-    /// The run of its batch.
+    /// The run time of its batch.
     pub run: Duration,
 }
 
-/// Why an entry gave no output.
+/// Why an entry has no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchError {
-    /// The queue is full.
+    /// The queue was full.
     Full,
     /// The runner failed or panicked.
     Failed(String),
-    /// The workers are gone.
+    /// The workers have stopped.
     Stopped,
 }
 
@@ -64,25 +62,25 @@ struct Entry<I, O> {
 /// The bounds of a [`Batcher`].
 #[derive(Debug, Clone, Copy)]
 pub struct BatcherLimits {
-    /// Entries that may wait (at least one).
+    /// The most waiting entries; at least one.
     pub queue: usize,
-    /// Most entries per run (at least one).
+    /// The most entries per batch; at least one.
     pub batch: usize,
-    /// Among how many runs a backlog is divided (at least one): as many as there are workers where each computes on a core
-    /// of its own, so that one does not take a burst while the others idle; one where a run takes the whole machine.
+    /// Into how many batches the waiting entries are divided; at least one. The number of workers if each uses one core, so
+    /// that one worker does not take a whole burst while the others idle; 1 if a run uses every core.
     pub shares: usize,
 }
 
-/// The queue and its workers. Dropping it lets running batches finish and joins the threads.
+/// The queue and its workers. Dropping it waits for running batches and joins the threads.
 pub struct Batcher<I, O> {
     names: BatcherNames,
-    // Only taken by `drop`: closing the channel is what tells the workers to end.
+    // `None` only during `drop`, which closes the channel to end the workers.
     queue: Option<Sender<Entry<I, O>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
-    /// One worker thread for each of `runners`.
+    /// Starts one worker thread for each of `runners`.
     ///
     /// # Errors
     /// The operating system refuses a thread.
@@ -91,11 +89,11 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         let mut batcher = Self { names, queue: Some(sender), threads: Vec::new() };
         for mut runner in runners {
             let entries = receiver.clone();
-            let work = move || work(&names, &mut runner, &entries, limits);
+            let work = move || process_entries(&names, &mut runner, &entries, limits);
             batcher.threads.push(std::thread::Builder::new().name(names.thread.to_owned()).spawn(work)?);
         }
         for outcome in ["done", "failed", "abandoned", "refused"] {
-            count(&names, outcome, 0);
+            count_entries(&names, outcome, 0);
         }
         Ok(batcher)
     }
@@ -103,17 +101,17 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     /// Queues `input` and waits for its output.
     ///
     /// # Cancel safety
-    /// Dropping the future before the entry is taken means that it is never run; later, that its output is thrown away.
+    /// If the future is dropped while the entry is queued, the entry is dropped; later, its output is discarded.
     ///
     /// # Errors
-    /// [`BatchError::Full`] at once where the queue is full; the run failed or panicked; the workers are gone.
+    /// [`BatchError::Full`] at once if the queue is full; [`BatchError::Failed`]; [`BatchError::Stopped`].
     pub async fn submit(&self, input: I) -> Result<BatchAnswer<O>, BatchError> {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(BatchError::Stopped)?;
         match queue.try_send(Entry { input, queued: Instant::now(), reply }) {
             Ok(()) => answer.await.map_err(|_| BatchError::Stopped)?.map_err(BatchError::Failed),
             Err(TrySendError::Full(_)) => {
-                count(&self.names, "refused", 1);
+                count_entries(&self.names, "refused", 1);
                 Err(BatchError::Full)
             }
             Err(TrySendError::Disconnected(_)) => Err(BatchError::Stopped),
@@ -139,7 +137,7 @@ impl<I, O> Drop for Batcher<I, O> {
     }
 }
 
-fn work<I, O>(
+fn process_entries<I, O>(
     names: &BatcherNames,
     runner: &mut impl Runner<I, O>,
     entries: &Receiver<Entry<I, O>>,
@@ -149,14 +147,14 @@ fn work<I, O>(
         let share = (entries.len() + 1).div_ceil(limits.shares.max(1)).min(limits.batch.max(1));
         let taken = std::iter::once(first).chain(entries.try_iter().take(share - 1));
         let (live, abandoned): (Vec<_>, Vec<_>) = taken.partition(|entry| !entry.reply.is_closed());
-        count(names, "abandoned", abandoned.len());
+        count_entries(names, "abandoned", abandoned.len());
         if !live.is_empty() {
-            run(names, runner, live);
+            run_batch(names, runner, live);
         }
     }
 }
 
-fn run<I, O>(names: &BatcherNames, runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
+fn run_batch<I, O>(names: &BatcherNames, runner: &mut impl Runner<I, O>, entries: Vec<Entry<I, O>>) {
     let started = Instant::now();
     let (inputs, waiting): (Vec<_>, Vec<_>) =
         entries.into_iter().map(|entry| (entry.input, (entry.reply, started - entry.queued))).unzip();
@@ -169,11 +167,11 @@ fn run<I, O>(names: &BatcherNames, runner: &mut impl Runner<I, O>, entries: Vec<
         let found = outputs.len();
         if found == waiting.len() { Ok(outputs) } else { Err(format!("{found} outputs for {} inputs", waiting.len())) }
     });
-    count(names, if outcome.is_ok() { "done" } else { "failed" }, waiting.len());
+    count_entries(names, if outcome.is_ok() { "done" } else { "failed" }, waiting.len());
     let replies = waiting.into_iter().inspect(|(_, queue)| {
         metrics::histogram!(names.queue_seconds).record(queue.as_secs_f64());
     });
-    // A reply that cannot be sent only says that its caller left during the run.
+    // Sending fails if the caller left during the run.
     match outcome {
         Ok(outputs) => replies.zip(outputs).for_each(|((reply, queue), output)| {
             drop(reply.send(Ok(BatchAnswer { output, queue, run })));
@@ -182,7 +180,7 @@ fn run<I, O>(names: &BatcherNames, runner: &mut impl Runner<I, O>, entries: Vec<
     }
 }
 
-fn count(names: &BatcherNames, outcome: &'static str, entries: usize) {
+fn count_entries(names: &BatcherNames, outcome: &'static str, entries: usize) {
     metrics::counter!(names.entries, "outcome" => outcome).increment(entries as u64);
 }
 
@@ -200,7 +198,7 @@ mod tests {
         batch_entries: "test_batch_entries",
     };
 
-    /// Doubles its inputs, notes the size of each batch, and waits at its gate before each run.
+    /// Doubles its inputs, records the size of each batch, and waits for its gate before each run.
     struct Gated {
         gate: mpsc::Receiver<()>,
         sizes: Arc<Mutex<Vec<usize>>>,
@@ -256,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_is_done_together_and_each_gets_its_own_output() {
+    async fn waiting_entries_are_batched_and_each_gets_its_own_output() {
         let bench = bench(1, 10, 4);
         let first = bench.submit(1);
         bench.settle(1, 0).await;
@@ -290,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_a_run_takes_the_whole_machine_one_takes_all_that_waits() {
+    async fn with_one_share_a_worker_takes_all_waiting_entries() {
         let bench = bench_with(2, BatcherLimits { queue: 10, batch: 8, shares: 1 });
         let mut running = vec![bench.submit(0)];
         bench.settle(1, 0).await;
@@ -298,7 +296,7 @@ mod tests {
         bench.settle(2, 0).await;
         let burst = [2, 3, 4, 5].map(|input| bench.submit(input));
         bench.settle(2, 4).await;
-        // The other thread is still in its run, so the first that is through takes all.
+        // The other worker is still running, so the free one takes all.
         bench.gates[0].send(()).unwrap();
         bench.settle(3, 0).await;
         for gate in &bench.gates {
@@ -311,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_and_entries_without_a_caller_are_dropped() {
+    async fn a_full_queue_refuses_and_entries_whose_caller_left_are_dropped() {
         let bench = bench(1, 2, 4);
         let running = bench.submit(1);
         bench.settle(1, 0).await;

@@ -183,7 +183,7 @@ async fn embeddings_that_are_missing_or_damaged_are_counted_and_no_snapshot_is_m
     assert_eq!((&found["same"], &found["different"]), (&json!(4), &json!(0)));
     let said = answer.failed();
     assert!(said.contains("1 photos on sale have no embedding") && said.contains("damaged"), "{said}");
-    assert!(shop.index(&["rebuild"]).await.failed().contains("2 photos on sale have no sound embedding"));
+    assert!(shop.index(&["rebuild"]).await.failed().contains("2 photos on sale have no valid embedding"));
     assert_eq!(std::fs::read(shop.snapshot()).unwrap(), before);
 }
 
@@ -250,7 +250,7 @@ async fn each_model_has_its_own_snapshot_and_its_network_is_not_needed(database:
         {"path": shop.snapshot(), "bytes": before.len(), "model": model_key()},
     ]);
     assert_eq!(stats["other_files"], files);
-    assert!(ask(&["rebuild"]).await.failed().contains("6 photos on sale have no sound embedding"));
+    assert!(ask(&["rebuild"]).await.failed().contains("6 photos on sale have no valid embedding"));
 
     let copy = "INSERT INTO embeddings (image_id, model, vector) SELECT image_id, $1, vector FROM embeddings";
     shop.app.database.execute_with(copy, stats["model"].as_str().unwrap()).await;

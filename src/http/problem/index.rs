@@ -10,8 +10,8 @@ pub(super) const INDEX_RETRY_S: u64 = 2;
 /// The same if somebody must restart the server first.
 pub(super) const RESTART_RETRY_S: u64 = 30;
 
-/// This server can no longer answer a search or an upload correctly; the index has logged why.
-pub(super) fn index_distrusted() -> Problem {
+/// The index can no longer be trusted, so this server refuses searches and uploads. The log has the reason.
+pub(super) fn index_untrusted() -> Problem {
     let detail = "The index has lost its place in the catalog's log, so this server has stopped recognising. Restart it to \
                   fill the index again. If that does not help, its log says what is wrong with the database.";
     Problem::new(ProblemKind::IndexBehind, detail).retry_after(RESTART_RETRY_S)
@@ -20,7 +20,7 @@ pub(super) fn index_distrusted() -> Problem {
 impl From<StatusError> for Problem {
     fn from(error: StatusError) -> Self {
         match error {
-            StatusError::Distrusted { outage, .. } => index_distrusted().with("not_following", json!(outage)),
+            StatusError::Untrusted { outage, .. } => index_untrusted().with("not_following", json!(outage)),
             StatusError::Database(error) => error.into(),
         }
     }

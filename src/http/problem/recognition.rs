@@ -1,6 +1,6 @@
 //! Maps errors of recognition to problems.
 
-use super::index::index_distrusted;
+use super::index::index_untrusted;
 use super::{Problem, ProblemKind};
 use crate::domain::PhotoFault;
 use crate::recognition::RecognitionError;
@@ -24,7 +24,7 @@ impl From<RecognitionError> for Problem {
             RecognitionError::Busy { retry_after_s } => {
                 Self::new(ProblemKind::Overloaded, detail).retry_after(retry_after_s)
             }
-            RecognitionError::IndexBehind(_) => index_distrusted(),
+            RecognitionError::IndexBehind(_) => index_untrusted(),
             RecognitionError::Engine(_) => Self::internal(&detail),
             RecognitionError::Database(error) => error.into(),
         }

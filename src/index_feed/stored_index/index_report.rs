@@ -1,4 +1,4 @@
-//! `tillsight index stats`: what is in the database and in the folder, and the memory that the index takes.
+//! `tillsight index stats`: describes the database, the data folder and the memory of the index.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use super::{StoredIndex, StoredIndexError};
 use crate::db::{catalog_changes, product_images};
 use crate::index::{MemoryUsage, Snapshot, SnapshotError};
 
-/// What `tillsight index stats` shows.
+/// The output of `tillsight index stats`.
 #[derive(Debug, Clone, Serialize)]
 pub struct IndexReport {
     /// The key of the model in use.
     pub model: String,
-    /// Why it is this model: the settings name it, or it was switched to.
+    /// Where the model is named: in the settings or by a switch.
     pub model_origin: String,
     /// Values per vector.
     pub dim: usize,
@@ -22,15 +22,15 @@ pub struct IndexReport {
     pub revision: i64,
     /// Photos on sale.
     pub photos: i64,
-    /// Products with such photos.
+    /// Products with photos on sale.
     pub products: i64,
-    /// How many of those photos have an embedding, by model.
+    /// How many photos on sale have an embedding, by model.
     pub models: Vec<ModelReport>,
     /// This model's snapshot, if there is one.
     pub snapshot: Option<SnapshotReport>,
-    /// Files that this model's servers do not read: other models' snapshots, and unfinished ones.
+    /// Snapshots of other models, and unfinished ones.
     pub other_files: Vec<FileReport>,
-    /// What the index takes in memory once all photos that have an embedding of this model are in it.
+    /// The memory of an index of all photos with an embedding by this model.
     pub memory: MemoryUsage,
 }
 
@@ -38,37 +38,37 @@ pub struct IndexReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelReport {
     pub model: String,
-    /// Photos on sale that it has seen.
+    /// Photos on sale with an embedding by this model.
     pub embeddings: i64,
-    /// Photos on sale that it has not seen.
+    /// Photos on sale without one.
     pub missing: i64,
 }
 
-/// A snapshot, as far as its header tells.
+/// A snapshot by its header.
 #[derive(Debug, Clone, Serialize)]
 pub struct SnapshotReport {
     pub path: PathBuf,
     pub bytes: u64,
-    /// The change at which it stands, if its header can be read.
+    /// The last change in it, if its header can be read.
     pub revision: Option<i64>,
     pub rows: Option<u64>,
-    /// Changes since.
+    /// Changes since, if it is usable.
     pub behind: Option<i64>,
-    /// Why a start would not use it, as far as its header tells; only `verify` reads its rows.
+    /// Why a server would not use it, by its header; only `verify` reads the rows.
     pub fault: Option<String>,
 }
 
-/// Another file of the folder.
+/// Another file in the data folder.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileReport {
     pub path: PathBuf,
     pub bytes: u64,
-    /// The key of the model whose snapshot it is; `None` for an unfinished file.
+    /// The key of the snapshot's model; `None` for an unfinished file.
     pub model: Option<String>,
 }
 
 impl StoredIndex {
-    /// Counts what is stored.
+    /// Reads the report from the database and the data folder.
     ///
     /// # Errors
     /// The database does not answer, or the folder cannot be read.
@@ -78,15 +78,15 @@ impl StoredIndex {
         let photos = product_images::count_on_sale(&mut reader).await?;
         let products = product_images::count_products_on_sale(&mut reader).await?;
         let seen = product_images::count_on_sale_by_model(&mut reader).await?;
-        // The snapshot's header is checked over a connection of its own.
+        // The check of the snapshot's header takes another connection.
         drop(reader);
         let of_model =
             |(model, embeddings): (String, i64)| ModelReport { model, embeddings, missing: photos - embeddings };
         let mut models: Vec<ModelReport> = seen.into_iter().map(of_model).collect();
-        if models.iter().all(|known| known.model != self.model) {
+        if models.iter().all(|report| report.model != self.model) {
             models.push(of_model((self.model.clone(), 0)));
         }
-        let embeddings = models.iter().find(|known| known.model == self.model).map_or(0, |known| known.embeddings);
+        let embeddings = models.iter().find(|report| report.model == self.model).map_or(0, |report| report.embeddings);
         let count = |count: i64| usize::try_from(count).unwrap_or_default();
         Ok(IndexReport {
             model: self.model.clone(),
@@ -105,7 +105,7 @@ impl StoredIndex {
     async fn snapshot_report(&self, newest: i64) -> Result<Option<SnapshotReport>, StoredIndexError> {
         let path = self.snapshot_path();
         let Ok(metadata) = std::fs::metadata(&path) else { return Ok(None) };
-        let opened = snapshot_file::open(&self.db, &self.model, self.dim, path.clone()).await;
+        let opened = snapshot_file::open_snapshot(&self.db, &self.model, self.dim, path.clone()).await;
         let (header, fault) = match opened {
             Ok(snapshot) => (Some(snapshot.header()), None),
             Err(SnapshotFault::Database(error)) => return Err(error.into()),
@@ -135,9 +135,9 @@ impl StoredIndex {
         for entry in entries {
             let path = entry.map_err(unreadable)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let model = snapshot_file::model_of_name(&name);
+            let model = snapshot_file::model_of_file_name(&name);
             let unfinished = name.starts_with(".index-") && name.ends_with(".part");
-            // A file that is gone by now was an unfinished one.
+            // A file that has disappeared was an unfinished one.
             if let Some(bytes) = file_size(&path).filter(|_| path != own_snapshot && (model.is_some() || unfinished)) {
                 files.push(FileReport { path, bytes, model });
             }

@@ -1,4 +1,4 @@
-//! Which model's index it is: the model that a server takes at its start.
+//! Finds the model that a server would use at its start.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::StoredIndexError;
 use crate::db::{Database, model_switches};
 use crate::embedding::Manifest;
 
-/// The manifest of the model in use, and why it is this one. The settings name the manifest `configured`; those of models
-/// that were switched to are in the same folder.
+/// The manifest of the model in use, and where it is named. The settings name the manifest `configured`; manifests that a
+/// switch names are in the same folder.
 pub(super) async fn find_model_in_use(
     db: &Database,
     configured: &Path,

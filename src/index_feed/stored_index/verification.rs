@@ -1,4 +1,4 @@
-//! `tillsight index verify`: whether the snapshot and the changes since give what the database has, row for row and bit for
+//! `tillsight index verify`: compares the snapshot, with the changes since applied, with the database, row by row and bit by
 //! bit.
 
 use std::collections::VecDeque;
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::super::change_log::{BATCH, added_images, check_order, index_changes};
-use super::super::filling::PAGE;
+use super::super::change_log::{BATCH_SIZE, added_images, check_order, index_changes};
+use super::super::filling::PAGE_SIZE;
 use super::super::image_embeddings::stored_row;
 use super::super::{FollowError, SnapshotFault, snapshot_file, stored_rows};
 use super::{StoredIndex, StoredIndexError};
@@ -17,30 +17,30 @@ use crate::db::{DatabaseError, Reader};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{IndexRow, VectorIndex};
 
-/// Differences that are listed.
-const LISTED: usize = 10;
+/// The most differences that are listed.
+const LISTED_DIFFERENCES_MAX: usize = 10;
 
-/// What a comparison found.
+/// The result of the comparison.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
     /// The key of the model in use.
     pub model: String,
-    /// Why it is this model: the settings name it, or it was switched to.
+    /// Where the model is named: in the settings or by a switch.
     pub model_origin: String,
     pub snapshot: PathBuf,
-    /// The change at which the snapshot stands.
+    /// The last change in the snapshot.
     pub snapshot_revision: i64,
-    /// The catalog's newest change, up to which the log was followed from there.
+    /// The catalog's newest change; the changes up to it were applied to the snapshot.
     pub revision: i64,
     /// Photos on sale.
     pub photos: u64,
-    /// Photos whose product and vector are the same on both sides, bit for bit.
+    /// Photos whose product and vector are equal on both sides.
     pub same: u64,
     /// Photos whose product or vector differ, or that only one side has.
     pub different: u64,
-    /// The first of these.
+    /// The first ten differences.
     pub differences: Vec<Difference>,
-    /// Photos on sale without an embedding of this model in the database.
+    /// Photos on sale without an embedding by this model in the database.
     pub missing_embeddings: u64,
     /// Embeddings in the database that are damaged: of another length, not finite, not of length 1.
     pub damaged_embeddings: u64,
@@ -56,18 +56,18 @@ pub struct Difference {
 }
 
 impl Verification {
-    /// Whether nothing is wrong.
+    /// Whether nothing differs and no embedding is missing or damaged.
     pub fn is_sound(&self) -> bool {
         self.different == 0 && self.missing_embeddings == 0 && self.damaged_embeddings == 0
     }
 }
 
 impl StoredIndex {
-    /// Reads the snapshot, follows the log from where it stands, and compares the outcome with what one state of the
-    /// database has on sale. Takes the memory of one index.
+    /// Loads the snapshot, applies the changes since, and compares the index with the photos on sale. Takes the memory of one
+    /// index.
     ///
     /// # Errors
-    /// There is no snapshot, or a start would not use it; the database does not answer.
+    /// There is no usable snapshot; the database does not answer.
     pub async fn verify(&self) -> Result<Verification, StoredIndexError> {
         let path = self.snapshot_path();
         if !path.exists() {
@@ -78,14 +78,14 @@ impl StoredIndex {
     }
 
     async fn verify_snapshot(&self, path: PathBuf) -> Result<Verification, SnapshotFault> {
-        let snapshot = snapshot_file::open(&self.db, &self.model, self.dim, path.clone()).await?;
+        let snapshot = snapshot_file::open_snapshot(&self.db, &self.model, self.dim, path.clone()).await?;
         let (snapshot_revision, options) = (snapshot.header().revision, self.options);
-        // Before the transaction: reading a large file takes longer than a database lets a transaction sit idle.
+        // Loaded before the transaction begins, since a large file takes longer than a transaction may be idle.
         let index = tokio::task::spawn_blocking(move || snapshot.load(options)).await??;
         let mut reader = self.db.snapshot().await?;
         let revision = catalog_changes::read_head(&mut reader).await?;
         self.apply_changes(&mut reader, &index, snapshot_revision, revision).await?;
-        let mut found = Verification {
+        let mut verification = Verification {
             model: self.model.clone(),
             model_origin: self.model_origin.clone(),
             snapshot: path,
@@ -98,11 +98,11 @@ impl StoredIndex {
             missing_embeddings: 0,
             damaged_embeddings: 0,
         };
-        self.compare(&mut reader, &index, &mut found).await?;
-        Ok(found)
+        self.compare(&mut reader, &index, &mut verification).await?;
+        Ok(verification)
     }
 
-    /// Applies the changes after `from` up to `to`, as a server would.
+    /// Applies the changes after `from` up to `to`, as a server does.
     async fn apply_changes(
         &self,
         reader: &mut Reader,
@@ -112,7 +112,7 @@ impl StoredIndex {
     ) -> Result<(), FollowError> {
         let mut revision = from;
         while revision < to {
-            let changes = catalog_changes::list_after(reader, revision, BATCH).await?;
+            let changes = catalog_changes::list_after(reader, revision, BATCH_SIZE).await?;
             let (last, changes) = check_order(revision, changes)?;
             let rows = product_images::list_embeddings(reader, &self.model, &added_images(&changes)).await?;
             index.apply(last, index_changes(changes, stored_rows(&rows, self.dim))).await?;
@@ -121,23 +121,23 @@ impl StoredIndex {
         Ok(())
     }
 
-    /// Goes through both sides in the order of the photos' identifiers.
+    /// Reads both sides in the order of the photos' ids.
     async fn compare(
         &self,
         reader: &mut Reader,
         index: &VectorIndex,
-        found: &mut Verification,
+        verification: &mut Verification,
     ) -> Result<(), DatabaseError> {
         let (mut stored, mut indexed): (VecDeque<ImageEmbeddingRow>, VecDeque<IndexRow>) =
             (VecDeque::new(), VecDeque::new());
         let (mut last_stored, mut last_indexed) = (ImageId::NIL, ImageId::NIL);
         loop {
             if stored.is_empty() {
-                stored = product_images::list_on_sale(reader, &self.model, last_stored, PAGE).await?.into();
+                stored = product_images::list_on_sale(reader, &self.model, last_stored, PAGE_SIZE).await?.into();
                 last_stored = stored.back().map_or(last_stored, |row| row.image_id);
             }
             if indexed.is_empty() {
-                indexed = index.rows_after(last_indexed, PAGE as usize).await.into();
+                indexed = index.rows_after(last_indexed, PAGE_SIZE as usize).await.into();
                 last_indexed = indexed.back().map_or(last_indexed, |row| row.image);
             }
             let next_stored = stored.front().map(|row| row.image_id);
@@ -145,7 +145,7 @@ impl StoredIndex {
             let Some(image) = next_stored.into_iter().chain(next_indexed).min() else { return Ok(()) };
             let stored_row = stored.pop_front_if(|row| row.image_id == image);
             let indexed_row = indexed.pop_front_if(|row| row.image == image);
-            self.compare_photo(image, stored_row, indexed_row, found);
+            self.compare_photo(image, stored_row, indexed_row, verification);
         }
     }
 
@@ -154,38 +154,38 @@ impl StoredIndex {
         image: ImageId,
         stored: Option<ImageEmbeddingRow>,
         indexed: Option<IndexRow>,
-        found: &mut Verification,
+        verification: &mut Verification,
     ) {
-        found.photos += u64::from(stored.is_some());
-        let sound = stored.as_ref().and_then(|row| stored_row(row, self.dim));
+        verification.photos += u64::from(stored.is_some());
+        let valid = stored.as_ref().and_then(|row| stored_row(row, self.dim));
         match &stored {
-            Some(row) if row.vector.is_none() => found.missing_embeddings += 1,
-            Some(_) if sound.is_none() => found.damaged_embeddings += 1,
+            Some(row) if row.vector.is_none() => verification.missing_embeddings += 1,
+            Some(_) if valid.is_none() => verification.damaged_embeddings += 1,
             Some(_) | None => {}
         }
-        let what = match (&stored, &sound, &indexed) {
-            (Some(_), Some(sound), Some(row)) if sound.product != row.product => Some("it is of another product"),
-            (Some(_), Some(sound), Some(row)) if !same_bits(&sound.vector, &row.vector) => {
+        let what = match (&stored, &valid, &indexed) {
+            (Some(_), Some(valid), Some(row)) if valid.product != row.product => Some("it is of another product"),
+            (Some(_), Some(valid), Some(row)) if !have_same_bits(&valid.vector, &row.vector) => {
                 Some("its vector is another one")
             }
             (Some(_), Some(_), Some(_)) => {
-                found.same += 1;
+                verification.same += 1;
                 None
             }
             (Some(_), Some(_), None) => Some("it is on sale, and missing from the snapshot and the changes since"),
-            // The database has no embedding to compare with; that is counted above.
+            // Without an embedding in the database there is nothing to compare; it is counted above.
             (Some(_), None, _) => None,
             (None, _, _) => Some("it is not on sale, and in the snapshot and the changes since"),
         };
         let Some(what) = what else { return };
-        found.different += 1;
+        verification.different += 1;
         let product = stored.map(|row| row.product_id).or(indexed.map(|row| row.product));
-        if let Some(product) = product.filter(|_| found.differences.len() < LISTED) {
-            found.differences.push(Difference { image, product, what });
+        if let Some(product) = product.filter(|_| verification.differences.len() < LISTED_DIFFERENCES_MAX) {
+            verification.differences.push(Difference { image, product, what });
         }
     }
 }
 
-fn same_bits(one: &[f32], other: &[f32]) -> bool {
+fn have_same_bits(one: &[f32], other: &[f32]) -> bool {
     one.iter().map(|value| value.to_bits()).eq(other.iter().map(|value| value.to_bits()))
 }
