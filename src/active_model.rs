@@ -1,9 +1,9 @@
-//! The model in use: its embedder and the index of its embeddings, exchanged as one. Beside it, during a model switch,
-//! the incoming model.
+//! The model in use: its embedder and the index of its embeddings, exchanged as one. During a model switch, also the incoming
+//! model.
 //!
-//! Invariant: an [`ActiveModel`]'s embedder and index belong to the same model. Each piece of work takes the current
-//! [`ActiveModel`] once and uses it to the end, so it never compares embeddings of two models. An exchange waits for
-//! nobody: the old model is freed when the last piece of work with it ends.
+//! Invariant: an [`ActiveModel`]'s embedder and index belong to the same model. Each operation takes the current
+//! [`ActiveModel`] once and uses it to the end, so it never compares embeddings of two models. An exchange does not wait: the
+//! old model is freed when the last operation with it ends.
 
 mod incoming_model;
 
@@ -16,7 +16,7 @@ use crate::index::VectorIndex;
 
 pub use incoming_model::{CONCURRENT_PHOTOS, IncomingModel};
 
-/// A model that is loaded and can embed.
+/// A loaded model, ready to embed.
 #[derive(Debug, Clone)]
 pub struct StartedModel {
     pub embedder: Arc<Embedder>,
@@ -26,11 +26,11 @@ pub struct StartedModel {
     pub generation: Option<i64>,
 }
 
-/// A model that recognition uses.
+/// A model with its index.
 #[derive(Debug)]
 pub struct ActiveModel {
     pub embedder: Arc<Embedder>,
-    /// The photos on sale, as this model embeds them.
+    /// Embeddings of the photos on sale by this model.
     pub index: Arc<VectorIndex>,
     /// File name of the model's manifest.
     pub manifest: String,
@@ -55,7 +55,7 @@ impl ModelSlot {
         Self(Arc::new(watch::Sender::new(Arc::new(model))))
     }
 
-    /// The model in use. Keep it for one piece of work and no longer.
+    /// The model in use. Keep it for one operation only.
     pub fn current(&self) -> Arc<ActiveModel> {
         Arc::clone(&self.0.borrow())
     }

@@ -1,7 +1,7 @@
 //! The composition root: builds every part, binds the address, runs until stopped, drains.
 //!
-//! The parts are built in the order of their failures: settings, database, model, accounts, index, address. The first that
-//! fails ends the start with a [`StartError`] that says what is wrong and what to do.
+//! The parts are built in this order: settings, database, model, accounts, index, address. The first failure ends the start
+//! with a [`StartError`] that says what is wrong and what to do.
 
 mod http_server;
 mod start_error;
@@ -45,7 +45,7 @@ const TIDY_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often samples are folded into histograms, whether or not `/metrics` is read.
 const METRICS_PERIOD: Duration = Duration::from_secs(10);
 
-/// A server that is built and bound to its address, and does not run yet.
+/// A server that is built and bound to its address, before it runs.
 pub struct Application {
     server: Server,
     address: SocketAddr,
@@ -62,7 +62,7 @@ pub struct Application {
 impl Application {
     /// Builds every part and binds the address.
     pub fn build(settings: Settings, clock: Clock) -> impl Future<Output = Result<Self, StartError>> {
-        // Boxed: it holds every part of the server, and whoever starts one would carry that.
+        // Boxed, because the future holds every part of the server and would make its caller's future as large.
         Box::pin(Self::build_parts(settings, clock))
     }
 
@@ -80,10 +80,10 @@ impl Application {
         let auth = Auth::new(db.clone(), clock.clone(), hashing, &settings)?;
         let blobs = Blobs::open(&settings.data_dir)?;
         let index_feed = IndexFeed::start(db.clone(), blobs.clone(), clock.clone(), model, &settings);
-        // In parallel: checking the passwords takes a third of a second of CPU, filling the index waits for disk and database.
+        // In parallel: checking passwords takes a third of a second of CPU, filling the index waits for disk and database.
         let (index_feed, ()) = tokio::try_join!(async { index_feed.await.map_err(StartError::from) }, async {
             auth.refuse_well_known_passwords().await.map_err(StartError::from)
-        },)?;
+        })?;
         let incoming = IncomingModel::default();
         let catalog = Catalog::new(db.clone(), blobs, clock.clone(), index_feed.clone(), incoming.clone(), &settings)?;
         let models = ModelSwitches::new(db.clone(), clock.clone(), index_feed.clone(), incoming, folder);
@@ -147,48 +147,47 @@ impl Application {
         self.address.port()
     }
 
-    /// The address of the server, to be shown.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Whether an admin was created at this start.
+    /// The first admin that this start found or created.
     pub fn first_admin(&self) -> &FirstAdmin {
         &self.first_admin
     }
 
-    /// Serves until `asked_to_stop` is ready; then takes no more requests, finishes those in flight and closes the database.
-    pub async fn run_until(self, asked_to_stop: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
+    /// Serves until `stop_signal` is ready. Then it refuses new requests, finishes those in flight and closes the database.
+    pub async fn run_until(self, stop_signal: impl Future<Output = ()> + Send + 'static) -> Result<(), StartError> {
         let handle = self.server.handle();
         let readiness = self.readiness.clone();
         readiness.set_ready(true);
         let tasks = self.background.start();
         let stopper = tokio::spawn(async move {
-            asked_to_stop.await;
+            stop_signal.await;
             readiness.set_ready(false);
             tracing::info!("stopping: finishing the requests in flight");
             handle.stop(true).await;
         });
-        let served = self.server.await.map_err(StartError::Server);
+        let result = self.server.await.map_err(StartError::Server);
         stopper.abort();
         tasks.stop().await;
         if let Err(error) = self.performance.flush().await {
             tracing::warn!(%error, "the last order statistics could not be written");
         }
         if let Err(error) = self.models.release_lease().await {
-            tracing::warn!(%error, "another server waits for half a minute before it goes on embedding");
+            tracing::warn!(%error, "the lease of the model switch could not be released; it expires in half a minute");
         }
-        // Last, because it takes longest: if the process is killed meanwhile, only the next start is slower.
+        // The slow step comes last: if the process is killed meanwhile, only the next start is slower.
         if self.writes_snapshots {
             self.index_feed.write_last_snapshot().await;
         }
         self.db.close().await;
         tracing::info!("stopped");
-        served
+        result
     }
 }
 
-/// Registers the background tasks. This is the only place where a new one is registered.
+/// Registers every background task.
 fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> BackgroundTasks {
     let Services { index_feed, models, checkout, performance, integrity, alerts, metrics, .. } = services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
@@ -275,6 +274,7 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
     tasks
 }
 
+/// `threads`, or `cores` if it is 0.
 fn or_cores(threads: usize, cores: usize) -> usize {
     if threads == 0 { cores } else { threads }
 }

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_shown_and_not_obeyed() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             escape_controls("red \u{1b}[31m\u{9b}1m\r\nend\u{7f} ü ×"),
             "red \\u{1b}[31m\\u{9b}1m\\r\nend\\u{7f} ü ×"
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_json_and_says_the_same() {
+    fn escaped_json_parses_to_the_same_value() {
         let value = serde_json::json!({ "name": "\u{1b}[2J\u{9b}31m\u{7f}\n" });
         let text = serde_json::to_string_pretty(&value).unwrap();
         let shown = replace_controls(&text, |c| c != '\n', |hidden, c| write!(hidden, "\\u{:04x}", u32::from(c)));

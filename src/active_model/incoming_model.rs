@@ -1,8 +1,7 @@
-//! The model that is being switched to. Photos uploaded during a switch are embedded by it too.
+//! The incoming model of a switch. It also embeds the photos that are uploaded during the switch.
 //!
-//! So the photos that a switch still has to embed only become fewer, and a switch ends however long an import goes on.
-//! Uploads and the switch worker each embed at most [`CONCURRENT_PHOTOS`] photos at a time, so each gets half of the
-//! incoming model.
+//! So the photos that the switch must still embed only become fewer, and it ends even during a long import. Uploads and the
+//! switch worker each embed at most [`CONCURRENT_PHOTOS`] photos at a time, so each gets half of the model's time.
 
 use std::sync::Arc;
 
@@ -11,10 +10,10 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::embedding::{Embedder, Embedding, ModelId};
 
-/// Photos that uploads, and as many that the switch worker, embed at the same time by the incoming model.
+/// The most photos that uploads embed by the incoming model at the same time; the same for the switch worker.
 pub const CONCURRENT_PHOTOS: usize = 4;
 
-/// Holds the incoming model while there is one. Clones share it.
+/// Holds the incoming model, if there is one. Clones share it.
 #[derive(Debug, Clone)]
 pub struct IncomingModel(Arc<Shared>);
 
@@ -32,18 +31,18 @@ impl Default for IncomingModel {
 }
 
 impl IncomingModel {
-    /// From now on uploads are embedded by this model too.
+    /// Makes uploads be embedded by this model too.
     pub fn set(&self, embedder: Arc<Embedder>) {
         self.0.embedder.send_replace(Some(embedder));
     }
 
-    /// From now on there is no incoming model.
+    /// Removes the incoming model.
     pub fn clear(&self) {
         self.0.embedder.send_replace(None);
     }
 
-    /// The incoming model's embedding of an uploaded photo. `None` if there is no such model, if it is `active` by now,
-    /// or if it fails: then the switch worker embeds the photo, or reports it.
+    /// The incoming model's embedding of an uploaded photo. `None` without an incoming model, or if it is the `active`
+    /// one by now. `None` also if it fails: the switch worker then embeds the photo or reports it.
     pub async fn embed_upload(&self, bytes: Bytes, active: &ModelId) -> Option<(ModelId, Embedding)> {
         let embedder = self.0.embedder.borrow().clone().filter(|incoming| incoming.model_id() != active)?;
         let _permit = self.0.upload_permits.acquire().await.ok()?;

@@ -1,7 +1,7 @@
-//! Delivery of messages to the sinks: each message until it is accepted, a bounded number of times, with growing delays.
+//! Delivers messages to the sinks: retries each one with growing delays, a bounded number of times.
 //!
 //! A server claims a message by moving its due time. If that server dies, the message becomes due again. So a message may
-//! arrive twice, with the same id, but it is never lost without being marked as failed.
+//! arrive twice, with the same id, but none is lost without being marked as failed.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use crate::db::alert_deliveries::{self, AttemptResult, ClaimedDelivery};
 use crate::domain::{DeliveryState, SinkKind, Timestamp};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
-/// How often at least [`Alerts::deliver_to`] is to run.
+/// The longest time between two runs of [`Alerts::deliver_to`].
 pub const DELIVERY_PERIOD: Duration = Duration::from_secs(5);
-/// The age at which a message is no news any more.
+/// Older messages are not retried.
 const MESSAGE_AGE_S_MAX: i64 = 86_400;
 /// The longest delay that a receiver may ask for.
 const RETRY_AFTER_S_MAX: i64 = 600;
-/// After the receiver's timeout and so many seconds, a claimed message is due again: its server died.
+/// Added to the receiver's timeout. A message that is claimed for longer is due again, because its server died.
 const LEASE_S: i64 = 30;
 const STATUS_TOO_MANY_REQUESTS: u16 = 429;
 
 /// Why messages could not be delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The message is sent again later.
+    /// The message is retried later.
     #[error("the receiver refused an alert: {0}")]
     Refused(String),
     #[error(transparent)]
@@ -40,10 +40,10 @@ impl Alerts {
         self.sinks.kinds().map(|kind| (kind, self.sinks.signal(kind).clone())).collect()
     }
 
-    /// Sends `sink` all messages that are due.
+    /// Sends all due messages to `sink`.
     ///
     /// # Errors
-    /// The database failed, or the receiver refused a message: the last one, if there were several.
+    /// The database failed, or the receiver refused messages: the error is that of the last one.
     pub async fn deliver_to(&self, sink: SinkKind) -> Result<(), DeliveryError> {
         let mut refusal = None;
         while let Some(attempt) = self.deliver_next(sink).await? {
@@ -52,7 +52,7 @@ impl Alerts {
         refusal.map_or(Ok(()), |reason| Err(DeliveryError::Refused(reason)))
     }
 
-    /// Sends every sink all messages that are due; gives the number of attempts.
+    /// Sends all due messages to every sink; returns the number of attempts.
     pub async fn deliver_due(&self) -> Result<usize, DatabaseError> {
         let mut attempts = 0;
         for sink in self.sinks.kinds() {
@@ -63,7 +63,7 @@ impl Alerts {
         Ok(attempts)
     }
 
-    /// Makes one attempt with the oldest message that is due, if there is one.
+    /// Tries to send the oldest due message, if there is one.
     async fn deliver_next(&self, sink: SinkKind) -> Result<Option<AttemptResult>, DatabaseError> {
         let now = self.clock.now();
         let timeout_s = i64::try_from(self.settings.delivery_timeout_s).unwrap_or(LEASE_S);
@@ -97,7 +97,7 @@ fn judge_response(
     let (outcome, state, due_at) = match (&response.refusal, response.retry_after_s, delay) {
         (None, _, _) => ("delivered", DeliveryState::Delivered, now),
         (Some(_), Some(seconds), _) if !is_too_old && response.status == Some(STATUS_TOO_MANY_REQUESTS) => {
-            // The receiver is overloaded, which counts as no failed attempt.
+            // An overloaded receiver does not count as a failed attempt.
             attempts -= 1;
             ("refused", DeliveryState::Waiting, now.plus_seconds(seconds.clamp(1, RETRY_AFTER_S_MAX)))
         }

@@ -26,7 +26,7 @@ pub enum EvaluationError {
 #[derive(Debug, Default)]
 pub(super) struct Evaluation {
     pub violations: Vec<RuleViolation>,
-    /// Could not be read, so alerts about it stay as they are.
+    /// Scopes that could not be read: their alerts stay as they are.
     unknown: Vec<AlertScope>,
 }
 
@@ -58,7 +58,7 @@ impl Evaluation {
 }
 
 impl Alerts {
-    /// The present violations of all rules. What cannot be read hides nothing else.
+    /// The present violations of all rules. A scope that cannot be read does not hide the others.
     pub(super) async fn collect_violations(&self) -> Result<Evaluation, EvaluationError> {
         let mut evaluation = Evaluation::default();
         match rule::find_performance_violations(&self.performance, &self.settings.rules).await {

@@ -78,16 +78,16 @@ impl Alerts {
         Ok(published?)
     }
 
-    /// How often [`Alerts::watch`] is to run.
+    /// The time between two runs of [`Alerts::watch`].
     pub fn watch_period(&self) -> Duration {
         Duration::from_secs(self.settings.look_s.unsigned_abs())
     }
 
-    /// Evaluates the rules unless another server does; gives whether it did.
+    /// Evaluates the rules if they are due on no other server; returns whether it did.
     async fn evaluate_if_due(&self) -> Result<bool, EvaluationError> {
         let now = self.clock.now();
         let until = now.plus_seconds(self.settings.look_s);
-        // Timers of servers are not aligned, so a second early is in time.
+        // The timers of servers differ, so a second early is on time.
         let early = now.plus_seconds(1);
         // A time further ahead was set by a wrong clock.
         let furthest = now.plus_seconds(2 * self.settings.look_s + 60);
@@ -134,7 +134,7 @@ impl Alerts {
         Ok(Page { data, next_cursor: rows.next_cursor })
     }
 
-    /// Records that the caller takes care of a firing alert, so that it is not escalated any more.
+    /// Records that the caller handles a firing alert, so that it is no longer escalated.
     pub async fn acknowledge_alert(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
         let now = self.clock.now();
         check_key(key)?;
@@ -171,7 +171,7 @@ impl Alerts {
         Ok(view)
     }
 
-    /// Deletes alerts that ended too long ago; gives how many.
+    /// Deletes alerts that were resolved too long ago; returns their number.
     pub async fn delete_expired(&self) -> Result<u64, AlertError> {
         let expired_before = self.clock.now().plus_seconds(-self.settings.alerts_kept_days * SECONDS_PER_DAY);
         let mut tx = self.db.begin().await?;

@@ -27,7 +27,7 @@ pub(super) struct RuleViolation {
     pub rule: AlertRule,
     /// The rule and its subject: stays the same while the violation lasts.
     pub key: String,
-    /// Nothing if no store can be named.
+    /// `None` if no store can be named.
     pub store: Option<StoreId>,
     /// For people, with store, values and numbers.
     pub message: String,

@@ -35,9 +35,9 @@ pub enum SinkError {
 /// A receiver's response to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DeliveryResponse {
-    /// The HTTP status; nothing without a response.
+    /// The HTTP status; `None` without a response.
     pub status: Option<u16>,
-    /// Why the message was not delivered; nothing if it was.
+    /// Why the message was not delivered; `None` if it was.
     pub refusal: Option<String>,
     /// From the header Retry-After.
     pub retry_after_s: Option<i64>,
@@ -71,7 +71,7 @@ impl Sinks {
         let webhook = settings.webhook_url.clone().zip(key);
         for sink in SinkKind::ALL.map(SinkKind::as_str) {
             for outcome in ["delivered", "refused", "given_up"] {
-                // Appears at 0 before anything is sent.
+                // Makes the counter exist at 0.
                 metrics::counter!(ALERT_DELIVERIES_TOTAL, "sink" => sink, "outcome" => outcome).increment(0);
             }
         }
@@ -84,7 +84,6 @@ impl Sinks {
         })
     }
 
-    /// The configured kinds.
     pub fn kinds(&self) -> impl Iterator<Item = SinkKind> + use<> {
         let slack = self.slack.is_some().then_some(SinkKind::Slack);
         let webhook = self.webhook.is_some().then_some(SinkKind::Webhook);
@@ -103,7 +102,7 @@ impl Sinks {
         parts.filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
     }
 
-    /// Starts the deliveries to `kind`.
+    /// Raised to start the deliveries to `kind`.
     pub fn signal(&self, kind: SinkKind) -> &Signal {
         match kind {
             SinkKind::Slack => &self.slack_signal,
@@ -117,7 +116,7 @@ impl Sinks {
         self.webhook_signal.raise();
     }
 
-    /// Sends `body` to `kind`. By `id` the receiver recognises a message that it gets twice.
+    /// Sends `body` to `kind`. The receiver recognises a repeated message by its `id`.
     pub async fn send(&self, kind: SinkKind, id: &str, body: &str, now: Timestamp) -> DeliveryResponse {
         let request = match (kind, &self.slack, &self.webhook) {
             (SinkKind::Slack, Some(url), _) => self.client.post(url.expose_secret()),

@@ -36,7 +36,7 @@ impl AlertTransitions<'_> {
         for ListedAlert { key, row, .. } in alerts::list_firing(tx, FIRING_MAX as i64).await? {
             firing += 1;
             let violation = new.remove(key.as_str());
-            // An unreadable alert belongs to a newer server: it stays, and its key is taken.
+            // An unreadable alert belongs to a newer server: keep it, and raise no second one of its key.
             let Ok(row) = row else { continue };
             match violation {
                 Some(violation) => self.update_alert(tx, row, violation).await?,
@@ -115,7 +115,7 @@ impl AlertTransitions<'_> {
         Ok(())
     }
 
-    /// Ends an alert, by itself or by `resolved_by`. Nothing if it was over already.
+    /// Ends an alert, by itself or by `resolved_by`. `None` if it had already ended.
     pub async fn resolve_alert(
         &self,
         tx: &mut Tx,

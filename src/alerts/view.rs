@@ -21,7 +21,7 @@ pub struct DeliveryView {
     pub attempts: i64,
     /// When it was last tried.
     pub tried_at: Option<Timestamp>,
-    /// When it is tried next; `null` if it is not.
+    /// When it is tried next; `null` if it is not retried.
     pub due_at: Option<Timestamp>,
     /// The HTTP status of the receiver's last response.
     pub last_status: Option<i64>,
@@ -51,7 +51,7 @@ pub struct AlertView {
     pub fired_at: Timestamp,
     /// When the violation was last found.
     pub seen_at: Timestamp,
-    /// When the sinks were first told; `null` during the cool-down of the previous alert.
+    /// When the first message was queued; `null` during the cool-down of the previous alert.
     pub told_at: Option<Timestamp>,
     pub acknowledged_at: Option<Timestamp>,
     /// `user:…`
@@ -67,7 +67,7 @@ pub struct AlertView {
     pub deliveries: Vec<DeliveryView>,
 }
 
-/// Like [`load_view`]; nothing if the alert or one of its deliveries cannot be read, so that the others are still listed.
+/// Like [`load_view`]; `None` if the alert or one of its deliveries cannot be read, so that the others are still listed.
 pub(super) async fn load_view_if_readable(
     reader: &mut Reader,
     listed: ListedAlert,

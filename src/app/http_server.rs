@@ -1,4 +1,4 @@
-//! The HTTP server: its address, middleware, rules for other origins and limits of connections.
+//! The HTTP server: its address, middleware, CORS rules and connection limits.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::http::{Services, access_control, instrumentation, openapi, routes, security_headers};
 use crate::web;
 
-/// How long a client may take to send the head of a request.
+/// How long a client may take to send a request's head.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Response headers that a page of an allowed origin may read.
 const EXPOSED_HEADERS: [&str; 4] = ["Retry-After", "Idempotent-Replayed", "Location", "X-Request-Id"];
@@ -30,7 +30,7 @@ pub(super) fn bind(services: Services, settings: &Settings, cores: usize) -> Res
         App::new()
             .app_data(services.clone())
             .wrap(from_fn(access_control::authorize))
-            .wrap(cross_origin(&origins))
+            .wrap(cors_middleware(&origins))
             .wrap(Compress::default())
             .wrap(from_fn(security_headers::add_security_headers))
             .wrap(from_fn(instrumentation::instrument))
@@ -41,7 +41,7 @@ pub(super) fn bind(services: Services, settings: &Settings, cores: usize) -> Res
     .workers(workers)
     .max_connections(settings.limits.connections.div_ceil(workers))
     .client_request_timeout(REQUEST_HEAD_TIMEOUT)
-    // Work of clients that disconnected is dropped.
+    // Drops the work of clients that disconnected.
     .h1_allow_half_closed(false)
     .shutdown_timeout(settings.stop_timeout_s)
     .disable_signals()
@@ -52,7 +52,7 @@ pub(super) fn bind(services: Services, settings: &Settings, cores: usize) -> Res
 }
 
 /// Lets pages of the allowed origins call the API. Without any, only the server's own pages can.
-fn cross_origin(origins: &[String]) -> actix_cors::Cors {
+fn cors_middleware(origins: &[String]) -> actix_cors::Cors {
     let headers = ["authorization", "content-type", "idempotency-key"];
     let cors = actix_cors::Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -1,4 +1,4 @@
-//! Why the server cannot start, in words for the person who starts it.
+//! Why the server cannot start. The texts are for the person who starts it.
 
 use crate::alerts::SinkError;
 use crate::auth::AuthError;
@@ -32,7 +32,7 @@ pub enum StartError {
     Threads(std::io::Error),
     #[error("cannot listen on {address}: {error}; choose another address with TILLSIGHT_BIND")]
     Bind { address: std::net::SocketAddr, error: std::io::Error },
-    /// The server stopped without being asked to.
+    /// The server stopped without a stop signal.
     #[error("the HTTP server failed: {0}")]
     Server(std::io::Error),
 }

@@ -69,7 +69,7 @@ pub enum AuthError {
     #[error("No account has the role admin, and the account \"admin\" has another role. Rename or promote it.")]
     AdminNameTaken,
     /// A defect or a failure of the machine. The text is for the log, never for the client.
-    #[error("accounts: {0}")]
+    #[error("the accounts service failed: {0}")]
     Internal(String),
 }
 

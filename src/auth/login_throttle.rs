@@ -96,8 +96,8 @@ impl LoginThrottle {
         Ok(tx.commit().await?)
     }
 
-    /// Forgets the failures of the account but not of the address: the owner of one account must not be able to guess at
-    /// others without limit.
+    /// Deletes the failures of the account but not of the address, so that the owner of one account cannot guess the passwords
+    /// of others without limit.
     pub(super) async fn clear_failures(&self, tx: &mut Tx, attempt: &LoginAttempt) -> Result<(), AuthError> {
         if let Some(account) = &attempt.account {
             login_failures::delete_by_subject(tx, account).await?;
@@ -105,7 +105,7 @@ impl LoginThrottle {
         Ok(())
     }
 
-    /// What failures are counted for, with the limit of each.
+    /// The subjects that failures are counted for, with the limit of each.
     fn subjects<'a>(&self, attempt: &'a LoginAttempt) -> impl Iterator<Item = (&'a [u8], i64)> {
         let account = attempt.account.iter().map(|subject| (subject.as_slice(), self.account_limit));
         let address_limit = self.account_limit.saturating_mul(ADDRESS_FACTOR);

@@ -65,12 +65,12 @@ pub(super) fn new_one_time_password() -> Result<SecretString, AuthError> {
     new_enrolment_code().map(SecretString::from)
 }
 
-/// The stored form of a typed code, whatever its case and separators. Nothing if it cannot be a code.
+/// The stored form of a typed code, whatever its case and separators. `None` if it cannot be a code.
 pub(super) fn hash_code(typed: &str) -> Option<Vec<u8>> {
     parse_code(typed).map(|code| hash_token(&code))
 }
 
-/// The stored form of a token: SHA-256, without salt and fast, since nobody can guess 256 random bits.
+/// The stored form of a token: plain SHA-256, since nobody can guess 256 random bits.
 pub(super) fn hash_token(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }

@@ -15,7 +15,7 @@ use crate::db::{Tx, users};
 use crate::domain::{Timestamp, TokenId};
 
 /// New sessions between two deletions of expired ones.
-const CLEAN_UP_EVERY: u64 = 64;
+const CLEAN_UP_INTERVAL: u64 = 64;
 
 enum RefreshTokenState {
     Valid,
@@ -32,7 +32,7 @@ impl Auth {
         let hash = hash_token(token.expose_secret());
         let mut tx = self.0.db.begin().await?;
         let unlocked = refresh_tokens::find_by_hash(&mut tx, &hash).await?.ok_or(TokenFault::Malformed)?;
-        // The user is locked before the token is judged, so that a concurrent change of the password ends it first.
+        // Lock the user before judging the token, so that a concurrent change of the password ends the session first.
         let user = users::lock(&mut tx, unlocked.user_id).await?.ok_or(TokenFault::SessionEnded)?;
         let row = refresh_tokens::find_by_hash(&mut tx, &hash).await?.ok_or(TokenFault::SessionEnded)?;
         match self.refresh_token_state(&row, now) {
@@ -84,7 +84,7 @@ impl Auth {
         user: &users::UserRow,
         now: Timestamp,
     ) -> Result<TokenPair, AuthError> {
-        if self.0.sessions_opened.fetch_add(1, Ordering::Relaxed) % CLEAN_UP_EVERY == CLEAN_UP_EVERY - 1 {
+        if self.0.sessions_opened.fetch_add(1, Ordering::Relaxed) % CLEAN_UP_INTERVAL == CLEAN_UP_INTERVAL - 1 {
             refresh_tokens::delete_expired(tx, now).await?;
         }
         self.issue_pair(tx, user, None, now).await

@@ -1,4 +1,4 @@
-//! Signing up, signing in, changing the password.
+//! Sign-up, sign-in and password changes.
 //!
 //! An unknown name, a wrong password and a disabled account get the same reply after the same work: one look-up, one
 //! Argon2id, one recorded failure.
@@ -159,10 +159,10 @@ pub(super) async fn insert_user(tx: &mut Tx, row: &UserRow) -> Result<(), AuthEr
     })
 }
 
-/// Locks the account. Nothing if its password was changed or it was disabled since `read` was read.
-async fn lock_unchanged(tx: &mut Tx, read: &UserRow) -> Result<Option<UserRow>, AuthError> {
-    let locked = users::lock(tx, read.id).await?;
-    Ok(locked.filter(|row| !row.disabled && row.password_hash.expose_secret() == read.password_hash.expose_secret()))
+/// Locks the account. `None` if, since `known` was read, its password was changed or it was disabled.
+async fn lock_unchanged(tx: &mut Tx, known: &UserRow) -> Result<Option<UserRow>, AuthError> {
+    let locked = users::lock(tx, known.id).await?;
+    Ok(locked.filter(|row| !row.disabled && row.password_hash.expose_secret() == known.password_hash.expose_secret()))
 }
 
 fn require_person(caller: &Caller) -> Result<UserId, AuthError> {
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_shopper_signs_up_and_in_whatever_the_case_of_the_name() {
+    async fn a_shopper_signs_up_and_in_with_a_name_in_any_case() {
         let test = TestAuth::new().await;
         let first = test.auth.sign_up(" Ann.Lee ", &PASSWORD.into(), None).await.unwrap();
         assert_eq!((first.user.username.as_str(), first.user.role), ("ann.lee", Role::User));

@@ -61,7 +61,7 @@ fn load_or_create(folder: &Path) -> Result<Vec<u8>, AuthError> {
     read_key(&path).map_err(failed)?.ok_or_else(|| failed("vanished while it was written".to_owned()))
 }
 
-/// The key in the file, or nothing if there is no file. The error says why the file cannot be used.
+/// The key in the file; `None` without a file. The error says why the file cannot be used.
 fn read_key(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

@@ -1,4 +1,4 @@
-//! The steps of every change of a bill: check and raise the session's version, change items, commit and show the bill.
+//! The steps of every change of a bill: check and raise the session's version, change items, commit, return the bill.
 
 use super::pricing::PricedBill;
 use super::view::SessionView;
@@ -21,7 +21,7 @@ impl Checkout {
         session.filter(|session| caller.actor.serves(session.store_id)).ok_or(CheckoutError::NotFound(id))
     }
 
-    /// Raises the version of an open session and locks its row, or says why that is refused.
+    /// Raises the version of an open session and locks its row, or explains the refusal.
     pub(super) async fn advance_session(
         &self,
         tx: &mut Tx,
@@ -33,8 +33,8 @@ impl Checkout {
         self.check_advanced(tx, caller, id, version, advanced).await
     }
 
-    /// The session that was advanced, or why it was not. Whose it is can be checked only now that its row is locked; a
-    /// stranger's change is rolled back.
+    /// The advanced session, or the reason for a refusal. Whose session it is can only be checked now that its row is locked; the
+    /// change of somebody else is rolled back.
     pub(super) async fn check_advanced(
         &self,
         tx: &mut Tx,
@@ -46,7 +46,7 @@ impl Checkout {
         match advanced {
             Some(session) if caller.actor.serves(session.store_id) => Ok(session),
             Some(_) => Err(CheckoutError::NotFound(id)),
-            // Read again, since another client may have just advanced it.
+            // Read it again, since another client may just have advanced it.
             None => Err(self.explain_refusal(&self.find_session(tx, caller, id).await?, version)),
         }
     }

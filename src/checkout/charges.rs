@@ -1,4 +1,4 @@
-//! What each line of a bill is charged: discounts, tax and the amount due, alike on the kiosk's screen and in the order.
+//! The charges of a bill's lines: discounts, tax and amount due. The kiosk's screen and the order share them.
 //!
 //! Amounts are whole minor units, rates basis points; every division rounds half up. A line's own discount comes first,
 //! then its share of the discount on the whole bill. Tax is computed per line on what is left of its price. Nothing here
@@ -8,7 +8,7 @@ use crate::domain::{Discount, RATE_BP_MAX};
 
 /// A line before discounts and tax.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PricedLine {
+pub(super) struct ChargeableLine {
     /// Price of all pieces.
     pub line_total: i64,
     /// On this line alone.
@@ -16,7 +16,7 @@ pub(super) struct PricedLine {
     pub tax_rate: i64,
 }
 
-/// What a line is charged.
+/// The charges of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LineCharge {
     /// From the line's own discount.
@@ -25,13 +25,13 @@ pub(super) struct LineCharge {
     pub bill_discount: i64,
     /// The tax in `amount`.
     pub tax: i64,
-    /// What is due.
+    /// The amount due.
     pub amount: i64,
 }
 
 /// The charge of each line. Prices contain the tax, or it is added.
 pub(super) fn charge_lines(
-    lines: &[PricedLine],
+    lines: &[ChargeableLine],
     bill_discount: Option<Discount>,
     prices_include_tax: bool,
 ) -> Vec<LineCharge> {
@@ -67,8 +67,8 @@ fn discount_amount(price: i64, discount: Option<Discount>) -> i64 {
     }
 }
 
-/// `total` in parts proportional to `weights`, whose sum is at least `total`. Parts are rounded down; what is left goes, one
-/// minor unit each, to the parts that lost most (largest remainder method), the first of equals first.
+/// Splits `total` in proportion to `weights`, whose sum is at least `total`, by the largest remainder method: parts are rounded
+/// down, and the rest goes, one minor unit each, to the parts that lost most; of equals, to the first.
 fn split_proportionally(total: i64, weights: &[i64]) -> Vec<i64> {
     let sum: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
     if total == 0 || sum == 0 {
@@ -86,7 +86,7 @@ fn split_proportionally(total: i64, weights: &[i64]) -> Vec<i64> {
     parts
 }
 
-/// `amount` × `numerator` ÷ `denominator`, half up; no amount is negative.
+/// `amount` × `numerator` ÷ `denominator`, rounded half up, for non-negative amounts.
 fn multiply_rounded(amount: i64, numerator: i64, denominator: i64) -> i64 {
     let product = i128::from(amount) * i128::from(numerator) + i128::from(denominator / 2);
     i64::try_from(product / i128::from(denominator)).unwrap_or(i64::MAX)
@@ -98,8 +98,8 @@ mod tests {
 
     use super::*;
 
-    fn line(line_total: i64, discount: Option<Discount>, tax_rate: i64) -> PricedLine {
-        PricedLine { line_total, discount, tax_rate }
+    fn line(line_total: i64, discount: Option<Discount>, tax_rate: i64) -> ChargeableLine {
+        ChargeableLine { line_total, discount, tax_rate }
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         fn shares_of_the_bill_discount_add_up_and_never_exceed_their_line(
             totals in prop::collection::vec(0_i64..100_000, 1..12), rate in 1_i64..=10_000, tax in 0_i64..=10_000
         ) {
-            let lines: Vec<PricedLine> = totals.iter().map(|total| line(*total, None, tax)).collect();
+            let lines: Vec<ChargeableLine> = totals.iter().map(|total| line(*total, None, tax)).collect();
             for prices_include_tax in [true, false] {
                 let charges = charge_lines(&lines, Some(Discount::Rate(rate)), prices_include_tax);
                 let shares: i64 = charges.iter().map(|charge| charge.bill_discount).sum();

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use super::pricing::{BillingLine, PricedBill};
+use super::pricing::{PricedBill, PricedLine};
 use super::{Checkout, CheckoutError, UnsellableItem};
 use crate::db::Tx;
 use crate::db::billing_items::{self, BillLine};
@@ -18,7 +18,7 @@ use crate::orders::OrderDraft;
 use crate::performance::{Attempt, Outcome, Performance, Retries};
 use crate::telemetry::{ORDER_CONFLICTS_TOTAL, ORDER_SECONDS, ORDERS_TOTAL};
 
-/// Makes the counters appear at 0 before anything is counted.
+/// Makes the counters exist at 0.
 pub(super) fn register_metrics() {
     for name in [ORDERS_TOTAL, ORDER_CONFLICTS_TOTAL] {
         metrics::counter!(name).increment(0);
@@ -56,8 +56,8 @@ impl Checkout {
 
     async fn attempt_confirmation(&self, confirmation: &Confirmation<'_>) -> Result<Reply, CheckoutError> {
         let Confirmation { id, version, .. } = *confirmation;
-        // Read before the transaction, so that other tills wait less. Closing the session at its version proves that the
-        // bill is still the same. A product that leaves the sale in between is still sold.
+        // Read before the transaction, so that other tills wait less. Closing the session at its version proves that the bill
+        // is still the same. A product that is taken off sale in between is still sold.
         let lines = billing_items::list_at_version(&mut self.db.read().await?, id, version).await?;
         let mut tx = self.db.begin().await?;
         #[cfg(feature = "fail-points")]
@@ -76,8 +76,8 @@ impl Checkout {
         lines: Vec<BillLine>,
     ) -> Result<Reply, CheckoutError> {
         let &Confirmation { caller, id, version, request, attempt, store } = confirmation;
-        // The first attempt need not look: an open session has no reply yet. If the key belongs to another request, storing
-        // the reply fails, and the second attempt finds that.
+        // Not in the first attempt: an open session has no reply yet. If another request has used the key, storing the reply
+        // fails, and the second attempt finds that reply.
         if attempt > 1
             && let Some(reply) = request.find_reply(tx).await?
         {
@@ -99,7 +99,7 @@ impl Checkout {
         let lines = if lines.is_empty() { billing_items::list(tx, id).await? } else { lines };
         let draft = match draft_order(session, lines) {
             Ok(draft) => draft,
-            // A reused key is reported first: correcting the bill would not help.
+            // Report a reused key first, because correcting the bill would not help.
             Err(refusal) => return request.find_reply(tx).await?.ok_or(refusal),
         };
         let order = self.orders.place_order(tx, draft).await?;
@@ -122,7 +122,7 @@ struct Confirmation<'a> {
     store: &'a Cell<Option<StoreId>>,
 }
 
-/// The caller's own store: the best guess while the session cannot be read.
+/// The caller's own store: the best guess until the session is read.
 fn caller_store(caller: &Caller) -> Option<StoreId> {
     match caller.actor {
         Actor::Kiosk { store, .. } => Some(store),
@@ -131,7 +131,7 @@ fn caller_store(caller: &Caller) -> Option<StoreId> {
     }
 }
 
-/// Measures a confirmation. If the client disconnects before the end, it counts as a failure: it took too long.
+/// Measures a confirmation. It counts as failed if the client disconnects before the end, because it took too long.
 struct Measurement<'a> {
     performance: &'a Performance,
     store: Cell<Option<StoreId>>,
@@ -144,7 +144,7 @@ impl<'a> Measurement<'a> {
         Self { performance, store: Cell::new(store), started: Instant::now(), finished: false }
     }
 
-    /// Without an outcome only the time is recorded.
+    /// Without an outcome, only records the time.
     fn finish(mut self, outcome: Option<Outcome>, retries: Retries) {
         self.finished = true;
         self.record(outcome, retries);
@@ -167,8 +167,7 @@ impl Drop for Measurement<'_> {
     }
 }
 
-/// Nothing for a replay. A reply that was found after a retry is this request's own: the commit of the attempt before had
-/// succeeded.
+/// `None` for a replay. A reply found after a retry is this request's own: the previous attempt did commit.
 fn attempt_outcome(result: &Result<Reply, CheckoutError>, retries: Retries) -> Option<Outcome> {
     match result {
         Ok(reply) => (!reply.replayed || retries != Retries::default()).then_some(Outcome::Succeeded),
@@ -207,13 +206,13 @@ fn draft_order(session: SessionRow, lines: Vec<BillLine>) -> Result<OrderDraft, 
     })
 }
 
-fn unsellable_item(line: &BillingLine) -> Option<UnsellableItem> {
+fn unsellable_item(line: &PricedLine) -> Option<UnsellableItem> {
     let problem = line.unit_price.err()?;
     Some(UnsellableItem { id: line.row.id, product_name: line.row.name.clone(), problem })
 }
 
-fn order_item(line: BillingLine, number: i64) -> Option<OrderItemRow> {
-    let BillingLine { row, unit_price, line_total, charge } = line;
+fn order_item(line: PricedLine, number: i64) -> Option<OrderItemRow> {
+    let PricedLine { row, unit_price, line_total, charge } = line;
     let charge = charge?;
     Some(OrderItemRow {
         line: number,

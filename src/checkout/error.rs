@@ -34,13 +34,13 @@ pub enum CheckoutError {
     Closed(SessionStatus),
     #[error("The session was idle for more than {0} s and has ended. Open another one.")]
     Idle(i64),
-    #[error("Another shopper has joined this session.")]
+    #[error("Another shopper has joined this session. Open another one.")]
     HasOtherShopper,
     #[error("The bill is empty. Add an item before confirming.")]
     Empty,
     #[error("Items on the bill cannot be sold: {}. Remove them, or ask an admin to set their price.", list_items(.0))]
     UnsellableItems(Vec<UnsellableItem>),
-    #[error("The total is larger than {} minor units.", crate::domain::Money::AMOUNT_MAX)]
+    #[error("The total is larger than {} minor units. Split the bill.", crate::domain::Money::AMOUNT_MAX)]
     TotalTooLarge,
     #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
     KeyReused,

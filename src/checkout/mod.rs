@@ -70,7 +70,7 @@ impl Checkout {
         };
         let id = store
             .or(own)
-            .ok_or_else(|| InvalidField::new("store_id", "is needed: this account belongs to no store"))?;
+            .ok_or_else(|| InvalidField::new("store_id", "is required, because this account belongs to no store"))?;
         let mut tx = self.db.begin().await?;
         let store = stores::find(&mut tx, id).await?.filter(|_| caller.actor.serves(id));
         let store = store.ok_or(CheckoutError::StoreNotFound(id))?;
@@ -103,7 +103,7 @@ impl Checkout {
         self.load_view(&mut reader, id).await
     }
 
-    /// Makes a signed-in shopper the session's shopper. They know its id from the kiosk's screen.
+    /// Makes a signed-in shopper, who knows the id from the kiosk's screen, the session's shopper.
     pub async fn join_session(&self, shopper: UserId, id: SessionId) -> Result<SessionView, CheckoutError> {
         let mut tx = self.db.begin().await?;
         let active_since = self.precondition(None).active_since;
@@ -198,7 +198,7 @@ impl Checkout {
         Ok(())
     }
 
-    /// Deletes stored replies whose Idempotency-Key has expired; gives how many.
+    /// Deletes stored replies whose Idempotency-Key has expired; returns their number.
     pub async fn delete_expired_replies(&self) -> Result<u64, CheckoutError> {
         let mut tx = self.db.begin().await?;
         let expired_before = self.clock.now().plus_seconds(-self.rules.idempotency_s);

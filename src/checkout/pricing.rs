@@ -1,6 +1,6 @@
-//! The price of each line of a bill, and what the bill comes to.
+//! The prices of a bill's lines, and its totals.
 
-use super::charges::{LineCharge, PricedLine, charge_lines};
+use super::charges::{ChargeableLine, LineCharge, charge_lines};
 use crate::db::billing_items::BillLine;
 use crate::db::checkout_sessions::SessionRow;
 use crate::domain::{Currency, Discount, Money, text_enum};
@@ -15,31 +15,31 @@ text_enum! {
 
 /// A bill with its prices and charges, in minor units of the session's currency.
 pub(super) struct PricedBill {
-    pub lines: Vec<BillingLine>,
-    /// What the discount on the whole bill takes off.
+    pub lines: Vec<PricedLine>,
+    /// The amount of the discount on the whole bill.
     pub bill_discount: i64,
-    /// What all discounts take off.
+    /// The amount of all discounts.
     pub discount_total: i64,
     pub tax_total: i64,
-    /// What is due for the lines that have a price.
+    /// The amount due for the lines that have a price.
     pub total: i64,
 }
 
 /// A line of a bill with its price and charge.
-pub(super) struct BillingLine {
+pub(super) struct PricedLine {
     pub row: BillLine,
     pub unit_price: Result<Money, PriceProblem>,
-    /// Price of all pieces; nothing without a unit price or if it exceeds [`Money::AMOUNT_MAX`].
+    /// Price of all pieces; `None` without a unit price, or above [`Money::AMOUNT_MAX`].
     pub line_total: Option<i64>,
-    /// Nothing without a line total.
+    /// `None` without a line total.
     pub charge: Option<LineCharge>,
 }
 
 impl PricedBill {
     pub fn new(session: &SessionRow, rows: Vec<BillLine>) -> Self {
-        let mut lines: Vec<BillingLine> =
-            rows.into_iter().map(|row| BillingLine::without_charge(row, session.currency)).collect();
-        let priced: Vec<PricedLine> = lines.iter().filter_map(BillingLine::priced_line).collect();
+        let mut lines: Vec<PricedLine> =
+            rows.into_iter().map(|row| PricedLine::without_charge(row, session.currency)).collect();
+        let priced: Vec<ChargeableLine> = lines.iter().filter_map(PricedLine::chargeable_line).collect();
         let bill_discount = Discount::from_columns(session.discount_rate, session.discount_amount);
         let charges = charge_lines(&priced, bill_discount, session.prices_include_tax);
         let sum = |field: fn(&LineCharge) -> i64| charges.iter().map(field).fold(0, i64::saturating_add);
@@ -56,27 +56,27 @@ impl PricedBill {
         !self.lines.is_empty() && self.lines.iter().all(|line| line.charge.is_some())
     }
 
-    /// Whether totals before and after discounts and tax are amounts that can be charged.
+    /// Whether the totals before and after discounts and tax are at most [`Money::AMOUNT_MAX`].
     pub fn is_chargeable(&self) -> bool {
         let line_totals = self.lines.iter().filter_map(|line| line.line_total).fold(0, i64::saturating_add);
         line_totals.max(self.total) <= Money::AMOUNT_MAX
     }
 }
 
-impl BillingLine {
+impl PricedLine {
     fn without_charge(row: BillLine, currency: Currency) -> Self {
         let unit_price = unit_price(&row, currency);
         let line_total = unit_price.ok().and_then(|price| price.checked_mul(row.quantity)).map(|total| total.amount);
         Self { row, unit_price, line_total, charge: None }
     }
 
-    fn priced_line(&self) -> Option<PricedLine> {
+    fn chargeable_line(&self) -> Option<ChargeableLine> {
         let discount = Discount::from_columns(self.row.discount_rate, self.row.discount_amount);
-        self.line_total.map(|line_total| PricedLine { line_total, discount, tax_rate: self.row.tax_rate })
+        self.line_total.map(|line_total| ChargeableLine { line_total, discount, tax_rate: self.row.tax_rate })
     }
 }
 
-/// The price that the shopper saw first counts. A line without one takes the product's price as soon as there is one in the
+/// The price that the shopper saw first. A line that had no price then takes the product's current price, if that is in the
 /// store's currency.
 fn unit_price(line: &BillLine, currency: Currency) -> Result<Money, PriceProblem> {
     if !line.on_sale {

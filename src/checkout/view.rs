@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::pricing::{BillingLine, PriceProblem, PricedBill};
+use super::pricing::{PriceProblem, PricedBill, PricedLine};
 use crate::db::checkout_sessions::SessionRow;
 use crate::domain::{Currency, ItemId, KioskId, ProductId, SessionId, SessionStatus, StoreId, Timestamp, UserId};
 use crate::recognition::RecognitionView;
@@ -115,8 +115,8 @@ impl SessionView {
     }
 }
 
-impl From<&BillingLine> for ItemView {
-    fn from(line: &BillingLine) -> Self {
+impl From<&PricedLine> for ItemView {
+    fn from(line: &PricedLine) -> Self {
         let row = &line.row;
         Self {
             id: row.id,

@@ -19,14 +19,14 @@ use crate::integrity::{
 };
 use crate::terminal::{self, say};
 
-/// A check reads one thing at a time, and writes its reports.
+/// One to read and one to write reports.
 const CONNECTIONS: u32 = 2;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NumberingCommand {
     /// Look for gaps, duplicates and wrong counters. Exit codes: 0 no findings, 1 findings, 2 the check could not be done.
     Check(CheckOptions),
-    /// Show what a repair would change; with --apply, change it. First look for lost records in a back-up: a repair cannot be
+    /// Show what a repair would change; with --apply, change it. First look for lost records in a backup: a repair cannot be
     /// undone.
     Repair(RepairOptions),
 }
@@ -53,7 +53,7 @@ pub(super) struct RepairOptions {
     /// get the numbers 1, 2, 3 … and new seals; only for stores that are not fiscal, and not if a daily closing names a record.
     #[arg(value_parser = word_parser(RepairMethod::ALL, RepairMethod::as_str))]
     method: RepairMethod,
-    /// The store.
+    /// The store to repair.
     #[arg(long, value_name = "ID")]
     store: StoreId,
     /// Repair only this series.
@@ -67,7 +67,7 @@ pub(super) struct RepairOptions {
     apply: bool,
 }
 
-/// Accepts the words of `values`.
+/// A parser that accepts the words of `values`.
 fn word_parser<T, const N: usize>(values: [T; N], as_str: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
@@ -142,7 +142,7 @@ async fn repair(options: RepairOptions, integrity: &Integrity) -> Result<(), Cli
     Ok(())
 }
 
-/// A planned and an applied repair are printed alike; the last line says which it is.
+/// Prints a planned or an applied repair; the last line says which one it is.
 fn print_repair(repair: &RepairView) {
     for line in repair.lines() {
         say!("{line}");

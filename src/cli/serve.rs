@@ -15,12 +15,13 @@ use crate::db::Database;
 use crate::telemetry;
 use crate::terminal::{self, note, say};
 
-/// Variables that libraries read once, when they are loaded, before our code runs. OpenMP and OpenBLAS must not start
-/// threads of their own. GNU's allocator raises its mmap threshold with every large block that is freed, and then never gives
-/// photos' memory back; a fixed threshold (4 MiB) prevents that. A thread keeps up to 32 MiB of smaller blocks, a decoded kiosk
-/// photo among them: giving them back after each photo would cost a sixth of the photo's time.
+/// Variables that libraries read once, when they are loaded, before our code runs.
 ///
-/// ONNX Runtime writes a device identifier below the user's home for its telemetry. Its option against that comes too late.
+/// * OpenMP and OpenBLAS must not start their own threads.
+/// * GNU's allocator raises its mmap threshold with every large block that is freed, and then never returns the memory of
+///   photos; a fixed threshold (4 MiB) prevents that. It keeps up to 32 MiB of smaller blocks, such as a decoded kiosk photo:
+///   returning them after each photo would cost a sixth of the photo's time.
+/// * ONNX Runtime writes a device identifier to the user's home for its telemetry; its own option against that comes too late.
 const LIBRARY_VARIABLES: [(&str, &str); 5] = [
     ("OMP_NUM_THREADS", "1"),
     ("OPENBLAS_NUM_THREADS", "1"),
@@ -29,8 +30,8 @@ const LIBRARY_VARIABLES: [(&str, &str); 5] = [
     ("ORT_DISABLE_TELEMETRY", "1"),
 ];
 
-/// Makes the libraries see [`LIBRARY_VARIABLES`], by starting this program again with the variables set. Setting them from
-/// within has no effect (measured: 66 threads instead of 9).
+/// Restarts this program with [`LIBRARY_VARIABLES`] set, if they are not. Setting them in the running process has no effect
+/// (measured: 66 threads instead of 9).
 pub(super) fn restart_with_library_variables() {
     if LIBRARY_VARIABLES.iter().all(|(name, value)| std::env::var(name).is_ok_and(|current| current == *value)) {
         return;
@@ -45,7 +46,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
     let docs = settings.public_docs;
     let application = Application::build(settings, Clock::system()).await?;
-    // Before the address is printed: a supervisor may stop the server as soon as it reads it.
+    // Before the address is printed, because a supervisor may stop the server as soon as it reads it.
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     match application.first_admin() {

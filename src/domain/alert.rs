@@ -3,7 +3,7 @@
 use super::text_enum::text_enum;
 
 text_enum! {
-    /// What raises an alert.
+    /// A rule that raises alerts.
     #[schema(as = Rule)]
     AlertRule, "an alert rule":
     /// Orders fail because of the server.
@@ -33,7 +33,7 @@ text_enum! {
     Firing = "firing",
     /// The rule is violated, and somebody takes care of it. Stored as `firing` with the moment of the acknowledgement.
     Acknowledged = "acknowledged",
-    /// It is over.
+    /// The violation has ended.
     Resolved = "resolved",
 }
 
@@ -45,7 +45,7 @@ text_enum! {
     Fired = "fired",
     /// Nobody acknowledged it in time.
     Escalated = "escalated",
-    /// The alert is over.
+    /// The violation has ended.
     Resolved = "resolved",
 }
 

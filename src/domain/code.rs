@@ -18,7 +18,7 @@ pub fn generate_code() -> Result<String, getrandom::Error> {
     Ok(join_groups(&letters))
 }
 
-/// The code that a person meant: in capitals, with dashes, and with misread letters corrected. Nothing if the text cannot
+/// The code that a person meant: in capitals, with dashes, and with misread letters corrected. `None` if the text cannot
 /// be a code.
 pub fn parse_code(typed: &str) -> Option<String> {
     let letters: Vec<char> = typed

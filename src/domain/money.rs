@@ -81,7 +81,7 @@ impl Money {
         }
     }
 
-    /// The price of `quantity` pieces; nothing if it exceeds [`Money::AMOUNT_MAX`].
+    /// The price of `quantity` pieces; `None` above [`Money::AMOUNT_MAX`].
     pub fn checked_mul(self, quantity: i64) -> Option<Self> {
         let amount = self.amount.checked_mul(quantity).filter(|amount| (0..=Self::AMOUNT_MAX).contains(amount))?;
         Some(Self { amount, ..self })

@@ -43,7 +43,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// The two records that take turnover back.
+    /// The two records that reverse turnover.
     RefundKind, "a kind of refund":
     /// Money is given back for a paid order.
     Refund = "refund",
@@ -52,7 +52,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a line of a daily closing sums up.
+    /// What a line of a daily closing totals.
     ZReportSection, "a section of a closing":
     Sales = "sales",
     SalesByRate = "sales_by_rate",

@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// A request for a page of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct PageRequest {
-    /// Only rows before this one; nothing for the first page.
+    /// Only rows before this one; `None` for the first page.
     pub before: Option<Uuid>,
     /// The most rows on the page, at least 1.
     pub limit: i64,

@@ -1,4 +1,4 @@
-//! Text from outside, checked where it enters: trimmed, of bounded length, without control characters.
+//! Parsing of text from outside: trimmed, of bounded length, without control characters.
 
 /// An input value that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

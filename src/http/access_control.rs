@@ -1,7 +1,6 @@
-//! Decides who gets through to a handler: finds the route's policy, reads the credentials, checks one against the other.
+//! The middleware for access control: finds the route's policy, authenticates the caller, checks one against the other.
 //!
-//! Every request passes here before its handler. A handler gets its [`Caller`] from this middleware and has no other way
-//! to one.
+//! Every request passes it before its handler. A handler can get its [`Caller`] only from this middleware.
 
 use std::time::Instant;
 
@@ -28,7 +27,7 @@ pub async fn authorize(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    // HEAD is GET without the body, which the HTTP layer leaves out by itself.
+    // HEAD is GET without the body, which the HTTP layer omits by itself.
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
@@ -53,7 +52,7 @@ pub async fn authorize(
     }
 }
 
-/// The caller; nothing if the route is public; or the refusal.
+/// The caller, `None` on a public route, or the refusal.
 async fn check_access(request: &ServiceRequest) -> Result<Option<Caller>, Problem> {
     let Some(pattern) = route_pattern(request) else {
         let detail = format!("This server has no address {}.", excerpt(request.path()));
@@ -104,7 +103,7 @@ fn add_allow_header(request: &ServiceRequest, response: &mut HttpResponse) {
     }
 }
 
-/// Counts a confirm that fails here, because the database that knows its caller is away, as an order that failed.
+/// Counts a confirmation as failed if it fails here, because the database that knows the caller is unavailable.
 fn count_failed_confirm(request: &ServiceRequest, started: Instant) {
     if request.method() == Method::POST
         && route_pattern(request).as_deref() == Some(CONFIRM_ROUTE)
@@ -116,7 +115,7 @@ fn count_failed_confirm(request: &ServiceRequest, started: Instant) {
 }
 
 /// The pattern of the route that handles this request. It is matched against the decoded path, as the router does: matching
-/// the raw path would let `/api/%70roducts` in without a rule.
+/// the raw path would admit `/api/%70roducts` without a rule.
 ///
 /// Cached in the request, because the search tries some 90 patterns.
 pub fn route_pattern(request: &ServiceRequest) -> Option<String> {

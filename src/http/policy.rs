@@ -1,8 +1,8 @@
-//! Who may call which route, as one table for the reviewer.
+//! Who may call which route, in one table that is easy to review.
 //!
-//! A route that is missing from the table is refused to everybody: a forgotten line is a 403 and never a hole. A test
-//! compares the table with the OpenAPI document. What a caller may do *within* a route (a clerk in another store, another
-//! shopper's order) is decided by the services, which see the data.
+//! A route without a rule is refused to everybody, so a forgotten line gives a 403 and not a hole. A test compares the table
+//! with the OpenAPI document. The services, which see the data, decide what a caller may do *within* a route (a clerk in
+//! another store, another shopper's order).
 
 use actix_web::http::Method;
 

@@ -174,7 +174,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn it_behaves_like_a_tree(
+        fn it_behaves_like_a_btree_map(
             steps in proptest::collection::vec((0..3_u32, 1..4_000_u32, 1..400_u32), 1..60),
         ) {
             let (mut map, mut model) = (BlockMap::new(), BTreeMap::new());

@@ -28,7 +28,7 @@ pub enum IndexError {
     /// The queue of searches is full.
     #[error("too many searches are waiting")]
     Busy,
-    /// Usually for want of memory.
+    /// Usually out of memory.
     #[error("FAISS failed: {reason}")]
     Faiss { reason: String },
     /// The threads cannot be started or do not answer.

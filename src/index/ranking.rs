@@ -31,8 +31,8 @@ pub(super) struct SegmentResult {
     pub(super) unreturned_score_max: Option<f32>,
 }
 
-/// The nearest products of each query, best first. `rows_wanted` rows of all segments together probably suffice, and
-/// `product_count` is the number of products in the index. `helpers` share the work if there is enough of it.
+/// The nearest products of each query, best first. `product_count` is the number of products in the index, `rows_wanted` an
+/// estimate of the rows of all segments that suffice. `helpers` share the work if there is enough of it.
 pub(super) fn nearest_products(
     segments: &[&Segment],
     queries: &[Query],
@@ -40,7 +40,7 @@ pub(super) fn nearest_products(
     helpers: Option<&ThreadPool>,
 ) -> Result<Vec<Vec<Hit>>, IndexError> {
     let helpers = helpers.filter(|_| segments.len() >= PARALLEL_SEGMENTS_MIN);
-    // The rows of a product are neighbours, as they were added: each segment may have twice its share of them.
+    // A product's rows were added together and lie next to each other, so a segment may hold twice its share of the rows.
     let mut depth =
         rows_wanted.saturating_mul(2).div_ceil(segments.len().max(1)).clamp(DEPTH_MIN, rows_wanted.max(DEPTH_MIN));
     // If more products are wanted than exist, no bound would ever be set.

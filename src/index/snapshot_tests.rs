@@ -103,7 +103,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn a_changed_byte_is_noticed(at in 0.0_f64..1.0, other in 1_u8..=255) {
+    fn a_changed_byte_is_detected(at in 0.0_f64..1.0, other in 1_u8..=255) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.snapshot");
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -113,6 +113,6 @@ proptest! {
         let at = (at * bytes.len() as f64) as usize;
         bytes[at] ^= other;
         std::fs::write(&path, &bytes).unwrap();
-        prop_assert!(load(&path).is_err(), "byte {} was not noticed", at);
+        prop_assert!(load(&path).is_err(), "byte {} was not detected", at);
     }
 }

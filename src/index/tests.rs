@@ -305,7 +305,7 @@ async fn a_change_that_is_applied_twice_concurrently_takes_effect_once() {
     assert_eq!(index.stats().await.rows, 50);
 }
 
-/// Vectors of length 1 with 256 values, in clusters, so that scores are close together as those of real photos.
+/// Vectors of length 1 with 256 values, in clusters, so that scores are close together, like those of real photos.
 fn clustered_vectors(count: usize, seed: u64) -> Vec<Arc<[f32]>> {
     let mut random = rand_pcg::Pcg64::seed_from_u64(seed);
     let centres: Vec<Vec<f64>> = (0..40).map(|_| (0..256).map(|_| random.random::<f64>() - 0.5).collect()).collect();

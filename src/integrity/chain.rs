@@ -1,5 +1,5 @@
-//! The deep check of a series: every record matches its seal, links to the previous record, adds up and has what it refers
-//! to; every void placeholder matches its seal.
+//! The deep check of a series: every record matches its seal, links to the previous record, adds up, and refers to records that
+//! exist; every void placeholder matches its seal.
 
 use super::chain_records::{ChainRecord, read_chain_records};
 use super::finding::{FindingKind, Findings};
@@ -14,8 +14,7 @@ const PLACEHOLDER_PAGE_SIZE: i64 = 1_000;
 /// The most records that are read at a time, if many carry one number.
 const RECORDS_MAX: i64 = 5_000;
 
-/// Checks the records of a series up to `state`. Each page is read by itself: records never change, so the pages fit
-/// together.
+/// Checks the records of a series up to `state`. Each page is read in its own transaction, since records never change.
 pub(super) async fn check_chain(
     db: &Database,
     store: StoreId,
@@ -35,7 +34,7 @@ pub(super) async fn check_chain(
         let page = if is_too_large { None } else { if_readable(read_page(db, store, series, &numbers).await)? };
         match page {
             Some(page) => chain.check_page(page, findings),
-            // One unreadable value hides its whole page, so the numbers are read one by one.
+            // One unreadable value hides its whole page, so read the numbers one by one.
             None => {
                 for number in &numbers {
                     match if_readable(read_page(db, store, series, std::slice::from_ref(number)).await)? {
@@ -73,7 +72,7 @@ fn count_records(numbers: &[NumberRow]) -> i64 {
     numbers.iter().fold(0, |sum, row| sum.saturating_add(row.copies))
 }
 
-/// Nothing for a page with an unreadable value; other failures stay failures.
+/// `None` for a page with an unreadable value; other errors stay errors.
 fn if_readable(page: Result<ChainPage, DatabaseError>) -> Result<Option<ChainPage>, DatabaseError> {
     match page {
         Ok(page) => Ok(Some(page)),
@@ -85,7 +84,7 @@ fn if_readable(page: Result<ChainPage, DatabaseError>) -> Result<Option<ChainPag
     }
 }
 
-/// Everything that is read for a page of numbers.
+/// The data of a page of numbers.
 #[derive(Default)]
 struct ChainPage {
     records: Vec<ChainRecord>,
@@ -113,7 +112,7 @@ async fn read_page(
     })
 }
 
-/// The way along a chain, one number after the other.
+/// The state of a check that follows a chain.
 struct ChainCheck<'a> {
     series: Series,
     state: &'a SeriesState,
@@ -189,8 +188,8 @@ mod tests {
 
     #[test]
     fn each_record_must_name_the_seal_of_the_previous_number() {
-        let whole = vec![record(1, "first", "a"), record(2, "a", "b")];
-        assert_eq!(check(whole, "b"), []);
+        let intact = vec![record(1, "first", "a"), record(2, "a", "b")];
+        assert_eq!(check(intact, "b"), []);
         let torn = vec![record(1, "first", "a"), record(2, "x", "b"), record(3, "b", "c")];
         assert_eq!(check(torn, "c"), [(FindingKind::BrokenLink, 2)]);
         assert_eq!(check(vec![record(1, "x", "a")], "a"), [(FindingKind::BrokenLink, 1)]);

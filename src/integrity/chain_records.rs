@@ -1,4 +1,4 @@
-//! The records of a series as the chain check sees them: the stored seals, and whether fields and lines match them.
+//! Reads the records of a series for the chain check: their stored seals, and whether fields and lines match them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -99,13 +99,13 @@ fn group_by_record<Id: Eq + Hash, Line>(lines: Vec<(Id, Line)>) -> HashMap<Id, V
     records
 }
 
-/// Whether each line is its quantity times its price, and the amounts due add up to the total. In 128 bits, since amounts
-/// that were edited by hand may have any size.
+/// Whether each line is quantity × price, and the amounts due add up to the total. In 128 bits, since amounts that were edited
+/// by hand can have any size.
 fn order_adds_up(order: &OrderRow, items: &[OrderItemRow]) -> bool {
     let wide = i128::from;
     let due = |item: &OrderItemRow| {
-        let tax_on_top = if order.prices_include_tax { 0 } else { wide(item.tax) };
-        wide(item.line_total) - wide(item.discount) - wide(item.bill_discount) + tax_on_top
+        let added_tax = if order.prices_include_tax { 0 } else { wide(item.tax) };
+        wide(item.line_total) - wide(item.discount) - wide(item.bill_discount) + added_tax
     };
     let lines_add_up = items.iter().all(|item| wide(item.line_total) == wide(item.quantity) * wide(item.unit_price));
     lines_add_up && items.iter().map(due).sum::<i128>() == wide(order.total)

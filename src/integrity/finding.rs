@@ -14,15 +14,15 @@ const RANGES_IN_SENTENCE_MAX: usize = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// No record and no void placeholder carries the number, although the counter or a record is higher.
+    /// No record and no void placeholder has the number, although the counter or a record is higher.
     Gap,
-    /// Several records carry the number, or a record and a void placeholder.
+    /// Several records have the number, or a record and a void placeholder.
     Duplicate,
     /// The number is below 1.
     OutOfRange,
     /// The number is above the counter, which will give it out again.
     CounterBehind,
-    /// The counter has given out the number, but no record carries it.
+    /// The counter has given out the number, but no record has it.
     CounterAhead,
     /// The record or its lines hold a value that this program cannot read.
     Unreadable,
@@ -77,7 +77,7 @@ impl FindingKind {
         )
     }
 
-    /// What a finding of this kind takes off the health; see [`health`].
+    /// The points that a finding of this kind costs; see [`health`].
     pub fn weight(self) -> i64 {
         match self {
             Self::Duplicate
@@ -94,7 +94,7 @@ impl FindingKind {
         }
     }
 
-    /// What a sentence says of one number and of several: "Receipt 4 …", "Receipts 4–6 …".
+    /// The predicate of a sentence about one number and about several: "Receipt 4 …", "Receipts 4–6 …".
     fn predicates(self) -> (&'static str, &'static str) {
         match self {
             Self::Gap => ("is missing", "are missing"),
@@ -165,7 +165,7 @@ impl Finding {
     }
 }
 
-/// What people call the records of a series: `Receipt`, or `Receipts` if there are several.
+/// The noun for records of a series: `Receipt`, or `Receipts` for several.
 pub(super) fn series_noun(series: Series, count: i64) -> &'static str {
     let (singular, plural) = match series {
         Series::Order => ("Receipt", "Receipts"),
@@ -182,7 +182,7 @@ impl std::fmt::Display for NumberSpan {
     }
 }
 
-/// The findings of a check in progress; of bounded size, whatever is found.
+/// Collects the findings of a check; their size is bounded.
 #[derive(Debug)]
 pub(super) struct Findings {
     findings: Vec<Finding>,

@@ -44,7 +44,7 @@ pub(super) async fn scan_series(
     Ok(scan.counts)
 }
 
-/// Like [`scan_series`], with one reader, whose owner has locked the counter or reads a snapshot.
+/// Like [`scan_series`], but with a single reader, which has locked the counter or reads a snapshot.
 pub(super) async fn scan_series_with(
     reader: &mut Reader,
     store: StoreId,
@@ -70,7 +70,7 @@ struct NumberScan {
 }
 
 impl NumberScan {
-    /// Gives the number that the next page begins with.
+    /// Returns the first number of the next page.
     async fn read_page(
         &mut self,
         reader: &mut Reader,
@@ -108,7 +108,7 @@ impl NumberScan {
             findings.add_span(FindingKind::Gap, series, self.highest + 1, counter);
             findings.add_span(FindingKind::CounterAhead, series, self.highest + 1, counter);
         }
-        // A closing took its numbers from the counters, so the records that it names existed.
+        // A closing names only numbers that the counters had given out, so their records existed.
         let closed = state.closed.unwrap_or(0);
         if closed > self.highest.max(counter) {
             findings.add_span(FindingKind::Gap, series, self.highest.max(counter) + 1, closed);

@@ -1,4 +1,4 @@
-//! Lines whose record is missing. They name no store, so the whole database is searched at once.
+//! Lines whose record is missing. They name no store, so the whole database is searched.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::domain::Series;
 /// Records that are looked up at a time.
 const PAGE_SIZE: i64 = 5_000;
 
-/// Gives how many records are named by lines.
+/// Returns the number of records that lines refer to.
 pub(super) async fn find_orphan_lines(db: &Database, findings: &mut Findings) -> Result<i64, DatabaseError> {
     let mut records = 0;
     for series in Series::ALL {

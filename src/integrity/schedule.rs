@@ -14,7 +14,7 @@ use crate::db::{DatabaseError, integrity_reports, number_checks};
 use crate::domain::{Caller, CheckDepth, IntegrityReportId, Series, StoreId, Timestamp};
 use crate::telemetry::{INTEGRITY_HEALTH, ORDER_NUMBER_DUPLICATES, ORDER_NUMBER_GAPS, VOID_PLACEHOLDERS};
 
-/// How often [`Integrity::check_due_and_publish`] is to run.
+/// The time between two runs of [`Integrity::check_due_and_publish`].
 pub const SCHEDULE_PERIOD: Duration = Duration::from_secs(30);
 /// The longest lease of a check.
 const LEASE_S_MAX: i64 = 3_600;
@@ -31,7 +31,7 @@ impl Integrity {
         checked.and(published)
     }
 
-    /// Runs the check that is due unless another server runs it, and gives its depth. The deep check comes first, since it
+    /// Runs the check that is due, unless another server runs it; returns its depth. The deep check comes first, since it
     /// includes the quick one.
     pub async fn run_due_check(&self) -> Result<Option<CheckDepth>, IntegrityError> {
         // A requested check is running; the next round comes soon.
@@ -56,7 +56,7 @@ impl Integrity {
             for id in page {
                 match self.check_store(depth, id, SCHEDULE, ReportRetention::History).await {
                     Ok(report) => self.repair_automatically(id, &report).await,
-                    // A store that cannot be checked does not keep the others from being checked.
+                    // A store that cannot be checked must not stop the check of the others.
                     Err(IntegrityError::Database(error)) if !matches!(error, DatabaseError::Unavailable(_)) => {
                         tracing::warn!(store.id = %id, %error, "the integrity of a store could not be checked");
                         failure = Some(error);
@@ -76,8 +76,8 @@ impl Integrity {
         }
     }
 
-    /// If the settings allow it, fills the gaps that a check found and moves counters forward. The report stays as it is, so
-    /// that people hear of the loss; the next check finds the repair, and the alert ends.
+    /// If the settings allow it, fills the gaps that a check found and moves counters forward. The report is not changed, so that
+    /// people learn of the loss; the alert ends with the next check.
     async fn repair_automatically(&self, store: StoreId, report: &ReportView) {
         if !self.settings.auto_repair {
             return;
@@ -108,7 +108,7 @@ impl Integrity {
         let mut tx = self.db.begin().await?;
         let is_claimed = integrity_reports::claim_check(&mut tx, depth, now, until, furthest).await?;
         if is_claimed && depth == CheckDepth::Deep {
-            // The deep check includes the quick one, so no other server need run that.
+            // The deep check includes the quick one, so postpone that.
             let next_quick = now.plus_seconds(self.interval_s(CheckDepth::Quick));
             integrity_reports::set_due(&mut tx, CheckDepth::Quick, next_quick).await?;
         }

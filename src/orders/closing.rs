@@ -29,7 +29,7 @@ impl Orders {
     ) -> Result<Reply, OrderError> {
         let mut tx = self.db.begin().await?;
         let store = find_served_store(&mut tx, caller, id).await?;
-        // Taking the number locks the series, so that closings at the same time are made one after the other.
+        // Taking the number locks the series, which serialises concurrent closings.
         let taken = number_series::take_next_number(&mut tx, id, Series::Closing).await?;
         if let Some(reply) = request.find_reply(&mut tx).await? {
             return Ok(reply);

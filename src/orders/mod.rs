@@ -3,8 +3,8 @@
 //! Invariants: an order takes its number, its items and its seal in one transaction and never changes afterwards.
 //! Payments, refunds, voids and closings are records of their own, numbered and sealed in the same way. The state of an
 //! order follows from these records. Each series counts 1, 2, 3 … without gaps or duplicates, and each seal covers the
-//! seal before it. Whatever is added to an order is decided while its row is locked. Orders know nothing of how a bill
-//! is made: `checkout` calls [`Orders::place_order`].
+//! seal before it. Whatever is added to an order is decided while its row is locked. This module knows nothing of bills:
+//! `checkout` calls [`Orders::place_order`].
 
 mod amounts;
 mod claim;
@@ -80,9 +80,9 @@ impl Orders {
     /// number back.
     pub async fn place_order(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
         let claim_code = generate_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
-        // From here on every other order of the store waits: only what needs the number is done in between.
+        // From here on, every other order of the store waits, so only do what needs the number.
         let taken = number_series::take_next_number(tx, draft.store, Series::Order).await?;
-        // Read while the number is held, so that receipts are dated in the order of their numbers.
+        // Read after taking the number, so that receipts are dated in the order of their numbers.
         let now = self.clock.now();
         let mut order = OrderRow {
             id: OrderId::generate(now),

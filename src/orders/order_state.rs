@@ -1,4 +1,4 @@
-//! What may be done with an order in each state.
+//! Which operations each state of an order allows.
 
 use super::OrderError;
 use crate::db::orders::{OrderBalanceRow, OrderRow};
@@ -17,7 +17,7 @@ pub(super) fn check_unpaid(order: &OrderRow, balance: &OrderBalanceRow) -> Resul
     }
 }
 
-/// Only a paid order may be refunded; whether anything is left is the refund plan's question.
+/// Only a paid order may be refunded. The refund plan checks whether anything is left.
 pub(super) fn check_paid(order: &OrderRow, balance: &OrderBalanceRow) -> Result<(), OrderError> {
     match balance.state {
         OrderState::Paid | OrderState::PartlyRefunded | OrderState::Refunded => Ok(()),

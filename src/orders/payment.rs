@@ -14,10 +14,10 @@ use crate::domain::{
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 use crate::telemetry::PAYMENTS_TOTAL;
 
-/// More tenders for one order are a mistake of the till.
+/// More tenders for one order are a mistake at the till.
 const TENDERS_MAX: usize = 20;
 
-/// One of the payments that pay an order.
+/// One payment of an order, by one method.
 #[derive(Debug, Clone, Serialize)]
 pub struct Tender {
     pub method: PaymentMethod,
@@ -67,7 +67,7 @@ impl Orders {
             let money = |amount| Money { amount, currency };
             return Err(OrderError::AmountMismatch { paid: money(paid), due: money(order.total) });
         }
-        // One payment of 0 settles an order that costs nothing; beside others it says nothing.
+        // A payment of 0 settles an order that costs nothing; next to others it is meaningless.
         if tenders.iter().any(|tender| tender.amount == 0) && tenders.len() > 1 {
             return Err(InvalidField::new("payments", "a payment of 0 must be the only payment").into());
         }
@@ -89,7 +89,7 @@ impl Orders {
         Ok(reply)
     }
 
-    /// Writes a payment with the store's next payment number; gives the number.
+    /// Writes a payment with the store's next payment number; returns the number.
     async fn write_payment(
         &self,
         tx: &mut Tx,

@@ -1,4 +1,4 @@
-//! Receipts: an order as it is handed to a customer, and the count of its prints.
+//! Receipts: an order as the customer gets it, and the count of its prints.
 
 use serde::Serialize;
 use serde_json::json;
@@ -26,7 +26,7 @@ pub struct ReceiptView {
     pub claim_code: String,
 }
 
-/// What is due at one tax rate, in minor units.
+/// The amounts at one tax rate, in minor units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReceiptTax {
     /// In basis points: 1900 is 19 %.
@@ -52,7 +52,7 @@ impl Orders {
         Ok(ReceiptView { order: receipt.order.without_staff(), ..receipt })
     }
 
-    /// Counts a print and gives the receipt: with `prints` 1 it is the original, with more a copy.
+    /// Counts a print and returns the receipt; `prints` is 1 for the original and more for a copy.
     pub async fn print_receipt(&self, caller: &Caller, id: OrderId) -> Result<ReceiptView, OrderError> {
         let mut tx = self.db.begin().await?;
         let order = self.lock_order(&mut tx, caller, id).await?;

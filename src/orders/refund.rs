@@ -26,7 +26,7 @@ pub struct RefundRequest {
     /// The terminal's or provider's reference.
     pub reference: Option<String>,
     pub reason: String,
-    /// Everything that is left if absent.
+    /// `None`: everything that is left.
     pub lines: Option<Vec<RefundLineRequest>>,
 }
 
@@ -127,8 +127,8 @@ impl Orders {
         Ok(items)
     }
 
-    /// Writes a refund or void with the store's next number, the reply and the audit record. Both share a series, so that
-    /// everything that takes turnover back is numbered without gaps.
+    /// Writes a refund or void with the store's next number, the reply and the audit record. Refunds and voids share a series, so
+    /// that every reversal of turnover is numbered without gaps.
     pub(super) async fn write_reversal(
         &self,
         tx: &mut Tx,

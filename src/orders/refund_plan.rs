@@ -1,7 +1,7 @@
-//! What a refund gives back of each line: pieces, money and tax, to the last minor unit.
+//! Plans the lines of a refund: pieces, money and tax, to the last minor unit.
 //!
-//! Invariants: over all refunds of a line, pieces, money and tax never exceed what was sold, and equal it exactly once
-//! everything is refunded. Nothing here reads or writes.
+//! Invariants: over all refunds of a line, pieces, money and tax never exceed what was sold, and equal it once everything is
+//! refunded. This module does no I/O.
 
 use super::OrderError;
 use super::amounts::line_amount;
@@ -9,7 +9,7 @@ use crate::db::orders::OrderItemRow;
 use crate::db::refunds::{RefundItemRow, RefundedQuantity};
 use crate::domain::{Currency, InvalidField, Money};
 
-/// What is to be refunded of one line.
+/// The requested refund of one line.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct RefundLineRequest {
     pub line: i64,
@@ -39,7 +39,7 @@ struct RefundableLine<'a> {
 }
 
 impl<'a> RefundableOrder<'a> {
-    /// The lines of a refund of what is requested.
+    /// The lines of a refund of the requested lines.
     pub fn plan_lines(&self, requests: &[RefundLineRequest]) -> Result<Vec<RefundItemRow>, OrderError> {
         let lines: Vec<RefundableLine> = self.lines().collect();
         let mut planned: Vec<RefundItemRow> = Vec::with_capacity(requests.len());
@@ -124,7 +124,7 @@ impl RefundableLine<'_> {
     }
 
     fn refund_row(&self, quantity: i64, amount: i64) -> RefundItemRow {
-        // The last of the money takes the last of the tax.
+        // The refund of the last money also refunds the last tax.
         let tax = match amount == self.amount_left {
             true => self.tax_left,
             false => share(self.item.tax, amount, self.amount, self.amount / 2).min(self.tax_left),

@@ -1,4 +1,4 @@
-//! What a shopper spent, by month and currency.
+//! A shopper's spending by month and currency.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const MONTHS_MAX: i64 = 36;
 /// More than the longest month plus a day for time zones, so that the first month is complete.
 const SECONDS_PER_MONTH: i64 = 32 * 86_400;
 
-/// What a shopper spent in a calendar month, in one currency.
+/// A shopper's spending in a calendar month, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MonthSpending {
     /// In the store's time zone.

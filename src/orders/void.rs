@@ -1,4 +1,4 @@
-//! Voids: an order without a payment is cancelled by a record that takes its whole turnover back.
+//! Voids: an order without a payment is cancelled by a record that reverses its turnover.
 
 use serde_json::json;
 

@@ -24,10 +24,10 @@ pub enum Outcome {
     Failed,
 }
 
-/// How often the transaction of an attempt was in conflict with another one, and how often it was retried.
+/// How often the transaction of an attempt conflicted with another one, and how often it was retried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retries {
-    /// Conflicts over a receipt number; also a number that was in use already.
+    /// Conflicts over a receipt number, including a number that was already used.
     pub conflicts: i64,
     pub after_conflict: i64,
     pub after_timeout: i64,
@@ -61,13 +61,13 @@ pub(super) struct AttemptCounts {
 impl Default for AttemptCounts {
     fn default() -> Self {
         let latencies =
-            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS).unwrap_or_else(|_| auto_resizing());
+            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS).unwrap_or_else(|_| resizing_histogram());
         Self { succeeded: 0, refused: 0, failed: 0, retries: Retries::default(), latencies, written: 0 }
     }
 }
 
 #[expect(clippy::unwrap_used, reason = "the constant is between 0 and 5, as the crate asks")]
-fn auto_resizing() -> Histogram<u32> {
+fn resizing_histogram() -> Histogram<u32> {
     Histogram::new(SIGNIFICANT_DIGITS).unwrap()
 }
 
@@ -76,7 +76,7 @@ impl AttemptCounts {
         self.not_refused() + self.refused
     }
 
-    /// Those that succeeded or failed. Rates and times are of these.
+    /// Attempts that succeeded or failed. Rates and times only cover these.
     pub fn not_refused(&self) -> i64 {
         self.succeeded + self.failed
     }
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!((read.latencies.len(), read.not_refused()), (202, 202), "refusals have no time");
         let median = read.latencies.value_at_quantile(0.5) as f64;
         assert!((median - 51_000.0).abs() < 0.02 * 51_000.0, "{median}");
-        // Longer than the longest counts as the longest.
+        // A longer attempt counts as the longest.
         assert!(read.latencies.max() as f64 > 0.98 * LATENCY_US_MAX as f64, "{}", read.latencies.max());
     }
 

@@ -1,6 +1,6 @@
-//! Order statistics: every attempt to create an order is counted per minute and store, and read back over all servers.
+//! Order statistics: counts every attempt to create an order by minute and store, and reads the counts of all servers.
 //!
-//! Invariants: counting costs a confirmation no statement, since counts are kept in memory and written every few seconds.
+//! Invariants: counting adds no statement to a confirmation, since counts are kept in memory and written every few seconds.
 //! A row belongs to one run of one server and holds all that this run counted in the minute, so writing it twice does no
 //! harm. A server that is killed loses what it counted since the last write. Memory is bounded: while the database is
 //! unreachable, the oldest minutes are dropped.
@@ -23,7 +23,7 @@ use attempt_counts::AttemptCounts;
 pub use attempt_counts::{Attempt, Outcome, Retries};
 pub use stats::{StatsView, StorePerformance, Window};
 
-/// How often [`Performance::flush`] is to run.
+/// The time between two runs of [`Performance::flush`].
 pub const FLUSH_PERIOD: Duration = Duration::from_secs(10);
 /// The seconds that one row of the database counts.
 const MINUTE_S: i64 = 60;

@@ -13,7 +13,7 @@ use crate::db::{Database, DatabaseError, stores};
 use crate::domain::{InvalidField, StoreId, TimeZone, Timestamp};
 
 /// Rows that are read at a time.
-const PAGE: i64 = 1_000;
+const PAGE_SIZE: i64 = 1_000;
 const WINDOW_S_MAX: i64 = 7 * 86_400;
 /// The longest local day, with any change of the clocks.
 const DAY_S_MAX: i64 = 26 * 3_600;
@@ -126,50 +126,52 @@ impl Performance {
         let begin = now.plus_seconds(-window.seconds);
         let since = if today { begin.min(now.plus_seconds(-DAY_S_MAX)) } else { begin };
         // Rows in memory replace what this server wrote, so that reading needs no flush.
-        let own = self.rows_in_memory(since, only_store)?;
-        let mut counted: BTreeMap<StoreId, StoreCounts> = BTreeMap::new();
-        let mut known: BTreeMap<StoreId, Option<(String, TimeZone)>> = BTreeMap::new();
+        let own_rows = self.rows_in_memory(since, only_store)?;
+        let mut counts_by_store: BTreeMap<StoreId, StoreCounts> = BTreeMap::new();
+        let mut names_and_zones: BTreeMap<StoreId, Option<(String, TimeZone)>> = BTreeMap::new();
         let mut after = None;
         let mut last = false;
         while !last {
             let mut rows =
-                order_performance::list_since(&mut self.db.read().await?, since, only_store, after, PAGE).await?;
+                order_performance::list_since(&mut self.db.read().await?, since, only_store, after, PAGE_SIZE).await?;
             match rows.last() {
                 Some((server, row)) => after = Some((row.minute, row.store_id, *server)),
                 None => last = true,
             }
-            rows.retain(|(server, row)| *server != self.server_id || !own.contains_key(&(row.minute, row.store_id)));
+            rows.retain(|(server, row)| {
+                *server != self.server_id || !own_rows.contains_key(&(row.minute, row.store_id))
+            });
             if last {
-                rows.extend(own.values().map(|row| (self.server_id, row.clone())));
+                rows.extend(own_rows.values().map(|row| (self.server_id, row.clone())));
             }
             for (_, row) in &rows {
-                let name = match known.entry(row.store_id) {
+                let name_and_zone = match names_and_zones.entry(row.store_id) {
                     Entry::Occupied(entry) => entry.into_mut(),
-                    Entry::Vacant(entry) => entry.insert(name_and_zone(&self.db, row.store_id).await?),
+                    Entry::Vacant(entry) => entry.insert(find_name_and_zone(&self.db, row.store_id).await?),
                 };
-                let zone = name.as_ref().map(|(_, zone)| zone);
-                if let Err(error) = add_row(counted.entry(row.store_id).or_default(), row, (begin, now), zone) {
+                let zone = name_and_zone.as_ref().map(|(_, zone)| zone);
+                if let Err(error) = add_row(counts_by_store.entry(row.store_id).or_default(), row, (begin, now), zone) {
                     // One unreadable row must not hide the others.
-                    tracing::warn!(error = %error, "a row of the order statistics cannot be read and is left out");
+                    tracing::warn!(error = %error, "a row of the order statistics cannot be read and is skipped");
                 }
             }
         }
         let mut total = StoreCounts::default();
         let mut data = Vec::new();
-        for (store, counts) in counted {
+        for (store, counts) in counts_by_store {
             if counts.window.attempts() == 0 && counts.orders_today == 0 {
                 continue;
             }
             total.window.add_row(&counts.window.to_row(now, store)?)?;
             total.orders_today += counts.orders_today;
-            let name = known.remove(&store).flatten().map(|(name, _)| name);
+            let name = names_and_zones.remove(&store).flatten().map(|(name, _)| name);
             data.push(store_performance(Some(store).filter(|id| *id != StoreId::NIL), name, &counts, today));
         }
         Ok(StatsView { window_s: window.seconds, at: now, total: store_performance(None, None, &total, today), data })
     }
 }
 
-async fn name_and_zone(db: &Database, id: StoreId) -> Result<Option<(String, TimeZone)>, DatabaseError> {
+async fn find_name_and_zone(db: &Database, id: StoreId) -> Result<Option<(String, TimeZone)>, DatabaseError> {
     if id == StoreId::NIL {
         return Ok(None);
     }

@@ -122,7 +122,7 @@ fn build_random_index(
     Ok((builder.finish(0)?, threads))
 }
 
-/// The index of the catalogue, the threads that search it, and its model: key and origin.
+/// The index of the catalogue, its number of search threads, and its model's key and origin.
 async fn load_index(
     options: &BenchOptions,
     settings: &Settings,
@@ -164,7 +164,7 @@ async fn measure(
     let (mut searches, mut reads, mut concurrent_searches) = (Vec::new(), Vec::new(), Vec::new());
     let (mut adds, mut removals) = (Vec::new(), Vec::new());
     let mut revision = stats.revision;
-    // In turns, so that other load on the machine affects all of them.
+    // Interleaved, so that other load on the machine affects all of them.
     for turn in 0..options.runs {
         let vector = next_query(&mut vectors);
         let start = Instant::now();

@@ -1,7 +1,7 @@
 //! `tillsight index …`: commands about the index that need no server and work while one runs.
 //!
-//! The database is only read. The model is the one that servers use, by the database or the settings; only its manifest is
-//! read, its network is not run.
+//! They only read the database. The model is the one that servers use, by the database or the settings; only its manifest is
+//! read.
 
 mod bench;
 mod stats;
@@ -17,7 +17,7 @@ use crate::db::Database;
 use crate::index_feed::StoredIndex;
 use crate::terminal::{self, say};
 
-/// One command, one reader.
+/// One for the command's queries, one for the check of the snapshot.
 const CONNECTIONS: u32 = 2;
 
 #[derive(Debug, Subcommand)]
@@ -28,7 +28,6 @@ pub(super) enum IndexCommand {
     /// 1 a difference, or a missing or damaged embedding, 2 the comparison could not be done.
     Verify(OutputOptions),
     /// Write a new snapshot from the database alone. A running server continues; the next start uses the snapshot.
-    /// Write a new snapshot from the database alone. A running server goes on; the next start uses it.
     Rebuild(OutputOptions),
     /// Measure searches, adds and removals in this process's memory, against the time of reading the vectors' bytes.
     Bench(bench::BenchOptions),

@@ -49,7 +49,9 @@ fn print_snapshot(snapshot: &SnapshotReport) {
         print_field("", &format!("{rows} photos at change {revision}{behind}"));
     }
     match &snapshot.fault {
-        Some(reason) => print_field("", &format!("a start cannot use it: {reason}")),
-        None => print_field("", "a start can use it, by its header (`tillsight index verify` checks the whole file)"),
+        Some(reason) => print_field("", &format!("the server cannot use it: {reason}")),
+        None => {
+            print_field("", "the server can use it, by its header (`tillsight index verify` checks the whole file)")
+        }
     }
 }

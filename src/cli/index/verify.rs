@@ -26,10 +26,7 @@ fn print_verification(verification: &Verification) {
         "changes",
         &format!("{} since, up to {}", verification.revision - verification.snapshot_revision, verification.revision),
     );
-    print_field(
-        "compared",
-        &format!("{} photos on sale: {} the same, bit for bit", verification.photos, verification.same),
-    );
+    print_field("compared", &format!("{} photos on sale, {} identical", verification.photos, verification.same));
     for difference in &verification.differences {
         print_field(
             "different",
@@ -46,7 +43,7 @@ fn summary(verification: &Verification) -> String {
     let counts = [
         (
             verification.different,
-            "differ between the snapshot with the changes since and the database; run `tillsight index rebuild` to write a new \
+            "differ between the database and the snapshot with the changes since; `tillsight index rebuild` writes a new \
                  snapshot",
         ),
         (

@@ -90,7 +90,7 @@ pub(super) fn run(options: AddOptions) -> Result<(), CliError> {
         Some(dir) => dir.clone(),
         None => app::manifest_path(&Settings::load()?).parent().map(Path::to_owned).unwrap_or_default(),
     };
-    let model = draft_model(&file, preset, &overrides(options))?;
+    let model = draft_model(&file, preset, &options.into())?;
     let photos = rendered_photos()?;
     let report = test_model(&model, &photos)?;
     let installation = install(&model, &dir, force)?;
@@ -154,22 +154,24 @@ pub(super) fn list_presets() {
     say!("\nOptions of `tillsight model add` override each number. See models/ADDING.md for how to export a model.");
 }
 
-fn overrides(options: AddOptions) -> ManifestOverrides {
-    ManifestOverrides {
-        name: options.name,
-        version: Some(options.version),
-        input: options.input,
-        output: options.output,
-        side: options.side,
-        resize: options.resize,
-        resize_to: options.resize_to,
-        filter: options.filter,
-        color: options.color,
-        range: options.range,
-        mean: options.mean,
-        std: options.std,
-        pooling: options.pooling,
-        skip_tokens: options.skip_tokens,
+impl From<AddOptions> for ManifestOverrides {
+    fn from(options: AddOptions) -> Self {
+        Self {
+            name: options.name,
+            version: Some(options.version),
+            input: options.input,
+            output: options.output,
+            side: options.side,
+            resize: options.resize,
+            resize_to: options.resize_to,
+            filter: options.filter,
+            color: options.color,
+            range: options.range,
+            mean: options.mean,
+            std: options.std,
+            pooling: options.pooling,
+            skip_tokens: options.skip_tokens,
+        }
     }
 }
 

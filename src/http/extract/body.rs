@@ -12,7 +12,7 @@ use super::body_budget::BodyReservation;
 use crate::http::Services;
 use crate::http::problem::{Problem, ProblemKind};
 
-/// Most bytes that are allocated for a body before any of it has arrived: announcing a large one costs a client nothing.
+/// The most bytes that are allocated before a body arrives, since a client can announce a large one without sending it.
 const ALLOCATED_AHEAD_MAX: usize = 1 << 20;
 
 pub(super) fn services(request: &HttpRequest) -> Result<Data<Services>, Problem> {
@@ -20,7 +20,7 @@ pub(super) fn services(request: &HttpRequest) -> Result<Data<Services>, Problem>
     services.ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))
 }
 
-/// Stops `reading` after `timeout_s`: a client that sends a byte a minute must not hold memory for ever.
+/// Stops `reading` after `timeout_s`, so that a client that sends a byte a minute does not hold memory for ever.
 pub(super) async fn read_with_timeout<T>(
     timeout_s: u64,
     reading: impl Future<Output = Result<T, Problem>>,

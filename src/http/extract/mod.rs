@@ -1,7 +1,6 @@
 //! Extractors: what handlers take from a request. The caller, JSON, uploads, pages of lists, idempotency keys.
 //!
-//! Every extractor limits the bytes it reads and the time it takes, and refuses with a
-//! [`Problem`].
+//! Every extractor limits the bytes it reads and the time it takes, and refuses with a [`Problem`].
 
 mod body;
 mod body_budget;
@@ -31,7 +30,7 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let caller = request.extensions().get::<Caller>().cloned();
-        ready(caller.ok_or_else(|| Problem::internal(&"the handler of a public route takes a caller")))
+        ready(caller.ok_or_else(|| Problem::internal(&"a handler asked for the caller on a public route")))
     }
 }
 

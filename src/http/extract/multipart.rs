@@ -18,20 +18,20 @@ use crate::config::Limits;
 use crate::http::problem::{Problem, ProblemKind, excerpt};
 
 const TEXT_FIELDS_MAX: usize = 64;
-/// Fewest characters of a boundary. The multipart reader panics over a line that is shorter than four bytes and not shorter
-/// than the boundary. Browsers and libraries send sixteen and more.
+/// The shortest boundary. With a shorter one, the multipart reader panics over short lines. Browsers and libraries send sixteen
+/// characters and more.
 const BOUNDARY_CHARS_MIN: usize = 4;
 /// How often the reader is polled again after the body has ended, before it counts as stuck.
 const POLLS_AFTER_END: u32 = 3;
 
-/// A body that notes its end. If the last boundary is cut off within its line break, the multipart reader waits for ever;
-/// [`next_part`] then sees that nothing more can come.
-struct EndNotingBody {
+/// A body that records its end. The multipart reader waits for ever if the last boundary is cut off within its line break;
+/// this tells [`next_part`] that nothing more can come.
+struct EndTrackingBody {
     body: Payload,
     ended: Rc<Cell<bool>>,
 }
 
-impl Stream for EndNotingBody {
+impl Stream for EndTrackingBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -52,7 +52,7 @@ pub(super) async fn read_form(
 ) -> Result<UploadForm, Problem> {
     check_boundary(request)?;
     let ended = Rc::new(Cell::new(false));
-    let mut fields = Multipart::new(request.headers(), EndNotingBody { body, ended: Rc::clone(&ended) });
+    let mut fields = Multipart::new(request.headers(), EndTrackingBody { body, ended: Rc::clone(&ended) });
     let mut form = UploadForm::default();
     let mut images_bytes = 0;
     while let Some(mut field) = next_part(&mut fields, &ended).await? {
@@ -61,7 +61,7 @@ pub(super) async fn read_form(
         if name == "images" || name == "image" {
             if form.images.len() == limits.images_per_upload {
                 let detail = format!(
-                    "images: one upload holds at most {} files; send the rest in another upload",
+                    "One upload holds at most {} photos. Send the rest in another upload.",
                     limits.images_per_upload
                 );
                 return Err(Problem::new(ProblemKind::TooLarge, detail).with("field", "images"));
@@ -72,7 +72,7 @@ pub(super) async fn read_form(
             images_bytes += bytes.len();
             form.images.push(Upload { file_name, bytes });
         } else if file_name.is_some() {
-            let detail = format!("{name}: takes no files; send photos in the field \"images\" or \"image\"");
+            let detail = format!("The field {name} takes no files. Send photos in the field \"images\" or \"image\".");
             return Err(Problem::new(ProblemKind::InvalidField, detail).with("field", name));
         } else {
             if form.texts.len() == TEXT_FIELDS_MAX {
@@ -81,7 +81,7 @@ pub(super) async fn read_form(
             }
             let bytes = read_field(&mut field, &ended, &name, limits.json_bytes, reservation).await?;
             let text = String::from_utf8(bytes.to_vec())
-                .map_err(|_| Problem::new(ProblemKind::BadRequest, format!("{name}: is not UTF-8 text")))?;
+                .map_err(|_| Problem::new(ProblemKind::BadRequest, format!("The field {name} is not UTF-8 text.")))?;
             form.texts.push((name, text));
         }
     }
@@ -114,7 +114,7 @@ async fn read_field(
     let mut bytes = BytesMut::new();
     while let Some(chunk) = next_part(field, ended).await? {
         if bytes.len() + chunk.len() > limit_bytes {
-            let detail = format!("{label}: has more than the {limit_bytes} bytes allowed");
+            let detail = format!("{label} has more than the {limit_bytes} bytes allowed.");
             let problem = Problem::new(ProblemKind::TooLarge, detail);
             return Err(problem.with("field", label).with("limit_bytes", limit_bytes));
         }

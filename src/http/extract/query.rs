@@ -15,7 +15,7 @@ use super::body::services;
 use crate::domain::PageRequest;
 use crate::http::problem::{Problem, ProblemKind, excerpt};
 
-/// Identifiers in the path. One that is not a UUID names nothing and is answered like an unknown one: 404.
+/// Ids in the path. A malformed one gets the reply of an unknown one: 404.
 #[derive(Debug)]
 pub struct ValidPath<T>(pub T);
 
@@ -51,7 +51,7 @@ fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(parameters())).map_err(|error| {
         let name = error.path().to_string();
         let Some((_, value)) = parameters().find(|(parameter, _)| *parameter == name) else {
-            // The parameter is missing, and the error names it.
+            // A parameter is missing; the error names it.
             return Problem::new(ProblemKind::BadRequest, format!("The query string is wrong: {}.", error.inner()));
         };
         let value = excerpt(&value);
@@ -89,11 +89,11 @@ fn parse_page(query: &str, limit_max: i64) -> Result<ValidPage, Problem> {
     let query: PageQuery = parse_query(query)?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT.min(limit_max));
     if !(1..=limit_max).contains(&limit) {
-        let detail = format!("limit: must be between 1 and {limit_max}, but is {limit}");
+        let detail = format!("The limit must be between 1 and {limit_max}, not {limit}.");
         return Err(Problem::new(ProblemKind::InvalidField, detail).with("field", "limit"));
     }
     let before = query.cursor.as_deref().map(Uuid::from_str).transpose().map_err(|_| {
-        let detail = "cursor: is not a cursor; send the next_cursor of the previous page";
+        let detail = "The cursor is malformed. Send the next_cursor of the previous page.";
         Problem::new(ProblemKind::InvalidField, detail).with("field", "cursor")
     })?;
     Ok(ValidPage(PageRequest { before, limit }))

@@ -21,7 +21,6 @@ const FORM_OVERHEAD: usize = 256 * 1024;
 pub struct Upload {
     /// The client's name for it, used in messages only.
     pub file_name: Option<String>,
-    /// The content.
     pub bytes: Bytes,
 }
 
@@ -35,23 +34,23 @@ pub struct UploadForm {
 }
 
 impl UploadForm {
-    /// The text of field `name`, if it was sent. Sent twice is an error.
+    /// The text of the field `name`, if it was sent; an error if it was sent twice.
     pub fn take_text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
         let Some(position) = self.texts.iter().position(|(field, _)| field == name) else { return Ok(None) };
         let (_, text) = self.texts.swap_remove(position);
         if self.texts.iter().any(|(field, _)| field == name) {
-            let detail = format!("{name}: was sent more than once");
+            let detail = format!("The field {name} was sent more than once.");
             return Err(Problem::new(ProblemKind::InvalidField, detail).with("field", name));
         }
         Ok(Some(text))
     }
 
-    /// The images. Refuses a form with texts that nobody took: they are most likely typing errors.
+    /// The images. Refuses a form with texts that were not taken, which are most likely misspelt.
     pub fn into_images(self) -> Result<Vec<Upload>, Problem> {
         match self.texts.first() {
             None => Ok(self.images),
             Some((field, _)) => {
-                let detail = format!("{field}: is not a field of this form");
+                let detail = format!("This form has no field {field}.");
                 Err(Problem::new(ProblemKind::InvalidField, detail).with("field", field.as_str()))
             }
         }
@@ -96,7 +95,7 @@ impl FromRequest for ImageBody {
             let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
             let mut reservation = BodyReservation::new(&services.bodies);
             let image = if media_type.starts_with("multipart/") {
-                // A second image is read, so that the refusal can say what is wrong.
+                // Reads a second image, so that the refusal can say what is wrong.
                 let two_images =
                     Limits { upload_bytes: 2 * limits.image_bytes, images_per_upload: 2, ..limits.clone() };
                 let reading = read_form(&request, payload, &two_images, &mut reservation);
@@ -117,7 +116,7 @@ fn only_image(images: Vec<Upload>) -> Result<Bytes, Problem> {
         Ok([image]) => Ok(image.bytes),
         Err(_) => {
             let detail = format!(
-                "image: has {count} files; send exactly one in the field \"image\", or the image itself as the body"
+                "The request has {count} images. Send exactly one in the field \"image\", or the image itself as the body."
             );
             Err(Problem::new(ProblemKind::InvalidField, detail).with("field", "image"))
         }

@@ -23,8 +23,9 @@ impl From<DatabaseError> for Problem {
             }
             DatabaseError::CommitUnknown(_) => {
                 tracing::error!(%error, "database lost during a commit");
-                let detail = "The database was lost while the change was saved, so it may or may not have been made. Check \
-                              before you repeat it; a request with an Idempotency-Key can be repeated as it is.";
+                let detail = "The connection to the database was lost while the change was saved, so it may or may not have \
+                              been made. Check before you repeat it; a request with an Idempotency-Key can be repeated as it \
+                              is.";
                 Self::new(ProblemKind::Unavailable, detail)
             }
             DatabaseError::DiskFull => {
@@ -32,13 +33,13 @@ impl From<DatabaseError> for Problem {
                 disk_full()
             }
             DatabaseError::UniqueViolation(_) if error.is_duplicate_number() => {
-                tracing::error!(%error, "a number series is behind its records");
+                tracing::error!(%error, "the counter of a number series is behind its records");
                 let detail = "The store's next number is already taken: its counter is behind its records. Nothing was \
                               changed. Ask an admin to run `tillsight numbering check`.";
                 Self::new(ProblemKind::Unavailable, detail).retry_after(COUNTER_RETRY_S)
             }
             DatabaseError::UniqueViolation(_) => {
-                Self::new(ProblemKind::Taken, "Another request created the same thing at the same time.")
+                Self::new(ProblemKind::Taken, "Another request created the same thing at the same time. Read it again.")
             }
             DatabaseError::ForeignKeyViolation => {
                 Self::new(ProblemKind::NotFound, "Something that this request refers to no longer exists.")

@@ -67,7 +67,7 @@ impl Problem {
         Self { kind, detail: detail.into(), retry_after_s: None, extensions: Map::new() }
     }
 
-    /// A defect or an outage: the cause is logged and kept from the client.
+    /// A defect or an outage. The cause is logged and hidden from the client.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "request failed");
         let detail = "The server failed. Its log holds the reason under the x-request-id of this response.";
@@ -131,7 +131,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// The start of a client's text, to be repeated in a message. Control characters are dropped.
+/// The beginning of a client's text for a message, without control characters.
 pub(super) fn excerpt(text: &str) -> String {
     const CHARS_MAX: usize = 100;
     text.chars().filter(|c| !c.is_control()).take(CHARS_MAX).collect()

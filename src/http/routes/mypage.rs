@@ -38,7 +38,7 @@ pub fn configure(config: &mut ServiceConfig) {
 /// The caller's user id. The policy table admits only people to these routes.
 pub(super) fn require_user_id(caller: &Caller) -> Result<UserId, Problem> {
     let id = caller.actor.user_id();
-    id.ok_or_else(|| Problem::new(ProblemKind::Forbidden, "Only a signed-in person can do this."))
+    id.ok_or_else(|| Problem::new(ProblemKind::Forbidden, "Only a signed-in person has a page of their own."))
 }
 
 /// List your orders, newest first.

@@ -1,7 +1,7 @@
 //! Repair of numbers: planning the changes, and applying them.
 //!
 //! Invariants: only [`Integrity::repair`] changes anything. It plans again while the counters of the series are locked, and
-//! applies the plan and writes the audit record in the same transaction. A repair is applied whole or not at all. Only
+//! applies the plan and writes the audit record in the same transaction. A repair is applied completely or not at all. Only
 //! `renumber` changes a record; a placeholder never changes once it is written.
 
 mod error;
@@ -21,7 +21,7 @@ use crate::domain::{Caller, PlaceholderId, Series, StoreId, parse_line};
 pub use error::RepairError;
 pub use view::{CounterMove, RenumberedRange, RepairMethod, RepairView, SeriesRepair};
 
-/// More missing numbers are not lost records: somebody changed a number.
+/// The most placeholders of one repair. If more numbers are missing, no records were lost: somebody changed a number.
 const PLACEHOLDERS_MAX: i64 = 10_000;
 /// The most records that are renumbered at once, since tills wait meanwhile.
 const RENUMBERED_MAX: i64 = 50_000;
@@ -41,7 +41,7 @@ pub struct RepairRequest {
 /// The changes of a repair in one series.
 #[derive(Debug)]
 struct RepairPlan {
-    /// As it is shown; also holds the numbers that get placeholders.
+    /// The summary for people, including the numbers that get placeholders.
     summary: SeriesRepair,
     /// In ascending order of the old numbers.
     rewrites: Vec<RecordRewrite>,
@@ -70,7 +70,7 @@ impl RepairPlan {
 }
 
 impl Integrity {
-    /// What a repair would change now. Changes and locks nothing.
+    /// Plans a repair without changing or locking anything.
     pub async fn plan_repair(&self, request: &RepairRequest) -> Result<RepairView, RepairError> {
         let reason = parse_line("reason", &request.reason, REASON_LENGTH_MAX)?;
         let mut reader = self.db.snapshot().await?;
@@ -93,12 +93,12 @@ impl Integrity {
         let mut tx = self.db.begin().await?;
         check_method_allowed(&mut tx, request).await?;
         if request.method == RepairMethod::Renumber {
-            // A closing at the same time would name the old numbers.
+            // Lock the closings too, since a concurrent closing would name the old numbers.
             number_series::lock(&mut tx, request.store, Series::Closing).await?;
         }
         let (mut repairs, mut details) = (Vec::new(), Vec::new());
-        // Orders come first, as in payments and refunds, which lock the order and then take a number: so no two wait for
-        // each other.
+        // The order series comes first, as in payments and refunds, which lock the order before they take a number. So no
+        // two transactions wait for each other.
         for planned_series in planned.series {
             if !planned_series.changes_anything() {
                 repairs.push(planned_series);
@@ -114,7 +114,7 @@ impl Integrity {
             }
             repairs.push(plan.summary);
         }
-        // Another repair was faster.
+        // Another repair may have been faster.
         if details.is_empty() {
             return Ok(repair_view(request, planned.reason, false, repairs));
         }
@@ -149,8 +149,9 @@ impl Integrity {
             row.hash = seals::seal_placeholder(series, &row);
             void_placeholders::insert(tx, series, &row).await?;
         }
-        // No two records have one number at any moment. Records whose number rises are the lowest of all: they are written
-        // first, highest first. Every other record moves, in order, to its own number or to one that is free already.
+        // Numbers are unique in every statement, so the order of writes matters. Records whose number rises have the lowest
+        // numbers of all; they are written first, highest first. Then every other record moves, in order, to its own number or
+        // to one that is free by then.
         let rising = plan.rewrites.iter().take_while(|rewrite| rewrite.from < rewrite.to).count();
         let (rising, falling) = plan.rewrites.split_at(rising);
         for RecordRewrite { id, to, previous_hash, hash, .. } in rising.iter().rev().chain(falling) {
@@ -190,7 +191,7 @@ fn repair_view(request: &RepairRequest, reason: String, applied: bool, mut serie
     RepairView { store_id: request.store, method: request.method, reason, applied, series }
 }
 
-/// What the audit log records of a series: the changes, and the seal that the counter held before.
+/// The audit record of a series: the changes, and the counter's seal before.
 fn audit_details(repair: &SeriesRepair, counter_hash: Option<&[u8]>) -> Value {
     // Every placeholder is a row that stays, so the log need not list all of them.
     let placeholders: Vec<_> = repair.placeholders.iter().take(LISTED_RANGES_MAX).collect();

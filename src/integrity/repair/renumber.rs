@@ -32,7 +32,7 @@ pub(super) async fn plan_renumbering(
     let has_numbers_below_one = findings.iter().any(|finding| finding.kind == FindingKind::OutOfRange);
     let faults = findings.iter().filter(|finding| matches!(finding.kind, FindingKind::Gap | FindingKind::Duplicate));
     let first_fault = faults.filter_map(|finding| finding.numbers.first()).map(|span| span.first).min();
-    // Up to here each number belongs to exactly one record.
+    // Up to this number, each number belongs to exactly one record.
     let intact = match (has_numbers_below_one, first_fault) {
         (true, _) => 0,
         (false, Some(first)) => first - 1,
@@ -69,7 +69,7 @@ fn refuse_copies(series: Series, rows: &[NumberedRecordRow]) -> Result<(), Repai
     }
 }
 
-/// A number that a closing names is neither given to another record nor taken back.
+/// A number that a closing names must keep its record.
 async fn refuse_closed_numbers(
     reader: &mut Reader,
     store: StoreId,
@@ -92,7 +92,7 @@ fn with_new_numbers(rows: &[NumberedRecordRow], intact: i64) -> impl Iterator<It
 }
 
 /// Plans the rewrites from the first record on whose number changes. `previous_seal` is that of the record with the number
-/// `intact`. Gives the seal of the last record.
+/// `intact`. Returns the seal of the last record.
 async fn plan_rewrites(
     reader: &mut Reader,
     series: Series,
@@ -133,14 +133,14 @@ async fn seal_with_number(
     let unsealable = |reason: String| RepairError::Unsealable { series, number: row.number, reason };
     match compute_seals(reader, series, row.id, number, previous_seal).await {
         Ok(Some((old, new))) => Ok((old == row.hash, new)),
-        Ok(None) => Err(unsealable("this program does not know the version of its seal".to_owned())),
-        // A value that this program cannot read.
+        Ok(None) => Err(unsealable("this program does not know its seal's version".to_owned())),
+        // A value of the record is unreadable.
         Err(DatabaseError::Unexpected(reason)) => Err(unsealable(reason)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The seals of a record's fields with its present number and link, and with the new ones. Nothing for an unknown seal
+/// The seals of a record's fields with its present number and link, and with the new ones. `None` for an unknown seal
 /// version.
 async fn compute_seals(
     reader: &mut Reader,
