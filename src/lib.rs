@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod checkout;
 pub mod cli;
 pub mod clock;
+pub mod confidence;
 pub mod config;
 pub mod db;
 pub mod demo;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 33] = [
+const MAY_IMPORT: [(&str, &[&str]); 34] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -20,9 +20,10 @@ const MAY_IMPORT: [(&str, &[&str]); 33] = [
     ("db", &LEAVES),
     ("embedding", &["clock", "config", "domain", "telemetry", "pool", "atomic_file"]),
     ("index", &LEAVES),
-    ("evaluation", &["domain", "embedding", "atomic_file"]),
+    ("evaluation", &["domain", "embedding", "atomic_file", "confidence"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
-    ("active_model", &["embedding", "index"]),
+    ("active_model", &["embedding", "index", "confidence"]),
+    ("confidence", &["domain"]),
     ("regions", &["domain"]),
     (
         "index_feed",
@@ -55,13 +56,26 @@ const MAY_IMPORT: [(&str, &[&str]); 33] = [
             "db",
             "embedding",
             "active_model",
+            "confidence",
             "index_feed",
         ],
     ),
     ("catalog", &["clock", "config", "domain", "telemetry", "pool", "db", "embedding", "active_model", "index_feed"]),
     (
         "recognition",
-        &["clock", "config", "domain", "telemetry", "pool", "db", "embedding", "index", "active_model", "regions"],
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "pool",
+            "db",
+            "embedding",
+            "index",
+            "active_model",
+            "confidence",
+            "regions",
+        ],
     ),
     ("performance", &["clock", "domain", "db"]),
     ("idempotency", &["backoff", "domain", "telemetry", "db", "performance"]),
