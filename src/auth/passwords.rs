@@ -55,7 +55,7 @@ impl Passwords {
         let (params, password) = (self.params.clone(), password.clone());
         let user_exists = hash.is_some();
         let hash = hash.unwrap_or(&self.dummy_hash).clone();
-        let check = self.pool.run(move || verify(&params, password.expose_secret(), hash.expose_secret()));
+        let check = self.pool.run(move || verify_hash(&params, password.expose_secret(), hash.expose_secret()));
         match check.await? {
             Ok(_) if !user_exists => Ok(PasswordCheck::Wrong),
             other => other,
@@ -63,7 +63,7 @@ impl Passwords {
     }
 }
 
-fn verify(current: &Params, password: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
+fn verify_hash(current: &Params, password: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
     let unreadable =
         |error: &dyn std::fmt::Display| AuthError::Internal(format!("a stored password hash is unreadable: {error}"));
     let hash = PasswordHash::new(hash).map_err(|error| unreadable(&error))?;
@@ -80,7 +80,7 @@ fn needs_rehash(hash: &PasswordHash, stored: &Params, current: &Params) -> bool 
     hash.algorithm != ARGON2ID_IDENT || stored.m_cost() < current.m_cost() || stored.t_cost() < current.t_cost()
 }
 
-/// A hash that no password has: its output is random. It takes as long to verify as a user's.
+/// A hash with random output, which no password matches. It takes as long to verify as a user's.
 fn dummy_hash(params: &Params) -> Result<SecretString, AuthError> {
     let failed = |error: &dyn std::fmt::Display| AuthError::Internal(format!("making a dummy hash: {error}"));
     let hash = PasswordHash {

@@ -10,7 +10,7 @@ text_enum! {
     User = "user",
     /// Staff of one store.
     Clerk = "clerk",
-    /// Runs everything.
+    /// May do everything.
     Admin = "admin",
 }
 
@@ -19,7 +19,7 @@ text_enum! {
 pub enum Actor {
     /// The server itself: setup and scheduled work.
     System,
-    /// Whoever runs `tillsight …` on the command line.
+    /// A person who runs `tillsight …` on the command line.
     CommandLine,
     /// A signed-in person.
     Person {

@@ -16,7 +16,7 @@ use super::routes::{
     performance, product_images, products, receipts, recognition, session_discounts, sessions, stores, users,
 };
 
-/// The document as the macro makes it; [`document`] adds the rest.
+/// The document as the macro generates it; [`document`] adds the rest.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "tillsight", description = "A checkout server with recognition by camera."),
@@ -93,7 +93,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(openapi_json);
 }
 
-/// This document.
+/// Get the OpenAPI document.
 #[utoipa::path(tag = "operation", responses((status = 200, body = Object)))]
 #[get("/api/openapi.json")]
 pub async fn openapi_json(services: Data<Services>) -> Result<impl Responder, Problem> {
@@ -116,7 +116,7 @@ mod tests {
     use crate::domain::{OrderState, Role};
     use crate::http::policy::{Policy, RULES};
 
-    /// Routes of pages, which the document leaves out.
+    /// Routes of pages, which the document omits.
     const PAGES: [&str; 4] = ["/", "/assets/catalogue.jpg", "/docs", "/docs/{_:.*}"];
 
     #[test]

@@ -26,7 +26,7 @@ impl RandomVectors {
         Self { random: Pcg64Mcg::seed_from_u64(seed), dim, next: 1 }
     }
 
-    /// The identifiers increase from `first`.
+    /// Like [`Self::new`], with ids that increase from `first`.
     pub fn with_ids_from(seed: u64, dim: usize, first: Uuid) -> Self {
         Self { next: first.as_u128(), ..Self::new(seed, dim) }
     }
@@ -60,27 +60,27 @@ impl RandomVectors {
     }
 }
 
-/// The time that `threads` threads take to read `words` from memory: each adds up its share, with enough concurrent sums that
-/// it waits for memory and not for additions. An exact search must read every vector once, so it cannot be faster.
+/// The time that `threads` threads take to read `words` from memory. Each adds up its share, with enough concurrent sums that it
+/// waits for memory and not for additions. An exact search must read every vector once, so it cannot be faster.
 pub fn time_read(words: &[u64], threads: usize) -> Duration {
     let start = Instant::now();
-    black_box(sum(black_box(words), threads));
+    black_box(sum_in_threads(black_box(words), threads));
     start.elapsed()
 }
 
-/// Zero without times.
+/// The median; zero for an empty list.
 pub fn median(times: &mut [Duration]) -> Duration {
     quantile(times, 0.5)
 }
 
-/// For example 0.99 for the 99th percentile; zero without times.
+/// The quantile `share`, for example 0.99 for the 99th percentile; zero for an empty list.
 pub fn quantile(times: &mut [Duration], share: f64) -> Duration {
     times.sort_unstable();
     let position = (times.len() as f64 * share) as usize;
     times.get(position.min(times.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-fn sum(words: &[u64], threads: usize) -> u64 {
+fn sum_in_threads(words: &[u64], threads: usize) -> u64 {
     if threads <= 1 {
         return sum_on_one_thread(words);
     }
@@ -111,9 +111,9 @@ mod tests {
     fn every_word_is_read_once_with_any_number_of_threads() {
         let words: Vec<u64> = (0..1_003).collect();
         for threads in [0, 1, 2, 7] {
-            assert_eq!(sum(&words, threads), 1_002 * 1_003 / 2);
+            assert_eq!(sum_in_threads(&words, threads), 1_002 * 1_003 / 2);
         }
-        assert_eq!(sum(&[], 3), 0);
+        assert_eq!(sum_in_threads(&[], 3), 0);
     }
 
     #[test]

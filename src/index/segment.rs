@@ -153,7 +153,7 @@ impl Segment {
         Ok(copy)
     }
 
-    /// For each of the `selected` queries, the live ones of FAISS' `depth` nearest rows.
+    /// FAISS' `depth` nearest rows for each of the `selected` queries, without the dead ones.
     pub(super) fn search(
         &self,
         queries: &[Query],
@@ -166,7 +166,7 @@ impl Segment {
             let last = values[values.len() - self.dim()..].to_vec();
             (selected.len()..MATRIX_QUERIES_MIN).for_each(|_| values.extend_from_slice(&last));
         }
-        // By its full name, because the other trait's `search` needs exclusive access.
+        // Called by its path, because the `search` of FAISS' other trait needs `&mut`.
         let nearest = ConcurrentIndex::search(&self.flat, &values, depth)?;
         let results =
             nearest.labels.chunks_exact(depth).zip(nearest.distances.chunks_exact(depth)).take(selected.len());
@@ -192,7 +192,7 @@ impl Segment {
         self.rows[position as usize].product
     }
 
-    /// The row at this position with its score, computed here.
+    /// The row at this position with its score by [`score`].
     pub(super) fn score_row(&self, position: u32, query: &[f32]) -> RowHit {
         RowHit { score: score(query, self.vector(position as usize)), row: self.rows[position as usize] }
     }

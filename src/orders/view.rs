@@ -290,7 +290,7 @@ pub(super) fn page_of_summaries(page: Page<ListedOrder<OrderSummaryRow>>) -> Gap
         match row {
             Ok(row) => list.data.push(OrderSummary::from(row)),
             Err(reason) => {
-                tracing::warn!(order.id = %id, reason, "an order cannot be read and is left out of a list");
+                tracing::warn!(order.id = %id, reason, "an order cannot be read and is not listed");
                 list.unreadable.push(id.uuid());
             }
         }
