@@ -72,7 +72,7 @@ impl Application {
         let db = Database::connect(&settings.database_url, settings.limits.database_connections).await?;
         db.migrate().await?;
         let folder = ModelsFolder::new(&manifest_path(&settings), embedder_options(&settings, cores));
-        let FirstModel { model, manifest, generation } = folder.open_first_model(&db).await?;
+        let FirstModel { model, manifest, generation, switch_to } = folder.open_first_model(&db).await?;
         let model = StartedModel { embedder: folder.start(model).await?, manifest, generation };
         let engine = &settings.engine;
         let hashing = Pool::new("tillsight-hash", or_cores(engine.hash_threads, cores), engine.queue)
@@ -87,6 +87,9 @@ impl Application {
         let incoming = IncomingModel::default();
         let catalog = Catalog::new(db.clone(), blobs, clock.clone(), index_feed.clone(), incoming.clone(), &settings)?;
         let models = ModelSwitches::new(db.clone(), clock.clone(), index_feed.clone(), incoming, folder);
+        if let Some(manifest) = switch_to {
+            models.begin_after_update(&manifest).await?;
+        }
         let recognition = RecognitionService::new(db.clone(), clock.clone(), index_feed.active_model(), &settings);
         let orders = Orders::new(db.clone(), clock.clone());
         let integrity = Integrity::new(db.clone(), clock.clone(), settings.monitoring.clone());

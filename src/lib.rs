@@ -31,6 +31,7 @@ pub mod models;
 pub mod orders;
 pub mod performance;
 pub mod pool;
+pub mod product_photos;
 pub mod recognition;
 pub mod regions;
 pub mod telemetry;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 34] = [
+const MAY_IMPORT: [(&str, &[&str]); 35] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -20,11 +20,12 @@ const MAY_IMPORT: [(&str, &[&str]); 34] = [
     ("db", &LEAVES),
     ("embedding", &["clock", "config", "domain", "telemetry", "pool", "atomic_file"]),
     ("index", &LEAVES),
-    ("evaluation", &["domain", "embedding", "atomic_file", "confidence"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
-    ("active_model", &["embedding", "index", "confidence"]),
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
+    ("product_photos", &["domain", "pool", "embedding", "regions"]),
+    ("evaluation", &["domain", "embedding", "atomic_file", "confidence", "product_photos"]),
+    ("active_model", &["confidence", "domain", "embedding", "index", "product_photos"]),
     (
         "index_feed",
         &[
@@ -39,6 +40,7 @@ const MAY_IMPORT: [(&str, &[&str]); 34] = [
             "db",
             "embedding",
             "index",
+            "product_photos",
             "active_model",
         ],
     ),
@@ -60,7 +62,21 @@ const MAY_IMPORT: [(&str, &[&str]); 34] = [
             "index_feed",
         ],
     ),
-    ("catalog", &["clock", "config", "domain", "telemetry", "pool", "db", "embedding", "active_model", "index_feed"]),
+    (
+        "catalog",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "pool",
+            "db",
+            "embedding",
+            "product_photos",
+            "active_model",
+            "index_feed",
+        ],
+    ),
     (
         "recognition",
         &[

@@ -97,7 +97,7 @@ def write_manifest(path: Path, name: str, graph: Path, side: int) -> None:
             "range": 1,
             "mean": [0.0, 0.0, 0.0],
             "std": [1.0, 1.0, 1.0],
-            "resize": "crop",
+            "resize": "pad",
             "filter": "bilinear",
         },
         "output": {"name": "embedding", "dim": DIM},

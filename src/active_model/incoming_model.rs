@@ -8,7 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
+use crate::domain::Region;
 use crate::embedding::{Embedder, Embedding, ModelId};
+use crate::product_photos::{RegionChoice, embed_product_photo};
 
 /// The most photos that uploads embed by the incoming model at the same time; the same for the switch worker.
 pub const CONCURRENT_PHOTOS: usize = 4;
@@ -41,12 +43,12 @@ impl IncomingModel {
         self.0.embedder.send_replace(None);
     }
 
-    /// The incoming model's embedding of an uploaded photo. `None` without an incoming model, or if it is the `active`
-    /// one by now. `None` also if it fails: the switch worker then embeds the photo or reports it.
-    pub async fn embed_upload(&self, bytes: Bytes, active: &ModelId) -> Option<(ModelId, Embedding)> {
+    /// The incoming model's embedding of this region of an uploaded photo. `None` without an incoming model, or if it is the
+    /// `active` one by now. `None` also if it fails: the switch worker then embeds the photo or reports it.
+    pub async fn embed_upload(&self, bytes: Bytes, region: Region, active: &ModelId) -> Option<(ModelId, Embedding)> {
         let embedder = self.0.embedder.borrow().clone().filter(|incoming| incoming.model_id() != active)?;
         let _permit = self.0.upload_permits.acquire().await.ok()?;
-        match embedder.embed_photo(bytes).await {
+        match embed_product_photo(&embedder, bytes, RegionChoice::Given(region)).await {
             Ok(photo) => Some((embedder.model_id().clone(), photo.embedding)),
             Err(error) => {
                 tracing::debug!(model.id = %embedder.model_id(), %error,

@@ -2,7 +2,7 @@
 
 use crate::db::DatabaseError;
 use crate::db::blobs::BlobError;
-use crate::domain::{InvalidField, PhotoFault, ProductId};
+use crate::domain::{InvalidField, PhotoFault, ProductId, Region};
 use crate::index_feed::FollowError;
 
 /// A refusal or failure of the catalog service.
@@ -29,6 +29,11 @@ pub enum CatalogError {
     /// The model returned no usable embedding for one of the photos; nothing was stored.
     #[error("{photo}: {reason}")]
     UnusablePhoto { photo: PhotoName, reason: String },
+    #[error(
+        "{photo}: the photo shows {} separate things. Photograph the product alone, or send the form field \"region\": \
+         \"whole\", or a box \"x,y,width,height\" in pixels.", regions.len()
+    )]
+    SeveralProducts { photo: PhotoName, regions: Vec<Region> },
     #[error("{count} photos are too many. At most {limit} are allowed {per}.")]
     TooManyImages {
         count: usize,

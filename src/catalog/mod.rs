@@ -26,10 +26,19 @@ use crate::db::{Database, DatabaseError, Tx, audit};
 use crate::domain::{Caller, Currency, InvalidField, ProductId, Timestamp};
 use crate::index_feed::IndexFeed;
 
+pub use crate::product_photos::RegionChoice;
 pub use error::{CatalogError, PhotoName};
 pub use product_change::ProductChange;
 pub use product_fields::NewProduct;
-pub use view::{EnrolmentView, ImageView, ProductView};
+pub use view::{EnrolledRegion, EnrolmentView, ImageView, ProductView};
+
+/// Uploaded photos of one product.
+#[derive(Debug, Clone)]
+pub struct NewPhotos {
+    pub photos: Vec<NewPhoto>,
+    /// Which part of each of them shows the product.
+    pub region: RegionChoice,
+}
 
 /// One uploaded photo.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::products::find_product;
 use super::uploaded_photos::{CheckedPhoto, StoredPhoto};
-use super::view::{EnrolmentView, ImageView};
-use super::{Catalog, CatalogError, NewPhoto, append_audit, to_i64};
+use super::view::{EnrolledRegion, EnrolmentView, ImageView};
+use super::{Catalog, CatalogError, NewPhotos, append_audit, to_i64};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::product_images::{self, ImageRow};
 use crate::db::products;
@@ -22,7 +22,7 @@ impl Catalog {
         &self,
         caller: &Caller,
         product: ProductId,
-        photos: Vec<NewPhoto>,
+        NewPhotos { photos, region }: NewPhotos,
     ) -> Result<EnrolmentView, CatalogError> {
         if photos.is_empty() {
             return Err(InvalidField::new("images", "send at least one photo").into());
@@ -35,7 +35,7 @@ impl Catalog {
         drop(reader);
         // A photo may be sent again because its file is lost or cut off. Otherwise this only compares lengths.
         self.restore_originals(enrolled).await?;
-        let stored = self.embed_and_store(checked).await?;
+        let stored = self.embed_and_store(checked, region).await?;
 
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
@@ -64,6 +64,7 @@ impl Catalog {
             product_name: row.name,
             images_count: to_i64(enrolled.len() + images.len()),
             duplicates_skipped: sent - images.len(),
+            regions: enrolled_regions(&images, &new),
             images,
             total_products,
             total_embeddings: self.index_feed.embeddings_count().await,
@@ -132,6 +133,7 @@ impl Catalog {
                 width: i64::from(photo.header.width),
                 height: i64::from(photo.header.height),
                 bytes: to_i64(photo.size),
+                region: Some(photo.region),
                 created_at: now,
             };
             product_images::insert(tx, &row).await?;
@@ -165,6 +167,16 @@ impl Catalog {
         self.check_image_limit(rows.len() + photos.len())?;
         Ok(enrolled)
     }
+}
+
+/// What was cut out of each of these photos.
+pub(super) fn enrolled_regions(images: &[ImageId], photos: &[StoredPhoto]) -> Vec<EnrolledRegion> {
+    let region = |(image_id, photo): (&ImageId, &StoredPhoto)| EnrolledRegion {
+        image_id: *image_id,
+        region: photo.region,
+        source: photo.source,
+    };
+    images.iter().zip(photos).map(region).collect()
 }
 
 async fn find_image(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {

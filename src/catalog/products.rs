@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::product_fields::NewProduct;
+use super::product_images::enrolled_regions;
 use super::view::{EnrolmentView, ProductView};
-use super::{Catalog, CatalogError, NewPhoto, ProductSearch, append_audit, to_i64};
+use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, to_i64};
 use crate::db::catalog_changes::{self, ChangeKind};
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, product_images};
@@ -24,12 +25,12 @@ impl Catalog {
         &self,
         caller: &Caller,
         new: NewProduct,
-        photos: Vec<NewPhoto>,
+        NewPhotos { photos, region }: NewPhotos,
     ) -> Result<EnrolmentView, CatalogError> {
         let (fields, price) = new.check(self.default_currency)?;
         let (checked, duplicates_skipped) = self.check_photos(photos).await?;
         self.check_image_limit(checked.len())?;
-        let stored = self.embed_and_store(checked).await?;
+        let stored = self.embed_and_store(checked, region).await?;
 
         let now = self.clock.now();
         let id = ProductId::generate(now);
@@ -60,6 +61,7 @@ impl Catalog {
             id,
             product_name: fields.name,
             images_count: to_i64(images.len()),
+            regions: enrolled_regions(&images, &stored),
             images,
             duplicates_skipped,
             total_products,

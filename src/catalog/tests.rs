@@ -7,8 +7,9 @@ use crate::active_model::StartedModel;
 use crate::domain::PageRequest;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
 
-fn uploads(colours: &[[u8; 3]]) -> Vec<NewPhoto> {
-    colours.iter().map(|colour| NewPhoto { file_name: None, bytes: png(*colour).into() }).collect()
+fn uploads(colours: &[[u8; 3]]) -> NewPhotos {
+    let photos = colours.iter().map(|colour| NewPhoto { file_name: None, bytes: png(*colour).into() });
+    NewPhotos { photos: photos.collect(), region: RegionChoice::Auto }
 }
 
 fn named(name: &str) -> NewProduct {

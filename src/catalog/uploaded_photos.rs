@@ -12,11 +12,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::error::{CatalogError, PhotoName};
 use super::{Catalog, NewPhoto};
 use crate::db::blobs::ContentHash;
-use crate::domain::PhotoFault;
+use crate::domain::{InvalidField, PhotoFault, Region};
 use crate::embedding::{
     DecodeError, DecodeLimits, EmbedError, Embedder, Embedding, ModelId, PhotoHeader, read_photo_header,
 };
 use crate::pool::panic_message;
+use crate::product_photos::{ProductPhoto, ProductPhotoError, RegionChoice, RegionSource, embed_product_photo};
 
 /// A photo whose header has been checked.
 #[derive(Debug, Clone)]
@@ -34,7 +35,17 @@ pub(super) struct StoredPhoto {
     pub(super) hash: ContentHash,
     pub(super) header: PhotoHeader,
     pub(super) size: usize,
+    pub(super) region: Region,
+    pub(super) source: RegionSource,
     pub(super) embeddings: ModelEmbeddings,
+}
+
+/// A photo that is not stored yet.
+struct EmbeddedPhoto {
+    photo: CheckedPhoto,
+    region: Region,
+    source: RegionSource,
+    embeddings: ModelEmbeddings,
 }
 
 /// A photo's embedding by the active model, and, during a switch, mostly by the incoming one too.
@@ -59,15 +70,19 @@ impl Catalog {
     }
 
     /// Embeds photos, a few at a time, then stores their originals.
-    pub(super) async fn embed_and_store(&self, photos: Vec<CheckedPhoto>) -> Result<Vec<StoredPhoto>, CatalogError> {
+    pub(super) async fn embed_and_store(
+        &self,
+        photos: Vec<CheckedPhoto>,
+        region: RegionChoice,
+    ) -> Result<Vec<StoredPhoto>, CatalogError> {
         let active = self.active.current();
         let embedder = &*active.embedder;
-        let embedded: Vec<(CheckedPhoto, ModelEmbeddings)> = stream::iter(photos)
-            .map(|photo| self.embed(embedder, photo))
+        let embedded: Vec<EmbeddedPhoto> = stream::iter(photos)
+            .map(|photo| self.embed(embedder, photo, region))
             .buffered(self.concurrent_photos)
             .try_collect()
             .await?;
-        let stored = stream::iter(embedded).map(|(photo, embeddings)| self.store(photo, embeddings));
+        let stored = stream::iter(embedded).map(|photo| self.store(photo));
         stored.buffered(self.concurrent_photos).try_collect().await
     }
 
@@ -75,21 +90,23 @@ impl Catalog {
         &self,
         embedder: &Embedder,
         photo: CheckedPhoto,
-    ) -> Result<(CheckedPhoto, ModelEmbeddings), CatalogError> {
-        let embedding = match embedder.embed_photo(photo.bytes.clone()).await {
-            Ok(embedded) => embedded.embedding,
+        region: RegionChoice,
+    ) -> Result<EmbeddedPhoto, CatalogError> {
+        let embedded = match embed_product_photo(embedder, photo.bytes.clone(), region).await {
+            Ok(embedded) => embedded,
             Err(error) => return Err(embedding_refusal(photo.name, error)),
         };
+        let ProductPhoto { embedding, region, source } = embedded;
         let mut embeddings = vec![(embedder.model_id().clone(), embedding)];
-        embeddings.extend(self.incoming.embed_upload(photo.bytes.clone(), embedder.model_id()).await);
-        Ok((photo, embeddings))
+        embeddings.extend(self.incoming.embed_upload(photo.bytes.clone(), region, embedder.model_id()).await);
+        Ok(EmbeddedPhoto { photo, region, source, embeddings })
     }
 
-    async fn store(&self, photo: CheckedPhoto, embeddings: ModelEmbeddings) -> Result<StoredPhoto, CatalogError> {
-        let size = photo.bytes.len();
-        self.blobs.put(photo.hash, photo.bytes).await?;
-        let CheckedPhoto { name, hash, header, .. } = photo;
-        Ok(StoredPhoto { name, hash, header, size, embeddings })
+    async fn store(&self, embedded: EmbeddedPhoto) -> Result<StoredPhoto, CatalogError> {
+        let EmbeddedPhoto { photo: CheckedPhoto { name, hash, header, bytes }, region, source, embeddings } = embedded;
+        let size = bytes.len();
+        self.blobs.put(hash, bytes).await?;
+        Ok(StoredPhoto { name, hash, header, size, region, source, embeddings })
     }
 
     /// Writes the originals of photos that are enrolled already, if their files are lost or damaged.
@@ -125,7 +142,14 @@ fn check_header(bytes: &[u8], limits: &DecodeLimits) -> Result<PhotoHeader, Phot
         .map_err(PhotoFault::from)
 }
 
-fn embedding_refusal(photo: PhotoName, error: EmbedError) -> CatalogError {
+fn embedding_refusal(photo: PhotoName, error: ProductPhotoError) -> CatalogError {
+    let error = match error {
+        ProductPhotoError::Embed(error) => error,
+        ProductPhotoError::Several(regions) => return CatalogError::SeveralProducts { photo, regions },
+        ProductPhotoError::OutsidePhoto { .. } => {
+            return InvalidField::new("region", format!("{error} ({photo})")).into();
+        }
+    };
     match error {
         EmbedError::Decode(error) => CatalogError::BadPhoto { photo, fault: error.into() },
         EmbedError::NotFinite { .. } | EmbedError::ZeroNorm => {

@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 use crate::db::product_images::ImageRow;
 use crate::db::products::ProductRow;
-use crate::domain::{Currency, ImageId, ProductId, Timestamp};
+use crate::domain::{Currency, ImageId, ProductId, Region, Timestamp};
+use crate::product_photos::RegionSource;
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ProductView {
@@ -68,6 +69,9 @@ pub struct ImageView {
     pub bytes: i64,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
+    /// Where the product is, in pixels of the upright photo; `null` if the photo was enrolled by a release that took whole
+    /// photos.
+    pub region: Option<Region>,
     pub created_at: Timestamp,
 }
 
@@ -81,9 +85,19 @@ impl From<ImageRow> for ImageView {
             height: row.height,
             bytes: row.bytes,
             sha256: row.content_hash.to_string(),
+            region: row.region,
             created_at: row.created_at,
         }
     }
+}
+
+/// The part of an enrolled photo that its product is recognised by.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EnrolledRegion {
+    pub image_id: ImageId,
+    /// In pixels of the upright photo.
+    pub region: Region,
+    pub source: RegionSource,
 }
 
 /// What an upload did. By the time a client reads it, the product is found by its photos.
@@ -98,6 +112,8 @@ pub struct EnrolmentView {
     pub images_count: i64,
     /// The photos that were added, in the order sent.
     pub images: Vec<ImageId>,
+    /// What was cut out of each of them, in the same order.
+    pub regions: Vec<EnrolledRegion>,
     /// Photos that were skipped because the product has them already, or because they were sent twice.
     pub duplicates_skipped: usize,
     /// How many products the catalog has.

@@ -22,7 +22,7 @@ use crate::db::{Database, billing_items, idempotency_keys, recognitions, stores}
 use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, SessionStatus, StoreId, UserId};
 use crate::orders::Orders;
 use crate::performance::Performance;
-use crate::recognition::RecognitionService;
+use crate::recognition::{RecognitionService, RegionMode};
 
 pub use discount::DiscountRequest;
 pub use error::{CheckoutError, UnsellableItem};
@@ -176,9 +176,10 @@ impl Checkout {
         id: SessionId,
         version: Option<i64>,
         picture: Bytes,
+        regions: RegionMode,
     ) -> Result<FrameView, CheckoutError> {
         self.find_session(&mut self.db.read().await?, caller, id).await?;
-        let recognition = self.recognition.recognize_picture(picture).await?;
+        let recognition = self.recognition.recognize_picture(picture, regions).await?;
         let mut tx = self.db.begin().await?;
         let session = self.advance_session(&mut tx, caller, id, version).await?;
         self.add_recognized_products(&mut tx, &session, &recognition).await?;

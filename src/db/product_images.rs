@@ -3,9 +3,11 @@
 //! A photo's file is a blob (see [`blobs`](super::blobs)). An embedding belongs to one photo and one model, and is deleted with
 //! the photo.
 
+use sqlx::types::Json;
+
 use super::blobs::ContentHash;
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{ImageId, ProductId, Timestamp};
+use crate::domain::{ImageId, ProductId, Region, Timestamp};
 
 /// Ids in one statement.
 const IDS_PER_QUERY: usize = 8;
@@ -23,6 +25,9 @@ pub struct ImageRow {
     /// Pixels.
     pub height: i64,
     pub bytes: i64,
+    /// Where the product is; photos enrolled by releases that embedded whole photos have none.
+    #[sqlx(json(nullable))]
+    pub region: Option<Region>,
     pub created_at: Timestamp,
 }
 
@@ -33,6 +38,9 @@ pub struct ImageEmbeddingRow {
     pub product_id: ProductId,
     /// Names the file of the photo.
     pub content_hash: ContentHash,
+    /// Where the product is, if that was stored.
+    #[sqlx(json(nullable))]
+    pub region: Option<Region>,
     /// Little-endian f32 values.
     pub vector: Option<Vec<u8>>,
 }
@@ -47,8 +55,8 @@ pub struct ImageOwnerRow {
 /// Fails with `product_images_product_id_content_hash` taken if the product has this content already.
 pub async fn insert(tx: &mut Tx, row: &ImageRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO product_images \
-        (id, product_id, content_hash, media_type, width, height, bytes, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        (id, product_id, content_hash, media_type, width, height, bytes, region, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.product_id)
@@ -57,6 +65,7 @@ pub async fn insert(tx: &mut Tx, row: &ImageRow) -> Result<(), DatabaseError> {
         .bind(row.width)
         .bind(row.height)
         .bind(row.bytes)
+        .bind(row.region.map(Json))
         .bind(row.created_at)
         .execute(c))?;
     Ok(())
@@ -74,7 +83,7 @@ pub async fn upsert_embedding(tx: &mut Tx, image: ImageId, model: &str, vector: 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, product_id, content_hash, media_type, width, height, bytes, created_at FROM product_images WHERE ",
+            "SELECT id, product_id, content_hash, media_type, width, height, bytes, region, created_at FROM product_images WHERE ",
             $rest
         )
     };
@@ -116,7 +125,7 @@ pub async fn list_embeddings(
     model: &str,
     images: &[ImageId],
 ) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
-    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
+    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, i.region, e.vector FROM product_images i \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id IN ($2, $3, $4, $5, $6, $7, $8, $9)";
     let mut rows = Vec::with_capacity(images.len());
@@ -138,7 +147,7 @@ pub async fn list_on_sale_by_id(
     model: &str,
     images: &[ImageId],
 ) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
-    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
+    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, i.region, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id IN ($2, $3, $4, $5, $6, $7, $8, $9) AND p.active AND p.removed_at IS NULL";
@@ -213,7 +222,7 @@ pub async fn list_on_sale(
     after: ImageId,
     limit: i64,
 ) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
-    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
+    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, i.region, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id > $2 AND p.active AND p.removed_at IS NULL ORDER BY i.id LIMIT $3";
@@ -235,7 +244,7 @@ pub async fn list_without_embedding(
     after: ImageId,
     limit: i64,
 ) -> Result<Vec<ImageEmbeddingRow>, DatabaseError> {
-    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, e.vector FROM product_images i \
+    const SELECT: &str = "SELECT i.id AS image_id, i.product_id, i.content_hash, i.region, e.vector FROM product_images i \
                           JOIN products p ON p.id = i.product_id \
                           LEFT JOIN embeddings e ON e.image_id = i.id AND e.model = $1 \
                           WHERE i.id > $2 AND p.active AND p.removed_at IS NULL AND e.image_id IS NULL \

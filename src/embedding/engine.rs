@@ -166,6 +166,28 @@ impl Embedder {
         })?
     }
 
+    /// Runs other work on the pixels of a photo on the threads that decode, so that all photos together keep to them. Returns
+    /// its result and how long it waited.
+    ///
+    /// # Cancel safety
+    /// As [`Self::decode`].
+    ///
+    /// # Errors
+    /// The threads are gone, or the work panicked.
+    pub async fn run_on_decode_threads<T: Send + 'static>(
+        &self,
+        permit: &Permit,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(T, Duration), EmbedError> {
+        let (permit, queued) = (permit.clone(), Instant::now());
+        let timed = move || {
+            let _in_progress = permit;
+            let queue = queued.elapsed();
+            (work(), queue)
+        };
+        self.decode_pool.run(timed).await.map_err(from_pool_error)
+    }
+
     /// Resizes and embeds pictures of one photo; those that meet in the queue of a session are embedded in one run.
     ///
     /// # Cancel safety

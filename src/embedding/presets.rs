@@ -75,6 +75,7 @@ pub static PRESETS: [Preset; 9] = [
         name: "tillsight",
         description: "models trained by models/train.py",
         side: 256,
+        resize: Fit::Pad,
         filter: Filter::Bilinear,
         // The thresholds that the shipped models are calibrated to, rounded.
         score: 0.8,

@@ -15,9 +15,8 @@ use sha2::{Digest, Sha256};
 use super::EvaluationError;
 use super::photos::{LabelledPhoto, PhotoRole, PhotoSet};
 use crate::atomic_file;
-use crate::embedding::{
-    DecodeError, DecodeLimits, EmbedError, Embedder, EmbedderOptions, Embedding, Model, serialize_path_lossy,
-};
+use crate::embedding::{DecodeError, DecodeLimits, Embedder, EmbedderOptions, Embedding, Model, serialize_path_lossy};
+use crate::product_photos::{RegionChoice, embed_product_photo};
 
 /// Each session holds a copy of the weights. More cores become threads of a session.
 const SESSIONS_MAX: usize = 8;
@@ -106,7 +105,9 @@ async fn embed_photo(embedder: &Embedder, photo: &LabelledPhoto) -> PhotoResult 
         Ok::<_, String>((Sha256::digest(&bytes).into(), bytes))
     });
     let (hash, bytes) = file.await.map_err(|error| error.to_string())??;
-    let photo = embedder.embed_photo(bytes).await.map_err(|error: EmbedError| error.to_string())?;
+    // As an upload, and as a till does with a picture of one product.
+    let photo = embed_product_photo(embedder, bytes, RegionChoice::AutoOrWhole).await;
+    let photo = photo.map_err(|error| error.to_string())?;
     Ok((hash, photo.embedding))
 }
 

@@ -12,6 +12,7 @@ use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{Database, DatabaseError};
 use crate::domain::ImageId;
 use crate::embedding::{EmbedError, Embedder, Embedding};
+use crate::product_photos::{ProductPhotoError, RegionChoice, embed_product_photo};
 
 /// Reads and computes the embeddings of one model.
 #[derive(Clone, Copy)]
@@ -57,14 +58,21 @@ impl<'a> ImageEmbeddings<'a> {
         fail::fail_point!(&format!("embeddings.run {}", row.image_id), |_| Ok(Err(PhotoFailure::ModelRun(
             "a test made it fail".to_owned()
         ))));
-        match self.embedder.embed_photo(original).await {
+        // Photos that were enrolled before regions were found have none.
+        let choice = row.region.map_or(RegionChoice::AutoOrWhole, RegionChoice::Given);
+        match embed_product_photo(self.embedder, original, choice).await {
             Ok(photo) => {
                 self.store_embedding(row.image_id, &photo.embedding).await?;
                 Ok(Ok(photo.embedding))
             }
-            Err(error @ (EmbedError::Busy | EmbedError::Stopped)) => Err(FollowError::Embedder(error.to_string())),
-            Err(error @ EmbedError::Failed(_)) => Ok(Err(PhotoFailure::ModelRun(error.to_string()))),
-            Err(error @ (EmbedError::Decode(_) | EmbedError::NotFinite { .. } | EmbedError::ZeroNorm)) => {
+            Err(ProductPhotoError::Embed(error)) => match error {
+                EmbedError::Busy | EmbedError::Stopped => Err(FollowError::Embedder(error.to_string())),
+                EmbedError::Failed(_) => Ok(Err(PhotoFailure::ModelRun(error.to_string()))),
+                EmbedError::Decode(_) | EmbedError::NotFinite { .. } | EmbedError::ZeroNorm => {
+                    photo_failure(error.to_string())
+                }
+            },
+            Err(error @ (ProductPhotoError::Several(_) | ProductPhotoError::OutsidePhoto { .. })) => {
                 photo_failure(error.to_string())
             }
         }

@@ -135,6 +135,14 @@ impl ModelSwitches {
         Ok(row.into())
     }
 
+    /// Begins the switch to the model that the settings name, which activates itself. Another server may have begun it.
+    pub async fn begin_after_update(&self, manifest: &str) -> Result<(), SwitchError> {
+        match self.begin(&Caller::system(), manifest, ActivationPolicy::EvenIfWorse).await {
+            Ok(_) | Err(SwitchError::AnotherOpen { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Begins a switch back to the model that was active before the last one. It activates itself as soon as the photos
     /// enrolled since are embedded. The comparison does not hold it up: going back has its reasons.
     pub async fn roll_back(&self, caller: &Caller) -> Result<SwitchView, SwitchError> {

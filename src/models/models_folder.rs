@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::SwitchError;
 use super::verified_files::VerifiedFiles;
-use crate::db::Database;
 use crate::db::model_switches::{self, SwitchRow};
+use crate::db::{Database, product_images};
 use crate::embedding::{Embedder, EmbedderOptions, Manifest, Model};
 
 /// Opens the models of a folder, and starts them.
@@ -27,7 +27,12 @@ pub struct FirstModel {
     pub manifest: String,
     /// Generation of the last switch before the start.
     pub generation: Option<i64>,
+    /// The manifest that the settings name, if its model has yet to embed most photos: a switch to it should follow.
+    pub switch_to: Option<String>,
 }
+
+/// More photos than this that the settings' model has not embedded are embedded while another model serves.
+const EMBEDDED_BEFORE_SERVING_MAX: i64 = 100;
 
 /// A manifest's file name, and the manifest or why its model cannot be used.
 pub(super) type ManifestResult = (String, Result<Manifest, String>);
@@ -41,15 +46,48 @@ impl ModelsFolder {
     }
 
     /// The model to start with: the one of the last switch, if there was one and this folder has the model; else the one
-    /// that the settings name.
+    /// that the settings name. If that one has yet to embed many photos, as after an update that changes how a model is fed,
+    /// it is the model that has embedded the most, so that recognition does not stop.
     ///
     /// # Errors
     /// The settings' model cannot be opened, or the database does not answer.
     pub async fn open_first_model(&self, db: &Database) -> Result<FirstModel, SwitchError> {
-        let switched = model_switches::find_active(&mut db.read().await?).await?;
+        let mut reader = db.read().await?;
+        let switched = model_switches::find_active(&mut reader).await?;
+        let open = model_switches::find_open(&mut reader).await?;
+        let embedded = product_images::count_on_sale_by_model(&mut reader).await?;
+        let on_sale = product_images::count_on_sale(&mut reader).await?;
+        drop(reader);
         // Reading and hashing a model takes a second or so.
         let this = self.clone();
-        super::run_blocking(move || this.open_switched_or_configured(switched)).await
+        super::run_blocking(move || {
+            let first = this.open_switched_or_configured(switched)?;
+            // A person's switch that goes on decides what comes next.
+            let may_switch = first.generation.is_none() && open.is_none();
+            Ok(this.open_embedded(&first, on_sale, embedded).filter(|_| may_switch).unwrap_or(first))
+        })
+        .await
+    }
+
+    /// The model to start with instead of `first`, which has yet to embed many of the `on_sale` photos: of the models of this
+    /// folder, the one that has embedded the most photos. `embedded` counts them by model.
+    fn open_embedded(&self, first: &FirstModel, on_sale: i64, embedded: Vec<(String, i64)>) -> Option<FirstModel> {
+        let count = |model: &str| embedded.iter().find(|(key, _)| key == model).map_or(0, |(_, count)| *count);
+        let known = count(first.model.id.as_str());
+        if on_sale - known <= EMBEDDED_BEFORE_SERVING_MAX {
+            return None;
+        }
+        let manifests = self.manifest_names().ok()?.into_iter();
+        let keys = manifests.filter_map(|name| Some((Manifest::read(&self.folder.join(&name)).ok()?.model_id(), name)));
+        let best = keys
+            .map(|(key, name)| (count(key.as_str()), key, name))
+            .filter(|(count, ..)| *count > known)
+            .max_by_key(|(count, ..)| *count)?;
+        let (_, key, manifest) = best;
+        let model = self.open_exactly(&manifest, key.as_str()).ok()?;
+        tracing::info!(model.id = %model.id, next.model.id = %first.model.id, images = on_sale - known,
+            "the settings' model has yet to embed photos; until then the model before it recognises");
+        Some(FirstModel { model, manifest, generation: None, switch_to: Some(first.manifest.clone()) })
     }
 
     fn open_switched_or_configured(&self, switched: Option<SwitchRow>) -> Result<FirstModel, SwitchError> {
@@ -60,7 +98,7 @@ impl ModelsFolder {
                     tracing::info!(model.id = %model.id, manifest, settings.manifest = self.configured,
                         "the model that was switched to last is used, not the settings'");
                 }
-                return Ok(FirstModel { model, manifest, generation });
+                return Ok(FirstModel { model, manifest, generation, switch_to: None });
             }
             Some((Err(error), manifest)) => {
                 // A model that is gone was taken away on purpose. Anything else may pass: it is tried again while serving.
@@ -73,7 +111,7 @@ impl ModelsFolder {
             None => {}
         }
         let model = Model::open(&self.configured_manifest())?;
-        Ok(FirstModel { model, manifest: self.configured.clone(), generation })
+        Ok(FirstModel { model, manifest: self.configured.clone(), generation, switch_to: None })
     }
 
     /// Opens the new model of a switch. Blocks, like all that follow.

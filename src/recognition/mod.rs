@@ -1,6 +1,7 @@
 //! Recognition: from a picture to one verdict per region.
 //!
-//! Admission → decode → regions → embed → search → best score per product → names → verdicts. Searches share the index's
+//! Admission → decode → find and cut the regions → embed all → search all → best score per product → names → verdicts, one
+//! per region. Searches share the index's
 //! read lock, so none waits for another. Invariants: a product that left the catalog is never named once that is committed,
 //! even where the index still has it; a verdict is judged over the candidates that are shown; an index that has lost its
 //! place in the catalog's log answers nothing rather than something wrong.
@@ -24,17 +25,17 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::recognitions::{self, RecognitionRow};
 use crate::db::{Database, DatabaseError, products};
-use crate::domain::{Caller, ProductId, RecognitionId, SessionId};
+use crate::domain::{Caller, Photo, ProductId, RecognitionId, SessionId};
 use crate::embedding::{self, Embedder, Thresholds};
 use crate::index::{Hit, Hits};
 use crate::pool::Priority;
-use crate::regions;
+use crate::regions::{self, FoundRegion, FoundRegions};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
-pub use crate::domain::Verdict;
-pub use crate::regions::Region;
+pub use crate::domain::{Region, Verdict};
+pub use crate::regions::{RegionMethod, RegionMode};
 pub use error::RecognitionError;
-pub use view::{Candidate, RecognitionResult, RecognitionView, RecognizedItem, Timings};
+pub use view::{AmbiguityReason, Candidate, RecognitionResult, RecognitionView, RecognizedItem, Timings};
 
 /// How long an answer waits for its evidence to be written: a database that is held up by another writer is no reason to
 /// hold up a till.
@@ -58,8 +59,13 @@ impl RecognitionService {
 
     /// Recognises what is in a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an
     /// error: nobody is charged for this picture.
-    pub async fn recognize(&self, caller: &Caller, picture: Bytes) -> Result<RecognitionView, RecognitionError> {
-        let result = self.recognize_picture(picture).await?;
+    pub async fn recognize(
+        &self,
+        caller: &Caller,
+        picture: Bytes,
+        mode: RegionMode,
+    ) -> Result<RecognitionView, RecognitionError> {
+        let result = self.recognize_picture(picture, mode).await?;
         let evidence = self.evidence(caller, None, &result);
         let kept = tokio::time::timeout(EVIDENCE_TIMEOUT, self.keep(&evidence)).await;
         if let Err(error) = kept.unwrap_or_else(|_| Err(DatabaseError::TimedOut("it was busy".to_owned()))) {
@@ -73,7 +79,11 @@ impl RecognitionService {
     ///
     /// # Cancel safety
     /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
-    pub async fn recognize_picture(&self, picture: Bytes) -> Result<RecognitionResult, RecognitionError> {
+    pub async fn recognize_picture(
+        &self,
+        picture: Bytes,
+        mode: RegionMode,
+    ) -> Result<RecognitionResult, RecognitionError> {
         let began = Instant::now();
         let active = self.active.current();
         let (embedder, index) = (&active.embedder, &active.index);
@@ -84,9 +94,17 @@ impl RecognitionService {
         let mut spent = embedding::Timings { queue: began.elapsed(), ..embedding::Timings::default() };
         let decoded = embedder.decode(&permit, picture).await?;
         spent += decoded.timings;
-        let found = regions::whole_picture(decoded.photo);
-        let (regions, pictures): (Vec<Region>, Vec<_>) =
-            found.into_iter().map(|found| (found.region, found.picture)).unzip();
+        let regions_began = Instant::now();
+        let find = move || {
+            let found = regions::find_regions(&decoded.photo, mode);
+            let pictures =
+                found.regions.iter().map(|found| regions::crop_region(&decoded.photo, found.region)).collect();
+            (found, pictures)
+        };
+        let ((found, pictures), queue): ((FoundRegions, Vec<Arc<Photo>>), Duration) =
+            embedder.run_on_decode_threads(&permit, find).await?;
+        spent.queue += queue;
+        let finding_regions = regions_began.elapsed() - queue;
         let embedded = embedder.embed(&permit, pictures).await?;
         spent += embedded.timings;
         let search_began = Instant::now();
@@ -97,11 +115,12 @@ impl RecognitionService {
 
         let names = self.names_on_sale(&hits).await?;
         let index_revision = hits.first().map_or(0, |hits| hits.revision);
-        let items = regions.into_iter().zip(hits).map(|(region, hits)| judge(embedder, region, hits.hits, &names));
+        let items = found.regions.into_iter().zip(hits).map(|(found, hits)| judge(embedder, found, hits.hits, &names));
         let items = items.collect();
-        let timings = Timings::new(&spent, search, began.elapsed());
+        let timings = Timings::new(&spent, finding_regions, search, began.elapsed());
         timings.record();
-        Ok(RecognitionResult { items, model: embedder.model_id().to_string(), index_revision, timings })
+        let model = embedder.model_id().to_string();
+        Ok(RecognitionResult { items, region_method: found.method, model, index_revision, timings })
     }
 
     /// What is to be kept of a result, under an id of its own, for whoever stores it in a transaction of their own.
@@ -137,8 +156,14 @@ impl RecognitionService {
     }
 }
 
-/// The verdict on one region. A product without a name is no longer on sale, and is left out.
-fn judge(embedder: &Embedder, region: Region, hits: Vec<Hit>, names: &HashMap<ProductId, String>) -> RecognizedItem {
+/// The verdict on one region. A product without a name is no longer on sale, and is left out. What may be several products
+/// is never matched with one of them.
+fn judge(
+    embedder: &Embedder,
+    found: FoundRegion,
+    hits: Vec<Hit>,
+    names: &HashMap<ProductId, String>,
+) -> RecognizedItem {
     let candidate = |hit: Hit| {
         let product_name = names.get(&hit.product)?.clone();
         Some(Candidate { product_id: hit.product, product_name, score: hit.score })
@@ -146,16 +171,22 @@ fn judge(embedder: &Embedder, region: Region, hits: Vec<Hit>, names: &HashMap<Pr
     let candidates: Vec<Candidate> = hits.into_iter().filter_map(candidate).collect();
     let Thresholds { score, margin, .. } = embedder.thresholds();
     let verdict = Verdict::from_scores(candidates.iter().map(|candidate| candidate.score), *score, *margin);
+    let (verdict, reason) = match verdict {
+        Verdict::Matched if found.may_be_several => (Verdict::Ambiguous, Some(AmbiguityReason::Several)),
+        Verdict::Ambiguous => (verdict, Some(AmbiguityReason::LookAlikes)),
+        Verdict::Matched | Verdict::Unknown => (verdict, None),
+    };
     metrics::counter!(VERDICTS_TOTAL, "verdict" => verdict.as_str()).increment(1);
-    RecognizedItem { verdict, region, candidates }
+    RecognizedItem { verdict, reason, region: found.region, candidates }
 }
 
 impl Timings {
-    fn new(spent: &embedding::Timings, search: Duration, total: Duration) -> Self {
+    fn new(spent: &embedding::Timings, regions: Duration, search: Duration, total: Duration) -> Self {
         let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
         Self {
             decode: millis(spent.decode + spent.resize),
             queue: millis(spent.queue),
+            regions: millis(regions),
             infer: millis(spent.infer),
             search: millis(search),
             total: millis(total),
@@ -163,7 +194,13 @@ impl Timings {
     }
 
     fn record(&self) {
-        let stages = [("decode", self.decode), ("queue", self.queue), ("infer", self.infer), ("search", self.search)];
+        let stages = [
+            ("decode", self.decode),
+            ("queue", self.queue),
+            ("regions", self.regions),
+            ("infer", self.infer),
+            ("search", self.search),
+        ];
         for (stage, millis) in stages {
             metrics::histogram!(RECOGNITION_SECONDS, "stage" => stage).record(millis / 1_000.0);
         }

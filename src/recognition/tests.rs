@@ -26,11 +26,14 @@ async fn service(folder: &std::path::Path) -> RecognitionService {
 async fn a_picture_that_the_model_returns_nan_for_is_refused_and_the_next_one_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
-    let refused = service.recognize(&Caller::system(), png([10; 3]).into()).await.unwrap_err();
+    let refused = service.recognize(&Caller::system(), png([10; 3]).into(), RegionMode::Auto).await.unwrap_err();
     assert!(matches!(refused, RecognitionError::Unusable(_)), "{refused:?}");
-    let seen = service.recognize(&Caller::system(), png(RED).into()).await.unwrap();
+    let seen = service.recognize(&Caller::system(), png(RED).into(), RegionMode::Auto).await.unwrap();
     let region = Region { x: 0, y: 0, width: 20, height: 30 };
-    assert_eq!(seen.items, [RecognizedItem { verdict: Verdict::Unknown, region, candidates: Vec::new() }]);
+    assert_eq!(
+        seen.items,
+        [RecognizedItem { verdict: Verdict::Unknown, reason: None, region, candidates: Vec::new() }]
+    );
     let kept = recognitions::find(&mut service.db.read().await.unwrap(), seen.id).await.unwrap().unwrap();
     assert_eq!((kept.items, kept.actor.as_str()), (serde_json::json!(seen.items), "system"));
 }
@@ -41,7 +44,7 @@ async fn evidence_that_cannot_be_kept_is_no_error() {
     let service = service(folder.path()).await;
     service.db.close().await;
     // With an empty index no name is asked for, so only the evidence needs the database.
-    let seen = service.recognize(&Caller::system(), png(RED).into()).await.unwrap();
+    let seen = service.recognize(&Caller::system(), png(RED).into(), RegionMode::Auto).await.unwrap();
     assert_eq!(seen.items[0].verdict, Verdict::Unknown);
 }
 
@@ -50,9 +53,9 @@ async fn an_index_that_lost_its_place_answers_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
     service.active.current().index.mark_untrusted("change 5 is missing");
-    let refused = service.recognize_picture(png(RED).into()).await.unwrap_err();
+    let refused = service.recognize_picture(png(RED).into(), RegionMode::Auto).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
-    let unread = service.recognize_picture(Bytes::from_static(b"no picture")).await.unwrap_err();
+    let unread = service.recognize_picture(Bytes::from_static(b"no picture"), RegionMode::Auto).await.unwrap_err();
     assert!(matches!(unread, RecognitionError::IndexBehind(_)), "no work is done on it: {unread:?}");
 }
 
@@ -84,7 +87,8 @@ async fn a_new_name_counts_at_once_and_a_product_off_sale_is_not_named() {
     };
     let tea = enrol(&service, &fields("Tea", true)).await;
     let named = async || {
-        let candidates = service.recognize_picture(png(RED).into()).await.unwrap().items.remove(0).candidates;
+        let candidates =
+            service.recognize_picture(png(RED).into(), RegionMode::Auto).await.unwrap().items.remove(0).candidates;
         candidates.into_iter().map(|candidate| candidate.product_name).collect::<Vec<_>>()
     };
     let change = async |fields: ProductFields| {
@@ -98,7 +102,7 @@ async fn a_new_name_counts_at_once_and_a_product_off_sale_is_not_named() {
     change(fields("Green tea", false)).await;
     assert_eq!(named().await, [""; 0], "the index still has it");
     service.db.close().await;
-    let refused = service.recognize_picture(png(RED).into()).await.unwrap_err();
+    let refused = service.recognize_picture(png(RED).into(), RegionMode::Auto).await.unwrap_err();
     assert!(matches!(refused, RecognitionError::Database(_)), "{refused:?}");
 }
 

@@ -3,8 +3,17 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{ProductId, RecognitionId, Verdict};
-use crate::regions::Region;
+use crate::domain::{ProductId, RecognitionId, Region, Verdict, text_enum};
+use crate::regions::RegionMethod;
+
+text_enum! {
+    /// Why a region is ambiguous.
+    AmbiguityReason, "a reason for an ambiguous verdict":
+    /// The first two candidates are too close to call.
+    LookAlikes = "look-alikes",
+    /// The region may show several products that touch.
+    Several = "several",
+}
 
 /// A product that a region may show.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -21,9 +30,10 @@ pub struct Candidate {
 /// One region and what is said about it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RecognizedItem {
-    /// What is said.
     pub verdict: Verdict,
-    /// About which part of the picture.
+    /// Why the verdict is `ambiguous`; `null` with another one.
+    pub reason: Option<AmbiguityReason>,
+    /// Where the thing is, in pixels of the upright picture.
     pub region: Region,
     /// Products it may be, best first.
     pub candidates: Vec<Candidate>,
@@ -36,6 +46,8 @@ pub struct Timings {
     pub decode: f64,
     /// Waiting: to be admitted, for a thread, for the model.
     pub queue: f64,
+    /// Finding the regions and cutting them out.
+    pub regions: f64,
     /// The run of the model.
     pub infer: f64,
     /// Searching the index.
@@ -49,6 +61,8 @@ pub struct Timings {
 pub struct RecognitionResult {
     /// One per region.
     pub items: Vec<RecognizedItem>,
+    /// How the regions were found.
+    pub region_method: RegionMethod,
     /// The model that embedded the picture.
     pub model: String,
     /// How many catalog changes the index had seen.
@@ -60,8 +74,8 @@ pub struct RecognitionResult {
 impl RecognitionResult {
     /// As the client is shown it, under the id of its evidence.
     pub fn into_view(self, id: RecognitionId) -> RecognitionView {
-        let Self { items, model, index_revision, timings } = self;
-        RecognitionView { id, items, model, index_revision, timings_ms: timings }
+        let Self { items, region_method, model, index_revision, timings } = self;
+        RecognitionView { id, items, region_method, model, index_revision, timings_ms: timings }
     }
 }
 
@@ -72,6 +86,8 @@ pub struct RecognitionView {
     pub id: RecognitionId,
     /// One per region.
     pub items: Vec<RecognizedItem>,
+    /// How the regions were found.
+    pub region_method: RegionMethod,
     /// The model that embedded the picture.
     #[schema(examples("tillsight-small@1#0123456789ab"))]
     pub model: String,

@@ -90,7 +90,10 @@ async fn a_product_is_recognised_the_moment_its_upload_returns(database: TestDat
     }
     let photo = package_photo(1, 0);
     let seen = catalog.app.post_picture("/api/recognize", &catalog.admin, photo).await.expect(200);
-    assert_eq!((&seen["index_revision"], &seen["items"][0]["region"]["x"]), (&json!(3), &json!(0)));
+    assert_eq!(
+        (&seen["index_revision"], &seen["items"][0]["candidates"][0]["product_name"]),
+        (&json!(3), &json!("Product 1"))
+    );
 }
 
 async fn a_product_without_photos_can_be_sold_but_not_recognised(database: TestDatabase) {

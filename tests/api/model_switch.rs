@@ -73,6 +73,32 @@ async fn the_model_is_switched_and_switched_back_while_pictures_are_recognised(d
     assert_eq!(audited, 4, "two begun, two activated");
 }
 
+/// An update feeds the shipped network in another way: the photos are embedded anew while the old way recognises.
+async fn after_an_update_the_model_before_serves_until_the_new_one_is_ready(database: TestDatabase) {
+    const BEFORE: &str = "tillsight-small-crop.json";
+    let before = format!("model = \"{}\"", MODEL.replace(SMALL, BEFORE));
+    let mut shop = Shop::open_with(database, &before).await;
+    let product = shop.enrol("Striped", vec![package_photo(0, 0)]).await;
+    let plain: Vec<Vec<u8>> = (0..104_u8).map(|n| jpeg([n * 2, 255 - n * 2, 128])).collect();
+    for photos in plain.chunks(40) {
+        let path = format!("/api/products/{product}/images");
+        let added = shop.app.post_form(&path, &shop.admin, &[], photos.to_vec()).await.expect(201);
+        assert_eq!(added["duplicates_skipped"], 0);
+    }
+    let hold = format!("switch.hold {}", shop.app.database.folder().display());
+    fail::cfg(&hold, "return").unwrap();
+    shop.app.restart_with("").await;
+    let models = shop.models().await;
+    assert_eq!(active(&models), BEFORE);
+    assert_eq!(models["switch"]["to_manifest"], SMALL, "{models}");
+    assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "Striped");
+    fail::remove(hold);
+    shop.until_active(SMALL).await;
+    assert_eq!(shop.seen(&package_photo(0, 0)).await.0, "Striped");
+    shop.app.restart().await;
+    assert_eq!(active(&shop.models().await), SMALL);
+}
+
 async fn an_unknown_or_unusable_switch_is_refused(database: TestDatabase) {
     let shop = Shop::open(database).await;
     shop.enrol("One", vec![package_photo(0, 0)]).await;
@@ -233,6 +259,7 @@ on_both_databases!(
     a_switch_that_is_not_adopted_at_once_is_reported,
     a_model_with_guessed_thresholds_is_listed_as_such,
     the_model_is_switched_and_switched_back_while_pictures_are_recognised,
+    after_an_update_the_model_before_serves_until_the_new_one_is_ready,
     an_unknown_or_unusable_switch_is_refused,
     a_switch_waits_for_a_photo_that_cannot_be_embedded,
     a_switch_goes_on_after_a_kill,

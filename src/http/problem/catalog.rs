@@ -28,6 +28,9 @@ impl From<CatalogError> for Problem {
             CatalogError::UnusablePhoto { photo, .. } => {
                 Self::new(ProblemKind::UnusableImage, detail).with_photo(&photo)
             }
+            CatalogError::SeveralProducts { photo, regions } => Self::new(ProblemKind::SeveralProducts, detail)
+                .with_photo(&photo)
+                .with("regions", serde_json::json!(regions)),
             CatalogError::TooManyImages { limit, .. } => {
                 Self::new(ProblemKind::TooLarge, detail).with("field", "images").with("limit", limit)
             }

@@ -61,6 +61,7 @@ problem_kinds! {
     NotAnImage = "not-an-image", UNSUPPORTED_MEDIA_TYPE, "The file is not a JPEG, PNG or WebP image";
     BrokenImage = "broken-image", UNPROCESSABLE_ENTITY, "The image is damaged or incomplete";
     UnusableImage = "unusable-image", UNPROCESSABLE_ENTITY, "The model cannot use the image";
+    SeveralProducts = "several-products", UNPROCESSABLE_ENTITY, "The photo shows several things";
     AlreadyEnrolled = "already-enrolled", CONFLICT, "The photo already belongs to another product";
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "The embedding model cannot be used";
     SwitchRefused = "switch-refused", CONFLICT, "The model cannot be switched now";

@@ -20,6 +20,10 @@ pub struct ImagesForm {
     /// The photos: one field of this name per photo.
     #[schema(format = Binary, value_type = Vec<String>)]
     images: Vec<Vec<u8>>,
+    /// Where the product is in the photos: `auto` (default; what stands out from the background), `whole`, or a box
+    /// `x,y,width,height` in pixels of the upright photo.
+    #[schema(examples("auto"))]
+    region: Option<String>,
 }
 
 /// All photos of a product. There are at most a few hundred, so they fit on one page.

@@ -5,8 +5,10 @@ use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::catalog::{EnrolmentView, NewPhoto, NewProduct, ProductChange, ProductSearch, ProductView};
-use crate::domain::{Caller, InvalidField, Page, ProductId};
+use crate::catalog::{
+    EnrolmentView, NewPhoto, NewPhotos, NewProduct, ProductChange, ProductSearch, ProductView, RegionChoice,
+};
+use crate::domain::{Caller, InvalidField, Page, ProductId, Region};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, PageQuery, Upload, UploadForm, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody, excerpt};
@@ -44,6 +46,10 @@ pub struct ProductForm {
     /// The photos: one field of this name per photo. A product without photos is sold by barcode or by hand.
     #[schema(format = Binary, value_type = Option<Vec<String>>)]
     images: Option<Vec<Vec<u8>>>,
+    /// Where the product is in the photos: `auto` (default; what stands out from the background), `whole`, or a box
+    /// `x,y,width,height` in pixels of the upright photo.
+    #[schema(examples("auto"))]
+    region: Option<String>,
 }
 
 /// A change of a product. An absent field stays as it is; `null` removes the value.
@@ -115,7 +121,7 @@ pub async fn create(caller: Caller, services: Data<Services>, form: UploadForm) 
     Ok(HttpResponse::Created().insert_header(("Location", location)).json(added))
 }
 
-fn read_form(mut form: UploadForm) -> Result<(NewProduct, Vec<NewPhoto>), Problem> {
+fn read_form(mut form: UploadForm) -> Result<(NewProduct, NewPhotos), Problem> {
     let name = form.take_text("name")?.ok_or_else(|| InvalidField::new("name", "is missing"))?;
     let new = NewProduct {
         name,
@@ -145,9 +151,24 @@ fn parse_whole_number(field: &'static str, text: &str, unit: &str) -> Result<Opt
 }
 
 /// The photos of a form, after its texts were taken.
-pub(super) fn take_photos(form: UploadForm) -> Result<Vec<NewPhoto>, Problem> {
+pub(super) fn take_photos(mut form: UploadForm) -> Result<NewPhotos, Problem> {
+    let region = form.take_text("region")?.map_or(Ok(RegionChoice::Auto), |text| parse_region(&text))?;
     let photo = |Upload { file_name, bytes }| NewPhoto { file_name, bytes };
-    Ok(form.into_images()?.into_iter().map(photo).collect())
+    Ok(NewPhotos { photos: form.into_images()?.into_iter().map(photo).collect(), region })
+}
+
+fn parse_region(text: &str) -> Result<RegionChoice, InvalidField> {
+    let text = text.trim();
+    let numbers: Option<Vec<u32>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    match (text, numbers.as_deref()) {
+        ("" | "auto", _) => Ok(RegionChoice::Auto),
+        ("whole", _) => Ok(RegionChoice::Whole),
+        (_, Some(&[x, y, width, height])) => Ok(RegionChoice::Given(Region { x, y, width, height })),
+        _ => {
+            let reason = "is neither \"auto\", \"whole\" nor a box \"x,y,width,height\" in pixels";
+            Err(InvalidField::new("region", format!("\"{}\" {reason}", excerpt(text))))
+        }
+    }
 }
 
 /// Get a product.

@@ -11,6 +11,7 @@ use crate::http::Services;
 use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::OrderView;
+use crate::recognition::RegionMode;
 
 /// The store of a new session.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -66,6 +67,8 @@ pub struct VersionQuery {
 pub struct FrameQuery {
     /// The session's version that the client has read. A camera that only adds items may omit it.
     version: Option<i64>,
+    /// `auto` (default): each thing in the picture is a region of its own. `whole`: the picture is one region.
+    regions: Option<RegionMode>,
 }
 
 /// A form of one photo.
@@ -157,7 +160,9 @@ pub async fn frame(
     query: ValidQuery<FrameQuery>,
     image: ImageBody,
 ) -> Result<impl Responder, Problem> {
-    let frame = services.checkout.add_frame(&caller, id.0, query.0.version, image.0).await?;
+    let FrameQuery { version, regions } = query.0;
+    let frame =
+        services.checkout.add_frame(&caller, id.0, version, image.0, regions.unwrap_or(RegionMode::Auto)).await?;
     Ok(HttpResponse::Ok().json(frame))
 }
 

@@ -81,6 +81,13 @@ impl TestApp {
         self.start().await;
     }
 
+    /// [`Self::restart`] with settings changed by `overlay` (TOML).
+    pub async fn restart_with(&mut self, overlay: &str) {
+        self.stop().await;
+        overlay.clone_into(&mut self.overlay);
+        self.start().await;
+    }
+
     /// Stops the server as SIGTERM would, and waits until it has ended.
     pub async fn stop(&mut self) {
         let (stop, running) = self.running.take().unwrap();

@@ -23,6 +23,16 @@ fn render(product: usize, view: u64) -> Vec<u8> {
     packages::encode_jpeg(&packages::render_photo(&package, view, 240)).unwrap()
 }
 
+/// A 16:9 frame of a grey table on which photos of products (product, left edge) lie like cards.
+pub fn table_frame(cards: &[(usize, u32)]) -> Vec<u8> {
+    let mut frame = image::RgbImage::from_pixel(960, 540, image::Rgb([205, 204, 200]));
+    for (product, left) in cards {
+        let card = image::load_from_memory(&package_photo(*product, 0)).unwrap().into_rgb8();
+        image::imageops::replace(&mut frame, &card, i64::from(*left), 140);
+    }
+    packages::encode_jpeg(&frame).unwrap()
+}
+
 /// A small JPEG of one colour: valid, and unlike any product.
 pub fn jpeg(colour: [u8; 3]) -> Vec<u8> {
     packages::encode_jpeg(&image::RgbImage::from_pixel(64, 64, image::Rgb(colour))).unwrap()

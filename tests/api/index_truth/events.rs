@@ -16,7 +16,7 @@ use super::world::World;
 impl World {
     pub async fn create(&mut self) {
         let photos = self.photos();
-        self.note(format!("create a product with {} photos", photos.len()));
+        self.note(format!("create a product with {} photos", photos.photos.len()));
         let created = self.server.catalog.create(&Caller::system(), product(), photos).await;
         expect_unless_enrolled(created.map(drop));
     }
@@ -24,7 +24,7 @@ impl World {
     pub async fn add_images(&mut self) {
         let photos = self.photos();
         let Some(product) = self.product().await else { return };
-        self.note(format!("add {} photos to {product}", photos.len()));
+        self.note(format!("add {} photos to {product}", photos.photos.len()));
         let added = self.server.catalog.add_images(&Caller::system(), product, photos).await;
         expect_unless_enrolled(added.map(drop));
     }
@@ -86,6 +86,7 @@ impl World {
             width: 1,
             height: 1,
             bytes: 1,
+            region: None,
             created_at: now,
         };
         product_images::insert(tx, &row).await.unwrap();

@@ -10,7 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use secrecy::{ExposeSecret, SecretString};
 use tillsight::active_model::{IncomingModel, StartedModel};
 use tillsight::background::{BackgroundTasks, RunningTasks};
-use tillsight::catalog::{Catalog, NewPhoto};
+use tillsight::catalog::{Catalog, NewPhoto, NewPhotos, RegionChoice};
 use tillsight::clock::Clock;
 use tillsight::config::Settings;
 use tillsight::db::blobs::Blobs;
@@ -152,9 +152,10 @@ impl World {
     }
 
     /// One to three small pictures.
-    pub(super) fn photos(&mut self) -> Vec<NewPhoto> {
+    pub(super) fn photos(&mut self) -> NewPhotos {
         let count = self.random.random_range(1..=3);
-        (0..count).map(|_| NewPhoto { file_name: None, bytes: jpeg(self.random.random()).into() }).collect()
+        let photos = (0..count).map(|_| NewPhoto { file_name: None, bytes: jpeg(self.random.random()).into() });
+        NewPhotos { photos: photos.collect(), region: RegionChoice::Auto }
     }
 
     /// A vector of length 1 with four values of ±½ among its first six, so that many are alike.

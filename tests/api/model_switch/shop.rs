@@ -29,8 +29,10 @@ impl Shop {
         Self { app, admin }
     }
 
+    /// Whole photos, as [`Self::seen`] takes them: what is compared here are models, not regions.
     pub async fn enrol(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
-        let added = self.app.post_form("/api/products", &self.admin, &[("name", name)], photos).await.expect(201);
+        let texts = [("name", name), ("region", "whole")];
+        let added = self.app.post_form("/api/products", &self.admin, &texts, photos).await.expect(201);
         added["id"].as_str().unwrap().to_owned()
     }
 
@@ -71,7 +73,7 @@ impl Shop {
 
     /// The best candidate's name and score, and the model that was used.
     pub async fn seen(&self, photo: &[u8]) -> (String, f64, String) {
-        let seen = self.app.post_picture("/api/recognize", &self.admin, photo.to_vec()).await.expect(200);
+        let seen = self.app.post_picture("/api/recognize?regions=whole", &self.admin, photo.to_vec()).await.expect(200);
         let best = &seen["items"][0]["candidates"][0];
         let name = best["product_name"].as_str().unwrap_or("nothing").to_owned();
         (name, best["score"].as_f64().unwrap_or(0.0), seen["model"].as_str().unwrap().to_owned())

@@ -1,0 +1,217 @@
+//! The background as smooth surfaces of colour, fitted to the border of the picture, where products seldom are.
+//!
+//! A quadratic surface follows light that falls off to the sides. The fit is iteratively reweighted least squares with
+//! Cauchy weights (Holland and Welsch 1977), so that what lies across the border counts little. A second surface is fitted
+//! to what the first one leaves over, if that is much: a table and the wall behind it.
+
+use super::lab_picture::LabPicture;
+
+/// Width of the border as a share of the shorter side.
+const BORDER_SHARE: f32 = 0.06;
+/// Border pixels that are looked at, at most: more change the surface by less than its noise.
+const SAMPLES_MAX: usize = 1_200;
+const ITERATIONS: usize = 8;
+const TERMS: usize = 6;
+/// A border pixel less than this from a surface in L*a*b* shows background: a clearly visible difference is about 10.
+const NEAR: f32 = 10.0;
+/// Share of the border from which on what the first surface leaves over is a background too.
+const SECOND_SHARE_MIN: f32 = 0.12;
+
+/// A fitted background.
+#[derive(Debug)]
+pub(super) struct BorderBackground {
+    surfaces: Vec<Surface>,
+    /// Median distance in L*a*b* of the border's pixels to their surface.
+    pub(super) spread: f32,
+    /// Share of the border's pixels that are near a surface.
+    pub(super) share_near: f32,
+}
+
+/// The factors of the terms, for each of L*, a* and b*.
+#[derive(Debug, Clone, Copy)]
+struct Surface([[f32; TERMS]; 3]);
+
+/// A border pixel: its terms and its colour.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    terms: [f32; TERMS],
+    color: [f32; 3],
+}
+
+impl BorderBackground {
+    pub(super) fn fit(picture: &LabPicture) -> Self {
+        let samples = border_samples(picture);
+        let first = Surface::fit_robustly(&samples);
+        let far = |sample: &&Sample| length(first.difference(**sample)) >= NEAR;
+        let left_over: Vec<Sample> = samples.iter().filter(far).copied().collect();
+        let mut surfaces = vec![first];
+        if left_over.len() as f32 >= SECOND_SHARE_MIN * samples.len() as f32 {
+            surfaces.push(Surface::fit_robustly(&left_over));
+        }
+        let mut background = Self { surfaces, spread: 0.0, share_near: 0.0 };
+        let distances: Vec<f32> = samples.iter().map(|sample| length(background.difference(*sample))).collect();
+        background.spread = median(&distances).max(0.5);
+        let near = distances.iter().filter(|distance| **distance < NEAR).count();
+        background.share_near = near as f32 / distances.len().max(1) as f32;
+        background
+    }
+
+    /// L* in the middle of the picture.
+    pub(super) fn lightness(&self) -> f32 {
+        self.surfaces[0].0[0][0]
+    }
+
+    /// What each pixel of `picture` differs by from the nearest surface, as a vector in L*a*b*.
+    pub(super) fn differences(&self, picture: &LabPicture) -> Vec<[f32; 3]> {
+        let pixels = picture.colors.iter().enumerate();
+        pixels.map(|(pixel, color)| self.difference(Sample { terms: terms(picture, pixel), color: *color })).collect()
+    }
+
+    fn difference(&self, sample: Sample) -> [f32; 3] {
+        let differences = self.surfaces.iter().map(|surface| surface.difference(sample));
+        let nearest = differences.min_by(|one, other| length(*one).total_cmp(&length(*other)));
+        nearest.unwrap_or_default()
+    }
+}
+
+impl Surface {
+    fn fit_robustly(samples: &[Sample]) -> Self {
+        let mut weights = vec![1.0; samples.len()];
+        let mut surface = Self([[0.0; TERMS]; 3]);
+        for _ in 0..ITERATIONS {
+            surface = Self(weighted_least_squares(samples, &weights));
+            let distances: Vec<f32> = samples.iter().map(|sample| length(surface.difference(*sample))).collect();
+            let scale = 2.0 * median(&distances).max(0.5);
+            for (weight, distance) in weights.iter_mut().zip(distances) {
+                *weight = 1.0 / (1.0 + (distance / scale).powi(2)).powi(2);
+            }
+        }
+        surface
+    }
+
+    fn difference(&self, Sample { terms, color }: Sample) -> [f32; 3] {
+        std::array::from_fn(|channel| {
+            let surface = self.0[channel].iter().zip(terms).map(|(factor, term)| factor * term);
+            color[channel] - surface.sum::<f32>()
+        })
+    }
+}
+
+fn border_samples(picture: &LabPicture) -> Vec<Sample> {
+    let (width, height) = (picture.width, picture.height);
+    let border = ((width.min(height) as f32 * BORDER_SHARE) as usize).max(1);
+    let in_border = |pixel: &usize| {
+        let (x, y) = (pixel % width, pixel / width);
+        x < border || y < border || x + border >= width || y + border >= height
+    };
+    let pixels: Vec<usize> = (0..width * height).filter(in_border).collect();
+    let step = pixels.len().div_ceil(SAMPLES_MAX).max(1);
+    let sample = |pixel: &usize| Sample { terms: terms(picture, *pixel), color: picture.colors[*pixel] };
+    pixels.iter().step_by(step).map(sample).collect()
+}
+
+/// The terms of a quadratic surface at a pixel; coordinates from −0.5 to 0.5.
+fn terms(picture: &LabPicture, pixel: usize) -> [f32; TERMS] {
+    let x = (pixel % picture.width) as f32 / picture.width as f32 - 0.5;
+    let y = (pixel / picture.width) as f32 / picture.height as f32 - 0.5;
+    [1.0, x, y, x * x, x * y, y * y]
+}
+
+fn length(vector: [f32; 3]) -> f32 {
+    vector.iter().map(|value| value * value).sum::<f32>().sqrt()
+}
+
+fn median(values: &[f32]) -> f32 {
+    let mut values = values.to_vec();
+    let middle = values.len() / 2;
+    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }
+}
+
+fn weighted_least_squares(samples: &[Sample], weights: &[f32]) -> [[f32; TERMS]; 3] {
+    let mut normal = [[0.0_f64; TERMS]; TERMS];
+    let mut right = [[0.0_f64; TERMS]; 3];
+    for (Sample { terms, color }, weight) in samples.iter().zip(weights) {
+        for (row, term) in terms.iter().enumerate() {
+            let weighted = f64::from(weight * term);
+            for (sum, other) in normal[row].iter_mut().zip(terms) {
+                *sum += weighted * f64::from(*other);
+            }
+            for (channel, value) in color.iter().enumerate() {
+                right[channel][row] += weighted * f64::from(*value);
+            }
+        }
+    }
+    // A picture of one row or column leaves terms undetermined.
+    for (row, sums) in normal.iter_mut().enumerate() {
+        sums[row] += 1e-6;
+    }
+    right.map(|right| solve(normal, right).map(|factor| factor as f32))
+}
+
+/// Gaussian elimination with partial pivoting.
+fn solve(mut a: [[f64; TERMS]; TERMS], mut b: [f64; TERMS]) -> [f64; TERMS] {
+    for column in 0..TERMS {
+        let pivot = (column..TERMS).max_by(|p, q| a[*p][column].abs().total_cmp(&a[*q][column].abs()));
+        let pivot = pivot.unwrap_or(column);
+        a.swap(column, pivot);
+        b.swap(column, pivot);
+        for row in column + 1..TERMS {
+            let factor = a[row][column] / a[column][column];
+            let pivot_row = a[column];
+            for (value, above) in a[row].iter_mut().zip(pivot_row).skip(column) {
+                *value -= factor * above;
+            }
+            b[row] -= factor * b[column];
+        }
+    }
+    let mut x = [0.0; TERMS];
+    for row in (0..TERMS).rev() {
+        let known: f64 = (row + 1..TERMS).map(|k| a[row][k] * x[k]).sum();
+        x[row] = (b[row] - known) / a[row][row];
+    }
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(color: impl Fn(f32, f32) -> [f32; 3]) -> LabPicture {
+        let (width, height) = (64, 48);
+        let at = |pixel: usize| color((pixel % width) as f32 / 64.0, (pixel / width) as f32 / 48.0);
+        LabPicture { width, height, colors: (0..width * height).map(at).collect() }
+    }
+
+    #[test]
+    fn light_that_falls_off_is_background_and_a_thing_across_the_border_is_not() {
+        let picture = picture(|x, y| {
+            let thing = (0.4..0.6).contains(&x) && y > 0.5;
+            if thing { [40.0, 50.0, 30.0] } else { [80.0 - 30.0 * x * x - 10.0 * y, 2.0, -3.0 * y] }
+        });
+        let background = BorderBackground::fit(&picture);
+        let differences = background.differences(&picture);
+        let at = |x: usize, y: usize| length(differences[y * 64 + x]);
+        assert!(at(10, 20) < 2.0 && at(60, 5) < 2.0, "{} {}", at(10, 20), at(60, 5));
+        assert!(at(32, 40) > 40.0 && background.share_near > 0.85, "{background:?}");
+    }
+
+    #[test]
+    fn a_table_and_the_wall_behind_it_are_background() {
+        let picture = picture(|x, y| match (x, y) {
+            _ if (0.4..0.6).contains(&x) && (0.3..0.8).contains(&y) => [40.0, 50.0, 30.0],
+            (_, y) if y < 0.4 => [40.0, -5.0, -10.0],
+            _ => [75.0, 5.0, 20.0 + 10.0 * x],
+        });
+        let background = BorderBackground::fit(&picture);
+        assert!(background.share_near > 0.95 && background.surfaces.len() == 2, "{background:?}");
+        let differences = background.differences(&picture);
+        assert!(length(differences[5 * 64 + 5]) < 3.0 && length(differences[44 * 64 + 5]) < 3.0);
+        assert!(length(differences[24 * 64 + 32]) > 30.0);
+    }
+
+    #[test]
+    fn a_border_of_many_colours_is_no_background() {
+        let picture = picture(|x, y| [50.0 + 40.0 * (x * 40.0).sin(), 60.0 * (y * 30.0).cos(), 20.0]);
+        assert!(BorderBackground::fit(&picture).share_near < 0.4);
+    }
+}

@@ -1,0 +1,41 @@
+//! Regions cut out of their picture.
+
+use std::sync::Arc;
+
+use crate::domain::{Photo, Region};
+
+/// Space around a region, as a share of its longer side: the mask may lack a pixel at a thing's edge.
+const MARGIN: f32 = 0.03;
+
+/// The pixels of `region`, which must be inside `photo`, with a margin as far as the photo goes.
+pub fn crop_region(photo: &Arc<Photo>, region: Region) -> Arc<Photo> {
+    let margin = (region.width.max(region.height) as f32 * MARGIN).round() as u32;
+    let span = |start: u32, length: u32, side: u32| {
+        (start.saturating_sub(margin) as usize, (start + length + margin).min(side) as usize)
+    };
+    let (left, right) = span(region.x, region.width, photo.width());
+    let (top, bottom) = span(region.y, region.height, photo.height());
+    if (right - left, bottom - top) == (photo.width() as usize, photo.height() as usize) {
+        return Arc::clone(photo);
+    }
+    let lines = photo.rgb().chunks_exact(photo.width() as usize * 3).skip(top).take(bottom - top);
+    let mut rgb = Vec::with_capacity((right - left) * (bottom - top) * 3);
+    lines.for_each(|line| rgb.extend_from_slice(&line[left * 3..right * 3]));
+    // A region has an area and is inside the photo, so this is a picture.
+    Photo::new((right - left) as u32, (bottom - top) as u32, rgb).map_or_else(|| Arc::clone(photo), Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_cut_with_a_margin_that_ends_at_the_edge() {
+        let rgb = (0..100_u8).flat_map(|y| (0..200_u8).flat_map(move |x| [x, y, 0])).collect();
+        let photo = Arc::new(Photo::new(200, 100, rgb).unwrap());
+        let cut = crop_region(&photo, Region { x: 0, y: 20, width: 100, height: 50 });
+        assert_eq!((cut.width(), cut.height()), (103, 56));
+        assert_eq!(cut.rgb()[..3], [0, 17, 0]);
+        assert_eq!(crop_region(&photo, Region::whole(200, 100)), photo);
+    }
+}

@@ -1,0 +1,110 @@
+//! A picture made small and converted to CIE L*a*b*, in which distances between colours are nearly as people see them.
+
+use std::sync::LazyLock;
+
+use crate::domain::Photo;
+
+/// Longest side in pixels. A product of a tenth of a 16:9 frame's height still covers 14 of them.
+const SIDE_MAX: u32 = 256;
+/// Steps of the table of the cube root.
+const CURVE_STEPS: u32 = 4_096;
+
+/// Colours row by row: L* from 0 to 100, a* and b* about −100 to 100.
+#[derive(Debug, Clone)]
+pub(super) struct LabPicture {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) colors: Vec<[f32; 3]>,
+}
+
+impl LabPicture {
+    /// `photo` with its longest side at most [`SIDE_MAX`].
+    pub(super) fn from_photo(photo: &Photo) -> Self {
+        let scale = (f64::from(photo.width().max(photo.height())) / f64::from(SIDE_MAX)).max(1.0);
+        let reduce = |side: u32| ((f64::from(side) / scale).round() as usize).max(1);
+        Self::with_size(photo, reduce(photo.width()), reduce(photo.height()))
+    }
+
+    /// `photo` in this size; each pixel is the mean of the block that it covers.
+    pub(super) fn with_size(photo: &Photo, width: usize, height: usize) -> Self {
+        let edges =
+            |count: usize, side: u32| -> Vec<usize> { (0..=count).map(|i| i * side as usize / count).collect() };
+        let (columns, rows) = (edges(width, photo.width()), edges(height, photo.height()));
+        let stride = photo.width() as usize * 3;
+        let mut colors = Vec::with_capacity(width * height);
+        let mut sums = vec![[0_u32; 3]; width];
+        for row in rows.windows(2) {
+            let (top, bottom) = (row[0], row[1].max(row[0] + 1));
+            sums.fill([0; 3]);
+            for line in photo.rgb()[top * stride..bottom * stride].chunks_exact(stride) {
+                for (sum, column) in sums.iter_mut().zip(columns.windows(2)) {
+                    let (left, right) = (column[0], column[1].max(column[0] + 1));
+                    for pixel in line[left * 3..right * 3].chunks_exact(3) {
+                        sum[0] += u32::from(pixel[0]);
+                        sum[1] += u32::from(pixel[1]);
+                        sum[2] += u32::from(pixel[2]);
+                    }
+                }
+            }
+            for (sum, column) in sums.iter().zip(columns.windows(2)) {
+                let count = ((column[1] - column[0]).max(1) * (bottom - top)) as u32;
+                colors.push(lab_from_srgb(sum.map(|sum| (sum + count / 2) / count)));
+            }
+        }
+        Self { width, height, colors }
+    }
+}
+
+/// Linear light of each value of sRGB (IEC 61966-2-1).
+static LINEAR: LazyLock<[f32; 256]> = LazyLock::new(|| {
+    std::array::from_fn(|value| {
+        let value = value as f32 / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    })
+});
+
+/// The curve of L*a*b* (ISO/CIE 11664-4) in steps from 0 to 1.
+static CURVE: LazyLock<Vec<f32>> = LazyLock::new(|| {
+    let curve = |t: f32| if t > 0.008_856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 };
+    (0..=CURVE_STEPS).map(|step| curve(step as f32 / CURVE_STEPS as f32)).collect()
+});
+
+/// L*a*b* under D65.
+fn lab_from_srgb(color: [u32; 3]) -> [f32; 3] {
+    let [red, green, blue] = color.map(|value| LINEAR[value.min(255) as usize]);
+    let curve = |t: f32| CURVE[((t * CURVE_STEPS as f32) as usize).min(CURVE_STEPS as usize)];
+    let x = curve((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505);
+    let y = curve(0.2126 * red + 0.7152 * green + 0.0722 * blue);
+    let z = curve((0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089);
+    [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_colours_have_their_published_values() {
+        // Bruce Lindbloom's calculator, D65.
+        let cases =
+            [([255, 255, 255], [100.0, 0.0, 0.0]), ([255, 0, 0], [53.2, 80.1, 67.2]), ([0, 0, 0], [0.0, 0.0, 0.0])];
+        for (rgb, expected) in cases {
+            let found = lab_from_srgb(rgb);
+            let distance = found.iter().zip(expected).map(|(a, b): (&f32, f32)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(distance < 0.6, "{rgb:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_never_enlarged_and_a_strip_keeps_a_row() {
+        let size = |width, height| {
+            let photo = Photo::new(width, height, vec![9; (width * height * 3) as usize]).unwrap();
+            let picture = LabPicture::from_photo(&photo);
+            assert_eq!(picture.colors.len(), picture.width * picture.height);
+            (picture.width, picture.height)
+        };
+        assert_eq!(size(1_280, 720), (256, 144));
+        assert_eq!(size(40, 30), (40, 30));
+        assert_eq!(size(4_000, 1), (256, 1));
+    }
+}

@@ -1,0 +1,166 @@
+//! Which pixels of a small picture belong to things: threshold, morphology, holes.
+
+/// One flag a pixel, row by row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mask {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) set: Vec<bool>,
+}
+
+/// Otsu's threshold (1979): the one that separates `values` from 0 to `value_max` into two classes best.
+pub(super) fn otsu_threshold(values: &[f32], value_max: f32) -> f32 {
+    const BINS: usize = 128;
+    let mut histogram = [0_u32; BINS];
+    for value in values {
+        histogram[((value / value_max * BINS as f32) as usize).min(BINS - 1)] += 1;
+    }
+    let total = values.len() as f64;
+    let sum: f64 = histogram.iter().enumerate().map(|(bin, count)| bin as f64 * f64::from(*count)).sum();
+    let (mut below, mut sum_below, mut best, mut best_bin) = (0.0, 0.0, -1.0, 0);
+    for (bin, count) in histogram.iter().enumerate() {
+        below += f64::from(*count);
+        sum_below += bin as f64 * f64::from(*count);
+        let above = total - below;
+        if below == 0.0 || above == 0.0 {
+            continue;
+        }
+        let variance = below * above * (sum_below / below - (sum - sum_below) / above).powi(2);
+        if variance > best {
+            (best, best_bin) = (variance, bin);
+        }
+    }
+    (best_bin as f32 + 1.0) / BINS as f32 * value_max
+}
+
+impl Mask {
+    pub(super) fn share(&self) -> f32 {
+        self.set.iter().filter(|set| **set).count() as f32 / self.set.len() as f32
+    }
+
+    /// Removes what is thinner than 2 × `radius` + 1 pixels.
+    pub(super) fn open(&self, radius: usize) -> Self {
+        self.window_filter(radius, WindowRule::All).window_filter(radius, WindowRule::Any)
+    }
+
+    /// Joins what is at most 2 × `radius` pixels apart.
+    pub(super) fn close(&self, radius: usize) -> Self {
+        self.window_filter(radius, WindowRule::Any).window_filter(radius, WindowRule::All)
+    }
+
+    /// Erosion or dilation by a square, first along the rows, then along the columns. Pixels beyond the edge do not count.
+    fn window_filter(&self, radius: usize, rule: WindowRule) -> Self {
+        let (width, height) = (self.width, self.height);
+        let mut along_rows = vec![false; self.set.len()];
+        for (line, result) in self.set.chunks_exact(width).zip(along_rows.chunks_exact_mut(width)) {
+            for (x, result) in result.iter_mut().enumerate() {
+                *result = rule.apply(&line[x.saturating_sub(radius)..(x + radius + 1).min(width)]);
+            }
+        }
+        let mut set = vec![rule == WindowRule::All; self.set.len()];
+        for (y, result) in set.chunks_exact_mut(width).enumerate() {
+            for line in
+                along_rows[y.saturating_sub(radius) * width..(y + radius + 1).min(height) * width].chunks_exact(width)
+            {
+                for (result, flag) in result.iter_mut().zip(line) {
+                    *result = if rule == WindowRule::Any { *result | flag } else { *result & flag };
+                }
+            }
+        }
+        Self { width, height, set }
+    }
+
+    /// Sets those parts of `weak` of which at most `share` is set here: a pale thing of which only the print stands out.
+    pub(super) fn fill_pale_parts(&mut self, mut weak: Self, share: f32) {
+        weak.fill_holes();
+        let mut seen = vec![false; weak.set.len()];
+        let (mut stack, mut part) = (Vec::new(), Vec::new());
+        for start in 0..weak.set.len() {
+            part.clear();
+            stack.push(start);
+            while let Some(pixel) = stack.pop() {
+                if seen[pixel] || !weak.set[pixel] {
+                    continue;
+                }
+                seen[pixel] = true;
+                part.push(pixel);
+                self.push_neighbors(pixel, &mut stack);
+            }
+            let strong = part.iter().filter(|pixel| self.set[**pixel]).count();
+            if strong > 0 && (strong as f32) <= share * part.len() as f32 {
+                part.iter().for_each(|pixel| self.set[*pixel] = true);
+            }
+        }
+    }
+
+    /// The pixels above, below and beside.
+    fn push_neighbors(&self, pixel: usize, stack: &mut Vec<usize>) {
+        let (x, y) = (pixel % self.width, pixel / self.width);
+        stack.extend((x > 0).then(|| pixel - 1));
+        stack.extend((x + 1 < self.width).then(|| pixel + 1));
+        stack.extend((y > 0).then(|| pixel - self.width));
+        stack.extend((y + 1 < self.height).then(|| pixel + self.width));
+    }
+
+    /// Sets holes that do not reach the picture's edge.
+    pub(super) fn fill_holes(&mut self) {
+        let (width, height) = (self.width, self.height);
+        let mut outside = vec![false; width * height];
+        let top_and_bottom = (0..width).flat_map(|x| [x, (height - 1) * width + x]);
+        let sides = (0..height).flat_map(|y| [y * width, y * width + width - 1]);
+        let mut stack: Vec<usize> = top_and_bottom.chain(sides).collect();
+        while let Some(pixel) = stack.pop() {
+            if outside[pixel] || self.set[pixel] {
+                continue;
+            }
+            outside[pixel] = true;
+            self.push_neighbors(pixel, &mut stack);
+        }
+        for (set, outside) in self.set.iter_mut().zip(outside) {
+            *set = !outside;
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WindowRule {
+    /// Dilation.
+    Any,
+    /// Erosion.
+    All,
+}
+
+impl WindowRule {
+    fn apply(self, window: &[bool]) -> bool {
+        match self {
+            Self::Any => window.iter().any(|set| *set),
+            Self::All => window.iter().all(|set| *set),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(rows: &[&str]) -> Mask {
+        let set = rows.iter().flat_map(|row| row.chars().map(|c| c == '#')).collect();
+        Mask { width: rows[0].len(), height: rows.len(), set }
+    }
+
+    #[test]
+    fn opening_removes_specks_closing_joins_and_holes_are_filled() {
+        let speck = mask(&["#......", "...###.", "...###.", "...###."]);
+        assert_eq!(speck.open(1), mask(&[".......", "...###.", "...###.", "...###."]));
+        assert_eq!(mask(&["##.##"]).close(1), mask(&["#####"]));
+        let mut ring = mask(&["####.", "#..#.", "####.", "#.#.."]);
+        ring.fill_holes();
+        assert_eq!(ring, mask(&["####.", "####.", "####.", "#.#.."]));
+    }
+
+    #[test]
+    fn the_threshold_is_between_the_two_classes() {
+        let values: Vec<f32> = (0..100).map(|n| if n < 80 { 2.0 } else { 60.0 }).collect();
+        assert!((2.0..60.0).contains(&otsu_threshold(&values, 100.0)));
+    }
+}

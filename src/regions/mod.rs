@@ -1,0 +1,272 @@
+//! Where things are in a picture: the regions that recognition embeds and judges one by one.
+//!
+//! Two ways, both on a reduced picture in L*a*b*: what differs from the background that the picture's border shows, or,
+//! where the kiosk has one, from its empty view. Thresholded, cleaned, and separated into things. Where that finds nothing,
+//! or nearly everything, there is one region, the whole picture: it is then most likely a picture *of* a product.
+//!
+//! Knows nothing of models, databases or HTTP. Results depend on the pixels alone.
+
+mod border_background;
+mod crop;
+mod foreground;
+mod hands;
+mod lab_picture;
+mod mask;
+mod parts;
+mod watershed;
+
+use crate::domain::{Photo, Region, text_enum};
+use border_background::BorderBackground;
+use lab_picture::LabPicture;
+use watershed::Thing;
+
+pub use crop::crop_region;
+
+text_enum! {
+    /// Which regions are wanted.
+    RegionMode, "a way to find regions (auto or whole)":
+    /// Each thing in the picture.
+    Auto = "auto",
+    /// The whole picture as one.
+    Whole = "whole",
+}
+
+text_enum! {
+    /// How the regions of a picture were found.
+    RegionMethod, "a way that regions were found":
+    /// What stands out from the background that the picture's border shows.
+    Background = "background",
+    /// The whole picture: asked for, or nothing stands out, or nearly everything does.
+    Whole = "whole",
+}
+
+/// A thing in a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundRegion {
+    pub region: Region,
+    /// It may show several things that touch.
+    pub may_be_several: bool,
+}
+
+/// The regions of a picture; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRegions {
+    pub method: RegionMethod,
+    pub regions: Vec<FoundRegion>,
+}
+
+/// Where the one product of an enrolment photo is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProductRegion {
+    Found(Region),
+    /// Nothing stands out: the whole photo shows it.
+    Whole,
+    /// The photo shows several things.
+    Several(Vec<Region>),
+}
+
+/// More regions than a till is shown at once cost more time than they are worth; the largest stay.
+const REGIONS_MAX: usize = 24;
+/// Area of the smallest thing as a share of the picture: a tenth of its height squared, in 16:9, is 0.56 %.
+const AREA_MIN: f32 = 0.003;
+/// From this share on, nearly everything stands out: the border is not background.
+const AREA_MAX: f32 = 0.8;
+/// The background explains at least this share of the border, …
+const BORDER_NEAR_MIN: f32 = 0.75;
+/// … and half of the border's pixels are at most this far from it in L*a*b*. Shelves and hands reach 10.
+const BORDER_SPREAD_MAX: f32 = 4.0;
+/// In an enrolment photo, a thing this near to the product belongs to it, as a share of the product's longer side.
+const PART_GAP_MAX: f32 = 0.05;
+/// In an enrolment photo, a thing with a smaller box than this, relative to the product's, is not meant.
+const OTHER_AREA_MIN: f32 = 0.2;
+/// L* and spread of the pure white behind catalogue pictures; no camera sees a table like that.
+const STUDIO_LIGHTNESS_MIN: f32 = 98.0;
+const STUDIO_SPREAD_MAX: f32 = 0.6;
+
+/// The regions of `photo`.
+pub fn find_regions(photo: &Photo, mode: RegionMode) -> FoundRegions {
+    match mode {
+        RegionMode::Auto => find_things(photo).map_or_else(
+            || whole_picture(photo),
+            |found| FoundRegions { method: RegionMethod::Background, regions: found.regions },
+        ),
+        RegionMode::Whole => whole_picture(photo),
+    }
+}
+
+fn whole_picture(photo: &Photo) -> FoundRegions {
+    let region = Region::whole(photo.width(), photo.height());
+    FoundRegions { method: RegionMethod::Whole, regions: vec![FoundRegion { region, may_be_several: false }] }
+}
+
+/// The region of the product in an enrolment photo: the largest thing with what belongs to it. Something else counts only if
+/// it is whole in the picture and not much smaller, and in a catalogue picture everything belongs to the product.
+pub fn find_product_region(photo: &Photo) -> ProductRegion {
+    let Some(found) = find_things(photo) else { return ProductRegion::Whole };
+    let touches_edge = |region: &Region| {
+        let (edge_x, edge_y) = (photo.width() / 100, photo.height() / 100);
+        region.x <= edge_x
+            || region.y <= edge_y
+            || region.x + region.width + edge_x >= photo.width()
+            || region.y + region.height + edge_y >= photo.height()
+    };
+    let mut boxes: Vec<Region> = found.regions.iter().map(|found| found.region).collect();
+    if found.is_studio_picture {
+        return boxes.into_iter().reduce(Region::join).map_or(ProductRegion::Whole, ProductRegion::Found);
+    }
+    boxes.sort_by_key(|region| (touches_edge(region), std::cmp::Reverse(region.area())));
+    let mut boxes = boxes.into_iter();
+    let Some(mut product) = boxes.next() else { return ProductRegion::Whole };
+    let mut others = Vec::new();
+    for region in boxes {
+        if product.gap(region) as f32 <= PART_GAP_MAX * product.width.max(product.height) as f32 {
+            product = product.join(region);
+        } else if !touches_edge(&region) && region.area() as f32 >= OTHER_AREA_MIN * product.area() as f32 {
+            others.push(region);
+        }
+    }
+    if others.is_empty() {
+        return ProductRegion::Found(product);
+    }
+    others.insert(0, product);
+    ProductRegion::Several(others)
+}
+
+fn find_things(photo: &Photo) -> Option<FoundThings> {
+    let picture = LabPicture::from_photo(photo);
+    let background = BorderBackground::fit(&picture);
+    if background.share_near < BORDER_NEAR_MIN || background.spread > BORDER_SPREAD_MAX {
+        return None;
+    }
+    let mask = foreground::mask_from_differences(&picture, &background.differences(&picture), background.spread);
+    if mask.share() > AREA_MAX {
+        return None;
+    }
+    let area_min = ((AREA_MIN * mask.set.len() as f32) as usize).max(1);
+    let (mut things, labels) = watershed::find_things(&mask, &picture, area_min);
+    let mut is_hand = hands::find_hands(&things, &labels, &picture).into_iter();
+    things.retain(|_| !is_hand.next().unwrap_or(false));
+    parts::join_parts(&mut things);
+    if things.is_empty() {
+        return None;
+    }
+    things.sort_by_key(|thing| std::cmp::Reverse(thing.area));
+    things.truncate(REGIONS_MAX);
+    let regions = things
+        .into_iter()
+        .map(|thing| FoundRegion { region: scale_up(&thing, &picture, photo), may_be_several: thing.may_be_several });
+    let mut regions: Vec<_> = regions.collect();
+    // As one reads: so that the same things give the same order.
+    regions.sort_by_key(|found| (found.region.y, found.region.x));
+    let is_studio_picture = background.lightness() >= STUDIO_LIGHTNESS_MIN && background.spread <= STUDIO_SPREAD_MAX;
+    Some(FoundThings { regions, is_studio_picture })
+}
+
+struct FoundThings {
+    regions: Vec<FoundRegion>,
+    is_studio_picture: bool,
+}
+
+/// The thing's box in pixels of the photo.
+fn scale_up(thing: &Thing, picture: &LabPicture, photo: &Photo) -> Region {
+    let scale = |position: usize, from: usize, to: u32| {
+        u32::try_from(position as u64 * u64::from(to) / from as u64).unwrap_or(to).min(to)
+    };
+    let (left, right) =
+        (scale(thing.left, picture.width, photo.width()), scale(thing.right, picture.width, photo.width()));
+    let (top, bottom) =
+        (scale(thing.top, picture.height, photo.height()), scale(thing.bottom, picture.height, photo.height()));
+    Region { x: left, y: top, width: (right - left).max(1), height: (bottom - top).max(1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A 16:9 frame of a grey table that is lit from the left, with rectangles of (x, y, width, height, colour).
+    fn frame(things: &[(u32, u32, u32, u32, [u8; 3])]) -> Photo {
+        let (width, height) = (640, 360);
+        let mut rgb = Vec::with_capacity((width * height * 3) as usize);
+        for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+            let covers = |thing: &&(u32, u32, u32, u32, [u8; 3])| {
+                (thing.0..thing.0 + thing.2).contains(&x) && (thing.1..thing.1 + thing.3).contains(&y)
+            };
+            // Noise of a camera, from a multiplicative hash of the position.
+            let noise = ((y * width + x).wrapping_mul(2_654_435_761) >> 30) as u8;
+            let table = 200 - (x / 16) as u8 + noise;
+            rgb.extend(things.iter().rev().find(covers).map_or([table; 3], |thing| thing.4));
+        }
+        Photo::new(width, height, rgb).unwrap()
+    }
+
+    fn overlap(one: Region, other: Region) -> f32 {
+        let span = |start: u32, length: u32, other: u32, other_length: u32| {
+            (start + length).min(other + other_length).saturating_sub(start.max(other)) as f32
+        };
+        let both = span(one.x, one.width, other.x, other.width) * span(one.y, one.height, other.y, other.height);
+        both / ((one.width * one.height + other.width * other.height) as f32 - both)
+    }
+
+    const RED: [u8; 3] = [190, 30, 40];
+    const BLUE: [u8; 3] = [30, 50, 170];
+
+    #[test]
+    fn each_thing_on_a_table_is_a_region() {
+        let placed = [(60, 80, 90, 140, RED), (300, 100, 70, 70, BLUE), (480, 40, 100, 220, RED)];
+        let found = find_regions(&frame(&placed), RegionMode::Auto);
+        assert_eq!(found.method, RegionMethod::Background);
+        assert_eq!(found.regions.len(), 3, "{found:?}");
+        for (x, y, width, height, _) in placed {
+            let expected = Region { x, y, width, height };
+            let best = found.regions.iter().map(|found| overlap(found.region, expected)).fold(0.0, f32::max);
+            assert!(best > 0.8, "{expected:?}: {best}");
+        }
+        assert_eq!(find_regions(&frame(&placed), RegionMode::Whole).regions.len(), 1);
+    }
+
+    #[test]
+    fn shadows_specks_and_hands_are_no_regions() {
+        let shadow = (150, 200, 60, 30, [140; 3]);
+        let speck = (20, 20, 6, 6, BLUE);
+        // An arm from the lower edge.
+        let arm = (430, 230, 70, 130, [205, 150, 120]);
+        let found = find_regions(&frame(&[(60, 80, 90, 140, RED), shadow, speck, arm]), RegionMode::Auto);
+        assert_eq!(found.regions.len(), 1, "{found:?}");
+        assert!(found.regions[0].region.x < 70 && found.regions[0].region.width < 110, "{found:?}");
+    }
+
+    #[test]
+    fn an_empty_table_a_close_up_and_a_strip_are_one_region_each() {
+        let whole = |photo: &Photo| {
+            let found = find_regions(photo, RegionMode::Auto);
+            assert_eq!(found.method, RegionMethod::Whole, "{found:?}");
+            assert_eq!(found.regions[0].region, Region::whole(photo.width(), photo.height()));
+        };
+        whole(&frame(&[]));
+        whole(&frame(&[(8, 8, 624, 344, RED)]));
+        whole(&Photo::new(1, 4_000, vec![77; 12_000]).unwrap());
+        whole(&Photo::new(64, 64, vec![77; 64 * 64 * 3]).unwrap());
+        // Everywhere another colour, as on a shelf.
+        let shelf = (0..200 * 150_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes().into_iter().skip(1));
+        whole(&Photo::new(200, 150, shelf.collect()).unwrap());
+    }
+
+    #[test]
+    fn an_enrolment_photo_shows_one_product() {
+        let one = find_product_region(&frame(&[(60, 80, 90, 140, RED)]));
+        assert!(matches!(one, ProductRegion::Found(_)), "{one:?}");
+        let two = find_product_region(&frame(&[(60, 80, 90, 140, RED), (300, 100, 70, 70, BLUE)]));
+        assert!(matches!(&two, ProductRegion::Several(regions) if regions.len() == 2), "{two:?}");
+    }
+
+    #[test]
+    fn a_catalogue_picture_in_pieces_shows_one_product() {
+        let mut rgb = vec![255; 200 * 100 * 3];
+        for (y, x) in (30..70).flat_map(|y| (20..60).chain(120..170).map(move |x| (y, x))) {
+            rgb[(y * 200 + x) * 3 + 1] = 20;
+        }
+        let found = find_product_region(&Photo::new(200, 100, rgb).unwrap());
+        let ProductRegion::Found(region) = found else { panic!("{found:?}") };
+        assert!(region.x <= 21 && region.x + region.width >= 169, "{region:?}");
+    }
+}
