@@ -87,6 +87,9 @@ pub struct Hit {
     pub image: ImageId,
     /// The cosine of the image and the query.
     pub score: f32,
+    /// The cosine of the product's second nearest image and the query. `None` if it has no other image, or if that is less
+    /// than the score of the last product found.
+    pub second_score: Option<f32>,
 }
 
 /// The products nearest to a query, best first.

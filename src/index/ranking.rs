@@ -6,7 +6,7 @@
 //! bound are scored again, always in the same way. So the result is that of one flat index, whatever the segments, the depth
 //! and the other queries of the batch.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
@@ -14,6 +14,7 @@ use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterato
 use super::scan::Query;
 use super::segment::{RowHit, Segment};
 use super::{Hit, IndexError};
+use crate::domain::ProductId;
 
 /// With fewer segments there is nothing to share.
 const PARALLEL_SEGMENTS_MIN: usize = 2;
@@ -122,7 +123,22 @@ fn rank_hits(
     let mut hits: Vec<RowHit> =
         candidates.map(|(_, segment, position)| segments[segment].score_row(position, &query.vector)).collect();
     hits.sort_unstable_by(RowHit::compare);
-    let mut found_products = HashSet::new();
-    hits.retain(|hit| found_products.len() < products && found_products.insert(hit.row.product));
-    hits.into_iter().map(|RowHit { score, row }| Hit { product: row.product, image: row.image, score }).collect()
+    let mut ranking: Vec<Hit> = Vec::new();
+    let mut ranks: HashMap<ProductId, usize> = HashMap::new();
+    for RowHit { score, row } in hits {
+        let is_full = ranking.len() == products;
+        // Second images count down to the last product, as the bound says nothing of lower rows.
+        if is_full && ranking.last().is_none_or(|last| score < last.score) {
+            break;
+        }
+        match ranks.get(&row.product) {
+            Some(rank) => ranking[*rank].second_score = ranking[*rank].second_score.or(Some(score)),
+            None if is_full => {}
+            None => {
+                ranks.insert(row.product, ranking.len());
+                ranking.push(Hit { product: row.product, image: row.image, score, second_score: None });
+            }
+        }
+    }
+    ranking
 }

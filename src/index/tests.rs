@@ -66,17 +66,7 @@ impl BruteForce {
 
     fn search(&self, query: &[f32], products: usize) -> Vec<Hit> {
         let score = |row: &IndexRow| row.vector.iter().zip(query).map(|(a, b)| a * b).sum::<f32>() + 0.0;
-        let mut hits: Vec<Hit> =
-            self.0.iter().map(|row| Hit { product: row.product, image: row.image, score: score(row) }).collect();
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.image.cmp(&b.image)));
-        let mut best: Vec<Hit> = Vec::new();
-        for hit in hits {
-            if best.iter().all(|better| better.product != hit.product) {
-                best.push(hit);
-            }
-        }
-        best.truncate(products);
-        best
+        rank(self.0.iter().map(|row| (row, score(row))), products)
     }
 }
 
@@ -228,7 +218,7 @@ async fn the_steps_of_a_change_take_effect_together_and_in_order() {
     let changes = [remove([1]), add([row(1, 2, 9), row(2, 2, 3)]), remove([2])].concat();
     assert_eq!(index.apply(2, changes).await.unwrap(), ChangeOutcome::Changed { added: 1, removed: 1 });
     let hits = index.search(vector(9), 5).await.unwrap().hits;
-    assert_eq!(hits, [Hit { product: product(2), image: image(1), score: 1.0 }]);
+    assert_eq!(hits, [Hit { product: product(2), image: image(1), score: 1.0, second_score: None }]);
 }
 
 #[tokio::test]
@@ -321,16 +311,26 @@ fn clustered_vectors(count: usize, seed: u64) -> Vec<Arc<[f32]>> {
 /// A brute-force search with inner products in f64.
 pub(super) fn brute_force(rows: &[IndexRow], query: &[f32], products: usize) -> Vec<Hit> {
     let score = |row: &IndexRow| row.vector.iter().zip(query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    rank(rows.iter().map(|row| (row, score(row) as f32)), products)
+}
+
+/// The best and the second best image of each of the best products; older images first, as their identifiers say.
+fn rank<'a>(scored: impl Iterator<Item = (&'a IndexRow, f32)>, products: usize) -> Vec<Hit> {
     let mut hits: Vec<Hit> =
-        rows.iter().map(|row| Hit { product: row.product, image: row.image, score: score(row) as f32 }).collect();
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+        scored.map(|(row, score)| Hit { product: row.product, image: row.image, score, second_score: None }).collect();
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.image.cmp(&b.image)));
     let mut best: Vec<Hit> = Vec::new();
-    for hit in hits {
+    for hit in &hits {
         if best.iter().all(|better| better.product != hit.product) {
-            best.push(hit);
+            best.push(*hit);
         }
     }
     best.truncate(products);
+    let lowest = best.last().map_or(0.0, |last| last.score);
+    for product in &mut best {
+        let second = hits.iter().filter(|hit| hit.product == product.product).nth(1);
+        product.second_score = second.map(|hit| hit.score).filter(|score| *score >= lowest);
+    }
     best
 }
 
