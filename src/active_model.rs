@@ -3,9 +3,11 @@
 //!
 //! Invariant: an [`ActiveModel`]'s embedder and index belong to the same model. Each operation takes the current
 //! [`ActiveModel`] once and uses it to the end, so it never compares embeddings of two models. An exchange does not wait: the
-//! old model is freed when the last operation with it ends.
+//! old model is freed when the last operation with it ends. A model carries what it learned from the catalogue's photos, so
+//! that is never applied to another model's scores.
 
 mod incoming_model;
+mod learned_confidence;
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use crate::embedding::Embedder;
 use crate::index::VectorIndex;
 
 pub use incoming_model::{CONCURRENT_PHOTOS, IncomingModel};
+pub use learned_confidence::{ConfidenceSlot, LearnedConfidence};
 
 /// A loaded model, ready to embed.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub struct ActiveModel {
     pub embedder: Arc<Embedder>,
     /// Embeddings of the photos on sale by this model.
     pub index: Arc<VectorIndex>,
+    /// What was learned from these photos by this model.
+    pub confidence: ConfidenceSlot,
     /// File name of the model's manifest.
     pub manifest: String,
     /// Generation of the switch that made it the active model; `None` if the settings name it.
@@ -42,7 +47,7 @@ impl ActiveModel {
     /// `index` must hold embeddings of `model`.
     pub fn new(model: StartedModel, index: VectorIndex) -> Self {
         let StartedModel { embedder, manifest, generation } = model;
-        Self { embedder, index: Arc::new(index), manifest, generation }
+        Self { embedder, index: Arc::new(index), confidence: ConfidenceSlot::default(), manifest, generation }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services};
 use crate::index_feed::IndexFeed;
 use crate::integrity::{self, Integrity};
-use crate::models::{CLEANUP_PERIOD, FirstModel, ModelSwitches, ModelsFolder};
+use crate::models::{CLEANUP_PERIOD, ConfidenceLearner, FirstModel, ModelSwitches, ModelsFolder};
 use crate::orders::Orders;
 use crate::performance::{self, Performance};
 use crate::pool::Pool;
@@ -84,6 +84,8 @@ impl Application {
         let (index_feed, ()) = tokio::try_join!(async { index_feed.await.map_err(StartError::from) }, async {
             auth.refuse_well_known_passwords().await.map_err(StartError::from)
         })?;
+        let learner = ConfidenceLearner::new(db.clone(), clock.clone(), index_feed.active_model());
+        learner.load().await?;
         let incoming = IncomingModel::default();
         let catalog = Catalog::new(db.clone(), blobs, clock.clone(), index_feed.clone(), incoming.clone(), &settings)?;
         let models = ModelSwitches::new(db.clone(), clock.clone(), index_feed.clone(), incoming, folder);
@@ -125,7 +127,7 @@ impl Application {
             public_docs: settings.public_docs,
             public_metrics: settings.public_metrics,
         };
-        let background = background_tasks(&services, &settings, clock);
+        let background = background_tasks(&services, &learner, &settings, clock);
         services.background = background.monitor();
         let (server, address) = http_server::bind(services, &settings, cores)?;
         // Last, because a one-time password is shown only once: nothing may fail between creating and printing it. The
@@ -191,7 +193,12 @@ impl Application {
 }
 
 /// Registers every background task.
-fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> BackgroundTasks {
+fn background_tasks(
+    services: &Services,
+    learner: &ConfidenceLearner,
+    settings: &Settings,
+    clock: Clock,
+) -> BackgroundTasks {
     let Services { index_feed, models, checkout, performance, integrity, alerts, metrics, .. } = services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
     let switch_period = follow_period.min(MODEL_SWITCH_PERIOD);
@@ -206,6 +213,11 @@ fn background_tasks(services: &Services, settings: &Settings, clock: Clock) -> B
         CLEANUP_PERIOD,
         models,
         |models| async move { models.clean_up_unused_models().await },
+    );
+    tasks.register("models: confidence", "Learns from the catalogue's photos how certain an answer is.").every(
+        Duration::from_secs(settings.recognition.learn_s),
+        learner,
+        |learner| async move { learner.learn().await },
     );
     tasks.register("catalog: follow", "Brings the index up to the newest change of the catalog.").on_signal(
         (index_feed.change_signal(), follow_period),

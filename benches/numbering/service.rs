@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tillsight::active_model::{ActiveModel, ModelSlot};
+use tillsight::active_model::{ActiveModel, ModelSlot, StartedModel};
 use tillsight::checkout::Checkout;
 use tillsight::config::Settings;
 use tillsight::domain::SessionId;
@@ -28,8 +28,8 @@ impl Service {
         let model = Model::open(MODEL.as_ref()).unwrap_or_else(|error| panic!("{error}"));
         let embedder = Embedder::start(&model, EmbedderOptions::default()).unwrap_or_else(|error| panic!("{error}"));
         let index = VectorIndex::build(DIM, 0, Vec::new(), IndexOptions::default()).expect("an index");
-        let (embedder, index, manifest) = (Arc::new(embedder), Arc::new(index), MODEL.to_owned());
-        let active = ModelSlot::new(ActiveModel { embedder, index, manifest, generation: None });
+        let (embedder, index, manifest) = (Arc::new(embedder), index, MODEL.to_owned());
+        let active = ModelSlot::new(ActiveModel::new(StartedModel { embedder, manifest, generation: None }, index));
         let (db, clock) = (fixture.db.clone(), fixture.clock.clone());
         let recognition = RecognitionService::new(db.clone(), clock.clone(), active, &settings);
         let orders = Orders::new(db.clone(), clock.clone());

@@ -132,6 +132,26 @@ impl Default for EngineSettings {
     }
 }
 
+/// When a till bills, asks or says unknown, once the confidence is learned from the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecognitionSettings {
+    /// Confidence below which the till asks instead of billing.
+    pub ask_below: f64,
+    /// Confidence below which a thing is said to be unknown.
+    pub unknown_below: f64,
+    /// Seconds without a change of the catalogue after which the confidence is learned anew.
+    pub learn_s: u64,
+}
+
+impl Default for RecognitionSettings {
+    /// Of the thresholds that ask about a quarter of things at most, on groceries and on rendered packages, the ones with
+    /// the fewest wrong bills.
+    fn default() -> Self {
+        Self { ask_below: 0.8, unknown_below: 0.3, learn_s: 30 }
+    }
+}
+
 /// Rules of the bill.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

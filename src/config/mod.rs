@@ -16,7 +16,7 @@ use figment::value::UncasedStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-pub use limits::{CheckoutSettings, EngineSettings, Limits, TokenSettings};
+pub use limits::{CheckoutSettings, EngineSettings, Limits, RecognitionSettings, TokenSettings};
 pub use monitoring::{AlertRuleSettings, MonitoringSettings};
 
 /// The settings file, unless `TILLSIGHT_CONFIG` names another one; it may be missing.
@@ -92,6 +92,7 @@ pub struct Settings {
     pub limits: Limits,
     pub tokens: TokenSettings,
     pub engine: EngineSettings,
+    pub recognition: RecognitionSettings,
     pub checkout: CheckoutSettings,
     pub monitoring: MonitoringSettings,
 }
@@ -117,6 +118,7 @@ struct Defaults {
     limits: Limits,
     tokens: TokenSettings,
     engine: EngineSettings,
+    recognition: RecognitionSettings,
     checkout: CheckoutSettings,
     monitoring: MonitoringSettings,
 }
@@ -142,6 +144,7 @@ impl Default for Defaults {
             limits: Limits::default(),
             tokens: TokenSettings::default(),
             engine: EngineSettings::default(),
+            recognition: RecognitionSettings::default(),
             checkout: CheckoutSettings::default(),
             monitoring: MonitoringSettings::default(),
         }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigError, MonitoringSettings, Settings};
+use super::{ConfigError, MonitoringSettings, RecognitionSettings, Settings};
 use crate::domain::{Currency, TimeZone};
 
 /// The key size of HMAC-SHA-256; shorter secrets can be guessed.
@@ -72,6 +72,7 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
     in_range("engine.candidates", settings.engine.candidates as i64, 2, 100)?;
     in_range("engine.follow_s", settings.engine.follow_s as i64, 1, 3_600)?;
     in_range("engine.snapshot_s", settings.engine.snapshot_s as i64, 0, 604_800)?;
+    validate_recognition(&settings.recognition)?;
     in_range("checkout.idle_s", settings.checkout.idle_s, 10, 604_800)?;
     in_range("checkout.items", settings.checkout.items, 1, 10_000)?;
     in_range("checkout.quantity", settings.checkout.quantity, 1, 1_000_000)?;
@@ -80,6 +81,18 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
     in_range("monitoring.deep_check_s", settings.monitoring.deep_check_s, 60, 2_592_000)?;
     in_range("monitoring.reports_kept", settings.monitoring.reports_kept, 1, 1_000_000)?;
     validate_monitoring(&settings.monitoring)
+}
+
+fn validate_recognition(settings: &RecognitionSettings) -> Result<(), ConfigError> {
+    in_float_range("recognition.ask_below", settings.ask_below, 1.0)?;
+    in_float_range("recognition.unknown_below", settings.unknown_below, 1.0)?;
+    in_range("recognition.learn_s", settings.learn_s as i64, 1, 86_400)?;
+    if settings.unknown_below > settings.ask_below {
+        let RecognitionSettings { ask_below, unknown_below, .. } = settings;
+        let reason = format!("{unknown_below} is above recognition.ask_below ({ask_below}); it must not be");
+        return Err(ConfigError::Invalid { name: "recognition.unknown_below", reason });
+    }
+    Ok(())
 }
 
 fn validate_monitoring(settings: &MonitoringSettings) -> Result<(), ConfigError> {
@@ -200,6 +213,9 @@ mod tests {
         assert!(error_of("token_secret = \"short\"").contains("5 bytes"));
         assert!(error_of("cors_origins = [\"*\"]").contains("cors_origins"));
         assert!(error_of("[limits]\npage = 0").contains("limits.page"));
+        assert!(error_of("[recognition]\nask_below = 1.5").contains("recognition.ask_below: 1.5"));
+        let crossed = error_of("[recognition]\nask_below = 0.2");
+        assert!(crossed.contains("recognition.unknown_below: 0.3 is above recognition.ask_below (0.2)"), "{crossed}");
         assert!(error_of("[monitoring]\nquick_check_s = 5").contains("monitoring.quick_check_s"));
         assert!(error_of("[monitoring.rules.slow]\nthreshold = -1.0").contains("-1 is not between"));
         assert!(error_of("[monitoring.rules.failure_rate]\nthreshold = nan").contains("failure_rate"));

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod billing_items;
 pub mod blobs;
 pub mod catalog_changes;
+pub mod catalog_confidences;
 mod change_listener;
 pub mod checkout_sessions;
 mod column_types;

@@ -1,5 +1,5 @@
-//! The rule that turns scores into a verdict. Recognition, evaluation and calibration share it, so that measured figures are
-//! those of the till.
+//! The rules that turn a confidence, or scores, into a verdict. Recognition, evaluation and calibration share them, so that
+//! measured figures are those of the till.
 
 use super::text_enum::text_enum;
 
@@ -11,7 +11,7 @@ text_enum! {
     Verdict, "a verdict":
     /// The first candidate is the product.
     Matched = "matched",
-    /// The first two candidates are too close: ask the shopper.
+    /// It may be the first candidate, but not surely enough: ask the shopper.
     Ambiguous = "ambiguous",
     /// No product in the catalog is similar enough.
     Unknown = "unknown",
@@ -25,6 +25,17 @@ impl Verdict {
         let Some(best) = scores.next().filter(|best| *best >= score_min) else { return Self::Unknown };
         let second = scores.next().unwrap_or(LOWEST_SCORE);
         if best - second < margin_min { Self::Ambiguous } else { Self::Matched }
+    }
+
+    /// Unknown below `unknown_below`, ambiguous below `ask_below`, else matched. `confidence` is that of the best product.
+    pub fn from_confidence(confidence: f64, ask_below: f64, unknown_below: f64) -> Self {
+        if confidence < unknown_below {
+            Self::Unknown
+        } else if confidence < ask_below {
+            Self::Ambiguous
+        } else {
+            Self::Matched
+        }
     }
 }
 
@@ -48,5 +59,13 @@ mod tests {
     fn a_single_product_has_a_sufficient_margin() {
         assert_eq!(verdict(&[0.61]), Verdict::Matched);
         assert_eq!(verdict(&[0.5]), Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_confidence_is_matched_asked_about_or_unknown() {
+        let verdict = |confidence| Verdict::from_confidence(confidence, 0.8, 0.3);
+        assert_eq!((verdict(0.29), verdict(0.3)), (Verdict::Unknown, Verdict::Ambiguous));
+        assert_eq!((verdict(0.79), verdict(0.8)), (Verdict::Ambiguous, Verdict::Matched));
+        assert_eq!(Verdict::from_confidence(0.5, 0.5, 0.5), Verdict::Matched, "the till never asks");
     }
 }

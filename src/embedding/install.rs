@@ -116,7 +116,7 @@ fn is_named_by_a_manifest(folder: &Path, file: &str) -> std::io::Result<bool> {
 
 fn equal_except_thresholds(one: &Manifest, other: &Manifest) -> bool {
     let without_thresholds = |manifest: &Manifest| {
-        let thresholds = Thresholds { score: 0.0, margin: 0.0, operating_point: None };
+        let thresholds = Thresholds { score: 0.0, margin: 0.0, own_photos: false, operating_point: None };
         Manifest { thresholds, sha256: manifest.sha256.to_ascii_lowercase(), ..manifest.clone() }
     };
     without_thresholds(one) == without_thresholds(other)

@@ -86,7 +86,7 @@ pub(super) fn draft_manifest(
         input: draft_input(input, preset, overrides),
         // Replaced below, once the model has run.
         output: Output { name: output.name.clone(), dim: 1, pooling: Pooling::None, skip_tokens: 0 },
-        thresholds: Thresholds { score: preset.score, margin: preset.margin, operating_point: None },
+        thresholds: Thresholds { score: preset.score, margin: preset.margin, own_photos: false, operating_point: None },
     };
     let check = |manifest: &Manifest| match manifest.first_invalid_field() {
         None => Ok(()),

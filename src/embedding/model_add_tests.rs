@@ -257,8 +257,12 @@ fn a_model_is_installed_whole_and_overwrites_others_only_on_request() {
     let (newer, _) = add(files.folder.path(), &newer).unwrap();
     let over_guess = install(&newer, &folder, true).unwrap();
     assert!(!over_guess.thresholds_kept && over_guess.replaced.unwrap().model_id() == first.id);
-    let calibrated =
-        Thresholds { score: 0.66, margin: 0.1, operating_point: Some(super::operating_point::tests::point()) };
+    let calibrated = Thresholds {
+        score: 0.66,
+        margin: 0.1,
+        own_photos: true,
+        operating_point: Some(super::operating_point::tests::point()),
+    };
     calibrated.write_to_manifest(&installed.manifest, &first.manifest.sha256).unwrap();
     assert!(install(&first, &folder, true).unwrap().thresholds_kept);
     let reopened = Model::open(&installed.manifest).unwrap();

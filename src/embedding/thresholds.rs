@@ -20,6 +20,10 @@ pub struct Thresholds {
     pub score: f32,
     /// Lead over the second product below which a match is ambiguous.
     pub margin: f32,
+    /// Whether the two were chosen on the shop's own photos. Then they decide every verdict. Otherwise they serve while the
+    /// catalogue is too small to learn a confidence from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_photos: bool,
     /// The photos that the two were chosen on; `None` if nobody has measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<OperatingPoint>,
@@ -109,7 +113,7 @@ mod tests {
         {\"dim\": 3, \"name\": \"embedding\"}, \"file\": \"tiny.onnx\", \"name\": \"tiny\"\n}\n\n";
 
     fn thresholds() -> Thresholds {
-        Thresholds { score: 0.523, margin: 0.165, operating_point: Some(point()) }
+        Thresholds { score: 0.523, margin: 0.165, own_photos: true, operating_point: Some(point()) }
     }
 
     fn manifest() -> (tempfile::TempDir, std::path::PathBuf, String) {

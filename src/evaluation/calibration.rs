@@ -29,6 +29,8 @@ pub struct CalibrationTarget {
     pub correct: f64,
     /// The most photos of one product in the gallery: about as many as a store will enrol.
     pub photos_per_product: usize,
+    /// Whether the photos are the shop's own: see [`Thresholds::own_photos`].
+    pub own_photos: bool,
 }
 
 /// The verdicts at one margin. Shares lie between 0 and 1.
@@ -105,7 +107,7 @@ pub fn calibrate(set: &PhotoSet, samples: &Samples, target: CalibrationTarget) -
             unknown_accepted: round_share(share(unknown.iter().map(|answer| answer.best >= score))),
             unknown_matched: round_share(chosen.unknown_matched.unwrap_or_default()),
         };
-        Thresholds { score, margin: chosen.margin, operating_point: Some(point) }
+        Thresholds { score, margin: chosen.margin, own_photos: target.own_photos, operating_point: Some(point) }
     });
     Ok(Calibration { score, curve, thresholds })
 }

@@ -169,7 +169,7 @@ fn mean_of_draws(draws: &[UnseenFigures]) -> Option<UnseenMeanFigures> {
 }
 
 fn threshold_figures(table: &ScoreTable, thresholds: &Thresholds) -> ThresholdFigures {
-    let Thresholds { score, margin, operating_point } = thresholds.clone();
+    let Thresholds { score, margin, operating_point, .. } = thresholds.clone();
     let (known, unknown) = (table.known_answers(), table.unknown_answers());
     let point = point_at_margin(&known, &unknown, score, margin);
     ThresholdFigures {

@@ -1,5 +1,5 @@
-//! Removing what models left behind that are no longer used: their embeddings from the database, their snapshots from this
-//! server's folder.
+//! Removing what models left behind that are no longer used: their embeddings and what they learned from the database, their
+//! snapshots from this server's folder.
 //!
 //! The active model is kept, the one before it for a rollback, and both models of an open switch. So are this server's model
 //! and its settings' model, and models that no switch has named: another server may use them by its settings. All others are
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{ModelSwitches, SwitchError, run_blocking};
 use crate::db::model_switches;
-use crate::db::{catalog_changes, product_images};
+use crate::db::{catalog_changes, catalog_confidences, product_images};
 use crate::domain::ImageId;
 use crate::embedding::Manifest;
 
@@ -39,6 +39,9 @@ impl ModelSwitches {
                 (after, removed) = (last, removed + count);
                 tokio::time::sleep(PAUSE).await;
             }
+            let mut tx = self.db.begin().await?;
+            catalog_confidences::delete(&mut tx, &model).await?;
+            tx.commit().await?;
             let had_snapshot = self.remove_snapshot(&model).await?;
             if removed > 0 || had_snapshot {
                 tracing::info!(

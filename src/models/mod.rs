@@ -14,6 +14,7 @@ mod activation;
 mod adoption;
 mod cleanup;
 mod comparison;
+mod confidence_learner;
 mod embedding_pass;
 mod error;
 mod lease;
@@ -39,9 +40,10 @@ use crate::index_feed::IndexFeed;
 
 pub use activation::ActivationPolicy;
 pub use cleanup::CLEANUP_PERIOD;
+pub use confidence_learner::ConfidenceLearner;
 pub use error::SwitchError;
 pub use models_folder::{FirstModel, ModelsFolder};
-pub use view::{Comparison, FailedImage, ModelView, ModelsView, SwitchView};
+pub use view::{Comparison, ConfidenceView, FailedImage, ModelView, ModelsView, SwitchView};
 
 /// The service; cheap to clone.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::models_folder::ManifestResult;
-use super::view::WantedModel;
+use super::view::{ConfidenceView, WantedModel};
 use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView, run_blocking};
 use crate::active_model::ActiveModel;
 use crate::db::model_switches::{self, SwitchRow, SwitchState};
@@ -32,7 +32,13 @@ impl ModelSwitches {
         let wanted = switched.and_then(|row| find_wanted_model(&row, &verified, &active));
         let history = ended.into_iter().map(SwitchView::from).collect();
         let switch = open.into_iter().next().map(SwitchView::from);
-        Ok(ModelsView { models: list_models(verified, &active, &embedded), wanted, photos, switch, history })
+        let confidence = active.confidence.current().map(|learned| ConfidenceView {
+            photos: learned.confidence.photos,
+            products: learned.confidence.products,
+            index_revision: learned.index_revision,
+        });
+        let models = list_models(verified, &active, &embedded);
+        Ok(ModelsView { models, wanted, confidence, photos, switch, history })
     }
 }
 

@@ -39,6 +39,17 @@ pub struct WantedModel {
     pub reason: String,
 }
 
+/// What the confidence of answers was learned from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConfidenceView {
+    /// Photos that the catalogue was asked with, copies of other photos excluded.
+    pub photos: usize,
+    /// Products of these photos.
+    pub products: usize,
+    /// How many catalog changes the index had seen.
+    pub index_revision: i64,
+}
+
 /// The models of this server's folder.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelsView {
@@ -46,6 +57,9 @@ pub struct ModelsView {
     pub models: Vec<ModelView>,
     /// The model that was switched to last, where this server does not recognise by it.
     pub wanted: Option<WantedModel>,
+    /// What the active model's confidence was learned from; absent while score and margin of its manifest serve, because the
+    /// catalogue is too small.
+    pub confidence: Option<ConfidenceView>,
     /// Photos on sale.
     pub photos: i64,
     /// The open switch.

@@ -12,6 +12,7 @@
 mod error;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 mod view;
 
 use std::collections::HashMap;
@@ -26,8 +27,8 @@ use crate::config::Settings;
 use crate::db::recognitions::{self, RecognitionRow};
 use crate::db::{Database, DatabaseError, products};
 use crate::domain::{Caller, Photo, ProductId, RecognitionId, SessionId};
-use crate::embedding::{self, Embedder, Thresholds};
-use crate::index::{Hit, Hits};
+use crate::embedding;
+use crate::index::Hits;
 use crate::pool::Priority;
 use crate::regions::{self, FoundRegion, FoundRegions};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
@@ -35,6 +36,7 @@ use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL}
 pub use crate::domain::{Region, Verdict};
 pub use crate::regions::{RegionMethod, RegionMode};
 pub use error::RecognitionError;
+use verdicts::VerdictRule;
 pub use view::{AmbiguityReason, Candidate, RecognitionResult, RecognitionView, RecognizedItem, Timings};
 
 /// How long an answer waits for its evidence to be written: a database that is held up by another writer is no reason to
@@ -47,14 +49,13 @@ pub struct RecognitionService {
     db: Database,
     clock: Clock,
     active: ModelSlot,
-    /// Products named for one region at most.
-    candidates: usize,
+    rule: VerdictRule,
 }
 
 impl RecognitionService {
     /// A service that recognises by the model in `active`.
     pub fn new(db: Database, clock: Clock, active: ModelSlot, settings: &Settings) -> Self {
-        Self { db, clock, active, candidates: settings.engine.candidates }
+        Self { db, clock, active, rule: VerdictRule::new(settings) }
     }
 
     /// Recognises what is in a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an
@@ -109,14 +110,20 @@ impl RecognitionService {
         spent += embedded.timings;
         let search_began = Instant::now();
         let queries = embedded.embeddings.into_iter().map(Arc::from).collect();
-        let hits = index.search_batch(queries, self.candidates).await?;
+        let learned = active.confidence.current();
+        let confidence = learned.as_ref().map(|learned| &learned.confidence);
+        let hits = index.search_batch(queries, self.rule.products_needed(confidence)).await?;
         let search = search_began.elapsed();
         drop(permit);
 
         let names = self.names_on_sale(&hits).await?;
         let index_revision = hits.first().map_or(0, |hits| hits.revision);
-        let items = found.regions.into_iter().zip(hits).map(|(found, hits)| judge(embedder, found, hits.hits, &names));
-        let items = items.collect();
+        let judge = |(found, hits): (FoundRegion, Hits)| {
+            let item = self.rule.judge(&found, hits.hits, &names, embedder.thresholds(), confidence);
+            metrics::counter!(VERDICTS_TOTAL, "verdict" => item.verdict.as_str()).increment(1);
+            item
+        };
+        let items = found.regions.into_iter().zip(hits).map(judge).collect();
         let timings = Timings::new(&spent, finding_regions, search, began.elapsed());
         timings.record();
         let model = embedder.model_id().to_string();
@@ -144,9 +151,10 @@ impl RecognitionService {
         tx.commit().await
     }
 
-    /// The names of the products that were found and are still on sale.
+    /// The names of the candidates that were found and are still on sale.
     async fn names_on_sale(&self, found: &[Hits]) -> Result<HashMap<ProductId, String>, RecognitionError> {
-        let mut ids: Vec<ProductId> = found.iter().flat_map(|hits| &hits.hits).map(|hit| hit.product).collect();
+        let mut ids: Vec<ProductId> =
+            found.iter().flat_map(|hits| hits.hits.iter().take(self.rule.candidates)).map(|hit| hit.product).collect();
         ids.sort_unstable();
         ids.dedup();
         if ids.is_empty() {
@@ -154,30 +162,6 @@ impl RecognitionService {
         }
         Ok(products::list_names_on_sale(&mut self.db.read().await?, &ids).await?.into_iter().collect())
     }
-}
-
-/// The verdict on one region. A product without a name is no longer on sale, and is left out. What may be several products
-/// is never matched with one of them.
-fn judge(
-    embedder: &Embedder,
-    found: FoundRegion,
-    hits: Vec<Hit>,
-    names: &HashMap<ProductId, String>,
-) -> RecognizedItem {
-    let candidate = |hit: Hit| {
-        let product_name = names.get(&hit.product)?.clone();
-        Some(Candidate { product_id: hit.product, product_name, score: hit.score })
-    };
-    let candidates: Vec<Candidate> = hits.into_iter().filter_map(candidate).collect();
-    let Thresholds { score, margin, .. } = embedder.thresholds();
-    let verdict = Verdict::from_scores(candidates.iter().map(|candidate| candidate.score), *score, *margin);
-    let (verdict, reason) = match verdict {
-        Verdict::Matched if found.may_be_several => (Verdict::Ambiguous, Some(AmbiguityReason::Several)),
-        Verdict::Ambiguous => (verdict, Some(AmbiguityReason::LookAlikes)),
-        Verdict::Matched | Verdict::Unknown => (verdict, None),
-    };
-    metrics::counter!(VERDICTS_TOTAL, "verdict" => verdict.as_str()).increment(1);
-    RecognizedItem { verdict, reason, region: found.region, candidates }
 }
 
 impl Timings {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::active_model::ActiveModel;
+use crate::active_model::{ActiveModel, StartedModel};
 use crate::db::products::ProductFields;
 use crate::domain::ImageId;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
@@ -17,8 +17,11 @@ async fn service(folder: &std::path::Path) -> RecognitionService {
     let db = Database::connect(&url, 2).await.unwrap();
     db.migrate().await.unwrap();
     let embedder = Arc::new(embedder_blind_to_the_dark(folder));
-    let index = Arc::new(VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap());
-    let active = ModelSlot::new(ActiveModel { embedder, index, manifest: "blind.json".to_owned(), generation: None });
+    let index = VectorIndex::new(embedder.dim(), IndexOptions::default()).unwrap();
+    let active = ModelSlot::new(ActiveModel::new(
+        StartedModel { embedder, manifest: "blind.json".to_owned(), generation: None },
+        index,
+    ));
     RecognitionService::new(db, Clock::system(), active, &Settings::from_toml("").unwrap())
 }
 

@@ -11,6 +11,8 @@ text_enum! {
     AmbiguityReason, "a reason for an ambiguous verdict":
     /// The first two candidates are too close to call.
     LookAlikes = "look-alikes",
+    /// The first candidate is likely, but not enough, and so is that it is none of them.
+    Unsure = "unsure",
     /// The region may show several products that touch.
     Several = "several",
 }
@@ -25,6 +27,11 @@ pub struct Candidate {
     /// Cosine to the most alike of its enrolled photos, −1 to 1.
     #[schema(examples(0.83))]
     pub score: f32,
+    /// Probability that it is this product, 0 to 1, learned from the catalogue's photos. Those of all candidates add up to 1 at
+    /// most; the rest is the probability that it is none of them. `null` while the catalogue is too small to learn from: fewer
+    /// than 20 photos of 5 products with two photos or more.
+    #[schema(examples(0.97))]
+    pub confidence: Option<f32>,
 }
 
 /// One region and what is said about it.

@@ -75,6 +75,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "models: embed",
         "models: keep up",
         "models: forget",
+        "models: confidence",
         "catalog: follow",
         "catalog: listen",
         "catalog: mend",

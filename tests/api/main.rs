@@ -14,6 +14,7 @@ mod chains;
 mod checkout;
 mod closings;
 mod concurrency;
+mod confidence;
 mod discounts_and_tax;
 mod harness;
 mod index_commands;

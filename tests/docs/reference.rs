@@ -9,10 +9,11 @@ use tillsight::http::problem::ProblemKind;
 use super::pages::root;
 
 /// Groups of settings, which have no row of their own.
-const GROUPS: [&str; 9] = [
+const GROUPS: [&str; 10] = [
     "limits",
     "tokens",
     "engine",
+    "recognition",
     "checkout",
     "monitoring",
     "monitoring.rules",

@@ -34,6 +34,10 @@ pub(in crate::cli) struct CalibrateOptions {
     /// The most enrolled photos per product, the first ones: about as many as the store will enrol.
     #[arg(long, value_name = "N", default_value = "10", allow_negative_numbers = true)]
     enrol_per_product: NonZeroUsize,
+    /// The photos are not this shop's own: the thresholds then serve only while the catalogue is too small to learn a confidence
+    /// from. Without this, they decide every verdict.
+    #[arg(long)]
+    fallback: bool,
     /// Only show the thresholds, do not write them.
     #[arg(long)]
     dry_run: bool,
@@ -58,6 +62,7 @@ pub(super) async fn run(options: &CalibrateOptions) -> Result<(), CliError> {
         accept_known: options.accept_known,
         correct: options.correct,
         photos_per_product: options.enrol_per_product.get(),
+        own_photos: !options.fallback,
     };
     let calibration = calibrate(&set, &samples, target)?;
     let curve = format!("{}: score {:.3}\n\n{}\n", model.id, calibration.score, tables::curve(&calibration));

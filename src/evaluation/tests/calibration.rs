@@ -2,7 +2,8 @@
 
 use super::*;
 
-const TARGET: CalibrationTarget = CalibrationTarget { accept_known: 0.8, correct: 0.75, photos_per_product: 1 };
+const TARGET: CalibrationTarget =
+    CalibrationTarget { accept_known: 0.8, correct: 0.75, photos_per_product: 1, own_photos: true };
 
 /// a at 0°, b at 90°, and a second photo of each that a calibration with one photo per product must ignore. Queries of a:
 /// 10°, 20°, 30°, 40° (correct, margins 0.81, 0.60, 0.37, 0.12); of b: 35° (wrong, margin 0.25), 38° (wrong, margin 0.17).
