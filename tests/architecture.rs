@@ -24,7 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 35] = [
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
     ("product_photos", &["domain", "pool", "embedding", "regions"]),
-    ("evaluation", &["domain", "embedding", "atomic_file", "confidence", "product_photos"]),
+    ("evaluation", &["domain", "pool", "embedding", "atomic_file", "confidence", "regions", "product_photos"]),
     ("active_model", &["confidence", "domain", "embedding", "index", "product_photos"]),
     (
         "index_feed",

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
 const GROCERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/grocery");
+const TRAYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/trays");
 const PRODUCTS: usize = 6;
 const VIEWS: usize = 6;
 
@@ -395,6 +396,61 @@ fn photos_must_be_within_the_limits_of_the_settings() {
         );
     }
     assert!(evaluate_with("TILLSIGHT_LIMITS__IMAGE_PIXELS", "25600").status.success());
+}
+
+/// Where the server finds the regions itself, things may be anywhere in the frame.
+#[test]
+fn composed_frames_show_what_regions_are_worth() {
+    let workspace = Workspace::with_packages();
+    let arguments = ["model", "evaluate", "photos", "--enrol", "4", "--frames", "8", "--speed-runs", "0"];
+    let (table, _) = workspace.run_successfully(&[&arguments[..], &["--json", "a.json"]].concat());
+    let frames = workspace.json("a.json")["models"][0]["frames"].clone();
+    let rows = frames["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), &frames["photos"], &frames["width"]), (8, &8.into(), &640.into()));
+    let small = rows.iter().find(|row| row["height_percent"] == 35 && row["background"] == "plain").unwrap();
+    assert_eq!((&small["frames"], &small["things"], &small["placement"]), (&8.into(), &8.into(), &"anywhere".into()));
+    let share = |row: &Value, figure: &str| row[figure].as_f64().unwrap();
+    assert!(share(small, "found") > 0.8 && share(small, "top_1_true_region") > 0.6, "{table}");
+    assert!(share(small, "top_1_auto") > share(small, "top_1_whole") + 0.2, "{table}");
+    let several = rows.last().unwrap();
+    assert_eq!((&several["things_per_frame"], &several["top_1_whole"]), (&serde_json::json!([2, 6]), &Value::Null));
+    assert!(several["things"].as_u64().unwrap() >= 16, "{table}");
+    let row = line(&table, "35 % anywhere plain 2–6");
+    assert!(row.contains(&percent(&several["found"])), "{row}");
+    assert!(table.lines().all(|line| line.chars().count() <= 140 && line.trim_end() == line), "{table}");
+    let again = workspace.run_successfully(&[&arguments[..], &["--json", "-"]].concat()).0;
+    assert_eq!(serde_json::from_str::<Value>(&again).unwrap()["models"][0]["frames"], frames, "the same seed");
+
+    let none = [&arguments[..], &["--frames-of", "catalogue"]].concat();
+    assert!(workspace.run_to_failure(&none).contains("there are no catalogue pictures"));
+}
+
+#[test]
+fn real_photos_of_several_items_are_measured_by_their_boxes() {
+    let name = "real_photos_of_several_items_are_measured_by_their_boxes";
+    let tray = |file: &str| Path::new(TRAYS).join(file).to_str().unwrap().to_owned();
+    if !Path::new(&tray("boxes.csv")).is_file() {
+        return skip::skip(name, "no ../shared/data/trays");
+    }
+    let workspace = Workspace::new();
+    let (enrolled, boxes, photos) = (tray("enrol"), tray("boxes.csv"), tray("photos"));
+    let arguments = ["model", "evaluate", &enrolled, "--boxes", &boxes, "--boxes-photos", &photos];
+    let (table, notes) = workspace.run_successfully(&[&arguments[..], &["--json", "report.json"]].concat());
+    skip::say(&format!("real photos of several items:\n{table}"));
+    assert_eq!(notes, "");
+    let figures = &workspace.json("report.json")["models"][0];
+    assert_eq!((&figures["enrolled_products"], &figures["photos"]), (&3.into(), &11.into()));
+    let items = std::fs::read_to_string(&boxes).unwrap().lines().count() - 1;
+    assert_eq!(figures["items"].as_u64().unwrap(), items as u64);
+    let share = |figure: &str| figures[figure].as_f64().unwrap();
+    assert!((share("billed_right") + share("billed_wrong") + share("asked") - 1.0).abs() < 1e-9, "{figures}");
+    assert!(share("region_recall") >= 0.8, "{table}");
+    assert!(line(&table, "items found").ends_with(&percent(&figures["region_recall"])), "{table}");
+
+    let elsewhere = workspace.run_to_failure(&arguments[..5]);
+    assert!(elsewhere.contains("line 2: there is no photo") && elsewhere.contains("--boxes-photos"), "{elsewhere}");
+    let replacing = workspace.run_to_failure(&[&arguments[..], &["--json", "tillsight-small.onnx"]].concat());
+    assert!(replacing.contains("would replace a model;"), "{replacing}");
 }
 
 /// The figures of the model card, on all photos: a minute or two in an unoptimised build.

@@ -22,6 +22,8 @@ use crate::product_photos::{RegionChoice, embed_product_photo};
 const SESSIONS_MAX: usize = 8;
 /// Concurrent photos per core: enough that no core waits for a file.
 const PHOTOS_PER_CORE: usize = 4;
+/// The most pictures that are cut out of a frame: more than regions are found in one.
+const PICTURES_PER_PHOTO: usize = 32;
 
 /// The embedding of a labelled photo.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +56,7 @@ pub struct Samples {
 /// Embeds every photo of `set` with `model`, within the `limits` of the server; calls `on_progress` after each.
 ///
 /// # Errors
-/// The model cannot be used, or no enrolled or no query photo is usable. Single photos that cannot be used are listed in
+/// The model cannot be used, or no enrolled photo or none of the query photos is usable. Single photos that cannot be used are listed in
 /// [`Samples::skipped`].
 pub async fn embed_photos(
     model: &Model,
@@ -62,21 +64,8 @@ pub async fn embed_photos(
     limits: DecodeLimits,
     mut on_progress: impl FnMut(),
 ) -> Result<Samples, EvaluationError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let sessions = cores.min(SESSIONS_MAX);
-    let concurrency = cores * PHOTOS_PER_CORE;
-    let options = EmbedderOptions {
-        sessions,
-        threads_per_session: cores / sessions,
-        queue_limit: concurrency,
-        decode_threads: cores,
-        // One at a time, as a till sends them: in a batch, the last digits depend on the other photos.
-        max_batch: 1,
-        limits,
-        ..EmbedderOptions::default()
-    };
-    let embedder = Embedder::start(model, options)?;
-    let results = stream::iter(&set.photos).map(|photo| embed_photo(&embedder, photo)).buffered(concurrency);
+    let embedder = start_embedder(model, limits)?;
+    let results = stream::iter(&set.photos).map(|photo| embed_photo(&embedder, photo)).buffered(concurrency());
     let mut results = std::pin::pin!(results);
     let mut embeddings = Vec::with_capacity(set.photos.len());
     while let Some(result) = results.next().await {
@@ -84,7 +73,8 @@ pub async fn embed_photos(
         on_progress();
     }
     let samples = sort_by_role(set, embeddings);
-    if samples.enrolled.is_empty() || samples.queries.is_empty() {
+    let lacks_queries = samples.queries.is_empty() && set.count(PhotoRole::Query) > 0;
+    if samples.enrolled.is_empty() || lacks_queries {
         let role = if samples.enrolled.is_empty() { "enrolled" } else { "query" };
         let first = samples.skipped.iter().find(|photo| !photo.copy).or(samples.skipped.first());
         let first =
@@ -93,6 +83,32 @@ pub async fn embed_photos(
         return Err(EvaluationError::invalid_photos(&set.name, reason));
     }
     Ok(samples)
+}
+
+/// An embedder of all cores, for [`concurrency`] photos at a time.
+pub(super) fn start_embedder(model: &Model, limits: DecodeLimits) -> Result<Embedder, EvaluationError> {
+    let cores = cores();
+    let sessions = cores.min(SESSIONS_MAX);
+    let options = EmbedderOptions {
+        sessions,
+        threads_per_session: cores / sessions,
+        queue_limit: concurrency() * PICTURES_PER_PHOTO,
+        decode_threads: cores,
+        // One at a time, as a till sends them: in a batch, the last digits depend on the other photos.
+        max_batch: 1,
+        limits,
+        ..EmbedderOptions::default()
+    };
+    Ok(Embedder::start(model, options)?)
+}
+
+/// How many photos are in progress at a time.
+pub(super) fn concurrency() -> usize {
+    cores() * PHOTOS_PER_CORE
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// SHA-256 of the file and its embedding, or why there is none.

@@ -29,7 +29,8 @@ pub struct MeasurementOptions {
     pub seed: u64,
 }
 
-/// The figures of `model`, whose embeddings are `samples`. The speed is left out: see [`measure_speeds`](super::measure_speeds).
+/// The figures of `model`, whose embeddings are `samples`. The speed and the frames
+/// are left out: see [`measure_speeds`](super::measure_speeds) and [`measure_frames`](super::measure_frames).
 ///
 /// # Errors
 /// No query photo shows an enrolled product, or none shows a held-out one.
@@ -69,6 +70,7 @@ pub fn measure(
         unseen,
         thresholds: threshold_figures(&table, &model.manifest.thresholds),
         speed: None,
+        frames: None,
     })
 }
 

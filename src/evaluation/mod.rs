@@ -2,7 +2,9 @@
 //!
 //! Photos are listed ([`PhotoSet`]), embedded by the server's own embedder ([`embed_photos`]) and compared as in the server:
 //! a product's score is that of its best enrolled photo (the gallery), and verdicts are those of [`crate::domain::Verdict`].
-//! The scores of the query photos give figures ([`measure`]) and thresholds ([`calibrate`]).
+//! The scores of the query photos give figures ([`measure`]) and thresholds ([`calibrate`]). What a till makes of whole frames is
+//! measured on composed ones ([`measure_frames`]) and on real ones with boxes ([`measure_boxes`]), with the regions that the
+//! server finds.
 //!
 //! Invariants:
 //! * a query photo is never in the gallery, not even as a copy under another name;
@@ -12,14 +14,21 @@
 //! Knows nothing of terminals, databases or HTTP.
 
 mod calibration;
+mod cutouts;
 mod embed;
 mod error;
+mod frame_boxes;
+mod frame_composer;
+mod frame_report;
+mod frames;
 mod hold_out;
 mod measure;
 mod metrics;
 mod photo_folders;
 mod photo_table;
 mod photos;
+mod real_frames;
+mod region_matching;
 mod report;
 mod scores;
 mod speed;
@@ -30,11 +39,16 @@ mod tests;
 pub use calibration::{Calibration, CalibrationTarget, CurvePoint, calibrate};
 pub use embed::{Sample, Samples, SkippedPhoto, embed_photos};
 pub use error::EvaluationError;
+pub use frame_boxes::{BoxedItem, BoxedPhoto, read_boxes};
+pub use frame_composer::{Backdrop, Placement};
+pub use frame_report::{ComposedFrameFigures, ComposedFrameRow, PhotoOutcome, RealFrameFigures, RealFrameReport};
+pub use frames::{FRAME_KINDS, FrameOptions, measure_frames};
 pub use hold_out::{HeldOutProducts, read_held_out_list};
 pub use measure::{MeasurementOptions, measure};
 pub use metrics::Interval;
 pub use photo_folders::FolderLayout;
 pub use photos::{LabelledPhoto, PhotoRole, PhotoSet, PhotoSource, Product};
+pub use real_frames::measure_boxes;
 pub use report::{
     EvaluationReport, FewShotFigures, HitRates, ModelFigures, OpenSetFigures, PhotoCounts, ThresholdFigures,
     UnseenFigures, UnseenMeanFigures,

@@ -19,6 +19,8 @@ pub enum FolderLayout {
     EnrolFirst(usize),
     /// A person chose the number: a folder with splits is refused.
     EnrolFirstWithoutSplits(usize),
+    /// All photos are enrolled; with splits, those of the enrolled split. There are no query photos.
+    EnrolAll,
     /// The photos are enrolled; those of this second folder, with the same product names, are query photos.
     SeparateQueryFolder(PathBuf),
 }
@@ -41,6 +43,17 @@ pub(super) fn list_photos(
                                  product with JPEG, PNG or WebP files";
                     return Err(EvaluationError::invalid_photos(folder, reason));
                 }
+            }
+        }
+        FolderLayout::EnrolAll => {
+            let splits =
+                FolderEntries::read(folder)?.folders.into_iter().filter(|split| is_enrolled(&file_name(split)));
+            let splits: Vec<PathBuf> = splits.collect();
+            for split in &splits {
+                add_split(&mut listing, &mut ignored, split)?;
+            }
+            if splits.is_empty() {
+                add_products(&mut listing, &mut ignored, folder, "enrol")?;
             }
         }
         FolderLayout::EnrolFirst(count) | FolderLayout::EnrolFirstWithoutSplits(count) => {

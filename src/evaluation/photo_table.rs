@@ -64,15 +64,15 @@ fn read_product_names(path: &Path) -> Result<HashMap<String, String>, Evaluation
     Ok(table.rows.iter().filter_map(|(_, record)| pair(record)).collect())
 }
 
-struct Table<'a> {
+pub(super) struct Table<'a> {
     path: &'a Path,
     header: Vec<String>,
     /// With their line numbers.
-    rows: Vec<(u64, StringRecord)>,
+    pub(super) rows: Vec<(u64, StringRecord)>,
 }
 
 impl<'a> Table<'a> {
-    fn read(path: &'a Path) -> Result<Self, EvaluationError> {
+    pub(super) fn read(path: &'a Path) -> Result<Self, EvaluationError> {
         let bytes = atomic_file::read_limited(path, TABLE_BYTES_MAX).map_err(EvaluationError::unreadable(path))?;
         if bytes.is_empty() {
             return Err(EvaluationError::invalid_photos(path, "it is empty"));
@@ -101,10 +101,12 @@ impl<'a> Table<'a> {
         names.iter().find_map(|name| self.header.iter().position(|column| column == name))
     }
 
-    fn column(&self, column: &str, names: &[&str]) -> Result<usize, EvaluationError> {
+    /// The column with the first of `names` that is there.
+    pub(super) fn column(&self, column: &str, names: &[&str]) -> Result<usize, EvaluationError> {
         self.find_column(names).ok_or_else(|| {
             let header = self.header.join(", ");
-            let reason = format!("no column \"{column}\" (nor {}); its columns are: {header}", names[1..].join(", "));
+            let others = if names.len() > 1 { format!(" (nor {})", names[1..].join(", ")) } else { String::new() };
+            let reason = format!("no column \"{column}\"{others}; its columns are: {header}");
             EvaluationError::invalid_photos(self.path, reason)
         })
     }

@@ -91,9 +91,11 @@ impl PhotoSet {
         }
         let listing = match (is_folder, table, &source.layout) {
             (false, ..) => photo_table::list_photos(path)?,
-            (true, Some(table), FolderLayout::EnrolFirst(_) | FolderLayout::EnrolFirstWithoutSplits(_)) => {
-                photo_table::list_photos(&table)?
-            }
+            (
+                true,
+                Some(table),
+                FolderLayout::EnrolAll | FolderLayout::EnrolFirst(_) | FolderLayout::EnrolFirstWithoutSplits(_),
+            ) => photo_table::list_photos(&table)?,
             (true, ..) => photo_folders::list_photos(path, &source.layout, source.query_split.as_deref())?,
         };
         if let (FolderLayout::EnrolFirstWithoutSplits(count), true) = (&source.layout, listing.has_splits) {
@@ -145,7 +147,8 @@ impl PhotoListing {
             None => QUERY_SPLITS.iter().find(|name| splits.contains_key(**name)).map(|name| (*name).to_owned()),
         };
         let query_split = match query_split {
-            Some(split) if splits.contains_key(split.as_str()) => split,
+            _ if source.layout == FolderLayout::EnrolAll && !splits.is_empty() => None,
+            Some(split) if splits.contains_key(split.as_str()) => Some(split),
             _ if splits.is_empty() => {
                 let ignored = match &self.ignored[..] {
                     [] => String::new(),
@@ -170,7 +173,7 @@ impl PhotoListing {
         let (mut photos, mut products, mut positions) = (Vec::new(), Vec::<Product>::new(), HashMap::new());
         for (split, id, path) in &self.rows {
             let role = match split.as_str() {
-                split if split == query_split => PhotoRole::Query,
+                split if Some(split) == query_split.as_deref() => PhotoRole::Query,
                 split if ENROLLED_SPLITS.contains(&split) => PhotoRole::Enrolled,
                 split if CATALOGUE_SPLITS.contains(&split) => PhotoRole::Catalogue,
                 _ => continue,
@@ -183,11 +186,14 @@ impl PhotoListing {
             photos.push(LabelledPhoto { path: path.clone(), product, role });
         }
         for (split, count) in &splits {
-            if *split != query_split && !ENROLLED_SPLITS.contains(split) && !CATALOGUE_SPLITS.contains(split) {
+            if Some(*split) != query_split.as_deref()
+                && !ENROLLED_SPLITS.contains(split)
+                && !CATALOGUE_SPLITS.contains(split)
+            {
                 ignored.push(format!("photos of the split \"{split}\": {count}"));
             }
         }
-        let query_split = self.has_splits.then(|| query_split.clone());
+        let query_split = query_split.filter(|_| self.has_splits);
         let name = short_name(&self.path);
         let set = PhotoSet { name, query_split, products, photos, ignored, tables: self.tables };
         if set.count(PhotoRole::Enrolled) == 0 {

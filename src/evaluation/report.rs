@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::embed::SkippedPhoto;
+use super::frame_report::ComposedFrameFigures;
 use super::metrics::Interval;
 use super::speed::Speed;
 use crate::embedding::OperatingPoint;
@@ -52,6 +53,8 @@ pub struct ModelFigures {
     pub thresholds: ThresholdFigures,
     /// Time per embedding.
     pub speed: Option<Speed>,
+    /// On composed frames (`--frames`).
+    pub frames: Option<ComposedFrameFigures>,
 }
 
 /// How many photos and products were used.

@@ -16,6 +16,8 @@ const BLOCK_PHOTOS: usize = 256;
 pub(super) struct RankedAnswer {
     /// How many products came before the right one; `None` if the right one is outside the gallery.
     pub(super) rank: Option<usize>,
+    /// The product that came first.
+    pub(super) first: usize,
     /// The first product's score.
     pub(super) best: f32,
     /// The second product's score; `None` if the gallery has one product.
@@ -88,7 +90,7 @@ impl ScoreTable {
             let comes_before = |(product, score): &(usize, f32)| *score > own || (*score == own && *product < correct);
             candidates().filter(comes_before).count()
         });
-        Some(RankedAnswer { rank, best, second })
+        Some(RankedAnswer { rank, first, best, second })
     }
 
     /// The answers to the photos whose product `queried` accepts, with the products that `included` accepts in the gallery.

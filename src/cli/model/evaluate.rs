@@ -1,25 +1,23 @@
 //! `tillsight model evaluate`: figures of one or several models on labelled photos.
 
 use std::collections::BTreeSet;
-use std::fs::Permissions;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::photo_options::{PhotoOptions, embed_with_progress, note_skipped};
-use super::tables;
+use super::evaluate_boxes::{self, BoxOptions};
+use super::photo_options::{PhotoOptions, embed_with_progress, frame_progress_bar, note_skipped};
+use super::{frame_tables, report_file, tables};
 use crate::app;
-use crate::atomic_file::{self, IfExists};
 use crate::cli::CliError;
 use crate::config::Settings;
-use crate::embedding::Model;
+use crate::embedding::{DecodeLimits, Model};
 use crate::evaluation::{
-    EvaluationReport, HeldOutProducts, MeasurementOptions, ModelFigures, PhotoRole, PhotoSet, measure, measure_speeds,
-    read_held_out_list,
+    ComposedFrameFigures, EvaluationError, EvaluationReport, FrameOptions, HeldOutProducts, MeasurementOptions,
+    ModelFigures, PhotoRole, PhotoSet, Samples, measure, measure_frames, measure_speeds, read_held_out_list,
 };
-use crate::terminal::{self, note, say};
+use crate::terminal::note;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EvaluateOptions {
@@ -41,7 +39,17 @@ pub(in crate::cli) struct EvaluateOptions {
     /// Number of such draws, with seeds SEED, SEED + 1, …
     #[arg(long, value_name = "D", default_value = "1", requires = "unseen", allow_negative_numbers = true, value_parser = parse_draws)]
     draws: u64,
-    /// Seed of the draws and of the intervals. A draw takes the first N product ids by SHA-256 of "SEED:ID".
+    /// Also compose N camera frames of each kind from query photos: products at several sizes and places before plain and
+    /// cluttered backgrounds, alone and several at once.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    frames: Option<NonZeroUsize>,
+    /// The photos that frames are composed of: query photos, asked against the enrolled ones, or catalogue pictures, asked
+    /// against themselves.
+    #[arg(long, value_name = "PHOTOS", value_enum, default_value_t = FramePhotos::Query, requires = "frames")]
+    frames_of: FramePhotos,
+    #[command(flatten)]
+    boxes: BoxOptions,
+    /// Seed of the draws, of the frames and of the intervals. A draw takes the first N product ids by SHA-256 of "SEED:ID".
     #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     seed: u64,
     /// Treat the products in this file (an id per line) as never seen: those that the model was not trained on.
@@ -55,6 +63,13 @@ pub(in crate::cli) struct EvaluateOptions {
     json: Option<PathBuf>,
 }
 
+/// Values of `--frames-of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FramePhotos {
+    Query,
+    Catalogue,
+}
+
 pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
     let settings = Settings::load()?;
     let limits = app::decode_limits(&settings);
@@ -62,6 +77,11 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
     let settings_manifest = options.model.is_none().then(|| manifests[0].clone());
     let models = manifests.iter().map(|path| Model::open(path)).collect::<Result<Vec<_>, _>>();
     let models = models.map_err(|error| super::open_error(error, settings_manifest.as_deref()))?;
+    if let Some(boxes) = &options.boxes.boxes {
+        let run =
+            evaluate_boxes::BoxRun { boxes, options: &options.boxes, manifests: &manifests, models: &models, limits };
+        return run.run(&options.photos, options.json.as_deref()).await;
+    }
     let set = options.photos.read()?;
     let few_shot = options.few_shot.iter().map(|count| count.get()).collect::<BTreeSet<_>>();
     let measurement = MeasurementOptions {
@@ -69,12 +89,9 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
         held_out: options.held_out(&set)?,
         seed: options.seed,
     };
-    let json = options.json.as_deref().filter(|path| *path != Path::new("-"));
-    if let Some(path) = json {
-        // Before the measurement, which can take an hour.
-        options.check_report_path(path, &manifests, &models, &set)?;
-        check_report_writable(path).map_err(|error| CliError::File(path.to_owned(), error))?;
-    }
+    let mut inputs = report_file::inputs(&manifests, &models, &set);
+    inputs.extend(options.held_out.iter().map(|list| (list.clone(), "the list of held-out products")));
+    report_file::check_report_file(options.json.as_deref(), &inputs)?;
     measurement.held_out.iter().try_for_each(|held_out| held_out.check(&set))?;
     for model in &models {
         note_fitted_photos(model, &set);
@@ -90,7 +107,9 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
         if reports.first().is_none_or(|first| first.photos.skipped != samples.skipped) {
             note_skipped(&samples);
         }
-        reports.push(measure(model, &set, &samples, &measurement)?);
+        let mut figures = measure(model, &set, &samples, &measurement)?;
+        figures.frames = options.measure_frames(model, &set, &samples, limits).await?;
+        reports.push(figures);
     }
     if options.speed_runs > 0 {
         let speeds = measure_speeds(&models, &set, limits, options.speed_runs).await?;
@@ -107,77 +126,29 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
         seed: options.seed,
         models: reports,
     };
-    let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other);
-    let text = text.map_err(|error| CliError::File(PathBuf::from("the report"), error))?;
-    if let Some(path) = json {
-        write_report(path, &format!("{text}\n")).map_err(|error| CliError::File(path.to_owned(), error))?;
-    }
-    match options.json {
-        Some(_) if json.is_none() => terminal::print_json(&text),
-        _ => say!("{}", tables::report(&report)),
-    }
-    Ok(())
-}
-
-enum Destination {
-    /// A pipe or a device, such as `/dev/stdout`: written directly.
-    Stream(PathBuf),
-    /// A file, at the target of a link: written atomically.
-    File(PathBuf),
-}
-
-fn destination(path: &Path) -> Destination {
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let is_stream = std::fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
-    if is_stream { Destination::Stream(target) } else { Destination::File(target) }
-}
-
-/// Whether a report could be written to `path`. A stream is not tried, because its reader would notice.
-fn check_report_writable(path: &Path) -> std::io::Result<()> {
-    if path.is_symlink() && !path.exists() {
-        return Err(std::io::Error::other("it is a link that leads nowhere; name another file"));
-    }
-    match destination(path) {
-        Destination::Stream(_) => Ok(()),
-        Destination::File(file) => atomic_file::check_writable(&file),
-    }
-}
-
-fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
-    match destination(path) {
-        Destination::Stream(stream) => std::fs::write(stream, text),
-        Destination::File(file) => {
-            atomic_file::write(&file, text.as_bytes(), Permissions::from_mode(0o644), IfExists::Replace)
-        }
-    }
+    let frames: String = report.models.iter().filter_map(frame_tables::composed_frames).collect();
+    let table = format!("{}{frames}", tables::report(&report));
+    report_file::print_report(&report, options.json.as_deref(), &table)
 }
 
 impl EvaluateOptions {
-    /// Refuses a report that would replace a folder or a file that this command reads.
-    fn check_report_path(
+    async fn measure_frames(
         &self,
-        path: &Path,
-        manifests: &[PathBuf],
-        models: &[Model],
+        model: &Model,
         set: &PhotoSet,
-    ) -> Result<(), CliError> {
-        let settings = Settings::file_path();
-        let inputs = (manifests.iter().map(|manifest| (manifest, "a model's manifest")))
-            .chain(models.iter().map(|model| (&model.path, "a model")))
-            .chain(set.tables.iter().map(|table| (table, "a table of photos or products")))
-            .chain(self.held_out.iter().map(|list| (list, "the list of held-out products")))
-            .chain([(&settings, "the settings' file")])
-            .chain(set.photos.iter().map(|photo| (&photo.path, "one of the photos")));
-        let report = file_identity(path);
-        let replaced = inputs.filter(|_| report.is_some()).find(|(input, _)| file_identity(input) == report);
-        let replaced = replaced.map(|(_, name)| name).or(path.is_dir().then_some("a folder"));
-        match replaced {
-            None => Ok(()),
-            Some(name) => {
-                let message = format!("the report would replace {name}; name another file");
-                Err(CliError::File(path.to_owned(), std::io::Error::other(message)))
-            }
-        }
+        samples: &Samples,
+        limits: DecodeLimits,
+    ) -> Result<Option<ComposedFrameFigures>, EvaluationError> {
+        let Some(frames) = self.frames else { return Ok(None) };
+        let role = match self.frames_of {
+            FramePhotos::Query => PhotoRole::Query,
+            FramePhotos::Catalogue => PhotoRole::Catalogue,
+        };
+        let options = FrameOptions { frames: frames.get(), role, seed: self.seed };
+        let bar = frame_progress_bar(model, frames.get());
+        let figures = measure_frames(model, set, samples, options, limits, || bar.inc(1)).await;
+        bar.finish_and_clear();
+        figures.map(Some)
     }
 
     /// The products to treat as never seen: drawn from the enrolled ones, or listed in a file.
@@ -207,9 +178,4 @@ fn note_fitted_photos(model: &Model, set: &PhotoSet) {
     if point.is_some_and(|point| point.data == set.name_with_split()) {
         note!("note: the thresholds of {} were chosen on these photos; expect somewhat worse on others", model.id);
     }
-}
-
-/// Device and inode: equal for two paths to the same file.
-fn file_identity(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

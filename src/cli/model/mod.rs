@@ -3,8 +3,11 @@
 mod add;
 mod calibrate;
 mod evaluate;
+mod evaluate_boxes;
+mod frame_tables;
 mod inspect;
 mod photo_options;
+mod report_file;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -24,8 +27,9 @@ pub(super) enum ModelCommand {
     Add(Box<add::AddOptions>),
     /// List the presets of `model add`.
     Presets,
-    /// Measure models on labelled photos: top-1, few photos per product, catalogue pictures, products never seen.
-    Evaluate(evaluate::EvaluateOptions),
+    /// Measure models on labelled photos: top-1, few photos per product, catalogue pictures, products never seen, and on
+    /// camera frames with several things.
+    Evaluate(Box<evaluate::EvaluateOptions>),
     /// Choose a model's thresholds on labelled photos and write them into its manifest.
     Calibrate(calibrate::CalibrateOptions),
 }

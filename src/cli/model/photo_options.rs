@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::embedding::{DecodeLimits, Model};
-use crate::evaluation::{EvaluationError, FolderLayout, PhotoSet, PhotoSource, Samples, embed_photos};
+use crate::evaluation::{EvaluationError, FRAME_KINDS, FolderLayout, PhotoSet, PhotoSource, Samples, embed_photos};
 use crate::terminal::note;
 
 /// The most photos that a note names; the JSON report names all.
@@ -43,6 +43,15 @@ impl PhotoOptions {
             (None, Some(count)) => FolderLayout::EnrolFirstWithoutSplits(count.get()),
             (None, None) => FolderLayout::EnrolFirst(ENROLLED_PER_PRODUCT),
         };
+        self.read_with_layout(layout)
+    }
+
+    /// Lists the photos, all of them enrolled; notes on standard error what was ignored.
+    pub(super) fn read_all_enrolled(&self) -> Result<PhotoSet, EvaluationError> {
+        self.read_with_layout(FolderLayout::EnrolAll)
+    }
+
+    fn read_with_layout(&self, layout: FolderLayout) -> Result<PhotoSet, EvaluationError> {
         let set = PhotoSet::read(&PhotoSource { path: self.photos.clone(), query_split: self.ask.clone(), layout })?;
         for entry in &set.ignored {
             note!("note: ignored: {entry}");
@@ -57,15 +66,25 @@ pub(super) async fn embed_with_progress(
     set: &PhotoSet,
     limits: DecodeLimits,
 ) -> Result<Samples, EvaluationError> {
-    let bar = ProgressBar::new(set.photos.len() as u64);
-    let template = "{prefix}  [{wide_bar:.cyan/dim}] {pos} of {len} photos, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
-    bar.set_prefix(format!("{}@{}", model.manifest.name, model.manifest.version));
+    let bar = progress_bar(model, set.photos.len(), "photos");
     let samples = embed_photos(model, set, limits, || bar.inc(1)).await;
     bar.finish_and_clear();
     samples
+}
+
+/// For composed frames, `frames` of each kind.
+pub(super) fn frame_progress_bar(model: &Model, frames: usize) -> ProgressBar {
+    progress_bar(model, frames.saturating_mul(FRAME_KINDS), "frames")
+}
+
+fn progress_bar(model: &Model, count: usize, noun: &str) -> ProgressBar {
+    let bar = ProgressBar::new(count as u64);
+    let template = format!("{{prefix}}  [{{wide_bar:.cyan/dim}}] {{pos}} of {{len}} {noun}, {{eta}} left");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style.progress_chars("━╸─"));
+    }
+    bar.set_prefix(format!("{}@{}", model.manifest.name, model.manifest.version));
+    bar
 }
 
 /// Notes the skipped photos on standard error, the first few by name.

@@ -99,7 +99,7 @@ fn describe_photos(report: &EvaluationReport, photos: &PhotoCounts) -> String {
 }
 
 /// The model's name, and below it the digits that tell it from other models of that name.
-fn heading(model: &ModelFigures) -> String {
+pub(super) fn heading(model: &ModelFigures) -> String {
     model.model.replacen('#', "\n#", 1)
 }
 
@@ -224,7 +224,7 @@ pub(super) fn curve(calibration: &Calibration) -> String {
 }
 
 /// A table without a frame, with a rule below its header. The first `left` columns are text, the others numbers.
-fn plain_table(header: Vec<String>, left: usize) -> Table {
+pub(super) fn plain_table(header: Vec<String>, left: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let width = |text: &String| text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
@@ -234,17 +234,17 @@ fn plain_table(header: Vec<String>, left: usize) -> Table {
     table
 }
 
-fn align(cells: Vec<String>, left: usize) -> Vec<Cell> {
+pub(super) fn align(cells: Vec<String>, left: usize) -> Vec<Cell> {
     let alignment = |column: usize| if column < left { CellAlignment::Left } else { CellAlignment::Right };
     cells.into_iter().enumerate().map(|(column, text)| Cell::new(text).set_alignment(alignment(column))).collect()
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
 /// `1 product`, `2 640 products`.
-fn counted(count: usize, one: &str) -> String {
+pub(super) fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{} {one}s", thousands(count)) }
 }
 

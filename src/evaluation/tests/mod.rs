@@ -1,8 +1,9 @@
-//! Photos listed from folders and tables, figures and thresholds against values computed by hand, and skipped photos.
+//! Photos listed from folders and tables, figures and thresholds against values computed by hand, boxes, and skipped photos.
 
 mod calibration;
 mod measure;
 mod photo_sets;
+mod real_frames;
 mod skipped_photos;
 
 use super::*;
