@@ -30,7 +30,7 @@ pub use crate::product_photos::RegionChoice;
 pub use error::{CatalogError, PhotoName};
 pub use product_change::ProductChange;
 pub use product_fields::NewProduct;
-pub use view::{EnrolledRegion, EnrolmentView, ImageView, ProductView};
+pub use view::{EnrolledRegion, EnrolmentStatus, EnrolmentView, ImageView, ProductView};
 
 /// Uploaded photos of one product.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use super::products::{code_taken, find_product};
 use super::view::ProductView;
 use super::{Catalog, CatalogError, append_audit, product_fields};
-use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::catalog_changes;
 use crate::db::product_images;
 use crate::db::products::{self, ProductFields, ProductRow};
-use crate::domain::{Caller, Currency, InvalidField, Money, ProductId, parse_tax_rate};
+use crate::domain::{Caller, ChangeKind, Currency, InvalidField, Money, ProductId, parse_tax_rate};
 
 /// A change of a product. `None` leaves a value as it is; `Some(None)` removes it.
 #[derive(Debug, Clone, Default)]

@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::products::find_product;
 use super::uploaded_photos::{CheckedPhoto, StoredPhoto};
-use super::view::{EnrolledRegion, EnrolmentView, ImageView};
+use super::view::{EnrolledRegion, EnrolmentStatus, EnrolmentView, ImageView};
 use super::{Catalog, CatalogError, NewPhotos, append_audit, to_i64};
-use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::catalog_changes;
 use crate::db::product_images::{self, ImageRow};
 use crate::db::products;
 use crate::db::{Reader, Tx};
-use crate::domain::{Caller, ImageId, InvalidField, ProductId, Timestamp};
+use crate::domain::{Caller, ChangeKind, ImageId, InvalidField, ProductId, Timestamp};
 
 impl Catalog {
     /// Enrols more photos of a product. When this returns, they are searched.
@@ -59,7 +59,7 @@ impl Catalog {
         let total_products = products::count(&mut tx).await?;
         let index_revision = self.commit(tx, product, seq).await?;
         Ok(EnrolmentView {
-            status: if images.is_empty() { "unchanged" } else { "added" },
+            status: if images.is_empty() { EnrolmentStatus::Unchanged } else { EnrolmentStatus::Added },
             id: product,
             product_name: row.name,
             images_count: to_i64(enrolled.len() + images.len()),

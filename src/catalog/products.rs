@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::product_fields::NewProduct;
 use super::product_images::enrolled_regions;
-use super::view::{EnrolmentView, ProductView};
+use super::view::{EnrolmentStatus, EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, to_i64};
-use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::catalog_changes;
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, product_images};
-use crate::domain::{Caller, Page, PageRequest, ProductId, parse_optional_line};
+use crate::domain::{Caller, ChangeKind, Page, PageRequest, ProductId, parse_optional_line};
 
 /// Characters; no name or code is longer.
 const MAX_FILTER: usize = 200;
@@ -57,7 +57,7 @@ impl Catalog {
         let total_products = products::count(&mut tx).await?;
         let index_revision = self.commit(tx, id, seq).await?;
         Ok(EnrolmentView {
-            status: "added",
+            status: EnrolmentStatus::Added,
             id,
             product_name: fields.name,
             images_count: to_i64(images.len()),

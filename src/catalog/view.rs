@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::db::product_images::ImageRow;
 use crate::db::products::ProductRow;
-use crate::domain::{Currency, ImageId, ProductId, Region, Timestamp};
+use crate::domain::{Currency, ImageId, ProductId, Region, Timestamp, text_enum};
 use crate::product_photos::RegionSource;
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -100,12 +100,19 @@ pub struct EnrolledRegion {
     pub source: RegionSource,
 }
 
+text_enum! {
+    /// What became of the photos of an upload.
+    EnrolmentStatus, "the status of an enrolment":
+    /// At least one of them is new, or the product is.
+    Added = "added",
+    /// Every photo was enrolled for this product before.
+    Unchanged = "unchanged",
+}
+
 /// What an upload did. By the time a client reads it, the product is found by its photos.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EnrolmentView {
-    /// `added`, or `unchanged` if every photo was enrolled for this product before.
-    #[schema(examples("added"))]
-    pub status: &'static str,
+    pub status: EnrolmentStatus,
     pub id: ProductId,
     pub product_name: String,
     /// How many photos of it are enrolled now.

@@ -8,34 +8,7 @@ use sqlx::types::Json;
 
 use super::column_types::decode_or_reason;
 use super::{DatabaseError, Reader, Tx, change_listener, run_query};
-use crate::domain::{ImageId, ProductId, Timestamp};
-
-/// What the index does with the photos of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    Add,
-    Remove,
-}
-
-impl ChangeKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-        }
-    }
-}
-
-impl TryFrom<String> for ChangeKind {
-    type Error = String;
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "add" => Ok(Self::Add),
-            "remove" => Ok(Self::Remove),
-            _ => Err(format!("\"{word}\" is not a kind of catalog change")),
-        }
-    }
-}
+use crate::domain::{ChangeKind, ImageId, ProductId, Timestamp};
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct ChangeRow {

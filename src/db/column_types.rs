@@ -8,13 +8,11 @@ use sqlx::{Database, Decode, Encode, Type};
 use uuid::Uuid;
 
 use super::blobs::ContentHash;
-use super::catalog_changes::ChangeKind;
-use super::model_switches::SwitchState;
 use crate::domain::{
-    AlertEvent, AlertId, AlertRule, AlertSeverity, AlertState, AttemptId, CheckDepth, Currency, DeliveryId,
+    AlertEvent, AlertId, AlertRule, AlertSeverity, AlertState, AttemptId, ChangeKind, CheckDepth, Currency, DeliveryId,
     DeliveryState, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod,
     PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, RefundKind, Role, Series, SessionId, SessionStatus,
-    SinkKind, StoreId, SwitchId, TimeZone, Timestamp, TokenId, UserId, ZReportId, ZReportSection,
+    SinkKind, StoreId, SwitchId, SwitchState, TimeZone, Timestamp, TokenId, UserId, ZReportId, ZReportSection,
 };
 
 /// `Type` is stored as `Inner`; `|value| → Inner` encodes it, `|inner| → Result<Type, _>` decodes it.
@@ -84,8 +82,6 @@ ids_stored_as_uuids!(
 
 stored_as! {
     Timestamp as i64: |time| time.micros(), |raw| Ok(Timestamp::from_micros(raw));
-    SwitchState as String: |state| state.as_str().to_owned(), |raw| Ok(SwitchState::try_from(raw)?);
-    ChangeKind as String: |kind| kind.as_str().to_owned(), |raw| Ok(ChangeKind::try_from(raw)?);
     ContentHash as Vec<u8>: |hash| hash.to_vec(), |raw| Ok(ContentHash::try_from(raw)?);
     TimeZone as String: |zone| zone.name().to_owned(), |raw| Ok(TimeZone::try_from(raw)?);
     Currency as String: |currency| currency.code().to_owned(), |raw| Ok(Currency::try_from(raw)?);
@@ -137,6 +133,8 @@ text_enums_in! {
     "refunds.kind": RefundKind;
     "z_report_lines.section": ZReportSection;
     "integrity_reports.depth": CheckDepth;
+    "model_switches.state": SwitchState;
+    "catalog_changes.kind": ChangeKind;
     "alerts.rule": AlertRule;
     "alerts.severity": AlertSeverity;
     "alerts.state": AlertState;

@@ -8,37 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{DatabaseError, Reader, Tx, change_listener, run_query};
-use crate::domain::{SwitchId, Timestamp};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchState {
-    /// The new model is embedding photos.
-    Embedding,
-    /// At the last count, the new model had embedded every photo on sale.
-    Ready,
-    Active,
-    Cancelled,
-}
-
-impl SwitchState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Embedding => "embedding",
-            Self::Ready => "ready",
-            Self::Active => "active",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl TryFrom<String> for SwitchState {
-    type Error = String;
-    fn try_from(word: String) -> Result<Self, String> {
-        let known = [Self::Embedding, Self::Ready, Self::Active, Self::Cancelled];
-        let found = known.into_iter().find(|state| state.as_str() == word);
-        found.ok_or_else(|| format!("\"{word}\" is not a state of a model switch"))
-    }
-}
+use crate::domain::{SwitchId, SwitchState, Timestamp};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SwitchRow {

@@ -4,9 +4,11 @@
 //! the error names the field and what is wrong with it.
 
 mod alert;
+mod catalog_change;
 mod code;
 mod discount;
 mod ids;
+mod model_switch;
 mod money;
 mod order;
 mod page;
@@ -22,12 +24,14 @@ mod time_zone;
 mod verdict;
 
 pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, DeliveryState, SinkKind};
+pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};
 pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};
 pub use ids::{
     AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PlaceholderId,
     PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
 };
+pub use model_switch::SwitchState;
 pub use money::{Currency, Money};
 pub use order::{OrderState, PaymentMethod, RefundKind, SessionStatus, ZReportSection};
 pub use page::{GappedPage, Page, PageRequest};

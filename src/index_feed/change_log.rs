@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::FollowError;
-use crate::db::catalog_changes::{self, ChangeKind, ChangeRow, LoggedChange};
+use crate::db::catalog_changes::{self, ChangeRow, LoggedChange};
 use crate::db::product_images::{self, ImageEmbeddingRow};
 use crate::db::{Database, DatabaseError, Reader};
-use crate::domain::ImageId;
+use crate::domain::{ChangeKind, ImageId};
 use crate::index::{Change, IndexRow};
 
 /// Changes that are read and applied at a time.

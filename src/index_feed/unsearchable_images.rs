@@ -17,9 +17,9 @@ use super::image_embeddings::stored_vector;
 use super::{FollowError, IndexFeed};
 use crate::background::RunReporter;
 use crate::backoff::{Delays, UNSEARCHABLE_IMAGES as RETRY};
-use crate::db::catalog_changes::{self, ChangeKind};
+use crate::db::catalog_changes;
 use crate::db::product_images;
-use crate::domain::{ImageId, ProductId};
+use crate::domain::{ChangeKind, ImageId, ProductId};
 use crate::telemetry::UNSEARCHABLE_IMAGES;
 
 /// Photos that are embedded before the successful ones are appended to the log.

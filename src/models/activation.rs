@@ -1,9 +1,9 @@
 //! Activating a switch: the new model becomes the active one in the database.
 
 use super::{ModelSwitches, SwitchError, SwitchView, run_blocking};
-use crate::db::model_switches::{self, SwitchRow, SwitchState};
+use crate::db::model_switches::{self, SwitchRow};
 use crate::db::{catalog_changes, product_images};
-use crate::domain::{Caller, SwitchId};
+use crate::domain::{Caller, SwitchId, SwitchState};
 
 /// Who decides that a switch which is ready is activated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use serde_json::json;
 use super::switch_worker::WorkerState;
 use super::{Comparison, ModelSwitches, SwitchError};
 use crate::active_model::CONCURRENT_PHOTOS;
-use crate::db::model_switches::{self, SwitchRow, SwitchState};
+use crate::db::model_switches::{self, SwitchRow};
 use crate::db::product_images::{self, ImageEmbeddingRow};
-use crate::domain::{Caller, ImageId};
+use crate::domain::{Caller, ImageId, SwitchState};
 use crate::embedding::Embedder;
 use crate::index_feed::{FollowError, PhotoFailure};
 

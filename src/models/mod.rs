@@ -33,9 +33,9 @@ use uuid::Uuid;
 
 use crate::active_model::{IncomingModel, ModelSlot};
 use crate::clock::Clock;
-use crate::db::model_switches::{self, SwitchRow, SwitchState};
+use crate::db::model_switches::{self, SwitchRow};
 use crate::db::{Database, DatabaseError, Reader, Tx, audit, product_images};
-use crate::domain::{Caller, SwitchId};
+use crate::domain::{Caller, SwitchId, SwitchState};
 use crate::index_feed::IndexFeed;
 
 pub use activation::ActivationPolicy;

@@ -7,8 +7,9 @@ use super::models_folder::ManifestResult;
 use super::view::{ConfidenceView, WantedModel};
 use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView, run_blocking};
 use crate::active_model::ActiveModel;
-use crate::db::model_switches::{self, SwitchRow, SwitchState};
+use crate::db::model_switches::{self, SwitchRow};
 use crate::db::product_images;
+use crate::domain::SwitchState;
 use crate::embedding::Manifest;
 
 /// Switches that are listed.

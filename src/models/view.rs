@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::db::model_switches::SwitchRow;
-use crate::domain::{SwitchId, Timestamp};
+use crate::domain::{SwitchId, SwitchState, Timestamp};
 
 /// A model of the folder.
 #[derive(Debug, Serialize, ToSchema)]
@@ -87,8 +87,7 @@ pub struct SwitchView {
     pub to: String,
     /// File name of its manifest.
     pub to_manifest: String,
-    /// `embedding`, `ready`, `active` or `cancelled`.
-    pub state: &'static str,
+    pub state: SwitchState,
     /// Whether it activates itself as soon as it is ready.
     pub at_once: bool,
     /// Whether it does so even if the new model is right on fewer of the enrolled photos.
@@ -132,7 +131,7 @@ impl From<SwitchRow> for SwitchView {
             from: row.from_model,
             to: row.to_model,
             to_manifest: row.to_manifest,
-            state: row.state.as_str(),
+            state: row.state,
             at_once: row.at_once,
             even_if_worse: row.even_if_worse,
             photos: row.photos,

@@ -5,10 +5,10 @@ use rand::seq::IndexedRandom;
 use tillsight::catalog::{CatalogError, NewProduct, ProductChange};
 use tillsight::db::Tx;
 use tillsight::db::blobs::ContentHash;
-use tillsight::db::catalog_changes::{self, ChangeKind};
+use tillsight::db::catalog_changes;
 use tillsight::db::product_images::{self, ImageRow};
 use tillsight::db::products::{self, ProductFields};
-use tillsight::domain::{Caller, ImageId, ProductId, Timestamp};
+use tillsight::domain::{Caller, ChangeKind, ImageId, ProductId, Timestamp};
 use tillsight::embedding::Embedding;
 
 use super::world::World;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use tillsight::db::Database;
-use tillsight::db::model_switches::{self, SwitchRow, SwitchState};
-use tillsight::domain::{SwitchId, Timestamp};
+use tillsight::db::model_switches::{self, SwitchRow};
+use tillsight::domain::{SwitchId, SwitchState, Timestamp};
 use uuid::Uuid;
 
 use super::shop::{OTHER, Shop};
