@@ -12,7 +12,7 @@ const STORES_PAGE_SIZE: i64 = 200;
 
 /// Why the rules could not be evaluated.
 #[derive(Debug, thiserror::Error)]
-pub enum EvaluationError {
+pub enum RuleEvaluationError {
     /// A window that the settings should not have allowed.
     #[error("{0}")]
     Window(#[from] InvalidField),
@@ -24,7 +24,7 @@ pub enum EvaluationError {
 
 /// The result of an evaluation.
 #[derive(Debug, Default)]
-pub(super) struct Evaluation {
+pub(super) struct RuleEvaluation {
     pub violations: Vec<RuleViolation>,
     /// Scopes that could not be read: their alerts stay as they are.
     unknown: Vec<AlertScope>,
@@ -39,7 +39,7 @@ enum AlertScope {
     Integrity(StoreId),
 }
 
-impl Evaluation {
+impl RuleEvaluation {
     fn mark_unknown(&mut self, scope: AlertScope, error: &dyn std::fmt::Display) {
         tracing::warn!(%error, ?scope, "a rule could not be evaluated; its alerts stay as they are");
         self.unknown.push(scope);
@@ -59,8 +59,8 @@ impl Evaluation {
 
 impl Alerts {
     /// The present violations of all rules. A scope that cannot be read does not hide the others.
-    pub(super) async fn collect_violations(&self) -> Result<Evaluation, EvaluationError> {
-        let mut evaluation = Evaluation::default();
+    pub(super) async fn collect_violations(&self) -> Result<RuleEvaluation, RuleEvaluationError> {
+        let mut evaluation = RuleEvaluation::default();
         match rule::find_performance_violations(&self.performance, &self.settings.rules).await {
             Ok(violations) => evaluation.violations.extend(violations),
             Err(error) => evaluation.mark_unknown(AlertScope::Performance, &error),

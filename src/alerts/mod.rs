@@ -27,7 +27,7 @@ use crate::performance::Performance;
 use crate::telemetry::ALERTS_FIRING;
 
 pub use delivery::{DELIVERY_PERIOD, DeliveryError};
-pub use evaluation::EvaluationError;
+pub use evaluation::RuleEvaluationError;
 pub use sink::SinkError;
 pub use view::{AlertView, DeliveryView};
 
@@ -71,7 +71,7 @@ impl Alerts {
     }
 
     /// Evaluates the rules if they are due on this server, and updates the metrics.
-    pub async fn watch(&self) -> Result<(), EvaluationError> {
+    pub async fn watch(&self) -> Result<(), RuleEvaluationError> {
         let evaluated = self.evaluate_if_due().await;
         let published = self.publish_metrics().await;
         evaluated?;
@@ -84,7 +84,7 @@ impl Alerts {
     }
 
     /// Evaluates the rules if they are due on no other server; returns whether it did.
-    async fn evaluate_if_due(&self) -> Result<bool, EvaluationError> {
+    async fn evaluate_if_due(&self) -> Result<bool, RuleEvaluationError> {
         let now = self.clock.now();
         let until = now.plus_seconds(self.settings.look_s);
         // The timers of servers differ, so a second early is on time.
@@ -101,7 +101,7 @@ impl Alerts {
     }
 
     /// Evaluates the rules now: raises alerts for violations, resolves those that ended, and queues the messages.
-    pub async fn evaluate_rules(&self) -> Result<(), EvaluationError> {
+    pub async fn evaluate_rules(&self) -> Result<(), RuleEvaluationError> {
         let evaluation = self.collect_violations().await?;
         let mut tx = self.db.begin().await?;
         alerts::lock_alerts(&mut tx).await?;

@@ -1,6 +1,6 @@
 //! The rules: what each one measures, and when it is violated.
 
-use super::EvaluationError;
+use super::RuleEvaluationError;
 use crate::config::AlertRuleSettings;
 use crate::domain::{AlertRule, AlertSeverity, StoreId};
 use crate::integrity::{Finding, StoreIntegrityView};
@@ -40,7 +40,7 @@ pub(super) struct RuleViolation {
 pub(super) async fn find_performance_violations(
     performance: &Performance,
     rules: &AlertRuleSettings,
-) -> Result<Vec<RuleViolation>, EvaluationError> {
+) -> Result<Vec<RuleViolation>, RuleEvaluationError> {
     let mut violations = Vec::new();
     for rule in AlertRule::ALL {
         let (threshold, window_s, attempts_min) = match rule {

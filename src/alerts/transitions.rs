@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::FIRING_MAX;
-use super::evaluation::Evaluation;
+use super::evaluation::RuleEvaluation;
 use super::message::message_body;
 use super::rule::RuleViolation;
 use super::sink::Sinks;
@@ -29,7 +29,7 @@ pub(super) struct AlertTransitions<'a> {
 
 impl AlertTransitions<'_> {
     /// Raises, updates and resolves alerts so that they match the evaluation.
-    pub async fn apply(&self, tx: &mut Tx, evaluation: Evaluation) -> Result<(), DatabaseError> {
+    pub async fn apply(&self, tx: &mut Tx, evaluation: RuleEvaluation) -> Result<(), DatabaseError> {
         let mut new: BTreeMap<&str, &RuleViolation> =
             evaluation.violations.iter().map(|violation| (violation.key.as_str(), violation)).collect();
         let mut firing = 0;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::products::{code_taken, find_product};
+use super::products::{find_product, into_code_taken};
 use super::view::ProductView;
 use super::{Catalog, CatalogError, append_audit, product_fields};
 use crate::db::catalog_changes;
@@ -76,7 +76,7 @@ impl Catalog {
         if changes.is_empty() {
             return Ok(row.into());
         }
-        products::update(&mut tx, id, &fields, now).await.map_err(|error| code_taken(error, &fields))?;
+        products::update(&mut tx, id, &fields, now).await.map_err(|error| into_code_taken(error, &fields))?;
         if price != row.price() {
             products::set_price(&mut tx, id, price, now).await?;
         }

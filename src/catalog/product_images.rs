@@ -31,7 +31,7 @@ impl Catalog {
         let sent = checked.len() + duplicates;
         let mut reader = self.db.read().await?;
         find_product(&mut reader, product).await?;
-        let enrolled = self.take_out_enrolled(&mut reader, product, &mut checked).await?;
+        let enrolled = self.extract_enrolled(&mut reader, product, &mut checked).await?;
         drop(reader);
         // A photo may be sent again because its file is lost or cut off. Otherwise this only compares lengths.
         self.restore_originals(enrolled).await?;
@@ -155,7 +155,7 @@ impl Catalog {
 
     /// Takes out of `photos` those that the product has already, and returns them. Refuses an upload that would exceed the
     /// limit, before any photo is embedded.
-    async fn take_out_enrolled(
+    async fn extract_enrolled(
         &self,
         reader: &mut Reader,
         product: ProductId,

@@ -36,7 +36,7 @@ impl Catalog {
         let id = ProductId::generate(now);
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
-        products::insert(&mut tx, id, &fields, now).await.map_err(|error| code_taken(error, &fields))?;
+        products::insert(&mut tx, id, &fields, now).await.map_err(|error| into_code_taken(error, &fields))?;
         if price.is_some() {
             products::set_price(&mut tx, id, price, now).await?;
         }
@@ -116,7 +116,7 @@ pub(super) async fn find_product(reader: &mut Reader, id: ProductId) -> Result<P
 }
 
 /// Names the SKU or barcode that another product has, if that is what the database objects to.
-pub(super) fn code_taken(error: DatabaseError, fields: &ProductFields) -> CatalogError {
+pub(super) fn into_code_taken(error: DatabaseError, fields: &ProductFields) -> CatalogError {
     let (field, value) = match () {
         () if error.is_taken("products_sku") => ("sku", &fields.sku),
         () if error.is_taken("products_barcode") => ("barcode", &fields.barcode),

@@ -15,7 +15,7 @@ use crate::db::orders::OrderItemRow;
 use crate::domain::{Actor, Caller, SessionId, SessionStatus, StoreId};
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction_counted};
 use crate::orders::OrderDraft;
-use crate::performance::{Attempt, Outcome, Performance, Retries};
+use crate::performance::{Attempt, AttemptOutcome, Performance, Retries};
 use crate::telemetry::{ORDER_CONFLICTS_TOTAL, ORDER_SECONDS, ORDERS_TOTAL};
 
 /// Makes the counters exist at 0.
@@ -45,7 +45,7 @@ impl Checkout {
         let outcome = attempt_outcome(&result, retries);
         measurement.finish(outcome, retries);
         match &result {
-            Ok(_) if outcome == Some(Outcome::Succeeded) => metrics::counter!(ORDERS_TOTAL).increment(1),
+            Ok(_) if outcome == Some(AttemptOutcome::Succeeded) => metrics::counter!(ORDERS_TOTAL).increment(1),
             Err(CheckoutError::StaleVersion { .. } | CheckoutError::Closed(_)) => {
                 metrics::counter!(ORDER_CONFLICTS_TOTAL).increment(1);
             }
@@ -145,12 +145,12 @@ impl<'a> Measurement<'a> {
     }
 
     /// Without an outcome, only records the time.
-    fn finish(mut self, outcome: Option<Outcome>, retries: Retries) {
+    fn finish(mut self, outcome: Option<AttemptOutcome>, retries: Retries) {
         self.finished = true;
         self.record(outcome, retries);
     }
 
-    fn record(&self, outcome: Option<Outcome>, retries: Retries) {
+    fn record(&self, outcome: Option<AttemptOutcome>, retries: Retries) {
         let duration = self.started.elapsed();
         metrics::histogram!(ORDER_SECONDS).record(duration.as_secs_f64());
         if let Some(outcome) = outcome {
@@ -162,17 +162,17 @@ impl<'a> Measurement<'a> {
 impl Drop for Measurement<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            self.record(Some(Outcome::Failed), Retries::default());
+            self.record(Some(AttemptOutcome::Failed), Retries::default());
         }
     }
 }
 
 /// `None` for a replay. A reply found after a retry is this request's own: the previous attempt did commit.
-fn attempt_outcome(result: &Result<Reply, CheckoutError>, retries: Retries) -> Option<Outcome> {
+fn attempt_outcome(result: &Result<Reply, CheckoutError>, retries: Retries) -> Option<AttemptOutcome> {
     match result {
-        Ok(reply) => (!reply.replayed || retries != Retries::default()).then_some(Outcome::Succeeded),
-        Err(error) if error.is_server_fault() => Some(Outcome::Failed),
-        Err(_) => Some(Outcome::Refused),
+        Ok(reply) => (!reply.replayed || retries != Retries::default()).then_some(AttemptOutcome::Succeeded),
+        Err(error) if error.is_server_fault() => Some(AttemptOutcome::Failed),
+        Err(_) => Some(AttemptOutcome::Refused),
     }
 }
 

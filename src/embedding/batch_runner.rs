@@ -15,7 +15,7 @@ use super::{EmbedError, Refusal};
 use crate::pool::{Permit, Runner};
 
 /// What comes of one picture.
-pub(super) type Outcome = Result<Embedding, EmbedError>;
+pub(super) type EmbeddingOutcome = Result<Embedding, EmbedError>;
 
 /// A picture as the model is fed it.
 #[derive(Debug)]
@@ -40,13 +40,13 @@ impl BatchRunner {
         sessions.into_iter().map(runner).collect()
     }
 
-    fn one(&mut self, values: &Array3<f32>) -> Result<Outcome, Refusal> {
+    fn one(&mut self, values: &Array3<f32>) -> Result<EmbeddingOutcome, Refusal> {
         Ok(self.session.embed_one(values)?.map_err(embed_error))
     }
 
     /// Each photo by itself; an error only where the model fails on every one.
-    fn one_by_one(&mut self, values: &[Array3<f32>]) -> Result<Vec<Outcome>, Refusal> {
-        let outcomes: Vec<Result<Outcome, Refusal>> = values.iter().map(|values| self.one(values)).collect();
+    fn one_by_one(&mut self, values: &[Array3<f32>]) -> Result<Vec<EmbeddingOutcome>, Refusal> {
+        let outcomes: Vec<Result<EmbeddingOutcome, Refusal>> = values.iter().map(|values| self.one(values)).collect();
         if outcomes.iter().all(Result::is_err) {
             return outcomes.into_iter().collect();
         }
@@ -55,8 +55,8 @@ impl BatchRunner {
     }
 }
 
-impl Runner<Tensor, Outcome> for BatchRunner {
-    fn run(&mut self, inputs: Vec<Tensor>) -> Result<Vec<Outcome>, String> {
+impl Runner<Tensor, EmbeddingOutcome> for BatchRunner {
+    fn run(&mut self, inputs: Vec<Tensor>) -> Result<Vec<EmbeddingOutcome>, String> {
         let (values, _permits): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.values, input.permit)).unzip();
         let together = values.len() > 1 && !self.alone.load(Ordering::Relaxed);
         if !together {

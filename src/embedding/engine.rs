@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::batch_runner::{BatchRunner, Outcome, Tensor};
+use super::batch_runner::{BatchRunner, EmbeddingOutcome, Tensor};
 use super::decode::{self, DecodeError, DecodeLimits};
 use super::error::{from_batch_error, from_pool_error};
 use super::model::{Model, ModelId};
@@ -45,7 +45,7 @@ pub struct Embedder {
     pub(super) admission: Admission,
     /// Decodes and resizes.
     pub(super) decode_pool: Pool,
-    sessions: Batcher<Tensor, Outcome>,
+    sessions: Batcher<Tensor, EmbeddingOutcome>,
 }
 
 impl Embedder {
@@ -82,7 +82,7 @@ impl Embedder {
         };
         let admission = Admission::new("tillsight-embed", limits, first_estimate);
         // What is admitted waits in the admission; no later queue may refuse it.
-        let queue = options.queue_limit.max(admission.most_in_progress());
+        let queue = options.queue_limit.max(admission.in_progress_max());
         let batching = BatcherLimits { queue, batch: max_batch, shares: count };
         let thresholds = model.manifest.thresholds.clone();
         tracing::info!(

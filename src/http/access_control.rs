@@ -16,7 +16,7 @@ use super::extract::client_address;
 use super::policy::{self, Policy};
 use super::problem::{Problem, ProblemKind, excerpt};
 use crate::domain::{Actor, Caller, Role};
-use crate::performance::{Attempt, Outcome, Retries};
+use crate::performance::{Attempt, AttemptOutcome, Retries};
 
 /// The route that turns a bill into an order.
 const CONFIRM_ROUTE: &str = "/api/sessions/{id}/confirm";
@@ -109,7 +109,7 @@ fn count_failed_confirm(request: &ServiceRequest, started: Instant) {
         && route_pattern(request).as_deref() == Some(CONFIRM_ROUTE)
         && let Some(services) = request.app_data::<web::Data<Services>>()
     {
-        let (outcome, retries, duration) = (Outcome::Failed, Retries::default(), started.elapsed());
+        let (outcome, retries, duration) = (AttemptOutcome::Failed, Retries::default(), started.elapsed());
         services.performance.record(&Attempt { store: None, outcome, retries, duration });
     }
 }

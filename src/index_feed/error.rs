@@ -35,8 +35,8 @@ pub enum FollowError {
     )]
     CounterBehind { head: i64, last: i64 },
     /// Following succeeded, but did not reach this server's own change.
-    #[error("the index is at change {revision} of the catalog and has not applied change {wanted} yet")]
-    NotReached { revision: i64, wanted: i64 },
+    #[error("the index is at change {revision} of the catalog and has not applied change {target} yet")]
+    NotReached { revision: i64, target: i64 },
     /// A photo has no embedding by this model yet, and the embedder is busy or has failed.
     #[error("photos of the change cannot be embedded now: {0}")]
     Embedder(String),
@@ -78,6 +78,7 @@ impl FollowError {
             Self::NotReached { .. } => "short",
             Self::Embedder(_) => "embedder",
             Self::Index(_) => "index",
+            // A visible value from before the module was called `db`; it stays.
             Self::Database(_) => "store",
         }
     }

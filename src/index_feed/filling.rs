@@ -68,27 +68,27 @@ impl<'a> IndexFiller<'a> {
         let snapshot = snapshot_file::open_snapshot(self.db(), self.model(), self.dim(), path).await?;
         let index = tokio::task::spawn_blocking(move || snapshot.load(options)).await??;
         let snapshot_revision = index.stats().await.revision;
-        let (revision, found, embedded, unseen) = loop {
+        let (revision, found, embedded, without_embedding) = loop {
             let revision = self.apply_changes(&index, &mut None).await?;
             let found = index.stats().await.rows;
             let mut reader = self.db().snapshot().await?;
             let head = catalog_changes::read_head(&mut reader).await?;
             let on_sale = product_images::count_on_sale(&mut reader).await?;
             // Usually 0, and counting reads every photo.
-            let unseen = match i64::try_from(found) == Ok(on_sale) {
+            let without_embedding = match i64::try_from(found) == Ok(on_sale) {
                 true => 0,
                 false => product_images::count_without_embedding(&mut reader, self.model()).await?,
             };
             // Compare at the same revision: another server may have changed the catalog in between.
             if head <= revision {
-                break (revision, found, on_sale - unseen, unseen);
+                break (revision, found, on_sale - without_embedding, without_embedding);
             }
         };
         if i64::try_from(found) != Ok(embedded) {
             return Err(SnapshotFault::Incomplete { found, embedded });
         }
         // Photos that could not be embedded before the snapshot was written do not make it unusable.
-        self.unsearchable.add(u64::try_from(unseen).unwrap_or(0));
+        self.unsearchable.add(u64::try_from(without_embedding).unwrap_or(0));
         tracing::info!(
             index.revision = revision,
             snapshot.revision = snapshot_revision,
@@ -100,11 +100,11 @@ impl<'a> IndexFiller<'a> {
     /// Embeds photos without an embedding by the model from their originals. Usually there are none; with a new model it takes
     /// as long as enrolling everything again.
     async fn fill_from_database(&self, options: IndexOptions) -> Result<VectorIndex, FollowError> {
-        let StoredCatalog { revision, mut builder, unseen } =
+        let StoredCatalog { revision, mut builder, without_embedding } =
             read_stored_catalog(self.db(), self.model(), self.dim(), options).await?;
-        let total = unseen.len();
+        let total = without_embedding.len();
         let mut embedded = 0;
-        for chunk in unseen.chunks(PROGRESS_INTERVAL) {
+        for chunk in without_embedding.chunks(PROGRESS_INTERVAL) {
             builder = add_rows(builder, self.index_rows(chunk.to_vec()).await?).await?;
             embedded += chunk.len();
             tracing::info!(
@@ -153,7 +153,7 @@ pub(super) struct StoredCatalog {
     /// Has every photo with a valid embedding, in the order of their ids.
     pub(super) builder: IndexBuilder,
     /// The other photos.
-    pub(super) unseen: Vec<ImageEmbeddingRow>,
+    pub(super) without_embedding: Vec<ImageEmbeddingRow>,
 }
 
 /// Reads the photos on sale into an index builder.
@@ -165,7 +165,7 @@ pub(super) async fn read_stored_catalog(
 ) -> Result<StoredCatalog, FollowError> {
     let mut reader = db.snapshot().await?;
     let revision = catalog_changes::read_head(&mut reader).await?;
-    let (mut builder, mut unseen) = (IndexBuilder::new(dim, options), Vec::new());
+    let (mut builder, mut without_embedding) = (IndexBuilder::new(dim, options), Vec::new());
     let mut page = product_images::list_on_sale(&mut reader, model, ImageId::NIL, PAGE_SIZE).await?;
     while let Some(last) = page.last().map(|row| row.image_id) {
         let mut rows = Vec::with_capacity(page.len());
@@ -173,7 +173,7 @@ pub(super) async fn read_stored_catalog(
             match stored_row(&row, dim) {
                 Some(row) => rows.push(row),
                 // Drops damaged bytes, which could fill the memory.
-                None => unseen.push(ImageEmbeddingRow { vector: None, ..row }),
+                None => without_embedding.push(ImageEmbeddingRow { vector: None, ..row }),
             }
         }
         // The next page is read while this one is being added.
@@ -181,7 +181,7 @@ pub(super) async fn read_stored_catalog(
         let (next_page, builder_with_rows) = tokio::join!(next_page, add_rows(builder, rows));
         (page, builder) = (next_page?, builder_with_rows?);
     }
-    Ok(StoredCatalog { revision, builder, unseen })
+    Ok(StoredCatalog { revision, builder, without_embedding })
 }
 
 /// Adds rows on a blocking thread.

@@ -49,7 +49,7 @@ impl IndexFeed {
         loop {
             let error = match self.follow().await {
                 Ok(revision) if revision >= seq => return Ok(revision),
-                Ok(revision) => FollowError::NotReached { revision, wanted: seq },
+                Ok(revision) => FollowError::NotReached { revision, target: seq },
                 Err(error) => error,
             };
             match delays.next() {

@@ -44,7 +44,7 @@ pub use image_embeddings::{ImageEmbeddings, PhotoFailure, stored_rows};
 pub use model_exchange::PreparedIndex;
 pub use snapshot_fault::SnapshotFault;
 pub use stored_index::{
-    Difference, FileReport, IndexReport, ModelReport, Rebuilt, SnapshotReport, StoredIndex, StoredIndexError,
+    Difference, FileReport, IndexReport, ModelReport, RebuiltSnapshot, SnapshotReport, StoredIndex, StoredIndexError,
     Verification,
 };
 

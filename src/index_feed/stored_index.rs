@@ -66,7 +66,7 @@ pub enum StoredIndexError {
 
 /// A new snapshot.
 #[derive(Debug, Clone, Serialize)]
-pub struct Rebuilt {
+pub struct RebuiltSnapshot {
     /// The key of the model.
     pub model: String,
     /// Where the model is named: in the settings or by a switch.
@@ -131,18 +131,18 @@ impl StoredIndex {
     /// # Errors
     /// The database does not answer, or the index refuses a row.
     pub async fn load(&self) -> Result<(VectorIndex, usize), StoredIndexError> {
-        let StoredCatalog { revision, builder, unseen } = self.read_catalog().await?;
-        Ok((builder.finish(revision).map_err(FollowError::from)?, unseen.len()))
+        let StoredCatalog { revision, builder, without_embedding } = self.read_catalog().await?;
+        Ok((builder.finish(revision).map_err(FollowError::from)?, without_embedding.len()))
     }
 
     /// Writes a new snapshot of the photos on sale.
     ///
     /// # Errors
     /// The database does not answer; a photo has no valid embedding; the file cannot be written.
-    pub async fn rebuild(&self) -> Result<Rebuilt, StoredIndexError> {
-        let StoredCatalog { revision, builder, unseen } = self.read_catalog().await?;
-        if let Some(first) = unseen.first() {
-            let (count, first) = (unseen.len(), first.image_id.to_string());
+    pub async fn rebuild(&self) -> Result<RebuiltSnapshot, StoredIndexError> {
+        let StoredCatalog { revision, builder, without_embedding } = self.read_catalog().await?;
+        if let Some(first) = without_embedding.first() {
+            let (count, first) = (without_embedding.len(), first.image_id.to_string());
             return Err(StoredIndexError::Unembedded { count, model: self.model.clone(), first });
         }
         let index = Arc::new(builder.finish(revision).map_err(FollowError::from)?);
@@ -150,7 +150,7 @@ impl StoredIndex {
         let header = snapshot_file::write_snapshot(&self.db, &self.model, index, path.clone()).await;
         let header = header.map_err(|fault| StoredIndexError::from_writing(path.clone(), fault))?;
         let (model, model_origin) = (self.model.clone(), self.model_origin.clone());
-        Ok(Rebuilt { model, model_origin, path, revision: header.revision, rows: header.rows })
+        Ok(RebuiltSnapshot { model, model_origin, path, revision: header.revision, rows: header.rows })
     }
 
     /// The key of the model, and where it is named.

@@ -51,7 +51,7 @@ impl Default for UnsearchableImages {
 
 impl UnsearchableImages {
     /// For an index that is not in use yet.
-    pub(super) fn for_prepared_index() -> Self {
+    pub(super) fn for_standby_index() -> Self {
         Self { reports_gauge: false, ..Self::default() }
     }
 

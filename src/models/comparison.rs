@@ -16,8 +16,8 @@ impl ModelSwitches {
     /// Enrols every second photo of each product and asks with the others, by both models. Photos without a sound
     /// embedding by both are left out, and products with one photo cannot be asked for.
     pub(super) async fn compare(&self, row: &SwitchRow, embedder: &Embedder) -> Result<Comparison, SwitchError> {
-        let before = self.embedded_photos(&row.from_model).await?;
-        let after = self.embedded_photos(&row.to_model).await?;
+        let before = self.list_embedded_photos(&row.from_model).await?;
+        let after = self.list_embedded_photos(&row.to_model).await?;
         // The old model need not be the one that this server has, so its dimension is read off the embeddings.
         let before = stored_rows(&before, most_common_dimension(&before));
         let after = stored_rows(&after, embedder.dim());
@@ -28,7 +28,7 @@ impl ModelSwitches {
     }
 
     /// Photos on sale with `model`'s embeddings.
-    async fn embedded_photos(&self, model: &str) -> Result<Vec<ImageEmbeddingRow>, SwitchError> {
+    async fn list_embedded_photos(&self, model: &str) -> Result<Vec<ImageEmbeddingRow>, SwitchError> {
         Ok(product_images::list_on_sale(&mut self.db.read().await?, model, ImageId::NIL, MAX_PHOTOS).await?)
     }
 

@@ -45,8 +45,8 @@ pub enum SwitchError {
     #[error("The model was never switched, so there is none to go back to.")]
     NoPrevious,
     /// The manifest of that name belongs to another model now.
-    #[error("Manifest \"{manifest}\" is of {found} now, but the switch is to {wanted}.")]
-    Replaced { manifest: String, wanted: String, found: String },
+    #[error("Manifest \"{manifest}\" is of {found} now, but the switch is to {expected}.")]
+    Replaced { manifest: String, expected: String, found: String },
     #[error("folder {}: {error}", folder.display())]
     Folder { folder: PathBuf, error: std::io::Error },
     #[error("the index of the new model cannot be filled: {0}")]

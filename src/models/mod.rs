@@ -103,7 +103,7 @@ impl ModelSwitches {
         if let Some(open) = model_switches::find_open(&mut tx).await? {
             return Err(SwitchError::AnotherOpen { model: open.to_model });
         }
-        let (from_model, from_manifest) = self.find_active(&mut tx).await?;
+        let (from_model, from_manifest) = self.active_model_key(&mut tx).await?;
         if from_model == to_model {
             return Err(SwitchError::AlreadyActive { model: to_model });
         }
@@ -171,11 +171,11 @@ impl ModelSwitches {
     }
 
     /// Key and manifest of the active model: this server's, unless it has yet to adopt the last switch.
-    async fn find_active(&self, reader: &mut Reader) -> Result<(String, String), DatabaseError> {
-        let ours = self.active.current();
+    async fn active_model_key(&self, reader: &mut Reader) -> Result<(String, String), DatabaseError> {
+        let current = self.active.current();
         Ok(match model_switches::find_active(reader).await? {
-            Some(row) if row.generation > ours.generation => (row.to_model, row.to_manifest),
-            _ => (ours.embedder.model_id().to_string(), ours.manifest.clone()),
+            Some(row) if row.generation > current.generation => (row.to_model, row.to_manifest),
+            _ => (current.embedder.model_id().to_string(), current.manifest.clone()),
         })
     }
 

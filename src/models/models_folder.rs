@@ -122,17 +122,17 @@ impl ModelsFolder {
         self.open_exactly(&row.to_manifest, &row.to_model)
     }
 
-    /// Opens the model of `manifest`, if its key is `wanted`.
+    /// Opens the model of `manifest`, if its key is `expected_id`.
     ///
     /// # Errors
     /// As [`ModelsFolder::open_switched`].
-    pub(super) fn open_exactly(&self, manifest: &str, wanted: &str) -> Result<Model, SwitchError> {
+    pub(super) fn open_exactly(&self, manifest: &str, expected_id: &str) -> Result<Model, SwitchError> {
         let model = self.open(manifest)?;
-        if model.id.as_str() == wanted {
+        if model.id.as_str() == expected_id {
             return Ok(model);
         }
-        let (manifest, wanted, found) = (manifest.to_owned(), wanted.to_owned(), model.id.to_string());
-        Err(SwitchError::Replaced { manifest, wanted, found })
+        let (manifest, expected, found) = (manifest.to_owned(), expected_id.to_owned(), model.id.to_string());
+        Err(SwitchError::Replaced { manifest, expected, found })
     }
 
     /// Opens the model of `manifest`; reads and hashes its file.

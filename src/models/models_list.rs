@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::models_folder::ManifestResult;
-use super::view::{ConfidenceView, WantedModel};
+use super::view::{ConfidenceView, UnadoptedModel};
 use super::{ModelSwitches, ModelView, ModelsView, SwitchError, SwitchView, run_blocking};
 use crate::active_model::ActiveModel;
 use crate::db::model_switches::{self, SwitchRow};
@@ -30,7 +30,7 @@ impl ModelSwitches {
             .into_iter()
             .partition(|row| matches!(row.state, SwitchState::Embedding | SwitchState::Ready));
         let switched = model_switches::find_active(&mut reader).await?;
-        let wanted = switched.and_then(|row| find_wanted_model(&row, &verified, &active));
+        let wanted = switched.and_then(|row| find_unadopted_model(&row, &verified, &active));
         let history = ended.into_iter().map(SwitchView::from).collect();
         let switch = open.into_iter().next().map(SwitchView::from);
         let confidence = active.confidence.current().map(|learned| ConfidenceView {
@@ -91,7 +91,7 @@ fn list_models(verified: Vec<ManifestResult>, active: &ActiveModel, embedded: &H
 }
 
 /// The model of the last switch, if this server uses another one, and why it does.
-fn find_wanted_model(row: &SwitchRow, verified: &[ManifestResult], active: &ActiveModel) -> Option<WantedModel> {
+fn find_unadopted_model(row: &SwitchRow, verified: &[ManifestResult], active: &ActiveModel) -> Option<UnadoptedModel> {
     let active_id = active.embedder.model_id().as_str();
     let manifest = verified.iter().find(|(name, _)| *name == row.to_manifest).map(|(_, verified)| verified);
     let id_of = |manifest: &Manifest| manifest.model_id().as_str().to_owned();
@@ -115,5 +115,5 @@ fn find_wanted_model(row: &SwitchRow, verified: &[ManifestResult], active: &Acti
             format!("{fault}; put it back and start the server again, or switch to another model")
         }
     };
-    Some(WantedModel { model: row.to_model.clone(), manifest: row.to_manifest.clone(), reason })
+    Some(UnadoptedModel { model: row.to_model.clone(), manifest: row.to_manifest.clone(), reason })
 }

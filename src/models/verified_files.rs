@@ -11,10 +11,10 @@ use crate::embedding::{Manifest, Model, ModelError};
 
 /// The result for each manifest's model, by the manifest's file name.
 #[derive(Debug, Default)]
-pub(super) struct VerifiedFiles(Mutex<HashMap<String, Verified>>);
+pub(super) struct VerifiedFiles(Mutex<HashMap<String, VerifiedFile>>);
 
 #[derive(Debug, Clone)]
-struct Verified {
+struct VerifiedFile {
     stamp: FileStamp,
     outcome: Result<(), String>,
 }
@@ -56,7 +56,7 @@ impl VerifiedFiles {
                 let unchanged = before.filter(|before| stamp(&file, &manifest.sha256).as_ref() == Some(before));
                 match unchanged {
                     Some(stamp) => {
-                        drop(self.lock().insert(name.to_owned(), Verified { stamp, outcome: outcome.clone() }));
+                        drop(self.lock().insert(name.to_owned(), VerifiedFile { stamp, outcome: outcome.clone() }));
                     }
                     None => drop(self.lock().remove(name)),
                 }
@@ -71,7 +71,7 @@ impl VerifiedFiles {
         self.lock().retain(|name, _| names.contains(name));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Verified>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, VerifiedFile>> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -30,7 +30,8 @@ pub struct ModelView {
 
 /// The model that was switched to last, where this server does not recognise by it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct WantedModel {
+#[schema(as = WantedModel)]
+pub struct UnadoptedModel {
     /// Key of its embeddings.
     pub model: String,
     /// File name of its manifest.
@@ -56,7 +57,7 @@ pub struct ModelsView {
     /// All of them, by file name; the active one even where its files are gone.
     pub models: Vec<ModelView>,
     /// The model that was switched to last, where this server does not recognise by it.
-    pub wanted: Option<WantedModel>,
+    pub wanted: Option<UnadoptedModel>,
     /// What the active model's confidence was learned from; absent while score and margin of its manifest serve, because the
     /// catalogue is too small.
     pub confidence: Option<ConfidenceView>,

@@ -57,7 +57,7 @@ impl<'a> RefundableOrder<'a> {
 
     /// The lines of a refund, or void, of everything that is left.
     pub fn plan_rest(&self) -> Vec<RefundItemRow> {
-        self.lines().filter(RefundableLine::is_left).map(|line| line.refund_rest()).collect()
+        self.lines().filter(RefundableLine::has_remainder).map(|line| line.refund_rest()).collect()
     }
 
     fn lines(&self) -> impl Iterator<Item = RefundableLine<'a>> {
@@ -79,7 +79,7 @@ impl<'a> RefundableOrder<'a> {
 }
 
 impl RefundableLine<'_> {
-    fn is_left(&self) -> bool {
+    fn has_remainder(&self) -> bool {
         self.quantity_left > 0 || self.amount_left > 0
     }
 

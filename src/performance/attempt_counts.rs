@@ -16,7 +16,7 @@ const SIGNIFICANT_DIGITS: u8 = 2;
 
 /// How an attempt to create an order ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     Succeeded,
     /// The bill was the reason: it had changed, was empty or could not be sold.
     Refused,
@@ -40,7 +40,7 @@ pub struct Retries {
 pub struct Attempt {
     /// `None` if the attempt ended before its store was known.
     pub store: Option<StoreId>,
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
     pub retries: Retries,
     pub duration: Duration,
 }
@@ -83,12 +83,12 @@ impl AttemptCounts {
 
     pub fn add(&mut self, attempt: &Attempt) {
         match attempt.outcome {
-            Outcome::Succeeded => self.succeeded += 1,
-            Outcome::Refused => self.refused += 1,
-            Outcome::Failed => self.failed += 1,
+            AttemptOutcome::Succeeded => self.succeeded += 1,
+            AttemptOutcome::Refused => self.refused += 1,
+            AttemptOutcome::Failed => self.failed += 1,
         }
         self.add_retries(attempt.retries);
-        if attempt.outcome == Outcome::Refused {
+        if attempt.outcome == AttemptOutcome::Refused {
             return;
         }
         let micros = u64::try_from(attempt.duration.as_micros()).unwrap_or(LATENCY_US_MAX);
@@ -147,7 +147,7 @@ impl AttemptCounts {
 mod tests {
     use super::*;
 
-    fn attempt(outcome: Outcome, millis: u64) -> Attempt {
+    fn attempt(outcome: AttemptOutcome, millis: u64) -> Attempt {
         let retries = Retries { conflicts: 1, after_conflict: 1, ..Retries::default() };
         Attempt { store: None, outcome, retries, duration: Duration::from_millis(millis) }
     }
@@ -156,10 +156,13 @@ mod tests {
     fn counts_survive_being_written_and_read() {
         let mut counts = AttemptCounts::default();
         for millis in 1..=100 {
-            counts.add(&attempt(if millis % 10 == 0 { Outcome::Failed } else { Outcome::Succeeded }, millis));
+            counts.add(&attempt(
+                if millis % 10 == 0 { AttemptOutcome::Failed } else { AttemptOutcome::Succeeded },
+                millis,
+            ));
         }
-        counts.add(&attempt(Outcome::Failed, 700_000));
-        counts.add(&attempt(Outcome::Refused, 1));
+        counts.add(&attempt(AttemptOutcome::Failed, 700_000));
+        counts.add(&attempt(AttemptOutcome::Refused, 1));
         let row = counts.to_row(Timestamp::from_micros(0), StoreId::NIL).unwrap();
         let mut read = AttemptCounts::default();
         read.add_row(&row).unwrap();

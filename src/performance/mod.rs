@@ -20,7 +20,7 @@ use crate::db::{Database, DatabaseError};
 use crate::domain::{StoreId, Timestamp};
 
 use attempt_counts::AttemptCounts;
-pub use attempt_counts::{Attempt, Outcome, Retries};
+pub use attempt_counts::{Attempt, AttemptOutcome, Retries};
 pub use stats::{StatsView, StorePerformance, Window};
 
 /// The time between two runs of [`Performance::flush`].

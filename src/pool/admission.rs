@@ -60,8 +60,8 @@ pub struct Admission {
     /// One for each interactive job in progress.
     slots: Arc<Semaphore>,
     background_queue: Semaphore,
-    /// Held by the first background job in the queue.
-    background_turn: AsyncMutex<()>,
+    /// Held by the background job at the head of the queue.
+    background_head: AsyncMutex<()>,
 }
 
 #[derive(Debug)]
@@ -84,6 +84,7 @@ struct State {
 impl Admission {
     /// Admits to the pools called `name`. `work` is the first estimate of a job's time on one core.
     pub fn new(name: &'static str, limits: AdmissionLimits, work: Duration) -> Self {
+        // Metric labels; renaming them breaks dashboards.
         for outcome in ["hurried", "patient", "refused"] {
             metrics::counter!(POOL_ADMISSIONS_TOTAL, "pool" => name, "outcome" => outcome).increment(0);
         }
@@ -95,12 +96,12 @@ impl Admission {
             shared: Arc::new(Shared { cores: limits.cores, state, job_ended: Notify::new() }),
             slots: Arc::new(Semaphore::new(limits.cores * JOBS_PER_CORE)),
             background_queue: Semaphore::new(limits.background_queue.clamp(1, Semaphore::MAX_PERMITS)),
-            background_turn: AsyncMutex::default(),
+            background_head: AsyncMutex::default(),
         }
     }
 
-    /// The most jobs in progress at a time. The pools behind need no longer queues.
-    pub fn most_in_progress(&self) -> usize {
+    /// The most jobs in progress at a time. The queues behind it never need to be longer.
+    pub fn in_progress_max(&self) -> usize {
         self.slot_count() + self.limits.cores
     }
 
@@ -145,7 +146,7 @@ impl Admission {
             let queue_length = u32::try_from(self.limits.background_queue).unwrap_or(u32::MAX);
             return Err(Overloaded { expected_wait: self.shared.state().work.saturating_mul(queue_length) });
         };
-        let _turn = self.background_turn.lock().await;
+        let _head = self.background_head.lock().await;
         loop {
             // Created before the check, so that a job that ends in between is not missed.
             let job_ended = self.shared.job_ended.notified();

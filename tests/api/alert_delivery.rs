@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tillsight::db::{Database, alert_deliveries};
 use tillsight::domain::SinkKind;
-use tillsight::performance::Outcome;
+use tillsight::performance::AttemptOutcome;
 
 use crate::alerts::{Monitor, SECRET};
 use crate::harness::{
@@ -19,7 +19,7 @@ async fn start_with_alert(database: TestDatabase, overlay: &str) -> (TestApp, Mo
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
     let monitor = Monitor::start(&app, overlay).await;
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     monitor.alerts.evaluate_rules().await.unwrap();
     (app, monitor)
 }
@@ -103,7 +103,7 @@ async fn slack_must_answer_ok(database: TestDatabase) {
     let receiver = AlertReceiver::start().await;
     let settings = format!("[monitoring]\nslack_url = \"{}\"", receiver.url);
     let monitor = Monitor::start_with(&app, receiver, &settings).await;
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     monitor.alerts.evaluate_rules().await.unwrap();
     monitor.receiver.reply_next([ReceiverReply::Status(200, "<html>Log in to the guest network</html>")]);
     monitor.alerts.deliver_due().await.unwrap();

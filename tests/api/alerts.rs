@@ -11,7 +11,7 @@ use tillsight::config::{MonitoringSettings, Settings};
 use tillsight::db::Database;
 use tillsight::domain::{AlertRule, CheckDepth, StoreId};
 use tillsight::integrity::Integrity;
-use tillsight::performance::{Attempt, Outcome, Performance, Retries};
+use tillsight::performance::{Attempt, AttemptOutcome, Performance, Retries};
 
 use crate::harness::{
     AlertReceiver, ONLY_ON_DEMAND, TestApp, TestDatabase, drop_constraints, execute_unconstrained, on_both_databases,
@@ -62,7 +62,14 @@ impl Monitor {
         self.integrity.run_check(CheckDepth::Deep, None, "test").await.unwrap();
     }
 
-    fn record_detailed_attempts(&self, store: &str, outcome: Outcome, count: usize, retries: Retries, took: Duration) {
+    fn record_detailed_attempts(
+        &self,
+        store: &str,
+        outcome: AttemptOutcome,
+        count: usize,
+        retries: Retries,
+        took: Duration,
+    ) {
         let store = Some(store.parse::<StoreId>().unwrap());
         for _ in 0..count {
             self.performance.record(&Attempt { store, outcome, retries, duration: took });
@@ -70,7 +77,7 @@ impl Monitor {
     }
 
     /// Attempts of 10 ms each.
-    pub fn record_attempts(&self, store: &str, outcome: Outcome, count: usize) {
+    pub fn record_attempts(&self, store: &str, outcome: AttemptOutcome, count: usize) {
         self.record_detailed_attempts(store, outcome, count, Retries::default(), Duration::from_millis(10));
     }
 }
@@ -158,20 +165,20 @@ async fn rates_use_a_sliding_window(database: TestDatabase) {
     let store = app.create_store(&app.login_admin().await).await;
     let monitor = Monitor::start(&app, "cool_down_s = 0").await;
     let failures = format!("order-failure-rate:{store}");
-    monitor.record_attempts(&store, Outcome::Failed, 9);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 9);
     assert_eq!(monitor.evaluate_and_deliver().await, [], "nine attempts are too few to conclude from");
-    monitor.record_attempts(&store, Outcome::Refused, 50);
+    monitor.record_attempts(&store, AttemptOutcome::Refused, 50);
     assert_eq!(monitor.evaluate_and_deliver().await, [], "nor from what was refused");
-    monitor.record_attempts(&store, Outcome::Failed, 1);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 1);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &failures)], "all that were not refused failed");
     let alert = &monitor.alerts.list_active().await.unwrap()[0];
     assert_eq!((alert.value, alert.threshold, alert.rule), (1.0, 0.01, AlertRule::OrderFailureRate));
     assert_eq!(alert.message, "10 of 10 orders of store Test store failed within 15 minutes.");
-    monitor.record_attempts(&store, Outcome::Succeeded, 990);
+    monitor.record_attempts(&store, AttemptOutcome::Succeeded, 990);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("resolved", &failures)], "1 % is not above 1 %");
     // A minute counts as long as its beginning is within the window.
     monitor.clock.advance(15 * 60 - 1);
-    monitor.record_attempts(&store, Outcome::Failed, 1);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 1);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &failures)], "11 of 1 001");
     monitor.clock.advance(1);
     assert_eq!(
@@ -186,7 +193,7 @@ async fn concurrent_evaluations_report_once(database: TestDatabase) {
     let app = TestApp::spawn_with(database, ONLY_ON_DEMAND).await;
     let store = app.create_store(&app.login_admin().await).await;
     let monitor = Monitor::start(&app, "escalate_s = 600\n[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     let at_once = async || {
         let looks = futures_util::future::join_all((0..4).map(|_| monitor.alerts.evaluate_rules())).await;
         looks.into_iter().for_each(|look| look.unwrap());
@@ -208,7 +215,7 @@ async fn an_unreadable_report_hides_no_other_violation(database: TestDatabase) {
     assert_eq!(monitor.evaluate_and_deliver().await.len(), 3, "seal, sum and payment");
     database.execute("UPDATE integrity_reports SET findings = '[\"nonsense\"]'").await;
     let other = shop.app.create_store(&shop.admin).await;
-    monitor.record_attempts(&other, Outcome::Failed, 10);
+    monitor.record_attempts(&other, AttemptOutcome::Failed, 10);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &format!("order-failure-rate:{other}"))]);
     assert_eq!(monitor.alerts.list_active().await.unwrap().len(), 4, "the others are neither over nor hidden");
 }
@@ -219,10 +226,10 @@ async fn an_alert_with_an_unknown_rule_hides_none_of_the_others(database: TestDa
     let admin = app.login_admin().await;
     let (one, other) = (app.create_store(&admin).await, app.create_store(&admin).await);
     let monitor = Monitor::start(&app, "[monitoring.rules.failure_rate]\nwindow_s = 86400").await;
-    monitor.record_attempts(&one, Outcome::Failed, 10);
+    monitor.record_attempts(&one, AttemptOutcome::Failed, 10);
     assert_eq!(monitor.evaluate_and_deliver().await.len(), 1);
     database.execute("UPDATE alerts SET rule = 'from-a-newer-server'").await;
-    monitor.record_attempts(&other, Outcome::Failed, 10);
+    monitor.record_attempts(&other, AttemptOutcome::Failed, 10);
     let key = format!("order-failure-rate:{other}");
     assert_eq!(
         monitor.evaluate_and_deliver().await,
@@ -242,19 +249,19 @@ async fn conflicts_and_slow_orders_use_their_own_windows(database: TestDatabase)
     let monitor = Monitor::start(&app, "cool_down_s = 0").await;
     let conflict = Retries { conflicts: 1, after_conflict: 1, ..Retries::default() };
     let (fast, slow) = (Duration::from_millis(20), Duration::from_millis(5_500));
-    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 19, Retries::default(), fast);
-    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 1, conflict, fast);
+    monitor.record_detailed_attempts(&store, AttemptOutcome::Succeeded, 19, Retries::default(), fast);
+    monitor.record_detailed_attempts(&store, AttemptOutcome::Succeeded, 1, conflict, fast);
     assert_eq!(monitor.evaluate_and_deliver().await, [], "one in twenty is 5 %, and not above");
-    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 1, conflict, slow);
+    monitor.record_detailed_attempts(&store, AttemptOutcome::Succeeded, 1, conflict, slow);
     let conflicts = format!("order-conflict-rate:{store}");
     assert_eq!(
         monitor.evaluate_and_deliver().await,
         [message("fired", &conflicts)],
         "one slow one of 21 is less than 5 in 100"
     );
-    monitor.record_detailed_attempts(&store, Outcome::Refused, 20, conflict, slow);
+    monitor.record_detailed_attempts(&store, AttemptOutcome::Refused, 20, conflict, slow);
     assert_eq!(monitor.evaluate_and_deliver().await, [], "slow refusals are no slow orders");
-    monitor.record_detailed_attempts(&store, Outcome::Succeeded, 1, Retries::default(), slow);
+    monitor.record_detailed_attempts(&store, AttemptOutcome::Succeeded, 1, Retries::default(), slow);
     let slowness = format!("order-slow:{store}");
     assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &slowness)]);
     let active = monitor.alerts.list_active().await.unwrap();
@@ -271,17 +278,17 @@ async fn an_alert_that_returns_within_the_cool_down_is_reported_once(database: T
     let store = app.create_store(&app.login_admin().await).await;
     let monitor = Monitor::start(&app, "cool_down_s = 1800\n[monitoring.rules.failure_rate]\nwindow_s = 120").await;
     let key = format!("order-failure-rate:{store}");
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &key)]);
     monitor.clock.advance(120);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("resolved", &key)]);
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     assert_eq!(monitor.evaluate_and_deliver().await, [], "two minutes after it was told");
     assert_eq!(monitor.alerts.list_active().await.unwrap().len(), 1, "it fires all the same");
     monitor.clock.advance(120);
     assert_eq!(monitor.evaluate_and_deliver().await, [], "what was not told is not told to be over");
     monitor.clock.advance(1_800 - 240 - 1);
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     assert_eq!(monitor.evaluate_and_deliver().await, [], "a second before the cool-down is over");
     monitor.clock.advance(1);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &key)], "and still so when it is over");
@@ -293,7 +300,7 @@ async fn an_unacknowledged_alert_is_escalated(database: TestDatabase) {
     let overlay = "escalate_s = 600\nescalations = 2\n[monitoring.rules.failure_rate]\nwindow_s = 86400";
     let monitor = Monitor::start(&app, overlay).await;
     let key = format!("order-failure-rate:{store}");
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     assert_eq!(monitor.evaluate_and_deliver().await, [message("fired", &key)]);
     monitor.clock.advance(599);
     assert_eq!(monitor.evaluate_and_deliver().await, []);
@@ -328,7 +335,7 @@ async fn staff_list_acknowledge_and_resolve_alerts(database: TestDatabase) {
     let monitor = Monitor::start(&app, "").await;
     let empty = app.get(&format!("{PATH}/active"), &admin).await.expect(200);
     assert_eq!(empty, json!({"data": []}));
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     monitor.evaluate_and_deliver().await;
     let active = app.get(&format!("{PATH}/active"), &admin).await.expect(200);
     let alert = &active["data"][0];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tillsight::performance::Outcome;
+use tillsight::performance::AttemptOutcome;
 
 use crate::alerts::{Monitor, SECRET};
 use crate::harness::{AlertReceiver, ReceiverReply, TestApp, TestDatabase, on_both_databases};
@@ -41,7 +41,7 @@ async fn a_task_that_fails_shows_its_error_and_runs_again(database: TestDatabase
     );
     let monitor = Monitor::start_with(&app, receiver, &settings).await;
     monitor.receiver.reply_next([ReceiverReply::Status(503, "in maintenance")]);
-    monitor.record_attempts(&store, Outcome::Failed, 10);
+    monitor.record_attempts(&store, AttemptOutcome::Failed, 10);
     monitor.alerts.evaluate_rules().await.unwrap();
     let failed = until(&app, &admin, "alerts: webhook", |task| !task["last_error"].is_null()).await;
     let error = failed["last_error"].as_str().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tillsight::db::Database;
-use tillsight::performance::{Attempt, Outcome, Performance, Retries, Window};
+use tillsight::performance::{Attempt, AttemptOutcome, Performance, Retries, Window};
 
 use crate::harness::{Shop, TestApp, TestDatabase, on_both_databases, skip};
 
@@ -67,16 +67,16 @@ async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: TestDa
     };
     for server in &servers {
         for millis in 1..=50 {
-            server.record(&attempt(Outcome::Succeeded, millis));
+            server.record(&attempt(AttemptOutcome::Succeeded, millis));
         }
         server.flush().await.unwrap();
         server.flush().await.unwrap();
-        server.record(&attempt(Outcome::Failed, 1_000));
+        server.record(&attempt(AttemptOutcome::Failed, 1_000));
         server.flush().await.unwrap();
     }
     // A server that was killed before it wrote has counted nothing; one that goes on in the next minute adds to it.
     app.clock.advance(60);
-    servers[0].record(&attempt(Outcome::Succeeded, 50));
+    servers[0].record(&attempt(AttemptOutcome::Succeeded, 50));
     let of = async |window: i64| {
         let stats = servers[0].stats(Window::new(window).unwrap(), None).await.unwrap();
         serde_json::to_value(&stats).unwrap()["data"][0].clone()
