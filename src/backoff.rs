@@ -13,7 +13,7 @@ pub const TRANSACTION: BackoffPolicy = BackoffPolicy {
     max_retries: Some(3),
     ..policy(Duration::from_millis(20), Duration::from_millis(80))
 };
-/// An alert message that its receiver did not accept: 10 s, 40 s, 160 s, 640 s, 30 min.
+/// An alert message that its receiver did not accept: 10 s, 40 s, 160 s, 640 s, 1 800 s.
 pub const ALERT_DELIVERY: BackoffPolicy =
     BackoffPolicy { factor: 4.0, max_retries: Some(5), ..policy(Duration::from_secs(10), Duration::from_secs(1_800)) };
 /// A committed change that has not reached the index yet. Short, because the client waits.

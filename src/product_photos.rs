@@ -13,7 +13,7 @@ use crate::regions::{self, ProductRegion};
 pub enum RegionChoice {
     /// What stands out from the background; the whole photo if nothing does. Several things are refused.
     Auto,
-    /// As `Auto`, but the whole photo if it shows several things: for photos that nobody can be asked about.
+    /// As `Auto`, but the whole photo if it shows several things: for stored photos, where no person can choose.
     AutoOrWhole,
     Whole,
     Given(Region),

@@ -1,8 +1,8 @@
 //! The registry of background tasks.
 //!
 //! A task has a name, a purpose and a trigger, and defines what one run does. The registry starts and stops it, restarts it
-//! after a panic, and records its runs for `/metrics` and the admin API. State that a task shares with others stays as the
-//! panic left it.
+//! after a panic, and records its runs for `/metrics` and the admin API. A panic does not reset state shared with other
+//! tasks.
 
 mod status;
 #[cfg(test)]

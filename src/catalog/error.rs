@@ -42,9 +42,7 @@ pub enum CatalogError {
         per: &'static str,
     },
     /// One of the photos is enrolled for another product, so the two would look the same.
-    #[error(
-        "{photo}: this very photo is enrolled for product \"{product_name}\" ({product_id}). Remove it there first."
-    )]
+    #[error("{photo}: this photo already belongs to product \"{product_name}\". Remove it there first.")]
     AlreadyEnrolled { photo: PhotoName, product_id: ProductId, product_name: String },
     /// More photos wait to be embedded than may wait.
     #[error("Too many photos are waiting to be embedded. Nothing was stored; try again in a few seconds.")]

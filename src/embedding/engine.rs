@@ -116,17 +116,17 @@ impl Embedder {
         self.dim
     }
 
-    /// Where a match begins.
+    /// Score and margin of a match.
     pub fn thresholds(&self) -> &Thresholds {
         &self.thresholds
     }
 
-    /// What is taken of an upload.
+    /// Limits on an uploaded photo.
     pub fn limits(&self) -> &DecodeLimits {
         &self.limits
     }
 
-    /// Waits until the work on a photo may begin. Background photos wait behind one another and beside interactive ones.
+    /// Waits until work on the photo may begin. Background photos wait for each other, and may run next to interactive ones.
     ///
     /// # Cancel safety
     /// Dropping the future takes the photo out of the queue.

@@ -1,4 +1,4 @@
-//! What comes of a photo, and where its time went.
+//! Results of decoding and embedding, with their timings.
 
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub struct Embeddings {
     pub timings: Timings,
 }
 
-/// What came of one photo, embedded as a whole.
+/// The embedding of a whole photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhotoEmbedding {
     /// The whole picture's embedding.

@@ -5,7 +5,7 @@ use crate::db::model_switches::{self, SwitchRow};
 use crate::db::{catalog_changes, product_images};
 use crate::domain::{Caller, SwitchId, SwitchState};
 
-/// Who decides that a switch which is ready is activated.
+/// Who activates a switch that is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivationPolicy {
     /// A person, by another call.

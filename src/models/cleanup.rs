@@ -1,5 +1,5 @@
-//! Removing what models left behind that are no longer used: their embeddings and what they learned from the database, their
-//! snapshots from this server's folder.
+//! Removes embeddings and the confidence learned from them (from the database) and snapshots (from this server's folder) of
+//! unused models.
 //!
 //! The active model is kept, the one before it for a rollback, and both models of an open switch. So are this server's model
 //! and its settings' model, and models that no switch has named: another server may use them by its settings. All others are
@@ -25,7 +25,7 @@ const BATCH: i64 = 500;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl ModelSwitches {
-    /// Removes what models left behind that are no longer used.
+    /// Removes embeddings and snapshots of unused models.
     pub async fn clean_up_unused_models(&self) -> Result<(), SwitchError> {
         let mut cleaned_up = self.cleaned_up.lock().await;
         let unused = self.unused_models().await?;
@@ -48,7 +48,7 @@ impl ModelSwitches {
                     model.id = model,
                     embeddings = removed,
                     snapshot = had_snapshot,
-                    "removed what a model had left behind that is no longer used"
+                    "removed embeddings and snapshot of an unused model"
                 );
             }
             cleaned_up.insert(model);

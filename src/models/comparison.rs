@@ -13,8 +13,8 @@ use crate::index_feed::{IndexRow, stored_rows};
 const MAX_PHOTOS: i64 = 4_000;
 
 impl ModelSwitches {
-    /// Enrols every second photo of each product and asks with the others, by both models. Photos without a sound
-    /// embedding by both are left out, and products with one photo cannot be asked for.
+    /// Indexes every second photo of each product and searches with the rest, once per model. Photos without a valid embedding
+    /// by both models, and products with one photo, are skipped.
     pub(super) async fn compare(&self, row: &SwitchRow, embedder: &Embedder) -> Result<Comparison, SwitchError> {
         let before = self.list_embedded_photos(&row.from_model).await?;
         let after = self.list_embedded_photos(&row.to_model).await?;
@@ -32,7 +32,7 @@ impl ModelSwitches {
         Ok(product_images::list_on_sale(&mut self.db.read().await?, model, ImageId::NIL, MAX_PHOTOS).await?)
     }
 
-    /// How many photos were asked with, and for how many of them the first answer was right.
+    /// The number of queries, and for how many of them the first answer was right.
     async fn count_right(&self, rows: Vec<IndexRow>) -> Result<(usize, usize), SwitchError> {
         let mut photos_seen: BTreeMap<ProductId, usize> = BTreeMap::new();
         let (enrolled, queries): (Vec<IndexRow>, Vec<IndexRow>) = rows.into_iter().partition(|row| {

@@ -159,8 +159,8 @@ fn reason_to_wait(row: &SwitchRow) -> Option<String> {
     let worse = row.at_once && !row.even_if_worse && right_after < right_before;
     worse.then(|| {
         format!(
-            "The new model is right on {right_after} of {asked} enrolled photos, the active one on {right_before}. Activate the \
-             switch by POST /api/models/switch/activate if that is wanted, or cancel it."
+            "The new model recognises {right_after} of {asked} enrolled photos, the active one {right_before}. To switch anyway: \
+             POST /api/models/switch/activate. To stop: DELETE /api/models/switch."
         )
     })
 }

@@ -36,7 +36,7 @@ pub enum SwitchError {
     },
     /// The new model no longer does what it did in its self-test.
     #[error(
-        "{model} fails on a picture of our own as well: {reason}. No photo is at fault. The switch waits until the model runs."
+        "{model} fails on its test picture too: {reason}. No photo is at fault. The switch waits until the model runs."
     )]
     ModelFails { model: String, reason: String },
     /// The switch is active, but this server still uses the old model.

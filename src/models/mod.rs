@@ -3,8 +3,8 @@
 //! Begin: a switch is a row of the database. One server embeds every photo on sale by the new model while the old one goes
 //! on recognising (`switch_worker`, `embedding_pass`, `lease`). Activate: when no photo is missing, the switch is carried
 //! out, by itself or by a person ([`ActivationPolicy`]). Adopt: then every server fills an index of the new model and
-//! exchanges the two (`adoption`). Going back is a switch to the model before, whose embeddings are all still there. What
-//! models leave behind that are no longer used is removed (`cleanup`).
+//! exchanges the two (`adoption`). Going back is a switch to the model before, whose embeddings are all still there.
+//! Embeddings and snapshots of unused models are removed (`cleanup`).
 //!
 //! Invariants: whatever is needed to go on is in the database, so a kill at any moment costs what was being embedded. A
 //! switch is activated under the catalog's lock, and only while no photo on sale lacks its embedding. A server exchanges its

@@ -31,7 +31,7 @@ pub struct FirstModel {
     pub switch_to: Option<String>,
 }
 
-/// More photos than this that the settings' model has not embedded are embedded while another model serves.
+/// If the settings' model still has to embed more photos than this, another model serves meanwhile.
 const EMBEDDED_BEFORE_SERVING_MAX: i64 = 100;
 
 /// A manifest's file name, and the manifest or why its model cannot be used.
@@ -62,7 +62,7 @@ impl ModelsFolder {
         let this = self.clone();
         super::run_blocking(move || {
             let first = this.open_switched_or_configured(switched)?;
-            // A person's switch that goes on decides what comes next.
+            // An open switch that a person began takes precedence.
             let may_switch = first.generation.is_none() && open.is_none();
             Ok(this.open_embedded(&first, on_sale, embedded).filter(|_| may_switch).unwrap_or(first))
         })
@@ -86,7 +86,7 @@ impl ModelsFolder {
         let (_, key, manifest) = best;
         let model = self.open_exactly(&manifest, key.as_str()).ok()?;
         tracing::info!(model.id = %model.id, next.model.id = %first.model.id, images = on_sale - known,
-            "the settings' model has yet to embed photos; until then the model before it recognises");
+            "the settings' model is still embedding photos; the previous model serves until then");
         Some(FirstModel { model, manifest, generation: None, switch_to: Some(first.manifest.clone()) })
     }
 
@@ -101,7 +101,8 @@ impl ModelsFolder {
                 return Ok(FirstModel { model, manifest, generation, switch_to: None });
             }
             Some((Err(error), manifest)) => {
-                // A model that is gone was taken away on purpose. Anything else may pass: it is tried again while serving.
+                // A missing model was removed on purpose. Any other error may be temporary, so the model is tried again while
+                // serving.
                 if !matches!(error, SwitchError::Replaced { .. } | SwitchError::UnknownModel { .. }) {
                     generation = None;
                 }

@@ -56,7 +56,7 @@ fn list_models(verified: Vec<ManifestResult>, active: &ActiveModel, embedded: &H
         calibrated: active.embedder.thresholds().are_calibrated(),
         problem,
     };
-    let serves_on = |why: &str| format!("{why}; this server goes on with it until it is started again");
+    let serves_on = |why: &str| format!("{why}; this server keeps using it until it restarts");
     let mut models: Vec<ModelView> = verified
         .into_iter()
         .map(|(manifest, verified)| match verified {
@@ -103,13 +103,15 @@ fn find_unadopted_model(row: &SwitchRow, verified: &[ManifestResult], active: &A
     let fault = match (manifest, found) {
         (None, _) => Some(format!("there is no {} in the folder of models", row.to_manifest)),
         (Some(Err(problem)), _) => Some(problem.clone()),
-        (Some(Ok(_)), Some(found)) if found != row.to_model => Some(format!("{} is {found} by now", row.to_manifest)),
+        (Some(Ok(_)), Some(found)) if found != row.to_model => {
+            Some(format!("{} now describes model {found}", row.to_manifest))
+        }
         (Some(Ok(_)), _) => None,
     };
     // A model that was missing at the start is not waited for; a newer switch is adopted as soon as it can be.
     let reason = match (fault, row.generation > active.generation) {
         (None, true) => "this server is about to use it".to_owned(),
-        (Some(fault), true) => format!("{fault}; this server uses it by itself once that is repaired"),
+        (Some(fault), true) => format!("{fault}. The server switches by itself once this is repaired."),
         (None, false) => "it can be used again: start the server again, or switch to it".to_owned(),
         (Some(fault), false) => {
             format!("{fault}; put it back and start the server again, or switch to another model")

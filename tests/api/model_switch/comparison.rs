@@ -24,7 +24,7 @@ async fn a_worse_model_is_activated_only_if_that_was_chosen(database: TestDataba
     let switch = &held["switch"];
     assert_eq!(switch["comparison"], json!({"asked": 3, "right_before": 3, "right_after": 1}));
     let obstacle = switch["obstacle"].as_str().unwrap();
-    assert!(obstacle.contains("right on 1 of 3 enrolled photos, the active one on 3"), "{obstacle}");
+    assert!(obstacle.contains("recognises 1 of 3 enrolled photos, the active one 3"), "{obstacle}");
     // After another pass it still waits.
     shop.enrol("Another", vec![package_photo(3, 0)]).await;
     shop.until("the new photo", |models| models["switch"]["embedded"] == 7 && models["switch"]["state"] == "ready")

@@ -152,7 +152,10 @@ async fn a_model_whose_files_are_missing_is_reported_in_the_list(database: TestD
     let models = shop.models().await;
     assert_eq!((active(&models), &models["wanted"]), (OTHER.to_owned(), &json!(null)), "it serves on");
     let listed = models["models"].as_array().unwrap().iter().find(|model| model["active"] == true).unwrap();
-    assert!(listed["problem"].as_str().unwrap().contains("goes on with it") && listed["embedded"] == 1, "{listed}");
+    assert!(
+        listed["problem"].as_str().unwrap().contains("keeps using it until it restarts") && listed["embedded"] == 1,
+        "{listed}"
+    );
 
     shop.app.restart().await;
     let models = shop.models().await;
@@ -174,11 +177,14 @@ async fn a_model_whose_files_are_missing_is_reported_in_the_list(database: TestD
     let models = shop.models().await;
     let listed = models["models"].as_array().unwrap();
     let in_use = listed.iter().find(|model| model["active"] == true).unwrap();
-    assert!(listed.len() == 2 && in_use["problem"].as_str().unwrap().contains("goes on with it"), "{models}");
+    assert!(
+        listed.len() == 2 && in_use["problem"].as_str().unwrap().contains("keeps using it until it restarts"),
+        "{models}"
+    );
     shop.app.restart().await;
     let models = shop.models().await;
     let reason = models["wanted"]["reason"].as_str().unwrap();
-    assert!(active(&models) == SMALL && reason.contains("by itself once that is repaired"), "{models}");
+    assert!(active(&models) == SMALL && reason.contains("by itself once this is repaired"), "{models}");
     std::fs::rename(&aside, &onnx).unwrap();
     shop.until_active(OTHER).await;
 
