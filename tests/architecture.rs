@@ -283,6 +283,20 @@ fn store_means_the_shop_and_never_the_database() {
             }
         }
     }
+    // Scripts show commands in their comments.
+    let mut scripts = 0;
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "sh") {
+            scripts += 1;
+            for (index, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate() {
+                if line.contains("store::") {
+                    violations.push(format!("{}:{}: store:: means the database", path.display(), index + 1));
+                }
+            }
+        }
+    }
+    assert!(scripts > 3, "only {scripts} scripts found");
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 

@@ -25,7 +25,7 @@ const BATCH: i64 = 500;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl ModelSwitches {
-    /// Removes embeddings and snapshots of unused models.
+    /// Removes embeddings, learned confidences and snapshots of unused models.
     pub async fn clean_up_unused_models(&self) -> Result<(), SwitchError> {
         let mut cleaned_up = self.cleaned_up.lock().await;
         let unused = self.unused_models().await?;

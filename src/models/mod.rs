@@ -4,7 +4,7 @@
 //! on recognising (`switch_worker`, `embedding_pass`, `lease`). Activate: when no photo is missing, the switch is carried
 //! out, by itself or by a person ([`ActivationPolicy`]). Adopt: then every server fills an index of the new model and
 //! exchanges the two (`adoption`). Going back is a switch to the model before, whose embeddings are all still there.
-//! Embeddings and snapshots of unused models are removed (`cleanup`).
+//! Embeddings, learned confidences and snapshots of unused models are removed (`cleanup`).
 //!
 //! Invariants: whatever is needed to go on is in the database, so a kill at any moment costs what was being embedded. A
 //! switch is activated under the catalog's lock, and only while no photo on sale lacks its embedding. A server exchanges its

@@ -37,6 +37,49 @@ pub fn pages() -> BTreeMap<PathBuf, String> {
     pages
 }
 
+/// Every source file, by its path in `src` without the ending.
+fn sources() -> BTreeMap<PathBuf, String> {
+    let src = root().join("src");
+    let (mut folders, mut sources) = (vec![src.clone()], BTreeMap::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                sources.insert(path.strip_prefix(&src).unwrap().with_extension(""), text);
+            }
+        }
+    }
+    sources
+}
+
+/// Whether `sources` has the module or item `module::name`, or the function `Type::name`.
+fn is_defined(named: &str, sources: &BTreeMap<PathBuf, String>) -> bool {
+    let (owner, name) = named.rsplit_once("::").unwrap();
+    if owner.starts_with(char::is_uppercase) {
+        return sources.values().any(|text| contains_word(text, &format!("impl {owner}")) && defines(text, name));
+    }
+    let module: PathBuf = owner.split("::").collect();
+    let files = sources.iter().filter(|(path, _)| path.starts_with(&module));
+    let mut files = files.map(|(path, text)| path.starts_with(module.join(name)) || defines(text, name));
+    files.any(|is_there| is_there)
+}
+
+fn defines(text: &str, name: &str) -> bool {
+    let keywords = ["fn", "struct", "enum", "type", "trait", "const", "static", "macro_rules!"];
+    // `text_enum!` has the name and then its noun.
+    text.contains(&format!("\n    {name}, \""))
+        || keywords.iter().any(|word| contains_word(text, &format!("{word} {name}")))
+}
+
+/// Whether `text` has `word`, and not only as the beginning of a longer one.
+fn contains_word(text: &str, word: &str) -> bool {
+    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    text.match_indices(word).any(|(position, _)| !goes_on(&text[position + word.len()..]))
+}
+
 /// The code spans of a page, without its fenced blocks.
 pub fn code_spans(text: &str) -> Vec<String> {
     let (prose, _) = fences(text);
@@ -178,6 +221,31 @@ fn files_and_modules_that_are_named_are_there() {
     let new = modules.difference(&named).map(|name| format!("ARCHITECTURE.md, code map: {name} is missing"));
     missing.extend(gone.chain(new));
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+#[test]
+fn items_that_the_architecture_names_are_there() {
+    let (sources, manifest) = (sources(), std::fs::read_to_string(root().join("Cargo.toml")).unwrap());
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let is_item = |span: &String| span.contains("::") && span.chars().all(|c| c.is_alphanumeric() || "_:".contains(c));
+    let is_of_a_library =
+        |span: &str| span.split("::").next().is_some_and(|first| manifest.contains(&format!("\n{first} = ")));
+    let named: Vec<String> =
+        code_spans(&architecture).into_iter().filter(is_item).filter(|span| !is_of_a_library(span)).collect();
+    assert!(named.len() > 10, "only {named:?}");
+    let missing: Vec<&String> = named.iter().filter(|span| !is_defined(span, &sources)).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not in src: {missing:?}");
+}
+
+#[test]
+fn names_of_items_are_looked_up_where_they_say() {
+    let sources = sources();
+    for named in ["db::seals", "domain::Verdict", "Checkout::add_frame", "integrity::chain_records::order_adds_up"] {
+        assert!(is_defined(named, &sources), "{named}");
+    }
+    for gone in ["checkout::totals", "Checkout::frame", "Orders::add_frame", "orders::seals"] {
+        assert!(!is_defined(gone, &sources), "{gone}");
+    }
 }
 
 #[test]
