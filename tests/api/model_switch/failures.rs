@@ -54,7 +54,7 @@ async fn a_photo_on_which_the_model_fails_is_listed_and_retried(database: TestDa
     shop.until_active(OTHER).await;
 }
 
-/// If the model fails on a picture of our own too, no photo is at fault.
+/// If the model fails on its test picture too, no photo is at fault.
 async fn a_model_that_fails_on_everything_blames_no_photo(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let sound = shop.enrol("Sound", vec![package_photo(0, 0)]).await;
@@ -66,7 +66,7 @@ async fn a_model_that_fails_on_everything_blames_no_photo(database: TestDatabase
     shop.begin(OTHER, true).await.expect(202);
     let halted = shop.until("the obstacle", |models| models["switch"]["obstacle"].is_string()).await;
     let switch = &halted["switch"];
-    assert!(switch["obstacle"].as_str().unwrap().contains("a picture of our own"), "{switch}");
+    assert!(switch["obstacle"].as_str().unwrap().contains("its test picture"), "{switch}");
     assert_eq!((&switch["problems"], &switch["problem_count"]), (&json!([]), &json!(0)));
     for point in [photo, control] {
         fail::remove(point);
