@@ -207,9 +207,9 @@ fn background_tasks(
         .register("models: embed", "Embeds the photos for an open model switch.")
         .continuous(models, move |models, runs| models.work_on_switches(switch_period, runs));
     tasks
-        .register("models: keep up", "Adopts a model that was switched to on any server.")
+        .register("models: adopt", "Adopts a model that was switched to on any server.")
         .continuous(models, move |models, runs| models.adopt_switched_models(switch_period, runs));
-    tasks.register("models: forget", "Removes embeddings and snapshots of models that are no longer used.").every(
+    tasks.register("models: clean up", "Removes embeddings and snapshots of models that are no longer used.").every(
         CLEANUP_PERIOD,
         models,
         |models| async move { models.clean_up_unused_models().await },
@@ -228,7 +228,7 @@ fn background_tasks(
         .register("catalog: listen", "Listens for changes that other servers announce. Only PostgreSQL announces them.")
         .continuous(index_feed, |feed, runs| feed.listen_for_announcements(runs));
     tasks
-        .register("catalog: mend", "Retries photos that could not be embedded.")
+        .register("catalog: retry", "Retries photos that could not be embedded.")
         .continuous(index_feed, |feed, runs| feed.retry_unsearchable_images(runs));
     if settings.engine.snapshot_s > 0 {
         let period = Duration::from_secs(settings.engine.snapshot_s);
@@ -249,7 +249,7 @@ fn background_tasks(
             Ok::<(), Infallible>(())
         },
     );
-    tasks.register("tidy", "Removes old idempotency replies and order statistics.").every(
+    tasks.register("database: clean up", "Removes old idempotency replies and order statistics.").every(
         TIDY_PERIOD,
         &(checkout.clone(), performance.clone()),
         |(checkout, performance)| async move {
@@ -271,7 +271,7 @@ fn background_tasks(
             alerts,
             |alerts| async move { alerts.watch().await },
         );
-        tasks.register("alerts: tidy", "Removes alerts that were resolved long ago.").every(
+        tasks.register("alerts: clean up", "Removes alerts that were resolved long ago.").every(
             TIDY_PERIOD,
             alerts,
             |alerts| async move { alerts.delete_expired().await.map(drop) },

@@ -47,7 +47,8 @@ class Embedder:
         self.manifest = json.loads(manifest.read_text())
         self.input, self.output = self.manifest["input"], self.manifest["output"]
         fed = (self.input["resize"], self.input["filter"], self.input["color"])
-        as_shipped = fed == ("crop", "bilinear", "rgb") and not self.input.get("resize_to")
+        # Borders of black, fed as zeros: the mean of the shipped models is 0.
+        as_shipped = fed == ("pad", "bilinear", "rgb") and not any(self.input["mean"])
         if not as_shipped or self.output.get("pooling", "none") != "none":
             raise SystemExit(f"{manifest}: the peer only knows models that are fed and read like the shipped one")
         options = onnxruntime.SessionOptions()
@@ -63,7 +64,7 @@ class Embedder:
 
     def embed(self, photo: Image.Image) -> np.ndarray:
         width, height = self.input["width"], self.input["height"]
-        fitted = ImageOps.fit(photo, (width, height), Image.Resampling.BILINEAR)
+        fitted = ImageOps.pad(photo, (width, height), Image.Resampling.BILINEAR)
         tensor = np.asarray(fitted, np.float32) * self.factor - self.offset
         batch = np.ascontiguousarray(tensor.transpose(2, 0, 1)[None])
         (vectors,) = self.session.run([self.output["name"]], {self.input["name"]: batch})

@@ -20,7 +20,8 @@ use super::{CLIENTS, GROWTH, STEPS_WITHOUT_GROWTH, load};
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer/server.py");
 /// Where photos are shown.
-const RECOGNIZE: &str = "/api/recognize";
+/// The peer knows no regions: both embed the whole picture.
+const RECOGNIZE: &str = "/api/recognize?regions=whole";
 /// How long a server may take to start; the peer embeds its gallery first.
 const START: Duration = Duration::from_secs(600);
 /// How long an answer may take.
@@ -179,6 +180,7 @@ async fn teach(shop: &Shop, base: &str, password: &str) -> String {
             ("sku", package.sku.clone()),
             ("price", package.price_minor.to_string()),
             ("currency", "EUR".to_owned()),
+            ("region", "whole".to_owned()),
         ];
         admin.post_form("/api/products", texts, shop.teaching_photos(place)).await.expect("a product");
     }

@@ -85,14 +85,13 @@ async fn play_and_print(url: &str, password: &str, products: u64) -> Result<Demo
     let token = tokens["access_token"].as_str().ok_or_else(|| demo_error(DemoError::Incomplete("access_token")))?;
     let products = usize::try_from(products).unwrap_or(usize::MAX);
     let report = play(&anonymous.with_bearer(token), products).await.map_err(demo_error)?;
-    let scanned = report.shown - report.matched - report.ambiguous;
+    let scanned = report.bought - report.matched - report.tapped;
     say!(
-        "\nOf {} photos, {} were matched, {} were ambiguous with the right product among the candidates,",
-        report.shown,
+        "\nOf {} products, {} were matched, {} were among the candidates and tapped, and {scanned} had to be scanned.",
+        report.bought,
         report.matched,
-        report.ambiguous
+        report.tapped
     );
-    say!("and {scanned} products had to be scanned.");
     Ok(report)
 }
 

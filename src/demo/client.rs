@@ -31,6 +31,11 @@ impl DemoError {
     pub fn already_exists(&self) -> bool {
         matches!(self, Self::Refused { status: 409, kind, .. } if kind.ends_with(":taken"))
     }
+
+    /// Whether the server found several things in a photo of one product.
+    pub fn found_several(&self) -> bool {
+        matches!(self, Self::Refused { status: 422, kind, .. } if kind.ends_with(":several-products"))
+    }
 }
 
 /// A client of one server: without credentials, or with a person's token or a kiosk's key.

@@ -4,9 +4,11 @@
 //! pictures come from [`packages`].
 
 mod client;
+mod frames;
 pub mod packages;
 mod play;
 mod print;
+mod purchases;
 
 pub use client::{Client, DemoError};
 pub use play::{DemoReport, play};

@@ -8,13 +8,17 @@ use crate::terminal::say;
 /// Characters between the borders of bill and receipt.
 const WIDTH: usize = 60;
 
-pub(super) fn print_recognition(product: &str, item: &Value, timings: &Value) {
+/// What was recognised where `product` lies; `None`: nothing was found there.
+pub(super) fn print_recognition(product: &str, item: Option<&Value>) {
+    let Some(item) = item else {
+        say!("   {product}\n      not found");
+        return;
+    };
     let best = &item["candidates"][0];
     let name = best["product_name"].as_str().unwrap_or("nothing");
     let verdict = item["verdict"].as_str().unwrap_or("?");
     let score = best["score"].as_f64().unwrap_or(0.0);
-    let total = timings["total"].as_f64().unwrap_or(0.0);
-    say!("   {product}\n      {verdict:<9} {score:.3} {name}  ({total:.0} ms)");
+    say!("   {product}\n      {verdict:<9} {score:.3} {name}");
 }
 
 pub(super) fn print_bill(session: &Value) {

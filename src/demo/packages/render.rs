@@ -3,7 +3,7 @@
 //! Invariants: a picture depends on the package, the view's seed and the size alone; the mesh is drawn with several samples per
 //! pixel, the backdrop with one.
 
-use image::RgbImage;
+use image::{RgbImage, Rgba, RgbaImage};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 
@@ -20,10 +20,39 @@ use super::vec3::{Vec3, vec3};
 /// Renders a photo of `side` × `side` pixels, as a kiosk camera might take it. The view's seed determines pose, light, backdrop and
 /// camera; equal arguments give equal pictures.
 pub fn render_photo(package: &Package, view_seed: u64, side: u32) -> RgbImage {
-    // Without the odd multiplier, view n + 1 would resemble view n of another package.
-    let mut rng = Pcg64Mcg::seed_from_u64(package.seed ^ view_seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut rng = view_random(package, view_seed);
     let settings = SceneSettings::random(&mut rng);
     render(package, &settings, side, &mut rng)
+}
+
+fn view_random(package: &Package, view_seed: u64) -> Pcg64Mcg {
+    // Without the odd multiplier, view n + 1 would resemble view n of another package.
+    Pcg64Mcg::seed_from_u64(package.seed ^ view_seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// The package as [`render_photo`] shows it, cut out: a pixel is as opaque as the package covers it.
+pub fn render_cutout(package: &Package, view_seed: u64, side: u32) -> RgbaImage {
+    let photo = render_photo(package, view_seed, side);
+    let mut rng = view_random(package, view_seed);
+    let settings = SceneSettings::random(&mut rng);
+    let mut mesh = build_mesh(package);
+    pose_mesh(&mut mesh, &settings);
+    let camera = Camera::new(&settings, &mesh, side as f32);
+    let textures = make_textures(package, &mesh, &camera);
+    let (buffer, (left, top)) = rasterise(&mesh, &textures, &settings, &camera, side as usize, false);
+    let samples = settings.samples_per_axis;
+    RgbaImage::from_fn(side, side, |x, y| {
+        let (column, row) = ((x as usize).checked_sub(left), (y as usize).checked_sub(top));
+        let covered = |column: usize, row: usize| {
+            let inside = (column + 1) * samples <= buffer.width && (row + 1) * samples <= buffer.rows;
+            let sample =
+                |index: usize| (row * samples + index / samples) * buffer.width + column * samples + index % samples;
+            if inside { (0..samples * samples).filter(|index| buffer.depths[sample(*index)] > 0.0).count() } else { 0 }
+        };
+        let covered = column.zip(row).map_or(0, |(column, row)| covered(column, row));
+        let [red, green, blue] = photo.get_pixel(x, y).0;
+        Rgba([red, green, blue, (covered * 255 / (samples * samples)) as u8])
+    })
 }
 
 /// Renders the picture for the contact sheet.
