@@ -11,7 +11,7 @@ use super::EnrolledPhoto;
 use super::similarity::{Similarities, VectorSum};
 use crate::domain::{ImageId, ProductId};
 
-/// The most photos that ask. Twice as many change the probabilities by less than a hundredth.
+/// The most photos that ask. Twice as many change a probability by 0.008 in the mean, with 400 rendered packages.
 const SAMPLE_MAX: usize = 2_000;
 /// Products whose similarity is kept; with vectors of 256 values the sums take 20 MB. Later products count as average.
 const SIMILARITIES_MAX: usize = 20_000;
