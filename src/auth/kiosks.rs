@@ -3,12 +3,14 @@
 //! A person types the code on the device; it is valid once and for an hour. The key never leaves the device. A revoked key
 //! is refused from the next request on, by every server.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::stores::{NAME_CHARS_MAX, find_served_store};
-use super::{Auth, AuthError, EnrolledKiosk, KioskView, NewKiosk, require_admin, secrets};
+use super::{Auth, AuthError, EnrolledKiosk, KioskEmptyView, KioskView, NewKiosk, require_admin, secrets};
 use crate::db::kiosks::KioskRow;
-use crate::db::{audit, kiosks};
+use crate::db::{audit, kiosk_empty_views, kiosks};
 use crate::domain::{Actor, Caller, KioskId, Page, PageRequest, Role, StoreId, parse_line};
 
 impl Auth {
@@ -49,16 +51,23 @@ impl Auth {
         find_served_store(&mut reader, caller, store).await?;
         let now = self.0.clock.now();
         let rows = kiosks::list(&mut reader, store, page).await?;
-        Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(|row| KioskView::from_row(row, now)))
+        let mut views: HashMap<KioskId, KioskEmptyView> = kiosk_empty_views::list_summaries(&mut reader, store)
+            .await?
+            .into_iter()
+            .map(|row| (row.kiosk_id, row.into()))
+            .collect();
+        let page = Page::from_rows(rows, page, |row| row.id.uuid());
+        Ok(page.map(|row| KioskView { empty_view: views.remove(&row.id), ..KioskView::from_row(row, now) }))
     }
 
-    /// Revokes a kiosk's key, or its code if that is unused. Revoking twice changes nothing. For admins.
+    /// Revokes a kiosk's key, or its code if that is unused, and deletes its empty view. Revoking twice changes nothing. For admins.
     pub async fn revoke_kiosk(&self, caller: &Caller, store: StoreId, id: KioskId) -> Result<KioskView, AuthError> {
         require_admin(caller)?;
         let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
         kiosks::find(&mut tx, store, id).await?.ok_or_else(|| kiosk_not_found(id))?;
         if kiosks::revoke(&mut tx, id, now).await? {
+            kiosk_empty_views::delete(&mut tx, id).await?;
             let (subject, details) = (id.to_string(), json!({"store_id": store}));
             audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "kiosk.revoke", subject, details })
                 .await?;

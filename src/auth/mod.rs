@@ -33,7 +33,7 @@ pub use first_admin::FirstAdmin;
 pub use secrets::IssuedSecret;
 pub use stores::{NewStore, StoreChange};
 pub use users::{NewUser, UserChange};
-pub use views::{EnrolledKiosk, KioskStatus, KioskView, NewKiosk, StoreView, TokenPair, UserView};
+pub use views::{EnrolledKiosk, KioskEmptyView, KioskStatus, KioskView, NewKiosk, StoreView, TokenPair, UserView};
 
 use crate::clock::Clock;
 use crate::config::{Environment, Settings};

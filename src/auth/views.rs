@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::secrets::IssuedSecret;
+use crate::db::kiosk_empty_views::EmptyViewSummaryRow;
 use crate::db::kiosks::KioskRow;
 use crate::db::stores::StoreRow;
 use crate::db::users::UserRow;
@@ -87,6 +88,27 @@ pub struct KioskView {
     pub enrolled_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// What its camera sees when nothing lies before it; `null` if that was not set.
+    pub empty_view: Option<KioskEmptyView>,
+}
+
+/// The empty view of a kiosk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KioskEmptyView {
+    /// Pixels of the picture that was sent.
+    pub width: i64,
+    /// Pixels of the picture that was sent.
+    pub height: i64,
+    pub set_at: Timestamp,
+    /// Since when frames show that the camera was moved or covered; `null` if they do not. Set the view again then.
+    pub camera_moved_at: Option<Timestamp>,
+}
+
+impl From<EmptyViewSummaryRow> for KioskEmptyView {
+    fn from(row: EmptyViewSummaryRow) -> Self {
+        let EmptyViewSummaryRow { width, height, set_at, camera_moved_at, .. } = row;
+        Self { width, height, set_at, camera_moved_at }
+    }
 }
 
 /// A new kiosk with its enrolment code. The code is shown only once.
@@ -139,7 +161,7 @@ impl From<StoreRow> for StoreView {
 }
 
 impl KioskView {
-    /// The status depends on the time: a code expires.
+    /// Without the empty view. The status depends on the time: a code expires.
     pub(super) fn from_row(row: KioskRow, now: Timestamp) -> Self {
         let status = match (row.revoked_at, row.enrolled_at, row.enrolment_expires_at) {
             (Some(_), _, _) => KioskStatus::Revoked,
@@ -156,6 +178,7 @@ impl KioskView {
             enrolled_at: row.enrolled_at,
             revoked_at: row.revoked_at,
             created_at: row.created_at,
+            empty_view: None,
         }
     }
 }

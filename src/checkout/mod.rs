@@ -179,7 +179,7 @@ impl Checkout {
         regions: RegionMode,
     ) -> Result<FrameView, CheckoutError> {
         self.find_session(&mut self.db.read().await?, caller, id).await?;
-        let recognition = self.recognition.recognize_picture(picture, regions).await?;
+        let recognition = self.recognition.recognize_picture(caller, picture, regions).await?;
         let mut tx = self.db.begin().await?;
         let session = self.advance_session(&mut tx, caller, id, version).await?;
         self.add_recognized_products(&mut tx, &session, &recognition).await?;

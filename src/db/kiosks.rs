@@ -67,6 +67,12 @@ pub async fn find(reader: &mut Reader, store: StoreId, id: KioskId) -> Result<Op
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).bind(store).fetch_optional(c))
 }
 
+/// A device of any store; `None` also if it was revoked.
+pub async fn find_unrevoked(reader: &mut Reader, id: KioskId) -> Result<Option<KioskRow>, DatabaseError> {
+    const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE id = $1 AND revoked_at IS NULL");
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+}
+
 /// Newest first.
 pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!(

@@ -25,6 +25,7 @@ mod error;
 mod failure_injection;
 pub mod idempotency_keys;
 pub mod integrity_reports;
+pub mod kiosk_empty_views;
 pub mod kiosks;
 pub mod login_failures;
 pub mod model_switches;

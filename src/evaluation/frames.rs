@@ -186,7 +186,7 @@ async fn ask_frame(
     let (composed, _queue) = embedder.run_on_decode_threads(&permit, compose).await.map_err(failed)?;
     let (photo, true_regions, labels) = composed?;
     let searched = Arc::clone(&photo);
-    let find = move || regions::find_regions(&searched, RegionMode::Auto);
+    let find = move || regions::find_regions(&searched, RegionMode::Auto, None);
     let (found, _queue) = embedder.run_on_decode_threads(&permit, find).await.map_err(failed)?;
     let found: Vec<Region> = found.regions.iter().map(|found| found.region).collect();
     let matches = match_regions(&true_regions, &found);

@@ -77,7 +77,7 @@ async fn find_things(embedder: &Embedder, photo: &BoxedPhoto) -> Result<AskedPho
     let picture = embedder.decode(&permit, bytes).await.map_err(failed)?.photo;
     let items: Vec<Region> = photo.items.iter().map(|item| item.region(picture.width(), picture.height())).collect();
     let find = move || {
-        let found = regions::find_regions(&picture, RegionMode::Auto).regions;
+        let found = regions::find_regions(&picture, RegionMode::Auto, None).regions;
         let pictures = found.iter().map(|found| regions::crop_region(&picture, found.region)).collect();
         (found, pictures)
     };

@@ -25,6 +25,8 @@ pub enum Policy {
     Admin,
     /// Kiosks, clerks and admins.
     Till,
+    /// Kiosks, about themselves.
+    Kiosk,
 }
 
 /// A line of the table.
@@ -40,7 +42,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> RouteRul
     RouteRule { method, pattern, policy }
 }
 
-pub static RULES: [RouteRule; 82] = [
+pub static RULES: [RouteRule; 85] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -67,6 +69,9 @@ pub static RULES: [RouteRule; 82] = [
     rule(Method::POST, "/api/stores/{id}/kiosks", Policy::Admin),
     rule(Method::DELETE, "/api/stores/{id}/kiosks/{kiosk_id}", Policy::Admin),
     rule(Method::POST, "/api/kiosks/enrol", Policy::Public),
+    rule(Method::PUT, "/api/kiosks/me/empty-view", Policy::Kiosk),
+    rule(Method::PUT, "/api/kiosks/{id}/empty-view", Policy::Staff),
+    rule(Method::DELETE, "/api/kiosks/{id}/empty-view", Policy::Staff),
     rule(Method::GET, "/api/products", Policy::Till),
     rule(Method::POST, "/api/products", Policy::Admin),
     rule(Method::GET, "/api/products/{id}", Policy::Till),
@@ -134,7 +139,7 @@ impl Policy {
     pub fn admits(self, actor: &Actor) -> bool {
         let role = match actor {
             Actor::System | Actor::CommandLine => return true,
-            Actor::Kiosk { .. } => return matches!(self, Self::Public | Self::Till),
+            Actor::Kiosk { .. } => return matches!(self, Self::Public | Self::Till | Self::Kiosk),
             Actor::Person { role, .. } => *role,
         };
         match self {
@@ -142,6 +147,7 @@ impl Policy {
             Self::Staff | Self::Till => matches!(role, Role::Clerk | Role::Admin),
             Self::Admin => role == Role::Admin,
             Self::Shopper => role == Role::User,
+            Self::Kiosk => false,
         }
     }
 
@@ -154,6 +160,7 @@ impl Policy {
             Self::Staff => "clerks and admins",
             Self::Admin => "admins",
             Self::Till => "kiosks, clerks and admins",
+            Self::Kiosk => "kiosks",
         }
     }
 

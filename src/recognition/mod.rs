@@ -9,6 +9,7 @@
 //! [`RecognitionService::recognize_picture`] writes nothing: who keeps the evidence in a transaction of their own (checkout)
 //! writes what [`RecognitionService::evidence`] gives; [`RecognitionService::recognize`] is both at once.
 
+mod empty_views;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -32,9 +33,11 @@ use crate::index::Hits;
 use crate::pool::Priority;
 use crate::regions::{self, FoundRegion, FoundRegions};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
+use empty_views::ViewWriter;
 
 pub use crate::domain::{Region, Verdict};
-pub use crate::regions::{RegionMethod, RegionMode};
+pub use crate::regions::{EmptyViewUse, RegionMethod, RegionMode};
+pub use empty_views::{EmptyViewError, EmptyViewSummary};
 pub use error::RecognitionError;
 use verdicts::VerdictRule;
 pub use view::{AmbiguityReason, Candidate, RecognitionResult, RecognitionView, RecognizedItem, Timings};
@@ -50,12 +53,13 @@ pub struct RecognitionService {
     clock: Clock,
     active: ModelSlot,
     rule: VerdictRule,
+    view_writer: ViewWriter,
 }
 
 impl RecognitionService {
     /// A service that recognises by the model in `active`.
     pub fn new(db: Database, clock: Clock, active: ModelSlot, settings: &Settings) -> Self {
-        Self { db, clock, active, rule: VerdictRule::new(settings) }
+        Self { db, clock, active, rule: VerdictRule::new(settings), view_writer: ViewWriter::default() }
     }
 
     /// Recognises what is in a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an
@@ -66,7 +70,7 @@ impl RecognitionService {
         picture: Bytes,
         mode: RegionMode,
     ) -> Result<RecognitionView, RecognitionError> {
-        let result = self.recognize_picture(picture, mode).await?;
+        let result = self.recognize_picture(caller, picture, mode).await?;
         let evidence = self.evidence(caller, None, &result);
         let kept = tokio::time::timeout(EVIDENCE_TIMEOUT, self.keep(&evidence)).await;
         if let Err(error) = kept.unwrap_or_else(|_| Err(DatabaseError::TimedOut("it was busy".to_owned()))) {
@@ -76,12 +80,14 @@ impl RecognitionService {
         Ok(result.into_view(evidence.id))
     }
 
-    /// Recognises what is in a picture. Writes nothing.
+    /// Recognises what is in a picture. A kiosk's picture is compared with its empty view; what it shows of that is written
+    /// after the answer. Nothing else is written.
     ///
     /// # Cancel safety
     /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
     pub async fn recognize_picture(
         &self,
+        caller: &Caller,
         picture: Bytes,
         mode: RegionMode,
     ) -> Result<RecognitionResult, RecognitionError> {
@@ -91,19 +97,22 @@ impl RecognitionService {
         // Before the work on a picture that could not be answered for.
         index.check_trusted()?;
 
+        let stored_view = if mode == RegionMode::Auto { self.find_empty_view(caller).await? } else { None };
         let permit = embedder.admit(Priority::Interactive).await?;
         let mut spent = embedding::Timings { queue: began.elapsed(), ..embedding::Timings::default() };
         let decoded = embedder.decode(&permit, picture).await?;
         spent += decoded.timings;
         let regions_began = Instant::now();
         let find = move || {
-            let found = regions::find_regions(&decoded.photo, mode);
+            let view = stored_view.as_ref().map(|stored| &stored.view);
+            let found = regions::find_regions(&decoded.photo, mode, view);
+            let renewed = stored_view.as_ref().and_then(|stored| stored.renew(&found, &decoded.photo));
             let pictures =
                 found.regions.iter().map(|found| regions::crop_region(&decoded.photo, found.region)).collect();
-            (found, pictures)
+            (found, pictures, stored_view, renewed)
         };
-        let ((found, pictures), queue): ((FoundRegions, Vec<Arc<Photo>>), Duration) =
-            embedder.run_on_decode_threads(&permit, find).await?;
+        let (found, queue) = embedder.run_on_decode_threads(&permit, find).await?;
+        let (found, pictures, stored_view, renewed): (FoundRegions, Vec<Arc<Photo>>, _, _) = found;
         spent.queue += queue;
         let finding_regions = regions_began.elapsed() - queue;
         let embedded = embedder.embed(&permit, pictures).await?;
@@ -117,7 +126,10 @@ impl RecognitionService {
         drop(permit);
 
         let names = self.names_on_sale(&hits).await?;
-        let index_revision = hits.first().map_or(0, |hits| hits.revision);
+        let index_revision = match hits.first() {
+            Some(hits) => hits.revision,
+            None => index.stats().await.revision,
+        };
         let judge = |(found, hits): (FoundRegion, Hits)| {
             let item = self.rule.judge(&found, hits.hits, &names, embedder.thresholds(), confidence);
             metrics::counter!(VERDICTS_TOTAL, "verdict" => item.verdict.as_str()).increment(1);
@@ -127,7 +139,9 @@ impl RecognitionService {
         let timings = Timings::new(&spent, finding_regions, search, began.elapsed());
         timings.record();
         let model = embedder.model_id().to_string();
-        Ok(RecognitionResult { items, region_method: found.method, model, index_revision, timings })
+        self.note_empty_view(stored_view, found.empty_view, renewed);
+        let (region_method, empty_view) = (found.method, found.empty_view);
+        Ok(RecognitionResult { items, region_method, empty_view, model, index_revision, timings })
     }
 
     /// What is to be kept of a result, under an id of its own, for whoever stores it in a transaction of their own.

@@ -56,9 +56,12 @@ async fn an_index_that_lost_its_place_answers_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path()).await;
     service.active.current().index.mark_untrusted("change 5 is missing");
-    let refused = service.recognize_picture(png(RED).into(), RegionMode::Auto).await.unwrap_err();
+    let refused = service.recognize_picture(&Caller::system(), png(RED).into(), RegionMode::Auto).await.unwrap_err();
     assert!(matches!(&refused, RecognitionError::IndexBehind(reason) if reason.contains("change 5")), "{refused:?}");
-    let unread = service.recognize_picture(Bytes::from_static(b"no picture"), RegionMode::Auto).await.unwrap_err();
+    let unread = service
+        .recognize_picture(&Caller::system(), Bytes::from_static(b"no picture"), RegionMode::Auto)
+        .await
+        .unwrap_err();
     assert!(matches!(unread, RecognitionError::IndexBehind(_)), "no work is done on it: {unread:?}");
 }
 
@@ -90,8 +93,13 @@ async fn a_new_name_counts_at_once_and_a_product_off_sale_is_not_named() {
     };
     let tea = enrol(&service, &fields("Tea", true)).await;
     let named = async || {
-        let candidates =
-            service.recognize_picture(png(RED).into(), RegionMode::Auto).await.unwrap().items.remove(0).candidates;
+        let candidates = service
+            .recognize_picture(&Caller::system(), png(RED).into(), RegionMode::Auto)
+            .await
+            .unwrap()
+            .items
+            .remove(0)
+            .candidates;
         candidates.into_iter().map(|candidate| candidate.product_name).collect::<Vec<_>>()
     };
     let change = async |fields: ProductFields| {
@@ -105,7 +113,7 @@ async fn a_new_name_counts_at_once_and_a_product_off_sale_is_not_named() {
     change(fields("Green tea", false)).await;
     assert_eq!(named().await, [""; 0], "the index still has it");
     service.db.close().await;
-    let refused = service.recognize_picture(png(RED).into(), RegionMode::Auto).await.unwrap_err();
+    let refused = service.recognize_picture(&Caller::system(), png(RED).into(), RegionMode::Auto).await.unwrap_err();
     assert!(matches!(refused, RecognitionError::Database(_)), "{refused:?}");
 }
 

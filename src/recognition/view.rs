@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{ProductId, RecognitionId, Region, Verdict, text_enum};
-use crate::regions::RegionMethod;
+use crate::regions::{EmptyViewUse, RegionMethod};
 
 text_enum! {
     /// Why a region is ambiguous.
@@ -66,10 +66,12 @@ pub struct Timings {
 /// What was seen in one picture; nothing of it is stored yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecognitionResult {
-    /// One per region.
+    /// One per region. Empty if nothing differs from the kiosk's empty view.
     pub items: Vec<RecognizedItem>,
     /// How the regions were found.
     pub region_method: RegionMethod,
+    /// What became of the kiosk's empty view; `null` if it has none, or the whole picture was asked for.
+    pub empty_view: Option<EmptyViewUse>,
     /// The model that embedded the picture.
     pub model: String,
     /// How many catalog changes the index had seen.
@@ -81,8 +83,8 @@ pub struct RecognitionResult {
 impl RecognitionResult {
     /// As the client is shown it, under the id of its evidence.
     pub fn into_view(self, id: RecognitionId) -> RecognitionView {
-        let Self { items, region_method, model, index_revision, timings } = self;
-        RecognitionView { id, items, region_method, model, index_revision, timings_ms: timings }
+        let Self { items, region_method, empty_view, model, index_revision, timings } = self;
+        RecognitionView { id, items, region_method, empty_view, model, index_revision, timings_ms: timings }
     }
 }
 
@@ -91,10 +93,12 @@ impl RecognitionResult {
 pub struct RecognitionView {
     /// Under which the evidence is kept.
     pub id: RecognitionId,
-    /// One per region.
+    /// One per region. Empty if nothing differs from the kiosk's empty view.
     pub items: Vec<RecognizedItem>,
     /// How the regions were found.
     pub region_method: RegionMethod,
+    /// What became of the kiosk's empty view; `null` if it has none, or the whole picture was asked for.
+    pub empty_view: Option<EmptyViewUse>,
     /// The model that embedded the picture.
     #[schema(examples("tillsight-small@1#0123456789ab"))]
     pub model: String,

@@ -1,17 +1,16 @@
 //! The background as smooth surfaces of colour, fitted to the border of the picture, where products seldom are.
 //!
-//! A quadratic surface follows light that falls off to the sides. The fit is iteratively reweighted least squares with
-//! Cauchy weights (Holland and Welsch 1977), so that what lies across the border counts little. A second surface is fitted
-//! to what the first one leaves over, if that is much: a table and the wall behind it.
+//! A quadratic surface follows light that falls off to the sides. The fit is robust, so that what lies across the border
+//! counts little. A second surface is fitted to what the first one leaves over, if that is much: a table and the wall behind
+//! it.
 
 use super::lab_picture::LabPicture;
+use super::robust_fit::{LinearFit, Sample, length, median, squared_length, surface_terms};
 
 /// Width of the border as a share of the shorter side.
 const BORDER_SHARE: f32 = 0.06;
 /// Border pixels that are looked at, at most: more change the surface by less than its noise.
 const SAMPLES_MAX: usize = 1_200;
-const ITERATIONS: usize = 8;
-const TERMS: usize = 6;
 /// A border pixel less than this from a surface in L*a*b* shows background: a clearly visible difference is about 10.
 const NEAR: f32 = 10.0;
 /// Share of the border from which on what the first surface leaves over is a background too.
@@ -27,26 +26,21 @@ pub(super) struct BorderBackground {
     pub(super) share_near: f32,
 }
 
-/// The factors of the terms, for each of L*, a* and b*.
-#[derive(Debug, Clone, Copy)]
-struct Surface([[f32; TERMS]; 3]);
+const TERMS: usize = 6;
+/// A picture of one row or column leaves terms undetermined.
+const RIDGE: [f64; TERMS] = [1e-6; TERMS];
 
-/// A border pixel: its terms and its colour.
-#[derive(Debug, Clone, Copy)]
-struct Sample {
-    terms: [f32; TERMS],
-    color: [f32; 3],
-}
+type Surface = LinearFit<TERMS>;
 
 impl BorderBackground {
     pub(super) fn fit(picture: &LabPicture) -> Self {
         let samples = border_samples(picture);
-        let first = Surface::fit_robustly(&samples);
-        let far = |sample: &&Sample| length(first.difference(**sample)) >= NEAR;
-        let left_over: Vec<Sample> = samples.iter().filter(far).copied().collect();
+        let first = fit_surface(&samples);
+        let far = |sample: &&Sample<TERMS>| length(first.difference(**sample)) >= NEAR;
+        let left_over: Vec<Sample<TERMS>> = samples.iter().filter(far).copied().collect();
         let mut surfaces = vec![first];
         if left_over.len() as f32 >= SECOND_SHARE_MIN * samples.len() as f32 {
-            surfaces.push(Surface::fit_robustly(&left_over));
+            surfaces.push(fit_surface(&left_over));
         }
         let mut background = Self { surfaces, spread: 0.0, share_near: 0.0 };
         let distances: Vec<f32> = samples.iter().map(|sample| length(background.difference(*sample))).collect();
@@ -58,7 +52,7 @@ impl BorderBackground {
 
     /// L* in the middle of the picture.
     pub(super) fn lightness(&self) -> f32 {
-        self.surfaces[0].0[0][0]
+        self.surfaces[0].factors[0][0]
     }
 
     /// What each pixel of `picture` differs by from the nearest surface, as a vector in L*a*b*.
@@ -85,7 +79,7 @@ impl BorderBackground {
         nearest
     }
 
-    fn difference(&self, sample: Sample) -> [f32; 3] {
+    fn difference(&self, sample: Sample<TERMS>) -> [f32; 3] {
         let differences = self.surfaces.iter().map(|surface| surface.difference(sample));
         let nearest = differences.min_by(|one, other| length(*one).total_cmp(&length(*other)));
         nearest.unwrap_or_default()
@@ -93,112 +87,33 @@ impl BorderBackground {
 }
 
 impl Surface {
-    fn fit_robustly(samples: &[Sample]) -> Self {
-        let mut weights = vec![1.0; samples.len()];
-        let mut surface = Self([[0.0; TERMS]; 3]);
-        for _ in 0..ITERATIONS {
-            surface = Self(weighted_least_squares(samples, &weights));
-            let distances: Vec<f32> = samples.iter().map(|sample| length(surface.difference(*sample))).collect();
-            let scale = 2.0 * median(&distances).max(0.5);
-            for (weight, distance) in weights.iter_mut().zip(distances) {
-                *weight = 1.0 / (1.0 + (distance / scale).powi(2)).powi(2);
-            }
-        }
-        surface
-    }
-
     /// For each channel the factors of 1, x and x² in the row at `y`.
     fn row_factors(&self, y: f32) -> [[f32; 3]; 3] {
-        self.0.map(|[constant, x, y_factor, x_square, x_y, y_square]| {
+        self.factors.map(|[constant, x, y_factor, x_square, x_y, y_square]| {
             [constant + y * (y_factor + y * y_square), x + y * x_y, x_square]
-        })
-    }
-
-    fn difference(&self, Sample { terms, color }: Sample) -> [f32; 3] {
-        std::array::from_fn(|channel| {
-            let surface = self.0[channel].iter().zip(terms).map(|(factor, term)| factor * term);
-            color[channel] - surface.sum::<f32>()
         })
     }
 }
 
-fn border_samples(picture: &LabPicture) -> Vec<Sample> {
-    let (width, height) = (picture.width, picture.height);
+fn fit_surface(samples: &[Sample<TERMS>]) -> Surface {
+    LinearFit::fit_robustly(samples, vec![1.0; samples.len()], RIDGE)
+}
+
+fn border_samples(picture: &LabPicture) -> Vec<Sample<TERMS>> {
+    let pixels = border_pixels(picture.width, picture.height);
+    let step = pixels.len().div_ceil(SAMPLES_MAX).max(1);
+    let sample = |pixel: &usize| Sample { terms: surface_terms(picture, *pixel), color: picture.colors[*pixel] };
+    pixels.iter().step_by(step).map(sample).collect()
+}
+
+/// The pixels of the border of a picture of this size.
+pub(super) fn border_pixels(width: usize, height: usize) -> Vec<usize> {
     let border = ((width.min(height) as f32 * BORDER_SHARE) as usize).max(1);
     let in_border = |pixel: &usize| {
         let (x, y) = (pixel % width, pixel / width);
         x < border || y < border || x + border >= width || y + border >= height
     };
-    let pixels: Vec<usize> = (0..width * height).filter(in_border).collect();
-    let step = pixels.len().div_ceil(SAMPLES_MAX).max(1);
-    let sample = |pixel: &usize| Sample { terms: terms(picture, *pixel), color: picture.colors[*pixel] };
-    pixels.iter().step_by(step).map(sample).collect()
-}
-
-/// The terms of a quadratic surface at a pixel; coordinates from −0.5 to 0.5.
-fn terms(picture: &LabPicture, pixel: usize) -> [f32; TERMS] {
-    let x = (pixel % picture.width) as f32 / picture.width as f32 - 0.5;
-    let y = (pixel / picture.width) as f32 / picture.height as f32 - 0.5;
-    [1.0, x, y, x * x, x * y, y * y]
-}
-
-fn length(vector: [f32; 3]) -> f32 {
-    squared_length(vector).sqrt()
-}
-
-fn squared_length([a, b, c]: [f32; 3]) -> f32 {
-    a * a + b * b + c * c
-}
-
-fn median(values: &[f32]) -> f32 {
-    let mut values = values.to_vec();
-    let middle = values.len() / 2;
-    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }
-}
-
-fn weighted_least_squares(samples: &[Sample], weights: &[f32]) -> [[f32; TERMS]; 3] {
-    let mut normal = [[0.0_f64; TERMS]; TERMS];
-    let mut right = [[0.0_f64; TERMS]; 3];
-    for (Sample { terms, color }, weight) in samples.iter().zip(weights) {
-        for (row, term) in terms.iter().enumerate() {
-            let weighted = f64::from(weight * term);
-            for (sum, other) in normal[row].iter_mut().zip(terms) {
-                *sum += weighted * f64::from(*other);
-            }
-            for (channel, value) in color.iter().enumerate() {
-                right[channel][row] += weighted * f64::from(*value);
-            }
-        }
-    }
-    // A picture of one row or column leaves terms undetermined.
-    for (row, sums) in normal.iter_mut().enumerate() {
-        sums[row] += 1e-6;
-    }
-    right.map(|right| solve(normal, right).map(|factor| factor as f32))
-}
-
-/// Gaussian elimination with partial pivoting.
-fn solve(mut a: [[f64; TERMS]; TERMS], mut b: [f64; TERMS]) -> [f64; TERMS] {
-    for column in 0..TERMS {
-        let pivot = (column..TERMS).max_by(|p, q| a[*p][column].abs().total_cmp(&a[*q][column].abs()));
-        let pivot = pivot.unwrap_or(column);
-        a.swap(column, pivot);
-        b.swap(column, pivot);
-        for row in column + 1..TERMS {
-            let factor = a[row][column] / a[column][column];
-            let pivot_row = a[column];
-            for (value, above) in a[row].iter_mut().zip(pivot_row).skip(column) {
-                *value -= factor * above;
-            }
-            b[row] -= factor * b[column];
-        }
-    }
-    let mut x = [0.0; TERMS];
-    for row in (0..TERMS).rev() {
-        let known: f64 = (row + 1..TERMS).map(|k| a[row][k] * x[k]).sum();
-        x[row] = (b[row] - known) / a[row][row];
-    }
-    x
+    (0..width * height).filter(in_border).collect()
 }
 
 #[cfg(test)]

@@ -20,39 +20,49 @@ pub(super) struct LabPicture {
 impl LabPicture {
     /// `photo` with its longest side at most [`SIDE_MAX`].
     pub(super) fn from_photo(photo: &Photo) -> Self {
-        let scale = (f64::from(photo.width().max(photo.height())) / f64::from(SIDE_MAX)).max(1.0);
-        let reduce = |side: u32| ((f64::from(side) / scale).round() as usize).max(1);
-        Self::with_size(photo, reduce(photo.width()), reduce(photo.height()))
+        let (width, height) = reduced_size(photo.width(), photo.height());
+        Self::with_size(photo, width, height)
     }
 
-    /// `photo` in this size; each pixel is the mean of the block that it covers.
+    /// `photo` in this size.
     pub(super) fn with_size(photo: &Photo, width: usize, height: usize) -> Self {
-        let edges =
-            |count: usize, side: u32| -> Vec<usize> { (0..=count).map(|i| i * side as usize / count).collect() };
-        let (columns, rows) = (edges(width, photo.width()), edges(height, photo.height()));
-        let stride = photo.width() as usize * 3;
-        let mut colors = Vec::with_capacity(width * height);
-        let mut sums = vec![[0_u32; 3]; width];
-        for row in rows.windows(2) {
-            let (top, bottom) = (row[0], row[1].max(row[0] + 1));
-            sums.fill([0; 3]);
-            for line in photo.rgb()[top * stride..bottom * stride].chunks_exact(stride) {
-                for (sum, column) in sums.iter_mut().zip(columns.windows(2)) {
-                    let (left, right) = (column[0], column[1].max(column[0] + 1));
-                    for pixel in line[left * 3..right * 3].chunks_exact(3) {
-                        sum[0] += u32::from(pixel[0]);
-                        sum[1] += u32::from(pixel[1]);
-                        sum[2] += u32::from(pixel[2]);
-                    }
+        Self { width, height, colors: reduce(photo, width, height).into_iter().map(lab_from_srgb).collect() }
+    }
+}
+
+/// The size of a picture with its longest side at most [`SIDE_MAX`].
+pub(super) fn reduced_size(width: u32, height: u32) -> (usize, usize) {
+    let scale = (f64::from(width.max(height)) / f64::from(SIDE_MAX)).max(1.0);
+    let reduce = |side: u32| ((f64::from(side) / scale).round() as usize).max(1);
+    (reduce(width), reduce(height))
+}
+
+/// `photo` in this size; each pixel is the mean of the block that it covers.
+pub(super) fn reduce(photo: &Photo, width: usize, height: usize) -> Vec<[u8; 3]> {
+    let edges = |count: usize, side: u32| -> Vec<usize> { (0..=count).map(|i| i * side as usize / count).collect() };
+    let (columns, rows) = (edges(width, photo.width()), edges(height, photo.height()));
+    let stride = photo.width() as usize * 3;
+    let mut colors = Vec::with_capacity(width * height);
+    let mut sums = vec![[0_u32; 3]; width];
+    for row in rows.windows(2) {
+        let (top, bottom) = (row[0], row[1].max(row[0] + 1));
+        sums.fill([0; 3]);
+        for line in photo.rgb()[top * stride..bottom * stride].chunks_exact(stride) {
+            for (sum, column) in sums.iter_mut().zip(columns.windows(2)) {
+                let (left, right) = (column[0], column[1].max(column[0] + 1));
+                for pixel in line[left * 3..right * 3].chunks_exact(3) {
+                    sum[0] += u32::from(pixel[0]);
+                    sum[1] += u32::from(pixel[1]);
+                    sum[2] += u32::from(pixel[2]);
                 }
             }
-            for (sum, column) in sums.iter().zip(columns.windows(2)) {
-                let count = ((column[1] - column[0]).max(1) * (bottom - top)) as u32;
-                colors.push(lab_from_srgb(sum.map(|sum| (sum + count / 2) / count)));
-            }
         }
-        Self { width, height, colors }
+        for (sum, column) in sums.iter().zip(columns.windows(2)) {
+            let count = ((column[1] - column[0]).max(1) * (bottom - top)) as u32;
+            colors.push(sum.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX)));
+        }
     }
+    colors
 }
 
 /// Linear light of each value of sRGB (IEC 61966-2-1).
@@ -70,8 +80,8 @@ static CURVE: LazyLock<Vec<f32>> = LazyLock::new(|| {
 });
 
 /// L*a*b* under D65.
-fn lab_from_srgb(color: [u32; 3]) -> [f32; 3] {
-    let [red, green, blue] = color.map(|value| LINEAR[value.min(255) as usize]);
+fn lab_from_srgb(color: [u8; 3]) -> [f32; 3] {
+    let [red, green, blue] = color.map(|value| LINEAR[usize::from(value)]);
     let curve = |t: f32| CURVE[((t * CURVE_STEPS as f32) as usize).min(CURVE_STEPS as usize)];
     let x = curve((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505);
     let y = curve(0.2126 * red + 0.7152 * green + 0.0722 * blue);

@@ -1,26 +1,33 @@
 //! Where things are in a picture: the regions that recognition embeds and judges one by one.
 //!
 //! Two ways, both on a reduced picture in L*a*b*: what differs from the background that the picture's border shows, or,
-//! where the kiosk has one, from its empty view. Thresholded, cleaned, and separated into things. Where that finds nothing,
-//! or nearly everything, there is one region, the whole picture: it is then most likely a picture *of* a product.
+//! where the kiosk has one, from its empty view. Thresholded, cleaned, and separated into things. Where the border's way
+//! finds nothing, or nearly everything, there is one region, the whole picture: it is then most likely a picture *of* a
+//! product. What does not differ from the empty view has no region.
 //!
 //! Knows nothing of models, databases or HTTP. Results depend on the pixels alone.
 
 mod border_background;
+mod camera_shift;
 mod crop;
+mod empty_view;
 mod foreground;
 mod hands;
 mod lab_picture;
 mod mask;
 mod parts;
+mod robust_fit;
 mod watershed;
 
 use crate::domain::{Photo, Region, text_enum};
 use border_background::BorderBackground;
+use empty_view::Comparison;
 use lab_picture::LabPicture;
+use mask::Mask;
 use watershed::Thing;
 
 pub use crop::crop_region;
+pub use empty_view::{EmptyView, UnusableView};
 
 text_enum! {
     /// Which regions are wanted.
@@ -36,8 +43,21 @@ text_enum! {
     RegionMethod, "a way that regions were found":
     /// What stands out from the background that the picture's border shows.
     Background = "background",
+    /// What differs from the kiosk's empty view; there may be no region.
+    EmptyView = "empty-view",
     /// The whole picture: asked for, or nothing stands out, or nearly everything does.
     Whole = "whole",
+}
+
+text_enum! {
+    /// What became of the kiosk's empty view.
+    EmptyViewUse, "a use of an empty view":
+    /// The regions are what differs from it.
+    Used = "used",
+    /// The camera was moved or covered since it was taken.
+    CameraMoved = "camera-moved",
+    /// The picture has other proportions.
+    OtherSize = "other-size",
 }
 
 /// A thing in a picture.
@@ -48,11 +68,15 @@ pub struct FoundRegion {
     pub may_be_several: bool,
 }
 
-/// The regions of a picture; at least one.
+/// The regions of a picture; at least one, unless nothing differs from the empty view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundRegions {
     pub method: RegionMethod,
     pub regions: Vec<FoundRegion>,
+    /// `None` if there is no empty view, or the whole picture is wanted.
+    pub empty_view: Option<EmptyViewUse>,
+    /// Nothing differs from the empty view, not even a hand: the picture shows it as it looks now.
+    pub shows_empty_view: bool,
 }
 
 /// Where the one product of an enrolment photo is.
@@ -86,20 +110,44 @@ const STUDIO_SPREAD_MAX: f32 = 0.6;
 /// fewer photos: 67 % of `val` instead of 72 %.
 const STUDIO_FILL_MIN: f32 = 0.7;
 
-/// The regions of `photo`.
-pub fn find_regions(photo: &Photo, mode: RegionMode) -> FoundRegions {
-    match mode {
-        RegionMode::Auto => find_things(photo).map_or_else(
-            || whole_picture(photo),
-            |found| FoundRegions { method: RegionMethod::Background, regions: found.regions },
-        ),
-        RegionMode::Whole => whole_picture(photo),
+/// The regions of `photo`. `empty_view` is that of the kiosk whose camera took it.
+pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyView>) -> FoundRegions {
+    if mode == RegionMode::Whole {
+        return whole_picture(photo);
     }
+    let empty_view = match empty_view.map(|view| view.compare(photo)) {
+        Some(Comparison::Same(picture, mask)) => {
+            return FoundRegions {
+                method: RegionMethod::EmptyView,
+                regions: separate_things(&mask, &picture, photo),
+                empty_view: Some(EmptyViewUse::Used),
+                shows_empty_view: !mask.set.contains(&true),
+            };
+        }
+        Some(Comparison::CameraMoved) => Some(EmptyViewUse::CameraMoved),
+        Some(Comparison::OtherSize) => Some(EmptyViewUse::OtherSize),
+        None => None,
+    };
+    let found = find_things(photo).map_or_else(
+        || whole_picture(photo),
+        |found| FoundRegions {
+            method: RegionMethod::Background,
+            regions: found.regions,
+            empty_view: None,
+            shows_empty_view: false,
+        },
+    );
+    FoundRegions { empty_view, ..found }
 }
 
 fn whole_picture(photo: &Photo) -> FoundRegions {
     let region = Region::whole(photo.width(), photo.height());
-    FoundRegions { method: RegionMethod::Whole, regions: vec![FoundRegion { region, may_be_several: false }] }
+    FoundRegions {
+        method: RegionMethod::Whole,
+        regions: vec![FoundRegion { region, may_be_several: false }],
+        empty_view: None,
+        shows_empty_view: false,
+    }
 }
 
 /// The region of the product in an enrolment photo: the largest thing with what belongs to it. Something else counts only if
@@ -150,24 +198,30 @@ fn find_things(photo: &Photo) -> Option<FoundThings> {
     if mask.share() > AREA_MAX {
         return None;
     }
-    let area_min = ((AREA_MIN * mask.set.len() as f32) as usize).max(1);
-    let (mut things, labels) = watershed::find_things(&mask, &picture, area_min);
-    let mut is_hand = hands::find_hands(&things, &labels, &picture).into_iter();
-    things.retain(|_| !is_hand.next().unwrap_or(false));
-    parts::join_parts(&mut things);
-    if things.is_empty() {
+    let regions = separate_things(&mask, &picture, photo);
+    if regions.is_empty() {
         return None;
     }
+    let is_studio_picture = background.lightness() >= STUDIO_LIGHTNESS_MIN && background.spread <= STUDIO_SPREAD_MAX;
+    Some(FoundThings { regions, is_studio_picture })
+}
+
+/// The things in the mask, without hands, from the top to the bottom.
+fn separate_things(mask: &Mask, picture: &LabPicture, photo: &Photo) -> Vec<FoundRegion> {
+    let area_min = ((AREA_MIN * mask.set.len() as f32) as usize).max(1);
+    let (mut things, labels) = watershed::find_things(mask, picture, area_min);
+    let mut is_hand = hands::find_hands(&things, &labels, picture).into_iter();
+    things.retain(|_| !is_hand.next().unwrap_or(false));
+    parts::join_parts(&mut things);
     things.sort_by_key(|thing| std::cmp::Reverse(thing.area));
     things.truncate(REGIONS_MAX);
     let regions = things
         .into_iter()
-        .map(|thing| FoundRegion { region: scale_up(&thing, &picture, photo), may_be_several: thing.may_be_several });
+        .map(|thing| FoundRegion { region: scale_up(&thing, picture, photo), may_be_several: thing.may_be_several });
     let mut regions: Vec<_> = regions.collect();
     // As one reads: so that the same things give the same order.
     regions.sort_by_key(|found| (found.region.y, found.region.x));
-    let is_studio_picture = background.lightness() >= STUDIO_LIGHTNESS_MIN && background.spread <= STUDIO_SPREAD_MAX;
-    Some(FoundThings { regions, is_studio_picture })
+    regions
 }
 
 struct FoundThings {
@@ -221,7 +275,7 @@ mod tests {
     #[test]
     fn each_thing_on_a_table_is_a_region() {
         let placed = [(60, 80, 90, 140, RED), (300, 100, 70, 70, BLUE), (480, 40, 100, 220, RED)];
-        let found = find_regions(&frame(&placed), RegionMode::Auto);
+        let found = find_regions(&frame(&placed), RegionMode::Auto, None);
         assert_eq!(found.method, RegionMethod::Background);
         assert_eq!(found.regions.len(), 3, "{found:?}");
         for (x, y, width, height, _) in placed {
@@ -229,7 +283,7 @@ mod tests {
             let best = found.regions.iter().map(|found| overlap(found.region, expected)).fold(0.0, f32::max);
             assert!(best > 0.8, "{expected:?}: {best}");
         }
-        assert_eq!(find_regions(&frame(&placed), RegionMode::Whole).regions.len(), 1);
+        assert_eq!(find_regions(&frame(&placed), RegionMode::Whole, None).regions.len(), 1);
     }
 
     #[test]
@@ -238,7 +292,7 @@ mod tests {
         let speck = (20, 20, 6, 6, BLUE);
         // An arm from the lower edge.
         let arm = (430, 230, 70, 130, [205, 150, 120]);
-        let found = find_regions(&frame(&[(60, 80, 90, 140, RED), shadow, speck, arm]), RegionMode::Auto);
+        let found = find_regions(&frame(&[(60, 80, 90, 140, RED), shadow, speck, arm]), RegionMode::Auto, None);
         assert_eq!(found.regions.len(), 1, "{found:?}");
         assert!(found.regions[0].region.x < 70 && found.regions[0].region.width < 110, "{found:?}");
     }
@@ -246,7 +300,7 @@ mod tests {
     #[test]
     fn an_empty_table_a_close_up_and_a_strip_are_one_region_each() {
         let whole = |photo: &Photo| {
-            let found = find_regions(photo, RegionMode::Auto);
+            let found = find_regions(photo, RegionMode::Auto, None);
             assert_eq!(found.method, RegionMethod::Whole, "{found:?}");
             assert_eq!(found.regions[0].region, Region::whole(photo.width(), photo.height()));
         };

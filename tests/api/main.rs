@@ -16,6 +16,7 @@ mod closings;
 mod concurrency;
 mod confidence;
 mod discounts_and_tax;
+mod empty_views;
 mod harness;
 mod index_commands;
 mod index_feed;

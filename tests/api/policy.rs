@@ -35,6 +35,7 @@ async fn every_route_is_denied_unless_its_policy_admits_the_caller(database: Tes
             Policy::Staff => names("clerk admin"),
             Policy::Admin => names("admin"),
             Policy::Till => names("kiosk clerk admin"),
+            Policy::Kiosk => names("kiosk"),
         };
         for (name, token) in [("kiosk", &kiosk), ("shopper", &shopper), ("clerk", &clerk), ("admin", &admin)] {
             // The body is invalid, so that no call changes the password and ends the tokens that the test still needs.

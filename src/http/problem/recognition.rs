@@ -3,7 +3,7 @@
 use super::index::index_untrusted;
 use super::{Problem, ProblemKind};
 use crate::domain::PhotoFault;
-use crate::recognition::RecognitionError;
+use crate::recognition::{EmptyViewError, RecognitionError};
 
 /// `detail` names the photo and its fault.
 pub(super) fn photo_problem(fault: &PhotoFault, detail: String) -> Problem {
@@ -27,6 +27,18 @@ impl From<RecognitionError> for Problem {
             RecognitionError::IndexBehind(_) => index_untrusted(),
             RecognitionError::Engine(_) => Self::internal(&detail),
             RecognitionError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<EmptyViewError> for Problem {
+    fn from(error: EmptyViewError) -> Self {
+        let detail = error.to_string();
+        match error {
+            EmptyViewError::KioskNotFound(_) => Self::new(ProblemKind::NotFound, detail),
+            EmptyViewError::Invalid(invalid) => invalid.into(),
+            EmptyViewError::Picture(error) => error.into(),
+            EmptyViewError::Database(error) => error.into(),
         }
     }
 }

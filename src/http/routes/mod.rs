@@ -7,6 +7,7 @@ pub mod background;
 pub mod closings;
 pub mod health;
 pub mod integrity;
+pub mod kiosk_empty_views;
 pub mod kiosks;
 pub mod models;
 pub mod mypage;
@@ -34,6 +35,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(users::configure)
         .configure(stores::configure)
         .configure(kiosks::configure)
+        .configure(kiosk_empty_views::configure)
         .configure(products::configure)
         .configure(product_images::configure)
         .configure(models::configure)

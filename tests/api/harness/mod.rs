@@ -12,7 +12,7 @@ mod tampering;
 
 pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_path};
 pub use database::TestDatabase;
-pub use pictures::{jpeg, package_photo, png_of_size, table_frame};
+pub use pictures::{cluttered_frame, jpeg, package_photo, png_of_size, table_frame};
 pub use receiver::{AlertReceiver, ReceivedRequest, ReceiverReply};
 pub use reply::Reply;
 pub use shop::{Shop, order_path};

@@ -25,7 +25,29 @@ fn render(product: usize, view: u64) -> Vec<u8> {
 
 /// A 16:9 frame of a grey table on which photos of products (product, left edge) lie like cards.
 pub fn table_frame(cards: &[(usize, u32)]) -> Vec<u8> {
-    let mut frame = image::RgbImage::from_pixel(960, 540, image::Rgb([205, 204, 200]));
+    lay_cards(image::RgbImage::from_pixel(960, 540, image::Rgb([205, 204, 200])), cards)
+}
+
+/// A frame like [`table_frame`] whose background is rectangles of many greens and blues, which are not the cards'; which ones,
+/// `seed` says.
+pub fn cluttered_frame(seed: u32, cards: &[(usize, u32)]) -> Vec<u8> {
+    let mut frame = image::RgbImage::from_pixel(960, 540, image::Rgb([30, 110, 120]));
+    for n in 0..120 {
+        let [left, top, width, height, red, green, blue, _] = u64::from(seed * 1_000 + n)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .wrapping_mul(0xBF58_476D_1CE4_E5B9)
+            .to_be_bytes();
+        let rectangle = image::RgbImage::from_pixel(
+            30 + u32::from(width) / 2,
+            30 + u32::from(height) / 2,
+            image::Rgb([10 + red / 6, 60 + green / 2, 60 + blue / 2]),
+        );
+        image::imageops::replace(&mut frame, &rectangle, i64::from(left) * 4 - 60, i64::from(top) * 2 - 60);
+    }
+    lay_cards(frame, cards)
+}
+
+fn lay_cards(mut frame: image::RgbImage, cards: &[(usize, u32)]) -> Vec<u8> {
     for (product, left) in cards {
         let card = image::load_from_memory(&package_photo(*product, 0)).unwrap().into_rgb8();
         image::imageops::replace(&mut frame, &card, i64::from(*left), 140);
