@@ -77,6 +77,7 @@ impl<'a> Table<'a> {
         if bytes.is_empty() {
             return Err(EvaluationError::invalid_photos(path, "it is empty"));
         }
+        let bytes = with_unix_line_ends(bytes);
         let invalid = |error: csv::Error| {
             let reason = if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
                 let line = pos.as_ref().map_or(1, csv::Position::line);
@@ -110,6 +111,13 @@ impl<'a> Table<'a> {
             EvaluationError::invalid_photos(self.path, reason)
         })
     }
+}
+
+/// `csv` counts a line too few before a record that follows "\r\n".
+fn with_unix_line_ends(bytes: Vec<u8>) -> Vec<u8> {
+    let next_bytes = bytes.iter().skip(1).map(Some).chain([None]);
+    let is_kept = |(byte, next): &(&u8, Option<&u8>)| **byte != b'\r' || *next != Some(&b'\n');
+    bytes.iter().zip(next_bytes).filter(is_kept).map(|(byte, _)| *byte).collect()
 }
 
 /// Comma, semicolon or tab, whichever the first line has most of.

@@ -71,6 +71,8 @@ fn a_table_of_boxes_is_read_photo_by_photo_and_its_faults_are_named_by_line() {
         "{}",
         fault(&format!("{header}\n1.jpg,a\n"))
     );
+    let as_spreadsheets_write = format!("{header}\r\n1.jpg,a,0,0,1,1\r\n1.jpg,pear,0,0,1,1\r\n");
+    assert!(fault(&as_spreadsheets_write).contains("line 3: no photos of the product \"pear\""));
     assert!(fault("photo,product,left,top,width\n").contains("no column \"height\"; its columns are: photo"));
     assert!(fault(header).contains("it has no boxes"));
 }
