@@ -406,13 +406,17 @@ fn composed_frames_show_what_regions_are_worth() {
     let (table, _) = workspace.run_successfully(&[&arguments[..], &["--json", "a.json"]].concat());
     let frames = workspace.json("a.json")["models"][0]["frames"].clone();
     let rows = frames["rows"].as_array().unwrap();
-    assert_eq!((rows.len(), &frames["photos"], &frames["width"]), (8, &8.into(), &640.into()));
+    assert_eq!((rows.len(), &frames["photos"], &frames["width"]), (12, &8.into(), &640.into()));
     let small = rows.iter().find(|row| row["height_percent"] == 35 && row["background"] == "plain").unwrap();
     assert_eq!((&small["frames"], &small["things"], &small["placement"]), (&8.into(), &8.into(), &"anywhere".into()));
     let share = |row: &Value, figure: &str| row[figure].as_f64().unwrap();
     assert!(share(small, "found") > 0.8 && share(small, "top_1_true_region") > 0.6, "{table}");
     assert!(share(small, "top_1_auto") > share(small, "top_1_whole") + 0.2, "{table}");
-    let several = rows.last().unwrap();
+    let cluttered = |empty_view: bool| {
+        rows.iter().find(|row| row["background"] == "clutter" && row["empty_view"] == empty_view).unwrap()
+    };
+    assert!(share(cluttered(true), "found") > share(cluttered(false), "found") + 0.4, "{table}");
+    let several = &rows[rows.len() - 2];
     assert_eq!((&several["things_per_frame"], &several["top_1_whole"]), (&serde_json::json!([2, 6]), &Value::Null));
     assert!(several["things"].as_u64().unwrap() >= 16, "{table}");
     let row = line(&table, "2–6");

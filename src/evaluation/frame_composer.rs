@@ -28,6 +28,8 @@ const TABLE_GREY: RangeInclusive<f32> = 90.0..=215.0;
 const TABLE_TINT: f32 = 12.0;
 /// Greatest difference of the light between the middle and a corner.
 const LIGHT_FALL_MAX: f32 = 15.0;
+/// Light of an empty view by that of the frame: it was taken at another time of day.
+const EMPTY_VIEW_LIGHT: f32 = 0.93;
 /// Greatest noise of a camera.
 const NOISE_MAX: i16 = 3;
 
@@ -54,6 +56,8 @@ pub(super) struct FrameSetup {
     pub(super) height_percent: u32,
     pub(super) placement: Placement,
     pub(super) backdrop: Backdrop,
+    /// Whether the kiosk has an empty view.
+    pub(super) has_empty_view: bool,
     /// How many things; several are put into cells of their own.
     pub(super) things: RangeInclusive<usize>,
 }
@@ -63,6 +67,8 @@ pub(super) struct FrameSetup {
 pub(super) struct ComposedFrame {
     pub(super) photo: Photo,
     pub(super) regions: Vec<Region>,
+    /// The background without the things, darker and with other noise, if the setup has an empty view.
+    pub(super) empty_view: Option<Photo>,
 }
 
 /// How many tiles a cluttered background needs.
@@ -86,6 +92,7 @@ pub(super) fn compose_frame(
             canvas.paste(&tile.resize(cell.width, cell.height)?, cell.x, cell.y);
         }
     }
+    let empty_view = setup.has_empty_view.then(|| canvas.clone().into_empty_view(random)).transpose()?;
     let mut cells = if things.len() > 1 { grid(CELLS) } else { vec![Region::whole(FRAME_WIDTH, FRAME_HEIGHT)] };
     cells.shuffle(random);
     let mut regions = Vec::with_capacity(things.len());
@@ -104,7 +111,7 @@ pub(super) fn compose_frame(
         canvas.paste(&thing, cell.x + x, cell.y + y);
     }
     canvas.add_noise(random);
-    Ok(ComposedFrame { photo: canvas.into_photo()?, regions })
+    Ok(ComposedFrame { photo: canvas.into_photo()?, regions, empty_view })
 }
 
 /// The frame divided into `columns` × `rows`.
@@ -114,6 +121,7 @@ fn grid((columns, rows): (u32, u32)) -> Vec<Region> {
     cells.map(|(column, row)| Region { x: column * width, y: row * height, width, height }).collect()
 }
 
+#[derive(Clone)]
 struct Canvas {
     rgb: Vec<u8>,
 }
@@ -156,6 +164,14 @@ impl Canvas {
         }
     }
 
+    fn into_empty_view(mut self, random: &mut Pcg64) -> Result<Photo, String> {
+        for value in &mut self.rgb {
+            *value = (f32::from(*value) * EMPTY_VIEW_LIGHT).round() as u8;
+        }
+        self.add_noise(random);
+        self.into_photo()
+    }
+
     fn into_photo(self) -> Result<Photo, String> {
         Photo::new(FRAME_WIDTH, FRAME_HEIGHT, self.rgb).ok_or_else(|| "a frame has no pixels".to_owned())
     }
@@ -188,7 +204,13 @@ mod tests {
     #[test]
     fn a_things_region_is_where_its_pixels_are_and_has_the_height_asked_for() {
         for (height_percent, placement) in [(90, Placement::Centre), (60, Placement::Anywhere)] {
-            let setup = FrameSetup { height_percent, placement, backdrop: Backdrop::Plain, things: 1..=1 };
+            let setup = FrameSetup {
+                height_percent,
+                placement,
+                backdrop: Backdrop::Plain,
+                has_empty_view: false,
+                things: 1..=1,
+            };
             let mut random = Pcg64::seed_from_u64(3);
             let frame = compose_frame(&setup, &[&red(40, 90)], &[], &mut random).unwrap();
             assert_eq!(frame.regions, [red_box(&frame.photo, Region::whole(FRAME_WIDTH, FRAME_HEIGHT))]);
@@ -200,8 +222,13 @@ mod tests {
 
     #[test]
     fn several_things_are_whole_and_apart() {
-        let setup =
-            FrameSetup { height_percent: 35, placement: Placement::Anywhere, backdrop: Backdrop::Plain, things: 6..=6 };
+        let setup = FrameSetup {
+            height_percent: 35,
+            placement: Placement::Anywhere,
+            backdrop: Backdrop::Plain,
+            has_empty_view: false,
+            things: 6..=6,
+        };
         let (wide, tall) = (red(300, 40), red(30, 200));
         let things = [&wide, &tall, &wide, &tall, &wide, &tall];
         let frame = compose_frame(&setup, &things, &[], &mut Pcg64::seed_from_u64(9)).unwrap();
@@ -214,13 +241,21 @@ mod tests {
 
     #[test]
     fn clutter_fills_the_frame_behind_the_thing() {
-        let setup =
-            FrameSetup { height_percent: 35, placement: Placement::Centre, backdrop: Backdrop::Clutter, things: 1..=1 };
+        let setup = FrameSetup {
+            height_percent: 35,
+            placement: Placement::Centre,
+            backdrop: Backdrop::Clutter,
+            has_empty_view: true,
+            things: 1..=1,
+        };
         let blue = Cutout { rgba: [10, 10, 220, 255].repeat(100), ..red(10, 10) };
         let frame = compose_frame(&setup, &[&red(50, 50)], &[&blue; TILE_COUNT], &mut Pcg64::seed_from_u64(1)).unwrap();
         let inside = |x: u32, y: u32| frame.regions[0].join(Region { x, y, width: 1, height: 1 }) == frame.regions[0];
         for (x, y) in (0..FRAME_WIDTH).flat_map(|x| (0..FRAME_HEIGHT).map(move |y| (x, y))) {
             assert_eq!(is_red(&frame.photo, x, y), inside(x, y), "{x} {y}");
         }
+        let empty_view = frame.empty_view.unwrap();
+        let blue = empty_view.rgb().chunks_exact(3).all(|pixel| pixel[2].abs_diff(205) <= NOISE_MAX as u8);
+        assert!(blue, "the tiles without the thing, 7 % darker");
     }
 }

@@ -28,6 +28,8 @@ pub struct ComposedFrameRow {
     pub height_percent: u32,
     pub placement: Placement,
     pub background: Backdrop,
+    /// Whether the kiosk has an empty view.
+    pub empty_view: bool,
     /// Fewest and most things in a frame.
     pub things_per_frame: [usize; 2],
     pub frames: usize,

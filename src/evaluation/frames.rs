@@ -24,7 +24,7 @@ use super::scores::ScoreTable;
 use crate::domain::{Photo, Region};
 use crate::embedding::{DecodeLimits, EmbedError, Embedder, Embedding, Model};
 use crate::pool::Priority;
-use crate::regions::{self, ProductRegion, RegionMode};
+use crate::regions::{self, EmptyView, ProductRegion, RegionMode};
 
 /// Cutouts take up to half a megabyte each.
 const PHOTOS_MAX: usize = 500;
@@ -43,7 +43,16 @@ pub struct FrameOptions {
 fn setups() -> [FrameSetup; FRAME_KINDS] {
     use Backdrop::{Clutter, Plain};
     use Placement::{Anywhere, Centre};
-    let one = |height_percent, placement, backdrop| FrameSetup { height_percent, placement, backdrop, things: 1..=1 };
+    let one = |height_percent, placement, backdrop| FrameSetup {
+        height_percent,
+        placement,
+        backdrop,
+        has_empty_view: false,
+        things: 1..=1,
+    };
+    let with_empty_view =
+        |height_percent, placement| FrameSetup { has_empty_view: true, ..one(height_percent, placement, Clutter) };
+    let several = FrameSetup { things: 2..=THINGS_MAX, ..one(35, Anywhere, Plain) };
     [
         one(90, Centre, Plain),
         one(60, Centre, Plain),
@@ -52,12 +61,16 @@ fn setups() -> [FrameSetup; FRAME_KINDS] {
         one(90, Centre, Clutter),
         one(60, Anywhere, Clutter),
         one(35, Anywhere, Clutter),
-        FrameSetup { height_percent: 35, placement: Anywhere, backdrop: Plain, things: 2..=THINGS_MAX },
+        with_empty_view(90, Centre),
+        with_empty_view(60, Anywhere),
+        with_empty_view(35, Anywhere),
+        several.clone(),
+        FrameSetup { backdrop: Clutter, has_empty_view: true, ..several },
     ]
 }
 
 /// The number of kinds of frames.
-pub const FRAME_KINDS: usize = 8;
+pub const FRAME_KINDS: usize = 12;
 
 /// Composes frames of the photos of `set` and asks `model` for what is in them; `samples` are those of the same model and set.
 /// Calls `on_progress` after each frame.
@@ -180,13 +193,15 @@ async fn ask_frame(
         let tiles: Vec<&Cutout> = tiles.collect();
         let frame = compose_frame(&setup, &cutouts, &tiles, &mut random)?;
         let labels: Vec<usize> = things.iter().map(|product| product.tight.product).collect();
-        Ok::<_, String>((Arc::new(frame.photo), frame.regions, labels))
+        let empty_view = frame.empty_view.as_ref().map(EmptyView::from_photo).transpose();
+        let empty_view = empty_view.map_err(|error| format!("a composed empty view {error}"))?;
+        Ok::<_, String>((Arc::new(frame.photo), frame.regions, labels, empty_view))
     };
     let failed = |error: EmbedError| format!("a composed frame cannot be embedded: {error}");
     let (composed, _queue) = embedder.run_on_decode_threads(&permit, compose).await.map_err(failed)?;
-    let (photo, true_regions, labels) = composed?;
+    let (photo, true_regions, labels, empty_view) = composed?;
     let searched = Arc::clone(&photo);
-    let find = move || regions::find_regions(&searched, RegionMode::Auto, None);
+    let find = move || regions::find_regions(&searched, RegionMode::Auto, empty_view.as_ref());
     let (found, _queue) = embedder.run_on_decode_threads(&permit, find).await.map_err(failed)?;
     let found: Vec<Region> = found.regions.iter().map(|found| found.region).collect();
     let matches = match_regions(&true_regions, &found);
@@ -223,6 +238,7 @@ fn summarise(setup: &FrameSetup, outcomes: &[FrameOutcome], top_1: impl Fn(&[Sam
         height_percent: setup.height_percent,
         placement: setup.placement,
         background: setup.backdrop,
+        empty_view: setup.has_empty_view,
         things_per_frame: [*setup.things.start(), *setup.things.end()],
         frames,
         things,

@@ -33,7 +33,7 @@ fn composed_frame_cells(row: &ComposedFrameRow) -> Vec<String> {
     vec![
         format!("{} %", row.height_percent),
         row.placement.as_str().to_owned(),
-        row.background.as_str().to_owned(),
+        format!("{}{}", row.background.as_str(), if row.empty_view { ", empty view" } else { "" }),
         things,
         row.frames.to_string(),
         percent(row.found),
@@ -46,7 +46,7 @@ fn composed_frame_cells(row: &ComposedFrameRow) -> Vec<String> {
 
 fn describe(figures: &ComposedFrameFigures) -> String {
     let mut text = format!(
-        "frames of {} × {} pixels, composed of {} ({} cut out, the others pasted whole); asked tight: top-1 {}",
+        "frames of {} × {} pixels, composed of {} ({} cut out, the others pasted whole)\nasked tight: top-1 {}",
         figures.width,
         figures.height,
         counted(figures.photos, "photo"),
