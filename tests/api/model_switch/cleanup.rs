@@ -1,4 +1,4 @@
-//! Embeddings and snapshots of unused models are removed; those of the active model and the one before it are kept.
+//! Embeddings, snapshots and what unused models learned are removed; those of the active model and the one before it are kept.
 
 use std::path::Path;
 
@@ -52,13 +52,17 @@ async fn the_active_model_and_the_one_before_it_are_kept(database: TestDatabase)
     shop.app.database.execute("UPDATE model_switches SET to_model = 'old@1#000000000000'").await;
     let copy = "INSERT INTO embeddings (image_id, model, vector) SELECT image_id, $1, vector FROM embeddings \
                 WHERE model LIKE 'tillsight-%'";
+    let learned =
+        "INSERT INTO catalog_confidences (model, index_revision, content, learned_at) VALUES ($1, 1, '{}', 0)";
     for model in ["old@1#000000000000", "unknown@1#000000000000"] {
         shop.app.database.execute_with(copy, model).await;
+        shop.app.database.execute_with(learned, model).await;
     }
     shop.begin(OTHER, true).await.expect(202);
     shop.until_active(OTHER).await;
     shop.restart_after(2 * DAY_S).await;
     shop.until_count(OLD, |count| count == 0).await;
+    shop.until_count("SELECT COUNT(*) FROM catalog_confidences", |count| count == 1).await;
     shop.app.post("/api/models/rollback", &shop.admin, serde_json::json!({})).await.expect(202);
     shop.until_active(SMALL).await;
     assert_eq!(shop.app.database.count(ALL).await, 6, "both models and the unknown one have seen both photos");
