@@ -16,6 +16,7 @@ use super::routes::{
     payments_and_refunds, performance, product_images, products, receipts, recognition, session_discounts, sessions,
     stores, users,
 };
+use crate::recognition::RegionMode;
 
 /// The document as the macro generates it; [`document`] adds the rest.
 #[derive(OpenApi)]
@@ -45,7 +46,7 @@ use super::routes::{
         alerts::active, alerts::history, alerts::acknowledge, alerts::resolve,
         health::healthz, health::readyz, health::metrics, openapi_json,
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, RegionMode)),
     tags(
         (name = "accounts", description = "Signing up and in, people and their roles."),
         (name = "stores", description = "Stores and their kiosks."),
@@ -114,6 +115,8 @@ pub async fn openapi_json(services: Data<Services>) -> Result<impl Responder, Pr
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::Value;
+
     use super::*;
     use crate::domain::{OrderState, Role};
     use crate::http::policy::{Policy, RULES};
@@ -153,6 +156,30 @@ mod tests {
         let words = |schema: &str| document["components"]["schemas"][schema]["enum"].clone();
         assert_eq!(words("OrderState"), serde_json::to_value(OrderState::ALL).unwrap());
         assert_eq!(words("Role"), serde_json::to_value(Role::ALL).unwrap());
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_schema() {
+        fn collect(value: &Value, found: &mut BTreeSet<String>) {
+            match value {
+                Value::Object(object) => {
+                    found.extend(object.get("$ref").and_then(|reference| reference.as_str()).map(str::to_owned));
+                    object.values().for_each(|value| collect(value, found));
+                }
+                Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+        let document = serde_json::to_value(document()).unwrap();
+        let mut references = BTreeSet::new();
+        collect(&document, &mut references);
+        assert!(references.len() > 20, "{references:?}");
+        for reference in references {
+            assert!(
+                document.pointer(reference.trim_start_matches('#')).is_some(),
+                "{reference} is not in the document"
+            );
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ metrics_named! {
     describe_counter POOL_ADMISSIONS_TOTAL = "tillsight_pool_admissions_total":
         "Admissions by `pool` and `outcome`: hurried, patient (both admitted), refused (the expected wait or the queue was too long).";
     describe_histogram RECOGNITION_SECONDS = "tillsight_recognition_duration_seconds":
-        "Seconds of the stages of recognition, by `stage`: decode, queue, infer, search.";
+        "Seconds of the stages of recognition, by `stage`: decode, queue, regions, infer, search.";
     describe_counter VERDICTS_TOTAL = "tillsight_verdicts_total": "Verdicts on regions, by verdict.";
     describe_counter EVIDENCE_LOST_TOTAL = "tillsight_recognition_evidence_lost_total":
         "Recognitions whose evidence could not be stored.";

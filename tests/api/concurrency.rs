@@ -11,6 +11,8 @@ const SHOPPERS: usize = 32;
 const ADMINS: usize = 2;
 const PRODUCTS_PER_ADMIN: usize = 10;
 const PHOTOS_PER_PRODUCT: usize = 2;
+/// Enrolled and sent are the same photos, whole.
+const RECOGNIZE: &str = "/api/recognize?regions=whole";
 
 /// 32 clients send photos without pause while admins upload products. No request fails, and each product is found by the
 /// first request after the reply to its upload. The server is a process of its own, so no other test moves its metrics.
@@ -36,7 +38,7 @@ async fn a_product_uploaded_under_load_is_found_by_the_next_request(database: Te
             tokio::spawn(async move {
                 for turn in shopper.. {
                     let picture = photos[turn % photos.len()][turn % PHOTOS_PER_PRODUCT].clone();
-                    app.post_picture("/api/recognize", &kiosk, picture).await.expect(200);
+                    app.post_picture(RECOGNIZE, &kiosk, picture).await.expect(200);
                     recognised.fetch_add(1, Ordering::SeqCst);
                     if done.load(Ordering::SeqCst) {
                         break;
@@ -52,8 +54,10 @@ async fn a_product_uploaded_under_load_is_found_by_the_next_request(database: Te
                 for product in uploader * PRODUCTS_PER_ADMIN..(uploader + 1) * PRODUCTS_PER_ADMIN {
                     let name = format!("Product {product}");
                     let form = photos[product].clone();
-                    app.post_form("/api/products", &admin, &[("name", name.as_str())], form).await.expect(201);
-                    let seen = app.post_picture("/api/recognize", &admin, photos[product][0].clone()).await.expect(200);
+                    app.post_form("/api/products", &admin, &[("name", name.as_str()), ("region", "whole")], form)
+                        .await
+                        .expect(201);
+                    let seen = app.post_picture(RECOGNIZE, &admin, photos[product][0].clone()).await.expect(200);
                     let best = &seen["items"][0]["candidates"][0];
                     assert_eq!(best["product_name"], json!(name));
                     assert!(best["score"].as_f64().unwrap() > 0.999, "{seen}");

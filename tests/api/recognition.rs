@@ -100,9 +100,11 @@ async fn at_most_five_products_are_named_best_first(database: TestDatabase) {
     for product in 0..7 {
         let name = format!("Product {product}");
         let photos = vec![package_photo(product, 0), package_photo(product, 1)];
-        app.post_form("/api/products", &admin, &[("name", name.as_str())], photos).await.expect(201);
+        app.post_form("/api/products", &admin, &[("name", name.as_str()), ("region", "whole")], photos)
+            .await
+            .expect(201);
     }
-    let seen = app.post_picture(PATH, &admin, package_photo(4, 1)).await.expect(200);
+    let seen = app.post_picture(&format!("{PATH}?regions=whole"), &admin, package_photo(4, 1)).await.expect(200);
     let candidates = seen["items"][0]["candidates"].as_array().unwrap();
     let scores: Vec<f64> = candidates.iter().map(|candidate| candidate["score"].as_f64().unwrap()).collect();
     assert_eq!((candidates.len(), &candidates[0]["product_name"]), (5, &json!("Product 4")));

@@ -46,6 +46,15 @@ def middle(picture, side, resample):
     return picture.resize((side, side), resample, box=(left, top, left + short, top + short))
 
 
+def letterboxed(picture, side, resample):
+    """All of the picture, between borders of black."""
+    longer = max(picture.size)
+    width, height = (max(1, (length * side + longer // 2) // longer) for length in picture.size)
+    canvas = Image.new("RGB", (side, side))
+    canvas.paste(picture.resize((width, height), resample), ((side - width) // 2, (side - height) // 2))
+    return canvas
+
+
 def normalised(picture, mean, std):
     """ToTensor and Normalize of torchvision."""
     values = np.asarray(picture, np.float32) / 255
@@ -63,7 +72,7 @@ def fractions(picture):
 
 
 FEEDS = {
-    "tillsight": lambda p: fractions(middle(p, 256, BILINEAR)),
+    "tillsight": lambda p: fractions(letterboxed(p, 256, BILINEAR)),
     "dinov2": lambda p: normalised(torchvision(p, 256, 224, BICUBIC), *IMAGENET),
     "clip": lambda p: normalised(torchvision(p, 224, 224, BICUBIC), *CLIP),
     "siglip": lambda p: normalised(p.resize((224, 224), BICUBIC), 0.5, 0.5),
