@@ -134,19 +134,19 @@ impl Alerts {
         Ok(Page { data, next_cursor: rows.next_cursor })
     }
 
-    /// Records that the caller handles a firing alert, so that it is no longer escalated.
+    /// Records that the caller handles a firing alert, so that it is no longer escalated. The first caller counts.
     pub async fn acknowledge_alert(&self, caller: &Caller, key: &str) -> Result<AlertView, AlertError> {
         let now = self.clock.now();
         check_key(key)?;
         let mut tx = self.db.begin().await?;
         alerts::lock_alerts(&mut tx).await?;
-        if !alerts::acknowledge(&mut tx, key, now, &caller.actor.label()).await? {
-            return Err(not_firing(key));
-        }
+        let is_first = alerts::acknowledge(&mut tx, key, now, &caller.actor.label()).await?;
         let row = find_firing(&mut tx, key).await?;
-        let (subject, details) = (row.id.to_string(), json!({"key": key}));
-        let entry = audit::AuditEntry { at: now, caller, action: "alert.acknowledge", subject, details };
-        audit::append(&mut tx, entry).await?;
+        if is_first {
+            let (subject, details) = (row.id.to_string(), json!({"key": key}));
+            let entry = audit::AuditEntry { at: now, caller, action: "alert.acknowledge", subject, details };
+            audit::append(&mut tx, entry).await?;
+        }
         let view = view::load_view(&mut tx, row).await?;
         tx.commit().await?;
         Ok(view)

@@ -113,8 +113,12 @@ impl Auth {
         if old.fiscal && !row.fiscal && z_reports::exists(&mut tx, id).await? {
             return Err(AuthError::StaysFiscal(old.name));
         }
+        let (from, to) = (audit_details(&old), audit_details(&row));
+        if from == to {
+            return Ok(old.into());
+        }
         stores::update(&mut tx, &row).await?;
-        let details = json!({"from": audit_details(&old), "to": audit_details(&row)});
+        let details = json!({"from": from, "to": to});
         let subject = id.to_string();
         audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "store.change", subject, details }).await?;
         tx.commit().await?;

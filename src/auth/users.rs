@@ -69,8 +69,8 @@ impl Auth {
         Ok(UserView::from(&row))
     }
 
-    /// Changes an account and ends its sessions. Refused for the last active admin if it would no longer be one. For
-    /// admins.
+    /// Changes an account and ends its sessions, unless it already is as `change` wants it. Refused for the last active
+    /// admin if it would no longer be one. For admins.
     pub async fn change_user(&self, caller: &Caller, id: UserId, change: UserChange) -> Result<UserView, AuthError> {
         require_admin(caller)?;
         let now = self.0.clock.now();
@@ -78,9 +78,13 @@ impl Auth {
         // All admins are locked first, so that two admins who demote each other cannot both succeed.
         let admins = users::lock_active_admins(&mut tx).await?;
         let mut row = users::lock(&mut tx, id).await?.ok_or_else(|| user_not_found(id))?;
+        let before = (row.role, row.store_id, row.disabled);
         row.role = change.role.unwrap_or(row.role);
         row.disabled = change.disabled.unwrap_or(row.disabled);
         assign_store(&mut tx, &mut row, change.store_id).await?;
+        if (row.role, row.store_id, row.disabled) == before {
+            return Ok(UserView::from(&row));
+        }
         let stays_admin = row.role == Role::Admin && !row.disabled;
         if !stays_admin && admins.len() == 1 && admins[0].id == id {
             return Err(AuthError::LastAdmin(row.username));
@@ -131,7 +135,7 @@ pub(super) async fn audit_user(
     Ok(audit::append(tx, audit::AuditEntry { at, caller, action, subject: row.id.to_string(), details }).await?)
 }
 
-fn user_not_found(id: UserId) -> AuthError {
+pub(super) fn user_not_found(id: UserId) -> AuthError {
     AuthError::NotFound { what: "user", id: id.to_string() }
 }
 
@@ -197,6 +201,23 @@ mod tests {
         let promote = UserChange { role: Some(Role::Admin), ..UserChange::default() };
         test.auth.change_user(&admin, ann.user.id, promote).await.unwrap();
         test.auth.change_user(&admin, own, demote).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_change_that_changes_nothing_signs_nobody_out() {
+        let test = TestAuth::new().await;
+        let (admin, store) = (test.sign_in_admin().await, test.create_store("Main Street").await);
+        let bob = test.auth.create_user(&admin, clerk(Some(store))).await.unwrap();
+        let pair = test.auth.login("bob", &PASSWORD.into(), None).await.unwrap();
+        for change in [
+            UserChange::default(),
+            UserChange { role: Some(Role::Clerk), store_id: Some(store), disabled: Some(false) },
+        ] {
+            assert_eq!(test.auth.change_user(&admin, bob.id, change).await.unwrap(), bob);
+        }
+        test.auth.authenticate(pair.access_token.expose()).await.unwrap();
+        test.auth.refresh(&pair.refresh_token.expose().into()).await.unwrap();
+        assert_eq!(test.audited_actions().await, ["store.create", "user.create"]);
     }
 
     #[tokio::test]

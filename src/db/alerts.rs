@@ -136,10 +136,10 @@ pub async fn update(tx: &mut Tx, row: &AlertRow) -> Result<bool, DatabaseError> 
         == 1)
 }
 
-/// Acknowledges the firing alert of `key`, unless it was acknowledged before. False if none is firing.
+/// Acknowledges the firing alert of `key`. False if none is firing, or if it was acknowledged before.
 pub async fn acknowledge(tx: &mut Tx, key: &str, at: Timestamp, by: &str) -> Result<bool, DatabaseError> {
-    const UPDATE: &str = "UPDATE alerts SET acknowledged_at = COALESCE(acknowledged_at, $2), \
-        acknowledged_by = COALESCE(acknowledged_by, $3) WHERE key = $1 AND state = 'firing'";
+    const UPDATE: &str = "UPDATE alerts SET acknowledged_at = $2, acknowledged_by = $3 \
+                          WHERE key = $1 AND state = 'firing' AND acknowledged_at IS NULL";
     Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(key).bind(at).bind(by).execute(c))? == 1)
 }
 

@@ -351,6 +351,8 @@ async fn staff_list_acknowledge_and_resolve_alerts(database: TestDatabase) {
     app.clock.advance(5);
     let again = app.post(&format!("{PATH}/{key}/acknowledge"), &admin, json!({})).await.expect(200);
     assert_eq!(first["acknowledged_at"], again["acknowledged_at"], "who was first stays so");
+    let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'alert.acknowledge'";
+    assert_eq!(app.database.count(audited).await, 1);
     app.post(&format!("{PATH}/{key}/resolve"), &admin, json!({})).await.expect(200);
     let strange = app.post(&format!("{PATH}/a%00b/acknowledge"), &admin, json!({})).await;
     strange.expect_problem(404, "not-found");
