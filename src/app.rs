@@ -199,7 +199,7 @@ fn background_tasks(
     settings: &Settings,
     clock: Clock,
 ) -> BackgroundTasks {
-    let Services { index_feed, models, checkout, performance, integrity, alerts, metrics, .. } = services;
+    let Services { auth, index_feed, models, checkout, performance, integrity, alerts, metrics, .. } = services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
     let switch_period = follow_period.min(MODEL_SWITCH_PERIOD);
     let mut tasks = BackgroundTasks::new(clock);
@@ -249,15 +249,16 @@ fn background_tasks(
             Ok::<(), Infallible>(())
         },
     );
-    tasks.register("database: clean up", "Removes old idempotency replies and order statistics.").every(
-        TIDY_PERIOD,
-        &(checkout.clone(), performance.clone()),
-        |(checkout, performance)| async move {
+    tasks
+        .register("database: clean up", "Removes old idempotency replies, order statistics and login failures.")
+        .every(TIDY_PERIOD, &(checkout.clone(), performance.clone(), auth.clone()), |parts| async move {
+            let (checkout, performance, auth) = parts;
             let statistics = performance.remove_old_rows().await.map(drop);
             let replies = checkout.delete_expired_replies().await.map(drop);
-            statistics.map_err(|error| error.to_string()).and(replies.map_err(|error| error.to_string()))
-        },
-    );
+            let logins = auth.delete_expired().await;
+            let rows = statistics.map_err(|error| error.to_string()).and(replies.map_err(|error| error.to_string()));
+            rows.and(logins.map_err(|error| error.to_string()))
+        });
     if settings.monitoring.enabled {
         tasks.register("integrity", "Checks receipt numbers and hash chains when a check is due.").every(
             integrity::SCHEDULE_PERIOD,

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
+use super::login_throttle::AnonymousAttempt;
 use super::stores::{NAME_CHARS_MAX, find_served_store};
 use super::{Auth, AuthError, EnrolledKiosk, KioskEmptyView, KioskView, NewKiosk, require_admin, secrets};
 use crate::db::kiosks::KioskRow;
@@ -78,12 +79,15 @@ impl Auth {
     }
 
     /// Exchanges a one-time code for a device key. For anybody with a code; a wrong code counts as a failure of the address.
+    /// A valid code is accepted however often others failed: it has 100 random bits, so nobody guesses one.
     pub async fn enrol(&self, code: &str, address: Option<&str>) -> Result<EnrolledKiosk, AuthError> {
-        let attempt = self.0.throttle.new_attempt(None, address);
-        self.0.throttle.check(&attempt).await?;
         let now = self.0.clock.now();
-        let key = secrets::new_kiosk_key()?;
-        if let Some(code_hash) = secrets::hash_code(code) {
+        let code_hash = match secrets::hash_code(code) {
+            Some(hash) if kiosks::can_enrol(&mut self.0.db.read().await?, &hash, now).await? => Some(hash),
+            _ => None,
+        };
+        if let Some(code_hash) = code_hash {
+            let key = secrets::new_kiosk_key()?;
             let mut tx = self.0.db.begin().await?;
             if let Some(row) = kiosks::enrol(&mut tx, &code_hash, &secrets::hash_token(&key), now).await? {
                 let actor = Actor::Kiosk { id: row.id, store: row.store_id };
@@ -96,6 +100,7 @@ impl Auth {
                 return Ok(EnrolledKiosk { kiosk_id, store_id, name, key: key.into() });
             }
         }
+        let attempt = self.0.throttle.admit_anonymous(AnonymousAttempt::Enrolment, address).await?;
         self.0.throttle.record_failure(&attempt).await?;
         Err(AuthError::EnrolmentRefused)
     }
@@ -176,6 +181,9 @@ mod tests {
         }
         let throttled = test.auth.enrol("no code", Some("192.0.2.9")).await;
         assert!(matches!(throttled, Err(AuthError::Throttled { .. })));
+        // Strangers at the shop's address do not keep its staff from enrolling a kiosk.
+        let new = test.auth.create_kiosk(&admin, store, "New").await.unwrap();
+        test.auth.enrol(new.enrolment_code.expose(), Some("192.0.2.9")).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,23 +1,41 @@
-//! Throttling of password guessing: failures are counted per account and per address, in the database.
+//! Throttling of guesses: failures are counted in the database, for those who made them.
 //!
-//! An account may fail `limits.login_failures` times within `limits.login_window_s`, an address five times as often, since
-//! many people can share one. A server checks guesses at one account one after another, so that a burst cannot be verified
-//! before its first failure counts. Unknown names are counted like existing ones.
+//! | attempt | its failures count for | budget within `limits.login_window_s` |
+//! |---|---|---|
+//! | login from an address that the account is known at | account and address together | `limits.login_failures` |
+//! | login from another address | the account at all such addresses | `limits.login_failures` |
+//! | | the address | five times as many |
+//! | sign-up, enrolment | the address, for each of the two | five times as many |
+//! | change of a password | the account | `limits.login_failures` |
+//!
+//! Invariants:
+//! - Strangers use up neither the budget of people at an address that their account is known at, nor that of another kind of
+//!   attempt, nor the queue of passwords to hash.
+//! - Attempts with a common budget are admitted a few at a time, so that a burst cannot be verified before its first
+//!   failures count. What is held in memory for that has a fixed size, whatever names and addresses are tried.
+//! - Unknown names are counted like existing ones.
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 use super::AuthError;
+use super::known_addresses::{KnownAddresses, network_of};
 use super::token_key::TokenKey;
 use crate::clock::Clock;
-use crate::config::Limits;
-use crate::db::{Database, Tx, login_failures};
+use crate::config::Settings;
+use crate::db::{Database, Reader, Tx, login_failures};
+use crate::domain::{Timestamp, UserId};
 
-/// An address may fail this many times as often as an account.
+/// An address may fail this many times as often as an account, since many people can share one.
 const ADDRESS_FACTOR: i64 = 5;
-/// The accounts share this many locks, so memory stays bounded whatever names are tried.
+/// Attempts from one address that are verified at the same time. So few can fail beyond its budget.
+const ADDRESS_ATTEMPTS_MAX: usize = 4;
+/// The accounts, and likewise the addresses, share this many locks.
 const LOCK_STRIPES: usize = 256;
 /// Failures between two deletions of old ones.
 const CLEAN_UP_EVERY: u64 = 64;
@@ -27,88 +45,241 @@ pub(super) struct LoginThrottle {
     db: Database,
     clock: Clock,
     key: TokenKey,
+    known_addresses: KnownAddresses,
     account_limit: i64,
     window_s: i64,
-    /// Held from the check of an account's failures until the outcome is recorded.
-    account_locks: Arc<[Mutex<()>]>,
+    locks: Arc<Locks>,
     failures: Arc<AtomicU64>,
 }
 
-/// The account and the address of an attempt, as keyed hashes: neither names nor addresses are stored.
-#[derive(Debug, Clone)]
-pub(super) struct LoginAttempt {
-    account: Option<[u8; 32]>,
-    address: Option<[u8; 32]>,
+/// Held from the check of the failures until the outcome of an attempt is recorded.
+struct Locks {
+    /// For attempts from unknown addresses.
+    accounts: [Mutex<()>; LOCK_STRIPES],
+    /// For logins from known addresses and for people who are signed in.
+    owners: [Mutex<()>; LOCK_STRIPES],
+    addresses: [Semaphore; LOCK_STRIPES],
+    /// Half of the queue of passwords to hash; the rest is for those who do not need a permit.
+    strangers: Semaphore,
+}
+
+/// Whom failures count for, as a keyed hash, and how many are allowed.
+#[derive(Debug)]
+struct Budget {
+    subject: [u8; 32],
+    failures_max: i64,
+}
+
+/// An attempt within its budgets. Hold it until its outcome is recorded.
+pub(super) struct AdmittedAttempt<'a> {
+    /// Of what the attempt tries to guess, if it is the password of an account.
+    account: Option<Budget>,
+    address: Option<Budget>,
+    _account_lock: Option<MutexGuard<'a, ()>>,
+    _address_permit: Option<SemaphorePermit<'a>>,
+    _stranger_permit: Option<SemaphorePermit<'a>>,
+}
+
+/// What an attempt from an address without an account tries.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AnonymousAttempt {
+    SignUp,
+    Enrolment,
+}
+
+impl AnonymousAttempt {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignUp => "sign-up",
+            Self::Enrolment => "enrolment",
+        }
+    }
 }
 
 impl LoginThrottle {
-    pub(super) fn new(db: Database, clock: Clock, key: TokenKey, limits: &Limits) -> Self {
+    pub(super) fn new(db: Database, clock: Clock, key: TokenKey, settings: &Settings) -> Self {
+        let locks = Locks {
+            accounts: std::array::from_fn(|_| Mutex::new(())),
+            owners: std::array::from_fn(|_| Mutex::new(())),
+            addresses: std::array::from_fn(|_| Semaphore::new(ADDRESS_ATTEMPTS_MAX)),
+            strangers: Semaphore::new((settings.engine.queue / 2).max(1)),
+        };
         Self {
+            known_addresses: KnownAddresses::new(key.clone()),
             db,
             clock,
             key,
-            account_limit: limits.login_failures,
-            window_s: limits.login_window_s,
-            account_locks: (0..LOCK_STRIPES).map(|_| Mutex::new(())).collect(),
+            account_limit: settings.limits.login_failures,
+            window_s: settings.limits.login_window_s,
+            locks: Arc::new(locks),
             failures: Arc::new(AtomicU64::new(0)),
         }
     }
 
-    /// An attempt at the account `username`, or at no particular account, from `address`.
-    pub(super) fn new_attempt(&self, username: Option<&str>, address: Option<&str>) -> LoginAttempt {
-        LoginAttempt {
-            account: username.map(|name| self.key.fingerprint("account", name)),
-            address: address.map(|address| self.key.fingerprint("address", address)),
-        }
-    }
-
-    /// Waits for other attempts at the same account. Hold the guard until the outcome is recorded.
-    pub(super) async fn lock_account(&self, attempt: &LoginAttempt) -> Option<MutexGuard<'_, ()>> {
-        match attempt.account {
-            Some(account) => Some(self.account_locks[usize::from(account[0]) % LOCK_STRIPES].lock().await),
-            None => None,
-        }
-    }
-
-    /// Refuses an account or an address that has failed too often.
-    pub(super) async fn check(&self, attempt: &LoginAttempt) -> Result<(), AuthError> {
-        let now = self.clock.now();
-        let since = now.plus_seconds(-self.window_s);
-        let mut reader = self.db.read().await?;
-        for (subject, limit) in self.subjects(attempt) {
-            if let Some(at) = login_failures::find_nth_newest(&mut reader, subject, since, limit).await? {
-                let micros = at.plus_seconds(self.window_s).micros() - now.micros();
-                return Err(AuthError::Throttled { retry_after_s: (micros / 1_000_000 + 1).min(self.window_s).max(1) });
+    /// A login with the name `username`. `epoch` is the account's `token_epoch` or, without an account, 0: a new password
+    /// begins a new count.
+    ///
+    /// # Errors
+    /// The account or the address has failed too often, or too many strangers are logging in.
+    pub(super) async fn admit_login(
+        &self,
+        username: &str,
+        epoch: i64,
+        address: Option<&str>,
+    ) -> Result<AdmittedAttempt<'_>, AuthError> {
+        let is_known = match address {
+            Some(address) => {
+                let mut reader = self.db.read().await?;
+                self.known_addresses.contains(&mut reader, username, address, self.clock.now()).await?
+            }
+            None => false,
+        };
+        match address {
+            Some(address) if is_known => {
+                let subject = format!("{} {epoch} {username}", network_of(address));
+                self.admit_owner(self.account_budget("account at address", &subject)).await
+            }
+            _ => {
+                let account = self.account_budget("account", &format!("{epoch} {username}"));
+                let address = address.map(|address| self.address_budget("login", address));
+                self.admit_stranger(Some(account), address).await
             }
         }
-        Ok(())
     }
 
-    pub(super) async fn record_failure(&self, attempt: &LoginAttempt) -> Result<(), AuthError> {
+    /// A change of the password of `user`, who is signed in.
+    pub(super) async fn admit_password_change(
+        &self,
+        user: UserId,
+        epoch: i64,
+    ) -> Result<AdmittedAttempt<'_>, AuthError> {
+        self.admit_owner(self.account_budget("password change", &format!("{epoch} {user}"))).await
+    }
+
+    pub(super) async fn admit_anonymous(
+        &self,
+        attempt: AnonymousAttempt,
+        address: Option<&str>,
+    ) -> Result<AdmittedAttempt<'_>, AuthError> {
+        self.admit_stranger(None, address.map(|address| self.address_budget(attempt.as_str(), address))).await
+    }
+
+    async fn admit_owner(&self, account: Budget) -> Result<AdmittedAttempt<'_>, AuthError> {
+        let lock = self.locks.owners[account.stripe()].lock().await;
+        self.check(&mut self.db.read().await?, &account).await?;
+        Ok(AdmittedAttempt {
+            account: Some(account),
+            address: None,
+            _account_lock: Some(lock),
+            _address_permit: None,
+            _stranger_permit: None,
+        })
+    }
+
+    /// The address comes first, so that a burst from one address waits there and does not queue up for an account.
+    async fn admit_stranger(
+        &self,
+        account: Option<Budget>,
+        address: Option<Budget>,
+    ) -> Result<AdmittedAttempt<'_>, AuthError> {
+        let address_permit = match &address {
+            // The semaphores are never closed.
+            Some(address) => self.locks.addresses[address.stripe()].acquire().await.ok(),
+            None => None,
+        };
+        let account_lock = match &account {
+            Some(account) => Some(self.locks.accounts[account.stripe()].lock().await),
+            None => None,
+        };
+        let mut reader = self.db.read().await?;
+        for budget in account.iter().chain(&address) {
+            self.check(&mut reader, budget).await?;
+        }
+        Ok(AdmittedAttempt {
+            account,
+            address,
+            _account_lock: account_lock,
+            _address_permit: address_permit,
+            _stranger_permit: Some(self.locks.strangers.try_acquire().map_err(|_| AuthError::Busy)?),
+        })
+    }
+
+    async fn check(&self, reader: &mut Reader, budget: &Budget) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        let (since, until) = self.window(now);
+        let nth = login_failures::find_nth_newest(reader, &budget.subject, since, until, budget.failures_max).await?;
+        let Some(at) = nth else { return Ok(()) };
+        let micros = at.plus_seconds(self.window_s).micros() - now.micros();
+        Err(AuthError::Throttled { retry_after_s: (micros / 1_000_000 + 1).min(self.window_s).max(1) })
+    }
+
+    pub(super) async fn record_failure(&self, attempt: &AdmittedAttempt<'_>) -> Result<(), AuthError> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        for (subject, _) in self.subjects(attempt) {
-            login_failures::insert(&mut tx, subject, now).await?;
+        for budget in attempt.account.iter().chain(&attempt.address) {
+            login_failures::insert(&mut tx, &budget.subject, now).await?;
         }
         if self.failures.fetch_add(1, Ordering::Relaxed) % CLEAN_UP_EVERY == CLEAN_UP_EVERY - 1 {
-            login_failures::delete_before(&mut tx, now.plus_seconds(-self.window_s)).await?;
+            self.delete_expired_failures(&mut tx, now).await?;
         }
         Ok(tx.commit().await?)
     }
 
     /// Deletes the failures of the account but not of the address, so that the owner of one account cannot guess the passwords
-    /// of others without limit.
-    pub(super) async fn clear_failures(&self, tx: &mut Tx, attempt: &LoginAttempt) -> Result<(), AuthError> {
+    /// of others without limit. A success at a known address does not clear what strangers failed elsewhere.
+    pub(super) async fn clear_failures(&self, tx: &mut Tx, attempt: &AdmittedAttempt<'_>) -> Result<(), AuthError> {
         if let Some(account) = &attempt.account {
-            login_failures::delete_by_subject(tx, account).await?;
+            login_failures::delete_by_subject(tx, &account.subject).await?;
         }
         Ok(())
     }
 
-    /// The subjects that failures are counted for, with the limit of each.
-    fn subjects<'a>(&self, attempt: &'a LoginAttempt) -> impl Iterator<Item = (&'a [u8], i64)> {
-        let account = attempt.account.iter().map(|subject| (subject.as_slice(), self.account_limit));
-        let address_limit = self.account_limit.saturating_mul(ADDRESS_FACTOR);
-        account.chain(attempt.address.iter().map(move |subject| (subject.as_slice(), address_limit)))
+    /// Remembers that the account signed in from the address.
+    pub(super) async fn remember_address(
+        &self,
+        tx: &mut Tx,
+        username: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        match address {
+            Some(address) => self.known_addresses.remember(tx, username, address, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes failures outside the window and addresses that are no longer known.
+    pub(super) async fn delete_expired(&self) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        self.delete_expired_failures(&mut tx, now).await?;
+        self.known_addresses.delete_expired(&mut tx, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn delete_expired_failures(&self, tx: &mut Tx, now: Timestamp) -> Result<(), AuthError> {
+        let (since, until) = self.window(now);
+        login_failures::delete_outside(tx, since, until).await?;
+        Ok(())
+    }
+
+    /// Failures count within the window to either side of now: one that a wrong clock dated a year ahead locks nobody out.
+    fn window(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        (now.plus_seconds(-self.window_s), now.plus_seconds(self.window_s))
+    }
+
+    fn account_budget(&self, kind: &str, account: &str) -> Budget {
+        Budget { subject: self.key.fingerprint(kind, account), failures_max: self.account_limit }
+    }
+
+    fn address_budget(&self, kind: &str, address: &str) -> Budget {
+        let subject = self.key.fingerprint(&format!("{kind} address"), &network_of(address));
+        Budget { subject, failures_max: self.account_limit.saturating_mul(ADDRESS_FACTOR) }
+    }
+}
+
+impl Budget {
+    fn stripe(&self) -> usize {
+        usize::from(self.subject[0]) % LOCK_STRIPES
     }
 }

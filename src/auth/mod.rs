@@ -5,7 +5,8 @@
 //! - Only hashes of tokens and keys are stored.
 //! - Identity, role and revocation are read from the database with each request, so a change counts at once.
 //! - Every change by an admin is in the audit log, written in the same transaction.
-//! - No reply reveals which usernames exist, except to somebody who tries to sign up with one.
+//! - No reply reveals which usernames exist, except to somebody who tries to sign up with one or shares the address that
+//!   the account is known at.
 //!
 //! This module knows nothing of HTTP: it takes text and returns views.
 
@@ -13,6 +14,7 @@ mod access_tokens;
 mod error;
 mod first_admin;
 mod kiosks;
+mod known_addresses;
 mod login_throttle;
 mod password_policy;
 mod passwords;
@@ -82,7 +84,7 @@ impl Auth {
         Ok(Self(Arc::new(Inner {
             passwords: Passwords::new(pool, &settings.tokens)?,
             access_tokens: AccessTokens::new(&key, clock.clone(), settings.tokens.access_s),
-            throttle: LoginThrottle::new(db.clone(), clock.clone(), key, &settings.limits),
+            throttle: LoginThrottle::new(db.clone(), clock.clone(), key, settings),
             refresh_s: settings.tokens.refresh_s,
             refresh_grace_s: settings.tokens.refresh_grace_s,
             enrolment_s: settings.tokens.enrolment_s,
@@ -109,6 +111,11 @@ impl Auth {
             user.filter(|user| !user.disabled && user.token_epoch == subject.epoch).ok_or(TokenFault::SessionEnded)?;
         let actor = Actor::Person { id: user.id, role: user.role, store: user.store_id };
         Ok(Identity { actor, must_change_password: user.must_change_password })
+    }
+
+    /// Deletes failed attempts and known addresses that no longer count.
+    pub async fn delete_expired(&self) -> Result<(), AuthError> {
+        self.0.throttle.delete_expired().await
     }
 
     async fn authenticate_kiosk(&self, key: &str) -> Result<Identity, AuthError> {

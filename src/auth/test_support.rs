@@ -33,19 +33,19 @@ impl TestAuth {
         let db = Database::connect(&url.into(), 4).await.unwrap();
         db.migrate().await.unwrap();
         let clock = Clock::fixed(Timestamp::from_micros(1_800_000_000_000_000));
-        let auth = Auth::new(db.clone(), clock.clone(), pool(), &settings).unwrap();
+        let auth = Auth::new(db.clone(), clock.clone(), pool(&settings), &settings).unwrap();
         Self { auth, db, clock, settings, folder }
     }
 
     /// Another server on the same database and folder, with the same settings.
     pub(super) fn restart(&self) -> Auth {
-        Auth::new(self.db.clone(), self.clock.clone(), pool(), &self.settings).unwrap()
+        Auth::new(self.db.clone(), self.clock.clone(), pool(&self.settings), &self.settings).unwrap()
     }
 
     /// Another server on the same database and folder, with other settings.
     pub(super) fn restart_with(&self, overlay: &str) -> Auth {
         let settings = settings(&self.folder, overlay);
-        Auth::new(self.db.clone(), self.clock.clone(), pool(), &settings).unwrap()
+        Auth::new(self.db.clone(), self.clock.clone(), pool(&settings), &settings).unwrap()
     }
 
     pub(super) async fn sign_up_shopper(&self, name: &str) -> (Caller, TokenPair) {
@@ -91,6 +91,6 @@ fn settings(folder: &TempDir, overlay: &str) -> Settings {
     Settings::from_toml(&base).unwrap()
 }
 
-fn pool() -> Pool {
-    Pool::new("hash-test", 2, 64).unwrap()
+fn pool(settings: &Settings) -> Pool {
+    Pool::new("hash-test", 2, settings.engine.queue).unwrap()
 }

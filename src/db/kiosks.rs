@@ -39,6 +39,18 @@ pub async fn insert(tx: &mut Tx, row: &KioskRow, enrolment_hash: &[u8]) -> Resul
     Ok(())
 }
 
+/// Whether [`enrol`] would accept the code now. A read, so that wrong codes do not occupy the writer.
+pub async fn can_enrol(reader: &mut Reader, enrolment_hash: &[u8], now: Timestamp) -> Result<bool, DatabaseError> {
+    const SELECT: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM kiosks WHERE enrolment_hash = $1 AND enrolment_expires_at > $2 AND revoked_at IS NULL"
+    );
+    let found: Option<KioskRow> =
+        run_query!(reader, c => sqlx::query_as(SELECT).bind(enrolment_hash).bind(now).fetch_optional(c))?;
+    Ok(found.is_some())
+}
+
 /// Exchanges a valid code for a key; `None` if the code is unknown, used, expired or revoked. One statement, so that a
 /// code enrols exactly one device.
 pub async fn enrol(

@@ -1,6 +1,6 @@
-//! Failed attempts to sign in, kept in the database so that neither a restart nor a second server forgets them.
+//! Failed guesses, kept in the database so that neither a restart nor a second server forgets them.
 //!
-//! `subject` is a keyed hash of an account's name or a client's address: the table holds no names.
+//! `subject` is a keyed hash of whom the failure counts against: the table holds no names and no addresses.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{AttemptId, Timestamp};
@@ -11,17 +11,18 @@ pub async fn insert(tx: &mut Tx, subject: &[u8], at: Timestamp) -> Result<(), Da
     Ok(())
 }
 
-/// When the `nth` newest failure of `subject` after `since` was; `None` if there are fewer.
+/// When the `nth` newest failure of `subject` between the two moments was; `None` if there are fewer.
 pub async fn find_nth_newest(
     reader: &mut Reader,
     subject: &[u8],
     since: Timestamp,
+    until: Timestamp,
     nth: i64,
 ) -> Result<Option<Timestamp>, DatabaseError> {
     const SELECT: &str =
-        "SELECT at FROM login_failures WHERE subject = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3";
-    let found: Option<(Timestamp,)> =
-        run_query!(reader, c => sqlx::query_as(SELECT).bind(subject).bind(since).bind(nth - 1).fetch_optional(c))?;
+        "SELECT at FROM login_failures WHERE subject = $1 AND at > $2 AND at < $3 ORDER BY at DESC LIMIT 1 OFFSET $4";
+    let found: Option<(Timestamp,)> = run_query!(reader, c =>
+        sqlx::query_as(SELECT).bind(subject).bind(since).bind(until).bind(nth - 1).fetch_optional(c))?;
     Ok(found.map(|(at,)| at))
 }
 
@@ -31,8 +32,9 @@ pub async fn delete_by_subject(tx: &mut Tx, subject: &[u8]) -> Result<(), Databa
     Ok(())
 }
 
-/// Returns the number of deleted failures.
-pub async fn delete_before(tx: &mut Tx, before: Timestamp) -> Result<u64, DatabaseError> {
-    const DELETE: &str = "DELETE FROM login_failures WHERE at < $1";
-    run_query!(tx, c => sqlx::query(DELETE).bind(before).execute(c))
+/// Deletes failures that were not between the two moments; returns their number. What lies after `until` was written by a
+/// wrong clock.
+pub async fn delete_outside(tx: &mut Tx, since: Timestamp, until: Timestamp) -> Result<u64, DatabaseError> {
+    const DELETE: &str = "DELETE FROM login_failures WHERE at < $1 OR at > $2";
+    run_query!(tx, c => sqlx::query(DELETE).bind(since).bind(until).execute(c))
 }

@@ -27,6 +27,7 @@ pub mod idempotency_keys;
 pub mod integrity_reports;
 pub mod kiosk_empty_views;
 pub mod kiosks;
+pub mod known_addresses;
 pub mod login_failures;
 pub mod model_switches;
 pub mod number_checks;

@@ -22,6 +22,7 @@ mod index_commands;
 mod index_feed;
 mod index_truth;
 mod integrity;
+mod lockout;
 mod model_switch;
 mod mypage;
 mod numbering;
