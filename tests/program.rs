@@ -169,9 +169,36 @@ async fn the_first_start_prints_a_one_time_password_that_must_be_changed() {
         "{:?}",
         second.printed
     );
+    assert!(
+        second.printed.iter().any(|line| line.contains("tillsight user reset-password admin")),
+        "{:?}",
+        second.printed
+    );
     drop(second);
     let third = Server::start(folder.path(), Some(PASSWORD));
     assert_eq!(login(&third, PASSWORD).await["user"]["must_change_password"], false);
+}
+
+#[tokio::test]
+async fn what_is_ignored_is_told_once_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Server::start(folder.path(), Some(PASSWORD)));
+    let log = folder.path().join("log");
+    let mut command = tillsight(folder.path(), &["serve"]);
+    command.env("TILLSIGHT_ADMIN_PASSWORD", "another trombone").env("TILLSIGHT_TRUSTED_PROXIES", "[127.0.0.1]");
+    let server = Server::start_with_log(command, std::fs::File::create(&log).unwrap().into());
+    login(&server, PASSWORD).await;
+    for _ in 0..3 {
+        let credentials = json!({"username": "admin", "password": PASSWORD});
+        let request = reqwest::Client::new().post(format!("{}/api/auth/login", server.url)).json(&credentials);
+        assert_eq!(request.header("x-forwarded-for", "_hidden").send().await.unwrap().status(), 200);
+    }
+    let text = std::fs::read_to_string(&log).unwrap();
+    for told in ["TILLSIGHT_ADMIN_PASSWORD is ignored", "X-Forwarded-For"] {
+        assert_eq!(text.matches(told).count(), 1, "{told}: {text}");
+    }
+    assert!(text.contains("_hidden") && text.contains("127.0.0.1"), "{text}");
+    assert!(!text.contains(PASSWORD) && !text.contains("another trombone"), "{text}");
 }
 
 #[tokio::test]

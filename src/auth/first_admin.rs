@@ -1,4 +1,7 @@
 //! The first admin. There is no default account: the first start takes the password from the settings or generates one.
+//!
+//! The password in the settings counts only until the first admin has one. Later starts never change a password: a reset
+//! must not be undone by a variable that was left in a file.
 
 use secrecy::SecretString;
 
@@ -18,6 +21,8 @@ const USERNAME: &str = "admin";
 #[derive(Debug)]
 pub enum FirstAdmin {
     Existing,
+    /// `admin` has another password than `TILLSIGHT_ADMIN_PASSWORD`, which is ignored.
+    ExistingWithOtherPassword,
     /// `admin` exists and has never changed the one-time password.
     OneTimePasswordUnchanged,
     /// Created, or given its password, from `TILLSIGHT_ADMIN_PASSWORD`.
@@ -37,11 +42,16 @@ impl Auth {
         if admins.is_empty() {
             return self.create_first_admin().await;
         }
-        let unchanged = admins.iter().find(|row| row.username == USERNAME && row.must_change_password);
-        match (unchanged, &self.0.admin_password) {
-            (Some(row), Some(password)) => self.replace_lost_password(row, password).await,
-            (Some(_), None) => Ok(FirstAdmin::OneTimePasswordUnchanged),
-            (None, _) => Ok(FirstAdmin::Existing),
+        let admin = admins.iter().find(|row| row.username == USERNAME);
+        match (admin, &self.0.admin_password) {
+            (Some(row), Some(password)) if has_first_password(row) => self.replace_lost_password(row, password).await,
+            (Some(row), None) if row.must_change_password => Ok(FirstAdmin::OneTimePasswordUnchanged),
+            (_, None) => Ok(FirstAdmin::Existing),
+            (admin, Some(password)) => {
+                let check = self.0.passwords.verify(password, admin.map(|row| &row.password_hash)).await?;
+                let is_current = check != PasswordCheck::Wrong;
+                Ok(if is_current { FirstAdmin::Existing } else { FirstAdmin::ExistingWithOtherPassword })
+            }
         }
     }
 
@@ -91,7 +101,7 @@ impl Auth {
         let password_hash = self.0.passwords.hash(password).await?;
         let now = self.0.clock.now();
         let mut tx: Tx = self.0.db.begin().await?;
-        let Some(mut row) = users::lock(&mut tx, admin.id).await?.filter(|row| row.must_change_password) else {
+        let Some(mut row) = users::lock(&mut tx, admin.id).await?.filter(has_first_password) else {
             return Ok(FirstAdmin::Existing);
         };
         row.password_hash = password_hash;
@@ -120,6 +130,11 @@ impl Auth {
         }
         Ok(())
     }
+}
+
+/// Whether the account still has the one-time password that it was created with: a reset raises the epoch.
+fn has_first_password(row: &UserRow) -> bool {
+    row.must_change_password && row.token_epoch == 0
 }
 
 #[cfg(test)]
@@ -156,8 +171,23 @@ mod tests {
         assert!(matches!(auth.ensure_first_admin().await.unwrap(), FirstAdmin::FromSettings));
         assert!(!auth.login("admin", &"harvest trombone".into(), None).await.unwrap().user.must_change_password);
         let restarted = test.restart_with("admin_password = \"another trombone\"");
-        assert!(matches!(restarted.ensure_first_admin().await.unwrap(), FirstAdmin::Existing));
+        assert!(matches!(restarted.ensure_first_admin().await.unwrap(), FirstAdmin::ExistingWithOtherPassword));
         assert!(restarted.login("admin", &"another trombone".into(), None).await.is_err());
+        let same = test.restart_with(OWN);
+        assert!(matches!(same.ensure_first_admin().await.unwrap(), FirstAdmin::Existing));
+    }
+
+    #[tokio::test]
+    async fn a_reset_is_not_undone_by_the_password_in_the_settings() {
+        let test = TestAuth::new().await;
+        let admin = test.sign_in_admin().await;
+        let id = admin.actor.user_id().unwrap();
+        let reset = test.auth.reset_password(&admin, id).await.unwrap();
+        let restarted = test.restart_with(OWN);
+        assert!(matches!(restarted.ensure_first_admin().await.unwrap(), FirstAdmin::ExistingWithOtherPassword));
+        assert!(restarted.login("admin", &"harvest trombone".into(), None).await.is_err());
+        let one_time = reset.one_time_password.expose().into();
+        assert!(restarted.login("admin", &one_time, None).await.unwrap().user.must_change_password);
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ mod kiosks;
 mod known_addresses;
 mod login_throttle;
 mod password_policy;
+mod password_reset;
 mod passwords;
 mod secrets;
 mod sessions;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 pub use error::{AuthError, TokenFault};
 pub use first_admin::FirstAdmin;
+pub use password_reset::{PasswordReset, reset_password_by_name};
 pub use secrets::IssuedSecret;
 pub use stores::{NewStore, StoreChange};
 pub use users::{NewUser, UserChange};

@@ -9,12 +9,14 @@ mod model;
 mod numbering;
 mod render;
 mod serve;
+mod user;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::{ConfigError, Settings};
+use crate::db::DatabaseError;
 use crate::index_feed::StoredIndexError;
 use crate::terminal::{self, note};
 
@@ -43,6 +45,9 @@ enum Command {
     /// Receipt numbers and hash chains: check and repair them.
     #[command(subcommand)]
     Numbering(numbering::NumberingCommand),
+    /// Accounts of people: a new password for one who forgot it. Works while a server runs.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Write rendered photos of packages, one folder per product; tests measure models on them.
     #[command(hide = true)]
     Render {
@@ -101,6 +106,9 @@ pub enum CliError {
         /// 0 to 100.
         health_min: i64,
     },
+    /// An account could not be changed.
+    #[error("user: {0}")]
+    User(String),
     /// The check of the numbers or the index could not be done.
     #[error(transparent)]
     CheckFailed(Box<CliError>),
@@ -163,7 +171,24 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
             sigpipe::reset();
             block_on(numbering::run(command, Settings::load()?))
         }
+        Command::User(command) => block_on(user::run(command, Settings::load()?)),
         Command::Render { products, views, seed, side, out } => render::write_photos(products, views, seed, side, &out),
+    }
+}
+
+/// The database's error, and what to do about it.
+fn describe_database_error(error: &DatabaseError) -> String {
+    match error {
+        DatabaseError::Unexpected(_) => {
+            format!("{error}; if tables or columns are missing, run `tillsight migrate`")
+        }
+        DatabaseError::Conflict => format!("{error}; nothing was changed, run the command again"),
+        DatabaseError::UniqueViolation(_)
+        | DatabaseError::ForeignKeyViolation
+        | DatabaseError::Unavailable(_)
+        | DatabaseError::TimedOut(_)
+        | DatabaseError::CommitUnknown(_)
+        | DatabaseError::DiskFull => error.to_string(),
     }
 }
 

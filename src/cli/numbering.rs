@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::CliError;
+use super::{CliError, describe_database_error};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::{Database, DatabaseError};
@@ -112,7 +112,7 @@ async fn check(options: &CheckOptions, integrity: &Integrity) -> Result<(), CliE
     let result =
         integrity.check_stores(depth, options.store, &Caller::command_line().actor.label(), retention, print).await;
     result.map_err(|error| match error {
-        IntegrityError::Database(error) => database_error(&error),
+        IntegrityError::Database(error) => CliError::Numbering(describe_database_error(&error)),
         IntegrityError::StoreNotFound(_) | IntegrityError::Busy => CliError::Numbering(error.to_string()),
     })?;
     if reports == 0 && !options.json {
@@ -133,7 +133,7 @@ async fn repair(options: RepairOptions, integrity: &Integrity) -> Result<(), Cli
     };
     let repair = result.map_err(|error| {
         if let RepairError::Database(error) = &error {
-            database_error(error)
+            CliError::Numbering(describe_database_error(error))
         } else {
             CliError::Numbering(error.to_string())
         }
@@ -155,22 +155,6 @@ fn print_repair(repair: &RepairView) {
             (true, true) => "Done. Run `tillsight numbering check --deep` to check the result.",
         }
     );
-}
-
-/// The database's error, and what to do if the tables are those of an older version.
-fn database_error(error: &DatabaseError) -> CliError {
-    CliError::Numbering(match error {
-        DatabaseError::Unexpected(_) => {
-            format!("{error}; if tables or columns are missing, run `tillsight migrate`")
-        }
-        DatabaseError::Conflict => format!("{error}; nothing was changed, run the command again"),
-        DatabaseError::UniqueViolation(_)
-        | DatabaseError::ForeignKeyViolation
-        | DatabaseError::Unavailable(_)
-        | DatabaseError::TimedOut(_)
-        | DatabaseError::CommitUnknown(_)
-        | DatabaseError::DiskFull => error.to_string(),
-    })
 }
 
 fn print_report(store: Option<&str>, report: &ReportView) {

@@ -51,9 +51,13 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     match application.first_admin() {
         FirstAdmin::Existing => {}
+        FirstAdmin::ExistingWithOtherPassword => tracing::info!(
+            "TILLSIGHT_ADMIN_PASSWORD is ignored, because it counts only at the first start, and \"admin\" has another \
+             password. To give \"admin\" a new one, run: tillsight user reset-password admin"
+        ),
         FirstAdmin::OneTimePasswordUnchanged => {
-            say!("The user \"admin\" has not changed the one-time password yet. If it is lost, start once with");
-            say!("             TILLSIGHT_ADMIN_PASSWORD set to replace it.");
+            say!("The user \"admin\" has not changed the one-time password yet. If it is lost, run");
+            say!("             tillsight user reset-password admin");
         }
         FirstAdmin::FromSettings => {
             say!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")

@@ -24,7 +24,7 @@ use crate::recognition::RegionMode;
     info(title = "tillsight", description = "A checkout server with recognition by camera."),
     paths(
         auth::signup, auth::login, auth::refresh, auth::logout, auth::me, auth::change_password,
-        users::list, users::create, users::show, users::change,
+        users::list, users::create, users::show, users::change, users::reset_password,
         stores::list, stores::create, stores::show, stores::change,
         kiosks::list, kiosks::create, kiosks::revoke, kiosks::enrol,
         kiosk_empty_views::set_own, kiosk_empty_views::set, kiosk_empty_views::remove,

@@ -42,7 +42,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> RouteRul
     RouteRule { method, pattern, policy }
 }
 
-pub static RULES: [RouteRule; 85] = [
+pub static RULES: [RouteRule; 86] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -61,6 +61,7 @@ pub static RULES: [RouteRule; 85] = [
     rule(Method::POST, "/api/users", Policy::Admin),
     rule(Method::GET, "/api/users/{id}", Policy::Admin),
     rule(Method::PATCH, "/api/users/{id}", Policy::Admin),
+    rule(Method::POST, "/api/users/{id}/reset-password", Policy::Admin),
     rule(Method::GET, "/api/stores", Policy::Staff),
     rule(Method::POST, "/api/stores", Policy::Admin),
     rule(Method::GET, "/api/stores/{id}", Policy::Staff),

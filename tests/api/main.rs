@@ -29,6 +29,7 @@ mod numbering;
 mod numbering_load;
 mod order_life;
 mod overload;
+mod password_reset;
 mod performance;
 mod policy;
 mod real_photos;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::auth::{NewUser, UserChange, UserView};
+use crate::auth::{NewUser, PasswordReset, UserChange, UserView};
 use crate::domain::{Caller, Page, Role, StoreId, UserId};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath};
@@ -39,7 +39,7 @@ pub struct ChangeUser {
 }
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(create).service(show).service(change);
+    config.service(list).service(create).service(show).service(change).service(reset_password);
 }
 
 /// List accounts, newest first.
@@ -74,7 +74,7 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<UserId
 
 /// Change an account's role or store, or disable or enable it.
 ///
-/// All its sessions end.
+/// All its sessions end, unless nothing changes.
 #[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)), request_body = ChangeUser,
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
@@ -88,4 +88,18 @@ pub async fn change(
     let ChangeUser { role, store_id, disabled } = body.0;
     let user = services.auth.change_user(&caller, id.0, UserChange { role, store_id, disabled }).await?;
     Ok(HttpResponse::Ok().json(user))
+}
+
+/// Give an account a one-time password, because its own was forgotten.
+///
+/// The password is shown only once and must be changed at the next sign-in. All sessions of the account end.
+#[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)),
+    responses((status = 200, body = PasswordReset), (status = 404, body = ProblemBody)))]
+#[post("/api/users/{id}/reset-password")]
+pub async fn reset_password(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<UserId>,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.auth.reset_password(&caller, id.0).await?))
 }
