@@ -38,6 +38,9 @@ pub enum AuthError {
     },
     #[error("The username \"{0}\" is taken. Choose another one.")]
     UsernameTaken(String),
+    /// Only on the machine itself: no reply of the server reveals names.
+    #[error("No account has the name \"{name}\". The admins are: {}.", admins.join(", "))]
+    UsernameUnknown { name: String, admins: Vec<String> },
     /// The change would leave no active admin.
     #[error("\"{0}\" is the last active admin. Make another account an admin first.")]
     LastAdmin(String),

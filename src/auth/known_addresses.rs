@@ -1,6 +1,6 @@
 //! The addresses that an account signed in from: they keep its owner from being locked out by strangers.
 //!
-//! An account is known at an address for 30 days after its last login there, and at 32 addresses at most, so that whoever
+//! An account is known at an address for 30 days after its last login or refresh there, and at 32 addresses at most, so that whoever
 //! could sign in from many has no more guesses for it later. Addresses are stored as keyed hashes only.
 
 use std::net::{IpAddr, Ipv6Addr};

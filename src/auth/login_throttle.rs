@@ -10,7 +10,7 @@
 //!
 //! Invariants:
 //! - Strangers use up neither the budget of people at an address that their account is known at, nor that of another kind of
-//!   attempt, nor the queue of passwords to hash.
+//!   attempt. Strangers and shoppers, whom anybody can become, do not use up the queue of passwords to hash.
 //! - Attempts with a common budget are admitted a few at a time, so that a burst cannot be verified before its first
 //!   failures count. What is held in memory for that has a fixed size, whatever names and addresses are tried.
 //! - Unknown names are counted like existing ones.
@@ -28,8 +28,9 @@ use super::known_addresses::{KnownAddresses, network_of};
 use super::token_key::TokenKey;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::db::users::UserRow;
 use crate::db::{Database, Reader, Tx, login_failures};
-use crate::domain::{Timestamp, UserId};
+use crate::domain::{Role, Timestamp};
 
 /// An address may fail this many times as often as an account, since many people can share one.
 const ADDRESS_FACTOR: i64 = 5;
@@ -59,8 +60,8 @@ struct Locks {
     /// For logins from known addresses and for people who are signed in.
     owners: [Mutex<()>; LOCK_STRIPES],
     addresses: [Semaphore; LOCK_STRIPES],
-    /// Half of the queue of passwords to hash; the rest is for those who do not need a permit.
-    strangers: Semaphore,
+    /// Half of the queue of passwords to hash. Staff who are signed in or at a known address need no permit.
+    public: Semaphore,
 }
 
 /// Whom failures count for, as a keyed hash, and how many are allowed.
@@ -70,6 +71,15 @@ struct Budget {
     failures_max: i64,
 }
 
+/// The account that a login names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NamedAccount<'a> {
+    pub(super) username: &'a str,
+    /// `token_epoch`, or 0 without an account: a new password begins a new count.
+    pub(super) epoch: i64,
+    pub(super) role: Option<Role>,
+}
+
 /// An attempt within its budgets. Hold it until its outcome is recorded.
 pub(super) struct AdmittedAttempt<'a> {
     /// Of what the attempt tries to guess, if it is the password of an account.
@@ -77,7 +87,7 @@ pub(super) struct AdmittedAttempt<'a> {
     address: Option<Budget>,
     _account_lock: Option<MutexGuard<'a, ()>>,
     _address_permit: Option<SemaphorePermit<'a>>,
-    _stranger_permit: Option<SemaphorePermit<'a>>,
+    _public_permit: Option<SemaphorePermit<'a>>,
 }
 
 /// What an attempt from an address without an account tries.
@@ -102,7 +112,7 @@ impl LoginThrottle {
             accounts: std::array::from_fn(|_| Mutex::new(())),
             owners: std::array::from_fn(|_| Mutex::new(())),
             addresses: std::array::from_fn(|_| Semaphore::new(ADDRESS_ATTEMPTS_MAX)),
-            strangers: Semaphore::new((settings.engine.queue / 2).max(1)),
+            public: Semaphore::new((settings.engine.queue / 2).max(1)),
         };
         Self {
             known_addresses: KnownAddresses::new(key.clone()),
@@ -116,17 +126,14 @@ impl LoginThrottle {
         }
     }
 
-    /// A login with the name `username`. `epoch` is the account's `token_epoch` or, without an account, 0: a new password
-    /// begins a new count.
-    ///
     /// # Errors
     /// The account or the address has failed too often, or too many strangers are logging in.
     pub(super) async fn admit_login(
         &self,
-        username: &str,
-        epoch: i64,
+        account: NamedAccount<'_>,
         address: Option<&str>,
     ) -> Result<AdmittedAttempt<'_>, AuthError> {
+        let NamedAccount { username, epoch, role } = account;
         let is_known = match address {
             Some(address) => {
                 let mut reader = self.db.read().await?;
@@ -137,7 +144,7 @@ impl LoginThrottle {
         match address {
             Some(address) if is_known => {
                 let subject = format!("{} {epoch} {username}", network_of(address));
-                self.admit_owner(self.account_budget("account at address", &subject)).await
+                self.admit_owner(self.account_budget("account at address", &subject), role).await
             }
             _ => {
                 let account = self.account_budget("account", &format!("{epoch} {username}"));
@@ -148,12 +155,9 @@ impl LoginThrottle {
     }
 
     /// A change of the password of `user`, who is signed in.
-    pub(super) async fn admit_password_change(
-        &self,
-        user: UserId,
-        epoch: i64,
-    ) -> Result<AdmittedAttempt<'_>, AuthError> {
-        self.admit_owner(self.account_budget("password change", &format!("{epoch} {user}"))).await
+    pub(super) async fn admit_password_change(&self, user: &UserRow) -> Result<AdmittedAttempt<'_>, AuthError> {
+        let subject = format!("{} {}", user.token_epoch, user.id);
+        self.admit_owner(self.account_budget("password change", &subject), Some(user.role)).await
     }
 
     pub(super) async fn admit_anonymous(
@@ -164,15 +168,16 @@ impl LoginThrottle {
         self.admit_stranger(None, address.map(|address| self.address_budget(attempt.as_str(), address))).await
     }
 
-    async fn admit_owner(&self, account: Budget) -> Result<AdmittedAttempt<'_>, AuthError> {
+    async fn admit_owner(&self, account: Budget, role: Option<Role>) -> Result<AdmittedAttempt<'_>, AuthError> {
         let lock = self.locks.owners[account.stripe()].lock().await;
         self.check(&mut self.db.read().await?, &account).await?;
+        let is_staff = matches!(role, Some(Role::Clerk | Role::Admin));
         Ok(AdmittedAttempt {
             account: Some(account),
             address: None,
             _account_lock: Some(lock),
             _address_permit: None,
-            _stranger_permit: None,
+            _public_permit: if is_staff { None } else { Some(self.public_permit()?) },
         })
     }
 
@@ -200,8 +205,12 @@ impl LoginThrottle {
             address,
             _account_lock: account_lock,
             _address_permit: address_permit,
-            _stranger_permit: Some(self.locks.strangers.try_acquire().map_err(|_| AuthError::Busy)?),
+            _public_permit: Some(self.public_permit()?),
         })
+    }
+
+    fn public_permit(&self) -> Result<SemaphorePermit<'_>, AuthError> {
+        self.locks.public.try_acquire().map_err(|_| AuthError::Busy)
     }
 
     async fn check(&self, reader: &mut Reader, budget: &Budget) -> Result<(), AuthError> {

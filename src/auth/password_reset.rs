@@ -34,19 +34,22 @@ impl Auth {
     }
 }
 
-/// The same for somebody who administers this machine; needs no server. `None` if no account has the name.
+/// The same for somebody who administers this machine; needs no server.
 pub async fn reset_password_by_name(
     db: &Database,
     clock: &Clock,
     settings: &TokenSettings,
     username: &str,
-) -> Result<Option<PasswordReset>, AuthError> {
+) -> Result<PasswordReset, AuthError> {
     let name = parse_username("username", username)?;
-    let Some(user) = users::find_by_username(&mut db.read().await?, &name).await? else { return Ok(None) };
+    let Some(user) = users::find_by_username(&mut db.read().await?, &name).await? else {
+        let admins = users::list_active_admins(&mut db.read().await?).await?;
+        return Err(AuthError::UsernameUnknown { name, admins: admins.into_iter().map(|row| row.username).collect() });
+    };
     let pool = Pool::new("tillsight-hash", 1, 1)
         .map_err(|error| AuthError::Internal(format!("the operating system refuses a thread: {error}")))?;
     let passwords = Passwords::new(pool, settings)?;
-    reset(db, clock, &passwords, &Caller::command_line(), user.id).await
+    reset(db, clock, &passwords, &Caller::command_line(), user.id).await?.ok_or_else(|| user_not_found(user.id))
 }
 
 async fn reset(

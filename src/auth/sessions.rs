@@ -26,8 +26,9 @@ enum RefreshTokenState {
 }
 
 impl Auth {
-    /// Exchanges a refresh token for a new pair of tokens.
-    pub async fn refresh(&self, token: &SecretString) -> Result<TokenPair, AuthError> {
+    /// Exchanges a refresh token for a new pair of tokens. The account stays known at `address`, where a session may go on for
+    /// months without a login.
+    pub async fn refresh(&self, token: &SecretString, address: Option<&str>) -> Result<TokenPair, AuthError> {
         let now = self.0.clock.now();
         let hash = hash_token(token.expose_secret());
         let mut tx = self.0.db.begin().await?;
@@ -47,6 +48,7 @@ impl Auth {
             }
         }
         refresh_tokens::rotate(&mut tx, row.id, now).await?;
+        self.0.throttle.remember_address(&mut tx, &user.username, address, now).await?;
         let pair = self.issue_pair(&mut tx, &user, Some(row.family), now).await?;
         tx.commit().await?;
         Ok(pair)
@@ -138,9 +140,9 @@ mod tests {
     async fn each_refresh_issues_the_next_pair_and_the_old_access_token_stays_valid() {
         let test = TestAuth::new().await;
         let (_, first) = test.sign_up_shopper("ann.lee").await;
-        let second = test.auth.refresh(&secret(&first)).await.unwrap();
+        let second = test.auth.refresh(&secret(&first), None).await.unwrap();
         assert_ne!(first.refresh_token, second.refresh_token);
-        let third = test.auth.refresh(&secret(&second)).await.unwrap();
+        let third = test.auth.refresh(&secret(&second), None).await.unwrap();
         for pair in [&first, &second, &third] {
             test.auth.authenticate(pair.access_token.expose()).await.unwrap();
         }
@@ -151,14 +153,14 @@ mod tests {
         let test = TestAuth::new().await;
         let (_, first) = test.sign_up_shopper("ann.lee").await;
         let elsewhere = test.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
-        let second = test.auth.refresh(&secret(&first)).await.unwrap();
+        let second = test.auth.refresh(&secret(&first), None).await.unwrap();
         test.clock.advance(test.settings.tokens.refresh_grace_s);
-        test.auth.refresh(&secret(&first)).await.unwrap();
+        test.auth.refresh(&secret(&first), None).await.unwrap();
         test.clock.advance(1);
-        assert!(is_ended(&test.auth.refresh(&secret(&first)).await));
-        assert!(is_ended(&test.auth.refresh(&secret(&second)).await), "the whole family has ended");
+        assert!(is_ended(&test.auth.refresh(&secret(&first), None).await));
+        assert!(is_ended(&test.auth.refresh(&secret(&second), None).await), "the whole family has ended");
         assert!(test.auth.authenticate(second.access_token.expose()).await.is_err(), "its access tokens too");
-        test.auth.refresh(&secret(&elsewhere)).await.unwrap();
+        test.auth.refresh(&secret(&elsewhere), None).await.unwrap();
     }
 
     #[tokio::test]
@@ -166,10 +168,10 @@ mod tests {
         let test = TestAuth::new().await;
         let (_, pair) = test.sign_up_shopper("ann.lee").await;
         test.clock.advance(test.settings.tokens.refresh_s);
-        let expired = test.auth.refresh(&secret(&pair)).await;
+        let expired = test.auth.refresh(&secret(&pair), None).await;
         assert!(matches!(expired, Err(AuthError::TokenInvalid(TokenFault::Expired))));
         for nonsense in ["", "x", pair.access_token.expose()] {
-            let refused = test.auth.refresh(&nonsense.into()).await;
+            let refused = test.auth.refresh(&nonsense.into(), None).await;
             assert!(matches!(refused, Err(AuthError::TokenInvalid(TokenFault::Malformed))));
         }
     }
@@ -178,12 +180,12 @@ mod tests {
     async fn signing_out_ends_the_session_and_can_be_repeated() {
         let test = TestAuth::new().await;
         let (_, first) = test.sign_up_shopper("ann.lee").await;
-        let second = test.auth.refresh(&secret(&first)).await.unwrap();
+        let second = test.auth.refresh(&secret(&first), None).await.unwrap();
         test.auth.logout(&secret(&second)).await.unwrap();
         test.auth.logout(&secret(&second)).await.unwrap();
         test.auth.logout(&"unknown".into()).await.unwrap();
-        assert!(is_ended(&test.auth.refresh(&secret(&second)).await));
-        assert!(is_ended(&test.auth.refresh(&secret(&first)).await));
+        assert!(is_ended(&test.auth.refresh(&secret(&second), None).await));
+        assert!(is_ended(&test.auth.refresh(&secret(&first), None).await));
         for pair in [&first, &second] {
             let refused = test.auth.authenticate(pair.access_token.expose()).await;
             assert!(matches!(refused, Err(AuthError::TokenInvalid(TokenFault::SessionEnded))));
@@ -197,7 +199,7 @@ mod tests {
         test.clock.advance(test.settings.tokens.access_s + 30);
         let expired = test.auth.authenticate(pair.access_token.expose()).await;
         assert!(matches!(expired, Err(AuthError::TokenInvalid(TokenFault::Expired))));
-        let next = test.auth.refresh(&secret(&pair)).await.unwrap();
+        let next = test.auth.refresh(&secret(&pair), None).await.unwrap();
         test.auth.authenticate(next.access_token.expose()).await.unwrap();
         assert!(!format!("{next:?}").contains(next.refresh_token.expose()), "no secret shows in debug output");
     }

@@ -5,7 +5,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::login_throttle::AnonymousAttempt;
+use super::login_throttle::{AnonymousAttempt, NamedAccount};
 use super::passwords::PasswordCheck;
 use super::{Auth, AuthError, TokenPair, UserView, password_policy};
 use crate::db::users::UserRow;
@@ -82,8 +82,12 @@ impl Auth {
             Ok(name) => users::find_by_username(&mut self.0.db.read().await?, &name).await?,
             Err(_) => None,
         };
-        let epoch = user.as_ref().map_or(0, |user| user.token_epoch);
-        let attempt = self.0.throttle.admit_login(&name, epoch, address).await?;
+        let account = NamedAccount {
+            username: &name,
+            epoch: user.as_ref().map_or(0, |user| user.token_epoch),
+            role: user.as_ref().map(|user| user.role),
+        };
+        let attempt = self.0.throttle.admit_login(account, address).await?;
         let check = self.0.passwords.verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
         let Some(user) = user.filter(|user| check != PasswordCheck::Wrong && !user.disabled) else {
             self.0.throttle.record_failure(&attempt).await?;
@@ -128,7 +132,7 @@ impl Auth {
         if current.expose_secret() == new.expose_secret() {
             return Err(InvalidField::new("new_password", "is the current password; choose another one").into());
         }
-        let attempt = self.0.throttle.admit_password_change(user.id, user.token_epoch).await?;
+        let attempt = self.0.throttle.admit_password_change(&user).await?;
         if self.0.passwords.verify(current, Some(&user.password_hash)).await? == PasswordCheck::Wrong {
             self.0.throttle.record_failure(&attempt).await?;
             return Err(AuthError::WrongCurrentPassword);
@@ -204,9 +208,9 @@ mod tests {
         let new = test.auth.change_password(&caller, &PASSWORD.into(), &"harvest trombone".into()).await.unwrap();
         let ended = test.auth.authenticate(old.access_token.expose()).await;
         assert!(matches!(ended, Err(AuthError::TokenInvalid(TokenFault::SessionEnded))));
-        assert!(test.auth.refresh(&old.refresh_token.expose().into()).await.is_err());
+        assert!(test.auth.refresh(&old.refresh_token.expose().into(), None).await.is_err());
         test.auth.authenticate(new.access_token.expose()).await.unwrap();
-        test.auth.refresh(&new.refresh_token.expose().into()).await.unwrap();
+        test.auth.refresh(&new.refresh_token.expose().into(), None).await.unwrap();
         assert!(test.auth.login("ann.lee", &PASSWORD.into(), None).await.is_err());
         assert_eq!(test.audited_actions().await, ["user.password"]);
     }

@@ -39,11 +39,10 @@ pub(super) async fn run(command: UserCommand, settings: Settings) -> Result<(), 
     let reset = reset_password_by_name(&db, &Clock::system(), &settings.tokens, &options.username).await;
     db.close().await;
     match reset {
-        Ok(Some(reset)) => {
+        Ok(reset) => {
             print_reset(&reset, options.json);
             Ok(())
         }
-        Ok(None) => Err(CliError::User(format!("no account has the name \"{}\"", options.username.trim()))),
         Err(AuthError::Database(error)) => Err(failed(error)),
         Err(error) => Err(CliError::User(error.to_string())),
     }

@@ -86,7 +86,7 @@ async fn the_command_resets_a_forgotten_password_while_the_server_runs(database:
     let output = reset_on_machine(&app.database, &["nobody"]).await;
     let reason = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(reason.trim(), "tillsight: user: no account has the name \"nobody\"");
+    assert_eq!(reason.trim(), "tillsight: user: No account has the name \"nobody\". The admins are: admin.");
     let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'user.password.reset' AND actor NOT LIKE 'user:%'";
     assert_eq!(app.database.count(audited).await, 2);
     assert!(!app.database.folder().join("elsewhere").exists(), "the command needs no data folder and creates none");

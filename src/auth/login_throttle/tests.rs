@@ -112,15 +112,18 @@ async fn a_burst_from_one_address_is_throttled_by_its_first_failures() {
 #[tokio::test]
 async fn strangers_from_everywhere_leave_room_in_the_queue_of_passwords_to_hash() {
     let test = TestAuth::with_settings("engine.queue = 2").await;
-    test.auth.sign_up("ann.lee", &PASSWORD.into(), Some("192.0.2.1")).await.unwrap();
+    let home = Some("192.0.2.1");
+    let store = test.create_store("Main Street").await;
+    test.create_clerk("bob", store).await;
+    test.auth.login("bob", &PASSWORD.into(), home).await.unwrap();
     let (names, wrong) = ((0..40).map(|name| format!("name{name}")).collect::<Vec<_>>(), PASSWORD.into());
     let addresses = (0..40).map(|address| format!("203.0.113.{address}")).collect::<Vec<_>>();
     let guesses = names.iter().zip(&addresses).map(|(name, address)| test.auth.login(name, &wrong, Some(address)));
-    let (password, home) = (PASSWORD.into(), Some("192.0.2.1"));
-    let (outcomes, ann) =
-        tokio::join!(futures_util::future::join_all(guesses), test.auth.login("ann.lee", &password, home));
+    let password = PASSWORD.into();
+    let (outcomes, bob) =
+        tokio::join!(futures_util::future::join_all(guesses), test.auth.login("bob", &password, home));
     assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(AuthError::Busy))), "{outcomes:?}");
-    ann.unwrap();
+    bob.unwrap();
 }
 
 #[tokio::test]
@@ -164,4 +167,36 @@ async fn failures_survive_a_restart() {
     }
     let restarted = test.restart();
     assert!(matches!(restarted.login("ann.lee", &PASSWORD.into(), None).await, Err(AuthError::Throttled { .. })));
+}
+
+#[tokio::test]
+async fn a_session_that_goes_on_keeps_its_address_known() {
+    let test = TestAuth::with_settings("limits.login_failures = 1").await;
+    let home = Some("192.0.2.1");
+    let mut pair = test.auth.sign_up("ann.lee", &PASSWORD.into(), home).await.unwrap();
+    for _ in 0..3 {
+        test.clock.advance(20 * 86_400);
+        pair = test.auth.refresh(&pair.refresh_token.expose().into(), home).await.unwrap();
+    }
+    test.auth.login("ann.lee", &"something else".into(), Some("203.0.113.1")).await.unwrap_err();
+    test.auth.login("ann.lee", &PASSWORD.into(), home).await.unwrap();
+}
+
+#[tokio::test]
+async fn shoppers_do_not_take_the_queue_of_passwords_to_hash_from_staff() {
+    let test = TestAuth::with_settings("engine.queue = 2").await;
+    let home = Some("192.0.2.1");
+    let store = test.create_store("Main Street").await;
+    test.create_clerk("bob", store).await;
+    test.auth.login("bob", &PASSWORD.into(), home).await.unwrap();
+    let names: Vec<_> = (0..20).map(|name| format!("shopper{name}")).collect();
+    for name in &names {
+        test.auth.sign_up(name, &PASSWORD.into(), Some("203.0.113.1")).await.unwrap();
+    }
+    let password = PASSWORD.into();
+    let shoppers = names.iter().map(|name| test.auth.login(name, &password, Some("203.0.113.1")));
+    let (outcomes, bob) =
+        tokio::join!(futures_util::future::join_all(shoppers), test.auth.login("bob", &password, home));
+    assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(AuthError::Busy))), "{outcomes:?}");
+    bob.unwrap();
 }

@@ -33,6 +33,7 @@ impl From<AuthError> for Problem {
             AuthError::KeyFile { .. }
             | AuthError::WellKnownPassword(_)
             | AuthError::AdminNameTaken
+            | AuthError::UsernameUnknown { .. }
             | AuthError::Internal(_) => Self::internal(&detail),
         }
     }

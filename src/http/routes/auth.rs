@@ -85,8 +85,12 @@ pub async fn login(
 #[utoipa::path(tag = "accounts", request_body = Refresh,
     responses((status = 200, body = TokenPair), (status = 401, body = ProblemBody)))]
 #[post("/api/auth/refresh")]
-pub async fn refresh(services: Data<Services>, body: JsonBody<Refresh>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.auth.refresh(&body.0.refresh_token).await?))
+pub async fn refresh(
+    services: Data<Services>,
+    address: ClientAddress,
+    body: JsonBody<Refresh>,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.auth.refresh(&body.0.refresh_token, address.0.as_deref()).await?))
 }
 
 /// Sign out: end the session of a refresh token, with all its access tokens.
