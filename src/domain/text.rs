@@ -1,4 +1,4 @@
-//! Parsing of text from outside: trimmed, of bounded length, without control characters.
+//! Parsing of text from outside: trimmed, of bounded length, visible, without control characters.
 
 /// An input value that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +29,21 @@ pub fn parse_line(field: &'static str, value: &str, length_max: usize) -> Result
     if trimmed.chars().any(char::is_control) {
         return Err(InvalidField::new(field, "must not contain control characters such as line breaks"));
     }
+    if trimmed.chars().all(is_invisible) {
+        return Err(InvalidField::new(field, "must hold something that can be seen, not only invisible characters"));
+    }
     Ok(trimmed.to_owned())
+}
+
+/// White space, what Unicode calls `Default_Ignorable_Code_Point` (zero-width spaces and joiners, directions, fillers, selectors,
+/// tags), and the empty Braille pattern. Inside a text they have their uses, as in emoji and Persian.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// Like [`parse_line`]; an empty text is none.
@@ -77,6 +91,15 @@ mod tests {
         assert!(parse_line("name", "a\nb", 20).is_err());
         assert!(parse_line("name", &"x".repeat(21), 20).unwrap_err().message.contains("21"));
         assert_eq!(parse_line("name", "우유", 2).unwrap(), "우유");
+    }
+
+    #[test]
+    fn a_text_must_have_something_to_see() {
+        for invisible in ["\u{200B}", "\u{FEFF}\u{2060} \u{200D}", "\u{3164}", "\u{2800}", "\u{E0020}\u{AD}"] {
+            assert!(parse_line("name", invisible, 20).unwrap_err().message.contains("invisible"), "{invisible:?}");
+        }
+        assert!(parse_line("name", "می\u{200C}خواهم", 20).is_ok());
+        assert!(parse_line("name", "👨\u{200D}🍳", 20).is_ok());
     }
 
     #[test]
