@@ -40,6 +40,8 @@ pub use start_error::StartError;
 
 /// How often, at least, a server checks for model switches.
 const MODEL_SWITCH_PERIOD: Duration = Duration::from_secs(2);
+/// How soon a report on products that look alike is tried again, if the index did not answer.
+const LOOK_ALIKES_PERIOD: Duration = Duration::from_secs(30);
 /// How often old rows are removed.
 const TIDY_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often samples are folded into histograms, whether or not `/metrics` is read.
@@ -230,6 +232,12 @@ fn background_tasks(
     tasks
         .register("catalog: retry", "Retries photos that could not be embedded.")
         .continuous(index_feed, |feed, runs| feed.retry_unsearchable_images(runs));
+    let reports = services.catalog.reports();
+    tasks
+        .register("catalog: look-alikes", "Looks for products that look alike, when somebody asks for the report.")
+        .on_signal((reports.signal(), LOOK_ALIKES_PERIOD), &reports, |reports| async move {
+            reports.make_if_wanted().await
+        });
     if settings.engine.snapshot_s > 0 {
         let period = Duration::from_secs(settings.engine.snapshot_s);
         tasks

@@ -1,10 +1,11 @@
 //! How a photo of a product becomes its embedding: at the upload, anew under another model, and when models are compared.
 //!
-//! Decode → the product's region → crop → embed. All of these go through [`embed_product_photo`], so that the same photo
+//! Decode → the product's region → crop → look for issues → embed. All of these go through [`embed_product_photo`], so that the same photo
 //! and region always give the same embedding, and a till's pictures are cut by the same code.
 
 use crate::domain::{Photo, Region, text_enum};
 use crate::embedding::{EmbedError, Embedder, Embedding};
+use crate::photo_quality::{PhotoIssue, find_issues};
 use crate::pool::{Overloaded, Priority};
 use crate::regions::{self, ProductRegion};
 
@@ -36,6 +37,8 @@ pub struct ProductPhoto {
     pub embedding: Embedding,
     pub region: Region,
     pub source: RegionSource,
+    /// What makes the product hard to recognise by it.
+    pub issues: Vec<PhotoIssue>,
 }
 
 /// Why a photo of a product has no embedding.
@@ -62,14 +65,16 @@ pub async fn embed_product_photo(
     let photo = embedder.decode(&permit, bytes).await?.photo;
     let cut = move || {
         let (region, source) = choose_region(&photo, choice)?;
-        Ok::<_, ProductPhotoError>((region, source, regions::crop_region(&photo, region)))
+        let picture = regions::crop_region(&photo, region);
+        let issues = find_issues(&picture, region);
+        Ok::<_, ProductPhotoError>((region, source, picture, issues))
     };
     let (cut, _queue) = embedder.run_on_decode_threads(&permit, cut).await?;
-    let (region, source, picture) = cut?;
+    let (region, source, picture, issues) = cut?;
     let mut embedded = embedder.embed(&permit, vec![picture]).await?;
     // One picture, one embedding.
     let embedding = embedded.embeddings.pop().ok_or(EmbedError::Stopped)?;
-    Ok(ProductPhoto { embedding, region, source })
+    Ok(ProductPhoto { embedding, region, source, issues })
 }
 
 fn choose_region(photo: &Photo, choice: RegionChoice) -> Result<(Region, RegionSource), ProductPhotoError> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 35] = [
+const MAY_IMPORT: [(&str, &[&str]); 37] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -23,9 +23,11 @@ const MAY_IMPORT: [(&str, &[&str]); 35] = [
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
-    ("product_photos", &["domain", "pool", "embedding", "regions"]),
+    ("photo_quality", &["domain", "regions"]),
+    ("product_photos", &["domain", "pool", "embedding", "photo_quality", "regions"]),
     ("evaluation", &["domain", "pool", "embedding", "atomic_file", "confidence", "regions", "product_photos"]),
     ("active_model", &["confidence", "domain", "embedding", "index", "product_photos"]),
+    ("look_alikes", &["active_model", "background", "clock", "confidence", "domain", "embedding", "index"]),
     (
         "index_feed",
         &[
@@ -72,9 +74,11 @@ const MAY_IMPORT: [(&str, &[&str]); 35] = [
             "pool",
             "db",
             "embedding",
+            "photo_quality",
             "product_photos",
             "active_model",
             "index_feed",
+            "look_alikes",
         ],
     ),
     (
@@ -142,6 +146,7 @@ const MAY_IMPORT: [(&str, &[&str]); 35] = [
             "index",
             "index_feed",
             "integrity",
+            "look_alikes",
             "db",
             "telemetry",
             "terminal",

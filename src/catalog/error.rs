@@ -1,5 +1,6 @@
 //! Why the catalog cannot do what was asked.
 
+use super::photo_warning::PhotoWarning;
 use crate::db::DatabaseError;
 use crate::db::blobs::BlobError;
 use crate::domain::{InvalidField, PhotoFault, ProductId, Region};
@@ -41,9 +42,17 @@ pub enum CatalogError {
         /// `in one upload` or `for one product`.
         per: &'static str,
     },
+    /// A photo would make recognition wrong, and the caller did not insist on it.
+    #[error("{photo}: {} To enrol it all the same, send the form field \"insist\": \"true\".", first_serious(warnings))]
+    PoorPhoto { photo: PhotoName, warnings: Vec<PhotoWarning> },
     /// One of the photos is enrolled for another product, so the two would look the same.
-    #[error("{photo}: this photo already belongs to product \"{product_name}\". Remove it there first.")]
+    #[error(
+        "{photo}: product \"{product_name}\" has this photo already. Remove it there first, give each product its own part of \
+         the photo (form field \"region\"), or send the form field \"insist\": \"true\"."
+    )]
     AlreadyEnrolled { photo: PhotoName, product_id: ProductId, product_name: String },
+    #[error("The report on products that look alike is being made. Ask again in some seconds.")]
+    ReportPending,
     /// More photos wait to be embedded than may wait.
     #[error("Too many photos are waiting to be embedded. Nothing was stored; try again in a few seconds.")]
     Busy,
@@ -64,11 +73,25 @@ pub enum CatalogError {
         "The original of image {0} is missing from the folder of images. An admin who sends that photo again puts it back."
     )]
     LostOriginal(String),
+    /// The index does not answer: too many searches wait, or it is behind the catalog.
+    #[error("The index does not answer now: {0}")]
+    Search(String),
     /// The embedder or one of its threads is gone.
     #[error("the embedder failed: {0}")]
     Embedder(String),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+fn first_serious(warnings: &[PhotoWarning]) -> &str {
+    warnings.iter().find(|warning| warning.is_serious).map_or("", |warning| warning.message.as_str())
+}
+
+impl CatalogError {
+    /// The index did not answer a search for enrolled photos.
+    pub(super) fn from_search(error: &dyn std::fmt::Display) -> Self {
+        Self::Search(error.to_string())
+    }
 }
 
 impl From<BlobError> for CatalogError {

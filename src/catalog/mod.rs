@@ -6,7 +6,11 @@
 //!
 //! Who may call what is decided above; this module knows nothing of HTTP.
 
+mod enrolment_check;
 mod error;
+mod look_alike_report;
+mod look_alike_views;
+mod photo_warning;
 mod product_change;
 mod product_fields;
 mod product_images;
@@ -25,9 +29,14 @@ use crate::db::blobs::Blobs;
 use crate::db::{Database, DatabaseError, Tx, audit};
 use crate::domain::{Caller, Currency, InvalidField, ProductId, Timestamp};
 use crate::index_feed::IndexFeed;
+use crate::look_alikes::ReportCache;
 
+pub use crate::photo_quality::PhotoIssueCode;
 pub use crate::product_photos::RegionChoice;
 pub use error::{CatalogError, PhotoName};
+pub use look_alike_report::{name_checks, name_pairs};
+pub use look_alike_views::{LookAlikePage, LookAlikePairView, LookAlikeView, PhotoCheckView, ProductCheckView};
+pub use photo_warning::PhotoWarning;
 pub use product_change::ProductChange;
 pub use product_fields::NewProduct;
 pub use view::{EnrolledRegion, EnrolmentStatus, EnrolmentView, ImageView, ProductView};
@@ -38,6 +47,8 @@ pub struct NewPhotos {
     pub photos: Vec<NewPhoto>,
     /// Which part of each of them shows the product.
     pub region: RegionChoice,
+    /// Whether photos are enrolled that would make recognition wrong.
+    pub insist: bool,
 }
 
 /// One uploaded photo.
@@ -69,6 +80,7 @@ pub struct Catalog {
     active: ModelSlot,
     /// Embeds uploads too while the model is being switched.
     incoming: IncomingModel,
+    reports: ReportCache,
     limits: Limits,
     /// For prices that name none.
     default_currency: Currency,
@@ -86,11 +98,28 @@ impl Catalog {
         settings: &Settings,
     ) -> Result<Self, InvalidField> {
         let active = index_feed.active_model();
+        let reports = ReportCache::new(active.clone(), clock.clone());
         let limits = settings.limits.clone();
         let default_currency = Currency::parse("currency", &settings.currency)?;
         // More than may wait would refuse a large upload on an idle server.
         let concurrent_photos = settings.engine.batch.min(settings.engine.queue);
-        Ok(Self { db, blobs, clock, index_feed, active, incoming, limits, default_currency, concurrent_photos })
+        Ok(Self {
+            db,
+            blobs,
+            clock,
+            index_feed,
+            active,
+            incoming,
+            reports,
+            limits,
+            default_currency,
+            concurrent_photos,
+        })
+    }
+
+    /// Makes the report on products that look alike, in the background.
+    pub fn reports(&self) -> ReportCache {
+        self.reports.clone()
     }
 
     /// Commits a change of `product` and waits until the index has applied it; returns the index's revision. `seq` is the

@@ -2,15 +2,20 @@
 
 use serde_json::json;
 
+use super::enrolment_check::EnrolmentCheck;
+use super::photo_warning::PhotoWarning;
 use super::products::find_product;
 use super::uploaded_photos::{CheckedPhoto, StoredPhoto};
 use super::view::{EnrolledRegion, EnrolmentStatus, EnrolmentView, ImageView};
-use super::{Catalog, CatalogError, NewPhotos, append_audit, to_i64};
+use super::{Catalog, CatalogError, NewPhotos, PhotoIssueCode, append_audit, to_i64};
 use crate::db::catalog_changes;
-use crate::db::product_images::{self, ImageRow};
+use crate::db::product_images::{self, ImageOwnerRow, ImageRow};
 use crate::db::products;
 use crate::db::{Reader, Tx};
-use crate::domain::{Caller, ChangeKind, ImageId, InvalidField, ProductId, Timestamp};
+use crate::domain::{Caller, ChangeKind, ImageId, InvalidField, ProductId, Region, Timestamp};
+
+/// From this overlap on, two parts of one photo are the same thing.
+const SAME_PART_OVERLAP_MIN: f64 = 0.5;
 
 impl Catalog {
     /// Enrols more photos of a product. When this returns, they are searched.
@@ -22,7 +27,7 @@ impl Catalog {
         &self,
         caller: &Caller,
         product: ProductId,
-        NewPhotos { photos, region }: NewPhotos,
+        NewPhotos { photos, region, insist }: NewPhotos,
     ) -> Result<EnrolmentView, CatalogError> {
         if photos.is_empty() {
             return Err(InvalidField::new("images", "send at least one photo").into());
@@ -35,7 +40,7 @@ impl Catalog {
         drop(reader);
         // A photo may be sent again because its file is lost or cut off. Otherwise this only compares lengths.
         self.restore_originals(enrolled).await?;
-        let stored = self.embed_and_store(checked, region).await?;
+        let (stored, mut warnings) = self.embed_and_store(checked, Some(product), region, insist).await?;
 
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
@@ -45,7 +50,8 @@ impl Catalog {
         let new: Vec<StoredPhoto> =
             stored.into_iter().filter(|photo| enrolled.iter().all(|row| row.content_hash != photo.hash)).collect();
         self.check_image_limit(enrolled.len() + new.len())?;
-        let images = self.insert_photos(&mut tx, product, &new, now).await?;
+        let images = self.insert_photos(&mut tx, product, &new, insist, now).await?;
+        add_image_ids(&mut warnings, &images, &new);
         let mut seq = None;
         if !images.is_empty() {
             if row.active {
@@ -53,11 +59,19 @@ impl Catalog {
                 seq = Some(added);
             }
             products::touch(&mut tx, product, now).await?;
-            let details = json!({ "added": images });
+            let details = json!({ "added": images, "warnings": warning_codes(&warnings) });
             append_audit(&mut tx, caller, "product.images.add", product, details, now).await?;
         }
         let total_products = products::count(&mut tx).await?;
         let index_revision = self.commit(tx, product, seq).await?;
+        // What is off sale is not searched.
+        let EnrolmentCheck { look_alikes, photo_check } = match row.active {
+            true => {
+                let all: Vec<ImageId> = enrolled.iter().map(|row| row.id).chain(images.iter().copied()).collect();
+                self.check_enrolled((product, &row.name), &all, &images).await
+            }
+            false => EnrolmentCheck::default(),
+        };
         Ok(EnrolmentView {
             status: if images.is_empty() { EnrolmentStatus::Unchanged } else { EnrolmentStatus::Added },
             id: product,
@@ -65,6 +79,9 @@ impl Catalog {
             images_count: to_i64(enrolled.len() + images.len()),
             duplicates_skipped: sent - images.len(),
             regions: enrolled_regions(&images, &new),
+            warnings,
+            look_alikes,
+            photo_check,
             images,
             total_products,
             total_embeddings: self.index_feed.embeddings_count().await,
@@ -111,17 +128,21 @@ impl Catalog {
         Ok(())
     }
 
-    /// Writes photos and their embeddings; returns their identifiers in the same order.
+    /// Writes photos and their embeddings; returns their identifiers in the same order. The same file may show several products,
+    /// each in its own part of the photo.
     pub(super) async fn insert_photos(
         &self,
         tx: &mut Tx,
         product: ProductId,
         photos: &[StoredPhoto],
+        insist: bool,
         now: Timestamp,
     ) -> Result<Vec<ImageId>, CatalogError> {
         let mut ids = Vec::with_capacity(photos.len());
         for photo in photos {
-            if let Some(owner) = product_images::find_other_owner(tx, photo.hash, product).await? {
+            let owners = product_images::list_other_owners(tx, photo.hash, product).await?;
+            let same_part = owners.into_iter().find(|owner| show_same_part(owner, photo));
+            if let Some(owner) = same_part.filter(|_| !insist) {
                 let (product_id, product_name) = (owner.product_id, owner.name);
                 return Err(CatalogError::AlreadyEnrolled { photo: photo.name.clone(), product_id, product_name });
             }
@@ -167,6 +188,26 @@ impl Catalog {
         self.check_image_limit(rows.len() + photos.len())?;
         Ok(enrolled)
     }
+}
+
+/// Whether the other product's part of the same photo is about this one.
+fn show_same_part(owner: &ImageOwnerRow, photo: &StoredPhoto) -> bool {
+    // Photos that were enrolled before regions were found were taken whole.
+    let whole = || Region::whole(photo.header.width, photo.header.height);
+    owner.region.unwrap_or_else(whole).intersection_over_union(photo.region) > SAME_PART_OVERLAP_MIN
+}
+
+/// Adds the identifiers of these photos to the warnings about them.
+pub(super) fn add_image_ids(warnings: &mut [PhotoWarning], images: &[ImageId], photos: &[StoredPhoto]) {
+    for (image, photo) in images.iter().zip(photos) {
+        let of_photo = warnings.iter_mut().filter(|warning| warning.image_index == photo.name.index);
+        of_photo.for_each(|warning| warning.image_id = Some(*image));
+    }
+}
+
+/// For the audit log: who enrols a photo with a serious issue has insisted.
+pub(super) fn warning_codes(warnings: &[PhotoWarning]) -> Vec<PhotoIssueCode> {
+    warnings.iter().map(|warning| warning.code).collect()
 }
 
 /// What was cut out of each of these photos.

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::enrolment_check::EnrolmentCheck;
 use super::product_fields::NewProduct;
-use super::product_images::enrolled_regions;
+use super::product_images::{add_image_ids, enrolled_regions, warning_codes};
 use super::view::{EnrolmentStatus, EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, to_i64};
 use crate::db::catalog_changes;
@@ -25,12 +26,12 @@ impl Catalog {
         &self,
         caller: &Caller,
         new: NewProduct,
-        NewPhotos { photos, region }: NewPhotos,
+        NewPhotos { photos, region, insist }: NewPhotos,
     ) -> Result<EnrolmentView, CatalogError> {
         let (fields, price) = new.check(self.default_currency)?;
         let (checked, duplicates_skipped) = self.check_photos(photos).await?;
         self.check_image_limit(checked.len())?;
-        let stored = self.embed_and_store(checked, region).await?;
+        let (stored, mut warnings) = self.embed_and_store(checked, None, region, insist).await?;
 
         let now = self.clock.now();
         let id = ProductId::generate(now);
@@ -40,7 +41,8 @@ impl Catalog {
         if price.is_some() {
             products::set_price(&mut tx, id, price, now).await?;
         }
-        let images = self.insert_photos(&mut tx, id, &stored, now).await?;
+        let images = self.insert_photos(&mut tx, id, &stored, insist, now).await?;
+        add_image_ids(&mut warnings, &images, &stored);
         let seq = match images.is_empty() {
             true => None,
             false => Some(catalog_changes::append(&mut tx, ChangeKind::Add, id, images.clone(), now).await?),
@@ -52,16 +54,22 @@ impl Catalog {
             "price": price.map(|price| price.to_string()),
             "tax_rate_bp": fields.tax_rate,
             "images": images,
+            "warnings": warning_codes(&warnings),
         });
         append_audit(&mut tx, caller, "product.create", id, details, now).await?;
         let total_products = products::count(&mut tx).await?;
         let index_revision = self.commit(tx, id, seq).await?;
+        let EnrolmentCheck { look_alikes, photo_check } =
+            self.check_enrolled((id, &fields.name), &images, &images).await;
         Ok(EnrolmentView {
             status: EnrolmentStatus::Added,
             id,
             product_name: fields.name,
             images_count: to_i64(images.len()),
             regions: enrolled_regions(&images, &stored),
+            warnings,
+            look_alikes,
+            photo_check,
             images,
             duplicates_skipped,
             total_products,

@@ -7,9 +7,10 @@ use crate::active_model::StartedModel;
 use crate::domain::PageRequest;
 use crate::embedding::onnx_fixture::{embedder_blind_to_the_dark, png};
 
+/// Photos of one colour, on which their uploader insists.
 fn uploads(colours: &[[u8; 3]]) -> NewPhotos {
     let photos = colours.iter().map(|colour| NewPhoto { file_name: None, bytes: png(*colour).into() });
-    NewPhotos { photos: photos.collect(), region: RegionChoice::Auto }
+    NewPhotos { photos: photos.collect(), region: RegionChoice::Auto, insist: true }
 }
 
 fn named(name: &str) -> NewProduct {

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::error::{CatalogError, PhotoName};
+use super::photo_warning::PhotoWarning;
 use super::{Catalog, NewPhoto};
 use crate::db::blobs::ContentHash;
-use crate::domain::{InvalidField, PhotoFault, Region};
+use crate::domain::{InvalidField, PhotoFault, ProductId, Region};
 use crate::embedding::{
     DecodeError, DecodeLimits, EmbedError, Embedder, Embedding, ModelId, PhotoHeader, read_photo_header,
 };
+use crate::photo_quality::PhotoIssue;
 use crate::pool::panic_message;
 use crate::product_photos::{ProductPhoto, ProductPhotoError, RegionChoice, RegionSource, embed_product_photo};
 
@@ -41,14 +43,15 @@ pub(super) struct StoredPhoto {
 }
 
 /// A photo that is not stored yet.
-struct EmbeddedPhoto {
+pub(super) struct EmbeddedPhoto {
     photo: CheckedPhoto,
     region: Region,
     source: RegionSource,
+    pub(super) issues: Vec<PhotoIssue>,
     embeddings: ModelEmbeddings,
 }
 
-/// A photo's embedding by the active model, and, during a switch, mostly by the incoming one too.
+/// A photo's embedding by the active model, and, during a switch, mostly by the incoming one too. That of the active one is first.
 type ModelEmbeddings = Vec<(ModelId, Embedding)>;
 
 impl Catalog {
@@ -69,12 +72,15 @@ impl Catalog {
         Ok((checked, duplicates))
     }
 
-    /// Embeds photos, a few at a time, then stores their originals.
+    /// Embeds photos for `product`, or for a new one, a few at a time. Looks for what is wrong with them, then stores their
+    /// originals.
     pub(super) async fn embed_and_store(
         &self,
         photos: Vec<CheckedPhoto>,
+        product: Option<ProductId>,
         region: RegionChoice,
-    ) -> Result<Vec<StoredPhoto>, CatalogError> {
+        insist: bool,
+    ) -> Result<(Vec<StoredPhoto>, Vec<PhotoWarning>), CatalogError> {
         let active = self.active.current();
         let embedder = &*active.embedder;
         let embedded: Vec<EmbeddedPhoto> = stream::iter(photos)
@@ -82,8 +88,9 @@ impl Catalog {
             .buffered(self.concurrent_photos)
             .try_collect()
             .await?;
+        let warnings = self.check_issues(&active, &embedded, product, insist).await?;
         let stored = stream::iter(embedded).map(|photo| self.store(photo));
-        stored.buffered(self.concurrent_photos).try_collect().await
+        Ok((stored.buffered(self.concurrent_photos).try_collect().await?, warnings))
     }
 
     async fn embed(
@@ -96,14 +103,15 @@ impl Catalog {
             Ok(embedded) => embedded,
             Err(error) => return Err(embedding_refusal(photo.name, error)),
         };
-        let ProductPhoto { embedding, region, source } = embedded;
+        let ProductPhoto { embedding, region, source, issues } = embedded;
         let mut embeddings = vec![(embedder.model_id().clone(), embedding)];
         embeddings.extend(self.incoming.embed_upload(photo.bytes.clone(), region, embedder.model_id()).await);
-        Ok(EmbeddedPhoto { photo, region, source, embeddings })
+        Ok(EmbeddedPhoto { photo, region, source, issues, embeddings })
     }
 
     async fn store(&self, embedded: EmbeddedPhoto) -> Result<StoredPhoto, CatalogError> {
-        let EmbeddedPhoto { photo: CheckedPhoto { name, hash, header, bytes }, region, source, embeddings } = embedded;
+        let EmbeddedPhoto { photo, region, source, embeddings, .. } = embedded;
+        let CheckedPhoto { name, hash, header, bytes } = photo;
         let size = bytes.len();
         self.blobs.put(hash, bytes).await?;
         Ok(StoredPhoto { name, hash, header, size, region, source, embeddings })
@@ -113,6 +121,16 @@ impl Catalog {
     pub(super) async fn restore_originals(&self, photos: Vec<CheckedPhoto>) -> Result<(), CatalogError> {
         let stored = stream::iter(photos).map(|photo| self.blobs.put(photo.hash, photo.bytes));
         Ok(stored.buffered(self.concurrent_photos).try_collect().await?)
+    }
+}
+
+impl EmbeddedPhoto {
+    pub(super) fn name(&self) -> &PhotoName {
+        &self.photo.name
+    }
+
+    pub(super) fn active_embedding(&self) -> &Embedding {
+        &self.embeddings[0].1
     }
 }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::look_alike_views::{LookAlikeView, PhotoCheckView};
+use super::photo_warning::PhotoWarning;
 use crate::db::product_images::ImageRow;
 use crate::db::products::ProductRow;
 use crate::domain::{Currency, ImageId, ProductId, Region, Timestamp, text_enum};
@@ -121,6 +123,12 @@ pub struct EnrolmentView {
     pub images: Vec<ImageId>,
     /// What was cut out of each of them, in the same order.
     pub regions: Vec<EnrolledRegion>,
+    /// What makes the product hard to recognise by these photos.
+    pub warnings: Vec<PhotoWarning>,
+    /// Products that the new photos will be mistaken for, the likeliest first; at most five.
+    pub look_alikes: Vec<LookAlikeView>,
+    /// Whether the product's photos are enough; `null` for a product off sale, or if the index did not answer in time.
+    pub photo_check: Option<PhotoCheckView>,
     /// Photos that were skipped because the product has them already, or because they were sent twice.
     pub duplicates_skipped: usize,
     /// How many products the catalog has.

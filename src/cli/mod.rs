@@ -1,8 +1,9 @@
 //! The command line: commands, their options, and exit codes.
 //!
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 invalid arguments. Scripts use the checks
-//! `numbering check` and `index verify`: there, 1 means findings and 2 that the check could not be done.
+//! `numbering check`, `index verify` and `catalog check`: there, 1 means findings and 2 that the check could not be done.
 
+mod catalog;
 mod demo;
 mod index;
 mod model;
@@ -36,6 +37,9 @@ enum Command {
     Migrate,
     /// Try tillsight without photos or a camera: render products, enrol them, simulate a kiosk, print the receipt.
     Demo(demo::DemoOptions),
+    /// The catalogue: products that look alike, products whose photos are not enough. Works while a server runs.
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
     /// The index of enrolled photos: describe it, verify it, rebuild it, measure it. Works while a server runs.
     #[command(subcommand)]
     Index(index::IndexCommand),
@@ -91,6 +95,9 @@ pub enum CliError {
     /// The index was checked, and it has faults.
     #[error("index: {0}")]
     IndexFindings(String),
+    /// The catalogue was checked, and it has faults.
+    #[error("catalog: {0}")]
+    CatalogFindings(String),
     #[error("the result cannot be written as JSON: {0}")]
     Json(String),
     /// The numbers or chains could not be checked or repaired.
@@ -130,14 +137,16 @@ impl CliError {
         if let Self::Index(error) = self {
             return error.is_finding();
         }
-        matches!(self, Self::NumberingFindings { .. } | Self::IndexFindings(_))
+        matches!(self, Self::NumberingFindings { .. } | Self::IndexFindings(_) | Self::CatalogFindings(_))
     }
 }
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     let is_check = matches!(
         arguments.command,
-        Command::Numbering(numbering::NumberingCommand::Check(_)) | Command::Index(index::IndexCommand::Verify(_))
+        Command::Numbering(numbering::NumberingCommand::Check(_))
+            | Command::Index(index::IndexCommand::Verify(_))
+            | Command::Catalog(catalog::CatalogCommand::Check(_))
     );
     let result = run_command(arguments).and_then(|()| terminal::finish_output().map_err(CliError::Output));
     result.map_err(|error| if is_check && !error.is_finding() { CliError::CheckFailed(Box::new(error)) } else { error })
@@ -160,6 +169,11 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
             sigpipe::reset();
             serve::restart_with_library_variables();
             block_on(index::run(command))
+        }
+        Command::Catalog(command) => {
+            sigpipe::reset();
+            serve::restart_with_library_variables();
+            block_on(catalog::run(command))
         }
         Command::Model(command) => {
             // `… | head` ends the program silently.

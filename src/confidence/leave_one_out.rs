@@ -18,7 +18,7 @@ use crate::domain::ProductId;
 /// The most products after the second one that count.
 const FOLLOWING_MAX: usize = 10;
 /// Two photos with a greater cosine are copies: another size or compression of one photo.
-const COPY_SCORE: f32 = 0.999;
+pub const COPY_SCORE: f32 = 0.999;
 /// The share of things at a till that are in no photo of the catalogue. Each case of the catalogue is asked both ways, but a
 /// shop is not half full of unknown things; one in four is a cautious guess, and asks rather than bills where it is too high.
 const UNKNOWN_SHARE: f64 = 0.25;

@@ -50,6 +50,9 @@ pub struct ImageEmbeddingRow {
 pub struct ImageOwnerRow {
     pub product_id: ProductId,
     pub name: String,
+    /// Where the product is, if that was stored.
+    #[sqlx(json(nullable))]
+    pub region: Option<Region>,
 }
 
 /// Fails with `product_images_product_id_content_hash` taken if the product has this content already.
@@ -106,16 +109,16 @@ pub async fn delete(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<bool
     Ok(run_query!(tx, c => sqlx::query(DELETE).bind(product).bind(id).execute(c))? == 1)
 }
 
-/// Another product that has a photo with this content.
-pub async fn find_other_owner(
+/// The other products that have a photo with this content.
+pub async fn list_other_owners(
     reader: &mut Reader,
     content: ContentHash,
     but: ProductId,
-) -> Result<Option<ImageOwnerRow>, DatabaseError> {
-    const SELECT: &str = "SELECT i.product_id, p.name FROM product_images i JOIN products p ON p.id = i.product_id \
+) -> Result<Vec<ImageOwnerRow>, DatabaseError> {
+    const SELECT: &str = "SELECT i.product_id, p.name, i.region FROM product_images i JOIN products p ON p.id = i.product_id \
                           WHERE i.content_hash = $1 AND i.product_id <> $2 AND p.removed_at IS NULL \
-                          ORDER BY i.id LIMIT 1";
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(content).bind(but).fetch_optional(c))
+                          ORDER BY i.id";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(content).bind(but).fetch_all(c))
 }
 
 /// Embeddings of these photos by `model`. Photos that no longer exist are missing; photos without an embedding have no

@@ -33,6 +33,16 @@ impl Region {
         u64::from(self.width) * u64::from(self.height)
     }
 
+    /// The area of both over the area of either: 1 for the same region, 0 for two that do not overlap.
+    pub fn intersection_over_union(self, other: Self) -> f64 {
+        let overlap = |start: u32, length: u32, other_start: u32, other_length: u32| {
+            u64::from((start + length).min(other_start + other_length).saturating_sub(start.max(other_start)))
+        };
+        let both =
+            overlap(self.x, self.width, other.x, other.width) * overlap(self.y, self.height, other.y, other.height);
+        both as f64 / (self.area() + other.area() - both) as f64
+    }
+
     /// Pixels between two regions, to the side or up and down, whichever are more; 0 if they touch or overlap.
     pub fn gap(self, other: Self) -> u32 {
         let between = |start: u32, length: u32, other_start: u32, other_length: u32| {
@@ -52,6 +62,14 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_overlap_is_shared_pixels_by_all_pixels() {
+        let region = |x, width| Region { x, y: 10, width, height: 40 };
+        assert_eq!(region(0, 30).intersection_over_union(region(0, 30)), 1.0);
+        assert_eq!(region(0, 30).intersection_over_union(region(10, 30)), 0.5);
+        assert_eq!(region(0, 30).intersection_over_union(region(30, 30)), 0.0);
+    }
 
     #[test]
     fn a_region_must_have_an_area_inside_the_picture() {

@@ -25,7 +25,7 @@ impl RegionMatch {
 pub(super) fn match_regions(things: &[Region], found: &[Region]) -> Vec<Option<RegionMatch>> {
     let mut pairs = Vec::new();
     for (thing, thing_region) in things.iter().enumerate() {
-        let overlaps = found.iter().map(|region| intersection_over_union(*thing_region, *region)).enumerate();
+        let overlaps = found.iter().map(|region| thing_region.intersection_over_union(*region)).enumerate();
         pairs.extend(overlaps.filter(|(_, overlap)| *overlap > 0.0).map(|(found, overlap)| (thing, found, overlap)));
     }
     // Stable: of equal overlaps, the first thing comes first.
@@ -40,27 +40,12 @@ pub(super) fn match_regions(things: &[Region], found: &[Region]) -> Vec<Option<R
     matches
 }
 
-fn intersection_over_union(one: Region, other: Region) -> f64 {
-    let overlap = |start: u32, length: u32, other_start: u32, other_length: u32| {
-        u64::from((start + length).min(other_start + other_length).saturating_sub(start.max(other_start)))
-    };
-    let both = overlap(one.x, one.width, other.x, other.width) * overlap(one.y, one.height, other.y, other.height);
-    both as f64 / (one.area() + other.area() - both) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn region(x: u32, width: u32) -> Region {
         Region { x, y: 10, width, height: 40 }
-    }
-
-    #[test]
-    fn the_overlap_is_shared_pixels_by_all_pixels() {
-        assert_eq!(intersection_over_union(region(0, 30), region(0, 30)), 1.0);
-        assert_eq!(intersection_over_union(region(0, 30), region(10, 30)), 0.5);
-        assert_eq!(intersection_over_union(region(0, 30), region(30, 30)), 0.0);
     }
 
     #[test]

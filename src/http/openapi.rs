@@ -12,9 +12,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use super::Services;
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use super::routes::{
-    alerts, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, models, mypage, orders,
-    payments_and_refunds, performance, product_images, products, receipts, recognition, session_discounts, sessions,
-    stores, users,
+    alerts, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes, models, mypage,
+    orders, payments_and_refunds, performance, product_images, products, receipts, recognition, session_discounts,
+    sessions, stores, users,
 };
 use crate::recognition::RegionMode;
 
@@ -29,6 +29,7 @@ use crate::recognition::RegionMode;
         kiosks::list, kiosks::create, kiosks::revoke, kiosks::enrol,
         kiosk_empty_views::set_own, kiosk_empty_views::set, kiosk_empty_views::remove,
         products::list, products::create, products::show, products::change, products::remove,
+        look_alikes::list, look_alikes::check_photos,
         product_images::list, product_images::add, product_images::show, product_images::remove,
         models::list, models::begin, models::activate, models::cancel, models::roll_back,
         recognition::recognize,

@@ -42,7 +42,7 @@ const fn rule(method: Method, pattern: &'static str, policy: Policy) -> RouteRul
     RouteRule { method, pattern, policy }
 }
 
-pub static RULES: [RouteRule; 86] = [
+pub static RULES: [RouteRule; 88] = [
     rule(Method::GET, "/", Policy::Public),
     rule(Method::GET, "/assets/catalogue.jpg", Policy::Public),
     rule(Method::GET, "/healthz", Policy::Public),
@@ -75,9 +75,11 @@ pub static RULES: [RouteRule; 86] = [
     rule(Method::DELETE, "/api/kiosks/{id}/empty-view", Policy::Staff),
     rule(Method::GET, "/api/products", Policy::Till),
     rule(Method::POST, "/api/products", Policy::Admin),
+    rule(Method::GET, "/api/products/lookalikes", Policy::Staff),
     rule(Method::GET, "/api/products/{id}", Policy::Till),
     rule(Method::PATCH, "/api/products/{id}", Policy::Admin),
     rule(Method::DELETE, "/api/products/{id}", Policy::Admin),
+    rule(Method::GET, "/api/products/{id}/photo-check", Policy::Staff),
     rule(Method::GET, "/api/products/{id}/images", Policy::Till),
     rule(Method::POST, "/api/products/{id}/images", Policy::Admin),
     rule(Method::GET, "/api/products/{id}/images/{image_id}", Policy::Till),

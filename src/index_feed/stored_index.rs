@@ -16,7 +16,7 @@ use super::filling::{StoredCatalog, read_stored_catalog};
 use super::{FollowError, SnapshotFault, change_log, index_options, snapshot_file};
 use crate::config::Settings;
 use crate::db::{Database, DatabaseError};
-use crate::embedding::ModelError;
+use crate::embedding::{ModelError, Thresholds};
 use crate::index::{IndexOptions, VectorIndex};
 pub use index_report::{FileReport, IndexReport, ModelReport, SnapshotReport};
 pub use verification::{Difference, Verification};
@@ -29,6 +29,7 @@ pub struct StoredIndex {
     /// Where the model is named: in the settings or by a switch.
     model_origin: String,
     dim: usize,
+    thresholds: Thresholds,
     options: IndexOptions,
     data_dir: PathBuf,
 }
@@ -121,6 +122,7 @@ impl StoredIndex {
             model: manifest.model_id().as_str().to_owned(),
             model_origin,
             dim: manifest.output.dim,
+            thresholds: manifest.thresholds,
             options: index_options(&settings.engine),
             data_dir: settings.data_dir.clone(),
         })
@@ -156,6 +158,11 @@ impl StoredIndex {
     /// The key of the model, and where it is named.
     pub fn model(&self) -> (&str, &str) {
         (&self.model, &self.model_origin)
+    }
+
+    /// Score and margin of a match by the model.
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
     }
 
     async fn read_catalog(&self) -> Result<StoredCatalog, FollowError> {

@@ -31,14 +31,14 @@ impl LabPicture {
 }
 
 /// The size of a picture with its longest side at most [`SIDE_MAX`].
-pub(super) fn reduced_size(width: u32, height: u32) -> (usize, usize) {
+pub fn reduced_size(width: u32, height: u32) -> (usize, usize) {
     let scale = (f64::from(width.max(height)) / f64::from(SIDE_MAX)).max(1.0);
     let reduce = |side: u32| ((f64::from(side) / scale).round() as usize).max(1);
     (reduce(width), reduce(height))
 }
 
 /// `photo` in this size; each pixel is the mean of the block that it covers.
-pub(super) fn reduce(photo: &Photo, width: usize, height: usize) -> Vec<[u8; 3]> {
+pub fn reduce(photo: &Photo, width: usize, height: usize) -> Vec<[u8; 3]> {
     let edges = |count: usize, side: u32| -> Vec<usize> { (0..=count).map(|i| i * side as usize / count).collect() };
     let (columns, rows) = (edges(width, photo.width()), edges(height, photo.height()));
     let stride = photo.width() as usize * 3;

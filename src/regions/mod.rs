@@ -28,6 +28,7 @@ use watershed::Thing;
 
 pub use crop::crop_region;
 pub use empty_view::{EmptyView, UnusableView};
+pub use lab_picture::{reduce, reduced_size};
 
 text_enum! {
     /// Which regions are wanted.

@@ -17,6 +17,7 @@ mod concurrency;
 mod confidence;
 mod discounts_and_tax;
 mod empty_views;
+mod enrolment;
 mod harness;
 mod index_commands;
 mod index_feed;

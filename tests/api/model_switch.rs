@@ -82,7 +82,7 @@ async fn after_an_update_the_model_before_serves_until_the_new_one_is_ready(data
     let plain: Vec<Vec<u8>> = (0..104_u8).map(|n| jpeg([n * 2, 255 - n * 2, 128])).collect();
     for photos in plain.chunks(40) {
         let path = format!("/api/products/{product}/images");
-        let added = shop.app.post_form(&path, &shop.admin, &[], photos.to_vec()).await.expect(201);
+        let added = shop.app.post_form(&path, &shop.admin, &[("insist", "true")], photos.to_vec()).await.expect(201);
         assert_eq!(added["duplicates_skipped"], 0);
     }
     let hold = format!("switch.hold {}", shop.app.database.folder().display());

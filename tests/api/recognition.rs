@@ -122,7 +122,8 @@ async fn two_products_that_look_the_same_are_ambiguous(database: TestDatabase) {
     let photo = package_photo(0, 0);
     let comment = [&photo[..2], &[0xFF, 0xFE, 0x00, 0x06, b't', b'w', b'i', b'n'], &photo[2..]].concat();
     app.post_form("/api/products", &admin, &[("name", "One")], vec![photo.clone()]).await.expect(201);
-    app.post_form("/api/products", &admin, &[("name", "Twin")], vec![comment]).await.expect(201);
+    let twin = [("name", "Twin"), ("insist", "true")];
+    app.post_form("/api/products", &admin, &twin, vec![comment]).await.expect(201);
     let seen = app.post_picture(PATH, &admin, photo).await.expect(200);
     assert_eq!(seen["items"][0]["verdict"], "ambiguous");
     assert_eq!(seen["items"][0]["candidates"].as_array().unwrap().len(), 2);

@@ -130,7 +130,7 @@ async fn load_index(
     let mut settings = settings.clone();
     let threads = search_threads(options, &settings);
     settings.engine.search_threads = threads;
-    let stored = open_stored_index(&settings).await?;
+    let (stored, _) = open_stored_index(&settings).await?;
     let (index, skipped) = stored.load().await?;
     let (model, origin) = stored.model();
     if skipped > 0 {

@@ -50,7 +50,7 @@ pub(super) async fn run(command: IndexCommand) -> Result<(), CliError> {
 }
 
 async fn rebuild(output: &OutputOptions) -> Result<(), CliError> {
-    let snapshot = open_stored_index(&Settings::load()?).await?.rebuild().await?;
+    let snapshot = open_stored_index(&Settings::load()?).await?.0.rebuild().await?;
     if output.json {
         return print_json(&snapshot);
     }
@@ -62,23 +62,24 @@ async fn rebuild(output: &OutputOptions) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Opens the index of the model in use, in the database that the settings name.
-async fn open_stored_index(settings: &Settings) -> Result<StoredIndex, CliError> {
+/// Opens the index of the model in use, in the database that the settings name; also the database.
+pub(super) async fn open_stored_index(settings: &Settings) -> Result<(StoredIndex, Database), CliError> {
     let db = Database::connect_to_read(&settings.database_url, CONNECTIONS).await.map_err(StartError::Database)?;
-    Ok(StoredIndex::open(db, &app::manifest_path(settings), settings).await?)
+    let stored = StoredIndex::open(db.clone(), &app::manifest_path(settings), settings).await?;
+    Ok((stored, db))
 }
 
-fn print_json(result: &impl Serialize) -> Result<(), CliError> {
+pub(super) fn print_json(result: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(result).map_err(|error| CliError::Json(error.to_string()))?;
     terminal::print_json(&text);
     Ok(())
 }
 
-fn print_field(name: &str, value: &str) {
+pub(super) fn print_field(name: &str, value: &str) {
     say!("{}", format!("{name:<12} {value}").trim_end());
 }
 
-fn print_model(model: &str, origin: &str) {
+pub(super) fn print_model(model: &str, origin: &str) {
     print_field("model", model);
     print_field("", &format!("of {origin}"));
 }

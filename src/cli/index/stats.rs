@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::index_feed::{IndexReport, SnapshotReport};
 
 pub(super) async fn run(output: &OutputOptions) -> Result<(), CliError> {
-    let report = open_stored_index(&Settings::load()?).await?.report().await?;
+    let report = open_stored_index(&Settings::load()?).await?.0.report().await?;
     if output.json {
         return print_json(&report);
     }

@@ -7,7 +7,7 @@ use crate::index_feed::Verification;
 
 /// Prints the comparison; differences end in an error.
 pub(super) async fn run(output: &OutputOptions) -> Result<(), CliError> {
-    let verification = open_stored_index(&Settings::load()?).await?.verify().await?;
+    let verification = open_stored_index(&Settings::load()?).await?.0.verify().await?;
     if output.json {
         print_json(&verification)?;
     } else {

@@ -6,6 +6,9 @@ use super::recognition::photo_problem;
 use super::{OVERLOAD_RETRY_S, Problem, ProblemKind};
 use crate::catalog::{CatalogError, PhotoName};
 
+/// Reports of large catalogues take half a minute.
+const REPORT_RETRY_S: u64 = 10;
+
 impl Problem {
     /// Names the photo of an upload.
     fn with_photo(self, photo: &PhotoName) -> Self {
@@ -37,6 +40,15 @@ impl From<CatalogError> for Problem {
             CatalogError::AlreadyEnrolled { photo, product_id, .. } => Self::new(ProblemKind::AlreadyEnrolled, detail)
                 .with_photo(&photo)
                 .with("product_id", product_id.to_string()),
+            CatalogError::PoorPhoto { photo, warnings } => Self::new(ProblemKind::PoorPhoto, detail)
+                .with_photo(&photo)
+                .with("warnings", serde_json::json!(warnings)),
+            CatalogError::ReportPending => Self::new(ProblemKind::ReportPending, detail).retry_after(REPORT_RETRY_S),
+            CatalogError::Search(_) => {
+                tracing::warn!(error = %detail, "enrolled photos could not be searched for");
+                Self::new(ProblemKind::Unavailable, "The index does not answer now. Try again in a few seconds.")
+                    .retry_after(INDEX_RETRY_S)
+            }
             CatalogError::Busy => Self::new(ProblemKind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S),
             CatalogError::IndexBehind { product_id, cause } => {
                 tracing::error!(error = %detail, "a change of the catalog has not reached the index");

@@ -63,12 +63,14 @@ problem_kinds! {
     UnusableImage = "unusable-image", UNPROCESSABLE_ENTITY, "The model cannot use the image";
     SeveralProducts = "several-products", UNPROCESSABLE_ENTITY, "The photo shows several things";
     AlreadyEnrolled = "already-enrolled", CONFLICT, "The photo already belongs to another product";
+    PoorPhoto = "poor-photo", UNPROCESSABLE_ENTITY, "The photo would make recognition wrong";
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "The embedding model cannot be used";
     SwitchRefused = "switch-refused", CONFLICT, "The model cannot be switched now";
     Throttled = "throttled", TOO_MANY_REQUESTS, "Too many failed attempts";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server is overloaded";
     IndexBehind = "index-behind", SERVICE_UNAVAILABLE, "The index is behind the catalog";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The server or its database is unavailable";
+    ReportPending = "report-pending", SERVICE_UNAVAILABLE, "The report is still being made";
     DiskFull = "disk-full", INSUFFICIENT_STORAGE, "The disk is full";
     UnreadableRecord = "unreadable-record", INTERNAL_SERVER_ERROR, "A stored record cannot be read";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";

@@ -9,6 +9,7 @@ pub mod health;
 pub mod integrity;
 pub mod kiosk_empty_views;
 pub mod kiosks;
+pub mod look_alikes;
 pub mod models;
 pub mod mypage;
 pub mod orders;
@@ -36,6 +37,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(stores::configure)
         .configure(kiosks::configure)
         .configure(kiosk_empty_views::configure)
+        .configure(look_alikes::configure)
         .configure(products::configure)
         .configure(product_images::configure)
         .configure(models::configure)

@@ -24,6 +24,8 @@ pub struct ImagesForm {
     /// `x,y,width,height` in pixels of the upright photo.
     #[schema(examples("auto"))]
     region: Option<String>,
+    /// `true` enrols photos that would make recognition wrong (`poor-photo`, `already-enrolled`) all the same.
+    insist: Option<bool>,
 }
 
 /// All photos of a product. There are at most a few hundred, so they fit on one page.

@@ -50,6 +50,8 @@ pub struct ProductForm {
     /// `x,y,width,height` in pixels of the upright photo.
     #[schema(examples("auto"))]
     region: Option<String>,
+    /// `true` enrols photos that would make recognition wrong (`poor-photo`, `already-enrolled`) all the same.
+    insist: Option<bool>,
 }
 
 /// A change of a product. An absent field stays as it is; `null` removes the value.
@@ -125,14 +127,26 @@ fn read_form(mut form: UploadForm) -> Result<(NewProduct, NewPhotos), Problem> {
     let name = form.take_text("name")?.ok_or_else(|| InvalidField::new("name", "is missing"))?;
     let new = NewProduct {
         name,
-        sku: form.take_text("sku")?,
-        barcode: form.take_text("barcode")?,
-        description: form.take_text("description")?,
+        sku: take_optional_text(&mut form, "sku")?,
+        barcode: take_optional_text(&mut form, "barcode")?,
+        description: take_optional_text(&mut form, "description")?,
         price: form.take_text("price")?.map(|text| parse_minor_units(&text)).transpose()?.flatten(),
         tax_rate: form.take_text("tax_rate_bp")?.map(|text| parse_basis_points(&text)).transpose()?.flatten(),
         currency: form.take_text("currency")?.filter(|code| !code.trim().is_empty()),
     };
     Ok((new, take_photos(form)?))
+}
+
+/// Some clients write a value that they lack as one of these words, and every product would get the same SKU.
+fn take_optional_text(form: &mut UploadForm, field: &'static str) -> Result<Option<String>, Problem> {
+    let text = form.take_text(field)?;
+    match text.as_deref().map(str::trim) {
+        Some(word @ ("None" | "null" | "undefined")) => {
+            Err(InvalidField::new(field, format!("\"{word}\" is no value; leave the field out if there is none"))
+                .into())
+        }
+        _ => Ok(text),
+    }
 }
 
 fn parse_minor_units(text: &str) -> Result<Option<i64>, InvalidField> {
@@ -153,8 +167,17 @@ fn parse_whole_number(field: &'static str, text: &str, unit: &str) -> Result<Opt
 /// The photos of a form, after its texts were taken.
 pub(super) fn take_photos(mut form: UploadForm) -> Result<NewPhotos, Problem> {
     let region = form.take_text("region")?.map_or(Ok(RegionChoice::Auto), |text| parse_region(&text))?;
+    let insist = form.take_text("insist")?.map_or(Ok(false), |text| parse_insist(&text))?;
     let photo = |Upload { file_name, bytes }| NewPhoto { file_name, bytes };
-    Ok(NewPhotos { photos: form.into_images()?.into_iter().map(photo).collect(), region })
+    Ok(NewPhotos { photos: form.into_images()?.into_iter().map(photo).collect(), region, insist })
+}
+
+fn parse_insist(text: &str) -> Result<bool, InvalidField> {
+    match text.trim() {
+        "true" => Ok(true),
+        "" | "false" => Ok(false),
+        other => Err(InvalidField::new("insist", format!("\"{}\" is neither \"true\" nor \"false\"", excerpt(other)))),
+    }
 }
 
 fn parse_region(text: &str) -> Result<RegionChoice, InvalidField> {

@@ -155,7 +155,7 @@ impl World {
     pub(super) fn photos(&mut self) -> NewPhotos {
         let count = self.random.random_range(1..=3);
         let photos = (0..count).map(|_| NewPhoto { file_name: None, bytes: jpeg(self.random.random()).into() });
-        NewPhotos { photos: photos.collect(), region: RegionChoice::Auto }
+        NewPhotos { photos: photos.collect(), region: RegionChoice::Auto, insist: true }
     }
 
     /// A vector of length 1 with four values of ±½ among its first six, so that many are alike.

@@ -29,9 +29,10 @@ impl Shop {
         Self { app, admin }
     }
 
-    /// Whole photos, as [`Self::seen`] takes them: what is compared here are models, not regions.
+    /// Whole photos, as [`Self::seen`] takes them: what is compared here are models, not regions. Some are of one colour, and one
+    /// insists on them.
     pub async fn enrol(&self, name: &str, photos: Vec<Vec<u8>>) -> String {
-        let texts = [("name", name), ("region", "whole")];
+        let texts = [("name", name), ("region", "whole"), ("insist", "true")];
         let added = self.app.post_form("/api/products", &self.admin, &texts, photos).await.expect(201);
         added["id"].as_str().unwrap().to_owned()
     }
