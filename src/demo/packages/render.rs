@@ -20,51 +20,64 @@ use super::vec3::{Vec3, vec3};
 /// Renders a photo of `side` × `side` pixels, as a kiosk camera might take it. The view's seed determines pose, light, backdrop and
 /// camera; equal arguments give equal pictures.
 pub fn render_photo(package: &Package, view_seed: u64, side: u32) -> RgbImage {
-    let mut rng = view_random(package, view_seed);
-    let settings = SceneSettings::random(&mut rng);
-    render(package, &settings, side, &mut rng)
-}
-
-fn view_random(package: &Package, view_seed: u64) -> Pcg64Mcg {
-    // Without the odd multiplier, view n + 1 would resemble view n of another package.
-    Pcg64Mcg::seed_from_u64(package.seed ^ view_seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    render_view(package, view_seed, side).picture
 }
 
 /// The package as [`render_photo`] shows it, cut out: a pixel is as opaque as the package covers it.
 pub fn render_cutout(package: &Package, view_seed: u64, side: u32) -> RgbaImage {
-    let photo = render_photo(package, view_seed, side);
-    let mut rng = view_random(package, view_seed);
-    let settings = SceneSettings::random(&mut rng);
-    let mut mesh = build_mesh(package);
-    pose_mesh(&mut mesh, &settings);
-    let camera = Camera::new(&settings, &mesh, side as f32);
-    let textures = make_textures(package, &mesh, &camera);
-    let (buffer, (left, top)) = rasterise(&mesh, &textures, &settings, &camera, side as usize, false);
-    let samples = settings.samples_per_axis;
+    let rendering = render_view(package, view_seed, side);
     RgbaImage::from_fn(side, side, |x, y| {
-        let (column, row) = ((x as usize).checked_sub(left), (y as usize).checked_sub(top));
-        let covered = |column: usize, row: usize| {
-            let inside = (column + 1) * samples <= buffer.width && (row + 1) * samples <= buffer.rows;
-            let sample =
-                |index: usize| (row * samples + index / samples) * buffer.width + column * samples + index % samples;
-            if inside { (0..samples * samples).filter(|index| buffer.depths[sample(*index)] > 0.0).count() } else { 0 }
-        };
-        let covered = column.zip(row).map_or(0, |(column, row)| covered(column, row));
-        let [red, green, blue] = photo.get_pixel(x, y).0;
-        Rgba([red, green, blue, (covered * 255 / (samples * samples)) as u8])
+        let [red, green, blue] = rendering.picture.get_pixel(x, y).0;
+        Rgba([red, green, blue, rendering.opacity(x as usize, y as usize)])
     })
+}
+
+fn render_view(package: &Package, view_seed: u64, side: u32) -> Rendering {
+    // Without the odd multiplier, view n + 1 would resemble view n of another package.
+    let mut rng = Pcg64Mcg::seed_from_u64(package.seed ^ view_seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let settings = SceneSettings::random(&mut rng);
+    render(package, &settings, side, &mut rng)
 }
 
 /// Renders the picture for the contact sheet.
 pub(super) fn render_tile(package: &Package, side: u32) -> RgbImage {
     let mut rng = Pcg64Mcg::seed_from_u64(package.seed);
     let settings = SceneSettings::studio(package.design.contents, package.seed as u32);
-    render(package, &settings, side, &mut rng)
+    render(package, &settings, side, &mut rng).picture
 }
 
-fn render(package: &Package, settings: &SceneSettings, side: u32, rng: &mut Pcg64Mcg) -> RgbImage {
+/// A picture, and the samples of the package in it.
+struct Rendering {
+    picture: RgbImage,
+    package: FrameBuffer,
+    /// The pixel at which the buffer starts.
+    position: (usize, usize),
+    samples_per_axis: usize,
+}
+
+impl Rendering {
+    /// How much of the pixel the package covers, up to 255.
+    fn opacity(&self, x: usize, y: usize) -> u8 {
+        let samples = self.samples_per_axis;
+        let (Some(column), Some(row)) = (x.checked_sub(self.position.0), y.checked_sub(self.position.1)) else {
+            return 0;
+        };
+        if (column + 1) * samples > self.package.width || (row + 1) * samples > self.package.rows {
+            return 0;
+        }
+        let covered = (0..samples).flat_map(|line| {
+            let start = (row * samples + line) * self.package.width + column * samples;
+            &self.package.depths[start..start + samples]
+        });
+        (covered.filter(|depth| **depth > 0.0).count() * 255 / (samples * samples)) as u8
+    }
+}
+
+fn render(package: &Package, settings: &SceneSettings, side: u32, rng: &mut Pcg64Mcg) -> Rendering {
+    let samples_per_axis = settings.samples_per_axis;
     if side == 0 {
-        return RgbImage::new(0, 0);
+        let (picture, package) = (RgbImage::new(0, 0), FrameBuffer::new(0, 0));
+        return Rendering { picture, package, position: (0, 0), samples_per_axis };
     }
     let size = side as usize;
     let mut mesh = build_mesh(package);
@@ -73,14 +86,15 @@ fn render(package: &Package, settings: &SceneSettings, side: u32, rng: &mut Pcg6
     let shadows = SceneShadows::cast(&mesh, settings.light_direction);
     let textures = make_textures(package, &mesh, &camera);
     let (package_buffer, position) = rasterise(&mesh, &textures, settings, &camera, size, false);
-    let covered_pixels = covered_pixels(&package_buffer, position, settings.samples_per_axis, size);
+    let covered_pixels = covered_pixels(&package_buffer, position, samples_per_axis, size);
     let mut light = render_backdrop(settings, &camera, &shadows, size, &covered_pixels);
     if settings.backdrop.reflectance > 0.0 {
         let (image, position) = rasterise(&mesh, &textures, settings, &camera, size, true);
         composite(&mut light, size, &image, position, 1, settings.backdrop.reflectance);
     }
-    composite(&mut light, size, &package_buffer, position, settings.samples_per_axis, 1.0);
-    settings.post_process.apply(light, size, rng)
+    composite(&mut light, size, &package_buffer, position, samples_per_axis, 1.0);
+    let picture = settings.post_process.apply(light, size, rng);
+    Rendering { picture, package: package_buffer, position, samples_per_axis }
 }
 
 /// Moves and rotates the mesh as the scene requires.

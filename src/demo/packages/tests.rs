@@ -69,6 +69,17 @@ fn a_small_catalogue_has_every_kind_and_some_look_alikes() {
 }
 
 #[test]
+fn a_cutout_is_the_photo_without_what_the_package_does_not_cover() {
+    let package = &catalogue(2, 3)[1];
+    let (cutout, photo) = (render_cutout(package, 4, 96), render_photo(package, 4, 96));
+    assert!(cutout.enumerate_pixels().all(|(x, y, pixel)| pixel.0[..3] == photo.get_pixel(x, y).0));
+    let opaque = cutout.pixels().filter(|pixel| pixel[3] == 255).count() as f64 / f64::from(96 * 96);
+    assert!((0.1..0.75).contains(&opaque), "{opaque}");
+    assert_eq!((cutout.get_pixel(0, 0)[3], cutout.get_pixel(95, 95)[3]), (0, 0), "the corners show the counter");
+    assert!(cutout.pixels().any(|pixel| (1..255).contains(&pixel[3])), "edges are soft");
+}
+
+#[test]
 fn the_same_arguments_give_the_same_bytes() {
     let package = &catalogue(2, 3)[2];
     assert_eq!(render_photo(package, 6, 96), render_photo(&catalogue(2, 9)[2], 6, 96));
