@@ -291,5 +291,12 @@ fn the_demo_ends_with_a_receipt() {
         text.contains("receipt number 1") && text.contains("Total") && text.contains("What to open next"),
         "{text}"
     );
+    let frames: Vec<&str> = text.lines().filter(|line| line.contains(" on the table, ")).collect();
+    assert_eq!(frames.len(), 4, "{text}");
+    assert!(frames[0].contains("0 on the table, 0 found") && frames[3].contains("4 on the table"), "{text}");
+    assert!(frames.iter().all(|line| line.contains("by the empty view")), "{text}");
+    let summary = text.lines().find(|line| line.starts_with("Of 8 products, ")).unwrap();
+    let matched: u32 = summary["Of 8 products, ".len()..].split(' ').next().unwrap().parse().unwrap();
+    assert!(matched >= 4, "{text}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves no files");
 }

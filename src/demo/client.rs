@@ -99,7 +99,16 @@ impl Client {
 
     /// Posts a JPEG picture as the body.
     pub async fn post_picture(&self, path: &str, picture: Vec<u8>) -> Result<Value, DemoError> {
-        self.send(Method::POST, path, |request| request.header("Content-Type", "image/jpeg").body(picture)).await
+        self.send_picture(Method::POST, path, picture).await
+    }
+
+    /// Puts a JPEG picture as the body.
+    pub async fn put_picture(&self, path: &str, picture: Vec<u8>) -> Result<Value, DemoError> {
+        self.send_picture(Method::PUT, path, picture).await
+    }
+
+    async fn send_picture(&self, method: Method, path: &str, picture: Vec<u8>) -> Result<Value, DemoError> {
+        self.send(method, path, |request| request.header("Content-Type", "image/jpeg").body(picture)).await
     }
 
     async fn send(

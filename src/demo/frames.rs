@@ -1,7 +1,7 @@
-//! What the kiosk's camera sees: a table with one or several products on it, each somewhere.
+//! What the kiosk's camera sees: its table with products anywhere on it, one or several at once.
 //!
-//! The table is lit from one side and has the noise of a camera. Products are cut out of their rendered photos and cast a soft
-//! shadow. Equal arguments give equal frames.
+//! Products are cut out of their rendered photos and cast a soft shadow. They lie apart from each other and from what always lies
+//! on the table. The light changes from frame to frame. Equal arguments give equal frames.
 
 use image::imageops::{FilterType, crop_imm, resize};
 use image::{Rgb, RgbImage, RgbaImage};
@@ -9,53 +9,64 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::packages::{Package, render_cutout};
+use super::table::{FIXTURES, HEIGHT, WIDTH, draw_table};
+use crate::domain::Region;
 
-/// A kiosk camera's 720p.
-const WIDTH: u32 = 1_280;
-const HEIGHT: u32 = 720;
 /// Height of the largest and the smallest product, as a share of the frame's.
-const LARGEST: f64 = 0.62;
-const SMALLEST: f64 = 0.48;
+const LARGEST: f64 = 0.55;
+const SMALLEST: f64 = 0.35;
+/// The darkest and the brightest frame, compared with the empty view.
+const LIGHT: std::ops::Range<f32> = 0.93..1.05;
+/// Pixels between two things, and between a thing and the edge.
+const GAP: u32 = 24;
+const PLACES_TRIED: usize = 300;
 const RENDERED_SIDE_PX: u32 = 480;
 
 /// A frame and where its products are.
 pub(super) struct KioskFrame {
     pub(super) picture: RgbImage,
-    /// Left, top, width and height in pixels, one for each product.
-    pub(super) places: Vec<[u32; 4]>,
+    /// One for each product.
+    pub(super) places: Vec<Region>,
 }
 
-/// The table with nothing on it.
-pub(super) fn empty_table(seed: u64) -> RgbImage {
-    let mut rng = Pcg64Mcg::seed_from_u64(seed);
-    RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
-        let light = 214.0 - 26.0 * x as f32 / WIDTH as f32 - 10.0 * y as f32 / HEIGHT as f32;
-        let noise: f32 = rng.random_range(-3.0..3.0);
-        Rgb([1.0, 0.985, 0.95].map(|tint| (light * tint + noise) as u8))
-    })
+/// The table with nothing on it, as the kiosk's empty view shows it.
+pub(super) fn empty_view() -> RgbImage {
+    draw_table(1.0, 0)
 }
 
-/// Puts `packages` on the table, side by side, at heights and places that `seed` chooses.
+/// Puts `packages` on the table, at heights and places that `seed` chooses.
 pub(super) fn kiosk_frame(packages: &[&Package], seed: u64) -> KioskFrame {
     let mut rng = Pcg64Mcg::seed_from_u64(seed ^ 0x5eed);
-    let mut picture = empty_table(seed);
-    let column = WIDTH / packages.len().max(1) as u32;
+    let mut picture = draw_table(rng.random_range(LIGHT), seed);
     let mut places = Vec::new();
-    for (index, package) in packages.iter().enumerate() {
-        let cutout = trim(&render_cutout(package, seed + index as u64, RENDERED_SIDE_PX));
-        let height_wanted = f64::from(HEIGHT) * rng.random_range(SMALLEST..LARGEST);
-        // A wide thing must stay in its column.
-        let scale =
-            (height_wanted / f64::from(cutout.height())).min(f64::from(column) * 0.8 / f64::from(cutout.width()));
-        let scaled = |side: u32| ((f64::from(side) * scale) as u32).max(1);
-        let cutout = resize(&cutout, scaled(cutout.width()), scaled(cutout.height()), FilterType::Triangle);
-        let (width, height) = cutout.dimensions();
-        let left = index as u32 * column + rng.random_range(0..=(column - width).saturating_sub(1));
-        let top = rng.random_range(20..=HEIGHT.saturating_sub(height + 20).max(20));
-        blend(&mut picture, &cutout, left, top);
-        places.push([left, top, width, height]);
+    for (package, view) in packages.iter().zip(seed..) {
+        let cutout = trim(&render_cutout(package, view, RENDERED_SIDE_PX));
+        let place = find_place(&cutout, &places, &mut rng);
+        let cutout = resize(&cutout, place.width, place.height, FilterType::Triangle);
+        blend(&mut picture, &cutout, place);
+        places.push(place);
     }
     KioskFrame { picture, places }
+}
+
+/// Chooses a size and a place for `cutout` apart from everything on the table.
+fn find_place(cutout: &RgbaImage, others: &[Region], rng: &mut Pcg64Mcg) -> Region {
+    let mut height_wanted = f64::from(HEIGHT) * rng.random_range(SMALLEST..LARGEST);
+    loop {
+        let scale = height_wanted / f64::from(cutout.height());
+        let scaled = |side: u32| ((f64::from(side) * scale) as u32).max(1);
+        let (width, height) = (scaled(cutout.width()), scaled(cutout.height()));
+        for _ in 0..PLACES_TRIED {
+            let x = rng.random_range(GAP..=WIDTH.saturating_sub(width + GAP).max(GAP));
+            let y = rng.random_range(GAP..=HEIGHT.saturating_sub(height + GAP).max(GAP));
+            let place = Region { x, y, width, height };
+            if place.fits(WIDTH, HEIGHT) && others.iter().chain(&FIXTURES).all(|other| place.gap(*other) >= GAP) {
+                return place;
+            }
+        }
+        // The table is full: a smaller one fits.
+        height_wanted *= 0.9;
+    }
 }
 
 /// The part of the picture that is not transparent.
@@ -71,12 +82,12 @@ fn trim(picture: &RgbaImage) -> RgbaImage {
     }
 }
 
-/// Puts a cut-out into the frame, after its shadow to the lower right.
-fn blend(frame: &mut RgbImage, cutout: &RgbaImage, left: u32, top: u32) {
+/// Puts a cut-out of the size of `place` there, after its shadow to the lower right.
+fn blend(frame: &mut RgbImage, cutout: &RgbaImage, place: Region) {
     const SHADOW_STEPS: u32 = 8;
     for step in 1..=SHADOW_STEPS {
         for (x, y, pixel) in cutout.enumerate_pixels().filter(|(_, _, pixel)| pixel[3] > 127) {
-            if let Some(below) = frame.get_pixel_mut_checked(left + x + step, top + y + step) {
+            if let Some(below) = frame.get_pixel_mut_checked(place.x + x + step, place.y + y + step) {
                 // Each step darkens a little, so the shadow ends softly.
                 let shade = 1.0 - 0.02 * f32::from(pixel[3]) / 255.0;
                 below.0 = below.0.map(|value| (f32::from(value) * shade) as u8);
@@ -84,10 +95,30 @@ fn blend(frame: &mut RgbImage, cutout: &RgbaImage, left: u32, top: u32) {
         }
     }
     for (x, y, pixel) in cutout.enumerate_pixels() {
-        if let Some(below) = frame.get_pixel_mut_checked(left + x, top + y) {
+        if let Some(below) = frame.get_pixel_mut_checked(place.x + x, place.y + y) {
             let alpha = f32::from(pixel[3]) / 255.0;
             let mix = |channel: usize| f32::from(pixel[channel]) * alpha + f32::from(below[channel]) * (1.0 - alpha);
             *below = Rgb([0, 1, 2].map(|channel| mix(channel) as u8));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::packages::catalogue;
+    use super::*;
+
+    #[test]
+    fn products_lie_apart_inside_the_frame_and_hide_nothing_else() {
+        let packages = catalogue(3, 6);
+        let packages: Vec<&Package> = packages.iter().collect();
+        let (one, other) = (kiosk_frame(&packages, 4), kiosk_frame(&packages, 5));
+        assert_eq!((one.places.len(), one.picture.dimensions()), (6, (WIDTH, HEIGHT)));
+        assert_ne!(one.places, other.places);
+        for (position, place) in one.places.iter().enumerate() {
+            assert!(place.fits(WIDTH, HEIGHT), "{place:?}");
+            assert!(one.places[..position].iter().chain(&FIXTURES).all(|other| place.gap(*other) >= GAP), "{place:?}");
+        }
+        assert_eq!(kiosk_frame(&packages, 4).picture, one.picture, "the same seed");
     }
 }

@@ -9,6 +9,7 @@ pub mod packages;
 mod play;
 mod print;
 mod purchases;
+mod table;
 
 pub use client::{Client, DemoError};
 pub use play::{DemoReport, play};

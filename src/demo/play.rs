@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::{Client, DemoError, number, text};
+use super::frames::empty_view;
 use super::packages::{CURRENCY, Package, catalogue, encode_jpeg, render_photo};
 use super::print;
 use super::purchases::Purchases;
@@ -34,17 +35,20 @@ pub async fn play(admin: &Client, products: usize) -> Result<DemoReport, DemoErr
     let (store, kiosk) = open_store(admin).await?;
     say!("\n2. The admin enrols {} invented products, {PHOTOS} photos each", packages.len());
     enrol_products(admin, &packages).await?;
-    say!("\n3. A shopper signs up, goes to the kiosk and puts products on its table, one, two and three at a time");
+    say!("\n3. The kiosk sends a picture of its table, its empty view: what lies there always is not for sale");
+    let empty_view = encode_jpeg(&empty_view()).map_err(|error| DemoError::Picture(error.to_string()))?;
+    kiosk.put_picture("/api/kiosks/me/empty-view", empty_view).await?;
+    say!("\n4. A shopper signs up, goes to the kiosk and puts products anywhere on its table, one and several at once");
     let shopper = sign_up(admin).await?;
     let session = text(&kiosk.post("/api/sessions", json!({})).await?, "id")?;
     shopper.post(&format!("/api/sessions/{session}/join"), json!({})).await?;
     let mut purchases = Purchases::new(&kiosk, &session);
     purchases.buy(&packages).await?;
     let (matched, tapped, bought) = (purchases.matched, purchases.tapped, purchases.bought);
-    say!("\n4. The bill");
+    say!("\n5. The bill");
     let bill = kiosk.get(&format!("/api/sessions/{session}")).await?;
     print::print_bill(&bill);
-    say!("\n5. The shopper pays; the transaction that writes the order takes the store's next receipt number");
+    say!("\n6. The shopper pays; the transaction that writes the order takes the store's next receipt number");
     let confirm = format!("/api/sessions/{session}/confirm");
     let confirmed = kiosk
         .post_idempotent(&confirm, &Uuid::new_v4().to_string(), json!({"version": number(&bill, "version")?}))

@@ -6,10 +6,11 @@ use super::client::{Client, DemoError, number, text};
 use super::frames::{KioskFrame, kiosk_frame};
 use super::packages::{Package, encode_jpeg};
 use super::print;
+use crate::domain::Region;
 use crate::terminal::say;
 
-/// How many products are on the table in each frame.
-const FRAMES: [usize; 3] = [1, 2, 3];
+/// How many products are on the table in each frame; first none, to show that an empty table bills nothing.
+const FRAMES: [usize; 4] = [0, 1, 3, 4];
 
 /// Purchases in one session.
 pub(super) struct Purchases<'a> {
@@ -44,8 +45,12 @@ impl<'a> Purchases<'a> {
         let reply = self.kiosk.post_picture(&format!("/api/sessions/{}/frames", self.session), picture).await?;
         let recognition = &reply["recognition"];
         let items = recognition["items"].as_array().ok_or(DemoError::Incomplete("items"))?;
+        let how = match recognition["region_method"].as_str() {
+            Some("empty-view") => "by the empty view, ",
+            _ => "",
+        };
         say!(
-            "   {} on the table, {} found ({:.0} ms)",
+            "   {} on the table, {} found ({how}{:.0} ms)",
             shown.len(),
             items.len(),
             recognition["timings_ms"]["total"].as_f64().unwrap_or(0.0)
@@ -119,10 +124,10 @@ impl<'a> Purchases<'a> {
     }
 }
 
-/// Whether the centre of `place` (left, top, width, height) is inside the region.
-fn contains_centre(region: &Value, [left, top, width, height]: [u32; 4]) -> bool {
+/// Whether the centre of `place` is inside the region.
+fn contains_centre(region: &Value, place: Region) -> bool {
     let side = |name: &str| region[name].as_u64().unwrap_or(0);
-    let within =
-        |centre: u32, start: &str, length: &str| (side(start)..side(start) + side(length)).contains(&u64::from(centre));
-    within(left + width / 2, "x", "width") && within(top + height / 2, "y", "height")
+    let within = |centre: u32, start: u64, length: u64| (start..start + length).contains(&u64::from(centre));
+    within(place.x + place.width / 2, side("x"), side("width"))
+        && within(place.y + place.height / 2, side("y"), side("height"))
 }
