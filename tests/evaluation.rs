@@ -106,6 +106,13 @@ fn percent(share: &Value) -> String {
     format!("{:.1} %", share.as_f64().unwrap() * 100.0)
 }
 
+/// The answers in all bins of a confidence.
+fn count_of_bins(confidence: &Value) -> u64 {
+    let bins = confidence["bins"].as_array().unwrap();
+    assert_eq!((bins.len(), &bins[9]["to"]), (10, &1.0.into()));
+    bins.iter().map(|bin| bin["answers"].as_u64().unwrap()).sum()
+}
+
 /// The report without the measured times.
 fn without_times(mut report: Value) -> Value {
     for model in report["models"].as_array_mut().unwrap() {
@@ -147,6 +154,17 @@ fn the_table_and_the_report_of_rendered_packages_agree() {
         line(&table, "mean of the 2 draws").contains(&percent(&one["unseen_mean"]["top_1_among_unseen"])),
         "{table}"
     );
+    let confidence = &one["confidence"];
+    assert_eq!(
+        (&confidence["learned_from_photos"], &confidence["unknown_answers"]),
+        (&24.into(), &12.into()),
+        "{table}"
+    );
+    assert_eq!(count_of_bins(confidence), 24, "each query photo with its product and without");
+    assert!(confidence["billed_wrong"].as_f64().unwrap() < 0.2, "{table}");
+    assert!(line(&table, "billed wrong").contains(&percent(&confidence["billed_wrong"])), "{table}");
+    assert!(table.contains("no bin has 30 answers") && confidence["largest_gap"].is_null(), "{table}");
+    assert!(draws[0]["confidence"].is_null(), "three products are too few to learn from");
     assert!(line(&table, "median").ends_with(" ms") && one["speed"]["runs"] == 3, "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 140 && line.trim_end() == line), "{table}");
 
@@ -419,6 +437,11 @@ fn composed_frames_show_what_regions_are_worth() {
     let several = &rows[rows.len() - 2];
     assert_eq!((&several["things_per_frame"], &several["top_1_whole"]), (&serde_json::json!([2, 6]), &Value::Null));
     assert!(several["things"].as_u64().unwrap() >= 16, "{table}");
+    let confidence = &frames["confidence"];
+    let answers = confidence["known_answers"].as_u64().unwrap() + confidence["unknown_answers"].as_u64().unwrap();
+    assert!(answers > 200 && count_of_bins(confidence) == answers, "{confidence}");
+    let gap = confidence["largest_gap"].as_f64().unwrap();
+    assert!(gap < 0.5 && table.contains(&format!("largest gap {gap:.2}; asked below 0.8")), "{table}");
     let row = line(&table, "2–6");
     assert!(row.contains(&percent(&several["found"])), "{row}");
     assert!(table.lines().all(|line| line.chars().count() <= 140 && line.trim_end() == line), "{table}");
@@ -427,6 +450,36 @@ fn composed_frames_show_what_regions_are_worth() {
 
     let none = [&arguments[..], &["--frames-of", "catalogue"]].concat();
     assert!(workspace.run_to_failure(&none).contains("there are no catalogue pictures"));
+}
+
+/// A box in the table says where the product is, so that frames can be composed of photos with any background.
+#[test]
+fn products_are_cut_out_by_the_boxes_of_the_table() {
+    let workspace = Workspace::with_packages();
+    let mut table = "path,product,role,left,top,width,height\n".to_owned();
+    for product in 0..6 {
+        table += &format!("photos/000{product}/00.jpg,{product},enrol,,,,\n");
+        table += &format!("photos/000{product}/01.jpg,{product},ask,0.15,0.1,0.7,0.8\n");
+    }
+    table += "photos/0000/02.jpg,0,ask,0,0,1,1\nphotos/0001/02.jpg,1,ask,,,,\n";
+    workspace.write("list.csv", table.as_bytes());
+    let arguments = ["model", "evaluate", "list.csv", "--frames", "8", "--speed-runs", "0", "--json", "report.json"];
+    let (text, _) = workspace.run_successfully(&arguments);
+    let model = &workspace.json("report.json")["models"][0];
+    assert_eq!((&model["photos"]["asked_photos"], &model["frames"]["photos"]), (&8.into(), &8.into()), "{text}");
+    assert_eq!((&model["frames"]["photos_with_box"], &model["confidence"]), (&7.into(), &Value::Null), "{text}");
+    assert!(text.contains("7 by a given box") && text.contains("no confidence can be learned"), "{text}");
+    let true_regions = model["frames"]["rows"][0]["top_1_true_region"].as_f64().unwrap();
+    assert!(true_regions > 0.5, "{text}");
+
+    workspace.write("list.csv", table.replace("0.15,0.1,0.7,0.8", "0.5,0.1,0.7,0.8").as_bytes());
+    let outside = workspace.run_to_failure(&arguments);
+    assert!(outside.contains("list.csv: line 3: the box is not inside the picture (left 0.5"), "{outside}");
+    workspace.write("list.csv", table.replace("0.15,0.1,", "0.15,,").as_bytes());
+    let gap = workspace.run_to_failure(&arguments);
+    assert!(gap.contains("line 3: top is \"\"; it must be a share"), "{gap}");
+    workspace.write("list.csv", table.replace(",height", ",depth").as_bytes());
+    assert!(workspace.run_to_failure(&arguments).contains("no column \"height\""));
 }
 
 #[test]
@@ -443,6 +496,8 @@ fn real_photos_of_several_items_are_measured_by_their_boxes() {
     skip::say(&format!("real photos of several items:\n{table}"));
     assert_eq!(notes, "");
     let figures = &workspace.json("report.json")["models"][0];
+    assert_eq!(figures["judged_by_confidence"], false, "three products are too few to learn from");
+    assert!(table.ends_with("at the manifest's thresholds.\n"), "{table}");
     assert_eq!((&figures["enrolled_products"], &figures["photos"]), (&3.into(), &11.into()));
     let items = std::fs::read_to_string(&boxes).unwrap().lines().count() - 1;
     assert_eq!(figures["items"].as_u64().unwrap(), items as u64);

@@ -21,7 +21,7 @@ const FOLLOWING_MAX: usize = 10;
 pub const COPY_SCORE: f32 = 0.999;
 /// The share of things at a till that are in no photo of the catalogue. Each case of the catalogue is asked both ways, but a
 /// shop is not half full of unknown things; one in four is a cautious guess, and asks rather than bills where it is too high.
-const UNKNOWN_SHARE: f64 = 0.25;
+pub const UNKNOWN_SHARE: f64 = 0.25;
 
 /// What one sampled photo has found so far.
 #[derive(Debug, Default)]

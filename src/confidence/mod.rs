@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ImageId, ProductId};
 use features::{Features, RANKED_PRODUCTS_MIN};
-pub use leave_one_out::{COPY_SCORE, LeaveOneOut};
+pub use leave_one_out::{COPY_SCORE, LeaveOneOut, UNKNOWN_SHARE};
 use logistic::LogisticRegression;
 use similarity::Similarities;
 pub use survey::Survey;

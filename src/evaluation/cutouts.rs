@@ -1,19 +1,22 @@
 //! Products cut out of labelled photos, to compose frames of.
 //!
 //! Where the product stands out from its background, what has the background's colour and is connected to the edge becomes
-//! transparent. Where nothing stands out, the photo is a close-up, and all of it is the cutout.
+//! transparent. Of a given box, and of a close-up, in which nothing stands out, all is the cutout.
 
 use std::collections::VecDeque;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, Resizer};
 
+use super::metrics::share;
 use crate::domain::{Photo, Region};
 
 /// Bytes per pixel: red, green, blue, opacity.
 pub(super) const CHANNELS: usize = 4;
 /// Greatest difference of a channel from the background's colour: light falls off, and JPEG blurs edges.
 const BACKGROUND_TOLERANCE: u8 = 20;
+/// Share of the edge that must have the background's colour; a product may touch it.
+const PLAIN_BORDER_MIN: f64 = 0.9;
 /// From this opacity on, a pixel belongs to the product.
 const OPAQUE_MIN: u8 = 128;
 /// Larger cutouts are reduced: in a frame they are never larger, and many are kept in memory.
@@ -29,22 +32,28 @@ pub(super) struct Cutout {
 }
 
 impl Cutout {
-    /// Cuts the product out of `photo`, where it is in `region`; without a region, the whole photo shows it.
+    /// Cuts the product out of `photo`, where it is in `region`, and its background away.
     ///
     /// # Errors
     /// The resizer's message; it should not fail for a valid [`Photo`].
-    pub(super) fn from_photo(photo: &Photo, region: Option<Region>) -> Result<Self, String> {
-        let whole = Region::whole(photo.width(), photo.height());
-        let region_or_whole = region.unwrap_or(whole);
-        let mut cutout = Self::from_region(photo, region_or_whole);
-        if region.is_some() {
-            cutout.clear_background(median_border_color(photo));
-            // A product of its background's colour has nothing left.
-            let trimmed = cutout.trim();
-            cutout = trimmed.unwrap_or_else(|| Self::from_region(photo, region_or_whole));
-        }
-        let scale = (f64::from(SIDE_MAX) / f64::from(cutout.width.max(cutout.height))).min(1.0);
-        if scale < 1.0 { cutout.scale(scale) } else { Ok(cutout) }
+    pub(super) fn without_background(photo: &Photo, region: Region) -> Result<Self, String> {
+        let mut cutout = Self::from_region(photo, region);
+        cutout.clear_background(median_border_color(photo));
+        // A product of its background's colour has nothing left.
+        cutout.trim().unwrap_or_else(|| Self::from_region(photo, region)).reduce()
+    }
+
+    /// All of `region` of `photo`.
+    ///
+    /// # Errors
+    /// As [`Self::without_background`].
+    pub(super) fn from_box(photo: &Photo, region: Region) -> Result<Self, String> {
+        Self::from_region(photo, region).reduce()
+    }
+
+    fn reduce(self) -> Result<Self, String> {
+        let scale = f64::from(SIDE_MAX) / f64::from(self.width.max(self.height));
+        if scale < 1.0 { self.scale(scale) } else { Ok(self) }
     }
 
     fn from_region(photo: &Photo, region: Region) -> Self {
@@ -91,8 +100,7 @@ impl Cutout {
         let mut queue: VecDeque<(usize, usize)> = top_and_bottom.chain(sides).collect();
         while let Some((x, y)) = queue.pop_front() {
             let pixel = &mut self.rgba[(y * width + x) * CHANNELS..][..CHANNELS];
-            let is_near = pixel.iter().zip(color).all(|(value, color)| value.abs_diff(color) <= BACKGROUND_TOLERANCE);
-            if pixel[3] == 0 || !is_near {
+            if pixel[3] == 0 || !is_near(&pixel[..3], color) {
                 continue;
             }
             pixel[3] = 0;
@@ -112,12 +120,27 @@ impl Cutout {
     }
 }
 
-/// The median of each channel over the pixels at the photo's edge.
-fn median_border_color(photo: &Photo) -> [u8; 3] {
+/// Whether nearly all of the photo's edge has one colour, as in a catalogue picture.
+pub(super) fn has_plain_border(photo: &Photo) -> bool {
+    let color = median_border_color(photo);
+    share(border_pixels(photo).into_iter().map(|pixel| is_near(pixel, color))) >= PLAIN_BORDER_MIN
+}
+
+fn is_near(pixel: &[u8], color: [u8; 3]) -> bool {
+    pixel.iter().zip(color).all(|(value, color)| value.abs_diff(color) <= BACKGROUND_TOLERANCE)
+}
+
+/// The pixels at the photo's edge.
+fn border_pixels(photo: &Photo) -> Vec<&[u8]> {
     let lines = || photo.rgb().chunks_exact(photo.width() as usize * 3);
     let top_and_bottom = lines().take(1).chain(lines().next_back()).flat_map(|line| line.chunks_exact(3));
     let sides = lines().flat_map(|line| [&line[..3], &line[line.len() - 3..]]);
-    let border: Vec<&[u8]> = top_and_bottom.chain(sides).collect();
+    top_and_bottom.chain(sides).collect()
+}
+
+/// The median of each channel over the pixels at the photo's edge.
+fn median_border_color(photo: &Photo) -> [u8; 3] {
+    let border = border_pixels(photo);
     std::array::from_fn(|channel| {
         let mut values: Vec<u8> = border.iter().map(|pixel| pixel[channel]).collect();
         values.sort_unstable();
@@ -142,17 +165,26 @@ mod tests {
 
     #[test]
     fn the_background_is_cut_away_and_what_is_enclosed_stays() {
-        let cutout = Cutout::from_photo(&ring(), Some(Region { x: 10, y: 5, width: 80, height: 50 })).unwrap();
+        let cutout = Cutout::without_background(&ring(), Region { x: 10, y: 5, width: 80, height: 50 }).unwrap();
         assert_eq!((cutout.width, cutout.height), (60, 40));
         assert!(cutout.rgba.chunks_exact(CHANNELS).all(|pixel| pixel[3] == u8::MAX));
     }
 
     #[test]
-    fn a_close_up_is_one_cutout_and_a_large_one_is_reduced() {
-        let cutout = Cutout::from_photo(&ring(), None).unwrap();
-        assert_eq!((cutout.width, cutout.height), (100, 60));
+    fn a_border_of_one_color_is_plain() {
+        assert!(has_plain_border(&ring()));
+        let striped: Vec<u8> =
+            (0..100 * 60_u32).flat_map(|pixel| [if pixel / 7 % 2 == 0 { 250 } else { 90 }; 3]).collect();
+        assert!(!has_plain_border(&Photo::new(100, 60, striped).unwrap()));
+    }
+
+    #[test]
+    fn all_of_a_box_is_the_cutout_and_a_large_one_is_reduced() {
+        let cutout = Cutout::from_box(&ring(), Region { x: 10, y: 5, width: 80, height: 50 }).unwrap();
+        assert_eq!((cutout.width, cutout.height), (80, 50));
+        assert_eq!(cutout.opaque_box(), Some(Region::whole(80, 50)));
         let large = Photo::new(1_000, 100, vec![7; 300_000]).unwrap();
-        let cutout = Cutout::from_photo(&large, Some(Region::whole(1_000, 100))).unwrap();
+        let cutout = Cutout::without_background(&large, Region::whole(1_000, 100)).unwrap();
         assert_eq!((cutout.width, cutout.height), (400, 40), "all of its background's colour: it stays whole");
         assert_eq!(cutout.opaque_box(), Some(Region::whole(400, 40)));
     }

@@ -13,10 +13,15 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::EvaluationError;
+use super::box_shares::BoxShares;
 use super::photos::{LabelledPhoto, PhotoRole, PhotoSet};
 use crate::atomic_file;
-use crate::embedding::{DecodeError, DecodeLimits, Embedder, EmbedderOptions, Embedding, Model, serialize_path_lossy};
+use crate::embedding::{
+    DecodeError, DecodeLimits, EmbedError, Embedder, EmbedderOptions, Embedding, Model, serialize_path_lossy,
+};
+use crate::pool::{Overloaded, Priority};
 use crate::product_photos::{RegionChoice, embed_product_photo};
+use crate::regions;
 
 /// Each session holds a copy of the weights. More cores become threads of a session.
 const SESSIONS_MAX: usize = 8;
@@ -116,15 +121,32 @@ type PhotoResult = Result<([u8; 32], Embedding), String>;
 
 async fn embed_photo(embedder: &Embedder, photo: &LabelledPhoto) -> PhotoResult {
     let (path, limit) = (photo.path.clone(), embedder.limits().max_bytes);
+    let product_box = photo.product_box;
     let file = tokio::task::spawn_blocking(move || {
         let bytes = read_photo(&path, limit)?;
-        Ok::<_, String>((Sha256::digest(&bytes).into(), bytes))
+        // Two boxes in one photo are two pictures.
+        let hash =
+            Sha256::new().chain_update(&bytes).chain_update(product_box.map(BoxShares::to_bytes).unwrap_or_default());
+        Ok::<_, String>((hash.finalize().into(), bytes))
     });
     let (hash, bytes) = file.await.map_err(|error| error.to_string())??;
+    if let Some(product_box) = product_box {
+        let embedding = embed_box(embedder, bytes, product_box).await.map_err(|error| error.to_string())?;
+        return Ok((hash, embedding));
+    }
     // As an upload, and as a till does with a picture of one product.
     let photo = embed_product_photo(embedder, bytes, RegionChoice::AutoOrWhole).await;
     let photo = photo.map_err(|error| error.to_string())?;
     Ok((hash, photo.embedding))
+}
+
+/// As an upload with a box. The box is a share of the picture, so the picture's size must be known first.
+async fn embed_box(embedder: &Embedder, bytes: Vec<u8>, product_box: BoxShares) -> Result<Embedding, EmbedError> {
+    let permit = embedder.admit(Priority::Background).await.map_err(|Overloaded { .. }| EmbedError::Busy)?;
+    let photo = embedder.decode(&permit, bytes).await?.photo;
+    let cut = move || regions::crop_region(&photo, product_box.region(photo.width(), photo.height()));
+    let (picture, _queue) = embedder.run_on_decode_threads(&permit, cut).await?;
+    embedder.embed(&permit, vec![picture]).await?.embeddings.pop().ok_or(EmbedError::Stopped)
 }
 
 /// Reads the photo at `path`; refuses a pipe, and a file that the server would refuse.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::frame_composer::{Backdrop, Placement};
+use super::reliability::ConfidenceFigures;
 
 /// How well products are recognised in composed frames.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -12,13 +13,18 @@ pub struct ComposedFrameFigures {
     pub height: u32,
     /// Photos that the products were cut out of.
     pub photos: usize,
-    /// Those in which the product stood out; the others are close-ups and were pasted whole.
+    /// Those in which the product stood out.
     pub photos_with_region: usize,
+    /// Those whose table gives the product's box. The others are close-ups and were pasted whole.
+    pub photos_with_box: usize,
     /// Photos of which no frame was composed, because they cannot be used.
     pub unusable_photos: usize,
     /// Share of these photos whose product comes first, asked as they are.
     pub tight_top_1: f64,
     pub rows: Vec<ComposedFrameRow>,
+    /// By the confidence that the enrolled photos teach: the regions of all these frames, with their product in the gallery, and
+    /// without. `null` if the photos are too few to learn from.
+    pub confidence: Option<ConfidenceFigures>,
 }
 
 /// The figures of one kind of frame. A product is right if the region that overlaps it most names it first.
@@ -64,6 +70,9 @@ pub struct RealFrameFigures {
     pub model: String,
     pub enrolled_photos: usize,
     pub enrolled_products: usize,
+    /// Verdicts follow the confidence that the enrolled photos teach; else the manifest's thresholds, since they are too few or
+    /// the thresholds were chosen on the shop's own photos.
+    pub judged_by_confidence: bool,
     pub photos: usize,
     pub items: usize,
     pub regions: usize,

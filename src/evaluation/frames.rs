@@ -12,31 +12,34 @@ use rand_pcg::Pcg64;
 
 use super::EvaluationError;
 use super::cutouts::Cutout;
-use super::embed::{Sample, Samples, concurrency, read_photo, start_embedder};
+use super::embed::{Sample, Samples, concurrency, start_embedder};
 use super::frame_composer::{
     Backdrop, FRAME_HEIGHT, FRAME_WIDTH, FrameSetup, Placement, THINGS_MAX, TILE_COUNT, compose_frame,
 };
-use super::frame_report::{ComposedFrameFigures, ComposedFrameRow};
-use super::metrics::share;
+use super::frame_outcomes::{FrameOutcome, Gallery};
+use super::frame_products::{CutoutSource, FrameProduct, load_product};
+use super::frame_report::ComposedFrameFigures;
 use super::photos::{LabelledPhoto, PhotoRole, PhotoSet};
 use super::region_matching::match_regions;
-use super::scores::ScoreTable;
+use super::reliability::{self, VerdictLimits};
 use crate::domain::{Photo, Region};
-use crate::embedding::{DecodeLimits, EmbedError, Embedder, Embedding, Model};
+use crate::embedding::{DecodeLimits, EmbedError, Embedder, Model};
 use crate::pool::Priority;
-use crate::regions::{self, EmptyView, ProductRegion, RegionMode};
+use crate::regions::{self, EmptyView, RegionMode};
 
 /// Cutouts take up to half a megabyte each.
 const PHOTOS_MAX: usize = 500;
 
 /// What frames are composed of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FrameOptions {
     /// Frames of each kind.
     pub frames: usize,
     /// Query photos against the enrolled ones, or catalogue pictures against themselves.
     pub role: PhotoRole,
     pub seed: u64,
+    /// When a till asks.
+    pub limits: VerdictLimits,
 }
 
 /// The kinds of frames, in the order of the report.
@@ -104,11 +107,9 @@ pub async fn measure_frames(
         return Err(EvaluationError::invalid_photos(&set.name, format!("frames cannot be composed: {reason}")));
     }
     let tight: Vec<Sample> = products.iter().map(|product| product.tight.clone()).collect();
-    let top_1 = |queries: &[Sample]| {
-        let table = ScoreTable::new(queries, &gallery, set.products.len());
-        share(table.known_answers().iter().map(|answer| answer.is_correct()))
-    };
-    let mut rows = Vec::with_capacity(FRAME_KINDS);
+    let confidence = reliability::learn_confidence(&gallery, options.seed);
+    let gallery = Gallery { photos: gallery, products: set.products.len() };
+    let (mut rows, mut answers) = (Vec::with_capacity(FRAME_KINDS), Vec::new());
     for (kind, setup) in (0_u64..).zip(setups()) {
         let outcomes = stream::iter(0..options.frames).map(|frame| {
             let random = Pcg64::new(u128::from(options.seed), u128::from(kind) << 64 | frame as u128);
@@ -116,65 +117,25 @@ pub async fn measure_frames(
         });
         let outcomes = outcomes.buffered(concurrency()).inspect_ok(|_| on_progress()).try_collect::<Vec<_>>().await;
         let outcomes = outcomes.map_err(EvaluationError::InsufficientPhotos)?;
-        rows.push(summarise(&setup, &outcomes, top_1));
+        rows.push(gallery.summarise(&setup, &outcomes));
+        answers.extend(confidence.iter().flat_map(|confidence| gallery.confident_answers(confidence, &outcomes)));
     }
+    let cut_by = |source: CutoutSource| products.iter().filter(|product| product.source == source).count();
     Ok(ComposedFrameFigures {
         width: FRAME_WIDTH,
         height: FRAME_HEIGHT,
         photos: products.len(),
-        photos_with_region: products.iter().filter(|product| product.has_region).count(),
+        photos_with_region: cut_by(CutoutSource::Background),
+        photos_with_box: cut_by(CutoutSource::Box),
         unusable_photos: unusable,
-        tight_top_1: top_1(&tight),
+        tight_top_1: gallery.top_1(&tight),
         rows,
+        confidence: confidence.map(|confidence| reliability::compare(&confidence, &answers, options.limits)),
     })
 }
 
 const NO_CATALOGUE: &str = "there are no catalogue pictures (split iconic, role catalogue)";
 const NO_QUERY_PHOTOS: &str = "no query photo shows an enrolled product";
-
-/// A product that frames are composed of.
-struct FrameProduct {
-    cutout: Cutout,
-    /// It stood out from its background.
-    has_region: bool,
-    /// The photo as it is.
-    tight: Sample,
-}
-
-async fn load_product(embedder: &Embedder, photo: &LabelledPhoto) -> Result<FrameProduct, String> {
-    let (path, limit) = (photo.path.clone(), embedder.limits().max_bytes);
-    let bytes = tokio::task::spawn_blocking(move || read_photo(&path, limit)).await;
-    let bytes = bytes.map_err(|error| error.to_string())??;
-    let name = |error: EmbedError| format!("{}: {error}", photo.path.display());
-    let permit = embedder.admit(Priority::Background).await.map_err(|_| name(EmbedError::Busy))?;
-    let decoded = embedder.decode(&permit, bytes).await.map_err(name)?.photo;
-    let cut = move || {
-        let region = match regions::find_product_region(&decoded) {
-            ProductRegion::Found(region) => Some(region),
-            ProductRegion::Whole | ProductRegion::Several(_) => None,
-        };
-        let whole = Region::whole(decoded.width(), decoded.height());
-        let picture = regions::crop_region(&decoded, region.unwrap_or(whole));
-        Ok::<_, String>((Cutout::from_photo(&decoded, region)?, region.is_some(), picture))
-    };
-    let (cut, _queue) = embedder.run_on_decode_threads(&permit, cut).await.map_err(name)?;
-    let (cutout, has_region, picture) = cut?;
-    let embedding = embedder.embed(&permit, vec![picture]).await.map_err(name)?.embeddings.pop();
-    let embedding = embedding.ok_or_else(|| name(EmbedError::Stopped))?;
-    Ok(FrameProduct { cutout, has_region, tight: Sample { product: photo.product, embedding } })
-}
-
-/// What became of a frame.
-struct FrameOutcome {
-    /// The things that have a region of their own.
-    found: usize,
-    extra_regions: usize,
-    /// The whole frame, if it shows one thing.
-    whole: Option<Sample>,
-    /// The region that overlaps each thing most; `None` if no region does.
-    auto: Vec<Option<Sample>>,
-    true_regions: Vec<Sample>,
-}
 
 async fn ask_frame(
     embedder: &Embedder,
@@ -205,47 +166,31 @@ async fn ask_frame(
     let (found, _queue) = embedder.run_on_decode_threads(&permit, find).await.map_err(failed)?;
     let found: Vec<Region> = found.regions.iter().map(|found| found.region).collect();
     let matches = match_regions(&true_regions, &found);
-    // Things, then the regions that were matched with them, then the frame: as a till does, one call for one picture.
-    let matched = matches.iter().flatten().map(|matched| found[matched.found]);
-    let pictures = true_regions.iter().copied().chain(matched).map(|region| regions::crop_region(&photo, region));
+    // Things, then the regions that were matched with them, then the other regions, then the frame: as a till does, one call for
+    // one picture.
+    let matched = || matches.iter().flatten().map(|matched| matched.found);
+    let unmatched: Vec<Region> = (0..found.len())
+        .filter(|region| !matched().any(|other| other == *region))
+        .map(|region| found[region])
+        .collect();
+    let regions = true_regions.iter().copied().chain(matched().map(|region| found[region]));
+    let pictures = regions.chain(unmatched.iter().copied()).map(|region| regions::crop_region(&photo, region));
     let whole = (labels.len() == 1).then(|| Arc::clone(&photo));
     let pictures: Vec<Arc<Photo>> = pictures.chain(whole).collect();
     let mut embeddings = embedder.embed(&permit, pictures).await.map_err(failed)?.embeddings.into_iter();
-    let mut sample = |product: usize| embeddings.next().map(|embedding: Embedding| Sample { product, embedding });
-    let missing = || failed(EmbedError::Stopped);
-    let true_samples = labels.iter().map(|product| sample(*product).ok_or_else(missing)).collect::<Result<_, _>>()?;
-    let auto = labels.iter().zip(&matches).map(|(product, matched)| matched.and_then(|_| sample(*product))).collect();
+    let mut next = || embeddings.next().ok_or_else(|| failed(EmbedError::Stopped));
+    let mut sample = |product: usize| Ok::<_, String>(Sample { product, embedding: next()? });
+    let true_samples = labels.iter().map(|product| sample(*product)).collect::<Result<_, _>>()?;
+    let auto = labels.iter().zip(&matches).map(|(product, matched)| matched.map(|_| sample(*product)).transpose());
+    let auto = auto.collect::<Result<_, _>>()?;
+    let unmatched = unmatched.iter().map(|_| Ok(sample(0)?.embedding)).collect::<Result<_, String>>()?;
     let found_things = matches.iter().flatten().filter(|matched| matched.is_found()).count();
     Ok(FrameOutcome {
         found: found_things,
         extra_regions: found.len() - found_things,
-        whole: if labels.len() == 1 { sample(labels[0]) } else { None },
+        unmatched,
+        whole: (labels.len() == 1).then(|| sample(labels[0])).transpose()?,
         auto,
         true_regions: true_samples,
     })
-}
-
-fn summarise(setup: &FrameSetup, outcomes: &[FrameOutcome], top_1: impl Fn(&[Sample]) -> f64) -> ComposedFrameRow {
-    let (frames, things) = (outcomes.len(), outcomes.iter().map(|outcome| outcome.auto.len()).sum::<usize>());
-    let of_all = |value: fn(&FrameOutcome) -> usize, all: usize| {
-        outcomes.iter().map(value).sum::<usize>() as f64 / all.max(1) as f64
-    };
-    let whole: Vec<Sample> = outcomes.iter().filter_map(|outcome| outcome.whole.clone()).collect();
-    // A thing that no region overlaps is wrong.
-    let auto: Vec<Sample> = outcomes.iter().flat_map(|outcome| outcome.auto.iter().flatten().cloned()).collect();
-    let true_regions: Vec<Sample> = outcomes.iter().flat_map(|outcome| outcome.true_regions.iter().cloned()).collect();
-    ComposedFrameRow {
-        height_percent: setup.height_percent,
-        placement: setup.placement,
-        background: setup.backdrop,
-        empty_view: setup.has_empty_view,
-        things_per_frame: [*setup.things.start(), *setup.things.end()],
-        frames,
-        things,
-        found: of_all(|outcome| outcome.found, things),
-        extra_regions: of_all(|outcome| outcome.extra_regions, frames),
-        top_1_whole: (!whole.is_empty()).then(|| top_1(&whole)),
-        top_1_auto: top_1(&auto) * auto.len() as f64 / things.max(1) as f64,
-        top_1_true_region: top_1(&true_regions),
-    }
 }

@@ -8,6 +8,7 @@ use super::embed::{Sample, Samples};
 use super::hold_out::{HeldOutProducts, NO_QUERIES};
 use super::metrics::{area_under_curve, bootstrap_interval, score_reached_by, share};
 use super::photos::PhotoSet;
+use super::reliability::{self, VerdictLimits};
 use super::report::{
     FewShotFigures, HitRates, ModelFigures, OpenSetFigures, PhotoCounts, ThresholdFigures, UnseenFigures,
     UnseenMeanFigures,
@@ -19,14 +20,16 @@ use crate::embedding::{Model, Thresholds};
 const KNOWN_ACCEPTED: f64 = 0.95;
 
 /// Which figures are computed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MeasurementOptions {
     /// Numbers of photos per product for the few-shot figures.
     pub few_shot: Vec<usize>,
     /// Sets of products that are treated as never seen.
     pub held_out: Vec<HeldOutProducts>,
-    /// Seed of the bootstrap.
+    /// Seed of the bootstrap, and of the sample of photos that a confidence is learned from.
     pub seed: u64,
+    /// When a till asks.
+    pub limits: VerdictLimits,
 }
 
 /// The figures of `model`, whose embeddings are `samples`. The speed and the frames
@@ -42,7 +45,8 @@ pub fn measure(
 ) -> Result<ModelFigures, EvaluationError> {
     let products = set.products.len();
     let score_against = |gallery: &[&Sample]| ScoreTable::new(&samples.queries, gallery, products);
-    let table = score_against(&samples.enrolled.iter().collect::<Vec<_>>());
+    let enrolled: Vec<&Sample> = samples.enrolled.iter().collect();
+    let table = score_against(&enrolled);
     let hit_rates = |table: &ScoreTable| hit_rates(&table.known_answers(), gallery_size(table, products), options.seed);
     let no_queries = || EvaluationError::invalid_photos(&set.name, "no query photo shows an enrolled product");
     let all_enrolled = hit_rates(&table).ok_or_else(no_queries)?;
@@ -56,7 +60,11 @@ pub fn measure(
         Some(FewShotFigures { photos_per_product: *count, products_with_fewer, hits })
     });
     let catalogue = score_against(&samples.catalogue.iter().collect::<Vec<_>>());
-    let unseen = options.held_out.iter().map(|held_out| unseen_figures(set, &table, held_out, options.seed));
+    let confidence = reliability::learn_confidence(&enrolled, options.seed).map(|confidence| {
+        let answers = reliability::answers_with_and_without(&table, &confidence);
+        reliability::compare(&confidence, &answers, options.limits)
+    });
+    let unseen = options.held_out.iter().map(|held_out| unseen_figures(set, &table, &enrolled, held_out, options));
     let unseen = unseen.collect::<Result<Vec<_>, _>>()?;
     Ok(ModelFigures {
         model: model.id.to_string(),
@@ -69,6 +77,7 @@ pub fn measure(
         unseen_mean: mean_of_draws(&unseen),
         unseen,
         thresholds: threshold_figures(&table, &model.manifest.thresholds),
+        confidence,
         speed: None,
         frames: None,
     })
@@ -130,9 +139,11 @@ fn open_set_figures(known: &[RankedAnswer], unknown: &[RankedAnswer]) -> Option<
 fn unseen_figures(
     set: &PhotoSet,
     table: &ScoreTable,
+    enrolled_photos: &[&Sample],
     held_out: &HeldOutProducts,
-    seed: u64,
+    options: &MeasurementOptions,
 ) -> Result<UnseenFigures, EvaluationError> {
+    let seed = options.seed;
     let is_held_out = |product: usize| held_out.products.contains(&product);
     let is_enrolled = |product: usize| table.in_gallery(product);
     let remaining = (0..set.products.len()).filter(|product| is_enrolled(*product) && !is_held_out(*product)).count();
@@ -146,6 +157,12 @@ fn unseen_figures(
     let known = table.answers(known_and_enrolled, |product| !is_held_out(product));
     let unknown = table.answers(is_held_out, |product| !is_held_out(product));
     let open_set = open_set_figures(&known, &unknown);
+    let gallery: Vec<&Sample> = enrolled_photos.iter().copied().filter(|sample| !is_held_out(sample.product)).collect();
+    let confidence = reliability::learn_confidence(&gallery, seed).map(|confidence| {
+        let answer = |row| reliability::confident_answer(table, &confidence, row, |product| !is_held_out(product));
+        let answers: Vec<_> = (0..table.products().len()).filter_map(answer).collect();
+        reliability::compare(&confidence, &answers, options.limits)
+    });
     Ok(UnseenFigures {
         seed: held_out.seed,
         products: held_out.products.iter().map(|product| set.products[*product].id.clone()).collect(),
@@ -154,6 +171,7 @@ fn unseen_figures(
         open_set: open_set.ok_or_else(|| {
             too_few(&format!("no query photo shows one of the {remaining} products that remain; hold out fewer"))
         })?,
+        confidence,
     })
 }
 

@@ -4,7 +4,7 @@
 //! a product's score is that of its best enrolled photo (the gallery), and verdicts are those of [`crate::domain::Verdict`].
 //! The scores of the query photos give figures ([`measure`]) and thresholds ([`calibrate`]). What a till makes of whole frames is
 //! measured on composed ones ([`measure_frames`]) and on real ones with boxes ([`measure_boxes`]), with the regions that the
-//! server finds.
+//! server finds. `reliability` compares the confidence that the gallery teaches with the truth.
 //!
 //! Invariants:
 //! * a query photo is never in the gallery, not even as a copy under another name;
@@ -13,12 +13,15 @@
 //!
 //! Knows nothing of terminals, databases or HTTP.
 
+mod box_shares;
 mod calibration;
 mod cutouts;
 mod embed;
 mod error;
 mod frame_boxes;
 mod frame_composer;
+mod frame_outcomes;
+mod frame_products;
 mod frame_report;
 mod frames;
 mod hold_out;
@@ -29,6 +32,7 @@ mod photo_table;
 mod photos;
 mod real_frames;
 mod region_matching;
+mod reliability;
 mod report;
 mod scores;
 mod speed;
@@ -36,6 +40,7 @@ mod speed;
 #[cfg(test)]
 mod tests;
 
+pub use box_shares::BoxShares;
 pub use calibration::{Calibration, CalibrationTarget, CurvePoint, calibrate};
 pub use embed::{Sample, Samples, SkippedPhoto, embed_photos};
 pub use error::EvaluationError;
@@ -48,7 +53,8 @@ pub use measure::{MeasurementOptions, measure};
 pub use metrics::Interval;
 pub use photo_folders::FolderLayout;
 pub use photos::{LabelledPhoto, PhotoRole, PhotoSet, PhotoSource, Product};
-pub use real_frames::measure_boxes;
+pub use real_frames::{RealFrameOptions, measure_boxes};
+pub use reliability::{ConfidenceFigures, ReliabilityBin, VerdictLimits};
 pub use report::{
     EvaluationReport, FewShotFigures, HitRates, ModelFigures, OpenSetFigures, PhotoCounts, ThresholdFigures,
     UnseenFigures, UnseenMeanFigures,

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::EvaluationError;
-use super::photos::{PhotoListing, is_catalogue, is_enrolled, is_known_split};
+use super::photos::{ListedPhoto, PhotoListing, is_catalogue, is_enrolled, is_known_split};
 
 /// Extensions of photos; decoding decides whether a file really is one.
 const PHOTO_EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
@@ -82,14 +82,14 @@ pub(super) fn list_photos(
 /// The first `count` photos of each product become enrolled, the others query photos.
 fn assign_roles(listing: &mut PhotoListing, count: usize) -> Result<(), EvaluationError> {
     let (mut product, mut position) = (String::new(), 0);
-    for (split, id, _) in &mut listing.rows {
-        if *id != product {
-            (product, position) = (id.clone(), 0);
+    for photo in &mut listing.rows {
+        if photo.product != product {
+            (product, position) = (photo.product.clone(), 0);
         }
-        *split = if position < count { "enrol" } else { "ask" }.to_owned();
+        photo.split = if position < count { "enrol" } else { "ask" }.to_owned();
         position += 1;
     }
-    if !listing.rows.is_empty() && listing.rows.iter().all(|(split, ..)| split == "enrol") {
+    if !listing.rows.is_empty() && listing.rows.iter().all(|photo| photo.split == "enrol") {
         let reason = format!(
             "no product has more than {count} photos, so no query photos are left; enrol fewer (--enrol), or name a second \
              folder (--asked-folder)"
@@ -109,7 +109,7 @@ fn add_split(listing: &mut PhotoListing, ignored: &mut IgnoredEntries, split: &P
                 let reason = "this picture is named as its product, and its name is not UTF-8; rename it";
                 EvaluationError::invalid_photos(&photo, reason)
             })?;
-            listing.rows.push((split_name.clone(), product, photo));
+            listing.rows.push(ListedPhoto { split: split_name.clone(), product, path: photo, product_box: None });
         }
     } else {
         ignored.add(direct_photos);
@@ -139,7 +139,12 @@ fn add_folders(
     for product_folder in &entries.folders {
         let product_entries = FolderEntries::read(product_folder)?;
         let product = product_name(product_folder)?;
-        let rows = product_entries.photos.into_iter().map(|photo| (split.to_owned(), product.clone(), photo));
+        let rows = product_entries.photos.into_iter().map(|path| ListedPhoto {
+            split: split.to_owned(),
+            product: product.clone(),
+            path,
+            product_box: None,
+        });
         listing.rows.extend(rows);
         ignored.add(product_entries.others);
         ignored.add(product_entries.folders);

@@ -6,6 +6,7 @@
 //! | `product` | `product_id`, `class_id`, `class`, `label` | the product that it shows |
 //! | `role` | `split`, `set`, `subset` | its role, in the words of [`super::photos`] |
 //! | `name` | `product_name`, `class_name` | the product's name for people; optional |
+//! | `left`, `top`, `width`, `height` | | where the product is, as shares of the picture; optional, and may be empty |
 //!
 //! Names may also be in a table of products in the same folder: `classes.csv` or `products.csv`, with an id and a name.
 
@@ -15,7 +16,8 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::EvaluationError;
-use super::photos::PhotoListing;
+use super::box_shares::{BOX_COLUMNS, BoxShares};
+use super::photos::{ListedPhoto, PhotoListing};
 use crate::atomic_file;
 
 /// A million photos with long paths.
@@ -35,6 +37,7 @@ pub(super) fn list_photos(path: &Path) -> Result<PhotoListing, EvaluationError> 
         .map(|(column, names)| table.column(column, names));
     let (file, product, role) = (file?, product?, role?);
     let name = table.find_column(NAME_COLUMNS);
+    let box_columns = table.find_box_columns()?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let product_table = PRODUCT_TABLES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
     let mut names = product_table.as_deref().map_or_else(|| Ok(HashMap::new()), read_product_names)?;
@@ -46,7 +49,16 @@ pub(super) fn list_photos(path: &Path) -> Result<PhotoListing, EvaluationError> 
                 return Err(EvaluationError::invalid_photos(path, format!("line {line}: the {name} is empty")));
             }
         }
-        rows.push((value(role).to_lowercase(), value(product).to_owned(), folder.join(value(file))));
+        let texts =
+            box_columns.map(|columns| columns.map(value)).filter(|texts| texts.iter().any(|text| !text.is_empty()));
+        let product_box = texts.map(BoxShares::parse).transpose();
+        rows.push(ListedPhoto {
+            split: value(role).to_lowercase(),
+            product: value(product).to_owned(),
+            path: folder.join(value(file)),
+            product_box: product_box
+                .map_err(|reason| EvaluationError::invalid_photos(path, format!("line {line}: {reason}")))?,
+        });
         if let Some(name) = name.map(value).filter(|name| !name.is_empty()) {
             names.insert(value(product).to_owned(), name.to_owned());
         }
@@ -100,6 +112,15 @@ impl<'a> Table<'a> {
 
     fn find_column(&self, names: &[&str]) -> Option<usize> {
         names.iter().find_map(|name| self.header.iter().position(|column| column == name))
+    }
+
+    /// The columns of a box: all of them, or none.
+    fn find_box_columns(&self) -> Result<Option<[usize; 4]>, EvaluationError> {
+        if BOX_COLUMNS.iter().all(|column| self.find_column(&[column]).is_none()) {
+            return Ok(None);
+        }
+        let [left, top, width, height] = BOX_COLUMNS.map(|column| self.column(column, &[column]));
+        Ok(Some([left?, top?, width?, height?]))
     }
 
     /// The column with the first of `names` that is there.

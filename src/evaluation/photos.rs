@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::EvaluationError;
+use super::box_shares::BoxShares;
 use super::photo_folders::{self, FolderLayout};
 use super::photo_table;
 
@@ -36,12 +37,14 @@ pub struct Product {
     pub name: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LabelledPhoto {
     pub path: PathBuf,
     /// Position in [`PhotoSet::products`].
     pub product: usize,
     pub role: PhotoRole,
+    /// Where the product is, if the table says so.
+    pub product_box: Option<BoxShares>,
 }
 
 /// Where the photos are and how they are split.
@@ -56,7 +59,7 @@ pub struct PhotoSource {
 }
 
 /// Labelled photos, in the order of the table or of their sorted names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PhotoSet {
     /// A short name of the folder or table, for reports.
     pub name: String,
@@ -118,13 +121,24 @@ impl PhotoSet {
     }
 }
 
+/// A photo before its split becomes a role.
+#[derive(Debug)]
+pub(super) struct ListedPhoto {
+    /// In lower case.
+    pub(super) split: String,
+    /// The id of its product.
+    pub(super) product: String,
+    pub(super) path: PathBuf,
+    pub(super) product_box: Option<BoxShares>,
+}
+
 /// The photos of a folder or table before their splits become roles.
 #[derive(Debug, Default)]
 pub(super) struct PhotoListing {
     /// For messages and reports.
     pub(super) path: PathBuf,
-    /// For each photo, in order: its split in lower case, the id of its product, its file.
-    pub(super) rows: Vec<(String, String, PathBuf)>,
+    /// In order.
+    pub(super) rows: Vec<ListedPhoto>,
     /// Names of products by id.
     pub(super) names: HashMap<String, String>,
     pub(super) ignored: Vec<String>,
@@ -138,8 +152,8 @@ impl PhotoListing {
     fn into_photo_set(self, source: &PhotoSource) -> Result<PhotoSet, EvaluationError> {
         let invalid = |reason: String| EvaluationError::invalid_photos(&self.path, reason);
         let mut splits: BTreeMap<&str, usize> = BTreeMap::new();
-        for (split, ..) in &self.rows {
-            *splits.entry(split).or_default() += 1;
+        for photo in &self.rows {
+            *splits.entry(&photo.split).or_default() += 1;
         }
         let split_names = splits.keys().map(|split| format!("\"{split}\"")).collect::<Vec<_>>().join(", ");
         let query_split = match &source.query_split {
@@ -171,7 +185,7 @@ impl PhotoListing {
         };
         let mut ignored = self.ignored;
         let (mut photos, mut products, mut positions) = (Vec::new(), Vec::<Product>::new(), HashMap::new());
-        for (split, id, path) in &self.rows {
+        for ListedPhoto { split, product: id, path, product_box } in &self.rows {
             let role = match split.as_str() {
                 split if Some(split) == query_split.as_deref() => PhotoRole::Query,
                 split if ENROLLED_SPLITS.contains(&split) => PhotoRole::Enrolled,
@@ -183,7 +197,7 @@ impl PhotoListing {
                 products.push(Product { id: id.clone(), name });
                 products.len() - 1
             });
-            photos.push(LabelledPhoto { path: path.clone(), product, role });
+            photos.push(LabelledPhoto { path: path.clone(), product, role, product_box: *product_box });
         }
         for (split, count) in &splits {
             if Some(*split) != query_split.as_deref()

@@ -9,11 +9,21 @@ use super::frame_report::{PhotoOutcome, RealFrameFigures};
 use super::metrics::share;
 use super::photos::PhotoSet;
 use super::region_matching::{RegionMatch, match_regions};
-use super::scores::ScoreTable;
+use super::reliability::{self, VerdictLimits};
+use super::scores::{RankedAnswer, ScoreTable};
 use crate::domain::{Region, Verdict};
 use crate::embedding::{DecodeLimits, EmbedError, Embedder, Embedding, Model, Thresholds};
 use crate::pool::Priority;
 use crate::regions::{self, FoundRegion, RegionMode};
+
+/// How photos are decoded and judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RealFrameOptions {
+    pub decode: DecodeLimits,
+    pub verdicts: VerdictLimits,
+    /// Chooses the photos that a confidence is learned from.
+    pub seed: u64,
+}
 
 /// Asks `model` for what is in `photos`; `samples` are the enrolled photos of `set`, embedded by the same model.
 ///
@@ -24,9 +34,9 @@ pub async fn measure_boxes(
     set: &PhotoSet,
     samples: &Samples,
     photos: &[BoxedPhoto],
-    limits: DecodeLimits,
+    options: RealFrameOptions,
 ) -> Result<RealFrameFigures, EvaluationError> {
-    let embedder = start_embedder(model, limits)?;
+    let embedder = start_embedder(model, options.decode)?;
     let asked = stream::iter(photos).map(|photo| find_things(&embedder, photo)).buffered(concurrency());
     let asked: Vec<AskedPhoto> = asked.try_collect().await?;
     // Which product a region shows is what is asked; the table needs none.
@@ -34,16 +44,23 @@ pub async fn measure_boxes(
     let queries: Vec<Sample> = queries.map(|embedding| Sample { product: 0, embedding: embedding.clone() }).collect();
     let gallery: Vec<&Sample> = samples.enrolled.iter().collect();
     let table = ScoreTable::new(&queries, &gallery, set.products.len());
-    let Thresholds { score, margin, .. } = &model.manifest.thresholds;
-    let mut answers = (0..queries.len()).filter_map(|row| table.answer(row, |_| true));
+    let Thresholds { score, margin, own_photos, .. } = model.manifest.thresholds;
+    // As in the server: thresholds that were chosen on the shop's own photos decide, whatever the catalogue teaches.
+    let confidence = if own_photos { None } else { reliability::learn_confidence(&gallery, options.seed) };
+    let verdict = |row: usize, answer: &RankedAnswer| {
+        let learned =
+            confidence.as_ref().and_then(|confidence| reliability::confident_answer(&table, confidence, row, |_| true));
+        learned.map_or_else(|| answer.verdict(score, margin), |learned| options.verdicts.verdict(learned.confidence))
+    };
+    let answer = |row: usize| table.answer(row, |_| true).map(|answer| (verdict(row, &answer), answer.first));
+    let mut answers = (0..queries.len()).filter_map(answer);
     let mut judged = Vec::with_capacity(photos.len());
     for (photo, asked) in photos.iter().zip(asked) {
-        let answers = asked.regions.iter().zip(answers.by_ref()).map(|(region, answer)| {
-            let mut verdict = answer.verdict(*score, *margin);
+        let answers = asked.regions.iter().zip(answers.by_ref()).map(|(region, (mut verdict, product))| {
             if verdict == Verdict::Matched && region.may_be_several {
                 verdict = Verdict::Ambiguous;
             }
-            RegionAnswer { product: answer.first, verdict }
+            RegionAnswer { product, verdict }
         });
         let answers = answers.collect();
         judged.push(JudgedPhoto {
@@ -57,7 +74,8 @@ pub async fn measure_boxes(
     let enrolled_photos = enrolled.len();
     enrolled.sort_unstable();
     enrolled.dedup();
-    Ok(summarise(model.id.to_string(), set, &judged, enrolled_photos, enrolled.len()))
+    let figures = summarise(model.id.to_string(), set, &judged, enrolled_photos, enrolled.len());
+    Ok(RealFrameFigures { judged_by_confidence: confidence.is_some(), ..figures })
 }
 
 /// A photo with its regions, before they are compared with the gallery.
@@ -75,7 +93,8 @@ async fn find_things(embedder: &Embedder, photo: &BoxedPhoto) -> Result<AskedPho
     let bytes = bytes.map_err(|error| unusable(error.to_string()))?.map_err(unusable)?;
     let permit = embedder.admit(Priority::Background).await.map_err(|_| failed(EmbedError::Busy))?;
     let picture = embedder.decode(&permit, bytes).await.map_err(failed)?.photo;
-    let items: Vec<Region> = photo.items.iter().map(|item| item.region(picture.width(), picture.height())).collect();
+    let items: Vec<Region> =
+        photo.items.iter().map(|item| item.shares.region(picture.width(), picture.height())).collect();
     let find = move || {
         let found = regions::find_regions(&picture, RegionMode::Auto, None).regions;
         let pictures = found.iter().map(|found| regions::crop_region(&picture, found.region)).collect();
@@ -167,6 +186,7 @@ pub(super) fn summarise(
         model,
         enrolled_photos,
         enrolled_products,
+        judged_by_confidence: false,
         photos: photos.len(),
         items,
         regions: answers.len(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::embed::SkippedPhoto;
 use super::frame_report::ComposedFrameFigures;
 use super::metrics::Interval;
+use super::reliability::ConfidenceFigures;
 use super::speed::Speed;
 use crate::embedding::OperatingPoint;
 
@@ -51,6 +52,9 @@ pub struct ModelFigures {
     pub unseen_mean: Option<UnseenMeanFigures>,
     /// At the manifest's thresholds.
     pub thresholds: ThresholdFigures,
+    /// By the confidence that the enrolled photos teach: each query photo with its product in the gallery, and without. `null`
+    /// if they are too few to learn from.
+    pub confidence: Option<ConfidenceFigures>,
     /// Time per embedding.
     pub speed: Option<Speed>,
     /// On composed frames (`--frames`).
@@ -133,6 +137,8 @@ pub struct UnseenFigures {
     pub in_full_gallery: HitRates,
     /// The other products' photos against theirs, without these products in the gallery.
     pub open_set: OpenSetFigures,
+    /// The same photos by the confidence that the other products' photos teach; `null` if they are too few.
+    pub confidence: Option<ConfidenceFigures>,
 }
 
 /// Means over the draws.

@@ -4,9 +4,11 @@
 //! memory, so they are computed for one block of photos at a time.
 
 use ndarray::{Array2, Axis, s};
+use uuid::Uuid;
 
 use super::embed::Sample;
-use crate::domain::Verdict;
+use crate::confidence::RankedProduct;
+use crate::domain::{ProductId, Verdict};
 
 /// Query photos per block: 256 of them against 50 000 embeddings take 50 MB.
 const BLOCK_PHOTOS: usize = 256;
@@ -39,6 +41,8 @@ impl RankedAnswer {
 pub(super) struct ScoreTable {
     /// `NEG_INFINITY` for products outside the gallery.
     scores: Array2<f32>,
+    /// Those of each product's second nearest photo; `NEG_INFINITY` for products with one.
+    second_scores: Array2<f32>,
     /// The product that each query photo shows.
     products: Vec<usize>,
     in_gallery: Vec<bool>,
@@ -50,19 +54,23 @@ impl ScoreTable {
         let mut in_gallery = vec![false; products];
         gallery.iter().for_each(|sample| in_gallery[sample.product] = true);
         let mut scores = Array2::from_elem((queries.len(), products), f32::NEG_INFINITY);
+        let mut second_scores = scores.clone();
         let gallery_matrix = to_matrix(gallery.iter().copied());
         // An empty matrix has no dimension to multiply with.
         let blocks = queries.chunks(BLOCK_PHOTOS).enumerate().take_while(|_| !gallery.is_empty());
         for (block, samples) in blocks {
             let cosines = to_matrix(samples.iter()).dot(&gallery_matrix.t());
             for (offset, row) in cosines.outer_iter().enumerate() {
-                let mut photo_scores = scores.row_mut(block * BLOCK_PHOTOS + offset);
+                let query = block * BLOCK_PHOTOS + offset;
+                let (mut photo_scores, mut second) = (scores.row_mut(query), second_scores.row_mut(query));
                 for (sample, cosine) in gallery.iter().zip(row) {
-                    photo_scores[sample.product] = photo_scores[sample.product].max(*cosine);
+                    let best = &mut photo_scores[sample.product];
+                    second[sample.product] = second[sample.product].max(best.min(*cosine));
+                    *best = best.max(*cosine);
                 }
             }
         }
-        Self { scores, products: queries.iter().map(|sample| sample.product).collect(), in_gallery }
+        Self { scores, second_scores, products: queries.iter().map(|sample| sample.product).collect(), in_gallery }
     }
 
     /// The product that each query photo shows.
@@ -93,6 +101,23 @@ impl ScoreTable {
         Some(RankedAnswer { rank, first, best, second })
     }
 
+    /// The best `count` products for the photo in `row`, as a search of the server returns them.
+    pub(super) fn ranking(&self, row: usize, included: impl Fn(usize) -> bool, count: usize) -> Vec<RankedProduct> {
+        let (scores, second_scores) = (self.scores.row(row), self.second_scores.row(row));
+        let candidates = (0..scores.len()).filter(|product| self.in_gallery[*product] && included(*product));
+        let mut ranking: Vec<RankedProduct> = candidates
+            .map(|product| RankedProduct {
+                product: product_id(product),
+                score: scores[product],
+                second_score: Some(second_scores[product]).filter(|score| score.is_finite()),
+            })
+            .collect();
+        // Stable: of equal scores, the product that appeared first comes first.
+        ranking.sort_by(|a, b| b.score.total_cmp(&a.score));
+        ranking.truncate(count);
+        ranking
+    }
+
     /// The answers to the photos whose product `queried` accepts, with the products that `included` accepts in the gallery.
     pub(super) fn answers(
         &self,
@@ -113,6 +138,11 @@ impl ScoreTable {
         let rows = 0..self.products.len();
         rows.filter_map(|row| self.answer(row, |product| product != self.products[row])).collect()
     }
+}
+
+/// A product's id where one is needed, by its position in [`super::PhotoSet::products`].
+pub(super) fn product_id(position: usize) -> ProductId {
+    Uuid::from_u128(position as u128).into()
 }
 
 /// The first `count` samples of each product, in their order.

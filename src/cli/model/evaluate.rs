@@ -8,14 +8,15 @@ use clap::{Args, ValueEnum};
 
 use super::evaluate_boxes::{self, BoxOptions};
 use super::photo_options::{PhotoOptions, embed_with_progress, frame_progress_bar, note_skipped};
-use super::{frame_tables, report_file, tables};
+use super::{confidence_tables, frame_tables, report_file, tables};
 use crate::app;
 use crate::cli::CliError;
 use crate::config::Settings;
 use crate::embedding::{DecodeLimits, Model};
 use crate::evaluation::{
     ComposedFrameFigures, EvaluationError, EvaluationReport, FrameOptions, HeldOutProducts, MeasurementOptions,
-    ModelFigures, PhotoRole, PhotoSet, Samples, measure, measure_frames, measure_speeds, read_held_out_list,
+    ModelFigures, PhotoRole, PhotoSet, RealFrameOptions, Samples, VerdictLimits, measure, measure_frames,
+    measure_speeds, read_held_out_list,
 };
 use crate::terminal::note;
 
@@ -78,8 +79,9 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
     let models = manifests.iter().map(|path| Model::open(path)).collect::<Result<Vec<_>, _>>();
     let models = models.map_err(|error| super::open_error(error, settings_manifest.as_deref()))?;
     if let Some(boxes) = &options.boxes.boxes {
+        let figures = RealFrameOptions { decode: limits, verdicts: verdict_limits(&settings), seed: options.seed };
         let run =
-            evaluate_boxes::BoxRun { boxes, options: &options.boxes, manifests: &manifests, models: &models, limits };
+            evaluate_boxes::BoxRun { boxes, options: &options.boxes, manifests: &manifests, models: &models, figures };
         return run.run(&options.photos, options.json.as_deref()).await;
     }
     let set = options.photos.read()?;
@@ -88,6 +90,7 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
         few_shot: few_shot.into_iter().collect(),
         held_out: options.held_out(&set)?,
         seed: options.seed,
+        limits: verdict_limits(&settings),
     };
     let mut inputs = report_file::inputs(&manifests, &models, &set);
     inputs.extend(options.held_out.iter().map(|list| (list.clone(), "the list of held-out products")));
@@ -108,7 +111,7 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
             note_skipped(&samples);
         }
         let mut figures = measure(model, &set, &samples, &measurement)?;
-        figures.frames = options.measure_frames(model, &set, &samples, limits).await?;
+        figures.frames = options.measure_frames(model, &set, &samples, limits, measurement.limits).await?;
         reports.push(figures);
     }
     if options.speed_runs > 0 {
@@ -126,8 +129,9 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
         seed: options.seed,
         models: reports,
     };
+    let details: String = report.models.iter().map(confidence_tables::reliability).collect();
     let frames: String = report.models.iter().filter_map(frame_tables::composed_frames).collect();
-    let table = format!("{}{frames}", tables::report(&report));
+    let table = format!("{}{details}{frames}", tables::report(&report));
     report_file::print_report(&report, options.json.as_deref(), &table)
 }
 
@@ -138,13 +142,14 @@ impl EvaluateOptions {
         set: &PhotoSet,
         samples: &Samples,
         limits: DecodeLimits,
+        verdicts: VerdictLimits,
     ) -> Result<Option<ComposedFrameFigures>, EvaluationError> {
         let Some(frames) = self.frames else { return Ok(None) };
         let role = match self.frames_of {
             FramePhotos::Query => PhotoRole::Query,
             FramePhotos::Catalogue => PhotoRole::Catalogue,
         };
-        let options = FrameOptions { frames: frames.get(), role, seed: self.seed };
+        let options = FrameOptions { frames: frames.get(), role, seed: self.seed, limits: verdicts };
         let bar = frame_progress_bar(model, frames.get());
         let figures = measure_frames(model, set, samples, options, limits, || bar.inc(1)).await;
         bar.finish_and_clear();
@@ -163,6 +168,11 @@ impl EvaluateOptions {
         let drawn = draws.map(|seed| HeldOutProducts::draw(&set.products, &enrolled, count.get(), seed));
         Ok(drawn.collect::<Result<_, _>>()?)
     }
+}
+
+fn verdict_limits(settings: &Settings) -> VerdictLimits {
+    let recognition = &settings.recognition;
+    VerdictLimits { ask_below: recognition.ask_below, unknown_below: recognition.unknown_below }
 }
 
 /// At most 1000 draws: each compares all photos again and stays in memory until the end.

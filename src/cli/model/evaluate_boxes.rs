@@ -7,8 +7,8 @@ use clap::Args;
 use super::photo_options::{PhotoOptions, embed_with_progress, note_skipped};
 use super::{frame_tables, report_file};
 use crate::cli::CliError;
-use crate::embedding::{DecodeLimits, Model};
-use crate::evaluation::{RealFrameReport, measure_boxes, read_boxes};
+use crate::embedding::Model;
+use crate::evaluation::{RealFrameOptions, RealFrameReport, measure_boxes, read_boxes};
 
 #[derive(Debug, Args)]
 pub(super) struct BoxOptions {
@@ -32,7 +32,7 @@ pub(super) struct BoxRun<'a> {
     pub(super) options: &'a BoxOptions,
     pub(super) manifests: &'a [PathBuf],
     pub(super) models: &'a [Model],
-    pub(super) limits: DecodeLimits,
+    pub(super) figures: RealFrameOptions,
 }
 
 impl BoxRun<'_> {
@@ -46,11 +46,11 @@ impl BoxRun<'_> {
         report_file::check_report_file(json, &inputs)?;
         let mut figures = Vec::with_capacity(self.models.len());
         for model in self.models {
-            let samples = embed_with_progress(model, &set, self.limits).await?;
+            let samples = embed_with_progress(model, &set, self.figures.decode).await?;
             if figures.is_empty() {
                 note_skipped(&samples);
             }
-            figures.push(measure_boxes(model, &set, &samples, &photos, self.limits).await?);
+            figures.push(measure_boxes(model, &set, &samples, &photos, self.figures).await?);
         }
         let report = RealFrameReport { tillsight: env!("CARGO_PKG_VERSION"), data: set.name, models: figures };
         report_file::print_report(&report, json, &frame_tables::real_frames(&report))

@@ -1,5 +1,6 @@
 //! The figures of frames as tables for a terminal.
 
+use super::confidence_tables;
 use super::tables::{align, counted, percent, plain_table};
 use crate::evaluation::{ComposedFrameFigures, ComposedFrameRow, ModelFigures, RealFrameFigures, RealFrameReport};
 
@@ -22,7 +23,12 @@ pub(super) fn composed_frames(model: &ModelFigures) -> Option<String> {
     for row in &figures.rows {
         table.add_row(align(composed_frame_cells(row), 3));
     }
-    Some(format!("\n\n{}: {}\n\n{}\n\n{COMPOSED_LEGEND}", model.model, describe(figures), table.trim_fmt()))
+    let confidence = figures.confidence.as_ref();
+    let confidence = confidence.map_or(String::new(), |figures| {
+        format!("\n\n{}: {}", model.model, confidence_tables::bins(figures, "the regions of these frames"))
+    });
+    let table = table.trim_fmt();
+    Some(format!("\n\n{}: {}\n\n{table}\n\n{COMPOSED_LEGEND}{confidence}", model.model, describe(figures)))
 }
 
 fn composed_frame_cells(row: &ComposedFrameRow) -> Vec<String> {
@@ -45,8 +51,12 @@ fn composed_frame_cells(row: &ComposedFrameRow) -> Vec<String> {
 }
 
 fn describe(figures: &ComposedFrameFigures) -> String {
+    let boxed = match figures.photos_with_box {
+        0 => String::new(),
+        photos => format!(", {photos} by a given box"),
+    };
     let mut text = format!(
-        "frames of {} × {} pixels, composed of {} ({} cut out, the others pasted whole)\nasked tight: top-1 {}",
+        "frames of {} × {} pixels, composed of {} ({} cut out{boxed}, the others pasted whole)\nasked tight: top-1 {}",
         figures.width,
         figures.height,
         counted(figures.photos, "photo"),
@@ -91,8 +101,9 @@ pub(super) fn real_frames(report: &RealFrameReport) -> String {
         counted(first.items, "item"),
         counted(first.regions, "region"),
     );
-    format!("{counts}\n\n{}\n\n{REAL_LEGEND}", table.trim_fmt())
+    let judge = if first.judged_by_confidence { "by the learned confidence" } else { "at the manifest's thresholds" };
+    format!("{counts}\n\n{}\n\n{REAL_LEGEND} {judge}.", table.trim_fmt())
 }
 
 const REAL_LEGEND: &str = "Found: a region overlaps the item's box by at least half (IoU). Right as a whole: the first answers name every item and no\n\
-                           other. A region is billed if it is matched at the manifest's thresholds.";
+                           other. A region is billed if it is matched";

@@ -2,6 +2,7 @@
 
 mod add;
 mod calibrate;
+mod confidence_tables;
 mod evaluate;
 mod evaluate_boxes;
 mod frame_tables;

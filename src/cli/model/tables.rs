@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use crate::evaluation::{Calibration, EvaluationReport, HitRates, ModelFigures, PhotoCounts, Speed};
+use crate::evaluation::{Calibration, ConfidenceFigures, EvaluationReport, HitRates, ModelFigures, PhotoCounts, Speed};
 
 /// A row of the table: one figure for each model.
 struct TableRow {
@@ -45,6 +45,7 @@ pub(super) fn report(report: &EvaluationReport) -> String {
         });
     }
     add_thresholds(&mut rows, models);
+    add_confidence(&mut rows, models);
     let time =
         |model: &ModelFigures, value: fn(&Speed) -> f64| model.speed.map(|speed| format!("{:.2} ms", value(&speed)));
     if first.speed.is_some() {
@@ -141,6 +142,12 @@ fn add_unseen(rows: &mut Vec<TableRow>, models: &[ModelFigures]) {
         add_row(rows, models, "", "unknown accepted at 95 % known", String::new(), |model| {
             unseen(model).map(|draw| percent(draw.open_set.unknown_accepted_at_95_known))
         });
+        if draw.confidence.is_some() {
+            add_row(rows, models, "", "billed wrong, asked, by confidence", String::new(), |model| {
+                let figures = unseen(model)?.confidence?;
+                Some(format!("{}, {}", percent(figures.billed_wrong), percent(figures.asked)))
+            });
+        }
     }
     if model.unseen.len() > 1 {
         let group = format!("mean of the {} draws", model.unseen.len());
@@ -177,6 +184,25 @@ fn add_thresholds(rows: &mut Vec<TableRow>, models: &[ModelFigures]) {
     });
     add_row(rows, models, "", "unknown products matched", none(), |model| {
         model.thresholds.unknown_matched.map(percent)
+    });
+}
+
+fn add_confidence(rows: &mut Vec<TableRow>, models: &[ModelFigures]) {
+    if models.iter().all(|model| model.confidence.is_none()) {
+        return;
+    }
+    let none = String::new;
+    let answers = photo_count(models, |model| {
+        model.confidence.as_ref().map(|figures| figures.known_answers + figures.unknown_answers)
+    });
+    let share = |model: &ModelFigures, value: fn(&ConfidenceFigures) -> f64| model.confidence.as_ref().map(value);
+    let group = "by the learned confidence";
+    add_row(rows, models, group, "billed right", answers, |model| share(model, |f| f.billed_right).map(percent));
+    add_row(rows, models, "", "billed wrong", none(), |model| share(model, |f| f.billed_wrong).map(percent));
+    add_row(rows, models, "", "asked", none(), |model| share(model, |f| f.asked).map(percent));
+    add_row(rows, models, "", "unknown", none(), |model| share(model, |f| f.unknown).map(percent));
+    add_row(rows, models, "", "largest gap, said and true", none(), |model| {
+        Some(format!("{:.2}", model.confidence.as_ref()?.largest_gap?))
     });
 }
 

@@ -1,9 +1,10 @@
-//! Photos listed from folders and tables, figures and thresholds against values computed by hand, boxes, and skipped photos.
+//! Photos listed from folders and tables, figures, thresholds and confidences against values computed by hand, boxes, and skipped photos.
 
 mod calibration;
 mod measure;
 mod photo_sets;
 mod real_frames;
+mod reliability;
 mod skipped_photos;
 
 use super::*;
@@ -14,6 +15,9 @@ fn sample(product: usize, degrees: f32) -> Sample {
     let (sin, cos) = degrees.to_radians().sin_cos();
     Sample { product, embedding: Embedding::normalise(&[cos, sin]).unwrap() }
 }
+
+/// The default settings.
+const LIMITS: VerdictLimits = VerdictLimits { ask_below: 0.8, unknown_below: 0.3 };
 
 /// A set of products called a, b, c … without photos.
 fn products(count: u8) -> PhotoSet {

@@ -49,7 +49,7 @@ fn a_table_of_boxes_is_read_photo_by_photo_and_its_faults_are_named_by_line() {
     };
     let photos = read(&format!("{header}\n1.jpg,b,0.25,0.5,0.5,0.4\n1.jpg,a,0,0,1,1.0004\n")).unwrap();
     assert_eq!((photos.len(), photos[0].items.len()), (1, 2));
-    let boxes: Vec<_> = photos[0].items.iter().map(|item| (item.product, item.region(200, 100))).collect();
+    let boxes: Vec<_> = photos[0].items.iter().map(|item| (item.product, item.shares.region(200, 100))).collect();
     let region = |x, y, width, height| crate::domain::Region { x, y, width, height };
     assert_eq!(boxes, [(1, region(50, 50, 100, 40)), (0, region(0, 0, 200, 100))]);
 
