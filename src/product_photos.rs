@@ -3,6 +3,8 @@
 //! Decode → the product's region → crop → look for issues → embed. All of these go through [`embed_product_photo`], so that the same photo
 //! and region always give the same embedding, and a till's pictures are cut by the same code.
 
+use serde::Serialize;
+
 use crate::domain::{Photo, Region, text_enum};
 use crate::embedding::{EmbedError, Embedder, Embedding};
 use crate::photo_quality::{PhotoIssue, find_issues};
@@ -10,7 +12,7 @@ use crate::pool::{Overloaded, Priority};
 use crate::regions::{self, ProductRegion};
 
 /// Which part of the photo shows the product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum RegionChoice {
     /// What stands out from the background; the whole photo if nothing does. Several things are refused.
     Auto,

@@ -79,6 +79,7 @@ const MAY_IMPORT: [(&str, &[&str]); 37] = [
             "active_model",
             "index_feed",
             "look_alikes",
+            "idempotency",
         ],
     ),
     (

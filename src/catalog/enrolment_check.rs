@@ -12,7 +12,7 @@ use super::photo_warning::PhotoWarning;
 use super::uploaded_photos::EmbeddedPhoto;
 use super::{Catalog, to_i64};
 use crate::active_model::ActiveModel;
-use crate::db::product_images;
+use crate::db::{DatabaseError, product_images, products};
 use crate::domain::{ImageId, ProductId};
 use crate::index_feed::{IndexRow, stored_rows};
 use crate::look_alikes::{COPY_SCORE, LeftOutPhoto, Neighbour, PHOTOS_ASKED_MAX, PhotoCheck, SearchedCatalog};
@@ -83,6 +83,27 @@ impl Catalog {
             Some((photo.name().clone(), copy, names.get(&copy.product)?.clone()))
         });
         Ok(found.collect())
+    }
+
+    /// What the index says of a product whose `new` photos it has by now. What is off sale, or removed since, is not searched.
+    pub(super) async fn check_product(&self, product: ProductId, new: &[ImageId]) -> EnrolmentCheck {
+        let enrolled = async {
+            let mut reader = self.db.read().await?;
+            let row = products::find(&mut reader, product).await?.filter(|row| row.active);
+            let images = product_images::list_by_product(&mut reader, product).await?;
+            Ok::<_, DatabaseError>(row.map(|row| (row.name, images)))
+        };
+        match enrolled.await {
+            Ok(Some((name, images))) => {
+                let images: Vec<ImageId> = images.iter().map(|image| image.id).collect();
+                self.check_enrolled((product, &name), &images, new).await
+            }
+            Ok(None) => EnrolmentCheck::default(),
+            Err(error) => {
+                tracing::warn!(product.id = %product, %error, "the photos are enrolled, but could not be checked");
+                EnrolmentCheck::default()
+            }
+        }
     }
 
     /// What the index says of a product's photos, `new` ones among them. It has them by now.

@@ -4,6 +4,7 @@ use super::photo_warning::PhotoWarning;
 use crate::db::DatabaseError;
 use crate::db::blobs::BlobError;
 use crate::domain::{InvalidField, PhotoFault, ProductId, Region};
+use crate::idempotency::IdempotencyError;
 use crate::index_feed::FollowError;
 
 /// A refusal or failure of the catalog service.
@@ -79,12 +80,23 @@ pub enum CatalogError {
     /// The embedder or one of its threads is gone.
     #[error("the embedder failed: {0}")]
     Embedder(String),
+    #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
+    KeyReused,
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
 fn first_serious(warnings: &[PhotoWarning]) -> &str {
     warnings.iter().find(|warning| warning.is_serious).map_or("", |warning| warning.message.as_str())
+}
+
+impl From<IdempotencyError> for CatalogError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::KeyReused => Self::KeyReused,
+            IdempotencyError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 impl CatalogError {

@@ -21,13 +21,15 @@ mod uploaded_photos;
 mod view;
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
 use crate::active_model::{IncomingModel, ModelSlot};
 use crate::clock::Clock;
 use crate::config::{Limits, Settings};
 use crate::db::blobs::Blobs;
 use crate::db::{Database, DatabaseError, Tx, audit};
-use crate::domain::{Caller, Currency, InvalidField, ProductId, Timestamp};
+use crate::domain::{Caller, Currency, ImageId, InvalidField, ProductId, Timestamp};
+use crate::idempotency::Reply;
 use crate::index_feed::IndexFeed;
 use crate::look_alikes::ReportCache;
 
@@ -130,9 +132,41 @@ impl Catalog {
         #[cfg(feature = "fail-points")]
         fail::fail_point!(&format!("catalog.committed {}", self.index_feed.data_dir().display()));
         let Some(seq) = seq else { return Ok(self.index_feed.revision().await) };
+        self.catch_up(product, seq).await
+    }
+
+    /// Waits until the index has every change so far, as the first reply to a repeated request did.
+    async fn await_index(&self, product: ProductId) -> Result<i64, CatalogError> {
+        let newest = self.index_feed.newest_change().await?;
+        self.catch_up(product, newest).await
+    }
+
+    async fn catch_up(&self, product: ProductId, seq: i64) -> Result<i64, CatalogError> {
         let caught_up = self.index_feed.catch_up(seq).await;
         caught_up.map_err(|cause| CatalogError::IndexBehind { product_id: product, cause })
     }
+
+    /// The stored reply of an enrolment, when the index has its photos.
+    async fn repeat_enrolment(&self, reply: Reply) -> Result<Reply, CatalogError> {
+        let index_revision = self.await_index(stored_field(&reply, "id")?).await?;
+        self.complete_enrolment(reply, index_revision).await
+    }
+
+    /// Adds to the reply of an enrolment what is only known once the index has the photos.
+    async fn complete_enrolment(&self, mut reply: Reply, index_revision: i64) -> Result<Reply, CatalogError> {
+        let new: Vec<ImageId> = stored_field(&reply, "images")?;
+        let check = self.check_product(stored_field(&reply, "id")?, &new).await;
+        reply.body["look_alikes"] = Reply::first(&check.look_alikes)?.body;
+        reply.body["photo_check"] = Reply::first(&check.photo_check)?.body;
+        reply.body["total_embeddings"] = self.index_feed.embeddings_count().await.into();
+        reply.body["index_revision"] = index_revision.into();
+        Ok(reply)
+    }
+}
+
+/// A field of a stored reply.
+fn stored_field<T: DeserializeOwned>(reply: &Reply, field: &str) -> Result<T, DatabaseError> {
+    serde_json::from_value(reply.body[field].clone()).map_err(|error| DatabaseError::Unexpected(error.to_string()))
 }
 
 /// Writes the audit entry of a change of `product`.

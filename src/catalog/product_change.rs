@@ -1,5 +1,6 @@
 //! Changing a product: its fields, its price, whether it is on sale.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::products::{find_product, into_code_taken};
@@ -9,9 +10,10 @@ use crate::db::catalog_changes;
 use crate::db::product_images;
 use crate::db::products::{self, ProductFields, ProductRow};
 use crate::domain::{Caller, ChangeKind, Currency, InvalidField, Money, ProductId, parse_tax_rate};
+use crate::idempotency::{IdempotentRequest, Reply};
 
 /// A change of a product. `None` leaves a value as it is; `Some(None)` removes it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct ProductChange {
     pub name: Option<String>,
     pub sku: Option<Option<String>>,
@@ -65,16 +67,25 @@ impl Catalog {
         caller: &Caller,
         id: ProductId,
         change: ProductChange,
-    ) -> Result<ProductView, CatalogError> {
+        key: Option<&str>,
+    ) -> Result<Reply, CatalogError> {
+        let request = IdempotentRequest::new("product.change", caller, key, &json!([id, change]).to_string());
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            drop(tx);
+            self.await_index(id).await?;
+            return Ok(reply);
+        }
         let row = find_product(&mut tx, id).await?;
         let fields = change.fields(&row)?;
         let price = change.price(&row, self.default_currency)?;
         let changes = differences(&row, &fields, price);
         if changes.is_empty() {
-            return Ok(row.into());
+            let reply = request.store_reply(&mut tx, &ProductView::from(row), now).await?;
+            tx.commit().await?;
+            return Ok(reply);
         }
         products::update(&mut tx, id, &fields, now).await.map_err(|error| into_code_taken(error, &fields))?;
         if price != row.price() {
@@ -87,9 +98,10 @@ impl Catalog {
             seq = Some(catalog_changes::append(&mut tx, kind, id, images, now).await?);
         }
         append_audit(&mut tx, caller, "product.change", id, Value::Object(changes), now).await?;
-        let changed = find_product(&mut tx, id).await?;
+        let changed = ProductView::from(find_product(&mut tx, id).await?);
+        let reply = request.store_reply(&mut tx, &changed, now).await?;
         self.commit(tx, id, seq).await?;
-        Ok(changed.into())
+        Ok(reply)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Photos of a product: enrolled, listed, read, removed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::enrolment_check::EnrolmentCheck;
 use super::photo_warning::PhotoWarning;
 use super::products::find_product;
-use super::uploaded_photos::{CheckedPhoto, StoredPhoto};
+use super::uploaded_photos::{CheckedPhoto, StoredPhoto, photo_hashes};
 use super::view::{EnrolledRegion, EnrolmentStatus, EnrolmentView, ImageView};
 use super::{Catalog, CatalogError, NewPhotos, PhotoIssueCode, append_audit, to_i64};
 use crate::db::catalog_changes;
@@ -13,6 +12,7 @@ use crate::db::product_images::{self, ImageOwnerRow, ImageRow};
 use crate::db::products;
 use crate::db::{Reader, Tx};
 use crate::domain::{Caller, ChangeKind, ImageId, InvalidField, ProductId, Region, Timestamp};
+use crate::idempotency::{IdempotentRequest, Reply};
 
 /// From this overlap on, two parts of one photo are the same thing.
 const SAME_PART_OVERLAP_MIN: f64 = 0.5;
@@ -28,13 +28,21 @@ impl Catalog {
         caller: &Caller,
         product: ProductId,
         NewPhotos { photos, region, insist }: NewPhotos,
-    ) -> Result<EnrolmentView, CatalogError> {
+        key: Option<&str>,
+    ) -> Result<Reply, CatalogError> {
         if photos.is_empty() {
             return Err(InvalidField::new("images", "send at least one photo").into());
         }
         let (mut checked, duplicates) = self.check_photos(photos).await?;
         let sent = checked.len() + duplicates;
+        let content = json!([product, region, insist, photo_hashes(&checked)]).to_string();
+        let request = IdempotentRequest::new("product.images.add", caller, key, &content);
         let mut reader = self.db.read().await?;
+        // A repetition needs no embedding.
+        if let Some(reply) = request.find_reply(&mut reader).await? {
+            drop(reader);
+            return self.repeat_enrolment(reply).await;
+        }
         find_product(&mut reader, product).await?;
         let enrolled = self.extract_enrolled(&mut reader, product, &mut checked).await?;
         drop(reader);
@@ -45,6 +53,10 @@ impl Catalog {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            drop(tx);
+            return self.repeat_enrolment(reply).await;
+        }
         let row = find_product(&mut tx, product).await?;
         let enrolled = product_images::list_by_product(&mut tx, product).await?;
         let new: Vec<StoredPhoto> =
@@ -62,17 +74,7 @@ impl Catalog {
             let details = json!({ "added": images, "warnings": warning_codes(&warnings) });
             append_audit(&mut tx, caller, "product.images.add", product, details, now).await?;
         }
-        let total_products = products::count(&mut tx).await?;
-        let index_revision = self.commit(tx, product, seq).await?;
-        // What is off sale is not searched.
-        let EnrolmentCheck { look_alikes, photo_check } = match row.active {
-            true => {
-                let all: Vec<ImageId> = enrolled.iter().map(|row| row.id).chain(images.iter().copied()).collect();
-                self.check_enrolled((product, &row.name), &all, &images).await
-            }
-            false => EnrolmentCheck::default(),
-        };
-        Ok(EnrolmentView {
+        let view = EnrolmentView {
             status: if images.is_empty() { EnrolmentStatus::Unchanged } else { EnrolmentStatus::Added },
             id: product,
             product_name: row.name,
@@ -80,13 +82,17 @@ impl Catalog {
             duplicates_skipped: sent - images.len(),
             regions: enrolled_regions(&images, &new),
             warnings,
-            look_alikes,
-            photo_check,
+            look_alikes: Vec::new(),
+            photo_check: None,
             images,
-            total_products,
-            total_embeddings: self.index_feed.embeddings_count().await,
-            index_revision,
-        })
+            total_products: products::count(&mut tx).await?,
+            // Like the look-alikes and the check, known once the index has the photos.
+            total_embeddings: 0,
+            index_revision: 0,
+        };
+        let reply = request.store_reply(&mut tx, &view, now).await?;
+        let index_revision = self.commit(tx, product, seq).await?;
+        self.complete_enrolment(reply, index_revision).await
     }
 
     /// All photos of a product, oldest first.
@@ -110,10 +116,22 @@ impl Catalog {
     }
 
     /// Removes a photo; the product is no longer found by it.
-    pub async fn remove_image(&self, caller: &Caller, product: ProductId, id: ImageId) -> Result<(), CatalogError> {
+    pub async fn remove_image(
+        &self,
+        caller: &Caller,
+        product: ProductId,
+        id: ImageId,
+        key: Option<&str>,
+    ) -> Result<Reply, CatalogError> {
+        let request = IdempotentRequest::new("product.images.remove", caller, key, &json!([product, id]).to_string());
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            drop(tx);
+            self.await_index(product).await?;
+            return Ok(reply);
+        }
         let row = find_product(&mut tx, product).await?;
         if !product_images::delete(&mut tx, product, id).await? {
             return Err(image_not_found(id));
@@ -124,8 +142,9 @@ impl Catalog {
         };
         products::touch(&mut tx, product, now).await?;
         append_audit(&mut tx, caller, "product.images.remove", product, json!({ "removed": id }), now).await?;
+        let reply = request.store_reply(&mut tx, &Value::Null, now).await?;
         self.commit(tx, product, seq).await?;
-        Ok(())
+        Ok(reply)
     }
 
     /// Writes photos and their embeddings; returns their identifiers in the same order. The same file may show several products,

@@ -1,16 +1,17 @@
 //! Products: added with their photos, listed, read, removed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::enrolment_check::EnrolmentCheck;
 use super::product_fields::NewProduct;
 use super::product_images::{add_image_ids, enrolled_regions, warning_codes};
+use super::uploaded_photos::photo_hashes;
 use super::view::{EnrolmentStatus, EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, to_i64};
 use crate::db::catalog_changes;
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, product_images};
 use crate::domain::{Caller, ChangeKind, Page, PageRequest, ProductId, parse_optional_line};
+use crate::idempotency::{IdempotentRequest, Reply};
 
 /// Characters; no name or code is longer.
 const MAX_FILTER: usize = 200;
@@ -27,16 +28,27 @@ impl Catalog {
         caller: &Caller,
         new: NewProduct,
         NewPhotos { photos, region, insist }: NewPhotos,
-    ) -> Result<EnrolmentView, CatalogError> {
+        key: Option<&str>,
+    ) -> Result<Reply, CatalogError> {
         let (fields, price) = new.check(self.default_currency)?;
         let (checked, duplicates_skipped) = self.check_photos(photos).await?;
         self.check_image_limit(checked.len())?;
+        let content = json!([fields, price, region, insist, photo_hashes(&checked)]).to_string();
+        let request = IdempotentRequest::new("product.create", caller, key, &content);
+        // A repetition needs no embedding.
+        if let Some(reply) = request.find_reply(&mut self.db.read().await?).await? {
+            return self.repeat_enrolment(reply).await;
+        }
         let (stored, mut warnings) = self.embed_and_store(checked, None, region, insist).await?;
 
         let now = self.clock.now();
         let id = ProductId::generate(now);
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            drop(tx);
+            return self.repeat_enrolment(reply).await;
+        }
         products::insert(&mut tx, id, &fields, now).await.map_err(|error| into_code_taken(error, &fields))?;
         if price.is_some() {
             products::set_price(&mut tx, id, price, now).await?;
@@ -57,25 +69,25 @@ impl Catalog {
             "warnings": warning_codes(&warnings),
         });
         append_audit(&mut tx, caller, "product.create", id, details, now).await?;
-        let total_products = products::count(&mut tx).await?;
-        let index_revision = self.commit(tx, id, seq).await?;
-        let EnrolmentCheck { look_alikes, photo_check } =
-            self.check_enrolled((id, &fields.name), &images, &images).await;
-        Ok(EnrolmentView {
+        let view = EnrolmentView {
             status: EnrolmentStatus::Added,
             id,
             product_name: fields.name,
             images_count: to_i64(images.len()),
             regions: enrolled_regions(&images, &stored),
             warnings,
-            look_alikes,
-            photo_check,
+            look_alikes: Vec::new(),
+            photo_check: None,
             images,
             duplicates_skipped,
-            total_products,
-            total_embeddings: self.index_feed.embeddings_count().await,
-            index_revision,
-        })
+            total_products: products::count(&mut tx).await?,
+            // Like the look-alikes and the check, known once the index has the photos.
+            total_embeddings: 0,
+            index_revision: 0,
+        };
+        let reply = request.store_reply(&mut tx, &view, now).await?;
+        let index_revision = self.commit(tx, id, seq).await?;
+        self.complete_enrolment(reply, index_revision).await
     }
 
     /// Products, newest first.
@@ -98,10 +110,16 @@ impl Catalog {
 
     /// Removes a product from the catalog. Bills and orders that name it keep it; its SKU, barcode and photos can be used
     /// for another product.
-    pub async fn remove(&self, caller: &Caller, id: ProductId) -> Result<(), CatalogError> {
+    pub async fn remove(&self, caller: &Caller, id: ProductId, key: Option<&str>) -> Result<Reply, CatalogError> {
+        let request = IdempotentRequest::new("product.remove", caller, key, &id.to_string());
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         catalog_changes::lock(&mut tx).await?;
+        if let Some(reply) = request.find_reply(&mut tx).await? {
+            drop(tx);
+            self.await_index(id).await?;
+            return Ok(reply);
+        }
         let row = find_product(&mut tx, id).await?;
         let images = product_images::list_by_product(&mut tx, id).await?;
         products::remove(&mut tx, id, now).await?;
@@ -113,8 +131,9 @@ impl Catalog {
             false => None,
         };
         append_audit(&mut tx, caller, "product.remove", id, json!({ "name": row.name }), now).await?;
+        let reply = request.store_reply(&mut tx, &Value::Null, now).await?;
         self.commit(tx, id, seq).await?;
-        Ok(())
+        Ok(reply)
     }
 }
 

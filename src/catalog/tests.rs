@@ -35,14 +35,15 @@ async fn a_photo_that_the_model_returns_nan_for_is_refused_and_nothing_is_kept()
     let catalog = Catalog::new(db, blobs, clock, index_feed.clone(), IncomingModel::default(), &settings).unwrap();
     let caller = Caller::system();
 
-    let refused = catalog.create(&caller, named("Dark"), uploads(&[RED, DARK])).await.unwrap_err();
+    let refused = catalog.create(&caller, named("Dark"), uploads(&[RED, DARK]), None).await.unwrap_err();
     assert!(matches!(&refused, CatalogError::UnusablePhoto { photo, .. } if photo.index == 1), "{refused:?}");
     let page = PageRequest { before: None, limit: 5 };
     assert!(catalog.list(ProductSearch::default(), page).await.unwrap().data.is_empty());
     assert_eq!(index_feed.status().await.unwrap().index_revision, 0);
 
-    let added = catalog.create(&caller, named("Red"), uploads(&[RED])).await.unwrap();
-    let refused = catalog.add_images(&caller, added.id, uploads(&[DARK])).await.unwrap_err();
+    let added = catalog.create(&caller, named("Red"), uploads(&[RED]), None).await.unwrap();
+    let added: ProductId = added.body["id"].as_str().unwrap().parse().unwrap();
+    let refused = catalog.add_images(&caller, added, uploads(&[DARK]), None).await.unwrap_err();
     assert!(matches!(refused, CatalogError::UnusablePhoto { .. }));
-    assert_eq!(catalog.images(added.id).await.unwrap().len(), 1);
+    assert_eq!(catalog.images(added).await.unwrap().len(), 1);
 }

@@ -134,6 +134,11 @@ impl EmbeddedPhoto {
     }
 }
 
+/// What distinguishes the photos of one request from those of another.
+pub(super) fn photo_hashes(photos: &[CheckedPhoto]) -> Vec<String> {
+    photos.iter().map(|photo| photo.hash.to_string()).collect()
+}
+
 fn check_and_hash(photos: Vec<NewPhoto>, limits: &DecodeLimits) -> Result<Vec<CheckedPhoto>, CatalogError> {
     let checked = photos.into_iter().enumerate().map(|(index, photo)| {
         let name = PhotoName { index, file_name: photo.file_name };

@@ -1,15 +1,42 @@
-//! The steps of every change of a bill: check and raise the session's version, change items, commit, return the bill.
+//! The steps of every change of a bill: check and raise the session's version, change items, keep the reply, commit, return
+//! the bill.
 
 use super::pricing::PricedBill;
 use super::view::SessionView;
-use super::{Checkout, CheckoutError, ManualItem};
+use super::{BillChange, Checkout, CheckoutError, ManualItem};
 use crate::db::billing_items::{self, NewBillItem, SellableProduct};
 use crate::db::checkout_sessions::{self, SessionPrecondition, SessionRow};
-use crate::db::{Reader, Tx};
+use crate::db::{Reader, Tx, orders};
 use crate::domain::{Caller, InvalidField, ItemId, SessionId, SessionStatus, parse_barcode};
+use crate::idempotency::{IdempotentRequest, Reply, retry_key_race};
 use crate::recognition::{RecognitionResult, Verdict};
 
 impl Checkout {
+    /// Makes a change of a bill once: under a known Idempotency-Key it gives the stored reply.
+    pub(super) async fn change_bill(
+        &self,
+        change: &BillChange<'_>,
+        request: &IdempotentRequest,
+        apply: impl AsyncFn(&mut Tx, &SessionRow) -> Result<(), CheckoutError>,
+    ) -> Result<Reply, CheckoutError> {
+        retry_key_race(async || {
+            let mut tx = self.db.begin().await?;
+            let (precondition, now) = (self.precondition(change.version), self.clock.now());
+            let advanced = checkout_sessions::advance(&mut tx, change.session, precondition, now).await?;
+            // The session's row is locked: whoever sent the same request has finished. Its version is stale by now.
+            if let Some(reply) = request.find_reply(&mut tx).await? {
+                return Ok(reply);
+            }
+            let session = self.check_advanced(&mut tx, change, advanced).await?;
+            apply(&mut tx, &session).await?;
+            let view = self.load_checked_view(&mut tx, change.session).await?;
+            let reply = request.store_reply(&mut tx, &view, now).await?;
+            tx.commit().await?;
+            Ok(reply)
+        })
+        .await
+    }
+
     /// The session, if it belongs to a store of the caller.
     pub(super) async fn find_session(
         &self,
@@ -21,33 +48,22 @@ impl Checkout {
         session.filter(|session| caller.actor.serves(session.store_id)).ok_or(CheckoutError::NotFound(id))
     }
 
-    /// Raises the version of an open session and locks its row, or explains the refusal.
-    pub(super) async fn advance_session(
-        &self,
-        tx: &mut Tx,
-        caller: &Caller,
-        id: SessionId,
-        version: Option<i64>,
-    ) -> Result<SessionRow, CheckoutError> {
-        let advanced = checkout_sessions::advance(tx, id, self.precondition(version), self.clock.now()).await?;
-        self.check_advanced(tx, caller, id, version, advanced).await
-    }
-
     /// The advanced session, or the reason for a refusal. Whose session it is can only be checked now that its row is locked; the
     /// change of somebody else is rolled back.
     pub(super) async fn check_advanced(
         &self,
         tx: &mut Tx,
-        caller: &Caller,
-        id: SessionId,
-        version: Option<i64>,
+        change: &BillChange<'_>,
         advanced: Option<SessionRow>,
     ) -> Result<SessionRow, CheckoutError> {
         match advanced {
-            Some(session) if caller.actor.serves(session.store_id) => Ok(session),
-            Some(_) => Err(CheckoutError::NotFound(id)),
+            Some(session) if change.caller.actor.serves(session.store_id) => Ok(session),
+            Some(_) => Err(CheckoutError::NotFound(change.session)),
             // Read it again, since another client may just have advanced it.
-            None => Err(self.explain_refusal(&self.find_session(tx, caller, id).await?, version)),
+            None => {
+                let session = self.find_session(tx, change.caller, change.session).await?;
+                Err(self.explain_refusal(tx, &session, change.version).await?)
+            }
         }
     }
 
@@ -56,14 +72,25 @@ impl Checkout {
     }
 
     /// Why a session does not meet the precondition.
-    pub(super) fn explain_refusal(&self, session: &SessionRow, version: Option<i64>) -> CheckoutError {
+    pub(super) async fn explain_refusal(
+        &self,
+        reader: &mut Reader,
+        session: &SessionRow,
+        version: Option<i64>,
+    ) -> Result<CheckoutError, CheckoutError> {
+        if session.status == SessionStatus::Confirmed
+            && let Some((order, number)) = orders::find_by_session(reader, session.id).await?
+        {
+            return Ok(CheckoutError::Confirmed { order, receipt_number: number });
+        }
         if session.status != SessionStatus::Open {
-            return CheckoutError::Closed(session.status);
+            return Ok(CheckoutError::Closed(session.status));
         }
         if session.last_active_at < self.precondition(version).active_since {
-            return CheckoutError::Idle(self.rules.idle_s);
+            return Ok(CheckoutError::Idle(self.rules.idle_s));
         }
-        CheckoutError::StaleVersion { requested: version.unwrap_or(session.version), current: session.version }
+        let requested = version.unwrap_or(session.version);
+        Ok(CheckoutError::StaleVersion { requested, current: session.version })
     }
 
     /// Adds a product to the bill, with its price if that is in the store's currency.
@@ -89,31 +116,36 @@ impl Checkout {
         self.check_quantity(new_quantity)
     }
 
-    /// Adds one of each matched product that is still on sale.
+    /// Adds one of each matched product that is still on sale; returns how many were added.
     pub(super) async fn add_recognized_products(
         &self,
         tx: &mut Tx,
         session: &SessionRow,
         recognition: &RecognitionResult,
-    ) -> Result<(), CheckoutError> {
+    ) -> Result<usize, CheckoutError> {
+        let mut added = 0;
         for item in recognition.items.iter().filter(|item| item.verdict == Verdict::Matched) {
             let Some(best) = item.candidates.first() else { continue };
             if let Some(product) = billing_items::find_sellable(tx, best.product_id).await? {
                 self.add_product(tx, session, &product, 1, Some(f64::from(best.score))).await?;
+                added += 1;
             }
         }
-        Ok(())
+        Ok(added)
     }
 
-    /// Checks the length of the bill and commits the change.
-    pub(super) async fn commit_bill(&self, mut tx: Tx, id: SessionId) -> Result<SessionView, CheckoutError> {
-        let view = self.load_view(&mut tx, id).await?;
+    /// The bill, if it is not too long.
+    pub(super) async fn load_checked_view(
+        &self,
+        reader: &mut Reader,
+        id: SessionId,
+    ) -> Result<SessionView, CheckoutError> {
+        let view = self.load_view(reader, id).await?;
         let (lines, lines_max) = (view.items.len(), self.rules.items);
         if lines as i64 > lines_max {
             let message = format!("the bill would have {lines} lines; at most {lines_max} are allowed");
             return Err(InvalidField::new("items", message).into());
         }
-        tx.commit().await?;
         Ok(view)
     }
 

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use super::pricing::{PricedBill, PricedLine};
-use super::{Checkout, CheckoutError, UnsellableItem};
+use super::{BillChange, Checkout, CheckoutError, UnsellableItem};
 use crate::db::Tx;
 use crate::db::billing_items::{self, BillLine};
 use crate::db::checkout_sessions::{self, SessionRow};
@@ -34,11 +34,11 @@ impl Checkout {
         version: i64,
         key: &str,
     ) -> Result<Reply, CheckoutError> {
-        let request = IdempotentRequest::new("confirm", caller, key, &format!("{id} {version}"));
+        let request = IdempotentRequest::new("confirm", caller, Some(key), &format!("{id} {version}"));
         let measurement = Measurement::start(&self.performance, caller_store(caller));
+        let change = BillChange { caller, session: id, version: Some(version), key: Some(key) };
         let (result, retries) = retry_transaction_counted(async |attempt| {
-            let confirmation =
-                Confirmation { caller, id, version, request: &request, attempt, store: &measurement.store };
+            let confirmation = Confirmation { change, version, request: &request, attempt, store: &measurement.store };
             self.attempt_confirmation(&confirmation).await
         })
         .await;
@@ -46,7 +46,7 @@ impl Checkout {
         measurement.finish(outcome, retries);
         match &result {
             Ok(_) if outcome == Some(AttemptOutcome::Succeeded) => metrics::counter!(ORDERS_TOTAL).increment(1),
-            Err(CheckoutError::StaleVersion { .. } | CheckoutError::Closed(_)) => {
+            Err(CheckoutError::StaleVersion { .. } | CheckoutError::Closed(_) | CheckoutError::Confirmed { .. }) => {
                 metrics::counter!(ORDER_CONFLICTS_TOTAL).increment(1);
             }
             Ok(_) | Err(_) => {}
@@ -55,7 +55,7 @@ impl Checkout {
     }
 
     async fn attempt_confirmation(&self, confirmation: &Confirmation<'_>) -> Result<Reply, CheckoutError> {
-        let Confirmation { id, version, .. } = *confirmation;
+        let Confirmation { change: BillChange { session: id, .. }, version, .. } = *confirmation;
         // Read before the transaction, so that other tills wait less. Closing the session at its version proves that the bill
         // is still the same. A product that is taken off sale in between is still sold.
         let lines = billing_items::list_at_version(&mut self.db.read().await?, id, version).await?;
@@ -75,7 +75,8 @@ impl Checkout {
         confirmation: &Confirmation<'_>,
         lines: Vec<BillLine>,
     ) -> Result<Reply, CheckoutError> {
-        let &Confirmation { caller, id, version, request, attempt, store } = confirmation;
+        let &Confirmation { change, version, request, attempt, store } = confirmation;
+        let id = change.session;
         // Not in the first attempt: an open session has no reply yet. If another request has used the key, storing the reply
         // fails, and the second attempt finds that reply.
         if attempt > 1
@@ -90,12 +91,12 @@ impl Checkout {
             if let Some(reply) = request.find_reply(tx).await? {
                 return Ok(reply);
             }
-            let session = self.find_session(tx, caller, id).await?;
+            let session = self.find_session(tx, change.caller, id).await?;
             store.set(Some(session.store_id));
-            return Err(self.explain_refusal(&session, Some(version)));
+            return Err(self.explain_refusal(tx, &session, Some(version)).await?);
         };
         store.set(Some(session.store_id));
-        let session = self.check_advanced(tx, caller, id, Some(version), Some(session)).await?;
+        let session = self.check_advanced(tx, &change, Some(session)).await?;
         let lines = if lines.is_empty() { billing_items::list(tx, id).await? } else { lines };
         let draft = match draft_order(session, lines) {
             Ok(draft) => draft,
@@ -112,8 +113,7 @@ impl Checkout {
 
 /// One attempt to confirm a session.
 struct Confirmation<'a> {
-    caller: &'a Caller,
-    id: SessionId,
+    change: BillChange<'a>,
     version: i64,
     request: &'a IdempotentRequest,
     /// From 1.

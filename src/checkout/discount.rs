@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::view::SessionView;
-use super::{Checkout, CheckoutError};
-use crate::db::{audit, billing_items, checkout_sessions};
-use crate::domain::{Caller, Discount, ItemId, SessionId, parse_line};
+use super::{BillChange, Checkout, CheckoutError};
+use crate::db::checkout_sessions::SessionRow;
+use crate::db::{Tx, audit, billing_items, checkout_sessions};
+use crate::domain::{Discount, ItemId, parse_line};
+use crate::idempotency::Reply;
 
 const REASON_LENGTH_MAX: usize = 200;
 
@@ -21,32 +22,32 @@ impl Checkout {
     /// discount is removed.
     pub async fn set_discount(
         &self,
-        caller: &Caller,
-        id: SessionId,
-        version: i64,
+        change: &BillChange<'_>,
         item: Option<ItemId>,
         request: Option<DiscountRequest>,
-    ) -> Result<SessionView, CheckoutError> {
+    ) -> Result<Reply, CheckoutError> {
         let discount = match request {
             Some(request) => Some((request.discount, parse_line("reason", &request.reason, REASON_LENGTH_MAX)?)),
             None => None,
         };
         let discount = discount.as_ref().map(|(discount, reason)| (*discount, reason.as_str()));
-        let mut tx = self.db.begin().await?;
-        self.advance_session(&mut tx, caller, id, Some(version)).await?;
-        match item {
-            None => checkout_sessions::set_discount(&mut tx, id, discount).await?,
-            Some(item) if billing_items::set_discount(&mut tx, id, item, discount).await? => {}
-            Some(item) => return Err(CheckoutError::ItemNotFound(item)),
-        }
         let details = json!({
             "item": item,
             "rate_bp": discount.and_then(|(discount, _)| discount.rate()),
             "amount": discount.and_then(|(discount, _)| discount.amount()),
             "reason": discount.map(|(_, reason)| reason),
         });
-        let (at, subject) = (self.clock.now(), id.to_string());
-        audit::append(&mut tx, audit::AuditEntry { at, caller, action: "session.discount", subject, details }).await?;
-        self.commit_bill(tx, id).await
+        let request = change.request("discount", &details);
+        let set = async |tx: &mut Tx, session: &SessionRow| {
+            match item {
+                None => checkout_sessions::set_discount(tx, session.id, discount).await?,
+                Some(item) if billing_items::set_discount(tx, session.id, item, discount).await? => {}
+                Some(item) => return Err(CheckoutError::ItemNotFound(item)),
+            }
+            let (at, subject, details) = (self.clock.now(), session.id.to_string(), details.clone());
+            let entry = audit::AuditEntry { at, caller: change.caller, action: "session.discount", subject, details };
+            Ok(audit::append(tx, entry).await?)
+        };
+        self.change_bill(change, &request, set).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::pricing::PriceProblem;
 use crate::db::DatabaseError;
-use crate::domain::{InvalidField, ItemId, SessionId, SessionStatus, StoreId};
+use crate::domain::{InvalidField, ItemId, OrderId, SessionId, SessionStatus, StoreId};
 use crate::idempotency::{DatabaseCause, IdempotencyError};
 use crate::orders::OrderError;
 use crate::recognition::RecognitionError;
@@ -27,9 +27,15 @@ pub enum CheckoutError {
     #[error("No product on sale has the {by} {value}.")]
     NotOnSale { by: &'static str, value: String },
     #[error(
-        "The session is at version {current}, but the request is for version {requested}. Read it again and repeat."
+        "The session is at version {current}, but the request is for version {requested}. Read the bill again first: if it \
+         already has your change, do not send the change a second time."
     )]
     StaleVersion { requested: i64, current: i64 },
+    #[error(
+        "The session is confirmed: its bill is receipt {receipt_number}, order {order}. Do not enter its items again. For \
+         another purchase, open another session."
+    )]
+    Confirmed { order: OrderId, receipt_number: i64 },
     #[error("The session is {0} and can no longer be changed. Open another one.")]
     Closed(SessionStatus),
     #[error("The session was idle for more than {0} s and has ended. Open another one.")]
@@ -75,6 +81,7 @@ impl CheckoutError {
             | Self::ItemNotFound(_)
             | Self::NotOnSale { .. }
             | Self::StaleVersion { .. }
+            | Self::Confirmed { .. }
             | Self::Closed(_)
             | Self::Idle(_)
             | Self::HasOtherShopper

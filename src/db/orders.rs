@@ -258,6 +258,12 @@ pub async fn list_chain(
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
 }
 
+/// The order that a session became, and its receipt number.
+pub async fn find_by_session(reader: &mut Reader, session: SessionId) -> Result<Option<(OrderId, i64)>, DatabaseError> {
+    const SELECT: &str = "SELECT id, number FROM orders WHERE session_id = $1";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(session).fetch_optional(c))
+}
+
 pub async fn find_by_claim_code(reader: &mut Reader, code: &str) -> Result<Option<OrderId>, DatabaseError> {
     const SELECT: &str = "SELECT id FROM orders WHERE claim_code = $1";
     let found: Option<(OrderId,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(code).fetch_optional(c))?;

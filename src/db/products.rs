@@ -3,6 +3,8 @@
 //! A removed product keeps its row for the bills and orders that name it; every query here leaves removed ones out.
 //! Prices are only added: a product refers to the current one.
 
+use serde::Serialize;
+
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Money, PageRequest, PriceId, ProductId, Timestamp};
 
@@ -36,7 +38,7 @@ impl ProductRow {
 }
 
 /// The price is set by [`set_price`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ProductFields {
     pub name: String,
     pub sku: Option<String>,

@@ -61,7 +61,7 @@ impl PartialSchema for Currency {
 impl ToSchema for Currency {}
 
 /// An amount of one currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Money {
     /// In minor units: cents, or whole won.
     pub amount: i64,

@@ -13,6 +13,7 @@ use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 
 use super::Services;
 use super::extract::client_address;
+use super::idempotency;
 use super::policy::{self, Policy};
 use super::problem::{Problem, ProblemKind, excerpt};
 use crate::domain::{Actor, Caller, Role};
@@ -62,6 +63,7 @@ async fn check_access(request: &ServiceRequest) -> Result<Option<Caller>, Proble
     let Some(policy) = policy::find(request.method(), pattern) else {
         return Err(refuse_method(request.method(), pattern));
     };
+    idempotency::check_key_is_kept(request.request(), pattern)?;
     if policy == Policy::Public {
         return Ok(None);
     }

@@ -6,6 +6,7 @@
 
 pub mod access_control;
 pub mod extract;
+pub mod idempotency;
 pub mod instrumentation;
 pub mod openapi;
 pub mod policy;

@@ -14,7 +14,7 @@ use crate::db::idempotency_keys::{self, StoredReply};
 use crate::db::{DatabaseError, Reader, Tx};
 use crate::domain::{Caller, Timestamp};
 
-pub use retry::{DatabaseCause, register_metrics, retry_transaction, retry_transaction_counted};
+pub use retry::{DatabaseCause, register_metrics, retry_key_race, retry_transaction, retry_transaction_counted};
 
 /// The reply to an idempotent request.
 #[derive(Debug, Clone)]
@@ -23,6 +23,16 @@ pub struct Reply {
     pub body: Value,
     /// Whether this is the stored reply of an earlier request.
     pub replayed: bool,
+}
+
+impl Reply {
+    /// A reply that is not stored.
+    pub fn first(view: &impl Serialize) -> Result<Self, IdempotencyError> {
+        // By way of the text, since a `Value` made directly would show an f32 with the digits of an f64.
+        let body = serde_json::to_string(view).and_then(|text| serde_json::from_str(&text));
+        let body = body.map_err(|error| DatabaseError::Unexpected(error.to_string()))?;
+        Ok(Self { body, replayed: false })
+    }
 }
 
 /// A refusal or failure to look up or store a reply.
@@ -34,26 +44,33 @@ pub enum IdempotencyError {
     Database(#[from] DatabaseError),
 }
 
-/// A request with its Idempotency-Key.
+/// A request with its Idempotency-Key. Without a key, no reply is found or stored.
 #[derive(Debug, Clone)]
 pub struct IdempotentRequest {
     scope: String,
-    key: String,
+    key: Option<String>,
     request_hash: Vec<u8>,
 }
 
 impl IdempotentRequest {
     /// A key belongs to one operation and caller. `request` holds everything that must be equal in two requests with the same
     /// key.
-    pub fn new(operation: &'static str, caller: &Caller, key: &str, request: &str) -> Self {
+    pub fn new(operation: &'static str, caller: &Caller, key: Option<&str>, request: &str) -> Self {
         let scope = format!("{operation} {}", caller.actor.label());
-        Self { scope, key: key.to_owned(), request_hash: Sha256::digest(request).to_vec() }
+        Self { scope, key: key.map(str::to_owned), request_hash: Sha256::digest(request).to_vec() }
+    }
+
+    /// A request that is its own key: the same request again is a repetition, although the client sent no key.
+    pub fn keyed_by_content(operation: &'static str, caller: &Caller, request: &str) -> Self {
+        let key = hex::encode(Sha256::digest(request));
+        Self::new(operation, caller, Some(&key), request)
     }
 
     /// The reply stored under the key. Call it after taking the locks of the request: another request with the same key may
     /// finish while this one waits for them.
     pub async fn find_reply(&self, reader: &mut Reader) -> Result<Option<Reply>, IdempotencyError> {
-        match idempotency_keys::find(reader, &self.scope, &self.key).await? {
+        let Some(key) = &self.key else { return Ok(None) };
+        match idempotency_keys::find(reader, &self.scope, key).await? {
             None => Ok(None),
             Some(stored) if stored.request_hash == self.request_hash => {
                 Ok(Some(Reply { body: stored.body, replayed: true }))
@@ -62,16 +79,18 @@ impl IdempotentRequest {
         }
     }
 
-    /// Stores `view` as the reply, in the transaction of the work.
+    /// Stores `view` as the reply if the request has a key, in the transaction of the work.
     pub async fn store_reply(
         &self,
         tx: &mut Tx,
         view: &impl Serialize,
         now: Timestamp,
     ) -> Result<Reply, IdempotencyError> {
-        let body = serde_json::to_value(view).map_err(|error| DatabaseError::Unexpected(error.to_string()))?;
-        let stored = StoredReply { request_hash: self.request_hash.clone(), body: body.clone() };
-        idempotency_keys::insert(tx, &self.scope, &self.key, &stored, now).await?;
-        Ok(Reply { body, replayed: false })
+        let reply = Reply::first(view)?;
+        if let Some(key) = &self.key {
+            let stored = StoredReply { request_hash: self.request_hash.clone(), body: reply.body.clone() };
+            idempotency_keys::insert(tx, &self.scope, key, &stored, now).await?;
+        }
+        Ok(reply)
     }
 }

@@ -49,6 +49,16 @@ pub async fn retry_transaction_counted<T, E: DatabaseCause>(
     }
 }
 
+/// Runs `attempt` once more if another request has stored its reply under the same key meanwhile: the second attempt finds
+/// that reply. For changes that take no number, whose other failures the client decides on.
+pub async fn retry_key_race<T, E: DatabaseCause>(mut attempt: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
+    let outcome = attempt().await;
+    match outcome.as_ref().map_err(DatabaseCause::database_error) {
+        Err(Some(error)) if is_key_race(error) => attempt().await,
+        Ok(_) | Err(_) => outcome,
+    }
+}
+
 /// Makes the counters exist at 0.
 pub fn register_metrics() {
     metrics::counter!(ORDER_NUMBER_CONFLICTS_TOTAL).increment(0);

@@ -17,7 +17,7 @@ use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 impl Orders {
     /// Closes the day of a store, also if nothing happened since the previous closing.
     pub async fn close_day(&self, caller: &Caller, store: StoreId, key: &str) -> Result<Reply, OrderError> {
-        let request = IdempotentRequest::new("close", caller, key, &store.to_string());
+        let request = IdempotentRequest::new("close", caller, Some(key), &store.to_string());
         retry_transaction(async || self.attempt_closing(caller, store, &request).await).await
     }
 

@@ -34,7 +34,7 @@ pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZR
 pub use error::OrderError;
 pub use payment::Tender;
 pub use queries::OrderSearch;
-pub use receipt::{ReceiptTax, ReceiptView};
+pub use receipt::{PrintedReceipt, ReceiptTax, ReceiptView};
 pub use refund::RefundRequest;
 pub use refund_plan::RefundLineRequest;
 pub use spending::MonthSpending;

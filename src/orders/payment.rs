@@ -40,7 +40,7 @@ impl Orders {
         key: &str,
     ) -> Result<Reply, OrderError> {
         let tenders = check_tenders(tenders)?;
-        let request = IdempotentRequest::new("pay", caller, key, &json!([id, currency, tenders]).to_string());
+        let request = IdempotentRequest::new("pay", caller, Some(key), &json!([id, currency, tenders]).to_string());
         retry_transaction(async || self.attempt_payment(caller, id, currency, &tenders, &request).await).await
     }
 

@@ -9,6 +9,7 @@ use super::queries::{load_records, name_unreadable_order};
 use super::{OrderError, OrderView, Orders};
 use crate::db::{Reader, audit, orders, receipt_prints, stores};
 use crate::domain::{Caller, OrderId, UserId};
+use crate::idempotency::{IdempotentRequest, retry_key_race};
 
 /// A receipt.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -24,6 +25,14 @@ pub struct ReceiptView {
     pub prints: i64,
     /// Code with which a shopper claims the order, printed as text and as a QR code.
     pub claim_code: String,
+}
+
+/// A receipt that was put on paper.
+#[derive(Debug, Clone)]
+pub struct PrintedReceipt {
+    pub receipt: ReceiptView,
+    /// Whether the print was counted by an earlier request with the same Idempotency-Key.
+    pub replayed: bool,
 }
 
 /// The amounts at one tax rate, in minor units.
@@ -52,18 +61,35 @@ impl Orders {
         Ok(ReceiptView { order: receipt.order.without_staff(), ..receipt })
     }
 
-    /// Counts a print and returns the receipt; `prints` is 1 for the original and more for a copy.
-    pub async fn print_receipt(&self, caller: &Caller, id: OrderId) -> Result<ReceiptView, OrderError> {
-        let mut tx = self.db.begin().await?;
-        let order = self.lock_order(&mut tx, caller, id).await?;
-        let now = self.clock.now();
-        let print = receipt_prints::add(&mut tx, id, &caller.actor.label(), now).await?;
-        let receipt = load_receipt(&mut tx, id, None).await?;
-        let details = json!({"receipt_number": order.number, "print": print});
-        let entry = audit::AuditEntry { at: now, caller, action: "receipt.print", subject: id.to_string(), details };
-        audit::append(&mut tx, entry).await?;
-        tx.commit().await?;
-        Ok(receipt)
+    /// Counts a print and returns the receipt; `prints` is 1 for the original and more for a copy. Under a known
+    /// Idempotency-Key it is the print that was counted then.
+    pub async fn print_receipt(
+        &self,
+        caller: &Caller,
+        id: OrderId,
+        key: Option<&str>,
+    ) -> Result<PrintedReceipt, OrderError> {
+        let request = IdempotentRequest::new("receipt.print", caller, key, &id.to_string());
+        retry_key_race(async || {
+            let mut tx = self.db.begin().await?;
+            let order = self.lock_order(&mut tx, caller, id).await?;
+            if let Some(reply) = request.find_reply(&mut tx).await? {
+                let receipt = load_receipt(&mut tx, id, None).await?;
+                let prints = reply.body.as_i64().unwrap_or(receipt.prints);
+                return Ok(PrintedReceipt { receipt: ReceiptView { prints, ..receipt }, replayed: true });
+            }
+            let now = self.clock.now();
+            let print = receipt_prints::add(&mut tx, id, &caller.actor.label(), now).await?;
+            let receipt = load_receipt(&mut tx, id, None).await?;
+            request.store_reply(&mut tx, &print, now).await?;
+            let details = json!({"receipt_number": order.number, "print": print});
+            let entry =
+                audit::AuditEntry { at: now, caller, action: "receipt.print", subject: id.to_string(), details };
+            audit::append(&mut tx, entry).await?;
+            tx.commit().await?;
+            Ok(PrintedReceipt { receipt, replayed: false })
+        })
+        .await
     }
 }
 

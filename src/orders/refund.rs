@@ -57,7 +57,7 @@ impl Orders {
             let message = "is empty; leave it out to refund everything that is left";
             return Err(InvalidField::new("lines", message).into());
         }
-        let request = IdempotentRequest::new("refund", caller, key, &json!([id, refund]).to_string());
+        let request = IdempotentRequest::new("refund", caller, Some(key), &json!([id, refund]).to_string());
         retry_transaction(async || self.attempt_refund(caller, id, &refund, &request).await).await
     }
 

@@ -14,7 +14,7 @@ impl Orders {
     /// A paid order is refunded instead, so that the books show both the money taken and the money given back.
     pub async fn void_order(&self, caller: &Caller, id: OrderId, reason: &str, key: &str) -> Result<Reply, OrderError> {
         let reason = parse_line("reason", reason, REASON_LENGTH_MAX)?;
-        let request = IdempotentRequest::new("void", caller, key, &json!([id, reason]).to_string());
+        let request = IdempotentRequest::new("void", caller, Some(key), &json!([id, reason]).to_string());
         retry_transaction(async || self.attempt_void(caller, id, &reason, &request).await).await
     }
 

@@ -38,6 +38,7 @@ mod receipts;
 mod recognition;
 mod renumber;
 mod repair;
+mod repetition;
 mod servers;
 mod snapshot;
 mod stores_and_kiosks;

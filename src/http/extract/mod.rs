@@ -24,6 +24,9 @@ pub use json::JsonBody;
 pub use query::{PageQuery, ValidPage, ValidPath, ValidQuery};
 pub use upload::{ImageBody, Upload, UploadForm};
 
+/// The name of the header with which a client makes a request safe to repeat.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 impl FromRequest for Caller {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
@@ -43,16 +46,40 @@ impl FromRequest for IdempotencyKey {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let Some(header) = request.headers().get("idempotency-key") else {
+        ready(read_idempotency_key(request).and_then(|key| {
             let detail = "The Idempotency-Key header is missing. Send a value of your own, for example a UUID, and the same \
                           one when you try again.";
-            return ready(Err(Problem::new(ProblemKind::KeyMissing, detail)));
-        };
-        let key = header.to_str().unwrap_or("").trim();
-        if (1..=255).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()) {
-            return ready(Ok(Self(key.to_owned())));
-        }
-        let detail = "The Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.";
-        ready(Err(Problem::new(ProblemKind::BadRequest, detail)))
+            key.map(Self).ok_or_else(|| Problem::new(ProblemKind::KeyMissing, detail))
+        }))
     }
+}
+
+/// The `Idempotency-Key` header of a route that works without one, too.
+#[derive(Debug, Clone)]
+pub struct OptionalIdempotencyKey(Option<String>);
+
+impl OptionalIdempotencyKey {
+    pub fn as_deref(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+impl FromRequest for OptionalIdempotencyKey {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(read_idempotency_key(request).map(Self))
+    }
+}
+
+fn read_idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    let mut headers = request.headers().get_all(IDEMPOTENCY_KEY);
+    let Some(header) = headers.next() else { return Ok(None) };
+    let key = header.to_str().unwrap_or("").trim();
+    if headers.next().is_none() && (1..=255).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(Some(key.to_owned()));
+    }
+    let detail = "The Idempotency-Key must be one value of 1 to 255 visible ASCII characters without spaces.";
+    Err(Problem::new(ProblemKind::BadRequest, detail))
 }

@@ -18,6 +18,9 @@ impl From<CheckoutError> for Problem {
             CheckoutError::StaleVersion { current, .. } => {
                 Self::new(ProblemKind::StaleVersion, detail).with("current_version", current)
             }
+            CheckoutError::Confirmed { order, receipt_number } => Self::new(ProblemKind::SessionClosed, detail)
+                .with("order_id", order.to_string())
+                .with("receipt_number", receipt_number),
             CheckoutError::Closed(_) | CheckoutError::Idle(_) => Self::new(ProblemKind::SessionClosed, detail),
             CheckoutError::HasOtherShopper => Self::new(ProblemKind::Taken, detail),
             CheckoutError::Empty => Self::new(ProblemKind::EmptyBill, detail),

@@ -1,5 +1,6 @@
 //! Daily closings of a store (Z reports).
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
 
@@ -41,7 +42,7 @@ pub async fn create(
     id: ValidPath<StoreId>,
     key: IdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    Ok(idempotent_reply(services.orders.close_day(&caller, id.0, &key.0).await?))
+    Ok(idempotent_reply(StatusCode::CREATED, services.orders.close_day(&caller, id.0, &key.0).await?))
 }
 
 /// Get a closing with its totals.

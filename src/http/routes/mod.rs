@@ -25,9 +25,13 @@ pub mod stores;
 pub mod users;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
 
 use crate::idempotency::Reply;
+
+/// Marks a reply that was stored by an earlier request with the same Idempotency-Key.
+const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -55,11 +59,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(background::configure);
 }
 
-/// The response to a request with an Idempotency-Key: 201 with the stored reply, marked if it is a replay.
-fn idempotent_reply(reply: Reply) -> HttpResponse {
-    let mut response = HttpResponse::Created();
+/// The response to a request that can carry an Idempotency-Key, marked if it is the stored one. A reply without a body is 204.
+fn idempotent_reply(status: StatusCode, reply: Reply) -> HttpResponse {
+    let mut response = HttpResponse::build(if reply.body.is_null() { StatusCode::NO_CONTENT } else { status });
     if reply.replayed {
-        response.insert_header(("Idempotent-Replayed", "true"));
+        response.insert_header(REPLAYED);
     }
-    response.json(reply.body)
+    if reply.body.is_null() { response.finish() } else { response.json(reply.body) }
 }

@@ -1,5 +1,6 @@
 //! A shopper's own orders and spending, and the claim of a receipt. Receipts are in `receipts`.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, get, post};
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::orders::OrderQuery;
 use crate::domain::{Caller, GappedPage, OrderId, UserId};
 use crate::http::Services;
-use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath, ValidQuery};
+use crate::http::extract::{JsonBody, OptionalIdempotencyKey, PageQuery, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind};
 use crate::orders::{MonthSpending, OrderSummary, OrderView};
 
@@ -81,10 +82,18 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderI
 
 /// Claim the order of a receipt with the code printed on it.
 ///
-/// Staff accounts cannot own orders (403).
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), request_body = Claim,
-    responses((status = 200, body = OrderView), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
+/// Staff accounts cannot own orders (403). Claiming an own order again is no error.
+#[utoipa::path(tag = "mypage", security(("bearer" = [])), request_body = Claim, params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = OrderView), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[post("/api/mypage/claims")]
-pub async fn claim(caller: Caller, services: Data<Services>, body: JsonBody<Claim>) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.claim_order(require_user_id(&caller)?, &body.0.claim_code).await?))
+pub async fn claim(
+    caller: Caller,
+    services: Data<Services>,
+    key: OptionalIdempotencyKey,
+    body: JsonBody<Claim>,
+) -> Result<impl Responder, Problem> {
+    let shopper = require_user_id(&caller)?;
+    let reply = services.orders.claim_order(&caller, shopper, &body.0.claim_code, key.as_deref()).await?;
+    Ok(super::idempotent_reply(StatusCode::OK, reply))
 }

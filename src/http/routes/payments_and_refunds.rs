@@ -1,5 +1,6 @@
 //! Payments, refunds and the void of a confirmed order.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{Responder, post};
 use serde::Deserialize;
@@ -99,7 +100,10 @@ pub async fn pay(
     let tender =
         |TenderBody { method, amount, tendered, reference }: TenderBody| Tender { method, amount, tendered, reference };
     let tenders = payments.into_iter().map(tender).collect();
-    Ok(idempotent_reply(services.orders.pay_order(&caller, id.0, currency, tenders, &key.0).await?))
+    Ok(idempotent_reply(
+        StatusCode::CREATED,
+        services.orders.pay_order(&caller, id.0, currency, tenders, &key.0).await?,
+    ))
 }
 
 /// Refund a paid order: pieces of its lines, an amount without pieces, or all that is left.
@@ -122,7 +126,7 @@ pub async fn refund(
     let line_request = |RefundLine { line, quantity, amount }: RefundLine| RefundLineRequest { line, quantity, amount };
     let lines = lines.map(|lines| lines.into_iter().map(line_request).collect());
     let request = RefundRequest { currency, method, reference, reason, lines };
-    Ok(idempotent_reply(services.orders.refund_order(&caller, id.0, request, &key.0).await?))
+    Ok(idempotent_reply(StatusCode::CREATED, services.orders.refund_order(&caller, id.0, request, &key.0).await?))
 }
 
 /// Void an order that has no payment.
@@ -140,5 +144,5 @@ pub async fn void(
     key: IdempotencyKey,
     body: JsonBody<Void>,
 ) -> Result<impl Responder, Problem> {
-    Ok(idempotent_reply(services.orders.void_order(&caller, id.0, &body.0.reason, &key.0).await?))
+    Ok(idempotent_reply(StatusCode::CREATED, services.orders.void_order(&caller, id.0, &body.0.reason, &key.0).await?))
 }

@@ -1,5 +1,6 @@
 //! The photos of a product: listing, adding, serving and removing them.
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, EntityTag, Header, IfNoneMatch};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder, delete, get, post};
@@ -10,7 +11,7 @@ use super::products::take_photos;
 use crate::catalog::{EnrolmentView, ImageView};
 use crate::domain::{Caller, ImageId, ProductId};
 use crate::http::Services;
-use crate::http::extract::{UploadForm, ValidPath};
+use crate::http::extract::{OptionalIdempotencyKey, UploadForm, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// A form of photos.
@@ -53,7 +54,8 @@ pub async fn list(services: Data<Services>, id: ValidPath<ProductId>) -> Result<
 /// Add photos of a product.
 ///
 /// It is recognisable by them when the reply arrives. Photos that it already has are skipped.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
+#[utoipa::path(tag = "catalog", security(("bearer" = [])),
+    params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header)),
     request_body(content = ImagesForm, content_type = "multipart/form-data"),
     responses((status = 201, body = EnrolmentView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 413, body = ProblemBody), (status = 415, body = ProblemBody), (status = 422, body = ProblemBody),
@@ -63,10 +65,11 @@ pub async fn add(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<ProductId>,
+    key: OptionalIdempotencyKey,
     form: UploadForm,
 ) -> Result<impl Responder, Problem> {
-    let added = services.catalog.add_images(&caller, id.0, take_photos(form)?).await?;
-    Ok(HttpResponse::Created().json(added))
+    let added = services.catalog.add_images(&caller, id.0, take_photos(form)?, key.as_deref()).await?;
+    Ok(super::idempotent_reply(StatusCode::CREATED, added))
 }
 
 /// Get a photo as it was uploaded.
@@ -106,15 +109,17 @@ fn has_tag(request: &HttpRequest, tag: &EntityTag) -> bool {
 ///
 /// The product is no longer recognised by it.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])),
-    params(("id" = ProductId, Path), ("image_id" = ImageId, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
+    params(("id" = ProductId, Path), ("image_id" = ImageId, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 204), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody),
+        (status = 503, body = ProblemBody)))]
 #[delete("/api/products/{id}/images/{image_id}")]
 pub async fn remove(
     caller: Caller,
     services: Data<Services>,
     path: ValidPath<(ProductId, ImageId)>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
     let (id, image_id) = path.0;
-    services.catalog.remove_image(&caller, id, image_id).await?;
-    Ok(HttpResponse::NoContent())
+    let reply = services.catalog.remove_image(&caller, id, image_id, key.as_deref()).await?;
+    Ok(super::idempotent_reply(StatusCode::NO_CONTENT, reply))
 }

@@ -1,5 +1,6 @@
 //! Products: listing, creating with photos, reading, changing and removing them.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use serde::{Deserialize, Deserializer};
@@ -10,7 +11,9 @@ use crate::catalog::{
 };
 use crate::domain::{Caller, InvalidField, Page, ProductId, Region};
 use crate::http::Services;
-use crate::http::extract::{JsonBody, PageQuery, Upload, UploadForm, ValidPage, ValidPath, ValidQuery};
+use crate::http::extract::{
+    JsonBody, OptionalIdempotencyKey, PageQuery, Upload, UploadForm, ValidPage, ValidPath, ValidQuery,
+};
 use crate::http::problem::{Problem, ProblemBody, excerpt};
 
 /// Filters of the list of products.
@@ -111,16 +114,21 @@ pub async fn list(
 ///
 /// It is recognisable when the reply arrives.
 #[utoipa::path(tag = "catalog", security(("bearer" = [])),
-    request_body(content = ProductForm, content_type = "multipart/form-data"),
+    request_body(content = ProductForm, content_type = "multipart/form-data"), params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, body = EnrolmentView), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
         (status = 415, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody),
         (status = 503, body = ProblemBody)))]
 #[post("/api/products")]
-pub async fn create(caller: Caller, services: Data<Services>, form: UploadForm) -> Result<impl Responder, Problem> {
+pub async fn create(
+    caller: Caller,
+    services: Data<Services>,
+    key: OptionalIdempotencyKey,
+    form: UploadForm,
+) -> Result<impl Responder, Problem> {
     let (new, photos) = read_form(form)?;
-    let added = services.catalog.create(&caller, new, photos).await?;
-    let location = format!("/api/products/{}", added.id);
-    Ok(HttpResponse::Created().insert_header(("Location", location)).json(added))
+    let added = services.catalog.create(&caller, new, photos, key.as_deref()).await?;
+    let location = format!("/api/products/{}", added.body["id"].as_str().unwrap_or_default());
+    Ok(super::idempotent_reply(StatusCode::CREATED, added).customize().insert_header(("Location", location)))
 }
 
 fn read_form(mut form: UploadForm) -> Result<(NewProduct, NewPhotos), Problem> {
@@ -205,7 +213,8 @@ pub async fn show(services: Data<Services>, id: ValidPath<ProductId>) -> Result<
 /// Change a product.
 ///
 /// With `"active": false` it is neither recognised nor sold, but keeps its photos.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)), request_body = ChangeProduct,
+#[utoipa::path(tag = "catalog", security(("bearer" = [])), request_body = ChangeProduct,
+    params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = ProductView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 #[patch("/api/products/{id}")]
@@ -213,26 +222,31 @@ pub async fn change(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<ProductId>,
+    key: OptionalIdempotencyKey,
     body: JsonBody<ChangeProduct>,
 ) -> Result<impl Responder, Problem> {
     let ChangeProduct { name, sku, barcode, description, price, currency, tax_rate_bp, active } = body.0;
     let change = ProductChange { name, sku, barcode, description, price, currency, tax_rate: tax_rate_bp, active };
-    Ok(HttpResponse::Ok().json(services.catalog.change(&caller, id.0, change).await?))
+    let reply = services.catalog.change(&caller, id.0, change, key.as_deref()).await?;
+    Ok(super::idempotent_reply(StatusCode::OK, reply))
 }
 
 /// Remove a product.
 ///
 /// Existing bills and orders keep its lines.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[utoipa::path(tag = "catalog", security(("bearer" = [])),
+    params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 204), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody),
+        (status = 503, body = ProblemBody)))]
 #[delete("/api/products/{id}")]
 pub async fn remove(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<ProductId>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    services.catalog.remove(&caller, id.0).await?;
-    Ok(HttpResponse::NoContent())
+    let reply = services.catalog.remove(&caller, id.0, key.as_deref()).await?;
+    Ok(super::idempotent_reply(StatusCode::NO_CONTENT, reply))
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use actix_web::{HttpResponse, Responder, get, post};
 use super::mypage::require_user_id;
 use crate::domain::{Caller, Currency, Money, OrderId};
 use crate::http::Services;
-use crate::http::extract::ValidPath;
+use crate::http::extract::{OptionalIdempotencyKey, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
-use crate::orders::{OrderItemView, ReceiptView};
+use crate::orders::{OrderItemView, PrintedReceipt, ReceiptView};
 use crate::web::receipt::{self, AmountRow, ReceiptLine, ReceiptPage};
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -28,18 +28,26 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderI
 
 /// Print a receipt: a page with a QR code to claim the order.
 ///
-/// Each call counts as a print; all but the first are marked as copies.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 201, body = String, content_type = "text/html"), (status = 404, body = ProblemBody)))]
+/// Each call counts as a print; all but the first are marked as copies. With the Idempotency-Key of an earlier call, it is
+/// that print once more.
+#[utoipa::path(tag = "orders", security(("bearer" = [])),
+    params(("id" = OrderId, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 201, body = String, content_type = "text/html"), (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[post("/api/orders/{id}/receipt/prints")]
 pub async fn print(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<OrderId>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    let receipt = services.orders.print_receipt(&caller, id.0).await?;
+    let PrintedReceipt { receipt, replayed } = services.orders.print_receipt(&caller, id.0, key.as_deref()).await?;
     let copy = (receipt.prints > 1).then(|| format!("COPY {}", receipt.prints - 1));
-    render_page(HttpResponse::Created(), &receipt, copy)
+    let mut response = HttpResponse::Created();
+    if replayed {
+        response.insert_header(super::REPLAYED);
+    }
+    render_page(response, &receipt, copy)
 }
 
 /// Get the receipt of one of your orders.

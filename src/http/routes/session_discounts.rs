@@ -1,15 +1,17 @@
 //! Discounts on an open bill, given by staff.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{HttpResponse, Responder, delete, put};
+use actix_web::{Responder, delete, put};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::sessions::VersionQuery;
+use super::idempotent_reply;
+use super::sessions::{VersionQuery, bill_change};
 use crate::checkout::{DiscountRequest, SessionView};
 use crate::domain::{Caller, Discount, InvalidField, ItemId, SessionId};
 use crate::http::Services;
-use crate::http::extract::{JsonBody, ValidPath, ValidQuery};
+use crate::http::extract::{JsonBody, OptionalIdempotencyKey, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// A discount: `rate_bp` or `amount`, and the reason.
@@ -43,7 +45,8 @@ pub fn configure(config: &mut ServiceConfig) {
 ///
 /// It is distributed over the lines, after their own discounts. `discount.taken_off` in the reply is the effective
 /// amount; a discount never exceeds the amount due.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)), request_body = SetDiscount,
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = SetDiscount,
+    params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 #[put("/api/sessions/{id}/discount")]
@@ -51,32 +54,36 @@ pub async fn set_on_bill(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<SessionId>,
+    key: OptionalIdempotencyKey,
     body: JsonBody<SetDiscount>,
 ) -> Result<impl Responder, Problem> {
-    let version = body.0.version;
-    let session = services.checkout.set_discount(&caller, id.0, version, None, Some(body.0.into_request()?)).await?;
-    Ok(HttpResponse::Ok().json(session))
+    let change = bill_change(&caller, id.0, Some(body.0.version), &key);
+    let reply = services.checkout.set_discount(&change, None, Some(body.0.into_request()?)).await?;
+    Ok(idempotent_reply(StatusCode::OK, reply))
 }
 
 /// Remove the discount on the whole bill.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path), VersionQuery),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+    params(("id" = SessionId, Path), VersionQuery, ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[delete("/api/sessions/{id}/discount")]
 pub async fn remove_from_bill(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<SessionId>,
     query: ValidQuery<VersionQuery>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    let session = services.checkout.set_discount(&caller, id.0, query.0.version, None, None).await?;
-    Ok(HttpResponse::Ok().json(session))
+    let change = bill_change(&caller, id.0, Some(query.0.version), &key);
+    Ok(idempotent_reply(StatusCode::OK, services.checkout.set_discount(&change, None, None).await?))
 }
 
 /// Set a discount on a line.
 ///
 /// `discount.taken_off` of the line in the reply is the effective amount; a discount never exceeds the line's price.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = SetDiscount,
-    params(("id" = SessionId, Path), ("item_id" = ItemId, Path)),
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 #[put("/api/sessions/{id}/items/{item_id}/discount")]
@@ -84,26 +91,30 @@ pub async fn set_on_item(
     caller: Caller,
     services: Data<Services>,
     path: ValidPath<(SessionId, ItemId)>,
+    key: OptionalIdempotencyKey,
     body: JsonBody<SetDiscount>,
 ) -> Result<impl Responder, Problem> {
-    let ((id, item), version) = (path.0, body.0.version);
-    let session =
-        services.checkout.set_discount(&caller, id, version, Some(item), Some(body.0.into_request()?)).await?;
-    Ok(HttpResponse::Ok().json(session))
+    let (id, item) = path.0;
+    let change = bill_change(&caller, id, Some(body.0.version), &key);
+    let reply = services.checkout.set_discount(&change, Some(item), Some(body.0.into_request()?)).await?;
+    Ok(idempotent_reply(StatusCode::OK, reply))
 }
 
 /// Remove the discount on a line.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])),
-    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery,
+        ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[delete("/api/sessions/{id}/items/{item_id}/discount")]
 pub async fn remove_from_item(
     caller: Caller,
     services: Data<Services>,
     path: ValidPath<(SessionId, ItemId)>,
     query: ValidQuery<VersionQuery>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
     let (id, item) = path.0;
-    let session = services.checkout.set_discount(&caller, id, query.0.version, Some(item), None).await?;
-    Ok(HttpResponse::Ok().json(session))
+    let change = bill_change(&caller, id, Some(query.0.version), &key);
+    Ok(idempotent_reply(StatusCode::OK, services.checkout.set_discount(&change, Some(item), None).await?))
 }

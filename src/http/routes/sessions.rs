@@ -1,14 +1,16 @@
 //! Checkout sessions: opening, reading, changing and confirming them.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::checkout::{FrameView, ManualItem, SessionView};
+use super::idempotent_reply;
+use crate::checkout::{BillChange, FrameView, ManualItem, SessionView};
 use crate::domain::{Caller, InvalidField, ItemId, ProductId, SessionId, StoreId};
 use crate::http::Services;
-use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, ValidPath, ValidQuery};
+use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, OptionalIdempotencyKey, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::OrderView;
 use crate::recognition::RegionMode;
@@ -92,17 +94,29 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(confirm);
 }
 
+/// A change of a bill as the service takes it.
+pub(super) fn bill_change<'a>(
+    caller: &'a Caller,
+    session: SessionId,
+    version: Option<i64>,
+    key: &'a OptionalIdempotencyKey,
+) -> BillChange<'a> {
+    BillChange { caller, session, version, key: key.as_deref() }
+}
+
 /// Open a session for the next shopper.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = OpenSession,
-    responses((status = 201, body = SessionView), (status = 404, body = ProblemBody)))]
+    params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 201, body = SessionView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[post("/api/sessions")]
 pub async fn open(
     caller: Caller,
     services: Data<Services>,
+    key: OptionalIdempotencyKey,
     body: JsonBody<OpenSession>,
 ) -> Result<impl Responder, Problem> {
-    let session = services.checkout.open_session(&caller, body.0.store_id).await?;
-    Ok(HttpResponse::Created().json(session))
+    let reply = services.checkout.open_session(&caller, body.0.store_id, key.as_deref()).await?;
+    Ok(idempotent_reply(StatusCode::CREATED, reply))
 }
 
 /// Get a session with its bill.
@@ -118,37 +132,46 @@ pub async fn show(
 }
 
 /// Cancel a session.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+    params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[delete("/api/sessions/{id}")]
 pub async fn cancel(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<SessionId>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    services.checkout.cancel_session(&caller, id.0).await?;
-    Ok(HttpResponse::NoContent())
+    let reply = services.checkout.cancel_session(&bill_change(&caller, id.0, None, &key)).await?;
+    Ok(idempotent_reply(StatusCode::NO_CONTENT, reply))
 }
 
 /// Join a session as its shopper, with the id from the kiosk's screen.
 ///
 /// The order then appears on your page.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+    params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[post("/api/sessions/{id}/join")]
 pub async fn join(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<SessionId>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
     let shopper = super::mypage::require_user_id(&caller)?;
-    Ok(HttpResponse::Ok().json(services.checkout.join_session(shopper, id.0).await?))
+    let reply = services.checkout.join_session(shopper, &bill_change(&caller, id.0, None, &key)).await?;
+    Ok(idempotent_reply(StatusCode::OK, reply))
 }
 
 /// Send a photo: one piece of each matched product is added to the bill.
 ///
-/// Ambiguous and unknown regions change nothing.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path), FrameQuery),
+/// Ambiguous and unknown regions change nothing. A photo that was sent before is not billed again: the reply is the first
+/// one, with `Idempotent-Replayed: true`. A request is known by its Idempotency-Key, or without one by its photo and version.
+#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+    params(("id" = SessionId, Path), FrameQuery, ("Idempotency-Key" = Option<String>, Header)),
     request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
     responses((status = 200, body = FrameView), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
         (status = 415, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
@@ -158,16 +181,18 @@ pub async fn frame(
     services: Data<Services>,
     id: ValidPath<SessionId>,
     query: ValidQuery<FrameQuery>,
+    key: OptionalIdempotencyKey,
     image: ImageBody,
 ) -> Result<impl Responder, Problem> {
     let FrameQuery { version, regions } = query.0;
-    let frame =
-        services.checkout.add_frame(&caller, id.0, version, image.0, regions.unwrap_or(RegionMode::Auto)).await?;
-    Ok(HttpResponse::Ok().json(frame))
+    let change = bill_change(&caller, id.0, version, &key);
+    let reply = services.checkout.add_frame(&change, image.0, regions.unwrap_or(RegionMode::Auto)).await?;
+    Ok(idempotent_reply(StatusCode::OK, reply))
 }
 
 /// Add a product to the bill by hand or by barcode.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)), request_body = AddItem,
+#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = AddItem,
+    params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 #[post("/api/sessions/{id}/items")]
@@ -175,6 +200,7 @@ pub async fn add_item(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<SessionId>,
+    key: OptionalIdempotencyKey,
     body: JsonBody<AddItem>,
 ) -> Result<impl Responder, Problem> {
     let AddItem { version, product_id, barcode, quantity } = body.0;
@@ -185,13 +211,14 @@ pub async fn add_item(
             return Err(InvalidField::new("product_id", "send exactly one of product_id and barcode").into());
         }
     };
-    let session = services.checkout.add_item(&caller, id.0, version, &item, quantity.unwrap_or(1)).await?;
-    Ok(HttpResponse::Ok().json(session))
+    let change = bill_change(&caller, id.0, Some(version), &key);
+    let reply = services.checkout.add_item(&change, &item, quantity.unwrap_or(1)).await?;
+    Ok(idempotent_reply(StatusCode::OK, reply))
 }
 
 /// Change the quantity of a line.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = ChangeItem,
-    params(("id" = SessionId, Path), ("item_id" = ItemId, Path)),
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 #[patch("/api/sessions/{id}/items/{item_id}")]
@@ -199,27 +226,31 @@ pub async fn change_item(
     caller: Caller,
     services: Data<Services>,
     path: ValidPath<(SessionId, ItemId)>,
+    key: OptionalIdempotencyKey,
     body: JsonBody<ChangeItem>,
 ) -> Result<impl Responder, Problem> {
     let (id, item) = path.0;
-    let session = services.checkout.set_quantity(&caller, id, body.0.version, item, body.0.quantity).await?;
-    Ok(HttpResponse::Ok().json(session))
+    let change = bill_change(&caller, id, Some(body.0.version), &key);
+    Ok(idempotent_reply(StatusCode::OK, services.checkout.set_quantity(&change, item, body.0.quantity).await?))
 }
 
 /// Remove a line from the bill.
 #[utoipa::path(tag = "checkout", security(("bearer" = [])),
-    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+    params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery,
+        ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 #[delete("/api/sessions/{id}/items/{item_id}")]
 pub async fn remove_item(
     caller: Caller,
     services: Data<Services>,
     path: ValidPath<(SessionId, ItemId)>,
     query: ValidQuery<VersionQuery>,
+    key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
     let (id, item) = path.0;
-    let session = services.checkout.remove_item(&caller, id, query.0.version, item).await?;
-    Ok(HttpResponse::Ok().json(session))
+    let change = bill_change(&caller, id, Some(query.0.version), &key);
+    Ok(idempotent_reply(StatusCode::OK, services.checkout.remove_item(&change, item).await?))
 }
 
 /// Confirm the bill: it becomes an order with the store's next receipt number.
@@ -238,5 +269,8 @@ pub async fn confirm(
     key: IdempotencyKey,
     body: JsonBody<Confirm>,
 ) -> Result<impl Responder, Problem> {
-    Ok(super::idempotent_reply(services.checkout.confirm_session(&caller, id.0, body.0.version, &key.0).await?))
+    Ok(idempotent_reply(
+        StatusCode::CREATED,
+        services.checkout.confirm_session(&caller, id.0, body.0.version, &key.0).await?,
+    ))
 }

@@ -17,7 +17,7 @@ impl World {
     pub async fn create(&mut self) {
         let photos = self.photos();
         self.note(format!("create a product with {} photos", photos.photos.len()));
-        let created = self.server.catalog.create(&Caller::system(), product(), photos).await;
+        let created = self.server.catalog.create(&Caller::system(), product(), photos, None).await;
         expect_unless_enrolled(created.map(drop));
     }
 
@@ -25,14 +25,14 @@ impl World {
         let photos = self.photos();
         let Some(product) = self.product().await else { return };
         self.note(format!("add {} photos to {product}", photos.photos.len()));
-        let added = self.server.catalog.add_images(&Caller::system(), product, photos).await;
+        let added = self.server.catalog.add_images(&Caller::system(), product, photos, None).await;
         expect_unless_enrolled(added.map(drop));
     }
 
     pub async fn remove_image(&mut self) {
         let Some((product, image)) = self.image().await else { return };
         self.note(format!("remove image {image}"));
-        self.server.catalog.remove_image(&Caller::system(), product, image).await.unwrap();
+        self.server.catalog.remove_image(&Caller::system(), product, image, None).await.unwrap();
     }
 
     /// Takes a product off sale, or puts it back.
@@ -41,13 +41,13 @@ impl World {
         let active = !self.server.catalog.get(product).await.unwrap().active;
         self.note(format!("put {product} on sale: {active}"));
         let change = ProductChange { active: Some(active), ..ProductChange::default() };
-        self.server.catalog.change(&Caller::system(), product, change).await.unwrap();
+        self.server.catalog.change(&Caller::system(), product, change, None).await.unwrap();
     }
 
     pub async fn remove_product(&mut self) {
         let Some(product) = self.product().await else { return };
         self.note(format!("remove {product}"));
-        self.server.catalog.remove(&Caller::system(), product).await.unwrap();
+        self.server.catalog.remove(&Caller::system(), product, None).await.unwrap();
     }
 
     /// Another server adds a product of `count` photos.
@@ -160,8 +160,8 @@ impl World {
         let catalog = self.server.catalog.clone();
         let died = tokio::spawn(async move {
             match image {
-                Some((product, image)) => catalog.remove_image(&Caller::system(), product, image).await,
-                None => catalog.create(&Caller::system(), product(), photos).await.map(drop),
+                Some((product, image)) => catalog.remove_image(&Caller::system(), product, image, None).await.map(drop),
+                None => catalog.create(&Caller::system(), product(), photos, None).await.map(drop),
             }
         });
         match died.await {
