@@ -150,6 +150,10 @@ fn script() -> String {
         &version,
         "TRUE",
         "CAST(NULL AS TEXT)",
+        "CAST('Store' AS TEXT)",
+        "CAST(NULL AS TEXT)",
+        "CAST(NULL AS TEXT)",
+        "CAST('UTC' AS TEXT)",
     ];
     run(confirmation_sql::INSERT_ORDER, &order, ";");
     let mut items = vec![session.clone()];

@@ -79,7 +79,7 @@ impl Statements<'_> {
         let (number, previous) = taken.into_iter().next().expect("a number");
         let claim = format!("bare {session}");
         // The session's identifier serves as the order's too, and the store's as its kiosk's.
-        let order: [&dyn ToSql; 14] = [
+        let order: [&dyn ToSql; 18] = [
             &session_id,
             &store_id,
             &number,
@@ -94,6 +94,10 @@ impl Statements<'_> {
             &seals::ORDER_VERSION,
             &true,
             &Null,
+            &"Store",
+            &Null,
+            &Null,
+            &"UTC",
         ];
         all(&mut self.insert_order, &order, |_| Ok(()))?;
         let lines = PRODUCTS.into_iter().enumerate().map(|(place, (name, price))| {

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tillsight::clock::Clock;
-use tillsight::db::billing_items::{self, NewBillItem};
+use tillsight::db::billing_items::{self, NewBillItem, SellableProduct};
 use tillsight::db::checkout_sessions::{self, SessionRow};
 use tillsight::db::kiosks::{self, KioskRow};
 use tillsight::db::products::{self, ProductFields};
-use tillsight::db::stores::{self, StoreRow};
+use tillsight::db::stores::{self, SellerRow, StoreRow};
 use tillsight::db::{Backend, Database, DatabaseError, Tx};
 use tillsight::domain::{
     Actor, Caller, Currency, ItemId, KioskId, Money, ProductId, SessionId, SessionStatus, StoreId, TimeZone,
@@ -147,8 +147,17 @@ impl Fixture {
         {
             let time_zone = TimeZone::parse("time_zone", "UTC").expect("a time zone");
             let (id, name) = (StoreId::from(uuid(number)), format!("Store {number}"));
-            let row =
-                StoreRow { id, name, currency, time_zone, prices_include_tax: true, fiscal: true, created_at: now };
+            let row = StoreRow {
+                id,
+                name,
+                currency,
+                time_zone,
+                prices_include_tax: true,
+                fiscal: true,
+                address: None,
+                tax_number: None,
+                created_at: now,
+            };
             stores::insert(&mut tx, &row).await?;
             let kiosk = KioskRow {
                 id: kiosk(number),
@@ -203,7 +212,12 @@ impl Fixture {
             id: SessionId::from(uuid(number)),
             store_id: StoreId::from(uuid(store)),
             currency: euro(),
-            store_name: String::new(),
+            seller: SellerRow {
+                store_name: String::new(),
+                store_address: None,
+                store_tax_number: None,
+                time_zone: TimeZone::utc(),
+            },
             prices_include_tax: true,
             kiosk_id: Some(kiosk(store)),
             shopper_id: None,
@@ -217,9 +231,25 @@ impl Fixture {
         };
         checkout_sessions::insert(tx, &session).await?;
         for (place, (_, amount)) in PRODUCTS.into_iter().enumerate() {
-            let (id, product_id, unit_price) = (ItemId::generate(now), product(place), Some(amount));
-            let item =
-                NewBillItem { id, session_id: session.id, product_id, quantity: 1, unit_price, score: None, at: now };
+            let product = SellableProduct {
+                product_id: product(place),
+                name: format!("Product {place}"),
+                sku: None,
+                barcode: None,
+                tax_rate: TAX_RATE,
+                amount: Some(amount),
+                currency: Some(euro()),
+            };
+            let (id, unit_price) = (ItemId::generate(now), Some(amount));
+            let item = NewBillItem {
+                id,
+                session_id: session.id,
+                product: &product,
+                quantity: 1,
+                unit_price,
+                score: None,
+                at: now,
+            };
             billing_items::add(tx, &item).await?;
         }
         Ok(())

@@ -5,10 +5,14 @@ use serde_json::{Value, json};
 use super::{Auth, AuthError, StoreView, require_admin};
 use crate::db::stores::StoreRow;
 use crate::db::{Reader, audit, stores, z_reports};
-use crate::domain::{Actor, Caller, Currency, Page, PageRequest, Role, StoreId, TimeZone, parse_line};
+use crate::domain::{
+    Actor, Caller, Currency, InvalidField, Page, PageRequest, Role, StoreId, TimeZone, parse_line, parse_optional_line,
+};
 
 /// Of a store's and of a kiosk's name.
 pub(super) const NAME_CHARS_MAX: usize = 120;
+const ADDRESS_CHARS_MAX: usize = 200;
+const TAX_NUMBER_CHARS_MAX: usize = 40;
 
 /// A store to be created, not yet validated.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +26,10 @@ pub struct NewStore {
     pub prices_include_tax: Option<bool>,
     /// Records of a fiscal store are never renumbered. Default: true.
     pub fiscal: Option<bool>,
+    /// Printed on receipts.
+    pub address: Option<String>,
+    /// Printed on receipts.
+    pub tax_number: Option<String>,
 }
 
 /// A change of a store. `None` leaves the field as it is.
@@ -33,6 +41,10 @@ pub struct StoreChange {
     pub prices_include_tax: Option<bool>,
     /// Cannot become false once the store has a closing.
     pub fiscal: Option<bool>,
+    /// `Some(None)` removes it.
+    pub address: Option<Option<String>>,
+    /// `Some(None)` removes it.
+    pub tax_number: Option<Option<String>>,
 }
 
 impl Auth {
@@ -50,6 +62,8 @@ impl Auth {
             time_zone: zone?,
             prices_include_tax: new.prices_include_tax.unwrap_or(true),
             fiscal: new.fiscal.unwrap_or(true),
+            address: parse_address(new.address.as_deref())?,
+            tax_number: parse_tax_number(new.tax_number.as_deref())?,
             created_at: now,
         };
         let mut tx = self.0.db.begin().await?;
@@ -88,7 +102,7 @@ impl Auth {
         Ok(find_served_store(&mut reader, caller, id).await?.into())
     }
 
-    /// Changes a store for future orders and closings; existing ones keep a copy of what applied to them. A store with a
+    /// Changes a store for future bills, orders and closings; existing ones keep a copy of what applied to them. A store with a
     /// closing stays fiscal. For admins.
     pub async fn change_store(
         &self,
@@ -99,6 +113,8 @@ impl Auth {
         require_admin(caller)?;
         let name = change.name.map(|name| parse_line("name", &name, NAME_CHARS_MAX)).transpose()?;
         let time_zone = change.time_zone.map(|name| TimeZone::parse("time_zone", &name)).transpose()?;
+        let address = change.address.map(|text| parse_address(text.as_deref())).transpose()?;
+        let tax_number = change.tax_number.map(|text| parse_tax_number(text.as_deref())).transpose()?;
         let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
         let old = find_served_store(&mut tx, caller, id).await?;
@@ -107,6 +123,8 @@ impl Auth {
             time_zone: time_zone.unwrap_or_else(|| old.time_zone.clone()),
             prices_include_tax: change.prices_include_tax.unwrap_or(old.prices_include_tax),
             fiscal: change.fiscal.unwrap_or(old.fiscal),
+            address: address.unwrap_or_else(|| old.address.clone()),
+            tax_number: tax_number.unwrap_or_else(|| old.tax_number.clone()),
             ..old.clone()
         };
         // A closing made concurrently is safe: a repair never changes a number that a closing refers to.
@@ -129,7 +147,15 @@ impl Auth {
 /// The fields that can change.
 fn audit_details(row: &StoreRow) -> Value {
     json!({"name": row.name, "time_zone": row.time_zone, "prices_include_tax": row.prices_include_tax,
-        "fiscal": row.fiscal})
+        "fiscal": row.fiscal, "address": row.address, "tax_number": row.tax_number})
+}
+
+fn parse_address(text: Option<&str>) -> Result<Option<String>, InvalidField> {
+    parse_optional_line("address", text, ADDRESS_CHARS_MAX)
+}
+
+fn parse_tax_number(text: Option<&str>) -> Result<Option<String>, InvalidField> {
+    parse_optional_line("tax_number", text, TAX_NUMBER_CHARS_MAX)
 }
 
 /// The store, if it exists and `caller` serves in it. Otherwise the error is the same for both.

@@ -58,6 +58,12 @@ pub struct StoreView {
     pub prices_include_tax: bool,
     /// Whether an authority audits the numbers: records of a fiscal store are never renumbered.
     pub fiscal: bool,
+    /// Printed on receipts.
+    #[schema(examples("1 Main Street, Springfield"))]
+    pub address: Option<String>,
+    /// Printed on receipts.
+    #[schema(examples("DE123456789"))]
+    pub tax_number: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -155,6 +161,8 @@ impl From<StoreRow> for StoreView {
             time_zone: row.time_zone,
             prices_include_tax: row.prices_include_tax,
             fiscal: row.fiscal,
+            address: row.address,
+            tax_number: row.tax_number,
             created_at: row.created_at,
         }
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::products::{find_product, into_code_taken};
 use super::view::ProductView;
 use super::{Catalog, CatalogError, append_audit, product_fields};
+use crate::db::bill_revisions;
 use crate::db::catalog_changes;
 use crate::db::product_images;
 use crate::db::products::{self, ProductFields, ProductRow};
@@ -90,6 +91,12 @@ impl Catalog {
         products::update(&mut tx, id, &fields, now).await.map_err(|error| into_code_taken(error, &fields))?;
         if price != row.price() {
             products::set_price(&mut tx, id, price, now).await?;
+            if let Some(price) = price {
+                bill_revisions::set_first_price(&mut tx, id, price).await?;
+            }
+        }
+        if fields.active != row.active {
+            bill_revisions::set_on_sale(&mut tx, id, fields.active).await?;
         }
         let mut seq = None;
         if fields.active != row.active && row.images_count > 0 {

@@ -7,6 +7,7 @@ use super::product_images::{add_image_ids, enrolled_regions, warning_codes};
 use super::uploaded_photos::photo_hashes;
 use super::view::{EnrolmentStatus, EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, to_i64};
+use crate::db::bill_revisions;
 use crate::db::catalog_changes;
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, product_images};
@@ -123,6 +124,9 @@ impl Catalog {
         let row = find_product(&mut tx, id).await?;
         let images = product_images::list_by_product(&mut tx, id).await?;
         products::remove(&mut tx, id, now).await?;
+        if row.active {
+            bill_revisions::set_on_sale(&mut tx, id, false).await?;
+        }
         let seq = match row.active && !images.is_empty() {
             true => {
                 let images = images.iter().map(|image| image.id).collect();

@@ -6,7 +6,7 @@ use super::view::SessionView;
 use super::{BillChange, Checkout, CheckoutError, ManualItem};
 use crate::db::billing_items::{self, NewBillItem, SellableProduct};
 use crate::db::checkout_sessions::{self, SessionPrecondition, SessionRow};
-use crate::db::{Reader, Tx, orders};
+use crate::db::{Reader, Tx, bill_revisions, orders};
 use crate::domain::{Caller, InvalidField, ItemId, SessionId, SessionStatus, parse_barcode};
 use crate::idempotency::{IdempotentRequest, Reply, retry_key_race};
 use crate::recognition::{RecognitionResult, Verdict};
@@ -89,8 +89,9 @@ impl Checkout {
         if session.last_active_at < self.precondition(version).active_since {
             return Ok(CheckoutError::Idle(self.rules.idle_s));
         }
-        let requested = version.unwrap_or(session.version);
-        Ok(CheckoutError::StaleVersion { requested, current: session.version })
+        let (requested, current) = (version.unwrap_or(session.version), session.version);
+        let revisions = bill_revisions::list_after(reader, session.id, requested).await?;
+        Ok(CheckoutError::StaleVersion { requested, current, revisions })
     }
 
     /// Adds a product to the bill, with its price if that is in the store's currency.
@@ -106,7 +107,7 @@ impl Checkout {
         let item = NewBillItem {
             id: ItemId::generate(now),
             session_id: session.id,
-            product_id: product.product_id,
+            product,
             quantity,
             unit_price: product.amount.filter(|_| product.currency == Some(session.currency)),
             score,

@@ -195,7 +195,7 @@ fn draft_order(session: SessionRow, lines: Vec<BillLine>) -> Result<OrderDraft, 
     Ok(OrderDraft {
         session: session.id,
         store: session.store_id,
-        store_name: session.store_name,
+        seller: session.seller,
         kiosk: session.kiosk_id,
         shopper: session.shopper_id,
         currency: session.currency,

@@ -2,6 +2,7 @@
 
 use super::pricing::PriceProblem;
 use crate::db::DatabaseError;
+use crate::db::bill_revisions::BillRevisionRow;
 use crate::domain::{InvalidField, ItemId, OrderId, SessionId, SessionStatus, StoreId};
 use crate::idempotency::{DatabaseCause, IdempotencyError};
 use crate::orders::OrderError;
@@ -28,9 +29,14 @@ pub enum CheckoutError {
     NotOnSale { by: &'static str, value: String },
     #[error(
         "The session is at version {current}, but the request is for version {requested}. Read the bill again first: if it \
-         already has your change, do not send the change a second time."
+         already has your change, do not send the change a second time.{}", list_revisions(.revisions)
     )]
-    StaleVersion { requested: i64, current: i64 },
+    StaleVersion {
+        requested: i64,
+        current: i64,
+        /// What the catalog changed on the bill meanwhile.
+        revisions: Vec<BillRevisionRow>,
+    },
     #[error(
         "The session is confirmed: its bill is receipt {receipt_number}, order {order}. Do not enter its items again. For \
          another purchase, open another session."
@@ -108,6 +114,19 @@ impl DatabaseCause for CheckoutError {
     fn database_error(&self) -> Option<&DatabaseError> {
         if let Self::Database(error) | Self::Order(OrderError::Database(error)) = self { Some(error) } else { None }
     }
+}
+
+/// ` In the catalog, the price of Bread changed from none to 2.50 EUR.`
+fn list_revisions(revisions: &[BillRevisionRow]) -> String {
+    let sentence = |row: &BillRevisionRow| {
+        let BillRevisionRow { product_name, field, old_value, new_value } = row;
+        match (field.as_str(), new_value.as_str()) {
+            ("on_sale", "true") => format!(" In the catalog, {product_name} is on sale again."),
+            ("on_sale", _) => format!(" In the catalog, {product_name} was taken off sale."),
+            _ => format!(" In the catalog, the {field} of {product_name} changed from {old_value} to {new_value}."),
+        }
+    };
+    revisions.iter().take(NAMED_ITEMS_MAX).map(sentence).collect()
 }
 
 /// `Milk (unpriced), Bread (not-on-sale) and 3 more`.

@@ -76,16 +76,14 @@ impl PricedLine {
     }
 }
 
-/// The price that the shopper saw first. A line that had no price then takes the product's current price, if that is in the
-/// store's currency.
+/// The price that the bill shows. A price that the product got since is not charged before the bill shows it.
 fn unit_price(line: &BillLine, currency: Currency) -> Result<Money, PriceProblem> {
     if !line.on_sale {
         return Err(PriceProblem::NotOnSale);
     }
-    let current_price = line.current_price.filter(|_| line.current_currency == Some(currency));
-    match line.unit_price.or(current_price) {
+    match line.unit_price {
         Some(amount) => Ok(Money { amount, currency }),
-        None if line.current_price.is_some() => Err(PriceProblem::OtherCurrency),
+        None if line.current_currency.is_some_and(|other| other != currency) => Err(PriceProblem::OtherCurrency),
         None => Err(PriceProblem::Unpriced),
     }
 }
@@ -95,7 +93,7 @@ mod tests {
     use super::*;
     use crate::domain::{ItemId, ProductId, Timestamp};
 
-    fn line(unit_price: Option<i64>, current: Option<(i64, &str)>, on_sale: bool) -> BillLine {
+    fn line(unit_price: Option<i64>, current_currency: Option<&str>, on_sale: bool) -> BillLine {
         let now = Timestamp::from_micros(1);
         BillLine {
             id: ItemId::generate(now),
@@ -106,8 +104,7 @@ mod tests {
             on_sale,
             quantity: 2,
             unit_price,
-            current_price: current.map(|(amount, _)| amount),
-            current_currency: current.map(|(_, code)| Currency::parse("currency", code).unwrap()),
+            current_currency: current_currency.map(|code| Currency::parse("currency", code).unwrap()),
             avg_score: None,
             tax_rate: 0,
             discount_rate: None,
@@ -117,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_price_counts_and_a_later_one_fills_the_gap() {
+    fn only_a_price_that_the_bill_shows_counts() {
         let euro = Currency::parse("currency", "EUR").unwrap();
         let price = |line: &BillLine| unit_price(line, euro).map(|price| price.amount);
-        assert_eq!(price(&line(Some(199), Some((249, "EUR")), true)), Ok(199));
-        assert_eq!(price(&line(None, Some((249, "EUR")), true)), Ok(249));
-        assert_eq!(price(&line(None, Some((249, "KRW")), true)), Err(PriceProblem::OtherCurrency));
+        assert_eq!(price(&line(Some(199), Some("KRW"), true)), Ok(199));
+        assert_eq!(price(&line(None, Some("EUR"), true)), Err(PriceProblem::Unpriced));
+        assert_eq!(price(&line(None, Some("KRW"), true)), Err(PriceProblem::OtherCurrency));
         assert_eq!(price(&line(None, None, true)), Err(PriceProblem::Unpriced));
-        assert_eq!(price(&line(Some(199), Some((199, "EUR")), false)), Err(PriceProblem::NotOnSale));
+        assert_eq!(price(&line(Some(199), Some("EUR"), false)), Err(PriceProblem::NotOnSale));
     }
 }

@@ -1,4 +1,5 @@
-//! The lines of a bill: one per session and product.
+//! The lines of a bill: one per session and product. A line keeps what it shows of its product: a change of the catalog changes
+//! neither the bill nor what it charges, except what [`super::bill_revisions`] does.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Discount, ItemId, ProductId, SessionId, Timestamp};
@@ -7,17 +8,22 @@ use crate::domain::{Currency, Discount, ItemId, ProductId, SessionId, Timestamp}
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SellableProduct {
     pub product_id: ProductId,
+    pub name: String,
+    pub sku: Option<String>,
+    pub barcode: Option<String>,
+    /// In basis points.
+    pub tax_rate: i64,
     /// Minor units of the current price.
     pub amount: Option<i64>,
     pub currency: Option<Currency>,
 }
 
 #[derive(Debug)]
-pub struct NewBillItem {
+pub struct NewBillItem<'a> {
     /// Ignored if the bill has the product already.
     pub id: ItemId,
     pub session_id: SessionId,
-    pub product_id: ProductId,
+    pub product: &'a SellableProduct,
     pub quantity: i64,
     /// Minor units of the store's currency.
     pub unit_price: Option<i64>,
@@ -26,7 +32,7 @@ pub struct NewBillItem {
     pub at: Timestamp,
 }
 
-/// A line of the bill with the current fields of its product.
+/// A line of the bill, with its product as it was when it was added.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct BillLine {
     pub id: ItemId,
@@ -34,18 +40,16 @@ pub struct BillLine {
     pub name: String,
     pub sku: Option<String>,
     pub barcode: Option<String>,
-    /// Active and not removed.
+    /// Whether the product is active and not removed now.
     pub on_sale: bool,
     pub quantity: i64,
-    /// Price when the product was added, in minor units of the store's currency.
+    /// Price when the product was added, or its first one since, in minor units of the store's currency.
     pub unit_price: Option<i64>,
-    /// Current price of the product.
-    pub current_price: Option<i64>,
-    /// Currency of the current price.
+    /// Currency of the product's price now.
     pub current_currency: Option<Currency>,
     /// Mean recognition score; `None` if added by hand.
     pub avg_score: Option<f64>,
-    /// Current tax of the product, in basis points.
+    /// Basis points.
     pub tax_rate: i64,
     /// Discount on the line in basis points. At most one of `discount_rate` and `discount_amount` is set.
     pub discount_rate: Option<i64>,
@@ -55,7 +59,7 @@ pub struct BillLine {
 }
 
 pub async fn find_sellable(reader: &mut Reader, product: ProductId) -> Result<Option<SellableProduct>, DatabaseError> {
-    const SELECT: &str = "SELECT p.id AS product_id, r.amount, r.currency FROM products p \
+    const SELECT: &str = "SELECT p.id AS product_id, p.name, p.sku, p.barcode, p.tax_rate, r.amount, r.currency FROM products p \
         LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.id = $1 AND p.active AND p.removed_at IS NULL";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(product).fetch_optional(c))
 }
@@ -64,18 +68,20 @@ pub async fn find_sellable_by_barcode(
     reader: &mut Reader,
     barcode: &str,
 ) -> Result<Option<SellableProduct>, DatabaseError> {
-    const SELECT: &str = "SELECT p.id AS product_id, r.amount, r.currency FROM products p \
+    const SELECT: &str = "SELECT p.id AS product_id, p.name, p.sku, p.barcode, p.tax_rate, r.amount, r.currency FROM products p \
         LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.barcode = $1 AND p.active AND p.removed_at IS NULL";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(barcode).fetch_optional(c))
 }
 
-/// Adds an item to the bill, or to the line of its product, which keeps its first price. Returns the line's new quantity.
-pub async fn add(tx: &mut Tx, item: &NewBillItem) -> Result<i64, DatabaseError> {
-    const UPSERT: &str = "INSERT INTO billing_items \
-        (id, session_id, product_id, quantity, unit_price, avg_score, sightings, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+/// Adds an item to the bill, or to the line of its product, which keeps its name, tax and first price. Returns the line's new
+/// quantity.
+pub async fn add(tx: &mut Tx, item: &NewBillItem<'_>) -> Result<i64, DatabaseError> {
+    const UPSERT: &str = "INSERT INTO billing_items (id, session_id, product_id, quantity, unit_price, avg_score, \
+        sightings, created_at, name, sku, barcode, tax_rate) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
         ON CONFLICT (session_id, product_id) DO UPDATE SET \
         quantity = billing_items.quantity + excluded.quantity, \
+        unit_price = COALESCE(billing_items.unit_price, excluded.unit_price), \
         avg_score = CASE WHEN excluded.avg_score IS NULL THEN billing_items.avg_score ELSE \
           (COALESCE(billing_items.avg_score, 0.0) * billing_items.sightings + excluded.avg_score) \
           / (billing_items.sightings + 1) END, \
@@ -84,12 +90,16 @@ pub async fn add(tx: &mut Tx, item: &NewBillItem) -> Result<i64, DatabaseError> 
     run_query!(tx, c => sqlx::query_as::<_, (i64,)>(UPSERT)
         .bind(item.id)
         .bind(item.session_id)
-        .bind(item.product_id)
+        .bind(item.product.product_id)
         .bind(item.quantity)
         .bind(item.unit_price)
         .bind(item.score)
         .bind(i64::from(item.score.is_some()))
         .bind(item.at)
+        .bind(&item.product.name)
+        .bind(&item.product.sku)
+        .bind(&item.product.barcode)
+        .bind(item.product.tax_rate)
         .fetch_one(c))
 }
 
@@ -124,11 +134,11 @@ pub async fn remove(tx: &mut Tx, session: SessionId, item: ItemId) -> Result<boo
     Ok(run_query!(tx, c => sqlx::query(DELETE).bind(session).bind(item).execute(c))? == 1)
 }
 
-/// Lines of the bill of session `$1` with their products; for `concat!`.
+/// Lines of the bill of session `$1`; for `concat!`.
 macro_rules! lines {
     () => {
-        "SELECT b.id, b.product_id, p.name, p.sku, p.barcode, (p.active AND p.removed_at IS NULL) AS on_sale, \
-         b.quantity, b.unit_price, r.amount AS current_price, r.currency AS current_currency, b.avg_score, p.tax_rate, \
+        "SELECT b.id, b.product_id, b.name, b.sku, b.barcode, (p.active AND p.removed_at IS NULL) AS on_sale, \
+         b.quantity, b.unit_price, r.currency AS current_currency, b.avg_score, b.tax_rate, \
          b.discount_rate, b.discount_amount, b.discount_reason \
          FROM billing_items b JOIN products p ON p.id = b.product_id \
          LEFT JOIN product_prices r ON r.id = p.price_id WHERE b.session_id = $1"

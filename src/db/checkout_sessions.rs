@@ -1,17 +1,21 @@
 //! Checkout sessions. Every change goes through [`advance`] or [`close`], which check and raise the version in one
 //! statement; this also locks the session's row until the transaction ends.
 
+use super::stores::SellerRow;
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{Currency, Discount, KioskId, SessionId, SessionStatus, StoreId, Timestamp, UserId};
 
-/// A session with the fields of its store.
+/// A session, with its store as it is now.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SessionRow {
     pub id: SessionId,
     pub store_id: StoreId,
+    /// Of the store, which never changes it.
     pub currency: Currency,
-    pub store_name: String,
-    /// Of the store.
+    /// The store as a receipt made now would name it.
+    #[sqlx(flatten)]
+    pub seller: SellerRow,
+    /// As the store had it when the session was opened.
     pub prices_include_tax: bool,
     /// `None` if a person opened it.
     pub kiosk_id: Option<KioskId>,
@@ -33,15 +37,17 @@ pub(super) const ADVANCE: &str = "UPDATE checkout_sessions \
     SET status = $2, version = version + 1, last_active_at = $3 \
     WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND ($5 IS NULL OR version = $5) \
     RETURNING id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at, discount_rate, \
-    discount_amount, discount_reason, \
+    discount_amount, discount_reason, prices_include_tax, \
     (SELECT t.currency FROM stores t WHERE t.id = checkout_sessions.store_id) AS currency, \
     (SELECT t.name FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_name, \
-    (SELECT t.prices_include_tax FROM stores t WHERE t.id = checkout_sessions.store_id) AS prices_include_tax";
+    (SELECT t.address FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_address, \
+    (SELECT t.tax_number FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_tax_number, \
+    (SELECT t.time_zone FROM stores t WHERE t.id = checkout_sessions.store_id) AS time_zone";
 
 pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO checkout_sessions \
-        (id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        (id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at, prices_include_tax) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.store_id)
@@ -51,13 +57,14 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> 
         .bind(row.version)
         .bind(row.created_at)
         .bind(row.last_active_at)
+        .bind(row.prices_include_tax)
         .execute(c))?;
     Ok(())
 }
 
 pub async fn find(reader: &mut Reader, id: SessionId) -> Result<Option<SessionRow>, DatabaseError> {
-    const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.prices_include_tax, s.kiosk_id, \
-        s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, \
+    const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.address AS store_address, \
+        t.tax_number AS store_tax_number, t.time_zone, s.prices_include_tax, s.kiosk_id, s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, \
         s.discount_reason FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }

@@ -41,6 +41,10 @@ pub const TAKE_NUMBER: &str = number_series::TAKE_NEXT_NUMBER;
 /// * `$12` its version
 /// * `$13` whether prices contain the tax
 /// * `$14` reason of a discount
+/// * `$15` store's name
+/// * `$16` its address
+/// * `$17` its tax number
+/// * `$18` its time zone
 pub const INSERT_ORDER: &str = orders::INSERT_ORDER;
 /// Writes up to [`LINES`] lines.
 ///

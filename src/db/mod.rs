@@ -11,6 +11,7 @@
 pub mod alert_deliveries;
 pub mod alerts;
 pub mod audit;
+pub mod bill_revisions;
 pub mod billing_items;
 pub mod blobs;
 pub mod catalog_changes;

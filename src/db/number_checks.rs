@@ -179,8 +179,9 @@ pub async fn list_closings(
     range: RecordRange,
     limit: i64,
 ) -> Result<Vec<ZReportRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, store_id, number, time_zone, business_day, opened_at, closed_at, first_order, \
-        last_order, first_refund, last_refund, first_payment, last_payment, made_by, previous_hash, hash \
+    const SELECT: &str = "SELECT id, store_id, store_name, store_address, store_tax_number, number, time_zone, \
+        business_day, opened_at, closed_at, first_order, last_order, first_refund, last_refund, first_payment, \
+        last_payment, made_by, hash_version, previous_hash, hash \
         FROM z_reports WHERE store_id = $1 AND series = 'closing' AND number BETWEEN $2 AND $3 ORDER BY number LIMIT $4";
     run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(range.store)

@@ -24,6 +24,12 @@ pub struct OrderRow {
     pub prices_include_tax: bool,
     /// Reason of the discount on the whole bill.
     pub discount_reason: Option<String>,
+    /// The store as the receipt names it; `None` if that was not kept (seal versions 1 and 2).
+    pub store_name: Option<String>,
+    pub store_address: Option<String>,
+    pub store_tax_number: Option<String>,
+    /// `None` if it was not kept (seal versions 1 and 2).
+    pub time_zone: Option<TimeZone>,
     pub created_at: Timestamp,
     /// Which fields the seal covers: see [`super::seals::seal_order`].
     pub hash_version: i64,
@@ -71,8 +77,8 @@ pub struct OrderBalanceRow {
 pub struct OrderSummaryRow {
     pub id: OrderId,
     pub store_id: StoreId,
-    /// The current name.
-    pub store_name: String,
+    /// At the time of the order; `None` if it was not kept.
+    pub store_name: Option<String>,
     pub number: i64,
     /// Minor units.
     pub total: i64,
@@ -106,8 +112,9 @@ where
 
 /// The statement of [`insert`] for the order itself.
 pub(super) const INSERT_ORDER: &str = "INSERT INTO orders (id, store_id, series, number, session_id, kiosk_id, total, \
-    currency, claim_code, created_at, previous_hash, hash, hash_version, prices_include_tax, discount_reason) \
-    VALUES ($1, $2, 'order', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    currency, claim_code, created_at, previous_hash, hash, hash_version, prices_include_tax, discount_reason, \
+    store_name, store_address, store_tax_number, time_zone) \
+    VALUES ($1, $2, 'order', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 
 pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Result<(), DatabaseError> {
     run_query!(tx, c => sqlx::query(INSERT_ORDER)
@@ -125,6 +132,10 @@ pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Re
         .bind(order.hash_version)
         .bind(order.prices_include_tax)
         .bind(&order.discount_reason)
+        .bind(&order.store_name)
+        .bind(&order.store_address)
+        .bind(&order.store_tax_number)
+        .bind(&order.time_zone)
         .execute(c))?;
     order_items::insert(tx, order.id, items).await
 }
@@ -132,7 +143,8 @@ pub async fn insert(tx: &mut Tx, order: &OrderRow, items: &[OrderItemRow]) -> Re
 /// With `owner`, only an order of that shopper.
 pub async fn find(reader: &mut Reader, id: OrderId, owner: Option<UserId>) -> Result<Option<OrderRow>, DatabaseError> {
     const SELECT: &str = "SELECT o.id, o.store_id, o.number, o.session_id, o.kiosk_id, o.total, o.currency, \
-        o.claim_code, o.prices_include_tax, o.discount_reason, o.created_at, o.hash_version, o.previous_hash, o.hash \
+        o.claim_code, o.prices_include_tax, o.discount_reason, o.store_name, o.store_address, o.store_tax_number, \
+        o.time_zone, o.created_at, o.hash_version, o.previous_hash, o.hash \
         FROM orders o LEFT JOIN order_owners w ON w.order_id = o.id WHERE o.id = $1 AND ($2 IS NULL OR w.user_id = $2)";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).bind(owner).fetch_optional(c))
 }
@@ -160,9 +172,9 @@ pub async fn list(
     filter: OrderFilter,
     page: PageRequest,
 ) -> Result<Vec<ListedOrder<OrderSummaryRow>>, DatabaseError> {
-    const SELECT: &str = "SELECT o.id, o.store_id, t.name AS store_name, o.number, o.total, o.currency, o.created_at, \
+    const SELECT: &str = "SELECT o.id, o.store_id, o.store_name, o.number, o.total, o.currency, o.created_at, \
         (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded \
-        FROM orders o JOIN stores t ON t.id = o.store_id JOIN order_states s ON s.order_id = o.id \
+        FROM orders o JOIN order_states s ON s.order_id = o.id \
         WHERE ($1 IS NULL OR o.store_id = $1) AND ($2 IS NULL OR o.id < $2) AND ($3 IS NULL OR s.state = $3) \
         AND ($4 IS NULL OR o.created_at >= $4) AND ($5 IS NULL OR o.created_at < $5) ORDER BY o.id DESC LIMIT $6";
     run_query!(reader, c => sqlx::query_as(SELECT)
@@ -182,10 +194,9 @@ pub async fn list_owned(
     filter: OrderFilter,
     page: PageRequest,
 ) -> Result<Vec<ListedOrder<OrderSummaryRow>>, DatabaseError> {
-    const SELECT: &str = "SELECT o.id, o.store_id, t.name AS store_name, o.number, o.total, o.currency, o.created_at, \
+    const SELECT: &str = "SELECT o.id, o.store_id, o.store_name, o.number, o.total, o.currency, o.created_at, \
         (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded \
-        FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN stores t ON t.id = o.store_id \
-        JOIN order_states s ON s.order_id = o.id \
+        FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN order_states s ON s.order_id = o.id \
         WHERE w.user_id = $1 AND ($2 IS NULL OR w.order_id < $2) AND ($3 IS NULL OR o.store_id = $3) \
         AND ($4 IS NULL OR s.state = $4) AND ($5 IS NULL OR o.created_at >= $5) \
         AND ($6 IS NULL OR o.created_at < $6) ORDER BY w.order_id DESC LIMIT $7";
@@ -203,7 +214,7 @@ pub async fn list_owned(
 /// An order as it counts towards a shopper's spending.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SpendingRow {
-    /// Time zone of the store, in which months begin and end.
+    /// Time zone of the store at the time of the order, in which months begin and end; the present one if it was not kept.
     pub time_zone: TimeZone,
     pub created_at: Timestamp,
     /// Minor units.
@@ -219,7 +230,7 @@ pub async fn list_spending(
     owner: UserId,
     from: Timestamp,
 ) -> Result<Vec<ListedOrder<SpendingRow>>, DatabaseError> {
-    const SELECT: &str = "SELECT o.id, t.time_zone, o.created_at, o.total, s.refunded, o.currency \
+    const SELECT: &str = "SELECT o.id, COALESCE(o.time_zone, t.time_zone) AS time_zone, o.created_at, o.total, s.refunded, o.currency \
         FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN stores t ON t.id = o.store_id \
         JOIN order_states s ON s.order_id = o.id \
         WHERE w.user_id = $1 AND o.created_at >= $2 AND s.state <> 'voided' ORDER BY o.id";
@@ -253,7 +264,8 @@ pub async fn list_chain(
     limit: i64,
 ) -> Result<Vec<OrderRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, store_id, number, session_id, kiosk_id, total, currency, claim_code, \
-        prices_include_tax, discount_reason, created_at, hash_version, previous_hash, hash FROM orders \
+        prices_include_tax, discount_reason, store_name, store_address, store_tax_number, time_zone, created_at, \
+        hash_version, previous_hash, hash FROM orders \
         WHERE store_id = $1 AND series = 'order' AND number >= $2 ORDER BY number LIMIT $3";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))
 }

@@ -8,17 +8,19 @@ use super::payments::PaymentRow;
 use super::refunds::{RefundItemRow, RefundRow};
 use super::void_placeholders::PlaceholderRow;
 use super::z_reports::{ZReportLineRow, ZReportRow};
-use crate::domain::{Seal, Series};
+use crate::domain::{Seal, Series, TimeZone};
 
 /// The seal version of new orders.
-pub const ORDER_VERSION: i64 = 2;
+pub const ORDER_VERSION: i64 = 3;
+/// The seal version of new closings.
+pub const CLOSING_VERSION: i64 = 2;
 
-/// Seals an order by the version it was made with: version 1 has neither tax nor discounts. `None` for an unknown
-/// version.
+/// Seals an order by the version it was made with: version 1 has neither tax nor discounts, version 2 not what the receipt
+/// says of the store. `None` for an unknown version.
 pub fn seal_order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
     let head = match order.hash_version {
         1 => Seal::chained_to(&order.previous_hash),
-        ORDER_VERSION => Seal::chained_to(&order.previous_hash).number(ORDER_VERSION),
+        version @ 2..=ORDER_VERSION => Seal::chained_to(&order.previous_hash).number(version),
         _ => return None,
     };
     let head = head
@@ -33,9 +35,17 @@ pub fn seal_order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
         .field(&order.claim_code)
         .number(order.created_at.micros())
         .number(items.len() as i64);
-    let versioned = order.hash_version == ORDER_VERSION;
-    let head = match versioned {
+    let has_tax = order.hash_version >= 2;
+    let head = match has_tax {
         true => head.number(i64::from(order.prices_include_tax)).optional(order.discount_reason.as_deref()),
+        false => head,
+    };
+    let head = match order.hash_version >= 3 {
+        true => head
+            .optional(order.store_name.as_deref())
+            .optional(order.store_address.as_deref())
+            .optional(order.store_tax_number.as_deref())
+            .optional(order.time_zone.as_ref().map(TimeZone::name)),
         false => head,
     };
     let lines = items.iter().fold(head, |seal, item| {
@@ -49,7 +59,7 @@ pub fn seal_order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
             .number(item.unit_price)
             .number(item.line_total)
             .optional(item.avg_score.map(|score| score.to_bits().to_be_bytes()));
-        if !versioned {
+        if !has_tax {
             return seal;
         }
         seal.number(item.discount)
@@ -101,8 +111,18 @@ pub fn seal_refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
     lines.finish()
 }
 
-pub fn seal_z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
-    let head = Seal::chained_to(&row.previous_hash)
+/// Seals a closing by the version it was made with: version 1 does not name the store. `None` for an unknown version.
+pub fn seal_z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Option<Vec<u8>> {
+    let head = match row.hash_version {
+        1 => Seal::chained_to(&row.previous_hash),
+        CLOSING_VERSION => Seal::chained_to(&row.previous_hash)
+            .number(CLOSING_VERSION)
+            .optional(row.store_name.as_deref())
+            .optional(row.store_address.as_deref())
+            .optional(row.store_tax_number.as_deref()),
+        _ => return None,
+    };
+    let head = head
         .field(row.id.uuid())
         .field(row.store_id.uuid())
         .field(Series::Closing.as_str())
@@ -124,7 +144,7 @@ pub fn seal_z_report(row: &ZReportRow, lines: &[ZReportLineRow]) -> Vec<u8> {
             .number(line.amount)
             .number(line.tax)
     });
-    lines.finish()
+    Some(lines.finish())
 }
 
 /// Seals a void placeholder. It is not a link of a chain: the record after the missing one names the missing record's

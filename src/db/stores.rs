@@ -13,12 +13,32 @@ pub struct StoreRow {
     pub prices_include_tax: bool,
     /// Whether an authority relies on the numbers: records are never renumbered.
     pub fiscal: bool,
+    /// Printed on receipts.
+    pub address: Option<String>,
+    /// Printed on receipts.
+    pub tax_number: Option<String>,
     pub created_at: Timestamp,
 }
 
+/// A store as a receipt names it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SellerRow {
+    pub store_name: String,
+    pub store_address: Option<String>,
+    pub store_tax_number: Option<String>,
+    pub time_zone: TimeZone,
+}
+
+impl StoreRow {
+    pub fn into_seller(self) -> SellerRow {
+        let Self { name, address, tax_number, time_zone, .. } = self;
+        SellerRow { store_name: name, store_address: address, store_tax_number: tax_number, time_zone }
+    }
+}
+
 pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), DatabaseError> {
-    const INSERT: &str = "INSERT INTO stores (id, name, currency, created_at, time_zone, prices_include_tax, fiscal) \
-                          VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    const INSERT: &str = "INSERT INTO stores (id, name, currency, created_at, time_zone, prices_include_tax, fiscal, \
+                          address, tax_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(&row.name)
@@ -27,33 +47,37 @@ pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), DatabaseError> {
         .bind(&row.time_zone)
         .bind(row.prices_include_tax)
         .bind(row.fiscal)
+        .bind(&row.address)
+        .bind(&row.tax_number)
         .execute(c))?;
     Ok(())
 }
 
 pub async fn find(reader: &mut Reader, id: StoreId) -> Result<Option<StoreRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, created_at FROM stores \
-                          WHERE id = $1";
+    const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, \
+                          created_at FROM stores WHERE id = $1";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Newest first.
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<StoreRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, created_at FROM stores \
-                          WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
+    const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, \
+                          created_at FROM stores WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// Writes the changeable fields: everything but the currency. False if there is no such store.
 pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, DatabaseError> {
-    const UPDATE: &str = "UPDATE stores SET name = $2, time_zone = $3, prices_include_tax = $4, fiscal = $5 \
-                          WHERE id = $1";
+    const UPDATE: &str = "UPDATE stores SET name = $2, time_zone = $3, prices_include_tax = $4, fiscal = $5, \
+                          address = $6, tax_number = $7 WHERE id = $1";
     Ok(run_query!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
         .bind(&row.name)
         .bind(&row.time_zone)
         .bind(row.prices_include_tax)
         .bind(row.fiscal)
+        .bind(&row.address)
+        .bind(&row.tax_number)
         .execute(c))?
         == 1)
 }

@@ -12,6 +12,10 @@ use crate::domain::{Currency, PageRequest, PaymentMethod, StoreId, TimeZone, Tim
 pub struct ZReportRow {
     pub id: ZReportId,
     pub store_id: StoreId,
+    /// The store at that time; `None` if that was not kept (seal version 1).
+    pub store_name: Option<String>,
+    pub store_address: Option<String>,
+    pub store_tax_number: Option<String>,
     /// Series `closing` of the store.
     pub number: i64,
     /// The store's time zone at that time.
@@ -29,6 +33,8 @@ pub struct ZReportRow {
     pub last_payment: i64,
     /// [`crate::domain::Actor::label`].
     pub made_by: String,
+    /// Which fields the seal covers: see [`super::seals::seal_z_report`].
+    pub hash_version: i64,
     /// Seal of the closing before it.
     pub previous_hash: Vec<u8>,
     pub hash: Vec<u8>,
@@ -149,7 +155,8 @@ pub async fn sum_records(
 pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> Result<(), DatabaseError> {
     const REPORT: &str = "INSERT INTO z_reports (id, store_id, series, number, time_zone, business_day, opened_at, \
         closed_at, first_order, last_order, first_refund, last_refund, first_payment, last_payment, made_by, \
-        previous_hash, hash) VALUES ($1, $2, 'closing', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+        previous_hash, hash, hash_version, store_name, store_address, store_tax_number) \
+        VALUES ($1, $2, 'closing', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
     const LINE: &str = "INSERT INTO z_report_lines (report_id, line, section, currency, method, tax_rate, records, amount, \
         tax) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     run_query!(tx, c => sqlx::query(REPORT)
@@ -169,6 +176,10 @@ pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> 
         .bind(&row.made_by)
         .bind(&row.previous_hash)
         .bind(&row.hash)
+        .bind(row.hash_version)
+        .bind(&row.store_name)
+        .bind(&row.store_address)
+        .bind(&row.store_tax_number)
         .execute(c))?;
     for line in lines {
         run_query!(tx, c => sqlx::query(LINE)
@@ -189,8 +200,9 @@ pub async fn insert(tx: &mut Tx, row: &ZReportRow, lines: &[ZReportLineRow]) -> 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, store_id, number, time_zone, business_day, opened_at, closed_at, first_order, last_order, ",
-            "first_refund, last_refund, first_payment, last_payment, made_by, previous_hash, hash FROM z_reports ",
+            "SELECT id, store_id, store_name, store_address, store_tax_number, number, time_zone, business_day, ",
+            "opened_at, closed_at, first_order, last_order, first_refund, last_refund, first_payment, last_payment, ",
+            "made_by, hash_version, previous_hash, hash FROM z_reports ",
             $rest
         )
     };

@@ -30,6 +30,10 @@ impl TimeZone {
         })
     }
 
+    pub fn utc() -> Self {
+        Self { name: "UTC".to_owned(), rules: jiff::tz::TimeZone::UTC }
+    }
+
     /// The IANA name as the list writes it.
     pub fn name(&self) -> &str {
         &self.name

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{OrderError, Orders, ZReportSummary, ZReportView};
 use crate::db::number_series::SeriesRow;
-use crate::db::stores::StoreRow;
+use crate::db::stores::{SellerRow, StoreRow};
 use crate::db::z_reports::{self, ClosingRange, ZReportRow};
 use crate::db::{DatabaseError, Reader, audit, number_series, seals, stores, void_placeholders};
 use crate::domain::{Caller, Page, PageRequest, Series, StoreId, ZReportId};
@@ -39,12 +39,16 @@ impl Orders {
         let range = closing_range(previous.as_ref(), &counters);
         let lines = z_reports::sum_records(&mut tx, id, range).await?;
         let now = self.clock.now();
+        let SellerRow { store_name, store_address, store_tax_number, time_zone } = store.into_seller();
         let mut row = ZReportRow {
             id: ZReportId::generate(now),
             store_id: id,
+            store_name: Some(store_name),
+            store_address,
+            store_tax_number,
             number: taken.number,
-            business_day: store.time_zone.date_of(now),
-            time_zone: store.time_zone,
+            business_day: time_zone.date_of(now),
+            time_zone,
             opened_at: previous.map(|previous| previous.closed_at),
             closed_at: now,
             first_order: range.orders.0,
@@ -54,16 +58,17 @@ impl Orders {
             first_payment: range.payments.0,
             last_payment: range.payments.1,
             made_by: caller.actor.label(),
+            hash_version: seals::CLOSING_VERSION,
             previous_hash: taken.previous_hash,
             hash: Vec::new(),
         };
-        row.hash = seals::seal_z_report(&row, &lines);
+        row.hash = seals::seal_z_report(&row, &lines).ok_or_else(super::unknown_seal_version)?;
         z_reports::insert(&mut tx, &row, &lines).await?;
         number_series::set_last_hash(&mut tx, id, Series::Closing, &row.hash).await?;
         let details = json!({"z_number": row.number, "business_day": row.business_day,
             "receipts": [row.first_order, row.last_order]});
         let subject = id.to_string();
-        let reply = request.store_reply(&mut tx, &ZReportView::new(row, store.name, &lines), now).await?;
+        let reply = request.store_reply(&mut tx, &ZReportView::new(row, &lines), now).await?;
         let entry = audit::AuditEntry { at: now, caller, action: "store.close_day", subject, details };
         audit::append(&mut tx, entry).await?;
         tx.commit().await?;
@@ -88,7 +93,7 @@ impl Orders {
         let store = find_served_store(&mut reader, caller, store).await?;
         let row = z_reports::find(&mut reader, store.id, number).await?.ok_or(OrderError::ClosingNotFound(number))?;
         let lines = z_reports::list_lines(&mut reader, row.id).await?;
-        Ok(ZReportView::new(row, store.name, &lines))
+        Ok(ZReportView::new(row, &lines))
     }
 }
 

@@ -37,8 +37,12 @@ pub struct ZReportView {
     /// 1, 2, 3 … within the store.
     pub z_number: i64,
     pub store_id: StoreId,
-    /// The store's current name.
-    pub store_name: String,
+    /// At the closing, like the address and the tax number; `null` if the closing was made before these were kept with it.
+    pub store_name: Option<String>,
+    /// `null` if the store had none, or the closing was made before it was kept.
+    pub store_address: Option<String>,
+    /// `null` if the store had none, or the closing was made before it was kept.
+    pub store_tax_number: Option<String>,
     /// The store's time zone at the closing.
     pub time_zone: TimeZone,
     /// The day of the closing in that time zone.
@@ -128,12 +132,14 @@ impl From<ZReportRow> for ZReportSummary {
 }
 
 impl ZReportView {
-    pub(super) fn new(row: ZReportRow, store_name: String, lines: &[ZReportLineRow]) -> Self {
+    pub(super) fn new(row: ZReportRow, lines: &[ZReportLineRow]) -> Self {
         Self {
             id: row.id,
             z_number: row.number,
             store_id: row.store_id,
-            store_name,
+            store_name: row.store_name,
+            store_address: row.store_address,
+            store_tax_number: row.store_tax_number,
             time_zone: row.time_zone,
             business_day: row.business_day,
             opened_at: row.opened_at,

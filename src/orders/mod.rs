@@ -24,6 +24,7 @@ mod void;
 
 use crate::clock::Clock;
 use crate::db::orders::{OrderBalanceRow, OrderItemRow, OrderRow};
+use crate::db::stores::SellerRow;
 use crate::db::{Database, DatabaseError, Tx, number_series, orders, seals};
 use crate::domain::{
     Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, UserId, generate_code,
@@ -57,7 +58,8 @@ pub struct Orders {
 pub struct OrderDraft {
     pub session: SessionId,
     pub store: StoreId,
-    pub store_name: String,
+    /// The store as the receipt names it.
+    pub seller: SellerRow,
     pub kiosk: Option<KioskId>,
     /// Becomes the owner of the order.
     pub shopper: Option<UserId>,
@@ -95,6 +97,10 @@ impl Orders {
             claim_code,
             prices_include_tax: draft.prices_include_tax,
             discount_reason: draft.discount_reason,
+            store_name: Some(draft.seller.store_name),
+            store_address: draft.seller.store_address,
+            store_tax_number: draft.seller.store_tax_number,
+            time_zone: Some(draft.seller.time_zone),
             created_at: now,
             hash_version: seals::ORDER_VERSION,
             previous_hash: taken.previous_hash,
@@ -111,7 +117,6 @@ impl Orders {
         let claim_code = Some(order.claim_code.clone());
         let view = OrderView::from(OrderRecords {
             order,
-            store_name: draft.store_name,
             items: draft.items,
             balance: OrderBalanceRow { state: OrderState::Confirmed, paid: 0, refunded: 0 },
             payments: Vec::new(),
@@ -130,5 +135,5 @@ impl Orders {
 }
 
 fn unknown_seal_version() -> DatabaseError {
-    DatabaseError::Unexpected(format!("seal version {} is unknown", seals::ORDER_VERSION))
+    DatabaseError::Unexpected("the seal version of a new record is unknown".to_owned())
 }

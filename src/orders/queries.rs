@@ -3,7 +3,7 @@
 use super::view::{OrderRecords, page_of_summaries};
 use super::{OrderError, OrderSummary, OrderView, Orders};
 use crate::db::orders::{OrderFilter, OrderRow};
-use crate::db::{DatabaseError, Reader, orders, payments, refunds, stores};
+use crate::db::{DatabaseError, Reader, orders, payments, refunds};
 use crate::domain::{
     Actor, Caller, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId, Timestamp, UserId,
 };
@@ -96,15 +96,13 @@ pub(super) async fn load_records(reader: &mut Reader, order: OrderRow) -> Result
     let id = order.id;
     let items = orders::list_items(reader, id).await?;
     let balance = orders::find_balance(reader, id).await?.ok_or(OrderError::NotFound(id))?;
-    let store = stores::find(reader, order.store_id).await?;
     let payments = payments::list_by_order(reader, id).await?;
     let mut refunds = Vec::new();
     for refund in refunds::list_by_order(reader, id).await? {
         let items = refunds::list_items(reader, refund.id).await?;
         refunds.push((refund, items));
     }
-    let store_name = store.map(|store| store.name).unwrap_or_default();
-    Ok(OrderRecords { order, store_name, items, balance, payments, refunds })
+    Ok(OrderRecords { order, items, balance, payments, refunds })
 }
 
 #[cfg(test)]

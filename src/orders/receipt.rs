@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use super::amounts::taxes_by_rate;
 use super::queries::{load_records, name_unreadable_order};
 use super::{OrderError, OrderView, Orders};
-use crate::db::{Reader, audit, orders, receipt_prints, stores};
-use crate::domain::{Caller, OrderId, UserId};
+use crate::db::{Reader, audit, orders, receipt_prints};
+use crate::domain::{Caller, OrderId, TimeZone, UserId};
 use crate::idempotency::{IdempotentRequest, retry_key_race};
 
 /// A receipt.
@@ -16,7 +16,8 @@ use crate::idempotency::{IdempotentRequest, retry_key_race};
 pub struct ReceiptView {
     /// With its payments and refunds.
     pub order: OrderView,
-    /// When the order was confirmed, in the store's time zone.
+    /// When the order was confirmed, in the store's time zone at that time; in UTC if the order was made before the time zone was
+    /// kept with it.
     #[schema(examples("2026-01-05 13:00:00 +01:00"))]
     pub local_time: String,
     /// The tax in the total by rate; empty for orders from before tax was recorded.
@@ -99,13 +100,13 @@ async fn load_receipt(reader: &mut Reader, id: OrderId, owner: Option<UserId>) -
 
 async fn build_receipt(reader: &mut Reader, id: OrderId, owner: Option<UserId>) -> Result<ReceiptView, OrderError> {
     let order = orders::find(reader, id, owner).await?.ok_or(OrderError::NotFound(id))?;
-    let store = stores::find(reader, order.store_id).await?.ok_or(OrderError::StoreNotFound(order.store_id))?;
     let prints = receipt_prints::count(reader, id).await?;
     // Version 1 did not record tax.
     let knows_tax = order.hash_version > 1;
     let claim_code = order.claim_code.clone();
     let records = load_records(reader, order).await?;
     let taxes = if knows_tax { taxes_by_rate(&records.items, records.order.prices_include_tax) } else { Vec::new() };
-    let local_time = store.time_zone.format_local(records.order.created_at);
+    let time_zone = records.order.time_zone.clone().unwrap_or_else(TimeZone::utc);
+    let local_time = time_zone.format_local(records.order.created_at);
     Ok(ReceiptView { order: OrderView::from(records), local_time, taxes, prints, claim_code })
 }

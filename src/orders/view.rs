@@ -9,13 +9,12 @@ use crate::db::payments::PaymentRow;
 use crate::db::refunds::{RefundItemRow, RefundRow};
 use crate::domain::{
     Currency, GappedPage, KioskId, OrderId, OrderState, Page, PaymentId, PaymentMethod, ProductId, RefundId,
-    RefundKind, SessionId, StoreId, Timestamp,
+    RefundKind, SessionId, StoreId, TimeZone, Timestamp,
 };
 
 /// An order with its payments and refunds, as they are stored.
 pub(super) struct OrderRecords {
     pub order: OrderRow,
-    pub store_name: String,
     pub items: Vec<OrderItemRow>,
     pub balance: OrderBalanceRow,
     pub payments: Vec<PaymentRow>,
@@ -29,7 +28,8 @@ pub struct OrderSummary {
     /// 1, 2, 3 … within the store.
     pub receipt_number: i64,
     pub store_id: StoreId,
-    pub store_name: String,
+    /// At the time of the order; `null` if the order was made before the name was kept with it.
+    pub store_name: Option<String>,
     /// In minor units.
     pub total: i64,
     pub currency: Currency,
@@ -49,7 +49,15 @@ pub struct OrderView {
     /// 1, 2, 3 … within the store.
     pub receipt_number: i64,
     pub store_id: StoreId,
-    pub store_name: String,
+    /// At the time of the order, like the address, the tax number and the time zone. `null` if the order was made before these
+    /// were kept with it.
+    pub store_name: Option<String>,
+    /// `null` if the store had none, or the order was made before it was kept.
+    pub store_address: Option<String>,
+    /// `null` if the store had none, or the order was made before it was kept.
+    pub store_tax_number: Option<String>,
+    /// `null` if the order was made before it was kept.
+    pub time_zone: Option<TimeZone>,
     pub session_id: SessionId,
     /// `null` if a person held the session.
     pub kiosk_id: Option<KioskId>,
@@ -181,13 +189,16 @@ pub struct RefundItemView {
 
 impl From<OrderRecords> for OrderView {
     fn from(records: OrderRecords) -> Self {
-        let OrderRecords { order, store_name, items, balance, payments, refunds } = records;
+        let OrderRecords { order, items, balance, payments, refunds } = records;
         let prices_include_tax = order.prices_include_tax;
         Self {
             id: order.id,
             receipt_number: order.number,
             store_id: order.store_id,
-            store_name,
+            store_name: order.store_name,
+            store_address: order.store_address,
+            store_tax_number: order.store_tax_number,
+            time_zone: order.time_zone,
             session_id: order.session_id,
             kiosk_id: order.kiosk_id,
             total: order.total,

@@ -35,7 +35,8 @@ pub struct ReceiptLine {
 /// Everything on a receipt, as text.
 #[derive(Debug, Clone)]
 pub struct ReceiptPage {
-    pub store: String,
+    /// Name, address and tax number of the store at the time of the order; `None` if they were not kept with it.
+    pub seller: Option<Seller>,
     pub number: i64,
     /// Time of the confirmation in the store's time zone.
     pub time: String,
@@ -58,6 +59,14 @@ pub struct ReceiptPage {
     pub claim_code: String,
     /// The hash that seals the order.
     pub hash: String,
+}
+
+/// The store as a receipt names it.
+#[derive(Debug, Clone)]
+pub struct Seller {
+    pub name: String,
+    pub address: Option<String>,
+    pub tax_number: Option<String>,
 }
 
 /// Why the page cannot be rendered.
@@ -113,7 +122,11 @@ mod tests {
 
     fn page() -> ReceiptPage {
         ReceiptPage {
-            store: "Tom & Jerry's <b>".to_owned(),
+            seller: Some(Seller {
+                name: "Tom & Jerry's <b>".to_owned(),
+                address: Some("1 Cheese Street".to_owned()),
+                tax_number: Some("DE 123".to_owned()),
+            }),
             number: 17,
             time: "2026-01-05 13:00:00 +01:00".to_owned(),
             state: "paid".to_owned(),
@@ -142,6 +155,15 @@ mod tests {
         let html = page().render_html().unwrap();
         assert!(!html.contains("<script>") && !html.contains("Jerry's <b>"), "{html}");
         assert!(html.contains("&#60;script&#62;"), "{html}");
+    }
+
+    #[test]
+    fn a_receipt_names_its_seller_or_says_that_it_does_not_know() {
+        let html = page().render_html().unwrap();
+        assert!(html.contains("<p>1 Cheese Street</p>") && html.contains("<p>Tax number DE 123</p>"), "{html}");
+        assert!(!html.contains("was not kept"), "{html}");
+        let old = ReceiptPage { seller: None, ..page() }.render_html().unwrap();
+        assert!(old.contains("The store's name at that time was not kept with this receipt."), "{old}");
     }
 
     #[test]

@@ -154,12 +154,17 @@ async fn items_without_a_price_block_the_confirmation(database: TestDatabase) {
     assert_eq!(problem["items"][0]["reason"], "other-currency");
     shop.app.patch(&product, &shop.admin, json!({"price": 5, "currency": "EUR"})).await.expect(200);
     shop.app.patch(&format!("/api/products/{}", shop.milk), &shop.admin, json!({"price": 999})).await.expect(200);
+    shop.confirm(&session, "k").await.expect_problem(409, "stale-version");
+    let session = shop.app.get(&path(&session, ""), &shop.kiosk).await.expect(200);
     let order = shop.confirm(&session, "k").await.expect(201);
     assert_eq!(order["total"], 129 + 5, "the price that the shopper was shown counts");
 
     let session = shop.session().await;
     let session = shop.add(&session, &shop.bread, 1).await.expect(200);
     shop.app.delete(&format!("/api/products/{}", shop.bread), &shop.admin).await.expect(204);
+    let problem = shop.confirm(&session, "gone").await.expect_problem(409, "stale-version");
+    assert!(problem["detail"].as_str().unwrap().contains("Bread was taken off sale"), "{problem}");
+    let session = shop.app.get(&path(&session, ""), &shop.kiosk).await.expect(200);
     let problem = shop.confirm(&session, "gone").await.expect_problem(422, "unsellable-items");
     assert_eq!(problem["items"][0]["reason"], "not-on-sale");
 }

@@ -24,6 +24,7 @@ mod index_feed;
 mod index_truth;
 mod integrity;
 mod lockout;
+mod kept_terms;
 mod model_switch;
 mod mypage;
 mod numbering;

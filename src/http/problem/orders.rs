@@ -15,8 +15,15 @@ impl From<CheckoutError> for Problem {
             | CheckoutError::StoreNotFound(_)
             | CheckoutError::ItemNotFound(_)
             | CheckoutError::NotOnSale { .. } => Self::new(ProblemKind::NotFound, detail),
-            CheckoutError::StaleVersion { current, .. } => {
-                Self::new(ProblemKind::StaleVersion, detail).with("current_version", current)
+            CheckoutError::StaleVersion { current, revisions, .. } => {
+                let changes: Vec<_> = revisions
+                    .iter()
+                    .map(|row| {
+                        json!({"product_name": row.product_name, "field": row.field, "from": row.old_value,
+                            "to": row.new_value})
+                    })
+                    .collect();
+                Self::new(ProblemKind::StaleVersion, detail).with("current_version", current).with("changes", changes)
             }
             CheckoutError::Confirmed { order, receipt_number } => Self::new(ProblemKind::SessionClosed, detail)
                 .with("order_id", order.to_string())

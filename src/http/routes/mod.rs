@@ -27,6 +27,7 @@ pub mod users;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
+use serde::{Deserialize, Deserializer};
 
 use crate::idempotency::Reply;
 
@@ -57,6 +58,13 @@ pub fn configure(config: &mut ServiceConfig) {
         .configure(performance::configure)
         .configure(alerts::configure)
         .configure(background::configure);
+}
+
+/// Distinguishes a field that is `null` from an absent one.
+fn some_if_present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// The response to a request that can carry an Idempotency-Key, marked if it is the stored one. A reply without a body is 204.

@@ -3,9 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::some_if_present;
 use crate::catalog::{
     EnrolmentView, NewPhoto, NewPhotos, NewProduct, ProductChange, ProductSearch, ProductView, RegionChoice,
 };
@@ -83,13 +84,6 @@ pub struct ChangeProduct {
     tax_rate_bp: Option<i64>,
     /// Whether the product is on sale. If not, it is neither recognised nor sold.
     active: Option<bool>,
-}
-
-/// Distinguishes a field that is `null` from an absent one.
-fn some_if_present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 pub fn configure(config: &mut ServiceConfig) {

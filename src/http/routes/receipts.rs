@@ -10,7 +10,7 @@ use crate::http::Services;
 use crate::http::extract::{OptionalIdempotencyKey, ValidPath};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::orders::{OrderItemView, PrintedReceipt, ReceiptView};
-use crate::web::receipt::{self, AmountRow, ReceiptLine, ReceiptPage};
+use crate::web::receipt::{self, AmountRow, ReceiptLine, ReceiptPage, Seller};
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(show).service(print).service(show_own).service(page_own);
@@ -111,8 +111,13 @@ fn receipt_page(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
         let reason = order.discount_reason.as_deref().unwrap_or_default();
         AmountRow::new(format!("discount: {reason}"), money(-bill_discount))
     });
+    let seller = order.store_name.clone().map(|name| Seller {
+        name,
+        address: order.store_address.clone(),
+        tax_number: order.store_tax_number.clone(),
+    });
     ReceiptPage {
-        store: order.store_name.clone(),
+        seller,
         number: order.receipt_number,
         time: receipt.local_time.clone(),
         state: order.state.as_str().replace('_', " "),

@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, Responder, get, patch, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::some_if_present;
 use crate::auth::{NewStore, StoreChange, StoreView};
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
@@ -28,9 +29,16 @@ pub struct CreateStore {
     prices_include_tax: Option<bool>,
     /// Whether an authority audits the numbers: records of a fiscal store are never renumbered. Default: true.
     fiscal: Option<bool>,
+    /// One line, at most 200 characters; printed on receipts.
+    #[schema(examples("1 Main Street, Springfield"))]
+    address: Option<String>,
+    /// At most 40 characters; printed on receipts.
+    #[schema(examples("DE123456789"))]
+    tax_number: Option<String>,
 }
 
-/// A change of a store. An absent field stays as it is. Existing orders and closings are not changed.
+/// A change of a store. An absent field stays as it is; `null` removes the address or the tax number. Existing orders and
+/// closings are not changed, and open bills keep their tax mode.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeStore {
@@ -42,6 +50,14 @@ pub struct ChangeStore {
     prices_include_tax: Option<bool>,
     /// Whether records are never renumbered. A store with daily closings stays fiscal.
     fiscal: Option<bool>,
+    /// One line, at most 200 characters; printed on receipts.
+    #[serde(default, deserialize_with = "some_if_present")]
+    #[schema(value_type = Option<String>)]
+    address: Option<Option<String>>,
+    /// At most 40 characters; printed on receipts.
+    #[serde(default, deserialize_with = "some_if_present")]
+    #[schema(value_type = Option<String>)]
+    tax_number: Option<Option<String>>,
 }
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -67,8 +83,8 @@ pub async fn create(
     services: Data<Services>,
     body: JsonBody<CreateStore>,
 ) -> Result<impl Responder, Problem> {
-    let CreateStore { name, currency, time_zone, prices_include_tax, fiscal } = body.0;
-    let new = NewStore { name, currency, time_zone, prices_include_tax, fiscal };
+    let CreateStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number } = body.0;
+    let new = NewStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number };
     Ok(HttpResponse::Created().json(services.auth.create_store(&caller, new).await?))
 }
 
@@ -82,7 +98,7 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<StoreI
     Ok(HttpResponse::Ok().json(services.auth.get_store(&caller, id.0).await?))
 }
 
-/// Change a store's name or time zone, whether its prices include the tax, or whether it is fiscal.
+/// Change a store: its name, address, tax number or time zone, whether its prices include the tax, or whether it is fiscal.
 #[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)), request_body = ChangeStore,
     responses((status = 200, body = StoreView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
@@ -93,7 +109,7 @@ pub async fn change(
     id: ValidPath<StoreId>,
     body: JsonBody<ChangeStore>,
 ) -> Result<impl Responder, Problem> {
-    let ChangeStore { name, time_zone, prices_include_tax, fiscal } = body.0;
-    let change = StoreChange { name, time_zone, prices_include_tax, fiscal };
+    let ChangeStore { name, time_zone, prices_include_tax, fiscal, address, tax_number } = body.0;
+    let change = StoreChange { name, time_zone, prices_include_tax, fiscal, address, tax_number };
     Ok(HttpResponse::Ok().json(services.auth.change_store(&caller, id.0, change).await?))
 }

@@ -1,0 +1,60 @@
+//! Changes of the catalog that change what open bills show: a product gets its first price, leaves the sale or comes back.
+//!
+//! Such a change raises the version of every open bill that has the product, in its own transaction, so a client cannot confirm
+//! what it has not seen. The row says why the version changed. Everything else that a bill shows is kept in its lines.
+
+use super::{DatabaseError, Reader, Tx, run_query};
+use crate::domain::{Money, ProductId, SessionId};
+
+/// What changed about a product on a bill.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct BillRevisionRow {
+    pub product_name: String,
+    /// `price` or `on_sale`.
+    pub field: String,
+    pub old_value: String,
+    pub new_value: String,
+}
+
+/// Puts a product off or back on sale on every open bill that has it.
+pub async fn set_on_sale(tx: &mut Tx, product: ProductId, on_sale: bool) -> Result<(), DatabaseError> {
+    const RAISE: &str = "UPDATE checkout_sessions SET version = version + 1 WHERE status = 'open' AND EXISTS \
+        (SELECT 1 FROM billing_items b WHERE b.session_id = checkout_sessions.id AND b.product_id = $1)";
+    const NOTE: &str = "INSERT INTO bill_revisions (session_id, version, product_name, field, old_value, new_value) \
+        SELECT s.id, s.version, b.name, 'on_sale', $2, $3 FROM checkout_sessions s \
+        JOIN billing_items b ON b.session_id = s.id AND b.product_id = $1 WHERE s.status = 'open'";
+    run_query!(tx, c => sqlx::query(RAISE).bind(product).execute(c))?;
+    let (old, new) = ((!on_sale).to_string(), on_sale.to_string());
+    run_query!(tx, c => sqlx::query(NOTE).bind(product).bind(&old).bind(&new).execute(c))?;
+    Ok(())
+}
+
+/// Gives a product's price to every open bill in that currency that has the product without a price.
+pub async fn set_first_price(tx: &mut Tx, product: ProductId, price: Money) -> Result<(), DatabaseError> {
+    const RAISE: &str = "UPDATE checkout_sessions SET version = version + 1 WHERE status = 'open' AND EXISTS \
+        (SELECT 1 FROM billing_items b JOIN stores t ON t.id = checkout_sessions.store_id \
+        WHERE b.session_id = checkout_sessions.id AND b.product_id = $1 AND b.unit_price IS NULL AND t.currency = $2)";
+    const NOTE: &str = "INSERT INTO bill_revisions (session_id, version, product_name, field, old_value, new_value) \
+        SELECT s.id, s.version, b.name, 'price', 'none', $2 FROM checkout_sessions s \
+        JOIN billing_items b ON b.session_id = s.id AND b.product_id = $1 AND b.unit_price IS NULL \
+        JOIN stores t ON t.id = s.store_id AND t.currency = $3 WHERE s.status = 'open'";
+    const FILL: &str = "UPDATE billing_items SET unit_price = $2 WHERE product_id = $1 AND unit_price IS NULL \
+        AND session_id IN (SELECT s.id FROM checkout_sessions s JOIN stores t ON t.id = s.store_id \
+        WHERE s.status = 'open' AND t.currency = $3)";
+    run_query!(tx, c => sqlx::query(RAISE).bind(product).bind(price.currency).execute(c))?;
+    let new = price.to_string();
+    run_query!(tx, c => sqlx::query(NOTE).bind(product).bind(&new).bind(price.currency).execute(c))?;
+    run_query!(tx, c => sqlx::query(FILL).bind(product).bind(price.amount).bind(price.currency).execute(c))?;
+    Ok(())
+}
+
+/// What changed on a bill after `version`, oldest first.
+pub async fn list_after(
+    reader: &mut Reader,
+    session: SessionId,
+    version: i64,
+) -> Result<Vec<BillRevisionRow>, DatabaseError> {
+    const SELECT: &str = "SELECT product_name, field, old_value, new_value FROM bill_revisions \
+        WHERE session_id = $1 AND version > $2 ORDER BY version";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(session).bind(version).fetch_all(c))
+}
