@@ -21,9 +21,9 @@ use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::db::Database;
 use crate::db::blobs::Blobs;
-use crate::domain::SinkKind;
+use crate::db::{Database, newest_id};
+use crate::domain::{SinkKind, sort_new_ids_after};
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services};
@@ -73,6 +73,10 @@ impl Application {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let db = Database::connect(&settings.database_url, settings.limits.database_connections).await?;
         db.migrate().await?;
+        // Lists are ordered by id, also if the clock was set back while no server ran.
+        if let Some(newest) = newest_id::find(&mut db.read().await?).await? {
+            sort_new_ids_after(newest);
+        }
         let folder = ModelsFolder::new(&manifest_path(&settings), embedder_options(&settings, cores));
         let FirstModel { model, manifest, generation, switch_to } = folder.open_first_model(&db).await?;
         let model = StartedModel { embedder: folder.start(model).await?, manifest, generation };

@@ -129,7 +129,8 @@ fn script() -> String {
     lines.push("BEGIN;".to_owned());
     let mut run = |statement: &str, values: &[&str], end: &str| lines.push(filled(statement, values) + end);
     let confirmed = text("'confirmed'");
-    run(confirmation_sql::CLOSE_SESSION, &[&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)"], ";");
+    let close = [&session, &confirmed, now, "CAST(0 AS BIGINT)", "CAST(1 AS BIGINT)", now];
+    run(confirmation_sql::CLOSE_SESSION, &close, ";");
     run(confirmation_sql::TAKE_NUMBER, &[&store, series, &seal], r" \gset");
     let (total, version) = (number(TOTAL), number(seals::ORDER_VERSION));
     let (currency, claim, previous) = (text("'EUR'"), text("'bare ' || CAST(:session AS BIGINT)"), bytes(":last_hash"));
@@ -161,7 +162,7 @@ fn script() -> String {
         items.extend(item(place));
     }
     run(confirmation_sql::INSERT_ITEMS, &items.iter().map(String::as_str).collect::<Vec<_>>(), ";");
-    run(confirmation_sql::SET_LAST_HASH, &[&store, series, &seal], ";");
+    run(confirmation_sql::SET_LAST_HASH, &[&store, series, &seal, now], ";");
     run(confirmation_sql::INSERT_REPLY, &[scope, key, &seal, "CAST(:reply AS JSONB)", now], ";");
     lines.push("COMMIT;\n".to_owned());
     lines.join("\n")

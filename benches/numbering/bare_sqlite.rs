@@ -70,7 +70,7 @@ impl Statements<'_> {
         let lines = all(&mut self.read_bill, &[&session_id, &1], |_| Ok(()))?;
         assert_eq!(lines.len(), PRODUCTS.len());
         all(&mut self.begin, &[], |_| Ok(()))?;
-        let closed = all(&mut self.close_session, &[&session_id, &"confirmed", &now, &0, &1], |row| {
+        let closed = all(&mut self.close_session, &[&session_id, &"confirmed", &now, &0, &1, &i64::MAX], |row| {
             row.get::<_, i64>("version")
         })?;
         assert_eq!(closed, [2], "the version of a closed session");
@@ -112,7 +112,7 @@ impl Statements<'_> {
         }
         items.resize(1 + 14 * confirmation_sql::LINES, &Null);
         all(&mut self.insert_items, &items, |_| Ok(()))?;
-        all(&mut self.keep_seal, &[&store_id, &"order", &SEAL], |_| Ok(()))?;
+        all(&mut self.keep_seal, &[&store_id, &"order", &SEAL, &now], |_| Ok(()))?;
         all(&mut self.keep_reply, &[&"bare", &key, &SEAL, &reply, &now], |_| Ok(()))?;
         all(&mut self.commit, &[], |_| Ok(()))?;
         Ok(())

@@ -171,7 +171,7 @@ impl Fixture {
             // As a kiosk enrols; its key is known by its SHA-256.
             let (key, code) = (Sha256::digest(kiosk_key(number)), number.to_be_bytes());
             kiosks::insert(&mut tx, &kiosk, &code).await?;
-            kiosks::enrol(&mut tx, &code, &key, now).await?.expect("an enrolled kiosk");
+            kiosks::enrol(&mut tx, &code, &key, now, now.plus_seconds(60)).await?.expect("an enrolled kiosk");
         }
         for (place, (name, amount)) in PRODUCTS.into_iter().enumerate() {
             let fields = ProductFields {

@@ -52,7 +52,8 @@ async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) 
 
     let (scope, key, now) = ("naive", format!("bill-{session}"), clock.now());
     let mut tx = db.begin().await?;
-    let expected = SessionPrecondition { version: Some(1), active_since: now.plus_seconds(-1_800) };
+    let (active_since, active_until) = (now.plus_seconds(-1_800), now.plus_seconds(1_800));
+    let expected = SessionPrecondition { version: Some(1), active_since, active_until };
     checkout_sessions::close(&mut tx, id, SessionStatus::Confirmed, expected, now).await?;
     let item = |(line, of): (i64, billing_items::BillLine)| OrderItemRow {
         line,

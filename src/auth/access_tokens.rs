@@ -101,7 +101,11 @@ impl AccessTokens {
         if claims.purpose != PURPOSE {
             return Err(TokenFault::Malformed);
         }
-        if claims.exp.saturating_add(LEEWAY_S) <= self.clock.now().seconds() {
+        let now = self.clock.now().seconds();
+        // A token that lives longer than one issued now was issued before the clock was set back. Twice, since the clocks of two
+        // servers can differ.
+        let exp_max = now.saturating_add(self.lifetime_s.saturating_mul(2));
+        if claims.exp.saturating_add(LEEWAY_S) <= now || claims.exp > exp_max {
             return Err(TokenFault::Expired);
         }
         Ok(TokenSubject { user: claims.sub.into(), family: claims.family.into(), epoch: claims.epoch })
@@ -153,6 +157,14 @@ mod tests {
             claims.as_object_mut().unwrap().remove(claim);
             assert_eq!(verify(&claims), Err(TokenFault::Malformed), "without {claim}");
         }
+    }
+
+    #[test]
+    fn a_token_from_before_the_clock_was_set_back_does_not_outlive_it() {
+        let subject = TokenSubject { user: Uuid::from_u128(1).into(), family: Uuid::from_u128(3).into(), epoch: 0 };
+        let issued = |ahead_s: i64| tokens().issue(subject, NOW.plus_seconds(ahead_s)).unwrap();
+        assert!(tokens().verify(&issued(60)).is_ok(), "another server's clock");
+        assert_eq!(tokens().verify(&issued(365 * 86_400)), Err(TokenFault::Expired));
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl Auth {
         if let Some(code_hash) = code_hash {
             let key = secrets::new_kiosk_key()?;
             let mut tx = self.0.db.begin().await?;
-            if let Some(row) = kiosks::enrol(&mut tx, &code_hash, &secrets::hash_token(&key), now).await? {
+            let furthest = now.plus_seconds(self.0.enrolment_s);
+            if let Some(row) = kiosks::enrol(&mut tx, &code_hash, &secrets::hash_token(&key), now, furthest).await? {
                 let actor = Actor::Kiosk { id: row.id, store: row.store_id };
                 let caller = Caller { actor, address: address.map(str::to_owned) };
                 let (subject, details) = (row.id.to_string(), json!({}));
@@ -184,6 +185,16 @@ mod tests {
         // Strangers at the shop's address do not keep its staff from enrolling a kiosk.
         let new = test.auth.create_kiosk(&admin, store, "New").await.unwrap();
         test.auth.enrol(new.enrolment_code.expose(), Some("192.0.2.9")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_code_from_before_the_clock_was_set_back_is_not_valid_for_a_year() {
+        let test = TestAuth::new().await;
+        let (admin, store) = (test.sign_in_admin().await, test.create_store("Main Street").await);
+        test.clock.advance(365 * 86_400);
+        let late = test.auth.create_kiosk(&admin, store, "Late").await.unwrap();
+        test.clock.advance(-365 * 86_400);
+        assert!(matches!(test.auth.enrol(late.enrolment_code.expose(), None).await, Err(AuthError::EnrolmentRefused)));
     }
 
     #[tokio::test]

@@ -70,11 +70,13 @@ impl Auth {
         if row.ended_at.is_some() {
             return RefreshTokenState::SessionEnded;
         }
-        if row.expires_at <= now {
+        // A token that is further in the future than one issued now could be was issued before the clock was set back.
+        if row.expires_at <= now || row.created_at > now.plus_seconds(self.0.refresh_s) {
             return RefreshTokenState::Expired;
         }
+        let grace_s = self.0.refresh_grace_s;
         match row.rotated_at {
-            Some(at) if at.plus_seconds(self.0.refresh_grace_s) < now => RefreshTokenState::Reused,
+            Some(at) if at.plus_seconds(grace_s) < now || now.plus_seconds(grace_s) < at => RefreshTokenState::Reused,
             Some(_) | None => RefreshTokenState::Valid,
         }
     }
@@ -174,6 +176,34 @@ mod tests {
             let refused = test.auth.refresh(&nonsense.into(), None).await;
             assert!(matches!(refused, Err(AuthError::TokenInvalid(TokenFault::Malformed))));
         }
+    }
+
+    #[tokio::test]
+    async fn a_token_from_before_the_clock_was_set_back_is_not_valid_for_a_year() {
+        const YEAR_S: i64 = 365 * 86_400;
+        let test = TestAuth::new().await;
+        let (_, first) = test.sign_up_shopper("ann.lee").await;
+        test.clock.advance(YEAR_S);
+        let late = test.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
+        let rotated = test.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
+        test.auth.refresh(&secret(&rotated), None).await.unwrap();
+        test.clock.advance(-YEAR_S);
+        let expired = |outcome| matches!(outcome, Err(AuthError::TokenInvalid(TokenFault::Expired)));
+        assert!(expired(test.auth.refresh(&secret(&late), None).await.map(drop)));
+        assert!(expired(test.auth.authenticate(late.access_token.expose()).await.map(drop)));
+        assert!(expired(test.auth.refresh(&secret(&rotated), None).await.map(drop)), "used or not");
+        test.auth.refresh(&secret(&first), None).await.unwrap();
+
+        // By less than a token's lifetime: it stays valid, but a used one is no longer within its grace.
+        test.clock.advance(7_200);
+        let soon = test.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
+        test.clock.advance(-7_200);
+        test.auth.refresh(&secret(&soon), None).await.unwrap();
+        test.clock.advance(7_200);
+        let soon = test.auth.login("ann.lee", &super::super::test_support::PASSWORD.into(), None).await.unwrap();
+        test.auth.refresh(&secret(&soon), None).await.unwrap();
+        test.clock.advance(-7_200);
+        assert!(is_ended(&test.auth.refresh(&secret(&soon), None).await));
     }
 
     #[tokio::test]

@@ -68,7 +68,8 @@ impl Checkout {
     }
 
     pub(super) fn precondition(&self, version: Option<i64>) -> SessionPrecondition {
-        SessionPrecondition { version, active_since: self.clock.now().plus_seconds(-self.rules.idle_s) }
+        let (now, idle_s) = (self.clock.now(), self.rules.idle_s);
+        SessionPrecondition { version, active_since: now.plus_seconds(-idle_s), active_until: now.plus_seconds(idle_s) }
     }
 
     /// Why a session does not meet the precondition.
@@ -86,7 +87,8 @@ impl Checkout {
         if session.status != SessionStatus::Open {
             return Ok(CheckoutError::Closed(session.status));
         }
-        if session.last_active_at < self.precondition(version).active_since {
+        let SessionPrecondition { active_since, active_until, .. } = self.precondition(version);
+        if !(active_since..=active_until).contains(&session.last_active_at) {
             return Ok(CheckoutError::Idle(self.rules.idle_s));
         }
         let (requested, current) = (version.unwrap_or(session.version), session.version);

@@ -3,7 +3,7 @@
 use super::pricing::PriceProblem;
 use crate::db::DatabaseError;
 use crate::db::bill_revisions::BillRevisionRow;
-use crate::domain::{InvalidField, ItemId, OrderId, SessionId, SessionStatus, StoreId};
+use crate::domain::{InvalidField, ItemId, OrderId, RevisedField, SessionId, SessionStatus, StoreId};
 use crate::idempotency::{DatabaseCause, IdempotencyError};
 use crate::orders::OrderError;
 use crate::recognition::RecognitionError;
@@ -120,10 +120,12 @@ impl DatabaseCause for CheckoutError {
 fn list_revisions(revisions: &[BillRevisionRow]) -> String {
     let sentence = |row: &BillRevisionRow| {
         let BillRevisionRow { product_name, field, old_value, new_value } = row;
-        match (field.as_str(), new_value.as_str()) {
-            ("on_sale", "true") => format!(" In the catalog, {product_name} is on sale again."),
-            ("on_sale", _) => format!(" In the catalog, {product_name} was taken off sale."),
-            _ => format!(" In the catalog, the {field} of {product_name} changed from {old_value} to {new_value}."),
+        match (field, new_value.as_str()) {
+            (RevisedField::OnSale, "true") => format!(" In the catalog, {product_name} is on sale again."),
+            (RevisedField::OnSale, _) => format!(" In the catalog, {product_name} was taken off sale."),
+            (RevisedField::Price, _) => {
+                format!(" In the catalog, the price of {product_name} changed from {old_value} to {new_value}.")
+            }
         }
     };
     revisions.iter().take(NAMED_ITEMS_MAX).map(sentence).collect()

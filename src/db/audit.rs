@@ -1,7 +1,7 @@
 //! The audit log: who did what, to what, when and from where. Append-only; each record's hash covers the record before.
 //!
 //! A record is written in the transaction of the action itself, so neither exists without the other. The one row of
-//! `audit_head` serialises writers, so records have the numbers 1, 2, 3 … without gaps.
+//! `audit_head` serialises writers, so records have the numbers 1, 2, 3 … without gaps, and none is dated before its predecessor.
 
 use serde_json::Value;
 use sqlx::types::Json;
@@ -40,14 +40,16 @@ pub struct AuditRecord {
 
 /// Call it in the transaction of the action.
 pub async fn append(tx: &mut Tx, entry: AuditEntry<'_>) -> Result<(), DatabaseError> {
-    const LOCK_HEAD: &str = "UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash";
+    const LOCK_HEAD: &str = "UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash, at";
     const INSERT: &str = "INSERT INTO audit_log (seq, at, actor, action, subject, details, address, hash) \
                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    const MOVE_HEAD: &str = "UPDATE audit_head SET hash = $1 WHERE id = 1";
-    let (seq, previous) = run_query!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(LOCK_HEAD).fetch_one(c))?;
+    const MOVE_HEAD: &str = "UPDATE audit_head SET hash = $1, at = $2 WHERE id = 1";
+    let (seq, previous, previous_at) =
+        run_query!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>, Timestamp)>(LOCK_HEAD).fetch_one(c))?;
     let record = AuditRecord {
         seq,
-        at: entry.at,
+        // The clock may have been set back.
+        at: entry.at.max(previous_at),
         actor: entry.caller.actor.label(),
         action: entry.action.to_owned(),
         subject: entry.subject,
@@ -66,7 +68,7 @@ pub async fn append(tx: &mut Tx, entry: AuditEntry<'_>) -> Result<(), DatabaseEr
         .bind(&record.address)
         .bind(&hash)
         .execute(c))?;
-    run_query!(tx, c => sqlx::query(MOVE_HEAD).bind(&hash).execute(c))?;
+    run_query!(tx, c => sqlx::query(MOVE_HEAD).bind(&hash).bind(record.at).execute(c))?;
     Ok(())
 }
 

@@ -4,14 +4,13 @@
 //! what it has not seen. The row says why the version changed. Everything else that a bill shows is kept in its lines.
 
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{Money, ProductId, SessionId};
+use crate::domain::{Money, ProductId, RevisedField, SessionId};
 
 /// What changed about a product on a bill.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct BillRevisionRow {
     pub product_name: String,
-    /// `price` or `on_sale`.
-    pub field: String,
+    pub field: RevisedField,
     pub old_value: String,
     pub new_value: String,
 }

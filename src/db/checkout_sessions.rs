@@ -35,7 +35,8 @@ pub struct SessionRow {
 /// The statement of [`advance`] and [`close`].
 pub(super) const ADVANCE: &str = "UPDATE checkout_sessions \
     SET status = $2, version = version + 1, last_active_at = $3 \
-    WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND ($5 IS NULL OR version = $5) \
+    WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND last_active_at <= $6 \
+    AND ($5 IS NULL OR version = $5) \
     RETURNING id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at, discount_rate, \
     discount_amount, discount_reason, prices_include_tax, \
     (SELECT t.currency FROM stores t WHERE t.id = checkout_sessions.store_id) AS currency, \
@@ -76,6 +77,8 @@ pub struct SessionPrecondition {
     pub version: Option<i64>,
     /// A session that was last changed before this moment has expired.
     pub active_since: Timestamp,
+    /// A session that was last changed after this moment was so before the clock was set back, and has expired too.
+    pub active_until: Timestamp,
 }
 
 /// Raises the version of an open session that meets `expected`, marks it active, and returns its new state. `None` if it
@@ -113,6 +116,7 @@ async fn advance_to(
         .bind(now)
         .bind(expected.active_since)
         .bind(expected.version)
+        .bind(expected.active_until)
         .fetch_optional(c))
 }
 

@@ -11,8 +11,9 @@ use super::blobs::ContentHash;
 use crate::domain::{
     AlertEvent, AlertId, AlertRule, AlertSeverity, AlertState, AttemptId, ChangeKind, CheckDepth, Currency, DeliveryId,
     DeliveryState, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod,
-    PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, RefundKind, Role, Series, SessionId, SessionStatus,
-    SinkKind, StoreId, SwitchId, SwitchState, TimeZone, Timestamp, TokenId, UserId, ZReportId, ZReportSection,
+    PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, RefundKind, RevisedField, Role, Series, SessionId,
+    SessionStatus, SinkKind, StoreId, SwitchId, SwitchState, TimeZone, Timestamp, TokenId, UserId, ZReportId,
+    ZReportSection,
 };
 
 /// `Type` is stored as `Inner`; `|value| → Inner` encodes it, `|inner| → Result<Type, _>` decodes it.
@@ -128,6 +129,7 @@ text_enums_in! {
     "users.role": Role;
     "number_series.series": Series;
     "checkout_sessions.status": SessionStatus;
+    "bill_revisions.field": RevisedField;
     "order_states.state": OrderState;
     "payments.method, refunds.method or z_report_lines.method": PaymentMethod;
     "refunds.kind": RefundKind;

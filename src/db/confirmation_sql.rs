@@ -18,6 +18,7 @@ pub const READ_BILL: &str = billing_items::LIST_AT_VERSION;
 /// * `$3` now
 /// * `$4` active since
 /// * `$5` version
+/// * `$6` active until
 pub const CLOSE_SESSION: &str = checkout_sessions::ADVANCE;
 /// Takes the number; from here on the store's other confirmations wait.
 ///
@@ -69,11 +70,12 @@ pub const INSERT_ORDER: &str = orders::INSERT_ORDER;
 pub const INSERT_ITEMS: &str = order_items::INSERT_ITEMS;
 /// Lines in [`INSERT_ITEMS`].
 pub const LINES: usize = order_items::LINES;
-/// Stores the seal with the counter.
+/// Stores seal and time of the order with the counter.
 ///
 /// * `$1` store
 /// * `$2` series
 /// * `$3` seal
+/// * `$4` now
 pub const SET_LAST_HASH: &str = number_series::SET_LAST_HASH;
 /// Stores the reply.
 ///

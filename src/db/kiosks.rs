@@ -51,20 +51,28 @@ pub async fn can_enrol(reader: &mut Reader, enrolment_hash: &[u8], now: Timestam
     Ok(found.is_some())
 }
 
-/// Exchanges a valid code for a key; `None` if the code is unknown, used, expired or revoked. One statement, so that a
+/// Exchanges a valid code for a key; `None` if the code is unknown, used, expired or revoked, or expires after `furthest`, since
+/// it was made before the clock was set back. One statement, so that a
 /// code enrols exactly one device.
 pub async fn enrol(
     tx: &mut Tx,
     enrolment_hash: &[u8],
     key_hash: &[u8],
     now: Timestamp,
+    furthest: Timestamp,
 ) -> Result<Option<KioskRow>, DatabaseError> {
     const UPDATE: &str = concat!(
         "UPDATE kiosks SET enrolment_hash = NULL, enrolment_expires_at = NULL, key_hash = $2, enrolled_at = $3 \
-         WHERE enrolment_hash = $1 AND enrolment_expires_at > $3 AND revoked_at IS NULL RETURNING ",
+         WHERE enrolment_hash = $1 AND enrolment_expires_at > $3 AND enrolment_expires_at <= $4 \
+         AND revoked_at IS NULL RETURNING ",
         columns!()
     );
-    let found = run_query!(tx, c => sqlx::query_as(UPDATE).bind(enrolment_hash).bind(key_hash).bind(now).fetch_all(c))?;
+    let found = run_query!(tx, c => sqlx::query_as(UPDATE)
+        .bind(enrolment_hash)
+        .bind(key_hash)
+        .bind(now)
+        .bind(furthest)
+        .fetch_all(c))?;
     Ok(found.into_iter().next())
 }
 

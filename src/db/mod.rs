@@ -31,6 +31,7 @@ pub mod kiosks;
 pub mod known_addresses;
 pub mod login_failures;
 pub mod model_switches;
+pub mod newest_id;
 pub mod number_checks;
 pub mod number_repairs;
 pub mod number_series;

@@ -92,17 +92,26 @@ pub async fn list_newest(reader: &mut Reader, limit: i64) -> Result<Vec<SwitchRo
     run_query!(reader, c => sqlx::query_as(SELECT).bind(limit).fetch_all(c))
 }
 
-/// Leases the open switch `id` to `worker` until `until`; false if another server holds it, or it is closed.
+/// Leases the open switch `id` to `worker` until `until`; false if another server holds it, or it is closed. A lease that ends
+/// after `furthest` was taken by a clock that has been set back since, and holds nothing.
 pub async fn claim(
     tx: &mut Tx,
     id: SwitchId,
     worker: Uuid,
     now: Timestamp,
     until: Timestamp,
+    furthest: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    const UPDATE: &str = "UPDATE model_switches SET worker = $2, worker_until = $4 \
-        WHERE id = $1 AND open AND (worker IS NULL OR worker = $2 OR worker_until < $3)";
-    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(worker).bind(now).bind(until).execute(c))? == 1)
+    const UPDATE: &str = "UPDATE model_switches SET worker = $2, worker_until = $4 WHERE id = $1 AND open \
+        AND (worker IS NULL OR worker = $2 OR worker_until < $3 OR worker_until > $5)";
+    Ok(run_query!(tx, c => sqlx::query(UPDATE)
+        .bind(id)
+        .bind(worker)
+        .bind(now)
+        .bind(until)
+        .bind(furthest)
+        .execute(c))?
+        == 1)
 }
 
 /// Extends `worker`'s lease of the open switch `id` to `until`; false if it has lost it.

@@ -1,10 +1,11 @@
 //! Receipt numbers: one counter per store and series, a row of a table and never a database sequence.
 //!
 //! A number is taken in the transaction that writes its record. The row stays locked until that transaction ends, so the
-//! next one waits; a rollback gives the number back. So the numbers are 1, 2, 3 … without gaps or duplicates.
+//! next one waits; a rollback gives the number back. So the numbers are 1, 2, 3 … without gaps or duplicates. The row also holds the
+//! time of the last record, so that records are dated in the order of their numbers even if the clock is set back.
 
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{Seal, Series, StoreId};
+use crate::domain::{Seal, Series, StoreId, Timestamp};
 
 /// A number that was taken, and the seal of the record before it.
 #[derive(Debug, Clone)]
@@ -13,28 +14,37 @@ pub struct TakenNumber {
     pub number: i64,
     /// Seal of the record before; [`Seal::FIRST`] for number 1.
     pub previous_hash: Vec<u8>,
+    /// When the store's last record was made, of whichever series: the next one is dated after it.
+    pub previous_at: Timestamp,
 }
 
 /// The statement of [`take_next_number`].
 pub(super) const TAKE_NEXT_NUMBER: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash) \
     VALUES ($1, $2, 1, $3) ON CONFLICT (store_id, series) \
-    DO UPDATE SET last_number = number_series.last_number + 1 RETURNING last_number, last_hash";
+    DO UPDATE SET last_number = number_series.last_number + 1 RETURNING last_number, last_hash, last_at, \
+    (SELECT COALESCE(MAX(s.last_at), 0) FROM number_series s WHERE s.store_id = $1) AS store_last_at";
 /// The statement of [`set_last_hash`].
-pub(super) const SET_LAST_HASH: &str = "UPDATE number_series SET last_hash = $3 WHERE store_id = $1 AND series = $2";
+pub(super) const SET_LAST_HASH: &str =
+    "UPDATE number_series SET last_hash = $3, last_at = $4 WHERE store_id = $1 AND series = $2";
 
-/// Takes the next number of a series. The caller must write the record and then [`set_last_hash`] in the same transaction.
+/// Takes the next number of a series. The caller must write the record and then [`set_last_record`] in the same transaction.
 pub async fn take_next_number(tx: &mut Tx, store: StoreId, series: Series) -> Result<TakenNumber, DatabaseError> {
-    let (number, previous_hash) = run_query!(tx, c => sqlx::query_as::<_, (i64, Vec<u8>)>(TAKE_NEXT_NUMBER)
-        .bind(store)
-        .bind(series)
-        .bind(&Seal::FIRST[..])
-        .fetch_one(c))?;
-    Ok(TakenNumber { number, previous_hash })
+    type Row = (i64, Vec<u8>, Timestamp, Timestamp);
+    let (number, previous_hash, series_last_at, store_last_at) = run_query!(tx, c =>
+        sqlx::query_as::<_, Row>(TAKE_NEXT_NUMBER).bind(store).bind(series).bind(&Seal::FIRST[..]).fetch_one(c))?;
+    // A statement that waited for the counter's row sees the others as they were before it waited.
+    Ok(TakenNumber { number, previous_hash, previous_at: series_last_at.max(store_last_at) })
 }
 
-/// Stores the seal of the record that carries the number just taken.
-pub async fn set_last_hash(tx: &mut Tx, store: StoreId, series: Series, hash: &[u8]) -> Result<(), DatabaseError> {
-    run_query!(tx, c => sqlx::query(SET_LAST_HASH).bind(store).bind(series).bind(hash).execute(c))?;
+/// Stores seal and time of the record that carries the number just taken.
+pub async fn set_last_record(
+    tx: &mut Tx,
+    store: StoreId,
+    series: Series,
+    hash: &[u8],
+    at: Timestamp,
+) -> Result<(), DatabaseError> {
+    run_query!(tx, c => sqlx::query(SET_LAST_HASH).bind(store).bind(series).bind(hash).bind(at).execute(c))?;
     Ok(())
 }
 
@@ -67,10 +77,12 @@ pub struct SeriesRow {
     pub last_number: i64,
     /// Seal of the record with that number.
     pub last_hash: Vec<u8>,
+    /// When that record was made.
+    pub last_at: Timestamp,
 }
 
 pub async fn list(reader: &mut Reader, store: StoreId) -> Result<Vec<SeriesRow>, DatabaseError> {
-    const SELECT: &str = "SELECT series, last_number, last_hash FROM number_series \
+    const SELECT: &str = "SELECT series, last_number, last_hash, last_at FROM number_series \
         WHERE store_id = $1 AND series IN ('order', 'payment', 'refund', 'closing') ORDER BY series";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
 }

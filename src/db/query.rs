@@ -59,6 +59,22 @@ impl<A, B> QueryOutput for (A, B) {
     }
 }
 
+/// `fetch_one` of three columns.
+impl<A, B, C> QueryOutput for (A, B, C) {
+    type Value = Self;
+    fn into_value(self) -> Self {
+        self
+    }
+}
+
+/// `fetch_one` of four columns.
+impl<A, B, C, D> QueryOutput for (A, B, C, D) {
+    type Value = Self;
+    fn into_value(self) -> Self {
+        self
+    }
+}
+
 impl<T> QueryOutput for Option<T> {
     type Value = Self;
     fn into_value(self) -> Self {

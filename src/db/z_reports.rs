@@ -213,9 +213,12 @@ pub async fn find(reader: &mut Reader, store: StoreId, number: i64) -> Result<Op
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(number).fetch_optional(c))
 }
 
-/// Newest first.
+/// Newest first: by number, which is their order whatever the clock said.
 pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Result<Vec<ZReportRow>, DatabaseError> {
-    const SELECT: &str = select!("WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3");
+    const SELECT: &str = select!(
+        "WHERE store_id = $1 AND series = 'closing' AND ($2 IS NULL OR number < \
+         (SELECT c.number FROM z_reports c WHERE c.id = $2)) ORDER BY number DESC LIMIT $3"
+    );
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! All are UUIDs of version 7, which sort by the time of their creation: database indexes stay compact, and lists have a
 //! natural cursor. Ids of one process sort in the order of their creation even within a millisecond, or if the clock goes
-//! back.
+//! back; [`sort_new_ids_after`] extends that to what earlier processes made.
 
 use std::sync::Mutex;
 
@@ -18,6 +18,15 @@ static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 fn generate_uuid(now: Timestamp) -> Uuid {
     let (seconds, nanos) = now.seconds_and_nanos();
     Uuid::new_v7(uuid::Timestamp::from_unix(&CONTEXT, seconds, nanos))
+}
+
+/// Makes every id of this process sort after `newest`, though the clock may have been set back since that was made.
+pub fn sort_new_ids_after(newest: Uuid) {
+    let Some((seconds, nanos)) = newest.get_timestamp().map(|time| time.to_unix()) else { return };
+    let next = Timestamp::from_micros(0).plus_seconds(i64::try_from(seconds).unwrap_or(0));
+    let next = Timestamp::from_micros(next.micros().saturating_add(i64::from(nanos) / 1_000));
+    // The counter of the next millisecond begins; the context never goes back to an earlier one.
+    generate_uuid(next.after(next));
 }
 
 macro_rules! ids {
@@ -108,6 +117,13 @@ mod tests {
         assert!(early < late);
         assert!(late < OrderId::generate(Timestamp::from_micros(2_000_000_000)));
         assert!(late < OrderId::generate(Timestamp::from_micros(1_500_000_000)), "the clock went back");
+    }
+
+    #[test]
+    fn ids_sort_after_those_of_an_earlier_process() {
+        let newest = Uuid::new_v7(uuid::Timestamp::from_unix(ContextV7::new(), 4_000_000_000, 0));
+        sort_new_ids_after(newest);
+        assert!(OrderId::generate(Timestamp::from_micros(2_000_000_000)).uuid() > newest);
     }
 
     #[test]

@@ -30,10 +30,11 @@ pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};
 pub use ids::{
     AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PlaceholderId,
     PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
+    sort_new_ids_after,
 };
 pub use model_switch::SwitchState;
 pub use money::{Currency, Money};
-pub use order::{OrderState, PaymentMethod, RefundKind, SessionStatus, ZReportSection};
+pub use order::{OrderState, PaymentMethod, RefundKind, RevisedField, SessionStatus, ZReportSection};
 pub use page::{GappedPage, Page, PageRequest};
 pub use photo::{Photo, PhotoFault};
 pub use region::Region;

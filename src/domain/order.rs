@@ -11,6 +11,15 @@ text_enum! {
 }
 
 text_enum! {
+    /// What a change of the catalog changed on an open bill.
+    RevisedField, "a field of a bill":
+    /// A product without a price got one.
+    Price = "price",
+    /// A product left the sale or came back.
+    OnSale = "on_sale",
+}
+
+text_enum! {
     /// State of an order. Derived from its payments, refunds and voids; the order itself never changes.
     OrderState, "the state of an order":
     /// It has its receipt number; no payment is recorded.

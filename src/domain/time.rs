@@ -24,6 +24,13 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
+    /// This moment, or the millisecond after `previous` if that is later: the time of a record that follows one of `previous`.
+    /// Identifiers hold milliseconds, so those of the two sort alike.
+    pub fn after(self, previous: Self) -> Self {
+        let next_millisecond = previous.0.div_euclid(1_000).saturating_add(1).saturating_mul(1_000);
+        self.max(Self(next_millisecond))
+    }
+
     /// Whole seconds since the Unix epoch.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
@@ -135,6 +142,15 @@ mod tests {
         ] {
             assert_eq!(parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_record_is_dated_after_the_previous_one_whatever_the_clock_says() {
+        let at = Timestamp::from_micros;
+        assert_eq!(at(9_000_000).after(at(5_000_400)), at(9_000_000));
+        assert_eq!(at(5_000_900).after(at(5_000_400)), at(5_001_000), "not within the same millisecond");
+        assert_eq!(at(1).after(at(5_000_400)), at(5_001_000), "the clock was set back");
+        assert_eq!(at(1).after(at(i64::MAX)), at(i64::MAX));
     }
 
     #[test]

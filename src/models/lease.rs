@@ -17,7 +17,8 @@ impl ModelSwitches {
     pub(super) async fn claim_lease(&self, id: SwitchId) -> Result<bool, SwitchError> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let claimed = model_switches::claim(&mut tx, id, self.server_id, now, now.plus_seconds(LEASE_S)).await?;
+        let (until, furthest) = (now.plus_seconds(LEASE_S), now.plus_seconds(2 * LEASE_S));
+        let claimed = model_switches::claim(&mut tx, id, self.server_id, now, until, furthest).await?;
         tx.commit().await?;
         Ok(claimed)
     }

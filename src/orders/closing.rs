@@ -11,7 +11,7 @@ use crate::db::number_series::SeriesRow;
 use crate::db::stores::{SellerRow, StoreRow};
 use crate::db::z_reports::{self, ClosingRange, ZReportRow};
 use crate::db::{DatabaseError, Reader, audit, number_series, seals, stores, void_placeholders};
-use crate::domain::{Caller, Page, PageRequest, Series, StoreId, ZReportId};
+use crate::domain::{Caller, Page, PageRequest, Series, StoreId, Timestamp, ZReportId};
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 
 impl Orders {
@@ -38,7 +38,9 @@ impl Orders {
         let previous = find_previous_closing(&mut tx, &store, taken.number).await?;
         let range = closing_range(previous.as_ref(), &counters);
         let lines = z_reports::sum_records(&mut tx, id, range).await?;
-        let now = self.clock.now();
+        // Not before any record that it covers.
+        let last = counters.iter().map(|counter| counter.last_at).fold(taken.previous_at, Timestamp::max);
+        let now = self.record_time(id, last);
         let SellerRow { store_name, store_address, store_tax_number, time_zone } = store.into_seller();
         let mut row = ZReportRow {
             id: ZReportId::generate(now),
@@ -64,7 +66,7 @@ impl Orders {
         };
         row.hash = seals::seal_z_report(&row, &lines).ok_or_else(super::unknown_seal_version)?;
         z_reports::insert(&mut tx, &row, &lines).await?;
-        number_series::set_last_hash(&mut tx, id, Series::Closing, &row.hash).await?;
+        number_series::set_last_record(&mut tx, id, Series::Closing, &row.hash, now).await?;
         let details = json!({"z_number": row.number, "business_day": row.business_day,
             "receipts": [row.first_order, row.last_order]});
         let subject = id.to_string();

@@ -3,7 +3,7 @@
 //! Invariants: an order takes its number, its items and its seal in one transaction and never changes afterwards.
 //! Payments, refunds, voids and closings are records of their own, numbered and sealed in the same way. The state of an
 //! order follows from these records. Each series counts 1, 2, 3 … without gaps or duplicates, and each seal covers the
-//! seal before it. Whatever is added to an order is decided while its row is locked. This module knows nothing of bills:
+//! seal before it. The records of a store are dated in the order in which they were made, whatever the clock says. Whatever is added to an order is decided while its row is locked. This module knows nothing of bills:
 //! `checkout` calls [`Orders::place_order`].
 
 mod amounts;
@@ -27,7 +27,7 @@ use crate::db::orders::{OrderBalanceRow, OrderItemRow, OrderRow};
 use crate::db::stores::SellerRow;
 use crate::db::{Database, DatabaseError, Tx, number_series, orders, seals};
 use crate::domain::{
-    Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, UserId, generate_code,
+    Caller, Currency, KioskId, OrderId, OrderState, Series, SessionId, StoreId, Timestamp, UserId, generate_code,
 };
 use crate::idempotency;
 
@@ -45,6 +45,8 @@ use view::OrderRecords;
 
 const REASON_LENGTH_MAX: usize = 200;
 const REFERENCE_LENGTH_MAX: usize = 100;
+/// A clock that is further behind the last record is worth a warning; servers differ by less.
+const CLOCK_BEHIND_S_MAX: i64 = 60;
 
 /// The orders service; cheap to clone.
 #[derive(Clone)]
@@ -85,7 +87,7 @@ impl Orders {
         // From here on, every other order of the store waits, so only do what needs the number.
         let taken = number_series::take_next_number(tx, draft.store, Series::Order).await?;
         // Read after taking the number, so that receipts are dated in the order of their numbers.
-        let now = self.clock.now();
+        let now = self.record_time(draft.store, taken.previous_at);
         let mut order = OrderRow {
             id: OrderId::generate(now),
             store_id: draft.store,
@@ -108,7 +110,7 @@ impl Orders {
         };
         order.hash = seals::seal_order(&order, &draft.items).ok_or_else(unknown_seal_version)?;
         orders::insert(tx, &order, &draft.items).await?;
-        number_series::set_last_hash(tx, draft.store, Series::Order, &order.hash).await?;
+        number_series::set_last_record(tx, draft.store, Series::Order, &order.hash, now).await?;
         if let Some(shopper) = draft.shopper {
             orders::set_owner(tx, order.id, shopper, now).await?;
         }
@@ -123,6 +125,20 @@ impl Orders {
             refunds: Vec::new(),
         });
         Ok(OrderView { claim_code, ..view })
+    }
+
+    /// When a record is made that follows one of `previous`: now, or just after `previous` if the clock was set back. So the records
+    /// of a store are dated in their order.
+    fn record_time(&self, store: StoreId, previous: Timestamp) -> Timestamp {
+        let now = self.clock.now();
+        if now.plus_seconds(CLOCK_BEHIND_S_MAX) < previous {
+            let (clock, last) = (now.to_string(), previous.to_string());
+            tracing::warn!(
+                store.id = %store, clock, last,
+                "the clock is behind the store's last record, which dates the next ones; check the server's clock"
+            );
+        }
+        now.after(previous)
     }
 
     /// The order, if it belongs to a store of the caller, locked until the transaction ends.

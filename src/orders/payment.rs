@@ -98,7 +98,7 @@ impl Orders {
         tender: &Tender,
     ) -> Result<i64, OrderError> {
         let taken = number_series::take_next_number(tx, order.store_id, Series::Payment).await?;
-        let now = self.clock.now();
+        let now = self.record_time(order.store_id, taken.previous_at);
         let mut row = PaymentRow {
             id: PaymentId::generate(now),
             store_id: order.store_id,
@@ -116,7 +116,7 @@ impl Orders {
         };
         row.hash = seals::seal_payment(&row);
         payments::insert(tx, &row).await?;
-        number_series::set_last_hash(tx, order.store_id, Series::Payment, &row.hash).await?;
+        number_series::set_last_record(tx, order.store_id, Series::Payment, &row.hash, now).await?;
         Ok(row.number)
     }
 }

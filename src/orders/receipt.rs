@@ -79,7 +79,7 @@ impl Orders {
                 let prints = reply.body.as_i64().unwrap_or(receipt.prints);
                 return Ok(PrintedReceipt { receipt: ReceiptView { prints, ..receipt }, replayed: true });
             }
-            let now = self.clock.now();
+            let now = self.clock.now().max(order.created_at);
             let print = receipt_prints::add(&mut tx, id, &caller.actor.label(), now).await?;
             let receipt = load_receipt(&mut tx, id, None).await?;
             request.store_reply(&mut tx, &print, now).await?;

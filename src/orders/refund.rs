@@ -138,7 +138,7 @@ impl Orders {
         request: &IdempotentRequest,
     ) -> Result<Reply, OrderError> {
         let taken = number_series::take_next_number(tx, order.store_id, Series::Refund).await?;
-        let now = self.clock.now();
+        let now = self.record_time(order.store_id, taken.previous_at);
         let mut row = RefundRow {
             id: RefundId::generate(now),
             store_id: order.store_id,
@@ -158,7 +158,7 @@ impl Orders {
         };
         row.hash = seals::seal_refund(&row, &reversal.items);
         refunds::insert(tx, &row, &reversal.items).await?;
-        number_series::set_last_hash(tx, order.store_id, Series::Refund, &row.hash).await?;
+        number_series::set_last_record(tx, order.store_id, Series::Refund, &row.hash, now).await?;
         let action = match row.kind {
             RefundKind::Refund => "order.refund",
             RefundKind::Void => "order.void",

@@ -186,7 +186,8 @@ fn add_row(
     (begin, now): (Timestamp, Timestamp),
     zone: Option<&TimeZone>,
 ) -> Result<(), DatabaseError> {
-    if row.minute > begin {
+    // A minute after the next one was counted before the clock was set back.
+    if row.minute > begin && row.minute <= now.plus_seconds(MINUTE_S) {
         counts.window.add_row(row)?;
     }
     if zone.is_none_or(|zone| zone.date_of(row.minute) == zone.date_of(now)) {

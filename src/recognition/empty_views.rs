@@ -180,7 +180,9 @@ impl RecognitionService {
             tracing::warn!(kiosk.id = %kiosk, "the stored empty view of a kiosk is damaged and not used; set it again");
             return Ok(None);
         };
-        let is_old = updated_at.plus_seconds(REFRESH_AFTER_S) < self.clock.now();
+        let now = self.clock.now();
+        // A view from the future was stored before the clock was set back.
+        let is_old = updated_at.plus_seconds(REFRESH_AFTER_S) < now || now.plus_seconds(REFRESH_AFTER_S) < updated_at;
         Ok(Some(StoredView { kiosk, view, set_at, updated_at, camera_moved_at, is_old }))
     }
 

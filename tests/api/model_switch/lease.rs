@@ -39,14 +39,17 @@ async fn a_server_without_the_lease_stores_nothing(database: TestDatabase) {
     let after = |seconds| start.plus_seconds(seconds);
     let mut tx = db.begin().await.unwrap();
     model_switches::insert(&mut tx, &row).await.unwrap();
-    assert!(model_switches::claim(&mut tx, row.id, one, start, after(30)).await.unwrap());
-    assert!(!model_switches::claim(&mut tx, row.id, other, after(29), after(59)).await.unwrap());
+    assert!(model_switches::claim(&mut tx, row.id, one, start, after(30), after(60)).await.unwrap());
+    assert!(!model_switches::claim(&mut tx, row.id, other, after(29), after(59), after(89)).await.unwrap());
     assert!(model_switches::renew(&mut tx, row.id, one, after(59)).await.unwrap());
-    assert!(!model_switches::claim(&mut tx, row.id, other, after(58), after(88)).await.unwrap(), "it was renewed");
+    assert!(
+        !model_switches::claim(&mut tx, row.id, other, after(58), after(88), after(118)).await.unwrap(),
+        "it was renewed"
+    );
     let progress = |missing| SwitchRow { missing, ..row.clone() };
     assert!(model_switches::save_progress(&mut tx, &progress(8), one).await.unwrap());
 
-    assert!(model_switches::claim(&mut tx, row.id, other, after(60), after(90)).await.unwrap());
+    assert!(model_switches::claim(&mut tx, row.id, other, after(60), after(90), after(120)).await.unwrap());
     assert!(!model_switches::renew(&mut tx, row.id, one, after(91)).await.unwrap());
     assert!(!model_switches::save_progress(&mut tx, &progress(1), one).await.unwrap());
     model_switches::save_obstacle(&mut tx, one, "not to be kept", after(61)).await.unwrap();
@@ -73,8 +76,8 @@ async fn a_server_renews_its_lease_during_a_batch_and_stops_without_it(database:
     let renewed = shop.until_count(UNTIL, |later| later > until).await;
     assert_eq!(renewed - until, 25_000_000);
 
-    // Another server has it now, for longer than this test takes.
-    shop.app.database.execute("UPDATE model_switches SET worker = id, worker_until = worker_until + 9000000000").await;
+    // Another server has it now; the clock of the test stands.
+    shop.app.database.execute("UPDATE model_switches SET worker = id, worker_until = worker_until + 20000000").await;
     fail::remove(hold);
     shop.app.clock.advance(40);
     let done = "SELECT COUNT(*) FROM model_switches WHERE open AND worker = id AND missing = 1";
