@@ -6,13 +6,16 @@
 #
 # The cluster lies in a new folder in /tmp and listens on a free port of 127.0.0.1 with a random password. It does not
 # wait for the disk (fsync off): it is for tests, which kill the server, not the machine. THROWAWAY_FSYNC=on makes it
-# wait, for benches. Prints nothing of its own unless it fails.
+# wait, for benches. THROWAWAY_TLS=only makes it refuse connections without TLS; THROWAWAY_CA then names the certificate of
+# the authority that signed its own. Prints nothing of its own unless it fails.
 set -euo pipefail
 
 say() { printf 'tillsight: %s\n' "$*" >&2; }
 [ $# -gt 0 ] || { say 'deploy/throwaway-postgres.sh needs a command to run'; exit 2; }
 fsync=${THROWAWAY_FSYNC:-off}
 case $fsync in on | off) ;; *) say "THROWAWAY_FSYNC is $fsync: it can be on or off"; exit 2 ;; esac
+tls=${THROWAWAY_TLS:-off}
+case $tls in only | off) ;; *) say "THROWAWAY_TLS is $tls: it can be only or off"; exit 2 ;; esac
 programs=$("$(dirname "$0")/find-postgres.sh") ||
   { say "PostgreSQL's server programs were not found: deploy/setup.sh --tests installs them"; exit 1; }
 
@@ -74,6 +77,26 @@ fsync = $fsync
 full_page_writes = $fsync
 max_wal_size = 256MB
 SETTINGS
+
+# An authority, and a certificate for localhost that it signed.
+make_certificates() {
+  cd "$folder" || return 1
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj '/CN=throwaway authority' \
+    -keyout ca.key -out ca.crt
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout data/server.key \
+    -out server.csr
+  printf 'subjectAltName = DNS:localhost\n' >server.ext
+  openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out data/server.crt
+  chmod 600 data/server.key
+  [ ${#as_owner[@]} = 0 ] || chown "$owner" data/server.key data/server.crt
+}
+if [ "$tls" = only ]; then
+  (set -e; make_certificates) >>"$log" 2>&1 || broken 'got no certificate'
+  echo 'ssl = on' >>"$folder/data/postgresql.conf"
+  # As root, the file stays its owner's.
+  echo 'hostssl all all 127.0.0.1/32 scram-sha-256' | tee "$folder/data/pg_hba.conf" >/dev/null
+  export THROWAWAY_CA=$folder/ca.crt
+fi
 
 # Another program can take a free port first; then it is the next one's turn.
 port=

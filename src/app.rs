@@ -182,6 +182,7 @@ impl Application {
         let result = self.server.await.map_err(StartError::Server);
         stopper.abort();
         tasks.stop().await;
+        self.db.distrust_connections();
         if let Err(error) = self.performance.flush().await {
             tracing::warn!(%error, "the last order statistics could not be written");
         }

@@ -4,12 +4,16 @@
 //! connection is down, so a listener must also poll the log. SQLite has none: it serves a single server, which knows its
 //! own changes.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 
-use super::{Backend, DatabaseError, Tx, run_query};
+use super::{Backend, DatabaseError, Tx, deadline, run_query};
 
 /// Channels of different databases are separate in PostgreSQL.
 const CHANNEL: &str = "tillsight_catalog";
+/// After this time without a notification the connection is checked.
+const QUIET_MAX: Duration = Duration::from_secs(30);
 
 /// Notifies listeners of a catalog change when the transaction commits. Does nothing on SQLite.
 pub(super) async fn notify_listeners(tx: &mut Tx) -> Result<(), DatabaseError> {
@@ -29,9 +33,10 @@ impl ChangeListener {
     /// Connects to the database of `pool`, but outside the pool, because a listener keeps its connection as long as it lives.
     pub(super) async fn connect(pool: &PgPool) -> Result<Self, DatabaseError> {
         let options = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let options = options.acquire_timeout(deadline::ACQUIRE);
         let own_pool = options.connect_with((*pool.connect_options()).clone()).await?;
         let mut listener = PgListener::connect_with(&own_pool).await?;
-        listener.listen(CHANNEL).await?;
+        deadline::within(deadline::STATEMENT, listener.listen(CHANNEL)).await?;
         Ok(Self(listener))
     }
 
@@ -43,7 +48,11 @@ impl ChangeListener {
     /// # Cancel safety
     /// Dropping the future may lose a notification.
     pub async fn next(&mut self) -> Result<(), DatabaseError> {
-        self.0.try_recv().await?;
+        while tokio::time::timeout(QUIET_MAX, self.0.try_recv()).await.map_or(Ok(None), |got| got.map(Some))?.is_none()
+        {
+            // Silence may mean that nothing has changed, or that the connection is dead.
+            deadline::within(deadline::PING, sqlx::query("SELECT 1").execute(&mut self.0)).await?;
+        }
         // Further notifications say the same.
         while self.0.next_buffered().is_some() {}
         Ok(())

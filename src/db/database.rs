@@ -1,11 +1,15 @@
 //! `Database`: opens and migrates a database, and starts reads and transactions.
 
+use std::time::{Duration, Instant};
+
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgPool;
 
 use super::pools::{OpenMode, Pools};
 use super::query::run_query;
 use super::reader::Connection;
-use super::{ChangeListener, DatabaseError, Reader, Tx};
+use super::{ChangeListener, DatabaseError, Reader, Tx, deadline};
 
 /// An open database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,42 +28,55 @@ impl Database {
     /// `connections` is the most connections: on SQLite for reads, in addition to the one writer; on PostgreSQL half for reads
     /// and half for transactions, at least one each. The error names the address without its password.
     pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
-        Pools::open(url.expose_secret(), connections, OpenMode::Create).await.map(Self)
+        Box::pin(Pools::open(url.expose_secret(), connections, OpenMode::Create)).await.map(Self)
     }
 
     /// Like [`Database::connect`], but the database must exist: a mistyped path is refused and creates no file.
     pub async fn open(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
-        Pools::open(url.expose_secret(), connections, OpenMode::Existing).await.map(Self)
+        Box::pin(Pools::open(url.expose_secret(), connections, OpenMode::Existing)).await.map(Self)
     }
 
     /// Like [`Database::open`], but the database refuses every write. Safe while a server runs.
     pub async fn connect_to_read(url: &SecretString, connections: u32) -> Result<Self, DatabaseError> {
-        Pools::open(url.expose_secret(), connections, OpenMode::ReadOnly).await.map(Self)
+        Box::pin(Pools::open(url.expose_secret(), connections, OpenMode::ReadOnly)).await.map(Self)
     }
 
     /// Migrates the tables to this version. Several servers may run it at once, and again after one was killed.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
-        let result = match &self.0 {
-            Pools::Postgres { writers, .. } => {
-                // If several servers start at once, one migrates and the others wait, however long it takes.
-                let mut connection = writers.acquire().await?;
-                sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await?;
-                let result = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
-                connection.close().await?;
-                result
-            }
+        match &self.0 {
+            // A migration may take however long it takes, as long as PostgreSQL answers.
+            Pools::Postgres { writers, .. } => tokio::select! {
+                result = migrate_postgres(writers) => result,
+                () = self.wait_until_silent(deadline::MIGRATION_SILENCE) => {
+                    let seconds = deadline::MIGRATION_SILENCE.as_secs();
+                    let reason = format!("PostgreSQL has not answered for {seconds} s during the migration, which is rolled back");
+                    Err(DatabaseError::TimedOut(reason))
+                }
+            },
             Pools::Sqlite { writer, .. } => {
                 let mut connection = writer.acquire().await?;
-                sqlx::migrate!("migrations/sqlite").run(&mut *connection).await
+                sqlx::migrate!("migrations/sqlite").run(&mut *connection).await.map_err(migration_error)
             }
-        };
-        result.map_err(|error| DatabaseError::Unexpected(format!("migration: {error}")))
+        }
+    }
+
+    /// Returns when pings have failed for `silence`.
+    async fn wait_until_silent(&self, silence: Duration) {
+        let mut last_answer = Instant::now();
+        while last_answer.elapsed() < silence {
+            tokio::time::sleep(deadline::PING).await;
+            if self.ping().await.is_ok() {
+                last_answer = Instant::now();
+            }
+        }
     }
 
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx, DatabaseError> {
         Ok(Tx::new(match &self.0 {
-            Pools::Postgres { writers, .. } => Connection::PostgresTransaction(writers.begin().await?),
+            Pools::Postgres { writers, .. } => {
+                Connection::PostgresTransaction(deadline::within(deadline::BEGIN, writers.begin()).await?)
+            }
             // A deferred transaction that reads before it writes fails if another one has written meanwhile.
             Pools::Sqlite { writer, .. } => Connection::SqliteTransaction(writer.begin_with("BEGIN IMMEDIATE").await?),
         }))
@@ -70,7 +87,7 @@ impl Database {
     /// see the same state.
     pub async fn read(&self) -> Result<Reader, DatabaseError> {
         Ok(Reader::new(match &self.0 {
-            Pools::Postgres { readers, .. } => Connection::Postgres(readers.acquire().await?),
+            Pools::Postgres { readers, .. } => Connection::Postgres(Box::pin(readers.acquire()).await?),
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
         }))
     }
@@ -79,23 +96,32 @@ impl Database {
     pub async fn snapshot(&self) -> Result<Reader, DatabaseError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         Ok(Reader::new(match &self.0 {
-            Pools::Postgres { readers, .. } => Connection::PostgresTransaction(readers.begin_with(BEGIN).await?),
+            Pools::Postgres { readers, .. } => {
+                Connection::PostgresTransaction(deadline::within(deadline::BEGIN, readers.begin_with(BEGIN)).await?)
+            }
             Pools::Sqlite { readers, .. } => Connection::SqliteTransaction(readers.begin().await?),
         }))
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        let mut reader = self.read().await?;
-        run_query!(reader, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())
+        deadline::within(deadline::PING, async {
+            let mut reader = self.read().await?;
+            run_query!(reader, c => sqlx::query("SELECT 1").execute(c)).map(|_rows: u64| ())
+        })
+        .await
     }
 
     /// Notifications of catalog changes that any server commits; `None` on SQLite.
     pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
         match &self.0 {
-            Pools::Postgres { readers, .. } => ChangeListener::connect(readers).await.map(Some),
+            Pools::Postgres { readers, .. } => Box::pin(ChangeListener::connect(readers)).await.map(Some),
             Pools::Sqlite { .. } => Ok(None),
         }
+    }
+
+    pub(super) fn pools(&self) -> &Pools {
+        &self.0
     }
 
     pub fn backend(&self) -> Backend {
@@ -105,10 +131,33 @@ impl Database {
         }
     }
 
-    /// Waits for open transactions and closes every connection.
+    /// Call it when the HTTP workers have ended: connections that they opened have ended with their runtimes, and are replaced
+    /// before they are used.
+    pub fn distrust_connections(&self) {
+        if let Pools::Postgres { reuse, .. } = &self.0 {
+            reuse.ping_always();
+        }
+    }
+
+    /// Waits for open transactions and closes every connection; does not wait for a PostgreSQL that does not answer.
     pub async fn close(&self) {
         self.0.close().await;
     }
+}
+
+async fn migrate_postgres(writers: &PgPool) -> Result<(), DatabaseError> {
+    let mut connection = Box::pin(writers.acquire()).await?;
+    // If several servers start at once, one migrates and the others wait for the lock.
+    let timeouts = "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', $1, false)";
+    let set = sqlx::query(timeouts).bind(deadline::MIGRATION_LOCK_TIMEOUT).execute(&mut *connection);
+    deadline::within(deadline::STATEMENT, set).await?;
+    let result = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
+    deadline::within(deadline::CLOSE, connection.close()).await?;
+    result.map_err(migration_error)
+}
+
+fn migration_error(error: MigrateError) -> DatabaseError {
+    DatabaseError::Unexpected(format!("migration: {error}"))
 }
 
 #[cfg(test)]

@@ -88,7 +88,10 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
         Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "55000") => {
             DatabaseError::Unavailable(refusal.message().to_owned())
         }
-        Some("53100" | "13") => DatabaseError::DiskFull,
+        // SQLite: the file cannot be opened, or was moved away.
+        Some("14" | "1032") => DatabaseError::Unavailable(refusal.message().to_owned()),
+        // PostgreSQL: disk full. SQLite: full, and no room for the index of the write-ahead log.
+        Some("53100" | "13" | "4874") => DatabaseError::DiskFull,
         Some(_) | None => DatabaseError::Unexpected(refusal.message().to_owned()),
     }
 }

@@ -1,30 +1,51 @@
 //! Connection pools: for each database one for transactions and one for reads, whose connections are read-only.
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection;
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
-use super::DatabaseError;
 use super::private_folder::make_private_folder;
+use super::{DatabaseError, deadline};
 
-/// How long a use case waits for a connection to PostgreSQL before the client gets 503.
-const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longer for SQLite, because a burst of writers queues for its single connection.
+/// Longer than for PostgreSQL, because a burst of writers queues for its single connection.
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for a lock that another process holds (a backup, a shell).
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection idle for longer is pinged before reuse.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long that ping waits. Shorter than the wait for a connection, which then has time to make a new one.
+const REUSE_PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub(super) enum Pools {
-    Postgres { writers: PgPool, readers: PgPool },
+    Postgres { writers: PgPool, readers: PgPool, reuse: ReusePolicy },
     Sqlite { writer: SqlitePool, readers: SqlitePool },
+}
+
+/// Whether a connection is pinged before each use, however short it was idle.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReusePolicy(Arc<AtomicBool>);
+
+impl ReusePolicy {
+    /// From now on, no connection is trusted.
+    pub(super) fn ping_always(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn pings_always(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,31 +57,41 @@ pub(super) enum OpenMode {
     ReadOnly,
 }
 
+/// The file of an SQLite database; `None` for PostgreSQL.
+pub fn sqlite_file(url: &SecretString) -> Result<Option<PathBuf>, DatabaseError> {
+    let url = url.expose_secret();
+    if !url.starts_with("sqlite:") {
+        return Ok(None);
+    }
+    Ok(Some(sqlite_options(url)?.get_filename().to_owned()))
+}
+
 impl Pools {
     /// Opens the pools for `url` with at most `connections` connections, and one more for SQLite's writer.
     pub(super) async fn open(url: &str, connections: u32, mode: OpenMode) -> Result<Self, DatabaseError> {
         match url.starts_with("sqlite:") {
             true => Self::open_sqlite(url, connections, mode).await,
-            false => Self::open_postgres(url, connections, mode).await,
+            false => Box::pin(Self::open_postgres(url, connections, mode)).await,
         }
     }
 
     async fn open_postgres(url: &str, connections: u32, mode: OpenMode) -> Result<Self, DatabaseError> {
         let options = postgres_options(url)?;
+        let reuse = ReusePolicy::default();
         let read_only = options.clone().options([("default_transaction_read_only", "on")]);
         if mode == OpenMode::ReadOnly {
-            let readers = connect_postgres(read_only, connections).await?;
-            return Ok(Self::Postgres { writers: readers.clone(), readers });
+            let readers = connect_postgres(read_only, connections, &reuse).await?;
+            return Ok(Self::Postgres { writers: readers.clone(), readers, reuse });
         }
         let read_write = options.options([("default_transaction_read_only", "off")]);
         let read_connections = connections.div_ceil(2);
-        let writers = connect_postgres(read_write, (connections - read_connections).max(1)).await?;
-        let readers = postgres_pool(read_connections).connect_lazy_with(read_only);
-        Ok(Self::Postgres { writers, readers })
+        let writers = connect_postgres(read_write, (connections - read_connections).max(1), &reuse).await?;
+        let readers = postgres_pool(read_connections, &reuse).connect_lazy_with(read_only);
+        Ok(Self::Postgres { writers, readers, reuse })
     }
 
     async fn open_sqlite(url: &str, connections: u32, mode: OpenMode) -> Result<Self, DatabaseError> {
-        let options = sqlite_options(url)?.create_if_missing(mode == OpenMode::Create);
+        let options = sqlite_options(url)?;
         let read_only = options.clone().read_only(true);
         if mode == OpenMode::ReadOnly {
             let readers = connect_sqlite(read_only, connections).await?;
@@ -72,6 +103,12 @@ impl Pools {
             make_private_folder(folder)
                 .map_err(|error| DatabaseError::Unavailable(format!("folder {}: {error}", folder.display())))?;
         }
+        if mode == OpenMode::Create {
+            // Only here: a connection that is opened later must not make an empty file in the place of a lost one.
+            let first = SqliteConnection::connect_with(&options.clone().create_if_missing(true)).await;
+            let first = first.map_err(|error| sqlite_refused(options.get_filename(), &error))?;
+            first.close().await?;
+        }
         // The journal mode is a property of the file, so only the writer sets it.
         let writer = connect_sqlite(options.journal_mode(SqliteJournalMode::Wal), 1).await?;
         let readers = connect_sqlite(read_only, connections).await?;
@@ -81,9 +118,11 @@ impl Pools {
     /// Waits for open transactions and closes every connection.
     pub(super) async fn close(&self) {
         match self {
-            Self::Postgres { writers, readers } => {
-                readers.close().await;
-                writers.close().await;
+            Self::Postgres { writers, readers, .. } => {
+                let closing = async { tokio::join!(readers.close(), writers.close()) };
+                if tokio::time::timeout(deadline::CLOSE, closing).await.is_err() {
+                    tracing::warn!("PostgreSQL did not answer while its connections were closed");
+                }
             }
             Self::Sqlite { writer, readers } => {
                 readers.close().await;
@@ -96,26 +135,48 @@ impl Pools {
 fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| DatabaseError::Unavailable(format!("the address of PostgreSQL is malformed: {error}")))?;
+    // sqlx would never try TLS with `allow`, and a server that takes TLS alone would refuse it.
+    let is_allow = matches!(options.get_ssl_mode(), PgSslMode::Allow);
+    let options = if is_allow { options.ssl_mode(PgSslMode::Prefer) } else { options };
     Ok(options.application_name("tillsight").options([
-        ("statement_timeout", "10s"),
+        ("statement_timeout", deadline::STATEMENT_TIMEOUT),
         ("idle_in_transaction_session_timeout", "30s"),
         ("synchronous_commit", "on"),
     ]))
 }
 
-fn postgres_pool(connections: u32) -> PgPoolOptions {
-    check_connections(PgPoolOptions::new()).max_connections(connections).acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
+fn postgres_pool(connections: u32, reuse: &ReusePolicy) -> PgPoolOptions {
+    check_connections(PgPoolOptions::new(), reuse)
+        .max_connections(connections)
+        .acquire_timeout(deadline::ACQUIRE)
+        // Ends what a dropped future left running. Without a deadline, a dead network would keep the connection's place in
+        // the pool for a quarter of an hour.
+        .after_release(|connection, _meta| {
+            Box::pin(async move {
+                match tokio::time::timeout(deadline::PING, connection.ping()).await {
+                    Ok(answer) => answer.map(|()| true),
+                    Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
+                }
+            })
+        })
 }
 
 /// Opens a pool and its first connection, so that a wrong address fails here.
-async fn connect_postgres(options: PgConnectOptions, connections: u32) -> Result<PgPool, DatabaseError> {
+async fn connect_postgres(
+    options: PgConnectOptions,
+    connections: u32,
+    reuse: &ReusePolicy,
+) -> Result<PgPool, DatabaseError> {
     let address = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
-    let failed = |error: sqlx::Error| DatabaseError::Unavailable(format!("PostgreSQL at {address}: {error}"));
-    match postgres_pool(connections).connect_with(options.clone()).await {
+    let failed = |error: sqlx::Error| {
+        let advice = tls_advice(&error);
+        DatabaseError::Unavailable(format!("PostgreSQL at {address}: {error}{advice}"))
+    };
+    match postgres_pool(connections, reuse).connect_with(options.clone()).await {
         Ok(pool) => Ok(pool),
         // The pool tried until its timeout and hides the reason, which a single connection gives.
         Err(sqlx::Error::PoolTimedOut) => {
-            let single = tokio::time::timeout(POSTGRES_ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await;
+            let single = tokio::time::timeout(deadline::ACQUIRE, PgConnection::connect_with(&options)).await;
             Err(match single {
                 Ok(Err(reason)) => failed(reason),
                 Ok(Ok(_)) | Err(_) => failed(sqlx::Error::PoolTimedOut),
@@ -123,6 +184,26 @@ async fn connect_postgres(options: PgConnectOptions, connections: u32) -> Result
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// What to change in the address if TLS is the reason.
+fn tls_advice(error: &sqlx::Error) -> &'static str {
+    /// `invalid_authorization_specification`: no line of pg_hba.conf admits this connection.
+    const NOT_ADMITTED: &str = "28000";
+    if let sqlx::Error::Database(refusal) = error {
+        let wants_tls = refusal.code().as_deref() == Some(NOT_ADMITTED) && refusal.message().contains("no encryption");
+        return if wants_tls { "; if it takes TLS alone, add sslmode=require to the address" } else { "" };
+    }
+    if is_certificate_error(error) {
+        return "; sslrootcert names the file of the authority that signed its certificate, and the certificate must be for this \
+                host";
+    }
+    ""
+}
+
+/// rustls names what is wrong with a certificate, but sqlx passes it on as an error of the connection.
+fn is_certificate_error(error: &sqlx::Error) -> bool {
+    error.to_string().contains("certificate")
 }
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
@@ -134,10 +215,26 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
 /// Opens a pool and its first connection, so that a wrong path fails here.
 async fn connect_sqlite(options: SqliteConnectOptions, connections: u32) -> Result<SqlitePool, DatabaseError> {
     let file = options.get_filename().to_owned();
-    let pool = check_connections(SqlitePoolOptions::new())
+    // Connections stay open, so that the write-ahead log is never removed while the server runs.
+    let pool = check_connections(SqlitePoolOptions::new(), &ReusePolicy::default())
         .max_connections(connections)
-        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT);
+        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None);
+    let opened = read_file_id(&file);
+    let path = file.clone();
+    // A connection that is opened later must be one to the same file: another may have been put in its place.
+    let pool = pool.after_connect(move |_, _| {
+        let is_same = read_file_id(&path) == opened;
+        let refused = || sqlx::Error::Io(std::io::Error::other("another file is in the place of the database"));
+        Box::pin(async move { if is_same { Ok(()) } else { Err(refused()) } })
+    });
     pool.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))
+}
+
+/// Device and inode; `None` if there is no file.
+fn read_file_id(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn sqlite_refused(file: &Path, error: &sqlx::Error) -> DatabaseError {
@@ -146,11 +243,20 @@ fn sqlite_refused(file: &Path, error: &sqlx::Error) -> DatabaseError {
 
 /// Before reuse, replaces a connection that was idle for [`TRUSTED_FOR`] and does not answer a ping, and one that is still
 /// in a transaction according to sqlx: SQLite rolls back by itself when the disk is full, and sqlx does not notice.
-fn check_connections<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
-    options.test_before_acquire(false).before_acquire(|connection, meta| {
+fn check_connections<DB: sqlx::Database>(options: PoolOptions<DB>, reuse: &ReusePolicy) -> PoolOptions<DB> {
+    let reuse = reuse.clone();
+    options.test_before_acquire(false).before_acquire(move |connection, meta| {
+        let is_trusted = meta.idle_for < TRUSTED_FOR && !reuse.pings_always();
         Box::pin(async move {
             let usable = !connection.is_in_transaction();
-            Ok(usable && (meta.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()))
+            if !usable || is_trusted {
+                return Ok(usable);
+            }
+            match tokio::time::timeout(REUSE_PING_TIMEOUT, connection.ping()).await {
+                Ok(answer) => Ok(answer.is_ok()),
+                // An error, so that the connection is dropped without a farewell, which could hang as well.
+                Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
+            }
         })
     })
 }

@@ -1,6 +1,6 @@
 //! The macro that runs a query written once on either database.
 
-use super::DatabaseError;
+use super::{DatabaseError, deadline};
 
 /// Runs one query on the database of a [`super::Reader`] or [`super::Tx`]:
 /// `run_query!(tx, c => sqlx::query(SQL).bind(id).execute(c))`.
@@ -10,7 +10,9 @@ macro_rules! run_query {
     ($reader:expr, $connection:ident => $body:expr) => {
         match $reader.connection_mut() {
             Err(injected) => Err(injected),
-            Ok($crate::db::reader::ConnectionRef::Postgres($connection)) => $crate::db::query::output($body.await),
+            Ok($crate::db::reader::ConnectionRef::Postgres($connection)) => {
+                $crate::db::query::within_deadline($body).await
+            }
             Ok($crate::db::reader::ConnectionRef::Sqlite($connection)) => $crate::db::query::output($body.await),
         }
     };
@@ -20,6 +22,14 @@ pub(crate) use run_query;
 /// Converts the result of a query to a type that does not depend on the database.
 pub(crate) fn output<T: QueryOutput>(result: sqlx::Result<T>) -> Result<T::Value, DatabaseError> {
     result.map(QueryOutput::into_value).map_err(DatabaseError::from)
+}
+
+/// Like [`output`], for a statement that runs on PostgreSQL, which may never answer.
+pub(crate) fn within_deadline<T: QueryOutput>(
+    statement: impl Future<Output = sqlx::Result<T>>,
+) -> impl Future<Output = Result<T::Value, DatabaseError>> {
+    let statement = deadline::within(deadline::STATEMENT, statement);
+    async move { statement.await.map(QueryOutput::into_value) }
 }
 
 /// A result that both databases share: the number of affected rows for `execute`, the rows for a fetch, and the bare value

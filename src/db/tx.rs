@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::DatabaseError;
 use super::reader::{Connection, Reader};
+use super::{DatabaseError, deadline};
 
 /// An open transaction. Commit it last; dropping it rolls it back.
 #[derive(Debug)]
@@ -36,18 +36,23 @@ impl Tx {
 
     /// Makes everything done in this transaction durable.
     ///
+    /// # Errors
+    /// [`DatabaseError::CommitUnknown`]: no answer came in time; only a read tells whether the commit succeeded.
+    ///
     /// # Cancel safety
     /// Not cancel safe: if the future is dropped before it is ready, only a read tells whether the commit succeeded.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         #[cfg(feature = "fail-points")]
         self.injected_failure.before_commit()?;
         let committed = match self.0.connection {
-            Connection::PostgresTransaction(transaction) => transaction.commit().await,
-            Connection::SqliteTransaction(transaction) => transaction.commit().await,
+            Connection::PostgresTransaction(transaction) => {
+                deadline::within(deadline::STATEMENT, transaction.commit()).await
+            }
+            Connection::SqliteTransaction(transaction) => transaction.commit().await.map_err(DatabaseError::from),
             // Not reached: `Database::begin` only makes transactions.
             Connection::Postgres(_) | Connection::Sqlite(_) => Ok(()),
         };
-        committed.map_err(|error| DatabaseError::from(error).at_commit())
+        committed.map_err(DatabaseError::at_commit)
     }
 }
 

@@ -35,6 +35,7 @@ mod overload;
 mod password_reset;
 mod performance;
 mod policy;
+mod postgres_outage;
 mod real_photos;
 mod receipts;
 mod recognition;

@@ -41,6 +41,11 @@ impl TestDatabase {
         Self { url: format!("{address}/{name}").into(), folder: Arc::new(tempfile::tempdir().unwrap()) }
     }
 
+    /// The empty database at `url`, which the test has made.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.into(), folder: Arc::new(tempfile::tempdir().unwrap()) }
+    }
+
     /// PostgreSQL only: ends all connections to this database and refuses new ones.
     pub async fn refuse_connections(&self) {
         self.set_connections_allowed(false).await;

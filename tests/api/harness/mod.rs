@@ -2,6 +2,7 @@
 
 mod app;
 mod database;
+mod own_postgres;
 mod pictures;
 mod program;
 mod receiver;
@@ -12,6 +13,7 @@ mod tampering;
 
 pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_path};
 pub use database::TestDatabase;
+pub use own_postgres::OwnPostgres;
 pub use pictures::{cluttered_frame, jpeg, package_photo, png_of_size, table_frame};
 pub use receiver::{AlertReceiver, ReceivedRequest, ReceiverReply};
 pub use reply::Reply;

@@ -1,7 +1,7 @@
 //! A server in its own process, for tests that kill it or read metrics that no other test may move. It uses the system's
 //! clock.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use secrecy::ExposeSecret;
@@ -12,6 +12,9 @@ use tokio::process::Command;
 use super::app::{MODEL, client};
 use super::{ADMIN_PASSWORD, TestApp, TestDatabase};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tillsight");
+/// `sh -c …`: mounts a disk of 16 MB at the first argument and runs the others in this process.
+const MOUNT_AND_RUN: &str = r#"mount -t tmpfs -o size=16m tmpfs "$1" && cd "$1" && shift && exec "$@""#;
 /// Servers on one database must share it.
 const TOKEN_SECRET: &str = "every server of a chain signs with this";
 
@@ -24,7 +27,54 @@ impl TestApp {
 
     /// Starts the program with a folder of its own, as on another machine, and `settings`.
     pub async fn spawn_program_in(database: TestDatabase, folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+        Self::spawn_command(Command::new(PROGRAM), database, folder, settings).await
+    }
+
+    /// Starts the program with the test's folder on a disk of 16 MB that only the program sees. `None` if this machine does
+    /// not allow that.
+    pub async fn spawn_program_on_small_disk(database: TestDatabase, settings: &[(&str, &str)]) -> Option<Self> {
+        let folder = database.folder().to_owned();
+        let mut program = Command::new("unshare");
+        program.args(["--map-root-user", "--mount", "sh", "-c", MOUNT_AND_RUN, "sh"]).arg(&folder);
+        let allowed = Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", MOUNT_AND_RUN, "sh"])
+            .args([folder.as_os_str(), "true".as_ref()])
+            .status();
+        if !allowed.await.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        program.arg(PROGRAM);
+        Some(Self::spawn_command(program, database, &folder, settings).await)
+    }
+
+    /// Fills the small disk.
+    pub fn fill_disk(&self) {
+        let mut ballast = std::fs::File::create(self.ballast()).unwrap();
+        let mut piece = 1 << 20;
+        while piece > 0 {
+            if std::io::Write::write_all(&mut ballast, &vec![1; piece]).is_err() {
+                piece /= 2;
+            }
+        }
+    }
+
+    pub fn free_disk(&self) {
+        std::fs::remove_file(self.ballast()).unwrap();
+    }
+
+    /// A file on the small disk, as it is seen from outside.
+    fn ballast(&self) -> PathBuf {
+        let id = self.process.as_ref().and_then(tokio::process::Child::id).unwrap();
+        let folder = self.database.folder().strip_prefix("/").unwrap();
+        PathBuf::from(format!("/proc/{id}/root")).join(folder).join("ballast")
+    }
+
+    async fn spawn_command(
+        mut program: Command,
+        database: TestDatabase,
+        folder: &Path,
+        settings: &[(&str, &str)],
+    ) -> Self {
         program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(folder);
         program.env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);
         program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
@@ -49,8 +99,18 @@ impl TestApp {
 
     /// Kills the program as `kill -9` does.
     pub fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Sends SIGTERM and waits until the program has ended. Returns whether its exit code was 0.
+    pub async fn terminate(&mut self) -> bool {
+        self.signal("-TERM");
+        self.process.take().unwrap().wait().await.unwrap().success()
+    }
+
+    fn signal(&self, name: &str) {
         let id = self.process.as_ref().and_then(tokio::process::Child::id).unwrap();
-        let killed = std::process::Command::new("kill").args(["-KILL", &id.to_string()]).status();
-        assert!(killed.unwrap().success());
+        let sent = std::process::Command::new("kill").args([name, &id.to_string()]).status();
+        assert!(sent.unwrap().success());
     }
 }
