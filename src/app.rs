@@ -17,6 +17,7 @@ use crate::active_model::{IncomingModel, StartedModel};
 use crate::alerts::{Alerts, DELIVERY_PERIOD};
 use crate::auth::{Auth, FirstAdmin};
 use crate::background::{BackgroundTasks, TaskMonitor};
+use crate::backup::LastNumbers;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
@@ -44,6 +45,8 @@ const MODEL_SWITCH_PERIOD: Duration = Duration::from_secs(2);
 const LOOK_ALIKES_PERIOD: Duration = Duration::from_secs(30);
 /// How often old rows are removed.
 const TIDY_PERIOD: Duration = Duration::from_secs(3_600);
+/// How long a stopping server waits for its last writes.
+const LAST_WRITES_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often samples are folded into histograms, whether or not `/metrics` is read.
 const METRICS_PERIOD: Duration = Duration::from_secs(10);
 
@@ -56,6 +59,7 @@ pub struct Application {
     index_feed: IndexFeed,
     models: ModelSwitches,
     performance: Performance,
+    last_numbers: LastNumbers,
     background: BackgroundTasks,
     first_admin: FirstAdmin,
     writes_snapshots: bool,
@@ -77,6 +81,7 @@ impl Application {
         if let Some(newest) = newest_id::find(&mut db.read().await?).await? {
             sort_new_ids_after(newest);
         }
+        let last_numbers = LastNumbers::open(db.clone(), &settings.data_dir).await?;
         let folder = ModelsFolder::new(&manifest_path(&settings), embedder_options(&settings, cores));
         let FirstModel { model, manifest, generation, switch_to } = folder.open_first_model(&db).await?;
         let model = StartedModel { embedder: folder.start(model).await?, manifest, generation };
@@ -100,7 +105,8 @@ impl Application {
         }
         let recognition = RecognitionService::new(db.clone(), clock.clone(), index_feed.active_model(), &settings);
         let orders = Orders::new(db.clone(), clock.clone());
-        let integrity = Integrity::new(db.clone(), clock.clone(), settings.monitoring.clone());
+        let integrity = Integrity::new(db.clone(), clock.clone(), settings.monitoring.clone())
+            .with_given_numbers(last_numbers.of_fiscal_stores().await?);
         let rules = settings.checkout.clone();
         let performance = Performance::new(db.clone(), clock.clone());
         let alerts = Alerts::new(
@@ -133,7 +139,7 @@ impl Application {
             public_docs: settings.public_docs,
             public_metrics: settings.public_metrics,
         };
-        let background = background_tasks(&services, &learner, &settings, clock);
+        let background = background_tasks(&services, &learner, &last_numbers, &settings, clock);
         services.background = background.monitor();
         let (server, address) = http_server::bind(services, &settings, cores)?;
         // Last, because a one-time password is shown only once: nothing may fail between creating and printing it. The
@@ -147,6 +153,7 @@ impl Application {
             index_feed,
             models,
             performance,
+            last_numbers,
             background,
             first_admin,
             writes_snapshots: engine.snapshot_s > 0,
@@ -183,14 +190,13 @@ impl Application {
         stopper.abort();
         tasks.stop().await;
         self.db.distrust_connections();
-        if let Err(error) = self.performance.flush().await {
-            tracing::warn!(%error, "the last order statistics could not be written");
-        }
-        if let Err(error) = self.models.release_lease().await {
-            tracing::warn!(%error, "the lease of the model switch could not be released; it expires in half a minute");
+        let last_writes = write_last_rows(&self.last_numbers, &self.performance, &self.models);
+        let is_answering = tokio::time::timeout(LAST_WRITES_TIMEOUT, last_writes).await.is_ok();
+        if !is_answering {
+            tracing::warn!("the database did not answer while the server stopped");
         }
         // The slow step comes last: if the process is killed meanwhile, only the next start is slower.
-        if self.writes_snapshots {
+        if self.writes_snapshots && is_answering {
             self.index_feed.write_last_snapshot().await;
         }
         self.db.close().await;
@@ -199,14 +205,29 @@ impl Application {
     }
 }
 
+/// Writes what would be lost or late otherwise.
+async fn write_last_rows(last_numbers: &LastNumbers, performance: &Performance, models: &ModelSwitches) {
+    if let Err(error) = last_numbers.remember().await {
+        tracing::warn!(%error, "the last receipt numbers could not be written to the data folder");
+    }
+    if let Err(error) = performance.flush().await {
+        tracing::warn!(%error, "the last order statistics could not be written");
+    }
+    if let Err(error) = models.release_lease().await {
+        tracing::warn!(%error, "the lease of the model switch could not be released; it expires in half a minute");
+    }
+}
+
 /// Registers every background task.
 fn background_tasks(
     services: &Services,
     learner: &ConfidenceLearner,
+    last_numbers: &LastNumbers,
     settings: &Settings,
     clock: Clock,
 ) -> BackgroundTasks {
-    let Services { auth, index_feed, models, checkout, performance, integrity, alerts, metrics, .. } = services;
+    let Services { auth, index_feed, models, checkout, performance, integrity, alerts, metrics, .. } =
+        services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
     let switch_period = follow_period.min(MODEL_SWITCH_PERIOD);
     let mut tasks = BackgroundTasks::new(clock);
@@ -253,6 +274,11 @@ fn background_tasks(
         performance::FLUSH_PERIOD,
         performance,
         |performance| async move { performance.flush().await },
+    );
+    tasks.register("numbers: remember", "Writes the last receipt numbers to the data folder.").every(
+        LastNumbers::PERIOD,
+        last_numbers,
+        |numbers| async move { numbers.remember().await },
     );
     tasks.register("metrics", "Folds samples into the histograms of the metrics.").every(
         METRICS_PERIOD,

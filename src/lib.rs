@@ -11,6 +11,7 @@ pub mod atomic_file;
 pub mod auth;
 pub mod background;
 pub mod backoff;
+pub mod backup;
 pub mod catalog;
 pub mod checkout;
 pub mod cli;

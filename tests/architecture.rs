@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 37] = [
+const MAY_IMPORT: [(&str, &[&str]); 38] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -20,6 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 37] = [
     ("db", &LEAVES),
     ("embedding", &["clock", "config", "domain", "telemetry", "pool", "atomic_file"]),
     ("index", &LEAVES),
+    ("backup", &["atomic_file", "clock", "domain", "db"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
@@ -106,7 +107,20 @@ const MAY_IMPORT: [(&str, &[&str]); 37] = [
         &["clock", "config", "domain", "telemetry", "db", "idempotency", "orders", "performance", "recognition"],
     ),
     ("integrity", &["clock", "config", "domain", "telemetry", "db"]),
-    ("alerts", &["backoff", "background", "clock", "config", "domain", "telemetry", "db", "integrity", "performance"]),
+    (
+        "alerts",
+        &[
+            "backoff",
+            "background",
+            "clock",
+            "config",
+            "domain",
+            "telemetry",
+            "db",
+            "integrity",
+            "performance",
+        ],
+    ),
     ("web", &["config"]),
     (
         "http",
@@ -137,6 +151,7 @@ const MAY_IMPORT: [(&str, &[&str]); 37] = [
         &[
             "app",
             "auth",
+            "backup",
             "catalog",
             "clock",
             "config",
@@ -158,9 +173,10 @@ const MAY_IMPORT: [(&str, &[&str]); 37] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 24] = [
+const ANYTHING_BUT_CLI: [&str; 25] = [
     "backoff",
     "background",
+    "backup",
     "clock",
     "config",
     "domain",

@@ -2,6 +2,7 @@
 
 use crate::alerts::SinkError;
 use crate::auth::AuthError;
+use crate::backup::BackupError;
 use crate::db::DatabaseError;
 use crate::db::blobs::BlobError;
 use crate::domain::InvalidField;
@@ -18,6 +19,8 @@ pub enum StartError {
     Model(#[from] SwitchError),
     #[error("database: {0}")]
     Database(#[from] DatabaseError),
+    #[error(transparent)]
+    LastNumbers(#[from] BackupError),
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 invalid arguments. Scripts use the checks
 //! `numbering check`, `index verify` and `catalog check`: there, 1 means findings and 2 that the check could not be done.
 
+mod backup;
 mod catalog;
 mod demo;
 mod index;
@@ -35,6 +36,10 @@ enum Command {
     Serve,
     /// Migrate the database to this version and exit.
     Migrate,
+    /// Write a back-up of the database, photos, models and token key into a new folder, while servers run. It is verified.
+    Backup(backup::BackupOptions),
+    /// Restore a back-up into an empty data folder and an empty database. Every file is verified first.
+    Restore(backup::RestoreOptions),
     /// Try tillsight without photos or a camera: render products, enrol them, simulate a kiosk, print the receipt.
     Demo(demo::DemoOptions),
     /// The catalogue: products that look alike, products whose photos are not enough. Works while a server runs.
@@ -75,6 +80,10 @@ pub enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Serve(#[from] crate::app::StartError),
+    #[error("back-up: {0}")]
+    Backup(crate::backup::BackupError),
+    #[error("restore: {0}")]
+    Restore(crate::backup::BackupError),
     #[error("demo: {0}")]
     Demo(String),
     #[error(transparent)]
@@ -164,6 +173,8 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
             block_on(serve::serve(Settings::load()?))
         }
         Command::Migrate => block_on(serve::migrate(Settings::load()?)),
+        Command::Backup(options) => block_on(backup::back_up(options, Settings::load()?)),
+        Command::Restore(options) => block_on(backup::restore(options, Settings::load()?)),
         Command::Demo(options) => block_on(demo::run(options)),
         Command::Index(command) => {
             sigpipe::reset();

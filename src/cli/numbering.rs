@@ -3,6 +3,7 @@
 //! Works while servers run, and on a copy. A check with `--keep` and a repair with `--apply` write to the database; without
 //! these options it is opened for reading only, so that a copy that is evidence stays unchanged byte for byte.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -10,10 +11,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{CliError, describe_database_error};
+use crate::backup::{self, BackupError};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::db::{Database, DatabaseError};
-use crate::domain::{Caller, CheckDepth, Series, StoreId};
+use crate::db::{Database, DatabaseError, stores};
+use crate::domain::{Caller, CheckDepth, GivenNumber, GivenNumbers, Series, StoreId};
 use crate::integrity::{
     Integrity, IntegrityError, RepairError, RepairMethod, RepairRequest, RepairView, ReportRetention, ReportView,
 };
@@ -45,6 +47,26 @@ pub(super) struct CheckOptions {
     /// Save the reports in the history, where the server shows them.
     #[arg(long)]
     keep: bool,
+    #[command(flatten)]
+    given: GivenOptions,
+}
+
+/// Numbers that were given out, whatever the database says. Those that the data folder remembers count always.
+#[derive(Debug, Args)]
+pub(super) struct GivenOptions {
+    /// The number of the newest printed receipt of a store, by the store's id or name.
+    #[arg(long, value_name = "STORE=NUMBER", value_parser = parse_last_receipt)]
+    last_receipt: Vec<(String, i64)>,
+    /// The folder of a back-up that is newer than the database.
+    #[arg(long, value_name = "DIR")]
+    backup: Vec<PathBuf>,
+}
+
+fn parse_last_receipt(text: &str) -> Result<(String, i64), String> {
+    let (store, number) = text.rsplit_once('=').ok_or("it is not STORE=NUMBER")?;
+    let number = number.trim().parse().ok().filter(|number| *number > 0);
+    let number = number.ok_or("the part after = is not a receipt number of 1 or more")?;
+    Ok((store.trim().to_owned(), number))
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +87,8 @@ pub(super) struct RepairOptions {
     /// Apply the repair; without this option nothing is changed.
     #[arg(long)]
     apply: bool,
+    #[command(flatten)]
+    given: GivenOptions,
 }
 
 /// A parser that accepts the words of `values`.
@@ -86,13 +110,66 @@ pub(super) async fn run(command: NumberingCommand, settings: Settings) -> Result
         false => Database::connect_to_read(&settings.database_url, CONNECTIONS).await,
     };
     let db = db.map_err(failed)?;
-    let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring);
+    let options = match &command {
+        NumberingCommand::Check(options) => &options.given,
+        NumberingCommand::Repair(options) => &options.given,
+    };
+    let given = collect_given_numbers(&db, options, &settings.data_dir).await;
+    let given = match given {
+        Ok(given) => given,
+        Err(error) => {
+            db.close().await;
+            return Err(error);
+        }
+    };
+    let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring).with_given_numbers(given);
     let result = match command {
         NumberingCommand::Check(options) => check(&options, &integrity).await,
         NumberingCommand::Repair(options) => repair(options, &integrity).await,
     };
     db.close().await;
     result
+}
+
+fn database_failed(error: DatabaseError) -> CliError {
+    CliError::Numbering(describe_database_error(&error))
+}
+
+/// What the data folder, back-ups and printed receipts say.
+async fn collect_given_numbers(
+    db: &Database,
+    options: &GivenOptions,
+    data_dir: &Path,
+) -> Result<GivenNumbers, CliError> {
+    let failed = |error: BackupError| CliError::Numbering(error.to_string());
+    let mut given = backup::read_last_numbers(data_dir).map_err(failed)?;
+    if given.iter().next().is_none() && options.last_receipt.is_empty() && options.backup.is_empty() {
+        return Ok(given);
+    }
+    let mut reader = db.read().await.map_err(database_failed)?;
+    backup::keep_fiscal_stores(&mut reader, &mut given).await.map_err(database_failed)?;
+    for folder in &options.backup {
+        given.merge(backup::read_manifest(folder).map_err(failed)?.last_numbers);
+    }
+    if options.last_receipt.is_empty() {
+        return Ok(given);
+    }
+    let known = stores::list_names(&mut reader).await.map_err(database_failed)?;
+    for (name, number) in &options.last_receipt {
+        let id: Option<StoreId> = name.parse().ok();
+        let mut matching = known.iter().filter(|store| Some(store.id) == id || store.name == *name);
+        let store = match (matching.next(), matching.next()) {
+            (Some(store), None) => store,
+            (None, _) => return Err(CliError::Numbering(format!("no store has the id or name \"{name}\""))),
+            (Some(_), Some(_)) => {
+                let text = format!("several stores have the name \"{name}\"; give the id of one");
+                return Err(CliError::Numbering(text));
+            }
+        };
+        let (store_id, store) = (store.id, store.name.clone());
+        given.merge([GivenNumber { store_id, store, series: Series::Order, number: *number }]);
+    }
+    Ok(given)
 }
 
 async fn check(options: &CheckOptions, integrity: &Integrity) -> Result<(), CliError> {
@@ -125,7 +202,7 @@ async fn check(options: &CheckOptions, integrity: &Integrity) -> Result<(), CliE
 }
 
 async fn repair(options: RepairOptions, integrity: &Integrity) -> Result<(), CliError> {
-    let RepairOptions { method, store, series, reason, apply } = options;
+    let RepairOptions { method, store, series, reason, apply, given: _ } = options;
     let request = RepairRequest { store, series, method, reason };
     let result = match apply {
         true => integrity.repair(&Caller::command_line(), &request).await,

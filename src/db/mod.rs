@@ -21,6 +21,7 @@ pub mod checkout_sessions;
 mod column_types;
 pub mod confirmation_sql;
 mod database;
+mod database_copy;
 mod deadline;
 mod error;
 #[cfg(feature = "fail-points")]
@@ -59,6 +60,7 @@ pub mod z_reports;
 
 pub use change_listener::ChangeListener;
 pub use database::{Backend, Database};
+pub use database_copy::export_snapshot;
 pub use error::DatabaseError;
 pub use pools::sqlite_file;
 pub(crate) use query::run_query;

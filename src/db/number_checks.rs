@@ -33,7 +33,7 @@ pub struct SeriesState {
     pub counter_hash: Option<Vec<u8>>,
     /// The highest number of a record or void placeholder.
     pub highest: Option<i64>,
-    /// The highest number that a closing names.
+    /// The highest number that a closing names, or that is known from outside the database.
     pub closed: Option<i64>,
 }
 

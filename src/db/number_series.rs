@@ -5,7 +5,7 @@
 //! time of the last record, so that records are dated in the order of their numbers even if the clock is set back.
 
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{Seal, Series, StoreId, Timestamp};
+use crate::domain::{GivenNumber, GivenNumbers, Seal, Series, StoreId, Timestamp};
 
 /// A number that was taken, and the seal of the record before it.
 #[derive(Debug, Clone)]
@@ -85,4 +85,27 @@ pub async fn list(reader: &mut Reader, store: StoreId) -> Result<Vec<SeriesRow>,
     const SELECT: &str = "SELECT series, last_number, last_hash, last_at FROM number_series \
         WHERE store_id = $1 AND series IN ('order', 'payment', 'refund', 'closing') ORDER BY series";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
+}
+
+/// The last number of every series of every store.
+pub async fn list_last_numbers(reader: &mut Reader) -> Result<GivenNumbers, DatabaseError> {
+    const SELECT: &str = "SELECT n.store_id, COALESCE(s.name, '') AS store, n.series, n.last_number AS number \
+        FROM number_series n LEFT JOIN stores s ON s.id = n.store_id \
+        WHERE n.series IN ('order', 'payment', 'refund', 'closing') ORDER BY n.store_id, n.series";
+    let rows: Vec<LastNumberRow> = run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))?;
+    Ok(rows.into_iter().map(LastNumberRow::into_given).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct LastNumberRow {
+    store_id: StoreId,
+    store: String,
+    series: Series,
+    number: i64,
+}
+
+impl LastNumberRow {
+    fn into_given(self) -> GivenNumber {
+        GivenNumber { store_id: self.store_id, store: self.store, series: self.series, number: self.number }
+    }
 }

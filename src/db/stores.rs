@@ -81,3 +81,16 @@ pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, DatabaseError> 
         .execute(c))?
         == 1)
 }
+
+/// A store in few words.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoreNameRow {
+    pub id: StoreId,
+    pub name: String,
+    pub fiscal: bool,
+}
+
+pub async fn list_names(reader: &mut Reader) -> Result<Vec<StoreNameRow>, DatabaseError> {
+    const SELECT: &str = "SELECT id, name, fiscal FROM stores ORDER BY id";
+    run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
+}

@@ -7,6 +7,7 @@ mod alert;
 mod catalog_change;
 mod code;
 mod discount;
+mod given_numbers;
 mod ids;
 mod model_switch;
 mod money;
@@ -27,6 +28,7 @@ pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, De
 pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};
 pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};
+pub use given_numbers::{GivenNumber, GivenNumbers};
 pub use ids::{
     AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PlaceholderId,
     PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,

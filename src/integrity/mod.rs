@@ -28,8 +28,9 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::config::MonitoringSettings;
 use crate::db::integrity_reports::{self, ReportRow};
-use crate::db::{Database, DatabaseError, Reader, number_checks, stores};
-use crate::domain::{CheckDepth, IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
+use crate::db::number_checks::{self, SeriesState};
+use crate::db::{Database, DatabaseError, Reader, stores};
+use crate::domain::{CheckDepth, GivenNumbers, IntegrityReportId, Page, PageRequest, Series, StoreId, Timestamp};
 
 use finding::Findings;
 pub use finding::{Finding, FindingKind, NumberSpan, health};
@@ -75,11 +76,21 @@ pub struct Integrity {
     check_permit: Arc<Semaphore>,
     /// The newest report that this server's metrics show.
     published: Arc<Mutex<Option<IntegrityReportId>>>,
+    /// Numbers that were given out according to something outside the database.
+    given: Arc<GivenNumbers>,
 }
 
 impl Integrity {
     pub fn new(db: Database, clock: Clock, settings: MonitoringSettings) -> Self {
-        Self { db, clock, settings, check_permit: Arc::new(Semaphore::new(1)), published: Arc::default() }
+        let check_permit = Arc::new(Semaphore::new(1));
+        Self { db, clock, settings, check_permit, published: Arc::default(), given: Arc::default() }
+    }
+
+    /// Checks and repairs count these numbers as given out, also if the database does not know them.
+    #[must_use]
+    pub fn with_given_numbers(mut self, given: GivenNumbers) -> Self {
+        self.given = Arc::new(given);
+        self
     }
 
     /// Checks one store or all of them now. Waits a few seconds for a check that is running on this server.
@@ -142,7 +153,9 @@ impl Integrity {
         let started = self.clock.now();
         let (mut findings, mut counts) = (Findings::default(), RecordCounts::default());
         for series in Series::ALL {
-            let state = number_checks::read_series_state(&mut self.db.read().await?, id, series).await?;
+            let mut reader = self.db.read().await?;
+            let state = read_series_state(&mut reader, id, series, &self.given).await?;
+            drop(reader);
             counts = counts.plus(number_scan::scan_series(&self.db, id, series, &state, &mut findings).await?);
             if depth == CheckDepth::Deep {
                 chain::check_chain(&self.db, id, series, &state, &mut findings).await?;
@@ -262,6 +275,18 @@ impl Integrity {
         let reports = rows.into_iter().map(ReportView::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::from_rows(reports, page, |report| report.id.uuid()))
     }
+}
+
+/// The state of a series, in which numbers known from outside the database count like those that a closing names.
+async fn read_series_state(
+    reader: &mut Reader,
+    store: StoreId,
+    series: Series,
+    given: &GivenNumbers,
+) -> Result<SeriesState, DatabaseError> {
+    let mut state = number_checks::read_series_state(reader, store, series).await?;
+    state.closed = state.closed.max(given.last(store, series));
+    Ok(state)
 }
 
 async fn read_integrity_page(

@@ -108,7 +108,7 @@ impl NumberScan {
             findings.add_span(FindingKind::Gap, series, self.highest + 1, counter);
             findings.add_span(FindingKind::CounterAhead, series, self.highest + 1, counter);
         }
-        // A closing names only numbers that the counters had given out, so their records existed.
+        // The counters had given out the numbers that a closing names, so their records existed.
         let closed = state.closed.unwrap_or(0);
         if closed > self.highest.max(counter) {
             findings.add_span(FindingKind::Gap, series, self.highest.max(counter) + 1, closed);

@@ -9,6 +9,7 @@ mod accounts;
 mod alert_delivery;
 mod alerts;
 mod background;
+mod backups;
 mod catalog;
 mod chains;
 mod checkout;

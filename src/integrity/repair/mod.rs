@@ -77,7 +77,7 @@ impl Integrity {
         check_method_allowed(&mut reader, request).await?;
         let mut repairs = Vec::new();
         for series in requested_series(request) {
-            repairs.push(plan_series(&mut reader, request, series).await?.summary);
+            repairs.push(self.plan_series(&mut reader, request, series).await?.summary);
         }
         Ok(repair_view(request, reason, false, repairs))
     }
@@ -107,7 +107,7 @@ impl Integrity {
             let series = planned_series.series;
             number_series::lock(&mut tx, request.store, series).await?;
             let state = number_checks::read_series_state(&mut tx, request.store, series).await?;
-            let plan = plan_series(&mut tx, request, series).await?;
+            let plan = self.plan_series(&mut tx, request, series).await?;
             if plan.changes_anything() {
                 self.apply_plan(&mut tx, caller, request, &planned.reason, &plan).await?;
                 details.push(audit_details(&plan.summary, state.counter_hash.as_deref()));
@@ -123,6 +123,18 @@ impl Integrity {
         audit::append(&mut tx, audit::AuditEntry { at, caller, action: "numbering.repair", subject, details }).await?;
         tx.commit().await?;
         Ok(repair_view(request, planned.reason, true, repairs))
+    }
+
+    async fn plan_series(
+        &self,
+        reader: &mut Reader,
+        request: &RepairRequest,
+        series: Series,
+    ) -> Result<RepairPlan, RepairError> {
+        match request.method {
+            RepairMethod::Void => void::plan_placeholders(reader, request.store, series, &self.given).await,
+            RepairMethod::Renumber => renumber::plan_renumbering(reader, request.store, series).await,
+        }
     }
 
     /// Writes the changes of a series whose counter is locked.
@@ -176,13 +188,6 @@ async fn check_method_allowed(reader: &mut Reader, request: &RepairRequest) -> R
         return Err(RepairError::Fiscal(store.name));
     }
     Ok(())
-}
-
-async fn plan_series(reader: &mut Reader, request: &RepairRequest, series: Series) -> Result<RepairPlan, RepairError> {
-    match request.method {
-        RepairMethod::Void => void::plan_placeholders(reader, request.store, series).await,
-        RepairMethod::Renumber => renumber::plan_renumbering(reader, request.store, series).await,
-    }
 }
 
 /// Leaves out intact series.

@@ -1,17 +1,18 @@
 //! The method `void`: missing numbers get placeholders, and a counter that is behind moves forward. No record changes.
 
 use super::super::finding::{FindingKind, Findings, LISTED_RANGES_MAX};
-use super::super::number_scan;
+use super::super::{number_scan, read_series_state};
 use super::{CounterMove, PLACEHOLDERS_MAX, RepairError, RepairPlan};
-use crate::db::{Reader, number_checks, number_repairs};
-use crate::domain::{Seal, Series, StoreId};
+use crate::db::{Reader, number_repairs};
+use crate::domain::{GivenNumbers, Seal, Series, StoreId};
 
 pub(super) async fn plan_placeholders(
     reader: &mut Reader,
     store: StoreId,
     series: Series,
+    given: &GivenNumbers,
 ) -> Result<RepairPlan, RepairError> {
-    let state = number_checks::read_series_state(reader, store, series).await?;
+    let state = read_series_state(reader, store, series, given).await?;
     let mut findings = Findings::with_ranges(PLACEHOLDERS_MAX as usize);
     number_scan::scan_series_with(reader, store, series, &state, &mut findings).await?;
     let mut plan = RepairPlan::empty(series);
