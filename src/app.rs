@@ -4,6 +4,7 @@
 //! with a [`StartError`] that says what is wrong and what to do.
 
 mod http_server;
+mod start_check;
 mod start_error;
 
 use std::convert::Infallible;
@@ -14,16 +15,16 @@ use std::time::Duration;
 use actix_web::dev::Server;
 
 use crate::active_model::{IncomingModel, StartedModel};
-use crate::alerts::{Alerts, DELIVERY_PERIOD};
+use crate::alerts::{Alerts, DELIVERY_PERIOD, STORAGE_REPORT_PERIOD};
 use crate::auth::{Auth, FirstAdmin};
 use crate::background::{BackgroundTasks, TaskMonitor};
-use crate::backup::LastNumbers;
+use crate::backup::{BackupError, LastNumbers};
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::blobs::Blobs;
-use crate::db::{Database, newest_id};
+use crate::db::{Database, newest_id, sqlite_file};
 use crate::domain::{SinkKind, sort_new_ids_after};
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
@@ -35,8 +36,10 @@ use crate::orders::Orders;
 use crate::performance::{self, Performance};
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
+use crate::storage::{self, StorageWatch, WatchedPaths};
 use crate::telemetry::Metrics;
 
+pub use start_check::refuse_lost_database;
 pub use start_error::StartError;
 
 /// How often, at least, a server checks for model switches.
@@ -118,6 +121,12 @@ impl Application {
         )?;
         let checkout =
             Checkout::new(db.clone(), clock.clone(), recognition.clone(), orders.clone(), performance.clone(), rules);
+        let watched = WatchedPaths {
+            database: sqlite_file(&settings.database_url)?,
+            data_dir: settings.data_dir.clone(),
+            model: manifest_path(&settings),
+        };
+        let storage = StorageWatch::new(db.clone(), &watched);
         let readiness = Readiness::default();
         let mut services = Services {
             auth: auth.clone(),
@@ -133,6 +142,7 @@ impl Application {
             background: TaskMonitor::default(),
             metrics,
             readiness: readiness.clone(),
+            storage: storage.clone(),
             limits: settings.limits.clone(),
             bodies: BodyBudget::new(settings.limits.bodies_bytes),
             trusted_proxies: settings.trusted_proxies.clone(),
@@ -145,6 +155,7 @@ impl Application {
         // Last, because a one-time password is shown only once: nothing may fail between creating and printing it. The
         // server does not answer before it runs, so nobody can take the name first.
         let first_admin = auth.ensure_first_admin().await?;
+        storage.remember_user().await?;
         Ok(Self {
             server,
             address,
@@ -226,7 +237,7 @@ fn background_tasks(
     settings: &Settings,
     clock: Clock,
 ) -> BackgroundTasks {
-    let Services { auth, index_feed, models, checkout, performance, integrity, alerts, metrics, .. } =
+    let Services { auth, index_feed, models, checkout, performance, integrity, alerts, metrics, storage, .. } =
         services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
     let switch_period = follow_period.min(MODEL_SWITCH_PERIOD);
@@ -275,10 +286,22 @@ fn background_tasks(
         performance,
         |performance| async move { performance.flush().await },
     );
+    tasks
+        .register("storage", "Looks whether the database and files are still there, and whether the disk is full.")
+        .every(storage::WATCH_PERIOD, storage, |storage| async move { storage.check().await });
     tasks.register("numbers: remember", "Writes the last receipt numbers to the data folder.").every(
         LastNumbers::PERIOD,
-        last_numbers,
-        |numbers| async move { numbers.remember().await },
+        &(last_numbers.clone(), storage.clone()),
+        |(numbers, storage)| async move {
+            let remembered = numbers.remember().await;
+            match &remembered {
+                Err(BackupError::Forgotten(text)) => storage.report_forgotten_numbers(Some(text.clone())),
+                Ok(()) => storage.report_forgotten_numbers(None),
+                // It is not known.
+                Err(_) => {}
+            }
+            remembered
+        },
     );
     tasks.register("metrics", "Folds samples into the histograms of the metrics.").every(
         METRICS_PERIOD,
@@ -316,6 +339,13 @@ fn background_tasks(
             alerts,
             |alerts| async move { alerts.delete_expired().await.map(drop) },
         );
+        tasks
+            .register("alerts: storage", "Reports faults of the storage to the receivers, without the database.")
+            .on_signal(
+                (storage.change_signal(), STORAGE_REPORT_PERIOD),
+                &(alerts.clone(), storage.clone()),
+                |(alerts, storage)| async move { alerts.report_storage_faults(&storage.faults()).await },
+            );
         for (sink, signal) in alerts.receivers() {
             let (name, purpose) = match sink {
                 SinkKind::Slack => ("alerts: slack", "Sends alerts to Slack."),

@@ -37,6 +37,7 @@ pub mod pool;
 pub mod product_photos;
 pub mod recognition;
 pub mod regions;
+pub mod storage;
 pub mod telemetry;
 pub(crate) mod terminal;
 pub mod web;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 38] = [
+const MAY_IMPORT: [(&str, &[&str]); 39] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -20,6 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 38] = [
     ("db", &LEAVES),
     ("embedding", &["clock", "config", "domain", "telemetry", "pool", "atomic_file"]),
     ("index", &LEAVES),
+    ("storage", &["background", "domain", "db"]),
     ("backup", &["atomic_file", "clock", "domain", "db"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
     ("confidence", &["domain"]),
@@ -119,6 +120,7 @@ const MAY_IMPORT: [(&str, &[&str]); 38] = [
             "db",
             "integrity",
             "performance",
+            "storage",
         ],
     ),
     ("web", &["config"]),
@@ -141,6 +143,7 @@ const MAY_IMPORT: [(&str, &[&str]); 38] = [
             "performance",
             "integrity",
             "alerts",
+            "storage",
             "web",
         ],
     ),
@@ -173,10 +176,11 @@ const MAY_IMPORT: [(&str, &[&str]); 38] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 25] = [
+const ANYTHING_BUT_CLI: [&str; 26] = [
     "backoff",
     "background",
     "backup",
+    "storage",
     "clock",
     "config",
     "domain",

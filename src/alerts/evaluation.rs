@@ -52,6 +52,8 @@ impl RuleEvaluation {
             AlertRule::OrderFailureRate | AlertRule::OrderConflictRate | AlertRule::OrderSlow => {
                 AlertScope::Performance
             }
+            // No such alert is in the database.
+            AlertRule::Storage => return true,
         };
         self.unknown.contains(&scope)
     }

@@ -9,6 +9,7 @@ mod evaluation;
 mod message;
 mod rule;
 mod sink;
+mod storage_faults;
 mod transitions;
 mod view;
 
@@ -29,9 +30,11 @@ use crate::telemetry::ALERTS_FIRING;
 pub use delivery::{DELIVERY_PERIOD, DeliveryError};
 pub use evaluation::RuleEvaluationError;
 pub use sink::SinkError;
+pub use storage_faults::STORAGE_REPORT_PERIOD;
 pub use view::{AlertView, DeliveryView};
 
 use sink::Sinks;
+use storage_faults::StorageReports;
 use transitions::AlertTransitions;
 
 /// The most alerts that fire at a time. Further violations raise none until others have ended.
@@ -56,6 +59,7 @@ pub struct Alerts {
     integrity: Integrity,
     performance: Performance,
     sinks: Sinks,
+    storage_reports: StorageReports,
 }
 
 impl Alerts {
@@ -67,7 +71,8 @@ impl Alerts {
         settings: MonitoringSettings,
     ) -> Result<Self, SinkError> {
         let sinks = Sinks::new(&settings)?;
-        Ok(Self { db, clock, settings: Arc::new(settings), integrity, performance, sinks })
+        let storage_reports = StorageReports::default();
+        Ok(Self { db, clock, settings: Arc::new(settings), integrity, performance, sinks, storage_reports })
     }
 
     /// Evaluates the rules if they are due on this server, and updates the metrics.

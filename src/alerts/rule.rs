@@ -11,7 +11,7 @@ impl AlertRule {
     pub fn severity(self) -> AlertSeverity {
         match self {
             Self::OrderFailureRate | Self::OrderSlow => AlertSeverity::Warning,
-            Self::OrderConflictRate | Self::NumberingIntegrity => AlertSeverity::Critical,
+            Self::OrderConflictRate | Self::NumberingIntegrity | Self::Storage => AlertSeverity::Critical,
         }
     }
 
@@ -51,7 +51,7 @@ pub(super) async fn find_performance_violations(
                 (rules.conflict_rate.threshold, rules.conflict_rate.window_s, rules.conflict_rate.attempts)
             }
             AlertRule::OrderSlow => (rules.slow.threshold, rules.slow.window_s, rules.slow.attempts),
-            AlertRule::NumberingIntegrity => continue,
+            AlertRule::NumberingIntegrity | AlertRule::Storage => continue,
         };
         let stats = performance.window_stats(Window::new(window_s)?).await?;
         for store in stats.data.iter().filter(|store| relevant_attempts(rule, store) >= attempts_min) {
@@ -69,7 +69,7 @@ pub(super) async fn find_performance_violations(
 fn relevant_attempts(rule: AlertRule, store: &StorePerformance) -> i64 {
     match rule {
         AlertRule::OrderFailureRate | AlertRule::OrderSlow => store.succeeded + store.failed,
-        AlertRule::OrderConflictRate | AlertRule::NumberingIntegrity => store.attempts,
+        AlertRule::OrderConflictRate | AlertRule::NumberingIntegrity | AlertRule::Storage => store.attempts,
     }
 }
 
@@ -101,7 +101,7 @@ fn measure(rule: AlertRule, store: &StorePerformance, window_s: i64) -> Option<(
             );
             (seconds, message)
         }),
-        AlertRule::NumberingIntegrity => None,
+        AlertRule::NumberingIntegrity | AlertRule::Storage => None,
     }
 }
 

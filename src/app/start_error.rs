@@ -1,5 +1,7 @@
 //! Why the server cannot start. The texts are for the person who starts it.
 
+use std::path::PathBuf;
+
 use crate::alerts::SinkError;
 use crate::auth::AuthError;
 use crate::backup::BackupError;
@@ -19,6 +21,14 @@ pub enum StartError {
     Model(#[from] SwitchError),
     #[error("database: {0}")]
     Database(#[from] DatabaseError),
+    /// A new shop would begin beside the traces of an old one.
+    #[error(
+        "{database} is empty or missing, but {} is from a shop that was here: its database is lost or elsewhere. Put it back, \
+         restore a back-up (`tillsight restore`), or set TILLSIGHT_DATABASE_URL to where it is. To begin a new shop here, start \
+         with `tillsight serve --new-store`",
+        trace.display()
+    )]
+    LostDatabase { trace: PathBuf, database: String },
     #[error(transparent)]
     LastNumbers(#[from] BackupError),
     #[error(transparent)]

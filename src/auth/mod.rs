@@ -13,6 +13,7 @@
 mod access_tokens;
 mod error;
 mod first_admin;
+mod full_disk;
 mod kiosks;
 mod known_addresses;
 mod login_throttle;
@@ -108,7 +109,10 @@ impl Auth {
         }
         let subject = self.0.access_tokens.verify(bearer)?;
         let mut reader = self.0.db.read().await?;
-        let user = db::users::find_in_session(&mut reader, subject.user, subject.family).await?;
+        let user = match subject.family {
+            full_disk::NO_SESSION => db::users::find(&mut reader, subject.user).await?,
+            family => db::users::find_in_session(&mut reader, subject.user, family).await?,
+        };
         let user =
             user.filter(|user| !user.disabled && user.token_epoch == subject.epoch).ok_or(TokenFault::SessionEnded)?;
         let actor = Actor::Person { id: user.id, role: user.role, store: user.store_id };

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::access_tokens::TokenSubject;
+use super::full_disk::is_disk_full;
 use super::secrets::{hash_token, new_refresh_token};
 use super::{Auth, AuthError, TokenFault, TokenPair, UserView};
 use crate::db::refresh_tokens::{self, RefreshTokenRow};
@@ -17,7 +18,7 @@ use crate::domain::{Timestamp, TokenId};
 /// New sessions between two deletions of expired ones.
 const CLEAN_UP_INTERVAL: u64 = 64;
 
-enum RefreshTokenState {
+pub(super) enum RefreshTokenState {
     Valid,
     Expired,
     SessionEnded,
@@ -26,9 +27,14 @@ enum RefreshTokenState {
 }
 
 impl Auth {
-    /// Exchanges a refresh token for a new pair of tokens. The account stays known at `address`, where a session may go on for
-    /// months without a login.
+    /// Exchanges a refresh token for a new pair of tokens; on a full disk, for an access token alone. The account stays known
+    /// at `address`, where a session may go on for months without a login.
     pub async fn refresh(&self, token: &SecretString, address: Option<&str>) -> Result<TokenPair, AuthError> {
+        let outcome = self.rotate_refresh_token(token, address).await;
+        if is_disk_full(&outcome) { self.refresh_access_token(token).await } else { outcome }
+    }
+
+    async fn rotate_refresh_token(&self, token: &SecretString, address: Option<&str>) -> Result<TokenPair, AuthError> {
         let now = self.0.clock.now();
         let hash = hash_token(token.expose_secret());
         let mut tx = self.0.db.begin().await?;
@@ -66,7 +72,7 @@ impl Auth {
         Ok(())
     }
 
-    fn refresh_token_state(&self, row: &RefreshTokenRow, now: Timestamp) -> RefreshTokenState {
+    pub(super) fn refresh_token_state(&self, row: &RefreshTokenRow, now: Timestamp) -> RefreshTokenState {
         if row.ended_at.is_some() {
             return RefreshTokenState::SessionEnded;
         }
@@ -117,7 +123,7 @@ impl Auth {
         let subject = TokenSubject { user: user.id, family: row.family, epoch: user.token_epoch };
         Ok(TokenPair {
             access_token: self.0.access_tokens.issue(subject, now)?.into(),
-            refresh_token: secret.into(),
+            refresh_token: Some(secret.into()),
             token_type: "Bearer".to_owned(),
             expires_in: self.0.access_tokens.lifetime_s(),
             user: UserView::from(user),
@@ -131,7 +137,7 @@ mod tests {
     use super::*;
 
     fn secret(pair: &TokenPair) -> SecretString {
-        pair.refresh_token.expose().into()
+        pair.refresh_token.as_ref().unwrap().expose().into()
     }
 
     fn is_ended(outcome: &Result<TokenPair, AuthError>) -> bool {
@@ -231,6 +237,9 @@ mod tests {
         assert!(matches!(expired, Err(AuthError::TokenInvalid(TokenFault::Expired))));
         let next = test.auth.refresh(&secret(&pair), None).await.unwrap();
         test.auth.authenticate(next.access_token.expose()).await.unwrap();
-        assert!(!format!("{next:?}").contains(next.refresh_token.expose()), "no secret shows in debug output");
+        assert!(
+            !format!("{next:?}").contains(next.refresh_token.as_ref().unwrap().expose()),
+            "no secret shows in debug output"
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::full_disk::{NO_SESSION, is_disk_full};
 use super::login_throttle::{AnonymousAttempt, NamedAccount};
 use super::passwords::PasswordCheck;
 use super::{Auth, AuthError, TokenPair, UserView, password_policy};
@@ -97,18 +98,25 @@ impl Auth {
             PasswordCheck::NeedsRehash => Some(self.0.passwords.hash(password).await?),
             PasswordCheck::Correct | PasswordCheck::Wrong => None,
         };
-        let mut tx = self.0.db.begin().await?;
-        let mut user = lock_unchanged(&mut tx, &user).await?.ok_or(AuthError::WrongCredentials)?;
-        if let Some(new_hash) = new_hash {
-            user.password_hash = new_hash;
-            users::update(&mut tx, &user).await?;
+        let opened: Result<TokenPair, AuthError> = async {
+            let mut tx = self.0.db.begin().await?;
+            let mut user = lock_unchanged(&mut tx, &user).await?.ok_or(AuthError::WrongCredentials)?;
+            if let Some(new_hash) = new_hash {
+                user.password_hash = new_hash;
+                users::update(&mut tx, &user).await?;
+            }
+            let now = self.0.clock.now();
+            self.0.throttle.clear_failures(&mut tx, &attempt).await?;
+            self.0.throttle.remember_address(&mut tx, &name, address, now).await?;
+            let pair = self.open_session(&mut tx, &user, now).await?;
+            tx.commit().await?;
+            Ok(pair)
         }
-        let now = self.0.clock.now();
-        self.0.throttle.clear_failures(&mut tx, &attempt).await?;
-        self.0.throttle.remember_address(&mut tx, &name, address, now).await?;
-        let pair = self.open_session(&mut tx, &user, now).await?;
-        tx.commit().await?;
-        Ok(pair)
+        .await;
+        if is_disk_full(&opened) {
+            return self.issue_access_token(&user, NO_SESSION, self.0.clock.now());
+        }
+        opened
     }
 
     pub async fn get_own_user(&self, caller: &Caller) -> Result<UserView, AuthError> {
@@ -208,9 +216,9 @@ mod tests {
         let new = test.auth.change_password(&caller, &PASSWORD.into(), &"harvest trombone".into()).await.unwrap();
         let ended = test.auth.authenticate(old.access_token.expose()).await;
         assert!(matches!(ended, Err(AuthError::TokenInvalid(TokenFault::SessionEnded))));
-        assert!(test.auth.refresh(&old.refresh_token.expose().into(), None).await.is_err());
+        assert!(test.auth.refresh(&old.refresh_token.unwrap().expose().into(), None).await.is_err());
         test.auth.authenticate(new.access_token.expose()).await.unwrap();
-        test.auth.refresh(&new.refresh_token.expose().into(), None).await.unwrap();
+        test.auth.refresh(&new.refresh_token.unwrap().expose().into(), None).await.unwrap();
         assert!(test.auth.login("ann.lee", &PASSWORD.into(), None).await.is_err());
         assert_eq!(test.audited_actions().await, ["user.password"]);
     }

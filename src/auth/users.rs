@@ -178,7 +178,7 @@ mod tests {
         let disable = UserChange { disabled: Some(true), ..UserChange::default() };
         assert!(test.auth.change_user(&admin, pair.user.id, disable).await.unwrap().disabled);
         assert!(test.auth.authenticate(pair.access_token.expose()).await.is_err());
-        assert!(test.auth.refresh(&pair.refresh_token.expose().into(), None).await.is_err());
+        assert!(test.auth.refresh(&pair.refresh_token.unwrap().expose().into(), None).await.is_err());
         let refused = test.auth.login("ann.lee", &PASSWORD.into(), None).await;
         assert!(matches!(refused, Err(AuthError::WrongCredentials)));
         let enable = UserChange { disabled: Some(false), ..UserChange::default() };
@@ -216,7 +216,7 @@ mod tests {
             assert_eq!(test.auth.change_user(&admin, bob.id, change).await.unwrap(), bob);
         }
         test.auth.authenticate(pair.access_token.expose()).await.unwrap();
-        test.auth.refresh(&pair.refresh_token.expose().into(), None).await.unwrap();
+        test.auth.refresh(&pair.refresh_token.unwrap().expose().into(), None).await.unwrap();
         assert_eq!(test.audited_actions().await, ["store.create", "user.create"]);
     }
 

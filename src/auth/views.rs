@@ -32,9 +32,10 @@ pub struct TokenPair {
     /// To be sent as `Authorization: Bearer` with each request.
     #[schema(value_type = String)]
     pub access_token: IssuedSecret,
-    /// Valid for one refresh; the reply contains the next one.
-    #[schema(value_type = String)]
-    pub refresh_token: IssuedSecret,
+    /// Valid for one refresh; the reply contains the next one. `null` if the disk is full: then sign in again, or refresh
+    /// with the token that you have, when the access token expires.
+    #[schema(value_type = Option<String>)]
+    pub refresh_token: Option<IssuedSecret>,
     /// Always `Bearer`.
     #[schema(examples("Bearer"))]
     pub token_type: String,

@@ -33,9 +33,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server. Settings come from tillsight.toml and TILLSIGHT_* variables; docs/reference/settings.md lists them.
-    Serve,
+    Serve(serve::StartOptions),
     /// Migrate the database to this version and exit.
-    Migrate,
+    Migrate(serve::StartOptions),
     /// Write a back-up of the database, photos, models and token key into a new folder, while servers run. It is verified.
     Backup(backup::BackupOptions),
     /// Restore a back-up into an empty data folder and an empty database. Every file is verified first.
@@ -168,11 +168,11 @@ pub fn print_error(error: &CliError) {
 
 fn run_command(arguments: Arguments) -> Result<(), CliError> {
     match arguments.command {
-        Command::Serve => {
+        Command::Serve(options) => {
             serve::restart_with_library_variables();
-            block_on(serve::serve(Settings::load()?))
+            block_on(serve::serve(options, Settings::load()?))
         }
-        Command::Migrate => block_on(serve::migrate(Settings::load()?)),
+        Command::Migrate(options) => block_on(serve::migrate(options, Settings::load()?)),
         Command::Backup(options) => block_on(backup::back_up(options, Settings::load()?)),
         Command::Restore(options) => block_on(backup::restore(options, Settings::load()?)),
         Command::Demo(options) => block_on(demo::run(options)),

@@ -3,11 +3,12 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use clap::Args;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
-use crate::app::{Application, StartError};
+use crate::app::{self, Application, StartError};
 use crate::auth::FirstAdmin;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -41,9 +42,19 @@ pub(super) fn restart_with_library_variables() {
     note!("tillsight: could not restart with {LIBRARY_VARIABLES:?} ({error}); continuing with more threads and memory");
 }
 
+#[derive(Debug, Args)]
+pub(super) struct StartOptions {
+    /// Begin a new shop, although the data folder has photos, snapshots or keys of another one.
+    #[arg(long)]
+    new_store: bool,
+}
+
 /// Builds the server, prints its address, and runs until SIGTERM or SIGINT.
-pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
+pub(super) async fn serve(options: StartOptions, settings: Settings) -> Result<(), CliError> {
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
+    if !options.new_store {
+        app::refuse_lost_database(&settings).await?;
+    }
     let docs = settings.public_docs;
     let application = Application::build(settings, Clock::system()).await?;
     // Before the address is printed, because a supervisor may stop the server as soon as it reads it.
@@ -82,7 +93,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), CliError> {
     Ok(application.run_until(stop_signal).await?)
 }
 
-pub(super) async fn migrate(settings: Settings) -> Result<(), CliError> {
+pub(super) async fn migrate(options: StartOptions, settings: Settings) -> Result<(), CliError> {
+    if !options.new_store {
+        app::refuse_lost_database(&settings).await?;
+    }
     let db = Database::connect(&settings.database_url, 1).await.map_err(StartError::Database)?;
     db.migrate().await.map_err(StartError::Database)?;
     db.close().await;

@@ -45,3 +45,9 @@ pub async fn delete_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, Databa
     const DELETE: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
     run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
 }
+
+/// Writes a row of `bytes` bytes that no request can find, to see whether there is room. Roll it back.
+pub async fn insert_probe(tx: &mut Tx, bytes: usize) -> Result<(), DatabaseError> {
+    let reply = StoredReply { request_hash: vec![0; bytes], body: Value::Null };
+    insert(tx, "probe", "probe", &reply, Timestamp::from_micros(0)).await
+}

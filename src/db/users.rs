@@ -55,6 +55,13 @@ pub async fn find(reader: &mut Reader, id: UserId) -> Result<Option<UserRow>, Da
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
+/// The id of a user; `None` in a database that no server has used yet.
+pub async fn find_any(reader: &mut Reader) -> Result<Option<UserId>, DatabaseError> {
+    const SELECT: &str = "SELECT id FROM users ORDER BY id LIMIT 1";
+    let row: Option<(UserId,)> = run_query!(reader, c => sqlx::query_as(SELECT).fetch_optional(c))?;
+    Ok(row.map(|(id,)| id))
+}
+
 /// `username` is in lower case.
 pub async fn find_by_username(reader: &mut Reader, username: &str) -> Result<Option<UserRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM users WHERE username = $1");

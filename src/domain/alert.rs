@@ -14,6 +14,8 @@ text_enum! {
     NumberingIntegrity = "numbering-integrity",
     /// Confirming an order takes long.
     OrderSlow = "order-slow",
+    /// The database is lost, files are missing, or the disk is full. Told without the database.
+    Storage = "storage",
 }
 
 text_enum! {

@@ -18,9 +18,13 @@ use super::policy::{self, Policy};
 use super::problem::{Problem, ProblemKind, excerpt};
 use crate::domain::{Actor, Caller, Role};
 use crate::performance::{Attempt, AttemptOutcome, Retries};
+use crate::storage::StorageFaultKind;
 
 /// The route that turns a bill into an order.
 const CONFIRM_ROUTE: &str = "/api/sessions/{id}/confirm";
+
+/// Seconds after which a client may try again when a person must put the database back.
+const LOST_DATABASE_RETRY_S: u64 = 60;
 
 /// Passes a request on only if the policy table allows it. A refusal is an ordinary response, so the outer middleware adds
 /// its headers to it.
@@ -64,12 +68,13 @@ async fn check_access(request: &ServiceRequest) -> Result<Option<Caller>, Proble
         return Err(refuse_method(request.method(), pattern));
     };
     idempotency::check_key_is_kept(request.request(), pattern)?;
-    if policy == Policy::Public {
-        return Ok(None);
-    }
     let services = request
         .app_data::<web::Data<Services>>()
         .ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))?;
+    refuse_lost_changes(request.method(), pattern, services)?;
+    if policy == Policy::Public {
+        return Ok(None);
+    }
     let identity = services.auth.authenticate(bearer_token(request)?).await?;
     if !policy.admits(&identity.actor) {
         let detail = format!(
@@ -86,6 +91,17 @@ async fn check_access(request: &ServiceRequest) -> Result<Option<Caller>, Proble
     }
     let address = client_address(request.request(), &services.trusted_proxies);
     Ok(Some(Caller { actor: identity.actor, address }))
+}
+
+/// Refuses changes while the database is lost: they would be acknowledged and not be there. If it has only forgotten
+/// numbers, signing in, checks and repairs go on.
+fn refuse_lost_changes(method: &Method, pattern: &str, services: &Services) -> Result<(), Problem> {
+    let Some(fault) = services.storage.refusal().filter(|_| method != Method::GET) else { return Ok(()) };
+    let mends = pattern.starts_with("/api/auth/") || pattern.starts_with("/api/monitoring/");
+    if mends && fault.kind == StorageFaultKind::NumbersForgotten {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::Unavailable, fault.text).retry_after(LOST_DATABASE_RETRY_S))
 }
 
 fn refuse_method(method: &Method, pattern: &str) -> Problem {

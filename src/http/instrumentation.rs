@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::{Error, web};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::Services;
 use super::access_control::route_pattern;
 use crate::telemetry::{HTTP_SECONDS, HTTP_TOTAL};
 
@@ -27,12 +28,18 @@ pub async fn instrument(
     let method = method_label(request.method());
     // Unknown paths share one label: each typing error would start a new time series otherwise.
     let route = route_pattern(&request).unwrap_or_else(|| "unmatched".to_owned());
+    let storage = request.app_data::<web::Data<Services>>().map(|services| services.storage.clone());
     let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
     let outcome = next.call(request).instrument(span).await;
     let status = match &outcome {
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
+    if status == StatusCode::INSUFFICIENT_STORAGE
+        && let Some(storage) = storage
+    {
+        storage.report_disk_full();
+    }
     let labels = [("method", method.to_owned()), ("route", route), ("status", status.as_u16().to_string())];
     metrics::counter!(HTTP_TOTAL, &labels).increment(1);
     metrics::histogram!(HTTP_SECONDS, &labels).record(started.elapsed().as_secs_f64());

@@ -30,6 +30,7 @@ use crate::models::ModelSwitches;
 use crate::orders::Orders;
 use crate::performance::Performance;
 use crate::recognition::RecognitionService;
+use crate::storage::StorageWatch;
 use crate::telemetry::Metrics;
 
 /// Everything a handler can use.
@@ -48,6 +49,7 @@ pub struct Services {
     pub background: TaskMonitor,
     pub metrics: Metrics,
     pub readiness: Readiness,
+    pub storage: StorageWatch,
     pub limits: Limits,
     /// The memory that request bodies may take together.
     pub bodies: extract::BodyBudget,

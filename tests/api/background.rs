@@ -82,6 +82,8 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "catalog: snapshots",
         "performance",
         "numbers: remember",
+        "storage",
+        "alerts: storage",
         "database: clean up",
         "metrics",
         "alerts",

@@ -45,5 +45,6 @@ mod repair;
 mod repetition;
 mod servers;
 mod snapshot;
+mod storage;
 mod stores_and_kiosks;
 mod unsearchable_images;

@@ -285,6 +285,7 @@ mod postgresql {
     /// PostgreSQL only: SQLite is for one server.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn three_servers_serve_one_store_and_one_may_be_killed() {
-        super::three_servers_serve_one_store_and_one_may_be_killed(super::TestDatabase::postgres().await).await;
+        let database = super::TestDatabase::postgres().await;
+        Box::pin(super::three_servers_serve_one_store_and_one_may_be_killed(database)).await;
     }
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::http::Services;
 use crate::http::problem::{Problem, ProblemBody, ProblemKind};
 use crate::index_feed::IndexOutage;
+use crate::storage::StorageFaultKind;
 
 /// The server is running.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,6 +34,8 @@ pub struct Ready {
     unsearchable_images: u64,
     /// Since when and why the index cannot follow the catalog; it resumes automatically. `null` while it follows.
     not_following: Option<IndexOutage>,
+    /// Folders and files that the next start needs and that are gone, with what to do.
+    storage_faults: Vec<String>,
 }
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -48,8 +51,12 @@ pub async fn healthz() -> impl Responder {
     HttpResponse::Ok().json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-/// Check that the server accepts requests: the database is reachable, the index is loaded, it is not stopping.
-#[utoipa::path(tag = "operation", responses((status = 200, body = Ready), (status = 503, body = ProblemBody)))]
+/// Check that the server accepts requests: the database is reachable and the same as at the start, the disk has room, the index
+/// is loaded, the server is not stopping.
+#[utoipa::path(
+    tag = "operation",
+    responses((status = 200, body = Ready), (status = 503, body = ProblemBody), (status = 507, body = ProblemBody))
+)]
 #[get("/readyz")]
 pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem> {
     if !services.readiness.is_ready() {
@@ -59,6 +66,16 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
         )
         .retry_after(1));
     }
+    let faults = services.storage.faults();
+    if let Some(fault) = faults.iter().find(|fault| fault.kind != StorageFaultKind::FilesMissing) {
+        let kind = match fault.kind {
+            StorageFaultKind::DiskFull => ProblemKind::DiskFull,
+            StorageFaultKind::DatabaseLost | StorageFaultKind::NumbersForgotten | StorageFaultKind::FilesMissing => {
+                ProblemKind::Unavailable
+            }
+        };
+        return Err(Problem::new(kind, fault.text.clone()).with("fault", fault.kind.as_str()));
+    }
     let status = services.index_feed.status().await?;
     Ok(HttpResponse::Ok().json(Ready {
         status: "ready",
@@ -67,6 +84,7 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
         embeddings: status.embeddings,
         unsearchable_images: status.unsearchable,
         not_following: status.outage,
+        storage_faults: faults.into_iter().map(|fault| fault.text).collect(),
     }))
 }
 
