@@ -212,7 +212,7 @@ const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 const CRATES: [(&str, &[&str]); 15] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
-    ("actix_multipart", &["http"]),
+    ("multer", &["http"]),
     ("sqlx", &["db"]),
     ("ort", &["embedding"]),
     ("prost", &["embedding"]),

@@ -166,12 +166,21 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: TestDatabase)
             app.call(Method::POST, PATH, Some(&admin), |request| request.header("content-type", media_type).body(body));
         sent.await.expect_problem(400, "bad-request");
     }
+    // Whatever boundary RFC 2046 allows is taken.
+    for boundary in ["+++", "x", "a b'c()+_,-./:=?d", &"b".repeat(70)] {
+        let media_type = format!("multipart/form-data; boundary=\"{boundary}\"");
+        let head = format!("\r\n\n--{boundary}\r\ncontent-disposition: form-data; name=\"image\"\r\n\r\n");
+        let body = [head.as_bytes(), &photo, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
+        let sent =
+            app.call(Method::POST, PATH, Some(&admin), |request| request.header("content-type", media_type).body(body));
+        sent.await.expect(200);
+    }
     app.call(Method::POST, PATH, None, |request| request.body(photo.clone()))
         .await
         .expect_problem(401, "not-authenticated");
     app.post_picture(PATH, &app.sign_up_shopper("ann").await, photo.clone()).await.expect_problem(403, "forbidden");
     app.post_picture(PATH, &admin, photo).await.expect(200);
-    assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, 1);
+    assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, 5);
 }
 
 on_both_databases!(

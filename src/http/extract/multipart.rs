@@ -1,47 +1,23 @@
 //! Reads `multipart/form-data` within limits: texts, and files in the field `images` or `image`.
 
-use std::cell::Cell;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::io;
+use std::pin::pin;
 
-use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::HttpRequest;
 use actix_web::dev::Payload;
-use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, BytesMut};
-use actix_web::{HttpMessage, HttpRequest};
-use futures_util::{Stream, StreamExt, future::poll_fn};
+use futures_util::future::{Either, select};
+use futures_util::stream::{StreamExt, poll_fn};
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use tokio::sync::mpsc;
 
 use super::body_budget::BodyReservation;
-use super::upload::{Upload, UploadForm};
+use super::upload::{FORM_OVERHEAD, Upload, UploadForm};
 use crate::config::Limits;
 use crate::http::problem::{Problem, ProblemKind, excerpt};
 
 const TEXT_FIELDS_MAX: usize = 64;
-/// The shortest boundary. With a shorter one, the multipart reader panics over short lines. Browsers and libraries send sixteen
-/// characters and more.
-const BOUNDARY_CHARS_MIN: usize = 4;
-/// How often the reader is polled again after the body has ended, before it counts as stuck.
-const POLLS_AFTER_END: u32 = 3;
-
-/// A body that records its end. The multipart reader waits for ever if the last boundary is cut off within its line break;
-/// this tells [`next_part`] that nothing more can come.
-struct EndTrackingBody {
-    body: Payload,
-    ended: Rc<Cell<bool>>,
-}
-
-impl Stream for EndTrackingBody {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.body.poll_next_unpin(context);
-        if matches!(polled, Poll::Ready(None)) {
-            self.ended.set(true);
-        }
-        polled
-    }
-}
 
 /// Reads the whole form.
 pub(super) async fn read_form(
@@ -50,14 +26,51 @@ pub(super) async fn read_form(
     limits: &Limits,
     reservation: &mut BodyReservation,
 ) -> Result<UploadForm, Problem> {
-    check_boundary(request)?;
-    let ended = Rc::new(Cell::new(false));
-    let mut fields = Multipart::new(request.headers(), EndTrackingBody { body, ended: Rc::clone(&ended) });
+    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(media_type).map_err(|error| describe(&error, limits))?;
+    // The reader wants a stream that can move between threads, which a body of actix cannot.
+    let (sender, mut receiver) = mpsc::channel(1);
+    let chunks = poll_fn(move |context| receiver.poll_recv(context));
+    let size_limit = SizeLimit::new().whole_stream(form_bytes_max(limits) as u64);
+    let form = Multipart::with_constraints(chunks, boundary, Constraints::new().size_limit(size_limit));
+    let reading = pin!(read_fields(form, limits));
+    let forwarding = pin!(forward(body, sender, reservation));
+    match select(reading, forwarding).await {
+        Either::Left((form, _)) => form,
+        Either::Right((Ok(()), reading)) => reading.await,
+        Either::Right((Err(problem), _)) => Err(problem),
+    }
+}
+
+/// Bytes that a whole form may have, with its texts, boundaries and headers.
+fn form_bytes_max(limits: &Limits) -> usize {
+    limits.upload_bytes + FORM_OVERHEAD
+}
+
+/// Passes the body on to the reader of the form, one chunk at a time.
+async fn forward(
+    mut body: Payload,
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    reservation: &mut BodyReservation,
+) -> Result<(), Problem> {
+    while let Some(chunk) = body.next().await {
+        if let Ok(bytes) = &chunk {
+            reservation.add(bytes.len())?;
+        }
+        if sender.send(chunk.map_err(|error| io::Error::other(error.to_string()))).await.is_err() {
+            // The form ended before its body did.
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn read_fields(mut fields: Multipart<'_>, limits: &Limits) -> Result<UploadForm, Problem> {
     let mut form = UploadForm::default();
     let mut images_bytes = 0;
-    while let Some(mut field) = next_part(&mut fields, &ended).await? {
+    while let Some(mut field) = fields.next_field().await.map_err(|error| describe(&error, limits))? {
         let name = excerpt(field.name().unwrap_or_default());
-        let file_name = field.content_disposition().and_then(|header| header.get_filename()).map(excerpt);
+        let file_name = field.file_name().map(excerpt);
         if name == "images" || name == "image" {
             if form.images.len() == limits.images_per_upload {
                 let detail = format!(
@@ -68,7 +81,7 @@ pub(super) async fn read_form(
             }
             let label = format!("{name}[{}]", form.images.len());
             let limit_bytes = limits.image_bytes.min(limits.upload_bytes - images_bytes);
-            let bytes = read_field(&mut field, &ended, &label, limit_bytes, reservation).await?;
+            let bytes = read_field(&mut field, &label, limit_bytes, limits).await?;
             images_bytes += bytes.len();
             form.images.push(Upload { file_name, bytes });
         } else if file_name.is_some() {
@@ -79,7 +92,7 @@ pub(super) async fn read_form(
                 let detail = format!("The form has more than the {TEXT_FIELDS_MAX} text fields allowed.");
                 return Err(Problem::new(ProblemKind::TooLarge, detail));
             }
-            let bytes = read_field(&mut field, &ended, &name, limits.json_bytes, reservation).await?;
+            let bytes = read_field(&mut field, &name, limits.json_bytes, limits).await?;
             let text = String::from_utf8(bytes.to_vec())
                 .map_err(|_| Problem::new(ProblemKind::BadRequest, format!("The field {name} is not UTF-8 text.")))?;
             form.texts.push((name, text));
@@ -88,66 +101,37 @@ pub(super) async fn read_form(
     Ok(form)
 }
 
-fn check_boundary(request: &HttpRequest) -> Result<(), Problem> {
-    let media_type = request.mime_type().ok().flatten();
-    match media_type.as_ref().and_then(|media_type| media_type.get_param("boundary")) {
-        Some(boundary) if boundary.as_str().len() < BOUNDARY_CHARS_MIN => {
-            let detail = format!(
-                "The boundary \"{boundary}\" of the multipart form is too short. It needs at least {BOUNDARY_CHARS_MIN} \
-                 characters."
-            );
-            Err(Problem::new(ProblemKind::BadRequest, detail))
-        }
-        // The multipart reader refuses a form without a boundary.
-        Some(_) | None => Ok(()),
-    }
-}
-
 /// Reads a whole field of at most `limit_bytes`; `label` names it in a refusal.
-async fn read_field(
-    field: &mut Field,
-    ended: &Cell<bool>,
-    label: &str,
-    limit_bytes: usize,
-    reservation: &mut BodyReservation,
-) -> Result<Bytes, Problem> {
+async fn read_field(field: &mut Field<'_>, label: &str, limit_bytes: usize, limits: &Limits) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
-    while let Some(chunk) = next_part(field, ended).await? {
+    while let Some(chunk) = field.chunk().await.map_err(|error| describe(&error, limits))? {
         if bytes.len() + chunk.len() > limit_bytes {
             let detail = format!("{label} has more than the {limit_bytes} bytes allowed.");
             let problem = Problem::new(ProblemKind::TooLarge, detail);
             return Err(problem.with("field", label).with("limit_bytes", limit_bytes));
         }
-        reservation.add(chunk.len())?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.freeze())
 }
 
-/// The next part of a form or a field. An error if the reader still waits although the body has ended.
-async fn next_part<T>(
-    parts: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin),
-    ended: &Cell<bool>,
-) -> Result<Option<T>, Problem> {
-    let mut polls_left = POLLS_AFTER_END;
-    let part = poll_fn(|context| match parts.poll_next_unpin(context) {
-        Poll::Pending if ended.get() && polls_left == 0 => {
-            let detail = "The multipart form ends before its last boundary.";
-            Poll::Ready(Err(Problem::new(ProblemKind::BadRequest, detail)))
-        }
-        Poll::Pending => {
-            if ended.get() {
-                polls_left -= 1;
-                context.waker().wake_by_ref();
-            }
-            Poll::Pending
-        }
-        Poll::Ready(part) => Poll::Ready(Ok(part)),
-    });
-    part.await?.transpose().map_err(|error| {
-        tracing::debug!(%error, "a multipart form is malformed");
-        let detail = "The multipart form is malformed. Send each field with a Content-Disposition header and a name, and \
-                      end the form with its boundary.";
-        Problem::new(ProblemKind::BadRequest, detail)
-    })
+/// Why the form cannot be read, for the client.
+fn describe(error: &multer::Error, limits: &Limits) -> Problem {
+    tracing::debug!(%error, "a multipart form is malformed");
+    if matches!(error, multer::Error::StreamSizeExceeded { .. }) {
+        let limit_bytes = form_bytes_max(limits);
+        let detail = format!("The form has more than the {limit_bytes} bytes allowed.");
+        return Problem::new(ProblemKind::TooLarge, detail).with("limit_bytes", limit_bytes);
+    }
+    let is_cut_off = matches!(
+        error,
+        multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteHeaders | multer::Error::IncompleteStream
+    );
+    let detail = if is_cut_off {
+        "The multipart form ends before its last boundary."
+    } else {
+        "The multipart form is malformed. Name its boundary in the Content-Type header, send each field with a \
+         Content-Disposition header and a name, and end the form with its boundary."
+    };
+    Problem::new(ProblemKind::BadRequest, detail)
 }

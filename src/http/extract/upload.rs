@@ -14,7 +14,7 @@ use crate::config::Limits;
 use crate::http::problem::{Problem, ProblemKind};
 
 /// Bytes that a form may hold besides its images: texts, boundaries, headers.
-const FORM_OVERHEAD: usize = 256 * 1024;
+pub(super) const FORM_OVERHEAD: usize = 256 * 1024;
 
 /// An uploaded file.
 #[derive(Debug, Clone)]
