@@ -9,7 +9,7 @@ use actix_web::{App, HttpServer, web as actix};
 
 use super::{StartError, or_cores};
 use crate::config::Settings;
-use crate::http::{Services, access_control, instrumentation, openapi, routes, security_headers};
+use crate::http::{Services, access_control, instrumentation, route_table, security_headers};
 use crate::web;
 
 /// How long a client may take to send a request's head.
@@ -34,8 +34,7 @@ pub(super) fn bind(services: Services, settings: &Settings, cores: usize) -> Res
             .wrap(Compress::default())
             .wrap(from_fn(security_headers::add_security_headers))
             .wrap(from_fn(instrumentation::instrument))
-            .configure(routes::configure)
-            .configure(openapi::configure)
+            .configure(route_table::configure)
             .configure(|config| web::configure(config, docs))
     })
     .workers(workers)

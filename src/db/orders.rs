@@ -160,6 +160,8 @@ pub async fn list_items(reader: &mut Reader, id: OrderId) -> Result<Vec<OrderIte
 pub struct OrderFilter {
     pub store: Option<StoreId>,
     pub state: Option<OrderState>,
+    /// The receipt number, of which each store has its own.
+    pub number: Option<i64>,
     /// Confirmed at this moment or later.
     pub from: Option<Timestamp>,
     /// Confirmed before this moment.
@@ -176,13 +178,15 @@ pub async fn list(
         (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded \
         FROM orders o JOIN order_states s ON s.order_id = o.id \
         WHERE ($1 IS NULL OR o.store_id = $1) AND ($2 IS NULL OR o.id < $2) AND ($3 IS NULL OR s.state = $3) \
-        AND ($4 IS NULL OR o.created_at >= $4) AND ($5 IS NULL OR o.created_at < $5) ORDER BY o.id DESC LIMIT $6";
+        AND ($4 IS NULL OR o.created_at >= $4) AND ($5 IS NULL OR o.created_at < $5) \
+        AND ($6 IS NULL OR o.number = $6) ORDER BY o.id DESC LIMIT $7";
     run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(filter.store)
         .bind(page.before)
         .bind(filter.state)
         .bind(filter.from)
         .bind(filter.to)
+        .bind(filter.number)
         .bind(page.fetch_limit())
         .fetch_all(c))
 }
@@ -199,7 +203,7 @@ pub async fn list_owned(
         FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN order_states s ON s.order_id = o.id \
         WHERE w.user_id = $1 AND ($2 IS NULL OR w.order_id < $2) AND ($3 IS NULL OR o.store_id = $3) \
         AND ($4 IS NULL OR s.state = $4) AND ($5 IS NULL OR o.created_at >= $5) \
-        AND ($6 IS NULL OR o.created_at < $6) ORDER BY w.order_id DESC LIMIT $7";
+        AND ($6 IS NULL OR o.created_at < $6) AND ($7 IS NULL OR o.number = $7) ORDER BY w.order_id DESC LIMIT $8";
     run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(owner)
         .bind(page.before)
@@ -207,6 +211,7 @@ pub async fn list_owned(
         .bind(filter.state)
         .bind(filter.from)
         .bind(filter.to)
+        .bind(filter.number)
         .bind(page.fetch_limit())
         .fetch_all(c))
 }

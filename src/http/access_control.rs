@@ -1,4 +1,4 @@
-//! The middleware for access control: finds the route's policy, authenticates the caller, checks one against the other.
+//! The middleware for access control: finds the operation, authenticates the caller, checks its policy.
 //!
 //! Every request passes it before its handler. A handler can get its [`Caller`] only from this middleware.
 
@@ -10,23 +10,23 @@ use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+use utoipa::Path;
 
 use super::Services;
 use super::extract::client_address;
 use super::idempotency;
-use super::policy::{self, Policy};
+use super::policy::Policy;
 use super::problem::{Problem, ProblemKind, excerpt};
+use super::route_table;
+use super::routes::sessions;
 use crate::domain::{Actor, Caller, Role};
 use crate::performance::{Attempt, AttemptOutcome, Retries};
 use crate::storage::StorageFaultKind;
 
-/// The route that turns a bill into an order.
-const CONFIRM_ROUTE: &str = "/api/sessions/{id}/confirm";
-
 /// Seconds after which a client may try again when a person must put the database back.
 const LOST_DATABASE_RETRY_S: u64 = 60;
 
-/// Passes a request on only if the policy table allows it. A refusal is an ordinary response, so the outer middleware adds
+/// Passes a request on only if the table of routes allows it. A refusal is an ordinary response, so the outer middleware adds
 /// its headers to it.
 pub async fn authorize(
     mut request: ServiceRequest,
@@ -64,16 +64,18 @@ async fn check_access(request: &ServiceRequest) -> Result<Option<Caller>, Proble
         return Err(Problem::new(ProblemKind::NotFound, detail));
     };
     let pattern = pattern.as_str();
-    let Some(policy) = policy::find(request.method(), pattern) else {
-        return Err(refuse_method(request.method(), pattern));
+    let Some(route) = route_table::find(request.method(), pattern) else {
+        let is_page = request.method() == Method::GET && route_table::PAGES.contains(&pattern);
+        return if is_page { Ok(None) } else { Err(refuse_method(request.method(), pattern)) };
     };
-    idempotency::check_key_is_kept(request.request(), pattern)?;
+    idempotency::check_key_is_kept(request.request(), route)?;
+    let policy = route.policy;
     let services = request
         .app_data::<web::Data<Services>>()
         .ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))?;
     refuse_lost_changes(request.method(), pattern, services)?;
     if policy == Policy::Public {
-        return Ok(None);
+        return route.check_query(request.query_string()).map(|()| None);
     }
     let identity = services.auth.authenticate(bearer_token(request)?).await?;
     if !policy.admits(&identity.actor) {
@@ -89,6 +91,7 @@ async fn check_access(request: &ServiceRequest) -> Result<Option<Caller>, Proble
         let detail = "The password is a one-time password. Change it with POST /api/auth/password first.";
         return Err(Problem::new(ProblemKind::PasswordChangeRequired, detail));
     }
+    route.check_query(request.query_string())?;
     let address = client_address(request.request(), &services.trusted_proxies);
     Ok(Some(Caller { actor: identity.actor, address }))
 }
@@ -105,17 +108,15 @@ fn refuse_lost_changes(method: &Method, pattern: &str, services: &Services) -> R
 }
 
 fn refuse_method(method: &Method, pattern: &str) -> Problem {
-    if policy::RULES.iter().any(|rule| rule.pattern == pattern) {
-        Problem::new(ProblemKind::MethodNotAllowed, format!("{pattern} does not support {method}."))
+    if route_table::methods(pattern).is_empty() {
+        Problem::new(ProblemKind::Forbidden, format!("The table of routes has no line for {method} {pattern}."))
     } else {
-        Problem::new(ProblemKind::Forbidden, format!("The policy table has no rule for {method} {pattern}."))
+        Problem::new(ProblemKind::MethodNotAllowed, format!("{pattern} does not support {method}."))
     }
 }
 
 fn add_allow_header(request: &ServiceRequest, response: &mut HttpResponse) {
-    let pattern = route_pattern(request);
-    let rules = policy::RULES.iter().filter(|rule| Some(rule.pattern) == pattern.as_deref());
-    let methods = rules.map(|rule| rule.method.as_str()).collect::<Vec<_>>().join(", ");
+    let methods = route_table::methods(&route_pattern(request).unwrap_or_default()).join(", ");
     if let Ok(methods) = HeaderValue::from_str(&methods) {
         response.headers_mut().insert(ALLOW, methods);
     }
@@ -124,7 +125,7 @@ fn add_allow_header(request: &ServiceRequest, response: &mut HttpResponse) {
 /// Counts a confirmation as failed if it fails here, because the database that knows the caller is unavailable.
 fn count_failed_confirm(request: &ServiceRequest, started: Instant) {
     if request.method() == Method::POST
-        && route_pattern(request).as_deref() == Some(CONFIRM_ROUTE)
+        && route_pattern(request) == Some(sessions::confirm::path())
         && let Some(services) = request.app_data::<web::Data<Services>>()
     {
         let (outcome, retries, duration) = (AttemptOutcome::Failed, Retries::default(), started.elapsed());

@@ -1,4 +1,4 @@
-//! The HTTP API: routes, extractors, the policy table, problems, the OpenAPI document.
+//! The HTTP API: routes, the table of them, extractors, problems, the OpenAPI document.
 //!
 //! A handler extracts, calls one service and maps the result; it decides nothing and knows no database, index or model.
 //! Middleware, from the outside in: `instrument` (request id, counts, times), `add_security_headers`, `authorize`
@@ -11,6 +11,8 @@ pub mod instrumentation;
 pub mod openapi;
 pub mod policy;
 pub mod problem;
+mod route;
+pub mod route_table;
 pub mod routes;
 pub mod security_headers;
 

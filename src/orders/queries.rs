@@ -13,6 +13,7 @@ use crate::domain::{
 pub struct OrderSearch {
     pub store: Option<StoreId>,
     pub state: Option<OrderState>,
+    pub receipt_number: Option<i64>,
     /// Confirmed at this time or later.
     pub from: Option<Timestamp>,
     /// Confirmed before this time.
@@ -26,7 +27,8 @@ impl OrderSearch {
         {
             return Err(InvalidField::new("to", format!("{to} is not after from, {from}")));
         }
-        Ok(OrderFilter { store: self.store, state: self.state, from: self.from, to: self.to })
+        let Self { store, state, receipt_number: number, from, to } = self;
+        Ok(OrderFilter { store, state, number, from, to })
     }
 }
 

@@ -109,7 +109,11 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: TestDatabase) 
     assert_eq!(found("state=voided".to_owned()).await, [2]);
     assert_eq!(found("from=2026-01-05T12:00:30Z".to_owned()).await, [2]);
     assert_eq!(found("to=2026-01-05T12:00:30Z".to_owned()).await, [1]);
+    assert_eq!(found("receipt_number=1".to_owned()).await, [1]);
+    assert!(found("receipt_number=3".to_owned()).await.is_empty());
     assert_eq!(found(format!("store_id={}", shop.store)).await, [2, 1]);
+    let of_the_store = shop.app.get("/api/orders?receipt_number=2", &shop.clerk).await.expect(200);
+    assert_eq!((&of_the_store["data"][0]["id"], of_the_store["data"].as_array().unwrap().len()), (&late["id"], 1));
     let other = shop.app.create_store(&shop.admin).await;
     assert!(found(format!("store_id={other}")).await.is_empty());
     let list = shop.app.get("/api/mypage/orders?state=partly_refunded", &ann).await.expect(200);

@@ -2,7 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tillsight::http::policy::{Policy, find};
+use tillsight::http::policy::Policy;
+use tillsight::http::route_table::{ROUTES, find};
 
 use crate::harness::{TestApp, TestDatabase, on_both_databases};
 
@@ -18,7 +19,8 @@ async fn every_route_is_denied_unless_its_policy_admits_the_caller(database: Tes
     let document = app.call(Method::GET, "/api/openapi.json", None, |request| request).await.expect(200);
     let mut tried = 0;
     for (pattern, method) in operations(&document) {
-        let policy = find(&actix_web::http::Method::from_bytes(method.as_str().as_bytes()).unwrap(), &pattern).unwrap();
+        let policy =
+            find(&actix_web::http::Method::from_bytes(method.as_str().as_bytes()).unwrap(), &pattern).unwrap().policy;
         if policy == Policy::Public {
             continue;
         }
@@ -64,6 +66,35 @@ async fn every_route_is_denied_unless_its_policy_admits_the_caller(database: Tes
     assert!(tried >= 30 * 4, "only {tried} tries");
 }
 
+async fn every_operation_refuses_a_query_name_that_it_does_not_know(database: TestDatabase) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let kiosk = app.enrol_kiosk(&admin, &store).await;
+    let shopper = app.sign_up_shopper("ann").await;
+    for route in ROUTES.iter() {
+        let token = match route.policy {
+            Policy::Public => None,
+            Policy::Kiosk => Some(kiosk.as_str()),
+            Policy::Shopper => Some(shopper.as_str()),
+            Policy::AnyPassword | Policy::Person | Policy::Staff | Policy::Admin | Policy::Till => Some(admin.as_str()),
+        };
+        let method: Method = route.method.as_str().parse().unwrap();
+        let path = format!("{}?{}&misspelt=1", route.pattern.replace(['{', '}'], ""), known_query(&route.query_names));
+        let problem = app.call(method, &path, token, |r| r).await.expect_problem(400, "unknown-parameter");
+        assert_eq!((&problem["field"], &problem["known"]), (&json!("misspelt"), &json!(route.query_names)));
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(route.query_names.iter().all(|name| detail.contains(name)), "{detail}");
+    }
+    // One letter more would otherwise answer with all products.
+    app.get("/api/products?barcodes=4006381333931", &admin).await.expect_problem(400, "unknown-parameter");
+    app.get("/api/products?barcode=4006381333931", &admin).await.expect(200);
+}
+
+fn known_query(names: &[String]) -> String {
+    names.iter().map(|name| format!("{name}=")).collect::<Vec<_>>().join("&")
+}
+
 fn operations(document: &Value) -> Vec<(String, Method)> {
     let mut operations = Vec::new();
     for (pattern, item) in document["paths"].as_object().unwrap() {
@@ -105,6 +136,7 @@ async fn unknown_addresses_and_malformed_requests_get_problems(database: TestDat
 }
 
 on_both_databases!(
+    every_operation_refuses_a_query_name_that_it_does_not_know,
     every_route_is_denied_unless_its_policy_admits_the_caller,
     unknown_addresses_and_malformed_requests_get_problems
 );

@@ -65,8 +65,10 @@ fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Entries on the page. Default: 20.
+    #[param(minimum = 1)]
     limit: Option<i64>,
     /// `next_cursor` of the previous page.
+    #[param(format = Uuid)]
     cursor: Option<String>,
 }
 

@@ -6,6 +6,7 @@
 mod auth;
 mod catalog;
 mod database;
+mod examples;
 mod index;
 mod kind;
 mod models;
@@ -21,7 +22,6 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHEN
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 pub use kind::ProblemKind;
 
@@ -30,7 +30,8 @@ use crate::domain::InvalidField;
 /// Seconds after which a client may try again when a queue is full: the queues drain in well under a second.
 const OVERLOAD_RETRY_S: u64 = 1;
 
-const MEDIA_TYPE: &str = "application/problem+json";
+/// The media type of every problem.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An error on its way to the client.
 #[derive(Debug)]
@@ -42,12 +43,10 @@ pub struct Problem {
 }
 
 /// The JSON form of a [`Problem`].
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Problem)]
+#[derive(Debug, Serialize)]
 pub struct ProblemBody {
     /// The kind of problem, as a stable name for programs.
     #[serde(rename = "type")]
-    #[schema(examples("urn:tillsight:problem:stale-version"))]
     pub kind: String,
     /// The kind of problem, as a sentence for people.
     pub title: &'static str,
@@ -57,7 +56,6 @@ pub struct ProblemBody {
     pub detail: String,
     /// Members that depend on the kind: `field`, `current_version`, `retry_after_s` and others.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     pub extensions: Map<String, Value>,
 }
 

@@ -1,6 +1,6 @@
 //! Alerts: the active ones, the history, acknowledging and resolving one.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,11 +9,7 @@ use crate::alerts::AlertView;
 use crate::domain::{Caller, Page};
 use crate::http::Services;
 use crate::http::extract::{PageQuery, ValidPage, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(active).service(history).service(acknowledge).service(resolve);
-}
+use crate::http::problem::Problem;
 
 /// The active alerts.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,23 +19,24 @@ pub struct ActiveAlerts {
 }
 
 /// List the active alerts, oldest first.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), responses((status = 200, body = ActiveAlerts)))]
+#[utoipa::path(tag = "monitoring",
+    responses((status = 200, body = ActiveAlerts, description = "The active alerts")))]
 #[get("/api/monitoring/numbering/alerts/active")]
 pub async fn active(services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(ActiveAlerts { data: services.alerts.list_active().await? }))
 }
 
 /// List alerts of all states, newest first.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = Page<AlertView>), (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "monitoring", params(PageQuery),
+    responses((status = 200, body = Page<AlertView>, description = "A page of alerts")))]
 #[get("/api/monitoring/numbering/alerts")]
 pub async fn history(services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.alerts.list_history(page.0).await?))
 }
 
 /// Acknowledge an alert: it is no longer escalated.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("key" = String, Path)),
-    responses((status = 200, body = AlertView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "monitoring", params(("key" = String, Path)),
+    responses((status = 200, body = AlertView, description = "The acknowledged alert")))]
 #[post("/api/monitoring/numbering/alerts/{key}/acknowledge")]
 pub async fn acknowledge(
     caller: Caller,
@@ -52,8 +49,8 @@ pub async fn acknowledge(
 /// Resolve an alert by hand.
 ///
 /// If its cause persists, the next check raises it again.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(("key" = String, Path)),
-    responses((status = 200, body = AlertView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "monitoring", params(("key" = String, Path)),
+    responses((status = 200, body = AlertView, description = "The resolved alert")))]
 #[post("/api/monitoring/numbering/alerts/{key}/resolve")]
 pub async fn resolve(
     caller: Caller,

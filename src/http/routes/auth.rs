@@ -1,6 +1,6 @@
 //! Signing up, in and out, and the caller's own account.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, post};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -10,17 +10,17 @@ use crate::auth::{TokenPair, UserView};
 use crate::domain::Caller;
 use crate::http::Services;
 use crate::http::extract::{ClientAddress, JsonBody};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 
 /// A username and its password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// 3 to 64 letters, digits and `. _ - @ +`; case does not matter.
-    #[schema(examples("ann.lee"))]
+    #[schema(min_length = 3, max_length = 64, examples("ann.lee"))]
     username: String,
     /// 12 to 1024 characters.
-    #[schema(value_type = String, format = Password, examples("a till that sees"))]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 1_024, examples("a till that sees"))]
     password: SecretString,
 }
 
@@ -40,18 +40,13 @@ pub struct ChangePassword {
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
     /// 12 to 1024 characters.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 1_024)]
     new_password: SecretString,
-}
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(signup).service(login).service(refresh).service(logout).service(me).service(change_password);
 }
 
 /// Create a shopper's account and sign in.
 #[utoipa::path(tag = "accounts", request_body = Credentials,
-    responses((status = 201, body = TokenPair), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody),
-        (status = 429, body = ProblemBody)))]
+    responses((status = 201, body = TokenPair, description = "The account, signed in")))]
 #[post("/api/auth/signup")]
 pub async fn signup(
     services: Data<Services>,
@@ -67,7 +62,7 @@ pub async fn signup(
 ///
 /// The access token is valid for `expires_in` seconds; the refresh token gets the next one.
 #[utoipa::path(tag = "accounts", request_body = Credentials,
-    responses((status = 200, body = TokenPair), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    responses((status = 200, body = TokenPair, description = "The tokens of the new session")))]
 #[post("/api/auth/login")]
 pub async fn login(
     services: Data<Services>,
@@ -83,7 +78,7 @@ pub async fn login(
 ///
 /// A refresh token is valid once; using it again later ends the session.
 #[utoipa::path(tag = "accounts", request_body = Refresh,
-    responses((status = 200, body = TokenPair), (status = 401, body = ProblemBody)))]
+    responses((status = 200, body = TokenPair, description = "The next pair of tokens")))]
 #[post("/api/auth/refresh")]
 pub async fn refresh(
     services: Data<Services>,
@@ -96,7 +91,8 @@ pub async fn refresh(
 /// Sign out: end the session of a refresh token, with all its access tokens.
 ///
 /// An unknown token is not an error.
-#[utoipa::path(tag = "accounts", request_body = Refresh, responses((status = 204)))]
+#[utoipa::path(tag = "accounts", request_body = Refresh,
+    responses((status = 204, description = "The session has ended")))]
 #[post("/api/auth/logout")]
 pub async fn logout(services: Data<Services>, body: JsonBody<Refresh>) -> Result<impl Responder, Problem> {
     services.auth.logout(&body.0.refresh_token).await?;
@@ -104,7 +100,8 @@ pub async fn logout(services: Data<Services>, body: JsonBody<Refresh>) -> Result
 }
 
 /// Get your own account.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), responses((status = 200, body = UserView)))]
+#[utoipa::path(tag = "accounts",
+    responses((status = 200, body = UserView, description = "Your account")))]
 #[get("/api/auth/me")]
 pub async fn me(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.get_own_user(&caller).await?))
@@ -113,8 +110,8 @@ pub async fn me(caller: Caller, services: Data<Services>) -> Result<impl Respond
 /// Change your password.
 ///
 /// All your sessions end, and the reply starts a new one.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), request_body = ChangePassword,
-    responses((status = 200, body = TokenPair), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[utoipa::path(tag = "accounts", request_body = ChangePassword,
+    responses((status = 200, body = TokenPair, description = "The tokens of the new session")))]
 #[post("/api/auth/password")]
 pub async fn change_password(
     caller: Caller,

@@ -1,16 +1,12 @@
 //! The background tasks of this server, with their last runs.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::background::TaskStatus;
 use crate::http::Services;
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list);
-}
 
 /// The background tasks of one server.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,7 +18,8 @@ pub struct TaskList {
 /// List the background tasks of this server, with their last run and last error.
 ///
 /// Other servers on the same database run their own.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), responses((status = 200, body = TaskList)))]
+#[utoipa::path(tag = "monitoring",
+    responses((status = 200, body = TaskList, description = "The tasks")))]
 #[get("/api/monitoring/background")]
 pub async fn list(services: Data<Services>) -> impl Responder {
     HttpResponse::Ok().json(TaskList { data: services.background.status() })

@@ -1,23 +1,19 @@
 //! Daily closings of a store (Z reports).
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, post};
 
 use super::idempotent_reply;
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
 use crate::http::extract::{IdempotencyKey, PageQuery, ValidPage, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::orders::{ZReportSummary, ZReportView};
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(create).service(show);
-}
-
 /// List the closings of a store, newest first.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = StoreId, Path), PageQuery),
-    responses((status = 200, body = Page<ZReportSummary>), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "orders", params(("id" = StoreId, Path), PageQuery),
+    responses((status = 200, body = Page<ZReportSummary>, description = "A page of closings")))]
 #[get("/api/stores/{id}/z-reports")]
 pub async fn list(
     caller: Caller,
@@ -31,10 +27,9 @@ pub async fn list(
 /// Close the day: total everything that the store has recorded since the previous closing.
 ///
 /// A closing cannot be changed or undone. Send the same Idempotency-Key when you try again.
-#[utoipa::path(tag = "orders", security(("bearer" = [])),
+#[utoipa::path(tag = "orders",
     params(("id" = StoreId, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 201, body = ZReportView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = ZReportView, description = "The closing with its totals")))]
 #[post("/api/stores/{id}/z-reports")]
 pub async fn create(
     caller: Caller,
@@ -46,8 +41,8 @@ pub async fn create(
 }
 
 /// Get a closing with its totals.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = StoreId, Path), ("number" = i64, Path)),
-    responses((status = 200, body = ZReportView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "orders", params(("id" = StoreId, Path), ("number" = i64, Path)),
+    responses((status = 200, body = ZReportView, description = "The closing with its totals")))]
 #[get("/api/stores/{id}/z-reports/{number}")]
 pub async fn show(
     caller: Caller,

@@ -1,13 +1,13 @@
 //! Liveness, readiness and metrics.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::Services;
-use crate::http::problem::{Problem, ProblemBody, ProblemKind};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::index_feed::IndexOutage;
 use crate::storage::StorageFaultKind;
 
@@ -38,14 +38,11 @@ pub struct Ready {
     storage_faults: Vec<String>,
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(healthz).service(readyz).service(metrics);
-}
-
 /// Check that the process is running.
 ///
 /// Does not use the database.
-#[utoipa::path(tag = "operation", responses((status = 200, body = Health)))]
+#[utoipa::path(tag = "operation",
+    responses((status = 200, body = Health, description = "The process is running")))]
 #[get("/healthz")]
 pub async fn healthz() -> impl Responder {
     HttpResponse::Ok().json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
@@ -53,10 +50,8 @@ pub async fn healthz() -> impl Responder {
 
 /// Check that the server accepts requests: the database is reachable and the same as at the start, the disk has room, the index
 /// is loaded, the server is not stopping.
-#[utoipa::path(
-    tag = "operation",
-    responses((status = 200, body = Ready), (status = 503, body = ProblemBody), (status = 507, body = ProblemBody))
-)]
+#[utoipa::path(tag = "operation",
+    responses((status = 200, body = Ready, description = "The server accepts requests")))]
 #[get("/readyz")]
 pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem> {
     if !services.readiness.is_ready() {
@@ -89,7 +84,8 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
 }
 
 /// Get the metrics in Prometheus' text format.
-#[utoipa::path(tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(tag = "operation",
+    responses((status = 200, body = String, content_type = "text/plain", description = "The metrics")))]
 #[get("/metrics")]
 pub async fn metrics(services: Data<Services>) -> Result<impl Responder, Problem> {
     if !services.public_metrics {

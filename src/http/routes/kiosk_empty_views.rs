@@ -1,27 +1,22 @@
 //! The empty view of a kiosk: what its camera sees when nothing lies before it.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, delete, put};
 
-use super::sessions::ImageForm;
+use super::{PhotoBytes, sessions::ImageForm};
 use crate::domain::{Caller, KioskId};
 use crate::http::Services;
 use crate::http::extract::{ImageBody, ValidPath};
-use crate::http::problem::{Problem, ProblemBody, ProblemKind};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::recognition::EmptyViewSummary;
-
-pub fn configure(config: &mut ServiceConfig) {
-    // The first one that matches answers: `me` is no identifier.
-    config.service(set_own).service(set).service(remove);
-}
 
 /// Set the empty view of the calling kiosk. The photo is sent as the form field `image` or as the body itself.
 ///
 /// From then on, what differs from it is recognised. Take it when nothing lies before the camera; the server cannot know.
-#[utoipa::path(tag = "recognition", security(("bearer" = [])),
-    request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
-    responses((status = 200, body = EmptyViewSummary), (status = 413, body = ProblemBody),
-        (status = 415, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[utoipa::path(tag = "recognition",
+    request_body(content((ImageForm = "multipart/form-data"), (inline(PhotoBytes) = "image/jpeg"),
+        (inline(PhotoBytes) = "image/png"), (inline(PhotoBytes) = "image/webp"))),
+    responses((status = 200, body = EmptyViewSummary, description = "What the empty view holds")))]
 #[put("/api/kiosks/me/empty-view")]
 pub async fn set_own(caller: Caller, services: Data<Services>, image: ImageBody) -> Result<impl Responder, Problem> {
     let id = caller.actor.kiosk_id();
@@ -33,11 +28,10 @@ pub async fn set_own(caller: Caller, services: Data<Services>, image: ImageBody)
 /// itself.
 ///
 /// From then on, what differs from it is recognised in the kiosk's photos.
-#[utoipa::path(tag = "recognition", security(("bearer" = [])), params(("id" = KioskId, Path)),
-    request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
-    responses((status = 200, body = EmptyViewSummary), (status = 404, body = ProblemBody),
-        (status = 413, body = ProblemBody), (status = 415, body = ProblemBody), (status = 422, body = ProblemBody),
-        (status = 429, body = ProblemBody)))]
+#[utoipa::path(tag = "recognition", params(("id" = KioskId, Path)),
+    request_body(content((ImageForm = "multipart/form-data"), (inline(PhotoBytes) = "image/jpeg"),
+        (inline(PhotoBytes) = "image/png"), (inline(PhotoBytes) = "image/webp"))),
+    responses((status = 200, body = EmptyViewSummary, description = "What the empty view holds")))]
 #[put("/api/kiosks/{id}/empty-view")]
 pub async fn set(
     caller: Caller,
@@ -49,8 +43,8 @@ pub async fn set(
 }
 
 /// Delete the empty view of a kiosk. Things are then found by the border of its photos.
-#[utoipa::path(tag = "recognition", security(("bearer" = [])), params(("id" = KioskId, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "recognition", params(("id" = KioskId, Path)),
+    responses((status = 204, description = "The empty view is deleted")))]
 #[delete("/api/kiosks/{id}/empty-view")]
 pub async fn remove(
     caller: Caller,

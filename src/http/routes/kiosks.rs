@@ -1,6 +1,6 @@
 //! Kiosks: creating one with a one-time code, enrolling a device with it, revoking one.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, delete, get, post};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -10,14 +10,14 @@ use crate::auth::{EnrolledKiosk, KioskView, NewKiosk};
 use crate::domain::{Caller, KioskId, Page, StoreId};
 use crate::http::Services;
 use crate::http::extract::{ClientAddress, JsonBody, PageQuery, ValidPage, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 
 /// A new kiosk.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateKiosk {
     /// At most 120 characters.
-    #[schema(examples("Till 1"))]
+    #[schema(min_length = 1, max_length = 120, examples("Till 1"))]
     name: String,
 }
 
@@ -30,13 +30,9 @@ pub struct Enrol {
     code: SecretString,
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(create).service(revoke).service(enrol);
-}
-
 /// List the kiosks of a store, newest first.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path), PageQuery),
-    responses((status = 200, body = Page<KioskView>), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "stores", params(("id" = StoreId, Path), PageQuery),
+    responses((status = 200, body = Page<KioskView>, description = "A page of kiosks")))]
 #[get("/api/stores/{id}/kiosks")]
 pub async fn list(
     caller: Caller,
@@ -50,8 +46,8 @@ pub async fn list(
 /// Create a kiosk.
 ///
 /// The reply contains the code to type on the device. It is shown only once.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)), request_body = CreateKiosk,
-    responses((status = 201, body = NewKiosk), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "stores", params(("id" = StoreId, Path)), request_body = CreateKiosk,
+    responses((status = 201, body = NewKiosk, description = "The new kiosk and its one-time code")))]
 #[post("/api/stores/{id}/kiosks")]
 pub async fn create(
     caller: Caller,
@@ -63,8 +59,8 @@ pub async fn create(
 }
 
 /// Revoke a kiosk: every server refuses its key, or its unused code, from the next request on.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path), ("kiosk_id" = KioskId, Path)),
-    responses((status = 200, body = KioskView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "stores", params(("id" = StoreId, Path), ("kiosk_id" = KioskId, Path)),
+    responses((status = 200, body = KioskView, description = "The revoked kiosk")))]
 #[delete("/api/stores/{id}/kiosks/{kiosk_id}")]
 pub async fn revoke(
     caller: Caller,
@@ -79,7 +75,7 @@ pub async fn revoke(
 ///
 /// The key is shown only once.
 #[utoipa::path(tag = "stores", request_body = Enrol,
-    responses((status = 200, body = EnrolledKiosk), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    responses((status = 200, body = EnrolledKiosk, description = "The kiosk and its key")))]
 #[post("/api/kiosks/enrol")]
 pub async fn enrol(
     services: Data<Services>,

@@ -2,6 +2,7 @@
 //! their OpenAPI text.
 
 pub mod alerts;
+pub mod api_document;
 pub mod auth;
 pub mod background;
 pub mod closings;
@@ -26,39 +27,27 @@ pub mod users;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::ServiceConfig;
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::idempotency::Reply;
 
 /// Marks a reply that was stored by an earlier request with the same Idempotency-Key.
 const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
 
-pub fn configure(config: &mut ServiceConfig) {
-    config
-        .configure(health::configure)
-        .configure(auth::configure)
-        .configure(users::configure)
-        .configure(stores::configure)
-        .configure(kiosks::configure)
-        .configure(kiosk_empty_views::configure)
-        .configure(look_alikes::configure)
-        .configure(products::configure)
-        .configure(product_images::configure)
-        .configure(models::configure)
-        .configure(recognition::configure)
-        .configure(sessions::configure)
-        .configure(session_discounts::configure)
-        .configure(orders::configure)
-        .configure(payments_and_refunds::configure)
-        .configure(receipts::configure)
-        .configure(closings::configure)
-        .configure(mypage::configure)
-        .configure(integrity::configure)
-        .configure(performance::configure)
-        .configure(alerts::configure)
-        .configure(background::configure);
+/// The bytes of a photo, for the OpenAPI document. A list of numbers, as `Vec<u8>` is described, gets no file chooser.
+struct PhotoBytes;
+
+impl PartialSchema for PhotoBytes {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).into()
+    }
 }
+
+impl ToSchema for PhotoBytes {}
 
 /// Distinguishes a field that is `null` from an absent one.
 fn some_if_present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(

@@ -1,6 +1,6 @@
 //! Embedding models, and switching between them without downtime.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, delete, get, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::domain::{Caller, InvalidField};
 use crate::http::Services;
 use crate::http::extract::JsonBody;
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::models::{ActivationPolicy, ModelsView, SwitchView};
 
 /// The model to switch to.
@@ -42,12 +42,9 @@ impl BeginSwitch {
     }
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(begin).service(cancel).service(activate).service(roll_back);
-}
-
 /// List the models in the server's folder, the number of photos embedded by each, and the running switch.
-#[utoipa::path(tag = "models", security(("bearer" = [])), responses((status = 200, body = ModelsView)))]
+#[utoipa::path(tag = "models",
+    responses((status = 200, body = ModelsView, description = "The models and the running switch")))]
 #[get("/api/models")]
 pub async fn list(services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.models.list().await?))
@@ -56,9 +53,8 @@ pub async fn list(services: Data<Services>) -> Result<impl Responder, Problem> {
 /// Start a switch to another model: it embeds every photo while the old model keeps recognising.
 ///
 /// `GET /api/models` shows the progress.
-#[utoipa::path(tag = "models", security(("bearer" = [])), request_body = BeginSwitch, responses(
-    (status = 202, body = SwitchView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-    (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "models", request_body = BeginSwitch,
+    responses((status = 202, body = SwitchView, description = "The started switch")))]
 #[post("/api/models/switch")]
 pub async fn begin(
     caller: Caller,
@@ -73,8 +69,8 @@ pub async fn begin(
 ///
 /// This server uses the new model when the reply is sent; the others follow within seconds. 503 index-behind: the
 /// switch is done, but this server loads the model later.
-#[utoipa::path(tag = "models", security(("bearer" = [])),
-    responses((status = 200, body = SwitchView), (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[utoipa::path(tag = "models",
+    responses((status = 200, body = SwitchView, description = "The finished switch")))]
 #[post("/api/models/switch/activate")]
 pub async fn activate(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.models.activate(&caller).await?))
@@ -83,8 +79,8 @@ pub async fn activate(caller: Caller, services: Data<Services>) -> Result<impl R
 /// Cancel the running switch.
 ///
 /// Its embeddings are kept for a day, for another try.
-#[utoipa::path(tag = "models", security(("bearer" = [])),
-    responses((status = 200, body = SwitchView), (status = 409, body = ProblemBody)))]
+#[utoipa::path(tag = "models",
+    responses((status = 200, body = SwitchView, description = "The cancelled switch")))]
 #[delete("/api/models/switch")]
 pub async fn cancel(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.models.cancel(&caller).await?))
@@ -93,8 +89,8 @@ pub async fn cancel(caller: Caller, services: Data<Services>) -> Result<impl Res
 /// Go back to the previously active model.
 ///
 /// It is activated as soon as the photos enrolled since are embedded, whatever the comparison says.
-#[utoipa::path(tag = "models", security(("bearer" = [])),
-    responses((status = 202, body = SwitchView), (status = 409, body = ProblemBody)))]
+#[utoipa::path(tag = "models",
+    responses((status = 202, body = SwitchView, description = "The started switch back")))]
 #[post("/api/models/rollback")]
 pub async fn roll_back(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Accepted().json(services.models.roll_back(&caller).await?))

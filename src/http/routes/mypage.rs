@@ -1,7 +1,7 @@
 //! A shopper's own orders and spending, and the claim of a receipt. Receipts are in `receipts`.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +10,7 @@ use super::orders::OrderQuery;
 use crate::domain::{Caller, GappedPage, OrderId, UserId};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, OptionalIdempotencyKey, PageQuery, ValidPage, ValidPath, ValidQuery};
-use crate::http::problem::{Problem, ProblemBody, ProblemKind};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::orders::{MonthSpending, OrderSummary, OrderView};
 
 /// The claim code on a receipt.
@@ -27,14 +27,11 @@ pub struct Claim {
 #[into_params(parameter_in = Query)]
 pub struct SpendingQuery {
     /// Calendar months up to and including the current one, 1 to 36. Default: 12.
+    #[param(minimum = 1, maximum = 36)]
     months: Option<i64>,
 }
 
 const DEFAULT_MONTHS: i64 = 12;
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(show).service(spending).service(claim);
-}
 
 /// The caller's user id. The policy table admits only people to these routes.
 pub(super) fn require_user_id(caller: &Caller) -> Result<UserId, Problem> {
@@ -43,8 +40,8 @@ pub(super) fn require_user_id(caller: &Caller) -> Result<UserId, Problem> {
 }
 
 /// List your orders, newest first.
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(OrderQuery, PageQuery),
-    responses((status = 200, body = GappedPage<OrderSummary>), (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "mypage", params(OrderQuery, PageQuery),
+    responses((status = 200, body = GappedPage<OrderSummary>, description = "A page of your orders")))]
 #[get("/api/mypage/orders")]
 pub async fn list(
     caller: Caller,
@@ -59,8 +56,8 @@ pub async fn list(
 /// Get your spending by month and currency, newest month first.
 ///
 /// A month begins in the store's time zone. A refund counts in the month of its order.
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(SpendingQuery),
-    responses((status = 200, body = Vec<MonthSpending>), (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "mypage", params(SpendingQuery),
+    responses((status = 200, body = Vec<MonthSpending>, description = "A row for each month and currency")))]
 #[get("/api/mypage/spending")]
 pub async fn spending(
     caller: Caller,
@@ -72,9 +69,8 @@ pub async fn spending(
 }
 
 /// Get one of your orders with its items, payments and refunds.
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody),
-        (status = 500, body = ProblemBody, description = "`unreadable-record`: the stored record cannot be read")))]
+#[utoipa::path(tag = "mypage", params(("id" = OrderId, Path)),
+    responses((status = 200, body = OrderView, description = "The order")))]
 #[get("/api/mypage/orders/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get_shopper_order(require_user_id(&caller)?, id.0).await?))
@@ -83,9 +79,8 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderI
 /// Claim the order of a receipt with the code printed on it.
 ///
 /// Staff accounts cannot own orders (403). Claiming an own order again is no error.
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), request_body = Claim, params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = OrderView), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "mypage", request_body = Claim, params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = OrderView, description = "The order, which is now yours")))]
 #[post("/api/mypage/claims")]
 pub async fn claim(
     caller: Caller,

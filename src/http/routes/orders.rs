@@ -1,6 +1,6 @@
 //! Orders, for the staff of the store.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use crate::domain::{Caller, GappedPage, OrderId, OrderState, StoreId, Timestamp};
 use crate::http::Services;
 use crate::http::extract::{PageQuery, ValidPage, ValidPath, ValidQuery};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::orders::{OrderSearch, OrderSummary, OrderView};
 
 /// Filters of the list of orders.
@@ -19,6 +19,9 @@ pub struct OrderQuery {
     store_id: Option<StoreId>,
     /// Only orders in this state.
     state: Option<OrderState>,
+    /// Only the order with this receipt number. Every store has its own numbers.
+    #[param(minimum = 1)]
+    receipt_number: Option<i64>,
     /// Only orders confirmed at this time or later (RFC 3339).
     from: Option<Timestamp>,
     /// Only orders confirmed before this time (RFC 3339).
@@ -27,18 +30,14 @@ pub struct OrderQuery {
 
 impl From<OrderQuery> for OrderSearch {
     fn from(query: OrderQuery) -> Self {
-        Self { store: query.store_id, state: query.state, from: query.from, to: query.to }
+        let OrderQuery { store_id: store, state, receipt_number, from, to } = query;
+        Self { store, state, receipt_number, from, to }
     }
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(show);
-}
-
 /// List orders, newest first.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(OrderQuery, PageQuery),
-    responses((status = 200, body = GappedPage<OrderSummary>), (status = 404, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "orders", params(OrderQuery, PageQuery),
+    responses((status = 200, body = GappedPage<OrderSummary>, description = "A page of orders")))]
 #[get("/api/orders")]
 pub async fn list(
     caller: Caller,
@@ -50,9 +49,8 @@ pub async fn list(
 }
 
 /// Get an order with its items, payments and refunds.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 200, body = OrderView), (status = 404, body = ProblemBody),
-        (status = 500, body = ProblemBody, description = "`unreadable-record`: the stored record cannot be read")))]
+#[utoipa::path(tag = "orders", params(("id" = OrderId, Path)),
+    responses((status = 200, body = OrderView, description = "The order")))]
 #[get("/api/orders/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get_order(&caller, id.0).await?))

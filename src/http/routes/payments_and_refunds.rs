@@ -1,7 +1,7 @@
 //! Payments, refunds and the void of a confirmed order.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{Responder, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use super::idempotent_reply;
 use crate::domain::{Caller, Currency, OrderId, PaymentMethod};
 use crate::http::Services;
 use crate::http::extract::{IdempotencyKey, JsonBody, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::orders::{OrderView, RefundLineRequest, RefundRequest, RefundView, Tender};
 
 /// The payments of an order. They must add up to the amount due.
@@ -20,6 +20,7 @@ pub struct Pay {
     /// Must be the order's currency.
     currency: Currency,
     /// One entry per payment method, 1 to 20.
+    #[schema(min_items = 1, max_items = 20)]
     payments: Vec<TenderBody>,
 }
 
@@ -29,12 +30,13 @@ pub struct Pay {
 pub struct TenderBody {
     method: PaymentMethod,
     /// In minor units.
-    #[schema(examples(1250))]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, examples(1250))]
     amount: i64,
     /// Cash received, in minor units; the receipt shows the change. Only for cash.
-    #[schema(examples(2000))]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, examples(2000))]
     tendered: Option<i64>,
     /// The terminal's or provider's reference, at most 100 characters. Never a card number.
+    #[schema(max_length = 100)]
     reference: Option<String>,
 }
 
@@ -47,11 +49,13 @@ pub struct Refund {
     /// How the money is paid back.
     method: PaymentMethod,
     /// The terminal's or provider's reference, at most 100 characters.
+    #[schema(max_length = 100)]
     reference: Option<String>,
     /// At most 200 characters.
-    #[schema(examples("broken seal"))]
+    #[schema(min_length = 1, max_length = 200, examples("broken seal"))]
     reason: String,
     /// The lines to refund. Default: everything that is left.
+    #[schema(min_items = 1)]
     lines: Option<Vec<RefundLine>>,
 }
 
@@ -63,8 +67,10 @@ pub struct RefundLine {
     line: i64,
     /// Pieces returned; 0 or absent if only money is refunded.
     #[serde(default)]
+    #[schema(minimum = 0)]
     quantity: i64,
     /// In minor units. Default: computed from the pieces.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     amount: Option<i64>,
 }
 
@@ -73,21 +79,16 @@ pub struct RefundLine {
 #[serde(deny_unknown_fields)]
 pub struct Void {
     /// At most 200 characters.
-    #[schema(examples("shopper left"))]
+    #[schema(min_length = 1, max_length = 200, examples("shopper left"))]
     reason: String,
-}
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(pay).service(refund).service(void);
 }
 
 /// Record the payment of an order in full, by one method or several.
 ///
 /// Send the same Idempotency-Key when you try again.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), request_body = Pay,
+#[utoipa::path(tag = "orders", request_body = Pay,
     params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 201, body = OrderView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = OrderView, description = "The paid order")))]
 #[post("/api/orders/{id}/payments")]
 pub async fn pay(
     caller: Caller,
@@ -110,10 +111,9 @@ pub async fn pay(
 ///
 /// The server computes the amounts and never refunds more than was paid. Send the same Idempotency-Key when you try
 /// again.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), request_body = Refund,
+#[utoipa::path(tag = "orders", request_body = Refund,
     params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 201, body = RefundView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = RefundView, description = "The refund")))]
 #[post("/api/orders/{id}/refunds")]
 pub async fn refund(
     caller: Caller,
@@ -132,10 +132,9 @@ pub async fn refund(
 /// Void an order that has no payment.
 ///
 /// Refund a paid one instead. Send the same Idempotency-Key when you try again.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), request_body = Void,
+#[utoipa::path(tag = "orders", request_body = Void,
     params(("id" = OrderId, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 201, body = RefundView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = RefundView, description = "The void")))]
 #[post("/api/orders/{id}/void")]
 pub async fn void(
     caller: Caller,

@@ -1,7 +1,7 @@
 //! Statistics of order creation, and an export of all monitoring of numbers for other programs.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,16 +10,12 @@ use crate::alerts::AlertView;
 use crate::domain::StoreId;
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::integrity::StoreIntegrityView;
 use crate::performance::{StatsView, Window};
 use crate::telemetry::NUMBERING_METRICS;
 
 const DEFAULT_WINDOW_S: i64 = 3_600;
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(stats).service(export);
-}
 
 /// The window and the scope of the statistics.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -27,6 +23,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[into_params(parameter_in = Query)]
 pub struct StatsQuery {
     /// Length of the window in seconds, 60 to 604800 (a week), rounded up to whole minutes. Default: 3600.
+    #[param(minimum = 60, maximum = 604_800)]
     window_s: Option<i64>,
     /// Only this store.
     store_id: Option<StoreId>,
@@ -36,8 +33,8 @@ pub struct StatsQuery {
 /// store.
 ///
 /// The last ten seconds of other servers may be missing.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(StatsQuery),
-    responses((status = 200, body = StatsView), (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "monitoring", params(StatsQuery),
+    responses((status = 200, body = StatsView, description = "The statistics")))]
 #[get("/api/monitoring/numbering/performance/stats")]
 pub async fn stats(services: Data<Services>, query: ValidQuery<StatsQuery>) -> Result<impl Responder, Problem> {
     let window = Window::new(query.0.window_s.unwrap_or(DEFAULT_WINDOW_S))?;
@@ -79,9 +76,8 @@ pub struct Export {
 
 /// Export all monitoring of numbers: this server's metrics in Prometheus' text format, or the state across all
 /// servers as JSON.
-#[utoipa::path(tag = "monitoring", security(("bearer" = [])), params(ExportQuery),
-    responses((status = 200, content((Export = "application/json"), (String = "text/plain"))),
-        (status = 400, body = ProblemBody)))]
+#[utoipa::path(tag = "monitoring", params(ExportQuery),
+    responses((status = 200, content((Export = "application/json"), (String = "text/plain")), description = "The metrics or the state")))]
 #[get("/api/monitoring/numbering/metrics/export")]
 pub async fn export(services: Data<Services>, query: ValidQuery<ExportQuery>) -> Result<HttpResponse, Problem> {
     match query.0.format {

@@ -2,17 +2,18 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, EntityTag, Header, IfNoneMatch};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, Responder, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::PhotoBytes;
 use super::products::take_photos;
 use crate::catalog::{EnrolmentView, ImageView};
 use crate::domain::{Caller, ImageId, ProductId};
 use crate::http::Services;
 use crate::http::extract::{OptionalIdempotencyKey, UploadForm, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 
 /// A form of photos.
 #[derive(ToSchema)]
@@ -38,13 +39,9 @@ pub struct ImageList {
     next_cursor: Option<String>,
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(add).service(show).service(remove);
-}
-
 /// List the photos of a product.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
-    responses((status = 200, body = ImageList), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "catalog", params(("id" = ProductId, Path)),
+    responses((status = 200, body = ImageList, description = "The photos of the product")))]
 #[get("/api/products/{id}/images")]
 pub async fn list(services: Data<Services>, id: ValidPath<ProductId>) -> Result<impl Responder, Problem> {
     let data = services.catalog.images(id.0).await?;
@@ -54,12 +51,10 @@ pub async fn list(services: Data<Services>, id: ValidPath<ProductId>) -> Result<
 /// Add photos of a product.
 ///
 /// It is recognisable by them when the reply arrives. Photos that it already has are skipped.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])),
+#[utoipa::path(tag = "catalog",
     params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header)),
     request_body(content = ImagesForm, content_type = "multipart/form-data"),
-    responses((status = 201, body = EnrolmentView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 413, body = ProblemBody), (status = 415, body = ProblemBody), (status = 422, body = ProblemBody),
-        (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
+    responses((status = 201, body = EnrolmentView, description = "The photos that were added")))]
 #[post("/api/products/{id}/images")]
 pub async fn add(
     caller: Caller,
@@ -73,9 +68,10 @@ pub async fn add(
 }
 
 /// Get a photo as it was uploaded.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])),
+#[utoipa::path(tag = "catalog",
     params(("id" = ProductId, Path), ("image_id" = ImageId, Path)),
-    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg"), (status = 304), (status = 404, body = ProblemBody)))]
+    responses((status = 200, content((inline(PhotoBytes) = "image/jpeg"), (inline(PhotoBytes) = "image/png"),
+        (inline(PhotoBytes) = "image/webp")), description = "The photo"), (status = 304, description = "The photo has not changed")))]
 #[get("/api/products/{id}/images/{image_id}")]
 pub async fn show(
     request: HttpRequest,
@@ -108,10 +104,9 @@ fn has_tag(request: &HttpRequest, tag: &EntityTag) -> bool {
 /// Remove a photo.
 ///
 /// The product is no longer recognised by it.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])),
+#[utoipa::path(tag = "catalog",
     params(("id" = ProductId, Path), ("image_id" = ImageId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 204), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody),
-        (status = 503, body = ProblemBody)))]
+    responses((status = 204, description = "The photo is removed")))]
 #[delete("/api/products/{id}/images/{image_id}")]
 pub async fn remove(
     caller: Caller,

@@ -1,7 +1,7 @@
 //! Products: listing, creating with photos, reading, changing and removing them.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +15,7 @@ use crate::http::Services;
 use crate::http::extract::{
     JsonBody, OptionalIdempotencyKey, PageQuery, Upload, UploadForm, ValidPage, ValidPath, ValidQuery,
 };
-use crate::http::problem::{Problem, ProblemBody, excerpt};
+use crate::http::problem::{Problem, excerpt};
 
 /// Filters of the list of products.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -34,18 +34,25 @@ pub struct ProductQuery {
 #[expect(dead_code, reason = "describes the form in the OpenAPI document")]
 pub struct ProductForm {
     /// At most 200 characters.
+    #[schema(min_length = 1, max_length = 200, examples("Oat milk"))]
     name: String,
     /// The shop's own number for the product; unique.
+    #[schema(max_length = 64)]
     sku: Option<String>,
     /// The barcode that a scanner reads; unique.
+    #[schema(max_length = 48, examples("4006381333931"))]
     barcode: Option<String>,
     /// Price in minor units. A product without a price cannot be sold.
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, examples(219))]
     price: Option<i64>,
     /// ISO 4217 code of the price. Default: the server's currency.
+    #[schema(pattern = "^[A-Z]{3}$", examples("EUR"))]
     currency: Option<String>,
     /// Tax rate in basis points, 0 to 10000: 1900 is 19 %. Default: none.
+    #[schema(minimum = 0, maximum = 10_000)]
     tax_rate_bp: Option<i64>,
     /// At most 2 000 characters.
+    #[schema(max_length = 2_000)]
     description: Option<String>,
     /// The photos: one field of this name per photo. A product without photos is sold by barcode or by hand.
     #[schema(format = Binary, value_type = Option<Vec<String>>)]
@@ -62,37 +69,36 @@ pub struct ProductForm {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeProduct {
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// The shop's own number for the product.
     #[serde(default, deserialize_with = "some_if_present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 64)]
     sku: Option<Option<String>>,
     /// The barcode that a scanner reads.
     #[serde(default, deserialize_with = "some_if_present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 48)]
     barcode: Option<Option<String>>,
     #[serde(default, deserialize_with = "some_if_present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 2_000)]
     description: Option<Option<String>>,
     /// New price in minor units, effective immediately.
     #[serde(default, deserialize_with = "some_if_present")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     price: Option<Option<i64>>,
     /// Currency of the new price. Default: the currency of the old one.
+    #[schema(pattern = "^[A-Z]{3}$")]
     currency: Option<String>,
     /// Tax rate in basis points, 0 to 10000: 1900 is 19 %. Applies to future orders.
+    #[schema(minimum = 0, maximum = 10_000)]
     tax_rate_bp: Option<i64>,
     /// Whether the product is on sale. If not, it is neither recognised nor sold.
     active: Option<bool>,
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(create).service(show).service(change).service(remove);
-}
-
 /// List products, newest first.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(ProductQuery, PageQuery),
-    responses((status = 200, body = Page<ProductView>)))]
+#[utoipa::path(tag = "catalog", params(ProductQuery, PageQuery),
+    responses((status = 200, body = Page<ProductView>, description = "A page of products")))]
 #[get("/api/products")]
 pub async fn list(
     services: Data<Services>,
@@ -107,11 +113,9 @@ pub async fn list(
 /// Create a product with its photos.
 ///
 /// It is recognisable when the reply arrives.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])),
+#[utoipa::path(tag = "catalog",
     request_body(content = ProductForm, content_type = "multipart/form-data"), params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, body = EnrolmentView), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
-        (status = 415, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody),
-        (status = 503, body = ProblemBody)))]
+    responses((status = 201, body = EnrolmentView, description = "The new product and its photos")))]
 #[post("/api/products")]
 pub async fn create(
     caller: Caller,
@@ -197,8 +201,8 @@ fn parse_region(text: &str) -> Result<RegionChoice, InvalidField> {
 }
 
 /// Get a product.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), params(("id" = ProductId, Path)),
-    responses((status = 200, body = ProductView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "catalog", params(("id" = ProductId, Path)),
+    responses((status = 200, body = ProductView, description = "The product")))]
 #[get("/api/products/{id}")]
 pub async fn show(services: Data<Services>, id: ValidPath<ProductId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.catalog.get(id.0).await?))
@@ -207,10 +211,9 @@ pub async fn show(services: Data<Services>, id: ValidPath<ProductId>) -> Result<
 /// Change a product.
 ///
 /// With `"active": false` it is neither recognised nor sold, but keeps its photos.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])), request_body = ChangeProduct,
+#[utoipa::path(tag = "catalog", request_body = ChangeProduct,
     params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = ProductView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
+    responses((status = 200, body = ProductView, description = "The changed product")))]
 #[patch("/api/products/{id}")]
 pub async fn change(
     caller: Caller,
@@ -228,10 +231,9 @@ pub async fn change(
 /// Remove a product.
 ///
 /// Existing bills and orders keep its lines.
-#[utoipa::path(tag = "catalog", security(("bearer" = [])),
+#[utoipa::path(tag = "catalog",
     params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 204), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody),
-        (status = 503, body = ProblemBody)))]
+    responses((status = 204, description = "The product is removed")))]
 #[delete("/api/products/{id}")]
 pub async fn remove(
     caller: Caller,

@@ -1,26 +1,22 @@
 //! Receipts, as JSON and as a page to print. Every print at the till is counted; all but the first are marked as copies.
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, post};
 
 use super::mypage::require_user_id;
 use crate::domain::{Caller, Currency, Money, OrderId};
 use crate::http::Services;
 use crate::http::extract::{OptionalIdempotencyKey, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::orders::{OrderItemView, PrintedReceipt, ReceiptView};
 use crate::web::receipt::{self, AmountRow, ReceiptLine, ReceiptPage, Seller};
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(show).service(print).service(show_own).service(page_own);
-}
 
 /// Get the receipt of an order.
 ///
 /// This does not count as a print.
-#[utoipa::path(tag = "orders", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "orders", params(("id" = OrderId, Path)),
+    responses((status = 200, body = ReceiptView, description = "The receipt")))]
 #[get("/api/orders/{id}/receipt")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.orders.get_receipt(&caller, id.0).await?))
@@ -30,10 +26,9 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderI
 ///
 /// Each call counts as a print; all but the first are marked as copies. With the Idempotency-Key of an earlier call, it is
 /// that print once more.
-#[utoipa::path(tag = "orders", security(("bearer" = [])),
+#[utoipa::path(tag = "orders",
     params(("id" = OrderId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, body = String, content_type = "text/html"), (status = 404, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = String, content_type = "text/html", description = "The page to print")))]
 #[post("/api/orders/{id}/receipt/prints")]
 pub async fn print(
     caller: Caller,
@@ -51,8 +46,8 @@ pub async fn print(
 }
 
 /// Get the receipt of one of your orders.
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 200, body = ReceiptView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "mypage", params(("id" = OrderId, Path)),
+    responses((status = 200, body = ReceiptView, description = "The receipt")))]
 #[get("/api/mypage/orders/{id}/receipt")]
 pub async fn show_own(
     caller: Caller,
@@ -63,8 +58,8 @@ pub async fn show_own(
 }
 
 /// Get the receipt of one of your orders as a page to print, marked as the customer's copy.
-#[utoipa::path(tag = "mypage", security(("bearer" = [])), params(("id" = OrderId, Path)),
-    responses((status = 200, body = String, content_type = "text/html"), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "mypage", params(("id" = OrderId, Path)),
+    responses((status = 200, body = String, content_type = "text/html", description = "The page to print")))]
 #[get("/api/mypage/orders/{id}/receipt/page")]
 pub async fn page_own(
     caller: Caller,

@@ -1,15 +1,15 @@
 //! Recognising the products in a photo.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, post};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::sessions::ImageForm;
+use super::{PhotoBytes, sessions::ImageForm};
 use crate::domain::Caller;
 use crate::http::Services;
 use crate::http::extract::{ImageBody, ValidQuery};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::recognition::{RecognitionView, RegionMode};
 
 /// Where to look.
@@ -21,17 +21,13 @@ pub struct RegionsQuery {
     regions: Option<RegionMode>,
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(recognize);
-}
-
 /// Recognise the products in a photo: a verdict for each thing in it. The photo is sent as the form field `image` or as the body itself.
 ///
 /// Changes no bill.
-#[utoipa::path(tag = "recognition", security(("bearer" = [])), params(RegionsQuery),
-    request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
-    responses((status = 200, body = RecognitionView), (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
-        (status = 422, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[utoipa::path(tag = "recognition", params(RegionsQuery),
+    request_body(content((ImageForm = "multipart/form-data"), (inline(PhotoBytes) = "image/jpeg"),
+        (inline(PhotoBytes) = "image/png"), (inline(PhotoBytes) = "image/webp"))),
+    responses((status = 200, body = RecognitionView, description = "A verdict for each thing in the photo")))]
 #[post("/api/recognize")]
 pub async fn recognize(
     caller: Caller,

@@ -1,7 +1,7 @@
 //! Discounts on an open bill, given by staff.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{Responder, delete, put};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use crate::checkout::{DiscountRequest, SessionView};
 use crate::domain::{Caller, Discount, InvalidField, ItemId, SessionId};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, OptionalIdempotencyKey, ValidPath, ValidQuery};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 
 /// A discount: `rate_bp` or `amount`, and the reason.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -21,13 +21,14 @@ pub struct SetDiscount {
     /// The session's version that the client has read.
     version: i64,
     /// A rate in basis points, 1 to 10000: 1000 is 10 %.
-    #[schema(examples(1000))]
+    #[schema(minimum = 1, maximum = 10_000, examples(1000))]
     rate_bp: Option<i64>,
     /// Or an amount in minor units, at least 1. A discount never exceeds the amount due, even if the bill becomes smaller
     /// later: `taken_off` in the reply is the effective amount.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     amount: Option<i64>,
     /// Printed on the receipt; at most 200 characters.
-    #[schema(examples("dented box"))]
+    #[schema(min_length = 1, max_length = 200, examples("dented box"))]
     reason: String,
 }
 
@@ -37,18 +38,13 @@ impl SetDiscount {
     }
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(set_on_bill).service(remove_from_bill).service(set_on_item).service(remove_from_item);
-}
-
 /// Set a discount on the whole bill.
 ///
 /// It is distributed over the lines, after their own discounts. `discount.taken_off` in the reply is the effective
 /// amount; a discount never exceeds the amount due.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = SetDiscount,
+#[utoipa::path(tag = "checkout", request_body = SetDiscount,
     params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session with the discount")))]
 #[put("/api/sessions/{id}/discount")]
 pub async fn set_on_bill(
     caller: Caller,
@@ -63,10 +59,9 @@ pub async fn set_on_bill(
 }
 
 /// Remove the discount on the whole bill.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+#[utoipa::path(tag = "checkout",
     params(("id" = SessionId, Path), VersionQuery, ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session without the discount")))]
 #[delete("/api/sessions/{id}/discount")]
 pub async fn remove_from_bill(
     caller: Caller,
@@ -82,10 +77,9 @@ pub async fn remove_from_bill(
 /// Set a discount on a line.
 ///
 /// `discount.taken_off` of the line in the reply is the effective amount; a discount never exceeds the line's price.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = SetDiscount,
+#[utoipa::path(tag = "checkout", request_body = SetDiscount,
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session with the discount")))]
 #[put("/api/sessions/{id}/items/{item_id}/discount")]
 pub async fn set_on_item(
     caller: Caller,
@@ -101,11 +95,10 @@ pub async fn set_on_item(
 }
 
 /// Remove the discount on a line.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+#[utoipa::path(tag = "checkout",
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery,
         ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session without the discount")))]
 #[delete("/api/sessions/{id}/items/{item_id}/discount")]
 pub async fn remove_from_item(
     caller: Caller,

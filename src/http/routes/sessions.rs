@@ -1,17 +1,18 @@
 //! Checkout sessions: opening, reading, changing and confirming them.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::PhotoBytes;
 use super::idempotent_reply;
 use crate::checkout::{BillChange, FrameView, ManualItem, SessionView};
 use crate::domain::{Caller, InvalidField, ItemId, ProductId, SessionId, StoreId};
 use crate::http::Services;
 use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, OptionalIdempotencyKey, ValidPath, ValidQuery};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::orders::OrderView;
 use crate::recognition::RegionMode;
 
@@ -31,9 +32,10 @@ pub struct AddItem {
     version: i64,
     product_id: Option<ProductId>,
     /// Instead of `product_id`.
-    #[schema(examples("4006381333931"))]
+    #[schema(max_length = 48, examples("4006381333931"))]
     barcode: Option<String>,
     /// Pieces to add. Default: 1.
+    #[schema(minimum = 1)]
     quantity: Option<i64>,
 }
 
@@ -44,6 +46,7 @@ pub struct ChangeItem {
     /// The session's version that the client has read.
     version: i64,
     /// The new quantity, at least 1.
+    #[schema(minimum = 1)]
     quantity: i64,
 }
 
@@ -81,19 +84,6 @@ pub struct ImageForm {
     image: Vec<u8>,
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config
-        .service(open)
-        .service(show)
-        .service(cancel)
-        .service(join)
-        .service(frame)
-        .service(add_item)
-        .service(change_item)
-        .service(remove_item)
-        .service(confirm);
-}
-
 /// A change of a bill as the service takes it.
 pub(super) fn bill_change<'a>(
     caller: &'a Caller,
@@ -105,9 +95,9 @@ pub(super) fn bill_change<'a>(
 }
 
 /// Open a session for the next shopper.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = OpenSession,
+#[utoipa::path(tag = "checkout", request_body = OpenSession,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, body = SessionView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = SessionView, description = "The new session")))]
 #[post("/api/sessions")]
 pub async fn open(
     caller: Caller,
@@ -120,8 +110,8 @@ pub async fn open(
 }
 
 /// Get a session with its bill.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), params(("id" = SessionId, Path)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "checkout", params(("id" = SessionId, Path)),
+    responses((status = 200, body = SessionView, description = "The session with its bill")))]
 #[get("/api/sessions/{id}")]
 pub async fn show(
     caller: Caller,
@@ -132,10 +122,9 @@ pub async fn show(
 }
 
 /// Cancel a session.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+#[utoipa::path(tag = "checkout",
     params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 204, description = "The session is cancelled")))]
 #[delete("/api/sessions/{id}")]
 pub async fn cancel(
     caller: Caller,
@@ -150,10 +139,9 @@ pub async fn cancel(
 /// Join a session as its shopper, with the id from the kiosk's screen.
 ///
 /// The order then appears on your page.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+#[utoipa::path(tag = "checkout",
     params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session, which is now yours")))]
 #[post("/api/sessions/{id}/join")]
 pub async fn join(
     caller: Caller,
@@ -170,11 +158,11 @@ pub async fn join(
 ///
 /// Ambiguous and unknown regions change nothing. A photo that was sent before is not billed again: the reply is the first
 /// one, with `Idempotent-Replayed: true`. A request is known by its Idempotency-Key, or without one by its photo and version.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+#[utoipa::path(tag = "checkout",
     params(("id" = SessionId, Path), FrameQuery, ("Idempotency-Key" = Option<String>, Header)),
-    request_body(content((ImageForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"))),
-    responses((status = 200, body = FrameView), (status = 409, body = ProblemBody), (status = 413, body = ProblemBody),
-        (status = 415, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    request_body(content((ImageForm = "multipart/form-data"), (inline(PhotoBytes) = "image/jpeg"),
+        (inline(PhotoBytes) = "image/png"), (inline(PhotoBytes) = "image/webp"))),
+    responses((status = 200, body = FrameView, description = "The session with its bill, and what was recognised")))]
 #[post("/api/sessions/{id}/frames")]
 pub async fn frame(
     caller: Caller,
@@ -191,10 +179,9 @@ pub async fn frame(
 }
 
 /// Add a product to the bill by hand or by barcode.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = AddItem,
+#[utoipa::path(tag = "checkout", request_body = AddItem,
     params(("id" = SessionId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session with the new line")))]
 #[post("/api/sessions/{id}/items")]
 pub async fn add_item(
     caller: Caller,
@@ -217,10 +204,9 @@ pub async fn add_item(
 }
 
 /// Change the quantity of a line.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = ChangeItem,
+#[utoipa::path(tag = "checkout", request_body = ChangeItem,
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session with the changed line")))]
 #[patch("/api/sessions/{id}/items/{item_id}")]
 pub async fn change_item(
     caller: Caller,
@@ -235,11 +221,10 @@ pub async fn change_item(
 }
 
 /// Remove a line from the bill.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])),
+#[utoipa::path(tag = "checkout",
     params(("id" = SessionId, Path), ("item_id" = ItemId, Path), VersionQuery,
         ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = SessionView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = SessionView, description = "The session without the line")))]
 #[delete("/api/sessions/{id}/items/{item_id}")]
 pub async fn remove_item(
     caller: Caller,
@@ -257,10 +242,9 @@ pub async fn remove_item(
 ///
 /// Send the same Idempotency-Key when you try again: the order is created once, and a repeated request gets the first
 /// reply, with `Idempotent-Replayed: true`.
-#[utoipa::path(tag = "checkout", security(("bearer" = [])), request_body = Confirm,
+#[utoipa::path(tag = "checkout", request_body = Confirm,
     params(("id" = SessionId, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 201, body = OrderView), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = OrderView, description = "The order")))]
 #[post("/api/sessions/{id}/confirm")]
 pub async fn confirm(
     caller: Caller,

@@ -1,6 +1,6 @@
 //! Stores.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, patch, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -10,17 +10,17 @@ use crate::auth::{NewStore, StoreChange, StoreView};
 use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 
 /// A new store.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateStore {
     /// At most 120 characters.
-    #[schema(examples("Main Street"))]
+    #[schema(min_length = 1, max_length = 120, examples("Main Street"))]
     name: String,
     /// ISO 4217 code of the bills. It cannot be changed later. Default: the server's currency.
-    #[schema(examples("EUR"))]
+    #[schema(pattern = "^[A-Z]{3}$", examples("EUR"))]
     currency: Option<String>,
     /// IANA name of the time zone in which days and months begin. Default: the server's time zone.
     #[schema(examples("Europe/Berlin"))]
@@ -30,10 +30,10 @@ pub struct CreateStore {
     /// Whether an authority audits the numbers: records of a fiscal store are never renumbered. Default: true.
     fiscal: Option<bool>,
     /// One line, at most 200 characters; printed on receipts.
-    #[schema(examples("1 Main Street, Springfield"))]
+    #[schema(max_length = 200, examples("1 Main Street, Springfield"))]
     address: Option<String>,
     /// At most 40 characters; printed on receipts.
-    #[schema(examples("DE123456789"))]
+    #[schema(max_length = 40, examples("DE123456789"))]
     tax_number: Option<String>,
 }
 
@@ -42,6 +42,7 @@ pub struct CreateStore {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeStore {
+    #[schema(min_length = 1, max_length = 120)]
     name: Option<String>,
     /// IANA name of the time zone.
     #[schema(examples("Asia/Seoul"))]
@@ -52,31 +53,27 @@ pub struct ChangeStore {
     fiscal: Option<bool>,
     /// One line, at most 200 characters; printed on receipts.
     #[serde(default, deserialize_with = "some_if_present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 200)]
     address: Option<Option<String>>,
     /// At most 40 characters; printed on receipts.
     #[serde(default, deserialize_with = "some_if_present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 40)]
     tax_number: Option<Option<String>>,
-}
-
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(create).service(show).service(change);
 }
 
 /// List stores, newest first.
 ///
 /// A clerk sees only their own.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = Page<StoreView>)))]
+#[utoipa::path(tag = "stores", params(PageQuery),
+    responses((status = 200, body = Page<StoreView>, description = "A page of stores")))]
 #[get("/api/stores")]
 pub async fn list(caller: Caller, services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.list_stores(&caller, page.0).await?))
 }
 
 /// Create a store.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), request_body = CreateStore,
-    responses((status = 201, body = StoreView), (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "stores", request_body = CreateStore,
+    responses((status = 201, body = StoreView, description = "The new store")))]
 #[post("/api/stores")]
 pub async fn create(
     caller: Caller,
@@ -91,17 +88,16 @@ pub async fn create(
 /// Get a store.
 ///
 /// A clerk gets only their own; other stores are 404.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)),
-    responses((status = 200, body = StoreView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "stores", params(("id" = StoreId, Path)),
+    responses((status = 200, body = StoreView, description = "The store")))]
 #[get("/api/stores/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<StoreId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.get_store(&caller, id.0).await?))
 }
 
 /// Change a store: its name, address, tax number or time zone, whether its prices include the tax, or whether it is fiscal.
-#[utoipa::path(tag = "stores", security(("bearer" = [])), params(("id" = StoreId, Path)), request_body = ChangeStore,
-    responses((status = 200, body = StoreView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "stores", params(("id" = StoreId, Path)), request_body = ChangeStore,
+    responses((status = 200, body = StoreView, description = "The changed store")))]
 #[patch("/api/stores/{id}")]
 pub async fn change(
     caller: Caller,

@@ -1,6 +1,6 @@
 //! Accounts of people, managed by admins.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, patch, post};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -10,17 +10,17 @@ use crate::auth::{NewUser, PasswordReset, UserChange, UserView};
 use crate::domain::{Caller, Page, Role, StoreId, UserId};
 use crate::http::Services;
 use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 
 /// A new account. Its password must be changed at the first sign-in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateUser {
     /// 3 to 64 letters, digits and `. _ - @ +`; case does not matter.
-    #[schema(examples("bob"))]
+    #[schema(min_length = 3, max_length = 64, examples("bob"))]
     username: String,
     /// 12 to 1024 characters.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 1_024)]
     password: SecretString,
     role: Role,
     /// Required for a clerk, refused for other roles.
@@ -38,21 +38,17 @@ pub struct ChangeUser {
     disabled: Option<bool>,
 }
 
-pub fn configure(config: &mut ServiceConfig) {
-    config.service(list).service(create).service(show).service(change).service(reset_password);
-}
-
 /// List accounts, newest first.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = Page<UserView>)))]
+#[utoipa::path(tag = "accounts", params(PageQuery),
+    responses((status = 200, body = Page<UserView>, description = "A page of accounts")))]
 #[get("/api/users")]
 pub async fn list(caller: Caller, services: Data<Services>, page: ValidPage) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.list_users(&caller, page.0).await?))
 }
 
 /// Create an account for a clerk, an admin or a shopper.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), request_body = CreateUser,
-    responses((status = 201, body = UserView), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "accounts", request_body = CreateUser,
+    responses((status = 201, body = UserView, description = "The new account")))]
 #[post("/api/users")]
 pub async fn create(
     caller: Caller,
@@ -65,8 +61,8 @@ pub async fn create(
 }
 
 /// Get an account.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)),
-    responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "accounts", params(("id" = UserId, Path)),
+    responses((status = 200, body = UserView, description = "The account")))]
 #[get("/api/users/{id}")]
 pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<UserId>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.auth.get_user(&caller, id.0).await?))
@@ -75,9 +71,8 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<UserId
 /// Change an account's role or store, or disable or enable it.
 ///
 /// All its sessions end, unless nothing changes.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)), request_body = ChangeUser,
-    responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 422, body = ProblemBody)))]
+#[utoipa::path(tag = "accounts", params(("id" = UserId, Path)), request_body = ChangeUser,
+    responses((status = 200, body = UserView, description = "The changed account")))]
 #[patch("/api/users/{id}")]
 pub async fn change(
     caller: Caller,
@@ -93,8 +88,8 @@ pub async fn change(
 /// Give an account a one-time password, because its own was forgotten.
 ///
 /// The password is shown only once and must be changed at the next sign-in. All sessions of the account end.
-#[utoipa::path(tag = "accounts", security(("bearer" = [])), params(("id" = UserId, Path)),
-    responses((status = 200, body = PasswordReset), (status = 404, body = ProblemBody)))]
+#[utoipa::path(tag = "accounts", params(("id" = UserId, Path)),
+    responses((status = 200, body = PasswordReset, description = "The one-time password")))]
 #[post("/api/users/{id}/reset-password")]
 pub async fn reset_password(
     caller: Caller,

@@ -16,6 +16,7 @@ use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::documented::assert_documented;
 use super::{Reply, TestDatabase};
 
 /// The first admin's password in tests.
@@ -149,9 +150,11 @@ impl TestApp {
         token: Option<&str>,
         fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> reqwest::Result<Reply> {
-        let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = self.http.request(method.clone(), format!("{}{path}", self.url));
         let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
-        Reply::read(fill(request).send().await?).await
+        let reply = Reply::read(fill(request).send().await?).await?;
+        assert_documented(&method, path, &reply);
+        Ok(reply)
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Reply {

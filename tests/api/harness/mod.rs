@@ -2,6 +2,7 @@
 
 mod app;
 mod database;
+mod documented;
 mod own_postgres;
 mod pictures;
 mod program;

@@ -1,0 +1,150 @@
+//! An example of each kind of problem, for the OpenAPI document: a detail as a client reads it, and the members that
+//! problems of this kind carry besides those of RFC 9457. A member may be absent where it does not apply.
+
+use serde_json::{Value, json};
+
+use super::{ProblemBody, ProblemKind};
+
+const ID: &str = "01997d3c-8f4e-7b02-a5c1-3f6f0c2b9d10";
+const IN_A_PHOTO: &str = "images[1] (front.jpg)";
+
+impl ProblemKind {
+    /// An example with every member that this kind can carry.
+    pub fn example(self) -> ProblemBody {
+        let (detail, members) = self.example_parts();
+        let Value::Object(extensions) = members else { unreachable!("every example below is an object") };
+        let status = self.status().as_u16();
+        ProblemBody { kind: self.urn(), title: self.title(), status, detail, extensions }
+    }
+
+    /// Whether problems of this kind carry `member`.
+    pub fn carries(self, member: &str) -> bool {
+        self.example().extensions.contains_key(member)
+    }
+
+    fn example_parts(self) -> (String, Value) {
+        let photo = |detail: &str, more: Value| {
+            let mut members = json!({"field": "images", "image_index": 1, "file_name": "front.jpg"});
+            if let (Value::Object(members), Value::Object(more)) = (&mut members, more) {
+                members.extend(more);
+            }
+            (format!("{IN_A_PHOTO} {detail}"), members)
+        };
+        let text = |detail: &str, members: Value| (detail.to_owned(), members);
+        match self {
+            Self::BadRequest => text(
+                "The query parameter version cannot be \"seven\": invalid digit found in string.",
+                json!({"field": "version", "value": "seven"}),
+            ),
+            Self::UnknownParameter => text(
+                "GET /api/products has no query parameter \"barcod\". It has barcode, cursor, limit, q, sku.",
+                json!({"field": "barcod", "known": ["barcode", "cursor", "limit", "q", "sku"]}),
+            ),
+            Self::InvalidField => text("name is longer than 200 characters.", json!({"field": "name"})),
+            Self::NotAuthenticated => text("The access token has expired. Sign in again.", json!({})),
+            Self::WrongCredentials => text("The username or the password is wrong.", json!({})),
+            Self::EnrolmentRefused => text("The enrolment code is wrong, used or expired.", json!({})),
+            Self::Forbidden => text("POST /api/products is not allowed for clerks. It is for admins.", json!({})),
+            Self::PasswordChangeRequired => {
+                text("The password is a one-time password. Change it with POST /api/auth/password first.", json!({}))
+            }
+            Self::NotFound => text(&format!("No product with id {ID} exists."), json!({"field": "manifest"})),
+            Self::MethodNotAllowed => text("/api/products does not support PUT.", json!({})),
+            Self::BodyTimeout => text("The request's body did not arrive within 30 seconds.", json!({})),
+            Self::Taken => text("The username bob is already in use.", json!({"field": "username"})),
+            Self::LastAdmin => text("ann is the last admin who can sign in.", json!({})),
+            Self::StaysFiscal => {
+                text("Main Street has daily closings, so it stays fiscal.", json!({"field": "fiscal"}))
+            }
+            Self::RepairRefused => text("Main Street is fiscal, so its records are never renumbered.", json!({})),
+            Self::StaleVersion => {
+                text("The session is at version 4, not 3. Read it again.", json!({"current_version": 4}))
+            }
+            Self::SessionClosed => text(
+                "The session is confirmed, so it can no longer change.",
+                json!({"order_id": ID, "receipt_number": 17}),
+            ),
+            Self::EmptyBill => text("The bill is empty. Add an item before confirming.", json!({})),
+            Self::UnsellableItems => text(
+                "Oat milk has no price.",
+                json!({"items": [{"item_id": ID, "product_name": "Oat milk", "reason": "no_price"}]}),
+            ),
+            Self::KeyMissing => text(
+                "The Idempotency-Key header is missing. Send a value of your own, for example a UUID, and the same one when \
+                 you try again.",
+                json!({}),
+            ),
+            Self::KeyReused => text("The Idempotency-Key was used for another request. Send a new one.", json!({})),
+            Self::OrderPaid => text("The order is already paid.", json!({"refunded": 0})),
+            Self::OrderNotPaid => text("The order is not paid. Void it instead.", json!({})),
+            Self::OrderVoided => text("The order is void.", json!({})),
+            Self::AmountMismatch => text("The payments are 2.00 EUR; 2.19 EUR is due.", json!({"due": 219})),
+            Self::WrongCurrency => text("The order is in EUR, not USD.", json!({"currency": "EUR"})),
+            Self::RefundTooLarge => {
+                text("The refund of 3.00 EUR exceeds the 2.19 EUR that are left.", json!({"left": 219, "refunded": 0}))
+            }
+            Self::TooLarge => {
+                photo("has more than the 10000000 bytes allowed.", json!({"limit_bytes": 10_000_000, "limit": 200}))
+            }
+            Self::NotAnImage => photo("is not a JPEG, PNG or WebP image.", json!({})),
+            Self::BrokenImage => photo("is damaged or incomplete.", json!({})),
+            Self::UnusableImage => photo("cannot be used: the picture has one colour.", json!({})),
+            Self::SeveralProducts => photo(
+                "shows 2 things. Send a photo of one product, or say where it is.",
+                json!({"regions": [{"x": 10, "y": 20, "width": 300, "height": 400}, {"x": 500, "y": 20, "width": 300, "height": 400}]}),
+            ),
+            Self::AlreadyEnrolled => photo("already belongs to the product Oat milk.", json!({"product_id": ID})),
+            Self::PoorPhoto => photo(
+                "The photo is blurred. Hold the camera still until it is in focus, and take the photo again.",
+                json!({"warnings": [{
+                    "code": "blurred",
+                    "image_index": 1,
+                    "image_id": null,
+                    "file_name": "front.jpg",
+                    "message": "The photo is blurred. Hold the camera still until it is in focus, and take the photo again.",
+                    "value": 3.1,
+                    "limit": 8.0,
+                    "product_id": null,
+                }]}),
+            ),
+            Self::UnusableModel => text(
+                "The model tillsight-small-fp32.json cannot be used: its file is missing.",
+                json!({"field": "manifest"}),
+            ),
+            Self::SwitchRefused => {
+                text("The switch is not ready: 12 photos are not embedded yet.", json!({"missing": 12}))
+            }
+            Self::Throttled => text("Too many failed attempts. Try again in 60 seconds.", json!({"retry_after_s": 60})),
+            Self::Overloaded => text(
+                "The server is receiving too many large uploads. Try again in a second.",
+                json!({"retry_after_s": 1}),
+            ),
+            Self::IndexBehind => text(
+                "The change is saved, but the index does not have it yet. It will follow by itself.",
+                json!({
+                    "product_id": ID,
+                    "not_following": {"since": "2026-01-05T12:00:00Z", "reason": "the database did not answer"},
+                    "retry_after_s": 2,
+                }),
+            ),
+            Self::Unavailable => text(
+                "The database did not answer in time. Nothing was changed; try again.",
+                json!({"retry_after_s": 3, "fault": "database-lost"}),
+            ),
+            Self::ReportPending => {
+                text("The report is still being made. Ask for it again in a few seconds.", json!({"retry_after_s": 10}))
+            }
+            Self::DiskFull => text(
+                "The disk is full. Nothing was changed; reading and recognition still work.",
+                json!({"fault": "disk-full"}),
+            ),
+            Self::UnreadableRecord => text(
+                &format!("The stored record of order {ID} cannot be read. The server's log names the value."),
+                json!({}),
+            ),
+            Self::Internal => {
+                text("The server failed. Its log holds the reason under the x-request-id of this response.", json!({}))
+            }
+        }
+    }
+}
