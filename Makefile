@@ -12,7 +12,7 @@ BINARY = $${CARGO_TARGET_DIR:-target}/release/tillsight
 ENTER = . deploy/env.sh &&
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run demo test test-training load bench lint deny
+.PHONY: help setup build run demo test test-others test-training load bench lint deny
 .NOTPARALLEL:
 
 help:
@@ -20,7 +20,8 @@ help:
 	  'make run     build the server and start it on http://127.0.0.1:8000 (SQLite in ./data); Ctrl-C stops it' \
 	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
 	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
-	  'make test-training  the training of the models on little (fetches PyTorch, 3 GB)' \
+	  'make test-others  the API with a validator, generated requests, generated clients and a browser (fetches them, 500 MB)' \
+  'make test-training  the training of the models on little (fetches PyTorch, 3 GB)' \
 	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a fifth of it' \
 	  'make bench   the benchmarks; docs/benchmarks.md tells how to measure the Python peers beside them' \
 	  'make lint    formatting, and clippy with the lints of this project' \
@@ -46,6 +47,10 @@ demo: build
 test:
 	@deploy/setup.sh --tests
 	@deploy/test.sh
+
+test-others:
+	@deploy/setup.sh --others
+	@deploy/test.sh --test others -- --test-threads 2
 
 test-training:
 	@deploy/setup.sh --training

@@ -5,6 +5,7 @@
 #   deploy/setup.sh           for building and running
 #   deploy/setup.sh --tests   for the tests as well: PostgreSQL's server programs, Python's packages for the tests of the
 #                             models, cargo-deny and promtool
+#   deploy/setup.sh --others    for `make test-others` as well: programs of others that read the API's document, Node, Chromium
 #   deploy/setup.sh --training  PyTorch as well, for the test of the training
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,13 +33,15 @@ have() { command -v "$1" >/dev/null; }
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 sha256_of() { awk -v m="$(uname -m)" '$1 == m { print $2 }' <<<"$1"; }
 
-tests=no training=no
-case ${1:-} in
-  '') ;;
-  --tests) tests=yes ;;
-  --training) tests=yes training=yes ;;
-  *) fail "deploy/setup.sh takes --tests or --training, not $1" ;;
-esac
+tests=no others=no training=no
+for option; do
+  case $option in
+    --tests) tests=yes ;;
+    --others) tests=yes others=yes ;;
+    --training) tests=yes training=yes ;;
+    *) fail "deploy/setup.sh takes --tests, --others and --training, not $option" ;;
+  esac
+done
 
 # --- Rust: it comes from no package registry, so it is the one thing that is not installed here.
 have cargo || PATH=$PATH:${HOME:-/root}/.cargo/bin
@@ -105,6 +108,15 @@ python_is_missing() {
   esac
 }
 
+# Programs of others for `make test-others`: validators and generators of clients from PyPI and npm, and Chromium.
+others_dir=target/others
+others_are_there() { # python or node
+  case $1 in
+    python) cmp -s tests/others/requirements.txt $others_dir/python/installed.txt ;;
+    node) cmp -s tests/others/package-lock.json $others_dir/installed-lock.json ;;
+  esac
+}
+
 packages=()     # of Debian and Ubuntu
 descriptions=() # the same for people on other systems
 require() { packages+=("$1"); descriptions+=("$2"); }
@@ -116,6 +128,11 @@ blas_is_there || require libopenblas-dev 'a BLAS and LAPACK with libblas.so and 
   require ca-certificates 'the certificates of public authorities (ca-certificates)'
 cmake=present
 cmake_is_good || cmake=missing
+if [ $others = yes ]; then
+  have node || require nodejs 'Node 18 or newer, for `make test-others` only'
+  have npm || require npm 'npm, for `make test-others` only'
+  [ -x /usr/bin/chromium ] || require chromium 'Chromium as /usr/bin/chromium, for `make test-others` only'
+fi
 if [ $tests = yes ] && ! deploy/find-postgres.sh >/dev/null; then
   require postgresql "PostgreSQL's server programs (initdb, pg_ctl), for the tests only"
 fi
@@ -129,7 +146,7 @@ apt_cmake() { # how the CMake that apt would install looks, by the package lists
     *) if at_least "${version#*:}" "$CMAKE_OLDEST"; then echo good; else echo old; fi ;;
   esac
 }
-python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || python_is_missing parity || python_is_missing training; } && ! python_can_make_a_venv; }
+python_is_needed() { { [ "$ort" = wheel ] || [ $cmake = wheel ] || python_is_missing parity || python_is_missing training || { [ $others = yes ] && ! others_are_there python; }; } && ! python_can_make_a_venv; }
 
 if ! have apt-get; then
   if [ $cmake = missing ]; then
@@ -242,6 +259,27 @@ fi
 if python_is_missing training && python_is_there parity; then
   say "fetching PyTorch for Python into $python, for the test of the training: about 3 GB, once"
   fetch_for_python training || say 'that failed: the test of the training will be skipped'
+fi
+
+if [ $others = yes ] && ! others_are_there python; then
+  say "fetching a validator, schemathesis and a generator of clients for Python into $others_dir"
+  rm -rf $others_dir/python
+  if ! { mkdir -p $others_dir && python3 -m venv $others_dir/python &&
+    PIP_DISABLE_PIP_VERSION_CHECK=1 $others_dir/python/bin/python -m pip --quiet install --only-binary=:all: -r tests/others/requirements.txt &&
+    cp tests/others/requirements.txt $others_dir/python/installed.txt; }; then # comes last: it says that all is there
+    rm -rf $others_dir/python
+    say 'that failed: tests that need them will be skipped'
+  fi
+fi
+if [ $others = yes ] && ! others_are_there node; then
+  say "fetching a generator of TypeScript clients and a driver of Chromium from npm into $others_dir"
+  mkdir -p $others_dir
+  cp tests/others/package.json tests/others/package-lock.json $others_dir/
+  if ! { (cd $others_dir && npm ci --silent --no-audit --no-fund --ignore-scripts) &&
+    cp tests/others/package-lock.json $others_dir/installed-lock.json; }; then
+    rm -rf $others_dir/node_modules
+    say 'that failed: tests that need them will be skipped'
+  fi
 fi
 
 # cargo-deny checks licences, sources and bans of the dependencies.
