@@ -77,7 +77,10 @@ fn split_address(url: &SecretString) -> Result<(String, Option<String>), BackupE
             parameters.push(((*libpq).to_owned(), value.into_owned()));
         }
     }
-    url.set_password(None).map_err(|()| malformed())?;
+    // An address without a host (a socket) can have no password before it.
+    if url.password().is_some() {
+        url.set_password(None).map_err(|()| malformed())?;
+    }
     url.set_query(None);
     if !parameters.is_empty() {
         url.query_pairs_mut().extend_pairs(parameters);
