@@ -14,7 +14,7 @@ use crate::index::{IndexError, IndexRow};
 
 /// Photos that are read at a time.
 const PIECE: usize = 512;
-/// The most photos that are asked: 35 s of one thread with 100 000 photos.
+/// The most photos that are asked: 42 s of one thread with 100 000 photos.
 const REPORT_PHOTOS_MAX: usize = 20_000;
 /// The most photos of one product that are asked.
 const PHOTOS_PER_PRODUCT_MAX: usize = 8;
