@@ -15,7 +15,7 @@ use super::decode::{self, DecodeError, DecodeLimits};
 use super::error::{from_batch_error, from_pool_error};
 use super::model::{Model, ModelId};
 use super::options::EmbedderOptions;
-use super::photo_embedding::{DecodedPhoto, Embeddings, PhotoEmbedding, Timings};
+use super::photo_embedding::{DecodedPhoto, EmbedTimings, Embeddings, PhotoEmbedding};
 use super::preprocess::Preprocessor;
 use super::session::ModelSession;
 use super::thresholds::Thresholds;
@@ -156,7 +156,7 @@ impl Embedder {
             let _in_progress = permit;
             let began = Instant::now();
             let photo = Arc::new(decode::decode_photo(bytes.as_ref(), &limits)?);
-            let timings = Timings { queue: began - queued, decode: began.elapsed(), ..Timings::default() };
+            let timings = EmbedTimings { queue: began - queued, decode: began.elapsed(), ..EmbedTimings::default() };
             Ok(DecodedPhoto { photo, timings })
         };
         self.decode_pool.run(decode).await.map_err(|error| match error {
@@ -207,7 +207,7 @@ impl Embedder {
         let (tensors, queue, resize) = self.decode_pool.run(resize).await.map_err(from_pool_error)?;
         let tensors = tensors.map_err(EmbedError::Failed)?;
         let answers = try_join_all(tensors.into_iter().map(|tensor| self.sessions.submit(tensor))).await;
-        let mut timings = Timings { queue, resize, ..Timings::default() };
+        let mut timings = EmbedTimings { queue, resize, ..EmbedTimings::default() };
         let (mut embeddings, mut longest_queue) = (Vec::new(), Duration::ZERO);
         for answer in answers.map_err(from_batch_error)? {
             embeddings.push(answer.output?);

@@ -54,7 +54,7 @@ pub use model::{Model, ModelId};
 pub use model_refusal::Refusal;
 pub use operating_point::OperatingPoint;
 pub use options::EmbedderOptions;
-pub use photo_embedding::{DecodedPhoto, Embeddings, PhotoEmbedding, Timings};
+pub use photo_embedding::{DecodedPhoto, EmbedTimings, Embeddings, PhotoEmbedding};
 pub use pooling::Pooling;
 pub use preprocess::Preprocessor;
 pub use presets::{PRESETS, Preset};

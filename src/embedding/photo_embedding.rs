@@ -9,7 +9,7 @@ use crate::domain::Photo;
 
 /// Where the time of one photo went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Timings {
+pub struct EmbedTimings {
     /// Waiting for threads: one that decodes, one that resizes, and a session.
     pub queue: Duration,
     /// Decoding and turning upright.
@@ -20,7 +20,7 @@ pub struct Timings {
     pub infer: Duration,
 }
 
-impl AddAssign for Timings {
+impl AddAssign for EmbedTimings {
     fn add_assign(&mut self, other: Self) {
         self.queue += other.queue;
         self.decode += other.decode;
@@ -35,7 +35,7 @@ pub struct DecodedPhoto {
     /// Its pixels, upright.
     pub photo: Arc<Photo>,
     /// Where the time went.
-    pub timings: Timings,
+    pub timings: EmbedTimings,
 }
 
 /// Embeddings of several pictures.
@@ -44,7 +44,7 @@ pub struct Embeddings {
     /// One for each picture, in their order.
     pub embeddings: Vec<Embedding>,
     /// Where the time went.
-    pub timings: Timings,
+    pub timings: EmbedTimings,
 }
 
 /// The embedding of a whole photo.
@@ -57,5 +57,5 @@ pub struct PhotoEmbedding {
     /// Pixels from top to bottom of the upright picture.
     pub height: u32,
     /// Where the time went.
-    pub timings: Timings,
+    pub timings: EmbedTimings,
 }

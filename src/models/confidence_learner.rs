@@ -100,7 +100,7 @@ impl ConfidenceLearner {
                 tx.commit().await?;
             }
             Err(reason) => {
-                tracing::info!(model.id = %model, %reason, "the manifest's score and margin decide: no confidence is learned");
+                tracing::debug!(model.id = %model, %reason, "the manifest's score and margin decide: no confidence is learned");
                 active.confidence.exchange(None);
                 let mut tx = self.db.begin().await?;
                 catalog_confidences::delete(&mut tx, model.as_str()).await?;

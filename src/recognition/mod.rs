@@ -28,7 +28,7 @@ use crate::config::Settings;
 use crate::db::recognitions::{self, RecognitionRow};
 use crate::db::{Database, DatabaseError, products};
 use crate::domain::{Caller, Photo, ProductId, RecognitionId, SessionId};
-use crate::embedding;
+use crate::embedding::EmbedTimings;
 use crate::index::Hits;
 use crate::pool::Priority;
 use crate::regions::{self, FoundRegion, FoundRegions};
@@ -40,7 +40,7 @@ pub use crate::regions::{EmptyViewUse, RegionMethod, RegionMode};
 pub use empty_views::{EmptyViewError, EmptyViewSummary};
 pub use error::RecognitionError;
 use verdicts::VerdictRule;
-pub use view::{AmbiguityReason, Candidate, RecognitionResult, RecognitionView, RecognizedItem, Timings};
+pub use view::{AmbiguityReason, Candidate, RecognitionResult, RecognitionView, RecognizedItem, StageTimings};
 
 /// How long an answer waits for its evidence to be written: a database that is held up by another writer is no reason to
 /// hold up a till.
@@ -99,7 +99,7 @@ impl RecognitionService {
 
         let stored_view = if mode == RegionMode::Auto { self.find_empty_view(caller).await? } else { None };
         let permit = embedder.admit(Priority::Interactive).await?;
-        let mut spent = embedding::Timings { queue: began.elapsed(), ..embedding::Timings::default() };
+        let mut spent = EmbedTimings { queue: began.elapsed(), ..EmbedTimings::default() };
         let decoded = embedder.decode(&permit, picture).await?;
         spent += decoded.timings;
         let regions_began = Instant::now();
@@ -136,7 +136,7 @@ impl RecognitionService {
             item
         };
         let items = found.regions.into_iter().zip(hits).map(judge).collect();
-        let timings = Timings::new(&spent, finding_regions, search, began.elapsed());
+        let timings = StageTimings::new(&spent, finding_regions, search, began.elapsed());
         timings.record();
         let model = embedder.model_id().to_string();
         self.note_empty_view(stored_view, found.empty_view, renewed);
@@ -178,8 +178,8 @@ impl RecognitionService {
     }
 }
 
-impl Timings {
-    fn new(spent: &embedding::Timings, regions: Duration, search: Duration, total: Duration) -> Self {
+impl StageTimings {
+    fn new(spent: &EmbedTimings, regions: Duration, search: Duration, total: Duration) -> Self {
         let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
         Self {
             decode: millis(spent.decode + spent.resize),

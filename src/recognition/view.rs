@@ -48,7 +48,9 @@ pub struct RecognizedItem {
 
 /// Milliseconds of the stages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct Timings {
+// The document keeps the schema's name: clients are generated from it.
+#[schema(as = Timings)]
+pub struct StageTimings {
     /// Decoding, resizing.
     pub decode: f64,
     /// Waiting: to be admitted, for a thread, for the model.
@@ -77,7 +79,7 @@ pub struct RecognitionResult {
     /// How many catalog changes the index had seen.
     pub index_revision: i64,
     /// Milliseconds of the stages.
-    pub timings: Timings,
+    pub timings: StageTimings,
 }
 
 impl RecognitionResult {
@@ -105,5 +107,5 @@ pub struct RecognitionView {
     /// How many catalog changes the index had seen.
     pub index_revision: i64,
     /// Milliseconds of the stages.
-    pub timings_ms: Timings,
+    pub timings_ms: StageTimings,
 }

@@ -1,7 +1,7 @@
 //! The background as smooth surfaces of colour, fitted to the border of the picture, where products seldom are.
 //!
 //! A quadratic surface follows light that falls off to the sides. The fit is robust, so that what lies across the border
-//! counts little. A second surface is fitted to what the first one leaves over, if that is much: a table and the wall behind
+//! counts little. A second surface is fitted to the residuals of the first one, if they are many: a table and the wall behind
 //! it.
 
 use super::lab_picture::LabPicture;
@@ -13,7 +13,7 @@ const BORDER_SHARE: f32 = 0.06;
 const SAMPLES_MAX: usize = 1_200;
 /// A border pixel less than this from a surface in L*a*b* shows background: a clearly visible difference is about 10.
 const NEAR: f32 = 10.0;
-/// Share of the border from which on what the first surface leaves over is a background too.
+/// Share of the border that is far from the first surface, from which on it is a background too.
 const SECOND_SHARE_MIN: f32 = 0.12;
 
 /// A fitted background.
@@ -37,10 +37,10 @@ impl BorderBackground {
         let samples = border_samples(picture);
         let first = fit_surface(&samples);
         let far = |sample: &&Sample<TERMS>| length(first.difference(**sample)) >= NEAR;
-        let left_over: Vec<Sample<TERMS>> = samples.iter().filter(far).copied().collect();
+        let residual_samples: Vec<Sample<TERMS>> = samples.iter().filter(far).copied().collect();
         let mut surfaces = vec![first];
-        if left_over.len() as f32 >= SECOND_SHARE_MIN * samples.len() as f32 {
-            surfaces.push(fit_surface(&left_over));
+        if residual_samples.len() as f32 >= SECOND_SHARE_MIN * samples.len() as f32 {
+            surfaces.push(fit_surface(&residual_samples));
         }
         let mut background = Self { surfaces, spread: 0.0, share_near: 0.0 };
         let distances: Vec<f32> = samples.iter().map(|sample| length(background.difference(*sample))).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{Photo, Region};
 
-/// Space around a region, as a share of its longer side: the mask may lack a pixel at a thing's edge.
+/// Space around a region, as a share of its longer side: the mask may lack a pixel at a product's edge.
 const MARGIN: f32 = 0.05;
 
 /// The pixels of `region`, which must be inside `photo`, with a margin as far as the photo goes.

@@ -9,8 +9,9 @@ use super::border_background::border_pixels;
 use super::camera_shift::is_shifted;
 use super::foreground::mask_from_differences;
 use super::lab_picture::{LabPicture, reduce, reduced_size};
+use super::light_change::{LightChange, SamplePixels, SmoothChange};
 use super::mask::Mask;
-use super::robust_fit::{LinearFit, Sample, cauchy_weights, length, median, subtract, surface_terms};
+use super::robust_fit::{length, median};
 use crate::domain::Photo;
 
 /// The smallest side of an empty view, in pixels: no camera's picture is smaller.
@@ -21,21 +22,11 @@ const LIGHTNESS_MIN: f32 = 8.0;
 const ASPECT_TOLERANCE: f64 = 0.02;
 /// From this share of the picture and of its border on, what differs is not goods: they seldom lie across all of the border.
 const MOVED_SHARE: f32 = 0.6;
-/// Pixels of the border, and as many of the rest, that the light is fitted to, at most.
-const SAMPLES_MAX: usize = 400;
-/// The terms of a quadratic surface; then L*, a* and b* of the view, and each times the place.
-const SURFACE_TERMS: usize = 6;
-const TERMS: usize = SURFACE_TERMS + 9;
-const SURFACE_RIDGE: [f64; SURFACE_TERMS] = [1e-6; SURFACE_TERMS];
-/// Draws the factors of the view's colours to zero: on a table of one colour nothing else determines them.
-const RIDGE: [f64; TERMS] = [1e-6, 1e-6, 1e-6, 1e-6, 1e-6, 1e-6, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
-/// A change of light scales a colour by less than this, more or less.
-const SCALE_CHANGE_MAX: f32 = 0.5;
-/// A change of light moves L* by less than this, in the median.
-const LIGHTNESS_CHANGE_MAX: f32 = 35.0;
 /// Noise of a camera in L*a*b*, after the picture is reduced.
 const SPREAD_MIN: f32 = 0.5;
 const SPREAD_MAX: f32 = 3.0;
+/// The spread is taken of one pixel in so many.
+const MEDIAN_STEP: usize = 7;
 
 /// A kiosk's empty view, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,19 +104,17 @@ impl EmptyView {
         }
         let view = LabPicture::from_photo(&self.reduced);
         let frame = LabPicture::with_size(photo, view.width, view.height);
-        let pixels = sample_pixels(&view);
+        let pixels = SamplePixels::choose(&view);
         // Without the view's colours: a fit to another picture would take their contrast away, and no shift would match.
-        let smooth_change = LightChange::fit(&view, &frame, &pixels, surface_terms, SURFACE_RIDGE);
-        if is_shifted(&smooth_change.apply(&view), &frame) {
+        let smooth_change = SmoothChange::fit(&view, &frame, &pixels);
+        if is_shifted(&view, &frame, |x, y| smooth_change.lightness(x, y)) {
             return Comparison::CameraMoved;
         }
-        let change = LightChange::fit(&view, &frame, &pixels, terms, RIDGE);
-        if !change.is_plausible(&view) {
+        let Some(expected) = LightChange::fit(&view, &frame, &pixels).apply(view) else {
             return Comparison::CameraMoved;
-        }
-        let expected = change.apply(&view);
+        };
         let differences = differences(&expected, &frame);
-        let lengths: Vec<f32> = differences.iter().copied().map(length).collect();
+        let lengths: Vec<f32> = differences.iter().step_by(MEDIAN_STEP).copied().map(length).collect();
         let spread = median(&lengths).clamp(SPREAD_MIN, SPREAD_MAX);
         let mask = mask_from_differences(&frame, &differences, spread);
         let border = border_pixels(mask.width, mask.height);
@@ -137,99 +126,57 @@ impl EmptyView {
     }
 }
 
-/// How the colours of a frame differ from the view's by their light alone.
-struct LightChange<const N: usize> {
-    fit: LinearFit<N>,
-    terms: fn(&LabPicture, usize) -> [f32; N],
-}
-
-impl<const N: usize> LightChange<N> {
-    fn fit(
-        view: &LabPicture,
-        frame: &LabPicture,
-        pixels: &SamplePixels,
-        terms: fn(&LabPicture, usize) -> [f32; N],
-        ridge: [f64; N],
-    ) -> Self {
-        let sample = |pixel: &usize| Sample {
-            terms: terms(view, *pixel),
-            color: subtract(frame.colors[*pixel], view.colors[*pixel]),
-        };
-        let samples: Vec<_> = pixels.border.iter().chain(&pixels.rest).map(sample).collect();
-        // Begins with what agrees with the change at the border, where goods seldom are.
-        let at_border = &samples[..pixels.border.len()];
-        let shift: [f32; 3] = std::array::from_fn(|channel| {
-            median(&at_border.iter().map(|sample| sample.color[channel]).collect::<Vec<_>>())
-        });
-        let distances: Vec<f32> = samples.iter().map(|sample| length(subtract(sample.color, shift))).collect();
-        Self { fit: LinearFit::fit_robustly(&samples, cauchy_weights(&distances), ridge), terms }
-    }
-
-    /// The view as it looks in the frame's light.
-    fn apply(&self, view: &LabPicture) -> LabPicture {
-        let colors = view.colors.iter().enumerate().map(|(pixel, color)| {
-            let change = self.fit.predict((self.terms)(view, pixel));
-            std::array::from_fn(|channel| color[channel] + change[channel])
-        });
-        LabPicture { colors: colors.collect(), ..*view }
-    }
-}
-
-impl LightChange<TERMS> {
-    /// False for a change that the light of a shop does not make: a covered lens, another place.
-    fn is_plausible(&self, view: &LabPicture) -> bool {
-        let mut scales = (0..3).map(|channel| self.fit.factors[channel][SURFACE_TERMS + channel] / 100.0);
-        let changes: Vec<f32> =
-            (0..view.colors.len()).step_by(7).map(|pixel| self.fit.predict(terms(view, pixel))[0]).collect();
-        scales.all(|scale| scale.abs() < SCALE_CHANGE_MAX) && median(&changes).abs() < LIGHTNESS_CHANGE_MAX
-    }
-}
-
-/// The pixels that the light is fitted to. Half of them are of the border, so that goods may cover most of the rest.
-struct SamplePixels {
-    border: Vec<usize>,
-    rest: Vec<usize>,
-}
-
-fn sample_pixels(view: &LabPicture) -> SamplePixels {
-    // The step is odd, so that the samples do not all come from the same columns.
-    let thin_out = |pixels: Vec<usize>| -> Vec<usize> {
-        let step = pixels.len().div_ceil(SAMPLES_MAX) | 1;
-        pixels.into_iter().step_by(step).collect()
-    };
-    SamplePixels {
-        border: thin_out(border_pixels(view.width, view.height)),
-        rest: thin_out((0..view.colors.len()).collect()),
-    }
-}
-
-fn terms(view: &LabPicture, pixel: usize) -> [f32; TERMS] {
-    let [one, x, y, xx, xy, yy] = surface_terms(view, pixel);
-    let [lightness, a, b] = view.colors[pixel].map(|value| value / 100.0);
-    [one, x, y, xx, xy, yy, lightness, a, b, lightness * x, lightness * y, a * x, a * y, b * x, b * y]
-}
-
 /// What each pixel of `frame` differs by from `expected`. Colours between the expected one and halfway to a neighbour's do not
 /// differ: cameras shake, and compress.
 fn differences(expected: &LabPicture, frame: &LabPicture) -> Vec<[f32; 3]> {
-    let (width, height) = (expected.width, expected.height);
-    let difference = |pixel: usize| {
-        let (x, y) = (pixel % width, pixel / width);
-        let own = expected.colors[pixel];
-        let (mut lowest, mut highest) = (own, own);
-        for near_y in y.saturating_sub(1)..=(y + 1).min(height - 1) {
-            for near in &expected.colors[near_y * width + x.saturating_sub(1)..=near_y * width + (x + 1).min(width - 1)]
-            {
-                for channel in 0..3 {
-                    lowest[channel] = lowest[channel].min(f32::midpoint(own[channel], near[channel]));
-                    highest[channel] = highest[channel].max(f32::midpoint(own[channel], near[channel]));
-                }
-            }
+    let mut differences = Vec::with_capacity(frame.colors.len());
+    let lower = |value: f32, near: f32| if near < value { near } else { value };
+    let higher = |value: f32, near: f32| if near > value { near } else { value };
+    let (mut lowest, mut highest) = (NearbyExtremes::new(expected, lower), NearbyExtremes::new(expected, higher));
+    let (own_lines, lines) = (expected.colors.chunks_exact(expected.width), frame.colors.chunks_exact(frame.width));
+    for (y, (own_line, line)) in own_lines.zip(lines).enumerate() {
+        let extremes = lowest.row(y).iter().zip(highest.row(y));
+        for ((color, own), (lowest, highest)) in line.iter().zip(own_line).zip(extremes) {
+            differences.push(std::array::from_fn(|channel| {
+                let halfway = |near: &[f32; 3]| f32::midpoint(own[channel], near[channel]);
+                color[channel] - color[channel].clamp(halfway(lowest), halfway(highest))
+            }));
         }
-        let color = frame.colors[pixel];
-        std::array::from_fn(|channel| color[channel] - color[channel].clamp(lowest[channel], highest[channel]))
-    };
-    (0..width * height).map(difference).collect()
+    }
+    differences
+}
+
+/// For each pixel and channel the extreme value of the 3 × 3 pixels around it, a row at a time.
+struct NearbyExtremes<'a, F> {
+    picture: &'a LabPicture,
+    choose: F,
+    /// Extremes of the columns.
+    columns: Vec<[f32; 3]>,
+    row: Vec<[f32; 3]>,
+}
+
+impl<'a, F: Fn(f32, f32) -> f32> NearbyExtremes<'a, F> {
+    fn new(picture: &'a LabPicture, choose: F) -> Self {
+        let row = vec![[0.0; 3]; picture.width];
+        Self { picture, choose, columns: row.clone(), row }
+    }
+
+    fn row(&mut self, y: usize) -> &[[f32; 3]] {
+        let (width, last) = (self.picture.width, self.picture.height - 1);
+        let line = |y: usize| &self.picture.colors[y * width..][..width];
+        let choose_each = |values: &mut [[f32; 3]], near: &[[f32; 3]]| {
+            for (value, near) in values.as_flattened_mut().iter_mut().zip(near.as_flattened()) {
+                *value = (self.choose)(*value, *near);
+            }
+        };
+        self.columns.copy_from_slice(line(y));
+        choose_each(&mut self.columns, line(y.saturating_sub(1)));
+        choose_each(&mut self.columns, line((y + 1).min(last)));
+        self.row.copy_from_slice(&self.columns);
+        choose_each(&mut self.row[1..], &self.columns[..width - 1]);
+        choose_each(&mut self.row[..width - 1], &self.columns[1..]);
+        &self.row
+    }
 }
 
 #[cfg(test)]

@@ -1,23 +1,29 @@
 //! From differences to the background to a mask of what stands out.
 //!
-//! Two thresholds. Above the higher one (Otsu's, within bounds) something stands out for sure. Above the lower one is also
-//! what a white carton on a white table differs by, and a soft shadow; it counts only where it surrounds things that stand
-//! out and is much larger than they are.
+//! Three thresholds. Above the highest one (Otsu's, within bounds) something stands out for sure. What is above the middle one
+//! and nowhere above the highest stands out too: a dark product beside a vivid one, which draws Otsu's threshold up. Above the
+//! lowest is also what a white carton on a white table differs by, and a soft shadow; it counts only where it surrounds
+//! something that stands out and is much larger than that.
 
 use super::lab_picture::LabPicture;
 use super::mask::{Mask, otsu_threshold};
 
 /// Noise of the background, in spreads of its border.
 const NOISE_SPREADS: f32 = 4.0;
-/// Bounds of the higher threshold in L*a*b*.
+/// Bounds of the highest threshold in L*a*b*.
 const STRONG_MIN: f32 = 6.0;
 const STRONG_MAX: f32 = 30.0;
-/// With much noise, the higher threshold is at least so high.
+/// With much noise, the highest threshold is at least so high.
 const STRONG_MIN_NOISY: f32 = 12.0;
-/// Bounds of the lower threshold.
+/// The middle threshold: above what a shadow of [`SHADOW_MAX`] counts.
+const MIDDLE: f32 = 15.0;
+/// What is only above the middle one is a product if its area is at least this share of all that stands out for sure; the
+/// print on a pale carton is smaller.
+const MIDDLE_AREA_MIN: f32 = 0.1;
+/// Bounds of the lowest threshold.
 const WEAK_MIN: f32 = 2.0;
 const WEAK_MAX: f32 = 10.0;
-/// A part of which at most this share stands out for sure is a pale thing with print on it.
+/// A part of which at most this share stands out for sure is a pale product with print on it.
 const PALE_SHARE: f32 = 0.75;
 /// A darkening of up to so much of L* without another colour is mostly a shadow …
 const SHADOW_MAX: f32 = 25.0;
@@ -35,10 +41,15 @@ pub(super) fn mask_from_differences(picture: &LabPicture, differences: &[[f32; 3
     let noise = NOISE_SPREADS * spread;
     let otsu = otsu_threshold(&differences, 100.0);
     let mut mask = mask_above(otsu.clamp(noise.clamp(STRONG_MIN, STRONG_MIN_NOISY), STRONG_MAX));
-    let weak = mask_above(noise.clamp(WEAK_MIN, WEAK_MAX)).close(1).open(2);
     mask = mask.close(1).open(2);
     mask.fill_holes();
-    mask.fill_pale_parts(weak, PALE_SHARE);
+    let middle_area_min = MIDDLE_AREA_MIN * mask.count() as f32;
+    mask.add_components(&mask_above(MIDDLE).close(1).open(2), |strong, area| {
+        strong == 0 && area as f32 >= middle_area_min
+    });
+    let mut weak = mask_above(noise.clamp(WEAK_MIN, WEAK_MAX)).close(1).open(2);
+    weak.fill_holes();
+    mask.add_components(&weak, |strong, area| strong > 0 && strong as f32 <= PALE_SHARE * area as f32);
     mask
 }
 
@@ -56,6 +67,29 @@ fn visible_difference([lightness, a, b]: [f32; 3]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The mask of a picture whose pixels have no colour and differ from the background by a rectangle each: left edge, width
+    /// and difference.
+    fn mask_of(rectangles: &[(usize, usize, [f32; 3])]) -> Mask {
+        let (width, height) = (160, 60);
+        let mut differences = vec![[0.0; 3]; width * height];
+        for (left, rectangle_width, difference) in rectangles {
+            for line in differences.chunks_exact_mut(width).skip(15).take(30) {
+                line[*left..left + rectangle_width].fill(*difference);
+            }
+        }
+        let picture = LabPicture { width, height, colors: vec![[50.0, 0.0, 0.0]; width * height] };
+        mask_from_differences(&picture, &differences, 0.5)
+    }
+
+    #[test]
+    fn a_dark_product_beside_a_vivid_one_stands_out_and_a_shadow_and_small_print_do_not() {
+        let (vivid, dark, shadow) = ([-10.0, 60.0, 50.0], [-40.0, 1.0, 0.0], [-25.0, 1.0, 0.0]);
+        let area = |rectangles: &[(usize, usize, [f32; 3])]| mask_of(rectangles).count();
+        assert_eq!(area(&[(10, 40, vivid), (80, 30, dark)]), 70 * 30);
+        assert_eq!(area(&[(10, 40, vivid), (80, 30, shadow)]), 40 * 30);
+        assert_eq!(area(&[(10, 80, vivid), (110, 6, dark)]), 80 * 30);
+    }
 
     #[test]
     fn a_shadow_counts_less_than_the_same_difference_in_light_or_colour() {

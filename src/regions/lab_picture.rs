@@ -26,6 +26,10 @@ impl LabPicture {
 
     /// `photo` in this size.
     pub(super) fn with_size(photo: &Photo, width: usize, height: usize) -> Self {
+        if (width, height) == (photo.width() as usize, photo.height() as usize) {
+            let pixels = photo.rgb().as_chunks().0;
+            return Self { width, height, colors: pixels.iter().copied().map(lab_from_srgb).collect() };
+        }
         Self { width, height, colors: reduce(photo, width, height).into_iter().map(lab_from_srgb).collect() }
     }
 }
@@ -43,23 +47,24 @@ pub fn reduce(photo: &Photo, width: usize, height: usize) -> Vec<[u8; 3]> {
     let (columns, rows) = (edges(width, photo.width()), edges(height, photo.height()));
     let stride = photo.width() as usize * 3;
     let mut colors = Vec::with_capacity(width * height);
-    let mut sums = vec![[0_u32; 3]; width];
+    let mut column_sums = vec![0_u32; stride];
     for row in rows.windows(2) {
         let (top, bottom) = (row[0], row[1].max(row[0] + 1));
-        sums.fill([0; 3]);
+        column_sums.fill(0);
         for line in photo.rgb()[top * stride..bottom * stride].chunks_exact(stride) {
-            for (sum, column) in sums.iter_mut().zip(columns.windows(2)) {
-                let (left, right) = (column[0], column[1].max(column[0] + 1));
-                for pixel in line[left * 3..right * 3].chunks_exact(3) {
-                    sum[0] += u32::from(pixel[0]);
-                    sum[1] += u32::from(pixel[1]);
-                    sum[2] += u32::from(pixel[2]);
-                }
+            for (sum, value) in column_sums.iter_mut().zip(line) {
+                // Wrapping, since the check of each sum costs more than the sums; a column has far fewer than 2²⁴ pixels.
+                *sum = sum.wrapping_add(u32::from(*value));
             }
         }
-        for (sum, column) in sums.iter().zip(columns.windows(2)) {
-            let count = ((column[1] - column[0]).max(1) * (bottom - top)) as u32;
-            colors.push(sum.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX)));
+        for column in columns.windows(2) {
+            let (left, right) = (column[0], column[1].max(column[0] + 1));
+            let mut sums = [0_u32; 3];
+            for pixel in column_sums[left * 3..right * 3].chunks_exact(3) {
+                sums = [sums[0] + pixel[0], sums[1] + pixel[1], sums[2] + pixel[2]];
+            }
+            let count = ((right - left) * (bottom - top)) as u32;
+            colors.push(sums.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX)));
         }
     }
     colors

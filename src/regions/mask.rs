@@ -1,4 +1,4 @@
-//! Which pixels of a small picture belong to things: threshold, morphology, holes.
+//! Which pixels of a small picture stand out: threshold, morphology, holes.
 
 /// One flag a pixel, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,12 @@ pub(super) fn otsu_threshold(values: &[f32], value_max: f32) -> f32 {
 }
 
 impl Mask {
+    pub(super) fn count(&self) -> usize {
+        self.set.iter().filter(|set| **set).count()
+    }
+
     pub(super) fn share(&self) -> f32 {
-        self.set.iter().filter(|set| **set).count() as f32 / self.set.len() as f32
+        self.count() as f32 / self.set.len() as f32
     }
 
     /// Removes what is thinner than 2 × `radius` + 1 pixels.
@@ -69,54 +73,61 @@ impl Mask {
         Self { width, height, set }
     }
 
-    /// Sets those parts of `weak` of which at most `share` is set here: a pale thing of which only the print stands out.
-    pub(super) fn fill_pale_parts(&mut self, mut weak: Self, share: f32) {
-        weak.fill_holes();
-        let mut seen = vec![false; weak.set.len()];
-        let (mut stack, mut part) = (Vec::new(), Vec::new());
-        for start in 0..weak.set.len() {
-            part.clear();
-            stack.push(start);
-            while let Some(pixel) = stack.pop() {
-                if seen[pixel] || !weak.set[pixel] {
-                    continue;
-                }
-                seen[pixel] = true;
-                part.push(pixel);
-                self.push_neighbors(pixel, &mut stack);
+    /// Sets those components of `other` that `choose` takes, given how many of their pixels are set here, and how many they
+    /// have.
+    pub(super) fn add_components(&mut self, other: &Self, choose: impl Fn(usize, usize) -> bool) {
+        let mut unseen = other.set.clone();
+        let mut component = Vec::new();
+        for start in 0..unseen.len() {
+            if !unseen[start] {
+                continue;
             }
-            let strong = part.iter().filter(|pixel| self.set[**pixel]).count();
-            if strong > 0 && (strong as f32) <= share * part.len() as f32 {
-                part.iter().for_each(|pixel| self.set[*pixel] = true);
+            component.clear();
+            self.flood(start, &mut unseen, &mut component);
+            let set = component.iter().filter(|pixel| self.set[**pixel]).count();
+            if choose(set, component.len()) {
+                component.iter().for_each(|pixel| self.set[*pixel] = true);
             }
         }
     }
 
-    /// The pixels above, below and beside.
-    fn push_neighbors(&self, pixel: usize, stack: &mut Vec<usize>) {
-        let (x, y) = (pixel % self.width, pixel / self.width);
-        stack.extend((x > 0).then(|| pixel - 1));
-        stack.extend((x + 1 < self.width).then(|| pixel + 1));
-        stack.extend((y > 0).then(|| pixel - self.width));
-        stack.extend((y + 1 < self.height).then(|| pixel + self.width));
+    /// Moves the pixels of `open` that are connected with `start` from there to the end of `reached`.
+    fn flood(&self, start: usize, open: &mut [bool], reached: &mut Vec<usize>) {
+        let mut visit = |pixel: usize, reached: &mut Vec<usize>| {
+            if std::mem::take(&mut open[pixel]) {
+                reached.push(pixel);
+            }
+        };
+        let mut next = reached.len();
+        visit(start, reached);
+        while let Some(pixel) = reached.get(next).copied() {
+            next += 1;
+            let x = pixel % self.width;
+            if x > 0 {
+                visit(pixel - 1, reached);
+            }
+            if x + 1 < self.width {
+                visit(pixel + 1, reached);
+            }
+            if pixel >= self.width {
+                visit(pixel - self.width, reached);
+            }
+            if pixel + self.width < self.set.len() {
+                visit(pixel + self.width, reached);
+            }
+        }
     }
 
     /// Sets holes that do not reach the picture's edge.
     pub(super) fn fill_holes(&mut self) {
         let (width, height) = (self.width, self.height);
-        let mut outside = vec![false; width * height];
+        let mut holes: Vec<bool> = self.set.iter().map(|set| !set).collect();
+        let mut outside = Vec::new();
         let top_and_bottom = (0..width).flat_map(|x| [x, (height - 1) * width + x]);
         let sides = (0..height).flat_map(|y| [y * width, y * width + width - 1]);
-        let mut stack: Vec<usize> = top_and_bottom.chain(sides).collect();
-        while let Some(pixel) = stack.pop() {
-            if outside[pixel] || self.set[pixel] {
-                continue;
-            }
-            outside[pixel] = true;
-            self.push_neighbors(pixel, &mut stack);
-        }
-        for (set, outside) in self.set.iter_mut().zip(outside) {
-            *set = !outside;
+        top_and_bottom.chain(sides).for_each(|start| self.flood(start, &mut holes, &mut outside));
+        for (set, hole) in self.set.iter_mut().zip(holes) {
+            *set |= hole;
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Where things are in a picture: the regions that recognition embeds and judges one by one.
+//! Where the products are in a picture: the regions that recognition embeds and judges one by one.
 //!
 //! Two ways, both on a reduced picture in L*a*b*: what differs from the background that the picture's border shows, or,
-//! where the kiosk has one, from its empty view. Thresholded, cleaned, and separated into things. Where the border's way
+//! where the kiosk has one, from its empty view. Thresholded, cleaned, and split into segments. Where the border's way
 //! finds nothing, or nearly everything, there is one region, the whole picture: it is then most likely a picture *of* a
 //! product. What does not differ from the empty view has no region.
 //!
@@ -14,6 +14,7 @@ mod empty_view;
 mod foreground;
 mod hands;
 mod lab_picture;
+mod light_change;
 mod mask;
 mod parts;
 mod robust_fit;
@@ -24,7 +25,7 @@ use border_background::BorderBackground;
 use empty_view::Comparison;
 use lab_picture::LabPicture;
 use mask::Mask;
-use watershed::Thing;
+use watershed::Segment;
 
 pub use crop::crop_region;
 pub use empty_view::{EmptyView, UnusableView};
@@ -46,7 +47,7 @@ text_enum! {
     Background = "background",
     /// What differs from the kiosk's empty view; there may be no region.
     EmptyView = "empty-view",
-    /// The whole picture: asked for, or nothing stands out, or nearly everything does.
+    /// The whole picture: asked for, or nothing stands out, or nearly everything does, or more than 24 things do.
     Whole = "whole",
 }
 
@@ -61,11 +62,11 @@ text_enum! {
     OtherSize = "other-size",
 }
 
-/// A thing in a picture.
+/// What is taken for one product in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundRegion {
     pub region: Region,
-    /// It may show several things that touch.
+    /// It may show several products that touch.
     pub may_be_several: bool,
 }
 
@@ -86,13 +87,14 @@ pub enum ProductRegion {
     Found(Region),
     /// Nothing stands out: the whole photo shows it.
     Whole,
-    /// The photo shows several things.
+    /// The photo shows several products.
     Several(Vec<Region>),
 }
 
-/// More regions than a till is shown at once cost more time than they are worth; the largest stay.
+/// A picture with more regions is taken whole, as one that may show several: nobody lays so much before a till, and to bill a
+/// part of it would be wrong.
 const REGIONS_MAX: usize = 24;
-/// Area of the smallest thing as a share of the picture: a tenth of its height squared, in 16:9, is 0.56 %.
+/// Area of the smallest region as a share of the picture: a tenth of its height squared, in 16:9, is 0.56 %.
 const AREA_MIN: f32 = 0.003;
 /// From this share on, nearly everything stands out: the border is not background.
 const AREA_MAX: f32 = 0.8;
@@ -100,10 +102,12 @@ const AREA_MAX: f32 = 0.8;
 const BORDER_NEAR_MIN: f32 = 0.75;
 /// … and half of the border's pixels are at most this far from it in L*a*b*. Shelves and hands reach 10.
 const BORDER_SPREAD_MAX: f32 = 4.0;
-/// In an enrolment photo, a thing this near to the product belongs to it, as a share of the product's longer side.
+/// In an enrolment photo, a region this near to the product may belong to it, as a share of the product's longer side.
 const PART_GAP_MAX: f32 = 0.05;
-/// In an enrolment photo, a thing with a smaller box than this, relative to the product's, is not meant.
+/// In an enrolment photo, a region with a smaller box than this, relative to the product's, is no other product.
 const OTHER_AREA_MIN: f32 = 0.2;
+/// Two regions that face each other over this share of their extent are halves of one package.
+const FLUSH_MIN: f32 = 0.6;
 /// L* and spread of the pure white behind catalogue pictures; no camera sees a table like that.
 const STUDIO_LIGHTNESS_MIN: f32 = 98.0;
 const STUDIO_SPREAD_MAX: f32 = 0.6;
@@ -118,27 +122,29 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
     }
     let empty_view = match empty_view.map(|view| view.compare(photo)) {
         Some(Comparison::Same(picture, mask)) => {
+            let regions = find_mask_regions(&mask, &picture, photo);
             return FoundRegions {
-                method: RegionMethod::EmptyView,
-                regions: separate_things(&mask, &picture, photo),
                 empty_view: Some(EmptyViewUse::Used),
                 shows_empty_view: !mask.set.contains(&true),
+                ..limit_regions(photo, RegionMethod::EmptyView, regions)
             };
         }
         Some(Comparison::CameraMoved) => Some(EmptyViewUse::CameraMoved),
         Some(Comparison::OtherSize) => Some(EmptyViewUse::OtherSize),
         None => None,
     };
-    let found = find_things(photo).map_or_else(
-        || whole_picture(photo),
-        |found| FoundRegions {
-            method: RegionMethod::Background,
-            regions: found.regions,
-            empty_view: None,
-            shows_empty_view: false,
-        },
-    );
+    let found = find_foreground(photo)
+        .map_or_else(|| whole_picture(photo), |found| limit_regions(photo, RegionMethod::Background, found.regions));
     FoundRegions { empty_view, ..found }
+}
+
+fn limit_regions(photo: &Photo, method: RegionMethod, regions: Vec<FoundRegion>) -> FoundRegions {
+    if regions.len() <= REGIONS_MAX {
+        return FoundRegions { method, regions, empty_view: None, shows_empty_view: false };
+    }
+    let mut whole = whole_picture(photo);
+    whole.regions.iter_mut().for_each(|found| found.may_be_several = true);
+    whole
 }
 
 fn whole_picture(photo: &Photo) -> FoundRegions {
@@ -151,10 +157,10 @@ fn whole_picture(photo: &Photo) -> FoundRegions {
     }
 }
 
-/// The region of the product in an enrolment photo: the largest thing with what belongs to it. Something else counts only if
-/// it is whole in the picture and not much smaller, and in a catalogue picture everything belongs to the product.
+/// The region of the product in an enrolment photo: the largest one with what belongs to it. Another one counts only if it is
+/// whole in the picture and not much smaller, and in a catalogue picture everything belongs to the product.
 pub fn find_product_region(photo: &Photo) -> ProductRegion {
-    let Some(found) = find_things(photo) else { return ProductRegion::Whole };
+    let Some(found) = find_foreground(photo) else { return ProductRegion::Whole };
     let touches_edge = |region: &Region| {
         let (edge_x, edge_y) = (photo.width() / 100, photo.height() / 100);
         region.x <= edge_x
@@ -176,9 +182,11 @@ pub fn find_product_region(photo: &Photo) -> ProductRegion {
     let Some(mut product) = boxes.next() else { return ProductRegion::Whole };
     let mut others = Vec::new();
     for region in boxes {
-        if product.gap(region) as f32 <= PART_GAP_MAX * product.width.max(product.height) as f32 {
+        let is_near = product.gap(region) as f32 <= PART_GAP_MAX * product.width.max(product.height) as f32;
+        let is_small = (region.area() as f32) < OTHER_AREA_MIN * product.area() as f32;
+        if is_near && (is_small || shared_extent(product, region) >= FLUSH_MIN) {
             product = product.join(region);
-        } else if !touches_edge(&region) && region.area() as f32 >= OTHER_AREA_MIN * product.area() as f32 {
+        } else if !touches_edge(&region) && !is_small {
             others.push(region);
         }
     }
@@ -189,7 +197,17 @@ pub fn find_product_region(photo: &Photo) -> ProductRegion {
     ProductRegion::Several(others)
 }
 
-fn find_things(photo: &Photo) -> Option<FoundThings> {
+/// How much of their common extent two regions share, to the side or up and down, whichever is more: 1 for two halves of a box.
+fn shared_extent(one: Region, other: Region) -> f32 {
+    let share = |start: u32, length: u32, other: u32, other_length: u32| {
+        let (end, other_end) = (start + length, other + other_length);
+        let both = end.min(other_end).saturating_sub(start.max(other));
+        both as f32 / (end.max(other_end) - start.min(other)) as f32
+    };
+    share(one.x, one.width, other.x, other.width).max(share(one.y, one.height, other.y, other.height))
+}
+
+fn find_foreground(photo: &Photo) -> Option<Foreground> {
     let picture = LabPicture::from_photo(photo);
     let background = BorderBackground::fit(&picture);
     if background.share_near < BORDER_NEAR_MIN || background.spread > BORDER_SPREAD_MAX {
@@ -199,46 +217,45 @@ fn find_things(photo: &Photo) -> Option<FoundThings> {
     if mask.share() > AREA_MAX {
         return None;
     }
-    let regions = separate_things(&mask, &picture, photo);
+    let regions = find_mask_regions(&mask, &picture, photo);
     if regions.is_empty() {
         return None;
     }
     let is_studio_picture = background.lightness() >= STUDIO_LIGHTNESS_MIN && background.spread <= STUDIO_SPREAD_MAX;
-    Some(FoundThings { regions, is_studio_picture })
+    Some(Foreground { regions, is_studio_picture })
 }
 
-/// The things in the mask, without hands, from the top to the bottom.
-fn separate_things(mask: &Mask, picture: &LabPicture, photo: &Photo) -> Vec<FoundRegion> {
+/// The regions of the products in the mask, without hands, from the top to the bottom.
+fn find_mask_regions(mask: &Mask, picture: &LabPicture, photo: &Photo) -> Vec<FoundRegion> {
     let area_min = ((AREA_MIN * mask.set.len() as f32) as usize).max(1);
-    let (mut things, labels) = watershed::find_things(mask, picture, area_min);
-    let mut is_hand = hands::find_hands(&things, &labels, picture).into_iter();
-    things.retain(|_| !is_hand.next().unwrap_or(false));
-    parts::join_parts(&mut things);
-    things.sort_by_key(|thing| std::cmp::Reverse(thing.area));
-    things.truncate(REGIONS_MAX);
-    let regions = things
-        .into_iter()
-        .map(|thing| FoundRegion { region: scale_up(&thing, picture, photo), may_be_several: thing.may_be_several });
-    let mut regions: Vec<_> = regions.collect();
-    // As one reads: so that the same things give the same order.
+    let mut segments = watershed::segment_mask(mask, picture, area_min);
+    segments.retain(|segment| !hands::is_hand(segment));
+    parts::join_parts(&mut segments);
+    let region = |segment: Segment| FoundRegion {
+        region: scale_up(&segment, picture, photo),
+        may_be_several: segment.may_be_several,
+    };
+    let mut regions: Vec<_> = segments.into_iter().map(region).collect();
+    // As one reads: so that the same products give the same order.
     regions.sort_by_key(|found| (found.region.y, found.region.x));
     regions
 }
 
-struct FoundThings {
+/// What stands out from the background that the border shows.
+struct Foreground {
     regions: Vec<FoundRegion>,
     is_studio_picture: bool,
 }
 
-/// The thing's box in pixels of the photo.
-fn scale_up(thing: &Thing, picture: &LabPicture, photo: &Photo) -> Region {
+/// The segment's box in pixels of the photo.
+fn scale_up(segment: &Segment, picture: &LabPicture, photo: &Photo) -> Region {
     let scale = |position: usize, from: usize, to: u32| {
         u32::try_from(position as u64 * u64::from(to) / from as u64).unwrap_or(to).min(to)
     };
     let (left, right) =
-        (scale(thing.left, picture.width, photo.width()), scale(thing.right, picture.width, photo.width()));
+        (scale(segment.left, picture.width, photo.width()), scale(segment.right, picture.width, photo.width()));
     let (top, bottom) =
-        (scale(thing.top, picture.height, photo.height()), scale(thing.bottom, picture.height, photo.height()));
+        (scale(segment.top, picture.height, photo.height()), scale(segment.bottom, picture.height, photo.height()));
     Region { x: left, y: top, width: (right - left).max(1), height: (bottom - top).max(1) }
 }
 
@@ -320,6 +337,36 @@ mod tests {
         assert!(matches!(one, ProductRegion::Found(_)), "{one:?}");
         let two = find_product_region(&frame(&[(60, 80, 90, 140, RED), (300, 100, 70, 70, BLUE)]));
         assert!(matches!(&two, ProductRegion::Several(regions) if regions.len() == 2), "{two:?}");
+    }
+
+    /// A plain table with discs of (x, y, radius, colour).
+    fn discs(discs: &[(i32, i32, i32, [u8; 3])]) -> Photo {
+        let color = |x: i32, y: i32| {
+            let covers = |disc: &&(i32, i32, i32, [u8; 3])| (x - disc.0).pow(2) + (y - disc.1).pow(2) <= disc.2.pow(2);
+            discs.iter().find(covers).map_or([200; 3], |disc| disc.3)
+        };
+        let rgb = (0..360).flat_map(|y| (0..640).flat_map(move |x| color(x, y)));
+        Photo::new(640, 360, rgb.collect()).unwrap()
+    }
+
+    #[test]
+    fn two_fruits_with_overlapping_boxes_are_two_and_halves_of_a_package_are_one_product() {
+        let fruits = discs(&[(200, 130, 60, RED), (290, 220, 60, [60, 140, 40])]);
+        let found = find_product_region(&fruits);
+        assert!(matches!(&found, ProductRegion::Several(regions) if regions.len() == 2), "{found:?}");
+        let halves = frame(&[(200, 80, 100, 80, RED), (200, 164, 100, 90, BLUE)]);
+        let found = find_product_region(&halves);
+        assert!(matches!(found, ProductRegion::Found(region) if region.height > 160), "{found:?}");
+    }
+
+    #[test]
+    fn more_regions_than_are_billed_are_one_that_may_show_several() {
+        let placed: Vec<_> = (0..30).map(|n| (20 + n % 10 * 62, 30 + n / 10 * 110, 40, 60, RED)).collect();
+        let crowded = find_regions(&frame(&placed), RegionMode::Auto, None);
+        assert_eq!((crowded.method, crowded.regions.len()), (RegionMethod::Whole, 1), "{crowded:?}");
+        assert!(crowded.regions[0].may_be_several);
+        let full = find_regions(&frame(&placed[..24]), RegionMode::Auto, None);
+        assert_eq!((full.method, full.regions.len()), (RegionMethod::Background, 24), "{full:?}");
     }
 
     #[test]

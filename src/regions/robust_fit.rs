@@ -33,7 +33,11 @@ impl<const TERMS: usize> LinearFit<TERMS> {
     }
 
     pub(super) fn predict(&self, terms: [f32; TERMS]) -> [f32; 3] {
-        self.factors.map(|factors| factors.iter().zip(terms).map(|(factor, term)| factor * term).sum())
+        let mut color = [0.0; 3];
+        for (term, position) in terms.into_iter().zip(0..TERMS) {
+            color = std::array::from_fn(|channel| color[channel] + self.factors[channel][position] * term);
+        }
+        color
     }
 
     /// The colour of the sample less the fitted one.
@@ -48,11 +52,15 @@ pub(super) fn cauchy_weights(distances: &[f32]) -> Vec<f32> {
     distances.iter().map(|distance| 1.0 / (1.0 + (distance / scale).powi(2)).powi(2)).collect()
 }
 
-/// The terms of a quadratic surface at a pixel; coordinates from −0.5 to 0.5.
+/// The terms of a quadratic surface at a pixel.
 pub(super) fn surface_terms(picture: &LabPicture, pixel: usize) -> [f32; 6] {
-    let x = (pixel % picture.width) as f32 / picture.width as f32 - 0.5;
-    let y = (pixel / picture.width) as f32 / picture.height as f32 - 0.5;
+    let (x, y) = (coordinate(pixel % picture.width, picture.width), coordinate(pixel / picture.width, picture.height));
     [1.0, x, y, x * x, x * y, y * y]
+}
+
+/// The coordinate of a pixel along a side, from −0.5 to 0.5.
+pub(super) fn coordinate(position: usize, side: usize) -> f32 {
+    position as f32 / side as f32 - 0.5
 }
 
 pub(super) fn subtract(one: [f32; 3], other: [f32; 3]) -> [f32; 3] {
@@ -81,22 +89,25 @@ fn weighted_least_squares<const TERMS: usize>(
     let mut normal = [[0.0_f64; TERMS]; TERMS];
     let mut right = [[0.0_f64; TERMS]; 3];
     for (Sample { terms, color }, weight) in samples.iter().zip(weights) {
-        for (row, term) in terms.iter().enumerate() {
-            let weighted = f64::from(weight * term);
-            // The matrix is symmetric: the other half is copied below.
-            for (sum, other) in normal[row].iter_mut().zip(terms).skip(row) {
-                *sum += weighted * f64::from(*other);
-            }
-            for (channel, value) in color.iter().enumerate() {
-                right[channel][row] += weighted * f64::from(*value);
-            }
+        let (terms, color) = (terms.map(f64::from), color.map(f64::from));
+        let weighted = terms.map(|term| f64::from(*weight) * term);
+        for (row, factor) in normal.iter_mut().zip(weighted) {
+            add_scaled(row, &terms, factor);
+        }
+        for (row, value) in right.iter_mut().zip(color) {
+            add_scaled(row, &weighted, value);
         }
     }
-    let normal = std::array::from_fn(|row| {
-        let ridge = |column: usize| if row == column { ridge[row] } else { 0.0 };
-        std::array::from_fn(|column| normal[row.min(column)][row.max(column)] + ridge(column))
-    });
+    for (position, ridge) in ridge.into_iter().enumerate() {
+        normal[position][position] += ridge;
+    }
     right.map(|right| solve(normal, right).map(|factor| factor as f32))
+}
+
+fn add_scaled<const N: usize>(sums: &mut [f64; N], values: &[f64; N], factor: f64) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += factor * value;
+    }
 }
 
 /// Gaussian elimination with partial pivoting.

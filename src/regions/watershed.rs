@@ -1,29 +1,30 @@
-//! Separate things in a mask: connected parts, and parts that touch at a neck.
+//! Splits a mask into segments, one per product: connected components, and components split where two products touch.
 //!
 //! The distance of each pixel to the outside is a height. A watershed from the peaks down (Vincent and Soille 1991) meets
-//! where two things touch; the lower the pass between two peaks, the surer are two things.
+//! where two products touch; the lower the saddle between two peaks, the surer are two products.
 
+use super::hands::has_skin_color;
 use super::lab_picture::LabPicture;
 use super::mask::Mask;
 
-/// Two peaks are two things if the pass between them is below this share of the lower peak.
-const NECK: f32 = 0.55;
-/// The same, where the two parts differ in colour.
-const NECK_BETWEEN_COLORS: f32 = 0.85;
-/// A pass that is lower than this but no [`NECK`] may be either.
-const NECK_IN_DOUBT: f32 = 0.7;
-/// Difference in L*a*b* of two parts' mean colours that makes them of other colours.
-const OTHER_COLOR: f32 = 18.0;
-/// A part below this share of the other one's area belongs to it, as a cap to a bottle or a stem to an apple.
-const PART_AREA: f32 = 0.08;
-/// Two parts that fill their common box like this are one package of two colours.
-const RECTANGLE_FILL: f32 = 0.8;
-/// Area of the smaller part, as a share of the larger one's, from which a pass in doubt counts.
-const SIMILAR_AREA: f32 = 0.4;
+/// Two peaks are two segments if the saddle between them is below this share of the lower peak.
+const SADDLE_MAX: f32 = 0.55;
+/// The same, where the two differ in colour.
+const SADDLE_MAX_BETWEEN_COLORS: f32 = 0.85;
+/// A saddle below this but not below [`SADDLE_MAX`] may be either.
+const SADDLE_MAX_IN_DOUBT: f32 = 0.7;
+/// Difference in L*a*b* of two basins' mean colours from which on they differ in colour.
+const COLOR_DIFFERENCE_MIN: f32 = 18.0;
+/// A basin below this share of the other one's area belongs to it, as a cap to a bottle or a stem to an apple.
+const PART_AREA_MAX: f32 = 0.08;
+/// Two basins that fill their common box like this are one package of two colours.
+const RECTANGLE_FILL_MIN: f32 = 0.8;
+/// Area of the smaller basin, as a share of the larger one's, from which a saddle in doubt counts.
+const SIMILAR_AREA_MIN: f32 = 0.4;
 
-/// A thing in the mask.
+/// A part of the mask that shows one product, as far as the outline tells.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Thing {
+pub(super) struct Segment {
     pub(super) left: usize,
     pub(super) top: usize,
     /// Exclusive.
@@ -31,11 +32,31 @@ pub(super) struct Thing {
     /// Exclusive.
     pub(super) bottom: usize,
     pub(super) area: usize,
-    /// It may be several that touch.
+    /// Pixels at the picture's edge.
+    pub(super) edge_pixels: usize,
+    /// Pixels of the colour of skin.
+    pub(super) skin_pixels: usize,
+    /// It may show several products that touch.
     pub(super) may_be_several: bool,
 }
 
-impl Thing {
+impl Segment {
+    /// The segment of one pixel.
+    fn from_pixel(pixel: usize, picture: &LabPicture) -> Self {
+        let (x, y) = (pixel % picture.width, pixel / picture.width);
+        let is_at_edge = x == 0 || y == 0 || x + 1 == picture.width || y + 1 == picture.height;
+        Self {
+            left: x,
+            top: y,
+            right: x + 1,
+            bottom: y + 1,
+            area: 1,
+            edge_pixels: usize::from(is_at_edge),
+            skin_pixels: usize::from(has_skin_color(picture.colors[pixel])),
+            may_be_several: false,
+        }
+    }
+
     /// Share of `other`'s box that is inside this one's.
     pub(super) fn share_inside(&self, other: &Self) -> f32 {
         let overlap = |start: usize, end: usize, other_start: usize, other_end: usize| {
@@ -63,7 +84,7 @@ impl Thing {
         (self.right - self.left).max(self.bottom - self.top)
     }
 
-    /// Share of the box that the thing covers.
+    /// Share of the box that the segment covers.
     fn fill(&self) -> f32 {
         self.area as f32 / ((self.right - self.left) * (self.bottom - self.top)) as f32
     }
@@ -76,6 +97,8 @@ impl Thing {
             right: self.right.max(other.right),
             bottom: self.bottom.max(other.bottom),
             area: self.area + other.area,
+            edge_pixels: self.edge_pixels + other.edge_pixels,
+            skin_pixels: self.skin_pixels + other.skin_pixels,
             may_be_several: self.may_be_several || other.may_be_several,
         }
     }
@@ -85,18 +108,18 @@ impl Thing {
 #[derive(Debug, Clone)]
 struct Basin {
     peak: u32,
-    extent: Thing,
+    segment: Segment,
     color_sum: [f64; 3],
 }
 
-/// The things in `mask` of at least `area_min` pixels, and for each pixel the position of its thing in the list.
-pub(super) fn find_things(mask: &Mask, picture: &LabPicture, area_min: usize) -> (Vec<Thing>, Vec<Option<usize>>) {
+/// The segments of `mask` with at least `area_min` pixels.
+pub(super) fn segment_mask(mask: &Mask, picture: &LabPicture, area_min: usize) -> Vec<Segment> {
     let heights = distances_to_outside(mask);
     let mut watershed = Watershed { basins: Vec::new(), parents: Vec::new(), labels: vec![NONE; heights.len()] };
     for pixel in pixels_from_high_to_low(&heights) {
-        watershed.flood(pixel, &heights, picture, area_min);
+        watershed.flood(pixel as usize, &heights, picture, area_min);
     }
-    watershed.into_things(area_min)
+    watershed.into_segments(area_min)
 }
 
 const NONE: u32 = u32::MAX;
@@ -121,7 +144,7 @@ impl Watershed {
         basin
     }
 
-    /// Adds the next lower pixel to a neighbour's basin, joining basins that are no two things; or begins a basin.
+    /// Adds the next lower pixel to a neighbour's basin, joining basins that are one segment; or begins a basin.
     fn flood(&mut self, pixel: usize, heights: &[u32], picture: &LabPicture, area_min: usize) {
         let (width, height) = (picture.width, picture.height);
         let (x, y) = (pixel % width, pixel / width);
@@ -143,69 +166,58 @@ impl Watershed {
         if own == NONE {
             own = self.basins.len() as u32;
             self.parents.push(own);
-            let extent = Thing { left: x, top: y, right: x + 1, bottom: y + 1, area: 0, may_be_several: false };
-            self.basins.push(Basin { peak: heights[pixel], extent, color_sum: [0.0; 3] });
+            let color_sum = picture.colors[pixel].map(f64::from);
+            self.basins.push(Basin { peak: heights[pixel], segment: Segment::from_pixel(pixel, picture), color_sum });
+            self.labels[pixel] = own;
+            return;
         }
         self.labels[pixel] = own;
         let basin = &mut self.basins[own as usize];
-        basin.extent =
-            basin.extent.join(&Thing { left: x, top: y, right: x + 1, bottom: y + 1, area: 1, may_be_several: false });
+        basin.segment = basin.segment.join(&Segment::from_pixel(pixel, picture));
         for (sum, value) in basin.color_sum.iter_mut().zip(picture.colors[pixel]) {
             *sum += f64::from(value);
         }
     }
 
-    /// Two basins meet at a pass of this height: joins them, unless they are two things. Returns the higher one.
-    fn join_or_keep(&mut self, one: u32, other: u32, pass: u32, area_min: usize) -> u32 {
+    /// Two basins meet at a saddle of this height: joins them, unless they are two segments. Returns the higher one.
+    fn join_or_keep(&mut self, one: u32, other: u32, saddle: u32, area_min: usize) -> u32 {
         let is_higher = self.basins[one as usize].peak >= self.basins[other as usize].peak;
         let (high, low) = if is_higher { (one, other) } else { (other, one) };
         let (higher, lower) = (&self.basins[high as usize], self.basins[low as usize].clone());
-        let (joined, areas) = (higher.extent.join(&lower.extent), [higher.extent.area, lower.extent.area]);
+        let (joined, areas) = (higher.segment.join(&lower.segment), [higher.segment.area, lower.segment.area]);
         let (larger, smaller) = (areas[0].max(areas[1]) as f32, areas[0].min(areas[1]));
-        let relative_pass = pass as f32 / lower.peak as f32;
-        let differ_in_color = color_distance(higher, &lower) > OTHER_COLOR && joined.fill() < RECTANGLE_FILL;
-        let neck = if differ_in_color { NECK_BETWEEN_COLORS } else { NECK };
-        let is_large = smaller >= area_min && smaller as f32 >= PART_AREA * larger;
-        if is_large && relative_pass < neck {
+        let relative_saddle = saddle as f32 / lower.peak as f32;
+        let differ_in_color =
+            color_distance(higher, &lower) > COLOR_DIFFERENCE_MIN && joined.fill() < RECTANGLE_FILL_MIN;
+        let saddle_max = if differ_in_color { SADDLE_MAX_BETWEEN_COLORS } else { SADDLE_MAX };
+        let is_large = smaller >= area_min && smaller as f32 >= PART_AREA_MAX * larger;
+        if is_large && relative_saddle < saddle_max {
             return high;
         }
-        let in_doubt = is_large && relative_pass < NECK_IN_DOUBT && smaller as f32 >= SIMILAR_AREA * larger;
+        let in_doubt = is_large && relative_saddle < SADDLE_MAX_IN_DOUBT && smaller as f32 >= SIMILAR_AREA_MIN * larger;
         let color_sum = std::array::from_fn(|channel| higher.color_sum[channel] + lower.color_sum[channel]);
         let may_be_several = in_doubt || joined.may_be_several;
         let peak = higher.peak;
-        self.basins[high as usize] = Basin { peak, extent: Thing { may_be_several, ..joined }, color_sum };
+        self.basins[high as usize] = Basin { peak, segment: Segment { may_be_several, ..joined }, color_sum };
         self.parents[low as usize] = high;
         high
     }
 
-    fn into_things(mut self, area_min: usize) -> (Vec<Thing>, Vec<Option<usize>>) {
-        let mut positions = vec![None; self.basins.len()];
-        let mut things: Vec<Thing> = Vec::new();
-        let labels = std::mem::take(&mut self.labels);
-        let assigned = labels.into_iter().map(|label| {
-            let root = (label != NONE).then(|| self.root(label) as usize)?;
-            let basin = &self.basins[root];
-            if basin.extent.area < area_min {
-                return None;
-            }
-            Some(*positions[root].get_or_insert_with(|| {
-                things.push(basin.extent);
-                things.len() - 1
-            }))
-        });
-        let assigned = assigned.collect();
-        (things, assigned)
+    fn into_segments(self, area_min: usize) -> Vec<Segment> {
+        let roots = self.basins.iter().zip(self.parents).zip(0..).filter(|((_, parent), own)| parent == own);
+        let segments = roots.map(|((basin, _), _)| basin.segment);
+        segments.filter(|segment| segment.area >= area_min).collect()
     }
 }
 
 fn color_distance(one: &Basin, other: &Basin) -> f32 {
-    let mean = |basin: &Basin| basin.color_sum.map(|sum| sum / basin.extent.area as f64);
+    let mean = |basin: &Basin| basin.color_sum.map(|sum| sum / basin.segment.area as f64);
     let squares = mean(one).into_iter().zip(mean(other)).map(|(a, b)| (a - b).powi(2));
     squares.sum::<f64>().sqrt() as f32
 }
 
 /// Distance of each pixel to the nearest one outside the mask, in thirds of a pixel (chamfer 3-4, Borgefors 1986; at most
-/// 8 % wrong). What is beyond the picture counts as inside: a thing that the edge cuts is not thinner for it.
+/// 8 % wrong). What is beyond the picture counts as inside: a product that the edge cuts is not thinner for it.
 fn distances_to_outside(mask: &Mask) -> Vec<u32> {
     let (width, height) = (mask.width, mask.height);
     let far = STEP * (width + height) as u32;
@@ -252,7 +264,7 @@ fn distances_to_outside(mask: &Mask) -> Vec<u32> {
 }
 
 /// The pixels inside the mask, by counting sort.
-fn pixels_from_high_to_low(heights: &[u32]) -> Vec<usize> {
+fn pixels_from_high_to_low(heights: &[u32]) -> Vec<u32> {
     let highest = heights.iter().copied().max().unwrap_or(0) as usize;
     let mut starts = vec![0_usize; highest + 2];
     for height in heights.iter().filter(|height| **height > 0) {
@@ -262,7 +274,7 @@ fn pixels_from_high_to_low(heights: &[u32]) -> Vec<usize> {
         starts[height] += starts[height - 1];
     }
     let mut pixels = vec![0; starts[highest.min(starts.len() - 1)]];
-    for (pixel, height) in heights.iter().enumerate().filter(|(_, height)| **height > 0) {
+    for (pixel, height) in (0..).zip(heights).filter(|(_, height)| **height > 0) {
         let start = &mut starts[highest - *height as usize];
         pixels[*start] = pixel;
         *start += 1;
@@ -277,7 +289,7 @@ mod tests {
     const WIDTH: usize = 120;
 
     /// Discs of (x, y, radius, colour) on nothing.
-    fn things(discs: &[(f32, f32, f32, [f32; 3])]) -> Vec<Thing> {
+    fn segments(discs: &[(f32, f32, f32, [f32; 3])]) -> Vec<Segment> {
         let (mut set, mut colors) = (vec![false; WIDTH * 60], vec![[50.0, 0.0, 0.0]; WIDTH * 60]);
         for (pixel, (set, color)) in set.iter_mut().zip(&mut colors).enumerate() {
             let (x, y) = ((pixel % WIDTH) as f32, (pixel / WIDTH) as f32);
@@ -289,36 +301,36 @@ mod tests {
         }
         let mask = Mask { width: WIDTH, height: 60, set };
         let picture = LabPicture { width: WIDTH, height: 60, colors };
-        find_things(&mask, &picture, 30).0
+        segment_mask(&mask, &picture, 30)
     }
 
     const RED: [f32; 3] = [50.0, 60.0, 40.0];
     const GREEN: [f32; 3] = [60.0, -50.0, 40.0];
 
     #[test]
-    fn separate_things_are_found_with_their_boxes_and_specks_are_not() {
-        let found = things(&[(20.0, 20.0, 10.0, RED), (80.0, 30.0, 15.0, RED), (50.0, 50.0, 2.0, RED)]);
-        let boxes: Vec<_> = found.iter().map(|thing| (thing.left, thing.top, thing.right, thing.bottom)).collect();
+    fn separate_segments_are_found_with_their_boxes_and_specks_are_not() {
+        let found = segments(&[(20.0, 20.0, 10.0, RED), (80.0, 30.0, 15.0, RED), (50.0, 50.0, 2.0, RED)]);
+        let boxes: Vec<_> = found.iter().map(|found| (found.left, found.top, found.right, found.bottom)).collect();
         assert_eq!(boxes, [(10, 10, 31, 31), (65, 15, 96, 46)]);
     }
 
     #[test]
     fn discs_that_touch_are_two_and_discs_that_overlap_deeply_are_one() {
-        assert_eq!(things(&[(30.0, 30.0, 14.0, RED), (56.0, 30.0, 14.0, RED)]).len(), 2);
-        let overlapping = things(&[(30.0, 30.0, 14.0, RED), (46.0, 30.0, 14.0, RED)]);
+        assert_eq!(segments(&[(30.0, 30.0, 14.0, RED), (56.0, 30.0, 14.0, RED)]).len(), 2);
+        let overlapping = segments(&[(30.0, 30.0, 14.0, RED), (46.0, 30.0, 14.0, RED)]);
         assert_eq!(overlapping.len(), 1);
     }
 
     #[test]
-    fn other_colours_separate_sooner_and_a_pass_in_doubt_is_told() {
-        let one_color = things(&[(30.0, 30.0, 14.0, RED), (52.0, 30.0, 14.0, RED)]);
+    fn other_colours_separate_sooner_and_a_saddle_in_doubt_is_told() {
+        let one_color = segments(&[(30.0, 30.0, 14.0, RED), (52.0, 30.0, 14.0, RED)]);
         assert_eq!(one_color.len(), 1);
         assert!(one_color[0].may_be_several);
-        assert_eq!(things(&[(30.0, 30.0, 14.0, RED), (52.0, 30.0, 14.0, GREEN)]).len(), 2);
+        assert_eq!(segments(&[(30.0, 30.0, 14.0, RED), (52.0, 30.0, 14.0, GREEN)]).len(), 2);
     }
 
     #[test]
-    fn an_empty_mask_has_no_things() {
-        assert!(things(&[]).is_empty());
+    fn an_empty_mask_has_no_segments() {
+        assert!(segments(&[]).is_empty());
     }
 }
