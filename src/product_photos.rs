@@ -80,8 +80,8 @@ pub async fn embed_product_photo(
 }
 
 fn choose_region(photo: &Photo, choice: RegionChoice) -> Result<(Region, RegionSource), ProductPhotoError> {
-    let (width, height) = (photo.width(), photo.height());
-    let whole = (Region::whole(width, height), RegionSource::Whole);
+    let (width, height) = (photo.original_width(), photo.original_height());
+    let whole = (photo.whole_region(), RegionSource::Whole);
     let found = match choice {
         RegionChoice::Whole => return Ok(whole),
         RegionChoice::Given(region) if region.fits(width, height) => return Ok((region, RegionSource::Given)),

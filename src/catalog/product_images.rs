@@ -13,12 +13,14 @@ use crate::db::products;
 use crate::db::{Reader, Tx};
 use crate::domain::{Caller, ChangeKind, ImageId, InvalidField, ProductId, Region, Timestamp};
 use crate::idempotency::{IdempotentRequest, Reply};
+use crate::product_photos::RegionChoice;
 
 /// From this overlap on, two parts of one photo are the same thing.
 const SAME_PART_OVERLAP_MIN: f64 = 0.5;
 
 impl Catalog {
-    /// Enrols more photos of a product. When this returns, they are searched.
+    /// Enrols more photos of a product. When this returns, they are searched. A photo that the product has already replaces
+    /// the earlier one if another region of it is asked for.
     ///
     /// # Cancel safety
     /// If the future is dropped before the transaction's commit, the catalog stays as it was. After it, the photos are
@@ -44,7 +46,7 @@ impl Catalog {
             return self.repeat_enrolment(reply).await;
         }
         find_product(&mut reader, product).await?;
-        let enrolled = self.extract_enrolled(&mut reader, product, &mut checked).await?;
+        let enrolled = self.extract_enrolled(&mut reader, product, &mut checked, region).await?;
         drop(reader);
         // A photo may be sent again because its file is lost or cut off. Otherwise this only compares lengths.
         self.restore_originals(enrolled).await?;
@@ -59,19 +61,32 @@ impl Catalog {
         }
         let row = find_product(&mut tx, product).await?;
         let enrolled = product_images::list_by_product(&mut tx, product).await?;
+        let is_sent = |row: &ImageRow| stored.iter().any(|photo| photo.hash == row.content_hash);
+        let (replaced, enrolled): (Vec<ImageRow>, Vec<ImageRow>) =
+            enrolled.into_iter().partition(|row| is_sent(row) && asks_for_other_region(region, row));
         let new: Vec<StoredPhoto> =
             stored.into_iter().filter(|photo| enrolled.iter().all(|row| row.content_hash != photo.hash)).collect();
         self.check_image_limit(enrolled.len() + new.len())?;
+        let replaced: Vec<ImageId> = replaced.into_iter().map(|row| row.id).collect();
+        for image in &replaced {
+            product_images::delete(&mut tx, product, *image).await?;
+        }
         let images = self.insert_photos(&mut tx, product, &new, insist, now).await?;
         add_image_ids(&mut warnings, &images, &new);
         let mut seq = None;
         if !images.is_empty() {
             if row.active {
+                if !replaced.is_empty() {
+                    catalog_changes::append(&mut tx, ChangeKind::Remove, product, replaced.clone(), now).await?;
+                }
                 let added = catalog_changes::append(&mut tx, ChangeKind::Add, product, images.clone(), now).await?;
                 seq = Some(added);
             }
             products::touch(&mut tx, product, now).await?;
-            let details = json!({ "added": images, "warnings": warning_codes(&warnings) });
+            let mut details = json!({ "added": images, "warnings": warning_codes(&warnings) });
+            if !replaced.is_empty() {
+                details["replaced"] = json!(replaced);
+            }
             append_audit(&mut tx, caller, "product.images.add", product, details, now).await?;
         }
         let view = EnrolmentView {
@@ -200,8 +215,11 @@ impl Catalog {
         reader: &mut Reader,
         product: ProductId,
         photos: &mut Vec<CheckedPhoto>,
+        region: RegionChoice,
     ) -> Result<Vec<CheckedPhoto>, CatalogError> {
-        let rows = product_images::list_by_product(reader, product).await?;
+        let mut rows = product_images::list_by_product(reader, product).await?;
+        let is_sent = |row: &ImageRow| photos.iter().any(|photo| photo.hash == row.content_hash);
+        rows.retain(|row| !(is_sent(row) && asks_for_other_region(region, row)));
         let is_enrolled = |photo: &mut CheckedPhoto| rows.iter().any(|row| row.content_hash == photo.hash);
         let enrolled = photos.extract_if(.., is_enrolled).collect();
         self.check_image_limit(rows.len() + photos.len())?;
@@ -227,6 +245,20 @@ pub(super) fn add_image_ids(warnings: &mut [PhotoWarning], images: &[ImageId], p
 /// For the audit log: who enrols a photo with a serious issue has insisted.
 pub(super) fn warning_codes(warnings: &[PhotoWarning]) -> Vec<PhotoIssueCode> {
     warnings.iter().map(|warning| warning.code).collect()
+}
+
+/// Whether an upload of the enrolled photo asks for a region that it does not have. One that leaves the choice to the server
+/// does not.
+fn asks_for_other_region(choice: RegionChoice, row: &ImageRow) -> bool {
+    match choice {
+        RegionChoice::Auto | RegionChoice::AutoOrWhole => false,
+        RegionChoice::Given(region) => row.region != Some(region),
+        // The region is upright, width and height are as stored in the file.
+        RegionChoice::Whole => row.region.is_some_and(|region| {
+            let sides = (i64::from(region.width), i64::from(region.height));
+            sides != (row.width, row.height) && sides != (row.height, row.width)
+        }),
+    }
 }
 
 /// What was cut out of each of these photos.

@@ -1,12 +1,13 @@
 //! Decodes the bytes of an upload to RGB pixels; each limit is checked before the work that it limits.
 //!
 //! Order: size in bytes → format by its first bytes (only JPEG, PNG, WebP) → width × height from the header → for JPEG, that
-//! the file has an end → decoding under a memory limit → EXIF orientation. A picture of 30 000 × 30 000 pixels is refused by
+//! the file has an end → decoding under a memory limit, a large JPEG at a reduced scale → EXIF orientation. A picture of 30 000 × 30 000 pixels is refused by
 //! its header; its pixels are never allocated. Decoders may panic on hostile input: run [`decode`] on a
 //! [`Pool`](crate::pool::Pool), which turns a panic into an error.
 
 use std::io::Cursor;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::jpeg;
@@ -136,25 +137,35 @@ pub fn read_photo_header(bytes: &[u8], limits: &DecodeLimits) -> Result<PhotoHea
     open(bytes, limits).map(|(header, _)| header)
 }
 
-/// Decodes a picture and turns it upright. Transparent parts become white.
+/// Decodes a picture and turns it upright. Transparent parts become white. A JPEG far larger than any model needs has fewer
+/// pixels than its original.
 ///
 /// # Errors
 /// See [`DecodeError`]. A picture that is cut off is an error.
 pub fn decode_photo(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, DecodeError> {
-    let (PhotoHeader { format, .. }, mut decoder) = open(bytes, limits)?;
+    let (PhotoHeader { format, width, height }, mut decoder) = open(bytes, limits)?;
     let broken = |reason: String| DecodeError::Broken { format, reason };
     if format == PhotoFormat::Jpeg {
         jpeg::check_structure(bytes).map_err(broken)?;
     }
     let orientation = decoder.orientation().map_err(|error| broken(reason(error)))?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| broken(reason(error)))?;
-    if picture.color().has_alpha() {
-        picture = blend_on_white(&picture);
-    }
-    let mut picture = DynamicImage::ImageRgb8(picture.into_rgb8());
+    let reduced = if format == PhotoFormat::Jpeg { jpeg::decode_reduced(bytes, width, height) } else { None };
+    let picture = match reduced {
+        Some(reduced) => reduced,
+        None => {
+            let picture = DynamicImage::from_decoder(decoder).map_err(|error| broken(reason(error)))?;
+            if picture.color().has_alpha() { blend_on_white(&picture).into_rgb8() } else { picture.into_rgb8() }
+        }
+    };
+    let mut picture = DynamicImage::ImageRgb8(picture);
     picture.apply_orientation(orientation);
-    let (width, height) = (picture.width(), picture.height());
-    Photo::new(width, height, picture.into_rgb8().into_raw()).ok_or_else(|| broken("it has no pixels".to_owned()))
+    let swaps_sides = matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    );
+    let (width, height) = if swaps_sides { (height, width) } else { (width, height) };
+    let photo = Photo::new(picture.width(), picture.height(), picture.into_rgb8().into_raw());
+    Ok(photo.ok_or_else(|| broken("it has no pixels".to_owned()))?.reduced_from(width, height))
 }
 
 fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<(PhotoHeader, impl ImageDecoder + 'a), DecodeError> {

@@ -228,7 +228,7 @@ impl Embedder {
     pub async fn embed_photo(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Result<PhotoEmbedding, EmbedError> {
         let permit = self.admit(Priority::Background).await.map_err(|Overloaded { .. }| EmbedError::Busy)?;
         let DecodedPhoto { photo, mut timings } = self.decode(&permit, bytes).await?;
-        let (width, height) = (photo.width(), photo.height());
+        let (width, height) = (photo.original_width(), photo.original_height());
         let mut embedded = self.embed(&permit, vec![photo]).await?;
         timings += embedded.timings;
         // One picture, one embedding.

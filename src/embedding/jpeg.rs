@@ -1,8 +1,18 @@
-//! Checks the segments of a JPEG file before it is decoded.
+//! What `image` does not do for a JPEG: checks of its segments, and decoding at a reduced scale.
 //!
 //! JPEG decoders are tolerant: if the data runs out, they fill the rest of the picture with grey, and they decode a thousand
 //! scans if the file has them. A till must not take half a photo for a whole one, nor spend minutes on a small file. So this
 //! checks that the file has an end and not too many scans. Markers are those of ITU-T T.81, table B.1.
+//!
+//! A photo of 49 megapixels takes a thread as long as twenty photos of a till, and most of its pixels are averaged away afterwards.
+//! `jpeg-decoder` computes a half, a quarter or an eighth of each side from the low frequencies alone; `image`'s decoder cannot.
+
+use image::RgbImage;
+use jpeg_decoder::{Decoder, PixelFormat};
+
+/// The shorter side of a photo keeps at least so many pixels: a till's camera has as many, and a product of a tenth of that
+/// is still recognised.
+const SHORTER_SIDE_MIN: u32 = 1_080;
 
 /// Progressive files of common encoders have about ten scans; each costs one pass over the whole picture.
 const SCANS_MAX: usize = 64;
@@ -36,6 +46,22 @@ pub(super) fn check_structure(bytes: &[u8]) -> Result<(), String> {
             position = find_scan_end(bytes, position)?;
         }
     }
+}
+
+/// Decodes a JPEG of `width` × `height` at the smallest scale that has enough pixels. `None` if that is the full scale, or this
+/// decoder does not take the file; the full decoder then decides about it.
+pub(super) fn decode_reduced(bytes: &[u8], width: u32, height: u32) -> Option<RgbImage> {
+    let divisor = [8, 4, 2].into_iter().find(|divisor| width.min(height) / divisor >= SHORTER_SIDE_MIN)?;
+    let side = |side: u32| u16::try_from(side.div_ceil(divisor)).ok();
+    let mut decoder = Decoder::new(bytes);
+    let (width, height) = decoder.scale(side(width)?, side(height)?).ok()?;
+    let pixels = match decoder.info()?.pixel_format {
+        PixelFormat::RGB24 => decoder.decode().ok()?,
+        PixelFormat::L8 => decoder.decode().ok()?.into_iter().flat_map(|value| [value; 3]).collect(),
+        // Rare: printers' colours and 16 bits, which the full decoder converts.
+        PixelFormat::L16 | PixelFormat::CMYK32 => return None,
+    };
+    RgbImage::from_raw(width.into(), height.into(), pixels)
 }
 
 /// Reads the marker at `position` and moves after it. Any number of fill bytes may precede a marker.

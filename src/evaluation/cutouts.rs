@@ -57,6 +57,7 @@ impl Cutout {
     }
 
     fn from_region(photo: &Photo, region: Region) -> Self {
+        let region = photo.pixels_of(region);
         let lines = photo.rgb().chunks_exact(photo.width() as usize * 3);
         let (left, right) = (region.x as usize * 3, (region.x + region.width) as usize * 3);
         let lines = lines.skip(region.y as usize).take(region.height as usize);

@@ -93,8 +93,8 @@ async fn find_things(embedder: &Embedder, photo: &BoxedPhoto) -> Result<AskedPho
     let bytes = bytes.map_err(|error| unusable(error.to_string()))?.map_err(unusable)?;
     let permit = embedder.admit(Priority::Background).await.map_err(|_| failed(EmbedError::Busy))?;
     let picture = embedder.decode(&permit, bytes).await.map_err(failed)?.photo;
-    let items: Vec<Region> =
-        photo.items.iter().map(|item| item.shares.region(picture.width(), picture.height())).collect();
+    let (width, height) = (picture.original_width(), picture.original_height());
+    let items: Vec<Region> = photo.items.iter().map(|item| item.shares.region(width, height)).collect();
     let find = move || {
         let found = regions::find_regions(&picture, RegionMode::Auto, None).regions;
         let pictures = found.iter().map(|found| regions::crop_region(&picture, found.region)).collect();

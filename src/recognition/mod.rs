@@ -40,7 +40,9 @@ pub use crate::regions::{EmptyViewUse, RegionMethod, RegionMode};
 pub use empty_views::{EmptyViewError, EmptyViewSummary};
 pub use error::RecognitionError;
 use verdicts::VerdictRule;
-pub use view::{AmbiguityReason, Candidate, RecognitionResult, RecognitionView, RecognizedItem, StageTimings};
+pub use view::{
+    AmbiguityReason, Candidate, PictureSize, RecognitionResult, RecognitionView, RecognizedItem, StageTimings,
+};
 
 /// How long an answer waits for its evidence to be written: a database that is held up by another writer is no reason to
 /// hold up a till.
@@ -102,6 +104,7 @@ impl RecognitionService {
         let mut spent = EmbedTimings { queue: began.elapsed(), ..EmbedTimings::default() };
         let decoded = embedder.decode(&permit, picture).await?;
         spent += decoded.timings;
+        let picture = PictureSize { width: decoded.photo.original_width(), height: decoded.photo.original_height() };
         let regions_began = Instant::now();
         let find = move || {
             let view = stored_view.as_ref().map(|stored| &stored.view);
@@ -141,7 +144,7 @@ impl RecognitionService {
         let model = embedder.model_id().to_string();
         self.note_empty_view(stored_view, found.empty_view, renewed);
         let (region_method, empty_view) = (found.method, found.empty_view);
-        Ok(RecognitionResult { items, region_method, empty_view, model, index_revision, timings })
+        Ok(RecognitionResult { items, picture, region_method, empty_view, model, index_revision, timings })
     }
 
     /// What is to be kept of a result, under an id of its own, for whoever stores it in a transaction of their own.

@@ -46,6 +46,15 @@ pub struct RecognizedItem {
     pub candidates: Vec<Candidate>,
 }
 
+/// The size of the upright picture, in whose pixels regions are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PictureSize {
+    #[schema(examples(1280))]
+    pub width: u32,
+    #[schema(examples(720))]
+    pub height: u32,
+}
+
 /// Milliseconds of the stages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 // The document keeps the schema's name: clients are generated from it.
@@ -70,6 +79,7 @@ pub struct StageTimings {
 pub struct RecognitionResult {
     /// One per region. Empty if nothing differs from the kiosk's empty view.
     pub items: Vec<RecognizedItem>,
+    pub picture: PictureSize,
     /// How the regions were found.
     pub region_method: RegionMethod,
     /// What became of the kiosk's empty view; `null` if it has none, or the whole picture was asked for.
@@ -85,8 +95,8 @@ pub struct RecognitionResult {
 impl RecognitionResult {
     /// As the client is shown it, under the id of its evidence.
     pub fn into_view(self, id: RecognitionId) -> RecognitionView {
-        let Self { items, region_method, empty_view, model, index_revision, timings } = self;
-        RecognitionView { id, items, region_method, empty_view, model, index_revision, timings_ms: timings }
+        let Self { items, picture, region_method, empty_view, model, index_revision, timings } = self;
+        RecognitionView { id, items, picture, region_method, empty_view, model, index_revision, timings_ms: timings }
     }
 }
 
@@ -97,6 +107,7 @@ pub struct RecognitionView {
     pub id: RecognitionId,
     /// One per region. Empty if nothing differs from the kiosk's empty view.
     pub items: Vec<RecognizedItem>,
+    pub picture: PictureSize,
     /// How the regions were found.
     pub region_method: RegionMethod,
     /// What became of the kiosk's empty view; `null` if it has none, or the whole picture was asked for.

@@ -56,7 +56,7 @@ pub(super) enum Comparison {
 
 impl EmptyView {
     pub fn from_photo(photo: &Photo) -> Result<Self, UnusableView> {
-        let (width, height) = (photo.width(), photo.height());
+        let (width, height) = (photo.original_width(), photo.original_height());
         if width.min(height) < SIDE_MIN {
             return Err(UnusableView::TooSmall { width, height });
         }
@@ -98,7 +98,7 @@ impl EmptyView {
 
     pub(super) fn compare(&self, photo: &Photo) -> Comparison {
         let aspect = |width: u32, height: u32| f64::from(width) / f64::from(height);
-        let ratio = aspect(photo.width(), photo.height()) / aspect(self.width, self.height);
+        let ratio = aspect(photo.original_width(), photo.original_height()) / aspect(self.width, self.height);
         if (ratio - 1.0).abs() > ASPECT_TOLERANCE {
             return Comparison::OtherSize;
         }

@@ -148,10 +148,9 @@ fn limit_regions(photo: &Photo, method: RegionMethod, regions: Vec<FoundRegion>)
 }
 
 fn whole_picture(photo: &Photo) -> FoundRegions {
-    let region = Region::whole(photo.width(), photo.height());
     FoundRegions {
         method: RegionMethod::Whole,
-        regions: vec![FoundRegion { region, may_be_several: false }],
+        regions: vec![FoundRegion { region: photo.whole_region(), may_be_several: false }],
         empty_view: None,
         shows_empty_view: false,
     }
@@ -161,18 +160,19 @@ fn whole_picture(photo: &Photo) -> FoundRegions {
 /// whole in the picture and not much smaller, and in a catalogue picture everything belongs to the product.
 pub fn find_product_region(photo: &Photo) -> ProductRegion {
     let Some(found) = find_foreground(photo) else { return ProductRegion::Whole };
+    let (width, height) = (photo.original_width(), photo.original_height());
     let touches_edge = |region: &Region| {
-        let (edge_x, edge_y) = (photo.width() / 100, photo.height() / 100);
+        let (edge_x, edge_y) = (width / 100, height / 100);
         region.x <= edge_x
             || region.y <= edge_y
-            || region.x + region.width + edge_x >= photo.width()
-            || region.y + region.height + edge_y >= photo.height()
+            || region.x + region.width + edge_x >= width
+            || region.y + region.height + edge_y >= height
     };
     let mut boxes: Vec<Region> = found.regions.iter().map(|found| found.region).collect();
     if found.is_studio_picture {
         let fills = |region: &Region| {
-            region.width as f32 >= STUDIO_FILL_MIN * photo.width() as f32
-                || region.height as f32 >= STUDIO_FILL_MIN * photo.height() as f32
+            region.width as f32 >= STUDIO_FILL_MIN * width as f32
+                || region.height as f32 >= STUDIO_FILL_MIN * height as f32
         };
         let product = boxes.into_iter().reduce(Region::join).filter(|region| !fills(region));
         return product.map_or(ProductRegion::Whole, ProductRegion::Found);
@@ -247,15 +247,19 @@ struct Foreground {
     is_studio_picture: bool,
 }
 
-/// The segment's box in pixels of the photo.
+/// The segment's box in pixels of the photo's original.
 fn scale_up(segment: &Segment, picture: &LabPicture, photo: &Photo) -> Region {
     let scale = |position: usize, from: usize, to: u32| {
         u32::try_from(position as u64 * u64::from(to) / from as u64).unwrap_or(to).min(to)
     };
-    let (left, right) =
-        (scale(segment.left, picture.width, photo.width()), scale(segment.right, picture.width, photo.width()));
-    let (top, bottom) =
-        (scale(segment.top, picture.height, photo.height()), scale(segment.bottom, picture.height, photo.height()));
+    let (left, right) = (
+        scale(segment.left, picture.width, photo.original_width()),
+        scale(segment.right, picture.width, photo.original_width()),
+    );
+    let (top, bottom) = (
+        scale(segment.top, picture.height, photo.original_height()),
+        scale(segment.bottom, picture.height, photo.original_height()),
+    );
     Region { x: left, y: top, width: (right - left).max(1), height: (bottom - top).max(1) }
 }
 
@@ -329,6 +333,22 @@ mod tests {
         // Everywhere another colour, as on a shelf.
         let shelf = (0..200 * 150_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes().into_iter().skip(1));
         whole(&Photo::new(200, 150, shelf.collect()).unwrap());
+    }
+
+    #[test]
+    fn regions_are_in_pixels_of_the_original() {
+        let placed = frame(&[(60, 80, 90, 140, RED)]);
+        let expected = find_regions(&placed, RegionMode::Auto, None).regions[0].region;
+        let reduced = placed.reduced_from(2_560, 1_440);
+        let found = find_regions(&reduced, RegionMode::Auto, None).regions[0].region;
+        let scaled =
+            Region { x: expected.x * 4, y: expected.y * 4, width: expected.width * 4, height: expected.height * 4 };
+        assert!(overlap(found, scaled) > 0.95, "{found:?} {expected:?}");
+        assert!(
+            matches!(find_product_region(&reduced), ProductRegion::Found(region) if overlap(region, scaled) > 0.95)
+        );
+        let whole = find_regions(&reduced, RegionMode::Whole, None).regions[0].region;
+        assert_eq!(whole, Region::whole(2_560, 1_440));
     }
 
     #[test]

@@ -55,6 +55,7 @@ async fn each_product_in_a_picture_has_a_verdict_and_is_billed(database: TestDat
     let both = table_frame(&[(0, 100), (1, 560)]);
     let seen = app.post_picture(PATH, &kiosk, both.clone()).await.expect(200);
     assert_eq!(seen["region_method"], "background");
+    assert_eq!(seen["picture"], json!({"width": 960, "height": 540}));
     let named = |items: &Value| {
         let items = items.as_array().unwrap().iter();
         let named = items.map(|item| (item["verdict"].clone(), item["candidates"][0]["product_name"].clone()));
@@ -89,9 +90,24 @@ async fn an_enrolment_photo_of_several_things_is_refused_unless_a_region_is_give
     assert_eq!(added["regions"][0]["source"], "given");
     assert_eq!(added["regions"][0]["region"], json!({"x": 90, "y": 130, "width": 270, "height": 270}));
     let more = format!("/api/products/{}/images", added["id"].as_str().unwrap());
-    let whole = vec![table_frame(&[(0, 101), (1, 560)])];
-    let whole = app.post_form(&more, &admin, &[("region", "whole")], whole).await.expect(201);
+    let enrol_more = async |region: &str| {
+        let photo = vec![table_frame(&[(0, 101), (1, 560)])];
+        app.post_form(&more, &admin, &[("region", region)], photo).await.expect(201)
+    };
+    let whole = enrol_more("whole").await;
     assert_eq!(whole["regions"][0]["region"], json!({"x": 0, "y": 0, "width": 960, "height": 540}));
+    for same in ["whole", "auto"] {
+        let again = enrol_more(same).await;
+        assert_eq!((&again["status"], &again["duplicates_skipped"]), (&json!("unchanged"), &json!(1)), "{again}");
+    }
+    let replaced = enrol_more("91,130,270,270").await;
+    assert_eq!((&replaced["status"], &replaced["images_count"]), (&json!("added"), &json!(2)), "{replaced}");
+    let images = app.get(&more, &admin).await.expect(200);
+    let ids: Vec<&Value> = images["data"].as_array().unwrap().iter().map(|image| &image["id"]).collect();
+    assert_eq!(ids, [&added["images"][0], &replaced["images"][0]]);
+    assert_eq!(images["data"][1]["region"], json!({"x": 91, "y": 130, "width": 270, "height": 270}));
+    let seen = app.post_picture(PATH, &admin, table_frame(&[(0, 101)])).await.expect(200);
+    assert_eq!(seen["items"][0]["verdict"], "matched", "{seen}");
 }
 
 async fn at_most_five_products_are_named_best_first(database: TestDatabase) {

@@ -98,6 +98,43 @@ fn the_exif_orientation_is_applied() {
 }
 
 #[test]
+fn a_large_jpeg_has_fewer_pixels_and_looks_the_same() {
+    let limits = DecodeLimits::default();
+    let (width, height) = (2_240, 2_160);
+    let wave = |position: u32, period: f32| ((position as f32 / period).sin() * 90.0 + 128.0) as u8;
+    let picture = RgbImage::from_fn(width, height, |x, y| Rgb([wave(x, 70.0), wave(y, 50.0), wave(x + y, 90.0)]));
+    let photo = decode_photo(&encode(&picture, ImageFormat::Jpeg), &limits).unwrap();
+    assert_eq!((photo.width(), photo.height()), (1_120, 1_080));
+    assert_eq!((photo.original_width(), photo.original_height()), (width, height));
+    let averaged = image::imageops::thumbnail(&picture, 1_120, 1_080);
+    let difference: u64 = photo.rgb().iter().zip(averaged.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    let values = photo.rgb().len() as u64;
+    assert!(difference < 2 * values, "a mean difference of {difference} / {values}");
+    // Below that nothing is reduced, nor is another format.
+    let small = image::imageops::crop_imm(&picture, 0, 0, 2_240, 2_159).to_image();
+    for (picture, format) in [(&small, ImageFormat::Jpeg), (&picture, ImageFormat::Png)] {
+        let photo = decode_photo(&encode(picture, format), &limits).unwrap();
+        assert_eq!((photo.width(), photo.height()), (picture.width(), picture.height()), "{format:?}");
+    }
+}
+
+#[test]
+fn a_large_jpeg_is_turned_upright_with_its_original_and_may_be_grey() {
+    let limits = DecodeLimits::default();
+    let photo = decode_photo(&encode_with_orientation(&sample(2_400, 2_200), 6), &limits).unwrap();
+    assert_eq!((photo.width(), photo.height()), (1_100, 1_200));
+    assert_eq!((photo.original_width(), photo.original_height()), (2_200, 2_400));
+    assert!(has_color(&photo, 1_090, 600, [0, 200, 0]) && has_color(&photo, 100, 100, [200, 0, 0]));
+    let mut grey = Vec::new();
+    let pixels = vec![90; 2_200 * 2_200];
+    JpegEncoder::new(&mut grey).encode(&pixels, 2_200, 2_200, ExtendedColorType::L8).unwrap();
+    let photo = decode_photo(&grey, &limits).unwrap();
+    assert!(photo.width() == 1_100 && has_color(&photo, 500, 500, [90; 3]));
+    let error = decode_photo(&grey[..grey.len() / 2], &limits).unwrap_err();
+    assert!(matches!(error, DecodeError::Broken { .. }), "{error}");
+}
+
+#[test]
 fn a_picture_cut_off_anywhere_is_an_error() {
     let picture = sample(96, 64);
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
