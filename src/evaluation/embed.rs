@@ -144,7 +144,7 @@ async fn embed_photo(embedder: &Embedder, photo: &LabelledPhoto) -> PhotoResult 
 async fn embed_box(embedder: &Embedder, bytes: Vec<u8>, product_box: BoxShares) -> Result<Embedding, EmbedError> {
     let permit = embedder.admit(Priority::Background).await.map_err(|Overloaded { .. }| EmbedError::Busy)?;
     let photo = embedder.decode(&permit, bytes).await?.photo;
-    let cut = move || regions::crop_region(&photo, product_box.region(photo.width(), photo.height()));
+    let cut = move || regions::crop_region(&photo, product_box.region(photo.original_width(), photo.original_height()));
     let (picture, _queue) = embedder.run_on_decode_threads(&permit, cut).await?;
     embedder.embed(&permit, vec![picture]).await?.embeddings.pop().ok_or(EmbedError::Stopped)
 }

@@ -3,7 +3,6 @@
 use super::cutouts::{Cutout, has_plain_border};
 use super::embed::{Sample, read_photo};
 use super::photos::LabelledPhoto;
-use crate::domain::Region;
 use crate::embedding::{EmbedError, Embedder};
 use crate::pool::Priority;
 use crate::regions::{self, ProductRegion};
@@ -41,7 +40,9 @@ pub(super) async fn load_product(embedder: &Embedder, photo: &LabelledPhoto) -> 
     let product_box = photo.product_box;
     let cut = move || {
         let (region, source) = match product_box {
-            Some(product_box) => (Some(product_box.region(decoded.width(), decoded.height())), CutoutSource::Box),
+            Some(product_box) => {
+                (Some(product_box.region(decoded.original_width(), decoded.original_height())), CutoutSource::Box)
+            }
             None => match regions::find_product_region(&decoded) {
                 ProductRegion::Found(region) => (Some(region), CutoutSource::Background),
                 // A catalogue picture that its product fills is embedded whole, but its white is not the product's.
@@ -49,7 +50,7 @@ pub(super) async fn load_product(embedder: &Embedder, photo: &LabelledPhoto) -> 
                 ProductRegion::Whole | ProductRegion::Several(_) => (None, CutoutSource::Whole),
             },
         };
-        let region = region.unwrap_or_else(|| Region::whole(decoded.width(), decoded.height()));
+        let region = region.unwrap_or_else(|| decoded.whole_region());
         let cutout = match source {
             CutoutSource::Background => Cutout::without_background(&decoded, region),
             CutoutSource::Box | CutoutSource::Whole => Cutout::from_box(&decoded, region),

@@ -112,7 +112,7 @@ struct Basin {
     color_sum: [f64; 3],
 }
 
-/// The segments of `mask` with at least `area_min` pixels.
+/// The segments of `mask` with at least `area_min` pixels, the widest first.
 pub(super) fn segment_mask(mask: &Mask, picture: &LabPicture, area_min: usize) -> Vec<Segment> {
     let heights = distances_to_outside(mask);
     let mut watershed = Watershed { basins: Vec::new(), parents: Vec::new(), labels: vec![NONE; heights.len()] };
@@ -311,7 +311,7 @@ mod tests {
     fn separate_segments_are_found_with_their_boxes_and_specks_are_not() {
         let found = segments(&[(20.0, 20.0, 10.0, RED), (80.0, 30.0, 15.0, RED), (50.0, 50.0, 2.0, RED)]);
         let boxes: Vec<_> = found.iter().map(|found| (found.left, found.top, found.right, found.bottom)).collect();
-        assert_eq!(boxes, [(10, 10, 31, 31), (65, 15, 96, 46)]);
+        assert_eq!(boxes, [(65, 15, 96, 46), (10, 10, 31, 31)]);
     }
 
     #[test]
