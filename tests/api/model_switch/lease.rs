@@ -58,6 +58,10 @@ async fn a_server_without_the_lease_stores_nothing(database: TestDatabase) {
     assert!(model_switches::save_progress(&mut tx, &progress(7), other).await.unwrap());
     model_switches::save_obstacle(&mut tx, other, "to be kept", after(62)).await.unwrap();
     assert_eq!(model_switches::find_open(&mut tx).await.unwrap().unwrap().obstacle.as_deref(), Some("to be kept"));
+    // The clock is set back by a year: a lease that ends in a year holds nothing.
+    let before = |seconds: i64| after(seconds - 365 * 86_400);
+    assert!(model_switches::claim(&mut tx, row.id, one, before(62), before(92), before(122)).await.unwrap());
+    assert!(model_switches::claim(&mut tx, row.id, other, after(63), after(93), after(123)).await.unwrap());
     model_switches::cancel(&mut tx, row.id, after(63)).await.unwrap();
     assert!(!model_switches::save_progress(&mut tx, &progress(6), other).await.unwrap(), "it is no longer open");
     tx.commit().await.unwrap();
