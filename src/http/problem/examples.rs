@@ -57,9 +57,13 @@ impl ProblemKind {
                 text("Main Street has daily closings, so it stays fiscal.", json!({"field": "fiscal"}))
             }
             Self::RepairRefused => text("Main Street is fiscal, so its records are never renumbered.", json!({})),
-            Self::StaleVersion => {
-                text("The session is at version 4, not 3. Read it again.", json!({"current_version": 4}))
-            }
+            Self::StaleVersion => text(
+                "The session is at version 4, not 3. Read it again.",
+                json!({
+                    "current_version": 4,
+                    "changes": [{"product_name": "Oat milk", "field": "unit_price", "from": "219", "to": "249"}],
+                }),
+            ),
             Self::SessionClosed => text(
                 "The session is confirmed, so it can no longer change.",
                 json!({"order_id": ID, "receipt_number": 17}),
