@@ -76,9 +76,9 @@ async fn a_back_up_under_load_is_whole_and_numbers_go_on_without_reuse(database:
     let app = TestApp::spawn_program(database.clone(), &[]).await;
     let shop = Arc::new(Shop::open_on_server(app, json!({"name": "Corner", "currency": "EUR"})).await);
     let photo = package_photo(0, 0);
-    let fields = form(&[("name", "Tea")], vec![photo.clone()]);
+    let fields = form(&[("name", "Tea"), ("region", "whole")], vec![photo.clone()]);
     let fill = |request: reqwest::RequestBuilder| request.multipart(fields);
-    shop.app.call(reqwest::Method::POST, "/api/products?regions=whole", Some(&shop.admin), fill).await.expect(201);
+    shop.app.call(reqwest::Method::POST, "/api/products", Some(&shop.admin), fill).await.expect(201);
     let stop = Arc::new(AtomicBool::new(false));
     let (acknowledged, tills) = start_tills(&shop, &stop);
     tokio::time::sleep(Duration::from_secs(1)).await;

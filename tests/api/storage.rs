@@ -161,8 +161,8 @@ async fn an_older_database_under_the_running_server_is_noticed(database: TestDat
 async fn missing_folders_and_files_are_told_while_selling_goes_on(database: TestDatabase) {
     let shop = Shop::open(database.clone()).await;
     let photo = vec![package_photo(0, 0)];
-    let path = "/api/products?regions=whole";
-    shop.app.post_form(path, &shop.admin, &[("name", "Tea")], photo).await.expect(201);
+    let path = "/api/products";
+    shop.app.post_form(path, &shop.admin, &[("name", "Tea"), ("region", "whole")], photo).await.expect(201);
     for name in ["images", "token.key"] {
         let (place, aside) = (database.folder().join(name), database.folder().join("aside"));
         std::fs::rename(&place, &aside).unwrap();
@@ -178,8 +178,8 @@ async fn missing_folders_and_files_are_told_while_selling_goes_on(database: Test
 async fn a_start_beside_traces_of_a_shop_without_its_database_stops_and_asks(database: TestDatabase) {
     let mut shop = Shop::open(database.clone()).await;
     let photo = vec![package_photo(0, 0)];
-    let path = "/api/products?regions=whole";
-    shop.app.post_form(path, &shop.admin, &[("name", "Tea")], photo).await.expect(201);
+    let path = "/api/products";
+    shop.app.post_form(path, &shop.admin, &[("name", "Tea"), ("region", "whole")], photo).await.expect(201);
     shop.app.stop().await;
     let empty = match database.kind() {
         "sqlite" => TestDatabase::sqlite(),
