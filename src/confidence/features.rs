@@ -4,7 +4,7 @@
 
 use super::RankedProduct;
 
-pub(super) const COUNT: usize = 5;
+pub(super) const FEATURE_COUNT: usize = 5;
 /// With fewer products there is nobody after the second one.
 pub(super) const RANKED_PRODUCTS_MIN: usize = 3;
 
@@ -57,7 +57,7 @@ impl Features {
     }
 
     /// The inputs of the regression. What a product with one photo lacks is taken to be the mean over the others.
-    pub(super) fn fill(&self, mean_similarity: f64, typical_photo_lead: f64) -> [f64; COUNT] {
+    pub(super) fn regression_inputs(&self, mean_similarity: f64, typical_photo_lead: f64) -> [f64; FEATURE_COUNT] {
         [
             self.score,
             self.lead,
@@ -83,16 +83,16 @@ mod tests {
         (1..).zip(scores).map(ranked).collect()
     }
 
-    fn assert_close(found: [f64; COUNT], expected: [f64; COUNT]) {
+    fn assert_close(found: [f64; FEATURE_COUNT], expected: [f64; FEATURE_COUNT]) {
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}, not {expected:?}");
     }
 
     #[test]
     fn leads_are_those_over_the_other_products() {
         let ranking = ranked(&[(0.9, Some(0.85)), (0.7, None), (0.5, None), (0.3, None), (0.1, None)]);
-        let first = Features::of_candidate(&ranking, 0, 2, Some(0.8)).fill(0.0, 0.0);
+        let first = Features::of_candidate(&ranking, 0, 2, Some(0.8)).regression_inputs(0.0, 0.0);
         assert_close(first, [0.9, 0.2, 0.5, 0.1, 0.05]);
-        let second = Features::of_candidate(&ranking, 1, 2, Some(0.8)).fill(0.0, 0.0);
+        let second = Features::of_candidate(&ranking, 1, 2, Some(0.8)).regression_inputs(0.0, 0.0);
         assert_close(second, [0.7, -0.2, 0.3, -0.1, 0.6]);
     }
 
@@ -109,12 +109,15 @@ mod tests {
         let ranking = ranked(&[(0.9, None), (0.7, None), (0.5, None)]);
         let features = Features::of_candidate(&ranking, 0, 1, None);
         assert_eq!(features.photo_lead(), None);
-        assert_close(features.fill(0.6, 0.25), [0.9, 0.2, 0.4, 0.3, 0.25]);
+        assert_close(features.regression_inputs(0.6, 0.25), [0.9, 0.2, 0.4, 0.3, 0.25]);
     }
 
     #[test]
     fn a_short_ranking_is_judged_by_what_it_has() {
         let ranking = ranked(&[(0.9, None), (0.7, None)]);
-        assert_close(Features::of_candidate(&ranking, 0, 10, None).fill(0.5, 0.1), [0.9, 0.2, 0.2, 0.4, 0.1]);
+        assert_close(
+            Features::of_candidate(&ranking, 0, 10, None).regression_inputs(0.5, 0.1),
+            [0.9, 0.2, 0.2, 0.4, 0.1],
+        );
     }
 }

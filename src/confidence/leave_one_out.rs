@@ -1,8 +1,8 @@
-//! The second pass over the catalogue: each sampled photo asks once as a known product and once as an unknown one.
+//! The second pass over the catalogue: each sampled photo is searched for once as a known product and once as an unknown one.
 //!
-//! Known: the catalogue without the photo itself. Unknown: the catalogue without the photo's product. The photos come in
-//! pieces, and a piece is compared with all sampled photos by one product of matrices, so neither memory nor the order of the
-//! photos matters. Copies of photos do not ask: they would find themselves.
+//! Known: in the catalogue without the photo itself. Unknown: in the catalogue without the photo's product. The photos come in
+//! batches. One matrix product compares a batch with all sampled photos, so memory is bounded and the order does not matter.
+//! A photo that has a copy is skipped: it would find itself.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,13 +19,13 @@ use crate::domain::ProductId;
 const FOLLOWING_MAX: usize = 10;
 /// Two photos with a greater cosine are copies: another size or compression of one photo.
 pub const COPY_SCORE: f32 = 0.999;
-/// The share of things at a till that are in no photo of the catalogue. Each case of the catalogue is asked both ways, but a
-/// shop is not half full of unknown things; one in four is a cautious guess, and asks rather than bills where it is too high.
+/// The assumed share of things at a till that are not in the catalogue. Half of the cases are unknown, which is more than a
+/// shop has. One in four is a cautious guess: where it is too high, the till asks instead of billing.
 pub const UNKNOWN_SHARE: f64 = 0.25;
 
-/// What one sampled photo has found so far.
+/// The photos nearest to a sampled photo, among those compared so far.
 #[derive(Debug, Default)]
-struct Findings {
+struct NearestPhotos {
     /// Scores of the nearest and the second nearest other photo of its product.
     own: Option<(f32, Option<f32>)>,
     /// The nearest other products, best first.
@@ -41,7 +41,7 @@ pub struct LeaveOneOut {
     sample: Vec<SampledPhoto>,
     /// The vectors of `sample`, one per row.
     queries: Array2<f32>,
-    findings: Vec<Findings>,
+    nearest: Vec<NearestPhotos>,
     following: usize,
 }
 
@@ -55,16 +55,16 @@ impl LeaveOneOut {
         check_size(repeated().map(|product| product.photos).sum(), repeated().count())?;
         let dim = sample.first().map_or(0, |photo| photo.vector.len());
         let queries = to_matrix(dim, sample.iter().map(|photo| photo.vector.as_slice()));
-        let findings = sample.iter().map(|_| Findings::default()).collect();
-        // An unknown case has one product less, and both kinds must look the same: two in front, and so many behind.
+        let nearest = sample.iter().map(|_| NearestPhotos::default()).collect();
+        // An unknown case has one product less. Both kinds of cases must have the same length: two products, and `following` more.
         let following = products.len().saturating_sub(3).min(FOLLOWING_MAX);
-        Ok(Self { products, similarities, sample, queries, findings, following })
+        Ok(Self { products, similarities, sample, queries, nearest, following })
     }
 
-    /// Takes in some of the photos, each once.
+    /// Compares a batch of photos with the sample. Each photo must be passed once.
     pub fn compare(&mut self, photos: &[EnrolledPhoto<'_>]) {
         let scores = self.queries.dot(&to_matrix(self.queries.ncols(), photos.iter().map(|photo| photo.vector)).t());
-        for ((query, found), scores) in self.sample.iter().zip(&mut self.findings).zip(scores.outer_iter()) {
+        for ((query, found), scores) in self.sample.iter().zip(&mut self.nearest).zip(scores.outer_iter()) {
             for (photo, score) in photos.iter().zip(scores) {
                 if photo.image != query.image {
                     found.add(photo.product, *score, photo.product == query.product, self.following + 2);
@@ -80,7 +80,7 @@ impl LeaveOneOut {
     pub fn learn(self) -> Result<CatalogConfidence, NotLearned> {
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         let mut products = HashSet::new();
-        for (query, found) in self.sample.iter().zip(&self.findings) {
+        for (query, found) in self.sample.iter().zip(&self.nearest) {
             // Products may have been removed between the passes.
             if found.is_copy || found.others.len() + 1 < RANKED_PRODUCTS_MIN {
                 continue;
@@ -99,7 +99,7 @@ impl LeaveOneOut {
         let typical_photo_lead = mean_photo_lead(weighted.clone().map(|((features, _), weight)| (features, weight)));
         let cases: Vec<Case> = weighted
             .map(|((features, positive), weight)| Case {
-                features: features.fill(self.similarities.mean, typical_photo_lead),
+                features: features.regression_inputs(self.similarities.mean, typical_photo_lead),
                 weight,
                 positive: *positive,
             })
@@ -116,12 +116,12 @@ impl LeaveOneOut {
         })
     }
 
-    /// The features of the first product of `ranking`. If that is the product of the asking photo, the photo is left out of
-    /// the product's similarity too: otherwise known cases would show by it.
-    fn features(&self, ranking: &[RankedProduct], asking: Option<&SampledPhoto>) -> Features {
+    /// The features of the first product of `ranking`. If that is the product of `left_out`, this photo is left out of the
+    /// product's similarity too: otherwise that feature would give known cases away.
+    fn features(&self, ranking: &[RankedProduct], left_out: Option<&SampledPhoto>) -> Features {
         let ranking = &ranking[..ranking.len().min(self.following + 2)];
         let first = ranking[0].product;
-        let similarity = match asking.filter(|photo| photo.product == first) {
+        let similarity = match left_out.filter(|photo| photo.product == first) {
             None => self.similarities.of_product(first),
             Some(photo) => {
                 let vectors = self.products.get(&first).and_then(|product| product.vectors.as_ref());
@@ -132,8 +132,8 @@ impl LeaveOneOut {
     }
 }
 
-impl Findings {
-    /// Takes note of another photo's score. `depth` is how many products are kept.
+impl NearestPhotos {
+    /// Adds another photo's score. `depth` is how many products are kept.
     ///
     /// A product that fell out of the list, or never entered it, may have had a photo that would be its second nearest by now. Its
     /// score is below that of the last product in the list, and such scores do not count.
@@ -200,10 +200,10 @@ mod tests {
 
     use super::*;
 
-    /// What is found does not depend on the order of the photos, and equals a ranking of all products down to the last one
-    /// that counts.
+    /// The result does not depend on the order of the photos. It equals a ranking of all products down to the last one that
+    /// counts.
     #[test]
-    fn findings_equal_a_full_ranking() {
+    fn nearest_photos_equal_a_full_ranking() {
         for seed in 0..200 {
             let mut random = Pcg64::seed_from_u64(seed);
             let photos: Vec<(ProductId, f32)> = (0..60)
@@ -211,7 +211,7 @@ mod tests {
                 .map(|(product, score)| (product, f32::from(score) / 20.0))
                 .collect();
             let depth = 5;
-            let mut found = Findings::default();
+            let mut found = NearestPhotos::default();
             photos.iter().for_each(|(product, score)| found.add(*product, *score, false, depth));
 
             let mut scores: HashMap<ProductId, Vec<f32>> = HashMap::new();

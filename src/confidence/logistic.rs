@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::features::COUNT;
+use super::features::FEATURE_COUNT;
 
 /// Half of this times the sum of the squared coefficients is added to the loss. The loss counts a known photo as 1, so the
 /// penalty matters for some dozen photos and hardly for thousands.
@@ -18,13 +18,13 @@ const STEP_MIN: f64 = 1e-9;
 const DEVIATION_MIN: f64 = 1e-6;
 
 /// The intercept and a coefficient for each feature.
-const PARAMETERS: usize = COUNT + 1;
+const PARAMETERS: usize = FEATURE_COUNT + 1;
 type Parameters = [f64; PARAMETERS];
 
 /// A training example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Case {
-    pub(super) features: [f64; COUNT],
+    pub(super) features: [f64; FEATURE_COUNT],
     /// How many examples it counts as; positive.
     pub(super) weight: f64,
     pub(super) positive: bool,
@@ -33,9 +33,9 @@ pub(super) struct Case {
 /// A fitted regression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct LogisticRegression {
-    means: [f64; COUNT],
+    means: [f64; FEATURE_COUNT],
     /// Standard deviations.
-    deviations: [f64; COUNT],
+    deviations: [f64; FEATURE_COUNT],
     /// The intercept, then the coefficients of the standardised features.
     parameters: Parameters,
 }
@@ -73,12 +73,12 @@ impl LogisticRegression {
     }
 
     /// The probability that a case with these features is positive.
-    pub(super) fn probability(&self, features: &[f64; COUNT]) -> f64 {
+    pub(super) fn probability(&self, features: &[f64; FEATURE_COUNT]) -> f64 {
         sigmoid(dot(&self.parameters, &self.standardize(features)))
     }
 
     /// 1 for the intercept, then the standardised features.
-    fn standardize(&self, features: &[f64; COUNT]) -> Parameters {
+    fn standardize(&self, features: &[f64; FEATURE_COUNT]) -> Parameters {
         std::array::from_fn(|i| match i.checked_sub(1) {
             None => 1.0,
             Some(feature) => (features[feature] - self.means[feature]) / self.deviations[feature],
@@ -87,11 +87,11 @@ impl LogisticRegression {
 }
 
 /// Weighted means and standard deviations.
-fn moments(cases: &[Case]) -> ([f64; COUNT], [f64; COUNT]) {
+fn moments(cases: &[Case]) -> ([f64; FEATURE_COUNT], [f64; FEATURE_COUNT]) {
     let total: f64 = cases.iter().map(|case| case.weight).sum();
     let weighted_mean =
         |value: &dyn Fn(&Case) -> f64| cases.iter().map(|case| case.weight * value(case)).sum::<f64>() / total;
-    let means: [f64; COUNT] = std::array::from_fn(|i| weighted_mean(&|case| case.features[i]));
+    let means: [f64; FEATURE_COUNT] = std::array::from_fn(|i| weighted_mean(&|case| case.features[i]));
     let deviations = std::array::from_fn(|i| {
         let deviation = weighted_mean(&|case| (case.features[i] - means[i]).powi(2)).sqrt();
         if deviation < DEVIATION_MIN { 1.0 } else { deviation }
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     /// Cases with independent features; each is positive with the probability that `truth` gives.
-    fn cases(count: usize, truth: impl Fn(&[f64; COUNT]) -> f64) -> Vec<Case> {
+    fn cases(count: usize, truth: impl Fn(&[f64; FEATURE_COUNT]) -> f64) -> Vec<Case> {
         let mut random = Pcg64::seed_from_u64(1);
         let mut case = || {
             let features = std::array::from_fn(|i| random.random_range(-1.0..1.0) * (i + 1) as f64 + 10.0);
@@ -178,13 +178,14 @@ mod tests {
 
     #[test]
     fn known_weights_are_recovered() {
-        let truth = |x: &[f64; COUNT]| sigmoid(0.5 + 2.0 * (x[0] - 10.0) - (x[1] - 10.0) + 0.3 * (x[2] - 10.0));
+        let truth = |x: &[f64; FEATURE_COUNT]| sigmoid(0.5 + 2.0 * (x[0] - 10.0) - (x[1] - 10.0) + 0.3 * (x[2] - 10.0));
         let regression = LogisticRegression::fit(&cases(20_000, truth)).unwrap();
         for (features, _) in cases(200, |_| 0.5).iter().map(|case| (case.features, ())) {
             let (found, expected) = (regression.probability(&features), truth(&features));
             assert!((found - expected).abs() < 0.03, "{found}, not {expected}");
         }
-        let slopes: Vec<f64> = (0..COUNT).map(|i| regression.parameters[i + 1] / regression.deviations[i]).collect();
+        let slopes: Vec<f64> =
+            (0..FEATURE_COUNT).map(|i| regression.parameters[i + 1] / regression.deviations[i]).collect();
         for (slope, expected) in slopes.iter().zip([2.0, -1.0, 0.3, 0.0, 0.0]) {
             assert!((slope - expected).abs() < 0.1, "{slopes:?}");
         }

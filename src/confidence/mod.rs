@@ -1,12 +1,12 @@
 //! How likely it is that the first product of a search is the right one, learned from the catalogue's own photos.
 //!
-//! Every enrolled photo asks the catalogue twice: once without itself, when its product should come first, and once
-//! without its whole product, when whatever comes first is wrong (`leave_one_out`). A logistic regression (`logistic`)
-//! on what the ranking looks like (`features`) is fitted on both kinds of cases. So the confidence follows the catalogue:
-//! scores that are certain among fruit may be a guess among packages of one brand.
+//! Each enrolled photo is searched for twice: in the catalogue without the photo, where its product should come first, and
+//! in the catalogue without its product, where whatever comes first is wrong (`leave_one_out`). A logistic regression
+//! (`logistic`) on the shape of the ranking (`features`) is fitted to both kinds of cases. So the confidence follows the
+//! catalogue: a score that is certain among fruit may be a guess among packages of one brand.
 //!
 //! Invariants: the same photos and the same seed give the same confidence. Confidences of one ranking add up to 1 at most;
-//! what is missing to 1 is the probability that the product is none of them. Knows nothing of databases, indexes or models.
+//! the rest is the probability that the product is none of them. Knows nothing of databases, indexes or models.
 
 mod features;
 mod leave_one_out;
@@ -111,10 +111,10 @@ impl CatalogConfidence {
         Some((0..count.min(ranking.len())).map(confidence).collect())
     }
 
-    fn features(&self, ranking: &[RankedProduct], candidate: usize) -> [f64; features::COUNT] {
+    fn features(&self, ranking: &[RankedProduct], candidate: usize) -> [f64; features::FEATURE_COUNT] {
         let similarity = self.similarities.of_product(ranking[candidate].product);
         Features::of_candidate(ranking, candidate, self.following, similarity)
-            .fill(self.similarities.mean, self.typical_photo_lead)
+            .regression_inputs(self.similarities.mean, self.typical_photo_lead)
     }
 }
 

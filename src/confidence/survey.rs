@@ -1,6 +1,6 @@
-//! The first pass over the catalogue: how many photos each product has, how alike they are, and which photos ask.
+//! The first pass over the catalogue: how many photos each product has, how alike they are, and a sample of all photos.
 //!
-//! Memory is bounded however large the catalogue is: a sample of photos, and the sums of so many products' vectors.
+//! Memory is bounded however large the catalogue is: by the sample, and by a limit on the products whose vectors are summed.
 
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ use super::EnrolledPhoto;
 use super::similarity::{Similarities, VectorSum};
 use crate::domain::{ImageId, ProductId};
 
-/// The most photos that ask. Twice as many change a probability by 0.008 in the mean, with 400 rendered packages.
+/// The most photos in the sample. Twice as many change a probability by 0.008 in the mean, with 400 rendered packages.
 const SAMPLE_MAX: usize = 2_000;
 /// Products whose similarity is kept; with vectors of 256 values the sums take 20 MB. Later products count as average.
 const SIMILARITIES_MAX: usize = 20_000;
 
-/// A photo that asks.
+/// A photo of the sample, which the second pass searches for.
 #[derive(Debug)]
 pub(super) struct SampledPhoto {
     pub(super) image: ImageId,
@@ -41,12 +41,12 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// `seed` decides which photos ask.
+    /// `seed` chooses the sample.
     pub fn new(seed: u64) -> Self {
         Self { random: Pcg64::seed_from_u64(seed), photos: 0, products: HashMap::new(), sample: Vec::new() }
     }
 
-    /// Takes in some of the photos, each once.
+    /// Adds a batch of photos. Each photo must be passed once.
     pub fn add(&mut self, photos: &[EnrolledPhoto<'_>]) {
         for photo in photos {
             self.sample_photo(photo);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_catalogue_asks_with_every_photo() {
+    fn a_small_catalogue_is_sampled_whole() {
         let survey = survey(100, 1);
         assert_eq!((survey.sample.len(), survey.products.len()), (100, 30));
         assert!(survey.products.values().all(|product| (3..=4).contains(&product.photos)));

@@ -8,7 +8,7 @@ use super::*;
 
 const DIM: usize = 32;
 
-struct Photo {
+struct TestPhoto {
     image: ImageId,
     product: ProductId,
     vector: Vec<f32>,
@@ -40,20 +40,20 @@ impl World {
         (0..DIM).map(|_| (0..6).map(|_| self.random.random_range(-0.5..0.5)).sum()).collect()
     }
 
-    fn photo(&mut self, product: usize) -> Photo {
+    fn photo(&mut self, product: usize) -> TestPhoto {
         let blur = self.random.random_range(0.5..0.9);
         let noise = self.noise();
         let vector = add(&self.products[product], &noise, blur);
         let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
         self.images += 1;
-        Photo {
+        TestPhoto {
             image: Uuid::from_u128(self.images).into(),
             product: product_id(product),
             vector: vector.iter().map(|value| (value / length) as f32).collect(),
         }
     }
 
-    fn photos(&mut self, products: std::ops::Range<usize>, each: usize) -> Vec<Photo> {
+    fn photos(&mut self, products: std::ops::Range<usize>, each: usize) -> Vec<TestPhoto> {
         products.flat_map(|product| vec![product; each]).map(|product| self.photo(product)).collect()
     }
 }
@@ -66,20 +66,20 @@ fn add(a: &[f64], b: &[f64], scale: f64) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a + scale * b).collect()
 }
 
-fn enrolled(photos: &[Photo]) -> Vec<EnrolledPhoto<'_>> {
+fn enrolled(photos: &[TestPhoto]) -> Vec<EnrolledPhoto<'_>> {
     photos
         .iter()
-        .map(|Photo { image, product, vector }| EnrolledPhoto { image: *image, product: *product, vector })
+        .map(|TestPhoto { image, product, vector }| EnrolledPhoto { image: *image, product: *product, vector })
         .collect()
 }
 
-fn learn_from(photos: &[Photo]) -> Result<CatalogConfidence, NotLearned> {
+fn learn_from(photos: &[TestPhoto]) -> Result<CatalogConfidence, NotLearned> {
     learn(&enrolled(photos), 1)
 }
 
 /// What a search finds.
-fn search(photos: &[Photo], query: &[f32], products: usize) -> Vec<RankedProduct> {
-    let score = |photo: &Photo| photo.vector.iter().zip(query).map(|(a, b)| a * b).sum::<f32>();
+fn search(photos: &[TestPhoto], query: &[f32], products: usize) -> Vec<RankedProduct> {
+    let score = |photo: &TestPhoto| photo.vector.iter().zip(query).map(|(a, b)| a * b).sum::<f32>();
     let mut hits: Vec<(ProductId, f32)> = photos.iter().map(|photo| (photo.product, score(photo))).collect();
     hits.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut ranking: Vec<RankedProduct> = Vec::new();
@@ -95,7 +95,7 @@ fn search(photos: &[Photo], query: &[f32], products: usize) -> Vec<RankedProduct
     ranking
 }
 
-fn first_confidence(learned: &CatalogConfidence, photos: &[Photo], query: &[f32]) -> f64 {
+fn first_confidence(learned: &CatalogConfidence, photos: &[TestPhoto], query: &[f32]) -> f64 {
     f64::from(learned.of_ranking(&search(photos, query, learned.products_needed()), 1).unwrap()[0])
 }
 
@@ -168,7 +168,7 @@ fn the_same_photos_in_other_pieces_teach_the_same() {
 #[test]
 fn a_catalogue_that_is_too_small_teaches_nothing() {
     let mut world = World::new(4, 30);
-    let refused = |photos: &[Photo]| match learn_from(photos) {
+    let refused = |photos: &[TestPhoto]| match learn_from(photos) {
         Err(NotLearned::TooFewPhotos { photos, products }) => (photos, products),
         other => panic!("{other:?}"),
     };
@@ -183,17 +183,18 @@ fn a_catalogue_that_is_too_small_teaches_nothing() {
 }
 
 #[test]
-fn copies_do_not_ask() {
+fn copies_are_not_learned_from() {
     let mut world = World::new(5, 30);
     let mut catalogue = world.photos(0..12, 3);
     assert_eq!(learn_from(&catalogue).unwrap().photos, 36);
-    let copy_of = |original: &Photo, image: u128, product: ProductId| Photo {
+    let copy_of = |original: &TestPhoto, image: u128, product: ProductId| TestPhoto {
         image: Uuid::from_u128(image).into(),
         product,
         vector: original.vector.clone(),
     };
     // Every photo of the first four products twice, one as a photo of another product too.
-    let copies: Vec<Photo> = (0..12).map(|n| copy_of(&catalogue[n], 5_000 + n as u128, catalogue[n].product)).collect();
+    let copies: Vec<TestPhoto> =
+        (0..12).map(|n| copy_of(&catalogue[n], 5_000 + n as u128, catalogue[n].product)).collect();
     let elsewhere = copy_of(&catalogue[20], 6_000, product_id(29));
     catalogue.extend(copies);
     catalogue.push(elsewhere);
@@ -211,7 +212,7 @@ fn products_with_one_photo_do_not_spoil_it() {
     assert_eq!((learned.photos, mixed.photos), (150, 150));
     let right = |learned: &CatalogConfidence, world: &mut World, products: std::ops::Range<usize>| {
         let queries = world.photos(products, 20);
-        let confidence = |query: &Photo| first_confidence(learned, &catalogue, &query.vector);
+        let confidence = |query: &TestPhoto| first_confidence(learned, &catalogue, &query.vector);
         queries.iter().map(confidence).sum::<f64>() / queries.len() as f64
     };
     let (many, one) = (right(&mixed, &mut world, 0..30), right(&mixed, &mut world, 30..60));
@@ -223,12 +224,12 @@ fn products_with_one_photo_do_not_spoil_it() {
 fn a_model_that_finds_nothing_teaches_nothing() {
     let mut world = World::new(7, 30);
     // Each photo's twin belongs to another product.
-    let photos: Vec<Photo> = (0..30)
+    let photos: Vec<TestPhoto> = (0..30)
         .flat_map(|n| {
             let first = world.photo(n);
             let vector = add(&first.vector.iter().map(|v| f64::from(*v)).collect::<Vec<_>>(), &world.noise(), 0.03);
             let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
-            let second = Photo {
+            let second = TestPhoto {
                 image: Uuid::from_u128(9_000 + n as u128).into(),
                 product: product_id((n + 1) % 30),
                 vector: vector.iter().map(|value| (value / length) as f32).collect(),

@@ -1,11 +1,13 @@
-//! Learning the confidence from the catalogue's photos, in the background, whenever the catalogue has changed and rests.
+//! Learns the confidence from the catalogue's photos in the background, once the catalogue has stopped changing.
 //!
-//! Every server learns for its own model, from its own index; what one has learned is stored, and another one with the same model
-//! and the same catalogue takes it from there. The same catalogue teaches each of them the same, so it does not matter who
-//! stores it. No lock and no transaction is held while learning.
+//! Every server learns for its own model, from its own index, and stores the result. Another server with the same model and
+//! catalogue loads it instead. Equal catalogues give equal results, so it does not matter who stores one. No lock and no
+//! transaction is held while learning.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use serde_json::json;
 
 use super::{SwitchError, run_blocking};
 use crate::active_model::{ActiveModel, LearnedConfidence, ModelSlot};
@@ -16,14 +18,13 @@ use crate::db::{Database, DatabaseError};
 use crate::domain::ImageId;
 use crate::embedding::ModelId;
 use crate::index_feed::IndexRow;
-use serde_json::json;
 
-/// Photos that are compared at a time: 25 ms of work of one thread.
-const PIECE: usize = 512;
-/// An import may go on for hours. After so many looks at a catalogue that changes, it is learned from nevertheless.
-const RESTLESS_LOOKS_MAX: u32 = 20;
-/// Learning takes at most one part in so many of a thread's time.
-const REST_FACTOR: u32 = 20;
+/// Comparing a batch takes 25 ms of one thread.
+const PHOTOS_PER_BATCH: usize = 512;
+/// An import may go on for hours. After so many deferrals, a catalogue that still changes is learned from nevertheless.
+const DEFERRALS_MAX: u32 = 20;
+/// After learning, the learner pauses for this many times as long.
+const PAUSE_FACTOR: u32 = 20;
 
 /// The service; cheap to clone.
 #[derive(Clone)]
@@ -34,17 +35,17 @@ pub struct ConfidenceLearner {
     progress: Arc<Mutex<Progress>>,
 }
 
-/// A model and the last change that its index has applied.
-type Catalog = (ModelId, i64);
+/// A model, and the last catalog change that its index has applied.
+type CatalogVersion = (ModelId, i64);
 
-/// What is known from one look to the next.
+/// What is kept from one call of [`ConfidenceLearner::learn`] to the next.
 #[derive(Default)]
 struct Progress {
-    last_seen: Option<Catalog>,
-    /// Nothing more can be learned from this one.
-    learned: Option<Catalog>,
-    restless_looks: u32,
-    rest_until: Option<Instant>,
+    last_seen: Option<CatalogVersion>,
+    /// Learned from, whether a confidence came of it or not.
+    learned: Option<CatalogVersion>,
+    deferrals: u32,
+    paused_until: Option<Instant>,
 }
 
 impl ConfidenceLearner {
@@ -52,7 +53,7 @@ impl ConfidenceLearner {
         Self { db, clock, active, progress: Arc::default() }
     }
 
-    /// Puts in use what the active model learned before. For the start of a server.
+    /// Puts the stored confidence of the active model in use. Called when the server starts.
     pub async fn load(&self) -> Result<(), DatabaseError> {
         let active = self.active.current();
         let stored = self.find_stored(&active).await?;
@@ -60,11 +61,11 @@ impl ConfidenceLearner {
         Ok(())
     }
 
-    /// Learns if the catalogue has changed since, and has not changed since the last look.
+    /// Learns if the catalogue has changed since it was learned from, but not since the last call.
     pub async fn learn(&self) -> Result<(), SwitchError> {
         let active = self.active.current();
         let catalog = (active.embedder.model_id().clone(), active.index.stats().await.revision);
-        if !self.progress().is_time_to_learn(&catalog, Instant::now()) {
+        if !self.progress().should_learn(&catalog, Instant::now()) {
             return Ok(());
         }
         let stored = self.find_stored(&active).await?.filter(|stored| stored.index_revision == catalog.1);
@@ -73,7 +74,7 @@ impl ConfidenceLearner {
             None => {
                 let began = Instant::now();
                 self.learn_from_index(&active, catalog.1).await?;
-                self.progress().rest_until = Some(Instant::now() + began.elapsed() * REST_FACTOR);
+                self.progress().paused_until = Some(Instant::now() + began.elapsed() * PAUSE_FACTOR);
             }
         }
         self.progress().learned = Some(catalog);
@@ -91,7 +92,7 @@ impl ConfidenceLearner {
             Ok(confidence) => {
                 let content = json!(confidence);
                 tracing::info!(model.id = %model, index.revision = index_revision, photos = confidence.photos,
-                    products = confidence.products, "learned from the catalogue's photos how certain an answer is");
+                    products = confidence.products, "learned the confidence from the catalogue's photos");
                 active.confidence.exchange(Some(LearnedConfidence { confidence, index_revision }));
                 let learned_at = self.clock.now();
                 let row = ConfidenceRow { model: model.to_string(), index_revision, content, learned_at };
@@ -110,7 +111,7 @@ impl ConfidenceLearner {
         Ok(())
     }
 
-    /// What was stored for the model, if this version of the program can read it.
+    /// The stored confidence of the model, if this version of the program can read it.
     async fn find_stored(&self, active: &ActiveModel) -> Result<Option<LearnedConfidence>, DatabaseError> {
         let model = active.embedder.model_id().as_str();
         let Some(row) = catalog_confidences::find(&mut self.db.read().await?, model).await? else { return Ok(None) };
@@ -124,18 +125,18 @@ impl ConfidenceLearner {
 }
 
 impl Progress {
-    fn is_time_to_learn(&mut self, catalog: &Catalog, now: Instant) -> bool {
-        let rests = self.last_seen.as_ref().is_none_or(|last| last == catalog);
+    fn should_learn(&mut self, catalog: &CatalogVersion, now: Instant) -> bool {
+        let is_unchanged = self.last_seen.as_ref().is_none_or(|last| last == catalog);
         self.last_seen = Some(catalog.clone());
-        if self.learned.as_ref() == Some(catalog) || self.rest_until.is_some_and(|until| now < until) {
+        if self.learned.as_ref() == Some(catalog) || self.paused_until.is_some_and(|until| now < until) {
             return false;
         }
-        self.restless_looks += 1;
-        let is_time = rests || self.restless_looks > RESTLESS_LOOKS_MAX;
-        if is_time {
-            self.restless_looks = 0;
+        self.deferrals += 1;
+        let is_due = is_unchanged || self.deferrals > DEFERRALS_MAX;
+        if is_due {
+            self.deferrals = 0;
         }
-        is_time
+        is_due
     }
 }
 
@@ -145,29 +146,29 @@ async fn learn(
     index_revision: i64,
 ) -> Result<Result<CatalogConfidence, NotLearned>, SwitchError> {
     let survey = Survey::new(index_revision.unsigned_abs());
-    let survey = for_each_piece(active, survey, |survey, photos| survey.add(photos)).await?;
+    let survey = for_each_batch(active, survey, |survey, photos| survey.add(photos)).await?;
     let cases = match LeaveOneOut::new(survey) {
         Ok(cases) => cases,
         Err(reason) => return Ok(Err(reason)),
     };
-    let cases = for_each_piece(active, cases, |cases, photos| cases.compare(photos)).await?;
+    let cases = for_each_batch(active, cases, |cases, photos| cases.compare(photos)).await?;
     run_blocking(move || Ok(cases.learn())).await
 }
 
-/// Hands every photo of the index to `take`, piece by piece, on a thread for blocking work.
-async fn for_each_piece<T: Send + 'static>(
+/// Calls `add_batch` with every photo of the index, batch by batch, on a thread for blocking work.
+async fn for_each_batch<T: Send + 'static>(
     active: &ActiveModel,
     mut state: T,
-    take: fn(&mut T, &[EnrolledPhoto<'_>]),
+    add_batch: fn(&mut T, &[EnrolledPhoto<'_>]),
 ) -> Result<T, SwitchError> {
     let mut after = ImageId::NIL;
     loop {
-        let rows = active.index.rows_after(after, PIECE).await;
+        let rows = active.index.rows_after(after, PHOTOS_PER_BATCH).await;
         let Some(last) = rows.last() else { return Ok(state) };
         after = last.image;
         state = run_blocking(move || {
             let photos: Vec<EnrolledPhoto<'_>> = rows.iter().map(enrolled_photo).collect();
-            take(&mut state, &photos);
+            add_batch(&mut state, &photos);
             Ok(state)
         })
         .await?;
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
     use crate::embedding::onnx_fixture::embedder_blind_to_the_dark;
 
-    const LOOK: Duration = Duration::from_secs(30);
+    const INTERVAL: Duration = Duration::from_secs(30);
 
     fn model() -> ModelId {
         let folder = tempfile::tempdir().unwrap();
@@ -193,24 +194,24 @@ mod tests {
     }
 
     #[test]
-    fn a_catalogue_is_learned_from_at_the_start_and_when_it_rests() {
+    fn a_catalogue_is_learned_from_at_the_start_and_when_it_is_unchanged() {
         let (model, now) = (model(), Instant::now());
         let mut progress = Progress::default();
-        assert!(progress.is_time_to_learn(&(model.clone(), 1), now), "at the start");
+        assert!(progress.should_learn(&(model.clone(), 1), now), "at the start");
         progress.learned = Some((model.clone(), 1));
-        assert!(!progress.is_time_to_learn(&(model.clone(), 1), now), "nothing is new");
-        assert!(!progress.is_time_to_learn(&(model.clone(), 2), now), "it has just changed");
-        assert!(!progress.is_time_to_learn(&(model.clone(), 3), now), "and again");
-        progress.rest_until = Some(now + LOOK);
-        assert!(!progress.is_time_to_learn(&(model.clone(), 3), now), "learning took long");
-        assert!(progress.is_time_to_learn(&(model, 3), now + LOOK));
+        assert!(!progress.should_learn(&(model.clone(), 1), now), "nothing is new");
+        assert!(!progress.should_learn(&(model.clone(), 2), now), "it has just changed");
+        assert!(!progress.should_learn(&(model.clone(), 3), now), "and again");
+        progress.paused_until = Some(now + INTERVAL);
+        assert!(!progress.should_learn(&(model.clone(), 3), now), "learning took long");
+        assert!(progress.should_learn(&(model, 3), now + INTERVAL));
     }
 
     #[test]
-    fn a_catalogue_that_never_rests_is_learned_from_now_and_then() {
+    fn a_catalogue_that_always_changes_is_learned_from_now_and_then() {
         let (model, now) = (model(), Instant::now());
         let mut progress = Progress::default();
-        let learned = (0..100).filter(|revision| progress.is_time_to_learn(&(model.clone(), *revision), now)).count();
+        let learned = (0..100).filter(|revision| progress.should_learn(&(model.clone(), *revision), now)).count();
         assert_eq!(learned, 5);
     }
 }
