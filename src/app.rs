@@ -273,7 +273,7 @@ fn background_tasks(
     tasks
         .register("catalog: look-alikes", "Looks for products that look alike, when somebody asks for the report.")
         .on_signal((reports.signal(), LOOK_ALIKES_PERIOD), &reports, |reports| async move {
-            reports.make_if_wanted().await
+            reports.make_if_requested().await
         });
     if settings.engine.snapshot_s > 0 {
         let period = Duration::from_secs(settings.engine.snapshot_s);

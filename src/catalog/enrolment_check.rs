@@ -1,7 +1,7 @@
 //! The checks of an enrolment: what is wrong with its photos, which products they look like, and whether they are enough.
 //!
-//! What is wrong with a photo is known before anything is stored: a serious issue refuses the upload, unless the caller insists.
-//! The rest is answered after the index has the photos, and never fails an upload that is stored already.
+//! Issues of a photo are found before anything is stored. An upload with a serious issue is refused unless the caller insists.
+//! Look-alikes are searched for once the index has the photos. A failure then is logged: the upload is stored already.
 
 use std::collections::HashMap;
 
@@ -15,13 +15,13 @@ use crate::active_model::ActiveModel;
 use crate::db::{DatabaseError, product_images, products};
 use crate::domain::{ImageId, ProductId};
 use crate::index_feed::{IndexRow, stored_rows};
-use crate::look_alikes::{COPY_SCORE, LeftOutPhoto, Neighbour, PHOTOS_ASKED_MAX, PhotoCheck, SearchedCatalog};
+use crate::look_alikes::{COPY_SCORE, LeftOutPhoto, LookAlikeSearch, Neighbour, PHOTOS_CHECKED_MAX, PhotoCheck};
 use crate::photo_quality::PhotoIssue;
 
 /// The most products that an upload is said to look like.
 const LOOK_ALIKES_MAX: usize = 5;
 
-/// What the index says of a product's photos.
+/// What a search for a product's photos finds.
 #[derive(Debug, Default)]
 pub(super) struct EnrolmentCheck {
     pub(super) look_alikes: Vec<LookAlikeView>,
@@ -29,7 +29,7 @@ pub(super) struct EnrolmentCheck {
 }
 
 impl Catalog {
-    /// What is wrong with photos that are to be enrolled for `product`, or for a new one.
+    /// The issues of photos that are to be enrolled for `product`, or for a new product.
     ///
     /// # Errors
     /// A photo has a serious issue, and the caller does not insist.
@@ -51,7 +51,7 @@ impl Catalog {
             if !insist {
                 return Err(CatalogError::AlreadyEnrolled { photo, product_id, product_name });
             }
-            let issue = PhotoIssue::copy(copy.score, COPY_SCORE);
+            let issue = PhotoIssue::from_copy_score(copy.score, COPY_SCORE);
             warnings.push(PhotoWarning::new(photo, issue, Some((product_id, &product_name))));
         }
         Ok(warnings)
@@ -70,7 +70,7 @@ impl Catalog {
             IndexRow { image: ImageId::NIL, product, vector }
         };
         let rows: Vec<IndexRow> = photos.iter().map(row).collect();
-        let copies = match SearchedCatalog::of_active_model(active).find_copies(&rows).await {
+        let copies = match LookAlikeSearch::of_active_model(active).find_copies(&rows).await {
             Ok(copies) => copies,
             Err(error) => {
                 tracing::warn!(%error, "photos are enrolled without a search for copies under other products");
@@ -138,13 +138,13 @@ impl Catalog {
         Ok(view_check(&row.name, &PhotoCheck::from_answers(images.len(), &answers), &names))
     }
 
-    /// Leaves out at most [`PHOTOS_ASKED_MAX`] of these photos; also the names of the products that are near.
+    /// Leaves out at most [`PHOTOS_CHECKED_MAX`] of these photos; also the names of the products that are near.
     async fn leave_out(
         &self,
         product: ProductId,
         images: &[ImageId],
     ) -> Result<(Vec<LeftOutPhoto>, HashMap<ProductId, String>), CatalogError> {
-        let images = &images[..images.len().min(PHOTOS_ASKED_MAX)];
+        let images = &images[..images.len().min(PHOTOS_CHECKED_MAX)];
         let active = self.active.current();
         let embedder = &active.embedder;
         let mut reader = self.db.read().await?;
@@ -152,7 +152,7 @@ impl Catalog {
         drop(reader);
         let mut rows = stored_rows(&rows, embedder.dim());
         rows.retain(|row| row.product == product);
-        let answers = SearchedCatalog::of_active_model(&active).leave_out(&rows).await;
+        let answers = LookAlikeSearch::of_active_model(&active).leave_out(&rows).await;
         let answers = answers.map_err(|error| CatalogError::from_search(&error))?;
         let near = answers.iter().filter_map(|answer| Some(answer.nearest?.product)).collect();
         let names = self.names_on_sale(near).await?;
@@ -191,7 +191,7 @@ fn view_check(product_name: &str, check: &PhotoCheck, names: &HashMap<ProductId,
     let name = worst.map(|(.., name)| name.as_str());
     PhotoCheckView {
         photos: to_i64(check.photos),
-        asked: to_i64(check.asked),
+        asked: to_i64(check.checked),
         recognized: to_i64(check.recognized),
         unrecognized: check.unrecognized.clone(),
         worst_neighbour: worst.map(|(image, neighbour, name)| {
@@ -202,8 +202,8 @@ fn view_check(product_name: &str, check: &PhotoCheck, names: &HashMap<ProductId,
     }
 }
 
-/// At most [`PHOTOS_ASKED_MAX`] of `images`, spread over all of them.
+/// At most [`PHOTOS_CHECKED_MAX`] of `images`, spread over all of them.
 fn sample_evenly(images: &[ImageId]) -> Vec<ImageId> {
-    let step = images.len().div_ceil(PHOTOS_ASKED_MAX).max(1);
+    let step = images.len().div_ceil(PHOTOS_CHECKED_MAX).max(1);
     images.iter().copied().step_by(step).collect()
 }

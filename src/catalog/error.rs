@@ -70,9 +70,7 @@ pub enum CatalogError {
     #[error("{0}")]
     OriginalFile(String),
     /// A photo's original is gone from the folder of originals.
-    #[error(
-        "The original of image {0} is missing from the folder of images. An admin who sends that photo again puts it back."
-    )]
+    #[error("The original of image {0} is missing from the folder of images. Upload the photo again to restore it.")]
     LostOriginal(String),
     /// The index does not answer: too many searches wait, or it is behind the catalog.
     #[error("The index does not answer now: {0}")]

@@ -34,7 +34,7 @@ impl Catalog {
             index_revision: report.revision,
             made_at,
             photos: report.photos,
-            photos_asked: report.photos_asked,
+            photos_asked: report.photos_checked,
         })
     }
 }
@@ -66,9 +66,9 @@ pub async fn name_checks(
 ) -> Result<Vec<ProductCheckView>, DatabaseError> {
     let names = list_names(reader, products.iter().map(|(id, _)| *id).collect()).await?;
     let view = |(product_id, count): &(ProductId, ProductCount)| {
-        let ProductCount { photos, asked, recognized } = *count;
+        let ProductCount { photos, checked, recognized } = *count;
         let product_name = names.get(product_id)?.clone();
-        Some(ProductCheckView { product_id: *product_id, product_name, photos, asked, recognized })
+        Some(ProductCheckView { product_id: *product_id, product_name, photos, asked: checked, recognized })
     };
     Ok(products.iter().filter_map(view).collect())
 }

@@ -34,7 +34,7 @@ impl LookAlikeView {
         let message = match (is_mistaken, confidence) {
             (true, Some(confidence)) => format!("\"{product}\" will be mistaken for \"{other}\": {confidence:.2}"),
             (true, None) => format!("\"{product}\" looks like \"{other}\": the two have a score of {score:.2}"),
-            (false, _) => format!("\"{other}\" is the product that looks most like it, and is told apart"),
+            (false, _) => format!("\"{other}\" looks most like it, but the till can tell them apart"),
         };
         Self {
             product_id: neighbour.product,

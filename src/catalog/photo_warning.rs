@@ -27,7 +27,7 @@ pub struct PhotoWarning {
     pub limit: f64,
     /// The other product of a `copy`.
     pub product_id: Option<ProductId>,
-    /// Whether it refuses the upload of somebody who does not insist.
+    /// Whether the upload is refused unless the caller insists.
     #[serde(skip)]
     pub(super) is_serious: bool,
 }

@@ -1,4 +1,4 @@
-//! `tillsight catalog …`: what the catalogue's own photos say of it. Needs no server and works while one runs.
+//! `tillsight catalog …`: look-alikes and products without enough photos. Needs no server and works while one runs.
 //!
 //! The database is only read. The photos are searched for in an index in this process's memory.
 
@@ -11,7 +11,7 @@ use crate::catalog::{LookAlikePairView, ProductCheckView, name_checks, name_pair
 use crate::config::Settings;
 use crate::db::{DatabaseError, Reader, catalog_confidences};
 use crate::index_feed::{StoredIndex, StoredIndexError};
-use crate::look_alikes::{LookAlikeReport, SearchedCatalog};
+use crate::look_alikes::{LookAlikeReport, LookAlikeSearch};
 use crate::terminal::{note, say};
 
 #[derive(Debug, Subcommand)]
@@ -76,7 +76,7 @@ async fn make_report(stored: &StoredIndex, reader: &mut Reader) -> Result<LookAl
         note!("tillsight: {skipped} photos have no valid embedding of this model and are skipped");
     }
     let confidence = confidence.map(|row| row.content);
-    Ok(SearchedCatalog::from_stored(index, confidence, stored.thresholds().clone()).report().await?)
+    Ok(LookAlikeSearch::from_stored(index, confidence, stored.thresholds().clone()).report().await?)
 }
 
 async fn list_look_alikes(
@@ -93,13 +93,16 @@ async fn list_look_alikes(
             model: model.to_owned(),
             index_revision: report.revision,
             photos: report.photos,
-            photos_asked: report.photos_asked,
+            photos_asked: report.photos_checked,
             pairs_count: report.pairs.len(),
             pairs,
         });
     }
     print_model(model, origin);
-    print_field("asked", &format!("{} of {} photos at change {}", report.photos_asked, report.photos, report.revision));
+    print_field(
+        "checked",
+        &format!("{} of {} photos at change {}", report.photos_checked, report.photos, report.revision),
+    );
     print_field("pairs", &format!("{}, strongest first", report.pairs.len()));
     for pair in &pairs {
         let strength = match pair.confidence {

@@ -20,7 +20,7 @@ pub struct Neighbour {
     pub confidence: Option<f32>,
 }
 
-/// What the rest of the catalogue says of a photo.
+/// What a search of the rest of the catalogue finds for a photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeftOutPhoto {
     pub image: ImageId,
@@ -39,7 +39,7 @@ impl LeftOutPhoto {
         self.own_score.is_some_and(|own| self.nearest.is_none_or(|nearest| own > nearest.score))
     }
 
-    /// Whether its product has the same photo once more, in another size or compression. It would find itself.
+    /// Whether its product has a copy of the photo, in another size or compression. The photo would find itself.
     pub fn is_copy(&self) -> bool {
         self.own_score.is_some_and(|own| own > COPY_SCORE)
     }
@@ -75,8 +75,8 @@ impl LeftOutPhoto {
     }
 }
 
-/// Whether the till bills the nearest other product, or asks because of it. A photo that no other photo of its product is near to
-/// counts only if the nearest one would be billed.
+/// Whether the till bills the nearest other product, or asks because of it. If no other photo of the photo's own product is near,
+/// only a bill counts.
 fn is_mistaken_by_score(nearest: f32, own: Option<f32>, thresholds: &Thresholds) -> bool {
     let verdict = |scores: &[f32]| Verdict::from_scores(scores.iter().copied(), thresholds.score, thresholds.margin);
     match own {
@@ -90,8 +90,8 @@ fn ranked(hit: &Hit) -> RankedProduct {
     RankedProduct { product: hit.product, score: hit.score, second_score: hit.second_score }
 }
 
-/// The photo's own product without the photo. The search tells no more than two scores of a product, so that of the second photo
-/// that is left is unknown.
+/// The photo's own product without the photo. A search returns the two best scores of a product, so the second best of the
+/// remaining photos is not known.
 fn rank_without(hit: &Hit, left_out: ImageId) -> Option<RankedProduct> {
     if hit.image != left_out {
         return Some(ranked(hit));

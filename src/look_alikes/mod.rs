@@ -1,11 +1,11 @@
 //! Which products look alike, and whether a product's photos are enough, both answered by the catalogue's own photos.
 //!
 //! A photo is left out and searched for: do its product's other photos come first, or another product (`left_out_photo`)?
-//! Asked of one product's photos, this says whether they are enough (`photo_check`); asked all over the catalogue, it
-//! gives the pairs of products that the till will take for each other (`report`).
+//! For the photos of one product, the answers say whether they are enough (`photo_check`). For the whole catalogue, they give
+//! the pairs of products that the till will take for each other (`report`).
 //!
-//! Invariants: only the index is searched, in batches that leave a till's search waiting for some ten milliseconds at most. What
-//! is answered holds for one model and for one revision of its index. Nothing is written.
+//! Invariants: only the index is searched, in batches so short that a till's search waits for some ten milliseconds at most. An
+//! answer holds for one model and one revision of its index. Nothing is written.
 
 mod left_out_photo;
 mod photo_check;
@@ -23,7 +23,7 @@ use crate::index::{IndexError, IndexRow, VectorIndex};
 
 pub use crate::confidence::COPY_SCORE;
 pub use left_out_photo::{LeftOutPhoto, Neighbour};
-pub use photo_check::{PHOTOS_ASKED_MAX, PhotoCheck};
+pub use photo_check::{PHOTOS_CHECKED_MAX, PhotoCheck};
 pub use report::{LookAlikePair, LookAlikeReport, ProductCount};
 pub use report_cache::{CachedReport, ReportCache};
 
@@ -32,26 +32,26 @@ const SEARCHES_PER_BATCH: usize = 16;
 /// Products that a search finds while no confidence is learned.
 const PRODUCTS_FOUND_MIN: usize = 3;
 
-/// A catalogue's photos under one model, and how answers from them are judged.
+/// Searches a catalogue's photos under one model for look-alikes.
 #[derive(Debug, Clone)]
-pub struct SearchedCatalog {
+pub struct LookAlikeSearch {
     index: Arc<VectorIndex>,
     confidence: Option<Arc<LearnedConfidence>>,
     thresholds: Thresholds,
 }
 
-impl SearchedCatalog {
+impl LookAlikeSearch {
     pub fn new(index: Arc<VectorIndex>, confidence: Option<Arc<LearnedConfidence>>, thresholds: Thresholds) -> Self {
         Self { index, confidence, thresholds }
     }
 
-    /// The catalogue of the model in use.
+    /// Searches the index of the model in use.
     pub fn of_active_model(active: &ActiveModel) -> Self {
         let (index, thresholds) = (Arc::clone(&active.index), active.embedder.thresholds().clone());
         Self::new(index, active.confidence.current(), thresholds)
     }
 
-    /// The catalogue from the command line: `stored_confidence` is what a server has stored for the model, if it has.
+    /// For the command line. `stored_confidence` is what a server has stored for the model, if it has.
     pub fn from_stored(
         index: VectorIndex,
         stored_confidence: Option<serde_json::Value>,
@@ -86,7 +86,7 @@ impl SearchedCatalog {
         Ok(answers)
     }
 
-    /// The nearest photo of a product other than the row's, for each row, if it is a copy of the row's photo.
+    /// For each row, the photo of another product that is a copy of the row's photo, if there is one.
     ///
     /// # Errors
     /// See [`VectorIndex::search_batch`].

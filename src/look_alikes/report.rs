@@ -1,24 +1,24 @@
 //! The report over the whole catalogue: pairs of products that the till will take for each other, strongest first.
 //!
-//! Two passes over the index, piece by piece: the first counts the photos of each product, the second asks with an even sample of
-//! them. Memory: a count per product and the pairs. At most [`REPORT_PHOTOS_MAX`] photos are asked, so the time of a report
+//! Two passes over the index, batch by batch: the first counts the photos of each product, the second checks an even sample of
+//! them. Memory: a count per product and the pairs. At most [`REPORT_PHOTOS_MAX`] photos are checked, so the time of a report
 //! grows with the size of the index and not with its square.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::photo_check::are_enough;
-use super::{LeftOutPhoto, Neighbour, SearchedCatalog};
+use super::{LeftOutPhoto, LookAlikeSearch, Neighbour};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{IndexError, IndexRow};
 
 /// Photos that are read at a time.
-const PIECE: usize = 512;
-/// The most photos that are asked: 42 s of one thread with 100 000 photos.
+const PHOTOS_PER_READ: usize = 512;
+/// The most photos that are checked: 42 s of one thread with 100 000 photos.
 const REPORT_PHOTOS_MAX: usize = 20_000;
-/// The most photos of one product that are asked.
+/// The most photos of one product that are checked.
 const PHOTOS_PER_PRODUCT_MAX: usize = 8;
-/// Pairs of less confidence are of no interest to anybody.
+/// Pairs of less confidence are not listed: the till would hardly take one for the other.
 const LISTED_CONFIDENCE_MIN: f32 = 0.2;
 /// The most pairs that are kept.
 const PAIRS_MAX: usize = 10_000;
@@ -36,14 +36,14 @@ pub struct LookAlikePair {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProductCount {
     pub photos: usize,
-    pub asked: usize,
+    pub checked: usize,
     pub recognized: usize,
 }
 
 impl ProductCount {
     /// Whether more photos would hardly help.
     pub fn is_enough(&self) -> bool {
-        are_enough(self.photos, self.asked, self.recognized)
+        are_enough(self.photos, self.checked, self.recognized)
     }
 }
 
@@ -55,7 +55,7 @@ pub struct LookAlikeReport {
     /// Photos in the index.
     pub photos: usize,
     /// Photos that were left out in turn.
-    pub photos_asked: usize,
+    pub photos_checked: usize,
     /// Strongest first.
     pub pairs: Vec<LookAlikePair>,
     pub products: HashMap<ProductId, ProductCount>,
@@ -67,7 +67,7 @@ impl LookAlikeReport {
         let mut products: Vec<(ProductId, ProductCount)> =
             self.products.iter().map(|(id, count)| (*id, *count)).collect();
         products.retain(|(_, count)| !count.is_enough());
-        let share = |count: &ProductCount| count.recognized as f64 / count.asked.max(1) as f64;
+        let share = |count: &ProductCount| count.recognized as f64 / count.checked.max(1) as f64;
         products.sort_by(|(id, count), (other_id, other)| {
             let by_share = share(count).total_cmp(&share(other));
             by_share.then(count.photos.cmp(&other.photos)).then(id.cmp(other_id))
@@ -76,8 +76,8 @@ impl LookAlikeReport {
     }
 }
 
-impl SearchedCatalog {
-    /// Asks with photos of the whole catalogue.
+impl LookAlikeSearch {
+    /// Checks photos of the whole catalogue.
     ///
     /// # Errors
     /// The index does not answer.
@@ -85,25 +85,25 @@ impl SearchedCatalog {
         let revision = self.index.stats().await.revision;
         let mut products: HashMap<ProductId, ProductCount> = HashMap::new();
         let mut after = ImageId::NIL;
-        while let Some(rows) = self.next_piece(&mut after).await {
+        while let Some(rows) = self.next_batch(&mut after).await {
             rows.iter().for_each(|row| products.entry(row.product).or_default().photos += 1);
         }
         let photos = products.values().map(|count| count.photos).sum();
-        let asked_of_each = (REPORT_PHOTOS_MAX / products.len().max(1)).clamp(1, PHOTOS_PER_PRODUCT_MAX);
+        let checked_per_product = (REPORT_PHOTOS_MAX / products.len().max(1)).clamp(1, PHOTOS_PER_PRODUCT_MAX);
         let mut seen: HashMap<ProductId, usize> = HashMap::new();
         let mut strongest: HashMap<[ProductId; 2], LookAlikePair> = HashMap::new();
         let mut after = ImageId::NIL;
-        while let Some(mut rows) = self.next_piece(&mut after).await {
+        while let Some(mut rows) = self.next_batch(&mut after).await {
             rows.retain(|row| {
                 let number = seen.entry(row.product).or_default();
                 *number += 1;
-                // Products that were added since the first pass are asked as well.
+                // Products that were added since the first pass are checked too.
                 let count = products.get(&row.product).map_or(1, |count| count.photos);
-                is_sampled(*number - 1, count, asked_of_each)
+                is_sampled(*number - 1, count, checked_per_product)
             });
             for answer in self.leave_out(&rows).await?.iter().filter(|answer| !answer.is_copy()) {
                 let count = products.entry(answer.product).or_default();
-                count.asked += 1;
+                count.checked += 1;
                 count.recognized += usize::from(answer.is_recognized());
                 keep_strongest(&mut strongest, answer);
             }
@@ -114,13 +114,13 @@ impl SearchedCatalog {
             other.neighbour.compare_strength(&one.neighbour).then_with(|| one.image.cmp(&other.image))
         });
         pairs.truncate(PAIRS_MAX);
-        let photos_asked = products.values().map(|count| count.asked).sum();
-        Ok(LookAlikeReport { revision, photos, photos_asked, pairs, products })
+        let photos_checked = products.values().map(|count| count.checked).sum();
+        Ok(LookAlikeReport { revision, photos, photos_checked, pairs, products })
     }
 
     /// The rows after `after`, which is moved to the last of them; `None` at the end.
-    async fn next_piece(&self, after: &mut ImageId) -> Option<Vec<IndexRow>> {
-        let rows = self.index.rows_after(*after, PIECE).await;
+    async fn next_batch(&self, after: &mut ImageId) -> Option<Vec<IndexRow>> {
+        let rows = self.index.rows_after(*after, PHOTOS_PER_READ).await;
         *after = rows.last()?.image;
         Some(rows)
     }

@@ -1,15 +1,15 @@
-//! The report on the model in use, made in the background when somebody asks for it, and kept until the catalogue changes or another
+//! The report on the model in use. It is made in the background on request, and kept until the catalogue changes or another
 //! confidence is learned from it.
 //!
-//! A server whose admins never ask never makes one. A report of 100 000 photos takes half a minute: who asks waits some seconds
-//! for the newest one, and gets the one before, which says of which revision it is.
+//! A report of 100 000 photos takes half a minute. A request waits for the newest one for some seconds, and then gets the previous
+//! one, which names its revision.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{LookAlikeReport, SearchedCatalog};
+use super::{LookAlikeReport, LookAlikeSearch};
 use crate::active_model::{ActiveModel, ModelSlot};
 use crate::background::Signal;
 use crate::clock::Clock;
@@ -19,8 +19,8 @@ use crate::index::IndexError;
 
 /// How long a request waits for the newest report.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// Reports take at most one part in so many of the time.
-const REST_FACTOR: u32 = 5;
+/// After a report, the next one is delayed for this many times as long.
+const PAUSE_FACTOR: u32 = 5;
 
 /// A finished report.
 #[derive(Debug, Clone)]
@@ -39,70 +39,70 @@ pub struct ReportCache {
     clock: Clock,
     signal: Signal,
     finished: Arc<watch::Sender<Option<CachedReport>>>,
-    demand: Arc<Mutex<Demand>>,
+    request: Arc<Mutex<ReportRequest>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Demand {
-    is_wanted: bool,
-    rest_until: Option<Instant>,
+struct ReportRequest {
+    is_pending: bool,
+    paused_until: Option<Instant>,
 }
 
 impl ReportCache {
     pub fn new(active: ModelSlot, clock: Clock) -> Self {
         let finished = Arc::new(watch::Sender::new(None));
-        Self { active, clock, signal: Signal::default(), finished, demand: Arc::default() }
+        Self { active, clock, signal: Signal::default(), finished, request: Arc::default() }
     }
 
-    /// Raised when a report is wanted.
+    /// Raised when a report is requested.
     pub fn signal(&self) -> Signal {
         self.signal.clone()
     }
 
-    /// The report on the catalogue as it is; an older one if that takes long, `None` if there is none yet.
+    /// The report on the current catalogue. If making it takes long, the previous one; `None` if there is none yet.
     pub async fn newest(&self) -> Option<CachedReport> {
         let active = self.active.current();
         let (revision, learned) = (active.index.stats().await.revision, confidence_revision(&active));
         let mut finished = self.finished.subscribe();
         let is_new = |cached: &Option<CachedReport>| {
             let Some(cached) = cached else { return false };
-            // None is less than any revision.
+            // `None` is less than any revision, so a report made without a confidence is old once one is learned.
             cached.report.revision >= revision
                 && cached.confidence_revision >= learned
                 && self.is_of_active_model(cached)
         };
         if !is_new(&finished.borrow()) {
-            self.demand().is_wanted = true;
+            self.request().is_pending = true;
             self.signal.raise();
-            // Whatever there is by then is the answer.
+            // After the time-out, an older report is the answer.
             drop(tokio::time::timeout(WAIT_MAX, finished.wait_for(is_new)).await);
         }
         self.finished.borrow().clone().filter(|cached| self.is_of_active_model(cached))
     }
 
-    /// Makes a report, if one is wanted. For the background.
+    /// Makes a report if one is requested. Called in the background.
     ///
     /// # Errors
-    /// The index does not answer; the report stays wanted.
-    pub async fn make_if_wanted(&self) -> Result<(), IndexError> {
-        let Demand { is_wanted, rest_until } = *self.demand();
-        if !is_wanted {
+    /// The index does not answer; the request stays pending.
+    pub async fn make_if_requested(&self) -> Result<(), IndexError> {
+        let ReportRequest { is_pending, paused_until } = *self.request();
+        if !is_pending {
             return Ok(());
         }
-        if let Some(until) = rest_until {
+        if let Some(until) = paused_until {
             tokio::time::sleep_until(until.into()).await;
         }
         let began = Instant::now();
         let active = self.active.current();
         let confidence_revision = confidence_revision(&active);
-        let report = SearchedCatalog::of_active_model(&active).report().await?;
+        let report = LookAlikeSearch::of_active_model(&active).report().await?;
         tracing::info!(
             index.revision = report.revision,
             photos = report.photos,
-            photos.asked = report.photos_asked,
+            photos.checked = report.photos_checked,
             pairs = report.pairs.len(),
             seconds = began.elapsed().as_secs_f64(),
-            "looked for products that look alike"
+            "made the report on products that look alike"
         );
         let (report, model) = (Arc::new(report), active.embedder.model_id().clone());
         self.finished.send_replace(Some(CachedReport {
@@ -111,14 +111,14 @@ impl ReportCache {
             model,
             confidence_revision,
         }));
-        let rest_until = Some(Instant::now() + began.elapsed() * REST_FACTOR);
-        *self.demand() = Demand { is_wanted: false, rest_until };
+        let paused_until = Some(Instant::now() + began.elapsed() * PAUSE_FACTOR);
+        *self.request() = ReportRequest { is_pending: false, paused_until };
         Ok(())
     }
 
-    fn demand(&self) -> MutexGuard<'_, Demand> {
+    fn request(&self) -> MutexGuard<'_, ReportRequest> {
         // Nothing panics while it is held.
-        self.demand.lock().unwrap_or_else(PoisonError::into_inner)
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_of_active_model(&self, cached: &CachedReport) -> bool {

@@ -28,23 +28,23 @@ fn distinct() -> Vec<IndexRow> {
     (0..30).map(|n| photo(100 + n, n / 6, &[(8 + (n % 6) as usize, 0.5)])).collect()
 }
 
-fn catalog(rows: &[IndexRow]) -> SearchedCatalog {
+fn catalog(rows: &[IndexRow]) -> LookAlikeSearch {
     let index = VectorIndex::build(DIM, 7, rows.to_vec(), IndexOptions::default()).unwrap();
-    SearchedCatalog::from_stored(index, None, THRESHOLDS)
+    LookAlikeSearch::from_stored(index, None, THRESHOLDS)
 }
 
 /// [`catalog`] with what is learned from its photos.
-fn taught(rows: &[IndexRow]) -> SearchedCatalog {
+fn taught(rows: &[IndexRow]) -> LookAlikeSearch {
     let enrolled: Vec<_> = rows
         .iter()
         .map(|row| crate::confidence::EnrolledPhoto { image: row.image, product: row.product, vector: &row.vector })
         .collect();
     let learned = serde_json::to_value(crate::confidence::learn(&enrolled, 1).unwrap()).unwrap();
     let index = VectorIndex::build(DIM, 7, rows.to_vec(), IndexOptions::default()).unwrap();
-    SearchedCatalog::from_stored(index, Some(learned), THRESHOLDS)
+    LookAlikeSearch::from_stored(index, Some(learned), THRESHOLDS)
 }
 
-async fn check(catalog: &SearchedCatalog, photos: &[IndexRow]) -> PhotoCheck {
+async fn check(catalog: &LookAlikeSearch, photos: &[IndexRow]) -> PhotoCheck {
     PhotoCheck::from_answers(photos.len(), &catalog.leave_out(photos).await.unwrap())
 }
 
@@ -52,11 +52,11 @@ async fn check(catalog: &SearchedCatalog, photos: &[IndexRow]) -> PhotoCheck {
 async fn photos_that_recognise_each_other_are_enough() {
     let rows = distinct();
     for catalog in [catalog(&rows), taught(&rows)] {
-        let checked = check(&catalog, &rows[..6]).await;
-        assert_eq!((checked.photos, checked.asked, checked.recognized), (6, 6, 6));
-        assert!(checked.is_enough() && !checked.is_mistaken && checked.unrecognized.is_empty(), "{checked:?}");
+        let result = check(&catalog, &rows[..6]).await;
+        assert_eq!((result.photos, result.checked, result.recognized), (6, 6, 6));
+        assert!(result.is_enough() && !result.is_mistaken && result.unrecognized.is_empty(), "{result:?}");
         assert_eq!(
-            checked.advice(Some("Tea")),
+            result.advice(Some("Tea")),
             "6 of 6 photos are recognised by the product's other photos. This is enough."
         );
         let few = check(&catalog, &rows[..2]).await;
@@ -78,11 +78,11 @@ async fn a_photo_that_shows_another_product_is_mistaken_for_it() {
         assert!(answers[0].is_mistaken && !answers[0].is_recognized(), "{answers:?}");
         assert!(nearest.confidence.is_none_or(|confidence| confidence > 0.5), "{nearest:?}");
         let own: Vec<IndexRow> = rows.iter().filter(|row| row.product == product(0)).cloned().collect();
-        let checked = check(&catalog, &own).await;
-        assert_eq!((checked.asked, checked.recognized), (7, 6));
-        assert_eq!(checked.unrecognized, [stray.image]);
-        assert_eq!(checked.worst.unwrap().0, stray.image);
-        assert!(checked.advice(Some("Tea")).contains("\"Tea\""));
+        let result = check(&catalog, &own).await;
+        assert_eq!((result.checked, result.recognized), (7, 6));
+        assert_eq!(result.unrecognized, [stray.image]);
+        assert_eq!(result.worst.unwrap().0, stray.image);
+        assert!(result.advice(Some("Tea")).contains("\"Tea\""));
     }
 }
 
@@ -90,11 +90,11 @@ async fn a_photo_that_shows_another_product_is_mistaken_for_it() {
 async fn copies_of_a_photo_say_nothing_about_it() {
     let mut rows = distinct();
     rows.extend((0..5).map(|n| photo(900 + n, 6, &[(9, 0.3), (10, n as f32 * 1e-3)])));
-    let checked = check(&catalog(&rows), &rows[30..]).await;
-    assert_eq!((checked.photos, checked.asked), (5, 0));
-    assert!(!checked.is_enough() && checked.advice(None).contains("same view"), "{checked:?}");
+    let result = check(&catalog(&rows), &rows[30..]).await;
+    assert_eq!((result.photos, result.checked), (5, 0));
+    assert!(!result.is_enough() && result.advice(None).contains("same view"), "{result:?}");
     let one = check(&catalog(&rows[..31]), &rows[30..31]).await;
-    assert_eq!((one.asked, one.recognized), (1, 0));
+    assert_eq!((one.checked, one.recognized), (1, 0));
     assert!(!one.is_mistaken && one.advice(None).contains("One photo"), "{one:?}");
 }
 
@@ -121,7 +121,7 @@ async fn the_report_names_each_pair_once_and_the_strongest_first() {
     like.product = product(6);
     rows.push(like);
     let report = catalog(&rows).report().await.unwrap();
-    assert_eq!((report.revision, report.photos, report.photos_asked, report.products.len()), (7, 42, 42, 7));
+    assert_eq!((report.revision, report.photos, report.photos_checked, report.products.len()), (7, 42, 42, 7));
     let pairs: Vec<[ProductId; 2]> = report
         .pairs
         .iter()
@@ -142,8 +142,8 @@ async fn many_photos_of_one_product_are_sampled() {
     rows.extend((0..50).map(|n| photo(900 + n, 6, &[(8 + (n % 8) as usize, 0.3), (7, 0.02 * n as f32)])));
     let report = catalog(&rows).report().await.unwrap();
     assert_eq!(report.products[&product(6)].photos, 50);
-    assert!(report.products[&product(6)].asked <= 8 && report.photos_asked <= 38, "{report:?}");
-    assert_eq!(report.products[&product(0)].asked, 6);
+    assert!(report.products[&product(6)].checked <= 8 && report.photos_checked <= 38, "{report:?}");
+    assert_eq!(report.products[&product(0)].checked, 6);
 }
 
 #[tokio::test]

@@ -80,8 +80,8 @@ fn issue(code: PhotoIssueCode, value: f32, limit: f32, is_serious: bool) -> Phot
 }
 
 impl PhotoIssue {
-    /// The photo has this cosine to a photo of another product, which is `limit` or more.
-    pub fn copy(score: f32, limit: f32) -> Self {
+    /// A copy: the cosine to a photo of another product is `score`, which is `limit` or more.
+    pub fn from_copy_score(score: f32, limit: f32) -> Self {
         issue(PhotoIssueCode::Copy, score, limit, true)
     }
 

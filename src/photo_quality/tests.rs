@@ -97,5 +97,5 @@ fn a_photo_without_light_or_with_too_much_is_told() {
 fn a_sentence_has_the_value_and_what_to_do() {
     let dark = PhotoIssue { code: PhotoIssueCode::TooDark, value: 0.93, limit: 0.7, is_serious: false };
     assert!(dark.sentence(None).starts_with("93 % of the photo is black. Take it again"));
-    assert!(PhotoIssue::copy(0.9995, 0.999).sentence(Some("Oat milk")).contains("\"Oat milk\""));
+    assert!(PhotoIssue::from_copy_score(0.9995, 0.999).sentence(Some("Oat milk")).contains("\"Oat milk\""));
 }
