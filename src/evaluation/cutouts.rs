@@ -1,7 +1,7 @@
 //! Products cut out of labelled photos, to compose frames of.
 //!
 //! Where the product stands out from its background, what has the background's colour and is connected to the edge becomes
-//! transparent. Of a given box, and of a close-up, in which nothing stands out, all is the cutout.
+//! transparent. A given box, and a close-up in which nothing stands out, are cut out whole.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,7 @@ pub(super) struct Cutout {
 }
 
 impl Cutout {
-    /// Cuts the product out of `photo`, where it is in `region`, and its background away.
+    /// Cuts `region` out of `photo` and makes its background transparent.
     ///
     /// # Errors
     /// The resizer's message; it should not fail for a valid [`Photo`].
@@ -93,7 +93,7 @@ impl Cutout {
         joined
     }
 
-    /// Makes transparent what is connected to the edge and has the background's color.
+    /// Makes transparent what is connected to the edge and has the background's colour.
     fn clear_background(&mut self, color: [u8; 3]) {
         let (width, height) = (self.width as usize, self.height as usize);
         let top_and_bottom = (0..width).flat_map(|x| [(x, 0), (x, height - 1)]);

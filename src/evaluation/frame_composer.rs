@@ -42,7 +42,7 @@ text_enum! {
 
 text_enum! {
     /// What is behind the things.
-    Backdrop, "a background of frames":
+    FrameBackground, "a background of frames":
     /// One colour under uneven light.
     Plain = "plain",
     /// Other products, close together as on a shelf.
@@ -55,7 +55,7 @@ pub(super) struct FrameSetup {
     /// Height of a thing as a share of the frame's height, in per cent.
     pub(super) height_percent: u32,
     pub(super) placement: Placement,
-    pub(super) backdrop: Backdrop,
+    pub(super) background: FrameBackground,
     /// Whether the kiosk has an empty view.
     pub(super) has_empty_view: bool,
     /// How many things; several are put into cells of their own.
@@ -86,8 +86,8 @@ pub(super) fn compose_frame(
     tiles: &[&Cutout],
     random: &mut Pcg64,
 ) -> Result<ComposedFrame, String> {
-    let mut canvas = Canvas::plain(random);
-    if setup.backdrop == Backdrop::Clutter {
+    let mut canvas = FrameCanvas::plain(random);
+    if setup.background == FrameBackground::Clutter {
         for (tile, cell) in tiles.iter().zip(grid(TILES)) {
             canvas.paste(&tile.resize(cell.width, cell.height)?, cell.x, cell.y);
         }
@@ -122,11 +122,11 @@ fn grid((columns, rows): (u32, u32)) -> Vec<Region> {
 }
 
 #[derive(Clone)]
-struct Canvas {
+struct FrameCanvas {
     rgb: Vec<u8>,
 }
 
-impl Canvas {
+impl FrameCanvas {
     /// A table of one colour, brighter on one side.
     fn plain(random: &mut Pcg64) -> Self {
         let grey = random.random_range(TABLE_GREY);
@@ -207,7 +207,7 @@ mod tests {
             let setup = FrameSetup {
                 height_percent,
                 placement,
-                backdrop: Backdrop::Plain,
+                background: FrameBackground::Plain,
                 has_empty_view: false,
                 things: 1..=1,
             };
@@ -225,7 +225,7 @@ mod tests {
         let setup = FrameSetup {
             height_percent: 35,
             placement: Placement::Anywhere,
-            backdrop: Backdrop::Plain,
+            background: FrameBackground::Plain,
             has_empty_view: false,
             things: 6..=6,
         };
@@ -244,7 +244,7 @@ mod tests {
         let setup = FrameSetup {
             height_percent: 35,
             placement: Placement::Centre,
-            backdrop: Backdrop::Clutter,
+            background: FrameBackground::Clutter,
             has_empty_view: true,
             things: 1..=1,
         };

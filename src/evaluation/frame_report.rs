@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::frame_composer::{Backdrop, Placement};
+use super::frame_composer::{FrameBackground, Placement};
 use super::reliability::ConfidenceFigures;
 
 /// How well products are recognised in composed frames.
@@ -33,7 +33,7 @@ pub struct ComposedFrameRow {
     /// Height of a thing, in per cent of the frame's height.
     pub height_percent: u32,
     pub placement: Placement,
-    pub background: Backdrop,
+    pub background: FrameBackground,
     /// Whether the kiosk has an empty view.
     pub empty_view: bool,
     /// Fewest and most things in a frame.

@@ -1,4 +1,4 @@
-//! Measures a model on composed frames: whether things are found, and recognised as a till does.
+//! Measures a model on composed frames: whether things are found, and recognised as a till recognises them.
 //!
 //! Each kind of frame shows the same photos' products, so the rows differ by size, place and background alone. Every frame has
 //! random numbers of its own, so the figures do not depend on which frame is ready first.
@@ -14,7 +14,7 @@ use super::EvaluationError;
 use super::cutouts::Cutout;
 use super::embed::{Sample, Samples, concurrency, start_embedder};
 use super::frame_composer::{
-    Backdrop, FRAME_HEIGHT, FRAME_WIDTH, FrameSetup, Placement, THINGS_MAX, TILE_COUNT, compose_frame,
+    FRAME_HEIGHT, FRAME_WIDTH, FrameBackground, FrameSetup, Placement, THINGS_MAX, TILE_COUNT, compose_frame,
 };
 use super::frame_outcomes::{FrameOutcome, Gallery};
 use super::frame_products::{CutoutSource, FrameProduct, load_product};
@@ -39,17 +39,17 @@ pub struct FrameOptions {
     pub role: PhotoRole,
     pub seed: u64,
     /// When a till asks.
-    pub limits: VerdictLimits,
+    pub verdicts: VerdictLimits,
 }
 
 /// The kinds of frames, in the order of the report.
 fn setups() -> [FrameSetup; FRAME_KINDS] {
-    use Backdrop::{Clutter, Plain};
+    use FrameBackground::{Clutter, Plain};
     use Placement::{Anywhere, Centre};
-    let one = |height_percent, placement, backdrop| FrameSetup {
+    let one = |height_percent, placement, background| FrameSetup {
         height_percent,
         placement,
-        backdrop,
+        background,
         has_empty_view: false,
         things: 1..=1,
     };
@@ -68,7 +68,7 @@ fn setups() -> [FrameSetup; FRAME_KINDS] {
         with_empty_view(60, Anywhere),
         with_empty_view(35, Anywhere),
         several.clone(),
-        FrameSetup { backdrop: Clutter, has_empty_view: true, ..several },
+        FrameSetup { background: Clutter, has_empty_view: true, ..several },
     ]
 }
 
@@ -113,12 +113,12 @@ pub async fn measure_frames(
     for (kind, setup) in (0_u64..).zip(setups()) {
         let outcomes = stream::iter(0..options.frames).map(|frame| {
             let random = Pcg64::new(u128::from(options.seed), u128::from(kind) << 64 | frame as u128);
-            ask_frame(&embedder, Arc::clone(&products), setup.clone(), frame, random)
+            recognize_frame(&embedder, Arc::clone(&products), setup.clone(), frame, random)
         });
         let outcomes = outcomes.buffered(concurrency()).inspect_ok(|_| on_progress()).try_collect::<Vec<_>>().await;
         let outcomes = outcomes.map_err(EvaluationError::InsufficientPhotos)?;
         rows.push(gallery.summarise(&setup, &outcomes));
-        answers.extend(confidence.iter().flat_map(|confidence| gallery.confident_answers(confidence, &outcomes)));
+        answers.extend(confidence.iter().flat_map(|confidence| gallery.first_answers(confidence, &outcomes)));
     }
     let cut_by = |source: CutoutSource| products.iter().filter(|product| product.source == source).count();
     Ok(ComposedFrameFigures {
@@ -130,14 +130,15 @@ pub async fn measure_frames(
         unusable_photos: unusable,
         tight_top_1: gallery.top_1(&tight),
         rows,
-        confidence: confidence.map(|confidence| reliability::compare(&confidence, &answers, options.limits)),
+        confidence: confidence
+            .map(|confidence| reliability::compare_with_truth(&confidence, &answers, options.verdicts)),
     })
 }
 
 const NO_CATALOGUE: &str = "there are no catalogue pictures (split iconic, role catalogue)";
 const NO_QUERY_PHOTOS: &str = "no query photo shows an enrolled product";
 
-async fn ask_frame(
+async fn recognize_frame(
     embedder: &Embedder,
     products: Arc<Vec<FrameProduct>>,
     setup: FrameSetup,
@@ -166,8 +167,7 @@ async fn ask_frame(
     let (found, _queue) = embedder.run_on_decode_threads(&permit, find).await.map_err(failed)?;
     let found: Vec<Region> = found.regions.iter().map(|found| found.region).collect();
     let matches = match_regions(&true_regions, &found);
-    // Things, then the regions that were matched with them, then the other regions, then the frame: as a till does, one call for
-    // one picture.
+    // One call for one frame, as at a till: things, the regions that were matched with them, the other regions, the frame.
     let matched = || matches.iter().flatten().map(|matched| matched.found);
     let unmatched: Vec<Region> = (0..found.len())
         .filter(|region| !matched().any(|other| other == *region))
@@ -181,8 +181,9 @@ async fn ask_frame(
     let mut next = || embeddings.next().ok_or_else(|| failed(EmbedError::Stopped));
     let mut sample = |product: usize| Ok::<_, String>(Sample { product, embedding: next()? });
     let true_samples = labels.iter().map(|product| sample(*product)).collect::<Result<_, _>>()?;
-    let auto = labels.iter().zip(&matches).map(|(product, matched)| matched.map(|_| sample(*product)).transpose());
-    let auto = auto.collect::<Result<_, _>>()?;
+    let best_regions =
+        labels.iter().zip(&matches).map(|(product, matched)| matched.map(|_| sample(*product)).transpose());
+    let best_regions = best_regions.collect::<Result<_, _>>()?;
     let unmatched = unmatched.iter().map(|_| Ok(sample(0)?.embedding)).collect::<Result<_, String>>()?;
     let found_things = matches.iter().flatten().filter(|matched| matched.is_found()).count();
     Ok(FrameOutcome {
@@ -190,7 +191,7 @@ async fn ask_frame(
         extra_regions: found.len() - found_things,
         unmatched,
         whole: (labels.len() == 1).then(|| sample(labels[0])).transpose()?,
-        auto,
+        best_regions,
         true_regions: true_samples,
     })
 }

@@ -29,7 +29,7 @@ pub struct MeasurementOptions {
     /// Seed of the bootstrap, and of the sample of photos that a confidence is learned from.
     pub seed: u64,
     /// When a till asks.
-    pub limits: VerdictLimits,
+    pub verdicts: VerdictLimits,
 }
 
 /// The figures of `model`, whose embeddings are `samples`. The speed and the frames
@@ -62,7 +62,7 @@ pub fn measure(
     let catalogue = score_against(&samples.catalogue.iter().collect::<Vec<_>>());
     let confidence = reliability::learn_confidence(&enrolled, options.seed).map(|confidence| {
         let answers = reliability::answers_with_and_without(&table, &confidence);
-        reliability::compare(&confidence, &answers, options.limits)
+        reliability::compare_with_truth(&confidence, &answers, options.verdicts)
     });
     let unseen = options.held_out.iter().map(|held_out| unseen_figures(set, &table, &enrolled, held_out, options));
     let unseen = unseen.collect::<Result<Vec<_>, _>>()?;
@@ -159,9 +159,9 @@ fn unseen_figures(
     let open_set = open_set_figures(&known, &unknown);
     let gallery: Vec<&Sample> = enrolled_photos.iter().copied().filter(|sample| !is_held_out(sample.product)).collect();
     let confidence = reliability::learn_confidence(&gallery, seed).map(|confidence| {
-        let answer = |row| reliability::confident_answer(table, &confidence, row, |product| !is_held_out(product));
+        let answer = |row| reliability::first_answer(table, &confidence, row, |product| !is_held_out(product));
         let answers: Vec<_> = (0..table.products().len()).filter_map(answer).collect();
-        reliability::compare(&confidence, &answers, options.limits)
+        reliability::compare_with_truth(&confidence, &answers, options.verdicts)
     });
     Ok(UnseenFigures {
         seed: held_out.seed,

@@ -45,7 +45,7 @@ pub use calibration::{Calibration, CalibrationTarget, CurvePoint, calibrate};
 pub use embed::{Sample, Samples, SkippedPhoto, embed_photos};
 pub use error::EvaluationError;
 pub use frame_boxes::{BoxedItem, BoxedPhoto, read_boxes};
-pub use frame_composer::{Backdrop, Placement};
+pub use frame_composer::{FrameBackground, Placement};
 pub use frame_report::{ComposedFrameFigures, ComposedFrameRow, PhotoOutcome, RealFrameFigures, RealFrameReport};
 pub use frames::{FRAME_KINDS, FrameOptions, measure_frames};
 pub use hold_out::{HeldOutProducts, read_held_out_list};

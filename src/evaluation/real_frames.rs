@@ -25,7 +25,7 @@ pub struct RealFrameOptions {
     pub seed: u64,
 }
 
-/// Asks `model` for what is in `photos`; `samples` are the enrolled photos of `set`, embedded by the same model.
+/// Measures `model` on `photos`; `samples` are the enrolled photos of `set`, embedded by the same model.
 ///
 /// # Errors
 /// A photo cannot be used, or the model fails.
@@ -37,10 +37,10 @@ pub async fn measure_boxes(
     options: RealFrameOptions,
 ) -> Result<RealFrameFigures, EvaluationError> {
     let embedder = start_embedder(model, options.decode)?;
-    let asked = stream::iter(photos).map(|photo| find_things(&embedder, photo)).buffered(concurrency());
-    let asked: Vec<AskedPhoto> = asked.try_collect().await?;
-    // Which product a region shows is what is asked; the table needs none.
-    let queries = asked.iter().flat_map(|photo| &photo.embeddings);
+    let embedded = stream::iter(photos).map(|photo| embed_regions(&embedder, photo)).buffered(concurrency());
+    let photo_regions: Vec<PhotoRegions> = embedded.try_collect().await?;
+    // The product of a region is not known here, so 0 stands for it; only the first answers are read.
+    let queries = photo_regions.iter().flat_map(|photo| &photo.embeddings);
     let queries: Vec<Sample> = queries.map(|embedding| Sample { product: 0, embedding: embedding.clone() }).collect();
     let gallery: Vec<&Sample> = samples.enrolled.iter().collect();
     let table = ScoreTable::new(&queries, &gallery, set.products.len());
@@ -49,14 +49,14 @@ pub async fn measure_boxes(
     let confidence = if own_photos { None } else { reliability::learn_confidence(&gallery, options.seed) };
     let verdict = |row: usize, answer: &RankedAnswer| {
         let learned =
-            confidence.as_ref().and_then(|confidence| reliability::confident_answer(&table, confidence, row, |_| true));
+            confidence.as_ref().and_then(|confidence| reliability::first_answer(&table, confidence, row, |_| true));
         learned.map_or_else(|| answer.verdict(score, margin), |learned| options.verdicts.verdict(learned.confidence))
     };
     let answer = |row: usize| table.answer(row, |_| true).map(|answer| (verdict(row, &answer), answer.first));
     let mut answers = (0..queries.len()).filter_map(answer);
     let mut judged = Vec::with_capacity(photos.len());
-    for (photo, asked) in photos.iter().zip(asked) {
-        let answers = asked.regions.iter().zip(answers.by_ref()).map(|(region, (mut verdict, product))| {
+    for (photo, embedded) in photos.iter().zip(photo_regions) {
+        let answers = embedded.regions.iter().zip(answers.by_ref()).map(|(region, (mut verdict, product))| {
             if verdict == Verdict::Matched && region.may_be_several {
                 verdict = Verdict::Ambiguous;
             }
@@ -66,7 +66,7 @@ pub async fn measure_boxes(
         judged.push(JudgedPhoto {
             name: photo.name.clone(),
             items: photo.items.iter().map(|item| item.product).collect(),
-            matches: asked.matches,
+            matches: embedded.matches,
             answers,
         });
     }
@@ -78,14 +78,14 @@ pub async fn measure_boxes(
     Ok(RealFrameFigures { judged_by_confidence: confidence.is_some(), ..figures })
 }
 
-/// A photo with its regions, before they are compared with the gallery.
-struct AskedPhoto {
+/// The embedded regions of a photo.
+struct PhotoRegions {
     regions: Vec<FoundRegion>,
     embeddings: Vec<Embedding>,
     matches: Vec<Option<RegionMatch>>,
 }
 
-async fn find_things(embedder: &Embedder, photo: &BoxedPhoto) -> Result<AskedPhoto, EvaluationError> {
+async fn embed_regions(embedder: &Embedder, photo: &BoxedPhoto) -> Result<PhotoRegions, EvaluationError> {
     let (path, limit) = (photo.path.clone(), embedder.limits().max_bytes);
     let unusable = |reason: String| EvaluationError::invalid_photos(&photo.path, reason);
     let failed = |error: EmbedError| unusable(error.to_string());
@@ -104,7 +104,7 @@ async fn find_things(embedder: &Embedder, photo: &BoxedPhoto) -> Result<AskedPho
     let embeddings = embedder.embed(&permit, pictures).await.map_err(failed)?.embeddings;
     let boxes: Vec<Region> = regions.iter().map(|found: &FoundRegion| found.region).collect();
     let matches = match_regions(&items, &boxes);
-    Ok(AskedPhoto { regions, embeddings, matches })
+    Ok(PhotoRegions { regions, embeddings, matches })
 }
 
 /// The first answer to a region.

@@ -1,8 +1,7 @@
-//! Whether the confidence that a catalogue teaches is true: how often first answers are right, against what is said of them.
+//! Reliability of the confidence: how often first answers are right, compared with the confidence in them.
 //!
 //! The confidence is learned from the gallery, as in the server. A known query's product is in the gallery; an unknown one's is
-//! not, so whatever comes first is wrong. Both kinds are weighted so that the unknown ones are the share that the confidence
-//! takes a till to see, [`UNKNOWN_SHARE`].
+//! not, so whatever comes first is wrong. Unknown queries are weighted to a share of [`UNKNOWN_SHARE`], as the confidence assumes.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use crate::confidence::{CatalogConfidence, EnrolledPhoto, UNKNOWN_SHARE, learn};
 use crate::domain::Verdict;
 
 const BINS: usize = 10;
-/// Of fewer answers, the share of the right ones is chance.
+/// With fewer answers, their share of right ones is left to chance.
 const GAP_ANSWERS_MIN: usize = 30;
 
 /// The settings that turn a confidence into a verdict.
@@ -68,16 +67,16 @@ pub struct ReliabilityBin {
     pub correct: Option<f64>,
 }
 
-/// A first answer.
+/// The first answer to a query or a region.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct ConfidentAnswer {
+pub(super) struct FirstAnswer {
     pub(super) confidence: f64,
     pub(super) correct: bool,
-    /// It weighs as one of the known answers.
+    /// Whether it is weighted as an answer to a known query.
     pub(super) known: bool,
 }
 
-/// The confidence that the photos of `gallery` teach; `None` if they are too few. `seed` chooses the photos that ask.
+/// The confidence that the photos of `gallery` teach; `None` if they are too few. `seed` chooses the sample of photos.
 pub(super) fn learn_confidence(gallery: &[&Sample], seed: u64) -> Option<CatalogConfidence> {
     let photo = |(position, sample): (u128, &&Sample)| (Uuid::from_u128(position), product_id(sample.product));
     let ids: Vec<_> = (0..).zip(gallery).map(photo).collect();
@@ -91,33 +90,33 @@ pub(super) fn learn_confidence(gallery: &[&Sample], seed: u64) -> Option<Catalog
 
 /// The first answer to the query in `row` with only the products that `included` accepts in the gallery, and its confidence;
 /// `None` if there are too few of them to judge. It counts as known if its product is one of them.
-pub(super) fn confident_answer(
+pub(super) fn first_answer(
     table: &ScoreTable,
     confidence: &CatalogConfidence,
     row: usize,
     included: impl Fn(usize) -> bool,
-) -> Option<ConfidentAnswer> {
+) -> Option<FirstAnswer> {
     let product = table.products()[row];
     let known = table.in_gallery(product) && included(product);
     let ranking = table.ranking(row, included, confidence.products_needed());
     let said = *confidence.of_ranking(&ranking, 1)?.first()?;
-    Some(ConfidentAnswer { confidence: said.into(), correct: ranking[0].product == product_id(product), known })
+    Some(FirstAnswer { confidence: said.into(), correct: ranking[0].product == product_id(product), known })
 }
 
 /// The answers to each query with its product in the gallery, if it is enrolled, and without.
-pub(super) fn answers_with_and_without(table: &ScoreTable, confidence: &CatalogConfidence) -> Vec<ConfidentAnswer> {
+pub(super) fn answers_with_and_without(table: &ScoreTable, confidence: &CatalogConfidence) -> Vec<FirstAnswer> {
     let rows = || 0..table.products().len();
     let known_rows = rows().filter(|row| table.in_gallery(table.products()[*row]));
-    let known = known_rows.filter_map(|row| confident_answer(table, confidence, row, |_| true));
+    let known = known_rows.filter_map(|row| first_answer(table, confidence, row, |_| true));
     let unknown =
-        rows().filter_map(|row| confident_answer(table, confidence, row, |product| product != table.products()[row]));
+        rows().filter_map(|row| first_answer(table, confidence, row, |product| product != table.products()[row]));
     known.chain(unknown).collect()
 }
 
-/// Compares what `confidence` said with what is true.
-pub(super) fn compare(
+/// Compares the confidence in `answers` with the truth.
+pub(super) fn compare_with_truth(
     confidence: &CatalogConfidence,
-    answers: &[ConfidentAnswer],
+    answers: &[FirstAnswer],
     limits: VerdictLimits,
 ) -> ConfidenceFigures {
     let known = answers.iter().filter(|answer| answer.known).count();
@@ -126,15 +125,15 @@ pub(super) fn compare(
         (0, _) | (_, 0) => 1.0,
         (known, unknown) => UNKNOWN_SHARE / (1.0 - UNKNOWN_SHARE) * known as f64 / unknown as f64,
     };
-    let weight = |answer: &ConfidentAnswer| if answer.known { 1.0 } else { unknown_weight };
-    let share = |counts: &dyn Fn(&ConfidentAnswer) -> bool| {
+    let weight = |answer: &FirstAnswer| if answer.known { 1.0 } else { unknown_weight };
+    let share = |counts: &dyn Fn(&FirstAnswer) -> bool| {
         weighted_mean(answers.iter().map(|answer| (f64::from(u8::from(counts(answer))), weight(answer)))).unwrap_or(0.0)
     };
-    let verdict = |answer: &ConfidentAnswer| limits.verdict(answer.confidence);
+    let verdict = |answer: &FirstAnswer| limits.verdict(answer.confidence);
     let bin = |number: usize| {
         let in_bin = || answers.iter().filter(move |answer| bin_of(answer.confidence) == number);
         let mean =
-            |value: fn(&ConfidentAnswer) -> f64| weighted_mean(in_bin().map(|answer| (value(answer), weight(answer))));
+            |value: fn(&FirstAnswer) -> f64| weighted_mean(in_bin().map(|answer| (value(answer), weight(answer))));
         ReliabilityBin {
             from: number as f64 / BINS as f64,
             to: (number + 1) as f64 / BINS as f64,

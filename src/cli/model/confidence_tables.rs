@@ -1,9 +1,9 @@
-//! What the learned confidence says against what is true, as tables for a terminal.
+//! The reliability of the learned confidence as tables for a terminal.
 
 use super::tables::{align, counted, percent, plain_table};
 use crate::evaluation::{ConfidenceFigures, ModelFigures};
 
-/// The table of a model's query photos, below the report; why there is none if there is none.
+/// The table of a model's query photos, below the report; without a confidence, the reason.
 pub(super) fn reliability(model: &ModelFigures) -> String {
     let Some(figures) = &model.confidence else {
         return format!(
@@ -17,7 +17,7 @@ pub(super) fn reliability(model: &ModelFigures) -> String {
 
 /// The bins of `figures`, whose answers are to `queries`.
 pub(super) fn bins(figures: &ConfidenceFigures, queries: &str) -> String {
-    let header = ["confidence", "answers", "said in the mean", "right"].map(str::to_owned);
+    let header = ["confidence", "answers", "mean", "right"].map(str::to_owned);
     let mut table = plain_table(header.to_vec(), 1);
     let share = |share: Option<f64>| share.map_or("–".to_owned(), percent);
     for bin in &figures.bins {
@@ -25,7 +25,7 @@ pub(super) fn bins(figures: &ConfidenceFigures, queries: &str) -> String {
         table.add_row(align(vec![range, bin.answers.to_string(), share(bin.said), share(bin.correct)], 1));
     }
     format!(
-        "confidence learned from {} of {}\nasked with {queries}: {} known, {} unknown\n\n{}\n\n{}\n{LEGEND}",
+        "confidence learned from {} of {}\nanswers to {queries}: {} known, {} unknown\n\n{}\n\n{}\n{LEGEND}",
         counted(figures.learned_from_photos, "photo"),
         counted(figures.learned_from_products, "product"),
         figures.known_answers,
@@ -48,5 +48,5 @@ fn verdicts(figures: &ConfidenceFigures) -> String {
     )
 }
 
-const LEGEND: &str = "Gap: between said and right, of the bins with 30 answers or more. Unknown: without their product in the gallery; weighted \
-                      so that\nthey are one in four, as the confidence takes a till to see.";
+const LEGEND: &str = "Mean: of the confidence. Gap: between mean and right, in bins with 30 answers or more. Unknown: without their product\nin \
+                      the gallery; weighted to one in four, as the confidence assumes.";

@@ -80,9 +80,14 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
     let models = models.map_err(|error| super::open_error(error, settings_manifest.as_deref()))?;
     if let Some(boxes) = &options.boxes.boxes {
         let figures = RealFrameOptions { decode: limits, verdicts: verdict_limits(&settings), seed: options.seed };
-        let run =
-            evaluate_boxes::BoxRun { boxes, options: &options.boxes, manifests: &manifests, models: &models, figures };
-        return run.run(&options.photos, options.json.as_deref()).await;
+        let evaluation = evaluate_boxes::BoxEvaluation {
+            boxes,
+            options: &options.boxes,
+            manifests: &manifests,
+            models: &models,
+            figures,
+        };
+        return evaluation.run(&options.photos, options.json.as_deref()).await;
     }
     let set = options.photos.read()?;
     let few_shot = options.few_shot.iter().map(|count| count.get()).collect::<BTreeSet<_>>();
@@ -90,7 +95,7 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
         few_shot: few_shot.into_iter().collect(),
         held_out: options.held_out(&set)?,
         seed: options.seed,
-        limits: verdict_limits(&settings),
+        verdicts: verdict_limits(&settings),
     };
     let mut inputs = report_file::inputs(&manifests, &models, &set);
     inputs.extend(options.held_out.iter().map(|list| (list.clone(), "the list of held-out products")));
@@ -111,7 +116,7 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
             note_skipped(&samples);
         }
         let mut figures = measure(model, &set, &samples, &measurement)?;
-        figures.frames = options.measure_frames(model, &set, &samples, limits, measurement.limits).await?;
+        figures.frames = options.measure_frames(model, &set, &samples, limits, measurement.verdicts).await?;
         reports.push(figures);
     }
     if options.speed_runs > 0 {
@@ -149,7 +154,7 @@ impl EvaluateOptions {
             FramePhotos::Query => PhotoRole::Query,
             FramePhotos::Catalogue => PhotoRole::Catalogue,
         };
-        let options = FrameOptions { frames: frames.get(), role, seed: self.seed, limits: verdicts };
+        let options = FrameOptions { frames: frames.get(), role, seed: self.seed, verdicts };
         let bar = frame_progress_bar(model, frames.get());
         let figures = measure_frames(model, set, samples, options, limits, || bar.inc(1)).await;
         bar.finish_and_clear();

@@ -26,7 +26,7 @@ pub(super) struct BoxOptions {
 }
 
 /// A measurement on photos with boxes.
-pub(super) struct BoxRun<'a> {
+pub(super) struct BoxEvaluation<'a> {
     /// The CSV file.
     pub(super) boxes: &'a Path,
     pub(super) options: &'a BoxOptions,
@@ -35,7 +35,7 @@ pub(super) struct BoxRun<'a> {
     pub(super) figures: RealFrameOptions,
 }
 
-impl BoxRun<'_> {
+impl BoxEvaluation<'_> {
     pub(super) async fn run(&self, enrolled: &PhotoOptions, json: Option<&Path>) -> Result<(), CliError> {
         let set = enrolled.read_all_enrolled()?;
         let folder = self.options.boxes_photos.as_deref().or(self.boxes.parent()).unwrap_or(Path::new(""));

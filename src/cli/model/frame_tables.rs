@@ -56,7 +56,7 @@ fn describe(figures: &ComposedFrameFigures) -> String {
         photos => format!(", {photos} by a given box"),
     };
     let mut text = format!(
-        "frames of {} × {} pixels, composed of {} ({} cut out{boxed}, the others pasted whole)\nasked tight: top-1 {}",
+        "frames of {} × {} pixels, composed of {} ({} cut out{boxed}, the others pasted whole)\nthe photos themselves: top-1 {}",
         figures.width,
         figures.height,
         counted(figures.photos, "photo"),
@@ -70,7 +70,7 @@ fn describe(figures: &ComposedFrameFigures) -> String {
 }
 
 const COMPOSED_LEGEND: &str = "Found: share of the things with a region at an overlap (IoU) of at least 0.5; extra regions: per frame. The last three\n\
-                               columns are top-1: of the frame asked as a whole, of the regions that the server finds, and of the true regions.";
+                               columns are top-1: of the whole frame, of the regions that the server finds, and of the true regions.";
 
 /// The table of `--boxes`.
 pub(super) fn real_frames(report: &RealFrameReport) -> String {

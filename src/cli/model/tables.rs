@@ -201,7 +201,7 @@ fn add_confidence(rows: &mut Vec<TableRow>, models: &[ModelFigures]) {
     add_row(rows, models, "", "billed wrong", none(), |model| share(model, |f| f.billed_wrong).map(percent));
     add_row(rows, models, "", "asked", none(), |model| share(model, |f| f.asked).map(percent));
     add_row(rows, models, "", "unknown", none(), |model| share(model, |f| f.unknown).map(percent));
-    add_row(rows, models, "", "largest gap, said and true", none(), |model| {
+    add_row(rows, models, "", "largest gap to the truth", none(), |model| {
         Some(format!("{:.2}", model.confidence.as_ref()?.largest_gap?))
     });
 }

@@ -24,7 +24,7 @@ fn model() -> Model {
 }
 
 fn measure_samples(held_out: Vec<HeldOutProducts>) -> Result<ModelFigures, EvaluationError> {
-    let options = MeasurementOptions { few_shot: vec![1, 2], held_out, seed: 5, limits: LIMITS };
+    let options = MeasurementOptions { few_shot: vec![1, 2], held_out, seed: 5, verdicts: LIMITS };
     measure(&model(), &products(4), &samples(), &options)
 }
 
@@ -111,14 +111,14 @@ fn held_out_products_without_queries_are_an_error() {
     let mut without_b = samples();
     without_b.queries.retain(|sample| sample.product != 1);
     let held_out = HeldOutProducts { seed: Some(3), products: vec![1] };
-    let options = MeasurementOptions { few_shot: Vec::new(), held_out: vec![held_out], seed: 5, limits: LIMITS };
+    let options = MeasurementOptions { few_shot: Vec::new(), held_out: vec![held_out], seed: 5, verdicts: LIMITS };
     let error = measure(&model(), &products(4), &without_b, &options).unwrap_err().to_string();
     assert!(error.contains("1 product held out with seed 3") && error.contains("no query photo shows"), "{error}");
     let all = HeldOutProducts { seed: None, products: vec![0, 1, 2] };
     let error = measure_samples(vec![all]).unwrap_err().to_string();
     assert!(error.contains("hold out fewer"), "{error}");
     let unknown = Samples { queries: vec![sample(3, 5.0)], ..samples() };
-    let options = MeasurementOptions { few_shot: Vec::new(), held_out: Vec::new(), seed: 5, limits: LIMITS };
+    let options = MeasurementOptions { few_shot: Vec::new(), held_out: Vec::new(), seed: 5, verdicts: LIMITS };
     let error = measure(&model(), &products(4), &unknown, &options).unwrap_err().to_string();
     assert!(error.contains("no query photo shows an enrolled product"), "{error}");
 }

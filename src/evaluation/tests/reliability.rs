@@ -1,7 +1,7 @@
 //! Confidences of answers made by hand, and of vectors around known directions.
 
 use super::super::reliability::{
-    ConfidentAnswer, answers_with_and_without, compare, confident_answer, learn_confidence,
+    FirstAnswer, answers_with_and_without, compare_with_truth, first_answer, learn_confidence,
 };
 use super::super::scores::{ScoreTable, product_id};
 use super::*;
@@ -19,8 +19,8 @@ fn samples_around_axes(products: usize, offset: usize) -> Vec<Sample> {
     numbers.map(sample).collect()
 }
 
-fn equal_answers(count: usize, confidence: f64, correct: usize, known: bool) -> Vec<ConfidentAnswer> {
-    (0..count).map(|number| ConfidentAnswer { confidence, correct: number < correct, known }).collect()
+fn equal_answers(count: usize, confidence: f64, correct: usize, known: bool) -> Vec<FirstAnswer> {
+    (0..count).map(|number| FirstAnswer { confidence, correct: number < correct, known }).collect()
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn what_is_said_is_compared_with_what_is_true_bin_by_bin() {
         equal_answers(15, 0.5, 0, false),
         equal_answers(5, 0.1, 0, false),
     ];
-    let figures = compare(&confidence, &answers.concat(), LIMITS);
+    let figures = compare_with_truth(&confidence, &answers.concat(), LIMITS);
     assert_eq!((figures.known_answers, figures.unknown_answers), (60, 20));
     assert_eq!((figures.learned_from_photos, figures.learned_from_products), (50, 10));
     let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
@@ -52,9 +52,9 @@ fn what_is_said_is_compared_with_what_is_true_bin_by_bin() {
 
     // Twice as many unknown answers weigh half as much each.
     let twice = [equal_answers(60, 0.95, 60, true), equal_answers(40, 0.95, 0, false)];
-    let figures = compare(&confidence, &twice.concat(), LIMITS);
+    let figures = compare_with_truth(&confidence, &twice.concat(), LIMITS);
     near(figures.bins[9].correct.unwrap(), 0.75);
-    let few = compare(&confidence, &equal_answers(29, 0.95, 0, true), LIMITS);
+    let few = compare_with_truth(&confidence, &equal_answers(29, 0.95, 0, true), LIMITS);
     assert_eq!((few.largest_gap, few.billed_wrong), (None, 1.0), "29 answers are too few for a gap");
 }
 
@@ -65,19 +65,13 @@ fn a_query_is_answered_with_its_product_and_without() {
     let confidence = learn_confidence(&gallery, 1).unwrap();
     let table = ScoreTable::new(&queries, &gallery, 10);
     let answers = answers_with_and_without(&table, &confidence);
-    let (known, unknown): (Vec<&ConfidentAnswer>, Vec<&ConfidentAnswer>) =
-        answers.iter().partition(|answer| answer.known);
+    let (known, unknown): (Vec<&FirstAnswer>, Vec<&FirstAnswer>) = answers.iter().partition(|answer| answer.known);
     assert_eq!((known.len(), unknown.len()), (50, 50));
     assert!(known.iter().all(|answer| answer.correct) && unknown.iter().all(|answer| !answer.correct));
-    let mean = |answers: &[&ConfidentAnswer]| {
-        answers.iter().map(|answer| answer.confidence).sum::<f64>() / answers.len() as f64
-    };
+    let mean =
+        |answers: &[&FirstAnswer]| answers.iter().map(|answer| answer.confidence).sum::<f64>() / answers.len() as f64;
     assert!(mean(&known) > 0.8 && mean(&unknown) < 0.4, "{} {}", mean(&known), mean(&unknown));
-    assert_eq!(
-        confident_answer(&table, &confidence, 0, |product| product < 2),
-        None,
-        "two products are too few to judge"
-    );
+    assert_eq!(first_answer(&table, &confidence, 0, |product| product < 2), None, "two products are too few to judge");
     assert!(learn_confidence(&gallery[..10], 1).is_none(), "two products teach nothing");
 }
 
