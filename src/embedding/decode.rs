@@ -1,9 +1,9 @@
 //! Decodes the bytes of an upload to RGB pixels; each limit is checked before the work that it limits.
 //!
 //! Order: size in bytes → format by its first bytes (only JPEG, PNG, WebP) → width × height from the header → for JPEG, that
-//! the file has an end → decoding under a memory limit, a large JPEG at a reduced scale → EXIF orientation. A picture of 30 000 × 30 000 pixels is refused by
-//! its header; its pixels are never allocated. Decoders may panic on hostile input: run [`decode`] on a
-//! [`Pool`](crate::pool::Pool), which turns a panic into an error.
+//! the file has an end → decoding under a memory limit, a large JPEG at a reduced scale → EXIF orientation. A picture of
+//! 30 000 × 30 000 pixels is refused by its header; its pixels are never allocated. Decoders may panic on hostile input: run
+//! [`decode_photo`] on a [`Pool`](crate::pool::Pool), which turns a panic into an error.
 
 use std::io::Cursor;
 

@@ -1,4 +1,4 @@
-//! What `image` does not do for a JPEG: checks of its segments, and decoding at a reduced scale.
+//! Checks of a JPEG's segments, and decoding at a reduced scale: `image` does neither.
 //!
 //! JPEG decoders are tolerant: if the data runs out, they fill the rest of the picture with grey, and they decode a thousand
 //! scans if the file has them. A till must not take half a photo for a whole one, nor spend minutes on a small file. So this
@@ -10,8 +10,8 @@
 use image::RgbImage;
 use jpeg_decoder::{Decoder, PixelFormat};
 
-/// The shorter side of a photo keeps at least so many pixels: a till's camera has as many, and a product of a tenth of that
-/// is still recognised.
+/// The shorter side of a photo keeps at least so many pixels. A till's camera has as many, and a product of a tenth of that
+/// height is still recognised.
 const SHORTER_SIDE_MIN: u32 = 1_080;
 
 /// Progressive files of common encoders have about ten scans; each costs one pass over the whole picture.

@@ -1,7 +1,7 @@
-//! The empty views of kiosks: set by staff or the kiosk, read with each of its frames, kept fresh from frames of nothing.
+//! The empty views of kiosks: set by staff or the kiosk, read with each of its frames, refreshed from frames of the empty place.
 //!
-//! A frame is answered before anything about its kiosk's view is written. Such a write is small, rare, bounded in time and
-//! number, and may be lost: the next frame repeats it.
+//! A frame is answered before its kiosk's view is updated. An update is small, rare, and bounded in time and number. It may be
+//! lost: the next frame repeats it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::regions::{EmptyView, EmptyViewUse, FoundRegions};
 
 /// A stored view older than this is replaced by a frame in which nothing differs from it.
 const REFRESH_AFTER_S: i64 = 600;
-/// Writes about views at a time, per server; a frame that finds more in progress leaves its write out.
-const WRITES_MAX: usize = 4;
-const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Updates in progress at a time, per server; further ones are skipped.
+const UPDATES_MAX: usize = 4;
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why an empty view was not set.
 #[derive(Debug, thiserror::Error)]
@@ -64,35 +64,30 @@ pub(super) struct StoredView {
     is_old: bool,
 }
 
-/// Something to note after a frame was compared with the view.
+/// What changes in the stored view after a frame was compared with it.
 #[derive(Debug)]
-enum Write {
+enum ViewUpdate {
     Refresh(EmptyView),
     CameraMoved,
     CameraBack,
 }
 
-/// Writes what frames show of their kiosks' views.
-#[derive(Debug, Clone)]
-pub(super) struct ViewWriter(Arc<Semaphore>);
-
-impl Default for ViewWriter {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(WRITES_MAX)))
-    }
+/// Permits for the updates in progress.
+pub(super) fn update_permits() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(UPDATES_MAX))
 }
 
 impl StoredView {
-    /// The view renewed from `photo`, if that shows it and it is old.
-    pub(super) fn renew(&self, found: &FoundRegions, photo: &Photo) -> Option<EmptyView> {
+    /// The view as `photo` shows it, if the photo shows nothing else and the stored view is old.
+    pub(super) fn renewed_view(&self, found: &FoundRegions, photo: &Photo) -> Option<EmptyView> {
         (found.shows_empty_view && self.is_old).then(|| self.view.renewed(photo))
     }
 
-    fn write(&self, use_of_view: Option<EmptyViewUse>, renewed: Option<EmptyView>) -> Option<Write> {
+    fn update(&self, use_of_view: Option<EmptyViewUse>, renewed: Option<EmptyView>) -> Option<ViewUpdate> {
         match (use_of_view, self.camera_moved_at, renewed) {
-            (Some(EmptyViewUse::CameraMoved), None, _) => Some(Write::CameraMoved),
-            (Some(EmptyViewUse::Used), Some(_), _) => Some(Write::CameraBack),
-            (_, _, Some(view)) => Some(Write::Refresh(view)),
+            (Some(EmptyViewUse::CameraMoved), None, _) => Some(ViewUpdate::CameraMoved),
+            (Some(EmptyViewUse::Used), Some(_), _) => Some(ViewUpdate::CameraBack),
+            (_, _, Some(view)) => Some(ViewUpdate::Refresh(view)),
             (_, _, None) => None,
         }
     }
@@ -106,7 +101,7 @@ impl RecognitionService {
         kiosk: KioskId,
         picture: Bytes,
     ) -> Result<EmptyViewSummary, EmptyViewError> {
-        // Before the work on the picture.
+        // Checked before the picture is decoded.
         self.check_serves(caller, kiosk).await?;
         let view = self.read_empty_view(picture).await?;
         let now = self.clock.now();
@@ -186,7 +181,7 @@ impl RecognitionService {
         Ok(Some(StoredView { kiosk, view, set_at, updated_at, camera_moved_at, is_old }))
     }
 
-    /// Notes what a frame showed of the view, in a task of its own.
+    /// Updates the stored view from what a frame showed of it, in a task of its own.
     pub(super) fn note_empty_view(
         &self,
         stored: Option<StoredView>,
@@ -194,36 +189,43 @@ impl RecognitionService {
         renewed: Option<EmptyView>,
     ) {
         let Some(stored) = stored else { return };
-        let Some(write) = stored.write(use_of_view, renewed) else { return };
-        let Ok(permit) = Arc::clone(&self.view_writer.0).try_acquire_owned() else { return };
+        let Some(update) = stored.update(use_of_view, renewed) else { return };
+        let Ok(permit) = Arc::clone(&self.view_update_permits).try_acquire_owned() else { return };
         let (db, now) = (self.db.clone(), self.clock.now());
         tokio::spawn(async move {
             let _in_progress = permit;
-            let written = tokio::time::timeout(WRITE_TIMEOUT, carry_out(&db, &stored, &write, now)).await;
+            let written = tokio::time::timeout(UPDATE_TIMEOUT, apply_update(&db, &stored, &update, now)).await;
             if let Err(error) = written.unwrap_or_else(|_| Err(DatabaseError::TimedOut("it was busy".to_owned()))) {
-                tracing::warn!(%error, kiosk.id = %stored.kiosk, "what a frame shows of the empty view was not kept");
+                tracing::warn!(%error, kiosk.id = %stored.kiosk, "the empty view of a kiosk could not be updated; the next frame tries again");
             }
         });
     }
 }
 
-async fn carry_out(db: &Database, stored: &StoredView, write: &Write, now: Timestamp) -> Result<(), DatabaseError> {
+async fn apply_update(
+    db: &Database,
+    stored: &StoredView,
+    update: &ViewUpdate,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
     let (mut tx, kiosk) = (db.begin().await?, stored.kiosk);
-    let is_new = match write {
-        Write::Refresh(view) => {
+    let is_new = match update {
+        ViewUpdate::Refresh(view) => {
             kiosk_empty_views::refresh(&mut tx, kiosk, stored.updated_at, view.reduced_rgb(), now).await?
         }
-        Write::CameraMoved => kiosk_empty_views::mark_camera_moved(&mut tx, kiosk, stored.set_at, now).await?,
-        Write::CameraBack => kiosk_empty_views::clear_camera_moved(&mut tx, kiosk).await?,
+        ViewUpdate::CameraMoved => kiosk_empty_views::mark_camera_moved(&mut tx, kiosk, stored.set_at, now).await?,
+        ViewUpdate::CameraBack => kiosk_empty_views::clear_camera_moved(&mut tx, kiosk).await?,
     };
     tx.commit().await?;
-    match write {
-        Write::CameraMoved if is_new => tracing::warn!(
+    match update {
+        ViewUpdate::CameraMoved if is_new => tracing::warn!(
             kiosk.id = %kiosk,
             "the camera of a kiosk was moved or covered since its empty view was set; set the view again"
         ),
-        Write::CameraBack if is_new => tracing::info!(kiosk.id = %kiosk, "a kiosk's frames match its empty view again"),
-        Write::CameraMoved | Write::CameraBack | Write::Refresh(_) => {}
+        ViewUpdate::CameraBack if is_new => {
+            tracing::info!(kiosk.id = %kiosk, "a kiosk's frames match its empty view again")
+        }
+        ViewUpdate::CameraMoved | ViewUpdate::CameraBack | ViewUpdate::Refresh(_) => {}
     }
     Ok(())
 }

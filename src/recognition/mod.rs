@@ -1,13 +1,12 @@
 //! Recognition: from a picture to one verdict per region.
 //!
 //! Admission → decode → find and cut the regions → embed all → search all → best score per product → names → verdicts, one
-//! per region. Searches share the index's
-//! read lock, so none waits for another. Invariants: a product that left the catalog is never named once that is committed,
-//! even where the index still has it; a verdict is judged over the candidates that are shown; an index that has lost its
-//! place in the catalog's log answers nothing rather than something wrong.
+//! per region. Searches share the index's read lock, so none waits for another. Invariants: once a product's removal from the
+//! catalog is committed, it is never named, even if the index still has it; a verdict is judged over the candidates that are
+//! shown; an index that has lost its place in the catalog's log answers nothing rather than something wrong.
 //!
-//! [`RecognitionService::recognize_picture`] writes nothing: who keeps the evidence in a transaction of their own (checkout)
-//! writes what [`RecognitionService::evidence`] gives; [`RecognitionService::recognize`] is both at once.
+//! [`RecognitionService::recognize_picture`] stores no evidence: checkout stores the row that [`RecognitionService::evidence`]
+//! makes, in a transaction of its own. [`RecognitionService::recognize`] does both.
 
 mod empty_views;
 mod error;
@@ -21,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use crate::active_model::ModelSlot;
 use crate::clock::Clock;
@@ -33,7 +33,6 @@ use crate::index::Hits;
 use crate::pool::Priority;
 use crate::regions::{self, FoundRegion, FoundRegions};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
-use empty_views::ViewWriter;
 
 pub use crate::domain::{Region, Verdict};
 pub use crate::regions::{EmptyViewUse, RegionMethod, RegionMode};
@@ -55,13 +54,13 @@ pub struct RecognitionService {
     clock: Clock,
     active: ModelSlot,
     rule: VerdictRule,
-    view_writer: ViewWriter,
+    view_update_permits: Arc<Semaphore>,
 }
 
 impl RecognitionService {
     /// A service that recognises by the model in `active`.
     pub fn new(db: Database, clock: Clock, active: ModelSlot, settings: &Settings) -> Self {
-        Self { db, clock, active, rule: VerdictRule::new(settings), view_writer: ViewWriter::default() }
+        Self { db, clock, active, rule: VerdictRule::new(settings), view_update_permits: empty_views::update_permits() }
     }
 
     /// Recognises what is in a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an
@@ -74,7 +73,7 @@ impl RecognitionService {
     ) -> Result<RecognitionView, RecognitionError> {
         let result = self.recognize_picture(caller, picture, mode).await?;
         let evidence = self.evidence(caller, None, &result);
-        let kept = tokio::time::timeout(EVIDENCE_TIMEOUT, self.keep(&evidence)).await;
+        let kept = tokio::time::timeout(EVIDENCE_TIMEOUT, self.store_evidence(&evidence)).await;
         if let Err(error) = kept.unwrap_or_else(|_| Err(DatabaseError::TimedOut("it was busy".to_owned()))) {
             metrics::counter!(EVIDENCE_LOST_TOTAL).increment(1);
             tracing::warn!(error = %error, recognition.id = %evidence.id, "evidence of a recognition could not be kept");
@@ -82,8 +81,8 @@ impl RecognitionService {
         Ok(result.into_view(evidence.id))
     }
 
-    /// Recognises what is in a picture. A kiosk's picture is compared with its empty view; what it shows of that is written
-    /// after the answer. Nothing else is written.
+    /// Recognises what is in a picture. A kiosk's picture is compared with its empty view, which may be updated after the answer.
+    /// Nothing else is written.
     ///
     /// # Cancel safety
     /// Dropping the future drops the picture from whichever queue it waits in; nothing is changed.
@@ -96,7 +95,7 @@ impl RecognitionService {
         let began = Instant::now();
         let active = self.active.current();
         let (embedder, index) = (&active.embedder, &active.index);
-        // Before the work on a picture that could not be answered for.
+        // Checked first: no picture is decoded for an index that cannot answer.
         index.check_trusted()?;
 
         let stored_view = if mode == RegionMode::Auto { self.find_empty_view(caller).await? } else { None };
@@ -109,7 +108,7 @@ impl RecognitionService {
         let find = move || {
             let view = stored_view.as_ref().map(|stored| &stored.view);
             let found = regions::find_regions(&decoded.photo, mode, view);
-            let renewed = stored_view.as_ref().and_then(|stored| stored.renew(&found, &decoded.photo));
+            let renewed = stored_view.as_ref().and_then(|stored| stored.renewed_view(&found, &decoded.photo));
             let pictures =
                 found.regions.iter().map(|found| regions::crop_region(&decoded.photo, found.region)).collect();
             (found, pictures, stored_view, renewed)
@@ -147,7 +146,7 @@ impl RecognitionService {
         Ok(RecognitionResult { items, picture, region_method, empty_view, model, index_revision, timings })
     }
 
-    /// What is to be kept of a result, under an id of its own, for whoever stores it in a transaction of their own.
+    /// The evidence of a result under a new id, for the caller to store.
     pub fn evidence(&self, caller: &Caller, session: Option<SessionId>, result: &RecognitionResult) -> RecognitionRow {
         let now = self.clock.now();
         RecognitionRow {
@@ -162,7 +161,7 @@ impl RecognitionService {
         }
     }
 
-    async fn keep(&self, evidence: &RecognitionRow) -> Result<(), DatabaseError> {
+    async fn store_evidence(&self, evidence: &RecognitionRow) -> Result<(), DatabaseError> {
         let mut tx = self.db.begin().await?;
         recognitions::insert(&mut tx, evidence).await?;
         tx.commit().await

@@ -5,7 +5,7 @@
 //! it.
 
 use super::lab_picture::LabPicture;
-use super::robust_fit::{LinearFit, Sample, length, median, squared_length, surface_terms};
+use super::robust_fit::{LinearFit, Observation, length, median, squared_length, surface_terms};
 
 /// Width of the border as a share of the shorter side.
 const BORDER_SHARE: f32 = 0.06;
@@ -19,7 +19,7 @@ const SECOND_SHARE_MIN: f32 = 0.12;
 /// A fitted background.
 #[derive(Debug)]
 pub(super) struct BorderBackground {
-    surfaces: Vec<Surface>,
+    surfaces: Vec<QuadraticSurface>,
     /// Median distance in L*a*b* of the border's pixels to their surface.
     pub(super) spread: f32,
     /// Share of the border's pixels that are near a surface.
@@ -30,14 +30,14 @@ const TERMS: usize = 6;
 /// A picture of one row or column leaves terms undetermined.
 const RIDGE: [f64; TERMS] = [1e-6; TERMS];
 
-type Surface = LinearFit<TERMS>;
+type QuadraticSurface = LinearFit<TERMS>;
 
 impl BorderBackground {
     pub(super) fn fit(picture: &LabPicture) -> Self {
         let samples = border_samples(picture);
         let first = fit_surface(&samples);
-        let far = |sample: &&Sample<TERMS>| length(first.difference(**sample)) >= NEAR;
-        let residual_samples: Vec<Sample<TERMS>> = samples.iter().filter(far).copied().collect();
+        let far = |sample: &&Observation<TERMS>| length(first.difference(**sample)) >= NEAR;
+        let residual_samples: Vec<Observation<TERMS>> = samples.iter().filter(far).copied().collect();
         let mut surfaces = vec![first];
         if residual_samples.len() as f32 >= SECOND_SHARE_MIN * samples.len() as f32 {
             surfaces.push(fit_surface(&residual_samples));
@@ -79,14 +79,14 @@ impl BorderBackground {
         nearest
     }
 
-    fn difference(&self, sample: Sample<TERMS>) -> [f32; 3] {
+    fn difference(&self, sample: Observation<TERMS>) -> [f32; 3] {
         let differences = self.surfaces.iter().map(|surface| surface.difference(sample));
         let nearest = differences.min_by(|one, other| length(*one).total_cmp(&length(*other)));
         nearest.unwrap_or_default()
     }
 }
 
-impl Surface {
+impl QuadraticSurface {
     /// For each channel the factors of 1, x and x² in the row at `y`.
     fn row_factors(&self, y: f32) -> [[f32; 3]; 3] {
         self.factors.map(|[constant, x, y_factor, x_square, x_y, y_square]| {
@@ -95,14 +95,14 @@ impl Surface {
     }
 }
 
-fn fit_surface(samples: &[Sample<TERMS>]) -> Surface {
+fn fit_surface(samples: &[Observation<TERMS>]) -> QuadraticSurface {
     LinearFit::fit_robustly(samples, vec![1.0; samples.len()], RIDGE)
 }
 
-fn border_samples(picture: &LabPicture) -> Vec<Sample<TERMS>> {
+fn border_samples(picture: &LabPicture) -> Vec<Observation<TERMS>> {
     let pixels = border_pixels(picture.width, picture.height);
     let step = pixels.len().div_ceil(SAMPLES_MAX).max(1);
-    let sample = |pixel: &usize| Sample { terms: surface_terms(picture, *pixel), color: picture.colors[*pixel] };
+    let sample = |pixel: &usize| Observation { terms: surface_terms(picture, *pixel), color: picture.colors[*pixel] };
     pixels.iter().step_by(step).map(sample).collect()
 }
 

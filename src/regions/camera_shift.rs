@@ -5,7 +5,7 @@
 use super::lab_picture::LabPicture;
 use super::robust_fit::coordinate;
 
-/// Pixels of the reduced picture that are one here: shifts of fewer are opened away or tolerated later.
+/// Side of a block in pixels of the reduced picture. Smaller shifts are tolerated by the comparison, or removed by opening.
 const BLOCK: usize = 4;
 /// Shifts that are tried, as a share of the longer side.
 const SHIFT_MAX: f32 = 0.16;

@@ -2,8 +2,8 @@
 //!
 //! The light of shops changes: the frame's colours are first fitted to the view's, robustly, by a smooth surface and a
 //! linear function of the view's own colours (a dimmer lamp darkens light parts more). A frame that differs nearly
-//! everywhere, that matches the view better when it is shifted, or whose light cannot be explained shows that the camera was
-//! moved, or covered; the view then says nothing about it.
+//! everywhere, that matches the view better when it is shifted, or whose light differs more than that of a shop shows that the
+//! camera was moved or covered. The view is not used for such a frame.
 
 use super::border_background::border_pixels;
 use super::camera_shift::is_shifted;
@@ -47,9 +47,9 @@ pub enum UnusableView {
 
 /// How a frame relates to the empty view.
 #[derive(Debug)]
-pub(super) enum Comparison {
+pub(super) enum ViewComparison {
     /// The mask is of what differs.
-    Same(LabPicture, Mask),
+    SamePlace(LabPicture, Mask),
     CameraMoved,
     OtherSize,
 }
@@ -96,11 +96,11 @@ impl EmptyView {
         Self::from_stored(self.width, self.height, rgb).unwrap_or_else(|| self.clone())
     }
 
-    pub(super) fn compare(&self, photo: &Photo) -> Comparison {
+    pub(super) fn compare(&self, photo: &Photo) -> ViewComparison {
         let aspect = |width: u32, height: u32| f64::from(width) / f64::from(height);
         let ratio = aspect(photo.original_width(), photo.original_height()) / aspect(self.width, self.height);
         if (ratio - 1.0).abs() > ASPECT_TOLERANCE {
-            return Comparison::OtherSize;
+            return ViewComparison::OtherSize;
         }
         let view = LabPicture::from_photo(&self.reduced);
         let frame = LabPicture::with_size(photo, view.width, view.height);
@@ -108,10 +108,10 @@ impl EmptyView {
         // Without the view's colours: a fit to another picture would take their contrast away, and no shift would match.
         let smooth_change = SmoothChange::fit(&view, &frame, &pixels);
         if is_shifted(&view, &frame, |x, y| smooth_change.lightness(x, y)) {
-            return Comparison::CameraMoved;
+            return ViewComparison::CameraMoved;
         }
         let Some(expected) = LightChange::fit(&view, &frame, &pixels).apply(view) else {
-            return Comparison::CameraMoved;
+            return ViewComparison::CameraMoved;
         };
         let differences = differences(&expected, &frame);
         let lengths: Vec<f32> = differences.iter().step_by(MEDIAN_STEP).copied().map(length).collect();
@@ -120,9 +120,9 @@ impl EmptyView {
         let border = border_pixels(mask.width, mask.height);
         let in_border = border.iter().filter(|pixel| mask.set[**pixel]).count() as f32;
         if mask.share() > MOVED_SHARE && in_border > MOVED_SHARE * border.len() as f32 {
-            return Comparison::CameraMoved;
+            return ViewComparison::CameraMoved;
         }
-        Comparison::Same(frame, mask)
+        ViewComparison::SamePlace(frame, mask)
     }
 }
 

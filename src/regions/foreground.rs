@@ -1,9 +1,9 @@
 //! From differences to the background to a mask of what stands out.
 //!
-//! Three thresholds. Above the highest one (Otsu's, within bounds) something stands out for sure. What is above the middle one
-//! and nowhere above the highest stands out too: a dark product beside a vivid one, which draws Otsu's threshold up. Above the
-//! lowest is also what a white carton on a white table differs by, and a soft shadow; it counts only where it surrounds
-//! something that stands out and is much larger than that.
+//! There are three thresholds. What is above the highest one (Otsu's, within bounds) stands out. What is above the middle one and
+//! nowhere above the highest stands out too: a dark product beside a vivid one, which raises Otsu's threshold. A white carton
+//! on a white table is only above the lowest one, but so is a soft shadow. Such a part counts only if it surrounds something
+//! that stands out and is much larger than that.
 
 use super::lab_picture::LabPicture;
 use super::mask::{Mask, otsu_threshold};

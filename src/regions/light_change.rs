@@ -5,7 +5,7 @@
 
 use super::border_background::border_pixels;
 use super::lab_picture::LabPicture;
-use super::robust_fit::{LinearFit, Sample, cauchy_weights, coordinate, length, median, subtract, surface_terms};
+use super::robust_fit::{LinearFit, Observation, cauchy_weights, coordinate, length, median, subtract, surface_terms};
 
 /// Pixels of the border, and as many of the rest, that the light is fitted to, at most.
 const SAMPLES_MAX: usize = 250;
@@ -115,7 +115,7 @@ fn fit<const N: usize>(
     terms: fn(&LabPicture, usize) -> [f32; N],
     ridge: [f64; N],
 ) -> LinearFit<N> {
-    let sample = |pixel: &usize| Sample {
+    let sample = |pixel: &usize| Observation {
         terms: terms(view, *pixel),
         color: subtract(frame.colors[*pixel], view.colors[*pixel]),
     };

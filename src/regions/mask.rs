@@ -91,10 +91,10 @@ impl Mask {
         }
     }
 
-    /// Moves the pixels of `open` that are connected with `start` from there to the end of `reached`.
-    fn flood(&self, start: usize, open: &mut [bool], reached: &mut Vec<usize>) {
+    /// Moves the pixels of `unvisited` that are connected with `start` from there to the end of `reached`.
+    fn flood(&self, start: usize, unvisited: &mut [bool], reached: &mut Vec<usize>) {
         let mut visit = |pixel: usize, reached: &mut Vec<usize>| {
-            if std::mem::take(&mut open[pixel]) {
+            if std::mem::take(&mut unvisited[pixel]) {
                 reached.push(pixel);
             }
         };

@@ -1,9 +1,9 @@
 //! Where the products are in a picture: the regions that recognition embeds and judges one by one.
 //!
-//! Two ways, both on a reduced picture in L*a*b*: what differs from the background that the picture's border shows, or,
-//! where the kiosk has one, from its empty view. Thresholded, cleaned, and split into segments. Where the border's way
-//! finds nothing, or nearly everything, there is one region, the whole picture: it is then most likely a picture *of* a
-//! product. What does not differ from the empty view has no region.
+//! A reduced picture in L*a*b* is compared with the kiosk's empty view, if there is one, else with a background that is modelled
+//! from the picture's border. What differs is thresholded, cleaned, and split into segments. If nothing, or nearly everything,
+//! stands out from the border's background, the whole picture is the one region: it is then most likely a picture *of* a
+//! product. If nothing differs from the empty view, there is no region.
 //!
 //! Knows nothing of models, databases or HTTP. Results depend on the pixels alone.
 
@@ -25,7 +25,7 @@ mod watershed;
 
 use crate::domain::{Photo, Region, text_enum};
 use border_background::BorderBackground;
-use empty_view::Comparison;
+use empty_view::ViewComparison;
 use lab_picture::LabPicture;
 use mask::Mask;
 use watershed::Segment;
@@ -85,8 +85,8 @@ pub struct FoundRegions {
     pub shows_empty_view: bool,
 }
 
-/// A picture with more regions is taken whole, as one that may show several: nobody lays so much before a till, and to bill a
-/// part of it would be wrong.
+/// A picture with more regions is taken whole and may show several: nobody puts so much before a till, and billing only a part
+/// of it would be wrong.
 const REGIONS_MAX: usize = 24;
 /// Area of the smallest region as a share of the picture: a tenth of its height squared, in 16:9, is 0.56 %.
 const AREA_MIN: f32 = 0.003;
@@ -106,7 +106,7 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
         return whole_picture(photo);
     }
     let empty_view = match empty_view.map(|view| view.compare(photo)) {
-        Some(Comparison::Same(picture, mask)) => {
+        Some(ViewComparison::SamePlace(picture, mask)) => {
             let regions = find_mask_regions(&mask, &picture, photo);
             return FoundRegions {
                 empty_view: Some(EmptyViewUse::Used),
@@ -114,8 +114,8 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
                 ..limit_regions(photo, RegionMethod::EmptyView, regions)
             };
         }
-        Some(Comparison::CameraMoved) => Some(EmptyViewUse::CameraMoved),
-        Some(Comparison::OtherSize) => Some(EmptyViewUse::OtherSize),
+        Some(ViewComparison::CameraMoved) => Some(EmptyViewUse::CameraMoved),
+        Some(ViewComparison::OtherSize) => Some(EmptyViewUse::OtherSize),
         None => None,
     };
     let found = find_foreground(photo)

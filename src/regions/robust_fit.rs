@@ -8,7 +8,7 @@ const ITERATIONS: usize = 8;
 
 /// What is fitted at one pixel: its terms and its colour.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sample<const TERMS: usize> {
+pub(super) struct Observation<const TERMS: usize> {
     pub(super) terms: [f32; TERMS],
     pub(super) color: [f32; 3],
 }
@@ -22,7 +22,7 @@ pub(super) struct LinearFit<const TERMS: usize> {
 
 impl<const TERMS: usize> LinearFit<TERMS> {
     /// Begins with `weights`, one per sample. `ridge` draws each term's factors towards zero.
-    pub(super) fn fit_robustly(samples: &[Sample<TERMS>], mut weights: Vec<f32>, ridge: [f64; TERMS]) -> Self {
+    pub(super) fn fit_robustly(samples: &[Observation<TERMS>], mut weights: Vec<f32>, ridge: [f64; TERMS]) -> Self {
         let mut fit = Self { factors: [[0.0; TERMS]; 3] };
         for _ in 0..ITERATIONS {
             fit = Self { factors: weighted_least_squares(samples, &weights, ridge) };
@@ -41,7 +41,7 @@ impl<const TERMS: usize> LinearFit<TERMS> {
     }
 
     /// The colour of the sample less the fitted one.
-    pub(super) fn difference(&self, Sample { terms, color }: Sample<TERMS>) -> [f32; 3] {
+    pub(super) fn difference(&self, Observation { terms, color }: Observation<TERMS>) -> [f32; 3] {
         subtract(color, self.predict(terms))
     }
 }
@@ -82,13 +82,13 @@ pub(super) fn median(values: &[f32]) -> f32 {
 }
 
 fn weighted_least_squares<const TERMS: usize>(
-    samples: &[Sample<TERMS>],
+    samples: &[Observation<TERMS>],
     weights: &[f32],
     ridge: [f64; TERMS],
 ) -> [[f32; TERMS]; 3] {
     let mut normal = [[0.0_f64; TERMS]; TERMS];
     let mut right = [[0.0_f64; TERMS]; 3];
-    for (Sample { terms, color }, weight) in samples.iter().zip(weights) {
+    for (Observation { terms, color }, weight) in samples.iter().zip(weights) {
         let (terms, color) = (terms.map(f64::from), color.map(f64::from));
         let weighted = terms.map(|term| f64::from(*weight) * term);
         for (row, factor) in normal.iter_mut().zip(weighted) {

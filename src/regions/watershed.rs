@@ -117,7 +117,7 @@ pub(super) fn segment_mask(mask: &Mask, picture: &LabPicture, area_min: usize) -
     let heights = distances_to_outside(mask);
     let mut watershed = Watershed { basins: Vec::new(), parents: Vec::new(), labels: vec![NONE; heights.len()] };
     for pixel in pixels_from_high_to_low(&heights) {
-        watershed.flood(pixel as usize, &heights, picture, area_min);
+        watershed.add_pixel(pixel as usize, &heights, picture, area_min);
     }
     watershed.into_segments(area_min)
 }
@@ -145,7 +145,7 @@ impl Watershed {
     }
 
     /// Adds the next lower pixel to a neighbour's basin, joining basins that are one segment; or begins a basin.
-    fn flood(&mut self, pixel: usize, heights: &[u32], picture: &LabPicture, area_min: usize) {
+    fn add_pixel(&mut self, pixel: usize, heights: &[u32], picture: &LabPicture, area_min: usize) {
         let (width, height) = (picture.width, picture.height);
         let (x, y) = (pixel % width, pixel / width);
         let mut own = NONE;
