@@ -1,6 +1,6 @@
 //! Hands and arms: segments of the colour of skin that come in over the picture's edge. They are no products.
 
-use super::watershed::Segment;
+use super::segment::Segment;
 
 /// Share of a hand's pixels that have the colour of skin.
 const SKIN_SHARE_MIN: f32 = 0.5;

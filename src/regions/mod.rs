@@ -10,6 +10,7 @@
 mod border_background;
 mod camera_shift;
 mod crop;
+mod distance_transform;
 mod empty_view;
 mod foreground;
 mod hands;
@@ -19,6 +20,7 @@ mod mask;
 mod parts;
 mod product_region;
 mod robust_fit;
+mod segment;
 #[cfg(test)]
 mod tests;
 mod watershed;
@@ -28,7 +30,7 @@ use border_background::BorderBackground;
 use empty_view::ViewComparison;
 use lab_picture::LabPicture;
 use mask::Mask;
-use watershed::Segment;
+use segment::Segment;
 
 pub use crop::crop_region;
 pub use empty_view::{EmptyView, UnusableView};

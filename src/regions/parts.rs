@@ -1,6 +1,6 @@
 //! Joins segments that are parts of one product: a label inside a package, a cap above a bottle, the stem of an apple.
 
-use super::watershed::Segment;
+use super::segment::Segment;
 
 /// A segment with this share of its box inside another one's box …
 const ENCLOSED_SHARE: f32 = 0.6;

@@ -1,11 +1,12 @@
 //! Splits a mask into segments, one per product: connected components, and components split where two products touch.
 //!
 //! The distance of each pixel to the outside is a height. A watershed from the peaks down (Vincent and Soille 1991) meets
-//! where two products touch; the lower the saddle between two peaks, the surer are two products.
+//! where two products touch; the lower the saddle between two peaks, the likelier these are two products.
 
-use super::hands::has_skin_color;
+use super::distance_transform::{distances_to_outside, pixels_from_high_to_low};
 use super::lab_picture::LabPicture;
 use super::mask::Mask;
+use super::segment::Segment;
 
 /// Two peaks are two segments if the saddle between them is below this share of the lower peak.
 const SADDLE_MAX: f32 = 0.55;
@@ -21,88 +22,6 @@ const PART_AREA_MAX: f32 = 0.08;
 const RECTANGLE_FILL_MIN: f32 = 0.8;
 /// Area of the smaller basin, as a share of the larger one's, from which a saddle in doubt counts.
 const SIMILAR_AREA_MIN: f32 = 0.4;
-
-/// A part of the mask that shows one product, as far as the outline tells.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Segment {
-    pub(super) left: usize,
-    pub(super) top: usize,
-    /// Exclusive.
-    pub(super) right: usize,
-    /// Exclusive.
-    pub(super) bottom: usize,
-    pub(super) area: usize,
-    /// Pixels at the picture's edge.
-    pub(super) edge_pixels: usize,
-    /// Pixels of the colour of skin.
-    pub(super) skin_pixels: usize,
-    /// It may show several products that touch.
-    pub(super) may_be_several: bool,
-}
-
-impl Segment {
-    /// The segment of one pixel.
-    fn from_pixel(pixel: usize, picture: &LabPicture) -> Self {
-        let (x, y) = (pixel % picture.width, pixel / picture.width);
-        let is_at_edge = x == 0 || y == 0 || x + 1 == picture.width || y + 1 == picture.height;
-        Self {
-            left: x,
-            top: y,
-            right: x + 1,
-            bottom: y + 1,
-            area: 1,
-            edge_pixels: usize::from(is_at_edge),
-            skin_pixels: usize::from(has_skin_color(picture.colors[pixel])),
-            may_be_several: false,
-        }
-    }
-
-    /// Share of `other`'s box that is inside this one's.
-    pub(super) fn share_inside(&self, other: &Self) -> f32 {
-        let overlap = |start: usize, end: usize, other_start: usize, other_end: usize| {
-            end.min(other_end).saturating_sub(start.max(other_start))
-        };
-        let inside = overlap(self.left, self.right, other.left, other.right)
-            * overlap(self.top, self.bottom, other.top, other.bottom);
-        inside as f32 / ((other.right - other.left) * (other.bottom - other.top)) as f32
-    }
-
-    /// Pixels between the two boxes, to the side or up and down, whichever are more; 0 if they touch or overlap.
-    pub(super) fn gap(&self, other: &Self) -> usize {
-        let between = |start: usize, end: usize, other_start: usize, other_end: usize| {
-            start.saturating_sub(other_end).max(other_start.saturating_sub(end))
-        };
-        between(self.left, self.right, other.left, other.right).max(between(
-            self.top,
-            self.bottom,
-            other.top,
-            other.bottom,
-        ))
-    }
-
-    pub(super) fn longer_side(&self) -> usize {
-        (self.right - self.left).max(self.bottom - self.top)
-    }
-
-    /// Share of the box that the segment covers.
-    fn fill(&self) -> f32 {
-        self.area as f32 / ((self.right - self.left) * (self.bottom - self.top)) as f32
-    }
-
-    /// Both as one.
-    pub(super) fn join(&self, other: &Self) -> Self {
-        Self {
-            left: self.left.min(other.left),
-            top: self.top.min(other.top),
-            right: self.right.max(other.right),
-            bottom: self.bottom.max(other.bottom),
-            area: self.area + other.area,
-            edge_pixels: self.edge_pixels + other.edge_pixels,
-            skin_pixels: self.skin_pixels + other.skin_pixels,
-            may_be_several: self.may_be_several || other.may_be_several,
-        }
-    }
-}
 
 /// A basin of the watershed.
 #[derive(Debug, Clone)]
@@ -123,9 +42,6 @@ pub(super) fn segment_mask(mask: &Mask, picture: &LabPicture, area_min: usize) -
 }
 
 const NONE: u32 = u32::MAX;
-/// Length of a step to the side; a diagonal one is [`DIAGONAL`].
-const STEP: u32 = 3;
-const DIAGONAL: u32 = 4;
 
 struct Watershed {
     basins: Vec<Basin>,
@@ -214,72 +130,6 @@ fn color_distance(one: &Basin, other: &Basin) -> f32 {
     let mean = |basin: &Basin| basin.color_sum.map(|sum| sum / basin.segment.area as f64);
     let squares = mean(one).into_iter().zip(mean(other)).map(|(a, b)| (a - b).powi(2));
     squares.sum::<f64>().sqrt() as f32
-}
-
-/// Distance of each pixel to the nearest one outside the mask, in thirds of a pixel (chamfer 3-4, Borgefors 1986; at most
-/// 8 % wrong). What is beyond the picture counts as inside: a product that the edge cuts is not thinner for it.
-fn distances_to_outside(mask: &Mask) -> Vec<u32> {
-    let (width, height) = (mask.width, mask.height);
-    let far = STEP * (width + height) as u32;
-    let mut distances: Vec<u32> = mask.set.iter().map(|set| if *set { far } else { 0 }).collect();
-    for y in 0..height {
-        for x in 0..width {
-            let pixel = y * width + x;
-            if distances[pixel] == 0 {
-                continue;
-            }
-            let mut nearest = distances[pixel];
-            if x > 0 {
-                nearest = nearest.min(distances[pixel - 1] + STEP);
-            }
-            if y > 0 {
-                let above = pixel - width;
-                nearest = nearest.min(distances[above] + STEP);
-                nearest = if x > 0 { nearest.min(distances[above - 1] + DIAGONAL) } else { nearest };
-                nearest = if x + 1 < width { nearest.min(distances[above + 1] + DIAGONAL) } else { nearest };
-            }
-            distances[pixel] = nearest;
-        }
-    }
-    for y in (0..height).rev() {
-        for x in (0..width).rev() {
-            let pixel = y * width + x;
-            if distances[pixel] == 0 {
-                continue;
-            }
-            let mut nearest = distances[pixel];
-            if x + 1 < width {
-                nearest = nearest.min(distances[pixel + 1] + STEP);
-            }
-            if y + 1 < height {
-                let below = pixel + width;
-                nearest = nearest.min(distances[below] + STEP);
-                nearest = if x > 0 { nearest.min(distances[below - 1] + DIAGONAL) } else { nearest };
-                nearest = if x + 1 < width { nearest.min(distances[below + 1] + DIAGONAL) } else { nearest };
-            }
-            distances[pixel] = nearest;
-        }
-    }
-    distances
-}
-
-/// The pixels inside the mask, by counting sort.
-fn pixels_from_high_to_low(heights: &[u32]) -> Vec<u32> {
-    let highest = heights.iter().copied().max().unwrap_or(0) as usize;
-    let mut starts = vec![0_usize; highest + 2];
-    for height in heights.iter().filter(|height| **height > 0) {
-        starts[highest - *height as usize + 1] += 1;
-    }
-    for height in 1..starts.len() {
-        starts[height] += starts[height - 1];
-    }
-    let mut pixels = vec![0; starts[highest.min(starts.len() - 1)]];
-    for (pixel, height) in (0..).zip(heights).filter(|(_, height)| **height > 0) {
-        let start = &mut starts[highest - *height as usize];
-        pixels[*start] = pixel;
-        *start += 1;
-    }
-    pixels
 }
 
 #[cfg(test)]
