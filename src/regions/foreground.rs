@@ -19,7 +19,7 @@ const STRONG_MIN_NOISY: f32 = 12.0;
 const MIDDLE: f32 = 15.0;
 /// What is only above the middle one is a product if its area is at least this share of all that stands out for sure; the
 /// print on a pale carton is smaller.
-const MIDDLE_AREA_MIN: f32 = 0.1;
+const MIDDLE_AREA_MIN: f32 = 0.25;
 /// Bounds of the lowest threshold.
 const WEAK_MIN: f32 = 2.0;
 const WEAK_MAX: f32 = 10.0;
@@ -43,13 +43,14 @@ pub(super) fn mask_from_differences(picture: &LabPicture, differences: &[[f32; 3
     let mut mask = mask_above(otsu.clamp(noise.clamp(STRONG_MIN, STRONG_MIN_NOISY), STRONG_MAX));
     mask = mask.close(1).open(2);
     mask.fill_holes();
+    let mut weak = mask_above(noise.clamp(WEAK_MIN, WEAK_MAX)).close(1).open(2);
+    weak.fill_holes();
+    mask.add_components(&weak, |strong, area| strong > 0 && strong as f32 <= PALE_SHARE * area as f32);
+    // After the pale parts, or a part of a pale product would count as another one.
     let middle_area_min = MIDDLE_AREA_MIN * mask.count() as f32;
     mask.add_components(&mask_above(MIDDLE).close(1).open(2), |strong, area| {
         strong == 0 && area as f32 >= middle_area_min
     });
-    let mut weak = mask_above(noise.clamp(WEAK_MIN, WEAK_MAX)).close(1).open(2);
-    weak.fill_holes();
-    mask.add_components(&weak, |strong, area| strong > 0 && strong as f32 <= PALE_SHARE * area as f32);
     mask
 }
 
