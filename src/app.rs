@@ -108,8 +108,8 @@ impl Application {
         }
         let recognition = RecognitionService::new(db.clone(), clock.clone(), index_feed.active_model(), &settings);
         let orders = Orders::new(db.clone(), clock.clone());
-        let integrity = Integrity::new(db.clone(), clock.clone(), settings.monitoring.clone())
-            .with_given_numbers(last_numbers.of_fiscal_stores().await?);
+        let integrity = Integrity::new(db.clone(), clock.clone(), settings.monitoring.clone());
+        integrity.set_given_numbers(last_numbers.of_fiscal_stores().await?);
         let rules = settings.checkout.clone();
         let performance = Performance::new(db.clone(), clock.clone());
         let alerts = Alerts::new(
@@ -291,12 +291,15 @@ fn background_tasks(
         .every(storage::WATCH_PERIOD, storage, |storage| async move { storage.check().await });
     tasks.register("numbers: remember", "Writes the last receipt numbers to the data folder.").every(
         LastNumbers::PERIOD,
-        &(last_numbers.clone(), storage.clone()),
-        |(numbers, storage)| async move {
+        &(last_numbers.clone(), storage.clone(), integrity.clone()),
+        |(numbers, storage, integrity)| async move {
             let remembered = numbers.remember().await;
             match &remembered {
                 Err(BackupError::Forgotten(text)) => storage.report_forgotten_numbers(Some(text.clone())),
-                Ok(()) => storage.report_forgotten_numbers(None),
+                Ok(()) => {
+                    storage.report_forgotten_numbers(None);
+                    integrity.set_given_numbers(numbers.of_fiscal_stores().await?);
+                }
                 // It is not known.
                 Err(_) => {}
             }

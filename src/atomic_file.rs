@@ -128,7 +128,8 @@ fn persist(temporary: NamedTempFile, path: &Path, if_exists: IfExists) -> std::i
     persisted.map(drop).map_err(|error| error.error)
 }
 
-fn parent_folder(path: &Path) -> &Path {
+/// The folder that `path` is in; `.` for a bare name.
+pub fn parent_folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -1,5 +1,7 @@
 //! Writes a back-up while servers run.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{self, BackedUpFile, Manifest};
@@ -25,6 +27,7 @@ pub async fn back_up(shop: &ShopData, clock: &Clock, folder: &Path) -> Result<Ma
     let temporary = tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(".part")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(BackupError::at(parent))?;
     let target = temporary.path();
@@ -92,6 +95,8 @@ async fn copy_database(
             postgres_programs::dump(&shop.database_url, &name, &path)?;
             drop(snapshot);
             postgres_programs::check_archive(&path)?;
+            // The archive holds the hashes of passwords.
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(BackupError::at(&path))?;
             sync_file(&path)?;
             Ok(("postgres", files::describe(&path, POSTGRES_ARCHIVE)?, numbers))
         }
@@ -140,7 +145,7 @@ fn copy_data(shop: &ShopData, target: &Path) -> Result<Vec<BackedUpFile>, Backup
 
 /// The manifests beside the configured one, and the networks that they name.
 fn list_models(configured: &Path) -> Result<Vec<PathBuf>, BackupError> {
-    let folder = configured.parent().unwrap_or(Path::new(""));
+    let folder = crate::atomic_file::parent_folder(configured);
     let mut models = Vec::new();
     for path in files::read_folder(folder)?.into_iter().filter(|path| path.extension().is_some_and(|end| end == "json"))
     {

@@ -4,7 +4,7 @@
 //! them again. This file has not forgotten them: the start compares it with the counters, and so does `numbering check`.
 
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -51,7 +51,18 @@ fn write_file(data_dir: &Path, numbers: &GivenNumbers) -> Result<(), BackupError
     let path = data_dir.join(LAST_NUMBERS_FILE);
     let text = serde_json::to_vec_pretty(numbers)
         .map_err(|error| BackupError::Refused(format!("the last numbers cannot be written as JSON: {error}")))?;
-    atomic_file::write(&path, &text, Permissions::from_mode(0o600), IfExists::Replace).map_err(BackupError::at(&path))
+    atomic_file::write(&path, &text, Permissions::from_mode(0o600), IfExists::Replace)
+        .and_then(|()| give_to_owner_of(data_dir, &path))
+        .map_err(BackupError::at(&path))
+}
+
+/// A back-up or a restore may run as root, and the server as another user must read and replace the file.
+fn give_to_owner_of(folder: &Path, path: &Path) -> std::io::Result<()> {
+    let (folder, file) = (std::fs::metadata(folder)?, std::fs::metadata(path)?);
+    if (folder.uid(), folder.gid()) == (file.uid(), file.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// Keeps the file of a running server up to date; cheap to clone.
@@ -100,8 +111,11 @@ impl LastNumbers {
     /// The database does not answer, the file cannot be written, or the database has forgotten numbers: it was exchanged
     /// under the running server.
     pub async fn remember(&self) -> Result<(), BackupError> {
-        let known = self.current();
+        let written = self.current();
+        let mut known = written.clone();
         let mut reader = self.db.read().await?;
+        // A store that was not fiscal may have given its numbers again since.
+        keep_fiscal_stores(&mut reader, &mut known).await?;
         let numbers = read_counters(&mut reader).await?;
         if let Some(text) = find_forgotten(&mut reader, &known, &numbers, &self.data_dir).await? {
             return Err(BackupError::Forgotten(text));
@@ -109,7 +123,7 @@ impl LastNumbers {
         drop(reader);
         let mut merged = known.clone();
         merged.merge(numbers);
-        if merged == known {
+        if merged == written {
             return Ok(());
         }
         let (data_dir, text) = (self.data_dir.clone(), merged.clone());

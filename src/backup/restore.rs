@@ -108,7 +108,7 @@ fn models_to_write(
     manifest: &Manifest,
     folder: &Path,
 ) -> Result<Vec<(PathBuf, PathBuf)>, BackupError> {
-    let models_folder = shop.model.parent().unwrap_or(Path::new(""));
+    let models_folder = crate::atomic_file::parent_folder(&shop.model);
     let mut missing = Vec::new();
     for file in &manifest.files {
         let Some(name) = file.path.strip_prefix(&format!("{MODELS}/")) else { continue };

@@ -11,7 +11,7 @@ use crate::db::bill_revisions;
 use crate::db::catalog_changes;
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, product_images};
-use crate::domain::{Caller, ChangeKind, Page, PageRequest, ProductId, parse_optional_line};
+use crate::domain::{Caller, ChangeKind, Page, PageRequest, ProductId, parse_line, parse_optional_line};
 use crate::idempotency::{IdempotentRequest, Reply};
 
 /// Characters; no name or code is longer.
@@ -95,8 +95,9 @@ impl Catalog {
     pub async fn list(&self, search: ProductSearch, page: PageRequest) -> Result<Page<ProductView>, CatalogError> {
         let filter = ProductFilter {
             name_part: parse_optional_line("q", search.name_part.as_deref(), MAX_FILTER)?,
-            sku: parse_optional_line("sku", search.sku.as_deref(), MAX_FILTER)?,
-            barcode: parse_optional_line("barcode", search.barcode.as_deref(), MAX_FILTER)?,
+            // An empty code is a failed scan, and must not find the first product of the list.
+            sku: search.sku.map(|code| parse_line("sku", &code, MAX_FILTER)).transpose()?,
+            barcode: search.barcode.map(|code| parse_line("barcode", &code, MAX_FILTER)).transpose()?,
         };
         let mut reader = self.db.read().await?;
         let rows = products::list(&mut reader, &filter, page).await?;

@@ -56,8 +56,8 @@ impl Checkout {
 
     async fn attempt_confirmation(&self, confirmation: &Confirmation<'_>) -> Result<Reply, CheckoutError> {
         let Confirmation { change: BillChange { session: id, .. }, version, .. } = *confirmation;
-        // Read before the transaction, so that other tills wait less. Closing the session at its version proves that the bill
-        // is still the same. A product that is taken off sale in between is still sold.
+        // Read before the transaction, so that other tills wait less. A change in between, also of the catalog, has raised
+        // the version, and closing the session at its old one is refused.
         let lines = billing_items::list_at_version(&mut self.db.read().await?, id, version).await?;
         let mut tx = self.db.begin().await?;
         #[cfg(feature = "fail-points")]

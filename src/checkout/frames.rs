@@ -1,7 +1,8 @@
 //! Frames: a photo from the kiosk's camera is recognised and adds what it shows to the bill.
 //!
 //! A frame that is sent again must not bill again. The client can say so with an Idempotency-Key. Without one the photo itself
-//! is the key: a camera never takes the same bytes twice, so the same photo for the same session and version is a repetition.
+//! is the key while the bill is as it left it: a camera never takes the same bytes twice, so the photo that made the newest change
+//! of the bill is a repetition. After any other change, the same photo counts as a new one.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -22,22 +23,22 @@ impl Checkout {
         picture: Bytes,
         regions: RegionMode,
     ) -> Result<Reply, CheckoutError> {
-        let request = frame_request(change, picture.clone(), regions).await?;
+        let content = hash_frame(picture.clone(), regions).await?;
         let mut reader = self.db.read().await?;
-        self.find_session(&mut reader, change.caller, change.session).await?;
+        let session = self.find_session(&mut reader, change.caller, change.session).await?;
         // A repetition needs no recognition.
-        if let Some(reply) = request.find_reply(&mut reader).await? {
+        if let Some(reply) = frame_request(change, &content, session.version).find_reply(&mut reader).await? {
             return Ok(reply);
         }
         drop(reader);
         let recognition = self.recognition.recognize_picture(change.caller, picture, regions).await?;
-        retry_key_race(async || self.bill_frame(change, &request, &recognition).await).await
+        retry_key_race(async || self.bill_frame(change, &content, &recognition).await).await
     }
 
     async fn bill_frame(
         &self,
         change: &BillChange<'_>,
-        request: &IdempotentRequest,
+        content: &Value,
         recognition: &RecognitionResult,
     ) -> Result<Reply, CheckoutError> {
         let (id, caller) = (change.session, change.caller);
@@ -45,10 +46,15 @@ impl Checkout {
         let (precondition, now) = (self.precondition(change.version), self.clock.now());
         let advanced = checkout_sessions::advance(&mut tx, id, precondition, now).await?;
         // Two copies of the frame may have been recognised at the same time; the session's row lets one of them pass first.
-        if let Some(reply) = request.find_reply(&mut tx).await? {
+        let version_before = match &advanced {
+            Some(session) => session.version - 1,
+            None => checkout_sessions::find(&mut tx, id).await?.map_or(0, |session| session.version),
+        };
+        if let Some(reply) = frame_request(change, content, version_before).find_reply(&mut tx).await? {
             return Ok(reply);
         }
         let session = self.check_advanced(&mut tx, change, advanced).await?;
+        let request = frame_request(change, content, session.version);
         let added = self.add_recognized_products(&mut tx, &session, recognition).await?;
         let evidence = self.recognition.evidence(caller, Some(id), recognition);
         recognitions::insert(&mut tx, &evidence).await?;
@@ -64,20 +70,21 @@ impl Checkout {
     }
 }
 
-async fn frame_request(
-    change: &BillChange<'_>,
-    picture: Bytes,
-    regions: RegionMode,
-) -> Result<IdempotentRequest, CheckoutError> {
+/// What must be equal in two frames for one to be a repetition of the other.
+async fn hash_frame(picture: Bytes, regions: RegionMode) -> Result<Value, CheckoutError> {
     // A large photo takes some milliseconds to hash, which an HTTP worker does not have.
     let hash = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&picture))).await;
     let hash = hash.map_err(|error| DatabaseError::Unexpected(error.to_string()))?;
-    let values: Value = json!([regions, hash]);
-    Ok(match change.key {
-        Some(_) => change.request("frame", &values),
+    Ok(json!([regions, hash]))
+}
+
+/// The request of a frame that left, or may have left, the bill at `bill_version`.
+fn frame_request(change: &BillChange<'_>, content: &Value, bill_version: i64) -> IdempotentRequest {
+    match change.key {
+        Some(_) => change.request("frame", content),
         None => {
-            let request = json!([change.session, change.version, values]).to_string();
+            let request = json!([change.session, change.version, content, bill_version]).to_string();
             IdempotentRequest::keyed_by_content("frame.photo", change.caller, &request)
         }
-    })
+    }
 }

@@ -145,8 +145,7 @@ impl Checkout {
         let request = change.request("session.join", &Value::Null);
         retry_key_race(async || {
             let mut tx = self.db.begin().await?;
-            let active_since = self.precondition(None).active_since;
-            let joined = checkout_sessions::set_shopper(&mut tx, id, shopper, active_since).await?;
+            let joined = checkout_sessions::set_shopper(&mut tx, id, shopper, &self.precondition(None)).await?;
             if let Some(reply) = request.find_reply(&mut tx).await? {
                 return Ok(reply);
             }

@@ -122,7 +122,8 @@ pub(super) async fn run(command: NumberingCommand, settings: Settings) -> Result
             return Err(error);
         }
     };
-    let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring).with_given_numbers(given);
+    let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring);
+    integrity.set_given_numbers(given);
     let result = match command {
         NumberingCommand::Check(options) => check(&options, &integrity).await,
         NumberingCommand::Repair(options) => repair(options, &integrity).await,

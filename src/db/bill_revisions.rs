@@ -18,32 +18,39 @@ pub struct BillRevisionRow {
 /// Puts a product off or back on sale on every open bill that has it.
 pub async fn set_on_sale(tx: &mut Tx, product: ProductId, on_sale: bool) -> Result<(), DatabaseError> {
     const RAISE: &str = "UPDATE checkout_sessions SET version = version + 1 WHERE status = 'open' AND EXISTS \
-        (SELECT 1 FROM billing_items b WHERE b.session_id = checkout_sessions.id AND b.product_id = $1)";
+        (SELECT 1 FROM billing_items b WHERE b.session_id = checkout_sessions.id AND b.product_id = $1) RETURNING id";
     const NOTE: &str = "INSERT INTO bill_revisions (session_id, version, product_name, field, old_value, new_value) \
-        SELECT s.id, s.version, b.name, 'on_sale', $2, $3 FROM checkout_sessions s \
-        JOIN billing_items b ON b.session_id = s.id AND b.product_id = $1 WHERE s.status = 'open'";
-    run_query!(tx, c => sqlx::query(RAISE).bind(product).execute(c))?;
+        SELECT s.id, s.version, b.name, 'on_sale', $3, $4 FROM checkout_sessions s \
+        JOIN billing_items b ON b.session_id = s.id AND b.product_id = $1 WHERE s.id = $2";
+    let raised: Vec<SessionId> = run_query!(tx, c => sqlx::query_scalar(RAISE).bind(product).fetch_all(c))?;
     let (old, new) = ((!on_sale).to_string(), on_sale.to_string());
-    run_query!(tx, c => sqlx::query(NOTE).bind(product).bind(&old).bind(&new).execute(c))?;
+    for session in raised {
+        run_query!(tx, c => sqlx::query(NOTE).bind(product).bind(session).bind(&old).bind(&new).execute(c))?;
+    }
     Ok(())
 }
 
-/// Gives a product's price to every open bill in that currency that has the product without a price.
+/// Gives a product's price, and the tax rate that it has now, to every open bill in that currency that has the product without
+/// a price.
 pub async fn set_first_price(tx: &mut Tx, product: ProductId, price: Money) -> Result<(), DatabaseError> {
     const RAISE: &str = "UPDATE checkout_sessions SET version = version + 1 WHERE status = 'open' AND EXISTS \
         (SELECT 1 FROM billing_items b JOIN stores t ON t.id = checkout_sessions.store_id \
-        WHERE b.session_id = checkout_sessions.id AND b.product_id = $1 AND b.unit_price IS NULL AND t.currency = $2)";
+        WHERE b.session_id = checkout_sessions.id AND b.product_id = $1 AND b.unit_price IS NULL AND t.currency = $2) \
+        RETURNING id";
     const NOTE: &str = "INSERT INTO bill_revisions (session_id, version, product_name, field, old_value, new_value) \
-        SELECT s.id, s.version, b.name, 'price', 'none', $2 FROM checkout_sessions s \
-        JOIN billing_items b ON b.session_id = s.id AND b.product_id = $1 AND b.unit_price IS NULL \
-        JOIN stores t ON t.id = s.store_id AND t.currency = $3 WHERE s.status = 'open'";
-    const FILL: &str = "UPDATE billing_items SET unit_price = $2 WHERE product_id = $1 AND unit_price IS NULL \
-        AND session_id IN (SELECT s.id FROM checkout_sessions s JOIN stores t ON t.id = s.store_id \
-        WHERE s.status = 'open' AND t.currency = $3)";
-    run_query!(tx, c => sqlx::query(RAISE).bind(product).bind(price.currency).execute(c))?;
+        SELECT s.id, s.version, b.name, 'price', 'none', $3 FROM checkout_sessions s \
+        JOIN billing_items b ON b.session_id = s.id AND b.product_id = $1 AND b.unit_price IS NULL WHERE s.id = $2";
+    const FILL: &str = "UPDATE billing_items SET unit_price = $3, tax_rate = (SELECT tax_rate FROM products WHERE id = $1) \
+        WHERE product_id = $1 AND session_id = $2 AND unit_price IS NULL";
+    let raised: Vec<SessionId> =
+        run_query!(tx, c => sqlx::query_scalar(RAISE).bind(product).bind(price.currency).fetch_all(c))?;
     let new = price.to_string();
-    run_query!(tx, c => sqlx::query(NOTE).bind(product).bind(&new).bind(price.currency).execute(c))?;
-    run_query!(tx, c => sqlx::query(FILL).bind(product).bind(price.amount).bind(price.currency).execute(c))?;
+    // Only bills whose version was raised, and which are locked by that: PostgreSQL sees what others commit between two
+    // statements, and a line added in between must not get a price that no version announced.
+    for session in raised {
+        run_query!(tx, c => sqlx::query(NOTE).bind(product).bind(session).bind(&new).execute(c))?;
+        run_query!(tx, c => sqlx::query(FILL).bind(product).bind(session).bind(price.amount).execute(c))?;
+    }
     Ok(())
 }
 

@@ -133,15 +133,16 @@ pub async fn set_discount(tx: &mut Tx, id: SessionId, discount: Option<(Discount
     Ok(())
 }
 
-/// Assigns `shopper` to an open session that was active since `active_since`. False if there is none or it has another
-/// shopper. The version stays, because the bill is the same.
+/// Assigns `shopper` to an open session that has not expired. False if there is none or it has another shopper. The version
+/// stays, because the bill is the same.
 pub async fn set_shopper(
     tx: &mut Tx,
     id: SessionId,
     shopper: UserId,
-    active_since: Timestamp,
+    expected: &SessionPrecondition,
 ) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE checkout_sessions SET shopper_id = $2 WHERE id = $1 AND status = 'open' \
-        AND last_active_at >= $3 AND (shopper_id IS NULL OR shopper_id = $2)";
-    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(shopper).bind(active_since).execute(c))? == 1)
+        AND last_active_at >= $3 AND last_active_at <= $4 AND (shopper_id IS NULL OR shopper_id = $2)";
+    let (since, until) = (expected.active_since, expected.active_until);
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(shopper).bind(since).bind(until).execute(c))? == 1)
 }

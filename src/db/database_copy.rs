@@ -1,5 +1,7 @@
 //! Copies of the database for back-ups, and what tells whether a database holds a shop.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::pools::Pools;
@@ -17,7 +19,9 @@ impl Database {
             return Err(DatabaseError::Unexpected("only SQLite is copied into a file".to_owned()));
         };
         sqlx::query(COPY).bind(path.to_string_lossy().into_owned()).execute(readers).await?;
-        Ok(())
+        // SQLite makes the file with the umask's mode, and it holds the hashes of passwords.
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))
+            .map_err(|error| DatabaseError::Unexpected(format!("{}: {error}", path.display())))
     }
 
     /// What SQLite finds wrong with the pages and indexes of the file; `None` if nothing.

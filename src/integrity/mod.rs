@@ -20,7 +20,7 @@ mod repair;
 mod schedule;
 mod view;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -77,7 +77,7 @@ pub struct Integrity {
     /// The newest report that this server's metrics show.
     published: Arc<Mutex<Option<IntegrityReportId>>>,
     /// Numbers that were given out according to something outside the database.
-    given: Arc<GivenNumbers>,
+    given: Arc<Mutex<GivenNumbers>>,
 }
 
 impl Integrity {
@@ -87,10 +87,12 @@ impl Integrity {
     }
 
     /// Checks and repairs count these numbers as given out, also if the database does not know them.
-    #[must_use]
-    pub fn with_given_numbers(mut self, given: GivenNumbers) -> Self {
-        self.given = Arc::new(given);
-        self
+    pub fn set_given_numbers(&self, given: GivenNumbers) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = given;
+    }
+
+    fn given_numbers(&self) -> GivenNumbers {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Checks one store or all of them now. Waits a few seconds for a check that is running on this server.
@@ -152,9 +154,10 @@ impl Integrity {
     ) -> Result<ReportView, IntegrityError> {
         let started = self.clock.now();
         let (mut findings, mut counts) = (Findings::default(), RecordCounts::default());
+        let given = self.given_numbers();
         for series in Series::ALL {
             let mut reader = self.db.read().await?;
-            let state = read_series_state(&mut reader, id, series, &self.given).await?;
+            let state = read_series_state(&mut reader, id, series, &given).await?;
             drop(reader);
             counts = counts.plus(number_scan::scan_series(&self.db, id, series, &state, &mut findings).await?);
             if depth == CheckDepth::Deep {

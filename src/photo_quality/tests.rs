@@ -80,7 +80,7 @@ fn a_small_product_is_a_warning_and_a_line_of_pixels_is_worse() {
 #[test]
 fn a_blurred_photo_is_told_from_a_large_sharp_one() {
     assert_eq!(codes(&blur(&label(1), 7)), [PhotoIssueCode::Blurred]);
-    assert_eq!(codes(&blur(&label(8), 7)), [], "seven of 1 920 pixels are nothing");
+    assert_eq!(codes(&blur(&label(4), 3)), [], "three of 960 pixels are nothing");
 }
 
 #[test]

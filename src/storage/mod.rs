@@ -67,7 +67,7 @@ impl StorageWatch {
             (data_dir.join("images"), false),
             (data_dir.join("token.key"), true),
             (model.clone(), true),
-            (model.parent().unwrap_or(Path::new("")).to_owned(), true),
+            (model.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned(), true),
         ];
         Self(Arc::new(Inner {
             db,

@@ -1,6 +1,7 @@
 //! Back-ups: written while tills sell, restored elsewhere, and an older copy does not number receipts again unnoticed.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,6 +89,11 @@ async fn a_back_up_under_load_is_whole_and_numbers_go_on_without_reuse(database:
     let copy = elsewhere.path().join("copy");
     let copy_text = copy.display().to_string();
     tillsight_done(&database, database.folder(), &["backup", &copy_text]).await;
+    let files = std::fs::read_dir(&copy).unwrap().map(|file| file.unwrap().path()).filter(|file| file.is_file());
+    for private in files.chain([copy.clone()]) {
+        let mode = private.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} holds secrets", private.display());
+    }
     let during = acknowledged.lock().unwrap().len() - before.len();
     tokio::time::sleep(Duration::from_secs(1)).await;
     stop.store(true, Ordering::SeqCst);

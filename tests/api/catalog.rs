@@ -123,6 +123,8 @@ async fn products_are_listed_in_pages_and_found_by_name_and_codes(database: Test
     assert_eq!(catalog.names("?q=_").await, ["Whole MILK_1"]);
     assert_eq!(catalog.names("?sku=M-1").await, ["Oat milk"]);
     assert_eq!(catalog.names("?barcode=none").await, Vec::<String>::new());
+    catalog.get("/api/products?barcode=").await.expect_problem(422, "invalid-field");
+    catalog.get("/api/products?sku=%20").await.expect_problem(422, "invalid-field");
 }
 
 async fn a_sku_or_barcode_of_another_product_is_refused(database: TestDatabase) {
@@ -247,7 +249,7 @@ async fn a_lost_original_is_reported_and_restored_by_sending_the_photo_again(dat
     std::fs::remove_dir_all(&originals).unwrap();
     std::fs::create_dir(&originals).unwrap();
     let lost = catalog.get(&format!("{images}/{image}")).await.expect_problem(404, "not-found");
-    assert!(text(&lost["detail"]).contains("sends that photo again"), "{lost}");
+    assert!(text(&lost["detail"]).contains("Upload the photo again"), "{lost}");
     let again = catalog.app.post_form(&images, &catalog.admin, &[], vec![package_photo(0, 0)]).await.expect(201);
     assert_eq!((&again["status"], &again["images_count"]), (&json!("unchanged"), &json!(1)));
     assert_eq!(catalog.get(&format!("{images}/{image}")).await.bytes, package_photo(0, 0));

@@ -72,7 +72,7 @@ async fn what_the_bill_has_not_shown_is_refused_and_named(database: TestDatabase
     let unpriced = shop.fill_bill(&[(&shop.milk, 1), (&mystery, 2)]).await;
     shop.change_product(&mystery, json!({"price": 700, "currency": "KRW"})).await;
     assert_eq!(shop.read_bill(&unpriced).await["version"], unpriced["version"], "nothing that can be charged changed");
-    shop.change_product(&mystery, json!({"price": 500, "currency": "EUR"})).await;
+    shop.change_product(&mystery, json!({"price": 500, "currency": "EUR", "tax_rate_bp": 700})).await;
     let refused = shop.try_confirm(&unpriced).await.expect_problem(409, "stale-version");
     let change = json!({"product_name": "Mystery", "field": "price", "from": "none", "to": "5.00 EUR"});
     assert_eq!(refused["changes"], json!([change]));
@@ -80,6 +80,7 @@ async fn what_the_bill_has_not_shown_is_refused_and_named(database: TestDatabase
     assert!(detail.contains("the price of Mystery changed from none to 5.00 EUR"), "{detail}");
     // The first price that the bill shows stays, as for every other product.
     let shown = shop.read_bill(&unpriced).await;
+    assert_eq!(shown["items"][1]["tax_rate_bp"], 700, "the tax of the price: {shown}");
     shop.change_product(&mystery, json!({"price": 600})).await;
     assert_eq!(shop.confirm(&shown).await["total"], 129 + 1000);
 

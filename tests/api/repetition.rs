@@ -186,10 +186,16 @@ async fn a_frame_that_is_sent_twice_is_billed_once(database: TestDatabase) {
     assert_eq!(copies.iter().filter(|reply| !is_replay(reply)).count(), 1);
     assert_eq!(quantity().await, 5);
 
-    // After the bill is closed, too.
+    // After another change of the bill, the same photo is a new one.
+    unkeyed(&frames, 2).await.expect(200);
+    let again = unkeyed(&frames, 3).await;
+    assert!(!is_replay(&again));
+    assert_eq!(again.expect(200)["session"]["items"][0]["quantity"], 7);
+
     let order = shop.confirm(&shop.bill(&session).await).await;
-    assert!(is_replay(&unkeyed(&frames, 3).await));
-    assert_eq!(order["items"][0]["quantity"], 5);
+    let late = unkeyed(&frames, 3).await.expect_problem(409, "session-closed");
+    assert_eq!(late["order_id"], order["id"]);
+    assert_eq!(order["items"][0]["quantity"], 7);
 }
 
 async fn a_refusal_does_not_advise_to_bill_twice(database: TestDatabase) {

@@ -46,9 +46,9 @@ def take(response, status: int):
 
 
 anybody = Client(base_url=URL)
-wrong = take(auth_login.sync_detailed(client=anybody, body=Credentials("admin", "not the right password")), 401)
+wrong = take(auth_login.sync_detailed(client=anybody, body=Credentials(username="admin", password="not the right password")), 401)
 assert isinstance(wrong, Problem) and wrong.type_ == "urn:tillsight:problem:wrong-credentials", wrong
-tokens = take(auth_login.sync_detailed(client=anybody, body=Credentials("admin", "the till sees everything")), 200)
+tokens = take(auth_login.sync_detailed(client=anybody, body=Credentials(username="admin", password="the till sees everything")), 200)
 admin = AuthenticatedClient(base_url=URL, token=tokens.access_token)
 
 form = ProductForm(name="Oat milk", barcode="2000000000015", price=219, currency="EUR", images=[photo(0), photo(1)])

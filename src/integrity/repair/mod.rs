@@ -132,7 +132,7 @@ impl Integrity {
         series: Series,
     ) -> Result<RepairPlan, RepairError> {
         match request.method {
-            RepairMethod::Void => void::plan_placeholders(reader, request.store, series, &self.given).await,
+            RepairMethod::Void => void::plan_placeholders(reader, request.store, series, &self.given_numbers()).await,
             RepairMethod::Renumber => renumber::plan_renumbering(reader, request.store, series).await,
         }
     }
