@@ -9,6 +9,7 @@ use super::{
     BackupError, IMAGES, MODELS, POSTGRES_ARCHIVE, SQLITE_COPY, ShopData, TOKEN_KEY, files, last_numbers,
     postgres_programs,
 };
+use crate::atomic_file::parent_folder;
 use crate::clock::Clock;
 use crate::db::{Backend, Database, export_snapshot, number_series};
 use crate::domain::GivenNumbers;
@@ -21,7 +22,7 @@ const MODEL_MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// Writes a back-up to `folder`, which must not exist or be empty. Returns its manifest.
 pub async fn back_up(shop: &ShopData, clock: &Clock, folder: &Path) -> Result<Manifest, BackupError> {
     refuse_used_folder(folder)?;
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent_folder(folder);
     files::make_private_folder(parent)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let temporary = tempfile::Builder::new()
@@ -145,7 +146,7 @@ fn copy_data(shop: &ShopData, target: &Path) -> Result<Vec<BackedUpFile>, Backup
 
 /// The manifests beside the configured one, and the networks that they name.
 fn list_models(configured: &Path) -> Result<Vec<PathBuf>, BackupError> {
-    let folder = crate::atomic_file::parent_folder(configured);
+    let folder = parent_folder(configured);
     let mut models = Vec::new();
     for path in files::read_folder(folder)?.into_iter().filter(|path| path.extension().is_some_and(|end| end == "json"))
     {

@@ -7,6 +7,7 @@ use super::{
     BackupError, IMAGES, MODELS, POSTGRES_ARCHIVE, SQLITE_COPY, ShopData, TOKEN_KEY, files, last_numbers,
     postgres_programs,
 };
+use crate::atomic_file::parent_folder;
 use crate::db::{Backend, Database, number_series, sqlite_file};
 
 /// One to read what is there.
@@ -108,7 +109,7 @@ fn models_to_write(
     manifest: &Manifest,
     folder: &Path,
 ) -> Result<Vec<(PathBuf, PathBuf)>, BackupError> {
-    let models_folder = crate::atomic_file::parent_folder(&shop.model);
+    let models_folder = parent_folder(&shop.model);
     let mut missing = Vec::new();
     for file in &manifest.files {
         let Some(name) = file.path.strip_prefix(&format!("{MODELS}/")) else { continue };
@@ -128,7 +129,7 @@ fn models_to_write(
 
 /// Under a temporary name first, so that an interrupted restore leaves no half database.
 fn restore_sqlite(folder: &Path, file: &Path) -> Result<(), BackupError> {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent_folder(file);
     files::make_private_folder(parent)?;
     let temporary = PathBuf::from(format!("{}.part", file.display()));
     match std::fs::remove_file(&temporary) {
