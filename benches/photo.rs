@@ -1,7 +1,8 @@
 //! One photo from bytes to embedding, step by step: decode, find regions, resize, embed.
 //!
 //! Regions are found in a frame of 1280 × 720 with products on a table, by its border and by an empty view, on one thread; and
-//! a frame of six products is compared with a frame of one, from bytes to embeddings.
+//! a frame of six products is compared with a frame of one, from bytes to embeddings, in one session of the model and in as
+//! many as the server starts on this machine.
 //!
 //! Resizing is compared with that of the `image` crate, to the same size with the same kernel. Photos: a synthetic one of
 //! 1280 × 720 (as from a kiosk camera), a synthetic one of 4000 × 3000 (as from a phone), and a real one if `../shared/data` is
@@ -156,18 +157,29 @@ fn bench_whole_path(criterion: &mut Criterion) {
         Err(error) => return println!("no model, so nothing is embedded: {error}"),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let options = EmbedderOptions { sessions: 1, threads_per_session: 1, ..EmbedderOptions::default() };
-    let embedder = match Embedder::start(&model, options) {
-        Ok(embedder) => embedder,
-        Err(error) => return println!("nothing is embedded: {error}"),
+    let start = |sessions| {
+        let options = EmbedderOptions {
+            sessions,
+            decode_threads: sessions,
+            threads_per_session: 1,
+            ..EmbedderOptions::default()
+        };
+        Embedder::start(&model, options)
     };
-    println!("{}, one session with one thread", model.id);
-    for products in [1, 6] {
-        let bytes = encode_jpeg(&frame(products));
-        let found = runtime.block_on(embed_frame(&embedder, bytes.clone()));
-        assert_eq!(found, products as usize);
-        let id = format!("decode, find regions and embed/{products}");
-        criterion.bench_function(&id, |bench| bench.iter(|| runtime.block_on(embed_frame(&embedder, bytes.clone()))));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (embedder, shared) = match (start(1), start(cores)) {
+        (Ok(embedder), Ok(shared)) => (embedder, shared),
+        (Err(error), _) | (_, Err(error)) => return println!("nothing is embedded: {error}"),
+    };
+    println!("{}, sessions of one thread each", model.id);
+    for (name, embedder) in [("one session", &embedder), ("as served", &shared)] {
+        for products in [1, 6] {
+            let bytes = encode_jpeg(&frame(products));
+            let found = runtime.block_on(embed_frame(embedder, bytes.clone()));
+            assert_eq!(found, products as usize);
+            let id = format!("decode, find regions and embed/{name}/{products}");
+            criterion.bench_function(&id, |bench| bench.iter(|| runtime.block_on(embed_frame(embedder, bytes.clone()))));
+        }
     }
     for (name, bytes) in photos() {
         let photo = runtime.block_on(embedder.embed_photo(bytes.clone())).expect("an embedding");
