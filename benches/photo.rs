@@ -178,7 +178,8 @@ fn bench_whole_path(criterion: &mut Criterion) {
             let found = runtime.block_on(embed_frame(embedder, bytes.clone()));
             assert_eq!(found, products as usize);
             let id = format!("decode, find regions and embed/{name}/{products}");
-            criterion.bench_function(&id, |bench| bench.iter(|| runtime.block_on(embed_frame(embedder, bytes.clone()))));
+            criterion
+                .bench_function(&id, |bench| bench.iter(|| runtime.block_on(embed_frame(embedder, bytes.clone()))));
         }
     }
     for (name, bytes) in photos() {
