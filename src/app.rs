@@ -319,7 +319,7 @@ fn background_tasks(
         .every(TIDY_PERIOD, &(checkout.clone(), performance.clone(), auth.clone()), |parts| async move {
             let (checkout, performance, auth) = parts;
             let statistics = performance.remove_old_rows().await.map(drop);
-            let replies = checkout.delete_expired_replies().await.map(drop);
+            let replies = checkout.delete_expired().await.map(drop);
             let logins = auth.delete_expired().await;
             let rows = statistics.map_err(|error| error.to_string()).and(replies.map_err(|error| error.to_string()));
             rows.and(logins.map_err(|error| error.to_string()))

@@ -86,6 +86,8 @@ pub struct Catalog {
     limits: Limits,
     /// For prices that name none.
     default_currency: Currency,
+    /// A session that is idle for longer has ended.
+    session_idle_s: i64,
     /// Photos of one upload that are embedded at the same time.
     concurrent_photos: usize,
 }
@@ -115,8 +117,14 @@ impl Catalog {
             reports,
             limits,
             default_currency,
+            session_idle_s: settings.checkout.idle_s,
             concurrent_photos,
         })
+    }
+
+    /// Bills that were last changed before this have ended, and follow the catalog no more.
+    fn bills_active_since(&self, now: Timestamp) -> Timestamp {
+        now.plus_seconds(-self.session_idle_s)
     }
 
     /// Makes the report on products that look alike, in the background.

@@ -92,11 +92,11 @@ impl Catalog {
         if price != row.price() {
             products::set_price(&mut tx, id, price, now).await?;
             if let Some(price) = price {
-                bill_revisions::set_first_price(&mut tx, id, price).await?;
+                bill_revisions::set_first_price(&mut tx, id, price, self.bills_active_since(now)).await?;
             }
         }
         if fields.active != row.active {
-            bill_revisions::set_on_sale(&mut tx, id, fields.active).await?;
+            bill_revisions::set_on_sale(&mut tx, id, fields.active, self.bills_active_since(now)).await?;
         }
         let mut seq = None;
         if fields.active != row.active && row.images_count > 0 {

@@ -126,7 +126,7 @@ impl Catalog {
         let images = product_images::list_by_product(&mut tx, id).await?;
         products::remove(&mut tx, id, now).await?;
         if row.active {
-            bill_revisions::set_on_sale(&mut tx, id, false).await?;
+            bill_revisions::set_on_sale(&mut tx, id, false, self.bills_active_since(now)).await?;
         }
         let seq = match row.active && !images.is_empty() {
             true => {

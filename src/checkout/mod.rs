@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::config;
 use crate::db::checkout_sessions::{self, SessionRow};
-use crate::db::{Database, Tx, billing_items, idempotency_keys, stores};
+use crate::db::{Database, Tx, bill_revisions, billing_items, idempotency_keys, stores};
 use crate::domain::{Actor, Caller, InvalidField, ItemId, ProductId, SessionId, SessionStatus, StoreId, UserId};
 use crate::idempotency::{IdempotentRequest, Reply, retry_key_race};
 use crate::orders::Orders;
@@ -221,11 +221,13 @@ impl Checkout {
         .await
     }
 
-    /// Deletes stored replies whose Idempotency-Key has expired; returns their number.
-    pub async fn delete_expired_replies(&self) -> Result<u64, CheckoutError> {
+    /// Deletes stored replies whose Idempotency-Key has expired, and what the catalog changed on bills that have ended; returns
+    /// the number of replies.
+    pub async fn delete_expired(&self) -> Result<u64, CheckoutError> {
+        let (now, rules) = (self.clock.now(), &self.rules);
         let mut tx = self.db.begin().await?;
-        let expired_before = self.clock.now().plus_seconds(-self.rules.idempotency_s);
-        let deleted = idempotency_keys::delete_before(&mut tx, expired_before).await?;
+        let deleted = idempotency_keys::delete_before(&mut tx, now.plus_seconds(-rules.idempotency_s)).await?;
+        bill_revisions::delete_of_ended_bills(&mut tx, now.plus_seconds(-rules.idle_s)).await?;
         tx.commit().await?;
         Ok(deleted)
     }

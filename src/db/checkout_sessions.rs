@@ -1,5 +1,6 @@
 //! Checkout sessions. Every change goes through [`advance`] or [`close`], which check and raise the version in one
-//! statement; this also locks the session's row until the transaction ends.
+//! statement; this also locks the session's row until the transaction ends. A frame, which may add nothing, goes through
+//! [`touch`] and then [`raise_version`].
 
 use super::stores::SellerRow;
 use super::{DatabaseError, Reader, Tx, run_query};
@@ -32,18 +33,30 @@ pub struct SessionRow {
     pub discount_reason: Option<String>,
 }
 
+/// An UPDATE that checks the precondition and returns the session. `$raise` is added to the version.
+macro_rules! update_session {
+    ($raise:literal) => {
+        concat!(
+            "UPDATE checkout_sessions SET status = $2, version = version + ",
+            $raise,
+            ", last_active_at = $3 \
+            WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND last_active_at <= $6 \
+            AND ($5 IS NULL OR version = $5) \
+            RETURNING id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at, discount_rate, \
+            discount_amount, discount_reason, prices_include_tax, \
+            (SELECT t.currency FROM stores t WHERE t.id = checkout_sessions.store_id) AS currency, \
+            (SELECT t.name FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_name, \
+            (SELECT t.address FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_address, \
+            (SELECT t.tax_number FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_tax_number, \
+            (SELECT t.time_zone FROM stores t WHERE t.id = checkout_sessions.store_id) AS time_zone"
+        )
+    };
+}
+
 /// The statement of [`advance`] and [`close`].
-pub(super) const ADVANCE: &str = "UPDATE checkout_sessions \
-    SET status = $2, version = version + 1, last_active_at = $3 \
-    WHERE id = $1 AND status = 'open' AND last_active_at >= $4 AND last_active_at <= $6 \
-    AND ($5 IS NULL OR version = $5) \
-    RETURNING id, store_id, kiosk_id, shopper_id, status, version, created_at, last_active_at, discount_rate, \
-    discount_amount, discount_reason, prices_include_tax, \
-    (SELECT t.currency FROM stores t WHERE t.id = checkout_sessions.store_id) AS currency, \
-    (SELECT t.name FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_name, \
-    (SELECT t.address FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_address, \
-    (SELECT t.tax_number FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_tax_number, \
-    (SELECT t.time_zone FROM stores t WHERE t.id = checkout_sessions.store_id) AS time_zone";
+pub(super) const ADVANCE: &str = update_session!("1");
+/// The statement of [`touch`].
+const TOUCH: &str = update_session!("0");
 
 pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO checkout_sessions \
@@ -89,7 +102,23 @@ pub async fn advance(
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
-    advance_to(tx, id, SessionStatus::Open, expected, now).await
+    update(tx, ADVANCE, id, SessionStatus::Open, expected, now).await
+}
+
+/// Like [`advance`], but leaves the version. Call [`raise_version`] if the bill changes.
+pub async fn touch(
+    tx: &mut Tx,
+    id: SessionId,
+    expected: SessionPrecondition,
+    now: Timestamp,
+) -> Result<Option<SessionRow>, DatabaseError> {
+    update(tx, TOUCH, id, SessionStatus::Open, expected, now).await
+}
+
+/// Raises the version of a session whose row [`touch`] has locked.
+pub async fn raise_version(tx: &mut Tx, id: SessionId) -> Result<(), DatabaseError> {
+    const RAISE: &str = "UPDATE checkout_sessions SET version = version + 1 WHERE id = $1";
+    run_query!(tx, c => sqlx::query(RAISE).bind(id).execute(c)).map(drop)
 }
 
 /// Like [`advance`], and closes the session.
@@ -100,17 +129,18 @@ pub async fn close(
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
-    advance_to(tx, id, status, expected, now).await
+    update(tx, ADVANCE, id, status, expected, now).await
 }
 
-async fn advance_to(
+async fn update(
     tx: &mut Tx,
+    statement: &'static str,
     id: SessionId,
     status: SessionStatus,
     expected: SessionPrecondition,
     now: Timestamp,
 ) -> Result<Option<SessionRow>, DatabaseError> {
-    run_query!(tx, c => sqlx::query_as(ADVANCE)
+    run_query!(tx, c => sqlx::query_as(statement)
         .bind(id)
         .bind(status)
         .bind(now)

@@ -60,10 +60,11 @@ impl IdempotentRequest {
         Self { scope, key: key.map(str::to_owned), request_hash: Sha256::digest(request).to_vec() }
     }
 
-    /// A request that is its own key: the same request again is a repetition, although the client sent no key.
-    pub fn keyed_by_content(operation: &'static str, caller: &Caller, request: &str) -> Self {
-        let key = hex::encode(Sha256::digest(request));
-        Self::new(operation, caller, Some(&key), request)
+    /// A request that is its own key: the same request again is a repetition, although the client sent no key, and whoever
+    /// sends it. The caller must be known to be allowed to see the reply.
+    pub fn keyed_by_content(operation: &'static str, request: &str) -> Self {
+        let hash = Sha256::digest(request);
+        Self { scope: operation.to_owned(), key: Some(hex::encode(hash)), request_hash: hash.to_vec() }
     }
 
     /// The reply stored under the key. Call it after taking the locks of the request: another request with the same key may

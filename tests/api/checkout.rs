@@ -183,7 +183,7 @@ async fn frames_add_matched_products(database: TestDatabase) {
     assert_eq!((&line["product_name"], &line["quantity"]), (&json!("Seen"), &json!(1)));
     assert!(line["avg_score"].as_f64().unwrap() > 0.999);
     let stale = format!("{frames}?version=1");
-    shop.app.post_picture(&stale, &shop.kiosk, package_photo(3, 0)).await.expect_problem(409, "stale-version");
+    shop.app.post_picture(&stale, &shop.kiosk, package_photo(3, 2)).await.expect_problem(409, "stale-version");
     let frame = shop.app.post_picture(&frames, &shop.kiosk, package_photo(3, 1)).await.expect(200);
     assert_eq!(frame["session"]["items"][0]["quantity"], 2);
     shop.app.post_picture(&frames, &shop.kiosk, b"no picture".to_vec()).await.expect_problem(415, "not-an-image");

@@ -5,7 +5,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, Shop, TestDatabase, on_both_databases, order_path, package_photo};
+use crate::harness::{Reply, Shop, TestDatabase, jpeg, on_both_databases, order_path, package_photo};
 
 /// What a request carries.
 enum Body {
@@ -167,7 +167,14 @@ async fn a_frame_that_is_sent_twice_is_billed_once(database: TestDatabase) {
     let other = shop.send(&Method::POST, &frames, &shop.kiosk, Some("again"), &photo(1)).await;
     other.expect_problem(422, "idempotency-key-reused");
 
-    // Without a key: the photo counts, with the version if one is named.
+    // The reply to a keyed frame was lost, and the client comes back without the key, in another mode, or as the clerk.
+    for (path, token) in [(&frames, &shop.kiosk), (&path(&session, "/frames"), &shop.kiosk), (&frames, &shop.clerk)] {
+        let late = shop.send(&Method::POST, path, token, None, &photo(0)).await;
+        assert!(is_replay(&late), "{path}");
+        assert_eq!(quantity().await, 2);
+    }
+
+    // Without a key: the photo counts.
     let unkeyed = async |path: &str, view| shop.send(&Method::POST, path, &shop.kiosk, None, &photo(view)).await;
     let first = unkeyed(&frames, 2).await;
     let second = unkeyed(&frames, 2).await;
@@ -175,8 +182,19 @@ async fn a_frame_that_is_sent_twice_is_billed_once(database: TestDatabase) {
     assert_eq!(second.expect(200), first.json);
     assert_eq!(quantity().await, 3);
     let versioned = format!("{frames}&version={}", shop.bill(&session).await["version"]);
-    let first = unkeyed(&versioned, 2).await.expect(200);
-    assert_eq!(unkeyed(&versioned, 2).await.expect(200), first, "the reply was lost, not the photo");
+    assert_eq!(unkeyed(&versioned, 2).await.expect(200), first.json, "the reply was lost, not the photo");
+    assert_eq!(quantity().await, 3);
+    let first = unkeyed(&versioned, 1).await.expect(200);
+    assert_eq!(unkeyed(&versioned, 1).await.expect(200), first);
+    assert_eq!(quantity().await, 4);
+    // A frame that adds nothing changes nothing: the lost reply before it is still found.
+    let version = shop.bill(&session).await["version"].clone();
+    let empty = Body::Photo(jpeg([40, 90, 200]));
+    for key in [None, Some("empty")] {
+        let seen = shop.send(&Method::POST, &frames, &shop.kiosk, key, &empty).await.expect(200);
+        assert_eq!(seen["session"]["version"], version);
+    }
+    assert!(is_replay(&unkeyed(&frames, 1).await));
     assert_eq!(quantity().await, 4);
     let stale = unkeyed(&versioned, 3).await.expect_problem(409, "stale-version");
     assert!(stale["detail"].as_str().unwrap().contains("do not send the change a second time"), "{stale}");
