@@ -13,7 +13,7 @@ use super::{Auth, AuthError, IssuedSecret, UserView, require_admin, secrets};
 use crate::clock::Clock;
 use crate::config::TokenSettings;
 use crate::db::{Database, refresh_tokens, users};
-use crate::domain::{Caller, UserId, parse_username};
+use crate::domain::{Caller, InvalidField, UserId, parse_username};
 use crate::pool::Pool;
 use secrecy::ExposeSecret;
 
@@ -64,6 +64,10 @@ async fn reset(
     let now = clock.now();
     let mut tx = db.begin().await?;
     let Some(mut row) = users::lock(&mut tx, id).await? else { return Ok(None) };
+    if row.disabled {
+        let message = format!("{} is disabled, so no password would open it; enable the account first", row.username);
+        return Err(InvalidField::new("user", message).into());
+    }
     row.password_hash = password_hash;
     row.must_change_password = true;
     row.token_epoch += 1;

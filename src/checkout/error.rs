@@ -116,28 +116,34 @@ impl DatabaseCause for CheckoutError {
     }
 }
 
-/// ` In the catalog, the price of Bread changed from none to 2.50 EUR.`
+/// ` Meanwhile the catalogue changed: Bread costs 2.50 EUR now and had no price before; Milk was taken off sale.`
 fn list_revisions(revisions: &[BillRevisionRow]) -> String {
-    let sentence = |row: &BillRevisionRow| {
-        let BillRevisionRow { product_name, field, old_value, new_value } = row;
+    if revisions.is_empty() {
+        return String::new();
+    }
+    let clause = |row: &BillRevisionRow| {
+        let BillRevisionRow { product_name, field, old_value: _, new_value } = row;
         match (field, new_value.as_str()) {
-            (RevisedField::OnSale, "true") => format!(" In the catalog, {product_name} is on sale again."),
-            (RevisedField::OnSale, _) => format!(" In the catalog, {product_name} was taken off sale."),
-            (RevisedField::Price, _) => {
-                format!(" In the catalog, the price of {product_name} changed from {old_value} to {new_value}.")
-            }
+            (RevisedField::OnSale, "true") => format!("{product_name} is on sale again"),
+            (RevisedField::OnSale, _) => format!("{product_name} was taken off sale"),
+            (RevisedField::Price, _) => format!("{product_name} costs {new_value} now and had no price before"),
         }
     };
-    revisions.iter().take(NAMED_ITEMS_MAX).map(sentence).collect()
+    let named: Vec<String> = revisions.iter().take(NAMED_ITEMS_MAX).map(clause).collect();
+    format!(" Meanwhile the catalogue changed: {}{}.", named.join("; "), count_more(revisions.len()))
+}
+
+/// ` and 3 more` of `count`, if not all are named.
+fn count_more(count: usize) -> String {
+    match count.saturating_sub(NAMED_ITEMS_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    }
 }
 
 /// `Milk (unpriced), Bread (not-on-sale) and 3 more`.
 fn list_items(items: &[UnsellableItem]) -> String {
     let named = items.iter().take(NAMED_ITEMS_MAX);
     let named: Vec<String> = named.map(|item| format!("{} ({})", item.product_name, item.problem)).collect();
-    let more = match items.len().saturating_sub(NAMED_ITEMS_MAX) {
-        0 => String::new(),
-        count => format!(" and {count} more"),
-    };
-    format!("{}{more}", named.join(", "))
+    format!("{}{}", named.join(", "), count_more(items.len()))
 }

@@ -28,6 +28,9 @@ impl OrderSearch {
             return Err(InvalidField::new("to", format!("{to} is not after from, {from}")));
         }
         let Self { store, state, receipt_number: number, from, to } = self;
+        if let Some(number) = number.filter(|number| *number < 1) {
+            return Err(InvalidField::new("receipt_number", format!("{number} is no receipt number; they begin at 1")));
+        }
         Ok(OrderFilter { store, state, number, from, to })
     }
 }
@@ -117,5 +120,7 @@ mod tests {
         let search = OrderSearch { from: at(2), to: at(1), ..OrderSearch::default() };
         assert_eq!(search.into_filter().unwrap_err().field, "to");
         assert!(OrderSearch { from: at(1), to: at(2), ..OrderSearch::default() }.into_filter().is_ok());
+        let refused = OrderSearch { receipt_number: Some(0), ..OrderSearch::default() }.into_filter();
+        assert_eq!(refused.unwrap_err().field, "receipt_number");
     }
 }

@@ -67,7 +67,7 @@ async fn a_change_of_the_store_or_the_catalog_changes_no_open_bill(database: Tes
 }
 
 async fn what_the_bill_has_not_shown_is_refused_and_named(database: TestDatabase) {
-    let shop = Shop::open(database).await;
+    let mut shop = Shop::open(database).await;
     let mystery = shop.app.create_product(&shop.admin, &[("name", "Mystery")]).await;
     let unpriced = shop.fill_bill(&[(&shop.milk, 1), (&mystery, 2)]).await;
     shop.change_product(&mystery, json!({"price": 700, "currency": "KRW"})).await;
@@ -77,7 +77,7 @@ async fn what_the_bill_has_not_shown_is_refused_and_named(database: TestDatabase
     let change = json!({"product_name": "Mystery", "field": "price", "from": "none", "to": "5.00 EUR"});
     assert_eq!(refused["changes"], json!([change]));
     let detail = refused["detail"].as_str().unwrap();
-    assert!(detail.contains("the price of Mystery changed from none to 5.00 EUR"), "{detail}");
+    assert!(detail.contains("Mystery costs 5.00 EUR now and had no price before"), "{detail}");
     // The first price that the bill shows stays, as for every other product.
     let shown = shop.read_bill(&unpriced).await;
     assert_eq!(shown["items"][1]["tax_rate_bp"], 700, "the tax of the price: {shown}");
@@ -94,6 +94,14 @@ async fn what_the_bill_has_not_shown_is_refused_and_named(database: TestDatabase
     let refused = shop.try_confirm(&shown).await.expect_problem(409, "stale-version");
     assert_eq!(refused["changes"].as_array().unwrap().len(), 2, "off and on again: {refused}");
     assert_eq!(shop.confirm(&shop.read_bill(&shown).await).await["total"], 379);
+
+    // A bill that was left idle has ended: it follows the catalog no more.
+    let left = shop.fill_bill(&[(&shop.soap, 1)]).await;
+    shop.app.clock.advance(1_801);
+    shop.admin = shop.app.login_admin().await;
+    shop.change_product(&shop.soap, json!({"active": false})).await;
+    shop.change_product(&shop.soap, json!({"active": true})).await;
+    assert_eq!(shop.read_bill(&left).await["version"], left["version"]);
 
     // A bill without the product, and a closed one, are left alone.
     let other = shop.fill_bill(&[(&shop.milk, 1)]).await;

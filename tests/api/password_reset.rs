@@ -56,6 +56,10 @@ async fn an_admin_resets_a_forgotten_password(database: TestDatabase) {
     try_login(&app, "ann.lee", PASSWORD).await.expect_problem(401, "wrong-credentials");
     choose_password(&app, "ann.lee", one_time).await;
     try_login(&app, "ann.lee", one_time).await.expect_problem(401, "wrong-credentials");
+    let id = ann["user"]["id"].as_str().unwrap();
+    app.patch(&format!("/api/users/{id}"), &admin, json!({"disabled": true})).await.expect(200);
+    let useless = app.post(&path, &admin, json!({})).await.expect_problem(422, "invalid-field");
+    assert!(useless["detail"].as_str().unwrap().contains("ann.lee is disabled"), "{useless}");
     let unknown = "/api/users/01890000-0000-7000-8000-000000000000/reset-password";
     app.post(unknown, &admin, json!({})).await.expect_problem(404, "not-found");
     let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'user.password.reset' AND actor LIKE 'user:%'";

@@ -101,9 +101,13 @@ fn the_first_ten_minutes_of_the_readme_end_with_a_claimed_receipt() {
     put(folder.path(), 0, &[0, 1, 2, 3, 4], |view| format!("{}.jpg", view + 1));
     put(folder.path(), 0, &[5], |_| "photo.jpg".to_owned());
     let told = play("README.md", folder.path(), |block| !block.contains("make run"));
-    for wanted in
-        ["\"verdict\": \"matched\"", "\"receipt_number\": 1", "\"state\": \"paid\"", "\"store_name\": \"Main Street\""]
-    {
+    for wanted in [
+        "\"verdict\": \"matched\"",
+        "\"total\": 219",
+        "\"receipt_number\": 1",
+        "\"state\": \"paid\"",
+        "\"store_name\": \"Main Street\"",
+    ] {
         assert!(told.contains(wanted), "no {wanted} in:\n{told}");
     }
 }

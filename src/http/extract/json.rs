@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::body::{check_length, read_body, read_with_timeout, services};
 use super::body_budget::BodyReservation;
@@ -36,18 +36,30 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
 /// Syntax errors are 400; values that do not fit are 422.
 fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // Serde would accept a list for an object and take its values in the order in which the fields are declared.
-    if body.trim_ascii_start().starts_with(b"[") {
-        let detail = "The JSON body is a list. Send an object: {\"field\": value, …}.";
+    let first = body.trim_ascii_start().first().copied();
+    if matches!(first, Some(b'[' | b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n'))
+        && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    {
+        let detail = "The JSON body is not an object. Send one: {\"field\": value, …}.";
         return Err(Problem::new(ProblemKind::InvalidField, detail));
     }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
-            Problem::new(ProblemKind::InvalidField, format!("The JSON body has a wrong field: {error}."))
+            let reason = without_type_names(&error.to_string());
+            Problem::new(ProblemKind::InvalidField, format!("The JSON body has a wrong field: {reason}."))
         }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
             Problem::new(ProblemKind::BadRequest, format!("The body is not valid JSON: {error}."))
         }
     })
+}
+
+/// Serde's text without the names of our types: `expected struct NewStore` becomes `expected an object`.
+fn without_type_names(text: &str) -> String {
+    const EXPECTED: &str = "expected struct ";
+    let Some((before, after)) = text.split_once(EXPECTED) else { return text.to_owned() };
+    let name_end = after.find(' ').unwrap_or(after.len());
+    format!("{before}expected an object{}", &after[name_end..])
 }
 
 #[cfg(test)]
@@ -66,7 +78,16 @@ mod tests {
         let refuse = |body: &str| parse_object::<VersionBody>(body.as_bytes()).unwrap_err();
         assert_eq!(refuse("{").kind(), ProblemKind::BadRequest);
         assert_eq!(refuse("{\"version\":\"x\"}").kind(), ProblemKind::InvalidField);
-        assert_eq!(refuse(" [7]").kind(), ProblemKind::InvalidField);
+        for body in [" [7]", "\"text\"", "7", "null"] {
+            let refused = refuse(body);
+            assert_eq!(refused.kind(), ProblemKind::InvalidField);
+            assert!(refused.to_string().contains("not an object"), "{refused}");
+        }
+        let text = "parts: invalid type: integer `7`, expected struct NewPart at line 1 column 12";
+        assert_eq!(
+            without_type_names(text),
+            "parts: invalid type: integer `7`, expected an object at line 1 column 12"
+        );
         assert!(refuse("{}").to_string().contains("version"));
         assert!(refuse("{\"version\":1,\"total\":5}").to_string().contains("total"));
     }

@@ -40,10 +40,14 @@ impl ProblemKind {
                 "GET /api/products has no query parameter \"barcod\". It has barcode, cursor, limit, q, sku.",
                 json!({"field": "barcod", "known": ["barcode", "cursor", "limit", "q", "sku"]}),
             ),
-            Self::InvalidField => text("name is longer than 200 characters.", json!({"field": "name"})),
-            Self::NotAuthenticated => text("The access token has expired. Sign in again.", json!({})),
-            Self::WrongCredentials => text("The username or the password is wrong.", json!({})),
-            Self::EnrolmentRefused => text("The enrolment code is wrong, used or expired.", json!({})),
+            Self::InvalidField => text("name: must not be empty", json!({"field": "name"})),
+            Self::NotAuthenticated => text("The token has expired. Refresh it or sign in again.", json!({})),
+            Self::WrongCredentials => {
+                text("The username or the password is wrong, or the account is disabled.", json!({}))
+            }
+            Self::EnrolmentRefused => {
+                text("The enrolment code is wrong, used or expired. Ask an admin for a new one.", json!({}))
+            }
             Self::Forbidden => text("POST /api/products is not allowed for clerks. It is for admins.", json!({})),
             Self::PasswordChangeRequired => {
                 text("The password is a one-time password. Change it with POST /api/auth/password first.", json!({}))
@@ -51,42 +55,60 @@ impl ProblemKind {
             Self::NotFound => text(&format!("No product with id {ID} exists."), json!({"field": "manifest"})),
             Self::MethodNotAllowed => text("/api/products does not support PUT.", json!({})),
             Self::BodyTimeout => text("The request's body did not arrive within 30 seconds.", json!({})),
-            Self::Taken => text("The username bob is already in use.", json!({"field": "username"})),
-            Self::LastAdmin => text("ann is the last admin who can sign in.", json!({})),
+            Self::Taken => text("The username \"bob\" is taken. Choose another one.", json!({"field": "username"})),
+            Self::LastAdmin => {
+                text("\"ann\" is the last active admin. Make another account an admin first.", json!({}))
+            }
             Self::StaysFiscal => {
-                text("Main Street has daily closings, so it stays fiscal.", json!({"field": "fiscal"}))
+                text("Store \"Main Street\" has daily closings, so it must stay fiscal.", json!({"field": "fiscal"}))
             }
             Self::RepairRefused => text("Main Street is fiscal, so its records are never renumbered.", json!({})),
             Self::StaleVersion => text(
-                "The session is at version 4, not 3. Read it again.",
+                "The session is at version 4, but the request is for version 3. Read the bill again first: if it already has your \
+                 change, do not send the change a second time. Meanwhile the catalogue changed: Oat milk costs 2.49 EUR now and \
+                 had no price before.",
                 json!({
                     "current_version": 4,
-                    "changes": [{"product_name": "Oat milk", "field": "unit_price", "from": "219", "to": "249"}],
+                    "changes": [{"product_name": "Oat milk", "field": "price", "from": "none", "to": "2.49 EUR"}],
                 }),
             ),
             Self::SessionClosed => text(
-                "The session is confirmed, so it can no longer change.",
+                "The session is confirmed: its bill is receipt 17, order 01997d3c-8f4e-7b02-a5c1-3f6f0c2b9d10. Do not enter its items \
+                 again. For another purchase, open another session.",
                 json!({"order_id": ID, "receipt_number": 17}),
             ),
             Self::EmptyBill => text("The bill is empty. Add an item before confirming.", json!({})),
             Self::UnsellableItems => text(
-                "Oat milk has no price.",
-                json!({"items": [{"item_id": ID, "product_name": "Oat milk", "reason": "no_price"}]}),
+                "Items on the bill cannot be sold: Oat milk (unpriced). Remove them, or ask an admin to set their price.",
+                json!({"items": [{"item_id": ID, "product_name": "Oat milk", "reason": "unpriced"}]}),
             ),
             Self::KeyMissing => text(
                 "The Idempotency-Key header is missing. Send a value of your own, for example a UUID, and the same one when \
                  you try again.",
                 json!({}),
             ),
-            Self::KeyReused => text("The Idempotency-Key was used for another request. Send a new one.", json!({})),
-            Self::OrderPaid => text("The order is already paid.", json!({"refunded": 0})),
-            Self::OrderNotPaid => text("The order is not paid. Void it instead.", json!({})),
-            Self::OrderVoided => text("The order is void.", json!({})),
-            Self::AmountMismatch => text("The payments are 2.00 EUR; 2.19 EUR is due.", json!({"due": 219})),
-            Self::WrongCurrency => text("The order is in EUR, not USD.", json!({"currency": "EUR"})),
-            Self::RefundTooLarge => {
-                text("The refund of 3.00 EUR exceeds the 2.19 EUR that are left.", json!({"left": 219, "refunded": 0}))
-            }
+            Self::KeyReused => text(
+                "This Idempotency-Key was already used for another request. Choose a new key for each new request.",
+                json!({}),
+            ),
+            Self::OrderPaid => text(
+                "Order 01997d3c-8f4e-7b02-a5c1-3f6f0c2b9d10 was paid (2.19 EUR) and fully refunded (2.19 EUR). It can no longer be \
+                 changed.",
+                json!({"refunded": 219}),
+            ),
+            Self::OrderNotPaid => text(
+                &format!(
+                    "The order has no payment, so there is nothing to refund. Void it with POST /api/orders/{ID}/void."
+                ),
+                json!({}),
+            ),
+            Self::OrderVoided => text(&format!("Order {ID} is voided and can no longer be changed."), json!({})),
+            Self::AmountMismatch => text("The payments add up to 2.00 EUR, but 2.19 EUR is due.", json!({"due": 219})),
+            Self::WrongCurrency => text("The order is in EUR, but the request is in USD.", json!({"currency": "EUR"})),
+            Self::RefundTooLarge => text(
+                "3.00 EUR was requested, but only 2.19 EUR of the order can still be refunded.",
+                json!({"left": 219, "refunded": 0}),
+            ),
             Self::TooLarge => {
                 photo("has more than the 10000000 bytes allowed.", json!({"limit_bytes": 10_000_000, "limit": 200}))
             }
@@ -115,9 +137,10 @@ impl ProblemKind {
                 "The model tillsight-small-fp32.json cannot be used: its file is missing.",
                 json!({"field": "manifest"}),
             ),
-            Self::SwitchRefused => {
-                text("The switch is not ready: 12 photos are not embedded yet.", json!({"missing": 12}))
-            }
+            Self::SwitchRefused => text(
+                "12 of 400 photos on sale have not been embedded by tillsight-small-fp32 yet.",
+                json!({"missing": 12}),
+            ),
             Self::Throttled => text("Too many failed attempts. Try again in 60 seconds.", json!({"retry_after_s": 60})),
             Self::Overloaded => text(
                 "The server is receiving too many large uploads. Try again in a second.",
@@ -132,18 +155,22 @@ impl ProblemKind {
                 }),
             ),
             Self::Unavailable => text(
-                "The database did not answer in time. Nothing was changed; try again.",
+                "The database cannot be reached at the moment. Nothing was changed; try again.",
                 json!({"retry_after_s": 3, "fault": "database-lost"}),
             ),
-            Self::ReportPending => {
-                text("The report is still being made. Ask for it again in a few seconds.", json!({"retry_after_s": 10}))
-            }
+            Self::ReportPending => text(
+                "The report on products that look alike is being made. Ask again in some seconds.",
+                json!({"retry_after_s": 10}),
+            ),
             Self::DiskFull => text(
                 "The disk is full. Nothing was changed; reading and recognition still work.",
                 json!({"fault": "disk-full"}),
             ),
             Self::UnreadableRecord => text(
-                &format!("The stored record of order {ID} cannot be read. The server's log names the value."),
+                &format!(
+                    "The stored record of order {ID} cannot be read. The server's log names the value; `tillsight numbering check \
+                     --deep` lists every such record."
+                ),
                 json!({}),
             ),
             Self::Internal => {

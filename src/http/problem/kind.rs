@@ -32,7 +32,7 @@ macro_rules! problem_kinds {
 
 problem_kinds! {
     BadRequest = "bad-request", BAD_REQUEST, "The request is malformed";
-    UnknownParameter = "unknown-parameter", BAD_REQUEST, "The address has no such query parameter";
+    UnknownParameter = "unknown-parameter", BAD_REQUEST, "The query parameter is unknown";
     InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "A field has an invalid value";
     NotAuthenticated = "not-authenticated", UNAUTHORIZED, "A valid access token or kiosk key is required";
     WrongCredentials = "wrong-credentials", UNAUTHORIZED, "The username or the password is wrong";
