@@ -39,7 +39,7 @@ use crate::recognition::RecognitionService;
 use crate::storage::{self, StorageWatch, WatchedPaths};
 use crate::telemetry::Metrics;
 
-pub use start_check::refuse_lost_database;
+pub use start_check::{refuse_damaged_database, refuse_lost_database};
 pub use start_error::StartError;
 
 /// How often, at least, a server checks for model switches.
@@ -84,6 +84,7 @@ impl Application {
         if let Some(newest) = newest_id::find(&mut db.read().await?).await? {
             sort_new_ids_after(newest);
         }
+        start_check::warn_of_missing_files(&db, &settings).await?;
         let last_numbers = LastNumbers::open(db.clone(), &settings.data_dir).await?;
         let folder = ModelsFolder::new(&manifest_path(&settings), embedder_options(&settings, cores));
         let FirstModel { model, manifest, generation, switch_to } = folder.open_first_model(&db).await?;
@@ -289,6 +290,11 @@ fn background_tasks(
     tasks
         .register("storage", "Looks whether the database and files are still there, and whether the disk is full.")
         .every(storage::WATCH_PERIOD, storage, |storage| async move { storage.check().await });
+    tasks.register("storage: damage", "Reads the whole file of an SQLite database and looks for damage.").on_signal(
+        (storage.damage_signal(), storage::DAMAGE_PERIOD),
+        storage,
+        |storage| async move { storage.check_damage().await },
+    );
     tasks.register("numbers: remember", "Writes the last receipt numbers to the data folder.").every(
         LastNumbers::PERIOD,
         &(last_numbers.clone(), storage.clone(), integrity.clone()),

@@ -21,8 +21,10 @@ pub(super) struct StorageReports(Arc<Mutex<BTreeMap<StorageFaultKind, StorageRep
 #[derive(Debug, Clone)]
 struct StorageReport {
     alert: AlertRow,
-    /// Receivers that accepted the message about the beginning.
-    told: Vec<SinkKind>,
+    /// How often the text has changed: what is known of a fault, and so what is to be done, can change while it lasts.
+    revision: u32,
+    /// Receivers that accepted a message about the beginning, with the revision that it had.
+    told: BTreeMap<SinkKind, u32>,
 }
 
 /// A message that a receiver has not accepted yet.
@@ -30,11 +32,12 @@ struct PendingMessage {
     kind: StorageFaultKind,
     sink: SinkKind,
     event: AlertEvent,
+    revision: u32,
     alert: AlertRow,
 }
 
 impl Alerts {
-    /// Tells every receiver of faults that began and, if it was told, of their end.
+    /// Tells every receiver of faults that began or changed and, if it was told, of their end.
     ///
     /// # Errors
     /// A receiver refused a message; it is sent again at the next call.
@@ -44,11 +47,15 @@ impl Alerts {
         let pending = self.storage_reports.update(faults, &sinks, now);
         let mut refusal = None;
         for message in pending {
-            let PendingMessage { kind, sink, event, alert } = message;
-            let id = format!("{}-{event}", alert.id);
+            let PendingMessage { kind, sink, event, revision, alert } = message;
+            // Receivers drop a message whose id they have seen.
+            let id = match revision {
+                0 => format!("{}-{event}", alert.id),
+                _ => format!("{}-{event}-{revision}", alert.id),
+            };
             let body = message_body(sink, event, &alert, now);
             match self.sinks.send(sink, &id, &body, now).await.refusal {
-                None => self.storage_reports.record_told(kind, sink, event),
+                None => self.storage_reports.record_told(kind, sink, event, revision),
                 Some(reason) => refusal = Some(reason),
             }
         }
@@ -61,9 +68,15 @@ impl StorageReports {
     fn update(&self, faults: &[StorageFault], sinks: &[SinkKind], now: Timestamp) -> Vec<PendingMessage> {
         let mut reports = self.lock();
         for fault in faults {
-            let report = reports
-                .entry(fault.kind)
-                .or_insert_with(|| StorageReport { alert: new_alert(fault, now), told: Vec::new() });
+            let report = reports.entry(fault.kind).or_insert_with(|| StorageReport {
+                alert: new_alert(fault, now),
+                revision: 0,
+                told: BTreeMap::new(),
+            });
+            if report.alert.message != fault.text {
+                report.alert.message.clone_from(&fault.text);
+                report.revision += 1;
+            }
             // A fault that came back before its end was told goes on.
             report.alert.resolved_at = None;
             report.alert.state = AlertState::Firing;
@@ -78,23 +91,25 @@ impl StorageReports {
         let mut pending = Vec::new();
         for (kind, report) in reports.iter() {
             for sink in sinks {
-                let event = match (report.alert.resolved_at, report.told.contains(sink)) {
-                    (None, false) => AlertEvent::Fired,
-                    (Some(_), true) => AlertEvent::Resolved,
-                    (None, true) | (Some(_), false) => continue,
+                let told = report.told.get(sink);
+                let event = match report.alert.resolved_at {
+                    None if told != Some(&report.revision) => AlertEvent::Fired,
+                    Some(_) if told.is_some() => AlertEvent::Resolved,
+                    None | Some(_) => continue,
                 };
-                pending.push(PendingMessage { kind: *kind, sink: *sink, event, alert: report.alert.clone() });
+                let (revision, alert) = (report.revision, report.alert.clone());
+                pending.push(PendingMessage { kind: *kind, sink: *sink, event, revision, alert });
             }
         }
         pending
     }
 
-    fn record_told(&self, kind: StorageFaultKind, sink: SinkKind, event: AlertEvent) {
+    fn record_told(&self, kind: StorageFaultKind, sink: SinkKind, event: AlertEvent, revision: u32) {
         if let Some(report) = self.lock().get_mut(&kind) {
-            report.told.retain(|told| *told != sink);
-            if event == AlertEvent::Fired {
-                report.told.push(sink);
-            }
+            match event {
+                AlertEvent::Fired => report.told.insert(sink, revision),
+                AlertEvent::Resolved | AlertEvent::Escalated => report.told.remove(&sink),
+            };
         }
     }
 
@@ -144,7 +159,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(events(&full, 1), [(SinkKind::Slack, AlertEvent::Fired), (SinkKind::Webhook, AlertEvent::Fired)]);
-        reports.record_told(StorageFaultKind::DiskFull, SinkKind::Slack, AlertEvent::Fired);
+        reports.record_told(StorageFaultKind::DiskFull, SinkKind::Slack, AlertEvent::Fired, 0);
         assert_eq!(events(&full, 2), [(SinkKind::Webhook, AlertEvent::Fired)], "the refused message is sent again");
         assert_eq!(
             events(&[], 3),
@@ -152,8 +167,26 @@ mod tests {
             "who was not told is not told of the end"
         );
         assert_eq!(events(&[], 4), [(SinkKind::Slack, AlertEvent::Resolved)]);
-        reports.record_told(StorageFaultKind::DiskFull, SinkKind::Slack, AlertEvent::Resolved);
+        reports.record_told(StorageFaultKind::DiskFull, SinkKind::Slack, AlertEvent::Resolved, 0);
         assert_eq!(events(&[], 5), []);
         assert_eq!(events(&full, 6).len(), 2, "a new fault");
+    }
+
+    #[test]
+    fn a_fault_is_told_again_when_what_is_to_be_done_changes() {
+        let (reports, sinks) = (StorageReports::default(), [SinkKind::Webhook]);
+        let lost = |text: &str| [StorageFault { kind: StorageFaultKind::DatabaseLost, text: text.to_owned() }];
+        let tell = |faults: &[StorageFault]| -> Vec<(String, AlertEvent)> {
+            let pending = reports.update(faults, &sinks, Timestamp::from_micros(1));
+            for message in &pending {
+                reports.record_told(message.kind, message.sink, message.event, message.revision);
+            }
+            pending.into_iter().map(|message| (message.alert.message, message.event)).collect()
+        };
+        assert_eq!(tell(&lost("wait")), [("wait".to_owned(), AlertEvent::Fired)]);
+        assert_eq!(tell(&lost("wait")), []);
+        assert_eq!(tell(&lost("restore")), [("restore".to_owned(), AlertEvent::Fired)]);
+        assert_eq!(tell(&[]), [("restore".to_owned(), AlertEvent::Resolved)]);
+        assert_eq!(tell(&[]), []);
     }
 }

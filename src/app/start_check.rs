@@ -1,13 +1,13 @@
-//! The check before the database is opened: a data folder with traces of a shop beside a database without one.
+//! The checks at the start: a database without a shop beside the traces of one, a damaged file, a shop without its files.
 //!
-//! Such a start would make a new, empty database in silence, and the shop would seem to have lost everything.
+//! Without the first, a start would make a new, empty database in silence, and the shop would seem to have lost everything.
 
 use std::path::{Path, PathBuf};
 
 use super::StartError;
-use crate::backup::LAST_NUMBERS_FILE;
+use crate::backup::{LAST_NUMBERS_FILE, keep_fiscal_stores};
 use crate::config::Settings;
-use crate::db::{Database, DatabaseError, sqlite_file, users};
+use crate::db::{Database, DatabaseError, number_series, product_images, sqlite_file, users};
 
 /// What is left of a shop in its data folder.
 struct Trace {
@@ -81,11 +81,91 @@ async fn read_state(settings: &Settings) -> Result<DatabaseState, DatabaseError>
         }
         match users::find_any(&mut db.read().await?).await {
             Ok(Some(_)) => Ok(DatabaseState::InUse),
-            Ok(None) | Err(DatabaseError::Unexpected(_)) => Ok(DatabaseState::Unused),
+            // A table is missing: `tillsight migrate` ended half-way. Any other error proves nothing about what is there.
+            Ok(None) | Err(DatabaseError::Missing(_)) => Ok(DatabaseState::Unused),
             Err(error) => Err(error),
         }
     };
     let state = state.await;
     db.close().await;
     state
+}
+
+/// Refuses an SQLite file that is damaged, where something suggests it: a write-ahead log, which may belong to another file,
+/// or a copy that a server rescued. A clean start does not pay for reading the whole file.
+///
+/// # Errors
+/// The file is damaged, or cannot be read.
+pub async fn refuse_damaged_database(settings: &Settings) -> Result<(), StartError> {
+    let Some(file) = sqlite_file(&settings.database_url)? else { return Ok(()) };
+    let has_content = |path: &Path| std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+    let has_log = has_content(Path::new(&format!("{}-wal", file.display())));
+    let rescued = find_rescued(&settings.data_dir);
+    if !has_content(&file) || !(has_log || rescued.is_some()) {
+        return Ok(());
+    }
+    let damage = match Database::connect_to_read(&settings.database_url, 1).await {
+        Ok(db) => {
+            let damage = db.find_damage().await;
+            db.close().await;
+            damage?
+        }
+        Err(DatabaseError::Damaged(reason)) => Some(reason),
+        Err(error) => return Err(error.into()),
+    };
+    match damage {
+        None => Ok(()),
+        Some(damage) => Err(StartError::DamagedDatabase { file, damage, rescued }),
+    }
+}
+
+/// The newest copy of a lost database that a server left in the data folder.
+fn find_rescued(data_dir: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(data_dir).ok()?.flatten().map(|entry| entry.path());
+    let is_rescued = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("rescued-") && name.ends_with(".db")
+    };
+    entries.filter(is_rescued).max_by_key(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok())
+}
+
+/// Says which files of the shop in `db` are gone. Call it before the parts of the server make new ones.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn warn_of_missing_files(db: &Database, settings: &Settings) -> Result<(), StartError> {
+    let mut reader = db.read().await?;
+    if users::find_any(&mut reader).await?.is_none() {
+        return Ok(());
+    }
+    let data_dir = &settings.data_dir;
+    let is_empty = |folder: &Path| std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    let images = data_dir.join("images");
+    let photos = product_images::count_on_sale(&mut reader).await?;
+    if photos > 0 && is_empty(&images) {
+        tracing::warn!(
+            "the folder {} is missing or empty, but the database names {photos} photos: products are still recognised, but no \
+             photo can be shown and no other model can be used. Put the folder back from a back-up",
+            images.display()
+        );
+    }
+    let key = data_dir.join("token.key");
+    if settings.token_secret.is_none() && !key.exists() {
+        tracing::warn!(
+            "the key {} is gone and a new one is made, so everybody must sign in again. Put it back from a back-up to keep them \
+             signed in",
+            key.display()
+        );
+    }
+    let last_numbers = data_dir.join(LAST_NUMBERS_FILE);
+    let mut given = number_series::list_last_numbers(&mut reader).await?;
+    keep_fiscal_stores(&mut reader, &mut given).await?;
+    if given.iter().any(|given| given.number > 0) && !last_numbers.exists() {
+        tracing::warn!(
+            "{} is gone, so nothing tells whether the database is an older copy that would give receipt numbers again. Compare \
+             with the newest printed receipt: tillsight numbering check --last-receipt STORE=NUMBER",
+            last_numbers.display()
+        );
+    }
+    Ok(())
 }

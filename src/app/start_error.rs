@@ -1,6 +1,6 @@
 //! Why the server cannot start. The texts are for the person who starts it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::alerts::SinkError;
 use crate::auth::AuthError;
@@ -29,6 +29,17 @@ pub enum StartError {
         trace.display()
     )]
     LostDatabase { trace: PathBuf, database: String },
+    #[error(
+        "the database {} is damaged ({damage}). Perhaps an older copy was put beside the -wal of another one. Keep all files; then \
+         restore a back-up{}, or put the right file and its -wal together, and start again",
+        file.display(), describe_rescued(.rescued.as_deref())
+    )]
+    DamagedDatabase {
+        file: PathBuf,
+        damage: String,
+        /// What a server saved of a lost database.
+        rescued: Option<PathBuf>,
+    },
     #[error(transparent)]
     LastNumbers(#[from] BackupError),
     #[error(transparent)]
@@ -48,4 +59,10 @@ pub enum StartError {
     /// The server stopped without a stop signal.
     #[error("the HTTP server failed: {0}")]
     Server(std::io::Error),
+}
+
+fn describe_rescued(file: Option<&Path>) -> String {
+    file.map_or_else(String::new, |file| {
+        format!(", or put {} in its place without a -wal (a server saved it there)", file.display())
+    })
 }

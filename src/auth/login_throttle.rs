@@ -1,4 +1,4 @@
-//! Throttling of guesses: failures are counted in the database, for those who made them.
+//! Throttling of guesses: failures are counted in the database, or in memory while its disk is full, for those who made them.
 //!
 //! | attempt | its failures count for | budget within `limits.login_window_s` |
 //! |---|---|---|
@@ -26,10 +26,11 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use super::AuthError;
 use super::known_addresses::{KnownAddresses, network_of};
 use super::token_key::TokenKey;
+use super::unwritten_failures::UnwrittenFailures;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::users::UserRow;
-use crate::db::{Database, Reader, Tx, login_failures};
+use crate::db::{Database, DatabaseError, Reader, Tx, login_failures};
 use crate::domain::{Role, Timestamp};
 
 /// An address may fail this many times as often as an account, since many people can share one.
@@ -51,6 +52,7 @@ pub(super) struct LoginThrottle {
     window_s: i64,
     locks: Arc<Locks>,
     failures: Arc<AtomicU64>,
+    unwritten: Arc<UnwrittenFailures>,
 }
 
 /// Held from the check of the failures until the outcome of an attempt is recorded.
@@ -123,6 +125,7 @@ impl LoginThrottle {
             window_s: settings.limits.login_window_s,
             locks: Arc::new(locks),
             failures: Arc::new(AtomicU64::new(0)),
+            unwritten: Arc::default(),
         }
     }
 
@@ -216,7 +219,13 @@ impl LoginThrottle {
     async fn check(&self, reader: &mut Reader, budget: &Budget) -> Result<(), AuthError> {
         let now = self.clock.now();
         let (since, until) = self.window(now);
-        let nth = login_failures::find_nth_newest(reader, &budget.subject, since, until, budget.failures_max).await?;
+        let unwritten = self.unwritten.list(&budget.subject, since, until);
+        let written_max = budget.failures_max - unwritten.len() as i64;
+        let nth = match written_max {
+            // The oldest of the newest `failures_max`: `written_max` is minus the number of older ones.
+            ..=0 => unwritten.get(written_max.unsigned_abs() as usize).copied(),
+            _ => login_failures::find_nth_newest(reader, &budget.subject, since, until, written_max).await?,
+        };
         let Some(at) = nth else { return Ok(()) };
         let micros = at.plus_seconds(self.window_s).micros() - now.micros();
         Err(AuthError::Throttled { retry_after_s: (micros / 1_000_000 + 1).min(self.window_s).max(1) })
@@ -224,6 +233,17 @@ impl LoginThrottle {
 
     pub(super) async fn record_failure(&self, attempt: &AdmittedAttempt<'_>) -> Result<(), AuthError> {
         let now = self.clock.now();
+        match self.write_failure(attempt, now).await {
+            Err(AuthError::Database(DatabaseError::DiskFull)) => {
+                let (since, _) = self.window(now);
+                let mut budgets = attempt.account.iter().chain(&attempt.address);
+                budgets.try_for_each(|budget| self.unwritten.record(budget.subject, now, since))
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn write_failure(&self, attempt: &AdmittedAttempt<'_>, now: Timestamp) -> Result<(), AuthError> {
         let mut tx = self.db.begin().await?;
         for budget in attempt.account.iter().chain(&attempt.address) {
             login_failures::insert(&mut tx, &budget.subject, now).await?;
@@ -238,6 +258,7 @@ impl LoginThrottle {
     /// of others without limit. A success at a known address does not clear what strangers failed elsewhere.
     pub(super) async fn clear_failures(&self, tx: &mut Tx, attempt: &AdmittedAttempt<'_>) -> Result<(), AuthError> {
         if let Some(account) = &attempt.account {
+            self.unwritten.clear(&account.subject);
             login_failures::delete_by_subject(tx, &account.subject).await?;
         }
         Ok(())

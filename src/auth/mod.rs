@@ -27,6 +27,7 @@ mod stores;
 #[cfg(test)]
 mod test_support;
 mod token_key;
+mod unwritten_failures;
 mod users;
 mod views;
 
@@ -72,6 +73,9 @@ struct Inner {
     sessions_opened: std::sync::atomic::AtomicU64,
 }
 
+/// How long a second attempt waits for dead connections to be found.
+const RETRY_DELAY: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The sender of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
@@ -103,7 +107,19 @@ impl Auth {
 
     /// Identifies the owner of `bearer`, an access token or a kiosk's key. It is looked up each time, so a disabled account, a
     /// new role, an ended session or a revoked kiosk counts from the next request on, on every server.
+    ///
+    /// It is the first use of the database by a request, so it is what meets the dead connections after a restart of
+    /// PostgreSQL: one is found and the others are replaced before the second attempt.
     pub async fn authenticate(&self, bearer: &str) -> Result<Identity, AuthError> {
+        let identity = self.find_identity(bearer).await;
+        if !matches!(identity, Err(AuthError::Database(db::DatabaseError::Unavailable(_)))) {
+            return identity;
+        }
+        tokio::time::sleep(RETRY_DELAY).await;
+        self.find_identity(bearer).await
+    }
+
+    async fn find_identity(&self, bearer: &str) -> Result<Identity, AuthError> {
         if bearer.starts_with(secrets::KIOSK_KEY_PREFIX) {
             return self.authenticate_kiosk(bearer).await;
         }

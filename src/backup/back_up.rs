@@ -1,27 +1,40 @@
 //! Writes a back-up while servers run.
 
+use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::manifest::{self, BackedUpFile, Manifest};
+use super::manifest::{self, BackedUpFile, BackupManifest};
 use super::{
     BackupError, IMAGES, MODELS, POSTGRES_ARCHIVE, SQLITE_COPY, ShopData, TOKEN_KEY, files, last_numbers,
     postgres_programs,
 };
 use crate::atomic_file::parent_folder;
 use crate::clock::Clock;
-use crate::db::{Backend, Database, export_snapshot, number_series};
+use crate::db::blobs::ContentHash;
+use crate::db::{Backend, Database, Reader, export_snapshot, number_series, product_images};
 use crate::domain::GivenNumbers;
 
-/// One for the copy, one for the numbers.
-const CONNECTIONS: u32 = 2;
+/// One for the copy, one for the numbers, one that asks whether PostgreSQL still answers.
+const CONNECTIONS: u32 = 3;
 /// An ONNX manifest has some kilobytes.
 const MODEL_MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
-/// Writes a back-up to `folder`, which must not exist or be empty. Returns its manifest.
-pub async fn back_up(shop: &ShopData, clock: &Clock, folder: &Path) -> Result<Manifest, BackupError> {
+/// What was copied of a database.
+struct CopiedDatabase {
+    kind: &'static str,
+    file: BackedUpFile,
+    last_numbers: GivenNumbers,
+    /// The photos that the copy names.
+    photos: Vec<ContentHash>,
+}
+
+/// Writes a back-up to `folder`, which must not exist or be empty. Returns its manifest, which also names photos that are
+/// missing: a shop that lost one still needs a back-up of the rest.
+pub async fn back_up(shop: &ShopData, clock: &Clock, folder: &Path) -> Result<BackupManifest, BackupError> {
     refuse_used_folder(folder)?;
+    refuse_missing_data(&shop.data_dir)?;
     let parent = parent_folder(folder);
     files::make_private_folder(parent)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -36,12 +49,15 @@ pub async fn back_up(shop: &ShopData, clock: &Clock, folder: &Path) -> Result<Ma
     let db = Database::connect_to_read(&shop.database_url, CONNECTIONS).await?;
     let copied = copy_database(shop, &db, target).await;
     db.close().await;
-    let (database, file, last_numbers) = copied?;
+    let CopiedDatabase { kind, file, last_numbers, photos } = copied?;
     let mut copied = vec![file];
     copied.extend(copy_data(shop, target)?);
     files::verify(target, &copied)?;
+    // Before the folder gets its name: nothing that can fail comes after that.
+    last_numbers::merge_into_file(&shop.data_dir, &last_numbers)?;
 
-    let manifest = Manifest::new(clock.now(), database, last_numbers, copied);
+    let missing_photos = find_missing(&photos, &copied);
+    let manifest = BackupManifest::new(clock.now(), kind, last_numbers, copied, missing_photos);
     write_manifest(target, &manifest)?;
     files::sync_folders(target)?;
     // Renaming replaces an empty folder, and fails if it is no longer empty.
@@ -52,8 +68,29 @@ pub async fn back_up(shop: &ShopData, clock: &Clock, folder: &Path) -> Result<Ma
         return Err(BackupError::at(folder)(error));
     }
     files::sync_folder(parent)?;
-    last_numbers::merge_into_file(&shop.data_dir, &manifest.last_numbers)?;
     Ok(manifest)
+}
+
+/// Without the data folder, a back-up would have a database without its photos and key, and look complete.
+fn refuse_missing_data(data_dir: &Path) -> Result<(), BackupError> {
+    if data_dir.is_dir() {
+        return Ok(());
+    }
+    Err(BackupError::Refused(format!(
+        "the data folder {} does not exist. Name the one of the server with TILLSIGHT_DATA_DIR",
+        data_dir.display()
+    )))
+}
+
+/// The paths in a back-up of the photos that the database names and that were not there.
+fn find_missing(photos: &[ContentHash], copied: &[BackedUpFile]) -> Vec<String> {
+    let copied: BTreeSet<&str> = copied.iter().map(|file| file.path.as_str()).collect();
+    let paths = photos.iter().map(|photo| {
+        let name = photo.to_string();
+        let (folder, file) = name.split_at(2);
+        format!("{IMAGES}/{folder}/{file}")
+    });
+    paths.filter(|path| !copied.contains(path.as_str())).collect()
 }
 
 fn refuse_used_folder(folder: &Path) -> Result<(), BackupError> {
@@ -68,40 +105,45 @@ fn refuse_used_folder(folder: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Copies the database and checks the copy. Returns its kind, its file, and the last numbers in it.
-async fn copy_database(
-    shop: &ShopData,
-    db: &Database,
-    target: &Path,
-) -> Result<(&'static str, BackedUpFile, GivenNumbers), BackupError> {
+/// Copies the database and checks the copy.
+async fn copy_database(shop: &ShopData, db: &Database, target: &Path) -> Result<CopiedDatabase, BackupError> {
     match db.backend() {
         Backend::Sqlite => {
             let path = target.join(SQLITE_COPY);
             db.write_sqlite_copy(&path).await?;
             let copy = Database::connect_to_read(&format!("sqlite://{}", path.display()).into(), 1).await?;
             let damage = copy.find_damage().await?;
-            let numbers = number_series::list_last_numbers(&mut copy.read().await?).await?;
+            let numbers = read_summary(&mut copy.read().await?).await;
             copy.close().await;
             if let Some(damage) = damage {
                 return Err(BackupError::Refused(format!("the database is damaged, and so is its copy: {damage}")));
             }
             sync_file(&path)?;
-            Ok(("sqlite", files::describe(&path, SQLITE_COPY)?, numbers))
+            let (last_numbers, photos) = numbers?;
+            let file = files::describe(&path, SQLITE_COPY)?;
+            Ok(CopiedDatabase { kind: "sqlite", file, last_numbers, photos })
         }
         Backend::Postgres => {
             let path = target.join(POSTGRES_ARCHIVE);
             let mut snapshot = db.snapshot().await?;
-            let numbers = number_series::list_last_numbers(&mut snapshot).await?;
+            let (last_numbers, photos) = read_summary(&mut snapshot).await?;
             let name = export_snapshot(&mut snapshot).await?;
-            postgres_programs::dump(&shop.database_url, &name, &path)?;
+            postgres_programs::dump(db, &shop.database_url, &name, &path).await?;
             drop(snapshot);
-            postgres_programs::check_archive(&path)?;
+            postgres_programs::check_archive(&path).await?;
             // The archive holds the hashes of passwords.
             std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(BackupError::at(&path))?;
             sync_file(&path)?;
-            Ok(("postgres", files::describe(&path, POSTGRES_ARCHIVE)?, numbers))
+            let file = files::describe(&path, POSTGRES_ARCHIVE)?;
+            Ok(CopiedDatabase { kind: "postgres", file, last_numbers, photos })
         }
     }
+}
+
+/// The last numbers and the photos that the database names.
+async fn read_summary(reader: &mut Reader) -> Result<(GivenNumbers, Vec<ContentHash>), BackupError> {
+    let numbers = number_series::list_last_numbers(reader).await?;
+    Ok((numbers, product_images::list_content_hashes(reader).await?))
 }
 
 fn sync_file(path: &Path) -> Result<(), BackupError> {
@@ -166,7 +208,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+fn write_manifest(folder: &Path, manifest: &BackupManifest) -> Result<(), BackupError> {
     use std::os::unix::fs::PermissionsExt;
     let path = folder.join(manifest::FILE_NAME);
     let text = serde_json::to_vec_pretty(manifest)

@@ -16,7 +16,7 @@ const FORMAT: u32 = 1;
 const BYTES_MAX: u64 = 1 << 30;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct BackupManifest {
     pub(super) format: u32,
     /// The version of the program that wrote it.
     pub tillsight: String,
@@ -26,6 +26,9 @@ pub struct Manifest {
     /// The last number of every series in the copy of the database.
     pub last_numbers: GivenNumbers,
     pub files: Vec<BackedUpFile>,
+    /// Photos that the database names and that were missing in the data folder, as paths of a back-up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_photos: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,15 +40,24 @@ pub struct BackedUpFile {
     pub sha256: String,
 }
 
-impl Manifest {
+impl BackupManifest {
     pub(super) fn new(
         created_at: Timestamp,
         database: &str,
         last_numbers: GivenNumbers,
         files: Vec<BackedUpFile>,
+        missing_photos: Vec<String>,
     ) -> Self {
         let tillsight = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: FORMAT, tillsight, created_at, database: database.to_owned(), last_numbers, files }
+        Self {
+            format: FORMAT,
+            tillsight,
+            created_at,
+            database: database.to_owned(),
+            last_numbers,
+            files,
+            missing_photos,
+        }
     }
 
     pub fn total_bytes(&self) -> u64 {
@@ -59,10 +71,10 @@ impl Manifest {
 }
 
 /// Reads the manifest of the back-up in `folder`. Every path in it stays within the back-up.
-pub fn read_manifest(folder: &Path) -> Result<Manifest, BackupError> {
+pub fn read_manifest(folder: &Path) -> Result<BackupManifest, BackupError> {
     let path = folder.join(FILE_NAME);
     let bytes = atomic_file::read_limited(&path, BYTES_MAX).map_err(BackupError::at(&path))?;
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| {
+    let manifest: BackupManifest = serde_json::from_slice(&bytes).map_err(|error| {
         BackupError::Refused(format!("{} is not the manifest of a back-up: {error}", path.display()))
     })?;
     if manifest.format != FORMAT {

@@ -19,7 +19,7 @@ use secrecy::SecretString;
 pub use back_up::back_up;
 pub use error::BackupError;
 pub use last_numbers::{LAST_NUMBERS_FILE, LastNumbers, keep_fiscal_stores, read_last_numbers};
-pub use manifest::{Manifest, read_manifest};
+pub use manifest::{BackupManifest, read_manifest};
 pub use restore::restore;
 
 /// In a back-up, the file of an SQLite database.

@@ -1,15 +1,20 @@
 //! PostgreSQL's own programs `pg_dump` and `pg_restore`.
 //!
-//! The password goes to them in their environment: everybody on the machine can read arguments.
+//! They may take as long as they take, but they end when PostgreSQL no longer answers. The password goes to them in their environment: everybody on the machine can read arguments.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::process::Command;
 use url::Url;
 
 use super::BackupError;
+use crate::db::Database;
 
+/// A program is ended when PostgreSQL has not answered pings for this long.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Where Debian, Ubuntu and the packages of PostgreSQL's own site keep them, one folder a version.
 const FOLDERS: [&str; 2] = ["/usr/lib/postgresql", "/usr"];
 /// Parameters of the address that sqlx knows under further names, and what PostgreSQL's programs call them.
@@ -31,25 +36,25 @@ const PARAMETERS: [(&str, &str); 14] = [
 ];
 
 /// Writes the state of `snapshot` to `archive`, in PostgreSQL's custom format.
-pub(super) fn dump(url: &SecretString, snapshot: &str, archive: &Path) -> Result<(), BackupError> {
+pub(super) async fn dump(db: &Database, url: &SecretString, snapshot: &str, archive: &Path) -> Result<(), BackupError> {
     let mut command = program("pg_dump", url)?;
     command.args(["--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=60s"]);
     command.arg(format!("--snapshot={snapshot}")).arg("--file").arg(archive);
-    run("pg_dump", command)
+    run_while_answering(db, "pg_dump", command).await
 }
 
 /// Reads the whole archive.
-pub(super) fn check_archive(archive: &Path) -> Result<(), BackupError> {
+pub(super) async fn check_archive(archive: &Path) -> Result<(), BackupError> {
     let mut command = Command::new(find_program("pg_restore")?);
     command.args(["--file", "/dev/null"]).arg(archive);
-    run("pg_restore", command)
+    run("pg_restore", command).await
 }
 
 /// Restores the archive into an empty database, completely or not at all.
-pub(super) fn restore(url: &SecretString, archive: &Path) -> Result<(), BackupError> {
+pub(super) async fn restore(db: &Database, url: &SecretString, archive: &Path) -> Result<(), BackupError> {
     let mut command = program("pg_restore", url)?;
     command.args(["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]).arg(archive);
-    run("pg_restore", command)
+    run_while_answering(db, "pg_restore", command).await
 }
 
 /// The program with the database as its argument `--dbname`.
@@ -88,9 +93,20 @@ fn split_address(url: &SecretString) -> Result<(String, Option<String>), BackupE
     Ok((url.into(), password))
 }
 
-fn run(name: &str, mut command: Command) -> Result<(), BackupError> {
+async fn run_while_answering(db: &Database, name: &str, command: Command) -> Result<(), BackupError> {
+    tokio::select! {
+        result = run(name, command) => result,
+        () = db.wait_until_silent(SILENCE) => Err(BackupError::Program(format!(
+            "{name} was ended, because PostgreSQL has not answered for {} s. Look at its server, then run the command again",
+            SILENCE.as_secs()
+        ))),
+    }
+}
+
+async fn run(name: &str, mut command: Command) -> Result<(), BackupError> {
     let failed = |reason: String| BackupError::Program(format!("{name} failed: {reason}"));
-    let output: Output = command.stdin(Stdio::null()).output().map_err(|error| failed(error.to_string()))?;
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.map_err(|error| failed(error.to_string()))?;
     if output.status.success() {
         return Ok(());
     }

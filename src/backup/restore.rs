@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::manifest::{BackedUpFile, Manifest, read_manifest};
+use super::manifest::{BackedUpFile, BackupManifest, read_manifest};
 use super::{
     BackupError, IMAGES, MODELS, POSTGRES_ARCHIVE, SQLITE_COPY, ShopData, TOKEN_KEY, files, last_numbers,
     postgres_programs,
@@ -14,7 +14,7 @@ use crate::db::{Backend, Database, number_series, sqlite_file};
 const CONNECTIONS: u32 = 1;
 
 /// Verifies the back-up in `folder` and restores it. Nothing that exists is changed; the database comes last.
-pub async fn restore(shop: &ShopData, folder: &Path) -> Result<Manifest, BackupError> {
+pub async fn restore(shop: &ShopData, folder: &Path) -> Result<BackupManifest, BackupError> {
     let manifest = read_manifest(folder)?;
     files::verify(folder, &manifest.files)?;
     let sqlite = sqlite_file(&shop.database_url)?;
@@ -38,13 +38,18 @@ pub async fn restore(shop: &ShopData, folder: &Path) -> Result<Manifest, BackupE
     files::sync_folders(&shop.data_dir)?;
     match &sqlite {
         Some(file) => restore_sqlite(folder, file)?,
-        None => postgres_programs::restore(&shop.database_url, &folder.join(POSTGRES_ARCHIVE))?,
+        None => {
+            let db = Database::connect_to_read(&shop.database_url, CONNECTIONS).await?;
+            let restored = postgres_programs::restore(&db, &shop.database_url, &folder.join(POSTGRES_ARCHIVE)).await;
+            db.close().await;
+            restored?;
+        }
     }
     check_numbers(shop, &manifest).await?;
     Ok(manifest)
 }
 
-fn refuse_other_database(manifest: &Manifest, is_sqlite: bool) -> Result<(), BackupError> {
+fn refuse_other_database(manifest: &BackupManifest, is_sqlite: bool) -> Result<(), BackupError> {
     let wanted = if is_sqlite { Backend::Sqlite } else { Backend::Postgres };
     let has = if manifest.database == "sqlite" { Backend::Sqlite } else { Backend::Postgres };
     if wanted == has {
@@ -106,7 +111,7 @@ async fn refuse_used_postgres(shop: &ShopData) -> Result<(), BackupError> {
 /// The models of the back-up that are not in the models folder yet, with their new paths.
 fn models_to_write(
     shop: &ShopData,
-    manifest: &Manifest,
+    manifest: &BackupManifest,
     folder: &Path,
 ) -> Result<Vec<(PathBuf, PathBuf)>, BackupError> {
     let models_folder = parent_folder(&shop.model);
@@ -142,7 +147,7 @@ fn restore_sqlite(folder: &Path, file: &Path) -> Result<(), BackupError> {
 }
 
 /// The restored database must know the numbers that the manifest names.
-async fn check_numbers(shop: &ShopData, manifest: &Manifest) -> Result<(), BackupError> {
+async fn check_numbers(shop: &ShopData, manifest: &BackupManifest) -> Result<(), BackupError> {
     let db = Database::connect_to_read(&shop.database_url, CONNECTIONS).await?;
     let numbers = match db.read().await {
         Ok(mut reader) => number_series::list_last_numbers(&mut reader).await,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::CliError;
 use crate::app;
-use crate::backup::{self, Manifest, ShopData};
+use crate::backup::{self, BackupManifest, ShopData};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::terminal::say;
@@ -28,7 +28,10 @@ pub(super) async fn back_up(options: BackupOptions, settings: Settings) -> Resul
         backup::back_up(&shop_data(settings), &Clock::system(), &options.folder).await.map_err(CliError::Backup)?;
     say!("The back-up in {} is complete and verified.", options.folder.display());
     print_manifest(&manifest);
-    Ok(())
+    match manifest.missing_photos.len() {
+        0 => Ok(()),
+        count => Err(CliError::MissingPhotos { folder: options.folder, count }),
+    }
 }
 
 pub(super) async fn restore(options: RestoreOptions, settings: Settings) -> Result<(), CliError> {
@@ -40,10 +43,13 @@ pub(super) async fn restore(options: RestoreOptions, settings: Settings) -> Resu
     Ok(())
 }
 
-fn print_manifest(manifest: &Manifest) {
-    let Manifest { created_at, database, .. } = manifest;
+fn print_manifest(manifest: &BackupManifest) {
+    let BackupManifest { created_at, database, .. } = manifest;
     let (files, photos, bytes) = (manifest.files.len(), manifest.photos(), manifest.total_bytes());
     say!("  made at {created_at}, database {database}, {files} files with {photos} photos, {bytes} bytes");
+    for photo in &manifest.missing_photos {
+        say!("  photo {photo} is missing, but the database names it");
+    }
     for given in manifest.last_numbers.iter() {
         say!("  store \"{}\": last {} is {}", given.store, given.series, given.number);
     }

@@ -82,6 +82,12 @@ pub enum CliError {
     Serve(#[from] crate::app::StartError),
     #[error("back-up: {0}")]
     Backup(crate::backup::BackupError),
+    #[error(
+        "back-up: the folder {} is complete but for {count} photos that the data folder no longer has. Put them back from an \
+         older back-up, or remove those photos from their products and upload them again",
+        folder.display()
+    )]
+    MissingPhotos { folder: PathBuf, count: usize },
     #[error("restore: {0}")]
     Restore(crate::backup::BackupError),
     #[error("demo: {0}")]
@@ -204,7 +210,7 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
 /// The database's error, and what to do about it.
 fn describe_database_error(error: &DatabaseError) -> String {
     match error {
-        DatabaseError::Unexpected(_) => {
+        DatabaseError::Unexpected(_) | DatabaseError::Missing(_) => {
             format!("{error}; if tables or columns are missing, run `tillsight migrate`")
         }
         DatabaseError::Conflict => format!("{error}; nothing was changed, run the command again"),
@@ -213,6 +219,7 @@ fn describe_database_error(error: &DatabaseError) -> String {
         | DatabaseError::Unavailable(_)
         | DatabaseError::TimedOut(_)
         | DatabaseError::CommitUnknown(_)
+        | DatabaseError::Damaged(_)
         | DatabaseError::DiskFull => error.to_string(),
     }
 }

@@ -55,17 +55,39 @@ pub(super) struct CheckOptions {
 #[derive(Debug, Args)]
 pub(super) struct GivenOptions {
     /// The number of the newest printed receipt of a store, by the store's id or name.
-    #[arg(long, value_name = "STORE=NUMBER", value_parser = parse_last_receipt)]
+    #[arg(long, value_name = "STORE=NUMBER", value_parser = parse_last_number)]
     last_receipt: Vec<(String, i64)>,
+    /// The same for the newest payment.
+    #[arg(long, value_name = "STORE=NUMBER", value_parser = parse_last_number)]
+    last_payment: Vec<(String, i64)>,
+    /// The same for the newest refund.
+    #[arg(long, value_name = "STORE=NUMBER", value_parser = parse_last_number)]
+    last_refund: Vec<(String, i64)>,
+    /// The same for the newest daily closing (Z report).
+    #[arg(long, value_name = "STORE=NUMBER", value_parser = parse_last_number)]
+    last_closing: Vec<(String, i64)>,
     /// The folder of a back-up that is newer than the database.
     #[arg(long, value_name = "DIR")]
     backup: Vec<PathBuf>,
 }
 
-fn parse_last_receipt(text: &str) -> Result<(String, i64), String> {
+impl GivenOptions {
+    /// The named numbers with their series.
+    fn last_numbers(&self) -> Vec<(Series, &(String, i64))> {
+        let named = [
+            (Series::Order, &self.last_receipt),
+            (Series::Payment, &self.last_payment),
+            (Series::Refund, &self.last_refund),
+            (Series::Closing, &self.last_closing),
+        ];
+        named.into_iter().flat_map(|(series, numbers)| numbers.iter().map(move |number| (series, number))).collect()
+    }
+}
+
+fn parse_last_number(text: &str) -> Result<(String, i64), String> {
     let (store, number) = text.rsplit_once('=').ok_or("it is not STORE=NUMBER")?;
     let number = number.trim().parse().ok().filter(|number| *number > 0);
-    let number = number.ok_or("the part after = is not a receipt number of 1 or more")?;
+    let number = number.ok_or("the part after = is not a number of 1 or more")?;
     Ok((store.trim().to_owned(), number))
 }
 
@@ -144,7 +166,7 @@ async fn collect_given_numbers(
 ) -> Result<GivenNumbers, CliError> {
     let failed = |error: BackupError| CliError::Numbering(error.to_string());
     let mut given = backup::read_last_numbers(data_dir).map_err(failed)?;
-    if given.iter().next().is_none() && options.last_receipt.is_empty() && options.backup.is_empty() {
+    if given.iter().next().is_none() && options.last_numbers().is_empty() && options.backup.is_empty() {
         return Ok(given);
     }
     let mut reader = db.read().await.map_err(database_failed)?;
@@ -152,11 +174,11 @@ async fn collect_given_numbers(
     for folder in &options.backup {
         given.merge(backup::read_manifest(folder).map_err(failed)?.last_numbers);
     }
-    if options.last_receipt.is_empty() {
+    if options.last_numbers().is_empty() {
         return Ok(given);
     }
     let known = stores::list_names(&mut reader).await.map_err(database_failed)?;
-    for (name, number) in &options.last_receipt {
+    for (series, (name, number)) in options.last_numbers() {
         let id: Option<StoreId> = name.parse().ok();
         let mut matching = known.iter().filter(|store| Some(store.id) == id || store.name == *name);
         let store = match (matching.next(), matching.next()) {
@@ -168,7 +190,7 @@ async fn collect_given_numbers(
             }
         };
         let (store_id, store) = (store.id, store.name.clone());
-        given.merge([GivenNumber { store_id, store, series: Series::Order, number: *number }]);
+        given.merge([GivenNumber { store_id, store, series, number: *number }]);
     }
     Ok(given)
 }
@@ -237,7 +259,7 @@ fn print_repair(repair: &RepairView) {
 
 fn print_report(store: Option<&str>, report: &ReportView) {
     let name = match report.store_id {
-        Some(id) => format!("store {id}"),
+        Some(id) => format!("store {} ({id})", store.unwrap_or("without a name")),
         None => "lines without a store".to_owned(),
     };
     let (health, records) = (report.health, report.records);

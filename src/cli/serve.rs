@@ -52,6 +52,7 @@ pub(super) struct StartOptions {
 /// Builds the server, prints its address, and runs until SIGTERM or SIGINT.
 pub(super) async fn serve(options: StartOptions, settings: Settings) -> Result<(), CliError> {
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
+    app::refuse_damaged_database(&settings).await?;
     if !options.new_store {
         app::refuse_lost_database(&settings).await?;
     }
@@ -94,6 +95,7 @@ pub(super) async fn serve(options: StartOptions, settings: Settings) -> Result<(
 }
 
 pub(super) async fn migrate(options: StartOptions, settings: Settings) -> Result<(), CliError> {
+    app::refuse_damaged_database(&settings).await?;
     if !options.new_store {
         app::refuse_lost_database(&settings).await?;
     }

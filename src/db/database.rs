@@ -60,8 +60,8 @@ impl Database {
         }
     }
 
-    /// Returns when pings have failed for `silence`.
-    async fn wait_until_silent(&self, silence: Duration) {
+    /// Returns when pings have failed for `silence`: for work that may take long, as long as the database answers.
+    pub async fn wait_until_silent(&self, silence: Duration) {
         let mut last_answer = Instant::now();
         while last_answer.elapsed() < silence {
             tokio::time::sleep(deadline::PING).await;

@@ -27,7 +27,14 @@ impl Database {
     /// What SQLite finds wrong with the pages and indexes of the file; `None` if nothing.
     pub async fn find_damage(&self) -> Result<Option<String>, DatabaseError> {
         let Pools::Sqlite { readers, .. } = self.pools() else { return Ok(None) };
-        let found: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check(10)").fetch_all(readers).await?;
+        let mut connection = readers.acquire().await?;
+        // Pages in memory say nothing about the file.
+        sqlx::query("PRAGMA shrink_memory").execute(&mut *connection).await?;
+        let found = sqlx::query_as("PRAGMA integrity_check(10)").fetch_all(&mut *connection).await;
+        let found: Vec<(String,)> = match found.map_err(DatabaseError::from) {
+            Err(DatabaseError::Damaged(reason)) => return Ok(Some(reason)),
+            found => found?,
+        };
         let lines: Vec<String> = found.into_iter().map(|(line,)| line).filter(|line| line != "ok").collect();
         Ok((!lines.is_empty()).then(|| lines.join("; ")))
     }

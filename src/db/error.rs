@@ -23,6 +23,12 @@ pub enum DatabaseError {
     CommitUnknown(String),
     #[error("the database's disk is full")]
     DiskFull,
+    /// The database or one of its tables does not exist: it was dropped, exchanged or never migrated.
+    #[error("the database or a table of it is missing: {0}")]
+    Missing(String),
+    /// The file or its pages are not what the database wrote.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
     /// A row that cannot be decoded, or a statement the database refused: a defect.
     #[error("unexpected answer of the database: {0}")]
     Unexpected(String),
@@ -43,6 +49,8 @@ impl DatabaseError {
             | Self::Conflict
             | Self::CommitUnknown(_)
             | Self::DiskFull
+            | Self::Missing(_)
+            | Self::Damaged(_)
             | Self::Unexpected(_) => self,
         }
     }
@@ -92,6 +100,16 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
         Some("14" | "1032") => DatabaseError::Unavailable(refusal.message().to_owned()),
         // PostgreSQL: disk full. SQLite: full, and no room for the index of the write-ahead log.
         Some("53100" | "13" | "4874") => DatabaseError::DiskFull,
+        // PostgreSQL: no such table, database or schema.
+        Some("42P01" | "3D000" | "3F000") => DatabaseError::Missing(refusal.message().to_owned()),
+        // SQLite has one code for all mistakes in a statement.
+        Some("1") if refusal.message().starts_with("no such table") => {
+            DatabaseError::Missing(refusal.message().to_owned())
+        }
+        // PostgreSQL: corrupted data or index. SQLite: corrupt (also of a virtual table, a sequence, an index), not a database.
+        Some("XX001" | "XX002" | "11" | "267" | "523" | "779" | "26") => {
+            DatabaseError::Damaged(refusal.message().to_owned())
+        }
         Some(_) | None => DatabaseError::Unexpected(refusal.message().to_owned()),
     }
 }

@@ -46,8 +46,16 @@ pub async fn delete_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, Databa
     run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
 }
 
-/// Writes a row of `bytes` bytes that no request can find, to see whether there is room. Roll it back.
-pub async fn insert_probe(tx: &mut Tx, bytes: usize) -> Result<(), DatabaseError> {
-    let reply = StoredReply { request_hash: vec![0; bytes], body: Value::Null };
-    insert(tx, "probe", "probe", &reply, Timestamp::from_micros(0)).await
+/// The scope and key of the probe, which no request can have.
+const PROBE: &str = "probe";
+
+/// Writes a row of `bytes` that no request can find, to see whether there is room.
+pub async fn insert_probe(tx: &mut Tx, bytes: Vec<u8>) -> Result<(), DatabaseError> {
+    let reply = StoredReply { request_hash: bytes, body: Value::Null };
+    insert(tx, PROBE, PROBE, &reply, Timestamp::from_micros(0)).await
+}
+
+pub async fn delete_probe(tx: &mut Tx) -> Result<(), DatabaseError> {
+    const DELETE: &str = "DELETE FROM idempotency_keys WHERE scope = $1 AND key = $1";
+    run_query!(tx, c => sqlx::query(DELETE).bind(PROBE).execute(c)).map(drop)
 }

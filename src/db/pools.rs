@@ -3,9 +3,9 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection;
@@ -33,18 +33,32 @@ pub(super) enum Pools {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
 }
 
-/// Whether a connection is pinged before each use, however short it was idle.
+/// Which connections are pinged before use, however short they were idle.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ReusePolicy(Arc<AtomicBool>);
+pub(super) struct ReusePolicy(Arc<ReuseState>);
+
+#[derive(Debug, Default)]
+struct ReuseState {
+    pings_always: AtomicBool,
+    /// When a connection was last found dead. A restart of PostgreSQL ends all of them at once.
+    found_dead_at: Mutex<Option<Instant>>,
+}
 
 impl ReusePolicy {
     /// From now on, no connection is trusted.
     pub(super) fn ping_always(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.pings_always.store(true, Ordering::Relaxed);
     }
 
-    fn pings_always(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// A connection is dead, so those that were last used before now may be too.
+    fn report_dead_connection(&self) {
+        *self.0.found_dead_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn trusts(&self, idle_for: Duration) -> bool {
+        let found_dead_at = *self.0.found_dead_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let used_since = found_dead_at.is_none_or(|moment| moment.elapsed() > idle_for);
+        idle_for < TRUSTED_FOR && used_since && !self.0.pings_always.load(Ordering::Relaxed)
     }
 }
 
@@ -106,7 +120,7 @@ impl Pools {
         if mode == OpenMode::Create {
             // Only here: a connection that is opened later must not make an empty file in the place of a lost one.
             let first = SqliteConnection::connect_with(&options.clone().create_if_missing(true)).await;
-            let first = first.map_err(|error| sqlite_refused(options.get_filename(), &error))?;
+            let first = first.map_err(|error| sqlite_refused(options.get_filename(), error))?;
             first.close().await?;
         }
         // The journal mode is a property of the file, so only the writer sets it.
@@ -146,14 +160,20 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
 }
 
 fn postgres_pool(connections: u32, reuse: &ReusePolicy) -> PgPoolOptions {
+    let released = reuse.clone();
     check_connections(PgPoolOptions::new(), reuse)
         .max_connections(connections)
         .acquire_timeout(deadline::ACQUIRE)
         // Ends what a dropped future left running. Without a deadline, a dead network would keep the connection's place in
         // the pool for a quarter of an hour.
-        .after_release(|connection, _meta| {
+        .after_release(move |connection, _meta| {
+            let released = released.clone();
             Box::pin(async move {
-                match tokio::time::timeout(deadline::PING, connection.ping()).await {
+                let answer = tokio::time::timeout(deadline::PING, connection.ping()).await;
+                if !matches!(answer, Ok(Ok(()))) {
+                    released.report_dead_connection();
+                }
+                match answer {
                     Ok(answer) => answer.map(|()| true),
                     Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
                 }
@@ -229,7 +249,7 @@ async fn connect_sqlite(options: SqliteConnectOptions, connections: u32) -> Resu
         let refused = || sqlx::Error::Io(std::io::Error::other("another file is in the place of the database"));
         Box::pin(async move { if is_same { Ok(()) } else { Err(refused()) } })
     });
-    pool.connect_with(options).await.map_err(|error| sqlite_refused(&file, &error))
+    pool.connect_with(options).await.map_err(|error| sqlite_refused(&file, error))
 }
 
 /// Device and inode; `None` if there is no file.
@@ -237,8 +257,10 @@ fn read_file_id(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-fn sqlite_refused(file: &Path, error: &sqlx::Error) -> DatabaseError {
-    DatabaseError::Unavailable(format!("SQLite file {}: {error}", file.display()))
+fn sqlite_refused(file: &Path, error: sqlx::Error) -> DatabaseError {
+    let text = format!("SQLite file {}: {error}", file.display());
+    let is_damage = matches!(DatabaseError::from(error), DatabaseError::Damaged(_));
+    if is_damage { DatabaseError::Damaged(text) } else { DatabaseError::Unavailable(text) }
 }
 
 /// Before reuse, replaces a connection that was idle for [`TRUSTED_FOR`] and does not answer a ping, and one that is still
@@ -246,7 +268,7 @@ fn sqlite_refused(file: &Path, error: &sqlx::Error) -> DatabaseError {
 fn check_connections<DB: sqlx::Database>(options: PoolOptions<DB>, reuse: &ReusePolicy) -> PoolOptions<DB> {
     let reuse = reuse.clone();
     options.test_before_acquire(false).before_acquire(move |connection, meta| {
-        let is_trusted = meta.idle_for < TRUSTED_FOR && !reuse.pings_always();
+        let is_trusted = reuse.trusts(meta.idle_for);
         Box::pin(async move {
             let usable = !connection.is_in_transaction();
             if !usable || is_trusted {

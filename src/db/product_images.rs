@@ -98,6 +98,13 @@ pub async fn list_by_product(reader: &mut Reader, product: ProductId) -> Result<
     run_query!(reader, c => sqlx::query_as(SELECT).bind(product).fetch_all(c))
 }
 
+/// The contents that rows name, each once.
+pub async fn list_content_hashes(reader: &mut Reader) -> Result<Vec<ContentHash>, DatabaseError> {
+    const SELECT: &str = "SELECT DISTINCT content_hash FROM product_images";
+    let rows: Vec<(Vec<u8>,)> = run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))?;
+    rows.into_iter().map(|(hash,)| hash.try_into().map_err(DatabaseError::Unexpected)).collect()
+}
+
 pub async fn find(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<Option<ImageRow>, DatabaseError> {
     const SELECT: &str = select!("product_id = $1 AND id = $2");
     run_query!(reader, c => sqlx::query_as(SELECT).bind(product).bind(id).fetch_optional(c))

@@ -104,7 +104,7 @@ fn refuse_lost_changes(method: &Method, pattern: &str, services: &Services) -> R
     if mends && fault.kind == StorageFaultKind::NumbersForgotten {
         return Ok(());
     }
-    Err(Problem::new(ProblemKind::Unavailable, fault.text).retry_after(LOST_DATABASE_RETRY_S))
+    Err(Problem::new(ProblemKind::Unavailable, fault.kind.public_text()).retry_after(LOST_DATABASE_RETRY_S))
 }
 
 fn refuse_method(method: &Method, pattern: &str) -> Problem {

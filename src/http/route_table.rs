@@ -16,7 +16,7 @@ use super::route::Route;
 use super::routes::{
     alerts, api_document, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes,
     models, mypage, orders, payments_and_refunds, performance, product_images, products, receipts, recognition,
-    session_discounts, sessions, stores, users,
+    session_discounts, sessions, storage, stores, users,
 };
 
 /// Pages without data, which `web` registers and the document omits. Everybody may `GET` them.
@@ -62,7 +62,7 @@ route_table! {
     users::create: Admin, [Taken, NotFound];
     users::show: Admin;
     users::change: Admin, [LastAdmin];
-    users::reset_password: Admin;
+    users::reset_password: Admin, [InvalidField];
 
     stores::list: Staff;
     stores::create: Admin;
@@ -140,6 +140,7 @@ route_table! {
     alerts::acknowledge: Admin;
     alerts::resolve: Admin;
     background::list: Admin;
+    storage::list: Admin;
 }
 
 /// The operation at this method and pattern.

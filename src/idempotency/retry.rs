@@ -86,6 +86,8 @@ impl RetryReason {
             DatabaseError::UniqueViolation(_)
             | DatabaseError::ForeignKeyViolation
             | DatabaseError::DiskFull
+            | DatabaseError::Missing(_)
+            | DatabaseError::Damaged(_)
             | DatabaseError::Unexpected(_) => None,
         }
     }

@@ -81,7 +81,7 @@ pub struct RebuiltSnapshot {
 impl StoredIndexError {
     /// The error if a table is missing that every database of this version has.
     fn from_missing_table(error: DatabaseError) -> Self {
-        if let DatabaseError::Unexpected(reason) = error { Self::NoCatalog(reason) } else { error.into() }
+        if let DatabaseError::Missing(reason) = error { Self::NoCatalog(reason) } else { error.into() }
     }
 
     /// Whether something is wrong with the index, as opposed to a failure to examine it.

@@ -100,7 +100,10 @@ impl FindingKind {
             Self::Gap => ("is missing", "are missing"),
             Self::Duplicate => ("exists more than once", "exist more than once"),
             Self::OutOfRange => ("has a number below 1", "have numbers below 1"),
-            Self::CounterBehind => ("is above the counter", "are above the counter"),
+            Self::CounterBehind => (
+                "is above the counter, which would give the number again",
+                "are above the counter, which would give the numbers again",
+            ),
             Self::CounterAhead => {
                 ("was given out by the counter but never used", "were given out by the counter but never used")
             }

@@ -2,14 +2,17 @@
 //! are still there, and whether the disk is full.
 //!
 //! An open file outlives its path: after `rm tillsight.db` the server would go on taking sales into a file without a name,
-//! which ends with it. Nothing here needs the database to tell of a fault.
+//! which ends with it. Nothing here needs the database to tell of a fault. Changes are refused before anything else is done
+//! about a lost database.
 
+mod disk;
 mod fault;
+mod rescue;
 mod watched_file;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -17,16 +20,19 @@ use crate::background::Signal;
 use crate::db::{Database, DatabaseError, idempotency_keys, users};
 use crate::domain::UserId;
 
+use disk::{is_folder_full, probe_bytes};
 pub use fault::{StorageFault, StorageFaultKind};
 use watched_file::{FileChange, WatchedFile};
 
 /// How often everything is looked at. A sale that is acknowledged between an exchange of the database and its discovery is
 /// only in the rescued copy.
 pub const WATCH_PERIOD: Duration = Duration::from_secs(1);
-/// What the probe of the disk writes: more than fits into what a file system keeps back for itself.
-const PROBE_BYTES: usize = 64 * 1024;
-/// Runs of the watch between two probes of the disk.
-const RUNS_PER_PROBE: u32 = 10;
+/// How often the whole file of an SQLite database is checked for damage: a gigabyte takes some ten seconds of reading.
+pub const DAMAGE_PERIOD: Duration = Duration::from_secs(3_600);
+/// Runs of the watch between two probes of the disks: 1.5 GB a day. Refused writes tell sooner.
+const RUNS_PER_PROBE: u32 = 60;
+/// The same while a disk is full: its end is to be noticed soon.
+const RUNS_PER_PROBE_WHEN_FULL: u32 = 10;
 
 /// What is watched.
 #[derive(Debug, Clone)]
@@ -45,14 +51,31 @@ pub struct StorageWatch(Arc<Inner>);
 struct Inner {
     db: Database,
     data_dir: PathBuf,
+    /// The file of an SQLite database.
+    database: Option<PathBuf>,
+    /// Folders whose disks must have room.
+    written_folders: Vec<PathBuf>,
     database_files: Vec<WatchedFile>,
     other_files: Vec<WatchedFile>,
     /// A user of the database that this server opened; another database does not have it.
     known_user: OnceLock<UserId>,
     faults: Mutex<BTreeMap<StorageFaultKind, String>>,
-    /// Raised when faults begin or end.
+    /// Raised when faults begin, end, or change their text.
     changed: Signal,
-    runs: std::sync::atomic::AtomicU32,
+    /// Raised when the file of the database may have been written over.
+    damage_suspected: Signal,
+    /// The most bytes that the file of the database had. SQLite never makes it shorter by itself.
+    database_bytes: AtomicU64,
+    runs: AtomicU32,
+}
+
+/// What a look at the files found.
+struct FilesSeen {
+    /// What happened to a file of the database.
+    lost: Option<String>,
+    /// What happened to another file, or cannot be told.
+    missing: Option<String>,
+    database_shrank: bool,
 }
 
 impl StorageWatch {
@@ -69,15 +92,22 @@ impl StorageWatch {
             (model.clone(), true),
             (model.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned(), true),
         ];
+        let parent_of_database = database.iter().filter_map(|file| file.parent()).map(Path::to_owned);
+        let mut written_folders = vec![data_dir.clone()];
+        written_folders.extend(parent_of_database.filter(|folder| folder != data_dir && folder.is_dir()));
         Self(Arc::new(Inner {
             db,
             data_dir: data_dir.clone(),
+            database: database.clone(),
+            written_folders,
             database_files: database_files.flatten().collect(),
             other_files: others.iter().filter_map(|(path, replaceable)| WatchedFile::new(path, *replaceable)).collect(),
             known_user: OnceLock::new(),
             faults: Mutex::default(),
             changed: Signal::default(),
-            runs: std::sync::atomic::AtomicU32::new(0),
+            damage_suspected: Signal::default(),
+            database_bytes: AtomicU64::new(0),
+            runs: AtomicU32::new(0),
         }))
     }
 
@@ -98,13 +128,19 @@ impl StorageWatch {
     /// The fault for which changes are refused, if there is one.
     pub fn refusal(&self) -> Option<StorageFault> {
         let faults = self.lock();
-        let refusing = [StorageFaultKind::DatabaseLost, StorageFaultKind::NumbersForgotten];
+        let refusing =
+            [StorageFaultKind::DatabaseLost, StorageFaultKind::DatabaseDamaged, StorageFaultKind::NumbersForgotten];
         refusing.into_iter().find_map(|kind| Some(StorageFault { kind, text: faults.get(&kind)?.clone() }))
     }
 
-    /// Raised when faults begin or end.
+    /// Raised when faults begin, end, or change their text.
     pub fn change_signal(&self) -> Signal {
         self.0.changed.clone()
+    }
+
+    /// Raised when the file of the database may have been written over.
+    pub fn damage_signal(&self) -> Signal {
+        self.0.damage_suspected.clone()
     }
 
     /// A write failed because a disk is full.
@@ -123,32 +159,54 @@ impl StorageWatch {
     /// The database does not answer, so it cannot be told whether it is the same.
     pub async fn check(&self) -> Result<(), DatabaseError> {
         let this = self.clone();
-        let (database, others) = tokio::task::spawn_blocking(move || {
-            (
-                this.0.database_files.iter().find_map(describe_change),
-                this.0.other_files.iter().find_map(describe_change),
-            )
-        })
-        .await
-        .map_err(|_| DatabaseError::Unexpected("the thread that looks at files has failed".to_owned()))?;
-        let files_missing = others.map(|change| {
+        let seen = tokio::task::spawn_blocking(move || this.look_at_files())
+            .await
+            .map_err(|_| DatabaseError::Unexpected("the thread that looks at files has failed".to_owned()))?;
+        let files_missing = seen.missing.map(|change| {
             format!(
                 "{change}. The server works on, but the next start needs it: put it back from a back-up, and restart the \
                  server if photos cannot be uploaded"
             )
         });
         self.set(StorageFaultKind::FilesMissing, files_missing);
-        self.check_disk().await;
-        match database {
-            Some(change) => {
-                if !self.lock().contains_key(&StorageFaultKind::DatabaseLost) {
-                    let rescued = self.rescue().await;
-                    self.set(StorageFaultKind::DatabaseLost, Some(format!("{change}. {LOST}. {rescued}")));
-                }
-                Ok(())
-            }
-            None => self.check_identity().await,
+        if seen.database_shrank {
+            self.0.damage_suspected.raise();
         }
+        if let Some(change) = seen.lost {
+            self.report_lost_file(&change).await;
+        } else {
+            self.check_identity().await?;
+        }
+        self.check_disk().await;
+        Ok(())
+    }
+
+    fn look_at_files(&self) -> FilesSeen {
+        let changes = self.0.database_files.iter().filter_map(describe_change);
+        let (lost, unreadable): (Vec<_>, Vec<_>) =
+            changes.partition(|(change, _)| !matches!(change, FileChange::Unreadable(_)));
+        let missing = unreadable.into_iter().chain(self.0.other_files.iter().filter_map(describe_change));
+        let bytes = self.0.database.as_ref().and_then(|file| Some(std::fs::metadata(file).ok()?.len()));
+        let database_shrank = bytes.is_some_and(|bytes| self.0.database_bytes.swap(bytes, Ordering::Relaxed) > bytes);
+        let text = |(_, text): (FileChange, String)| text;
+        FilesSeen { lost: lost.into_iter().next().map(text), missing: missing.map(text).next(), database_shrank }
+    }
+
+    /// Reads the whole file of an SQLite database. Another file written over it in place is noticed by nothing else.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn check_damage(&self) -> Result<(), DatabaseError> {
+        let damage = self.0.db.find_damage().await?;
+        let text = damage.map(|damage| {
+            format!(
+                "the file of the database is damaged ({damage}): another was written over it, or the disk fails. Changes would be \
+                 lost, so sales are refused. Stop the server, keep a copy of the file with its -wal, restore a back-up, and start \
+                 the server again"
+            )
+        });
+        self.set(StorageFaultKind::DatabaseDamaged, text);
+        Ok(())
     }
 
     /// Whether a known user is still in the database.
@@ -160,8 +218,8 @@ impl StorageWatch {
         };
         match found {
             Ok(Some(_)) => self.set(StorageFaultKind::DatabaseLost, None),
-            // Without the table it is no database of tillsight at all.
-            Ok(None) | Err(DatabaseError::Unexpected(_)) => {
+            // Without the table it is no database of tillsight at all. Other errors prove nothing.
+            Ok(None) | Err(DatabaseError::Missing(_)) => {
                 let text = "another database is at the address of the one that this server opened";
                 self.set(StorageFaultKind::DatabaseLost, Some(format!("{text}. {LOST}. {ANOTHER}")));
             }
@@ -170,52 +228,37 @@ impl StorageWatch {
         Ok(())
     }
 
-    /// Writes what the lost file holds beside it, once. Returns a sentence about it.
-    async fn rescue(&self) -> String {
-        let names = (1..).map(|number| format!("rescued-{number}.db"));
-        let Some(name) = names.into_iter().find(|name| !self.0.data_dir.join(name).exists()) else {
-            return String::new();
-        };
-        let path = self.0.data_dir.join(&name);
-        match self.0.db.write_sqlite_copy(&path).await {
-            Ok(()) => format!(
-                "Everything that it held, with the last sales, was written to {name} in the data folder. Stop the server, put that \
-                 file in the place of the database (without the old -wal and -shm), and start the server again"
-            ),
-            Err(error) => {
-                tracing::error!(%error, "what the lost database holds could not be written to the data folder");
-                let id = std::process::id();
-                format!(
-                    "Do not stop the server yet: its open files under /proc/{id}/fd hold the last sales (the database and its \
-                     -wal). Copy both, then restore from them or from a back-up"
-                )
-            }
-        }
-    }
-
     /// Notices a full disk, and its end.
     async fn check_disk(&self) {
-        let run = self.0.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if !run.is_multiple_of(RUNS_PER_PROBE) {
+        let run = self.0.runs.fetch_add(1, Ordering::Relaxed);
+        let was_full = self.lock().contains_key(&StorageFaultKind::DiskFull);
+        if !run.is_multiple_of(if was_full { RUNS_PER_PROBE_WHEN_FULL } else { RUNS_PER_PROBE }) {
             return;
         }
-        let folder = self.0.data_dir.clone();
-        let probe = tokio::task::spawn_blocking(move || is_folder_full(&folder)).await;
+        let folders = self.0.written_folders.clone();
+        let probe = tokio::task::spawn_blocking(move || folders.iter().any(|folder| is_folder_full(folder))).await;
         if matches!(probe, Ok(true)) {
             return self.report_disk_full();
         }
-        let was_full = self.lock().contains_key(&StorageFaultKind::DiskFull);
         if was_full && self.database_has_room().await {
             self.set(StorageFaultKind::DiskFull, None);
         }
     }
 
-    /// Tries a write that is rolled back.
+    /// Tries a write and its commit: one that is rolled back may never leave the memory.
     async fn database_has_room(&self) -> bool {
-        match self.0.db.begin().await {
-            Ok(mut tx) => idempotency_keys::insert_probe(&mut tx, PROBE_BYTES).await.is_ok(),
-            Err(_) => false,
+        let Ok(bytes) = probe_bytes() else { return false };
+        let written: Result<(), DatabaseError> = async {
+            let mut tx = self.0.db.begin().await?;
+            idempotency_keys::delete_probe(&mut tx).await?;
+            idempotency_keys::insert_probe(&mut tx, bytes).await?;
+            tx.commit().await?;
+            let mut tx = self.0.db.begin().await?;
+            idempotency_keys::delete_probe(&mut tx).await?;
+            tx.commit().await
         }
+        .await;
+        written.is_ok()
     }
 
     /// Sets or ends a fault. Its beginning and its end are logged.
@@ -249,21 +292,13 @@ const ANOTHER: &str = "Put the right database back, or restore a back-up, and re
 const DISK_FULL: &str = "A disk is full: nothing can be sold or changed. Reading and recognition work. Free some space on the \
                          disks of the data folder and of the database";
 
-fn describe_change(file: &WatchedFile) -> Option<String> {
-    // Only its name: the sentence is also an answer to clients.
-    let path = file.path().file_name().unwrap_or_default().display();
-    Some(match file.change()? {
+fn describe_change(file: &WatchedFile) -> Option<(FileChange, String)> {
+    let path = file.path().display();
+    let change = file.change()?;
+    let text = match &change {
         FileChange::Removed => format!("{path} was removed or moved under the running server"),
         FileChange::Replaced => format!("{path} was replaced by another under the running server"),
-    })
-}
-
-/// Tries to write to the folder. Other errors than a full disk say nothing about room.
-fn is_folder_full(folder: &Path) -> bool {
-    let written = tempfile::tempfile_in(folder).and_then(|mut file| {
-        file.write_all(&vec![0x5a; PROBE_BYTES])?;
-        file.sync_all()
-    });
-    let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
-    written.is_err_and(|error| full.contains(&error.kind()))
+        FileChange::Unreadable(reason) => format!("{path} cannot be looked at ({reason}), so it may be gone"),
+    };
+    Some((change, text))
 }

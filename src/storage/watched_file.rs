@@ -1,5 +1,6 @@
 //! A file or folder that must stay where it was at the start. Blocks the thread.
 
+use std::io::{ErrorKind, Result};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ type FileId = (u64, u64);
 pub(super) enum FileChange {
     Removed,
     Replaced,
+    /// Nobody knows whether it is still there, for example without the right to look into its folder.
+    Unreadable(ErrorKind),
 }
 
 #[derive(Debug, Clone)]
@@ -23,7 +26,7 @@ pub(super) struct WatchedFile {
 impl WatchedFile {
     /// `None` if nothing has this path.
     pub fn new(path: &Path, replaceable: bool) -> Option<Self> {
-        Some(Self { path: path.to_owned(), id: read_id(path)?, replaceable })
+        Some(Self { path: path.to_owned(), id: read_id(path).ok()?, replaceable })
     }
 
     pub fn path(&self) -> &Path {
@@ -32,15 +35,18 @@ impl WatchedFile {
 
     pub fn change(&self) -> Option<FileChange> {
         match read_id(&self.path) {
-            None => Some(FileChange::Removed),
-            Some(id) if id != self.id && !self.replaceable => Some(FileChange::Replaced),
-            Some(_) => None,
+            Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
+                Some(FileChange::Removed)
+            }
+            Err(error) => Some(FileChange::Unreadable(error.kind())),
+            Ok(id) if id != self.id && !self.replaceable => Some(FileChange::Replaced),
+            Ok(_) => None,
         }
     }
 }
 
-fn read_id(path: &Path) -> Option<FileId> {
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+fn read_id(path: &Path) -> Result<FileId> {
+    std::fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]
@@ -62,5 +68,16 @@ mod tests {
         assert_eq!((fixed.change(), replaceable.change()), (Some(FileChange::Replaced), None));
         std::fs::rename(&aside, &path).unwrap();
         assert_eq!(fixed.change(), None);
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_looked_at_is_not_called_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "1").unwrap();
+        let mut file = WatchedFile::new(&path, false).unwrap();
+        // Fails for root too, unlike a folder without rights.
+        file.path = folder.path().join("a".repeat(300));
+        assert!(matches!(file.change(), Some(FileChange::Unreadable(_))));
     }
 }

@@ -83,6 +83,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "performance",
         "numbers: remember",
         "storage",
+        "storage: damage",
         "alerts: storage",
         "database: clean up",
         "metrics",

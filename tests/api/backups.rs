@@ -198,7 +198,66 @@ async fn a_back_up_is_refused_rather_than_overwritten_or_trusted(database: TestD
     assert_eq!(orders(&here), orders(&there));
 }
 
+async fn a_back_up_names_what_it_lacks(database: TestDatabase) {
+    let shop = Shop::open(database.clone()).await;
+    let photos = vec![package_photo(0, 0), package_photo(0, 1)];
+    let fields = [("name", "Tea"), ("region", "whole")];
+    shop.app.post_form("/api/products", &shop.admin, &fields, photos).await.expect(201);
+    let folder = database.folder();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = |name: &str| elsewhere.path().join(name).display().to_string();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    program.args(["backup", &path("no-data")]).stdin(Stdio::null()).current_dir(folder);
+    program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
+    program.env("TILLSIGHT_DATA_DIR", path("nowhere")).env("TILLSIGHT_MODEL", MODEL);
+    let refused = String::from_utf8(program.output().await.unwrap().stderr).unwrap();
+    assert!(refused.contains("the data folder") && refused.contains("nowhere does not exist"), "{refused}");
+    assert!(!Path::new(&path("no-data")).exists());
+
+    // One of two photos is gone: the rest is saved, and the lost one named.
+    let images = std::fs::read_dir(folder.join("images")).unwrap().map(|folder| folder.unwrap().path());
+    let lost = images.flat_map(|folder| std::fs::read_dir(folder).unwrap()).next().unwrap().unwrap().path();
+    std::fs::remove_file(&lost).unwrap();
+    let (code, out, error) = tillsight(&database, folder, &["backup", &path("copy")]).await;
+    let name = format!(
+        "images/{}/{}",
+        lost.parent().unwrap().file_name().unwrap().display(),
+        lost.file_name().unwrap().display()
+    );
+    assert!(code == 1 && out.contains(&name) && error.contains("1 photos"), "{out}{error}");
+    let manifest = std::fs::read(elsewhere.path().join("copy/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["missing_photos"], json!([name]));
+    let target = another(&database).await;
+    tillsight_done(&target, target.folder(), &["restore", &path("copy")]).await;
+
+    // The last numbers cannot be written, so no folder looks complete.
+    let numbers = folder.join("last-numbers.json");
+    let _absent = std::fs::remove_file(&numbers);
+    std::fs::create_dir(&numbers).unwrap();
+    let (code, _, error) = tillsight(&database, folder, &["backup", &path("later")]).await;
+    assert!(code == 1 && error.contains("last-numbers.json"), "{error}");
+    assert!(!Path::new(&path("later")).exists());
+}
+
+async fn every_series_can_be_compared_with_its_newest_record(database: TestDatabase) {
+    let shop = Shop::open(database.clone()).await;
+    shop.place_paid_order().await;
+    for (option, series) in [("--last-payment", "payment"), ("--last-refund", "refund"), ("--last-closing", "closing")]
+    {
+        let newest = format!("{}=3", shop.store);
+        let (code, out, error) =
+            tillsight(&database, database.folder(), &["numbering", "check", option, &newest]).await;
+        assert!(
+            code == 1 && out.to_lowercase().contains(series) && out.contains("–3 of store"),
+            "{option}: {out}{error}"
+        );
+    }
+}
+
 on_both_databases!(
+    a_back_up_names_what_it_lacks,
+    every_series_can_be_compared_with_its_newest_record,
     a_back_up_under_load_is_whole_and_numbers_go_on_without_reuse,
     a_back_up_is_refused_rather_than_overwritten_or_trusted,
 );

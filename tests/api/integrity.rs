@@ -351,7 +351,7 @@ async fn the_command_line_checks_while_a_server_runs(database: TestDatabase) {
     let before = database.count("SELECT COUNT(*) FROM integrity_reports").await;
     let (code, out, _) = numbering(&database, &["check", "--deep"]).await;
     assert_eq!(code, 0, "{out}");
-    assert!(out.contains(&format!("store {}: health 100, 15 records", shop.store)), "{out}");
+    assert!(out.contains(&format!("({}): health 100, 15 records", shop.store)), "{out}");
     assert_eq!(database.count("SELECT COUNT(*) FROM integrity_reports").await, before, "it only reads");
 
     database.execute("UPDATE orders SET claim_code = 'mine' WHERE number = 5").await;

@@ -226,6 +226,30 @@ async fn connections_that_never_answer_are_given_up() {
     assert!(!store.is_empty());
 }
 
+/// As after a restart of PostgreSQL: it answers, but every connection of the pools is dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_connections_cost_no_request() {
+    let database = TestDatabase::postgres().await;
+    let shop = Shop::open(database.clone()).await;
+    for _ in 0..5 {
+        // Fills both pools, and keeps their connections young, so that they are trusted without a ping.
+        let orders = (0..8).map(|_| shop.app.get("/api/orders", &shop.admin));
+        futures_util::future::join_all(orders).await;
+        shop.place_paid_order().await;
+        database
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+            .await;
+        shop.place_paid_order().await;
+        let orders = (0..8).map(|_| shop.app.get("/api/orders", &shop.admin));
+        for reply in futures_util::future::join_all(orders).await {
+            reply.expect(200);
+        }
+    }
+}
+
 /// The server takes TLS alone: each `sslmode` does what PostgreSQL's own programs do with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgresql_that_takes_tls_alone_is_reached_over_tls() {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::harness::{
@@ -77,28 +78,32 @@ async fn the_file_is_lost(loss: Loss) {
     }
     let ready = wait_for_readyz(&shop.app, |reply| reply.status == 503).await.json;
     let detail = ready["detail"].as_str().unwrap();
-    assert!(detail.contains("test.db") && detail.contains("sales are refused"), "{detail}");
+    assert!(detail.contains("sales and changes are refused") && !detail.contains("test.db"), "{detail}");
     let confirm = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
     let refused = shop.post_once(&confirm, &shop.kiosk, json!({"version": session["version"]})).await;
-    let refused = refused.expect_problem(503, "unavailable");
-    assert_eq!(refused["detail"], detail, "the till is told what to do");
-    // What the lost file held, with the last sale.
-    let rescued = std::fs::read_dir(database.folder()).unwrap().find_map(|entry| {
-        let path = entry.unwrap().path();
-        path.file_name().unwrap().to_string_lossy().starts_with("rescued-").then_some(path)
-    });
-    let rescued = TestDatabase::at(&format!("sqlite://{}", rescued.unwrap().display()));
-    assert_eq!(rescued.count("SELECT COUNT(*) FROM orders WHERE number = 1").await, 1);
+    assert_eq!(refused.expect_problem(503, "unavailable")["detail"], detail, "the till is told whom to tell");
+    // The refusal comes first, then the rescue; both are told.
+    let mut told = Vec::new();
     let begun = Instant::now();
-    let told = loop {
-        let requests = receiver.take_requests();
-        if let Some(request) = requests.into_iter().find(|request| request.json()["data"]["rule"] == "storage") {
-            break request.json();
-        }
-        assert!(begun.elapsed() < NOTICED_WITHIN, "no alert");
+    while !told.iter().any(|text: &String| text.contains("was written to rescued-1.db")) {
+        assert!(begun.elapsed() < NOTICED_WITHIN, "{told:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    assert_eq!((&told["type"], &told["data"]["key"]), (&json!("alert.fired"), &json!("storage:database-lost")));
+        for request in receiver.take_requests() {
+            let body = request.json();
+            if body["data"]["key"] == "storage:database-lost" {
+                assert_eq!(body["type"], "alert.fired");
+                told.push(body["data"]["message"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert!(told[0].contains("do not stop the server yet") && told[0].contains("test.db"), "{told:?}");
+    let faults = shop.app.get("/api/monitoring/storage", &shop.admin).await.expect(200);
+    assert_eq!(faults["data"][0]["kind"], "database-lost");
+    assert_eq!(faults["data"][0]["text"], *told.last().unwrap());
+    // What the lost file held, with the last sale.
+    let rescued = database.folder().join("rescued-1.db");
+    let rescued = TestDatabase::at(&format!("sqlite://{}", rescued.display()));
+    assert_eq!(rescued.count("SELECT COUNT(*) FROM orders WHERE number = 1").await, 1);
     assert!(shop.app.get("/api/orders", &shop.admin).await.status == 200, "reading goes on");
     // The file comes back: selling goes on.
     std::fs::rename(&aside, &file).unwrap();
@@ -115,7 +120,9 @@ async fn another_database_under_the_running_server_is_noticed(database: TestData
     wait_for_readyz(&shop.app, |reply| reply.status == 503 && reply.json["fault"] == "database-lost").await;
     let confirm = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
     let refused = shop.post_once(&confirm, &shop.kiosk, json!({"version": session["version"]})).await;
-    assert!(refused.expect_problem(503, "unavailable")["detail"].as_str().unwrap().contains("another database"));
+    refused.expect_problem(503, "unavailable");
+    // The caller is looked up in the missing table.
+    shop.app.get("/api/orders", &shop.admin).await.expect_problem(503, "unavailable");
     database.run_script("ALTER TABLE lost RENAME TO users", "ALTER TABLE lost RENAME TO users").await;
     wait_for_readyz(&shop.app, |reply| reply.status == 200).await;
     shop.confirm(&session).await;
@@ -155,7 +162,10 @@ async fn an_older_database_under_the_running_server_is_noticed(database: TestDat
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let refused = shop.app.post("/api/sessions", &shop.kiosk, json!({})).await.expect_problem(503, "unavailable");
-    assert!(refused["detail"].as_str().unwrap().contains("numbering repair void"), "{refused}");
+    assert!(!refused["detail"].as_str().unwrap().contains("numbering repair"), "{refused}");
+    let faults = shop.app.get("/api/monitoring/storage", &shop.admin).await.expect(200);
+    let text = faults["data"][0]["text"].as_str().unwrap();
+    assert!(text.contains("numbering repair void"), "{text}");
 }
 
 async fn missing_folders_and_files_are_told_while_selling_goes_on(database: TestDatabase) {
@@ -166,9 +176,10 @@ async fn missing_folders_and_files_are_told_while_selling_goes_on(database: Test
     for name in ["images", "token.key"] {
         let (place, aside) = (database.folder().join(name), database.folder().join("aside"));
         std::fs::rename(&place, &aside).unwrap();
-        let told = |reply: &Reply| reply.json["storage_faults"][0].as_str().is_some_and(|text| text.contains(name));
-        let ready = wait_for_readyz(&shop.app, told).await;
+        let ready = wait_for_readyz(&shop.app, |reply| reply.json["storage_faults"] == json!(["files-missing"])).await;
         assert_eq!(ready.status, 200);
+        let faults = shop.app.get("/api/monitoring/storage", &shop.admin).await.expect(200);
+        assert!(faults["data"][0]["text"].as_str().unwrap().contains(name), "{faults}");
         shop.place_paid_order().await;
         std::fs::rename(&aside, &place).unwrap();
         wait_for_readyz(&shop.app, |reply| reply.json["storage_faults"] == json!([])).await;
@@ -244,6 +255,13 @@ async fn a_full_disk_is_told_without_the_database() {
     let refreshed = shop.app.post_anonymously("/api/auth/refresh", refresh.clone()).await.expect(200);
     assert_eq!(refreshed["refresh_token"], Value::Null);
     shop.app.get("/api/orders", refreshed["access_token"].as_str().unwrap()).await.expect(200);
+    // Guesses are counted in memory.
+    let mut guesses = Vec::new();
+    for _ in 0..12 {
+        let guess = json!({"username": "nobody", "password": "a wrong guess"});
+        guesses.push(shop.app.post_anonymously("/api/auth/login", guess).await.status.as_u16());
+    }
+    assert!(guesses.starts_with(&[401; 10]) && guesses.ends_with(&[429, 429]), "{guesses:?}");
     let mut told = Vec::new();
     let wait_for = async |told: &mut Vec<String>, event: &str| {
         let begun = Instant::now();
@@ -264,7 +282,80 @@ async fn a_full_disk_is_told_without_the_database() {
     shop.place_paid_order().await;
 }
 
+/// An older copy over the file, in place: the same file to the file system, and other pages than SQLite wrote.
+async fn a_file_that_is_written_over_is_noticed() {
+    let database = TestDatabase::sqlite();
+    let shop = Shop::open(database.clone()).await;
+    let session = shop.fill_bill(&[(&shop.milk, 1)]).await;
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    let file = std::fs::OpenOptions::new().write(true).open(database_file(&database)).unwrap();
+    // The watch has seen its length.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let bytes = file.metadata().unwrap().len();
+    file.set_len(bytes / 2).unwrap();
+    wait_for_readyz(&shop.app, |reply| reply.json["fault"] == "database-damaged").await;
+    let confirm = format!("/api/sessions/{}/confirm", session["id"].as_str().unwrap());
+    let refused = shop.post_once(&confirm, &shop.kiosk, json!({"version": session["version"]})).await;
+    refused.expect_problem(503, "unavailable");
+}
+
+async fn a_start_on_a_damaged_file_is_refused_in_one_line() {
+    let database = TestDatabase::sqlite();
+    let mut shop = Shop::open(database.clone()).await;
+    let file = database_file(&database);
+    let log = std::path::PathBuf::from(format!("{}-wal", file.display()));
+    // An older copy, and the newer log of another one.
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    let older = std::fs::read(&file).unwrap();
+    for _ in 0..20 {
+        shop.place_paid_order().await;
+    }
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    for _ in 0..5 {
+        shop.place_paid_order().await;
+    }
+    let newer_log = std::fs::read(&log).unwrap();
+    shop.app.stop().await;
+    std::fs::write(&file, older).unwrap();
+    std::fs::write(&log, newer_log).unwrap();
+    for arguments in [["serve"], ["migrate"]] {
+        let refused = start_refused(&database, database.folder(), &arguments).await;
+        assert!(refused.contains("damaged") && refused.contains("-wal"), "{refused}");
+        assert!(!refused.contains("empty or missing"), "{refused}");
+    }
+    // Nor is a file that is no database at all called empty.
+    std::fs::remove_file(&log).unwrap();
+    std::fs::write(&file, vec![7; 8_192]).unwrap();
+    let refused = start_refused(&database, database.folder(), &["serve"]).await;
+    assert!(refused.contains("not a database") && !refused.contains("empty or missing"), "{refused}");
+}
+
+async fn a_start_says_which_files_are_gone(database: TestDatabase) {
+    let mut shop = Shop::open(database.clone()).await;
+    let photo = vec![package_photo(0, 0)];
+    let path = "/api/products";
+    shop.app.post_form(path, &shop.admin, &[("name", "Tea"), ("region", "whole")], photo).await.expect(201);
+    shop.app.stop().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    program.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret()).env("TILLSIGHT_BIND", "127.0.0.1:0");
+    program.env("TILLSIGHT_DATA_DIR", elsewhere.path()).env("TILLSIGHT_MODEL", MODEL).current_dir(elsewhere.path());
+    let mut started = program.spawn().unwrap();
+    let mut lines = BufReader::new(started.stderr.take().unwrap()).lines();
+    let mut missing = vec!["images", "token.key"];
+    let look = async {
+        while !missing.is_empty() {
+            let line = lines.next_line().await.unwrap().unwrap();
+            missing.retain(|name| !(line.contains(elsewhere.path().to_str().unwrap()) && line.contains(name)));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), look).await.unwrap();
+    started.kill().await.unwrap();
+}
+
 on_both_databases!(
+    a_start_says_which_files_are_gone,
     another_database_under_the_running_server_is_noticed,
     an_older_database_under_the_running_server_is_noticed,
     missing_folders_and_files_are_told_while_selling_goes_on,
@@ -283,6 +374,16 @@ mod sqlite_alone {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_replaced_file_is_noticed_and_its_content_rescued() {
         Box::pin(super::the_file_is_lost(Loss::Replaced)).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_file_that_is_written_over_is_noticed() {
+        super::a_file_that_is_written_over_is_noticed().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_start_on_a_damaged_file_is_refused_in_one_line() {
+        super::a_start_on_a_damaged_file_is_refused_in_one_line().await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

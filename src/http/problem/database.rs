@@ -16,7 +16,12 @@ pub(super) fn disk_full() -> Problem {
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unavailable(_) | DatabaseError::TimedOut(_) | DatabaseError::Conflict => {
+            DatabaseError::Unavailable(_) => {
+                tracing::error!(%error, "database unavailable");
+                let detail = "The database cannot be reached at the moment. Nothing was changed; try again.";
+                Self::new(ProblemKind::Unavailable, detail).retry_after(DATABASE_RETRY_S)
+            }
+            DatabaseError::TimedOut(_) | DatabaseError::Conflict => {
                 tracing::error!(%error, "database unavailable");
                 let detail = "The database did not answer in time. Nothing was changed; try again.";
                 Self::new(ProblemKind::Unavailable, detail).retry_after(DATABASE_RETRY_S)
@@ -43,6 +48,11 @@ impl From<DatabaseError> for Problem {
             }
             DatabaseError::ForeignKeyViolation => {
                 Self::new(ProblemKind::NotFound, "Something that this request refers to no longer exists.")
+            }
+            DatabaseError::Missing(_) | DatabaseError::Damaged(_) => {
+                tracing::error!(%error, "database missing or damaged");
+                let detail = "The server's database is missing or damaged. Nothing was changed; tell an admin.";
+                Self::new(ProblemKind::Unavailable, detail).retry_after(COUNTER_RETRY_S)
             }
             DatabaseError::Unexpected(_) => Self::internal(&error),
         }

@@ -12,8 +12,8 @@ pub(super) const RESTART_RETRY_S: u64 = 30;
 
 /// The index can no longer be trusted, so this server refuses searches and uploads. The log has the reason.
 pub(super) fn index_untrusted() -> Problem {
-    let detail = "The index can no longer follow the catalog, so this server has stopped recognising. Restart it to fill the \
-                  index again. If that does not help, its log says what is wrong with the database.";
+    let detail = "The index can no longer follow the catalog, so this server has stopped recognising. Tell an admin: its \
+                  log says why, and a restart fills the index again.";
     Problem::new(ProblemKind::IndexBehind, detail).retry_after(RESTART_RETRY_S)
 }
 

@@ -34,8 +34,8 @@ pub struct Ready {
     unsearchable_images: u64,
     /// Since when and why the index cannot follow the catalog; it resumes automatically. `null` while it follows.
     not_following: Option<IndexOutage>,
-    /// Folders and files that the next start needs and that are gone, with what to do.
-    storage_faults: Vec<String>,
+    /// Faults of the storage with which the server can sell: `files-missing`. `GET /api/monitoring/storage` says more.
+    storage_faults: Vec<&'static str>,
 }
 
 /// Check that the process is running.
@@ -65,11 +65,12 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
     if let Some(fault) = faults.iter().find(|fault| fault.kind != StorageFaultKind::FilesMissing) {
         let kind = match fault.kind {
             StorageFaultKind::DiskFull => ProblemKind::DiskFull,
-            StorageFaultKind::DatabaseLost | StorageFaultKind::NumbersForgotten | StorageFaultKind::FilesMissing => {
-                ProblemKind::Unavailable
-            }
+            StorageFaultKind::DatabaseLost
+            | StorageFaultKind::DatabaseDamaged
+            | StorageFaultKind::NumbersForgotten
+            | StorageFaultKind::FilesMissing => ProblemKind::Unavailable,
         };
-        return Err(Problem::new(kind, fault.text.clone()).with("fault", fault.kind.as_str()));
+        return Err(Problem::new(kind, fault.kind.public_text()).with("fault", fault.kind.as_str()));
     }
     let status = services.index_feed.status().await?;
     Ok(HttpResponse::Ok().json(Ready {
@@ -79,7 +80,7 @@ pub async fn readyz(services: Data<Services>) -> Result<impl Responder, Problem>
         embeddings: status.embeddings,
         unsearchable_images: status.unsearchable,
         not_following: status.outage,
-        storage_faults: faults.into_iter().map(|fault| fault.text).collect(),
+        storage_faults: faults.into_iter().map(|fault| fault.kind.as_str()).collect(),
     }))
 }
 

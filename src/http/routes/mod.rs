@@ -22,6 +22,7 @@ pub mod receipts;
 pub mod recognition;
 pub mod session_discounts;
 pub mod sessions;
+pub mod storage;
 pub mod stores;
 pub mod users;
 
