@@ -16,6 +16,7 @@ use actix_web::dev::Server;
 
 use crate::active_model::{IncomingModel, StartedModel};
 use crate::alerts::{Alerts, DELIVERY_PERIOD, STORAGE_REPORT_PERIOD};
+use crate::audit::AuditLog;
 use crate::auth::{Auth, FirstAdmin};
 use crate::background::{BackgroundTasks, TaskMonitor};
 use crate::backup::{BackupError, LastNumbers};
@@ -36,6 +37,7 @@ use crate::orders::Orders;
 use crate::performance::{self, Performance};
 use crate::pool::Pool;
 use crate::recognition::RecognitionService;
+use crate::statistics::Statistics;
 use crate::storage::{self, StorageWatch, WatchedPaths};
 use crate::telemetry::Metrics;
 
@@ -140,6 +142,8 @@ impl Application {
             integrity,
             performance: performance.clone(),
             alerts,
+            statistics: Statistics::new(db.clone(), clock.clone()),
+            audit: AuditLog::new(db.clone()),
             background: TaskMonitor::default(),
             metrics,
             readiness: readiness.clone(),

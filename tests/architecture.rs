@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 39] = [
+const MAY_IMPORT: [(&str, &[&str]); 41] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -108,6 +108,8 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
         &["clock", "config", "domain", "telemetry", "db", "idempotency", "orders", "performance", "recognition"],
     ),
     ("integrity", &["clock", "config", "domain", "telemetry", "db"]),
+    ("statistics", &["clock", "domain", "db"]),
+    ("audit", &["domain", "db"]),
     (
         "alerts",
         &[
@@ -143,6 +145,8 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
             "performance",
             "integrity",
             "alerts",
+            "audit",
+            "statistics",
             "storage",
             "web",
         ],
@@ -176,7 +180,7 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 26] = [
+const ANYTHING_BUT_CLI: [&str; 28] = [
     "backoff",
     "background",
     "backup",
@@ -200,6 +204,8 @@ const ANYTHING_BUT_CLI: [&str; 26] = [
     "checkout",
     "performance",
     "integrity",
+    "statistics",
+    "audit",
     "alerts",
     "web",
     "http",

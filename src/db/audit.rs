@@ -79,6 +79,40 @@ pub async fn list(reader: &mut Reader, after: i64, limit: i64) -> Result<Vec<Aud
     run_query!(reader, c => sqlx::query_as(SELECT).bind(after).bind(limit).fetch_all(c))
 }
 
+/// `None` does not filter.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// [`crate::domain::Actor::label`].
+    pub actor: Option<String>,
+    /// The action, or the part of its name before a dot.
+    pub action: Option<String>,
+    pub subject: Option<String>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+}
+
+/// Records with a number below `before`, newest first.
+pub async fn list_newest(
+    reader: &mut Reader,
+    filter: &AuditFilter,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<AuditRecord>, DatabaseError> {
+    const SELECT: &str = "SELECT seq, at, actor, action, subject, details, address, hash FROM audit_log \
+        WHERE ($1 IS NULL OR seq < $1) AND ($2 IS NULL OR actor = $2) AND ($3 IS NULL OR subject = $3) \
+        AND ($4 IS NULL OR action = $4 OR SUBSTR(action, 1, LENGTH($4) + 1) = $4 || '.') \
+        AND ($5 IS NULL OR at >= $5) AND ($6 IS NULL OR at < $6) ORDER BY seq DESC LIMIT $7";
+    run_query!(reader, c => sqlx::query_as(SELECT)
+        .bind(before)
+        .bind(&filter.actor)
+        .bind(&filter.subject)
+        .bind(&filter.action)
+        .bind(filter.from)
+        .bind(filter.to)
+        .bind(limit)
+        .fetch_all(c))
+}
+
 /// The seal of `record` after the record with the seal `previous`.
 pub fn seal_record(previous: &[u8], record: &AuditRecord) -> Vec<u8> {
     Seal::chained_to(previous)

@@ -87,6 +87,13 @@ pub async fn find(reader: &mut Reader, store: StoreId, id: KioskId) -> Result<Op
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).bind(store).fetch_optional(c))
 }
 
+/// The name of a device of any store, revoked or not.
+pub async fn find_name(reader: &mut Reader, id: KioskId) -> Result<Option<String>, DatabaseError> {
+    const SELECT: &str = "SELECT name FROM kiosks WHERE id = $1";
+    let row: Option<(String,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))?;
+    Ok(row.map(|(name,)| name))
+}
+
 /// A device of any store; `None` also if it was revoked.
 pub async fn find_unrevoked(reader: &mut Reader, id: KioskId) -> Result<Option<KioskRow>, DatabaseError> {
     const SELECT: &str = concat!("SELECT ", columns!(), " FROM kiosks WHERE id = $1 AND revoked_at IS NULL");

@@ -51,6 +51,7 @@ pub mod receipt_prints;
 pub mod recognitions;
 pub mod refresh_tokens;
 pub mod refunds;
+pub mod sales_statistics;
 pub mod seals;
 pub mod stores;
 mod tx;

@@ -94,3 +94,10 @@ pub async fn list_names(reader: &mut Reader) -> Result<Vec<StoreNameRow>, Databa
     const SELECT: &str = "SELECT id, name, fiscal FROM stores ORDER BY id";
     run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
 }
+
+/// The time zones of the stores, or of one of them.
+pub async fn list_time_zones(reader: &mut Reader, only: Option<StoreId>) -> Result<Vec<TimeZone>, DatabaseError> {
+    const SELECT: &str = "SELECT DISTINCT time_zone FROM stores WHERE $1 IS NULL OR id = $1";
+    let rows: Vec<(TimeZone,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(only).fetch_all(c))?;
+    Ok(rows.into_iter().map(|(zone,)| zone).collect())
+}

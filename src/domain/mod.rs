@@ -9,6 +9,7 @@ mod code;
 mod discount;
 mod given_numbers;
 mod ids;
+mod local_period;
 mod model_switch;
 mod money;
 mod order;
@@ -34,6 +35,7 @@ pub use ids::{
     PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
     sort_new_ids_after,
 };
+pub use local_period::{LocalUnit, OffsetSpan};
 pub use model_switch::SwitchState;
 pub use money::{Currency, Money};
 pub use order::{OrderState, PaymentMethod, RefundKind, RevisedField, SessionStatus, ZReportSection};

@@ -54,8 +54,12 @@ impl TimeZone {
         self.to_local(moment).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
 
+    pub(super) fn rules(&self) -> &jiff::tz::TimeZone {
+        &self.rules
+    }
+
     /// Times outside the calendar count as 1970.
-    fn to_local(&self, moment: Timestamp) -> jiff::Zoned {
+    pub(super) fn to_local(&self, moment: Timestamp) -> jiff::Zoned {
         jiff::Timestamp::from_microsecond(moment.micros()).unwrap_or_default().to_zoned(self.rules.clone())
     }
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::alerts::Alerts;
+use crate::audit::AuditLog;
 use crate::auth::Auth;
 use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
@@ -32,6 +33,7 @@ use crate::models::ModelSwitches;
 use crate::orders::Orders;
 use crate::performance::Performance;
 use crate::recognition::RecognitionService;
+use crate::statistics::Statistics;
 use crate::storage::StorageWatch;
 use crate::telemetry::Metrics;
 
@@ -48,6 +50,8 @@ pub struct Services {
     pub integrity: Integrity,
     pub performance: Performance,
     pub alerts: Alerts,
+    pub statistics: Statistics,
+    pub audit: AuditLog,
     pub background: TaskMonitor,
     pub metrics: Metrics,
     pub readiness: Readiness,

@@ -14,9 +14,9 @@ use super::policy::Policy;
 use super::problem::ProblemKind;
 use super::route::Route;
 use super::routes::{
-    alerts, api_document, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes,
+    alerts, api_document, audit, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes,
     models, mypage, orders, payments_and_refunds, performance, product_images, products, receipts, recognition,
-    session_discounts, sessions, storage, stores, users,
+    session_discounts, sessions, statistics, storage, stores, users,
 };
 
 /// Pages without data, which `web` registers and the document omits. Everybody may `GET` them.
@@ -119,6 +119,8 @@ route_table! {
     receipts::print: Till, [UnreadableRecord];
     closings::list: Staff;
     closings::create: Staff;
+    // Before `show`, whose path matches `preview` too.
+    closings::preview: Staff;
     closings::show: Staff, [UnreadableRecord];
 
     mypage::list: Person;
@@ -127,6 +129,8 @@ route_table! {
     mypage::claim: Shopper, [NotFound, UnreadableRecord];
     receipts::show_own: Person, [UnreadableRecord];
     receipts::page_own: Person, [UnreadableRecord];
+
+    statistics::sales: Staff, [NotFound];
 
     integrity::summary: Admin;
     integrity::show: Admin;
@@ -141,6 +145,7 @@ route_table! {
     alerts::resolve: Admin;
     background::list: Admin;
     storage::list: Admin;
+    audit::list: Admin;
 }
 
 /// The operation at this method and pattern.

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{OrderError, Orders, ZReportSummary, ZReportView};
+use super::{ClosingPreview, OrderError, Orders, ZReportSummary, ZReportView};
 use crate::db::number_series::SeriesRow;
 use crate::db::stores::{SellerRow, StoreRow};
 use crate::db::z_reports::{self, ClosingRange, ZReportRow};
@@ -77,6 +77,20 @@ impl Orders {
         Ok(reply)
     }
 
+    /// What a closing would hold now. Nothing is written, and tills sell on: the closing itself may hold more.
+    pub async fn preview_closing(&self, caller: &Caller, id: StoreId) -> Result<ClosingPreview, OrderError> {
+        let mut reader = self.db.snapshot().await?;
+        let store = find_served_store(&mut reader, caller, id).await?;
+        let counters = number_series::list(&mut reader, id).await?;
+        let number = last_number(&counters, Series::Closing) + 1;
+        let previous = find_previous_closing(&mut reader, &store, number).await?;
+        let range = closing_range(previous.as_ref(), &counters);
+        let lines = z_reports::sum_records(&mut reader, id, range).await?;
+        let business_day = store.time_zone.date_of(self.clock.now());
+        let opened_at = previous.map(|previous| previous.closed_at);
+        Ok(ClosingPreview::new(number, business_day, opened_at, range, &lines))
+    }
+
     /// Newest first.
     pub async fn list_closings(
         &self,
@@ -127,9 +141,13 @@ fn missing_closing(number: i64, store: &str) -> DatabaseError {
     ))
 }
 
+fn last_number(counters: &[SeriesRow], series: Series) -> i64 {
+    counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number)
+}
+
 /// The numbers after the previous closing up to the counters.
 fn closing_range(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> ClosingRange {
-    let last = |series: Series| counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number);
+    let last = |series: Series| last_number(counters, series);
     let first = |last_closed: fn(&ZReportRow) -> i64| previous.map_or(0, last_closed) + 1;
     ClosingRange {
         orders: (first(|row| row.last_order), last(Series::Order)),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::z_reports::{ZReportLineRow, ZReportRow};
+use crate::db::z_reports::{ClosingRange, ZReportLineRow, ZReportRow};
 use crate::domain::{Currency, PaymentMethod, StoreId, TimeZone, Timestamp, ZReportId};
 
 /// A closing in a list.
@@ -63,6 +63,47 @@ pub struct ZReportView {
     pub made_by: String,
     /// SHA-256 over its fields and the previous closing's seal, in hexadecimal.
     pub hash: String,
+}
+
+/// What a closing would hold if it were made now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ClosingPreview {
+    /// The number that it would get.
+    pub z_number: i64,
+    /// Today in the store's time zone.
+    #[schema(examples("2026-01-05"))]
+    pub business_day: String,
+    /// When the previous closing was made; `null` for the first.
+    pub opened_at: Option<Timestamp>,
+    /// The receipts that it would cover.
+    pub receipts: NumberRange,
+    /// The refunds and voids that it would cover.
+    pub refunds: NumberRange,
+    /// The payments that it would cover.
+    pub payments: NumberRange,
+    /// The sums of each currency.
+    pub currencies: Vec<CurrencySums>,
+}
+
+impl ClosingPreview {
+    pub(super) fn new(
+        z_number: i64,
+        business_day: String,
+        opened_at: Option<Timestamp>,
+        range: ClosingRange,
+        lines: &[ZReportLineRow],
+    ) -> Self {
+        let numbers = |(first, last): (i64, i64)| NumberRange::new(first, last);
+        Self {
+            z_number,
+            business_day,
+            opened_at,
+            receipts: numbers(range.orders),
+            refunds: numbers(range.refunds),
+            payments: numbers(range.payments),
+            currencies: CurrencySums::from_lines(lines),
+        }
+    }
 }
 
 /// A count of records and their amounts in minor units.

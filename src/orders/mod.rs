@@ -31,7 +31,9 @@ use crate::domain::{
 };
 use crate::idempotency;
 
-pub use closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView};
+pub use closing_view::{
+    ClosingPreview, CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView,
+};
 pub use error::OrderError;
 pub use payment::Tender;
 pub use queries::OrderSearch;

@@ -33,7 +33,13 @@ async fn a_closing_sums_up_everything_since_the_previous_one(database: TestDatab
     // 12:00 UTC is 21:00 in Seoul; four hours later it is the next day there.
     shop.app.clock.advance(4 * 3_600);
     let clerk = shop.app.login("clerk", "knows every apple").await;
+    let preview = shop.app.get(&format!("{}/preview", shop.closings()), &clerk).await.expect(200);
     let z = shop.post_once(&shop.closings(), &clerk, json!({})).await.expect(201);
+    for (field, expected) in preview.as_object().unwrap() {
+        assert_eq!(&z[field], expected, "{field} as in the preview");
+    }
+    let next = shop.app.get(&format!("{}/preview", shop.closings()), &clerk).await.expect(200);
+    assert_eq!((&next["z_number"], &next["currencies"], &next["opened_at"]), (&json!(2), &json!([]), &z["closed_at"]));
     assert_eq!((&z["z_number"], &z["business_day"], &z["opened_at"]), (&json!(1), &json!("2026-01-06"), &Value::Null));
     assert_eq!(z["receipts"], json!({"first": 1, "last": 4, "count": 4}));
     assert_eq!(z["refunds"], json!({"first": 1, "last": 2, "count": 2}));
@@ -92,6 +98,7 @@ async fn a_closing_is_made_once_and_by_the_staff_of_the_store(database: TestData
     let other = format!("/api/stores/{other}/z-reports");
     shop.post_once(&other, &shop.clerk, json!({})).await.expect_problem(404, "not-found");
     shop.app.get(&other, &shop.clerk).await.expect_problem(404, "not-found");
+    shop.app.get(&format!("{other}/preview"), &shop.clerk).await.expect_problem(404, "not-found");
     shop.post_once(&other, &shop.admin, json!({})).await.expect(201);
 }
 

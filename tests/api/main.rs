@@ -8,6 +8,7 @@
 mod accounts;
 mod alert_delivery;
 mod alerts;
+mod audit;
 mod background;
 mod backups;
 mod catalog;
@@ -45,6 +46,7 @@ mod repair;
 mod repetition;
 mod servers;
 mod snapshot;
+mod statistics;
 mod storage;
 mod stores_and_kiosks;
 mod unsearchable_images;

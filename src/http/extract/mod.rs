@@ -21,7 +21,7 @@ use crate::domain::Caller;
 pub use body_budget::BodyBudget;
 pub use client_address::{ClientAddress, client_address};
 pub use json::JsonBody;
-pub use query::{PageQuery, ValidPage, ValidPath, ValidQuery};
+pub use query::{PageQuery, ValidPage, ValidPath, ValidQuery, check_page_limit};
 pub use upload::{ImageBody, Upload, UploadForm};
 
 /// The name of the header with which a client makes a request safe to repeat.

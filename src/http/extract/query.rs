@@ -89,16 +89,22 @@ impl FromRequest for ValidPage {
 
 fn parse_page(query: &str, limit_max: i64) -> Result<ValidPage, Problem> {
     let query: PageQuery = parse_query(query)?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT.min(limit_max));
-    if !(1..=limit_max).contains(&limit) {
-        let detail = format!("The limit must be between 1 and {limit_max}, not {limit}.");
-        return Err(Problem::new(ProblemKind::InvalidField, detail).with("field", "limit"));
-    }
+    let limit = check_page_limit(query.limit, limit_max)?;
     let before = query.cursor.as_deref().map(Uuid::from_str).transpose().map_err(|_| {
         let detail = "The cursor is malformed. Send the next_cursor of the previous page.";
         Problem::new(ProblemKind::InvalidField, detail).with("field", "cursor")
     })?;
     Ok(ValidPage(PageRequest { before, limit }))
+}
+
+/// The entries on a page: what was asked for, or the default.
+pub fn check_page_limit(limit: Option<i64>, limit_max: i64) -> Result<i64, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT.min(limit_max));
+    if (1..=limit_max).contains(&limit) {
+        return Ok(limit);
+    }
+    let detail = format!("The limit must be between 1 and {limit_max}, not {limit}.");
+    Err(Problem::new(ProblemKind::InvalidField, detail).with("field", "limit"))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod models;
 mod monitoring;
 mod orders;
 mod recognition;
+mod statistics;
 
 use std::borrow::Cow;
 

@@ -9,7 +9,7 @@ use crate::domain::{Caller, Page, StoreId};
 use crate::http::Services;
 use crate::http::extract::{IdempotencyKey, PageQuery, ValidPage, ValidPath};
 use crate::http::problem::Problem;
-use crate::orders::{ZReportSummary, ZReportView};
+use crate::orders::{ClosingPreview, ZReportSummary, ZReportView};
 
 /// List the closings of a store, newest first.
 #[utoipa::path(tag = "orders", params(("id" = StoreId, Path), PageQuery),
@@ -38,6 +38,18 @@ pub async fn create(
     key: IdempotencyKey,
 ) -> Result<impl Responder, Problem> {
     Ok(idempotent_reply(StatusCode::CREATED, services.orders.close_day(&caller, id.0, &key.0).await?))
+}
+
+/// Get what a closing would hold if the day were closed now. Nothing is written.
+#[utoipa::path(tag = "orders", params(("id" = StoreId, Path)),
+    responses((status = 200, body = ClosingPreview, description = "The totals since the previous closing")))]
+#[get("/api/stores/{id}/z-reports/preview")]
+pub async fn preview(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<StoreId>,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.orders.preview_closing(&caller, id.0).await?))
 }
 
 /// Get a closing with its totals.

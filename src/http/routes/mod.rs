@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod api_document;
+pub mod audit;
 pub mod auth;
 pub mod background;
 pub mod closings;
@@ -22,6 +23,7 @@ pub mod receipts;
 pub mod recognition;
 pub mod session_discounts;
 pub mod sessions;
+pub mod statistics;
 pub mod storage;
 pub mod stores;
 pub mod users;
