@@ -3,7 +3,7 @@
 //! Issues of a photo are found before anything is stored. An upload with a serious issue is refused unless the caller insists.
 //! Look-alikes are searched for once the index has the photos. A failure then is logged: the upload is stored already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::error::{CatalogError, PhotoName};
 use super::look_alike_report::list_names;
@@ -70,7 +70,7 @@ impl Catalog {
             IndexRow { image: ImageId::NIL, product, vector }
         };
         let rows: Vec<IndexRow> = photos.iter().map(row).collect();
-        let copies = match LookAlikeSearch::of_active_model(active).find_copies(&rows).await {
+        let copies = match LookAlikeSearch::of_active_model(active, self.verdict_limits).find_copies(&rows).await {
             Ok(copies) => copies,
             Err(error) => {
                 tracing::warn!(%error, "photos are enrolled without a search for copies under other products");
@@ -113,18 +113,51 @@ impl Catalog {
         images: &[ImageId],
         new: &[ImageId],
     ) -> EnrolmentCheck {
-        let mut asked = new.to_vec();
-        asked.extend(images.iter().filter(|image| !new.contains(image)));
-        match self.leave_out(product, &asked).await {
-            Ok((answers, names)) => EnrolmentCheck {
-                look_alikes: find_look_alikes(product_name, &answers, new, &names),
-                photo_check: Some(view_check(product_name, &PhotoCheck::from_answers(images.len(), &answers), &names)),
-            },
-            Err(error) => {
-                tracing::warn!(product.id = %product, %error, "the photos are enrolled, but could not be checked");
-                EnrolmentCheck::default()
-            }
-        }
+        let mut checked = new.to_vec();
+        checked.extend(images.iter().filter(|image| !new.contains(image)));
+        let check = async {
+            let (answers, names) = self.leave_out(product, &checked).await?;
+            let mut look_alikes = find_look_alikes(product_name, &answers, new, &names);
+            look_alikes.extend(self.find_mistaken_for((product, product_name), &answers, new, &look_alikes).await?);
+            look_alikes.truncate(LOOK_ALIKES_MAX);
+            let photo_check = view_check(product_name, &PhotoCheck::from_answers(images.len(), &answers), &names);
+            Ok::<_, CatalogError>(EnrolmentCheck { look_alikes, photo_check: Some(photo_check) })
+        };
+        check.await.unwrap_or_else(|error| {
+            tracing::warn!(product.id = %product, %error, "the photos are enrolled, but could not be checked");
+            EnrolmentCheck::default()
+        })
+    }
+
+    /// Other products whose photos are mistaken for this product since it has its `new` photos. Only the photos nearest to
+    /// those are checked. Products in `known` are left out.
+    async fn find_mistaken_for(
+        &self,
+        (product, product_name): (ProductId, &str),
+        answers: &[LeftOutPhoto],
+        new: &[ImageId],
+        known: &[LookAlikeView],
+    ) -> Result<Vec<LookAlikeView>, CatalogError> {
+        let nearest = answers.iter().filter(|answer| new.contains(&answer.image)).filter_map(|answer| answer.nearest);
+        let mut nearest: Vec<Neighbour> =
+            nearest.filter(|nearest| known.iter().all(|known| known.product_id != nearest.product)).collect();
+        nearest.sort_by(|one, other| other.compare_strength(one));
+        let mut products = HashSet::new();
+        nearest.retain(|nearest| products.insert(nearest.product));
+        let images: Vec<ImageId> = nearest.iter().take(LOOK_ALIKES_MAX).map(|nearest| nearest.image).collect();
+        let (answers, names) = self.search_without(&images, |_| true).await?;
+        let mistaken = answers.iter().filter(|answer| answer.is_mistaken).filter_map(|answer| {
+            let neighbour = answer.nearest.filter(|nearest| nearest.product == product)?;
+            let name = names.get(&answer.product)?;
+            Some(LookAlikeView {
+                product_id: answer.product,
+                product_name: name.clone(),
+                image_id: neighbour.image,
+                other_image_id: answer.image,
+                ..LookAlikeView::new(name, product_name, answer.image, neighbour, true)
+            })
+        });
+        Ok(mistaken.collect())
     }
 
     /// Whether a product's photos are enough: each is left out in turn, and the others must recognise it.
@@ -144,18 +177,28 @@ impl Catalog {
         product: ProductId,
         images: &[ImageId],
     ) -> Result<(Vec<LeftOutPhoto>, HashMap<ProductId, String>), CatalogError> {
-        let images = &images[..images.len().min(PHOTOS_CHECKED_MAX)];
+        self.search_without(&images[..images.len().min(PHOTOS_CHECKED_MAX)], |row| row.product == product).await
+    }
+
+    /// Leaves out those of `images` that are `wanted`; also the names of their products and of those that are near.
+    async fn search_without(
+        &self,
+        images: &[ImageId],
+        wanted: impl Fn(&IndexRow) -> bool,
+    ) -> Result<(Vec<LeftOutPhoto>, HashMap<ProductId, String>), CatalogError> {
         let active = self.active.current();
         let embedder = &active.embedder;
         let mut reader = self.db.read().await?;
         let rows = product_images::list_embeddings(&mut reader, embedder.model_id().as_str(), images).await?;
         drop(reader);
         let mut rows = stored_rows(&rows, embedder.dim());
-        rows.retain(|row| row.product == product);
-        let answers = LookAlikeSearch::of_active_model(&active).leave_out(&rows).await;
+        rows.retain(wanted);
+        let answers = LookAlikeSearch::of_active_model(&active, self.verdict_limits).leave_out(&rows).await;
         let answers = answers.map_err(|error| CatalogError::from_search(&error))?;
-        let near = answers.iter().filter_map(|answer| Some(answer.nearest?.product)).collect();
-        let names = self.names_on_sale(near).await?;
+        let near =
+            answers.iter().flat_map(|answer| [Some(answer.product), answer.nearest.map(|nearest| nearest.product)]);
+        let near: HashSet<ProductId> = near.flatten().collect();
+        let names = self.names_on_sale(near.into_iter().collect()).await?;
         Ok((answers, names))
     }
 
@@ -178,7 +221,7 @@ fn find_look_alikes(
     let mut found: Vec<(ImageId, Neighbour)> =
         mistaken.filter_map(|answer| Some((answer.image, answer.nearest?))).collect();
     found.sort_by(|(_, one), (_, other)| other.compare_strength(one));
-    let mut products = std::collections::HashSet::new();
+    let mut products = HashSet::new();
     found.retain(|(_, neighbour)| products.insert(neighbour.product));
     let views = found.into_iter().filter_map(|(image, neighbour)| {
         Some(LookAlikeView::new(product_name, names.get(&neighbour.product)?, image, neighbour, true))
@@ -191,7 +234,7 @@ fn view_check(product_name: &str, check: &PhotoCheck, names: &HashMap<ProductId,
     let name = worst.map(|(.., name)| name.as_str());
     PhotoCheckView {
         photos: to_i64(check.photos),
-        asked: to_i64(check.checked),
+        checked: to_i64(check.checked),
         recognized: to_i64(check.recognized),
         unrecognized: check.unrecognized.clone(),
         worst_neighbour: worst.map(|(image, neighbour, name)| {

@@ -34,7 +34,7 @@ impl Catalog {
             index_revision: report.revision,
             made_at,
             photos: report.photos,
-            photos_asked: report.photos_checked,
+            photos_checked: report.photos_checked,
         })
     }
 }
@@ -68,7 +68,7 @@ pub async fn name_checks(
     let view = |(product_id, count): &(ProductId, ProductCount)| {
         let ProductCount { photos, checked, recognized } = *count;
         let product_name = names.get(product_id)?.clone();
-        Some(ProductCheckView { product_id: *product_id, product_name, photos, asked: checked, recognized })
+        Some(ProductCheckView { product_id: *product_id, product_name, photos, checked, recognized })
     };
     Ok(products.iter().filter_map(view).collect())
 }

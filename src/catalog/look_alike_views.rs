@@ -23,7 +23,7 @@ pub struct LookAlikeView {
     /// while the catalogue is too small to learn from.
     #[schema(examples(0.93))]
     pub confidence: Option<f32>,
-    #[schema(examples("\"Oat milk\" will be mistaken for \"Soy milk\": 0.93"))]
+    #[schema(examples("\"Oat milk\" may be mistaken for \"Soy milk\" (93 %)"))]
     pub message: String,
 }
 
@@ -32,7 +32,9 @@ impl LookAlikeView {
     pub(super) fn new(product: &str, other: &str, image: ImageId, neighbour: Neighbour, is_mistaken: bool) -> Self {
         let Neighbour { score, confidence, .. } = neighbour;
         let message = match (is_mistaken, confidence) {
-            (true, Some(confidence)) => format!("\"{product}\" will be mistaken for \"{other}\": {confidence:.2}"),
+            (true, Some(confidence)) => {
+                format!("\"{product}\" may be mistaken for \"{other}\" ({:.0} %)", 100.0 * confidence)
+            }
             (true, None) => format!("\"{product}\" looks like \"{other}\": the two have a score of {score:.2}"),
             (false, _) => format!("\"{other}\" looks most like it, but the till can tell them apart"),
         };
@@ -56,7 +58,7 @@ pub struct PhotoCheckView {
     pub photos: i64,
     /// Photos that were left out in turn: at most 64, and none that the product has twice in another size.
     #[schema(examples(5))]
-    pub asked: i64,
+    pub checked: i64,
     /// Photos that were recognised by the others.
     #[schema(examples(3))]
     pub recognized: i64,
@@ -64,7 +66,7 @@ pub struct PhotoCheckView {
     pub unrecognized: Vec<ImageId>,
     /// The other product that a photo is most likely taken for; `null` if the catalogue has no other product with photos.
     pub worst_neighbour: Option<LookAlikeView>,
-    /// Whether more photos would hardly help: five or more were asked, and four of five were recognised.
+    /// Whether more photos would hardly help: five or more were checked, and four of five were recognised.
     pub enough: bool,
     /// What to do.
     #[schema(examples(
@@ -99,7 +101,7 @@ pub struct ProductCheckView {
     pub product_name: String,
     pub photos: usize,
     /// Photos that were left out in turn.
-    pub asked: usize,
+    pub checked: usize,
     /// Photos that were recognised by the others.
     pub recognized: usize,
 }
@@ -118,5 +120,5 @@ pub struct LookAlikePage {
     /// Photos on sale.
     pub photos: usize,
     /// Photos that were left out in turn: at most 8 of each product, 20 000 in all.
-    pub photos_asked: usize,
+    pub photos_checked: usize,
 }

@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::config::{Limits, Settings};
 use crate::db::blobs::Blobs;
 use crate::db::{Database, DatabaseError, Tx, audit};
-use crate::domain::{Caller, Currency, ImageId, InvalidField, ProductId, Timestamp};
+use crate::domain::{Caller, Currency, ImageId, InvalidField, ProductId, Timestamp, VerdictLimits};
 use crate::idempotency::Reply;
 use crate::index_feed::IndexFeed;
 use crate::look_alikes::ReportCache;
@@ -84,6 +84,7 @@ pub struct Catalog {
     incoming: IncomingModel,
     reports: ReportCache,
     limits: Limits,
+    verdict_limits: VerdictLimits,
     /// For prices that name none.
     default_currency: Currency,
     /// A session that is idle for longer has ended.
@@ -102,7 +103,8 @@ impl Catalog {
         settings: &Settings,
     ) -> Result<Self, InvalidField> {
         let active = index_feed.active_model();
-        let reports = ReportCache::new(active.clone(), clock.clone());
+        let verdict_limits = settings.recognition.verdict_limits();
+        let reports = ReportCache::new(active.clone(), clock.clone(), verdict_limits);
         let limits = settings.limits.clone();
         let default_currency = Currency::parse("currency", &settings.currency)?;
         // More than may wait would refuse a large upload on an idle server.
@@ -116,6 +118,7 @@ impl Catalog {
             incoming,
             reports,
             limits,
+            verdict_limits,
             default_currency,
             session_idle_s: settings.checkout.idle_s,
             concurrent_photos,

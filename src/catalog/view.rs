@@ -125,7 +125,8 @@ pub struct EnrolmentView {
     pub regions: Vec<EnrolledRegion>,
     /// What makes the product hard to recognise by these photos.
     pub warnings: Vec<PhotoWarning>,
-    /// Products that the new photos will be mistaken for, the likeliest first; at most five.
+    /// Products that the new photos may be mistaken for, the likeliest first; then products that may be mistaken for this one
+    /// since it has the new photos. At most five.
     pub look_alikes: Vec<LookAlikeView>,
     /// Whether the product's photos are enough; `null` for a product off sale, or if the index did not answer in time.
     pub photo_check: Option<PhotoCheckView>,

@@ -10,6 +10,7 @@ use super::index::{open_stored_index, print_field, print_json, print_model};
 use crate::catalog::{LookAlikePairView, ProductCheckView, name_checks, name_pairs};
 use crate::config::Settings;
 use crate::db::{DatabaseError, Reader, catalog_confidences};
+use crate::domain::VerdictLimits;
 use crate::index_feed::{StoredIndex, StoredIndexError};
 use crate::look_alikes::{LookAlikeReport, LookAlikeSearch};
 use crate::terminal::{note, say};
@@ -39,7 +40,7 @@ struct LookAlikeOutput {
     model: String,
     index_revision: i64,
     photos: usize,
-    photos_asked: usize,
+    photos_checked: usize,
     /// How many pairs there are.
     pairs_count: usize,
     /// The strongest of them.
@@ -60,23 +61,28 @@ struct CheckOutput {
 }
 
 pub(super) async fn run(command: CatalogCommand) -> Result<(), CliError> {
-    let (stored, db) = open_stored_index(&Settings::load()?).await?;
+    let settings = Settings::load()?;
+    let (stored, db) = open_stored_index(&settings).await?;
     let mut reader = db.read().await.map_err(StoredIndexError::from)?;
-    let report = make_report(&stored, &mut reader).await?;
+    let report = make_report(&stored, settings.recognition.verdict_limits(), &mut reader).await?;
     match command {
         CatalogCommand::Lookalikes(options) => list_look_alikes(&stored, &report, &mut reader, &options).await,
         CatalogCommand::Check(options) => list_checks(&stored, &report, &mut reader, &options).await,
     }
 }
 
-async fn make_report(stored: &StoredIndex, reader: &mut Reader) -> Result<LookAlikeReport, CliError> {
+async fn make_report(
+    stored: &StoredIndex,
+    limits: VerdictLimits,
+    reader: &mut Reader,
+) -> Result<LookAlikeReport, CliError> {
     let confidence = catalog_confidences::find(reader, stored.model().0).await.map_err(database_error)?;
     let (index, skipped) = stored.load().await?;
     if skipped > 0 {
         note!("tillsight: {skipped} photos have no valid embedding of this model and are skipped");
     }
     let confidence = confidence.map(|row| row.content);
-    Ok(LookAlikeSearch::from_stored(index, confidence, stored.thresholds().clone()).report().await?)
+    Ok(LookAlikeSearch::from_stored(index, confidence, stored.thresholds().clone(), limits).report().await?)
 }
 
 async fn list_look_alikes(
@@ -93,7 +99,7 @@ async fn list_look_alikes(
             model: model.to_owned(),
             index_revision: report.revision,
             photos: report.photos,
-            photos_asked: report.photos_checked,
+            photos_checked: report.photos_checked,
             pairs_count: report.pairs.len(),
             pairs,
         });
@@ -106,11 +112,11 @@ async fn list_look_alikes(
     print_field("pairs", &format!("{}, strongest first", report.pairs.len()));
     for pair in &pairs {
         let strength = match pair.confidence {
-            Some(confidence) => format!("{confidence:.2}"),
+            Some(confidence) => format!("{:.0} %", 100.0 * confidence),
             None => format!("score {:.2}", pair.score),
         };
         let LookAlikePairView { product_name, other_product_name, image_id, other_image_id, .. } = pair;
-        say!("\"{product_name}\" will be mistaken for \"{other_product_name}\": {strength}");
+        say!("\"{product_name}\" may be mistaken for \"{other_product_name}\" ({strength})");
         say!("    photo {image_id}, {other_image_id}");
     }
     Ok(())
@@ -136,20 +142,27 @@ async fn list_checks(
         })?;
     } else {
         print_model(model, origin);
-        print_field("checked", &format!("{} products at change {}", report.products.len(), report.revision));
+        print_field("checked", &format!("{} at change {}", counted(report.products.len()), report.revision));
+        if not_enough.is_empty() && !report.products.is_empty() {
+            say!("The photos of each product are enough.");
+        }
         for product in &products {
-            let ProductCheckView { product_id, product_name, photos, asked, recognized } = product;
-            say!("\"{product_name}\": {photos} photos, {recognized} of {asked} recognised by the others");
+            let ProductCheckView { product_id, product_name, photos, checked, recognized } = product;
+            say!("\"{product_name}\": {photos} photos, {recognized} of {checked} recognised by the others");
             say!("    product {product_id}");
         }
     }
     match not_enough.len() {
         0 => Ok(()),
         count => {
-            let of = report.products.len();
-            Err(CliError::CatalogFindings(format!("the photos of {count} of {of} products are not enough")))
+            let of = counted(report.products.len());
+            Err(CliError::CatalogFindings(format!("the photos of {count} of {of} are not enough")))
         }
     }
+}
+
+fn counted(products: usize) -> String {
+    if products == 1 { "1 product".to_owned() } else { format!("{products} products") }
 }
 
 fn database_error(error: DatabaseError) -> CliError {

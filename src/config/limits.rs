@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::VerdictLimits;
+
 /// Bounds on what one client can ask for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +151,12 @@ impl Default for RecognitionSettings {
     /// the fewest wrong bills.
     fn default() -> Self {
         Self { ask_below: 0.8, unknown_below: 0.3, learn_s: 30 }
+    }
+}
+
+impl RecognitionSettings {
+    pub fn verdict_limits(&self) -> VerdictLimits {
+        VerdictLimits { ask_below: self.ask_below, unknown_below: self.unknown_below }
     }
 }
 

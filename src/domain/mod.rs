@@ -49,4 +49,4 @@ pub use text::{InvalidField, parse_barcode, parse_line, parse_optional_line, par
 pub(crate) use text_enum::text_enum;
 pub use time::Timestamp;
 pub use time_zone::TimeZone;
-pub use verdict::Verdict;
+pub use verdict::{Verdict, VerdictLimits};

@@ -26,15 +26,26 @@ impl Verdict {
         let second = scores.next().unwrap_or(LOWEST_SCORE);
         if best - second < margin_min { Self::Ambiguous } else { Self::Matched }
     }
+}
 
-    /// Unknown below `unknown_below`, ambiguous below `ask_below`, else matched. `confidence` is that of the best product.
-    pub fn from_confidence(confidence: f64, ask_below: f64, unknown_below: f64) -> Self {
-        if confidence < unknown_below {
-            Self::Unknown
-        } else if confidence < ask_below {
-            Self::Ambiguous
+/// The settings that turn a confidence into a verdict.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VerdictLimits {
+    /// Confidence below which the till asks instead of billing.
+    pub ask_below: f64,
+    /// Confidence below which a thing is said to be unknown.
+    pub unknown_below: f64,
+}
+
+impl VerdictLimits {
+    /// `confidence` is that of the best product.
+    pub fn judge(self, confidence: f64) -> Verdict {
+        if confidence < self.unknown_below {
+            Verdict::Unknown
+        } else if confidence < self.ask_below {
+            Verdict::Ambiguous
         } else {
-            Self::Matched
+            Verdict::Matched
         }
     }
 }
@@ -63,9 +74,10 @@ mod tests {
 
     #[test]
     fn a_confidence_is_matched_asked_about_or_unknown() {
-        let verdict = |confidence| Verdict::from_confidence(confidence, 0.8, 0.3);
+        let verdict = |confidence| VerdictLimits { ask_below: 0.8, unknown_below: 0.3 }.judge(confidence);
         assert_eq!((verdict(0.29), verdict(0.3)), (Verdict::Unknown, Verdict::Ambiguous));
         assert_eq!((verdict(0.79), verdict(0.8)), (Verdict::Ambiguous, Verdict::Matched));
-        assert_eq!(Verdict::from_confidence(0.5, 0.5, 0.5), Verdict::Matched, "the till never asks");
+        let never_ask = VerdictLimits { ask_below: 0.5, unknown_below: 0.5 };
+        assert_eq!(never_ask.judge(0.5), Verdict::Matched);
     }
 }

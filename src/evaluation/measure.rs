@@ -8,12 +8,13 @@ use super::embed::{Sample, Samples};
 use super::hold_out::{HeldOutProducts, NO_QUERIES};
 use super::metrics::{area_under_curve, bootstrap_interval, score_reached_by, share};
 use super::photos::PhotoSet;
-use super::reliability::{self, VerdictLimits};
+use super::reliability;
 use super::report::{
     FewShotFigures, HitRates, ModelFigures, OpenSetFigures, PhotoCounts, ThresholdFigures, UnseenFigures,
     UnseenMeanFigures,
 };
 use super::scores::{RankedAnswer, ScoreTable, first_samples_per_product};
+use crate::domain::VerdictLimits;
 use crate::embedding::{Model, Thresholds};
 
 /// Share of the known photos that are accepted when unknown ones are counted.

@@ -54,7 +54,7 @@ pub use metrics::Interval;
 pub use photo_folders::FolderLayout;
 pub use photos::{LabelledPhoto, PhotoRole, PhotoSet, PhotoSource, Product};
 pub use real_frames::{RealFrameOptions, measure_boxes};
-pub use reliability::{ConfidenceFigures, ReliabilityBin, VerdictLimits};
+pub use reliability::{ConfidenceFigures, ReliabilityBin};
 pub use report::{
     EvaluationReport, FewShotFigures, HitRates, ModelFigures, OpenSetFigures, PhotoCounts, ThresholdFigures,
     UnseenFigures, UnseenMeanFigures,

@@ -9,9 +9,9 @@ use super::frame_report::{PhotoOutcome, RealFrameFigures};
 use super::metrics::share;
 use super::photos::PhotoSet;
 use super::region_matching::{RegionMatch, match_regions};
-use super::reliability::{self, VerdictLimits};
+use super::reliability;
 use super::scores::{RankedAnswer, ScoreTable};
-use crate::domain::{Region, Verdict};
+use crate::domain::{Region, Verdict, VerdictLimits};
 use crate::embedding::{DecodeLimits, EmbedError, Embedder, Embedding, Model, Thresholds};
 use crate::pool::Priority;
 use crate::regions::{self, FoundRegion, RegionMode};
@@ -50,7 +50,7 @@ pub async fn measure_boxes(
     let verdict = |row: usize, answer: &RankedAnswer| {
         let learned =
             confidence.as_ref().and_then(|confidence| reliability::first_answer(&table, confidence, row, |_| true));
-        learned.map_or_else(|| answer.verdict(score, margin), |learned| options.verdicts.verdict(learned.confidence))
+        learned.map_or_else(|| answer.verdict(score, margin), |learned| options.verdicts.judge(learned.confidence))
     };
     let answer = |row: usize| table.answer(row, |_| true).map(|answer| (verdict(row, &answer), answer.first));
     let mut answers = (0..queries.len()).filter_map(answer);

@@ -9,24 +9,11 @@ use uuid::Uuid;
 use super::embed::Sample;
 use super::scores::{ScoreTable, product_id};
 use crate::confidence::{CatalogConfidence, EnrolledPhoto, UNKNOWN_SHARE, learn};
-use crate::domain::Verdict;
+use crate::domain::{Verdict, VerdictLimits};
 
 const BINS: usize = 10;
 /// With fewer answers, their share of right ones is left to chance.
 const GAP_ANSWERS_MIN: usize = 30;
-
-/// The settings that turn a confidence into a verdict.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct VerdictLimits {
-    pub ask_below: f64,
-    pub unknown_below: f64,
-}
-
-impl VerdictLimits {
-    pub(super) fn verdict(&self, confidence: f64) -> Verdict {
-        Verdict::from_confidence(confidence, self.ask_below, self.unknown_below)
-    }
-}
 
 /// How true a confidence is, and what a till would do by it. Shares are of all answers, weighted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -129,7 +116,7 @@ pub(super) fn compare_with_truth(
     let share = |counts: &dyn Fn(&FirstAnswer) -> bool| {
         weighted_mean(answers.iter().map(|answer| (f64::from(u8::from(counts(answer))), weight(answer)))).unwrap_or(0.0)
     };
-    let verdict = |answer: &FirstAnswer| limits.verdict(answer.confidence);
+    let verdict = |answer: &FirstAnswer| limits.judge(answer.confidence);
     let bin = |number: usize| {
         let in_bin = || answers.iter().filter(move |answer| bin_of(answer.confidence) == number);
         let mean =

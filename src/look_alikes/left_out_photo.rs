@@ -1,12 +1,16 @@
 //! A photo that was left out of the catalogue and searched for.
 
-use crate::confidence::{COPY_SCORE, CatalogConfidence, RankedProduct};
+use super::LookAlikeSearch;
+use crate::confidence::{COPY_SCORE, RankedProduct};
 use crate::domain::{ImageId, ProductId, Verdict};
 use crate::embedding::Thresholds;
-use crate::index::{Hit, Hits, IndexRow};
+use crate::index::{Hit, IndexRow};
 
 /// From this confidence on, a photo is taken for the other product rather than for anything else.
 const MISTAKEN_CONFIDENCE_MIN: f32 = 0.5;
+
+/// Scores that differ by less are of the same two photos.
+const SAME_SCORE: f32 = 1e-5;
 
 /// The product that is nearest to a photo of another one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,53 +29,56 @@ pub struct Neighbour {
 pub struct LeftOutPhoto {
     pub image: ImageId,
     pub product: ProductId,
-    /// Cosine to the nearest other photo of its product; `None` if there is none among the products found.
+    /// Cosine to the nearest other photo of its product; `None` if none is known.
     pub own_score: Option<f32>,
     /// The nearest other product, if there is one.
     pub nearest: Option<Neighbour>,
     /// Whether the till would take the photo for that product, or would have to ask.
     pub is_mistaken: bool,
+    /// Whether the till, knowing the other photos, would bill the photo's product or name it first when it asks.
+    pub is_recognized: bool,
 }
 
 impl LeftOutPhoto {
-    /// Whether the product's other photos are nearer than any other product.
-    pub fn is_recognized(&self) -> bool {
-        self.own_score.is_some_and(|own| self.nearest.is_none_or(|nearest| own > nearest.score))
-    }
-
     /// Whether its product has a copy of the photo, in another size or compression. The photo would find itself.
     pub fn is_copy(&self) -> bool {
         self.own_score.is_some_and(|own| own > COPY_SCORE)
     }
+}
 
-    pub(super) fn from_hits(
-        photo: &IndexRow,
-        found: Hits,
-        confidence: Option<&CatalogConfidence>,
-        thresholds: &Thresholds,
-    ) -> Self {
-        let (own, others): (Vec<Hit>, Vec<Hit>) = found.hits.into_iter().partition(|hit| hit.product == photo.product);
-        let own = own.first().and_then(|hit| rank_without(hit, photo.image));
+impl LookAlikeSearch {
+    /// Judges `photo` by `found`, the products nearest to it, and by its product's other photos among `photos`.
+    pub(super) fn judge(&self, photo: &IndexRow, photos: &[IndexRow], found: Vec<Hit>) -> LeftOutPhoto {
+        let (own, others): (Vec<Hit>, Vec<Hit>) = found.into_iter().partition(|hit| hit.product == photo.product);
+        let own = rank_own_product(photo, photos, own.first());
         let mut ranking: Vec<RankedProduct> = others.iter().map(ranked).collect();
-        if let Some(own) = own {
-            ranking.insert(ranking.partition_point(|other| other.score >= own.score), own);
-        }
-        let nearest = others.first().map(|hit| {
-            let rank = ranking.iter().position(|ranked| ranked.product == hit.product);
-            let confidences = confidence.and_then(|confidence| confidence.of_ranking(&ranking, ranking.len()));
-            Neighbour {
-                product: hit.product,
-                image: hit.image,
-                score: hit.score,
-                confidence: confidences.zip(rank).and_then(|(confidences, rank)| confidences.get(rank).copied()),
-            }
+        let own_rank = own.map(|own| {
+            let rank = ranking.partition_point(|other| other.score >= own.score);
+            ranking.insert(rank, own);
+            rank
+        });
+        let confidences = self.confidence().and_then(|confidence| confidence.of_ranking(&ranking, ranking.len()));
+        let nearest = others.first().map(|hit| Neighbour {
+            product: hit.product,
+            image: hit.image,
+            score: hit.score,
+            confidence: confidences.as_ref().and_then(|all| all.get(usize::from(own_rank == Some(0))).copied()),
         });
         let own_score = own.map(|own| own.score);
         let is_mistaken = nearest.is_some_and(|nearest| match nearest.confidence {
             Some(confidence) => confidence >= MISTAKEN_CONFIDENCE_MIN,
-            None => is_mistaken_by_score(nearest.score, own_score, thresholds),
+            None => is_mistaken_by_score(nearest.score, own_score, &self.thresholds),
         });
-        Self { image: photo.image, product: photo.product, own_score, nearest, is_mistaken }
+        // As the till judges: see `recognition::verdicts`.
+        let verdict = match confidences.filter(|_| !self.thresholds.own_photos) {
+            Some(confidences) => self.limits.judge(confidences[0].into()),
+            None => {
+                let scores = ranking.iter().map(|ranked| ranked.score);
+                Verdict::from_scores(scores, self.thresholds.score, self.thresholds.margin)
+            }
+        };
+        let is_recognized = own_rank == Some(0) && verdict != Verdict::Unknown;
+        LeftOutPhoto { image: photo.image, product: photo.product, own_score, nearest, is_mistaken, is_recognized }
     }
 }
 
@@ -90,12 +97,28 @@ fn ranked(hit: &Hit) -> RankedProduct {
     RankedProduct { product: hit.product, score: hit.score, second_score: hit.second_score }
 }
 
-/// The photo's own product without the photo. A search returns the two best scores of a product, so the second best of the
-/// remaining photos is not known.
-fn rank_without(hit: &Hit, left_out: ImageId) -> Option<RankedProduct> {
-    if hit.image != left_out {
-        return Some(ranked(hit));
-    }
-    let score = hit.second_score?;
-    Some(RankedProduct { product: hit.product, score, second_score: None })
+/// The photo's own product without the photo, if another photo of it is known. A search returns the two best scores of a product,
+/// of which the photo itself has one, and none at all below the last product that it found: `photos` supply the others.
+fn rank_own_product(photo: &IndexRow, photos: &[IndexRow], found: Option<&Hit>) -> Option<RankedProduct> {
+    let others = photos.iter().filter(|other| other.product == photo.product && other.image != photo.image);
+    let mut scores: Vec<f32> = others.map(|other| cosine(&photo.vector, &other.vector)).collect();
+    scores.sort_unstable_by(|one, other| other.total_cmp(one));
+    let (found_score, found_second) = match found {
+        Some(hit) if hit.image == photo.image => (hit.second_score, None),
+        Some(hit) => (Some(hit.score), hit.second_score),
+        None => (None, None),
+    };
+    // A photo that the search found and `photos` lack is nearer than all of them; otherwise it is one of them.
+    let (score, second_score) = match found_score {
+        Some(found) if scores.first().is_none_or(|best| *best < found - SAME_SCORE) => {
+            (found, found_second.or(scores.first().copied()))
+        }
+        Some(_) | None => (*scores.first()?, scores.get(1).copied()),
+    };
+    Some(RankedProduct { product: photo.product, score, second_score })
+}
+
+/// Of vectors of length 1.
+fn cosine(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
 }

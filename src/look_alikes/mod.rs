@@ -1,6 +1,7 @@
 //! Which products look alike, and whether a product's photos are enough, both answered by the catalogue's own photos.
 //!
-//! A photo is left out and searched for: do its product's other photos come first, or another product (`left_out_photo`)?
+//! A photo is left out and searched for: would the till recognise it by its product's
+//! other photos, or take it for another product (`left_out_photo`)?
 //! For the photos of one product, the answers say whether they are enough (`photo_check`). For the whole catalogue, they give
 //! the pairs of products that the till will take for each other (`report`).
 //!
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use crate::active_model::{ActiveModel, LearnedConfidence};
 use crate::confidence::CatalogConfidence;
+use crate::domain::VerdictLimits;
 use crate::embedding::Thresholds;
 use crate::index::{IndexError, IndexRow, VectorIndex};
 
@@ -38,17 +40,14 @@ pub struct LookAlikeSearch {
     index: Arc<VectorIndex>,
     confidence: Option<Arc<LearnedConfidence>>,
     thresholds: Thresholds,
+    limits: VerdictLimits,
 }
 
 impl LookAlikeSearch {
-    pub fn new(index: Arc<VectorIndex>, confidence: Option<Arc<LearnedConfidence>>, thresholds: Thresholds) -> Self {
-        Self { index, confidence, thresholds }
-    }
-
     /// Searches the index of the model in use.
-    pub fn of_active_model(active: &ActiveModel) -> Self {
+    pub fn of_active_model(active: &ActiveModel, limits: VerdictLimits) -> Self {
         let (index, thresholds) = (Arc::clone(&active.index), active.embedder.thresholds().clone());
-        Self::new(index, active.confidence.current(), thresholds)
+        Self { index, confidence: active.confidence.current(), thresholds, limits }
     }
 
     /// For the command line. `stored_confidence` is what a server has stored for the model, if it has.
@@ -56,12 +55,13 @@ impl LookAlikeSearch {
         index: VectorIndex,
         stored_confidence: Option<serde_json::Value>,
         thresholds: Thresholds,
+        limits: VerdictLimits,
     ) -> Self {
         // Of another version of the program: then scores decide, as they do on a server that has not learned yet.
         let confidence =
             stored_confidence.and_then(|content| serde_json::from_value::<CatalogConfidence>(content).ok());
         let learned = confidence.map(|confidence| Arc::new(LearnedConfidence { confidence, index_revision: 0 }));
-        Self::new(Arc::new(index), learned, thresholds)
+        Self { index: Arc::new(index), confidence: learned, thresholds, limits }
     }
 
     fn confidence(&self) -> Option<&CatalogConfidence> {
@@ -69,7 +69,8 @@ impl LookAlikeSearch {
     }
 
     /// Leaves each of these photos out and searches for it; one answer per photo, in their order. Photos that are not in the
-    /// index are searched for too.
+    /// index are searched for too. How near photos of one product are to each other is known best if all are in `photos`: a
+    /// search of the index finds the two nearest at most, and one of them is the photo itself.
     ///
     /// # Errors
     /// See [`VectorIndex::search_batch`].
@@ -80,8 +81,7 @@ impl LookAlikeSearch {
             let queries = batch.iter().map(|photo| Arc::clone(&photo.vector)).collect();
             // The photo's own product may drop out, if it has no other photo.
             let found = self.index.search_batch(queries, ranked + 1).await?;
-            let answer = |(photo, hits)| LeftOutPhoto::from_hits(photo, hits, self.confidence(), &self.thresholds);
-            answers.extend(batch.iter().zip(found).map(answer));
+            answers.extend(batch.iter().zip(found).map(|(photo, hits)| self.judge(photo, photos, hits.hits)));
         }
         Ok(answers)
     }

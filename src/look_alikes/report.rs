@@ -104,7 +104,7 @@ impl LookAlikeSearch {
             for answer in self.leave_out(&rows).await?.iter().filter(|answer| !answer.is_copy()) {
                 let count = products.entry(answer.product).or_default();
                 count.checked += 1;
-                count.recognized += usize::from(answer.is_recognized());
+                count.recognized += usize::from(answer.is_recognized);
                 keep_strongest(&mut strongest, answer);
             }
         }

@@ -13,7 +13,7 @@ use super::{LookAlikeReport, LookAlikeSearch};
 use crate::active_model::{ActiveModel, ModelSlot};
 use crate::background::Signal;
 use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, VerdictLimits};
 use crate::embedding::ModelId;
 use crate::index::IndexError;
 
@@ -37,6 +37,7 @@ pub struct CachedReport {
 pub struct ReportCache {
     active: ModelSlot,
     clock: Clock,
+    limits: VerdictLimits,
     signal: Signal,
     finished: Arc<watch::Sender<Option<CachedReport>>>,
     request: Arc<Mutex<ReportRequest>>,
@@ -49,9 +50,9 @@ struct ReportRequest {
 }
 
 impl ReportCache {
-    pub fn new(active: ModelSlot, clock: Clock) -> Self {
+    pub fn new(active: ModelSlot, clock: Clock, limits: VerdictLimits) -> Self {
         let finished = Arc::new(watch::Sender::new(None));
-        Self { active, clock, signal: Signal::default(), finished, request: Arc::default() }
+        Self { active, clock, limits, signal: Signal::default(), finished, request: Arc::default() }
     }
 
     /// Raised when a report is requested.
@@ -95,7 +96,7 @@ impl ReportCache {
         let began = Instant::now();
         let active = self.active.current();
         let confidence_revision = confidence_revision(&active);
-        let report = LookAlikeSearch::of_active_model(&active).report().await?;
+        let report = LookAlikeSearch::of_active_model(&active, self.limits).report().await?;
         tracing::info!(
             index.revision = report.revision,
             photos = report.photos,

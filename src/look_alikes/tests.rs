@@ -8,6 +8,7 @@ use crate::index::IndexOptions;
 
 const DIM: usize = 16;
 const THRESHOLDS: Thresholds = Thresholds { score: 0.5, margin: 0.1, own_photos: false, operating_point: None };
+const LIMITS: VerdictLimits = VerdictLimits { ask_below: 0.8, unknown_below: 0.3 };
 
 fn product(number: u128) -> ProductId {
     Uuid::from_u128(number).into()
@@ -30,7 +31,7 @@ fn distinct() -> Vec<IndexRow> {
 
 fn catalog(rows: &[IndexRow]) -> LookAlikeSearch {
     let index = VectorIndex::build(DIM, 7, rows.to_vec(), IndexOptions::default()).unwrap();
-    LookAlikeSearch::from_stored(index, None, THRESHOLDS)
+    LookAlikeSearch::from_stored(index, None, THRESHOLDS, LIMITS)
 }
 
 /// [`catalog`] with what is learned from its photos.
@@ -41,7 +42,7 @@ fn taught(rows: &[IndexRow]) -> LookAlikeSearch {
         .collect();
     let learned = serde_json::to_value(crate::confidence::learn(&enrolled, 1).unwrap()).unwrap();
     let index = VectorIndex::build(DIM, 7, rows.to_vec(), IndexOptions::default()).unwrap();
-    LookAlikeSearch::from_stored(index, Some(learned), THRESHOLDS)
+    LookAlikeSearch::from_stored(index, Some(learned), THRESHOLDS, LIMITS)
 }
 
 async fn check(catalog: &LookAlikeSearch, photos: &[IndexRow]) -> PhotoCheck {
@@ -75,7 +76,7 @@ async fn a_photo_that_shows_another_product_is_mistaken_for_it() {
         let answers = catalog.leave_out(std::slice::from_ref(&stray)).await.unwrap();
         let nearest = answers[0].nearest.unwrap();
         assert_eq!(nearest.product, product(1));
-        assert!(answers[0].is_mistaken && !answers[0].is_recognized(), "{answers:?}");
+        assert!(answers[0].is_mistaken && !answers[0].is_recognized, "{answers:?}");
         assert!(nearest.confidence.is_none_or(|confidence| confidence > 0.5), "{nearest:?}");
         let own: Vec<IndexRow> = rows.iter().filter(|row| row.product == product(0)).cloned().collect();
         let result = check(&catalog, &own).await;
@@ -84,6 +85,30 @@ async fn a_photo_that_shows_another_product_is_mistaken_for_it() {
         assert_eq!(result.worst.unwrap().0, stray.image);
         assert!(result.advice(Some("Tea")).contains("\"Tea\""));
     }
+}
+
+#[tokio::test]
+async fn photos_of_different_things_are_not_enough() {
+    let mut rows = distinct();
+    // Product 7's photos point into different directions, each a little towards the next one's.
+    rows.extend(
+        (0..5).map(|n| IndexRow { product: product(7), ..photo(900 + n, 10 + n, &[(11 + n as usize % 5, 0.2)]) }),
+    );
+    for catalog in [catalog(&rows), taught(&rows), catalog(&rows[30..])] {
+        let result = check(&catalog, &rows[30..]).await;
+        assert_eq!((result.checked, result.recognized), (5, 0));
+        assert!(!result.is_enough() && !result.is_mistaken, "{result:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_photos_of_a_catalogues_first_product_recognise_each_other() {
+    let rows = distinct();
+    let result = check(&catalog(&rows[..6]), &rows[..6]).await;
+    assert_eq!((result.checked, result.recognized, result.worst), (6, 6, None));
+    assert!(result.is_enough(), "{result:?}");
+    let report = catalog(&rows[..6]).report().await.unwrap();
+    assert_eq!((report.products[&product(0)].recognized, report.pairs.len()), (6, 0));
 }
 
 #[tokio::test]

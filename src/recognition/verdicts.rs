@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::{AmbiguityReason, Candidate, RecognizedItem, Verdict};
 use crate::confidence::{CatalogConfidence, RankedProduct};
 use crate::config::Settings;
-use crate::domain::ProductId;
+use crate::domain::{ProductId, VerdictLimits};
 use crate::embedding::Thresholds;
 use crate::index::Hit;
 use crate::regions::FoundRegion;
@@ -18,18 +18,12 @@ use crate::regions::FoundRegion;
 pub(super) struct VerdictRule {
     /// The most products that are named for one region.
     pub(super) candidates: usize,
-    ask_below: f64,
-    unknown_below: f64,
+    limits: VerdictLimits,
 }
 
 impl VerdictRule {
     pub(super) fn new(settings: &Settings) -> Self {
-        let recognition = &settings.recognition;
-        Self {
-            candidates: settings.engine.candidates,
-            ask_below: recognition.ask_below,
-            unknown_below: recognition.unknown_below,
-        }
+        Self { candidates: settings.engine.candidates, limits: settings.recognition.verdict_limits() }
     }
 
     /// How many products a search must find.
@@ -63,7 +57,7 @@ impl VerdictRule {
         let candidates: Vec<Candidate> = candidates.collect();
         let confidences = confidences.filter(|_| !thresholds.own_photos && !candidates.is_empty());
         let verdict = match &confidences {
-            Some(confidences) => Verdict::from_confidence(confidences[0].into(), self.ask_below, self.unknown_below),
+            Some(confidences) => self.limits.judge(confidences[0].into()),
             None => {
                 let scores = candidates.iter().map(|candidate| candidate.score);
                 Verdict::from_scores(scores, thresholds.score, thresholds.margin)

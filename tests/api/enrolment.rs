@@ -82,7 +82,14 @@ async fn good_photos_raise_no_warning(database: TestDatabase) {
         let photos = (0..5).map(|view| package_photo(product, view)).collect();
         let added = shop.create(&format!("Product {product}"), &[], photos).await.expect(201);
         assert_eq!((&added["warnings"], &added["photo_check"]["photos"]), (&json!([]), &json!(5)), "{added}");
+        let recognized = added["photo_check"]["recognized"].as_i64().unwrap();
+        assert!(recognized >= 4, "the first product too: {added}");
     }
+    let mixed = (10..15).map(|product| package_photo(product, 0)).collect();
+    let mixed = shop.create("Five different things", &[], mixed).await.expect(201);
+    let check = &mixed["photo_check"];
+    assert_eq!(check["enough"], false, "{mixed}");
+    assert!(check["recognized"].as_i64().unwrap() <= 1, "{mixed}");
     let framed = shop.create("On a table", &[], vec![table_frame(&[(4, 400)])]).await.expect(201);
     assert_eq!(framed["warnings"], json!([]), "{framed}");
     assert!(text(&framed["photo_check"]["advice"]).starts_with("One photo"), "{framed}");
@@ -180,7 +187,7 @@ async fn a_stray_photo_is_told_in_the_reply_and_the_check(database: TestDatabase
     shop.teach(2).await;
     let path = format!("/api/products/{one}/photo-check");
     let before = shop.get(&path).await.expect(200);
-    assert_eq!((&before["photos"], &before["asked"]), (&json!(5), &json!(5)));
+    assert_eq!((&before["photos"], &before["checked"]), (&json!(5), &json!(5)));
     assert_ne!(before["worst_neighbour"], Value::Null);
 
     // Another view of product 1.
@@ -190,7 +197,7 @@ async fn a_stray_photo_is_told_in_the_reply_and_the_check(database: TestDatabase
     assert_eq!((&look_alike["product_id"], &look_alike["image_id"]), (&json!(two), stray), "{added}");
     assert!(text(&look_alike["message"]).contains("\"Product 0\"") && text(&look_alike["message"]).contains("1\""));
     let check = &added["photo_check"];
-    assert_eq!((&check["photos"], &check["asked"]), (&json!(6), &json!(6)));
+    assert_eq!((&check["photos"], &check["checked"]), (&json!(6), &json!(6)));
     assert!(check["unrecognized"].as_array().unwrap().contains(stray), "{added}");
     assert!(text(&check["advice"]).contains("\"Product 1\""), "{added}");
     let shown = shop.get(&path).await.expect(200);
@@ -227,7 +234,7 @@ async fn the_report_lists_products_that_look_alike(database: TestDatabase) {
     }
     let report = shop.get(PATH).await.expect(200);
     assert_eq!((&report["index_revision"], &report["photos"]), (&json!(8), &json!(32)), "{report}");
-    assert_eq!(report["photos_asked"], 32);
+    assert_eq!(report["photos_checked"], 32);
     let pairs = report["data"].as_array().unwrap().clone();
     let found: Vec<&Value> = pairs.iter().filter(|pair| strays.contains(&pair["image_id"])).collect();
     assert_eq!(found.len(), 2, "{report}");

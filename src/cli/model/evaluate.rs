@@ -12,11 +12,12 @@ use super::{confidence_tables, frame_tables, report_file, tables};
 use crate::app;
 use crate::cli::CliError;
 use crate::config::Settings;
+use crate::domain::VerdictLimits;
 use crate::embedding::{DecodeLimits, Model};
 use crate::evaluation::{
     ComposedFrameFigures, EvaluationError, EvaluationReport, FrameOptions, HeldOutProducts, MeasurementOptions,
-    ModelFigures, PhotoRole, PhotoSet, RealFrameOptions, Samples, VerdictLimits, measure, measure_frames,
-    measure_speeds, read_held_out_list,
+    ModelFigures, PhotoRole, PhotoSet, RealFrameOptions, Samples, measure, measure_frames, measure_speeds,
+    read_held_out_list,
 };
 use crate::terminal::note;
 
@@ -79,7 +80,8 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
     let models = manifests.iter().map(|path| Model::open(path)).collect::<Result<Vec<_>, _>>();
     let models = models.map_err(|error| super::open_error(error, settings_manifest.as_deref()))?;
     if let Some(boxes) = &options.boxes.boxes {
-        let figures = RealFrameOptions { decode: limits, verdicts: verdict_limits(&settings), seed: options.seed };
+        let figures =
+            RealFrameOptions { decode: limits, verdicts: settings.recognition.verdict_limits(), seed: options.seed };
         let evaluation = evaluate_boxes::BoxEvaluation {
             boxes,
             options: &options.boxes,
@@ -95,7 +97,7 @@ pub(super) async fn run(options: &EvaluateOptions) -> Result<(), CliError> {
         few_shot: few_shot.into_iter().collect(),
         held_out: options.held_out(&set)?,
         seed: options.seed,
-        verdicts: verdict_limits(&settings),
+        verdicts: settings.recognition.verdict_limits(),
     };
     let mut inputs = report_file::inputs(&manifests, &models, &set);
     inputs.extend(options.held_out.iter().map(|list| (list.clone(), "the list of held-out products")));
@@ -173,11 +175,6 @@ impl EvaluateOptions {
         let drawn = draws.map(|seed| HeldOutProducts::draw(&set.products, &enrolled, count.get(), seed));
         Ok(drawn.collect::<Result<_, _>>()?)
     }
-}
-
-fn verdict_limits(settings: &Settings) -> VerdictLimits {
-    let recognition = &settings.recognition;
-    VerdictLimits { ask_below: recognition.ask_below, unknown_below: recognition.unknown_below }
 }
 
 /// At most 1000 draws: each compares all photos again and stays in memory until the end.

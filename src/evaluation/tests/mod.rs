@@ -8,6 +8,7 @@ mod reliability;
 mod skipped_photos;
 
 use super::*;
+use crate::domain::VerdictLimits;
 use crate::embedding::Embedding;
 
 /// A sample of `product` in the direction of `degrees` in a plane.
