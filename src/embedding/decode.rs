@@ -5,12 +5,13 @@
 //! 30 000 × 30 000 pixels is refused by its header; its pixels are never allocated. Decoders may panic on hostile input: run
 //! [`decode_photo`] on a [`Pool`](crate::pool::Pool), which turns a panic into an error.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::jpeg;
+use super::{huffman_tables, jpeg};
 use crate::domain::{Photo, PhotoFault};
 
 /// Of the widest format (16 bits × RGBA).
@@ -100,8 +101,16 @@ pub enum DecodeError {
     TooManyBytes { len: usize, limit: usize },
     #[error("this is not a JPEG, PNG or WebP photo")]
     UnknownFormat,
+    #[error(
+        "this is a HEIC photo, which is not supported: send a JPEG; an iPhone takes them with Settings > Camera > Formats > \
+         Most Compatible"
+    )]
+    Heic,
     #[error("the photo has {width} × {height} pixels; at most {limit} pixels are allowed")]
     TooManyPixels { width: u32, height: u32, limit: u64 },
+    /// Its pixels have more bits than usual, or the file more tables.
+    #[error("the photo needs more memory than is allowed for its pixels: send it as a JPEG, or with 8 bits per colour")]
+    TooMuchMemory,
     /// The file is damaged, cut off, or of a kind that the decoder does not support.
     #[error("the {format} photo is damaged: {reason}")]
     Broken { format: PhotoFormat, reason: String },
@@ -114,8 +123,10 @@ impl From<DecodeError> for PhotoFault {
     fn from(error: DecodeError) -> Self {
         let detail = error.to_string();
         match error {
-            DecodeError::TooManyBytes { .. } | DecodeError::TooManyPixels { .. } => Self::TooLarge(detail),
-            DecodeError::UnknownFormat => Self::NotAnImage(detail),
+            DecodeError::TooManyBytes { .. } | DecodeError::TooManyPixels { .. } | DecodeError::TooMuchMemory => {
+                Self::TooLarge(detail)
+            }
+            DecodeError::UnknownFormat | DecodeError::Heic => Self::NotAnImage(detail),
             DecodeError::Empty | DecodeError::Broken { .. } | DecodeError::Crashed { .. } => Self::Broken(detail),
         }
     }
@@ -145,15 +156,20 @@ pub fn read_photo_header(bytes: &[u8], limits: &DecodeLimits) -> Result<PhotoHea
 pub fn decode_photo(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, DecodeError> {
     let (PhotoHeader { format, width, height }, mut decoder) = open(bytes, limits)?;
     let broken = |reason: String| DecodeError::Broken { format, reason };
+    let refused = |error| refuse(format, error);
     if format == PhotoFormat::Jpeg {
         jpeg::check_structure(bytes).map_err(broken)?;
     }
-    let orientation = decoder.orientation().map_err(|error| broken(reason(error)))?;
-    let reduced = if format == PhotoFormat::Jpeg { jpeg::decode_reduced(bytes, width, height) } else { None };
+    let orientation = decoder.orientation().map_err(refused)?;
+    let reduced = if format == PhotoFormat::Jpeg {
+        jpeg::decode_reduced(&huffman_tables::complete_tables(bytes), width, height)
+    } else {
+        None
+    };
     let picture = match reduced {
         Some(reduced) => reduced,
         None => {
-            let picture = DynamicImage::from_decoder(decoder).map_err(|error| broken(reason(error)))?;
+            let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
             if picture.color().has_alpha() { blend_on_white(&picture).into_rgb8() } else { picture.into_rgb8() }
         }
     };
@@ -175,13 +191,18 @@ fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<(PhotoHeader, impl
     if bytes.len() > limits.max_bytes {
         return Err(DecodeError::TooManyBytes { len: bytes.len(), limit: limits.max_bytes });
     }
-    let format = PhotoFormat::detect(bytes).ok_or(DecodeError::UnknownFormat)?;
+    let format = match PhotoFormat::detect(bytes) {
+        Some(format) => format,
+        None if is_heic(bytes) => return Err(DecodeError::Heic),
+        None => return Err(DecodeError::UnknownFormat),
+    };
+    let bytes = if format == PhotoFormat::Jpeg { huffman_tables::complete_tables(bytes) } else { Cow::Borrowed(bytes) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
     let mut memory = Limits::default();
     memory.max_alloc =
         Some(limits.max_pixels.saturating_mul(BYTES_PER_PIXEL_MAX).saturating_add(DECODER_OVERHEAD_BYTES));
     reader.limits(memory);
-    let decoder = reader.into_decoder().map_err(|error| DecodeError::Broken { format, reason: reason(error) })?;
+    let decoder = reader.into_decoder().map_err(|error| refuse(format, error))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         return Err(DecodeError::TooManyPixels { width, height, limit: limits.max_pixels });
@@ -189,17 +210,23 @@ fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<(PhotoHeader, impl
     Ok((PhotoHeader { format, width, height }, decoder))
 }
 
-/// The decoder's message without the prefix that repeats the format.
-fn reason(error: ImageError) -> String {
-    match error {
-        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "the file is cut off".to_owned()
+/// A photo in an ISO media file, as iPhones take them: ISO/IEC 23008-12, annex B.
+fn is_heic(bytes: &[u8]) -> bool {
+    const BRANDS: [&[u8]; 6] = [b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"];
+    bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|brand| BRANDS.contains(&brand))
+}
+
+fn refuse(format: PhotoFormat, error: ImageError) -> DecodeError {
+    let reason = match error {
+        ImageError::Limits(_) => return DecodeError::TooMuchMemory,
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => "the file is cut off",
+        ImageError::Unsupported(_) => "it is of a rare kind that is not supported",
+        // The decoder's own words help nobody at a till.
+        ImageError::IoError(_) | ImageError::Decoding(_) | ImageError::Encoding(_) | ImageError::Parameter(_) => {
+            "its contents are not those of a photo"
         }
-        ImageError::IoError(error) => error.to_string(),
-        ImageError::Limits(_) => "it needs more memory than a photo of its size should".to_owned(),
-        ImageError::Decoding(error) => std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string),
-        ImageError::Encoding(_) | ImageError::Parameter(_) | ImageError::Unsupported(_) => error.to_string(),
-    }
+    };
+    DecodeError::Broken { format, reason: reason.to_owned() }
 }
 
 fn blend_on_white(picture: &DynamicImage) -> DynamicImage {

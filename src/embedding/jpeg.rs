@@ -18,7 +18,7 @@ const SHORTER_SIDE_MIN: u32 = 1_080;
 const SCANS_MAX: usize = 64;
 
 const END_OF_IMAGE: u8 = 0xD9;
-const START_OF_SCAN: u8 = 0xDA;
+pub(super) const START_OF_SCAN: u8 = 0xDA;
 
 /// Follows the segments from the first to the end-of-image marker. Later bytes are ignored: cameras append previews there.
 ///
@@ -64,17 +64,13 @@ pub(super) fn decode_reduced(bytes: &[u8], width: u32, height: u32) -> Option<Rg
     RgbImage::from_raw(width.into(), height.into(), pixels)
 }
 
-/// Reads the marker at `position` and moves after it. Any number of fill bytes may precede a marker.
-fn read_marker(bytes: &[u8], position: &mut usize) -> Result<u8, String> {
-    if bytes.get(*position).ok_or_else(cut_off)? != &0xFF {
-        return Err(format!("byte {position} should begin a segment and does not"));
-    }
-    while bytes.get(*position).ok_or_else(cut_off)? == &0xFF {
-        *position += 1;
-    }
-    let marker = bytes[*position];
-    *position += 1;
-    Ok(marker)
+/// Reads the next marker from `position` on and moves after it. Any number of fill bytes may precede a marker. Stray bytes between
+/// segments are skipped, as other decoders do.
+pub(super) fn read_marker(bytes: &[u8], position: &mut usize) -> Result<u8, String> {
+    let rest = bytes.get(*position..).ok_or_else(cut_off)?;
+    let found = rest.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xFF));
+    *position += found.ok_or_else(cut_off)? + 2;
+    Ok(bytes[*position - 1])
 }
 
 /// Skips entropy-coded data: 0xFF followed by 0x00 (a stuffed byte) or a restart marker does not end the scan.
@@ -121,6 +117,12 @@ mod tests {
         assert!(check_structure(&jpeg_file(SCANS_MAX)).is_ok());
         assert!(check_structure(&jpeg_file(SCANS_MAX + 1)).unwrap_err().contains("64 scans"));
         assert!(check_structure(&jpeg_file(0)).unwrap_err().contains("no picture"));
-        assert!(check_structure(&[0xFF, 0xD8, 1, 2]).unwrap_err().contains("byte 2"));
+    }
+
+    #[test]
+    fn stray_bytes_between_segments_are_skipped() {
+        let whole = jpeg_file(1);
+        check_structure(&[&whole[..8], &[1, 0xFF, 0x00, 0xFF, 0xFF], &whole[8..]].concat()).unwrap();
+        assert!(check_structure(&[0xFF, 0xD8, 1, 2]).unwrap_err().contains("cut off"));
     }
 }

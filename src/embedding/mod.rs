@@ -15,6 +15,7 @@ mod batch_runner;
 mod decode;
 mod engine;
 mod error;
+mod huffman_tables;
 mod inspection;
 mod install;
 mod jpeg;

@@ -157,6 +157,8 @@ fn each_kind_of_bad_input_has_its_own_error() {
     {
         assert_eq!(decode_photo(bytes, &limits), Err(DecodeError::UnknownFormat));
     }
+    let heic = decode_photo(b"\0\0\0\x18ftypheic\0\0\0\0", &limits).unwrap_err();
+    assert!(heic == DecodeError::Heic && heic.to_string().contains("Most Compatible"), "{heic}");
     for bytes in [&b"\xFF\xD8\xFF"[..], b"\x89PNG\r\n\x1a\n", b"RIFF\x04\0\0\0WEBP"] {
         assert!(matches!(decode_photo(bytes, &limits), Err(DecodeError::Broken { .. })));
     }
@@ -171,6 +173,41 @@ fn a_huge_picture_is_refused_by_its_header() {
     // The header is valid: the rule refused the picture, not the damage.
     let allowed = DecodeLimits { max_pixels: u64::from(u32::MAX), ..DecodeLimits::default() };
     assert_eq!(read_photo_header(&bytes, &allowed).unwrap().width, 30_000);
+}
+
+#[test]
+fn a_deep_picture_within_the_limit_of_pixels_is_decoded_or_refused_for_its_memory() {
+    let mut bytes = Cursor::new(Vec::new());
+    let deep = image::ImageBuffer::from_pixel(700, 700, image::Rgba([0x8000_u16; 4]));
+    DynamicImage::ImageRgba16(deep).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    let bytes = bytes.into_inner();
+    let limits = DecodeLimits { max_pixels: 490_000, ..DecodeLimits::default() };
+    assert!(has_color(&decode_photo(&bytes, &limits).unwrap(), 4, 4, [191; 3]));
+    assert!(matches!(refuse(PhotoFormat::Png, too_little_memory(&bytes)), DecodeError::TooMuchMemory));
+}
+
+fn too_little_memory(png: &[u8]) -> ImageError {
+    let mut reader = ImageReader::with_format(Cursor::new(png), ImageFormat::Png);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(100_000);
+    reader.limits(limits);
+    reader.decode().unwrap_err()
+}
+
+/// A webcam's frame: without the tables that the encoder wrote, which are those of the standard.
+#[test]
+fn a_jpeg_without_huffman_tables_is_decoded_with_those_of_the_standard() {
+    let whole = encode(&sample(64, 48), ImageFormat::Jpeg);
+    let mut bare = whole.clone();
+    while let Some(start) = bare.windows(2).position(|pair| pair == [0xFF, 0xC4]) {
+        let length = usize::from(u16::from_be_bytes([bare[start + 2], bare[start + 3]]));
+        bare.drain(start..start + 2 + length);
+    }
+    assert!(bare.len() < whole.len());
+    let limits = DecodeLimits::default();
+    assert_eq!(decode_photo(&bare, &limits).unwrap(), decode_photo(&whole, &limits).unwrap());
+    let large = encode(&sample(2_400, 2_200), ImageFormat::Jpeg);
+    assert_eq!(decode_photo(&large, &limits).unwrap().width(), 1_200);
 }
 
 #[test]
