@@ -32,8 +32,9 @@ pub enum CatalogError {
     #[error("{photo}: {reason}")]
     UnusablePhoto { photo: PhotoName, reason: String },
     #[error(
-        "{photo}: the photo shows {} separate things. Photograph the product alone, or send the form field \"region\": \
-         \"whole\", or a box \"x,y,width,height\" in pixels.", regions.len()
+        "{photo}: the photo shows {} separate things. Photograph the product alone, or say which part \
+         shows it: send the form field \"region\" with a box \"x,y,width,height\" in pixels, or \"whole\". \"insist\" does not \
+         choose one.", regions.len()
     )]
     SeveralProducts { photo: PhotoName, regions: Vec<Region> },
     #[error("{count} photos are too many. At most {limit} are allowed {per}.")]

@@ -74,6 +74,7 @@ route_table! {
     kiosks::enrol: Public, [EnrolmentRefused, Throttled, Unavailable];
     // Before `set`, whose path matches `me` too.
     kiosk_empty_views::set_own: Kiosk;
+    kiosk_empty_views::show: Staff;
     kiosk_empty_views::set: Staff;
     kiosk_empty_views::remove: Staff;
 

@@ -57,10 +57,11 @@ pub struct PhotoIssue {
 pub fn find_issues(picture: &Photo, region: Region) -> Vec<PhotoIssue> {
     let mut issues = Vec::new();
     let Measurements { color_spread, black_share, white_share, sharpness } = Measurements::of_photo(picture);
-    if color_spread < COLOR_SPREAD_MIN {
+    let shows_nothing = color_spread < COLOR_SPREAD_MIN;
+    if black_share > BLACK_SHARE_MAX {
+        issues.push(issue(PhotoIssueCode::TooDark, black_share, BLACK_SHARE_MAX, shows_nothing));
+    } else if shows_nothing {
         issues.push(issue(PhotoIssueCode::Blank, color_spread, COLOR_SPREAD_MIN, true));
-    } else if black_share > BLACK_SHARE_MAX {
-        issues.push(issue(PhotoIssueCode::TooDark, black_share, BLACK_SHARE_MAX, false));
     } else if white_share > WHITE_SHARE_MAX {
         issues.push(issue(PhotoIssueCode::TooBright, white_share, WHITE_SHARE_MAX, false));
     } else if let Some(sharpness) = sharpness.filter(|sharpness| *sharpness < SHARPNESS_MIN) {

@@ -87,6 +87,9 @@ fn a_blurred_photo_is_told_from_a_large_sharp_one() {
 fn a_photo_without_light_or_with_too_much_is_told() {
     let one_lamp = picture(200, 200, |x, y| if y < 20 { [210, 180, 30] } else { [(x / 20) as u8, 5, 9] });
     assert_eq!(codes(&one_lamp), [PhotoIssueCode::TooDark]);
+    let unlit = picture(200, 200, |x, _| [(x / 40) as u8, 2, 3]);
+    let issues = find_issues(&unlit, Region::whole(200, 200));
+    assert!(codes(&unlit) == [PhotoIssueCode::TooDark] && issues[0].is_serious, "{issues:?}");
     let glaring = picture(200, 200, |x, y| if x < 15 && y < 90 { [210, 180, 30] } else { [255; 3] });
     assert_eq!(codes(&glaring), [PhotoIssueCode::TooBright]);
     let on_white_paper = picture(200, 200, |x, y| if x < 60 && y < 90 { [210, 180, 30] } else { [255; 3] });

@@ -31,6 +31,11 @@ pub enum EmptyViewError {
     /// Also for a kiosk of another store, and a revoked one.
     #[error("No kiosk with id {0} exists.")]
     KioskNotFound(KioskId),
+    #[error("The kiosk has no empty view. Set one with PUT.")]
+    NotSet,
+    /// Not reached: any picture can be encoded.
+    #[error("The empty view cannot be shown.")]
+    Encoding,
     #[error(transparent)]
     Invalid(#[from] InvalidField),
     /// The picture cannot be taken, or the server is busy.
@@ -128,6 +133,14 @@ impl RecognitionService {
         Ok(EmptyViewSummary { kiosk_id: kiosk, width, height, set_at: now, camera_moved: false })
     }
 
+    /// The empty view of a kiosk as a PNG, reduced as it is compared. For the staff of its store.
+    pub async fn show_empty_view(&self, caller: &Caller, kiosk: KioskId) -> Result<Vec<u8>, EmptyViewError> {
+        self.check_serves(caller, kiosk).await?;
+        let view = self.load_empty_view(kiosk).await?.ok_or(EmptyViewError::NotSet)?.view;
+        let png = tokio::task::spawn_blocking(move || view.to_png()).await;
+        png.ok().and_then(Result::ok).ok_or(EmptyViewError::Encoding)
+    }
+
     /// Deletes the empty view of a kiosk, if it has one. For the staff of its store.
     pub async fn delete_empty_view(&self, caller: &Caller, kiosk: KioskId) -> Result<(), EmptyViewError> {
         self.check_serves(caller, kiosk).await?;
@@ -163,7 +176,13 @@ impl RecognitionService {
 
     /// The view that the caller's frames are compared with; only a kiosk has one.
     pub(super) async fn find_empty_view(&self, caller: &Caller) -> Result<Option<StoredView>, DatabaseError> {
-        let Some(kiosk) = caller.actor.kiosk_id() else { return Ok(None) };
+        match caller.actor.kiosk_id() {
+            Some(kiosk) => self.load_empty_view(kiosk).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn load_empty_view(&self, kiosk: KioskId) -> Result<Option<StoredView>, DatabaseError> {
         let Some(row) = kiosk_empty_views::find(&mut self.db.read().await?, kiosk).await? else { return Ok(None) };
         let EmptyViewRow { width, height, reduced_rgb, set_at, updated_at, camera_moved_at, .. } = row;
         let sides = (u32::try_from(width), u32::try_from(height));

@@ -5,6 +5,9 @@
 //! everywhere, that matches the view better when it is shifted, or whose light differs more than that of a shop shows that the
 //! camera was moved or covered. The view is not used for such a frame.
 
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+
 use super::border_background::border_pixels;
 use super::camera_shift::is_shifted;
 use super::foreground::mask_from_differences;
@@ -18,6 +21,11 @@ use crate::domain::Photo;
 const SIDE_MIN: u32 = 64;
 /// A picture that is nowhere lighter than this L* is black.
 const LIGHTNESS_MIN: f32 = 8.0;
+/// The range of L*, a* or b* in a picture of a plain table: light falls off, and cameras have noise. A covered lens, a camera that
+/// starts, and a drawn rectangle have less.
+const COLOR_RANGE_MIN: f32 = 1.0;
+/// No camera's picture is longer, relative to its shorter side.
+const ASPECT_MAX: u32 = 4;
 /// Two pictures whose ratios of sides differ by more than this were not taken alike.
 const ASPECT_TOLERANCE: f64 = 0.02;
 /// From this share of the picture and of its border on, what differs is not goods: they seldom lie across all of the border.
@@ -41,6 +49,12 @@ pub struct EmptyView {
 pub enum UnusableView {
     #[error("has {width} × {height} pixels; an empty view needs at least {SIDE_MIN} on each side")]
     TooSmall { width: u32, height: u32 },
+    #[error("is {width} × {height} pixels, a strip. Send a whole picture of the kiosk's camera")]
+    Strip { width: u32, height: u32 },
+    #[error(
+        "shows one colour only, which no table does before a camera. Uncover the camera, let it finish its start, and take it again"
+    )]
+    OneColor,
     #[error("is black. Switch the light on, uncover the camera, and take it again")]
     Black,
 }
@@ -60,12 +74,22 @@ impl EmptyView {
         if width.min(height) < SIDE_MIN {
             return Err(UnusableView::TooSmall { width, height });
         }
+        if width.max(height) > ASPECT_MAX * width.min(height) {
+            return Err(UnusableView::Strip { width, height });
+        }
         let (reduced_width, reduced_height) = reduced_size(width, height);
         let rgb = reduce(photo, reduced_width, reduced_height).concat();
         // Not reached: the reduced picture has the size that it was reduced to.
         let view = Self::from_stored(width, height, rgb).ok_or(UnusableView::TooSmall { width, height })?;
-        let is_black = LabPicture::from_photo(&view.reduced).colors.iter().all(|color| color[0] < LIGHTNESS_MIN);
-        if is_black { Err(UnusableView::Black) } else { Ok(view) }
+        let colors = LabPicture::from_photo(&view.reduced).colors;
+        if colors.iter().all(|color| color[0] < LIGHTNESS_MIN) {
+            return Err(UnusableView::Black);
+        }
+        let range = |channel: usize| {
+            let values = colors.iter().map(|color| color[channel]);
+            values.clone().fold(f32::NEG_INFINITY, f32::max) - values.fold(f32::INFINITY, f32::min)
+        };
+        if (0..3).all(|channel| range(channel) < COLOR_RANGE_MIN) { Err(UnusableView::OneColor) } else { Ok(view) }
     }
 
     /// From what [`Self::reduced_rgb`] gave; `None` if that does not fit to `width` and `height`.
@@ -90,6 +114,14 @@ impl EmptyView {
         self.reduced.rgb()
     }
 
+    /// The reduced picture as a PNG.
+    pub fn to_png(&self) -> Result<Vec<u8>, image::ImageError> {
+        let (width, height) = (self.reduced.width(), self.reduced.height());
+        let mut png = Vec::new();
+        PngEncoder::new(&mut png).write_image(self.reduced.rgb(), width, height, ExtendedColorType::Rgb8)?;
+        Ok(png)
+    }
+
     /// The same view as `photo` shows it.
     pub fn renewed(&self, photo: &Photo) -> Self {
         let rgb = reduce(photo, self.reduced.width() as usize, self.reduced.height() as usize).concat();
@@ -104,7 +136,7 @@ impl EmptyView {
         }
         let view = LabPicture::from_photo(&self.reduced);
         let frame = LabPicture::with_size(photo, view.width, view.height);
-        let pixels = SamplePixels::choose(&view);
+        let pixels = SamplePixels::choose(&view, &frame);
         // Without the view's colours: a fit to another picture would take their contrast away, and no shift would match.
         let smooth_change = SmoothChange::fit(&view, &frame, &pixels);
         if is_shifted(&view, &frame, |x, y| smooth_change.lightness(x, y)) {

@@ -9,6 +9,9 @@ const SIDE_MAX: u32 = 256;
 /// Steps of the table of the cube root.
 const CURVE_STEPS: u32 = 4_096;
 
+/// Linear light of 253 of 255: the mean of a block that is as bright as a camera can tell, less some noise.
+const SATURATED_MIN: f32 = 0.98;
+
 /// Colours row by row: L* from 0 to 100, a* and b* about −100 to 100.
 #[derive(Debug, Clone)]
 pub(super) struct LabPicture {
@@ -86,7 +89,32 @@ static CURVE: LazyLock<Vec<f32>> = LazyLock::new(|| {
 
 /// L*a*b* under D65.
 fn lab_from_srgb(color: [u8; 3]) -> [f32; 3] {
-    let [red, green, blue] = color.map(|value| LINEAR[usize::from(value)]);
+    lab_from_linear(color.map(|value| LINEAR[usize::from(value)]))
+}
+
+/// Whether a channel is as bright as a camera can tell: it may be brighter.
+pub(super) fn is_saturated(color: [f32; 3]) -> bool {
+    linear_from_lab(color).into_iter().any(|value| value > SATURATED_MIN)
+}
+
+/// The colour as a camera shows it, which cuts off what is brighter or darker than it can tell.
+pub(super) fn clip_to_camera(color: [f32; 3]) -> [f32; 3] {
+    let linear = linear_from_lab(color);
+    if linear.iter().all(|value| (0.0..=1.0).contains(value)) {
+        return color;
+    }
+    lab_from_linear(linear.map(|value| value.clamp(0.0, 1.0)))
+}
+
+/// Linear light of red, green and blue: the inverse of [`lab_from_linear`].
+fn linear_from_lab([lightness, a, b]: [f32; 3]) -> [f32; 3] {
+    let y = (lightness + 16.0) / 116.0;
+    let inverse = |value: f32| if value > 6.0 / 29.0 { value.powi(3) } else { (value - 16.0 / 116.0) / 7.787 };
+    let (x, y, z) = (0.9505 * inverse(y + a / 500.0), inverse(y), 1.089 * inverse(y - b / 200.0));
+    [3.2406 * x - 1.5372 * y - 0.4986 * z, -0.9689 * x + 1.8758 * y + 0.0415 * z, 0.0557 * x - 0.2040 * y + 1.0570 * z]
+}
+
+fn lab_from_linear([red, green, blue]: [f32; 3]) -> [f32; 3] {
     let curve = |t: f32| CURVE[((t * CURVE_STEPS as f32) as usize).min(CURVE_STEPS as usize)];
     let x = curve((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505);
     let y = curve(0.2126 * red + 0.7152 * green + 0.0722 * blue);
@@ -97,6 +125,18 @@ fn lab_from_srgb(color: [u8; 3]) -> [f32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_that_a_camera_shows_stay_and_others_are_cut_off() {
+        for color in [[0, 0, 0], [255, 255, 255], [12, 200, 90], [250, 240, 10]] {
+            let lab = lab_from_srgb(color);
+            let distance = clip_to_camera(lab).iter().zip(lab).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(distance < 0.2, "{color:?}");
+        }
+        let white = clip_to_camera([120.0, 0.0, 0.0]);
+        assert!((white[0] - 100.0).abs() < 0.2 && white[1].abs() < 0.2, "{white:?}");
+        assert!(is_saturated(lab_from_srgb([255, 90, 90])) && !is_saturated(lab_from_srgb([250, 250, 250])));
+    }
 
     #[test]
     fn known_colours_have_their_published_values() {

@@ -1,14 +1,17 @@
 //! How the colours of a frame differ from the empty view's by their light alone.
 //!
 //! A quadratic surface follows a lamp or a window; a linear function of the view's own colours follows a dimmer or warmer light,
-//! which changes light parts more than dark ones. Both are fitted robustly to a sample of the pixels.
+//! which changes light parts more than dark ones. Both are fitted robustly to a sample of the pixels. What becomes brighter than the
+//! camera can tell is cut off as the camera does.
 
 use super::border_background::border_pixels;
-use super::lab_picture::LabPicture;
+use super::lab_picture::{LabPicture, clip_to_camera, is_saturated};
 use super::robust_fit::{LinearFit, Observation, cauchy_weights, coordinate, length, median, subtract, surface_terms};
 
 /// Pixels of the border, and as many of the rest, that the light is fitted to, at most.
 const SAMPLES_MAX: usize = 250;
+/// With less than one in so many that is not saturated, saturated pixels are used too.
+const UNSATURATED_SHARE_MIN: usize = 4;
 /// The terms of a quadratic surface; then L*, a* and b* of the view, and each times the place.
 const SURFACE_TERMS: usize = 6;
 const TERMS: usize = SURFACE_TERMS + 9;
@@ -63,7 +66,7 @@ impl LightChange {
                 if (column + y) % MEDIAN_STEP == 0 {
                     lightness_changes.push(change[0]);
                 }
-                *color = std::array::from_fn(|channel| color[channel] + change[channel]);
+                *color = clip_to_camera(std::array::from_fn(|channel| color[channel] + change[channel]));
             }
         }
         (median(&lightness_changes).abs() < LIGHTNESS_CHANGE_MAX).then_some(view)
@@ -129,18 +132,23 @@ fn fit<const N: usize>(
     LinearFit::fit_robustly(&samples, cauchy_weights(&distances), ridge)
 }
 
-/// The pixels that the light is fitted to. Half of them are of the border, so that goods may cover most of the rest.
+/// The pixels that the light is fitted to. Half of them are of the border, so that goods may cover most of the rest. Saturated
+/// ones do not follow the light, and are used only where most are.
 pub(super) struct SamplePixels {
     border: Vec<usize>,
     rest: Vec<usize>,
 }
 
 impl SamplePixels {
-    pub(super) fn choose(view: &LabPicture) -> Self {
+    pub(super) fn choose(view: &LabPicture, frame: &LabPicture) -> Self {
         // The step is odd, so that the samples do not all come from the same columns.
         let thin_out = |pixels: Vec<usize>| -> Vec<usize> {
             let step = pixels.len().div_ceil(SAMPLES_MAX) | 1;
-            pixels.into_iter().step_by(step).collect()
+            let pixels: Vec<usize> = pixels.into_iter().step_by(step).collect();
+            let follows_light =
+                |pixel: &usize| !is_saturated(view.colors[*pixel]) && !is_saturated(frame.colors[*pixel]);
+            let following: Vec<usize> = pixels.iter().copied().filter(follows_light).collect();
+            if following.len() * UNSATURATED_SHARE_MIN >= pixels.len() { following } else { pixels }
         };
         Self {
             border: thin_out(border_pixels(view.width, view.height)),

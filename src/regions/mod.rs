@@ -120,8 +120,14 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
         Some(ViewComparison::OtherSize) => Some(EmptyViewUse::OtherSize),
         None => None,
     };
-    let found = find_foreground(photo)
-        .map_or_else(|| whole_picture(photo), |found| limit_regions(photo, RegionMethod::Background, found.regions));
+    let found = find_foreground(photo).map_or_else(
+        || whole_picture(photo),
+        |Foreground { regions, is_studio_picture }| {
+            // White packages on the white of a studio fall into pieces.
+            let regions = if is_studio_picture { product_region::join_pieces(regions) } else { regions };
+            limit_regions(photo, RegionMethod::Background, regions)
+        },
+    );
     FoundRegions { empty_view, ..found }
 }
 

@@ -1,6 +1,6 @@
 //! The region of the one product that an enrolment photo shows.
 
-use super::find_foreground;
+use super::{FoundRegion, find_foreground};
 use crate::domain::{Photo, Region};
 
 /// Where the one product of an enrolment photo is.
@@ -19,6 +19,11 @@ const PART_GAP_MAX: f32 = 0.05;
 const PART_AREA_MAX: f32 = 0.5;
 /// A region with a smaller box than this, relative to the product's, is no other product.
 const OTHER_AREA_MIN: f32 = 0.2;
+/// What touches the edge of the photo is mostly the edge of a table, a shelf or a hand. From this size on, relative to the
+/// product's box, it is another product …
+const CUT_OFF_AREA_MIN: f32 = 0.5;
+/// … unless it runs along this share of a side of the photo.
+const TABLE_EDGE_MIN: f32 = 0.9;
 /// Two regions that face each other over this share of their extent are halves of one package.
 const FLUSH_MIN: f32 = 0.6;
 /// A catalogue picture that its product fills to this share of a side is taken whole. Cut tightly, such pictures recognise
@@ -26,7 +31,7 @@ const FLUSH_MIN: f32 = 0.6;
 const STUDIO_FILL_MIN: f32 = 0.7;
 
 /// The region of the product in an enrolment photo: the largest one with what belongs to it. Another one counts only if it is
-/// whole in the picture and not much smaller, and in a catalogue picture everything belongs to the product.
+/// not much smaller, or, if the edge cuts it off, at least half as large. In a catalogue picture everything belongs to the product.
 pub fn find_product_region(photo: &Photo) -> ProductRegion {
     let Some(found) = find_foreground(photo) else { return ProductRegion::Whole };
     let (width, height) = (photo.original_width(), photo.original_height());
@@ -48,17 +53,43 @@ pub fn find_product_region(photo: &Photo) -> ProductRegion {
     }
     boxes.sort_by_key(|region| (touches_edge(region), std::cmp::Reverse(region.area())));
     let mut boxes = boxes.into_iter();
-    let Some(mut product) = boxes.next() else { return ProductRegion::Whole };
+    let Some(product) = boxes.next() else { return ProductRegion::Whole };
     let mut others: Vec<Region> = boxes.collect();
-    while let Some(part) = others.iter().position(|region| is_part(*region, product)) {
-        product = product.join(others.remove(part));
-    }
-    others.retain(|region| !touches_edge(region) && region.area() as f32 >= OTHER_AREA_MIN * product.area() as f32);
+    let product = join_parts_of(product, &mut others);
+    let is_table_edge = |region: &Region| {
+        region.width as f32 >= TABLE_EDGE_MIN * width as f32 || region.height as f32 >= TABLE_EDGE_MIN * height as f32
+    };
+    others.retain(|region| {
+        let share_min = if touches_edge(region) { CUT_OFF_AREA_MIN } else { OTHER_AREA_MIN };
+        region.area() as f32 >= share_min * product.area() as f32 && !(touches_edge(region) && is_table_edge(region))
+    });
     if others.is_empty() {
         return ProductRegion::Found(product);
     }
     others.insert(0, product);
     ProductRegion::Several(others)
+}
+
+/// The product with its parts, which are taken out of `others`.
+fn join_parts_of(mut product: Region, others: &mut Vec<Region>) -> Region {
+    while let Some(part) = others.iter().position(|region| is_part(*region, product)) {
+        product = product.join(others.remove(part));
+    }
+    product
+}
+
+/// Joins the pieces of each product, largest first.
+pub(super) fn join_pieces(mut regions: Vec<FoundRegion>) -> Vec<FoundRegion> {
+    regions.sort_by_key(|found| std::cmp::Reverse(found.region.area()));
+    let mut whole: Vec<FoundRegion> = Vec::new();
+    while !regions.is_empty() {
+        let largest = regions.remove(0);
+        let mut others: Vec<Region> = regions.iter().map(|found| found.region).collect();
+        let region = join_parts_of(largest.region, &mut others);
+        regions.retain(|found| others.contains(&found.region));
+        whole.push(FoundRegion { region, ..largest });
+    }
+    whole
 }
 
 /// Whether `region` belongs to `product`: it is near, and either clearly smaller or as one half of a package to the other.

@@ -92,6 +92,19 @@ fn an_enrolment_photo_shows_one_product() {
     assert!(matches!(&two, ProductRegion::Several(regions) if regions.len() == 2), "{two:?}");
 }
 
+#[test]
+fn a_product_that_the_edge_cuts_off_is_another_one_and_the_edge_of_the_table_is_none() {
+    let whole = (200, 80, 90, 140, RED);
+    let cut_off = find_product_region(&frame(&[whole, (540, 100, 100, 120, BLUE)]));
+    assert!(matches!(&cut_off, ProductRegion::Several(regions) if regions.len() == 2), "{cut_off:?}");
+    let both_cut_off = find_product_region(&frame(&[(0, 80, 120, 90, RED), (540, 100, 100, 90, BLUE)]));
+    assert!(matches!(&both_cut_off, ProductRegion::Several(regions) if regions.len() == 2), "{both_cut_off:?}");
+    for beside in [(600, 100, 40, 120, BLUE), (0, 330, 640, 30, [60; 3])] {
+        let one = find_product_region(&frame(&[whole, beside]));
+        assert!(matches!(one, ProductRegion::Found(region) if region.width < 120), "{one:?}");
+    }
+}
+
 /// A plain table with discs of (x, y, radius, colour).
 fn discs(discs: &[(i32, i32, i32, [u8; 3])]) -> Photo {
     let color = |x: i32, y: i32| {
@@ -131,4 +144,20 @@ fn a_catalogue_picture_in_pieces_shows_one_product() {
     let found = find_product_region(&Photo::new(200, 100, rgb).unwrap());
     let ProductRegion::Found(region) = found else { panic!("{found:?}") };
     assert!(region.x <= 41 && region.x + region.width >= 149, "{region:?}");
+}
+
+#[test]
+fn a_white_package_in_pieces_is_one_region_and_two_packages_are_two() {
+    let studio = |things: &[(usize, usize, usize, usize)]| {
+        let mut rgb = vec![255; 640 * 360 * 3];
+        for (left, top, width, height) in things {
+            for (y, x) in (*top..top + height).flat_map(|y| (*left..left + width).map(move |x| (y, x))) {
+                rgb[(y * 640 + x) * 3 + 1] = 20;
+            }
+        }
+        find_regions(&Photo::new(640, 360, rgb).unwrap(), RegionMode::Auto, None).regions
+    };
+    let pieces = studio(&[(200, 40, 140, 90), (205, 136, 130, 80), (200, 222, 140, 90)]);
+    assert!(pieces.len() == 1 && pieces[0].region.height > 260, "{pieces:?}");
+    assert_eq!(studio(&[(100, 60, 120, 200), (400, 60, 120, 200)]).len(), 2);
 }

@@ -38,7 +38,7 @@ async fn the_kiosk_and_its_staff_set_it_and_nobody_else(database: TestDatabase) 
     let shop = Shop::open(database).await;
     let app = &shop.app;
     assert_eq!(show_kiosk(&shop).await["empty_view"], Value::Null);
-    let set = put(&shop, OWN, &shop.kiosk, table_frame(&[])).await.expect(200);
+    let set = put(&shop, OWN, &shop.kiosk, cluttered_frame(1, &[])).await.expect(200);
     let shown = show_kiosk(&shop).await;
     assert_eq!((&set["kiosk_id"], &set["width"], &set["height"]), (&shown["id"], &json!(960), &json!(540)));
     assert_eq!((&set["camera_moved"], &shown["empty_view"]["set_at"]), (&json!(false), &set["set_at"]));
@@ -48,32 +48,39 @@ async fn the_kiosk_and_its_staff_set_it_and_nobody_else(database: TestDatabase) 
     let form = Form::new().part("image", Part::bytes(cluttered_frame(1, &[])).file_name("x.jpg"));
     app.call(Method::PUT, &path, Some(&shop.admin), |request| request.multipart(form)).await.expect(200);
     let clerk = shop.clerk.clone();
-    put(&shop, &path, &clerk, table_frame(&[])).await.expect(200);
-    put(&shop, OWN, &clerk, table_frame(&[])).await.expect_problem(403, "forbidden");
-    put(&shop, &path, &shop.kiosk, table_frame(&[])).await.expect_problem(403, "forbidden");
+    put(&shop, &path, &clerk, cluttered_frame(1, &[])).await.expect(200);
+    put(&shop, OWN, &clerk, cluttered_frame(1, &[])).await.expect_problem(403, "forbidden");
+    put(&shop, &path, &shop.kiosk, cluttered_frame(1, &[])).await.expect_problem(403, "forbidden");
     let shopper = app.sign_up_shopper("ann").await;
-    put(&shop, &path, &shopper, table_frame(&[])).await.expect_problem(403, "forbidden");
+    put(&shop, &path, &shopper, cluttered_frame(1, &[])).await.expect_problem(403, "forbidden");
     let other_store = app.create_store(&shop.admin).await;
     let other_kiosk = app.enrol_kiosk(&shop.admin, &other_store).await;
     let others = app.get(&format!("/api/stores/{other_store}/kiosks"), &shop.admin).await.expect(200);
     assert_eq!(others["data"][0]["empty_view"], Value::Null);
     let other = format!("/api/kiosks/{}/empty-view", others["data"][0]["id"].as_str().unwrap());
-    put(&shop, &other, &clerk, table_frame(&[])).await.expect_problem(404, "not-found");
+    put(&shop, &other, &clerk, cluttered_frame(1, &[])).await.expect_problem(404, "not-found");
     app.call(Method::DELETE, &other, Some(&clerk), |request| request).await.expect_problem(404, "not-found");
     let seen = recognize(&shop, &other_kiosk, table_frame(&[])).await;
     assert_eq!(seen["empty_view"], Value::Null, "another kiosk has none");
 
+    let shown_view = app.get(&path, &clerk).await;
+    let picture = image::load_from_memory(&shown_view.bytes).unwrap();
+    assert_eq!((shown_view.status.as_u16(), picture.width() * 540), (200, picture.height() * 960));
+    app.get(&path, &shop.kiosk).await.expect_problem(403, "forbidden");
+    app.get(&other, &clerk).await.expect_problem(404, "not-found");
+
     app.call(Method::DELETE, &path, Some(&clerk), |request| request).await.expect(204);
     app.call(Method::DELETE, &path, Some(&clerk), |request| request).await.expect(204);
     assert_eq!(show_kiosk(&shop).await["empty_view"], Value::Null);
+    app.get(&path, &clerk).await.expect_problem(404, "not-found");
     let actions = "SELECT COUNT(*) FROM audit_log WHERE action IN ('kiosk.set_empty_view', 'kiosk.delete_empty_view')";
     assert_eq!(app.database.count(actions).await, 3);
 
-    put(&shop, OWN, &shop.kiosk, table_frame(&[])).await.expect(200);
+    put(&shop, OWN, &shop.kiosk, cluttered_frame(1, &[])).await.expect(200);
     let kiosk = format!("/api/stores/{}/kiosks/{}", shop.store, shown["id"].as_str().unwrap());
     app.call(Method::DELETE, &kiosk, Some(&shop.admin), |request| request).await.expect(200);
     assert_eq!(app.database.count("SELECT COUNT(*) FROM kiosk_empty_views").await, 0);
-    put(&shop, &path, &shop.admin, table_frame(&[])).await.expect_problem(404, "not-found");
+    put(&shop, &path, &shop.admin, cluttered_frame(1, &[])).await.expect_problem(404, "not-found");
 }
 
 async fn what_differs_from_it_is_recognised_and_nothing_is_billed_for_nothing(database: TestDatabase) {
@@ -141,6 +148,8 @@ async fn pictures_that_are_no_empty_view_are_refused(database: TestDatabase) {
     let strip = tillsight::demo::packages::encode_jpeg(&image::RgbImage::from_pixel(40, 400, image::Rgb([90; 3])));
     let small = put(&shop, OWN, &shop.kiosk, strip.unwrap()).await.expect_problem(422, "invalid-field");
     assert!(small["detail"].as_str().unwrap().contains("40 × 400"), "{small}");
+    let plain = put(&shop, OWN, &shop.kiosk, table_frame(&[])).await.expect_problem(422, "invalid-field");
+    assert!(plain["detail"].as_str().unwrap().contains("one colour"), "{plain}");
     put(&shop, OWN, &shop.kiosk, b"no picture".to_vec()).await.expect_problem(415, "not-an-image");
     put(&shop, OWN, &shop.kiosk, Vec::new()).await.expect_problem(422, "broken-image");
     assert_eq!(show_kiosk(&shop).await["empty_view"], Value::Null);

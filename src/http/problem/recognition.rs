@@ -35,7 +35,8 @@ impl From<EmptyViewError> for Problem {
     fn from(error: EmptyViewError) -> Self {
         let detail = error.to_string();
         match error {
-            EmptyViewError::KioskNotFound(_) => Self::new(ProblemKind::NotFound, detail),
+            EmptyViewError::KioskNotFound(_) | EmptyViewError::NotSet => Self::new(ProblemKind::NotFound, detail),
+            EmptyViewError::Encoding => Self::new(ProblemKind::Internal, detail),
             EmptyViewError::Invalid(invalid) => invalid.into(),
             EmptyViewError::Picture(error) => error.into(),
             EmptyViewError::Database(error) => error.into(),

@@ -1,7 +1,8 @@
 //! The empty view of a kiosk: what its camera sees when nothing lies before it.
 
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder, delete, put};
+use actix_web::{HttpResponse, Responder, delete, get, put};
 
 use super::{PhotoBytes, sessions::ImageForm};
 use crate::domain::{Caller, KioskId};
@@ -40,6 +41,15 @@ pub async fn set(
     image: ImageBody,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.recognition.set_empty_view(&caller, id.0, image.0).await?))
+}
+
+/// Get the empty view of a kiosk as a PNG, reduced as photos are compared with it.
+#[utoipa::path(tag = "recognition", params(("id" = KioskId, Path)),
+    responses((status = 200, content((inline(PhotoBytes) = "image/png")), description = "The picture")))]
+#[get("/api/kiosks/{id}/empty-view")]
+pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<KioskId>) -> Result<impl Responder, Problem> {
+    let png = services.recognition.show_empty_view(&caller, id.0).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-store")).content_type("image/png").body(png))
 }
 
 /// Delete the empty view of a kiosk. Things are then found by the border of its photos.

@@ -192,6 +192,9 @@ fn parse_region(text: &str) -> Result<RegionChoice, InvalidField> {
     match (text, numbers.as_deref()) {
         ("" | "auto", _) => Ok(RegionChoice::Auto),
         ("whole", _) => Ok(RegionChoice::Whole),
+        (_, Some(&([_, _, 0, _] | [_, _, _, 0]))) => {
+            Err(InvalidField::new("region", format!("\"{}\" has a side of 0 pixels", excerpt(text))))
+        }
         (_, Some(&[x, y, width, height])) => Ok(RegionChoice::Given(Region { x, y, width, height })),
         _ => {
             let reason = "is neither \"auto\", \"whole\" nor a box \"x,y,width,height\" in pixels";

@@ -180,15 +180,33 @@ fn the_whole_picture_needs_no_view() {
     assert_eq!((found.method, found.empty_view), (RegionMethod::Whole, None));
 }
 
+/// A lamp that is brighter by 15 % makes the light parts of a table white.
 #[test]
-fn a_small_and_a_black_picture_are_no_empty_view() {
+fn brighter_light_on_a_colourful_table_is_no_thing() {
+    let table: Picture = clutter(3).into_iter().map(|color| color.map(|value| 1.1 * value)).collect();
+    let view = view(&table);
+    for light in [0.85, 1.15] {
+        let found = find(&shoot(&table, |_, _| light, 2), &view);
+        assert_eq!((found.empty_view, found.regions.len()), (Some(EmptyViewUse::Used), 0), "{light}: {found:?}");
+    }
+    let mut with_package = table;
+    draw_package(&mut with_package, (WIDTH / 2, HEIGHT / 3, WIDTH / 6, HEIGHT / 3));
+    let found = find(&shoot(&with_package, |_, _| 1.15, 3), &view);
+    assert_eq!(found.regions.len(), 1, "{found:?}");
+}
+
+#[test]
+fn pictures_that_no_table_looks_like_are_no_empty_view() {
     let photo = |width: u32, height: u32, value: u8| {
         Photo::new(width, height, vec![value; (width * height * 3) as usize]).unwrap()
     };
     assert_eq!(EmptyView::from_photo(&photo(4_000, 63, 90)), Err(UnusableView::TooSmall { width: 4_000, height: 63 }));
+    assert_eq!(EmptyView::from_photo(&photo(640, 100, 90)), Err(UnusableView::Strip { width: 640, height: 100 }));
     assert_eq!(EmptyView::from_photo(&photo(640, 360, 9)), Err(UnusableView::Black));
-    let view = EmptyView::from_photo(&photo(640, 360, 90)).unwrap();
+    assert_eq!(EmptyView::from_photo(&photo(640, 360, 90)), Err(UnusableView::OneColor));
+    let view = view(&plain());
     let stored = EmptyView::from_stored(view.width(), view.height(), view.reduced_rgb().to_vec());
     assert_eq!(stored.as_ref(), Some(&view));
     assert_eq!(EmptyView::from_stored(640, 361, vec![1; 12]), None);
+    assert_eq!(image::load_from_memory(&view.to_png().unwrap()).unwrap().into_rgb8().as_raw(), view.reduced_rgb());
 }
