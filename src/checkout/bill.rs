@@ -7,7 +7,7 @@ use super::{BillChange, Checkout, CheckoutError, ManualItem};
 use crate::db::billing_items::{self, NewBillItem, SellableProduct};
 use crate::db::checkout_sessions::{self, SessionPrecondition, SessionRow};
 use crate::db::{Reader, Tx, bill_revisions, orders};
-use crate::domain::{Caller, InvalidField, ItemId, SessionId, SessionStatus, parse_barcode};
+use crate::domain::{Caller, InvalidField, ItemId, ProductId, SessionId, SessionStatus, parse_barcode};
 use crate::idempotency::{IdempotentRequest, Reply, retry_key_race};
 use crate::recognition::{RecognitionResult, Verdict};
 
@@ -119,16 +119,23 @@ impl Checkout {
         self.check_quantity(new_quantity)
     }
 
-    /// Adds one of each matched product that is still on sale; returns how many were added.
+    /// Adds one of each matched product that is still on sale, but for those of `in_view`; returns how many were added.
     pub(super) async fn add_recognized_products(
         &self,
         tx: &mut Tx,
         session: &SessionRow,
         recognition: &RecognitionResult,
+        in_view: &[ProductId],
     ) -> Result<usize, CheckoutError> {
         let mut added = 0;
+        let mut in_view = in_view.to_vec();
         for item in recognition.items.iter().filter(|item| item.verdict == Verdict::Matched) {
             let Some(best) = item.candidates.first() else { continue };
+            // Two pieces lie there and one was billed: the other one is new.
+            if let Some(billed) = in_view.iter().position(|product| *product == best.product_id) {
+                in_view.swap_remove(billed);
+                continue;
+            }
             if let Some(product) = billing_items::find_sellable(tx, best.product_id).await? {
                 self.add_product(tx, session, &product, 1, Some(f64::from(best.score))).await?;
                 added += 1;

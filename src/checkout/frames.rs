@@ -4,6 +4,8 @@
 //! is the key while the bill is as it left it: a camera never takes the same bytes twice, so the photo that made the newest change
 //! of the bill is a repetition, whoever sends it and whatever it names besides. After any other change, the same photo counts as
 //! a new one. A frame that adds nothing changes nothing: it leaves the version, and no reply is kept.
+//!
+//! A camera sees one thing in many frames. The kiosk names what it has billed and still sees ([`FrameOptions::in_view`]).
 
 use bytes::Bytes;
 use serde_json::json;
@@ -12,9 +14,17 @@ use sha2::{Digest, Sha256};
 use super::view::FrameView;
 use super::{BillChange, Checkout, CheckoutError};
 use crate::db::{DatabaseError, checkout_sessions, recognitions};
-use crate::domain::SessionId;
+use crate::domain::{ProductId, SessionId};
 use crate::idempotency::{IdempotentRequest, Reply, retry_key_race};
 use crate::recognition::{RecognitionResult, RegionMode};
+
+/// How a frame is recognised and billed.
+#[derive(Debug, Clone)]
+pub struct FrameOptions {
+    pub regions: RegionMode,
+    /// Products that lie before the camera since an earlier frame, once for each piece: they are not billed again.
+    pub in_view: Vec<ProductId>,
+}
 
 impl Checkout {
     /// Recognises a picture and adds one of each matched product. Ambiguous and unknown regions change nothing: the kiosk
@@ -23,10 +33,11 @@ impl Checkout {
         &self,
         change: &BillChange<'_>,
         picture: Bytes,
-        regions: RegionMode,
+        options: &FrameOptions,
     ) -> Result<Reply, CheckoutError> {
+        let FrameOptions { regions, in_view } = options;
         let photo = hash_photo(picture.clone()).await?;
-        let keyed = change.key.map(|_| change.request("frame", &json!([regions, photo])));
+        let keyed = change.key.map(|_| change.request("frame", &json!([regions, in_view, photo])));
         let mut reader = self.db.read().await?;
         let session = self.find_session(&mut reader, change.caller, change.session).await?;
         // A repetition needs no recognition.
@@ -35,8 +46,8 @@ impl Checkout {
             return Ok(reply);
         }
         drop(reader);
-        let recognition = self.recognition.recognize_picture(change.caller, picture, regions).await?;
-        retry_key_race(async || self.bill_frame(change, keyed.as_ref(), &photo, &recognition).await).await
+        let recognition = self.recognition.recognize_picture(change.caller, picture, *regions).await?;
+        retry_key_race(async || self.bill_frame(change, keyed.as_ref(), &photo, &recognition, in_view).await).await
     }
 
     async fn bill_frame(
@@ -45,6 +56,7 @@ impl Checkout {
         keyed: Option<&IdempotentRequest>,
         photo: &str,
         recognition: &RecognitionResult,
+        in_view: &[ProductId],
     ) -> Result<Reply, CheckoutError> {
         let (id, caller) = (change.session, change.caller);
         let mut tx = self.db.begin().await?;
@@ -60,7 +72,7 @@ impl Checkout {
             return Ok(reply);
         }
         let session = self.check_advanced(&mut tx, change, touched).await?;
-        let added = self.add_recognized_products(&mut tx, &session, recognition).await?;
+        let added = self.add_recognized_products(&mut tx, &session, recognition, in_view).await?;
         if added > 0 {
             checkout_sessions::raise_version(&mut tx, id).await?;
         }

@@ -30,6 +30,7 @@ use crate::recognition::RecognitionService;
 
 pub use discount::DiscountRequest;
 pub use error::{CheckoutError, UnsellableItem};
+pub use frames::FrameOptions;
 pub use pricing::PriceProblem;
 pub use view::{DiscountView, FrameView, ItemView, SessionView};
 

@@ -195,6 +195,27 @@ async fn frames_add_matched_products(database: TestDatabase) {
     assert!(order["items"][0]["avg_score"].as_f64().unwrap() > 0.999);
 }
 
+async fn what_still_lies_in_view_is_not_billed_again(database: TestDatabase) {
+    let shop = Shop::open(database).await;
+    let photos = (0..4).map(|view| package_photo(3, view)).collect();
+    let texts = [("name", "Seen"), ("price", "300"), ("currency", "EUR"), ("region", "whole")];
+    let seen = shop.app.post_form("/api/products", &shop.admin, &texts, photos).await.expect(201);
+    let session = shop.session().await;
+    let frames = path(&session, "/frames?regions=whole");
+    let send = async |query: &str, view| {
+        let reply = shop.app.post_picture(&format!("{frames}{query}"), &shop.kiosk, package_photo(3, view)).await;
+        reply.expect(200)
+    };
+    assert_eq!(send("", 0).await["session"]["items"][0]["quantity"], 1);
+    let in_view = format!("&in_view={},{}", shop.milk, seen["id"].as_str().unwrap());
+    let again = send(&in_view, 1).await;
+    assert_eq!(again["recognition"]["items"][0]["verdict"], "matched");
+    assert_eq!(again["session"]["items"][0]["quantity"], 1);
+    assert_eq!(send("&in_view=", 2).await["session"]["items"][0]["quantity"], 2);
+    let wrong = shop.app.post_picture(&format!("{frames}&in_view=milk"), &shop.kiosk, package_photo(3, 3)).await;
+    assert_eq!(wrong.expect_problem(422, "invalid-field")["field"], "in_view");
+}
+
 async fn sessions_belong_to_their_store_and_end(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let session = shop.session().await;
@@ -272,6 +293,7 @@ on_both_databases!(
     a_confirmation_happens_once,
     items_without_a_price_block_the_confirmation,
     frames_add_matched_products,
+    what_still_lies_in_view_is_not_billed_again,
     sessions_belong_to_their_store_and_end,
     a_stranger_confirms_nothing_and_leaves_no_trace,
     bills_of_every_length_become_orders_with_all_their_lines,

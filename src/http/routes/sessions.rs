@@ -5,14 +5,15 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::PhotoBytes;
 use super::idempotent_reply;
-use crate::checkout::{BillChange, FrameView, ManualItem, SessionView};
+use crate::checkout::{BillChange, FrameOptions, FrameView, ManualItem, SessionView};
 use crate::domain::{Caller, InvalidField, ItemId, ProductId, SessionId, StoreId};
 use crate::http::Services;
 use crate::http::extract::{IdempotencyKey, ImageBody, JsonBody, OptionalIdempotencyKey, ValidPath, ValidQuery};
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, excerpt};
 use crate::orders::OrderView;
 use crate::recognition::RegionMode;
 
@@ -74,6 +75,10 @@ pub struct FrameQuery {
     version: Option<i64>,
     /// `auto` (default): each thing in the picture is a region of its own. `whole`: the picture is one region.
     regions: Option<RegionMode>,
+    /// Ids of products, separated by commas: those that were billed and still lie before the camera, once for each piece.
+    /// They are recognised, but not billed again.
+    #[param(max_length = 2000)]
+    in_view: Option<String>,
 }
 
 /// A form of one photo.
@@ -156,7 +161,7 @@ pub async fn join(
 
 /// Send a photo: one piece of each matched product is added to the bill.
 ///
-/// Ambiguous and unknown regions change nothing. A photo that was sent before is not billed again: the reply is the first
+/// A camera that sends several photos of one thing names its product in `in_view`, so that it is billed once. Ambiguous and unknown regions change nothing. A photo that was sent before is not billed again: the reply is the first
 /// one, with `Idempotent-Replayed: true`. A request is known by its Idempotency-Key, or without one by its photo and version.
 #[utoipa::path(tag = "checkout",
     params(("id" = SessionId, Path), FrameQuery, ("Idempotency-Key" = Option<String>, Header)),
@@ -172,10 +177,18 @@ pub async fn frame(
     key: OptionalIdempotencyKey,
     image: ImageBody,
 ) -> Result<impl Responder, Problem> {
-    let FrameQuery { version, regions } = query.0;
+    let FrameQuery { version, regions, in_view } = query.0;
+    let in_view = parse_product_ids("in_view", in_view.as_deref().unwrap_or_default())?;
+    let options = FrameOptions { regions: regions.unwrap_or(RegionMode::Auto), in_view };
     let change = bill_change(&caller, id.0, version, &key);
-    let reply = services.checkout.add_frame(&change, image.0, regions.unwrap_or(RegionMode::Auto)).await?;
+    let reply = services.checkout.add_frame(&change, image.0, &options).await?;
     Ok(idempotent_reply(StatusCode::OK, reply))
+}
+
+fn parse_product_ids(field: &'static str, text: &str) -> Result<Vec<ProductId>, InvalidField> {
+    let parse = |id: &str| Uuid::parse_str(id.trim()).map(ProductId::from);
+    let ids: Result<Vec<_>, _> = text.split(',').filter(|id| !id.trim().is_empty()).map(parse).collect();
+    ids.map_err(|_| InvalidField::new(field, format!("\"{}\" is not a list of product ids", excerpt(text))))
 }
 
 /// Add a product to the bill by hand or by barcode.
