@@ -45,7 +45,7 @@ pub(super) struct StoredPhoto {
 /// A photo that is not stored yet.
 pub(super) struct EmbeddedPhoto {
     photo: CheckedPhoto,
-    region: Region,
+    pub(super) region: Region,
     source: RegionSource,
     pub(super) issues: Vec<PhotoIssue>,
     embeddings: ModelEmbeddings,
@@ -99,14 +99,10 @@ impl Catalog {
         photo: CheckedPhoto,
         region: RegionChoice,
     ) -> Result<EmbeddedPhoto, CatalogError> {
-        let embedded = match embed_product_photo(embedder, photo.bytes.clone(), region).await {
-            Ok(embedded) => embedded,
-            Err(error) => return Err(embedding_refusal(photo.name, error)),
-        };
-        let ProductPhoto { embedding, region, source, issues } = embedded;
-        let mut embeddings = vec![(embedder.model_id().clone(), embedding)];
-        embeddings.extend(self.incoming.embed_upload(photo.bytes.clone(), region, embedder.model_id()).await);
-        Ok(EmbeddedPhoto { photo, region, source, issues, embeddings })
+        let mut embedded = embed_by_active_model(embedder, photo, region).await?;
+        let (bytes, region) = (embedded.photo.bytes.clone(), embedded.region);
+        embedded.embeddings.extend(self.incoming.embed_upload(bytes, region, embedder.model_id()).await);
+        Ok(embedded)
     }
 
     async fn store(&self, embedded: EmbeddedPhoto) -> Result<StoredPhoto, CatalogError> {
@@ -132,6 +128,20 @@ impl EmbeddedPhoto {
     pub(super) fn active_embedding(&self) -> &Embedding {
         &self.embeddings[0].1
     }
+}
+
+pub(super) async fn embed_by_active_model(
+    embedder: &Embedder,
+    photo: CheckedPhoto,
+    region: RegionChoice,
+) -> Result<EmbeddedPhoto, CatalogError> {
+    let embedded = match embed_product_photo(embedder, photo.bytes.clone(), region).await {
+        Ok(embedded) => embedded,
+        Err(error) => return Err(embedding_refusal(photo.name, error)),
+    };
+    let ProductPhoto { embedding, region, source, issues } = embedded;
+    let embeddings = vec![(embedder.model_id().clone(), embedding)];
+    Ok(EmbeddedPhoto { photo, region, source, issues, embeddings })
 }
 
 /// What distinguishes the photos of one request from those of another.

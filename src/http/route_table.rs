@@ -15,8 +15,8 @@ use super::problem::ProblemKind;
 use super::route::Route;
 use super::routes::{
     alerts, api_document, audit, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes,
-    models, mypage, orders, payments_and_refunds, performance, product_images, products, receipts, recognition,
-    session_discounts, sessions, statistics, storage, stores, users,
+    models, mypage, orders, payments_and_refunds, performance, photo_previews, product_images, products, receipts,
+    recognition, session_discounts, sessions, statistics, storage, stores, users,
 };
 
 /// Pages without data, which `web` registers and the document omits. Everybody may `GET` them.
@@ -78,7 +78,8 @@ route_table! {
     kiosk_empty_views::set: Staff;
     kiosk_empty_views::remove: Staff;
 
-    // Before `products::show`, whose path matches `lookalikes` too.
+    // Before `products::show`, whose path matches these too.
+    photo_previews::show: Admin;
     look_alikes::list: Staff, [ReportPending, IndexBehind];
     look_alikes::check_photos: Staff, [ReportPending, IndexBehind];
     products::list: Till;

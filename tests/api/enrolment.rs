@@ -299,7 +299,28 @@ fn rendered_photos_have_no_issue() {
     }
 }
 
+async fn a_photo_is_judged_before_it_is_enrolled(database: TestDatabase) {
+    let shop = Shop::open(database).await;
+    shop.create("Tea", &[], vec![package_photo(0, 0)]).await.expect(201);
+    let path = "/api/products/photo-preview";
+    let judge = async |photo| shop.app.post_form(path, &shop.admin, &[], vec![photo]).await;
+    let good = judge(package_photo(1, 0)).await.expect(200);
+    assert_eq!((&good["warnings"], &good["refused"], &good["things"]), (&json!([]), &json!(false), &json!([])));
+    assert!(good["region"]["width"].as_i64().unwrap() > 0, "{good}");
+    let blank = judge(jpeg([180, 20, 60])).await.expect(200);
+    assert_eq!((codes(&blank), &blank["refused"]), (vec!["blank".to_owned()], &json!(true)));
+    let copy = judge(package_photo(0, 0)).await.expect(200);
+    assert_eq!((codes(&copy), &copy["refused"]), (vec!["copy".to_owned()], &json!(true)), "{copy}");
+    let two = judge(table_frame(&[(2, 60), (3, 600)])).await.expect(200);
+    assert_eq!((two["things"].as_array().unwrap().len(), &two["region"]), (2, &Value::Null), "{two}");
+    judge(b"no picture".to_vec()).await.expect_problem(415, "not-an-image");
+    let none = shop.app.post_form(path, &shop.admin, &[], Vec::new()).await;
+    none.expect_problem(422, "invalid-field");
+    assert_eq!(shop.get("/api/products").await.expect(200)["data"].as_array().unwrap().len(), 1, "nothing was kept");
+}
+
 on_both_databases!(
+    a_photo_is_judged_before_it_is_enrolled,
     good_photos_raise_no_warning,
     photos_that_show_nothing_are_refused_unless_one_insists,
     photos_that_are_blurred_dark_or_far_away_are_taken_with_a_warning,

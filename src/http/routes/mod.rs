@@ -17,6 +17,7 @@ pub mod mypage;
 pub mod orders;
 pub mod payments_and_refunds;
 pub mod performance;
+pub mod photo_previews;
 pub mod product_images;
 pub mod products;
 pub mod receipts;
