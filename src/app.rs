@@ -3,6 +3,7 @@
 //! The parts are built in this order: settings, database, model, accounts, index, address. The first failure ends the start
 //! with a [`StartError`] that says what is wrong and what to do.
 
+mod certificate;
 mod http_server;
 mod start_check;
 mod start_error;
@@ -41,6 +42,8 @@ use crate::statistics::Statistics;
 use crate::storage::{self, StorageWatch, WatchedPaths};
 use crate::telemetry::Metrics;
 
+use certificate::Certificate;
+pub use certificate::CertificateError;
 pub use start_check::{refuse_damaged_database, refuse_lost_database};
 pub use start_error::StartError;
 
@@ -52,6 +55,8 @@ const LOOK_ALIKES_PERIOD: Duration = Duration::from_secs(30);
 const TIDY_PERIOD: Duration = Duration::from_secs(3_600);
 /// How long a stopping server waits for its last writes.
 const LAST_WRITES_TIMEOUT: Duration = Duration::from_secs(8);
+/// How often the certificate of HTTPS is read anew.
+const CERTIFICATE_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often samples are folded into histograms, whether or not `/metrics` is read.
 const METRICS_PERIOD: Duration = Duration::from_secs(10);
 
@@ -59,6 +64,7 @@ const METRICS_PERIOD: Duration = Duration::from_secs(10);
 pub struct Application {
     server: Server,
     address: SocketAddr,
+    certificate: Option<Certificate>,
     readiness: Readiness,
     db: Database,
     index_feed: IndexFeed,
@@ -132,6 +138,7 @@ impl Application {
         let storage = StorageWatch::new(db.clone(), &watched);
         let readiness = Readiness::default();
         let mut services = Services {
+            clock: clock.clone(),
             auth: auth.clone(),
             catalog,
             index_feed: index_feed.clone(),
@@ -154,9 +161,16 @@ impl Application {
             public_docs: settings.public_docs,
             public_metrics: settings.public_metrics,
         };
-        let background = background_tasks(&services, &learner, &last_numbers, &settings, clock);
+        // Before anything is registered to run: bad files end the start.
+        let certificate = Certificate::open(&settings, &clock)?;
+        let mut background = background_tasks(&services, &learner, &last_numbers, &settings, clock);
+        if let Some(certificate) = &certificate {
+            background
+                .register("https: certificate", "Takes a renewed certificate, or renews the self-signed one.")
+                .every(CERTIFICATE_PERIOD, certificate, |certificate| async move { certificate.renew() });
+        }
         services.background = background.monitor();
-        let (server, address) = http_server::bind(services, &settings, cores)?;
+        let (server, address) = http_server::bind(services, &settings, certificate.as_ref(), cores)?;
         // Last, because a one-time password is shown only once: nothing may fail between creating and printing it. The
         // server does not answer before it runs, so nobody can take the name first.
         let first_admin = auth.ensure_first_admin().await?;
@@ -164,6 +178,7 @@ impl Application {
         Ok(Self {
             server,
             address,
+            certificate,
             readiness,
             db,
             index_feed,
@@ -182,7 +197,22 @@ impl Application {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", if self.certificate.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Where browsers in the network find a server that listens everywhere, with HTTPS.
+    pub fn network_urls(&self) -> Vec<String> {
+        if self.certificate.is_none() || !self.address.ip().is_unspecified() {
+            return Vec::new();
+        }
+        let port = self.address.port();
+        let addresses = certificate::network_addresses().into_iter();
+        addresses.map(|address| format!("https://{}", SocketAddr::new(address, port))).collect()
+    }
+
+    /// Whether browsers will warn of the certificate, because nobody they know has signed it.
+    pub fn is_self_signed(&self) -> bool {
+        self.certificate.as_ref().is_some_and(Certificate::is_self_signed)
     }
 
     /// The first admin that this start found or created.

@@ -36,6 +36,8 @@ pub mod performance;
 pub mod photo_quality;
 pub mod pool;
 pub mod product_photos;
+pub mod qr_code;
+pub mod receipt_page;
 pub mod recognition;
 pub mod regions;
 pub mod statistics;

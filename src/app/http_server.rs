@@ -7,6 +7,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
 
+use super::certificate::Certificate;
 use super::{StartError, or_cores};
 use crate::config::Settings;
 use crate::http::{Services, access_control, instrumentation, route_table, security_headers};
@@ -18,17 +19,24 @@ const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const EXPOSED_HEADERS: [&str; 4] = ["Retry-After", "Idempotent-Replayed", "Location", "X-Request-Id"];
 
 /// Binds the address. The server answers once it is polled.
-pub(super) fn bind(services: Services, settings: &Settings, cores: usize) -> Result<(Server, SocketAddr), StartError> {
+pub(super) fn bind(
+    services: Services,
+    settings: &Settings,
+    certificate: Option<&Certificate>,
+    cores: usize,
+) -> Result<(Server, SocketAddr), StartError> {
     let bind_error = |error| StartError::Bind { address: settings.bind, error };
     let listener = TcpListener::bind(settings.bind).map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
     let services = actix::Data::new(services);
+    let pages = actix::Data::new(web::pages());
     let docs = settings.public_docs;
     let origins = settings.cors_origins.clone();
     let workers = or_cores(settings.http_workers, cores);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(services.clone())
+            .app_data(pages.clone())
             .wrap(from_fn(access_control::authorize))
             .wrap(cors_middleware(&origins))
             .wrap(Compress::default())
@@ -43,11 +51,12 @@ pub(super) fn bind(services: Services, settings: &Settings, cores: usize) -> Res
     // Drops the work of clients that disconnected.
     .h1_allow_half_closed(false)
     .shutdown_timeout(settings.stop_timeout_s)
-    .disable_signals()
-    .listen(listener)
-    .map_err(bind_error)?
-    .run();
-    Ok((server, address))
+    .disable_signals();
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(listener, certificate.server_config()?),
+        None => server.listen(listener),
+    };
+    Ok((server.map_err(bind_error)?.run(), address))
 }
 
 /// Lets pages of the allowed origins call the API. Without any, only the server's own pages can.

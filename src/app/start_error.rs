@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::CertificateError;
 use crate::alerts::SinkError;
 use crate::auth::AuthError;
 use crate::backup::BackupError;
@@ -46,6 +47,8 @@ pub enum StartError {
     Auth(#[from] AuthError),
     #[error(transparent)]
     Alerts(#[from] SinkError),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error("photos: {0}")]
     Photos(#[from] BlobError),
     #[error("the index cannot be filled: {0}")]

@@ -11,6 +11,7 @@
 //! This module knows nothing of HTTP: it takes text and returns views.
 
 mod access_tokens;
+mod browser_sessions;
 mod error;
 mod first_admin;
 mod full_disk;
@@ -77,9 +78,11 @@ struct Inner {
 const RETRY_DELAY: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The sender of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub actor: Actor,
+    /// The person's username, or the kiosk's name.
+    pub name: String,
     /// Whether the person may only change the password, read their own account and sign out.
     pub must_change_password: bool,
 }
@@ -131,8 +134,7 @@ impl Auth {
         };
         let user =
             user.filter(|user| !user.disabled && user.token_epoch == subject.epoch).ok_or(TokenFault::SessionEnded)?;
-        let actor = Actor::Person { id: user.id, role: user.role, store: user.store_id };
-        Ok(Identity { actor, must_change_password: user.must_change_password })
+        Ok(Identity::of_person(user))
     }
 
     /// Deletes failed attempts and known addresses that no longer count.
@@ -144,7 +146,8 @@ impl Auth {
         let mut reader = self.0.db.read().await?;
         let row = db::kiosks::find_by_key(&mut reader, &secrets::hash_token(key)).await?;
         let row = row.ok_or(TokenFault::KioskUnknown)?;
-        Ok(Identity { actor: Actor::Kiosk { id: row.id, store: row.store_id }, must_change_password: false })
+        let actor = Actor::Kiosk { id: row.id, store: row.store_id };
+        Ok(Identity { actor, name: row.name, must_change_password: false })
     }
 }
 

@@ -48,6 +48,11 @@ pub struct StoreChange {
 }
 
 impl Auth {
+    /// Currency and time zone of a new store that names none.
+    pub fn store_defaults(&self) -> (Currency, TimeZone) {
+        (self.0.currency, self.0.time_zone.clone())
+    }
+
     /// For admins.
     pub async fn create_store(&self, caller: &Caller, new: NewStore) -> Result<StoreView, AuthError> {
         require_admin(caller)?;

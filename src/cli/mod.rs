@@ -33,7 +33,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server. Settings come from tillsight.toml and TILLSIGHT_* variables; docs/reference/settings.md lists them.
-    Serve(serve::StartOptions),
+    Serve(serve::ServeOptions),
     /// Migrate the database to this version and exit.
     Migrate(serve::StartOptions),
     /// Write a back-up of the database, photos, models and token key into a new folder, while servers run. It is verified.

@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,7 +11,7 @@ use super::CliError;
 use crate::app::{self, Application, StartError};
 use crate::auth::FirstAdmin;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Settings, TlsMode};
 use crate::db::Database;
 use crate::telemetry;
 use crate::terminal::{self, note, say};
@@ -49,11 +49,30 @@ pub(super) struct StartOptions {
     new_store: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ServeOptions {
+    #[command(flatten)]
+    start: StartOptions,
+    /// Serve HTTPS with a certificate that the server makes and keeps in the data folder. TILLSIGHT_TLS_CERT and
+    /// TILLSIGHT_TLS_KEY name one of your own instead.
+    #[arg(long, value_enum)]
+    tls: Option<TlsOption>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TlsOption {
+    SelfSigned,
+}
+
 /// Builds the server, prints its address, and runs until SIGTERM or SIGINT.
-pub(super) async fn serve(options: StartOptions, settings: Settings) -> Result<(), CliError> {
+pub(super) async fn serve(options: ServeOptions, mut settings: Settings) -> Result<(), CliError> {
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
+    // Files that the settings name are more than a certificate that nobody knows.
+    if matches!(options.tls, Some(TlsOption::SelfSigned)) && settings.tls_cert.is_none() {
+        settings.tls = Some(TlsMode::SelfSigned);
+    }
     app::refuse_damaged_database(&settings).await?;
-    if !options.new_store {
+    if !options.start.new_store {
         app::refuse_lost_database(&settings).await?;
     }
     let docs = settings.public_docs;
@@ -80,6 +99,15 @@ pub(super) async fn serve(options: StartOptions, settings: Settings) -> Result<(
         }
     }
     say!("tillsight listens on {}", application.url());
+    for url in application.network_urls() {
+        say!("             from other machines: {url}");
+    }
+    if application.is_self_signed() {
+        say!(
+            "             A browser warns once, because nobody it knows has signed the certificate: choose \"Advanced\", then"
+        );
+        say!("             \"Proceed\". It then gives the page the camera.");
+    }
     if docs {
         say!("             The API, to read and to try: {}/docs", application.url());
     }

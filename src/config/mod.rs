@@ -54,11 +54,25 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where the certificate of HTTPS comes from, if no files are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsMode {
+    /// The server makes one and keeps it in the data folder.
+    SelfSigned,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Address and port to listen on.
     pub bind: SocketAddr,
+    /// HTTPS with a certificate that the server makes.
+    pub tls: Option<TlsMode>,
+    /// HTTPS with this certificate chain (PEM) …
+    pub tls_cert: Option<PathBuf>,
+    /// … and its private key (PEM).
+    pub tls_key: Option<PathBuf>,
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`; secret, because it may contain a password.
     pub database_url: SecretString,
     /// Folder for the embedded database, images and the token key.

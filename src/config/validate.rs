@@ -18,6 +18,17 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
         return invalid("database_url", "must begin with sqlite://, postgres:// or postgresql://".to_owned());
     }
+    match (&settings.tls_cert, &settings.tls_key, settings.tls) {
+        (Some(_), None, _) => return invalid("tls_key", "is missing: it belongs to tls_cert".to_owned()),
+        (None, Some(_), _) => return invalid("tls_cert", "is missing: it belongs to tls_key".to_owned()),
+        (Some(_), Some(_), Some(_)) => {
+            return invalid(
+                "tls",
+                "is self-signed, but tls_cert names a certificate; leave one of them out".to_owned(),
+            );
+        }
+        (Some(_), Some(_), None) | (None, None, _) => {}
+    }
     if let Err(error) = Currency::parse("currency", &settings.currency) {
         return invalid("currency", error.message);
     }
@@ -209,6 +220,9 @@ mod tests {
     #[test]
     fn each_invalid_setting_is_named_with_its_value() {
         assert!(error_of("database_url = \"mysql://x\"").contains("database_url"));
+        assert!(error_of("tls_cert = \"cert.pem\"").contains("tls_key: is missing"));
+        assert!(error_of("tls = \"self-signed\"\ntls_cert = \"a\"\ntls_key = \"b\"").contains("leave one of them out"));
+        assert!(error_of("tls = \"on\"").contains("tls"));
         assert!(error_of("currency = \"EURO\"").contains("EURO"));
         assert!(error_of("token_secret = \"short\"").contains("5 bytes"));
         assert!(error_of("cors_origins = [\"*\"]").contains("cors_origins"));

@@ -21,6 +21,12 @@ impl Currency {
         self.0.code()
     }
 
+    /// `€`, `₩`; the code where the symbol is a word (`SEK`).
+    pub fn symbol(self) -> String {
+        let symbol = self.0.symbol().symbol;
+        if symbol.chars().all(char::is_alphabetic) { self.code().to_owned() } else { symbol }
+    }
+
     /// Digits after the decimal point: 2 for EUR, 0 for KRW.
     pub fn minor_digits(self) -> u32 {
         u32::from(self.0.exponent().unwrap_or(0))

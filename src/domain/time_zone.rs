@@ -34,6 +34,14 @@ impl TimeZone {
         Self { name: "UTC".to_owned(), rules: jiff::tz::TimeZone::UTC }
     }
 
+    /// The IANA names of all zones that are called after a place, and UTC.
+    pub fn names() -> Vec<String> {
+        let names = TimeZoneDatabase::bundled().available().map(|name| name.to_string()).collect::<Vec<_>>();
+        let is_of_a_place =
+            |name: &String| name.contains('/') && !["Etc/", "SystemV/", "US/"].iter().any(|old| name.starts_with(old));
+        names.into_iter().filter(|name| name == "UTC" || is_of_a_place(name)).collect()
+    }
+
     /// The IANA name as the list writes it.
     pub fn name(&self) -> &str {
         &self.name
@@ -56,6 +64,11 @@ impl TimeZone {
 
     pub(super) fn rules(&self) -> &jiff::tz::TimeZone {
         &self.rules
+    }
+
+    /// By a pattern of `strftime`; a wrong pattern gives the time as in RFC 3339.
+    pub fn format(&self, moment: Timestamp, pattern: &str) -> String {
+        jiff::fmt::strtime::format(pattern, &self.to_local(moment)).unwrap_or_else(|_| moment.to_string())
     }
 
     /// Times outside the calendar count as 1970.

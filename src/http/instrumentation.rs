@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -17,6 +17,10 @@ use crate::telemetry::{HTTP_SECONDS, HTTP_TOTAL};
 
 /// The response header that carries the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request's id, among the request's extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
 
 /// Gives the request an id and a span, and counts and times its response by route and status.
 pub async fn instrument(
@@ -30,6 +34,7 @@ pub async fn instrument(
     let route = route_pattern(&request).unwrap_or_else(|| "unmatched".to_owned());
     let storage = request.app_data::<web::Data<Services>>().map(|services| services.storage.clone());
     let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let outcome = next.call(request).instrument(span).await;
     let status = match &outcome {
         Ok(response) => response.status(),

@@ -5,16 +5,19 @@
 //! (policy).
 
 pub mod access_control;
+pub mod browser;
 pub mod extract;
 pub mod idempotency;
 pub mod instrumentation;
 pub mod openapi;
+pub mod pages;
 pub mod policy;
 pub mod problem;
-mod route;
+pub mod route;
 pub mod route_table;
 pub mod routes;
 pub mod security_headers;
+pub mod transport;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use crate::auth::Auth;
 use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
+use crate::clock::Clock;
 use crate::config::Limits;
 use crate::index_feed::IndexFeed;
 use crate::integrity::Integrity;
@@ -40,6 +44,7 @@ use crate::telemetry::Metrics;
 /// Everything a handler can use.
 #[derive(Clone)]
 pub struct Services {
+    pub clock: Clock,
     pub auth: Auth,
     pub catalog: Catalog,
     pub index_feed: IndexFeed,

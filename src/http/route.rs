@@ -65,6 +65,20 @@ impl Route {
         }
     }
 
+    /// A page. It answers whatever the query string says: links from elsewhere come with parameters of their own.
+    pub fn page(method: Method, pattern: &str, policy: Policy) -> Self {
+        Self {
+            operation_id: "page",
+            method,
+            pattern: pattern.to_owned(),
+            policy,
+            query_names: Vec::new(),
+            body: BodyKind::Nothing,
+            idempotency_key: KeyUse::Never,
+            own_problems: &[],
+        }
+    }
+
     /// Refuses a query string with a name that the operation does not know: most likely it is misspelt, and without it the
     /// reply would answer another question.
     pub fn check_query(&self, query: &str) -> Result<(), Problem> {

@@ -19,9 +19,6 @@ use super::routes::{
     recognition, session_discounts, sessions, statistics, storage, stores, users,
 };
 
-/// Pages without data, which `web` registers and the document omits. Everybody may `GET` them.
-pub const PAGES: [&str; 4] = ["/", "/assets/catalogue.jpg", "/docs", "/docs/{_:.*}"];
-
 macro_rules! route_table {
     ($($module:ident::$handler:ident: $policy:ident $(, [$($problem:ident),+])?;)+) => {
         /// Every operation of the API.
@@ -157,9 +154,6 @@ pub fn find(method: &Method, pattern: &str) -> Option<&'static Route> {
 
 /// The methods that a pattern supports.
 pub fn methods(pattern: &str) -> Vec<&'static str> {
-    if PAGES.contains(&pattern) {
-        return vec![Method::GET.as_str()];
-    }
     ROUTES.iter().filter(|route| route.pattern == pattern).map(|route| route.method.as_str()).collect()
 }
 
@@ -181,7 +175,6 @@ mod tests {
         assert!(find(&Method::GET, "/api/products/{id}").is_some());
         assert!(find(&Method::PUT, "/api/products/{id}").is_none());
         assert!(find(&Method::GET, "/api/unknown").is_none());
-        assert_eq!(methods("/docs"), ["GET"]);
         assert_eq!(methods("/api/products"), ["GET", "POST"]);
     }
 }

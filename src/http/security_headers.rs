@@ -5,6 +5,10 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
+
+use super::Services;
+use super::transport::Transport;
 
 /// Adds the headers that the handler has not set. A handler that serves files or pages sets its own
 /// `Content-Security-Policy` and `Cache-Control`.
@@ -12,13 +16,18 @@ pub async fn add_security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let proxies = request.app_data::<Data<Services>>().map(|services| services.trusted_proxies.clone());
+    let transport = Transport::of(request.request(), &proxies.unwrap_or_default());
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
+    // RFC 6797: only over HTTPS, where nobody on the way can have added it.
+    if transport == Transport::Secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     let defaults = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::CACHE_CONTROL, "no-store"),
     ];

@@ -34,6 +34,8 @@ mod numbering;
 mod numbering_load;
 mod order_life;
 mod overload;
+mod pages_access;
+mod pages_sessions;
 mod password_reset;
 mod performance;
 mod policy;

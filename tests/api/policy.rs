@@ -123,7 +123,7 @@ async fn unknown_addresses_and_malformed_requests_get_problems(database: TestDat
     let nul = json!({"username": "a\u{0}b", "password": "apples and oranges"});
     app.post_anonymously("/api/auth/login", nul).await.expect_problem(401, "wrong-credentials");
     let page = app.call(Method::GET, "/", None, |r| r).await;
-    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+    assert!(page.headers["content-security-policy"].to_str().unwrap().contains("default-src 'self'"));
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
     page.expect(200);
     let docs = app.call(Method::GET, "/docs", None, |r| r).await;

@@ -5,6 +5,7 @@
 mod body;
 mod body_budget;
 mod client_address;
+mod form;
 mod json;
 mod multipart;
 mod query;
@@ -20,6 +21,7 @@ use crate::domain::Caller;
 
 pub use body_budget::BodyBudget;
 pub use client_address::{ClientAddress, client_address};
+pub use form::FormBody;
 pub use json::JsonBody;
 pub use query::{PageQuery, ValidPage, ValidPath, ValidQuery, check_page_limit};
 pub use upload::{ImageBody, Upload, UploadForm};

@@ -90,6 +90,20 @@ impl Problem {
     pub fn kind(&self) -> ProblemKind {
         self.kind
     }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The name of the field that is wrong.
+    pub fn field(&self) -> Option<&str> {
+        self.extension("field")?.as_str()
+    }
+
+    /// An extension member of the JSON body.
+    pub fn extension(&self, name: &str) -> Option<&Value> {
+        self.extensions.get(name)
+    }
 }
 
 impl From<InvalidField> for Problem {

@@ -10,7 +10,7 @@ use crate::http::Services;
 use crate::http::extract::{OptionalIdempotencyKey, ValidPath};
 use crate::http::problem::Problem;
 use crate::orders::{OrderItemView, PrintedReceipt, ReceiptView};
-use crate::web::receipt::{self, AmountRow, ReceiptLine, ReceiptPage, Seller};
+use crate::receipt_page::{self, AmountRow, ReceiptLine, ReceiptPage, Seller};
 
 /// Get the receipt of an order.
 ///
@@ -78,7 +78,7 @@ fn render_page(
     let html = receipt_page(receipt, copy).render_html().map_err(|error| Problem::internal(&error))?;
     Ok(response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CONTENT_SECURITY_POLICY, receipt::CONTENT_SECURITY_POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, receipt_page::CONTENT_SECURITY_POLICY))
         .body(html))
 }
 

@@ -1,6 +1,7 @@
 //! The test harness: starts servers and sends requests to them.
 
 mod app;
+mod browser;
 mod database;
 mod documented;
 mod own_postgres;
@@ -13,6 +14,7 @@ mod skip;
 mod tampering;
 
 pub use app::{ADMIN_PASSWORD, MODEL, TestApp, form, model_key, snapshot_path};
+pub use browser::{Browser, assert_leads};
 pub use database::TestDatabase;
 pub use own_postgres::OwnPostgres;
 pub use pictures::{cluttered_frame, jpeg, package_photo, png_of_size, table_frame};

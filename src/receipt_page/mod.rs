@@ -4,10 +4,8 @@
 //! its hash in [`CONTENT_SECURITY_POLICY`], and there is no script.
 
 use askama::Template;
-use qrcode::{Color, EcLevel, QrCode};
 
-/// White modules around a QR code (ISO/IEC 18004).
-const QUIET_ZONE: usize = 4;
+use crate::qr_code::{QrError, QrPath};
 
 /// A test compares the hash with the style sheet.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
@@ -73,7 +71,7 @@ pub struct Seller {
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     #[error("the claim code does not fit into a QR code: {0}")]
-    QrCode(#[from] qrcode::types::QrError),
+    QrCode(#[from] QrError),
     #[error("the receipt's template failed: {0}")]
     Template(#[from] askama::Error),
 }
@@ -86,7 +84,7 @@ impl AmountRow {
 
 impl ReceiptPage {
     pub fn render_html(&self) -> Result<String, PageError> {
-        Ok(ReceiptTemplate { page: self, code: draw_qr_code(&self.claim_code)? }.render()?)
+        Ok(ReceiptTemplate { page: self, code: QrPath::draw(&self.claim_code)? }.render()?)
     }
 }
 
@@ -95,22 +93,6 @@ impl ReceiptPage {
 struct ReceiptTemplate<'a> {
     page: &'a ReceiptPage,
     code: QrPath,
-}
-
-/// A QR code as one SVG path: a square per dark module.
-struct QrPath {
-    side: usize,
-    path: String,
-}
-
-fn draw_qr_code(text: &str) -> Result<QrPath, PageError> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M)?;
-    let width = code.width();
-    let dark = code.to_colors().into_iter().enumerate().filter(|(_, color)| *color == Color::Dark);
-    let path = dark
-        .map(|(index, _)| format!("M{} {}h1v1h-1z", index % width + QUIET_ZONE, index / width + QUIET_ZONE))
-        .collect();
-    Ok(QrPath { side: width + 2 * QUIET_ZONE, path })
 }
 
 #[cfg(test)]
@@ -180,15 +162,5 @@ mod tests {
         let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
         assert!(CONTENT_SECURITY_POLICY.contains(&format!("'sha256-{hash}'")), "sha256-{hash}");
         assert!(!html.contains("style=\""), "the policy refuses inline styles");
-    }
-
-    #[test]
-    fn the_qr_code_has_its_three_corners() {
-        let code = draw_qr_code("7K2M9-QX4TD-0H5VN-WB8CR").unwrap();
-        // Version 2: 25 modules and the quiet zone on both sides.
-        assert_eq!(code.side, 33);
-        for corner in ["M4 4h", "M28 4h", "M4 28h"] {
-            assert!(code.path.contains(corner), "{corner}");
-        }
     }
 }

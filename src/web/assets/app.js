@@ -1,0 +1,23 @@
+// What every page does beyond plain HTML. Each part works alone; without scripts the pages work too.
+
+import { bindAsks } from "./dialog.js";
+import { bindGuards } from "./forms.js";
+import { bindRefresh } from "./fragments.js";
+import { bindToasts } from "./toast.js";
+
+bindAsks(document);
+bindGuards(document);
+bindRefresh(document);
+bindToasts();
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => navigator.clipboard.writeText(button.dataset.copy));
+}
+
+// A menu that was unfolded on a phone closes when one leaves it.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    for (const fold of document.querySelectorAll(".menu-fold[open]")) fold.open = false;
+  }
+});

@@ -1,0 +1,245 @@
+//! Charts as SVG, drawn on the server, with the same figures as a table.
+//!
+//! Colours are place-holders, one per part of a chart: the style sheet replaces them by those of the theme, so one picture serves
+//! light and dark. Texts are never drawn by script and can be read at every size.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+/// Width and height of the view box; the style sheet scales the picture.
+const SIZE: (u32, u32) = (720, 260);
+/// Place-holders of the style sheet (`.chart-picture [fill="#010101"]`).
+const GRID: RGBColor = RGBColor(1, 1, 1);
+const TEXT: RGBColor = RGBColor(2, 2, 2);
+/// The most labels below a chart that do not overlap.
+const LABELS_MAX: usize = 12;
+
+/// What a series means, which decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Accent,
+    Good,
+    Warn,
+    Bad,
+    Idle,
+}
+
+impl Tone {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accent => "accent",
+            Self::Good => "good",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+            Self::Idle => "idle",
+        }
+    }
+
+    fn color(self) -> RGBColor {
+        match self {
+            Self::Accent => RGBColor(3, 3, 3),
+            Self::Good => RGBColor(4, 4, 4),
+            Self::Warn => RGBColor(5, 5, 5),
+            Self::Bad => RGBColor(6, 6, 6),
+            Self::Idle => RGBColor(7, 7, 7),
+        }
+    }
+}
+
+/// How the values are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartKind {
+    /// Bars, several series stacked on one another.
+    Bars,
+    Lines,
+}
+
+/// A series of values, one per label of its chart.
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub name: String,
+    pub tone: Tone,
+    pub values: Vec<f64>,
+    /// The same values as the table shows them.
+    pub texts: Vec<String>,
+}
+
+/// A chart to be drawn by the macro `chart`.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// States what the chart shows.
+    pub title: String,
+    pub kind: ChartKind,
+    /// What the labels are: `Hour`, `Month`.
+    pub label_title: String,
+    pub labels: Vec<String>,
+    /// The unit of the values, above their axis.
+    pub unit: String,
+    pub series: Vec<Series>,
+}
+
+impl Chart {
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() || self.series.iter().all(|series| series.values.iter().all(|value| *value == 0.0))
+    }
+
+    /// The rows of the table: a label and the text of each series.
+    pub fn rows(&self) -> Vec<(String, Vec<String>)> {
+        let text = |series: &Series, at: usize| series.texts.get(at).cloned().unwrap_or_default();
+        let row = |(at, label): (usize, &String)| {
+            (label.clone(), self.series.iter().map(|series| text(series, at)).collect())
+        };
+        self.labels.iter().enumerate().map(row).collect()
+    }
+
+    /// The picture; empty if it cannot be drawn, since the table holds the figures.
+    pub fn draw(&self) -> String {
+        let mut svg = String::new();
+        let outcome = self.draw_on(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area());
+        if let Err(error) = outcome {
+            tracing::error!(chart = %self.title, %error, "a chart cannot be drawn");
+            return String::new();
+        }
+        // The size is the style sheet's business.
+        svg.replacen("width=\"720\" height=\"260\"", "class=\"plot\"", 1)
+    }
+
+    fn draw_on(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), String> {
+        let says = |error: DrawingAreaErrorKind<_>| error.to_string();
+        let count = self.labels.len();
+        let (low, high) = self.range();
+        let style = ("sans-serif", 15).into_font().color(&TEXT);
+        let mut chart = ChartBuilder::on(area)
+            .margin(6)
+            .margin_top(14)
+            .x_label_area_size(30)
+            .y_label_area_size(64)
+            .build_cartesian_2d(0.0..count as f64, low..high)
+            .map_err(says)?;
+        let step = count.div_ceil(LABELS_MAX);
+        let label = |x: &f64| {
+            let at = x.floor().max(0.0) as usize;
+            let is_shown = at.is_multiple_of(step) && x.fract() == 0.0;
+            self.labels.get(at).filter(|_| is_shown).cloned().unwrap_or_default()
+        };
+        let value = |y: &f64| {
+            if self.unit.is_empty() { short_number(*y) } else { format!("{} {}", short_number(*y), self.unit) }
+        };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_labels(count + 1)
+            .y_labels(5)
+            .axis_style(GRID)
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .label_style(style)
+            .x_label_formatter(&label)
+            .y_label_formatter(&value)
+            .draw()
+            .map_err(says)?;
+        match self.kind {
+            ChartKind::Bars => {
+                let mut floor = vec![0.0; count];
+                for series in &self.series {
+                    let color = series.tone.color().filled();
+                    let bars: Vec<_> = series
+                        .values
+                        .iter()
+                        .take(count)
+                        .enumerate()
+                        .map(|(at, value)| {
+                            let (x, from) = (at as f64, floor[at]);
+                            floor[at] += value;
+                            Rectangle::new([(x + 0.12, from), (x + 0.88, floor[at])], color)
+                        })
+                        .collect();
+                    chart.draw_series(bars).map_err(says)?;
+                }
+            }
+            ChartKind::Lines => {
+                for series in &self.series {
+                    let points =
+                        series.values.iter().take(count).enumerate().map(|(at, value)| (at as f64 + 0.5, *value));
+                    chart.draw_series(LineSeries::new(points, series.tone.color().stroke_width(2))).map_err(says)?;
+                }
+            }
+        }
+        area.present().map_err(says)
+    }
+
+    /// The values that the axis spans: always from zero, so that a small change looks small.
+    fn range(&self) -> (f64, f64) {
+        let value = |series: &Series, at: usize| series.values.get(at).copied().unwrap_or_default();
+        let tops = (0..self.labels.len()).map(|at| match self.kind {
+            ChartKind::Bars => self.series.iter().map(|series| value(series, at)).sum(),
+            ChartKind::Lines => self.series.iter().map(|series| value(series, at)).fold(0.0, f64::max),
+        });
+        let high = tops.fold(0.0, f64::max);
+        let low = self.series.iter().flat_map(|series| &series.values).copied().fold(0.0, f64::min);
+        (low * 1.05, if high > 0.0 { high * 1.08 } else { 1.0 })
+    }
+}
+
+/// `1.2k`, `3M`, `0.25`.
+fn short_number(value: f64) -> String {
+    let (scaled, suffix) = match value.abs() {
+        size if size >= 1e6 => (value / 1e6, "M"),
+        size if size >= 1e4 => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
+    let text = format!("{scaled:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text}{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(kind: ChartKind, values: &[f64]) -> Chart {
+        let series = |name: &str, tone| Series {
+            name: name.to_owned(),
+            tone,
+            values: values.to_vec(),
+            texts: values.iter().map(ToString::to_string).collect(),
+        };
+        Chart {
+            title: "Sales by hour".to_owned(),
+            kind,
+            label_title: "Hour".to_owned(),
+            labels: (0..values.len()).map(|hour| format!("{hour}:00")).collect(),
+            unit: "€".to_owned(),
+            series: vec![series("<matched>", Tone::Good), series("asked", Tone::Warn)],
+        }
+    }
+
+    #[test]
+    fn a_chart_has_the_place_holders_of_the_style_sheet_and_no_inline_style() {
+        for kind in [ChartKind::Bars, ChartKind::Lines] {
+            let svg = chart(kind, &[1.0, 5.0, 2.5]).draw();
+            assert!(svg.contains("#040404") && svg.contains("#050505") && svg.contains("2:00"), "{svg}");
+            assert!(
+                svg.starts_with("<svg class=\"plot\"") && !svg.contains("style=") && !svg.contains("<script"),
+                "{svg}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_holds_the_same_figures() {
+        let chart = chart(ChartKind::Bars, &[1.0, 5.0]);
+        assert_eq!(chart.rows()[1], ("1:00".to_owned(), vec!["5".to_owned(), "5".to_owned()]));
+        assert!(!chart.is_empty());
+        assert!(super::tests::chart(ChartKind::Bars, &[0.0, 0.0]).is_empty());
+    }
+
+    #[test]
+    fn numbers_on_axes_are_short() {
+        let cases = [(0.0, "0"), (0.25, "0.25"), (950.0, "950"), (12_300.0, "12.3k"), (3_000_000.0, "3M")];
+        for (value, text) in cases {
+            assert_eq!(short_number(value), text);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+# 모든 화면에 있는 글.
+skip-to-content = 본문으로 건너뛰기
+nav-label = 화면
+nav-menu = 메뉴
+nav-dashboard = 현황
+nav-products = 상품
+nav-orders = 주문
+nav-numbering = 영수증 번호
+nav-alerts = 알림
+nav-stores = 매장
+nav-people = 사용자
+nav-models = 인식 모델
+nav-background = 백그라운드 작업
+nav-audit = 감사 기록
+nav-settings = 설정
+nav-setup = 시작 설정
+nav-mypage = 내 주문
+theme-system = 화면: 기기 설정
+theme-light = 화면: 밝게
+theme-dark = 화면: 어둡게
+action-cancel = 취소
+action-back = 뒤로
+action-copy = 복사
+field-optional = 선택
+pager-label = 다음 목록
+pager-next = 다음
+chart-figures = 수치 보기
+chart-empty = 아직 표시할 내용이 없습니다.
+
+# 날짜. strftime 형식.
+pattern-date-time = %Y년 %-m월 %-d일 %H:%M
+pattern-date = %Y년 %-m월 %-d일
+time-now = 방금
+time-minutes-ago = { $count }분 전
+time-hours-ago = { $count }시간 전
+time-days-ago = { $count }일 전
+time-minutes-ahead = { $count }분 후
+time-hours-ahead = { $count }시간 후
+time-days-ahead = { $count }일 후

@@ -1,0 +1,59 @@
+//! A problem as a page: what happened in a shop's words, the next step as a button, the rest for whoever calls support.
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use askama::Template;
+use url::form_urlencoded;
+
+use super::page::{Page, redirect};
+use crate::http::instrumentation::RequestId;
+use crate::http::problem::{Problem, ProblemKind};
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemTemplate<'a> {
+    page: &'a Page,
+    title: String,
+    detail: &'a str,
+    status: u16,
+    urn: String,
+    request_id: String,
+    retry_after_s: Option<u64>,
+}
+
+/// The page that shows a problem. A stranger is led to sign in and back, a person with a one-time password to change it.
+pub(super) fn show(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let Ok(page) = Page::of_request(request) else { return problem.error_response() };
+    if problem.kind() == ProblemKind::NotAuthenticated {
+        return redirect(&with_next("/login", request));
+    }
+    if problem.kind() == ProblemKind::PasswordChangeRequired {
+        return redirect(&with_next("/password", request));
+    }
+    let template = ProblemTemplate {
+        page: &page,
+        title: page.problem_text(problem.kind()),
+        detail: problem.detail(),
+        status: problem.kind().status().as_u16(),
+        urn: problem.kind().urn(),
+        request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        retry_after_s: problem.extension("retry_after_s").and_then(serde_json::Value::as_u64),
+    };
+    let plain = problem.error_response();
+    let Ok(mut response) = page.render_with_status(problem.kind().status(), &template) else { return plain };
+    for (name, value) in plain.headers() {
+        if name == actix_web::http::header::RETRY_AFTER {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    response
+}
+
+/// The address with the way back in `next`: the page itself, or where it was opened if the request changed something.
+fn with_next(address: &str, request: &HttpRequest) -> String {
+    if !request.method().is_safe() {
+        return address.to_owned();
+    }
+    let next = request.uri().path_and_query().map_or("/", |next| next.as_str());
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{address}?next={next}")
+}
