@@ -33,6 +33,7 @@ use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services};
 use crate::index_feed::IndexFeed;
 use crate::integrity::{self, Integrity};
+use crate::last_seen;
 use crate::models::{CLEANUP_PERIOD, ConfidenceLearner, FirstModel, ModelSwitches, ModelsFolder};
 use crate::orders::Orders;
 use crate::performance::{self, Performance};
@@ -69,6 +70,7 @@ pub struct Application {
     db: Database,
     index_feed: IndexFeed,
     models: ModelSwitches,
+    auth: Auth,
     performance: Performance,
     last_numbers: LastNumbers,
     background: BackgroundTasks,
@@ -183,6 +185,7 @@ impl Application {
             db,
             index_feed,
             models,
+            auth,
             performance,
             last_numbers,
             background,
@@ -236,7 +239,7 @@ impl Application {
         stopper.abort();
         tasks.stop().await;
         self.db.distrust_connections();
-        let last_writes = write_last_rows(&self.last_numbers, &self.performance, &self.models);
+        let last_writes = write_last_rows(&self.last_numbers, &self.performance, &self.auth, &self.models);
         let is_answering = tokio::time::timeout(LAST_WRITES_TIMEOUT, last_writes).await.is_ok();
         if !is_answering {
             tracing::warn!("the database did not answer while the server stopped");
@@ -252,12 +255,15 @@ impl Application {
 }
 
 /// Writes what would be lost or late otherwise.
-async fn write_last_rows(last_numbers: &LastNumbers, performance: &Performance, models: &ModelSwitches) {
+async fn write_last_rows(last_numbers: &LastNumbers, performance: &Performance, auth: &Auth, models: &ModelSwitches) {
     if let Err(error) = last_numbers.remember().await {
         tracing::warn!(%error, "the last receipt numbers could not be written to the data folder");
     }
     if let Err(error) = performance.flush().await {
         tracing::warn!(%error, "the last order statistics could not be written");
+    }
+    if let Err(error) = auth.write_last_seen().await {
+        tracing::warn!(%error, "when people and kiosks were last seen could not be written");
     }
     if let Err(error) = models.release_lease().await {
         tracing::warn!(%error, "the lease of the model switch could not be released; it expires in half a minute");
@@ -353,6 +359,11 @@ fn background_tasks(
             metrics.upkeep();
             Ok::<(), Infallible>(())
         },
+    );
+    tasks.register("accounts: last seen", "Writes when people and kiosks were last seen.").every(
+        last_seen::WRITE_PERIOD,
+        auth,
+        |auth| async move { auth.write_last_seen().await },
     );
     tasks
         .register("database: clean up", "Removes old idempotency replies, order statistics and login failures.")

@@ -29,6 +29,7 @@ pub mod idempotency;
 pub mod index;
 pub mod index_feed;
 pub mod integrity;
+pub mod last_seen;
 pub mod look_alikes;
 pub mod models;
 pub mod orders;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 43] = [
+const MAY_IMPORT: [(&str, &[&str]); 44] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -22,7 +22,8 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
     ("index", &LEAVES),
     ("storage", &["background", "domain", "db"]),
     ("backup", &["atomic_file", "clock", "domain", "db"]),
-    ("auth", &["clock", "config", "domain", "telemetry", "pool", "db"]),
+    ("last_seen", &["domain", "db"]),
+    ("auth", &["clock", "config", "domain", "telemetry", "pool", "db", "last_seen"]),
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
     ("photo_quality", &["domain", "regions"]),
@@ -207,7 +208,7 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 29] = [
+const ANYTHING_BUT_CLI: [&str; 30] = [
     "atomic_file",
     "backoff",
     "background",
@@ -222,6 +223,7 @@ const ANYTHING_BUT_CLI: [&str; 29] = [
     "embedding",
     "index",
     "active_model",
+    "last_seen",
     "auth",
     "catalog",
     "index_feed",

@@ -166,6 +166,7 @@ impl Fixture {
                 enrolment_expires_at: Some(now.plus_seconds(60)),
                 enrolled_at: None,
                 revoked_at: None,
+                closed_at: None,
                 created_at: now,
             };
             // As a kiosk enrols; its key is known by its SHA-256.

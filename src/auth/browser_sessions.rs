@@ -24,7 +24,9 @@ impl Auth {
             }
         }
         let user = users::find(&mut reader, row.user_id).await?.filter(|user| !user.disabled);
-        Ok(Identity::of_person(user.ok_or(TokenFault::SessionEnded)?))
+        let user = user.ok_or(TokenFault::SessionEnded)?;
+        self.0.last_seen.note(user.id.uuid(), self.0.clock.now());
+        Ok(Identity::of_person(user))
     }
 
     /// How long a browser's session lasts.
@@ -43,7 +45,8 @@ impl Auth {
 impl Identity {
     pub(super) fn of_person(user: users::UserRow) -> Self {
         let actor = Actor::Person { id: user.id, role: user.role, store: user.store_id };
-        Self { actor, name: user.username, must_change_password: user.must_change_password }
+        let must_change_password = user.must_change_password;
+        Self { actor, name: user.username, must_change_password, is_closed_kiosk: false }
     }
 
     pub fn role(&self) -> Option<Role> {

@@ -1,4 +1,4 @@
-//! Kiosks: an admin creates one, a device enrols with a one-time code and gets a key, an admin revokes it.
+//! Kiosks: an admin creates one, a device enrols with a one-time code and gets a key, an admin closes, opens or revokes it.
 //!
 //! A person types the code on the device; it is valid once and for an hour. The key never leaves the device. A revoked key
 //! is refused from the next request on, by every server.
@@ -9,10 +9,12 @@ use serde_json::json;
 
 use super::login_throttle::AnonymousAttempt;
 use super::stores::{NAME_CHARS_MAX, find_served_store};
-use super::{Auth, AuthError, EnrolledKiosk, KioskEmptyView, KioskView, NewKiosk, require_admin, secrets};
+use super::{
+    Auth, AuthError, EnrolledKiosk, KioskChange, KioskEmptyView, KioskView, NewKiosk, OwnKiosk, require_admin, secrets,
+};
 use crate::db::kiosks::KioskRow;
-use crate::db::{audit, kiosk_empty_views, kiosks};
-use crate::domain::{Actor, Caller, KioskId, Page, PageRequest, Role, StoreId, parse_line};
+use crate::db::{audit, kiosk_empty_views, kiosks, last_seen};
+use crate::domain::{Actor, Caller, KioskId, Page, PageRequest, Role, StoreId, Timestamp, parse_line};
 
 impl Auth {
     /// Creates a kiosk and its enrolment code. For admins.
@@ -29,6 +31,7 @@ impl Auth {
             enrolment_expires_at: Some(now.plus_seconds(self.0.enrolment_s)),
             enrolled_at: None,
             revoked_at: None,
+            closed_at: None,
             created_at: now,
         };
         let mut tx = self.0.db.begin().await?;
@@ -57,8 +60,55 @@ impl Auth {
             .into_iter()
             .map(|row| (row.kiosk_id, row.into()))
             .collect();
+        let seen: HashMap<KioskId, Timestamp> = last_seen::list_kiosks(&mut reader, store).await?.into_iter().collect();
         let page = Page::from_rows(rows, page, |row| row.id.uuid());
-        Ok(page.map(|row| KioskView { empty_view: views.remove(&row.id), ..KioskView::from_row(row, now) }))
+        Ok(page.map(|row| {
+            let (empty_view, last_seen_at) = (views.remove(&row.id), seen.get(&row.id).copied());
+            KioskView { empty_view, last_seen_at, ..KioskView::from_row(row, now) }
+        }))
+    }
+
+    /// The calling kiosk.
+    pub async fn get_own_kiosk(&self, caller: &Caller) -> Result<OwnKiosk, AuthError> {
+        let id = caller.actor.kiosk_id().ok_or(AuthError::Forbidden("Only a kiosk can ask about itself."))?;
+        let mut reader = self.0.db.read().await?;
+        let row = kiosks::find_unrevoked(&mut reader, id).await?.ok_or_else(|| kiosk_not_found(id))?;
+        let store = find_served_store(&mut reader, caller, row.store_id).await?;
+        let views = kiosk_empty_views::list_summaries(&mut reader, store.id).await?;
+        let empty_view = views.into_iter().find(|view| view.kiosk_id == id).map(KioskEmptyView::from);
+        let (name, store_id, store_name, currency) = (row.name, store.id, store.name, store.currency);
+        Ok(OwnKiosk { id, name, store_id, store_name, currency, closed_at: row.closed_at, empty_view })
+    }
+
+    /// Renames a kiosk, closes or opens it. A closed kiosk begins nothing, but ends what it began. For admins.
+    pub async fn change_kiosk(
+        &self,
+        caller: &Caller,
+        store: StoreId,
+        id: KioskId,
+        change: KioskChange,
+    ) -> Result<KioskView, AuthError> {
+        require_admin(caller)?;
+        let name = change.name.map(|name| parse_line("name", &name, NAME_CHARS_MAX)).transpose()?;
+        let now = self.0.clock.now();
+        let mut tx = self.0.db.begin().await?;
+        let mut row = kiosks::find(&mut tx, store, id).await?.ok_or_else(|| kiosk_not_found(id))?;
+        let before = (row.name.clone(), row.closed_at);
+        row.name = name.unwrap_or(row.name);
+        row.closed_at = match change.closed {
+            None => row.closed_at,
+            Some(true) => row.closed_at.or(Some(now)),
+            Some(false) => None,
+        };
+        if (&row.name, row.closed_at) != (&before.0, before.1) {
+            kiosks::update(&mut tx, id, &row.name, row.closed_at).await?;
+            let closed = row.closed_at.is_some();
+            let (subject, details) = (id.to_string(), json!({"store_id": store, "name": row.name, "closed": closed}));
+            audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "kiosk.change", subject, details })
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(KioskView::from_row(row, now))
     }
 
     /// Revokes a kiosk's key, or its code if that is unused, and deletes its empty view. Revoking twice changes nothing. For admins.

@@ -39,13 +39,17 @@ pub use first_admin::FirstAdmin;
 pub use password_reset::{PasswordReset, reset_password_by_name};
 pub use secrets::IssuedSecret;
 pub use stores::{NewStore, StoreChange};
-pub use users::{NewUser, UserChange};
-pub use views::{EnrolledKiosk, KioskEmptyView, KioskStatus, KioskView, NewKiosk, StoreView, TokenPair, UserView};
+pub use users::{NewUser, UserChange, UserSearch};
+pub use views::{
+    EnrolledKiosk, KioskChange, KioskEmptyView, KioskStatus, KioskView, ListedUser, NewKiosk, OwnKiosk, StoreView,
+    TokenPair, UserView,
+};
 
 use crate::clock::Clock;
 use crate::config::{Environment, Settings};
 use crate::db::{self, Database};
 use crate::domain::{Actor, Caller, Currency, Role, TimeZone};
+use crate::last_seen::LastSeen;
 use crate::pool::Pool;
 use access_tokens::AccessTokens;
 use login_throttle::LoginThrottle;
@@ -70,6 +74,7 @@ struct Inner {
     time_zone: TimeZone,
     environment: Environment,
     admin_password: Option<SecretString>,
+    last_seen: LastSeen,
     /// Counts new sessions, for the periodic deletion of expired ones.
     sessions_opened: std::sync::atomic::AtomicU64,
 }
@@ -85,6 +90,8 @@ pub struct Identity {
     pub name: String,
     /// Whether the person may only change the password, read their own account and sign out.
     pub must_change_password: bool,
+    /// Whether it is a kiosk that an admin has closed.
+    pub is_closed_kiosk: bool,
 }
 
 impl Auth {
@@ -102,6 +109,7 @@ impl Auth {
             time_zone: TimeZone::parse("time_zone", &settings.time_zone)?,
             environment: settings.environment,
             admin_password: settings.admin_password.clone(),
+            last_seen: LastSeen::new(db.clone()),
             sessions_opened: std::sync::atomic::AtomicU64::new(0),
             db,
             clock,
@@ -134,6 +142,7 @@ impl Auth {
         };
         let user =
             user.filter(|user| !user.disabled && user.token_epoch == subject.epoch).ok_or(TokenFault::SessionEnded)?;
+        self.0.last_seen.note(user.id.uuid(), self.0.clock.now());
         Ok(Identity::of_person(user))
     }
 
@@ -142,12 +151,19 @@ impl Auth {
         self.0.throttle.delete_expired().await
     }
 
+    /// Writes when people and kiosks were last seen.
+    pub async fn write_last_seen(&self) -> Result<(), AuthError> {
+        Ok(self.0.last_seen.write().await?)
+    }
+
     async fn authenticate_kiosk(&self, key: &str) -> Result<Identity, AuthError> {
         let mut reader = self.0.db.read().await?;
         let row = db::kiosks::find_by_key(&mut reader, &secrets::hash_token(key)).await?;
         let row = row.ok_or(TokenFault::KioskUnknown)?;
+        self.0.last_seen.note(row.id.uuid(), self.0.clock.now());
         let actor = Actor::Kiosk { id: row.id, store: row.store_id };
-        Ok(Identity { actor, name: row.name, must_change_password: false })
+        let is_closed_kiosk = row.closed_at.is_some();
+        Ok(Identity { actor, name: row.name, must_change_password: false, is_closed_kiosk })
     }
 }
 

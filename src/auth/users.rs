@@ -1,13 +1,17 @@
 //! Management of accounts by admins: listing, reading, creating and changing them.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::sign_in::insert_user;
-use super::{Auth, AuthError, UserView, password_policy, require_admin};
-use crate::db::users::UserRow;
-use crate::db::{Tx, audit, refresh_tokens, stores, users};
-use crate::domain::{Caller, InvalidField, Page, PageRequest, Role, StoreId, Timestamp, UserId, parse_username};
+use super::{Auth, AuthError, ListedUser, PasswordReset, UserView, password_policy, require_admin, secrets};
+use crate::db::users::{ListedUserRow, UserFilter, UserRow};
+use crate::db::{Tx, audit, last_seen, refresh_tokens, stores, users};
+use crate::domain::{
+    Caller, InvalidField, Page, PageRequest, Role, StoreId, Timestamp, UserId, parse_optional_line, parse_username,
+};
+
+const FILTER_CHARS_MAX: usize = 64;
 
 /// An account to be created by an admin.
 #[derive(Debug)]
@@ -28,19 +32,67 @@ pub struct UserChange {
     pub disabled: Option<bool>,
 }
 
+/// Which accounts to list; a filter that is `None` matches all.
+#[derive(Debug, Clone, Default)]
+pub struct UserSearch {
+    /// Part of the username, in upper or lower case.
+    pub name_part: Option<String>,
+    pub role: Option<Role>,
+    pub store: Option<StoreId>,
+    pub disabled: Option<bool>,
+}
+
 impl Auth {
     /// Accounts, newest first. For admins.
-    pub async fn list_users(&self, caller: &Caller, page: PageRequest) -> Result<Page<UserView>, AuthError> {
+    pub async fn list_users(
+        &self,
+        caller: &Caller,
+        search: UserSearch,
+        page: PageRequest,
+    ) -> Result<Page<ListedUser>, AuthError> {
         require_admin(caller)?;
-        let rows = users::list(&mut self.0.db.read().await?, page).await?;
-        Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(|row| UserView::from(&row)))
+        let UserSearch { name_part, role, store, disabled } = search;
+        let name_part = parse_optional_line("q", name_part.as_deref(), FILTER_CHARS_MAX)?;
+        let filter = UserFilter { name_part: name_part.map(|part| part.to_lowercase()), role, store, disabled };
+        let rows = users::list(&mut self.0.db.read().await?, &filter, page).await?;
+        let view = |ListedUserRow { user, last_seen_at }| ListedUser { user: UserView::from(&user), last_seen_at };
+        Ok(Page::from_rows(rows, page, |row| row.user.id.uuid()).map(view))
     }
 
     /// For admins.
-    pub async fn get_user(&self, caller: &Caller, id: UserId) -> Result<UserView, AuthError> {
+    pub async fn get_user(&self, caller: &Caller, id: UserId) -> Result<ListedUser, AuthError> {
         require_admin(caller)?;
-        let row = users::find(&mut self.0.db.read().await?, id).await?;
-        row.as_ref().map(UserView::from).ok_or_else(|| user_not_found(id))
+        let mut reader = self.0.db.read().await?;
+        let row = users::find(&mut reader, id).await?.ok_or_else(|| user_not_found(id))?;
+        Ok(ListedUser { user: UserView::from(&row), last_seen_at: last_seen::find_user(&mut reader, id).await? })
+    }
+
+    /// Creates an account with a one-time password, which nobody needs to think of. For admins.
+    pub async fn invite_user(
+        &self,
+        caller: &Caller,
+        username: String,
+        role: Role,
+        store_id: Option<StoreId>,
+    ) -> Result<PasswordReset, AuthError> {
+        let password = secrets::new_one_time_password()?;
+        let one_time_password = password.expose_secret().to_owned().into();
+        let user = self.create_user(caller, NewUser { username, password, role, store_id }).await?;
+        Ok(PasswordReset { user, one_time_password })
+    }
+
+    /// Ends all sessions of an account: whoever is signed in with it must sign in again. For admins.
+    pub async fn end_user_sessions(&self, caller: &Caller, id: UserId) -> Result<UserView, AuthError> {
+        require_admin(caller)?;
+        let now = self.0.clock.now();
+        let mut tx = self.0.db.begin().await?;
+        let mut row = users::lock(&mut tx, id).await?.ok_or_else(|| user_not_found(id))?;
+        row.token_epoch += 1;
+        users::update(&mut tx, &row).await?;
+        refresh_tokens::end_user(&mut tx, id, now).await?;
+        audit_user(&mut tx, caller, now, "user.sessions.end", &row).await?;
+        tx.commit().await?;
+        Ok(UserView::from(&row))
     }
 
     /// Creates an account. Its password must be changed at the first sign-in, since the admin knows it. For admins.
@@ -225,15 +277,19 @@ mod tests {
         let test = TestAuth::new().await;
         let (shopper, pair) = test.sign_up_shopper("ann.lee").await;
         let page = PageRequest { before: None, limit: 10 };
-        assert!(matches!(test.auth.list_users(&shopper, page).await, Err(AuthError::Forbidden(_))));
+        assert!(matches!(
+            test.auth.list_users(&shopper, UserSearch::default(), page).await,
+            Err(AuthError::Forbidden(_))
+        ));
         assert!(matches!(test.auth.get_user(&shopper, pair.user.id).await, Err(AuthError::Forbidden(_))));
         let promote = UserChange { role: Some(Role::Admin), ..UserChange::default() };
         assert!(matches!(test.auth.change_user(&shopper, pair.user.id, promote).await, Err(AuthError::Forbidden(_))));
         let admin = test.sign_in_admin().await;
-        let first = test.auth.list_users(&admin, PageRequest { before: None, limit: 1 }).await.unwrap();
-        assert_eq!(first.data[0].username, "admin");
+        let first =
+            test.auth.list_users(&admin, UserSearch::default(), PageRequest { before: None, limit: 1 }).await.unwrap();
+        assert_eq!(first.data[0].user.username, "admin");
         let before = first.next_cursor.map(|cursor| cursor.parse().unwrap());
-        let last = test.auth.list_users(&admin, PageRequest { before, limit: 1 }).await.unwrap();
-        assert_eq!((last.data[0].username.as_str(), last.next_cursor), ("ann.lee", None));
+        let last = test.auth.list_users(&admin, UserSearch::default(), PageRequest { before, limit: 1 }).await.unwrap();
+        assert_eq!((last.data[0].user.username.as_str(), last.next_cursor), ("ann.lee", None));
     }
 }

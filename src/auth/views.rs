@@ -26,6 +26,15 @@ pub struct UserView {
     pub created_at: Timestamp,
 }
 
+/// An account in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ListedUser {
+    #[serde(flatten)]
+    pub user: UserView,
+    /// When the person last sent a request, to half a minute; `null` if they never did.
+    pub last_seen_at: Option<Timestamp>,
+}
+
 /// The tokens of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenPair {
@@ -94,9 +103,20 @@ pub struct KioskView {
     pub enrolment_expires_at: Option<Timestamp>,
     pub enrolled_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// Since when an admin keeps it closed; `null` if it is open. A closed kiosk begins nothing.
+    pub closed_at: Option<Timestamp>,
+    /// When it last sent a request, to half a minute; `null` if it never did. Only in lists.
+    pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
     /// What its camera sees when nothing lies before it; `null` if that was not set.
     pub empty_view: Option<KioskEmptyView>,
+}
+
+/// A change of a kiosk. `None` leaves the field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct KioskChange {
+    pub name: Option<String>,
+    pub closed: Option<bool>,
 }
 
 /// The empty view of a kiosk.
@@ -137,6 +157,22 @@ pub struct EnrolledKiosk {
     /// To be sent as `Authorization: Bearer` with each request.
     #[schema(value_type = String)]
     pub key: IssuedSecret,
+}
+
+/// A kiosk as it sees itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OwnKiosk {
+    pub id: KioskId,
+    #[schema(examples("Till 1"))]
+    pub name: String,
+    pub store_id: StoreId,
+    pub store_name: String,
+    /// The currency of its bills.
+    pub currency: Currency,
+    /// Since when an admin keeps it closed; `null` if it is open.
+    pub closed_at: Option<Timestamp>,
+    /// What its camera sees when nothing lies before it; `null` if that was not set.
+    pub empty_view: Option<KioskEmptyView>,
 }
 
 impl From<&UserRow> for UserView {
@@ -186,6 +222,8 @@ impl KioskView {
             enrolment_expires_at: row.enrolment_expires_at,
             enrolled_at: row.enrolled_at,
             revoked_at: row.revoked_at,
+            closed_at: row.closed_at,
+            last_seen_at: None,
             created_at: row.created_at,
             empty_view: None,
         }

@@ -15,12 +15,14 @@ pub struct KioskRow {
     pub enrolment_expires_at: Option<Timestamp>,
     pub enrolled_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// Since when an admin keeps it closed; `None` if it is open.
+    pub closed_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
 macro_rules! columns {
     () => {
-        "id, store_id, name, enrolment_expires_at, enrolled_at, revoked_at, created_at"
+        "id, store_id, name, enrolment_expires_at, enrolled_at, revoked_at, closed_at, created_at"
     };
 }
 
@@ -108,6 +110,13 @@ pub async fn list(reader: &mut Reader, store: StoreId, page: PageRequest) -> Res
         " FROM kiosks WHERE store_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
     );
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
+}
+
+/// Renames a device, and closes or opens it.
+pub async fn update(tx: &mut Tx, id: KioskId, name: &str, closed_at: Option<Timestamp>) -> Result<(), DatabaseError> {
+    const UPDATE: &str = "UPDATE kiosks SET name = $2, closed_at = $3 WHERE id = $1";
+    run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(name).bind(closed_at).execute(c))?;
+    Ok(())
 }
 
 /// Revokes a device's key and its unused code. False if it was revoked before.

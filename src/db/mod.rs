@@ -31,6 +31,8 @@ pub mod integrity_reports;
 pub mod kiosk_empty_views;
 pub mod kiosks;
 pub mod known_addresses;
+pub mod last_seen;
+mod like_pattern;
 pub mod login_failures;
 pub mod model_switches;
 pub mod newest_id;

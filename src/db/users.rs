@@ -5,6 +5,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::like_pattern::containing;
 use super::{Backend, DatabaseError, Reader, Tx, run_query};
 use crate::domain::{PageRequest, Role, StoreId, Timestamp, TokenId, UserId};
 
@@ -114,11 +115,46 @@ pub async fn list_active_admins(reader: &mut Reader) -> Result<Vec<UserRow>, Dat
     run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
 }
 
+/// `None` does not filter.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// Part of the name, in lower case.
+    pub name_part: Option<String>,
+    pub role: Option<Role>,
+    pub store: Option<StoreId>,
+    pub disabled: Option<bool>,
+}
+
+/// An account, and when the person was last seen.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ListedUserRow {
+    #[sqlx(flatten)]
+    pub user: UserRow,
+    pub last_seen_at: Option<Timestamp>,
+}
+
 /// Newest first.
-pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<UserRow>, DatabaseError> {
-    const SELECT: &str =
-        concat!("SELECT ", columns!(), " FROM users WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
+pub async fn list(
+    reader: &mut Reader,
+    filter: &UserFilter,
+    page: PageRequest,
+) -> Result<Vec<ListedUserRow>, DatabaseError> {
+    const SELECT: &str = concat!(
+        "SELECT ",
+        columns!(),
+        ", (SELECT s.at FROM last_seen s WHERE s.id = users.id) AS last_seen_at FROM users \
+          WHERE ($1 IS NULL OR id < $1) AND ($2 IS NULL OR username LIKE $2 ESCAPE '\\') AND ($3 IS NULL OR role = $3) \
+          AND ($4 IS NULL OR store_id = $4) AND ($5 IS NULL OR disabled = $5) ORDER BY id DESC LIMIT $6"
+    );
+    let pattern = filter.name_part.as_deref().map(containing);
+    run_query!(reader, c => sqlx::query_as(SELECT)
+        .bind(page.before)
+        .bind(&pattern)
+        .bind(filter.role)
+        .bind(filter.store)
+        .bind(filter.disabled)
+        .bind(page.fetch_limit())
+        .fetch_all(c))
 }
 
 pub async fn update(tx: &mut Tx, row: &UserRow) -> Result<(), DatabaseError> {

@@ -104,6 +104,10 @@ async fn check_access(request: &ServiceRequest, pages: Option<Pages>) -> Result<
         let detail = "The password is a one-time password. Change it with POST /api/auth/password first.";
         return Err(Problem::new(ProblemKind::PasswordChangeRequired, detail));
     }
+    if identity.is_closed_kiosk && route.refuses_closed_kiosks() {
+        let detail = "This kiosk is closed. An admin can open it. Bills that it has begun can be confirmed and paid.";
+        return Err(Problem::new(ProblemKind::KioskClosed, detail));
+    }
     check_query(request, route, page)?;
     Ok(Some(identity))
 }

@@ -96,6 +96,11 @@ impl Route {
         Err(problem.with("field", unknown).with("known", self.query_names.clone()))
     }
 
+    /// Whether a kiosk that an admin has closed is refused.
+    pub fn refuses_closed_kiosks(&self) -> bool {
+        self.own_problems.contains(&ProblemKind::KioskClosed)
+    }
+
     /// Every kind of problem that the operation can answer with: those that follow from how it is called, and its own.
     pub fn problems(&self) -> Vec<ProblemKind> {
         let mut kinds = vec![ProblemKind::UnknownParameter, ProblemKind::Internal];

@@ -60,6 +60,7 @@ route_table! {
     users::show: Admin;
     users::change: Admin, [LastAdmin];
     users::reset_password: Admin, [InvalidField];
+    users::end_sessions: Admin;
 
     stores::list: Staff;
     stores::create: Admin;
@@ -67,7 +68,9 @@ route_table! {
     stores::change: Admin, [StaysFiscal];
     kiosks::list: Staff;
     kiosks::create: Admin;
+    kiosks::change: Admin;
     kiosks::revoke: Admin;
+    kiosks::show_own: Kiosk;
     kiosks::enrol: Public, [EnrolmentRefused, Throttled, Unavailable];
     // Before `set`, whose path matches `me` too.
     kiosk_empty_views::set_own: Kiosk;
@@ -93,14 +96,15 @@ route_table! {
     models::cancel: Admin, [SwitchRefused];
     models::activate: Admin, [SwitchRefused, IndexBehind];
     models::roll_back: Admin, [UnusableModel, SwitchRefused, NotFound];
-    recognition::recognize: Till, [IndexBehind];
+    // A closed kiosk is refused where `KioskClosed` stands.
+    recognition::recognize: Till, [KioskClosed, IndexBehind];
 
-    sessions::open: Till, [NotFound];
+    sessions::open: Till, [KioskClosed, NotFound];
     sessions::show: Till;
     sessions::cancel: Till, [SessionClosed];
     sessions::join: Shopper, [SessionClosed, Taken];
-    sessions::frame: Till, [StaleVersion, SessionClosed, IndexBehind];
-    sessions::add_item: Till, [StaleVersion, SessionClosed];
+    sessions::frame: Till, [KioskClosed, StaleVersion, SessionClosed, IndexBehind];
+    sessions::add_item: Till, [KioskClosed, StaleVersion, SessionClosed];
     sessions::change_item: Till, [StaleVersion, SessionClosed];
     sessions::remove_item: Till, [StaleVersion, SessionClosed];
     sessions::confirm: Till, [StaleVersion, SessionClosed, EmptyBill, UnsellableItems];

@@ -250,7 +250,65 @@ async fn a_foreign_token_is_refused(database: TestDatabase) {
     app.get("/api/auth/me", good).await.expect(200);
 }
 
+async fn an_invited_clerk_chooses_a_password_and_is_signed_out_by_an_admin(database: TestDatabase) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    let body = json!({"username": "Bob_1", "role": "clerk", "store_id": store});
+    let invited = app.post("/api/users", &admin, body.clone()).await.expect(201);
+    assert_eq!((&invited["username"], &invited["must_change_password"]), (&json!("bob_1"), &json!(true)));
+    let first = invited["one_time_password"].as_str().unwrap();
+    app.post("/api/users", &admin, body).await.expect_problem(409, "taken");
+    let pair = try_login(&app, "bob_1", first).await.expect(200);
+    let change = json!({"current_password": first, "new_password": PASSWORD});
+    let pair = app.post("/api/auth/password", access_token(&pair), change).await.expect(200);
+    app.get("/api/stores", access_token(&pair)).await.expect(200);
+
+    let path = account_path(&pair);
+    let account = app.post(&format!("{path}/end-sessions"), &admin, json!({})).await.expect(200);
+    assert_eq!((&account["id"], &account["disabled"]), (&invited["id"], &json!(false)));
+    app.get("/api/stores", access_token(&pair)).await.expect_problem(401, "not-authenticated");
+    refresh(&app, &pair).await.expect_problem(401, "not-authenticated");
+    let again = try_login(&app, "bob_1", PASSWORD).await.expect(200);
+    app.get("/api/stores", access_token(&again)).await.expect(200);
+    app.get("/api/audit?action=user.sessions.end", &admin).await.expect(200)["data"][0]["subject"]
+        .as_str()
+        .filter(|subject| *subject == invited["id"])
+        .unwrap();
+}
+
+async fn accounts_are_found_by_name_role_store_and_state(database: TestDatabase) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    for (name, role, store) in
+        [("bob_1", "clerk", json!(store)), ("bobx1", "user", Value::Null), ("ann", "user", Value::Null)]
+    {
+        let body = json!({"username": name, "role": role, "store_id": store});
+        app.post("/api/users", &admin, body).await.expect(201);
+    }
+    let found = async |query: &str| {
+        let page = app.get(&format!("/api/users?{query}"), &admin).await.expect(200);
+        let names = page["data"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(found("").await, ["ann", "bobx1", "bob_1", "admin"]);
+    assert_eq!(found("q=BOB").await, ["bobx1", "bob_1"]);
+    assert_eq!(found("q=b_1").await, ["bob_1"], "an underscore stands for itself");
+    assert_eq!(found("role=user&q=b").await, ["bobx1"]);
+    assert_eq!(found(&format!("store_id={store}")).await, ["bob_1"]);
+    assert!(found("disabled=true").await.is_empty());
+    let ann = app.get("/api/users?q=ann", &admin).await.expect(200)["data"][0].clone();
+    assert_eq!(ann["last_seen_at"], Value::Null);
+    let path = format!("/api/users/{}", ann["id"].as_str().unwrap());
+    app.patch(&path, &admin, json!({"disabled": true})).await.expect(200);
+    assert_eq!(found("disabled=true").await, ["ann"]);
+    app.get("/api/users?q=%00", &admin).await.expect_problem(422, "invalid-field");
+}
+
 on_both_databases!(
+    an_invited_clerk_chooses_a_password_and_is_signed_out_by_an_admin,
+    accounts_are_found_by_name_role_store_and_state,
     a_shopper_signs_up_and_in_and_reads_their_account,
     a_session_survives_a_lost_refresh_reply_and_ends_when_a_token_is_reused,
     signing_out_ends_this_session_and_no_other,

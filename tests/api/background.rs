@@ -81,6 +81,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "catalog: retry",
         "catalog: snapshots",
         "performance",
+        "accounts: last seen",
         "numbers: remember",
         "storage",
         "storage: damage",

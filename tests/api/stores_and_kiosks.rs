@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, TestApp, TestDatabase, on_both_databases};
+use crate::harness::{Reply, Shop, TestApp, TestDatabase, jpeg, on_both_databases};
 
 const PASSWORD: &str = "a till that sees";
 
@@ -162,6 +162,64 @@ async fn a_kiosk_is_reached_only_through_its_own_store(database: TestDatabase) {
     app.post(nowhere, &admin, json!({"name": "Till"})).await.expect_problem(404, "not-found");
 }
 
+async fn a_closed_kiosk_begins_nothing_and_ends_what_it_began(database: TestDatabase) {
+    let shop = Shop::open(database).await;
+    let (app, admin) = (&shop.app, &shop.admin);
+    let kiosks = format!("/api/stores/{}/kiosks", shop.store);
+    let own = app.get("/api/kiosks/me", &shop.kiosk).await.expect(200);
+    assert_eq!(
+        (&own["closed_at"], &own["store_id"], &own["empty_view"]),
+        (&Value::Null, &json!(shop.store), &Value::Null)
+    );
+    let path = format!("{kiosks}/{}", own["id"].as_str().unwrap());
+    let bill = shop.fill_bill(&[(&shop.milk, 1)]).await;
+    let closed = app.patch(&path, admin, json!({"closed": true, "name": "Till 9"})).await.expect(200);
+    assert_eq!((&closed["closed_at"], &closed["name"]), (&json!("2026-01-05T12:00:00Z"), &json!("Till 9")));
+    app.clock.advance(60);
+    let again = app.patch(&path, admin, json!({"closed": true})).await.expect(200);
+    assert_eq!(again["closed_at"], closed["closed_at"], "closing twice changes nothing");
+
+    app.post("/api/sessions", &shop.kiosk, json!({})).await.expect_problem(403, "kiosk-closed");
+    app.post_picture("/api/recognize", &shop.kiosk, jpeg([200, 40, 40])).await.expect_problem(403, "kiosk-closed");
+    let session = format!("/api/sessions/{}", bill["id"].as_str().unwrap());
+    app.post_picture(&format!("{session}/frames"), &shop.kiosk, jpeg([9, 9, 9]))
+        .await
+        .expect_problem(403, "kiosk-closed");
+    let item = json!({"version": bill["version"], "product_id": shop.soap, "quantity": 1});
+    app.post(&format!("{session}/items"), &shop.kiosk, item.clone()).await.expect_problem(403, "kiosk-closed");
+    // What was begun is brought to its end, and staff go on.
+    let order = shop.confirm(&bill).await;
+    shop.pay(&order, json!([{"method": "card", "amount": 129}])).await.expect(201);
+    assert_eq!(app.get("/api/kiosks/me", &shop.kiosk).await.expect(200)["closed_at"], closed["closed_at"]);
+    app.post("/api/sessions", admin, json!({"store_id": shop.store})).await.expect(201);
+
+    app.patch(&path, &shop.clerk, json!({"closed": false})).await.expect_problem(403, "forbidden");
+    let other = app.create_store(admin).await;
+    let elsewhere = path.replace(&shop.store, &other);
+    app.patch(&elsewhere, admin, json!({"closed": false})).await.expect_problem(404, "not-found");
+    app.patch(&path, admin, json!({"name": " "})).await.expect_problem(422, "invalid-field");
+    assert_eq!(app.patch(&path, admin, json!({"closed": false})).await.expect(200)["closed_at"], Value::Null);
+    app.post("/api/sessions", &shop.kiosk, json!({})).await.expect(201);
+    let changes = app.get("/api/audit?action=kiosk.change", admin).await.expect(200);
+    let closed: Vec<_> =
+        changes["data"].as_array().unwrap().iter().map(|record| &record["details"]["closed"]).collect();
+    assert_eq!(closed, [&json!(false), &json!(true)]);
+}
+
+async fn lists_say_when_people_and_kiosks_were_last_seen(database: TestDatabase) {
+    let mut shop = Shop::open(database).await;
+    shop.app.clock.advance(90);
+    shop.app.get("/api/kiosks/me", &shop.kiosk).await.expect(200);
+    // The notes are written twice a minute, and when a server stops.
+    shop.app.restart().await;
+    let kiosks = shop.app.get(&format!("/api/stores/{}/kiosks", shop.store), &shop.admin).await.expect(200);
+    assert_eq!(kiosks["data"][0]["last_seen_at"], "2026-01-05T12:01:30Z");
+    let clerks = shop.app.get("/api/users?role=clerk", &shop.admin).await.expect(200);
+    assert_eq!(clerks["data"][0]["last_seen_at"], "2026-01-05T12:00:00Z");
+    let clerk = format!("/api/users/{}", clerks["data"][0]["id"].as_str().unwrap());
+    assert_eq!(shop.app.get(&clerk, &shop.admin).await.expect(200)["last_seen_at"], "2026-01-05T12:00:00Z");
+}
+
 on_both_databases!(
     an_admin_creates_lists_reads_and_renames_stores,
     a_clerk_sees_only_their_own_store,
@@ -170,4 +228,6 @@ on_both_databases!(
     a_code_expires_and_ends_with_its_kiosk,
     of_eight_devices_with_one_code_one_is_enrolled,
     a_kiosk_is_reached_only_through_its_own_store,
+    a_closed_kiosk_begins_nothing_and_ends_what_it_began,
+    lists_say_when_people_and_kiosks_were_last_seen,
 );

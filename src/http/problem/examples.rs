@@ -52,6 +52,7 @@ impl ProblemKind {
             Self::PasswordChangeRequired => {
                 text("The password is a one-time password. Change it with POST /api/auth/password first.", json!({}))
             }
+            Self::KioskClosed => text("This kiosk is closed. An admin can open it.", json!({})),
             Self::NotFound => text(&format!("No product with id {ID} exists."), json!({"field": "manifest"})),
             Self::MethodNotAllowed => text("/api/products does not support PUT.", json!({})),
             Self::BodyTimeout => text("The request's body did not arrive within 30 seconds.", json!({})),

@@ -39,6 +39,7 @@ problem_kinds! {
     EnrolmentRefused = "enrolment-refused", UNAUTHORIZED, "The enrolment code is wrong, used or expired";
     Forbidden = "forbidden", FORBIDDEN, "The caller is not allowed to do this";
     PasswordChangeRequired = "password-change-required", FORBIDDEN, "The password must be changed first";
+    KioskClosed = "kiosk-closed", FORBIDDEN, "The kiosk is closed";
     NotFound = "not-found", NOT_FOUND, "Nothing exists under this address or identifier";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The address does not support this method";
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The request's body did not arrive in time";

@@ -1,12 +1,12 @@
-//! Kiosks: creating one with a one-time code, enrolling a device with it, revoking one.
+//! Kiosks: creating one with a one-time code, enrolling a device with it, closing, opening and revoking one.
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder, delete, get, post};
+use actix_web::{HttpResponse, Responder, delete, get, patch, post};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::auth::{EnrolledKiosk, KioskView, NewKiosk};
+use crate::auth::{EnrolledKiosk, KioskChange, KioskView, NewKiosk, OwnKiosk};
 use crate::domain::{Caller, KioskId, Page, StoreId};
 use crate::http::Services;
 use crate::http::extract::{ClientAddress, JsonBody, PageQuery, ValidPage, ValidPath};
@@ -19,6 +19,18 @@ pub struct CreateKiosk {
     /// At most 120 characters.
     #[schema(min_length = 1, max_length = 120, examples("Till 1"))]
     name: String,
+}
+
+/// A change of a kiosk. An absent field stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeKiosk {
+    /// At most 120 characters.
+    #[schema(min_length = 1, max_length = 120, examples("Till 1"))]
+    name: Option<String>,
+    /// A closed kiosk recognises nothing, opens no session and adds nothing to a bill (`kiosk-closed`). Bills that it has begun can
+    /// still be confirmed, paid and cancelled.
+    closed: Option<bool>,
 }
 
 /// The one-time code of a new kiosk.
@@ -56,6 +68,28 @@ pub async fn create(
     body: JsonBody<CreateKiosk>,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Created().json(services.auth.create_kiosk(&caller, id.0, &body.0.name).await?))
+}
+
+/// Rename a kiosk, close or open it. It counts from the next request on, on every server.
+#[utoipa::path(tag = "stores", params(("id" = StoreId, Path), ("kiosk_id" = KioskId, Path)), request_body = ChangeKiosk,
+    responses((status = 200, body = KioskView, description = "The changed kiosk")))]
+#[patch("/api/stores/{id}/kiosks/{kiosk_id}")]
+pub async fn change(
+    caller: Caller,
+    services: Data<Services>,
+    path: ValidPath<(StoreId, KioskId)>,
+    body: JsonBody<ChangeKiosk>,
+) -> Result<impl Responder, Problem> {
+    let ((store, kiosk), ChangeKiosk { name, closed }) = (path.0, body.0);
+    let changed = services.auth.change_kiosk(&caller, store, kiosk, KioskChange { name, closed }).await?;
+    Ok(HttpResponse::Ok().json(changed))
+}
+
+/// Get the calling kiosk: its name, its store, its empty view, and whether it is closed.
+#[utoipa::path(tag = "stores", responses((status = 200, body = OwnKiosk, description = "The kiosk")))]
+#[get("/api/kiosks/me")]
+pub async fn show_own(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.auth.get_own_kiosk(&caller).await?))
 }
 
 /// Revoke a kiosk: every server refuses its key, or its unused code, from the next request on.

@@ -21,6 +21,7 @@ problem-wrong-credentials = The username or the password is wrong.
 problem-enrolment-refused = The code is wrong, used or too old.
 problem-forbidden = You are not allowed to do this.
 problem-password-change-required = Please change your one-time password first.
+problem-kiosk-closed = This kiosk is closed. An admin can open it.
 problem-not-found = There is nothing here.
 problem-method-not-allowed = This page cannot do that.
 problem-body-timeout = The connection was too slow.

@@ -18,6 +18,7 @@ problem-wrong-credentials = 사용자 이름이나 비밀번호가 틀렸습니�
 problem-enrolment-refused = 코드가 틀렸거나 이미 사용되었거나 만료되었습니다.
 problem-forbidden = 이 작업을 할 권한이 없습니다.
 problem-password-change-required = 먼저 일회용 비밀번호를 바꾸세요.
+problem-kiosk-closed = 이 키오스크는 닫혀 있습니다. 관리자가 열 수 있습니다.
 problem-not-found = 여기에는 아무것도 없습니다.
 problem-method-not-allowed = 이 화면에서는 할 수 없는 작업입니다.
 problem-body-timeout = 연결이 너무 느립니다.
