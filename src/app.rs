@@ -71,6 +71,7 @@ pub struct Application {
     index_feed: IndexFeed,
     models: ModelSwitches,
     auth: Auth,
+    recognition: RecognitionService,
     performance: Performance,
     last_numbers: LastNumbers,
     background: BackgroundTasks,
@@ -145,7 +146,7 @@ impl Application {
             catalog,
             index_feed: index_feed.clone(),
             models: models.clone(),
-            recognition,
+            recognition: recognition.clone(),
             checkout,
             orders,
             integrity,
@@ -186,6 +187,7 @@ impl Application {
             index_feed,
             models,
             auth,
+            recognition,
             performance,
             last_numbers,
             background,
@@ -239,7 +241,8 @@ impl Application {
         stopper.abort();
         tasks.stop().await;
         self.db.distrust_connections();
-        let last_writes = write_last_rows(&self.last_numbers, &self.performance, &self.auth, &self.models);
+        let (numbers, models) = (&self.last_numbers, &self.models);
+        let last_writes = write_last_rows(numbers, &self.performance, &self.auth, &self.recognition, models);
         let is_answering = tokio::time::timeout(LAST_WRITES_TIMEOUT, last_writes).await.is_ok();
         if !is_answering {
             tracing::warn!("the database did not answer while the server stopped");
@@ -255,15 +258,25 @@ impl Application {
 }
 
 /// Writes what would be lost or late otherwise.
-async fn write_last_rows(last_numbers: &LastNumbers, performance: &Performance, auth: &Auth, models: &ModelSwitches) {
+async fn write_last_rows(
+    last_numbers: &LastNumbers,
+    performance: &Performance,
+    auth: &Auth,
+    recognition: &RecognitionService,
+    models: &ModelSwitches,
+) {
+    let warn = |what: &str, error: &dyn std::fmt::Display| tracing::warn!(%error, "{what} could not be written");
     if let Err(error) = last_numbers.remember().await {
-        tracing::warn!(%error, "the last receipt numbers could not be written to the data folder");
+        warn("the last receipt numbers in the data folder", &error);
     }
     if let Err(error) = performance.flush().await {
-        tracing::warn!(%error, "the last order statistics could not be written");
+        warn("the last order statistics", &error);
     }
     if let Err(error) = auth.write_last_seen().await {
-        tracing::warn!(%error, "when people and kiosks were last seen could not be written");
+        warn("when people and kiosks were last seen", &error);
+    }
+    if let Err(error) = recognition.write_counts().await {
+        warn("the last counts of verdicts", &error);
     }
     if let Err(error) = models.release_lease().await {
         tracing::warn!(%error, "the lease of the model switch could not be released; it expires in half a minute");
@@ -278,8 +291,19 @@ fn background_tasks(
     settings: &Settings,
     clock: Clock,
 ) -> BackgroundTasks {
-    let Services { auth, index_feed, models, checkout, performance, integrity, alerts, metrics, storage, .. } =
-        services;
+    let Services {
+        auth,
+        index_feed,
+        models,
+        recognition,
+        checkout,
+        performance,
+        integrity,
+        alerts,
+        metrics,
+        storage,
+        ..
+    } = services;
     let follow_period = Duration::from_secs(settings.engine.follow_s);
     let switch_period = follow_period.min(MODEL_SWITCH_PERIOD);
     let mut tasks = BackgroundTasks::new(clock);
@@ -365,16 +389,25 @@ fn background_tasks(
         auth,
         |auth| async move { auth.write_last_seen().await },
     );
-    tasks
-        .register("database: clean up", "Removes old idempotency replies, order statistics and login failures.")
-        .every(TIDY_PERIOD, &(checkout.clone(), performance.clone(), auth.clone()), |parts| async move {
-            let (checkout, performance, auth) = parts;
+    tasks.register("recognition: counts", "Writes the counts of verdicts, and when products were last seen.").every(
+        last_seen::WRITE_PERIOD,
+        recognition,
+        |recognition| async move { recognition.write_counts().await },
+    );
+    let recognition = recognition.clone();
+    tasks.register("database: clean up", "Removes old idempotency replies, statistics and login failures.").every(
+        TIDY_PERIOD,
+        &(checkout.clone(), performance.clone(), auth.clone(), recognition),
+        |parts| async move {
+            let (checkout, performance, auth, recognition) = parts;
+            let counts = recognition.delete_old_counts().await.map(drop);
             let statistics = performance.remove_old_rows().await.map(drop);
             let replies = checkout.delete_expired().await.map(drop);
             let logins = auth.delete_expired().await;
             let rows = statistics.map_err(|error| error.to_string()).and(replies.map_err(|error| error.to_string()));
-            rows.and(logins.map_err(|error| error.to_string()))
-        });
+            rows.and(counts.map_err(|error| error.to_string())).and(logins.map_err(|error| error.to_string()))
+        },
+    );
     if settings.monitoring.enabled {
         tasks.register("integrity", "Checks receipt numbers and hash chains when a check is due.").every(
             integrity::SCHEDULE_PERIOD,

@@ -98,6 +98,7 @@ const MAY_IMPORT: [(&str, &[&str]); 44] = [
             "index",
             "active_model",
             "confidence",
+            "last_seen",
             "regions",
         ],
     ),

@@ -148,6 +148,8 @@ mod tests {
             tax_rate: 0,
             active: true,
             images_count: 0,
+            image_id: None,
+            last_seen_at: None,
             created_at: now,
             updated_at: now,
         }

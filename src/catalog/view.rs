@@ -10,6 +10,9 @@ use crate::db::products::ProductRow;
 use crate::domain::{Currency, ImageId, ProductId, Region, Timestamp, text_enum};
 use crate::product_photos::RegionSource;
 
+/// Photos of a product from different sides; more make little difference (docs/how-to/photograph-products.md).
+const IMAGES_ADVISED: i64 = 5;
+
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ProductView {
     pub id: ProductId,
@@ -32,6 +35,12 @@ pub struct ProductView {
     pub active: bool,
     /// How many photos of it are enrolled; without one it can only be scanned or chosen by hand.
     pub images_count: i64,
+    /// How many more photos are advisable: five tell most products apart.
+    pub images_advised: i64,
+    /// The oldest photo; `null` without one.
+    pub image_id: Option<ImageId>,
+    /// When recognition last matched it, to half a minute; `null` if it never did.
+    pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -49,6 +58,9 @@ impl From<ProductRow> for ProductView {
             tax_rate_bp: row.tax_rate,
             active: row.active,
             images_count: row.images_count,
+            images_advised: (IMAGES_ADVISED - row.images_count).max(0),
+            image_id: row.image_id,
+            last_seen_at: row.last_seen_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

@@ -50,6 +50,7 @@ pub mod products;
 mod query;
 mod reader;
 pub mod receipt_prints;
+pub mod recognition_counts;
 pub mod recognitions;
 pub mod refresh_tokens;
 pub mod refunds;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::like_pattern::containing;
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{Currency, Money, PageRequest, PriceId, ProductId, Timestamp};
+use crate::domain::{Currency, ImageId, Money, PageRequest, PriceId, ProductId, Timestamp};
 
 /// Ids in one statement.
 const IDS_PER_QUERY: usize = 8;
@@ -28,6 +28,10 @@ pub struct ProductRow {
     pub tax_rate: i64,
     pub active: bool,
     pub images_count: i64,
+    /// The oldest photo.
+    pub image_id: Option<ImageId>,
+    /// When recognition last matched it.
+    pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -137,6 +141,8 @@ macro_rules! select {
         concat!(
             "SELECT p.id, p.name, p.sku, p.barcode, p.description, r.amount, r.currency, p.tax_rate, p.active, ",
             "(SELECT COUNT(*) FROM product_images i WHERE i.product_id = p.id) AS images_count, ",
+            "(SELECT i.id FROM product_images i WHERE i.product_id = p.id ORDER BY i.id LIMIT 1) AS image_id, ",
+            "(SELECT s.at FROM last_seen s WHERE s.id = p.id) AS last_seen_at, ",
             "p.created_at, p.updated_at ",
             "FROM products p LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.removed_at IS NULL AND ",
             $rest

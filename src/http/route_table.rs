@@ -134,6 +134,7 @@ route_table! {
     receipts::page_own: Person, [UnreadableRecord];
 
     statistics::sales: Staff, [NotFound];
+    statistics::recognitions: Staff, [NotFound];
 
     integrity::summary: Admin;
     integrity::show: Admin;

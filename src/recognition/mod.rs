@@ -12,6 +12,7 @@ mod empty_views;
 mod error;
 #[cfg(test)]
 mod tests;
+mod verdict_counts;
 mod verdicts;
 mod view;
 
@@ -30,6 +31,7 @@ use crate::db::{Database, DatabaseError, products};
 use crate::domain::{Caller, Photo, ProductId, RecognitionId, SessionId};
 use crate::embedding::EmbedTimings;
 use crate::index::Hits;
+use crate::last_seen::LastSeen;
 use crate::pool::Priority;
 use crate::regions::{self, FoundRegion, FoundRegions};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
@@ -38,6 +40,7 @@ pub use crate::domain::{Region, Verdict};
 pub use crate::regions::{EmptyViewUse, RegionMethod, RegionMode};
 pub use empty_views::{EmptyViewError, EmptyViewSummary};
 pub use error::RecognitionError;
+use verdict_counts::VerdictCounts;
 use verdicts::VerdictRule;
 pub use view::{
     AmbiguityReason, Candidate, PictureSize, RecognitionResult, RecognitionView, RecognizedItem, StageTimings,
@@ -55,12 +58,22 @@ pub struct RecognitionService {
     active: ModelSlot,
     rule: VerdictRule,
     view_update_permits: Arc<Semaphore>,
+    verdict_counts: VerdictCounts,
+    last_seen: LastSeen,
 }
 
 impl RecognitionService {
     /// A service that recognises by the model in `active`.
     pub fn new(db: Database, clock: Clock, active: ModelSlot, settings: &Settings) -> Self {
-        Self { db, clock, active, rule: VerdictRule::new(settings), view_update_permits: empty_views::update_permits() }
+        Self {
+            clock,
+            active,
+            rule: VerdictRule::new(settings),
+            view_update_permits: empty_views::update_permits(),
+            verdict_counts: VerdictCounts::default(),
+            last_seen: LastSeen::new(db.clone()),
+            db,
+        }
     }
 
     /// Recognises what is in a picture and keeps the evidence. Evidence that cannot be kept is a warning and a count, not an
@@ -137,7 +150,8 @@ impl RecognitionService {
             metrics::counter!(VERDICTS_TOTAL, "verdict" => item.verdict.as_str()).increment(1);
             item
         };
-        let items = found.regions.into_iter().zip(hits).map(judge).collect();
+        let items: Vec<RecognizedItem> = found.regions.into_iter().zip(hits).map(judge).collect();
+        self.count_verdicts(&caller.actor, &items);
         let timings = StageTimings::new(&spent, finding_regions, search, began.elapsed());
         timings.record();
         let model = embedder.model_id().to_string();

@@ -1,4 +1,4 @@
-//! Statistics for the people who run a shop: sales by hour, day and product.
+//! Statistics for the people who run a shop: sales by hour, day and product, verdicts of recognition.
 //!
 //! Invariants: days are those of the store's time zone. A refund or void counts when it was made, as in a daily closing, so
 //! figures of past days never change. Amounts of different currencies are never added up.
@@ -7,6 +7,7 @@ mod past_days;
 mod sales;
 mod sales_view;
 mod sums;
+mod verdicts;
 
 use crate::clock::Clock;
 use crate::db::{Database, DatabaseError, Reader, stores};
@@ -14,6 +15,7 @@ use crate::domain::{Actor, Caller, InvalidField, LocalUnit, Role, StoreId, TimeZ
 
 use past_days::PastDays;
 pub use sales_view::{CurrencySales, ProductSales, SalesFigures, SalesPoint, SalesView};
+pub use verdicts::{VerdictFigures, VerdictPoint, VerdictsView};
 
 /// A refusal or failure of the statistics.
 #[derive(Debug, thiserror::Error)]

@@ -82,6 +82,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "catalog: snapshots",
         "performance",
         "accounts: last seen",
+        "recognition: counts",
         "numbers: remember",
         "storage",
         "storage: damage",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Shop, TestDatabase, on_both_databases};
+use crate::harness::{Shop, TestDatabase, on_both_databases, package_photo};
 
 const SALES: &str = "/api/statistics/sales";
 
@@ -109,8 +109,50 @@ async fn staff_see_the_sales_of_their_stores(database: TestDatabase) {
     shop.app.get(SALES, &shop.kiosk).await.expect_problem(403, "forbidden");
 }
 
+async fn verdicts_are_counted_by_the_days_of_the_store(database: TestDatabase) {
+    let mut shop = Shop::open(database).await;
+    let photo = |view: u64| package_photo(3, view);
+    let texts = [("name", "Oat milk"), ("region", "whole")];
+    let oat = shop.app.post_form("/api/products", &shop.admin, &texts, vec![photo(0), photo(1)]).await.expect(201);
+    let recognize = "/api/recognize?regions=whole";
+    let seen = shop.app.post_picture(recognize, &shop.kiosk, photo(0)).await.expect(200);
+    assert_eq!(seen["items"][0]["verdict"], "matched");
+    shop.app.post_picture(recognize, &shop.clerk, package_photo(40, 0)).await.expect(200);
+    // An admin, who stands in no store, tries something out.
+    shop.app.post_picture(recognize, &shop.admin, photo(0)).await.expect(200);
+    shop.app.clock.advance(24 * 3_600 + 60);
+    shop.app.post_picture(recognize, &shop.kiosk, photo(0)).await.expect(200);
+    // Counts are written twice a minute, and when a server stops.
+    shop.app.restart().await;
+    let clerk = shop.app.login("clerk", "knows every apple").await;
+    let today = shop.app.get("/api/statistics/recognitions", &clerk).await.expect(200);
+    assert_eq!(today["current"], json!({"matched": 1, "ambiguous": 0, "unknown": 0}));
+    let total = |figures: &Value| {
+        ["matched", "ambiguous", "unknown"].map(|key| figures[key].as_i64().unwrap()).iter().sum::<i64>()
+    };
+    assert_eq!(total(&today["previous"]), 2, "the admin's picture does not count");
+    let week = shop.app.get("/api/statistics/recognitions?days=7", &clerk).await.expect(200);
+    let points = week["points"].as_array().unwrap();
+    assert_eq!((points.len(), &points[5]["begins"], total(&points[5])), (7, &json!("2026-01-05"), 2));
+    assert_eq!((&points[6]["begins"], &points[6]["matched"]), (&json!("2026-01-06"), &json!(1)));
+    assert_eq!(total(&week["current"]), 3);
+    let other = shop.app.create_store(&shop.app.login_admin().await).await;
+    let path = format!("/api/statistics/recognitions?store_id={other}");
+    shop.app.get(&path, &clerk).await.expect_problem(404, "not-found");
+
+    let product = shop.app.get(&format!("/api/products/{}", oat["id"].as_str().unwrap()), &clerk).await.expect(200);
+    assert_eq!(product["last_seen_at"], "2026-01-06T12:01:00Z");
+    assert_eq!((&product["image_id"], &product["images_advised"]), (&oat["images"][0], &json!(3)));
+    let soap = shop.app.get(&format!("/api/products/{}", shop.soap), &clerk).await.expect(200);
+    assert_eq!(
+        (&soap["last_seen_at"], &soap["image_id"], &soap["images_advised"]),
+        (&Value::Null, &Value::Null, &json!(5))
+    );
+}
+
 on_both_databases!(
     sales_are_summed_by_the_days_of_the_store,
     sales_before_the_period_are_compared,
     staff_see_the_sales_of_their_stores,
+    verdicts_are_counted_by_the_days_of_the_store,
 );

@@ -9,7 +9,7 @@ use crate::domain::{Caller, StoreId};
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::Problem;
-use crate::statistics::SalesView;
+use crate::statistics::{SalesView, VerdictsView};
 
 /// The period and the scope of a statistic.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,4 +37,19 @@ pub async fn sales(
 ) -> Result<impl Responder, Problem> {
     let StatisticsQuery { store_id, days } = query.0;
     Ok(HttpResponse::Ok().json(services.statistics.sales(&caller, store_id, days.unwrap_or(1)).await?))
+}
+
+/// Get how often recognition matched, asked and did not know, on the last days.
+///
+/// Days are those of the store's time zone. The last half minute is missing, and so are pictures of admins.
+#[utoipa::path(tag = "statistics", params(StatisticsQuery),
+    responses((status = 200, body = VerdictsView, description = "The verdicts")))]
+#[get("/api/statistics/recognitions")]
+pub async fn recognitions(
+    caller: Caller,
+    services: Data<Services>,
+    query: ValidQuery<StatisticsQuery>,
+) -> Result<impl Responder, Problem> {
+    let StatisticsQuery { store_id, days } = query.0;
+    Ok(HttpResponse::Ok().json(services.statistics.verdicts(&caller, store_id, days.unwrap_or(1)).await?))
 }
