@@ -11,6 +11,7 @@ mod start_error;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -159,6 +160,7 @@ impl Application {
             readiness: readiness.clone(),
             storage: storage.clone(),
             limits: settings.limits.clone(),
+            settings: Arc::new(settings.report.clone()),
             bodies: BodyBudget::new(settings.limits.bodies_bytes),
             trusted_proxies: settings.trusted_proxies.clone(),
             public_docs: settings.public_docs,

@@ -8,8 +8,10 @@ mod delivery;
 mod evaluation;
 mod message;
 mod rule;
+mod runbook;
 mod sink;
 mod storage_faults;
+mod test_message;
 mod transitions;
 mod view;
 
@@ -21,16 +23,18 @@ use serde_json::json;
 use crate::clock::Clock;
 use crate::config::MonitoringSettings;
 use crate::db::alerts::{self, AlertRow};
-use crate::db::{Database, DatabaseError, Tx, audit};
-use crate::domain::{AlertRule, AlertSeverity, Caller, Page, PageRequest};
+use crate::db::{Database, DatabaseError, Tx, alert_deliveries, audit};
+use crate::domain::{AlertId, AlertRule, AlertSeverity, Caller, Page, PageRequest};
 use crate::integrity::Integrity;
 use crate::performance::Performance;
 use crate::telemetry::ALERTS_FIRING;
 
 pub use delivery::{DELIVERY_PERIOD, DeliveryError};
 pub use evaluation::RuleEvaluationError;
+pub use runbook::RunbookSection;
 pub use sink::SinkError;
 pub use storage_faults::STORAGE_REPORT_PERIOD;
+pub use test_message::{TestDeliveries, TestDelivery};
 pub use view::{AlertView, DeliveryView};
 
 use sink::Sinks;
@@ -46,6 +50,8 @@ const SECONDS_PER_DAY: i64 = 86_400;
 pub enum AlertError {
     #[error("No alert \"{0}\" is firing. GET /api/monitoring/numbering/alerts/active lists the firing alerts.")]
     NotFiring(String),
+    #[error("No alert with id {0} exists.")]
+    NotFound(AlertId),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -137,6 +143,21 @@ impl Alerts {
             data.extend(view::load_view_if_readable(&mut reader, row).await?);
         }
         Ok(Page { data, next_cursor: rows.next_cursor })
+    }
+
+    /// One alert, firing or not.
+    pub async fn get_alert(&self, id: AlertId) -> Result<AlertView, AlertError> {
+        let mut reader = self.db.read().await?;
+        let row = alerts::find(&mut reader, id).await?.ok_or(AlertError::NotFound(id))?;
+        Ok(view::load_view(&mut reader, row).await?)
+    }
+
+    /// All messages about an alert, newest first.
+    pub async fn list_deliveries(&self, id: AlertId) -> Result<Vec<DeliveryView>, AlertError> {
+        let mut reader = self.db.read().await?;
+        alerts::find(&mut reader, id).await?.ok_or(AlertError::NotFound(id))?;
+        let rows = alert_deliveries::list(&mut reader, id).await?;
+        Ok(rows.into_iter().map(DeliveryView::from).collect())
     }
 
     /// Records that the caller handles a firing alert, so that it is no longer escalated. The first caller counts.

@@ -10,7 +10,7 @@ use crate::domain::{
     AlertEvent, AlertId, AlertRule, AlertSeverity, AlertState, DeliveryId, DeliveryState, SinkKind, StoreId, Timestamp,
 };
 
-/// The last message about an alert to one sink.
+/// A message about an alert to one sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeliveryView {
     /// The receiver sees it too.
@@ -19,6 +19,7 @@ pub struct DeliveryView {
     pub event: AlertEvent,
     pub state: DeliveryState,
     pub attempts: i64,
+    pub created_at: Timestamp,
     /// When it was last tried.
     pub tried_at: Option<Timestamp>,
     /// When it is tried next; `null` if it is not retried.
@@ -128,6 +129,7 @@ impl From<DeliveryRow> for DeliveryView {
             event: row.event,
             state: row.state,
             attempts: row.attempts,
+            created_at: row.created_at,
             tried_at: row.tried_at,
             due_at: (row.state == DeliveryState::Waiting).then_some(row.due_at),
             last_status: row.last_status,

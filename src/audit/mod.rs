@@ -1,13 +1,11 @@
 //! The audit log as admins read it. It is written by the services, in the transactions that it records (`db::audit`).
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::db::audit::{self, AuditFilter, AuditRecord};
-use crate::db::{Database, DatabaseError, Reader, kiosks, users};
+use crate::db::{Database, DatabaseError, Reader, actor_names, users};
 use crate::domain::{InvalidField, Timestamp, parse_line};
 
 const FILTER_CHARS_MAX: usize = 120;
@@ -98,7 +96,7 @@ impl AuditLog {
         let is_last = records.len() <= usize::try_from(limit).unwrap_or(usize::MAX);
         records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next_cursor = records.last().filter(|_| !is_last).map(|record| record.seq);
-        let names = actor_names(&mut reader, &records).await?;
+        let names = actor_names::list(&mut reader, records.iter().map(|record| record.actor.as_str())).await?;
         let view = |record: AuditRecord| AuditRecordView {
             seq: record.seq,
             at: record.at,
@@ -118,29 +116,4 @@ impl AuditLog {
 async fn find_label(reader: &mut Reader, name: String) -> Result<String, DatabaseError> {
     let user = users::find_by_username(reader, &name.to_lowercase()).await?;
     Ok(user.map_or(name, |user| format!("user:{}", user.id)))
-}
-
-/// Names of the people and kiosks in these records, by label.
-async fn actor_names(reader: &mut Reader, records: &[AuditRecord]) -> Result<HashMap<String, String>, DatabaseError> {
-    let mut names = HashMap::new();
-    for label in records.iter().map(|record| &record.actor) {
-        if names.contains_key(label) {
-            continue;
-        }
-        let name = match label.split_once(':') {
-            Some(("user", id)) => match id.parse() {
-                Ok(id) => users::find(reader, id).await?.map(|user| user.username),
-                Err(_) => None,
-            },
-            Some(("kiosk", id)) => match id.parse() {
-                Ok(id) => kiosks::find_name(reader, id).await?,
-                Err(_) => None,
-            },
-            Some(_) | None => None,
-        };
-        if let Some(name) = name {
-            names.insert(label.clone(), name);
-        }
-    }
-    Ok(names)
 }

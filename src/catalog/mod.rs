@@ -18,6 +18,7 @@ mod product_images;
 mod products;
 #[cfg(test)]
 mod tests;
+mod thumbnail;
 mod uploaded_photos;
 mod view;
 
@@ -28,6 +29,7 @@ use crate::active_model::{IncomingModel, ModelSlot};
 use crate::clock::Clock;
 use crate::config::{Limits, Settings};
 use crate::db::blobs::Blobs;
+use crate::db::thumbnails::Thumbnails;
 use crate::db::{Database, DatabaseError, Tx, audit};
 use crate::domain::{Caller, Currency, ImageId, InvalidField, ProductId, Timestamp, VerdictLimits};
 use crate::idempotency::Reply;
@@ -66,7 +68,7 @@ pub struct NewPhoto {
 /// Which products to list; each filter that is `None` matches all.
 #[derive(Debug, Clone, Default)]
 pub struct ProductSearch {
-    /// A part of the name, in upper or lower case.
+    /// A part of the name, in upper or lower case, or the whole SKU or barcode.
     pub name_part: Option<String>,
     /// The whole SKU.
     pub sku: Option<String>,
@@ -79,6 +81,7 @@ pub struct ProductSearch {
 pub struct Catalog {
     db: Database,
     blobs: Blobs,
+    thumbnails: Thumbnails,
     clock: Clock,
     index_feed: IndexFeed,
     active: ModelSlot,
@@ -114,6 +117,7 @@ impl Catalog {
         Ok(Self {
             db,
             blobs,
+            thumbnails: Thumbnails::new(&settings.data_dir),
             clock,
             index_feed,
             active,

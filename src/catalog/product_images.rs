@@ -271,7 +271,7 @@ pub(super) fn enrolled_regions(images: &[ImageId], photos: &[StoredPhoto]) -> Ve
     images.iter().zip(photos).map(region).collect()
 }
 
-async fn find_image(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {
+pub(super) async fn find_image(reader: &mut Reader, product: ProductId, id: ImageId) -> Result<ImageRow, CatalogError> {
     find_product(reader, product).await?;
     product_images::find(reader, product, id).await?.ok_or_else(|| image_not_found(id))
 }

@@ -5,6 +5,7 @@
 
 mod limits;
 mod monitoring;
+mod report;
 mod validate;
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use limits::{CheckoutSettings, EngineSettings, Limits, RecognitionSettings, TokenSettings};
 pub use monitoring::{AlertRuleSettings, MonitoringSettings};
+pub use report::{SettingSource, SettingView, SettingsReport};
 
 /// The settings file, unless `TILLSIGHT_CONFIG` names another one; it may be missing.
 pub const DEFAULT_FILE: &str = "tillsight.toml";
@@ -109,6 +111,9 @@ pub struct Settings {
     pub recognition: RecognitionSettings,
     pub checkout: CheckoutSettings,
     pub monitoring: MonitoringSettings,
+    /// These settings as admins are shown them.
+    #[serde(skip)]
+    pub report: SettingsReport,
 }
 
 /// The defaults that files and variables override; secrets have none.
@@ -198,19 +203,23 @@ impl Settings {
             Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).filter(move |key| !is_secret(key)).split("__");
         // Secrets are not parsed: a password of digits is a text, and a quotation mark in it is part of it.
         let secrets = SECRETS.iter().filter_map(|name| {
-            let variable = format!("TILLSIGHT_{}", name.to_uppercase().replace('.', "__"));
-            let value = std::env::var(variable).ok()?;
+            let value = std::env::var(secret_variable(name)).ok()?;
             Some((*name, value))
         });
         let layers = secrets.fold(Self::layers(&file).merge(environment), |layers, secret| {
             layers.merge(Serialized::global(secret.0, secret.1))
         });
-        Self::from_figment(&layers)
+        let mut settings = Self::from_figment(&layers)?;
+        settings.report = SettingsReport::new(&layers, |name| std::env::var_os(secret_variable(name)).is_some());
+        Ok(settings)
     }
 
     /// The defaults with the changes in `overlay` (TOML), for tests and benches.
     pub fn from_toml(overlay: &str) -> Result<Self, ConfigError> {
-        Self::from_figment(&Figment::from(Serialized::defaults(Defaults::default())).merge(Toml::string(overlay)))
+        let layers = Figment::from(Serialized::defaults(Defaults::default())).merge(Toml::string(overlay));
+        let mut settings = Self::from_figment(&layers)?;
+        settings.report = SettingsReport::new(&layers, |_| false);
+        Ok(settings)
     }
 
     fn layers(file: &Path) -> Figment {
@@ -222,6 +231,11 @@ impl Settings {
         validate::validate(&settings)?;
         Ok(settings)
     }
+}
+
+/// The variable of a secret setting.
+fn secret_variable(name: &str) -> String {
+    format!("TILLSIGHT_{}", name.to_uppercase().replace('.', "__"))
 }
 
 /// Figment's error in plain words: `limits.image_bytes: found string "many", expected u64 (from …)`.

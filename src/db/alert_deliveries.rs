@@ -110,6 +110,13 @@ pub async fn record_attempt(tx: &mut Tx, id: DeliveryId, result: &AttemptResult)
     Ok(())
 }
 
+/// The messages about an alert, newest first. They are bounded, since an alert is escalated a few times.
+pub async fn list(reader: &mut Reader, alert: AlertId) -> Result<Vec<DeliveryRow>, DatabaseError> {
+    const SELECT: &str =
+        concat!("SELECT ", columns!(), " FROM alert_deliveries WHERE alert_id = $1 ORDER BY id DESC LIMIT 200");
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(alert).fetch_all(c))
+}
+
 /// The newest message of an alert to each sink.
 pub async fn list_newest(reader: &mut Reader, alert: AlertId) -> Result<Vec<DeliveryRow>, DatabaseError> {
     const SELECT: &str = concat!(

@@ -154,6 +154,11 @@ pub async fn find_firing(reader: &mut Reader, key: &str) -> Result<Option<AlertR
     run_query!(reader, c => sqlx::query_as(SELECT).bind(key).fetch_optional(c))
 }
 
+pub async fn find(reader: &mut Reader, id: AlertId) -> Result<Option<AlertRow>, DatabaseError> {
+    const SELECT: &str = concat!("SELECT ", columns!(), " FROM alerts WHERE id = $1");
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+}
+
 /// Newest first.
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<ListedAlert>, DatabaseError> {
     const SELECT: &str =

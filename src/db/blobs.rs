@@ -63,7 +63,7 @@ pub enum BlobError {
 }
 
 impl BlobError {
-    fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |error| {
             let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());

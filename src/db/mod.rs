@@ -8,6 +8,7 @@
 //! Invariants: SQLite has exactly one connection that writes, and its transactions begin with `BEGIN IMMEDIATE`; inference,
 //! hashing and network calls never happen while a [`Tx`] is open.
 
+pub mod actor_names;
 pub mod alert_deliveries;
 pub mod alerts;
 pub mod audit;
@@ -57,6 +58,7 @@ pub mod refunds;
 pub mod sales_statistics;
 pub mod seals;
 pub mod stores;
+pub mod thumbnails;
 mod tx;
 pub mod users;
 pub mod void_placeholders;

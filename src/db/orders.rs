@@ -281,6 +281,12 @@ pub async fn find_by_session(reader: &mut Reader, session: SessionId) -> Result<
     run_query!(reader, c => sqlx::query_as(SELECT).bind(session).fetch_optional(c))
 }
 
+/// Whose order it is, and since when.
+pub async fn find_owner(reader: &mut Reader, id: OrderId) -> Result<Option<(UserId, Timestamp)>, DatabaseError> {
+    const SELECT: &str = "SELECT user_id, since FROM order_owners WHERE order_id = $1";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
+}
+
 pub async fn find_by_claim_code(reader: &mut Reader, code: &str) -> Result<Option<OrderId>, DatabaseError> {
     const SELECT: &str = "SELECT id FROM orders WHERE claim_code = $1";
     let found: Option<(OrderId,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(code).fetch_optional(c))?;

@@ -56,7 +56,7 @@ pub struct ProductFields {
 /// `None` does not filter.
 #[derive(Debug, Clone, Default)]
 pub struct ProductFilter {
-    /// Part of the name, case-insensitive.
+    /// Part of the name, case-insensitive, or the whole SKU or barcode.
     pub name_part: Option<String>,
     pub sku: Option<String>,
     pub barcode: Option<String>,
@@ -162,7 +162,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Vec<ProductRow>, DatabaseError> {
     const SELECT: &str = select!(
-        "($1 IS NULL OR p.id < $1) AND ($2 IS NULL OR p.name_folded LIKE $2 ESCAPE '\\') \
+        "($1 IS NULL OR p.id < $1) AND ($2 IS NULL OR p.name_folded LIKE $2 ESCAPE '\\' OR p.sku = $6 OR p.barcode = $6) \
          AND ($3 IS NULL OR p.sku = $3) AND ($4 IS NULL OR p.barcode = $4) ORDER BY p.id DESC LIMIT $5"
     );
     let pattern = filter.name_part.as_deref().map(|part| containing(&fold_case(part)));
@@ -172,6 +172,7 @@ pub async fn list(
         .bind(&filter.sku)
         .bind(&filter.barcode)
         .bind(page.fetch_limit())
+        .bind(&filter.name_part)
         .fetch_all(c))
 }
 

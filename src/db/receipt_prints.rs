@@ -11,6 +11,21 @@ pub async fn add(tx: &mut Tx, order: OrderId, printed_by: &str, now: Timestamp) 
     run_query!(tx, c => sqlx::query_as::<_, (i64,)>(INSERT).bind(order).bind(printed_by).bind(now).fetch_one(c))
 }
 
+/// A print of a receipt.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct PrintRow {
+    /// 1 is the original.
+    pub print: i64,
+    /// [`crate::domain::Actor::label`].
+    pub printed_by: String,
+    pub printed_at: Timestamp,
+}
+
+pub async fn list(reader: &mut Reader, order: OrderId) -> Result<Vec<PrintRow>, DatabaseError> {
+    const SELECT: &str = "SELECT print, printed_by, printed_at FROM receipt_prints WHERE order_id = $1 ORDER BY print";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
+}
+
 pub async fn count(reader: &mut Reader, order: OrderId) -> Result<i64, DatabaseError> {
     const COUNT: &str = "SELECT COUNT(*) FROM receipt_prints WHERE order_id = $1";
     run_query!(reader, c => sqlx::query_as::<_, (i64,)>(COUNT).bind(order).fetch_one(c))

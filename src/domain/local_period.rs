@@ -6,7 +6,7 @@
 use jiff::ToSpan;
 use jiff::civil::date;
 
-use super::{TimeZone, Timestamp};
+use super::{InvalidField, TimeZone, Timestamp};
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
@@ -75,6 +75,20 @@ impl TimeZone {
         shifted.map_or(moment, |shifted| Timestamp::from_micros(shifted.timestamp().as_microsecond()))
     }
 
+    /// The first moment of a day such as `2026-01-05`, and that of the next day.
+    pub fn parse_day(&self, field: &'static str, text: &str) -> Result<(Timestamp, Timestamp), InvalidField> {
+        let day: Option<jiff::civil::Date> = (text.len() == 10).then(|| text.parse().ok()).flatten();
+        let shown: String = text.chars().take(20).collect();
+        let day =
+            day.ok_or_else(|| InvalidField::new(field, format!("\"{shown}\" is not a day such as 2026-01-05")))?;
+        let start = |day: jiff::civil::Date| {
+            let start = day.to_zoned(self.rules().clone()).ok()?.start_of_day().ok()?;
+            Some(Timestamp::from_micros(start.timestamp().as_microsecond()))
+        };
+        let period = start(day).zip(day.tomorrow().ok().and_then(start));
+        period.ok_or_else(|| InvalidField::new(field, format!("\"{shown}\" is outside the calendar")))
+    }
+
     /// The period from `from` to `to`, cut where the offset changes.
     pub fn spans(&self, from: Timestamp, to: Timestamp) -> Vec<OffsetSpan> {
         let mut spans = Vec::new();
@@ -116,6 +130,16 @@ mod tests {
         assert_eq!(spans, expected);
         let days = spans.iter().flat_map(|span| span.units(LocalUnit::Day)).map(|day| LocalUnit::Day.label(day));
         assert_eq!(days.collect::<Vec<_>>(), ["2026-03-29", "2026-03-29"]);
+    }
+
+    #[test]
+    fn a_day_is_parsed_in_its_zone() {
+        let seoul = TimeZone::parse("time_zone", "Asia/Seoul").unwrap();
+        let period = (at("2026-01-04T15:00:00Z"), at("2026-01-05T15:00:00Z"));
+        assert_eq!(seoul.parse_day("day", "2026-01-05").unwrap(), period);
+        for wrong in ["", "today", "2026-02-30", "2026-1-5", "20260105", "2026-01-05T00:00", "-009999-01-01"] {
+            assert_eq!(seoul.parse_day("day", wrong).unwrap_err().field, "day", "{wrong}");
+        }
     }
 
     #[test]

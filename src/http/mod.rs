@@ -30,7 +30,7 @@ use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Limits, SettingsReport};
 use crate::index_feed::IndexFeed;
 use crate::integrity::Integrity;
 use crate::models::ModelSwitches;
@@ -62,6 +62,7 @@ pub struct Services {
     pub readiness: Readiness,
     pub storage: StorageWatch,
     pub limits: Limits,
+    pub settings: Arc<SettingsReport>,
     /// The memory that request bodies may take together.
     pub bodies: extract::BodyBudget,
     /// Proxies whose `X-Forwarded-For` is trusted.

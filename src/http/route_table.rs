@@ -16,7 +16,7 @@ use super::route::Route;
 use super::routes::{
     alerts, api_document, audit, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes,
     models, mypage, orders, payments_and_refunds, performance, photo_previews, product_images, products, receipts,
-    recognition, session_discounts, sessions, statistics, storage, stores, users,
+    recognition, search, session_discounts, sessions, settings, statistics, storage, stores, users,
 };
 
 macro_rules! route_table {
@@ -89,7 +89,7 @@ route_table! {
     products::remove: Admin, [IndexBehind];
     product_images::list: Till;
     product_images::add: Admin, [SeveralProducts, PoorPhoto, AlreadyEnrolled, IndexBehind];
-    product_images::show: Till;
+    product_images::show: Till, [Overloaded];
     product_images::remove: Admin, [IndexBehind];
     models::list: Admin;
     models::begin: Admin, [NotFound, UnusableModel, SwitchRefused];
@@ -115,6 +115,7 @@ route_table! {
 
     orders::list: Staff, [NotFound];
     orders::show: Staff, [UnreadableRecord];
+    orders::history: Staff, [UnreadableRecord];
     payments_and_refunds::pay: Till, [OrderPaid, OrderVoided, AmountMismatch, WrongCurrency, UnreadableRecord];
     payments_and_refunds::refund: Staff, [OrderNotPaid, OrderVoided, RefundTooLarge, WrongCurrency, UnreadableRecord];
     payments_and_refunds::void: Staff, [OrderPaid, OrderVoided, UnreadableRecord];
@@ -142,14 +143,20 @@ route_table! {
     integrity::run: Admin, [NotFound, Overloaded];
     integrity::repair: Admin, [NotFound, RepairRefused];
     performance::stats: Admin;
+    performance::trend: Admin;
     performance::export: Admin;
     alerts::active: Admin;
     alerts::history: Admin;
     alerts::acknowledge: Admin;
     alerts::resolve: Admin;
+    alerts::deliveries: Admin;
+    alerts::test: Admin;
+    alerts::runbook: Admin;
     background::list: Admin;
     storage::list: Admin;
     audit::list: Admin;
+    settings::list: Admin;
+    search::search: Admin;
 }
 
 /// The operation at this method and pattern.

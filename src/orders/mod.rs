@@ -12,6 +12,7 @@ mod closing;
 mod closing_sums;
 mod closing_view;
 mod error;
+mod history;
 mod order_state;
 mod payment;
 mod queries;
@@ -35,8 +36,9 @@ pub use closing_view::{
     ClosingPreview, CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView,
 };
 pub use error::OrderError;
+pub use history::{OrderEvent, OrderEventKind, OrderHistory};
 pub use payment::Tender;
-pub use queries::OrderSearch;
+pub use queries::{OrderSearch, StaffSearch};
 pub use receipt::{PrintedReceipt, ReceiptTax, ReceiptView};
 pub use refund::RefundRequest;
 pub use refund_plan::RefundLineRequest;

@@ -3,9 +3,10 @@
 use super::view::{OrderRecords, page_of_summaries};
 use super::{OrderError, OrderSummary, OrderView, Orders};
 use crate::db::orders::{OrderFilter, OrderRow};
-use crate::db::{DatabaseError, Reader, orders, payments, refunds};
+use crate::db::{DatabaseError, Reader, orders, payments, refunds, stores, users};
 use crate::domain::{
-    Actor, Caller, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId, Timestamp, UserId,
+    Actor, Caller, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId, TimeZone,
+    Timestamp, UserId, parse_username,
 };
 
 /// Filters of a list of orders.
@@ -18,6 +19,16 @@ pub struct OrderSearch {
     pub from: Option<Timestamp>,
     /// Confirmed before this time.
     pub to: Option<Timestamp>,
+}
+
+/// More filters of a list of orders, for the staff.
+#[derive(Debug, Clone, Default)]
+pub struct StaffSearch {
+    pub orders: OrderSearch,
+    /// Confirmed on this day, in the time zone of the store or stores: `2026-01-05`.
+    pub day: Option<String>,
+    /// The username of the shopper who owns them.
+    pub shopper: Option<String>,
 }
 
 impl OrderSearch {
@@ -43,6 +54,16 @@ impl Orders {
         search: OrderSearch,
         page: PageRequest,
     ) -> Result<GappedPage<OrderSummary>, OrderError> {
+        self.search_orders(caller, StaffSearch { orders: search, ..StaffSearch::default() }, page).await
+    }
+
+    /// Newest first: an admin sees every store, others only their own. Nothing is found for an unknown shopper.
+    pub async fn search_orders(
+        &self,
+        caller: &Caller,
+        StaffSearch { orders: search, day, shopper }: StaffSearch,
+        page: PageRequest,
+    ) -> Result<GappedPage<OrderSummary>, OrderError> {
         let store = match caller.actor {
             Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin, .. } => search.store,
             Actor::Kiosk { store: own, .. } | Actor::Person { role: Role::Clerk, store: Some(own), .. } => Some(own),
@@ -51,8 +72,20 @@ impl Orders {
         if let Some(other) = search.store.filter(|requested| store != Some(*requested)) {
             return Err(OrderError::StoreNotFound(other));
         }
-        let filter = OrderSearch { store, ..search }.into_filter()?;
-        let rows = orders::list(&mut self.db.read().await?, filter, page).await?;
+        let mut reader = self.db.read().await?;
+        let mut filter = OrderSearch { store, ..search }.into_filter()?;
+        if let Some(day) = day {
+            let (from, to) = find_day(&mut reader, store, &day).await?;
+            filter.from = Some(filter.from.map_or(from, |other| other.max(from)));
+            filter.to = Some(filter.to.map_or(to, |other| other.min(to)));
+        }
+        let rows = match shopper {
+            None => orders::list(&mut reader, filter, page).await?,
+            Some(name) => match users::find_by_username(&mut reader, &parse_username("shopper", &name)?).await? {
+                Some(user) => orders::list_owned(&mut reader, user.id, filter, page).await?,
+                None => Vec::new(),
+            },
+        };
         Ok(page_of_summaries(Page::from_rows(rows, page, |row| row.id.uuid())))
     }
 
@@ -85,6 +118,23 @@ impl Orders {
             load_records(&mut reader, order).await
         };
         records.await.map(OrderView::from).map_err(|error| name_unreadable_order(id, error))
+    }
+}
+
+/// The period of a day in the time zone that the stores share.
+async fn find_day(
+    reader: &mut Reader,
+    store: Option<StoreId>,
+    day: &str,
+) -> Result<(Timestamp, Timestamp), OrderError> {
+    let zones = stores::list_time_zones(reader, store).await?;
+    match zones.as_slice() {
+        [] => Ok(TimeZone::utc().parse_day("day", day)?),
+        [zone] => Ok(zone.parse_day("day", day)?),
+        _ => {
+            let reason = "needs store_id, since the stores are in different time zones";
+            Err(InvalidField::new("day", reason).into())
+        }
     }
 }
 

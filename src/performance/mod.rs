@@ -7,6 +7,7 @@
 
 mod attempt_counts;
 mod stats;
+mod trend;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,7 @@ use crate::domain::{StoreId, Timestamp};
 use attempt_counts::AttemptCounts;
 pub use attempt_counts::{Attempt, AttemptOutcome, Retries};
 pub use stats::{StatsView, StorePerformance, Window};
+pub use trend::{HourPerformance, TrendError, TrendView};
 
 /// The time between two runs of [`Performance::flush`].
 pub const FLUSH_PERIOD: Duration = Duration::from_secs(10);

@@ -183,7 +183,46 @@ async fn a_message_claimed_by_a_dead_server_is_delivered_by_another(database: Te
     assert_eq!(last_delivery(&monitor).await["state"], "delivered");
 }
 
+async fn a_test_message_says_what_each_receiver_made_of_it(database: TestDatabase) {
+    let receiver = AlertReceiver::start().await;
+    let hook = format!("webhook_url = \"{}\"\nwebhook_secret = \"{SECRET}\"", receiver.url);
+    let app = TestApp::spawn_with(database, &format!("[monitoring]\n{hook}\nslack_url = \"{}\"", receiver.url)).await;
+    let admin = app.login_admin().await;
+    let path = "/api/monitoring/numbering/alerts/test";
+    receiver.reply_next([ReceiverReply::Status(404, "no_such_channel")]);
+    let results = app.post(path, &admin, json!({})).await.expect(200)["data"].as_array().unwrap().clone();
+    let slack =
+        json!({"sink": "slack", "delivered": false, "status": 404, "error": "answered 404 Not Found: no_such_channel"});
+    let webhook = json!({"sink": "webhook", "delivered": true, "status": 200, "error": null});
+    assert_eq!(results, [slack, webhook]);
+    let requests = receiver.take_requests();
+    assert!(requests[0].json()["text"].as_str().unwrap().starts_with("[test] "));
+    assert_eq!(requests[1].json()["type"], "alert.test");
+    assert!(requests[1].headers.contains_key("webhook-signature"));
+    assert_eq!(app.get("/api/audit?action=alert.test", &admin).await.expect(200)["data"].as_array().unwrap().len(), 1);
+}
+
+async fn all_messages_about_an_alert_are_listed(database: TestDatabase) {
+    let (app, monitor) = start_with_alert(database, "").await;
+    monitor.alerts.deliver_due().await.unwrap();
+    let admin = app.login_admin().await;
+    let alert = app.get("/api/monitoring/numbering/alerts/active", &admin).await.expect(200)["data"][0].clone();
+    let key = alert["key"].as_str().unwrap();
+    app.post(&format!("/api/monitoring/numbering/alerts/{key}/resolve"), &admin, json!({})).await.expect(200);
+    let path = format!("/api/monitoring/numbering/alerts/{}/deliveries", alert["id"].as_str().unwrap());
+    let deliveries = app.get(&path, &admin).await.expect(200)["data"].as_array().unwrap().clone();
+    assert_eq!((&deliveries[0]["event"], &deliveries[0]["state"]), (&json!("fired"), &json!("delivered")));
+    assert_eq!(deliveries[0]["created_at"], "2026-01-05T12:00:00Z");
+    let nowhere = "/api/monitoring/numbering/alerts/00000000-0000-7000-8000-000000000000/deliveries";
+    app.get(nowhere, &admin).await.expect_problem(404, "not-found");
+    let section = app.get("/api/monitoring/runbook/order-failure-rate", &admin).await.expect(200);
+    assert!(section["text"].as_str().unwrap().starts_with("**What it means.**"));
+    app.get("/api/monitoring/runbook/no-such-rule", &admin).await.expect_problem(404, "not-found");
+}
+
 on_both_databases!(
+    a_test_message_says_what_each_receiver_made_of_it,
+    all_messages_about_an_alert_are_listed,
     a_refused_message_is_retried_with_growing_delays_and_given_up,
     a_receiver_that_hangs_redirects_or_sends_noise_only_gets_another_attempt,
     a_receiver_may_postpone_messages_for_a_day,

@@ -399,7 +399,53 @@ async fn a_lost_or_damaged_embedding_is_made_again_at_the_start(database: TestDa
     }
 }
 
+async fn a_thumbnail_is_made_once_and_shows_the_product(database: TestDatabase) {
+    let app = TestApp::spawn(database.clone()).await;
+    let admin = app.login_admin().await;
+    let photo = package_photo(5, 0);
+    let made = app.post_form("/api/products", &admin, &[("name", "Oat milk")], vec![photo.clone()]).await.expect(201);
+    let image =
+        format!("/api/products/{}/images/{}", made["id"].as_str().unwrap(), made["images"][0].as_str().unwrap());
+    let path = format!("{image}?size=thumbnail");
+    let thumbnail = app.get(&path, &admin).await;
+    assert_eq!((thumbnail.status.as_u16(), &thumbnail.headers["content-type"]), (200, &"image/jpeg".parse().unwrap()));
+    assert_eq!(thumbnail.headers["cache-control"], "private, no-cache");
+    let picture = image::load_from_memory(&thumbnail.bytes).unwrap();
+    let longer = ["width", "height"].map(|side| made["regions"][0]["region"][side].as_u64().unwrap()).into_iter().max();
+    assert_eq!(Some(u64::from(picture.width().max(picture.height()))), longer.map(|longer| longer.min(200)));
+    assert!(thumbnail.bytes.len() < 20_000, "{}", thumbnail.bytes.len());
+    let region = &made["regions"][0]["region"];
+    let ratio = |width: f64, height: f64| width / height;
+    let [width, height] = ["width", "height"].map(|side| region[side].as_f64().unwrap());
+    let difference = ratio(f64::from(picture.width()), f64::from(picture.height())) / ratio(width, height) - 1.0;
+    assert!(difference.abs() < 0.05, "it has the shape of the product's region {region}");
+    // It is kept: the original is not read again.
+    std::fs::remove_dir_all(database.folder().join("images")).unwrap();
+    assert_eq!(app.get(&path, &admin).await.bytes, thumbnail.bytes);
+    let tag = thumbnail.headers["etag"].to_str().unwrap().to_owned();
+    let again = app.call(Method::GET, &path, Some(&admin), |request| request.header("if-none-match", &tag)).await;
+    assert_eq!(again.status, 304);
+    app.get(&format!("{image}?size=huge"), &admin).await.expect_problem(400, "bad-request");
+}
+
+async fn products_are_found_by_name_sku_or_barcode_in_one_field(database: TestDatabase) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.login_admin().await;
+    let texts = [("name", "Oat milk"), ("sku", "A-7"), ("barcode", "4006381333931")];
+    let oat = app.create_product(&admin, &texts).await;
+    app.create_product(&admin, &[("name", "Soap A-77")]).await;
+    for text in ["A-7", "4006381333931", "OAT"] {
+        let found = app.get(&format!("/api/products?q={text}"), &admin).await.expect(200);
+        let ids: Vec<_> = found["data"].as_array().unwrap().iter().map(|product| &product["id"]).collect();
+        assert!(ids.contains(&&json!(oat)), "{text}: {found}");
+    }
+    let whole = app.get("/api/products?q=400638133393", &admin).await.expect(200);
+    assert_eq!(whole["data"], json!([]), "only the whole barcode");
+}
+
 on_both_databases!(
+    a_thumbnail_is_made_once_and_shows_the_product,
+    products_are_found_by_name_sku_or_barcode_in_one_field,
     a_product_is_recognised_the_moment_its_upload_returns,
     a_product_without_photos_can_be_sold_but_not_recognised,
     products_are_listed_in_pages_and_found_by_name_and_codes,

@@ -47,6 +47,7 @@ mod renumber;
 mod repair;
 mod repetition;
 mod servers;
+mod settings_and_search;
 mod snapshot;
 mod statistics;
 mod storage;

@@ -236,7 +236,79 @@ async fn clerk_of_another_store(app: &TestApp, admin: &str) -> String {
     tokens["access_token"].as_str().unwrap().to_owned()
 }
 
+async fn the_history_of_an_order_names_who_did_what(database: TestDatabase) {
+    let shop = Shop::open(database).await;
+    let ann = shop.app.sign_up_shopper("ann").await;
+    let session = shop.fill_bill(&[(&shop.milk, 5)]).await;
+    let join = format!("/api/sessions/{}/join", session["id"].as_str().unwrap());
+    shop.app.post(&join, &ann, json!({})).await.expect(200);
+    let order = shop.confirm(&session).await;
+    shop.app.clock.advance(10);
+    shop.pay(&order, json!([{"method": "card", "amount": 645}])).await.expect(201);
+    shop.app.clock.advance(10);
+    shop.post_once(&order_path(&order, "/receipt/prints"), &shop.clerk, json!({})).await;
+    shop.app.clock.advance(10);
+    shop.refund(&order, json!([{"line": 1, "quantity": 1}])).await.expect(201);
+    let path = order_path(&order, "/history");
+    let events = shop.app.get(&path, &shop.clerk).await.expect(200)["data"].as_array().unwrap().clone();
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["confirmed", "claimed", "paid", "printed", "refunded"]);
+    let names: Vec<_> = events.iter().map(|event| event["made_by_name"].as_str().unwrap()).collect();
+    assert_eq!((names[1], names[3], names[4]), ("ann", "clerk", "clerk"));
+    assert_eq!((names[0], &events[0]["amount"], &events[0]["number"]), (names[2], &json!(645), &json!(1)));
+    assert_eq!((&events[2]["method"], &events[4]["method"]), (&json!("card"), &json!("cash")));
+    assert_eq!((&events[4]["amount"], &events[4]["reason"]), (&json!(129), &json!("came back")));
+    shop.app.get(&path, &ann).await.expect_problem(403, "forbidden");
+    let other = shop.enrol_kiosk_of_new_store().await;
+    shop.app.get(&path, &other).await.expect_problem(403, "forbidden");
+    shop.app
+        .get("/api/orders/00000000-0000-7000-8000-000000000000/history", &shop.clerk)
+        .await
+        .expect_problem(404, "not-found");
+}
+
+async fn staff_find_orders_by_day_and_shopper(database: TestDatabase) {
+    let body = json!({"name": "강남점", "currency": "EUR", "time_zone": "Asia/Seoul"});
+    let shop = Shop::open_with(database, body).await;
+    shop.app.sign_up_shopper("ann").await;
+    shop.place_order(&[(&shop.milk, 1)]).await;
+    // The sixth of January in Seoul.
+    shop.app.clock.advance(4 * 3_600);
+    let session = shop.fill_bill(&[(&shop.milk, 1)]).await;
+    let join = format!("/api/sessions/{}/join", session["id"].as_str().unwrap());
+    let ann = shop.app.login("ann", "apples and oranges").await;
+    shop.app.post(&join, &ann, json!({})).await.expect(200);
+    shop.confirm(&session).await;
+    let clerk = shop.app.login("clerk", "knows every apple").await;
+    let found = async |query: &str| {
+        let page = shop.app.get(&format!("/api/orders?{query}"), &clerk).await.expect(200);
+        page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|order| order["receipt_number"].as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("day=2026-01-05").await, [1]);
+    assert_eq!(found("day=2026-01-06").await, [2]);
+    assert!(found("day=2026-01-07").await.is_empty());
+    assert!(found("day=2026-01-06&to=2026-01-05T15:30:00Z").await.is_empty());
+    assert_eq!(found("shopper=Ann").await, [2]);
+    assert!(found("shopper=ann&day=2026-01-05").await.is_empty());
+    assert!(found("shopper=nobody").await.is_empty());
+    let admin = shop.app.login_admin().await;
+    let refused = shop.app.get("/api/orders?day=yesterday", &admin).await.expect_problem(422, "invalid-field");
+    assert_eq!(refused["field"], "day");
+    shop.app.create_store(&admin).await;
+    let unclear = shop.app.get("/api/orders?day=2026-01-05", &admin).await.expect_problem(422, "invalid-field");
+    assert!(unclear["detail"].as_str().unwrap().contains("store_id"), "{unclear}");
+    let path = format!("/api/orders?day=2026-01-05&store_id={}", shop.store);
+    assert_eq!(shop.app.get(&path, &admin).await.expect(200)["data"][0]["receipt_number"], 1);
+}
+
 on_both_databases!(
+    the_history_of_an_order_names_who_did_what,
+    staff_find_orders_by_day_and_shopper,
     an_order_is_paid_in_full_and_once,
     a_paid_order_is_refunded_piece_by_piece,
     an_unpaid_order_is_voided_once_and_for_good,

@@ -51,6 +51,28 @@ async fn shop_confirm(shop: &Shop, path: &str, key: &str, version: Value) -> cra
     shop.post_with_key(path, &shop.kiosk, key, json!({"version": version})).await
 }
 
+async fn the_trend_has_an_entry_for_each_hour(database: TestDatabase) {
+    let shop = Shop::open(database).await;
+    shop.place_paid_order().await;
+    shop.app.clock.advance(3_600);
+    let admin = shop.app.login_admin().await;
+    shop.place_paid_order().await;
+    shop.place_paid_order().await;
+    let path = "/api/monitoring/numbering/performance/trend";
+    let hours = shop.app.get(&format!("{path}?hours=3"), &admin).await.expect(200)["data"].as_array().unwrap().clone();
+    let begins: Vec<_> = hours.iter().map(|hour| hour["begins"].as_str().unwrap()).collect();
+    assert_eq!(begins, ["2026-01-05T11:00:00Z", "2026-01-05T12:00:00Z", "2026-01-05T13:00:00Z"]);
+    let attempts: Vec<_> = hours.iter().map(|hour| hour["attempts"].as_i64().unwrap()).collect();
+    assert_eq!(attempts, [0, 1, 2]);
+    assert!(hours[0]["p95_ms"].is_null() && hours[2]["p95_ms"].as_f64() > Some(0.0), "{hours:?}");
+    let day = shop.app.get(path, &admin).await.expect(200);
+    assert_eq!(day["data"].as_array().unwrap().len(), 24);
+    let other = shop.app.create_store(&admin).await;
+    let none = shop.app.get(&format!("{path}?hours=1&store_id={other}"), &admin).await.expect(200);
+    assert_eq!(none["data"][0]["attempts"], 0);
+    shop.app.get(&format!("{path}?hours=0"), &admin).await.expect_problem(422, "invalid-field");
+}
+
 async fn servers_are_summed_and_days_begin_by_the_stores_clocks(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let admin = app.login_admin().await;
@@ -256,6 +278,7 @@ fn what_a_query_names_is_read_out_of_it() {
 }
 
 on_both_databases!(
+    the_trend_has_an_entry_for_each_hour,
     orders_are_counted_by_store,
     servers_are_summed_and_days_begin_by_the_stores_clocks,
     the_export_is_metrics_or_json,

@@ -3,6 +3,7 @@
 use super::{Problem, ProblemKind};
 use crate::alerts::AlertError;
 use crate::integrity::{IntegrityError, RepairError};
+use crate::performance::TrendError;
 
 /// Seconds after which a client may ask for a check again while another one is running.
 const CHECK_RETRY_S: u64 = 5;
@@ -10,8 +11,17 @@ const CHECK_RETRY_S: u64 = 5;
 impl From<AlertError> for Problem {
     fn from(error: AlertError) -> Self {
         match error {
-            AlertError::NotFiring(_) => Self::new(ProblemKind::NotFound, error.to_string()),
+            AlertError::NotFiring(_) | AlertError::NotFound(_) => Self::new(ProblemKind::NotFound, error.to_string()),
             AlertError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<TrendError> for Problem {
+    fn from(error: TrendError) -> Self {
+        match error {
+            TrendError::Invalid(invalid) => invalid.into(),
+            TrendError::Database(error) => error.into(),
         }
     }
 }

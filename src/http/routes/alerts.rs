@@ -1,12 +1,12 @@
-//! Alerts: the active ones, the history, acknowledging and resolving one.
+//! Alerts: the active ones, the history, acknowledging and resolving one; messages about them; the runbook.
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::alerts::AlertView;
-use crate::domain::{Caller, Page};
+use crate::alerts::{AlertView, DeliveryView, RunbookSection, TestDeliveries};
+use crate::domain::{AlertId, AlertRule, Caller, Page};
 use crate::http::Services;
 use crate::http::extract::{PageQuery, ValidPage, ValidPath};
 use crate::http::problem::Problem;
@@ -58,4 +58,35 @@ pub async fn resolve(
     key: ValidPath<String>,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.alerts.resolve_alert(&caller, &key.0).await?))
+}
+
+/// The messages about an alert.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Deliveries {
+    /// Newest first; at most 200.
+    data: Vec<DeliveryView>,
+}
+
+/// List the messages about an alert, newest first.
+#[utoipa::path(tag = "monitoring", params(("id" = AlertId, Path)),
+    responses((status = 200, body = Deliveries, description = "The messages")))]
+#[get("/api/monitoring/numbering/alerts/{id}/deliveries")]
+pub async fn deliveries(services: Data<Services>, id: ValidPath<AlertId>) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(Deliveries { data: services.alerts.list_deliveries(id.0).await? }))
+}
+
+/// Send a test message to every receiver, now and once.
+#[utoipa::path(tag = "monitoring",
+    responses((status = 200, body = TestDeliveries, description = "What each receiver made of it")))]
+#[post("/api/monitoring/numbering/alerts/test")]
+pub async fn test(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.alerts.send_test(&caller).await?))
+}
+
+/// Get the section of the runbook about a rule: what its alert means and what to do.
+#[utoipa::path(tag = "monitoring", params(("rule" = AlertRule, Path)),
+    responses((status = 200, body = RunbookSection, description = "The section")))]
+#[get("/api/monitoring/runbook/{rule}")]
+pub async fn runbook(rule: ValidPath<AlertRule>) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(RunbookSection::of(rule.0)))
 }

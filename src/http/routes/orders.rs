@@ -9,7 +9,7 @@ use crate::domain::{Caller, GappedPage, OrderId, OrderState, StoreId, Timestamp}
 use crate::http::Services;
 use crate::http::extract::{PageQuery, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::Problem;
-use crate::orders::{OrderSearch, OrderSummary, OrderView};
+use crate::orders::{OrderHistory, OrderSearch, OrderSummary, OrderView, StaffSearch};
 
 /// Filters of the list of orders.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -35,17 +35,43 @@ impl From<OrderQuery> for OrderSearch {
     }
 }
 
+/// More filters, for the staff.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct StaffOrderQuery {
+    /// Only orders confirmed on this day, in the store's time zone: `2026-01-05`.
+    #[param(format = Date)]
+    day: Option<String>,
+    /// Only orders of the shopper with this username.
+    shopper: Option<String>,
+}
+
 /// List orders, newest first.
-#[utoipa::path(tag = "orders", params(OrderQuery, PageQuery),
+#[utoipa::path(tag = "orders", params(OrderQuery, StaffOrderQuery, PageQuery),
     responses((status = 200, body = GappedPage<OrderSummary>, description = "A page of orders")))]
 #[get("/api/orders")]
 pub async fn list(
     caller: Caller,
     services: Data<Services>,
     query: ValidQuery<OrderQuery>,
+    more: ValidQuery<StaffOrderQuery>,
     page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    Ok(HttpResponse::Ok().json(services.orders.list_orders(&caller, query.0.into(), page.0).await?))
+    let StaffOrderQuery { day, shopper } = more.0;
+    let search = StaffSearch { orders: query.0.into(), day, shopper };
+    Ok(HttpResponse::Ok().json(services.orders.search_orders(&caller, search, page.0).await?))
+}
+
+/// Get what happened to an order: confirmed, paid, refunded, voided, printed, claimed.
+#[utoipa::path(tag = "orders", params(("id" = OrderId, Path)),
+    responses((status = 200, body = OrderHistory, description = "The events, oldest first")))]
+#[get("/api/orders/{id}/history")]
+pub async fn history(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<OrderId>,
+) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.orders.get_history(&caller, id.0).await?))
 }
 
 /// Get an order with its items, payments and refunds.

@@ -12,7 +12,7 @@ use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::Problem;
 use crate::integrity::StoreIntegrityView;
-use crate::performance::{StatsView, Window};
+use crate::performance::{StatsView, TrendView, Window};
 use crate::telemetry::NUMBERING_METRICS;
 
 const DEFAULT_WINDOW_S: i64 = 3_600;
@@ -39,6 +39,27 @@ pub struct StatsQuery {
 pub async fn stats(services: Data<Services>, query: ValidQuery<StatsQuery>) -> Result<impl Responder, Problem> {
     let window = Window::new(query.0.window_s.unwrap_or(DEFAULT_WINDOW_S))?;
     Ok(HttpResponse::Ok().json(services.performance.stats(window, query.0.store_id).await?))
+}
+
+/// How far the trend goes back, and its scope.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TrendQuery {
+    /// 1 to 168 (a week). Default: 24.
+    #[param(minimum = 1, maximum = 168)]
+    hours: Option<i64>,
+    /// Only this store.
+    store_id: Option<StoreId>,
+}
+
+/// Get how the creation of orders went, hour by hour.
+#[utoipa::path(tag = "monitoring", params(TrendQuery),
+    responses((status = 200, body = TrendView, description = "The hours, oldest first")))]
+#[get("/api/monitoring/numbering/performance/trend")]
+pub async fn trend(services: Data<Services>, query: ValidQuery<TrendQuery>) -> Result<impl Responder, Problem> {
+    let TrendQuery { hours, store_id } = query.0;
+    Ok(HttpResponse::Ok().json(services.performance.trend(hours.unwrap_or(24), store_id).await?))
 }
 
 /// The format of the export.

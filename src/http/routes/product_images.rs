@@ -4,14 +4,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, EntityTag, Header, IfNoneMatch};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, Responder, delete, get, post};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::PhotoBytes;
 use super::products::take_photos;
 use crate::catalog::{EnrolmentView, ImageView};
 use crate::domain::{Caller, ImageId, ProductId};
 use crate::http::Services;
+use crate::http::extract::ValidQuery;
 use crate::http::extract::{OptionalIdempotencyKey, UploadForm, ValidPath};
 use crate::http::problem::Problem;
 
@@ -67,9 +68,28 @@ pub async fn add(
     Ok(super::idempotent_reply(StatusCode::CREATED, added))
 }
 
-/// Get a photo as it was uploaded.
+/// How large a photo is to be.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PhotoSize {
+    /// As it was uploaded.
+    Original,
+    /// The part that shows the product, as a JPEG of at most 200 × 200 pixels.
+    Thumbnail,
+}
+
+/// How large a photo is to be.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PhotoQuery {
+    /// `original` (default) or `thumbnail`: the part that shows the product, as a JPEG of at most 200 × 200 pixels.
+    #[param(inline)]
+    size: Option<PhotoSize>,
+}
+
+/// Get a photo as it was uploaded, or a thumbnail of it.
 #[utoipa::path(tag = "catalog",
-    params(("id" = ProductId, Path), ("image_id" = ImageId, Path)),
+    params(("id" = ProductId, Path), ("image_id" = ImageId, Path), PhotoQuery),
     responses((status = 200, content((inline(PhotoBytes) = "image/jpeg"), (inline(PhotoBytes) = "image/png"),
         (inline(PhotoBytes) = "image/webp")), description = "The photo"), (status = 304, description = "The photo has not changed")))]
 #[get("/api/products/{id}/images/{image_id}")]
@@ -77,20 +97,28 @@ pub async fn show(
     request: HttpRequest,
     services: Data<Services>,
     path: ValidPath<(ProductId, ImageId)>,
+    query: ValidQuery<PhotoQuery>,
 ) -> Result<impl Responder, Problem> {
     let (id, image_id) = path.0;
+    let size = query.0.size.unwrap_or(PhotoSize::Original);
     let image = services.catalog.image(id, image_id).await?;
-    let tag = EntityTag::new_strong(image.sha256.clone());
+    let tag = EntityTag::new_strong(match size {
+        PhotoSize::Original => image.sha256.clone(),
+        PhotoSize::Thumbnail => format!("thumbnail-{image_id}"),
+    });
     let cached = has_tag(&request, &tag);
     let mut response = if cached { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, tag.to_string())).insert_header((CACHE_CONTROL, "private, no-cache"));
     if cached {
         return Ok(response.finish());
     }
-    let bytes = services.catalog.original(id, image_id).await?;
+    let (media_type, bytes) = match size {
+        PhotoSize::Original => (image.media_type, services.catalog.original(id, image_id).await?),
+        PhotoSize::Thumbnail => ("image/jpeg".to_owned(), services.catalog.thumbnail(id, image_id).await?),
+    };
     // An uploaded file must never run as a page of this server, whatever a browser makes of it.
     response.insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"));
-    Ok(response.content_type(image.media_type).body(bytes))
+    Ok(response.content_type(media_type).body(bytes))
 }
 
 fn has_tag(request: &HttpRequest, tag: &EntityTag) -> bool {

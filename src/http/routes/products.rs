@@ -21,7 +21,7 @@ use crate::http::problem::{Problem, excerpt};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProductQuery {
-    /// Only products whose name contains this text; case does not matter.
+    /// Only products whose name contains this text (case does not matter), or whose SKU or barcode it is.
     q: Option<String>,
     /// Only the product with this SKU.
     sku: Option<String>,
