@@ -5,8 +5,10 @@
 
 mod certificate;
 mod http_server;
+mod last_writes;
 mod start_check;
 mod start_error;
+mod task_workers;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,6 +22,7 @@ use crate::active_model::{IncomingModel, StartedModel};
 use crate::alerts::{Alerts, DELIVERY_PERIOD, STORAGE_REPORT_PERIOD};
 use crate::audit::AuditLog;
 use crate::auth::{Auth, FirstAdmin};
+use crate::automation::{Automation, TaskFiles};
 use crate::background::{BackgroundTasks, TaskMonitor};
 use crate::backup::{BackupError, LastNumbers};
 use crate::catalog::Catalog;
@@ -28,7 +31,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::blobs::Blobs;
 use crate::db::{Database, newest_id, sqlite_file};
-use crate::domain::{SinkKind, sort_new_ids_after};
+use crate::domain::{SinkKind, TimeZone, sort_new_ids_after};
 use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services};
@@ -46,6 +49,7 @@ use crate::telemetry::Metrics;
 
 use certificate::Certificate;
 pub use certificate::CertificateError;
+use last_writes::write_last_rows;
 pub use start_check::{refuse_damaged_database, refuse_lost_database};
 pub use start_error::StartError;
 
@@ -75,6 +79,7 @@ pub struct Application {
     recognition: RecognitionService,
     performance: Performance,
     last_numbers: LastNumbers,
+    automation: Automation,
     background: BackgroundTasks,
     first_admin: FirstAdmin,
     writes_snapshots: bool,
@@ -114,7 +119,8 @@ impl Application {
         let learner = ConfidenceLearner::new(db.clone(), clock.clone(), index_feed.active_model());
         learner.load().await?;
         let incoming = IncomingModel::default();
-        let catalog = Catalog::new(db.clone(), blobs, clock.clone(), index_feed.clone(), incoming.clone(), &settings)?;
+        let catalog =
+            Catalog::new(db.clone(), blobs.clone(), clock.clone(), index_feed.clone(), incoming.clone(), &settings)?;
         let models = ModelSwitches::new(db.clone(), clock.clone(), index_feed.clone(), incoming, folder);
         if let Some(manifest) = switch_to {
             models.begin_after_update(&manifest).await?;
@@ -141,6 +147,9 @@ impl Application {
         };
         let storage = StorageWatch::new(db.clone(), &watched);
         let readiness = Readiness::default();
+        let files = TaskFiles::new(&settings.data_dir);
+        let time_zone = TimeZone::parse("time_zone", &settings.time_zone)?;
+        let automation = Automation::new(db.clone(), clock.clone(), files.clone(), time_zone);
         let mut services = Services {
             clock: clock.clone(),
             auth: auth.clone(),
@@ -155,6 +164,7 @@ impl Application {
             alerts,
             statistics: Statistics::new(db.clone(), clock.clone()),
             audit: AuditLog::new(db.clone()),
+            automation: automation.clone(),
             background: TaskMonitor::default(),
             metrics,
             readiness: readiness.clone(),
@@ -168,16 +178,19 @@ impl Application {
         };
         // Before anything is registered to run: bad files end the start.
         let certificate = Certificate::open(&settings, &clock)?;
-        let mut background = background_tasks(&services, &learner, &last_numbers, &settings, clock);
+        let mut background = background_tasks(&services, &learner, &last_numbers, &settings, clock.clone());
         if let Some(certificate) = &certificate {
             background
                 .register("https: certificate", "Takes a renewed certificate, or renews the self-signed one.")
                 .every(CERTIFICATE_PERIOD, certificate, |certificate| async move { certificate.renew() });
         }
+        let pipelines = task_workers::pipelines(&services, (&db, &clock, &blobs, files), &settings);
+        task_workers::register(&mut background, &automation, &pipelines, settings.automation.workers);
         services.background = background.monitor();
         let (server, address) = http_server::bind(services, &settings, certificate.as_ref(), cores)?;
         // Last, because a one-time password is shown only once: nothing may fail between creating and printing it. The
         // server does not answer before it runs, so nobody can take the name first.
+        automation.ensure_cleanup().await?;
         let first_admin = auth.ensure_first_admin().await?;
         storage.remember_user().await?;
         Ok(Self {
@@ -192,6 +205,7 @@ impl Application {
             recognition,
             performance,
             last_numbers,
+            automation,
             background,
             first_admin,
             writes_snapshots: engine.snapshot_s > 0,
@@ -243,8 +257,8 @@ impl Application {
         stopper.abort();
         tasks.stop().await;
         self.db.distrust_connections();
-        let (numbers, models) = (&self.last_numbers, &self.models);
-        let last_writes = write_last_rows(numbers, &self.performance, &self.auth, &self.recognition, models);
+        let (numbers, automation) = ((&self.last_numbers, &self.performance), &self.automation);
+        let last_writes = write_last_rows(numbers, &self.auth, &self.recognition, &self.models, automation);
         let is_answering = tokio::time::timeout(LAST_WRITES_TIMEOUT, last_writes).await.is_ok();
         if !is_answering {
             tracing::warn!("the database did not answer while the server stopped");
@@ -256,32 +270,6 @@ impl Application {
         self.db.close().await;
         tracing::info!("stopped");
         result
-    }
-}
-
-/// Writes what would be lost or late otherwise.
-async fn write_last_rows(
-    last_numbers: &LastNumbers,
-    performance: &Performance,
-    auth: &Auth,
-    recognition: &RecognitionService,
-    models: &ModelSwitches,
-) {
-    let warn = |what: &str, error: &dyn std::fmt::Display| tracing::warn!(%error, "{what} could not be written");
-    if let Err(error) = last_numbers.remember().await {
-        warn("the last receipt numbers in the data folder", &error);
-    }
-    if let Err(error) = performance.flush().await {
-        warn("the last order statistics", &error);
-    }
-    if let Err(error) = auth.write_last_seen().await {
-        warn("when people and kiosks were last seen", &error);
-    }
-    if let Err(error) = recognition.write_counts().await {
-        warn("the last counts of verdicts", &error);
-    }
-    if let Err(error) = models.release_lease().await {
-        tracing::warn!(%error, "the lease of the model switch could not be released; it expires in half a minute");
     }
 }
 

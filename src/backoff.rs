@@ -29,6 +29,9 @@ pub const UNSEARCHABLE_IMAGES: BackoffPolicy = policy(Duration::from_secs(2), Du
 /// A new model that could not be adopted, or photos that it could not embed.
 pub const MODEL_SWITCH: BackoffPolicy = policy(Duration::from_secs(2), Duration::from_secs(60));
 
+/// A job of the queue that failed: the delays before its first, second and third retry. Then it is given up.
+pub const JOB_RETRIES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(30)];
+
 /// The delays between attempts.
 #[derive(Debug, Clone, Copy)]
 pub struct BackoffPolicy {

@@ -10,6 +10,7 @@ pub mod app;
 pub mod atomic_file;
 pub mod audit;
 pub mod auth;
+pub mod automation;
 pub mod background;
 pub mod backoff;
 pub mod backup;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 44] = [
+const MAY_IMPORT: [(&str, &[&str]); 45] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -127,11 +127,31 @@ const MAY_IMPORT: [(&str, &[&str]); 44] = [
             "storage",
         ],
     ),
+    (
+        "automation",
+        &[
+            "alerts",
+            "atomic_file",
+            "backoff",
+            "background",
+            "backup",
+            "catalog",
+            "checkout",
+            "clock",
+            "config",
+            "db",
+            "domain",
+            "integrity",
+            "pool",
+            "telemetry",
+        ],
+    ),
     ("qr_code", &[]),
     ("receipt_page", &["qr_code"]),
     (
         "http",
         &[
+            "automation",
             "background",
             "clock",
             "config",
@@ -187,6 +207,7 @@ const MAY_IMPORT: [(&str, &[&str]); 44] = [
         &[
             "app",
             "auth",
+            "automation",
             "backup",
             "catalog",
             "clock",
@@ -209,7 +230,8 @@ const MAY_IMPORT: [(&str, &[&str]); 44] = [
     ("main", &["cli"]),
 ];
 const LEAVES: [&str; 7] = ["backoff", "clock", "config", "domain", "telemetry", "pool", "atomic_file"];
-const ANYTHING_BUT_CLI: [&str; 30] = [
+const ANYTHING_BUT_CLI: [&str; 31] = [
+    "automation",
     "atomic_file",
     "backoff",
     "background",

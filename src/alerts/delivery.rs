@@ -63,6 +63,18 @@ impl Alerts {
         Ok(attempts)
     }
 
+    /// Sends `body`, which is no alert, to the webhook; does nothing without one. The receiver recognises a repetition by `id`.
+    ///
+    /// # Errors
+    /// What the webhook answered, as the end of a sentence.
+    pub async fn send_to_webhook(&self, id: &str, body: &str) -> Result<(), String> {
+        if !self.sinks.kinds().any(|kind| kind == SinkKind::Webhook) {
+            return Ok(());
+        }
+        let response = self.sinks.send(SinkKind::Webhook, id, body, self.clock.now()).await;
+        response.refusal.map_or(Ok(()), Err)
+    }
+
     /// Tries to send the oldest due message, if there is one.
     async fn deliver_next(&self, sink: SinkKind) -> Result<Option<AttemptResult>, DatabaseError> {
         let now = self.clock.now();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::CertificateError;
 use crate::alerts::SinkError;
 use crate::auth::AuthError;
+use crate::automation::AutomationError;
 use crate::backup::BackupError;
 use crate::db::DatabaseError;
 use crate::db::blobs::BlobError;
@@ -49,6 +50,8 @@ pub enum StartError {
     Alerts(#[from] SinkError),
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    #[error("tasks: {0}")]
+    Automation(#[from] AutomationError),
     #[error("photos: {0}")]
     Photos(#[from] BlobError),
     #[error("the index cannot be filled: {0}")]

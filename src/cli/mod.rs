@@ -11,6 +11,7 @@ mod model;
 mod numbering;
 mod render;
 mod serve;
+mod task;
 mod user;
 
 use std::path::PathBuf;
@@ -54,6 +55,9 @@ enum Command {
     /// Receipt numbers and hash chains: check and repair them.
     #[command(subcommand)]
     Numbering(numbering::NumberingCommand),
+    /// Tasks in the background: clean-ups, back-ups, reports, checks. Works while a server runs, which does the work.
+    #[command(subcommand)]
+    Task(task::TaskCommand),
     /// Accounts of people: a new password for one who forgot it. Works while a server runs.
     #[command(subcommand)]
     User(user::UserCommand),
@@ -128,6 +132,9 @@ pub enum CliError {
         /// 0 to 100.
         health_min: i64,
     },
+    /// A task could not be read or changed.
+    #[error("task: {0}")]
+    Task(String),
     /// An account could not be changed.
     #[error("user: {0}")]
     User(String),
@@ -201,6 +208,10 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
         Command::Numbering(command) => {
             sigpipe::reset();
             block_on(numbering::run(command, Settings::load()?))
+        }
+        Command::Task(command) => {
+            sigpipe::reset();
+            block_on(task::run(command, Settings::load()?))
         }
         Command::User(command) => block_on(user::run(command, Settings::load()?)),
         Command::Render { products, views, seed, side, out } => render::write_photos(products, views, seed, side, &out),

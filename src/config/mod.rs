@@ -3,6 +3,7 @@
 //! Loaded and validated once, at start. A setting that is unknown, misspelt or out of range ends the start with one line that
 //! names it. Secrets are [`SecretString`]s, which neither `Debug` nor a log can show.
 
+mod automation;
 mod limits;
 mod monitoring;
 mod report;
@@ -17,6 +18,7 @@ use figment::value::UncasedStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use automation::{AutomationSettings, WORKERS_MAX};
 pub use limits::{CheckoutSettings, EngineSettings, Limits, RecognitionSettings, TokenSettings};
 pub use monitoring::{AlertRuleSettings, MonitoringSettings};
 pub use report::{SettingSource, SettingView, SettingsReport};
@@ -114,6 +116,7 @@ pub struct Settings {
     /// These settings as admins are shown them.
     #[serde(skip)]
     pub report: SettingsReport,
+    pub automation: AutomationSettings,
 }
 
 /// The defaults that files and variables override; secrets have none.
@@ -140,6 +143,7 @@ struct Defaults {
     recognition: RecognitionSettings,
     checkout: CheckoutSettings,
     monitoring: MonitoringSettings,
+    automation: AutomationSettings,
 }
 
 impl Default for Defaults {
@@ -166,6 +170,7 @@ impl Default for Defaults {
             recognition: RecognitionSettings::default(),
             checkout: CheckoutSettings::default(),
             monitoring: MonitoringSettings::default(),
+            automation: AutomationSettings::default(),
         }
     }
 }

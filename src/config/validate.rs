@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigError, MonitoringSettings, RecognitionSettings, Settings};
+use super::{ConfigError, MonitoringSettings, RecognitionSettings, Settings, WORKERS_MAX};
 use crate::domain::{Currency, TimeZone};
 
 /// The key size of HMAC-SHA-256; shorter secrets can be guessed.
@@ -91,6 +91,9 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
     in_range("monitoring.quick_check_s", settings.monitoring.quick_check_s, 60, 604_800)?;
     in_range("monitoring.deep_check_s", settings.monitoring.deep_check_s, 60, 2_592_000)?;
     in_range("monitoring.reports_kept", settings.monitoring.reports_kept, 1, 1_000_000)?;
+    in_range("automation.workers", settings.automation.workers as i64, 0, WORKERS_MAX as i64)?;
+    in_range("automation.evidence_kept_days", settings.automation.evidence_kept_days, 1, 36_500)?;
+    in_range("automation.history_kept_days", settings.automation.history_kept_days, 1, 36_500)?;
     validate_monitoring(&settings.monitoring)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Invariants: a file's path follows from its hash alone, never from what a client sent; a file with its final name is
 //! complete and durable (`atomic_file`); a file never changes.
-//! Nothing deletes a file: when the last row that names it is deleted, another upload of the same content may be about to
-//! name it again. Files that no row names only cost space; they can be deleted while no server runs.
+//! A file that no row names is deleted only when nobody has written it for a while ([`Blobs::remove_idle`]): another upload
+//! of the same content may be about to name it again. An upload that finds its file there already renews the file's time.
 //!
 //! Servers that share a database must share this folder too. File work blocks, so it runs on tokio's blocking threads;
 //! it must never be done inside a [`Tx`](super::Tx).
@@ -12,6 +12,7 @@ use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -101,6 +102,18 @@ impl Blobs {
         tokio::task::spawn_blocking(move || read_file(&path, hash)).await.map_err(|_| BlobError::Thread)?
     }
 
+    /// The files that nobody has written for `idle`, in no order.
+    pub async fn list_idle(&self, idle: Duration) -> Result<Vec<ContentHash>, BlobError> {
+        let root = Arc::clone(&self.root);
+        tokio::task::spawn_blocking(move || list_idle(&root, idle)).await.map_err(|_| BlobError::Thread)?
+    }
+
+    /// Deletes a file that no row names. False if somebody has written it within `idle`, then it stays.
+    pub async fn remove_idle(&self, hash: ContentHash, idle: Duration) -> Result<bool, BlobError> {
+        let path = self.path(hash);
+        tokio::task::spawn_blocking(move || remove_idle(&path, idle)).await.map_err(|_| BlobError::Thread)?
+    }
+
     /// `images/ab/cdef…`: 256 folders keep each of them short.
     fn path(&self, hash: ContentHash) -> PathBuf {
         let name = hash.to_string();
@@ -113,8 +126,13 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
     let folder = path.parent().unwrap_or(path);
     let size = std::fs::metadata(path).map(|metadata| metadata.len());
     if size.is_ok_and(|size| size == bytes.len() as u64) {
-        // The upload that wrote it may not have synced it yet, and the caller commits a row that relies on it.
-        return sync_folder(folder);
+        match renew_time(path) {
+            // The upload that wrote it may not have synced it yet, and the caller commits a row that relies on it.
+            Ok(()) => return sync_folder(folder),
+            // It was deleted just now.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(BlobError::at(path)(error)),
+        }
     }
     if !folder.is_dir() {
         make_private_folder(folder).map_err(BlobError::at(folder))?;
@@ -130,6 +148,61 @@ fn read_file(path: &Path, hash: ContentHash) -> Result<Option<Vec<u8>>, BlobErro
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(BlobError::at(path)(error)),
     }
+}
+
+fn renew_time(path: &Path) -> std::io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "compared with the times that the file system gives")]
+    let now = std::time::SystemTime::now();
+    File::options().append(true).open(path)?.set_modified(now)
+}
+
+fn is_idle(path: &Path, idle: Duration) -> std::io::Result<bool> {
+    let modified = std::fs::metadata(path)?.modified()?;
+    // A time in the future was set by a clock that has been set back since.
+    Ok(modified.elapsed().is_ok_and(|age| age >= idle))
+}
+
+fn list_idle(root: &Path, idle: Duration) -> Result<Vec<ContentHash>, BlobError> {
+    let mut found = Vec::new();
+    for folder in read_folder(root)? {
+        let prefix = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for path in read_folder(&folder)? {
+            let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+            let hash = hex::decode(&name).ok().and_then(|bytes| ContentHash::try_from(bytes).ok());
+            // Another server may delete it meanwhile.
+            if let Some(hash) = hash.filter(|_| is_idle(&path, idle).unwrap_or(false)) {
+                found.push(hash);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<PathBuf>, BlobError> {
+    let entries = std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    match entries {
+        Ok(paths) => Ok(paths),
+        // A file beside the folders.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(Vec::new()),
+        Err(error) => Err(BlobError::at(folder)(error)),
+    }
+}
+
+/// Out of the way first: an upload that comes now writes the file anew, and one that has just renewed its time is seen.
+fn remove_idle(path: &Path, idle: Duration) -> Result<bool, BlobError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!(".{name}.orphan"));
+    match std::fs::rename(path, &aside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(BlobError::at(path)(error)),
+    }
+    if is_idle(&aside, idle).map_err(BlobError::at(&aside))? {
+        std::fs::remove_file(&aside).map_err(BlobError::at(&aside))?;
+        return Ok(true);
+    }
+    std::fs::rename(&aside, path).map_err(BlobError::at(&aside))?;
+    Ok(false)
 }
 
 /// A rename is durable once its folder is synced.
@@ -174,6 +247,27 @@ mod tests {
         assert!(matches!(blobs.get(hash).await, Err(BlobError::Damaged(_))));
         blobs.put(hash, b"a photo".to_vec()).await.unwrap();
         assert!(blobs.get(hash).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn only_idle_files_are_removed_and_an_upload_makes_a_file_busy() {
+        let root = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(root.path()).unwrap();
+        let hash = ContentHash::from_content(b"a photo");
+        blobs.put(hash, b"a photo".to_vec()).await.unwrap();
+        let day = Duration::from_secs(86_400);
+        assert!(blobs.list_idle(day).await.unwrap().is_empty());
+        let old = std::fs::metadata(&files(root.path())[0]).unwrap().modified().unwrap() - 2 * day;
+        let make_old = || File::options().append(true).open(&files(root.path())[0]).unwrap().set_modified(old).unwrap();
+        make_old();
+        assert_eq!(blobs.list_idle(day).await.unwrap(), [hash]);
+        // The same photo is uploaded between the search and the removal.
+        blobs.put(hash, b"a photo".to_vec()).await.unwrap();
+        assert!(!blobs.remove_idle(hash, day).await.unwrap());
+        assert!(blobs.get(hash).await.unwrap().is_some());
+        make_old();
+        assert!(blobs.remove_idle(hash, day).await.unwrap());
+        assert!(files(root.path()).is_empty() && !blobs.remove_idle(hash, day).await.unwrap());
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
-//! Notifications of committed catalog changes, by PostgreSQL's LISTEN and NOTIFY.
+//! Notifications of committed changes, by PostgreSQL's LISTEN and NOTIFY.
 //!
-//! A notification only says that the log ([`super::catalog_changes`]) has something new. Notifications are lost while the
-//! connection is down, so a listener must also poll the log. SQLite has none: it serves a single server, which knows its
-//! own changes.
+//! A notification only says that there is something new: in the log of the catalog ([`super::catalog_changes`]), or in the
+//! queue ([`super::task_queue`]). Notifications are lost while the connection is down, so a listener must also poll. SQLite
+//! has none: it serves a single server, which knows its own changes.
 
 use std::time::Duration;
 
@@ -10,17 +10,39 @@ use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 
 use super::{Backend, DatabaseError, Tx, deadline, run_query};
 
-/// Channels of different databases are separate in PostgreSQL.
-const CHANNEL: &str = "tillsight_catalog";
+/// What notifications are about. Channels of different databases are separate in PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    Catalog,
+    /// The queue has a new job, or a task was stopped.
+    Tasks,
+}
+
+impl Channel {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Catalog => "tillsight_catalog",
+            Self::Tasks => "tillsight_tasks",
+        }
+    }
+}
+
 /// After this time without a notification the connection is checked.
 const QUIET_MAX: Duration = Duration::from_secs(30);
 
-/// Notifies listeners of a catalog change when the transaction commits. Does nothing on SQLite.
+/// Notifies listeners of a catalog change when the transaction commits.
 pub(super) async fn notify_listeners(tx: &mut Tx) -> Result<(), DatabaseError> {
+    notify(tx, Channel::Catalog).await
+}
+
+/// Notifies the channel's listeners when the transaction commits. Does nothing on SQLite.
+pub(super) async fn notify(tx: &mut Tx, channel: Channel) -> Result<(), DatabaseError> {
     // `pg_notify` returns `void`, so it is executed, not fetched.
     const NOTIFY: &str = "SELECT pg_notify($1, '')";
     match tx.backend() {
-        Backend::Postgres => run_query!(tx, c => sqlx::query(NOTIFY).bind(CHANNEL).execute(c)).map(|_rows: u64| ()),
+        Backend::Postgres => {
+            run_query!(tx, c => sqlx::query(NOTIFY).bind(channel.name()).execute(c)).map(|_rows: u64| ())
+        }
         Backend::Sqlite => Ok(()),
     }
 }
@@ -31,12 +53,12 @@ pub struct ChangeListener(PgListener);
 
 impl ChangeListener {
     /// Connects to the database of `pool`, but outside the pool, because a listener keeps its connection as long as it lives.
-    pub(super) async fn connect(pool: &PgPool) -> Result<Self, DatabaseError> {
+    pub(super) async fn connect(pool: &PgPool, channel: Channel) -> Result<Self, DatabaseError> {
         let options = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let options = options.acquire_timeout(deadline::ACQUIRE);
         let own_pool = options.connect_with((*pool.connect_options()).clone()).await?;
         let mut listener = PgListener::connect_with(&own_pool).await?;
-        deadline::within(deadline::STATEMENT, listener.listen(CHANNEL)).await?;
+        deadline::within(deadline::STATEMENT, listener.listen(channel.name())).await?;
         Ok(Self(listener))
     }
 

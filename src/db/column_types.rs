@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::blobs::ContentHash;
 use crate::domain::{
     AlertEvent, AlertId, AlertRule, AlertSeverity, AlertState, AttemptId, ChangeKind, CheckDepth, Currency, DeliveryId,
-    DeliveryState, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, OrderState, PaymentId, PaymentMethod,
-    PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, RefundKind, RevisedField, Role, Series, SessionId,
-    SessionStatus, SinkKind, StoreId, SwitchId, SwitchState, TimeZone, Timestamp, TokenId, UserId, ZReportId,
-    ZReportSection,
+    DeliveryState, ImageId, IntegrityReportId, ItemId, JobId, JobStatus, KioskId, LogAction, LogLevel, MissedRuns,
+    OrderId, OrderState, PauseKind, PaymentId, PaymentMethod, PlaceholderId, PriceId, ProductId, RecognitionId,
+    RefundId, RefundKind, RevisedField, Role, ScheduleId, ScheduleKind, Series, SessionId, SessionStatus, SinkKind,
+    Stage, StoreId, SwitchId, SwitchState, TaskId, TaskLogId, TaskStatus, TaskType, TimeZone, Timestamp, TokenId,
+    UserId, ZReportId, ZReportSection,
 };
 
 /// `Type` is stored as `Inner`; `|value| → Inner` encodes it, `|inner| → Result<Type, _>` decodes it.
@@ -78,7 +79,11 @@ ids_stored_as_uuids!(
     IntegrityReportId,
     AlertId,
     DeliveryId,
-    PlaceholderId
+    PlaceholderId,
+    TaskId,
+    JobId,
+    TaskLogId,
+    ScheduleId
 );
 
 stored_as! {
@@ -143,6 +148,15 @@ text_enums_in! {
     "alert_deliveries.sink": SinkKind;
     "alert_deliveries.event": AlertEvent;
     "alert_deliveries.state": DeliveryState;
+    "tasks.type or task_queue.type": TaskType;
+    "tasks.status": TaskStatus;
+    "task_queue.stage or task_logs.stage": Stage;
+    "task_queue.status": JobStatus;
+    "task_logs.level": LogLevel;
+    "task_logs.action": LogAction;
+    "task_pauses.kind": PauseKind;
+    "task_schedules.kind": ScheduleKind;
+    "task_schedules.missed": MissedRuns;
 }
 
 /// Decodes a row, or says which of its values cannot be read, so that one damaged row does not hide the rest of a list.

@@ -9,7 +9,7 @@ use sqlx::postgres::PgPool;
 use super::pools::{OpenMode, Pools};
 use super::query::run_query;
 use super::reader::Connection;
-use super::{ChangeListener, DatabaseError, Reader, Tx, deadline};
+use super::{ChangeListener, Channel, DatabaseError, Reader, Tx, deadline};
 
 /// An open database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -112,10 +112,10 @@ impl Database {
         .await
     }
 
-    /// Notifications of catalog changes that any server commits; `None` on SQLite.
-    pub async fn listen_for_changes(&self) -> Result<Option<ChangeListener>, DatabaseError> {
+    /// Notifications of changes that any server commits; `None` on SQLite.
+    pub async fn listen_for_changes(&self, channel: Channel) -> Result<Option<ChangeListener>, DatabaseError> {
         match &self.0 {
-            Pools::Postgres { readers, .. } => Box::pin(ChangeListener::connect(readers)).await.map(Some),
+            Pools::Postgres { readers, .. } => Box::pin(ChangeListener::connect(readers, channel)).await.map(Some),
             Pools::Sqlite { .. } => Ok(None),
         }
     }

@@ -22,7 +22,11 @@ pub async fn find(reader: &mut Reader) -> Result<Option<Uuid>, DatabaseError> {
         UNION ALL SELECT id FROM (SELECT id FROM integrity_reports ORDER BY id DESC LIMIT 1) m \
         UNION ALL SELECT id FROM (SELECT id FROM model_switches ORDER BY id DESC LIMIT 1) n \
         UNION ALL SELECT id FROM (SELECT id FROM alerts ORDER BY id DESC LIMIT 1) o \
-        UNION ALL SELECT id FROM (SELECT id FROM alert_deliveries ORDER BY id DESC LIMIT 1) p";
+        UNION ALL SELECT id FROM (SELECT id FROM alert_deliveries ORDER BY id DESC LIMIT 1) p \
+        UNION ALL SELECT id FROM (SELECT id FROM tasks ORDER BY id DESC LIMIT 1) q \
+        UNION ALL SELECT id FROM (SELECT id FROM task_queue ORDER BY id DESC LIMIT 1) r \
+        UNION ALL SELECT id FROM (SELECT id FROM task_schedules ORDER BY id DESC LIMIT 1) s \
+        UNION ALL SELECT id FROM (SELECT id FROM task_logs ORDER BY id DESC LIMIT 1) t";
     let rows: Vec<(Uuid,)> = run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))?;
     Ok(rows.into_iter().map(|(id,)| id).max())
 }

@@ -111,6 +111,13 @@ pub async fn find(reader: &mut Reader, product: ProductId, id: ImageId) -> Resul
 }
 
 /// Deletes a photo and its embeddings; its file stays.
+/// Whether a photo of any product has this content.
+pub async fn exists_with_content(reader: &mut Reader, hash: ContentHash) -> Result<bool, DatabaseError> {
+    const SELECT: &str = "SELECT COUNT(*) FROM (SELECT id FROM product_images WHERE content_hash = $1 LIMIT 1) i";
+    let count: i64 = run_query!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(hash).fetch_one(c))?;
+    Ok(count > 0)
+}
+
 pub async fn delete(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<bool, DatabaseError> {
     const DELETE: &str = "DELETE FROM product_images WHERE product_id = $1 AND id = $2";
     Ok(run_query!(tx, c => sqlx::query(DELETE).bind(product).bind(id).execute(c))? == 1)

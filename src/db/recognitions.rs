@@ -42,6 +42,13 @@ pub async fn insert(tx: &mut Tx, row: &RecognitionRow) -> Result<(), DatabaseErr
     Ok(())
 }
 
+/// Removes those of the `limit` oldest that were made before `moment`; returns their number.
+pub async fn delete_oldest_before(tx: &mut Tx, moment: Timestamp, limit: i64) -> Result<u64, DatabaseError> {
+    const DELETE: &str = "DELETE FROM recognitions WHERE created_at < $1 \
+        AND id IN (SELECT r.id FROM recognitions r ORDER BY r.id LIMIT $2)";
+    run_query!(tx, c => sqlx::query(DELETE).bind(moment).bind(limit).execute(c))
+}
+
 pub async fn find(reader: &mut Reader, id: RecognitionId) -> Result<Option<RecognitionRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, actor, session_id, model, index_revision, items, latency_us, created_at \
                           FROM recognitions WHERE id = $1";

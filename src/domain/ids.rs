@@ -104,6 +104,14 @@ ids! {
     AlertId,
     /// A message about an alert to one sink.
     DeliveryId,
+    /// A task of the automation.
+    TaskId,
+    /// A row of the queue: one stage of one item of a task.
+    JobId,
+    /// A line of a task's log.
+    TaskLogId,
+    /// When a task runs.
+    ScheduleId,
 }
 
 #[cfg(test)]

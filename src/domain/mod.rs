@@ -4,6 +4,7 @@
 //! the error names the field and what is wrong with it.
 
 mod alert;
+mod automation;
 mod catalog_change;
 mod code;
 mod discount;
@@ -17,6 +18,7 @@ mod page;
 mod photo;
 mod region;
 mod role;
+mod schedule;
 mod seal;
 mod series;
 mod text;
@@ -26,14 +28,17 @@ mod time_zone;
 mod verdict;
 
 pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, DeliveryState, SinkKind};
+pub use automation::{
+    JobStatus, LogAction, LogLevel, MissedRuns, PauseKind, ScheduleKind, Stage, TaskStatus, TaskType,
+};
 pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};
 pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};
 pub use given_numbers::{GivenNumber, GivenNumbers};
 pub use ids::{
-    AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, KioskId, OrderId, PaymentId, PlaceholderId,
-    PriceId, ProductId, RecognitionId, RefundId, SessionId, StoreId, SwitchId, TokenId, UserId, ZReportId,
-    sort_new_ids_after,
+    AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, JobId, KioskId, OrderId, PaymentId,
+    PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, ScheduleId, SessionId, StoreId, SwitchId, TaskId,
+    TaskLogId, TokenId, UserId, ZReportId, sort_new_ids_after,
 };
 pub use local_period::{LocalUnit, OffsetSpan};
 pub use model_switch::SwitchState;
@@ -43,6 +48,7 @@ pub use page::{GappedPage, Page, PageRequest};
 pub use photo::{Photo, PhotoFault};
 pub use region::Region;
 pub use role::{Actor, Caller, Role};
+pub use schedule::ScheduleRule;
 pub use seal::Seal;
 pub use series::Series;
 pub use text::{InvalidField, parse_barcode, parse_line, parse_optional_line, parse_username};

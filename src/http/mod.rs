@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::alerts::Alerts;
 use crate::audit::AuditLog;
 use crate::auth::Auth;
+use crate::automation::Automation;
 use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
@@ -57,6 +58,7 @@ pub struct Services {
     pub alerts: Alerts,
     pub statistics: Statistics,
     pub audit: AuditLog,
+    pub automation: Automation,
     pub background: TaskMonitor,
     pub metrics: Metrics,
     pub readiness: Readiness,

@@ -14,9 +14,10 @@ use super::policy::Policy;
 use super::problem::ProblemKind;
 use super::route::Route;
 use super::routes::{
-    alerts, api_document, audit, auth, background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes,
-    models, mypage, orders, payments_and_refunds, performance, photo_previews, product_images, products, receipts,
-    recognition, search, session_discounts, sessions, settings, statistics, storage, stores, users,
+    alerts, api_document, audit, auth, automation_events, automation_pauses, automation_schedules, automation_tasks,
+    background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes, models, mypage, orders,
+    payments_and_refunds, performance, photo_previews, product_images, products, receipts, recognition, search,
+    session_discounts, sessions, settings, statistics, storage, stores, users,
 };
 
 macro_rules! route_table {
@@ -157,6 +158,25 @@ route_table! {
     audit::list: Admin;
     settings::list: Admin;
     search::search: Admin;
+
+    automation_tasks::create: Admin;
+    automation_tasks::list: Admin;
+    automation_tasks::show: Admin;
+    automation_tasks::remove: Admin, [TaskRunning];
+    automation_tasks::items: Admin;
+    automation_tasks::retry: Admin, [NothingFailed];
+    automation_tasks::discard: Admin, [NothingFailed];
+    automation_events::watch: Admin;
+    automation_tasks::queue: Admin;
+    automation_tasks::logs: Admin;
+    automation_tasks::stop: Admin, [NotFound];
+    automation_schedules::list: Admin;
+    automation_schedules::create: Admin, [NotFound];
+    automation_schedules::change: Admin;
+    automation_schedules::remove: Admin;
+    automation_pauses::list: Admin;
+    automation_pauses::pause: Admin;
+    automation_pauses::resume: Admin;
 }
 
 /// The operation at this method and pattern.

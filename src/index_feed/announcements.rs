@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use super::IndexFeed;
 use crate::background::{RunReporter, Signal};
 use crate::backoff::LISTEN;
-use crate::db::{ChangeListener, DatabaseError};
+use crate::db::{ChangeListener, Channel, DatabaseError};
 
 impl IndexFeed {
     /// Raised when a change is announced; then call [`IndexFeed::follow`].
@@ -20,7 +20,7 @@ impl IndexFeed {
     pub async fn listen_for_announcements(self, runs: RunReporter) {
         let mut delays = LISTEN.delays();
         loop {
-            match runs.run(self.db.listen_for_changes()).await {
+            match runs.run(self.db.listen_for_changes(Channel::Catalog)).await {
                 Ok(None) => return,
                 Ok(Some(mut listener)) => {
                     // Announcements before the connection are not repeated.

@@ -79,6 +79,12 @@ metrics_named! {
         "Runs of background tasks that have ended, by `task` and `outcome`: done, failed, panicked.";
     describe_gauge BACKGROUND_LAST_SUCCESS_SECONDS = "tillsight_background_last_success_timestamp_seconds":
         "Unix time of the last run that succeeded, by background `task`; absent before the first one.";
+    describe_counter TASK_JOBS_TOTAL = "tillsight_task_jobs_total":
+        "Jobs of tasks that have ended, by `type`, `stage` and `outcome`: completed, retried, failed, lost.";
+    describe_histogram TASK_JOB_SECONDS = "tillsight_task_job_duration_seconds":
+        "Seconds of the work on one job, by `type` and `stage`.";
+    describe_counter TASK_LEASES_LOST_TOTAL = "tillsight_task_leases_lost_total":
+        "Jobs that this server lost, because their task was stopped or their lease expired, or took from a dead server.";
     describe_counter MODEL_ADOPTION_FAILURES_TOTAL = "tillsight_model_adoption_failures_total":
         "Failed attempts of this server to adopt the model that was switched to.";
     describe_counter ORDERS_TOTAL = "tillsight_orders_total": "Orders confirmed.";

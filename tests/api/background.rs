@@ -89,6 +89,11 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "alerts: storage",
         "database: clean up",
         "metrics",
+        "automation: worker 1",
+        "automation: worker 2",
+        "automation: listen",
+        "automation: leases",
+        "automation: scheduler",
         "alerts",
         "integrity",
     ] {

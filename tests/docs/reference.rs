@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tillsight::config::{CheckoutSettings, EngineSettings, Limits, MonitoringSettings, Settings, TokenSettings};
+use tillsight::config::{
+    AutomationSettings, CheckoutSettings, EngineSettings, Limits, MonitoringSettings, Settings, TokenSettings,
+};
 use tillsight::http::problem::ProblemKind;
 
 use super::pages::root;
 
 /// Groups of settings, which have no row of their own.
-const GROUPS: [&str; 10] = [
+const GROUPS: [&str; 11] = [
+    "automation",
     "limits",
     "tokens",
     "engine",
@@ -86,6 +89,7 @@ fn the_reference_tells_the_defaults() {
         ("engine", serde_json::to_value(EngineSettings::default())),
         ("checkout", serde_json::to_value(CheckoutSettings::default())),
         ("monitoring", serde_json::to_value(MonitoringSettings::default())),
+        ("automation", serde_json::to_value(AutomationSettings::default())),
     ];
     for (group, values) in groups {
         flatten(group, &values.unwrap(), &mut defaults);

@@ -27,6 +27,7 @@ use crate::recognition::RegionMode;
         (name = "orders", description = "Orders: payments, refunds, voids, receipts, daily closings."),
         (name = "mypage", description = "A shopper's own orders and spending."),
         (name = "monitoring", description = "Integrity of receipt numbers and hash chains, order statistics, alerts, background tasks."),
+        (name = "automation", description = "Tasks in the background: their items, jobs, log and pauses."),
         (name = "operation", description = "Health and metrics."),
     )
 )]

@@ -142,6 +142,8 @@ impl ProblemKind {
                 "12 of 400 photos on sale have not been embedded by tillsight-small-fp32 yet.",
                 json!({"missing": 12}),
             ),
+            Self::TaskRunning => text("Task \"New photos\" is still being worked on. Stop it first.", json!({})),
+            Self::NothingFailed => text("Task \"New photos\" has no failed item.", json!({})),
             Self::Throttled => text("Too many failed attempts. Try again in 60 seconds.", json!({"retry_after_s": 60})),
             Self::Overloaded => text(
                 "The server is receiving too many large uploads. Try again in a second.",

@@ -68,6 +68,8 @@ problem_kinds! {
     PoorPhoto = "poor-photo", UNPROCESSABLE_ENTITY, "The photo would make recognition wrong";
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "The embedding model cannot be used";
     SwitchRefused = "switch-refused", CONFLICT, "The model cannot be switched now";
+    TaskRunning = "task-running", CONFLICT, "The task is still being worked on";
+    NothingFailed = "nothing-failed", CONFLICT, "The task has no such failed item";
     Throttled = "throttled", TOO_MANY_REQUESTS, "Too many failed attempts";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server is overloaded";
     IndexBehind = "index-behind", SERVICE_UNAVAILABLE, "The index is behind the catalog";

@@ -4,6 +4,7 @@
 //! not become a 500 by accident. A 5xx tells the client nothing about its cause; the cause is logged here, once.
 
 mod auth;
+mod automation;
 mod catalog;
 mod database;
 mod examples;

@@ -1,0 +1,169 @@
+//! How a job ends: completed, handed over to the next stage, to be tried again, or given up. Each is one transaction.
+
+use serde_json::{Value, json};
+
+use super::log::{self, LogEntry};
+use super::stages::{stage_after, stages_of};
+use super::{Automation, Job, JobFailure, JobOutcome, NewItem};
+use crate::backoff::JOB_RETRIES;
+use crate::db::task_queue::{self, JobEnd, JobRow, TakenJob};
+use crate::db::{DatabaseError, Tx, task_items, tasks};
+use crate::domain::{JobId, JobStatus, LogAction, LogLevel, Stage, TaskId, TaskStatus, Timestamp};
+
+/// The job was stopped, or another server has it.
+const LOST: &str = "lost";
+
+impl Automation {
+    /// Records what came of a job, and queues what follows. Returns the word for the metrics.
+    pub(super) async fn complete(
+        &self,
+        job: &Job,
+        taken: TakenJob,
+        outcome: &JobOutcome,
+    ) -> Result<&'static str, DatabaseError> {
+        let now = self.0.clock.now();
+        let next = stage_after(stages_of(job.task.kind, &job.task.settings), job.row.stage);
+        let (message, metadata, items) = match (outcome, next) {
+            (JobOutcome::Completed { message, metadata }, _) => (message, metadata.clone(), Vec::new()),
+            (JobOutcome::NextStage { message, data }, Some(_)) => {
+                let item = NewItem { name: job.row.item.clone(), position: job.row.position, data: data.clone() };
+                (message, Value::Null, vec![item])
+            }
+            (JobOutcome::Items { message, items }, Some(_)) => (message, json!({"items": items.len()}), items.clone()),
+            // After the last stage nothing follows.
+            (JobOutcome::NextStage { message, .. } | JobOutcome::Items { message, .. }, None) => {
+                (message, Value::Null, Vec::new())
+            }
+        };
+        let hands_over = !matches!(outcome, JobOutcome::Completed { .. }) && next.is_some();
+        let mut tx = self.0.db.begin().await?;
+        if !is_open(&mut tx, job.task.id).await? {
+            return Ok(LOST);
+        }
+        let end = JobEnd {
+            status: JobStatus::Completed,
+            is_current: !hands_over,
+            failures: job.row.failures,
+            due_at: job.row.due_at,
+            error: None,
+            now,
+        };
+        if !task_queue::end(&mut tx, taken, &end).await? {
+            return Ok(LOST);
+        }
+        log::write(
+            &mut tx,
+            job.task.id,
+            LogEntry::of_job(&job.row, LogLevel::Info, LogAction::Complete, message).with(metadata),
+            now,
+        )
+        .await?;
+        if let Some(stage) = next.filter(|_| hands_over) {
+            for item in &items {
+                task_queue::insert(&mut tx, &waiting_job(job, item, stage, now)).await?;
+            }
+            if items.len() > 1 {
+                task_queue::notify_workers(&mut tx).await?;
+            }
+        }
+        if items.is_empty() {
+            close_if_done(&mut tx, job.task.id, now).await?;
+        }
+        tx.commit().await?;
+        if items.len() > 1 {
+            self.wake_workers();
+        }
+        Ok("completed")
+    }
+
+    /// Records that a job failed: it is tried again later, or given up. Returns the word for the metrics.
+    pub(super) async fn fail(
+        &self,
+        job: &Job,
+        taken: TakenJob,
+        failure: &JobFailure,
+    ) -> Result<&'static str, DatabaseError> {
+        let now = self.0.clock.now();
+        let mut tx = self.0.db.begin().await?;
+        if !is_open(&mut tx, job.task.id).await? {
+            return Ok(LOST);
+        }
+        let delay = usize::try_from(job.row.failures).ok().and_then(|failures| JOB_RETRIES.get(failures));
+        let delay = delay.filter(|_| !failure.is_lasting).map(|delay| delay.as_secs().cast_signed());
+        let outcome = end_failed(&mut tx, &job.row, taken, (&failure.reason, delay), now).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+}
+
+/// Ends a job that failed. With `delay`, in seconds, it is tried again; without, it is given up.
+pub(super) async fn end_failed(
+    tx: &mut Tx,
+    job: &JobRow,
+    taken: TakenJob,
+    (reason, delay): (&str, Option<i64>),
+    now: Timestamp,
+) -> Result<&'static str, DatabaseError> {
+    let end = JobEnd {
+        status: if delay.is_some() { JobStatus::Waiting } else { JobStatus::Failed },
+        is_current: true,
+        failures: job.failures + 1,
+        due_at: delay.map_or(job.due_at, |delay| now.plus_seconds(delay)),
+        error: Some(reason),
+        now,
+    };
+    if !task_queue::end(tx, taken, &end).await? {
+        return Ok(LOST);
+    }
+    let (level, action) = match delay {
+        Some(_) => (LogLevel::Warning, LogAction::Retry),
+        None => (LogLevel::Error, LogAction::Fail),
+    };
+    let metadata = json!({"failures": end.failures, "retry_in_s": delay});
+    log::write(tx, job.task_id, LogEntry::of_job(job, level, action, reason).with(metadata), now).await?;
+    if delay.is_none() {
+        tasks::set_last_error(tx, job.task_id, reason).await?;
+        close_if_done(tx, job.task_id, now).await?;
+    }
+    Ok(if delay.is_some() { "retried" } else { "failed" })
+}
+
+/// Locks the task; false if it was stopped or deleted.
+pub(super) async fn is_open(tx: &mut Tx, task: TaskId) -> Result<bool, DatabaseError> {
+    Ok(tasks::lock(tx, task).await?.is_some_and(|status| status != TaskStatus::Stopped))
+}
+
+/// Sets the final status of a task none of whose items is open. The caller holds the task's row.
+pub(super) async fn close_if_done(tx: &mut Tx, task: TaskId, now: Timestamp) -> Result<(), DatabaseError> {
+    if task_items::has_open(tx, task).await? {
+        return Ok(());
+    }
+    let counts = task_items::count(tx, task).await?;
+    let has = |wanted| counts.iter().any(|(status, count)| *status == wanted && *count > 0);
+    let is_failed = has(JobStatus::Failed) && !has(JobStatus::Completed);
+    let status = if is_failed { TaskStatus::Failed } else { TaskStatus::Completed };
+    tasks::set_status(tx, task, status, Some(now)).await
+}
+
+/// The next job of an item. It keeps the due time of the one before, so that an item that was begun is finished before
+/// others are begun.
+fn waiting_job(before: &Job, item: &NewItem, stage: Stage, now: Timestamp) -> JobRow {
+    JobRow {
+        id: JobId::generate(now),
+        task_id: before.task.id,
+        kind: before.task.kind,
+        item: item.name.clone(),
+        position: item.position,
+        stage,
+        status: JobStatus::Waiting,
+        is_current: true,
+        data: item.data.clone(),
+        attempts: 0,
+        failures: 0,
+        due_at: before.row.due_at,
+        error: None,
+        created_at: now,
+        started_at: None,
+        finished_at: None,
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a request about tasks cannot be met.
+
+use crate::db::DatabaseError;
+use crate::domain::InvalidField;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AutomationError {
+    #[error("No {what} with id {id} exists.")]
+    NotFound {
+        /// `task`, `item` or `schedule`.
+        what: &'static str,
+        id: String,
+    },
+    #[error(transparent)]
+    Invalid(#[from] InvalidField),
+    /// A task that still runs cannot be deleted.
+    #[error("Task \"{title}\" is still being worked on. Stop it first.")]
+    StillRunning { title: String },
+    #[error("Task \"{title}\" has no failed item{which}.")]
+    NothingFailed {
+        title: String,
+        /// ` with this id` or empty.
+        which: &'static str,
+    },
+    /// A file of the task could not be written or read.
+    #[error("{0}")]
+    File(String),
+    #[error("{0}")]
+    DiskFull(String),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}

@@ -1,0 +1,80 @@
+//! Cleaning up: rows and files that nobody needs any more.
+//!
+//! Rows go a few thousand at a time, so that no till waits for long behind a large deletion.
+
+use serde_json::json;
+
+use super::orphan_photos;
+use crate::automation::{JobFailure, JobOutcome};
+use crate::checkout::Checkout;
+use crate::clock::Clock;
+use crate::config::AutomationSettings;
+use crate::db::blobs::Blobs;
+use crate::db::{Database, DatabaseError, recognitions, refresh_tokens, task_items, task_logs};
+use crate::domain::Timestamp;
+
+/// Rows of the evidence that one transaction removes.
+const BATCH: i64 = 2_000;
+const DAY_S: i64 = 86_400;
+
+pub struct Cleanup {
+    pub db: Database,
+    pub clock: Clock,
+    pub blobs: Blobs,
+    pub checkout: Checkout,
+    pub settings: AutomationSettings,
+}
+
+impl Cleanup {
+    pub(super) async fn run(&self) -> Result<JobOutcome, JobFailure> {
+        let now = self.clock.now();
+        let days_ago = |days: i64| now.plus_seconds(-days.saturating_mul(DAY_S));
+        let evidence = self.remove_evidence(days_ago(self.settings.evidence_kept_days)).await?;
+        let replies = self.checkout.delete_expired().await.map_err(JobFailure::passing)?;
+        let tokens = self.remove_tokens(now).await?;
+        let (jobs, log_lines) = self.remove_history(days_ago(self.settings.history_kept_days)).await?;
+        let photos = orphan_photos::remove(&self.db, &self.blobs).await?;
+        let message = format!(
+            "Removed {evidence} recognitions, {replies} kept replies, {tokens} expired logins, {jobs} finished jobs, \
+             {log_lines} log lines, {photos} photo files that no product has."
+        );
+        let metadata = json!({
+            "recognitions": evidence,
+            "idempotency_keys": replies,
+            "refresh_tokens": tokens,
+            "task_queue": jobs,
+            "task_logs": log_lines,
+            "photo_files": photos,
+        });
+        Ok(JobOutcome::Completed { message, metadata })
+    }
+
+    async fn remove_evidence(&self, before: Timestamp) -> Result<u64, DatabaseError> {
+        let mut removed = 0;
+        loop {
+            let mut tx = self.db.begin().await?;
+            let batch = recognitions::delete_oldest_before(&mut tx, before, BATCH).await?;
+            tx.commit().await?;
+            removed += batch;
+            if batch < BATCH.unsigned_abs() {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn remove_tokens(&self, now: Timestamp) -> Result<u64, DatabaseError> {
+        let mut tx = self.db.begin().await?;
+        let removed = refresh_tokens::delete_expired(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(removed)
+    }
+
+    async fn remove_history(&self, before: Timestamp) -> Result<(u64, u64), DatabaseError> {
+        let mut tx = self.db.begin().await?;
+        task_items::count_cleared(&mut tx, before).await?;
+        let jobs = task_items::delete_completed(&mut tx, before).await?;
+        let log_lines = task_logs::delete_before(&mut tx, before).await?;
+        tx.commit().await?;
+        Ok((jobs, log_lines))
+    }
+}

@@ -1,0 +1,121 @@
+//! Daily sales, one file of JSON and one of CSV for each store, and the JSON sent to the webhook.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::settings::{ReportSettings, read_settings};
+use crate::alerts::Alerts;
+use crate::automation::task_files::TaskFiles;
+use crate::automation::{Job, JobFailure, JobOutcome};
+use crate::db::sales::{self, SalesTotal, SoldProduct};
+use crate::db::stores::StoreRow;
+use crate::db::{Database, stores};
+use crate::domain::{StoreId, Timestamp};
+
+pub struct SalesReports {
+    pub db: Database,
+    pub alerts: Alerts,
+    pub files: TaskFiles,
+}
+
+/// What one store sold on one day.
+#[derive(Debug, Serialize)]
+struct DailySales {
+    /// Always `daily-sales`.
+    kind: &'static str,
+    store_id: StoreId,
+    store: String,
+    time_zone: String,
+    date: String,
+    from: Timestamp,
+    to: Timestamp,
+    totals: Vec<SalesTotal>,
+    products: Vec<SoldProduct>,
+}
+
+impl SalesReports {
+    pub(super) async fn run(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
+        let settings: ReportSettings = read_settings(&job.task.settings)?;
+        let names = stores::list_names(&mut self.db.read().await?).await?;
+        let wanted = names.iter().filter(|store| settings.store_id.is_none_or(|only| store.id == only));
+        let mut written = Vec::new();
+        for name in wanted {
+            let Some(store) = stores::find(&mut self.db.read().await?, name.id).await? else { continue };
+            let sales = self.collect(store, settings.date.as_deref(), job.planned_at()).await?;
+            written.push(self.write(job, &sales).await?);
+            self.send(job, &sales).await?;
+        }
+        if let (Some(id), true) = (settings.store_id, written.is_empty()) {
+            return Err(JobFailure::lasting(format!("No store with id {id} exists.")));
+        }
+        let message = format!("{} stores reported", written.len());
+        Ok(JobOutcome::Completed { message, metadata: json!({"files": written}) })
+    }
+
+    /// The sales of `date`, or else of the day before `planned`, in the store's time zone.
+    async fn collect(&self, store: StoreRow, date: Option<&str>, planned: Timestamp) -> Result<DailySales, JobFailure> {
+        let zone = &store.time_zone;
+        let date = date.map_or_else(|| zone.day_before(planned), str::to_owned);
+        let period = zone.start_of_date(&date).zip(zone.end_of_date(&date));
+        let (from, to) = period.ok_or_else(|| JobFailure::lasting(format!("\"{date}\" is not a date.")))?;
+        let mut reader = self.db.snapshot().await?;
+        let totals = sales::total_by_currency(&mut reader, store.id, from, to).await?;
+        let products = sales::list_products(&mut reader, store.id, from, to).await?;
+        let time_zone = zone.name().to_owned();
+        Ok(DailySales {
+            kind: "daily-sales",
+            store_id: store.id,
+            store: store.name,
+            time_zone,
+            date,
+            from,
+            to,
+            totals,
+            products,
+        })
+    }
+
+    /// Returns the names of the two files.
+    async fn write(&self, job: &Job, sales: &DailySales) -> Result<Vec<String>, JobFailure> {
+        let failed =
+            |error: &dyn std::fmt::Display| JobFailure::passing(format!("The report cannot be written: {error}"));
+        let json = serde_json::to_vec_pretty(sales).map_err(|error| failed(&error))?;
+        let csv = to_csv(sales).map_err(|error| failed(&error))?;
+        let stem = format!("sales-{}-{}", sales.date, sales.store_id);
+        let mut names = Vec::new();
+        for (extension, bytes) in [("json", json), ("csv", csv)] {
+            let name = format!("{stem}.{extension}");
+            self.files.write(job.task.id, Path::new(&name), bytes).await?;
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    /// Sends the report to the webhook of the alerts, if one is configured. The id is the same whenever it is sent again.
+    async fn send(&self, job: &Job, sales: &DailySales) -> Result<(), JobFailure> {
+        let body = serde_json::to_string(sales).map_err(JobFailure::lasting)?;
+        let id = format!("{}-{}-{}", job.task.id, sales.store_id, sales.date);
+        self.alerts
+            .send_to_webhook(&id, &body)
+            .await
+            .map_err(|refusal| JobFailure::passing(format!("The report is written, but the webhook {refusal}.")))
+    }
+}
+
+/// One row for each product.
+fn to_csv(sales: &DailySales) -> Result<Vec<u8>, String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = ["date", "store", "sku", "name", "currency", "quantity", "amount_minor", "tax_minor"];
+    writer.write_record(header).map_err(|error| error.to_string())?;
+    for product in &sales.products {
+        let numbers = [product.quantity, product.amount, product.tax].map(|number| number.to_string());
+        let [quantity, amount, tax] = &numbers;
+        let sku = product.sku.as_deref().unwrap_or_default();
+        let texts = [&sales.date, &sales.store, sku, &product.name, product.currency.code()];
+        let row = texts.into_iter().chain([quantity.as_str(), amount, tax]);
+        writer.write_record(row).map_err(|error| error.to_string())?;
+    }
+    writer.into_inner().map_err(|error| error.to_string())
+}

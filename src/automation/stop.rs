@@ -1,0 +1,64 @@
+//! Stopping a task: nothing of it is begun any more, and what runs ends.
+
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::log::{self, LogEntry};
+use super::tasks::lock_task;
+use super::{Automation, AutomationError};
+use crate::db::{task_items, task_queue, task_schedules, tasks};
+use crate::domain::{Caller, LogAction, LogLevel, TaskId, TaskStatus};
+
+/// What stopping a task did. Of a task that was stopped or finished already, there is nothing left to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = StopTaskReport)]
+pub struct StopReport {
+    pub success: bool,
+    /// Jobs that were being worked on; they are failed now.
+    pub stopped_processing: u64,
+    /// Jobs that were waiting; they are removed.
+    pub deleted_waiting: u64,
+    /// Names of programs that the task had started; they are ended.
+    pub killed_processes: Vec<String>,
+}
+
+impl Automation {
+    /// Removes the waiting jobs of a task, ends those that are worked on, on whichever server, and switches its schedules
+    /// off.
+    pub async fn stop_task(&self, caller: &Caller, task: TaskId) -> Result<StopReport, AutomationError> {
+        let now = self.0.clock.now();
+        let who = caller.actor.label();
+        let reason = format!("stopped by {who}");
+        let mut tx = self.0.db.begin().await?;
+        let row = lock_task(&mut tx, task).await?;
+        let deleted_waiting = task_items::delete_waiting(&mut tx, task).await?;
+        let stopped = task_items::fail_processing(&mut tx, task, &reason, now).await?;
+        let schedules = task_schedules::disable_all(&mut tx, task).await?;
+        for job in &stopped {
+            let entry = LogEntry::of_job(job, LogLevel::Warning, LogAction::Stop, reason.as_str());
+            log::write(&mut tx, task, entry, now).await?;
+        }
+        let report = StopReport {
+            success: true,
+            stopped_processing: u64::try_from(stopped.len()).unwrap_or(u64::MAX),
+            deleted_waiting,
+            killed_processes: Vec::new(),
+        };
+        if matches!(row.status, TaskStatus::Waiting | TaskStatus::Processing) {
+            tasks::set_status(&mut tx, task, TaskStatus::Stopped, Some(now)).await?;
+        }
+        let figures = json!({
+            "stopped_processing": report.stopped_processing,
+            "deleted_waiting": report.deleted_waiting,
+            "schedules_switched_off": schedules,
+        });
+        let entry = LogEntry::of_task(LogLevel::Warning, LogAction::Stop, reason).with(figures.clone());
+        log::write(&mut tx, task, entry, now).await?;
+        self.append_audit(&mut tx, caller, "task.stop", (task, figures)).await?;
+        task_queue::notify_workers(&mut tx).await?;
+        tx.commit().await?;
+        self.0.heartbeat.raise();
+        Ok(report)
+    }
+}

@@ -1,0 +1,57 @@
+//! The files of tasks: under `tasks/{task_id}/` of the data folder, by rule, so that the database keeps no path.
+//!
+//! Servers that share a database share this folder, as they share the photos. File work blocks, so it runs on tokio's
+//! blocking threads.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{AutomationError, JobFailure};
+use crate::atomic_file::{self, IfExists};
+use crate::domain::TaskId;
+
+/// The folder of the files of all tasks; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct TaskFiles {
+    root: Arc<Path>,
+}
+
+impl TaskFiles {
+    pub fn new(data_dir: &Path) -> Self {
+        Self { root: data_dir.join("tasks").into() }
+    }
+
+    /// The folder of one task, which exists if it has files.
+    pub fn folder(&self, task: TaskId) -> PathBuf {
+        self.root.join(task.to_string())
+    }
+
+    /// Writes a file of a task under a plain name, whole or not at all.
+    pub(super) async fn write(&self, task: TaskId, name: &Path, bytes: Vec<u8>) -> Result<(), JobFailure> {
+        let (folder, path) = (self.folder(task), self.folder(task).join(name));
+        let written = tokio::task::spawn_blocking(move || {
+            make_private_folder(&folder)?;
+            atomic_file::write(&path, &bytes, Permissions::from_mode(0o600), IfExists::Replace)
+        });
+        let written = written.await.map_err(JobFailure::passing)?;
+        written.map_err(|error| JobFailure::passing(format!("{}: {error}", name.display())))
+    }
+
+    /// Removes all files of a task.
+    pub(super) async fn remove(&self, task: TaskId) -> Result<(), AutomationError> {
+        let folder = self.folder(task);
+        let failed = |error: &dyn std::fmt::Display| AutomationError::File(format!("The task's files stay: {error}"));
+        let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        });
+        removed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    }
+}
+
+/// Creates `folder` and its missing parents, readable only by their owner.
+pub(super) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}

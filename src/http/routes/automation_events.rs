@@ -1,0 +1,70 @@
+//! The progress of a task as server-sent events.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse, Responder, get};
+use futures_util::stream;
+use serde::Serialize;
+
+use crate::automation::{EventCursor, TaskEvents};
+use crate::domain::{TaskId, TaskLogId};
+use crate::http::Services;
+use crate::http::extract::ValidPath;
+use crate::http::problem::Problem;
+
+/// Watch a task: an event `task` whenever it changes, and an event `log` for each new line of its log.
+///
+/// `data` of an event is what `GET /api/automation/tasks/{id}` and `GET /api/automation/logs` show. The stream ends when the task
+/// is over. A client that reconnects with `Last-Event-ID` misses no line.
+#[utoipa::path(tag = "automation", params(("id" = TaskId, Path)),
+    responses((status = 200, body = String, content_type = "text/event-stream", description = "The events")))]
+#[get("/api/automation/tasks/{id}/events")]
+pub async fn watch(
+    services: Data<Services>,
+    id: ValidPath<TaskId>,
+    request: HttpRequest,
+) -> Result<impl Responder, Problem> {
+    let last_event = request.headers().get("last-event-id").and_then(|header| header.to_str().ok());
+    let after: Option<TaskLogId> = last_event.and_then(|id| id.parse().ok());
+    let cursor = services.automation.watch_task(id.0, after).await?;
+    let events = stream::unfold((services, cursor), |(services, mut cursor)| async move {
+        let bytes = next_bytes(&services, &mut cursor).await?;
+        Some((Ok::<_, actix_web::Error>(bytes), (services, cursor)))
+    });
+    // A compressed stream would be held back until there is enough to compress.
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, "text/event-stream")).insert_header((CACHE_CONTROL, "no-store"));
+    Ok(response.insert_header((CONTENT_ENCODING, "identity")).streaming(Box::pin(events)))
+}
+
+/// The next events; `None` ends the stream, also when the server stops or the database fails: the client reconnects.
+async fn next_bytes(services: &Services, cursor: &mut EventCursor) -> Option<Bytes> {
+    if !services.readiness.is_ready() {
+        return None;
+    }
+    match services.automation.next_events(cursor).await {
+        Ok(events) => Some(format_events(&events?)),
+        Err(error) => {
+            tracing::warn!(%error, "a watched task cannot be read");
+            None
+        }
+    }
+}
+
+fn format_events(events: &TaskEvents) -> Bytes {
+    let mut text = String::new();
+    for line in &events.log {
+        text.push_str(&format!("id: {}\n", line.id));
+        push_event(&mut text, "log", line);
+    }
+    if let Some(task) = &events.task {
+        push_event(&mut text, "task", task);
+    }
+    text.into()
+}
+
+/// JSON has no line ends, so one `data` line holds it.
+fn push_event(text: &mut String, name: &str, data: &impl Serialize) {
+    let json = serde_json::to_string(data).unwrap_or_default();
+    text.push_str(&format!("event: {name}\ndata: {json}\n\n"));
+}
