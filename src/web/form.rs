@@ -17,7 +17,7 @@ use crate::http::problem::{Problem, ProblemKind};
 
 /// The hidden field with the form's key.
 pub const KEY_FIELD: &str = "form_key";
-/// Fields with such names are never shown again.
+/// Fields with such a word in their name (`new_password`) are never shown again.
 const SECRET_NAMES: [&str; 2] = ["password", "code"];
 
 /// A form, empty or as it was sent.
@@ -75,6 +75,11 @@ impl Form {
         Self { values, ..Self::empty() }
     }
 
+    /// A form that was sent in another encoding.
+    pub fn from_texts(values: Vec<(String, String)>) -> Self {
+        Self::sent(values)
+    }
+
     fn sent(values: Vec<(String, String)>) -> Self {
         let key = values.iter().find(|(name, _)| name == KEY_FIELD).map(|(_, key)| key.clone());
         let is_key = |key: &String| (1..=64).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic());
@@ -125,7 +130,7 @@ impl Form {
 
     /// What was typed, for a template; nothing that is secret.
     pub fn shown(&self, name: &str) -> &str {
-        if SECRET_NAMES.iter().any(|secret| name.contains(secret)) { "" } else { self.text(name) }
+        if name.split('_').any(|part| SECRET_NAMES.contains(&part)) { "" } else { self.text(name) }
     }
 
     /// What is wrong at this field, for a template.

@@ -3,7 +3,8 @@
 //! Stands above `http`: pages call the same services, under policies of the same form (`page_table`), and are asked for by the same
 //! access control. A page works without scripts as far as a camera allows. ARCHITECTURE.md tells how to add one ("A page").
 
-pub mod assets;
+pub mod amount;
+mod assets;
 pub mod chart;
 pub mod form;
 pub mod format;

@@ -9,7 +9,9 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 
 use super::assets;
-use super::pages::{home, password, preferences, setup, sign_in};
+use super::pages::{
+    closings, home, models, order, orders, password, people, preferences, product, products, setup, sign_in, stores,
+};
 use crate::http::policy::Policy;
 use crate::http::route::Route;
 
@@ -52,7 +54,44 @@ page_table! {
 
     // The shopper.
 
-    // The admin: products and orders.
+    // The admin: products and orders, stores, people and models.
+    GET "/admin/products" Staff => products::list;
+    GET "/admin/products/new" Admin => products::show_teach;
+    POST "/admin/products/new" Admin => products::teach;
+    GET "/admin/products/{id}" Staff => product::show;
+    POST "/admin/products/{id}" Admin => product::change;
+    POST "/admin/products/{id}/sale" Admin => product::set_on_sale;
+    POST "/admin/products/{id}/remove" Admin => product::remove;
+    POST "/admin/products/{id}/photos" Admin => product::add_photos;
+    POST "/admin/products/{id}/photos/{image_id}/remove" Admin => product::remove_photo;
+    GET "/admin/orders" Staff => orders::list;
+    GET "/admin/orders/{id}" Staff => order::show;
+    POST "/admin/orders/{id}/pay" Staff => order::pay;
+    POST "/admin/orders/{id}/refund" Staff => order::refund;
+    POST "/admin/orders/{id}/void" Staff => order::void;
+    POST "/admin/orders/{id}/print" Staff => order::print;
+    GET "/admin/closings" Staff => closings::list;
+    POST "/admin/closings/{id}" Staff => closings::close;
+    GET "/admin/closings/{id}/{number}" Staff => closings::show;
+    GET "/admin/stores" Staff => stores::list;
+    POST "/admin/stores" Admin => stores::create;
+    GET "/admin/stores/{id}" Staff => stores::show;
+    POST "/admin/stores/{id}" Admin => stores::change;
+    POST "/admin/stores/{id}/kiosks" Admin => stores::create_kiosk;
+    POST "/admin/stores/{id}/kiosks/{kiosk_id}/revoke" Admin => stores::revoke_kiosk;
+    POST "/admin/stores/{id}/kiosks/{kiosk_id}/closed" Admin => stores::set_kiosk_closed;
+    GET "/admin/people" Admin => people::list;
+    POST "/admin/people" Admin => people::invite;
+    GET "/admin/people/{id}" Admin => people::show;
+    POST "/admin/people/{id}" Admin => people::change;
+    POST "/admin/people/{id}/disabled" Admin => people::set_disabled;
+    POST "/admin/people/{id}/password" Admin => people::reset_password;
+    POST "/admin/people/{id}/sign-out" Admin => people::end_sessions;
+    GET "/admin/models" Admin => models::show;
+    POST "/admin/models/switch" Admin => models::begin;
+    POST "/admin/models/activate" Admin => models::activate;
+    POST "/admin/models/cancel" Admin => models::cancel;
+    POST "/admin/models/rollback" Admin => models::roll_back;
 
     // The admin: dashboard, numbering, alerts, people.
 }

@@ -36,6 +36,7 @@ mod numbering_load;
 mod order_life;
 mod overload;
 mod pages_access;
+mod pages_admin;
 mod pages_sessions;
 mod password_reset;
 mod performance;

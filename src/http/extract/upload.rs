@@ -45,6 +45,11 @@ impl UploadForm {
         Ok(Some(text))
     }
 
+    /// All texts, for a page that shows them again. The form then has none.
+    pub fn take_texts(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.texts)
+    }
+
     /// The images. Refuses a form with texts that were not taken, which are most likely misspelt.
     pub fn into_images(self) -> Result<Vec<Upload>, Problem> {
         match self.texts.first() {

@@ -36,7 +36,17 @@ pub async fn print(
     id: ValidPath<OrderId>,
     key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    let PrintedReceipt { receipt, replayed } = services.orders.print_receipt(&caller, id.0, key.as_deref()).await?;
+    print_page(&services, &caller, id.0, key.as_deref()).await
+}
+
+/// The page to print, counted as a print.
+pub async fn print_page(
+    services: &Services,
+    caller: &Caller,
+    id: OrderId,
+    key: Option<&str>,
+) -> Result<HttpResponse, Problem> {
+    let PrintedReceipt { receipt, replayed } = services.orders.print_receipt(caller, id, key).await?;
     let copy = (receipt.prints > 1).then(|| format!("COPY {}", receipt.prints - 1));
     let mut response = HttpResponse::Created();
     if replayed {

@@ -15,6 +15,11 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", () => navigator.clipboard.writeText(button.dataset.copy));
 }
 
+for (const button of document.querySelectorAll("button[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 // A menu that was unfolded on a phone closes when one leaves it.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {

@@ -1,7 +1,15 @@
 //! The handlers of the pages, one file per subject. Each reads from top to bottom: templates, then handlers.
 
+pub(super) mod closings;
 pub(super) mod home;
+pub(super) mod models;
+pub(super) mod order;
+pub(super) mod orders;
 pub(super) mod password;
+pub(super) mod people;
 pub(super) mod preferences;
+pub(super) mod product;
+pub(super) mod products;
 pub(super) mod setup;
 pub(super) mod sign_in;
+pub(super) mod stores;

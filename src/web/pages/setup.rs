@@ -24,7 +24,8 @@ const FIRST_ADMIN: &str = "admin";
 /// Where a product is taught.
 const TEACH_PAGE: &str = "/admin/products/new";
 /// Suggested first; any other can be typed.
-const CURRENCIES: [&str; 12] = ["EUR", "USD", "KRW", "GBP", "JPY", "CHF", "CAD", "AUD", "SEK", "PLN", "CNY", "INR"];
+pub(super) const CURRENCIES: [&str; 12] =
+    ["EUR", "USD", "KRW", "GBP", "JPY", "CHF", "CAD", "AUD", "SEK", "PLN", "CNY", "INR"];
 
 #[derive(Template)]
 #[template(path = "setup_password.html")]
@@ -49,10 +50,10 @@ struct SetupTemplate<'a> {
 }
 
 /// A new kiosk with its code, which is shown only once.
-struct ShownKiosk {
-    name: String,
-    code: String,
-    qr_code: QrPath,
+pub(super) struct ShownKiosk {
+    pub name: String,
+    pub code: String,
+    pub qr_code: QrPath,
 }
 
 /// What already exists.
@@ -130,7 +131,7 @@ pub async fn create_store(page: Page, caller: Caller, services: Data<Services>, 
 }
 
 /// The fields of a store's form.
-fn read_store(form: &Form) -> NewStore {
+pub(super) fn read_store(form: &Form) -> NewStore {
     let text = |name: &str| form.optional(name).map(str::to_owned);
     NewStore {
         name: form.text("name").to_owned(),
@@ -166,7 +167,7 @@ pub async fn create_kiosk(
     }
 }
 
-fn show_kiosk(kiosk: NewKiosk, origin: &str) -> Result<ShownKiosk, Problem> {
+pub(super) fn show_kiosk(kiosk: NewKiosk, origin: &str) -> Result<ShownKiosk, Problem> {
     let code = kiosk.enrolment_code.expose().to_owned();
     let address = format!("{origin}/kiosk?code={code}");
     let qr_code = QrPath::draw(&address).map_err(|error| Problem::internal(&error))?;

@@ -38,6 +38,13 @@ impl<'a> Browser<'a> {
         self.keep(request.header("accept", "text/html").body(body).send().await.unwrap())
     }
 
+    /// Sends a form with files.
+    pub async fn upload(&mut self, path: &str, form: reqwest::multipart::Form) -> Response {
+        let request = self.client.post(format!("{}{path}", self.app.url)).header("cookie", self.cookie_header());
+        let request = request.header("origin", self.app.url.clone()).header("accept", "text/html");
+        self.keep(request.multipart(form).send().await.unwrap())
+    }
+
     fn keep(&mut self, response: Response) -> Response {
         for cookie in response.headers().get_all("set-cookie") {
             let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();

@@ -1,0 +1,78 @@
+# The catalogue: products and their photos.
+action-search = Search
+action-save = Save
+closings-show = Show
+action-print = Print
+action-delete = Delete
+products-search = Name, barcode or SKU
+products-all = All products
+products-empty = No products yet
+products-empty-text = Show tillsight a product from a few sides. A till recognises it as soon as you have saved it.
+products-none-found = Nothing found
+products-none-found-text = No product matches “{ $text }”.
+product-teach = Teach a product
+product-teach-lead = Take { $count } photos from different sides, as a customer might lay it down. Then say what it is.
+product-teach-send = Teach it
+product-title = Product
+product-more-fields = SKU and description
+product-off-sale = Off sale
+product-no-price = No price
+product-no-photos = Barcode only
+product-add-photos = { $count ->
+    [one] Add { $count } photo
+   *[other] Add { $count } photos
+ }
+product-photos = { $count ->
+    [0] Photos
+    [one] { $count } photo
+   *[other] { $count } photos
+ }
+product-photos-none = Without photos this product is sold by barcode or by hand.
+product-recognised = { $count } of { $asked } photos are recognised by the others.
+product-most-alike = Most alike:
+product-last-seen = Last recognised:
+product-take-off = Take off sale
+product-put-on = Put on sale
+product-delete-title = Delete “{ $name }”?
+product-delete-text = { $count ->
+    [0] The product goes for good. Orders keep their lines.
+    [one] The product and its photo go for good. Orders keep their lines.
+   *[other] The product and its { $count } photos go for good. Orders keep their lines.
+ }
+field-product-name = Name
+field-price = Price
+field-tax-rate = Tax in percent
+field-barcode = Barcode
+field-sku = SKU
+field-description = Description
+photos-title = Photos
+photos-choose = Choose photos, or drop them here
+photos-hint = JPEG, PNG or WebP. One product in each photo; it is cut out by itself.
+photos-chosen = Chosen photos
+photos-add = Add photos
+photos-add-send = Add them
+photos-insist = Use these photos all the same
+photo-number = Photo { $count }
+photo-alone = Stands alone
+photo-remove = Remove
+photo-remove-title = Remove this photo?
+photo-remove-text = The product is no longer recognised by it.
+photo-good = Good
+photo-several = Shows several things. Show one.
+photo-checking = Looking …
+photo-unchecked = Is checked when you send it.
+photo-too-large = is too large
+photo-send-failed = The server cannot be reached. Your photos are still here; try again.
+camera-use = Use the camera
+camera-hint = Turn the product a little between the photos.
+camera-burst = Take 5 photos
+camera-one = Take one
+camera-close = Close the camera
+camera-none = No camera could be opened. Allow it in the browser, or choose photos.
+notice-product-taught = Taught. Tills recognise it now.
+notice-product-saved = Saved.
+notice-product-removed = The product is deleted.
+notice-product-on-sale = On sale again.
+notice-product-off-sale = Off sale. Tills no longer recognise it.
+notice-photos-added = The photos are added.
+notice-photo-removed = The photo is removed.

@@ -1,0 +1,73 @@
+# 상품과 사진.
+action-search = 검색
+action-save = 저장
+closings-show = 보기
+action-print = 인쇄
+action-delete = 삭제
+products-search = 이름, 바코드 또는 SKU
+products-all = 전체 상품
+products-empty = 아직 상품이 없습니다
+products-empty-text = 상품을 여러 면에서 보여 주세요. 저장하는 즉시 계산대에서 인식합니다.
+products-none-found = 검색 결과가 없습니다
+products-none-found-text = “{ $text }”에 맞는 상품이 없습니다.
+product-teach = 상품 등록
+product-teach-lead = 손님이 놓을 수 있는 여러 방향에서 사진 { $count }장을 찍고 상품 정보를 입력하세요.
+product-teach-send = 등록하기
+product-title = 상품 정보
+product-more-fields = SKU와 설명
+product-off-sale = 판매 중지
+product-no-price = 가격 없음
+product-no-photos = 바코드로만 판매
+product-add-photos = 사진 { $count }장 추가
+product-photos = { $count ->
+    [0] 사진
+   *[other] 사진 { $count }장
+ }
+product-photos-none = 사진이 없으면 바코드나 직접 선택으로 판매합니다.
+product-recognised = 사진 { $asked }장 중 { $count }장이 다른 사진으로 인식됩니다.
+product-most-alike = 가장 비슷한 상품:
+product-last-seen = 마지막 인식:
+product-take-off = 판매 중지
+product-put-on = 판매 시작
+product-delete-title = “{ $name }”을(를) 삭제할까요?
+product-delete-text = { $count ->
+    [0] 상품이 완전히 삭제됩니다. 주문 내역은 남습니다.
+   *[other] 상품과 사진 { $count }장이 완전히 삭제됩니다. 주문 내역은 남습니다.
+ }
+field-product-name = 이름
+field-price = 가격
+field-tax-rate = 세율(%)
+field-barcode = 바코드
+field-sku = SKU
+field-description = 설명
+photos-title = 사진
+photos-choose = 사진을 고르거나 여기에 놓으세요
+photos-hint = JPEG, PNG, WebP. 사진마다 상품 하나만 보여 주세요. 배경은 자동으로 잘라 냅니다.
+photos-chosen = 고른 사진
+photos-add = 사진 추가
+photos-add-send = 추가하기
+photos-insist = 그래도 이 사진을 사용
+photo-number = 사진 { $count }
+photo-alone = 비슷한 사진 없음
+photo-remove = 제거
+photo-remove-title = 이 사진을 제거할까요?
+photo-remove-text = 더 이상 이 사진으로 상품을 인식하지 않습니다.
+photo-good = 좋음
+photo-several = 여러 물건이 보입니다. 하나만 보여 주세요.
+photo-checking = 확인 중 …
+photo-unchecked = 보낼 때 확인합니다.
+photo-too-large = 파일이 너무 큽니다
+photo-send-failed = 서버에 연결할 수 없습니다. 사진은 그대로 있으니 다시 시도하세요.
+camera-use = 카메라 사용
+camera-hint = 사진 사이에 상품을 조금씩 돌려 주세요.
+camera-burst = 5장 연속 촬영
+camera-one = 한 장 촬영
+camera-close = 카메라 닫기
+camera-none = 카메라를 열 수 없습니다. 브라우저에서 허용하거나 사진을 고르세요.
+notice-product-taught = 등록했습니다. 이제 계산대에서 인식합니다.
+notice-product-saved = 저장했습니다.
+notice-product-removed = 상품을 삭제했습니다.
+notice-product-on-sale = 다시 판매합니다.
+notice-product-off-sale = 판매를 중지했습니다. 계산대에서 인식하지 않습니다.
+notice-photos-added = 사진을 추가했습니다.
+notice-photo-removed = 사진을 제거했습니다.

@@ -1,0 +1,247 @@
+//! Stores with their kiosks: the list, a new store, and a store with its fields and its kiosks' codes.
+
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+use askama::Template;
+
+use super::products::may_change;
+use super::setup::{CURRENCIES, ShownKiosk, read_store, show_kiosk};
+use crate::auth::{KioskChange, KioskStatus, KioskView, StoreChange, StoreView};
+use crate::domain::{Caller, KioskId, PageRequest, StoreId, TimeZone};
+use crate::http::Services;
+use crate::http::extract::ValidPath;
+use crate::http::problem::Problem;
+use crate::http::transport::own_origin;
+use crate::web::form::Form;
+use crate::web::format::Moment;
+use crate::web::page::{Page, PageResult};
+
+/// More stores than one server has, and more kiosks than one store has.
+const LISTED_MAX: i64 = 200;
+
+#[derive(Template)]
+#[template(path = "stores.html")]
+struct StoresTemplate<'a> {
+    page: &'a Page,
+    stores: Vec<StoreCard>,
+    may_change: bool,
+    store_form: &'a Form,
+    currencies: &'static [&'static str],
+    zones: Vec<String>,
+}
+
+/// A store with what its kiosks do.
+struct StoreCard {
+    store: StoreView,
+    kiosks: usize,
+    waiting: usize,
+}
+
+#[derive(Template)]
+#[template(path = "store.html")]
+struct StoreTemplate<'a> {
+    page: &'a Page,
+    store: &'a StoreView,
+    kiosks: Vec<KioskLine>,
+    new_kiosk: Option<ShownKiosk>,
+    may_change: bool,
+    store_form: Form,
+    kiosk_form: Form,
+    zones: Vec<String>,
+}
+
+struct KioskLine {
+    id: KioskId,
+    name: String,
+    tone: &'static str,
+    state: &'static str,
+    since: Moment,
+    camera_moved: bool,
+    has_empty_view: bool,
+    can_revoke: bool,
+    /// Whether an admin keeps it closed; `None` where that means nothing.
+    closed: Option<bool>,
+}
+
+/// The stores that the caller may see.
+pub(super) async fn list_stores(services: &Services, caller: &Caller) -> Result<Vec<StoreView>, Problem> {
+    let all = PageRequest { before: None, limit: LISTED_MAX };
+    Ok(services.auth.list_stores(caller, all).await?.data)
+}
+
+pub async fn list(page: Page, caller: Caller, services: Data<Services>) -> PageResult {
+    let (currency, zone) = services.auth.store_defaults();
+    let form = Form::filled([("currency", currency.code().to_owned()), ("time_zone", zone.name().to_owned())]);
+    render_list(&page, &caller, &services, &form).await
+}
+
+async fn render_list(page: &Page, caller: &Caller, services: &Services, form: &Form) -> PageResult {
+    let mut cards = Vec::new();
+    for store in list_stores(services, caller).await? {
+        let kiosks = list_kiosks(services, caller, store.id).await?;
+        let count = |status| kiosks.iter().filter(|kiosk| kiosk.status == status).count();
+        cards.push(StoreCard { kiosks: count(KioskStatus::Enrolled), waiting: count(KioskStatus::Pending), store });
+    }
+    let template = StoresTemplate {
+        page,
+        stores: cards,
+        may_change: may_change(page),
+        store_form: form,
+        currencies: &CURRENCIES,
+        zones: TimeZone::names(),
+    };
+    page.render_with_status(form.status(), &template)
+}
+
+async fn list_kiosks(services: &Services, caller: &Caller, store: StoreId) -> Result<Vec<KioskView>, Problem> {
+    let all = PageRequest { before: None, limit: LISTED_MAX };
+    Ok(services.auth.list_kiosks(caller, store, all).await?.data)
+}
+
+pub async fn create(page: Page, caller: Caller, services: Data<Services>, form: Form) -> PageResult {
+    match services.auth.create_store(&caller, read_store(&form)).await {
+        Ok(store) => page.redirect_with_notice(&address(store.id), "notice-store-created"),
+        Err(error) => render_list(&page, &caller, &services, &form.refuse(error)).await,
+    }
+}
+
+pub async fn show(page: Page, caller: Caller, services: Data<Services>, id: ValidPath<StoreId>) -> PageResult {
+    render(&page, &caller, &services, id.0, Shown::default()).await
+}
+
+/// What the page shows beside the stored facts.
+#[derive(Default)]
+struct Shown {
+    store_form: Option<Form>,
+    kiosk_form: Option<Form>,
+    new_kiosk: Option<ShownKiosk>,
+}
+
+async fn render(page: &Page, caller: &Caller, services: &Services, id: StoreId, shown: Shown) -> PageResult {
+    let store = services.auth.get_store(caller, id).await?;
+    let kiosks = list_kiosks(services, caller, id).await?;
+    let status = [&shown.store_form, &shown.kiosk_form].into_iter().flatten().map(Form::status).next();
+    let next_name = page.text1("kiosk-default-name", "count", kiosks.len() + 1);
+    let template = StoreTemplate {
+        page,
+        kiosks: kiosks.iter().map(|kiosk| view_kiosk(page, kiosk, &store.time_zone)).collect(),
+        new_kiosk: shown.new_kiosk,
+        may_change: may_change(page),
+        store_form: shown.store_form.unwrap_or_else(|| fill(&store)),
+        kiosk_form: shown.kiosk_form.unwrap_or_else(|| Form::filled([("name", next_name)])),
+        zones: TimeZone::names(),
+        store: &store,
+    };
+    page.render_with_status(status.unwrap_or_default(), &template)
+}
+
+fn fill(store: &StoreView) -> Form {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let includes = if store.prices_include_tax { "yes" } else { "no" };
+    Form::filled([
+        ("name", store.name.clone()),
+        ("currency", store.currency.code().to_owned()),
+        ("time_zone", store.time_zone.name().to_owned()),
+        ("prices_include_tax", includes.to_owned()),
+        ("address", text(&store.address)),
+        ("tax_number", text(&store.tax_number)),
+    ])
+}
+
+fn view_kiosk(page: &Page, kiosk: &KioskView, zone: &TimeZone) -> KioskLine {
+    let (tone, state, at) = match kiosk.status {
+        KioskStatus::Enrolled if kiosk.closed_at.is_some() => ("warn", "till-closed", kiosk.closed_at),
+        KioskStatus::Enrolled => ("good", "kiosk-enrolled", kiosk.last_seen_at.or(kiosk.enrolled_at)),
+        KioskStatus::Pending => ("warn", "kiosk-pending", kiosk.enrolment_expires_at),
+        KioskStatus::Expired => ("idle", "kiosk-expired", kiosk.enrolment_expires_at),
+        KioskStatus::Revoked => ("idle", "kiosk-revoked", kiosk.revoked_at),
+    };
+    let view = kiosk.empty_view.as_ref();
+    KioskLine {
+        id: kiosk.id,
+        name: kiosk.name.clone(),
+        tone,
+        state,
+        since: page.moment(at.unwrap_or(kiosk.created_at), zone),
+        camera_moved: view.is_some_and(|view| view.camera_moved_at.is_some()),
+        has_empty_view: view.is_some(),
+        closed: (kiosk.status == KioskStatus::Enrolled).then_some(kiosk.closed_at.is_some()),
+        can_revoke: matches!(kiosk.status, KioskStatus::Enrolled | KioskStatus::Pending),
+    }
+}
+
+pub async fn change(
+    page: Page,
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<StoreId>,
+    form: Form,
+) -> PageResult {
+    let new = read_store(&form);
+    let change = StoreChange {
+        name: Some(new.name),
+        time_zone: new.time_zone,
+        prices_include_tax: new.prices_include_tax,
+        fiscal: None,
+        address: Some(new.address),
+        tax_number: Some(new.tax_number),
+    };
+    match services.auth.change_store(&caller, id.0, change).await {
+        Ok(_) => page.redirect_with_notice(&address(id.0), "notice-store-saved"),
+        Err(error) => {
+            let shown = Shown { store_form: Some(form.refuse(error)), ..Shown::default() };
+            render(&page, &caller, &services, id.0, shown).await
+        }
+    }
+}
+
+/// Shows the new kiosk's code. Without a redirect, since the code is shown only once; an unused code expires by itself.
+pub async fn create_kiosk(
+    page: Page,
+    request: HttpRequest,
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<StoreId>,
+    form: Form,
+) -> PageResult {
+    let shown = match services.auth.create_kiosk(&caller, id.0, form.text("name")).await {
+        Ok(kiosk) => {
+            let origin = own_origin(&request, page.transport, &services.trusted_proxies).unwrap_or_default();
+            Shown { new_kiosk: Some(show_kiosk(kiosk, &origin)?), ..Shown::default() }
+        }
+        Err(error) => Shown { kiosk_form: Some(form.refuse(error)), ..Shown::default() },
+    };
+    render(&page, &caller, &services, id.0, shown).await
+}
+
+pub async fn revoke_kiosk(
+    page: Page,
+    caller: Caller,
+    services: Data<Services>,
+    path: ValidPath<(StoreId, KioskId)>,
+    _form: Form,
+) -> PageResult {
+    let (store, kiosk) = path.0;
+    services.auth.revoke_kiosk(&caller, store, kiosk).await?;
+    page.redirect_with_notice(&address(store), "notice-kiosk-revoked")
+}
+
+/// Closes or opens a kiosk.
+pub async fn set_kiosk_closed(
+    page: Page,
+    caller: Caller,
+    services: Data<Services>,
+    path: ValidPath<(StoreId, KioskId)>,
+    form: Form,
+) -> PageResult {
+    let (store, kiosk) = path.0;
+    let closed = form.text("closed") == "yes";
+    let change = KioskChange { closed: Some(closed), ..KioskChange::default() };
+    services.auth.change_kiosk(&caller, store, kiosk, change).await?;
+    let notice = if closed { "notice-kiosk-closed" } else { "notice-kiosk-opened" };
+    page.redirect_with_notice(&address(store), notice)
+}
+
+fn address(id: StoreId) -> String {
+    format!("/admin/stores/{id}")
+}
