@@ -268,7 +268,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 21] = [
+const CRATES: [(&str, &[&str]); 22] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("multer", &["http"]),
@@ -285,6 +285,7 @@ const CRATES: [(&str, &[&str]); 21] = [
     ("askama", &["web", "receipt_page"]),
     ("qrcode", &["qr_code"]),
     ("plotters", &["web"]),
+    ("pulldown_cmark", &["web"]),
     ("fluent_bundle", &["web"]),
     ("rust_embed", &["web"]),
     ("if_addrs", &["app"]),

@@ -119,7 +119,10 @@ mod tests {
                     let key = rest.split('"').next().unwrap();
                     if key.contains('-') {
                         uses += 1;
-                        assert!(known.contains_key(key), "{}: no message {key}", path.display());
+                        // `text_of` adds a word to a key that ends in a dash.
+                        let is_known = known.contains_key(key)
+                            || key.ends_with('-') && known.keys().any(|known| known.starts_with(key));
+                        assert!(is_known, "{}: no message {key}", path.display());
                     }
                 }
             }

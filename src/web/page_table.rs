@@ -10,7 +10,8 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::assets;
 use super::pages::{
-    closings, home, models, order, orders, password, people, preferences, product, products, setup, sign_in, stores,
+    alerts, audit, background, closings, dashboard, home, models, numbering, order, orders, password, people,
+    preferences, product, products, search, settings, setup, sign_in, stores,
 };
 use crate::http::policy::Policy;
 use crate::http::route::Route;
@@ -94,4 +95,16 @@ page_table! {
     POST "/admin/models/rollback" Admin => models::roll_back;
 
     // The admin: dashboard, numbering, alerts, people.
+    GET "/admin" Staff => dashboard::show;
+    GET "/admin/search" Admin => search::show;
+    GET "/admin/numbering" Admin => numbering::show;
+    POST "/admin/numbering/check" Admin => numbering::check;
+    POST "/admin/numbering/repair" Admin => numbering::repair;
+    GET "/admin/alerts" Admin => alerts::show;
+    POST "/admin/alerts/act" Admin => alerts::act;
+    POST "/admin/alerts/test" Admin => alerts::test;
+    GET "/admin/alerts/{id}" Admin => alerts::show_one;
+    GET "/admin/background" Admin => background::show;
+    GET "/admin/audit" Admin => audit::show;
+    GET "/admin/settings" Admin => settings::show;
 }

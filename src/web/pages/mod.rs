@@ -1,8 +1,13 @@
 //! The handlers of the pages, one file per subject. Each reads from top to bottom: templates, then handlers.
 
+pub(super) mod alerts;
+pub(super) mod audit;
+pub(super) mod background;
 pub(super) mod closings;
+pub(super) mod dashboard;
 pub(super) mod home;
 pub(super) mod models;
+pub(super) mod numbering;
 pub(super) mod order;
 pub(super) mod orders;
 pub(super) mod password;
@@ -10,6 +15,8 @@ pub(super) mod people;
 pub(super) mod preferences;
 pub(super) mod product;
 pub(super) mod products;
+pub(super) mod search;
+pub(super) mod settings;
 pub(super) mod setup;
 pub(super) mod sign_in;
 pub(super) mod stores;

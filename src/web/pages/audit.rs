@@ -1,0 +1,128 @@
+//! The audit log: who did what, to what, when.
+
+use actix_web::web::Data;
+use askama::Template;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use crate::audit::{AuditRecordView, AuditSearch};
+use crate::domain::TimeZone;
+use crate::http::Services;
+use crate::http::extract::ValidQuery;
+use crate::web::form::Form;
+use crate::web::page::{Page, PageResult};
+
+const PAGE_LENGTH: i64 = 50;
+const SUMMARY_CHARS: usize = 80;
+/// The first parts of the actions' names, for the filter.
+const SUBJECTS: [&str; 10] =
+    ["user", "store", "kiosk", "product", "order", "receipt", "alert", "numbering", "model", "session"];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AuditQuery {
+    actor: String,
+    action: String,
+    subject: String,
+    /// A day in the time zone of the server's settings.
+    since: String,
+    cursor: String,
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditTemplate<'a> {
+    page: &'a Page,
+    zone: TimeZone,
+    form: Form,
+    subjects: &'static [&'static str],
+    records: Vec<ShownRecord>,
+    next_cursor: Option<i64>,
+    /// The address of this list without a cursor, ending in `&`.
+    base: String,
+    is_filtered: bool,
+}
+
+/// A record with the addresses that it leads to.
+struct ShownRecord {
+    record: AuditRecordView,
+    /// The names of what was changed, and the values.
+    details: Vec<(String, String)>,
+    /// What else the same person did.
+    actor_address: String,
+    /// What else was done to the same thing.
+    subject_address: String,
+}
+
+impl ShownRecord {
+    fn new(record: AuditRecordView) -> Self {
+        Self {
+            details: details(&record),
+            actor_address: list_address("actor", &record.actor),
+            subject_address: list_address("subject", &record.subject),
+            record,
+        }
+    }
+
+    /// The first details, for the line of a closed disclosure.
+    fn summary(&self) -> String {
+        let shown: Vec<String> = self.details.iter().take(2).map(|(name, value)| format!("{name}: {value}")).collect();
+        let summary: String = shown.join(" · ").chars().take(SUMMARY_CHARS).collect();
+        if summary.is_empty() { "…".to_owned() } else { summary }
+    }
+}
+
+fn list_address(filter: &str, value: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair(filter, value).finish();
+    format!("/admin/audit?{query}")
+}
+
+pub async fn show(page: Page, services: Data<Services>, query: ValidQuery<AuditQuery>) -> PageResult {
+    let zone = services.auth.store_defaults().1;
+    let AuditQuery { actor, action, subject, since, cursor } = query.0;
+    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let mut form = Form::filled([
+        ("actor", actor.clone()),
+        ("action", action.clone()),
+        ("subject", subject.clone()),
+        ("since", since.clone()),
+    ]);
+    let mut records = (Vec::new(), None);
+    let found = async {
+        let from = given(&since).map(|day| zone.parse_day("since", &day)).transpose()?.map(|(start, _)| start);
+        let search = AuditSearch {
+            actor: given(&actor),
+            action: given(&action),
+            subject: given(&subject),
+            from,
+            to: None,
+            before: cursor.parse().ok(),
+            limit: PAGE_LENGTH,
+        };
+        services.audit.list(search).await
+    };
+    match found.await {
+        Ok(list) => records = (list.data, list.next_cursor),
+        Err(error) => form = form.refuse(error),
+    }
+    let filters = [("actor", &actor), ("action", &action), ("subject", &subject), ("since", &since)];
+    let is_filtered = filters.iter().any(|(_, value)| !value.trim().is_empty());
+    let filters = filters.into_iter().filter(|(_, value)| !value.trim().is_empty());
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(filters).finish();
+    let base = if query.is_empty() { "/admin/audit?".to_owned() } else { format!("/admin/audit?{query}&") };
+    let status = form.status();
+    let (records, next_cursor) = records;
+    let records = records.into_iter().map(ShownRecord::new).collect();
+    let subjects = &SUBJECTS;
+    page.render_with_status(
+        status,
+        &AuditTemplate { page: &page, zone, form, subjects, records, next_cursor, base, is_filtered },
+    )
+}
+
+/// The record's details, one `name: value` after another.
+fn details(record: &AuditRecordView) -> Vec<(String, String)> {
+    let Some(fields) = record.details.as_object() else { return Vec::new() };
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), text(value))).collect()
+}
