@@ -3,9 +3,9 @@
 # system packages with apt (as root, or with sudo once), the rest into target/. Where there is no apt it lists what to install.
 #
 #   deploy/setup.sh           for building and running
-#   deploy/setup.sh --tests   for the tests as well: PostgreSQL's server programs, Python's packages for the tests of the
-#                             models, cargo-deny and promtool
-#   deploy/setup.sh --others    for `make test-others` as well: programs of others that read the API's document, Node, Chromium
+#   deploy/setup.sh --tests   for the tests as well: PostgreSQL's server programs, Chromium for the tests of the pages, Python's
+#                             packages for the tests of the models, cargo-deny and promtool
+#   deploy/setup.sh --others    for `make test-others` as well: programs of others that read the API's document, Node
 #   deploy/setup.sh --training  PyTorch as well, for the test of the training
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -108,7 +108,7 @@ python_is_missing() {
   esac
 }
 
-# Programs of others for `make test-others`: validators and generators of clients from PyPI and npm, and Chromium.
+# Programs of others for `make test-others`: validators and generators of clients from PyPI and npm.
 others_dir=target/others
 others_are_there() { # python or node
   case $1 in
@@ -131,7 +131,9 @@ cmake_is_good || cmake=missing
 if [ $others = yes ]; then
   have node || require nodejs 'Node 18 or newer, for `make test-others` only'
   have npm || require npm 'npm, for `make test-others` only'
-  [ -x /usr/bin/chromium ] || require chromium 'Chromium as /usr/bin/chromium, for `make test-others` only'
+fi
+if [ $tests = yes ] && [ ! -x /usr/bin/chromium ]; then
+  require chromium 'Chromium as /usr/bin/chromium, for the tests of the pages only'
 fi
 if [ $tests = yes ] && ! deploy/find-postgres.sh >/dev/null; then
   require postgresql "PostgreSQL's server programs (initdb, pg_ctl), for the tests only"

@@ -130,7 +130,7 @@ mod tests {
                 }
                 let source = std::fs::read(&path).unwrap();
                 let source = String::from_utf8_lossy(&source);
-                for rest in source.split("icon(\"").skip(1) {
+                for rest in source.split("icon(page, \"").skip(1) {
                     let name = rest.split('"').next().unwrap();
                     uses += 1;
                     assert!(known.contains(&name), "{}: no icon {name}", path.display());

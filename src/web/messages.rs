@@ -114,7 +114,7 @@ mod tests {
         let mut uses = 0;
         for path in files.iter().filter(|path| is_source(path) && !path.ends_with("messages.rs")) {
             let source = std::fs::read_to_string(path).unwrap();
-            for call in ["text(\"", "text_of(\"", "redirect_with_notice(\"", "with_notice(\""] {
+            for call in ["text(\"", "text1(\"", "text2(\"", "text_of(\"", "redirect_with_notice(\"", "with_notice(\""] {
                 for rest in source.split(call).skip(1) {
                     let key = rest.split('"').next().unwrap();
                     if key.contains('-') {

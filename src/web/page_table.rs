@@ -10,7 +10,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::assets;
 use super::pages::{
-    alerts, audit, background, closings, dashboard, home, models, numbering, order, orders, password, people,
+    alerts, audit, background, closings, dashboard, home, kiosk, models, numbering, order, orders, password, people,
     preferences, product, products, search, settings, setup, sign_in, stores,
 };
 use crate::http::policy::Policy;
@@ -34,7 +34,7 @@ macro_rules! page_table {
 
 page_table! {
     GET "/" Public => home::show;
-    GET "/assets/{version}/{file}" Public => assets::serve;
+    GET "/assets/{version}/{file:.+}" Public => assets::serve;
     POST "/preferences" Public => preferences::change;
 
     GET "/login" Public => sign_in::show_login;
@@ -52,6 +52,9 @@ page_table! {
     POST "/setup/kiosk" Admin => setup::create_kiosk;
 
     // The kiosk.
+    GET "/kiosk" Public => kiosk::show;
+    POST "/kiosk" Public => kiosk::enrol;
+    GET "/kiosk/receipts/{id}" Till => kiosk::show_receipt;
 
     // The shopper.
 

@@ -37,6 +37,7 @@ mod order_life;
 mod overload;
 mod pages_access;
 mod pages_admin;
+mod pages_kiosk;
 mod pages_monitoring;
 mod pages_sessions;
 mod password_reset;

@@ -6,6 +6,7 @@ pub(super) mod background;
 pub(super) mod closings;
 pub(super) mod dashboard;
 pub(super) mod home;
+pub(super) mod kiosk;
 pub(super) mod models;
 pub(super) mod numbering;
 pub(super) mod order;

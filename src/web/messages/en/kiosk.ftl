@@ -1,0 +1,122 @@
+# The kiosk: enrolment, the screen, payment. Read at arm's length by someone in a hurry: short words.
+
+kiosk-enrol = Set up this kiosk
+kiosk-enrol-lead = This browser becomes a kiosk: a screen with a camera at which shoppers pay.
+kiosk-enrol-code-hint = Four groups of letters and numbers. Capitals and dashes do not matter.
+kiosk-code = Code
+kiosk-enrol-submit = Start the kiosk
+kiosk-enrol-where = An admin gets the code in the set-up or under Stores. It works once and for an hour.
+kiosk-key-refused = This kiosk is no longer known to the server: an admin has removed it. Set it up again with a new code.
+kiosk-https-needed = A kiosk needs HTTPS: without it the browser gives no camera, and anybody on the way could read the kiosk’s key.
+
+kiosk-view = Camera and question
+kiosk-camera = Camera
+kiosk-folder-picture = Picture from a folder
+kiosk-staff = Staff
+kiosk-camera-retry = Try again
+kiosk-folder-open = Pictures from a folder
+kiosk-use-camera = Use the camera
+kiosk-next-picture = Next picture
+
+kiosk-hint-ready = Put your things in view
+kiosk-hint-not-seen = Not recognised. Hold it nearer, or scan its barcode
+kiosk-hint-camera-moved = The camera was moved. Please call staff
+kiosk-hint-no-recognition = The camera cannot recognise anything now. Scan the barcode
+
+kiosk-ask-which = Which one is it?
+kiosk-ask-several = Are these several things? Put them apart, or choose
+kiosk-ask-unknown = What is this?
+kiosk-ask-more = { $number } more after this
+kiosk-box-asked = ?
+kiosk-box-dismissed = Not on the bill
+kiosk-search = Scan or search
+kiosk-call-staff = Call staff
+kiosk-not-for-sale = Not for sale
+kiosk-none-of-these = None of these
+
+kiosk-bill = Your bill
+kiosk-bill-empty = Nothing yet
+kiosk-bill-blocked = Something on the bill cannot be sold. Remove it, or call staff.
+kiosk-cancel = Start over
+kiosk-total = Total
+kiosk-pay = Pay
+kiosk-undo = Undo
+kiosk-find = Barcode
+kiosk-help = Help
+kiosk-less = One { $name } less
+kiosk-more = One more { $name }
+kiosk-each = { $price } each
+kiosk-tax-included = Tax { $amount } included
+kiosk-tax-added = Tax { $amount }
+kiosk-discount = Discount { $amount }
+kiosk-problem-unpriced = Has no price
+kiosk-problem-other-currency = Has a price in another currency only
+kiosk-problem-not-on-sale = No longer on sale
+kiosk-change-refused = That did not work. Look at the bill and try again, or call staff.
+kiosk-scan-unknown = No product has the barcode { $code }.
+
+kiosk-offline = No connection
+kiosk-offline-text = Your bill is kept. The kiosk goes on by itself when the connection is back.
+kiosk-closed = This kiosk is closed
+kiosk-closed-text = Please use another one.
+kiosk-closing-text = Nothing more can be added. Please pay for what is on your bill.
+kiosk-refused = This kiosk was removed
+kiosk-refused-text = The server no longer accepts it. An admin can set it up again with a new code.
+kiosk-enrol-again = Set up again
+
+kiosk-payment = Payment
+kiosk-payment-choose = How would you like to pay?
+kiosk-method-card = Card
+kiosk-method-wallet = Phone
+kiosk-method-cash = Cash
+kiosk-method-voucher = Voucher
+kiosk-method-transfer = Bank transfer
+kiosk-method-other = Other
+kiosk-pay-by-card = Pay this amount at the card terminal.
+kiosk-pay-by-wallet = Pay this amount with your phone at the terminal.
+kiosk-pay-by-cash = Give this amount to the staff, or put it into the machine.
+kiosk-pay-by-voucher = Give your voucher to the staff.
+kiosk-payment-back-to-bill = Back to the bill
+kiosk-payment-other = Pay another way
+kiosk-paid = I have paid
+kiosk-payment-sending = One moment: your receipt is being made
+kiosk-payment-failed = The connection was lost. Nothing is paid twice: try again.
+kiosk-payment-retry = Try again
+kiosk-thanks = Thank you!
+kiosk-receipt-number = Receipt number
+kiosk-claim-label = QR code that keeps this receipt
+kiosk-claim-text = Scan this to keep the receipt on your phone.
+kiosk-next-shopper = Next shopper
+
+kiosk-search-title = Find a product
+kiosk-search-label = Scan it now, or type its name or barcode
+kiosk-search-nothing = No product is called “{ $name }”.
+kiosk-search-failed = The search does not work now. Try again, or call staff.
+
+kiosk-cancel-title = Start over?
+kiosk-cancel-text = Everything is taken off the bill.
+kiosk-cancel-no = Keep the bill
+kiosk-cancel-yes = Empty the bill
+kiosk-idle-title = Are you still there?
+kiosk-idle-text = Otherwise the bill is emptied for the next shopper.
+kiosk-idle-stay = I am still here
+kiosk-staff-called = Please wait for staff
+kiosk-staff-called-text = Leave this on the screen until somebody comes.
+kiosk-staff-helped = Go on
+
+kiosk-close = Close
+kiosk-settings = For staff
+kiosk-camera-choice = Which camera
+kiosk-camera-number = Camera { $number }
+kiosk-zoom = Zoom
+kiosk-camera-refused = The browser does not allow this page to use the camera. Allow it in the browser’s settings of this page.
+kiosk-camera-missing = No camera was found. Plug one in, or show pictures from a folder.
+kiosk-empty-view = Empty view
+kiosk-empty-view-text = Take everything away from the camera and step aside. What differs from this view is then recognised. Do it again when the camera was moved.
+kiosk-empty-view-missing = No empty view is set yet
+kiosk-empty-view-set = Set the empty view
+kiosk-empty-view-done = Done. Whatever is now put in view is recognised.
+kiosk-empty-view-refused = The server cannot use this view. Uncover the camera, switch on the light, and try again.
+kiosk-empty-view-failed = There was no connection. Try again.
+kiosk-screen = Screen
+kiosk-full-screen = Full screen

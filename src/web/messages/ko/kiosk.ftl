@@ -1,0 +1,122 @@
+# The kiosk: enrolment, the screen, payment. Read at arm's length by someone in a hurry: short words.
+
+kiosk-enrol = 이 키오스크 설정
+kiosk-enrol-lead = 이 브라우저가 키오스크가 됩니다. 손님이 카메라 앞에서 계산하는 화면입니다.
+kiosk-enrol-code-hint = 글자와 숫자 네 묶음입니다. 대소문자와 줄표는 상관없습니다.
+kiosk-code = 코드
+kiosk-enrol-submit = 키오스크 시작
+kiosk-enrol-where = 코드는 관리자가 설정 화면이나 매장 화면에서 만듭니다. 한 시간 안에 한 번만 쓸 수 있습니다.
+kiosk-key-refused = 서버에 등록되지 않은 키오스크입니다. 관리자가 등록을 해제했습니다. 새 코드로 다시 설정하세요.
+kiosk-https-needed = 키오스크에는 HTTPS가 필요합니다. HTTPS가 없으면 브라우저가 카메라를 쓸 수 없고, 중간에서 키오스크의 키를 읽을 수 있습니다.
+
+kiosk-view = 카메라와 질문
+kiosk-camera = 카메라
+kiosk-folder-picture = 폴더의 사진
+kiosk-staff = 직원
+kiosk-camera-retry = 다시 시도
+kiosk-folder-open = 폴더의 사진 사용
+kiosk-use-camera = 카메라 사용
+kiosk-next-picture = 다음 사진
+
+kiosk-hint-ready = 상품을 카메라 앞에 놓아 주세요
+kiosk-hint-not-seen = 인식하지 못했습니다. 더 가까이 대거나 바코드를 찍어 주세요
+kiosk-hint-camera-moved = 카메라가 움직였습니다. 직원을 불러 주세요
+kiosk-hint-no-recognition = 지금은 카메라로 인식할 수 없습니다. 바코드를 찍어 주세요
+
+kiosk-ask-which = 어느 상품인가요?
+kiosk-ask-several = 여러 개인가요? 떨어뜨려 놓거나 골라 주세요
+kiosk-ask-unknown = 이것은 무엇인가요?
+kiosk-ask-more = 이후 { $number }개 더
+kiosk-box-asked = ?
+kiosk-box-dismissed = 계산에 없음
+kiosk-search = 바코드 또는 검색
+kiosk-call-staff = 직원 호출
+kiosk-not-for-sale = 상품 아님
+kiosk-none-of-these = 여기에 없음
+
+kiosk-bill = 계산서
+kiosk-bill-empty = 아직 담은 상품이 없습니다
+kiosk-bill-blocked = 판매할 수 없는 상품이 있습니다. 빼거나 직원을 불러 주세요.
+kiosk-cancel = 처음부터
+kiosk-total = 합계
+kiosk-pay = 결제
+kiosk-undo = 되돌리기
+kiosk-find = 바코드
+kiosk-help = 도움
+kiosk-less = { $name } 하나 빼기
+kiosk-more = { $name } 하나 더
+kiosk-each = 개당 { $price }
+kiosk-tax-included = 세금 { $amount } 포함
+kiosk-tax-added = 세금 { $amount }
+kiosk-discount = 할인 { $amount }
+kiosk-problem-unpriced = 가격이 없습니다
+kiosk-problem-other-currency = 다른 통화의 가격만 있습니다
+kiosk-problem-not-on-sale = 더 이상 판매하지 않습니다
+kiosk-change-refused = 처리하지 못했습니다. 계산서를 보고 다시 시도하거나 직원을 불러 주세요.
+kiosk-scan-unknown = 바코드 { $code }인 상품이 없습니다.
+
+kiosk-offline = 연결이 끊겼습니다
+kiosk-offline-text = 계산서는 그대로입니다. 연결되면 저절로 계속합니다.
+kiosk-closed = 이 키오스크는 닫혔습니다
+kiosk-closed-text = 다른 키오스크를 이용해 주세요.
+kiosk-closing-text = 더 담을 수 없습니다. 담은 상품을 결제해 주세요.
+kiosk-refused = 등록이 해제된 키오스크입니다
+kiosk-refused-text = 서버가 이 키오스크를 받지 않습니다. 관리자가 새 코드로 다시 설정할 수 있습니다.
+kiosk-enrol-again = 다시 설정
+
+kiosk-payment = 결제
+kiosk-payment-choose = 어떻게 결제하시겠어요?
+kiosk-method-card = 카드
+kiosk-method-wallet = 휴대폰
+kiosk-method-cash = 현금
+kiosk-method-voucher = 상품권
+kiosk-method-transfer = 계좌 이체
+kiosk-method-other = 기타
+kiosk-pay-by-card = 카드 단말기에서 이 금액을 결제하세요.
+kiosk-pay-by-wallet = 휴대폰을 단말기에 대고 이 금액을 결제하세요.
+kiosk-pay-by-cash = 이 금액을 직원에게 주거나 기계에 넣으세요.
+kiosk-pay-by-voucher = 상품권을 직원에게 주세요.
+kiosk-payment-back-to-bill = 계산서로 돌아가기
+kiosk-payment-other = 다른 방법으로 결제
+kiosk-paid = 결제했습니다
+kiosk-payment-sending = 잠시만요. 영수증을 만들고 있습니다
+kiosk-payment-failed = 연결이 끊겼습니다. 두 번 결제되지 않으니 다시 시도하세요.
+kiosk-payment-retry = 다시 시도
+kiosk-thanks = 감사합니다!
+kiosk-receipt-number = 영수증 번호
+kiosk-claim-label = 영수증을 보관하는 QR 코드
+kiosk-claim-text = 찍으면 휴대폰에 영수증이 보관됩니다.
+kiosk-next-shopper = 다음 손님
+
+kiosk-search-title = 상품 찾기
+kiosk-search-label = 지금 바코드를 찍거나, 이름이나 바코드를 입력하세요
+kiosk-search-nothing = “{ $name }” 상품이 없습니다.
+kiosk-search-failed = 지금은 검색할 수 없습니다. 다시 시도하거나 직원을 불러 주세요.
+
+kiosk-cancel-title = 처음부터 할까요?
+kiosk-cancel-text = 계산서의 상품을 모두 뺍니다.
+kiosk-cancel-no = 그대로 두기
+kiosk-cancel-yes = 계산서 비우기
+kiosk-idle-title = 아직 계신가요?
+kiosk-idle-text = 답이 없으면 다음 손님을 위해 계산서를 비웁니다.
+kiosk-idle-stay = 네, 있어요
+kiosk-staff-called = 직원을 기다려 주세요
+kiosk-staff-called-text = 직원이 올 때까지 이 화면을 그대로 두세요.
+kiosk-staff-helped = 계속하기
+
+kiosk-close = 닫기
+kiosk-settings = 직원용
+kiosk-camera-choice = 사용할 카메라
+kiosk-camera-number = 카메라 { $number }
+kiosk-zoom = 확대
+kiosk-camera-refused = 브라우저가 이 페이지의 카메라 사용을 막고 있습니다. 브라우저의 페이지 설정에서 허용하세요.
+kiosk-camera-missing = 카메라가 없습니다. 카메라를 연결하거나 폴더의 사진을 쓰세요.
+kiosk-empty-view = 빈 화면
+kiosk-empty-view-text = 카메라 앞을 모두 비우고 비켜 주세요. 이 화면과 다른 것을 상품으로 인식합니다. 카메라를 움직였다면 다시 설정하세요.
+kiosk-empty-view-missing = 빈 화면이 아직 설정되지 않았습니다
+kiosk-empty-view-set = 빈 화면 설정
+kiosk-empty-view-done = 설정했습니다. 이제 앞에 놓는 것을 인식합니다.
+kiosk-empty-view-refused = 이 화면은 쓸 수 없습니다. 카메라를 가리지 말고 불을 켠 뒤 다시 시도하세요.
+kiosk-empty-view-failed = 연결되지 않았습니다. 다시 시도하세요.
+kiosk-screen = 화면
+kiosk-full-screen = 전체 화면

@@ -1,0 +1,21 @@
+//! The pages in a browser: headless Chromium, driven over its own protocol, against a whole server per test.
+//!
+//! The tests are skipped by name where Chromium is missing; `deploy/setup.sh --tests` installs it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "pages/browser.rs"]
+mod browser;
+#[path = "pages/camera.rs"]
+mod camera;
+#[path = "pages/devtools.rs"]
+mod devtools;
+#[path = "api/harness/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the tests of the API use the rest")]
+mod harness;
+#[path = "pages/kiosk.rs"]
+mod kiosk;
+#[path = "pages/kiosk_decisions.rs"]
+mod kiosk_decisions;
+#[path = "pages/kiosk_shop.rs"]
+mod kiosk_shop;

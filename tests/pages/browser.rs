@@ -1,0 +1,198 @@
+//! Headless Chromium and its pages.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use crate::devtools::DevTools;
+use crate::harness::skip;
+
+/// Test machines may be slow.
+const PATIENCE: Duration = Duration::from_secs(40);
+const EXECUTABLE: &str = "/usr/bin/chromium";
+/// Pixels of a kiosk's screen.
+const SCREEN: (u32, u32) = (1280, 800);
+/// If set, [`TestPage::capture`] writes pictures into this folder.
+const SCREENSHOTS: &str = "TILLSIGHT_TEST_SCREENSHOTS";
+
+pub struct TestBrowser {
+    devtools: DevTools,
+    process: Child,
+    _profile: tempfile::TempDir,
+}
+
+impl TestBrowser {
+    /// Starts Chromium, whose camera shows the file `camera`. Without Chromium, reports `test` as skipped.
+    pub async fn launch(test: &str, camera: &Path) -> Option<Self> {
+        if !Path::new(EXECUTABLE).exists() {
+            skip(test, "Chromium is missing; deploy/setup.sh --tests installs it");
+            return None;
+        }
+        let profile = tempfile::tempdir().unwrap();
+        let process = Command::new(EXECUTABLE)
+            .arg("--headless=new")
+            // Containers have no sandbox of their own to give, and little shared memory.
+            .args(["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"])
+            .args(["--no-first-run", "--disable-extensions", "--hide-scrollbars", "--mute-audio"])
+            .args(["--window-size=1280,800", "--remote-debugging-port=0", "--lang=en-US"])
+            .args(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
+            .arg(format!("--use-file-for-fake-video-capture={}", camera.display()))
+            // A page in the background would be slowed down.
+            .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
+            .arg("--disable-backgrounding-occluded-windows")
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let devtools = DevTools::connect(profile.path()).await;
+        Some(Self { devtools, process, _profile: profile })
+    }
+
+    /// Opens an address with cookies of its own, as on another device.
+    pub async fn open(&self, url: &str) -> TestPage {
+        let call = async |method: &str, params| self.devtools.call(None, method, params).await.unwrap();
+        let context = call("Target.createBrowserContext", json!({})).await["browserContextId"].clone();
+        let target = call("Target.createTarget", json!({"url": "about:blank", "browserContextId": context})).await;
+        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        let session = call("Target.attachToTarget", attach).await["sessionId"].as_str().unwrap().to_owned();
+        let page = TestPage { devtools: self.devtools.clone(), session };
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            page.call(&format!("{domain}.enable"), json!({})).await;
+        }
+        page.set_size(SCREEN.0, SCREEN.1).await;
+        page.goto(url).await;
+        page
+    }
+
+    pub async fn close(mut self) {
+        // Its answer may be lost with the connection.
+        let _closing = self.devtools.call(None, "Browser.close", json!({})).await;
+        let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        assert!(ended.is_ok(), "Chromium did not end");
+    }
+}
+
+pub struct TestPage {
+    devtools: DevTools,
+    session: String,
+}
+
+impl TestPage {
+    async fn call(&self, method: &str, params: Value) -> Value {
+        self.devtools.call(Some(&self.session), method, params).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What the console shows as errors: exceptions, and what the page's policy refused. A refused request is an entry too; the
+    /// page deals with those.
+    fn faults(&self) -> Vec<String> {
+        let entries = self.devtools.events(&self.session, "Log.entryAdded").into_iter();
+        let entries =
+            entries.filter(|event| event["entry"]["level"] == "error" && event["entry"]["source"] != "network");
+        let exceptions = self.devtools.events(&self.session, "Runtime.exceptionThrown").into_iter();
+        let errors = self.devtools.events(&self.session, "Runtime.consoleAPICalled").into_iter();
+        let errors = errors.filter(|event| event["type"] == "error");
+        entries.chain(exceptions).chain(errors).map(|event| event.to_string()).collect()
+    }
+
+    pub fn assert_no_faults(&self) {
+        let faults = self.faults();
+        assert!(faults.is_empty(), "the browser's console: {faults:#?}");
+    }
+
+    pub async fn goto(&self, url: &str) {
+        self.call("Page.navigate", json!({"url": url})).await;
+        self.wait_until("document.readyState === 'complete' && location.href !== 'about:blank'").await;
+    }
+
+    async fn try_evaluate(&self, expression: &str) -> Result<Value, String> {
+        let params =
+            json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true});
+        let reply = self.devtools.call(Some(&self.session), "Runtime.evaluate", params).await?;
+        match reply.get("exceptionDetails") {
+            Some(details) => Err(format!("{expression}: {}", details["exception"]["description"])),
+            None => Ok(reply["result"]["value"].clone()),
+        }
+    }
+
+    /// The value of an expression of JavaScript, of a promise when it is fulfilled.
+    pub async fn evaluate(&self, expression: &str) -> Value {
+        self.try_evaluate(expression).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Waits until an expression is true. A page that is being left has no answer, and is asked again.
+    pub async fn wait_until(&self, condition: &str) {
+        let began = Instant::now();
+        while self.try_evaluate(&format!("Boolean({condition})")).await != Ok(Value::Bool(true)) {
+            if began.elapsed() > PATIENCE {
+                let shown = self.try_evaluate("`${location.href}\\n${document.body.innerText}`").await;
+                self.capture("failed").await;
+                panic!("never true: {condition}\nthe page: {shown:?}\nthe console: {:#?}", self.faults());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the element is shown and can be used, and clicks its middle as a mouse does.
+    pub async fn click(&self, selector: &str) {
+        let element = format!("document.querySelector({})", json!(selector));
+        self.wait_until(&format!("{element}?.checkVisibility() && !{element}.disabled")).await;
+        let middle = self
+            .evaluate(&format!(
+                "(() => {{ const element = {element}; element.scrollIntoView({{ block: 'center' }}); \
+                 const box = element.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
+            ))
+            .await;
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event = json!({"type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", event).await;
+        }
+    }
+
+    /// Types into an element.
+    pub async fn type_into(&self, selector: &str, text: &str) {
+        self.click(selector).await;
+        self.call("Input.insertText", json!({"text": text})).await;
+    }
+
+    /// Cuts or mends the page's connection.
+    pub async fn set_offline(&self, offline: bool) {
+        let conditions = json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.call("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    async fn set_size(&self, width: u32, height: u32) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        self.call("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    pub async fn set_cookie(&self, url: &str, name: &str, value: &str) {
+        self.call("Network.setCookie", json!({"url": url, "name": name, "value": value})).await;
+    }
+
+    /// Writes pictures of the page on its screen and on a phone, light and dark, if pictures are wanted.
+    pub async fn capture(&self, name: &str) {
+        let Some(folder) = std::env::var_os(SCREENSHOTS).map(PathBuf::from) else { return };
+        for (screen, (width, height)) in [("screen", SCREEN), ("phone", (412, 915))] {
+            self.set_size(width, height).await;
+            for theme in ["light", "dark"] {
+                let feature = json!({"name": "prefers-color-scheme", "value": theme});
+                self.call("Emulation.setEmulatedMedia", json!({"features": [feature]})).await;
+                // Until what slides in has come to rest.
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                let picture = self.call("Page.captureScreenshot", json!({"format": "png"})).await;
+                let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+                std::fs::write(folder.join(format!("{name}-{screen}-{theme}.png")), picture).unwrap();
+            }
+        }
+        self.call("Emulation.setEmulatedMedia", json!({"features": []})).await;
+        self.set_size(SCREEN.0, SCREEN.1).await;
+    }
+}
