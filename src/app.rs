@@ -165,6 +165,7 @@ impl Application {
             statistics: Statistics::new(db.clone(), clock.clone()),
             audit: AuditLog::new(db.clone()),
             automation: automation.clone(),
+            upload_bytes_max: settings.automation.upload_bytes,
             background: TaskMonitor::default(),
             metrics,
             readiness: readiness.clone(),

@@ -268,7 +268,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 22] = [
+const CRATES: [(&str, &[&str]); 24] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("multer", &["http"]),
@@ -282,6 +282,7 @@ const CRATES: [(&str, &[&str]); 22] = [
     ("hdrhistogram", &["performance"]),
     ("hmac", &["alerts"]),
     ("jiff", &["domain"]),
+    ("cronexpr", &["domain"]),
     ("askama", &["web", "receipt_page"]),
     ("qrcode", &["qr_code"]),
     ("plotters", &["web"]),
@@ -291,6 +292,7 @@ const CRATES: [(&str, &[&str]); 22] = [
     ("if_addrs", &["app"]),
     ("rcgen", &["app"]),
     ("rustls", &["app"]),
+    ("zip", &["automation", "cli"]),
 ];
 
 /// File and folder names that do not say what is inside.

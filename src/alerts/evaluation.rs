@@ -37,6 +37,8 @@ enum AlertScope {
     Performance,
     /// Numbers and chains of a store; [`StoreId::NIL`] for lines that belong to no store.
     Integrity(StoreId),
+    /// The queue and the schedules of tasks.
+    Tasks,
 }
 
 impl RuleEvaluation {
@@ -52,6 +54,7 @@ impl RuleEvaluation {
             AlertRule::OrderFailureRate | AlertRule::OrderConflictRate | AlertRule::OrderSlow => {
                 AlertScope::Performance
             }
+            AlertRule::TaskQueueStuck | AlertRule::TaskScheduleLate => AlertScope::Tasks,
             // No such alert is in the database.
             AlertRule::Storage => return true,
         };
@@ -73,6 +76,10 @@ impl Alerts {
                 evaluation.violations.extend(rule::orphan_line_violations(&findings));
             }
             Err(error) => evaluation.mark_unknown(AlertScope::Integrity(StoreId::NIL), &error),
+        }
+        match self.task_faults.find_violations(&self.db, self.clock.now()).await {
+            Ok(violations) => evaluation.violations.extend(violations),
+            Err(error) => evaluation.mark_unknown(AlertScope::Tasks, &error),
         }
         let mut after = StoreId::NIL;
         loop {

@@ -11,6 +11,7 @@ mod rule;
 mod runbook;
 mod sink;
 mod storage_faults;
+mod task_faults;
 mod test_message;
 mod transitions;
 mod view;
@@ -39,6 +40,7 @@ pub use view::{AlertView, DeliveryView};
 
 use sink::Sinks;
 use storage_faults::StorageReports;
+use task_faults::TaskFaults;
 use transitions::AlertTransitions;
 
 /// The most alerts that fire at a time. Further violations raise none until others have ended.
@@ -66,6 +68,7 @@ pub struct Alerts {
     performance: Performance,
     sinks: Sinks,
     storage_reports: StorageReports,
+    task_faults: TaskFaults,
 }
 
 impl Alerts {
@@ -77,8 +80,9 @@ impl Alerts {
         settings: MonitoringSettings,
     ) -> Result<Self, SinkError> {
         let sinks = Sinks::new(&settings)?;
-        let storage_reports = StorageReports::default();
-        Ok(Self { db, clock, settings: Arc::new(settings), integrity, performance, sinks, storage_reports })
+        let (storage_reports, task_faults) = (StorageReports::default(), TaskFaults::default());
+        let settings = Arc::new(settings);
+        Ok(Self { db, clock, settings, integrity, performance, sinks, storage_reports, task_faults })
     }
 
     /// Evaluates the rules if they are due on this server, and updates the metrics.

@@ -10,7 +10,9 @@ impl AlertRule {
     /// The severity of an alert when it begins.
     pub fn severity(self) -> AlertSeverity {
         match self {
-            Self::OrderFailureRate | Self::OrderSlow => AlertSeverity::Warning,
+            Self::OrderFailureRate | Self::OrderSlow | Self::TaskQueueStuck | Self::TaskScheduleLate => {
+                AlertSeverity::Warning
+            }
             Self::OrderConflictRate | Self::NumberingIntegrity | Self::Storage => AlertSeverity::Critical,
         }
     }
@@ -51,7 +53,10 @@ pub(super) async fn find_performance_violations(
                 (rules.conflict_rate.threshold, rules.conflict_rate.window_s, rules.conflict_rate.attempts)
             }
             AlertRule::OrderSlow => (rules.slow.threshold, rules.slow.window_s, rules.slow.attempts),
-            AlertRule::NumberingIntegrity | AlertRule::Storage => continue,
+            AlertRule::NumberingIntegrity
+            | AlertRule::Storage
+            | AlertRule::TaskQueueStuck
+            | AlertRule::TaskScheduleLate => continue,
         };
         let stats = performance.window_stats(Window::new(window_s)?).await?;
         for store in stats.data.iter().filter(|store| relevant_attempts(rule, store) >= attempts_min) {
@@ -69,7 +74,11 @@ pub(super) async fn find_performance_violations(
 fn relevant_attempts(rule: AlertRule, store: &StorePerformance) -> i64 {
     match rule {
         AlertRule::OrderFailureRate | AlertRule::OrderSlow => store.succeeded + store.failed,
-        AlertRule::OrderConflictRate | AlertRule::NumberingIntegrity | AlertRule::Storage => store.attempts,
+        AlertRule::OrderConflictRate
+        | AlertRule::NumberingIntegrity
+        | AlertRule::Storage
+        | AlertRule::TaskQueueStuck
+        | AlertRule::TaskScheduleLate => store.attempts,
     }
 }
 
@@ -101,7 +110,10 @@ fn measure(rule: AlertRule, store: &StorePerformance, window_s: i64) -> Option<(
             );
             (seconds, message)
         }),
-        AlertRule::NumberingIntegrity | AlertRule::Storage => None,
+        AlertRule::NumberingIntegrity
+        | AlertRule::Storage
+        | AlertRule::TaskQueueStuck
+        | AlertRule::TaskScheduleLate => None,
     }
 }
 
@@ -125,7 +137,7 @@ fn finding_violation(store: Option<(StoreId, &str)>, finding: &Finding) -> RuleV
 }
 
 /// `numbering-integrity:0190…:order:gap`; `none` if no store can be named.
-fn alert_key(rule: AlertRule, store: Option<StoreId>, finding: Option<&Finding>) -> String {
+pub(super) fn alert_key(rule: AlertRule, store: Option<StoreId>, finding: Option<&Finding>) -> String {
     let store = store.map_or_else(|| "none".to_owned(), |id| id.to_string());
     match finding {
         Some(Finding { series, kind, .. }) => {

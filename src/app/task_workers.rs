@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::manifest_path;
-use crate::automation::pipelines::{Backups, Cleanup, Pipelines, SalesReports};
-use crate::automation::{Automation, HEARTBEAT_PERIOD, JobHandler, SCHEDULER_PERIOD, TaskFiles};
+use crate::automation::pipelines::{Backups, Cleanup, Imports, Pipelines, SalesReports};
+use crate::automation::{Automation, HEARTBEAT_PERIOD, JobHandler, MEASURE_PERIOD, SCHEDULER_PERIOD, TaskFiles};
 use crate::background::BackgroundTasks;
 use crate::backup::ShopData;
 use crate::clock::Clock;
@@ -25,6 +25,7 @@ pub(super) fn pipelines(
             clock: clock.clone(),
             blobs: blobs.clone(),
             checkout: services.checkout.clone(),
+            files: files.clone(),
             settings: settings.automation.clone(),
         },
         backups: Backups {
@@ -35,6 +36,14 @@ pub(super) fn pipelines(
             },
             clock: clock.clone(),
             folder: settings.data_dir.join(&settings.automation.backup_dir),
+        },
+        imports: Imports {
+            db: db.clone(),
+            clock: clock.clone(),
+            catalog: services.catalog.clone(),
+            files: files.clone(),
+            photo_bytes_max: settings.limits.image_bytes as u64,
+            import_bytes_max: settings.automation.import_bytes,
         },
         reports: SalesReports { db: db.clone(), alerts: services.alerts.clone(), files },
         integrity: services.integrity.clone(),
@@ -78,6 +87,11 @@ pub(super) fn register(
     tasks
         .register("automation: listen", "Listens for jobs that other servers queue. Only PostgreSQL announces them.")
         .continuous(automation, |automation, runs| automation.listen_for_jobs(runs));
+    tasks.register("automation: measure", "Measures the queue of tasks for the metrics.").every(
+        MEASURE_PERIOD,
+        automation,
+        |automation| async move { automation.measure_queue().await },
+    );
     tasks.register("automation: scheduler", "Queues the runs of tasks when they are planned.").every(
         SCHEDULER_PERIOD,
         automation,

@@ -22,10 +22,12 @@ impl Automation {
         outcome: &JobOutcome,
     ) -> Result<&'static str, DatabaseError> {
         let now = self.0.clock.now();
-        let next = stage_after(stages_of(job.task.kind, &job.task.settings), job.row.stage);
+        let next = stage_after(stages_of(job.task.kind), job.row.stage);
+        let mut not_before = None;
         let (message, metadata, items) = match (outcome, next) {
             (JobOutcome::Completed { message, metadata }, _) => (message, metadata.clone(), Vec::new()),
-            (JobOutcome::NextStage { message, data }, Some(_)) => {
+            (JobOutcome::NextStage { message, data, not_before: earliest }, Some(_)) => {
+                not_before = *earliest;
                 let item = NewItem { name: job.row.item.clone(), position: job.row.position, data: data.clone() };
                 (message, Value::Null, vec![item])
             }
@@ -60,7 +62,9 @@ impl Automation {
         .await?;
         if let Some(stage) = next.filter(|_| hands_over) {
             for item in &items {
-                task_queue::insert(&mut tx, &waiting_job(job, item, stage, now)).await?;
+                let mut row = waiting_job(job, item, stage, now);
+                row.due_at = not_before.map_or(row.due_at, |earliest| earliest.max(row.due_at));
+                task_queue::insert(&mut tx, &row).await?;
             }
             if items.len() > 1 {
                 task_queue::notify_workers(&mut tx).await?;

@@ -8,6 +8,9 @@ use crate::domain::{PageRequest, TaskId, TaskLogId, TaskStatus};
 
 /// How soon a watcher hears of a change, and how often the database is read for each watcher.
 const PERIOD: Duration = Duration::from_secs(1);
+/// After so many periods without news an empty answer is given: a proxy would cut a silent connection, and a server that
+/// stops must end it.
+const SILENT_PERIODS_MAX: u32 = 5;
 /// Lines that are read at a time.
 const LINES_MAX: i64 = 200;
 
@@ -45,8 +48,9 @@ impl Automation {
         Ok(EventCursor { task, last_line, last_view: None, is_over: false })
     }
 
-    /// Waits until there is something new; `None` when the task is over and everything was told.
+    /// Waits for something new, but not for long; `None` when the task is over and everything was told.
     pub async fn next_events(&self, cursor: &mut EventCursor) -> Result<Option<TaskEvents>, AutomationError> {
+        let mut silent_periods = 0;
         while !cursor.is_over {
             if cursor.last_view.is_some() {
                 tokio::time::sleep(PERIOD).await;
@@ -60,7 +64,8 @@ impl Automation {
             cursor.is_over = !is_open && lines.len() < usize::try_from(LINES_MAX).unwrap_or(usize::MAX);
             let task = (cursor.last_view.as_ref() != Some(&view)).then(|| view.clone());
             cursor.last_view = Some(view);
-            if task.is_some() || !lines.is_empty() {
+            silent_periods += 1;
+            if task.is_some() || !lines.is_empty() || silent_periods >= SILENT_PERIODS_MAX {
                 let log = lines.into_iter().map(TaskLogView::from).collect();
                 return Ok(Some(TaskEvents { task, log }));
             }

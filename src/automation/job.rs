@@ -42,7 +42,12 @@ pub enum JobOutcome {
     /// The item is done: a sentence for the log, and figures.
     Completed { message: String, metadata: Value },
     /// The next stage takes over, with what this one found out.
-    NextStage { message: String, data: Value },
+    NextStage {
+        message: String,
+        data: Value,
+        /// When the next stage is begun at the earliest.
+        not_before: Option<Timestamp>,
+    },
     /// The items of the task have been found; each begins with the next stage.
     Items { message: String, items: Vec<NewItem> },
 }

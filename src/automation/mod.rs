@@ -20,12 +20,14 @@ mod listen;
 mod log;
 mod pauses;
 pub mod pipelines;
+mod queue_metrics;
 mod scheduler;
 mod schedules;
 mod stages;
 mod stop;
 mod task_files;
 mod tasks;
+mod upload;
 mod view;
 mod worker;
 
@@ -46,12 +48,14 @@ pub use events::{EventCursor, TaskEvents};
 pub use heartbeat::HEARTBEAT_PERIOD;
 use heartbeat::RunningJobs;
 pub use job::{Job, JobFailure, JobHandler, JobOutcome, NewItem};
+pub use queue_metrics::MEASURE_PERIOD;
 pub use scheduler::SCHEDULER_PERIOD;
 pub use schedules::{NewSchedule, ScheduleView};
 pub use stages::{stage_after, stages_of};
 pub use stop::StopReport;
 pub use task_files::TaskFiles;
 pub use tasks::NewTask;
+pub use upload::TaskUpload;
 pub use view::{ItemCounts, JobView, PauseView, TaskLogView, TaskView};
 
 /// The automation service; cheap to clone.

@@ -1,17 +1,11 @@
 //! Which stage follows which: the one place that says so.
 
-use serde_json::Value;
-
 use crate::domain::{Stage, TaskType};
 
 /// The stages of a task, in order.
-pub fn stages_of(kind: TaskType, settings: &Value) -> &'static [Stage] {
+pub fn stages_of(kind: TaskType) -> &'static [Stage] {
     match kind {
-        TaskType::Import => match settings.get("media_mode").and_then(Value::as_str) {
-            Some("crawl") => &[Stage::Schedule, Stage::Fetch, Stage::Embed, Stage::Publish],
-            Some("augment") => &[Stage::Schedule, Stage::Embed, Stage::Publish],
-            Some(_) | None => &[Stage::Schedule, Stage::Extract, Stage::Embed, Stage::Publish],
-        },
+        TaskType::Import => &[Stage::Schedule, Stage::Extract, Stage::Embed, Stage::Publish],
         TaskType::Cleanup | TaskType::Backup | TaskType::Report | TaskType::Integrity => &[Stage::Run],
     }
 }
@@ -24,17 +18,15 @@ pub fn stage_after(stages: &[Stage], stage: Stage) -> Option<Stage> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn each_stage_is_followed_by_the_next_one_of_its_task() {
-        let upload = stages_of(TaskType::Import, &json!({"media_mode": "upload"}));
+        let upload = stages_of(TaskType::Import);
         assert_eq!(stage_after(upload, Stage::Schedule), Some(Stage::Extract));
         assert_eq!(stage_after(upload, Stage::Embed), Some(Stage::Publish));
         assert_eq!(stage_after(upload, Stage::Publish), None);
         assert_eq!(stage_after(upload, Stage::Fetch), None, "not a stage of this task");
-        assert_eq!(stage_after(stages_of(TaskType::Backup, &json!({})), Stage::Run), None);
+        assert_eq!(stage_after(stages_of(TaskType::Backup), Stage::Run), None);
     }
 }

@@ -7,10 +7,16 @@ use std::fs::Permissions;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{AutomationError, JobFailure};
 use crate::atomic_file::{self, IfExists};
 use crate::domain::TaskId;
+
+/// Longer than an upload takes.
+const IDLE: Duration = Duration::from_secs(86_400);
+/// The file that an import was created with.
+pub(super) const UPLOAD: &str = "upload.zip";
 
 /// The folder of the files of all tasks; cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,6 +45,36 @@ impl TaskFiles {
         written.map_err(|error| JobFailure::passing(format!("{}: {error}", name.display())))
     }
 
+    /// Reads a file that an earlier stage wrote.
+    pub(super) async fn read(&self, task: TaskId, name: &Path) -> Result<Vec<u8>, JobFailure> {
+        let path = self.folder(task).join(name);
+        let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await.map_err(JobFailure::passing)?;
+        read.map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                // A retry of this stage cannot bring it back.
+                return JobFailure::lasting("The task's files are gone, or in the data folder of another server.");
+            }
+            JobFailure::passing(format!("{}: {error}", name.display()))
+        })
+    }
+
+    /// Removes a file of a task that is no longer needed.
+    pub(super) async fn remove_file(&self, task: TaskId, name: &Path) -> Result<(), JobFailure> {
+        let path = self.folder(task).join(name);
+        let removed = tokio::task::spawn_blocking(move || match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        });
+        removed.await.map_err(JobFailure::passing)?.map_err(JobFailure::passing)
+    }
+
+    /// The tasks whose folders nobody has written to for a day.
+    pub(super) async fn list_idle(&self) -> Result<Vec<TaskId>, JobFailure> {
+        let root = Arc::clone(&self.root);
+        let listed = tokio::task::spawn_blocking(move || list_idle(&root)).await.map_err(JobFailure::passing)?;
+        listed.map_err(JobFailure::passing)
+    }
+
     /// Removes all files of a task.
     pub(super) async fn remove(&self, task: TaskId) -> Result<(), AutomationError> {
         let folder = self.folder(task);
@@ -49,6 +85,21 @@ impl TaskFiles {
         });
         removed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
+}
+
+fn list_idle(root: &Path) -> std::io::Result<Vec<TaskId>> {
+    let entries = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut tasks = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let is_idle = entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age >= IDLE);
+        tasks.extend(entry.file_name().to_string_lossy().parse::<TaskId>().ok().filter(|_| is_idle));
+    }
+    Ok(tasks)
 }
 
 /// Creates `folder` and its missing parents, readable only by their owner.

@@ -34,14 +34,20 @@ impl Automation {
         }
     }
 
+    /// Does the job that is due next; false if none is.
+    pub async fn work_once(&self, handler: &dyn JobHandler) -> Result<bool, DatabaseError> {
+        let Some((job, taken)) = self.take_job().await? else { return Ok(false) };
+        self.do_job(handler, &job, taken).await?;
+        Ok(true)
+    }
+
     /// Does jobs until none is due; returns their number.
     ///
     /// # Errors
     /// The database failed. That a job failed is recorded with the job and is no error here.
     pub async fn work_until_idle(&self, handler: &dyn JobHandler) -> Result<u64, DatabaseError> {
         let mut jobs = 0;
-        while let Some((job, taken)) = self.take_job().await? {
-            self.do_job(handler, &job, taken).await?;
+        while self.work_once(handler).await? {
             jobs += 1;
         }
         Ok(jobs)

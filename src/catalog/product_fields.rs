@@ -20,6 +20,8 @@ pub struct NewProduct {
     pub currency: Option<String>,
     /// Tax in basis points; 0 if it is not given.
     pub tax_rate: Option<i64>,
+    /// Neither recognised nor sold until it is put on sale.
+    pub is_off_sale: bool,
 }
 
 impl NewProduct {
@@ -31,7 +33,7 @@ impl NewProduct {
             barcode: check_barcode(self.barcode.as_deref())?,
             description: check_description(self.description.as_deref())?,
             tax_rate: parse_tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(0))?,
-            active: true,
+            active: !self.is_off_sale,
         };
         let currency = self.currency.as_deref().map(|code| Currency::parse("currency", code)).transpose()?;
         if self.price.is_none() && currency.is_some() {

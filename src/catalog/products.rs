@@ -6,14 +6,16 @@ use super::product_fields::NewProduct;
 use super::product_images::{add_image_ids, enrolled_regions, warning_codes};
 use super::uploaded_photos::photo_hashes;
 use super::view::{EnrolmentStatus, EnrolmentView, ProductView};
-use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, to_i64};
+use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, stored_field, to_i64};
 use crate::db::bill_revisions;
 use crate::db::catalog_changes;
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, product_images};
 use crate::domain::{Caller, ChangeKind, Page, PageRequest, ProductId, parse_line, parse_optional_line};
-use crate::idempotency::{IdempotentRequest, Reply};
+use crate::idempotency::{self, IdempotentRequest, Reply};
 
+/// The operation of [`Catalog::create`] in the scope of idempotency keys.
+const CREATE: &str = "product.create";
 /// Characters; no name or code is longer.
 const MAX_FILTER: usize = 200;
 
@@ -35,7 +37,7 @@ impl Catalog {
         let (checked, duplicates_skipped) = self.check_photos(photos).await?;
         self.check_image_limit(checked.len())?;
         let content = json!([fields, price, region, insist, photo_hashes(&checked)]).to_string();
-        let request = IdempotentRequest::new("product.create", caller, key, &content);
+        let request = IdempotentRequest::new(CREATE, caller, key, &content);
         // A repetition needs no embedding.
         if let Some(reply) = request.find_reply(&mut self.db.read().await?).await? {
             return self.repeat_enrolment(reply).await;
@@ -56,7 +58,7 @@ impl Catalog {
         }
         let images = self.insert_photos(&mut tx, id, &stored, insist, now).await?;
         add_image_ids(&mut warnings, &images, &stored);
-        let seq = match images.is_empty() {
+        let seq = match images.is_empty() || !fields.active {
             true => None,
             false => Some(catalog_changes::append(&mut tx, ChangeKind::Add, id, images.clone(), now).await?),
         };
@@ -89,6 +91,12 @@ impl Catalog {
         let reply = request.store_reply(&mut tx, &view, now).await?;
         let index_revision = self.commit(tx, id, seq).await?;
         self.complete_enrolment(reply, index_revision).await
+    }
+
+    /// The product that [`Self::create`] made under this key, if its reply is still kept.
+    pub async fn find_created(&self, caller: &Caller, key: &str) -> Result<Option<ProductId>, CatalogError> {
+        let reply = idempotency::find_kept_reply(&mut self.db.read().await?, CREATE, caller, key).await?;
+        Ok(reply.map(|reply| stored_field(&reply, "id")).transpose()?)
     }
 
     /// Products, newest first.

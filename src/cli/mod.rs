@@ -6,6 +6,8 @@
 mod backup;
 mod catalog;
 mod demo;
+mod export;
+mod import;
 mod index;
 mod model;
 mod numbering;
@@ -41,6 +43,10 @@ enum Command {
     Backup(backup::BackupOptions),
     /// Restore a back-up into an empty data folder and an empty database. Every file is verified first.
     Restore(backup::RestoreOptions),
+    /// Write the products on sale, their photos and embeddings into a ZIP, as `import` takes it. Works while a server runs.
+    Export(export::ExportOptions),
+    /// Import products and photos from a ZIP or a folder. A running server does it; the progress is shown.
+    Import(import::ImportOptions),
     /// Try tillsight without photos or a camera: render products, enrol them, simulate a kiosk, print the receipt.
     Demo(demo::DemoOptions),
     /// The catalogue: products that look alike, products whose photos are not enough. Works while a server runs.
@@ -209,6 +215,11 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
             sigpipe::reset();
             block_on(numbering::run(command, Settings::load()?))
         }
+        Command::Export(options) => {
+            serve::restart_with_library_variables();
+            block_on(export::run(options, Settings::load()?))
+        }
+        Command::Import(options) => block_on(import::run(options, Settings::load()?)),
         Command::Task(command) => {
             sigpipe::reset();
             block_on(task::run(command, Settings::load()?))

@@ -15,6 +15,10 @@ pub struct AutomationSettings {
     pub history_kept_days: i64,
     /// Folder of the back-ups that tasks write; a relative one is in the data folder.
     pub backup_dir: PathBuf,
+    /// Bytes of one uploaded file.
+    pub upload_bytes: u64,
+    /// Bytes of all files of an import together, unpacked.
+    pub import_bytes: u64,
 }
 
 /// The most workers of one server.
@@ -22,6 +26,13 @@ pub const WORKERS_MAX: usize = 16;
 
 impl Default for AutomationSettings {
     fn default() -> Self {
-        Self { workers: 2, evidence_kept_days: 90, history_kept_days: 30, backup_dir: PathBuf::from("backups") }
+        Self {
+            workers: 2,
+            evidence_kept_days: 90,
+            history_kept_days: 30,
+            backup_dir: PathBuf::from("backups"),
+            upload_bytes: 1 << 31,
+            import_bytes: 1 << 33,
+        }
     }
 }

@@ -93,6 +93,8 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
     in_range("monitoring.reports_kept", settings.monitoring.reports_kept, 1, 1_000_000)?;
     in_range("automation.workers", settings.automation.workers as i64, 0, WORKERS_MAX as i64)?;
     in_range("automation.evidence_kept_days", settings.automation.evidence_kept_days, 1, 36_500)?;
+    in_range("automation.upload_bytes", settings.automation.upload_bytes.cast_signed(), 1_024, 1 << 40)?;
+    in_range("automation.import_bytes", settings.automation.import_bytes.cast_signed(), 1_024, 1 << 42)?;
     in_range("automation.history_kept_days", settings.automation.history_kept_days, 1, 36_500)?;
     validate_monitoring(&settings.monitoring)
 }

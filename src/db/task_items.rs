@@ -2,7 +2,7 @@
 
 use super::task_queue::{JobRow, columns};
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{JobId, JobStatus, PageRequest, PauseKind, Stage, TaskId, TaskType, Timestamp};
+use crate::domain::{JobId, JobStatus, PageRequest, PauseKind, Stage, TaskId, Timestamp};
 
 /// `None` does not filter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -133,20 +133,39 @@ pub async fn delete_pause(tx: &mut Tx, kind: PauseKind, name: &str) -> Result<bo
     Ok(run_query!(tx, c => sqlx::query(DELETE).bind(kind).bind(name).execute(c))? == 1)
 }
 
-/// The depth of the queue: jobs by type, stage and status, with the earliest due time of each group.
+/// When the job was due that has been due longest, of those that are not paused.
+pub async fn find_longest_due(reader: &mut Reader, now: Timestamp) -> Result<Option<Timestamp>, DatabaseError> {
+    const SELECT: &str = "SELECT q.due_at FROM task_queue q WHERE q.status = 'waiting' AND q.due_at <= $1 \
+        AND NOT EXISTS (SELECT 1 FROM task_pauses p \
+          WHERE (p.kind = 'stage' AND p.name = q.stage) OR (p.kind = 'type' AND p.name = q.type)) \
+        ORDER BY q.due_at LIMIT 1";
+    let found: Option<(Timestamp,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(now).fetch_optional(c))?;
+    Ok(found.map(|(due_at,)| due_at))
+}
+
+/// Whether a job is being worked on, or was completed since `moment`.
+pub async fn has_worked_since(reader: &mut Reader, moment: Timestamp) -> Result<bool, DatabaseError> {
+    const SELECT: &str = "SELECT COUNT(*) FROM (\
+        SELECT 1 AS found FROM (SELECT id FROM task_queue WHERE status = 'processing' LIMIT 1) a UNION ALL \
+        SELECT 1 FROM (SELECT id FROM task_queue WHERE status = 'completed' AND finished_at >= $1 LIMIT 1) b) w";
+    let count: i64 = run_query!(reader, c => sqlx::query_as::<_, (i64,)>(SELECT).bind(moment).fetch_one(c))?;
+    Ok(count > 0)
+}
+
+/// Open jobs of a stage.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct QueueDepth {
-    #[sqlx(rename = "type")]
-    pub kind: TaskType,
     pub stage: Stage,
     pub status: JobStatus,
     pub jobs: i64,
     pub earliest_due_at: Timestamp,
 }
 
-/// Open jobs only.
+/// The depth of the queue by stage and status.
 pub async fn measure_depth(reader: &mut Reader) -> Result<Vec<QueueDepth>, DatabaseError> {
-    const SELECT: &str = "SELECT type, stage, status, COUNT(*) AS jobs, MIN(due_at) AS earliest_due_at FROM task_queue \
-        WHERE status IN ('waiting', 'processing') GROUP BY type, stage, status ORDER BY type, stage, status";
+    // Two parts, so that each reads an index of its status alone.
+    const SELECT: &str = "SELECT stage, status, COUNT(*) AS jobs, MIN(due_at) AS earliest_due_at FROM task_queue \
+        WHERE status = 'waiting' GROUP BY stage, status UNION ALL \
+        SELECT stage, status, COUNT(*), MIN(due_at) FROM task_queue WHERE status = 'processing' GROUP BY stage, status";
     run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
 }

@@ -14,6 +14,10 @@ text_enum! {
     NumberingIntegrity = "numbering-integrity",
     /// Confirming an order takes long.
     OrderSlow = "order-slow",
+    /// Jobs of tasks are due, and no server begins them.
+    TaskQueueStuck = "task-queue-stuck",
+    /// A scheduled run of a task was not queued.
+    TaskScheduleLate = "task-schedule-late",
     /// The database is lost, files are missing, or the disk is full. Told without the database.
     Storage = "storage",
 }

@@ -59,6 +59,8 @@ pub struct Services {
     pub statistics: Statistics,
     pub audit: AuditLog,
     pub automation: Automation,
+    /// The most bytes of a file that a task is created with.
+    pub upload_bytes_max: u64,
     pub background: TaskMonitor,
     pub metrics: Metrics,
     pub readiness: Readiness,

@@ -56,7 +56,7 @@ impl IdempotentRequest {
     /// A key belongs to one operation and caller. `request` holds everything that must be equal in two requests with the same
     /// key.
     pub fn new(operation: &'static str, caller: &Caller, key: Option<&str>, request: &str) -> Self {
-        let scope = format!("{operation} {}", caller.actor.label());
+        let scope = scope_of(operation, caller);
         Self { scope, key: key.map(str::to_owned), request_hash: Sha256::digest(request).to_vec() }
     }
 
@@ -94,4 +94,20 @@ impl IdempotentRequest {
         }
         Ok(reply)
     }
+}
+
+/// The reply stored under a key, whatever the request was. For callers that only ask whether the work was done.
+pub async fn find_kept_reply(
+    reader: &mut Reader,
+    operation: &'static str,
+    caller: &Caller,
+    key: &str,
+) -> Result<Option<Reply>, DatabaseError> {
+    let stored = idempotency_keys::find(reader, &scope_of(operation, caller), key).await?;
+    Ok(stored.map(|stored| Reply { body: stored.body, replayed: true }))
+}
+
+/// A key belongs to one operation and caller.
+fn scope_of(operation: &str, caller: &Caller) -> String {
+    format!("{operation} {}", caller.actor.label())
 }

@@ -83,6 +83,10 @@ metrics_named! {
         "Jobs of tasks that have ended, by `type`, `stage` and `outcome`: completed, retried, failed, lost.";
     describe_histogram TASK_JOB_SECONDS = "tillsight_task_job_duration_seconds":
         "Seconds of the work on one job, by `type` and `stage`.";
+    describe_gauge TASK_QUEUE_JOBS = "tillsight_task_queue_jobs":
+        "Open jobs of tasks on all servers, by `stage` and `status`: waiting, processing.";
+    describe_gauge TASK_QUEUE_AGE_SECONDS = "tillsight_task_queue_age_seconds":
+        "Seconds since the waiting job of a `stage` was due that has been due longest; 0 if none is due.";
     describe_counter TASK_LEASES_LOST_TOTAL = "tillsight_task_leases_lost_total":
         "Jobs that this server lost, because their task was stopped or their lease expired, or took from a dead server.";
     describe_counter MODEL_ADOPTION_FAILURES_TOTAL = "tillsight_model_adoption_failures_total":

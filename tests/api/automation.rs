@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::alerts::Monitor;
 use crate::harness::{Shop, TestApp, TestDatabase, on_both_databases, package_photo};
 
 const TASKS: &str = "/api/automation/tasks";
@@ -127,7 +128,7 @@ async fn read_events(app: &TestApp, admin: &str, task: &Value, last_event: Optio
         let line = event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         line.unwrap().to_owned()
     };
-    let events = text.split("\n\n").filter(|event| !event.is_empty());
+    let events = text.split("\n\n").filter(|event| !event.is_empty() && !event.starts_with(':'));
     events.map(|event| (field(event, "event"), serde_json::from_str(&field(event, "data")).unwrap())).collect()
 }
 
@@ -222,7 +223,26 @@ async fn a_report_has_the_sales_of_the_day_by_product(database: TestDatabase) {
     assert!(other["last_error"].as_str().unwrap().contains(UNKNOWN), "{other}");
 }
 
+async fn a_queue_that_nobody_works_on_raises_an_alert(database: TestDatabase) {
+    let app = TestApp::spawn_with(database, "[automation]\nworkers = 0").await;
+    let admin = app.login_admin().await;
+    let task = queue_task(&app, &admin, json!({"type": "integrity"})).await;
+    let monitor = Monitor::start(&app, "").await;
+    app.clock.advance(901);
+    assert!(monitor.evaluate_and_deliver().await.is_empty(), "it may have been seen just before it is done");
+    // Longer than a worker takes to notice.
+    tokio::time::sleep(Duration::from_millis(5_100)).await;
+    let event = |name: &str| (name.to_owned(), "task-queue-stuck:none".to_owned());
+    assert_eq!(monitor.evaluate_and_deliver().await, [event("alert.fired")]);
+    let admin = app.login_admin().await;
+    app.post("/api/automation/stop", &admin, json!({"task_id": task["id"]})).await.expect(200);
+    assert_eq!(monitor.evaluate_and_deliver().await, [event("alert.resolved")]);
+    let depth = app.read_metrics().await;
+    assert!(depth.contains("tillsight_task_queue_jobs{stage=\"run\",status=\"waiting\"}"), "{depth}");
+}
+
 on_both_databases!(
+    a_queue_that_nobody_works_on_raises_an_alert,
     a_check_is_queued_done_and_logged,
     bad_requests_about_tasks_are_refused_with_what_is_wrong,
     a_paused_type_waits_and_a_waiting_task_is_stopped,

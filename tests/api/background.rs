@@ -94,6 +94,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "automation: listen",
         "automation: leases",
         "automation: scheduler",
+        "automation: measure",
         "alerts",
         "integrity",
     ] {

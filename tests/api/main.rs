@@ -23,6 +23,7 @@ mod discounts_and_tax;
 mod empty_views;
 mod enrolment;
 mod harness;
+mod imports;
 mod index_commands;
 mod index_feed;
 mod index_truth;

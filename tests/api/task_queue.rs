@@ -59,7 +59,7 @@ impl Recorder {
         if job.row.stage == Stage::Publish {
             return Ok(JobOutcome::Completed { message: "published".to_owned(), metadata: json!({"photos": 1}) });
         }
-        Ok(JobOutcome::NextStage { message: "done".to_owned(), data: job.row.data.clone() })
+        Ok(JobOutcome::NextStage { message: "done".to_owned(), data: job.row.data.clone(), not_before: None })
     }
 }
 

@@ -5,12 +5,12 @@
 use serde_json::json;
 
 use super::orphan_photos;
-use crate::automation::{JobFailure, JobOutcome};
+use crate::automation::{JobFailure, JobOutcome, TaskFiles};
 use crate::checkout::Checkout;
 use crate::clock::Clock;
 use crate::config::AutomationSettings;
 use crate::db::blobs::Blobs;
-use crate::db::{Database, DatabaseError, recognitions, refresh_tokens, task_items, task_logs};
+use crate::db::{Database, DatabaseError, recognitions, refresh_tokens, task_items, task_logs, tasks};
 use crate::domain::Timestamp;
 
 /// Rows of the evidence that one transaction removes.
@@ -22,6 +22,7 @@ pub struct Cleanup {
     pub clock: Clock,
     pub blobs: Blobs,
     pub checkout: Checkout,
+    pub files: TaskFiles,
     pub settings: AutomationSettings,
 }
 
@@ -34,9 +35,10 @@ impl Cleanup {
         let tokens = self.remove_tokens(now).await?;
         let (jobs, log_lines) = self.remove_history(days_ago(self.settings.history_kept_days)).await?;
         let photos = orphan_photos::remove(&self.db, &self.blobs).await?;
+        let folders = self.remove_task_files(days_ago(self.settings.history_kept_days)).await?;
         let message = format!(
             "Removed {evidence} recognitions, {replies} kept replies, {tokens} expired logins, {jobs} finished jobs, \
-             {log_lines} log lines, {photos} photo files that no product has."
+             {log_lines} log lines, {photos} photo files that no product has, the files of {folders} tasks."
         );
         let metadata = json!({
             "recognitions": evidence,
@@ -45,6 +47,7 @@ impl Cleanup {
             "task_queue": jobs,
             "task_logs": log_lines,
             "photo_files": photos,
+            "task_folders": folders,
         });
         Ok(JobOutcome::Completed { message, metadata })
     }
@@ -66,6 +69,19 @@ impl Cleanup {
         let mut tx = self.db.begin().await?;
         let removed = refresh_tokens::delete_expired(&mut tx, now).await?;
         tx.commit().await?;
+        Ok(removed)
+    }
+
+    /// Removes the files of tasks that ended long ago, and of uploads whose task was never created.
+    async fn remove_task_files(&self, before: Timestamp) -> Result<u64, JobFailure> {
+        let mut removed = 0;
+        for task in self.files.list_idle().await? {
+            let row = tasks::find(&mut self.db.read().await?, task).await?;
+            if row.is_none_or(|row| row.finished_at.is_some_and(|finished| finished < before)) {
+                self.files.remove(task).await.map_err(JobFailure::passing)?;
+                removed += 1;
+            }
+        }
         Ok(removed)
     }
 

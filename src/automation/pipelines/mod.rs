@@ -4,6 +4,7 @@
 
 mod backup;
 mod cleanup;
+mod import;
 mod integrity;
 mod orphan_photos;
 mod report;
@@ -18,6 +19,7 @@ use crate::integrity::Integrity;
 
 pub use backup::Backups;
 pub use cleanup::Cleanup;
+pub use import::Imports;
 pub use report::SalesReports;
 pub use settings::check_settings;
 
@@ -27,6 +29,7 @@ pub struct Pipelines {
     pub backups: Backups,
     pub reports: SalesReports,
     pub integrity: Integrity,
+    pub imports: Imports,
 }
 
 impl JobHandler for Pipelines {
@@ -36,10 +39,7 @@ impl JobHandler for Pipelines {
             TaskType::Backup => self.backups.run(job).boxed(),
             TaskType::Report => self.reports.run(job).boxed(),
             TaskType::Integrity => integrity::run(&self.integrity, job).boxed(),
-            TaskType::Import => {
-                let unknown = JobFailure::lasting("This version of the program cannot import; update the server.");
-                std::future::ready(Err(unknown)).boxed()
-            }
+            TaskType::Import => self.imports.run(job).boxed(),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::JobFailure;
-use crate::domain::{CheckDepth, InvalidField, StoreId, TaskType};
+use crate::domain::{CheckDepth, InvalidField, StoreId, TaskType, Timestamp};
 
 /// Settings of a back-up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +46,28 @@ impl Default for IntegritySettings {
     }
 }
 
+/// Where the photos of an import come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MediaMode {
+    /// From an uploaded ZIP.
+    #[default]
+    Upload,
+}
+
+/// Settings of an import.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ImportSettings {
+    pub media_mode: MediaMode,
+    /// When the products go on sale; without one, each as soon as its first photo is enrolled.
+    pub publish_at: Option<Timestamp>,
+    /// Whether the whole photo shows the product, instead of what stands out from the background.
+    pub whole_photos: bool,
+    /// Whether photos are enrolled that would make recognition wrong.
+    pub insist: bool,
+}
+
 /// A clean-up has no settings of its own: what is kept is a setting of the server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -64,7 +86,7 @@ pub fn check_settings(kind: TaskType, settings: &Value) -> Result<Value, Invalid
             1..=1_000 => Ok(()),
             kept => Err(format!("kept is {kept}; it must be between 1 and 1000")),
         }),
-        TaskType::Import => Err(InvalidField::new("type", "import is not available on this server")),
+        TaskType::Import => complete::<ImportSettings>(settings, |_| Ok(())),
     }
 }
 

@@ -9,6 +9,7 @@ mod form;
 mod json;
 mod multipart;
 mod query;
+mod task_form;
 mod upload;
 
 use std::future::{Ready, ready};
@@ -24,6 +25,7 @@ pub use client_address::{ClientAddress, client_address};
 pub use form::FormBody;
 pub use json::JsonBody;
 pub use query::{PageQuery, ValidPage, ValidPath, ValidQuery, check_page_limit};
+pub use task_form::TaskBody;
 pub use upload::{ImageBody, Upload, UploadForm};
 
 /// The name of the header with which a client makes a request safe to repeat.

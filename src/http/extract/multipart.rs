@@ -117,12 +117,17 @@ async fn read_field(field: &mut Field<'_>, label: &str, limit_bytes: usize, limi
 
 /// Why the form cannot be read, for the client.
 fn describe(error: &multer::Error, limits: &Limits) -> Problem {
-    tracing::debug!(%error, "a multipart form is malformed");
     if matches!(error, multer::Error::StreamSizeExceeded { .. }) {
         let limit_bytes = form_bytes_max(limits);
         let detail = format!("The form has more than the {limit_bytes} bytes allowed.");
         return Problem::new(ProblemKind::TooLarge, detail).with("limit_bytes", limit_bytes);
     }
+    describe_form_error(error)
+}
+
+/// Why a form without a limit on its size cannot be read.
+pub(super) fn describe_form_error(error: &multer::Error) -> Problem {
+    tracing::debug!(%error, "a multipart form is malformed");
     let is_cut_off = matches!(
         error,
         multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteHeaders | multer::Error::IncompleteStream

@@ -60,6 +60,10 @@ fn format_events(events: &TaskEvents) -> Bytes {
     if let Some(task) = &events.task {
         push_event(&mut text, "task", task);
     }
+    if text.is_empty() {
+        // A comment: nothing new, but the connection is alive.
+        text.push_str(":\n\n");
+    }
     text.into()
 }
 

@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::automation_tasks::CreateTask;
 use crate::automation::{NewSchedule, ScheduleView};
 use crate::domain::{
-    Caller, InvalidField, MissedRuns, Page, ScheduleId, ScheduleKind, ScheduleRule, TaskId, TimeZone, Timestamp,
+    Caller, InvalidField, MissedRuns, Page, ScheduleId, ScheduleKind, ScheduleRule, TaskId, TaskType, TimeZone,
+    Timestamp,
 };
 use crate::http::Services;
 use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath, ValidQuery};
@@ -115,7 +116,12 @@ pub async fn create(
     let view = match (body.task_id, body.task) {
         (Some(task), None) => automation.schedule_task(&caller, task, schedule).await?,
         (None, Some(task)) => {
-            automation.create_scheduled_task(&caller, task.check(automation.new_task_id())?, schedule).await?
+            let task = task.check(automation.new_task_id())?;
+            if task.kind == TaskType::Import {
+                let reason = "cannot be an import, which needs a file; create the import and schedule it by its id";
+                return Err(InvalidField::new("task", reason).into());
+            }
+            automation.create_scheduled_task(&caller, task, schedule).await?
         }
         (None, None) | (Some(_), Some(_)) => {
             let reason = "send either task_id, of a task that exists, or task, to create one";

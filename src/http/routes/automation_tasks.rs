@@ -12,7 +12,7 @@ use crate::domain::{
     Caller, InvalidField, JobId, JobStatus, LogAction, LogLevel, Page, Stage, TaskId, TaskStatus, TaskType, Timestamp,
 };
 use crate::http::Services;
-use crate::http::extract::{JsonBody, PageQuery, ValidPage, ValidPath, ValidQuery};
+use crate::http::extract::{JsonBody, PageQuery, TaskBody, ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::Problem;
 
 /// A task that is to be done now.
@@ -36,6 +36,21 @@ impl CreateTask {
         let settings = check_settings(kind, &settings)?;
         Ok(NewTask { id, kind, title: title.unwrap_or_else(|| kind.to_string()), settings })
     }
+}
+
+/// A task with a file: an import.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form in the OpenAPI document")]
+pub struct TaskForm {
+    r#type: TaskType,
+    /// For people, at most 200 characters. Default: the type.
+    title: Option<String>,
+    /// JSON.
+    #[schema(examples("{\"media_mode\": \"upload\"}"))]
+    settings: Option<String>,
+    /// A ZIP with `products.csv` or `products.json` and photos, or with one folder of photos for each product.
+    #[schema(format = Binary, value_type = String)]
+    file: Vec<u8>,
 }
 
 /// Filters of the list of tasks.
@@ -98,17 +113,30 @@ pub struct StopTask {
 }
 
 /// Create a task and queue it. A server with a free worker begins it at once.
-#[utoipa::path(tag = "automation", request_body = CreateTask,
+///
+/// An import is sent as a form with its `file`; the other types have none and may be sent as JSON.
+#[utoipa::path(tag = "automation",
+    request_body(content((CreateTask = "application/json"), (TaskForm = "multipart/form-data"))),
     responses((status = 202, body = TaskView, description = "The queued task")))]
 #[post("/api/automation/tasks")]
 pub async fn create(
     caller: Caller,
     services: Data<Services>,
-    body: JsonBody<CreateTask>,
+    body: TaskBody<CreateTask>,
 ) -> Result<impl Responder, Problem> {
-    let task = body.0.check(services.automation.new_task_id())?;
-    let task = services.automation.create_task(&caller, task).await?;
-    Ok(HttpResponse::Accepted().json(task))
+    let TaskBody { body, upload } = body;
+    let automation = &services.automation;
+    let id = upload.as_ref().map_or_else(|| automation.new_task_id(), |upload| upload.task);
+    let task = body.check(id)?;
+    match (task.kind == TaskType::Import, upload) {
+        (true, Some(upload)) => drop(upload.finish().await?),
+        (false, None) => {}
+        (true, None) => return Err(InvalidField::new("file", "is missing; an import needs a ZIP").into()),
+        (false, Some(_)) => {
+            return Err(InvalidField::new("file", format!("means nothing in a task of type {}", task.kind)).into());
+        }
+    }
+    Ok(HttpResponse::Accepted().json(automation.create_task(&caller, task).await?))
 }
 
 /// List tasks, newest first.

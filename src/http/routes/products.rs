@@ -139,6 +139,7 @@ fn read_form(mut form: UploadForm) -> Result<(NewProduct, NewPhotos), Problem> {
         price: form.take_text("price")?.map(|text| parse_minor_units(&text)).transpose()?.flatten(),
         tax_rate: form.take_text("tax_rate_bp")?.map(|text| parse_basis_points(&text)).transpose()?.flatten(),
         currency: form.take_text("currency")?.filter(|code| !code.trim().is_empty()),
+        is_off_sale: false,
     };
     Ok((new, take_photos(form)?))
 }

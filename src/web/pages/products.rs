@@ -157,6 +157,7 @@ async fn create(caller: &Caller, services: &Services, form: &Form, upload: Uploa
         price,
         tax_rate: parse_percent("tax_rate_bp", form.text("tax_rate_bp"))?,
         currency: price.map(|_| currency.code().to_owned()),
+        is_off_sale: false,
     };
     let reply = services.catalog.create(caller, new, read_photos(form, upload), Some(form.key())).await?;
     Ok(reply.body["id"].as_str().unwrap_or_default().to_owned())

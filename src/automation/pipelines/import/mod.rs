@@ -1,0 +1,217 @@
+//! Imports: products and photos out of an uploaded ZIP, into the catalogue.
+//!
+//! `schedule` finds the items, `extract` takes a photo out of the ZIP, `embed` enrols it, `publish` puts its product on sale. A product is
+//! created off sale and is recognisable from its first published photo on. Everything goes through [`Catalog`], whose changes
+//! are safe to repeat: a product is created under a key of the task and the row, a photo is known by its content.
+
+mod archive;
+mod item_plan;
+mod product_table;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::settings::{ImportSettings, read_settings};
+use crate::automation::task_files::{TaskFiles, UPLOAD};
+use crate::automation::{Job, JobFailure, JobOutcome};
+use crate::catalog::{Catalog, CatalogError, NewPhoto, NewPhotos, ProductChange, ProductSearch, RegionChoice};
+use crate::clock::Clock;
+use crate::db::{Database, tasks};
+use crate::domain::{Caller, PageRequest, ProductId, Stage};
+use archive::Archive;
+use item_plan::ItemData;
+use product_table::ImportedProduct;
+
+/// The table of products has a kilobyte for a product at most.
+const TABLE_BYTES_MAX: u64 = 1 << 27;
+
+pub struct Imports {
+    pub db: Database,
+    pub clock: Clock,
+    pub catalog: Catalog,
+    pub files: TaskFiles,
+    /// The most bytes of one photo.
+    pub photo_bytes_max: u64,
+    /// The most bytes of all files of an import together.
+    pub import_bytes_max: u64,
+}
+
+impl Imports {
+    pub(super) async fn run(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
+        match job.row.stage {
+            Stage::Schedule => self.find_items(job).await,
+            Stage::Extract => self.extract(job).await,
+            Stage::Embed => self.embed(job).await,
+            Stage::Publish => self.publish(job).await,
+            Stage::Run | Stage::Fetch => Err(JobFailure::lasting("This import has no such stage.")),
+        }
+    }
+
+    async fn find_items(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
+        let (path, bytes_max) = (self.files.folder(job.task.id).join(UPLOAD), self.import_bytes_max);
+        let found = tokio::task::spawn_blocking(move || {
+            let mut archive = Archive::open(&path)?;
+            let files = archive.list_files(bytes_max)?;
+            let folder = item_plan::common_folder(&files);
+            let Some(table) = item_plan::find_table(&files, &folder) else {
+                return item_plan::plan_folders(&files, &folder);
+            };
+            let bytes = archive.read_file(table, TABLE_BYTES_MAX)?;
+            let is_json = table.ends_with(".json");
+            let rows = if is_json { product_table::read_json(&bytes) } else { product_table::read_csv(&bytes) };
+            item_plan::plan_rows(rows?, &folder, table)
+        });
+        let items = found.await.map_err(JobFailure::passing)??;
+        Ok(JobOutcome::Items { message: format!("{} items found", items.len()), items })
+    }
+
+    async fn extract(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
+        let data = ItemData::read(&job.row.data)?;
+        let photo = match &data {
+            ItemData::WrongRow { reason } => return Err(JobFailure::lasting(format!("{}: {reason}.", job.row.item))),
+            ItemData::Product { photo, .. } => photo.clone(),
+        };
+        let outcome = JobOutcome::NextStage {
+            message: "taken out of the ZIP".to_owned(),
+            data: data.to_value()?,
+            not_before: None,
+        };
+        let Some(name) = photo else { return Ok(outcome) };
+        let (path, bytes_max) = (self.files.folder(job.task.id).join(UPLOAD), self.photo_bytes_max);
+        let read = tokio::task::spawn_blocking(move || Archive::open(&path)?.read_file(&name, bytes_max));
+        let bytes = read.await.map_err(JobFailure::passing)??;
+        self.files.write(job.task.id, &photo_file(job), bytes).await?;
+        Ok(outcome)
+    }
+
+    async fn embed(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
+        let settings: ImportSettings = read_settings(&job.task.settings)?;
+        let ItemData::Product { product, photo } = ItemData::read(&job.row.data)? else {
+            return Err(JobFailure::lasting("The row has no product."));
+        };
+        let id = self.find_or_create(job, &product).await?;
+        let mut message = format!("product \"{}\"", product.name);
+        if let Some(name) = &photo {
+            let bytes = self.files.read(job.task.id, &photo_file(job)).await?;
+            let region = if settings.whole_photos { RegionChoice::Whole } else { RegionChoice::Auto };
+            let photos = NewPhotos {
+                photos: vec![NewPhoto { file_name: Some(name.clone()), bytes: Bytes::from(bytes) }],
+                region,
+                insist: settings.insist,
+            };
+            // Boxed, because its future is large.
+            let added = Box::pin(self.catalog.add_images(&Caller::system(), id, photos, None)).await;
+            added.map_err(|error| into_failure(&error))?;
+            self.files.remove_file(job.task.id, &photo_file(job)).await?;
+            message = format!("photo of {message}");
+        }
+        let not_before = settings.publish_at.filter(|moment| *moment > self.clock.now());
+        let data = job.row.data.clone();
+        Ok(JobOutcome::NextStage { message: format!("{message} enrolled"), data, not_before })
+    }
+
+    /// A product that was in the catalogue before stays on sale, or off it, as it is.
+    async fn publish(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
+        let ItemData::Product { product, .. } = ItemData::read(&job.row.data)? else {
+            return Err(JobFailure::lasting("The row has no product."));
+        };
+        let made = tasks::find_product(&mut self.db.read().await?, job.task.id, &product.key()).await?;
+        let Some(id) = made else {
+            let message = format!("product \"{}\" was in the catalogue before", product.name);
+            return Ok(JobOutcome::Completed { message, metadata: json!({}) });
+        };
+        let change = ProductChange { active: Some(true), ..ProductChange::default() };
+        let published = Box::pin(self.catalog.change(&Caller::system(), id, change, None)).await;
+        published.map_err(|error| into_failure(&error))?;
+        let message = format!("product \"{}\" is on sale", product.name);
+        Ok(JobOutcome::Completed { message, metadata: json!({"product_id": id}) })
+    }
+
+    /// The product of a row: made by this task already, in the catalogue already, or made now.
+    async fn find_or_create(&self, job: &Job, product: &ImportedProduct) -> Result<ProductId, JobFailure> {
+        let key = product.key();
+        if let Some(made) = tasks::find_product(&mut self.db.read().await?, job.task.id, &key).await? {
+            return Ok(made);
+        }
+        // The server may have died after the product was created and before that was noted.
+        let repeatable = format!("task {} {}", job.task.id, hex::encode(Sha256::digest(&key)));
+        let created = self.catalog.find_created(&Caller::system(), &repeatable).await;
+        if let Some(created) = created.map_err(|error| into_failure(&error))? {
+            self.note_product(job, &key, created).await?;
+            return Ok(created);
+        }
+        if let Some(known) = self.find_in_catalog(product).await? {
+            return Ok(known);
+        }
+        let new = product.clone().into_new_product();
+        let none = NewPhotos { photos: Vec::new(), region: RegionChoice::Auto, insist: false };
+        let reply = match Box::pin(self.catalog.create(&Caller::system(), new, none, Some(&repeatable))).await {
+            Ok(reply) => reply,
+            // Another worker was faster, with another key: another task, or a person.
+            Err(CatalogError::CodeTaken { .. }) => {
+                let found = self.find_in_catalog(product).await?;
+                return found.ok_or_else(|| JobFailure::lasting("Another product has this SKU or barcode."));
+            }
+            Err(error) => return Err(into_failure(&error)),
+        };
+        let id: ProductId = serde_json::from_value(reply.body["id"].clone()).map_err(JobFailure::passing)?;
+        self.note_product(job, &key, id).await?;
+        Ok(id)
+    }
+
+    async fn note_product(&self, job: &Job, key: &str, product: ProductId) -> Result<(), JobFailure> {
+        let mut tx = self.db.begin().await?;
+        tasks::insert_product(&mut tx, job.task.id, key, product).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// By SKU, by barcode, or, without both, by its whole name if one product alone has it.
+    async fn find_in_catalog(&self, product: &ImportedProduct) -> Result<Option<ProductId>, JobFailure> {
+        let search = match (&product.sku, &product.barcode) {
+            (Some(sku), _) => ProductSearch { sku: Some(sku.clone()), ..ProductSearch::default() },
+            (None, Some(barcode)) => ProductSearch { barcode: Some(barcode.clone()), ..ProductSearch::default() },
+            (None, None) => ProductSearch { name_part: Some(product.name.clone()), ..ProductSearch::default() },
+        };
+        let has_code = product.sku.is_some() || product.barcode.is_some();
+        let page = PageRequest { before: None, limit: 1_000 };
+        let found = self.catalog.list(search, page).await.map_err(|error| into_failure(&error))?;
+        let mut same = found.data.iter().filter(|view| has_code || view.name == product.name.trim());
+        Ok(match (same.next(), same.next()) {
+            (Some(only), None) => Some(only.id),
+            (None, _) | (Some(_), Some(_)) => None,
+        })
+    }
+}
+
+/// Where the photo of an item lies between two stages.
+fn photo_file(job: &Job) -> PathBuf {
+    PathBuf::from(format!("photo-{}", job.row.position))
+}
+
+/// Whether another attempt may help.
+fn into_failure(error: &CatalogError) -> JobFailure {
+    match error {
+        CatalogError::Busy
+        | CatalogError::IndexBehind { .. }
+        | CatalogError::DiskFull(_)
+        | CatalogError::OriginalFile(_)
+        | CatalogError::Search(_)
+        | CatalogError::Embedder(_)
+        | CatalogError::ReportPending
+        | CatalogError::Database(_) => JobFailure::passing(error),
+        CatalogError::InvalidField(_)
+        | CatalogError::NotFound { .. }
+        | CatalogError::CodeTaken { .. }
+        | CatalogError::BadPhoto { .. }
+        | CatalogError::UnusablePhoto { .. }
+        | CatalogError::SeveralProducts { .. }
+        | CatalogError::TooManyImages { .. }
+        | CatalogError::PoorPhoto { .. }
+        | CatalogError::AlreadyEnrolled { .. }
+        | CatalogError::LostOriginal(_)
+        | CatalogError::KeyReused => JobFailure::lasting(error),
+    }
+}

@@ -1,0 +1,245 @@
+//! The table of products in an import: `products.csv` or `products.json`. Wrong rows are told by line, and do not keep the
+//! others out.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::automation::JobFailure;
+use crate::catalog::NewProduct;
+
+/// The columns, which are also the fields of an object in JSON.
+const COLUMNS: [&str; 8] = ["name", "sku", "barcode", "price", "currency", "tax_rate_bp", "description", "images"];
+/// What separates the paths of photos.
+const PATH_SEPARATOR: char = ';';
+
+/// A product as the table, or the name of a folder, describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ImportedProduct {
+    pub name: String,
+    pub sku: Option<String>,
+    pub barcode: Option<String>,
+    /// Minor units.
+    pub price: Option<i64>,
+    pub currency: Option<String>,
+    pub tax_rate_bp: Option<i64>,
+    pub description: Option<String>,
+}
+
+impl ImportedProduct {
+    /// What the product is known by within its task.
+    pub(super) fn key(&self) -> String {
+        match (&self.sku, &self.barcode) {
+            (Some(sku), _) => format!("sku {sku}"),
+            (None, Some(barcode)) => format!("barcode {barcode}"),
+            (None, None) => format!("name {}", self.name),
+        }
+    }
+
+    /// Off sale until it is published.
+    pub(super) fn into_new_product(self) -> NewProduct {
+        let Self { name, sku, barcode, price, currency, tax_rate_bp, description } = self;
+        // A currency without a price would be refused, and a table has it in every row.
+        let currency = currency.filter(|_| price.is_some());
+        NewProduct { name, sku, barcode, description, price, currency, tax_rate: tax_rate_bp, is_off_sale: true }
+    }
+}
+
+/// A row: a product and the paths of its photos, or what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TableRow {
+    /// Of a CSV, counted from 1 with the header; of JSON, the number of the object.
+    pub line: u64,
+    pub product: Result<(ImportedProduct, Vec<String>), String>,
+}
+
+/// Reads a CSV with a header: UTF-8 with or without a byte-order mark, separated by commas, semicolons or tabs.
+///
+/// # Errors
+/// The header is wrong, so that no row can be read.
+pub(super) fn read_csv(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter_of(header)).flexible(true).from_reader(bytes);
+    let columns = check_header(reader.byte_headers().map_err(|error| wrong_line(1, &error.to_string()))?)?;
+    let mut rows = Vec::new();
+    for record in reader.byte_records() {
+        match record {
+            Ok(record) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                rows.push(TableRow { line, product: read_record(&record, &columns) });
+            }
+            // Only reading fails, and the bytes are in memory.
+            Err(error) => return Err(JobFailure::lasting(format!("products.csv cannot be read: {error}."))),
+        }
+    }
+    Ok(refuse_repetitions(rows))
+}
+
+/// Reads a list of objects with the columns as their fields; `images` may be a list.
+pub(super) fn read_json(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
+    let list: Vec<Value> = serde_json::from_slice(bytes)
+        .map_err(|error| JobFailure::lasting(format!("products.json is not a list of objects: {error}.")))?;
+    let rows = list.into_iter().zip(1..).map(|(object, line)| TableRow { line, product: read_object(object) });
+    Ok(refuse_repetitions(rows.collect()))
+}
+
+fn delimiter_of(header: &[u8]) -> u8 {
+    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
+    [b',', b';', b'\t'].into_iter().max_by_key(|delimiter| (count(*delimiter), *delimiter == b',')).unwrap_or(b',')
+}
+
+fn wrong_line(line: u64, what: &str) -> JobFailure {
+    JobFailure::lasting(format!("products.csv line {line}: {what}."))
+}
+
+fn check_header(header: &csv::ByteRecord) -> Result<Vec<&'static str>, JobFailure> {
+    let mut columns = Vec::new();
+    for cell in header {
+        let written = String::from_utf8_lossy(cell).trim().to_lowercase();
+        let Some(column) = COLUMNS.into_iter().find(|known| *known == written) else {
+            let what = format!("there is no column \"{written}\"; the columns are {}", COLUMNS.join(", "));
+            return Err(wrong_line(1, &what));
+        };
+        if columns.contains(&column) {
+            return Err(wrong_line(1, &format!("the column {column} occurs twice")));
+        }
+        columns.push(column);
+    }
+    if columns.contains(&"name") { Ok(columns) } else { Err(wrong_line(1, "the column name is missing")) }
+}
+
+fn read_record(record: &csv::ByteRecord, columns: &[&str]) -> Result<(ImportedProduct, Vec<String>), String> {
+    if record.len() != columns.len() {
+        return Err(format!("has {} cells; the header has {}", record.len(), columns.len()));
+    }
+    let mut cells = HashMap::new();
+    for (column, cell) in columns.iter().zip(record) {
+        let text = std::str::from_utf8(cell)
+            .map_err(|_| format!("{column} is not UTF-8 text; save the table as CSV in UTF-8"))?;
+        cells.insert(*column, text.trim().to_owned());
+    }
+    let mut take = |column: &str| cells.remove(column).filter(|text| !text.is_empty());
+    let images = take("images").unwrap_or_default();
+    let product = ImportedProduct {
+        name: take("name").ok_or("name is empty")?,
+        sku: take("sku"),
+        barcode: take("barcode"),
+        price: take("price").map(|text| parse_number("price", &text)).transpose()?,
+        currency: take("currency"),
+        tax_rate_bp: take("tax_rate_bp").map(|text| parse_number("tax_rate_bp", &text)).transpose()?,
+        description: take("description"),
+    };
+    Ok((product, split_paths(&images)))
+}
+
+fn parse_number(column: &str, text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| {
+        let unit = if column == "price" {
+            "whole minor units, such as 219 for 2.19"
+        } else {
+            "basis points, such as 1900 for 19 %"
+        };
+        format!("{column} is \"{text}\"; write {unit}")
+    })
+}
+
+fn split_paths(text: &str) -> Vec<String> {
+    let paths = text.split(PATH_SEPARATOR).map(|path| path.trim().trim_start_matches("./"));
+    paths.filter(|path| !path.is_empty()).map(str::to_owned).collect()
+}
+
+fn read_object(mut object: Value) -> Result<(ImportedProduct, Vec<String>), String> {
+    let fields = object.as_object_mut().ok_or("is not an object")?;
+    let images = match fields.remove("images") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(text)) => split_paths(&text),
+        Some(Value::Array(list)) => {
+            let paths: Option<Vec<String>> = list.iter().map(|path| path.as_str().map(str::to_owned)).collect();
+            paths.ok_or("images must be a list of paths")?
+        }
+        Some(other) => return Err(format!("images is {other}; write a list of paths")),
+    };
+    if let Some(unknown) = fields.keys().find(|field| !COLUMNS.contains(&field.as_str())) {
+        return Err(format!("there is no field \"{unknown}\"; the fields are {}", COLUMNS.join(", ")));
+    }
+    let product: ImportedProduct = serde_json::from_value(object).map_err(|error| error.to_string())?;
+    if product.name.trim().is_empty() { Err("name is empty".to_owned()) } else { Ok((product, images)) }
+}
+
+/// A code that an earlier row has makes a row wrong.
+fn refuse_repetitions(mut rows: Vec<TableRow>) -> Vec<TableRow> {
+    let mut lines: HashMap<(&str, String), u64> = HashMap::new();
+    for row in &mut rows {
+        let Ok((product, _)) = &row.product else { continue };
+        let codes = [("sku", product.sku.clone()), ("barcode", product.barcode.clone())];
+        let repeated = codes.into_iter().find_map(|(column, code)| {
+            let key = (column, code?);
+            let earlier = lines.get(&key).copied();
+            lines.entry(key.clone()).or_insert(row.line);
+            earlier.map(|line| format!("{column} {} is in line {line} already", key.1))
+        });
+        if let Some(reason) = repeated {
+            row.product = Err(reason);
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reasons(rows: &[TableRow]) -> Vec<(u64, String)> {
+        rows.iter().filter_map(|row| Some((row.line, row.product.clone().err()?))).collect()
+    }
+
+    #[test]
+    fn a_table_may_have_a_mark_and_semicolons() {
+        let table = "\u{FEFF}Name;price;currency;images\nOat milk;219;EUR;a.jpg; ./b.jpg\n";
+        let quoted = "\u{FEFF}Name;price;currency;images\nOat milk;219;EUR;\"a.jpg; ./b.jpg\"\n";
+        assert_eq!(reasons(&read_csv(table.as_bytes()).unwrap()), [(2, "has 5 cells; the header has 4".to_owned())]);
+        let rows = read_csv(quoted.as_bytes()).unwrap();
+        let (product, images) = rows[0].product.clone().unwrap();
+        assert_eq!(
+            (product.name.as_str(), product.price, product.currency.as_deref()),
+            ("Oat milk", Some(219), Some("EUR"))
+        );
+        assert_eq!(images, ["a.jpg", "b.jpg"]);
+    }
+
+    #[test]
+    fn wrong_rows_are_told_by_line_and_the_others_are_read() {
+        let table = b"name,sku,price\nMilk,A,129\nSoap,B,2.50\n,C,1\nTea,A,300\n\"Br\xF6tchen\",D,50\nJam,E,400\n";
+        let rows = read_csv(table).unwrap();
+        let expected = [
+            (3, "price is \"2.50\"; write whole minor units, such as 219 for 2.19"),
+            (4, "name is empty"),
+            (5, "sku A is in line 2 already"),
+            (6, "name is not UTF-8 text; save the table as CSV in UTF-8"),
+        ];
+        assert_eq!(reasons(&rows), expected.map(|(line, reason)| (line, reason.to_owned())));
+        assert_eq!(rows.iter().filter(|row| row.product.is_ok()).count(), 2);
+    }
+
+    #[test]
+    fn a_wrong_header_is_told_with_the_columns() {
+        let refuse = |table: &str| read_csv(table.as_bytes()).unwrap_err().reason;
+        assert!(refuse("name,colour\nMilk,white\n").contains("line 1: there is no column \"colour\""));
+        assert!(refuse("sku,price\nA,1\n").contains("name is missing"));
+        assert!(refuse("name,name\nA,B\n").contains("twice"));
+        assert!(refuse("").contains("line 1"));
+    }
+
+    #[test]
+    fn json_has_the_same_fields() {
+        let rows =
+            read_json(br#"[{"name": "Milk", "price": 129, "images": ["a.jpg"]}, {"name": "Soap", "color": 1}, 7]"#);
+        let rows = rows.unwrap();
+        assert_eq!(rows[0].product.as_ref().unwrap().1, ["a.jpg"]);
+        let told = reasons(&rows);
+        assert!(told[0].1.contains("\"color\"") && told[1] == (3, "is not an object".to_owned()), "{told:?}");
+        assert!(read_json(b"{}").unwrap_err().reason.contains("list"));
+    }
+}
