@@ -180,6 +180,41 @@ fn the_whole_picture_needs_no_view() {
     assert_eq!((found.method, found.empty_view), (RegionMethod::Whole, None));
 }
 
+/// The picture as a camera sees it that was turned by `degrees` and zoomed.
+fn turn_and_zoom(picture: &Picture, degrees: f32, zoom: f32) -> Picture {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let (center_x, center_y) = (WIDTH as f32 / 2.0, HEIGHT as f32 / 2.0);
+    let seen = |pixel: usize| {
+        let (x, y) = ((pixel % WIDTH) as f32 - center_x, (pixel / WIDTH) as f32 - center_y);
+        let from_x = ((cos * x - sin * y) / zoom + center_x).clamp(0.0, WIDTH as f32 - 1.0);
+        let from_y = ((sin * x + cos * y) / zoom + center_y).clamp(0.0, HEIGHT as f32 - 1.0);
+        picture[from_y as usize * WIDTH + from_x as usize]
+    };
+    (0..WIDTH * HEIGHT).map(seen).collect()
+}
+
+#[test]
+fn a_turned_or_zoomed_camera_is_noticed_and_goods_are_no_such_thing() {
+    // A strong texture and a faint one.
+    for contrast in [1.0, 0.25] {
+        let faint = |color: [f32; 3]| color.map(|value| 130.0 + contrast * (value - 130.0));
+        let table: Picture = clutter(4).into_iter().map(faint).collect();
+        let view = view(&table);
+        for (degrees, zoom) in [(4.0, 1.0), (-8.0, 1.0), (0.0, 1.1), (0.0, 0.9), (3.0, 1.2)] {
+            let mut picture = turn_and_zoom(&table, degrees, zoom);
+            draw_package(&mut picture, (250, 90, 120, 180));
+            let found = find(&shoot(&picture, |_, _| 1.0, 6), &view);
+            assert_eq!(found.empty_view, Some(EmptyViewUse::CameraMoved), "{contrast} {degrees} {zoom}");
+        }
+        let mut full = table.clone();
+        for package in [(40, 60, 110, 120), (200, 40, 120, 190), (360, 120, 90, 150), (490, 80, 100, 200)] {
+            draw_package(&mut full, package);
+            let found = find(&shoot(&full, |_, _| 0.95, 7), &view);
+            assert_eq!(found.empty_view, Some(EmptyViewUse::Used), "{contrast} {package:?}");
+        }
+    }
+}
+
 /// A lamp that is brighter by 15 % makes the light parts of a table white.
 #[test]
 fn brighter_light_on_a_colourful_table_is_no_thing() {
