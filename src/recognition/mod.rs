@@ -43,7 +43,7 @@ pub use error::RecognitionError;
 use verdict_counts::VerdictCounts;
 use verdicts::VerdictRule;
 pub use view::{
-    AmbiguityReason, Candidate, PictureSize, RecognitionResult, RecognitionView, RecognizedItem, StageTimings,
+    Candidate, PictureSize, RecognitionResult, RecognitionView, RecognizedItem, StageTimings, VerdictReason,
 };
 
 /// How long an answer waits for its evidence to be written: a database that is held up by another writer is no reason to

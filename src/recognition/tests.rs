@@ -35,7 +35,12 @@ async fn a_picture_that_the_model_returns_nan_for_is_refused_and_the_next_one_is
     let region = Region { x: 0, y: 0, width: 20, height: 30 };
     assert_eq!(
         seen.items,
-        [RecognizedItem { verdict: Verdict::Unknown, reason: None, region, candidates: Vec::new() }]
+        [RecognizedItem {
+            verdict: Verdict::Unknown,
+            reason: Some(VerdictReason::Blank),
+            region,
+            candidates: Vec::new()
+        }]
     );
     let kept = recognitions::find(&mut service.db.read().await.unwrap(), seen.id).await.unwrap().unwrap();
     assert_eq!((kept.items, kept.actor.as_str()), (serde_json::json!(seen.items), "system"));

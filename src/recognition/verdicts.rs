@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{AmbiguityReason, Candidate, RecognizedItem, Verdict};
+use super::{Candidate, RecognizedItem, Verdict, VerdictReason};
 use crate::confidence::{CatalogConfidence, RankedProduct};
 use crate::config::Settings;
 use crate::domain::{ProductId, VerdictLimits};
@@ -64,8 +64,9 @@ impl VerdictRule {
             }
         };
         let (verdict, reason) = match verdict {
-            Verdict::Matched if found.may_be_several => (Verdict::Ambiguous, Some(AmbiguityReason::Several)),
+            Verdict::Matched if found.may_be_several => (Verdict::Ambiguous, Some(VerdictReason::Several)),
             Verdict::Ambiguous => (verdict, Some(reason_to_ask(confidences.as_deref()))),
+            Verdict::Unknown if found.is_blank => (verdict, Some(VerdictReason::Blank)),
             Verdict::Matched | Verdict::Unknown => (verdict, None),
         };
         RecognizedItem { verdict, reason, region: found.region, candidates }
@@ -73,15 +74,15 @@ impl VerdictRule {
 }
 
 /// The likelier reason: the second candidate, or none of them.
-fn reason_to_ask(confidences: Option<&[f32]>) -> AmbiguityReason {
+fn reason_to_ask(confidences: Option<&[f32]>) -> VerdictReason {
     match confidences {
         Some(confidences)
             if confidences.get(1).is_none_or(|second| *second < 1.0 - confidences.iter().sum::<f32>()) =>
         {
-            AmbiguityReason::Unsure
+            VerdictReason::Unsure
         }
         // The margin asks because of the second candidate.
-        Some(_) | None => AmbiguityReason::LookAlikes,
+        Some(_) | None => VerdictReason::LookAlikes,
     }
 }
 
@@ -113,7 +114,7 @@ mod tests {
 
     /// A region that shows one thing.
     fn one_thing() -> FoundRegion {
-        FoundRegion { region: Region { x: 0, y: 0, width: 1, height: 1 }, may_be_several: false }
+        FoundRegion { region: Region { x: 0, y: 0, width: 1, height: 1 }, may_be_several: false, is_blank: false }
     }
 
     fn rule(overlay: &str) -> VerdictRule {
@@ -179,12 +180,14 @@ mod tests {
         };
         let several = FoundRegion { may_be_several: true, ..one_thing() };
         let ask = |reason| (Verdict::Ambiguous, Some(reason));
-        assert_eq!(judge(rule(""), &several, CLEAR), ask(AmbiguityReason::Several));
+        assert_eq!(judge(rule(""), &several, CLEAR), ask(VerdictReason::Several));
         assert_eq!(judge(rule(""), &several, FAINT), (Verdict::Unknown, None));
-        assert_eq!(judge(always_ask, &one_thing(), FAINT), ask(AmbiguityReason::Unsure));
-        assert_eq!(judge(always_ask, &one_thing(), TWINS), ask(AmbiguityReason::LookAlikes));
+        let blank = FoundRegion { is_blank: true, ..one_thing() };
+        assert_eq!(judge(rule(""), &blank, FAINT), (Verdict::Unknown, Some(VerdictReason::Blank)));
+        assert_eq!(judge(always_ask, &one_thing(), FAINT), ask(VerdictReason::Unsure));
+        assert_eq!(judge(always_ask, &one_thing(), TWINS), ask(VerdictReason::LookAlikes));
         let by_margin = rule("").judge(&one_thing(), hits(TWINS), &names, &THRESHOLDS, None);
-        assert_eq!((by_margin.verdict, by_margin.reason), ask(AmbiguityReason::LookAlikes));
+        assert_eq!((by_margin.verdict, by_margin.reason), ask(VerdictReason::LookAlikes));
     }
 
     #[test]

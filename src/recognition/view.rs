@@ -7,14 +7,16 @@ use crate::domain::{ProductId, RecognitionId, Region, Verdict, text_enum};
 use crate::regions::{EmptyViewUse, RegionMethod};
 
 text_enum! {
-    /// Why a region is ambiguous.
-    AmbiguityReason, "a reason for an ambiguous verdict":
+    /// Why the till does not name a product.
+    VerdictReason, "a reason for a verdict":
     /// The first two candidates are too close to call.
     LookAlikes = "look-alikes",
     /// The first candidate is likely, but not enough, and so is that it is none of them.
     Unsure = "unsure",
     /// The region may show several products that touch.
     Several = "several",
+    /// The picture shows one colour and nothing else.
+    Blank = "blank",
 }
 
 /// A product that a region may show.
@@ -38,8 +40,8 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RecognizedItem {
     pub verdict: Verdict,
-    /// Why the verdict is `ambiguous`; `null` with another one.
-    pub reason: Option<AmbiguityReason>,
+    /// Why the verdict is `ambiguous`; of an `unknown` one only `blank`, otherwise `null`.
+    pub reason: Option<VerdictReason>,
     /// Where the thing is, in pixels of the upright picture.
     pub region: Region,
     /// Products it may be, best first.

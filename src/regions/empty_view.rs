@@ -81,15 +81,11 @@ impl EmptyView {
         let rgb = reduce(photo, reduced_width, reduced_height).concat();
         // Not reached: the reduced picture has the size that it was reduced to.
         let view = Self::from_stored(width, height, rgb).ok_or(UnusableView::TooSmall { width, height })?;
-        let colors = LabPicture::from_photo(&view.reduced).colors;
-        if colors.iter().all(|color| color[0] < LIGHTNESS_MIN) {
+        let picture = LabPicture::from_photo(&view.reduced);
+        if picture.colors.iter().all(|color| color[0] < LIGHTNESS_MIN) {
             return Err(UnusableView::Black);
         }
-        let range = |channel: usize| {
-            let values = colors.iter().map(|color| color[channel]);
-            values.clone().fold(f32::NEG_INFINITY, f32::max) - values.fold(f32::INFINITY, f32::min)
-        };
-        if (0..3).all(|channel| range(channel) < COLOR_RANGE_MIN) { Err(UnusableView::OneColor) } else { Ok(view) }
+        if picture.color_range() < COLOR_RANGE_MIN { Err(UnusableView::OneColor) } else { Ok(view) }
     }
 
     /// From what [`Self::reduced_rgb`] gave; `None` if that does not fit to `width` and `height`.

@@ -37,6 +37,17 @@ impl LabPicture {
     }
 }
 
+impl LabPicture {
+    /// The range of L*, a* or b*, whichever is widest.
+    pub(super) fn color_range(&self) -> f32 {
+        let range = |channel: usize| {
+            let values = self.colors.iter().map(|color| color[channel]);
+            values.clone().fold(f32::NEG_INFINITY, f32::max) - values.fold(f32::INFINITY, f32::min)
+        };
+        (0..3).map(range).fold(0.0, f32::max)
+    }
+}
+
 /// The size of a picture with its longest side at most [`SIDE_MAX`].
 pub fn reduced_size(width: u32, height: u32) -> (usize, usize) {
     let scale = (f64::from(width.max(height)) / f64::from(SIDE_MAX)).max(1.0);

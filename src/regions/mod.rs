@@ -74,6 +74,8 @@ pub struct FoundRegion {
     pub region: Region,
     /// It may show several products that touch.
     pub may_be_several: bool,
+    /// It is the whole picture, which shows one colour and nothing else.
+    pub is_blank: bool,
 }
 
 /// The regions of a picture; at least one, unless nothing differs from the empty view.
@@ -98,6 +100,8 @@ const AREA_MAX: f32 = 0.8;
 const BORDER_NEAR_MIN: f32 = 0.75;
 /// … and half of the border's pixels are at most this far from it in L*a*b*. Shelves and hands reach 10.
 const BORDER_SPREAD_MAX: f32 = 4.0;
+/// The range of colours in a picture of one colour, in L*a*b*: noise and the fall of light on a bare table.
+const BLANK_RANGE_MAX: f32 = 6.0;
 /// L* and spread of the pure white behind catalogue pictures; no camera sees a table like that.
 const STUDIO_LIGHTNESS_MIN: f32 = 98.0;
 const STUDIO_SPREAD_MAX: f32 = 0.6;
@@ -120,14 +124,20 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
         Some(ViewComparison::OtherSize) => Some(EmptyViewUse::OtherSize),
         None => None,
     };
-    let found = find_foreground(photo).map_or_else(
-        || whole_picture(photo),
-        |Foreground { regions, is_studio_picture }| {
+    let picture = LabPicture::from_photo(photo);
+    let found = match find_foreground(photo, &picture) {
+        Some(Foreground { regions, is_studio_picture }) => {
             // White packages on the white of a studio fall into pieces.
             let regions = if is_studio_picture { product_region::join_pieces(regions) } else { regions };
             limit_regions(photo, RegionMethod::Background, regions)
-        },
-    );
+        }
+        None => {
+            let mut whole = whole_picture(photo);
+            let is_blank = picture.color_range() < BLANK_RANGE_MAX;
+            whole.regions.iter_mut().for_each(|found| found.is_blank = is_blank);
+            whole
+        }
+    };
     FoundRegions { empty_view, ..found }
 }
 
@@ -143,23 +153,22 @@ fn limit_regions(photo: &Photo, method: RegionMethod, regions: Vec<FoundRegion>)
 fn whole_picture(photo: &Photo) -> FoundRegions {
     FoundRegions {
         method: RegionMethod::Whole,
-        regions: vec![FoundRegion { region: photo.whole_region(), may_be_several: false }],
+        regions: vec![FoundRegion { region: photo.whole_region(), may_be_several: false, is_blank: false }],
         empty_view: None,
         shows_empty_view: false,
     }
 }
 
-fn find_foreground(photo: &Photo) -> Option<Foreground> {
-    let picture = LabPicture::from_photo(photo);
-    let background = BorderBackground::fit(&picture);
+fn find_foreground(photo: &Photo, picture: &LabPicture) -> Option<Foreground> {
+    let background = BorderBackground::fit(picture);
     if background.share_near < BORDER_NEAR_MIN || background.spread > BORDER_SPREAD_MAX {
         return None;
     }
-    let mask = foreground::mask_from_differences(&picture, &background.differences(&picture), background.spread);
+    let mask = foreground::mask_from_differences(picture, &background.differences(picture), background.spread);
     if mask.share() > AREA_MAX {
         return None;
     }
-    let regions = find_mask_regions(&mask, &picture, photo);
+    let regions = find_mask_regions(&mask, picture, photo);
     if regions.is_empty() {
         return None;
     }
@@ -176,6 +185,7 @@ fn find_mask_regions(mask: &Mask, picture: &LabPicture, photo: &Photo) -> Vec<Fo
     let region = |segment: Segment| FoundRegion {
         region: scale_up(&segment, picture, photo),
         may_be_several: segment.may_be_several,
+        is_blank: false,
     };
     let mut regions: Vec<_> = segments.into_iter().map(region).collect();
     // As one reads: so that the same products give the same order.

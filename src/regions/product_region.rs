@@ -1,5 +1,6 @@
 //! The region of the one product that an enrolment photo shows.
 
+use super::lab_picture::LabPicture;
 use super::{FoundRegion, find_foreground};
 use crate::domain::{Photo, Region};
 
@@ -33,7 +34,7 @@ const STUDIO_FILL_MIN: f32 = 0.7;
 /// The region of the product in an enrolment photo: the largest one with what belongs to it. Another one counts only if it is
 /// not much smaller, or, if the edge cuts it off, at least half as large. In a catalogue picture everything belongs to the product.
 pub fn find_product_region(photo: &Photo) -> ProductRegion {
-    let Some(found) = find_foreground(photo) else { return ProductRegion::Whole };
+    let Some(found) = find_foreground(photo, &LabPicture::from_photo(photo)) else { return ProductRegion::Whole };
     let (width, height) = (photo.original_width(), photo.original_height());
     let touches_edge = |region: &Region| {
         let (edge_x, edge_y) = (width / 100, height / 100);

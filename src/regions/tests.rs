@@ -63,6 +63,9 @@ fn an_empty_table_a_close_up_and_a_strip_are_one_region_each() {
     };
     whole(&frame(&[]));
     whole(&frame(&[(8, 8, 624, 344, RED)]));
+    let is_blank = |photo: &Photo| find_regions(photo, RegionMode::Auto, None).regions[0].is_blank;
+    assert!(is_blank(&Photo::new(64, 64, vec![77; 64 * 64 * 3]).unwrap()));
+    assert!(!is_blank(&frame(&[(8, 8, 624, 344, RED)])));
     whole(&Photo::new(1, 4_000, vec![77; 12_000]).unwrap());
     whole(&Photo::new(64, 64, vec![77; 64 * 64 * 3]).unwrap());
     // Everywhere another colour, as on a shelf.

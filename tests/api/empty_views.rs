@@ -62,6 +62,7 @@ async fn the_kiosk_and_its_staff_set_it_and_nobody_else(database: TestDatabase) 
     app.call(Method::DELETE, &other, Some(&clerk), |request| request).await.expect_problem(404, "not-found");
     let seen = recognize(&shop, &other_kiosk, table_frame(&[])).await;
     assert_eq!(seen["empty_view"], Value::Null, "another kiosk has none");
+    assert_eq!((&seen["items"][0]["verdict"], &seen["items"][0]["reason"]), (&json!("unknown"), &json!("blank")));
 
     let shown_view = app.get(&path, &clerk).await;
     let picture = image::load_from_memory(&shown_view.bytes).unwrap();
