@@ -26,6 +26,9 @@ pub struct FrameOptions {
     pub in_view: Vec<ProductId>,
 }
 
+/// Under which the replies to photos are kept.
+pub(super) const PHOTO_SCOPE: &str = "frame.photo";
+
 impl Checkout {
     /// Recognises a picture and adds one of each matched product. Ambiguous and unknown regions change nothing: the kiosk
     /// asks the shopper. The version is checked if it is given.
@@ -103,5 +106,5 @@ async fn hash_photo(picture: Bytes) -> Result<String, CheckoutError> {
 /// The request of the photo that left, or may have left, the bill at `bill_version`.
 fn photo_request(session: SessionId, photo: &str, bill_version: i64) -> IdempotentRequest {
     let request = json!([session, photo, bill_version]).to_string();
-    IdempotentRequest::keyed_by_content("frame.photo", &request)
+    IdempotentRequest::keyed_by_content(PHOTO_SCOPE, &request)
 }

@@ -36,6 +36,9 @@ pub use view::{DiscountView, FrameView, ItemView, SessionView};
 
 use pricing::PricedBill;
 
+/// How long the reply to a photo is kept, at least; for an Idempotency-Key it is a setting.
+const PHOTO_REPLY_S: i64 = 86_400;
+
 /// The checkout service; cheap to clone.
 #[derive(Clone)]
 pub struct Checkout {
@@ -228,6 +231,9 @@ impl Checkout {
         let (now, rules) = (self.clock.now(), &self.rules);
         let mut tx = self.db.begin().await?;
         let deleted = idempotency_keys::delete_before(&mut tx, now.plus_seconds(-rules.idempotency_s)).await?;
+        // The bill that a photo was added to has ended by then.
+        let photos_before = now.plus_seconds(-rules.idle_s.max(PHOTO_REPLY_S));
+        idempotency_keys::delete_of_scope_before(&mut tx, frames::PHOTO_SCOPE, photos_before).await?;
         bill_revisions::delete_of_ended_bills(&mut tx, now.plus_seconds(-rules.idle_s)).await?;
         tx.commit().await?;
         Ok(deleted)

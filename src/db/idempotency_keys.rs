@@ -46,6 +46,12 @@ pub async fn delete_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, Databa
     run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
 }
 
+/// Like [`delete_before`], for the replies of one scope.
+pub async fn delete_of_scope_before(tx: &mut Tx, scope: &str, moment: Timestamp) -> Result<u64, DatabaseError> {
+    const DELETE: &str = "DELETE FROM idempotency_keys WHERE scope = $1 AND created_at < $2";
+    run_query!(tx, c => sqlx::query(DELETE).bind(scope).bind(moment).execute(c))
+}
+
 /// The scope and key of the probe, which no request can have.
 const PROBE: &str = "probe";
 
