@@ -23,7 +23,8 @@ pub(super) fn check_key_is_kept(request: &HttpRequest, route: &Route) -> Result<
 }
 
 fn ignores_key(route: &Route) -> bool {
-    let changes_nothing = route.method.is_safe() || route.pattern == "/api/recognize";
+    const ONLY_LOOK: [&str; 2] = ["/api/recognize", "/api/products/photo-preview"];
+    let changes_nothing = route.method.is_safe() || ONLY_LOOK.contains(&route.pattern.as_str());
     let keeps_replies = route.idempotency_key != KeyUse::Never;
     !changes_nothing && !keeps_replies && !route.pattern.starts_with("/api/auth/")
 }
