@@ -174,6 +174,7 @@ impl Application {
             settings: Arc::new(settings.report.clone()),
             bodies: BodyBudget::new(settings.limits.bodies_bytes),
             trusted_proxies: settings.trusted_proxies.clone(),
+            public_url: settings.public_url.clone(),
             public_docs: settings.public_docs,
             public_metrics: settings.public_metrics,
         };

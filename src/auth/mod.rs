@@ -11,6 +11,7 @@
 //! This module knows nothing of HTTP: it takes text and returns views.
 
 mod access_tokens;
+mod account_deletion;
 mod browser_sessions;
 mod error;
 mod first_admin;

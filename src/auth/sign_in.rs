@@ -176,7 +176,7 @@ async fn lock_unchanged(tx: &mut Tx, known: &UserRow) -> Result<Option<UserRow>,
     Ok(locked.filter(|row| !row.disabled && row.password_hash.expose_secret() == known.password_hash.expose_secret()))
 }
 
-fn require_person(caller: &Caller) -> Result<UserId, AuthError> {
+pub(super) fn require_person(caller: &Caller) -> Result<UserId, AuthError> {
     match caller.actor {
         Actor::Person { id, .. } => Ok(id),
         Actor::System | Actor::CommandLine | Actor::Kiosk { .. } => {

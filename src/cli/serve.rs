@@ -99,6 +99,7 @@ pub(super) async fn serve(options: ServeOptions, mut settings: Settings) -> Resu
         }
     }
     say!("tillsight listens on {}", application.url());
+    say!("             Open it in a browser to set up the shop, sign in or start a kiosk.");
     for url in application.network_urls() {
         say!("             from other machines: {url}");
     }

@@ -99,6 +99,8 @@ pub struct Settings {
     pub http_workers: usize,
     /// Addresses of reverse proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The address under which phones reach the server, for QR codes: `https://shop.example.org`.
+    pub public_url: Option<String>,
     /// Web origins that may call the API from a browser, for example `https://till.example.org`.
     pub cors_origins: Vec<String>,
     /// Whether `/docs` and `/api/openapi.json` are served.

@@ -43,6 +43,11 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
             format!("has {length} bytes; at least {SECRET_BYTES_MIN} random ones are needed"),
         );
     }
+    if let Some(address) = &settings.public_url
+        && !url::Url::parse(address).is_ok_and(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
+    {
+        return invalid("public_url", format!("\"{address}\" is not an address such as https://shop.example.org"));
+    }
     for origin in &settings.cors_origins {
         if !(origin.starts_with("https://") || origin.starts_with("http://"))
             || origin.ends_with('/')

@@ -8,6 +8,7 @@
 //! Invariants: SQLite has exactly one connection that writes, and its transactions begin with `BEGIN IMMEDIATE`; inference,
 //! hashing and network calls never happen while a [`Tx`] is open.
 
+pub mod account_removal;
 pub mod actor_names;
 pub mod alert_deliveries;
 pub mod alerts;

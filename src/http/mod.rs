@@ -71,6 +71,8 @@ pub struct Services {
     pub bodies: extract::BodyBudget,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The address under which other devices reach this server, if the settings name it.
+    pub public_url: Option<String>,
     /// Whether `/docs` and `/api/openapi.json` are served.
     pub public_docs: bool,
     /// Whether `/metrics` is served.

@@ -56,6 +56,7 @@ route_table! {
     auth::logout: Public, [Unavailable];
     auth::me: AnyPassword;
     auth::change_password: AnyPassword, [Throttled];
+    auth::delete_account: Shopper, [Throttled, NotFound];
     users::list: Admin;
     users::create: Admin, [Taken, NotFound];
     users::show: Admin;

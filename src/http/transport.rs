@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, HeaderMap};
 
+use super::Services;
+
 /// Headers that a proxy adds.
 const FORWARDING_HEADERS: [&str; 6] =
     ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
@@ -65,6 +67,17 @@ pub fn own_origin(request: &HttpRequest, transport: Transport, trusted_proxies: 
     let forwarded = last_value(request.headers(), "x-forwarded-host").filter(|_| is_trusted_proxy);
     let host = forwarded.or_else(|| last_value(request.headers(), HOST.as_str()))?;
     Some(normal_origin(&format!("{}://{host}", transport.scheme())))
+}
+
+/// The address of a page of this server for somebody else's device, for QR codes: under the setting `public_url`, else as this
+/// browser reached the server. `None` over plain HTTP, where nobody can sign in from elsewhere.
+pub fn public_address(request: &HttpRequest, services: &Services, path: &str) -> Option<String> {
+    if let Some(url) = &services.public_url {
+        return Some(format!("{}{path}", url.trim_end_matches('/')));
+    }
+    let transport = Transport::of(request, &services.trusted_proxies);
+    let origin = own_origin(request, transport, &services.trusted_proxies)?;
+    (transport == Transport::Secure).then(|| format!("{origin}{path}"))
 }
 
 /// An origin in lower case and without the scheme's usual port.

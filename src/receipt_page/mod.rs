@@ -55,6 +55,8 @@ pub struct ReceiptPage {
     pub refunds: Vec<AmountRow>,
     /// The code with which a shopper claims the order.
     pub claim_code: String,
+    /// The page on which the code is entered already; the QR code leads there. `None` if no phone could reach it.
+    pub claim_address: Option<String>,
     /// The hash that seals the order.
     pub hash: String,
 }
@@ -84,7 +86,8 @@ impl AmountRow {
 
 impl ReceiptPage {
     pub fn render_html(&self) -> Result<String, PageError> {
-        Ok(ReceiptTemplate { page: self, code: QrPath::draw(&self.claim_code)? }.render()?)
+        Ok(ReceiptTemplate { page: self, code: QrPath::draw(self.claim_address.as_ref().unwrap_or(&self.claim_code))? }
+            .render()?)
     }
 }
 
@@ -128,6 +131,7 @@ mod tests {
             payments: Vec::new(),
             refunds: Vec::new(),
             claim_code: "7K2M9-QX4TD-0H5VN-WB8CR".to_owned(),
+            claim_address: None,
             hash: "00ff".to_owned(),
         }
     }

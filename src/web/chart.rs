@@ -11,8 +11,9 @@ const SIZE: (u32, u32) = (720, 260);
 /// Place-holders of the style sheet (`.chart-picture [fill="#010101"]`).
 const GRID: RGBColor = RGBColor(1, 1, 1);
 const TEXT: RGBColor = RGBColor(2, 2, 2);
-/// The most labels below a chart that do not overlap.
-const LABELS_MAX: usize = 12;
+/// The width below a chart that its labels share, and what a character of one takes.
+const LABELS_WIDTH: usize = 620;
+const CHARACTER_WIDTH: usize = 9;
 
 /// What a series means, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +118,9 @@ impl Chart {
             .y_label_area_size(64)
             .build_cartesian_2d(0.0..count as f64, low..high)
             .map_err(says)?;
-        let step = count.div_ceil(LABELS_MAX);
+        // Only as many labels as do not overlap.
+        let longest = self.labels.iter().map(|label| label.chars().count()).max().unwrap_or_default();
+        let step = count.div_ceil((LABELS_WIDTH / ((longest + 2) * CHARACTER_WIDTH)).max(1));
         let label = |x: &f64| {
             let at = x.floor().max(0.0) as usize;
             let is_shown = at.is_multiple_of(step) && x.fract() == 0.0;

@@ -21,7 +21,7 @@ use super::language::Language;
 use super::navigation::{self, Entry};
 use super::{assets, messages};
 use crate::auth::Identity;
-use crate::domain::{Currency, Money, Role, TimeZone, Timestamp};
+use crate::domain::{Currency, Money, OrderState, Role, TimeZone, Timestamp};
 use crate::http::Services;
 use crate::http::problem::{Problem, ProblemKind};
 use crate::http::transport::Transport;
@@ -238,6 +238,15 @@ impl Page {
     /// A problem in a shop's words.
     pub fn problem_text(&self, kind: ProblemKind) -> String {
         self.text_of("problem-", kind.slug())
+    }
+
+    /// The colour of an order's state; its icon and its word say the same.
+    pub fn order_tone(&self, state: impl Borrow<OrderState>) -> &'static str {
+        match *state.borrow() {
+            OrderState::Paid => "good",
+            OrderState::Confirmed | OrderState::PartlyRefunded => "warn",
+            OrderState::Refunded | OrderState::Voided => "idle",
+        }
     }
 
     /// The message under `prefix` for a word of the API, such as a state.

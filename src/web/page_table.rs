@@ -10,8 +10,8 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::assets;
 use super::pages::{
-    alerts, audit, background, closings, dashboard, home, kiosk, models, numbering, order, orders, password, people,
-    preferences, product, products, search, settings, setup, sign_in, stores,
+    account, alerts, audit, background, claims, closings, dashboard, home, kiosk, models, mypage, numbering, order,
+    orders, password, people, preferences, product, products, search, settings, setup, sign_in, stores,
 };
 use crate::http::policy::Policy;
 use crate::http::route::Route;
@@ -57,6 +57,15 @@ page_table! {
     GET "/kiosk/receipts/{id}" Till => kiosk::show_receipt;
 
     // The shopper.
+    GET "/mypage" Person => mypage::show;
+    GET "/mypage/orders/{id}" Person => mypage::show_order;
+    GET "/claim" Shopper => claims::show_claim;
+    POST "/claim" Shopper => claims::claim;
+    GET "/join/{id}" Shopper => claims::show_join;
+    POST "/join/{id}" Shopper => claims::join;
+    GET "/account" Person => account::show;
+    GET "/account/delete" Shopper => account::show_delete;
+    POST "/account/delete" Shopper => account::delete;
 
     // The admin: products and orders, stores, people and models.
     GET "/admin/products" Staff => products::list;

@@ -41,6 +41,7 @@ mod pages_admin;
 mod pages_kiosk;
 mod pages_monitoring;
 mod pages_sessions;
+mod pages_shopper;
 mod password_reset;
 mod performance;
 mod policy;

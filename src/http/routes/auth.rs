@@ -44,6 +44,14 @@ pub struct ChangePassword {
     new_password: SecretString,
 }
 
+/// The password of the account that is to be deleted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteAccount {
+    #[schema(value_type = String, format = Password)]
+    current_password: SecretString,
+}
+
 /// Create a shopper's account and sign in.
 #[utoipa::path(tag = "accounts", request_body = Credentials,
     responses((status = 201, body = TokenPair, description = "The account, signed in")))]
@@ -121,4 +129,19 @@ pub async fn change_password(
     let ChangePassword { current_password, new_password } = body.0;
     let pair = services.auth.change_password(&caller, &current_password, &new_password).await?;
     Ok(HttpResponse::Ok().json(pair))
+}
+
+/// Delete your account, if you are a shopper.
+///
+/// Your name, your sessions and the links to your orders are deleted for good. The orders stay, linked to nobody.
+#[utoipa::path(tag = "accounts", request_body = DeleteAccount,
+    responses((status = 204, description = "The account is deleted")))]
+#[post("/api/auth/delete-account")]
+pub async fn delete_account(
+    caller: Caller,
+    services: Data<Services>,
+    body: JsonBody<DeleteAccount>,
+) -> Result<impl Responder, Problem> {
+    services.auth.delete_own_account(&caller, &body.0.current_password).await?;
+    Ok(HttpResponse::NoContent())
 }

@@ -2,13 +2,14 @@
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder, get, post};
+use actix_web::{HttpRequest, HttpResponse, Responder, get, post};
 
 use super::mypage::require_user_id;
 use crate::domain::{Caller, Currency, Money, OrderId};
 use crate::http::Services;
 use crate::http::extract::{OptionalIdempotencyKey, ValidPath};
 use crate::http::problem::Problem;
+use crate::http::transport::public_address;
 use crate::orders::{OrderItemView, PrintedReceipt, ReceiptView};
 use crate::receipt_page::{self, AmountRow, ReceiptLine, ReceiptPage, Seller};
 
@@ -31,16 +32,18 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<OrderI
     responses((status = 201, body = String, content_type = "text/html", description = "The page to print")))]
 #[post("/api/orders/{id}/receipt/prints")]
 pub async fn print(
+    request: HttpRequest,
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<OrderId>,
     key: OptionalIdempotencyKey,
 ) -> Result<impl Responder, Problem> {
-    print_page(&services, &caller, id.0, key.as_deref()).await
+    print_page(&request, &services, &caller, id.0, key.as_deref()).await
 }
 
 /// The page to print, counted as a print.
 pub async fn print_page(
+    request: &HttpRequest,
     services: &Services,
     caller: &Caller,
     id: OrderId,
@@ -52,7 +55,8 @@ pub async fn print_page(
     if replayed {
         response.insert_header(super::REPLAYED);
     }
-    render_page(response, &receipt, copy)
+    let address = claim_address(request, services, &receipt.claim_code);
+    render_page(response, &receipt, copy, address)
 }
 
 /// Get the receipt of one of your orders.
@@ -72,28 +76,36 @@ pub async fn show_own(
     responses((status = 200, body = String, content_type = "text/html", description = "The page to print")))]
 #[get("/api/mypage/orders/{id}/receipt/page")]
 pub async fn page_own(
+    request: HttpRequest,
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<OrderId>,
 ) -> Result<impl Responder, Problem> {
     let receipt = services.orders.get_shopper_receipt(require_user_id(&caller)?, id.0).await?;
-    render_page(HttpResponse::Ok(), &receipt, Some("CUSTOMER'S COPY".to_owned()))
+    let address = claim_address(&request, &services, &receipt.claim_code);
+    render_page(HttpResponse::Ok(), &receipt, Some("CUSTOMER'S COPY".to_owned()), address)
 }
 
 fn render_page(
     mut response: actix_web::HttpResponseBuilder,
     receipt: &ReceiptView,
     copy: Option<String>,
+    claim_address: Option<String>,
 ) -> Result<HttpResponse, Problem> {
-    let html = receipt_page(receipt, copy).render_html().map_err(|error| Problem::internal(&error))?;
+    let html = receipt_page(receipt, copy, claim_address).render_html().map_err(|error| Problem::internal(&error))?;
     Ok(response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_SECURITY_POLICY, receipt_page::CONTENT_SECURITY_POLICY))
         .body(html))
 }
 
+/// The page on which a shopper claims the receipt, for the QR code.
+fn claim_address(request: &HttpRequest, services: &Services, code: &str) -> Option<String> {
+    public_address(request, services, &format!("/claim?code={code}"))
+}
+
 /// Formats everything as text, so that the template decides nothing.
-fn receipt_page(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
+fn receipt_page(receipt: &ReceiptView, copy: Option<String>, claim_address: Option<String>) -> ReceiptPage {
     let order = &receipt.order;
     let money = |amount: i64| Money { amount, currency: order.currency }.to_string();
     let payments = order.payments.iter().flat_map(|payment| {
@@ -136,6 +148,7 @@ fn receipt_page(receipt: &ReceiptView, copy: Option<String>) -> ReceiptPage {
         payments: payments.collect(),
         refunds: refunds.collect(),
         claim_code: receipt.claim_code.clone(),
+        claim_address,
         hash: order.hash.clone(),
     }
 }

@@ -1,7 +1,7 @@
 //! One order: its receipt, what happened to it, and what can still be done.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::orders::tone;
@@ -249,10 +249,11 @@ async fn answer(
 
 /// Prints the receipt. Sent again with the form's key, it is the same print.
 pub async fn print(
+    request: HttpRequest,
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<OrderId>,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
-    receipts::print_page(&services, &caller, id.0, Some(form.key())).await
+    receipts::print_page(&request, &services, &caller, id.0, Some(form.key())).await
 }
