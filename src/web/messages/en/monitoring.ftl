@@ -25,7 +25,7 @@ period-1 = Today
 period-7 = 7 days
 period-30 = 30 days
 period-90 = 90 days
-compared-to-yesterday = { $change } to yesterday, same time
+compared-to-yesterday = { $change } to yesterday by now
 compared-to-week = { $change } to the week before
 compared-to-days = { $change } to the { $days } days before
 
