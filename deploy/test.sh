@@ -26,8 +26,9 @@ explain_first_build release
 own=profile.release.package.tillsight
 # The tests' own program, unoptimised and with fail points, must not replace the built server.
 server=$target/release/tillsight
-put_server_back() { if [ -e "$server.kept" ]; then mv -f "$server.kept" "$server"; else rm -f "$server"; fi; }
-[ ! -e "$server" ] || mv -f "$server" "$server.kept"
+# Removed first: `mv` refuses two names of one file, which an interrupted run can leave.
+put_server_back() { rm -f "$server"; [ ! -e "$server.kept" ] || mv "$server.kept" "$server"; }
+[ ! -e "$server" ] || { rm -f "$server.kept"; mv "$server" "$server.kept"; }
 trap put_server_back EXIT
 status=0
 cargo test --locked --release --config "$own.opt-level=0" --config "$own.debug-assertions=true" \
