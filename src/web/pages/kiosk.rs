@@ -16,7 +16,7 @@ use crate::http::access_control::identify_visitor;
 use crate::http::browser::CookieOwner;
 use crate::http::extract::{ClientAddress, ValidPath, ValidQuery};
 use crate::http::problem::Problem;
-use crate::http::transport::own_origin;
+use crate::http::transport::public_address;
 use crate::qr_code::QrPath;
 use crate::web::form::Form;
 use crate::web::page::{Page, PageResult};
@@ -109,8 +109,9 @@ pub async fn show_receipt(
     id: ValidPath<OrderId>,
 ) -> PageResult {
     let receipt = services.orders.get_receipt(&caller, id.0).await?;
-    let origin = own_origin(&request, page.transport, &services.trusted_proxies).unwrap_or_default();
-    let claim = format!("{origin}/claim?code={}", receipt.claim_code);
+    // Where no phone could open the page, the code alone.
+    let claim = public_address(&request, &services, &format!("/claim?code={}", receipt.claim_code));
+    let claim = claim.unwrap_or_else(|| receipt.claim_code.clone());
     let template = ReceiptTemplate {
         page: &page,
         number: receipt.order.receipt_number,
