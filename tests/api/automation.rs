@@ -41,7 +41,9 @@ async fn a_check_is_queued_done_and_logged(database: TestDatabase) {
     let admin = app.login_admin().await;
     app.create_store(&admin).await;
     let queued = queue_task(&app, &admin, json!({"type": "integrity", "title": "Before the audit"})).await;
-    assert_eq!((&queued["status"], &queued["type"]), (&json!("waiting"), &json!("integrity")));
+    assert_eq!(queued["type"], "integrity");
+    // A worker may have taken it before the reply was written.
+    assert!(["waiting", "processing", "completed"].map(Value::from).contains(&queued["status"]), "{queued}");
     assert_eq!(queued["settings"], json!({"depth": "deep", "store_id": null}), "completed with the defaults");
     let done = wait_until_over(&app, &admin, &queued).await;
     assert_eq!(done["status"], "completed");

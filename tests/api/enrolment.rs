@@ -314,7 +314,7 @@ async fn a_photo_is_judged_before_it_is_enrolled(database: TestDatabase) {
     let two = judge(table_frame(&[(2, 60), (3, 600)])).await.expect(200);
     assert_eq!((two["things"].as_array().unwrap().len(), &two["region"]), (2, &Value::Null), "{two}");
     judge(b"no picture".to_vec()).await.expect_problem(415, "not-an-image");
-    let none = shop.app.post_form(path, &shop.admin, &[], Vec::new()).await;
+    let none = shop.app.post_form(path, &shop.admin, &[("region", "auto")], Vec::new()).await;
     none.expect_problem(422, "invalid-field");
     assert_eq!(shop.get("/api/products").await.expect(200)["data"].as_array().unwrap().len(), 1, "nothing was kept");
 }
