@@ -123,7 +123,7 @@ impl Auth {
 
     /// Changes an account and ends its sessions, unless it already is as `change` wants it. Refused for the last active
     /// admin if it would no longer be one. For admins.
-    pub async fn change_user(&self, caller: &Caller, id: UserId, change: UserChange) -> Result<UserView, AuthError> {
+    pub async fn change_user(&self, caller: &Caller, id: UserId, change: UserChange) -> Result<ListedUser, AuthError> {
         require_admin(caller)?;
         let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
@@ -135,7 +135,8 @@ impl Auth {
         row.disabled = change.disabled.unwrap_or(row.disabled);
         assign_store(&mut tx, &mut row, change.store_id).await?;
         if (row.role, row.store_id, row.disabled) == before {
-            return Ok(UserView::from(&row));
+            drop(tx);
+            return self.get_user(caller, id).await;
         }
         let stays_admin = row.role == Role::Admin && !row.disabled;
         if !stays_admin && admins.len() == 1 && admins[0].id == id {
@@ -146,7 +147,7 @@ impl Auth {
         refresh_tokens::end_user(&mut tx, id, now).await?;
         audit_user(&mut tx, caller, now, "user.change", &row).await?;
         tx.commit().await?;
-        Ok(UserView::from(&row))
+        self.get_user(caller, id).await
     }
 }
 
@@ -216,7 +217,7 @@ mod tests {
         assert!(test.auth.authenticate(pair.access_token.expose()).await.unwrap().must_change_password);
         // A promotion removes the store and ends the session of the old role.
         let change = UserChange { role: Some(Role::Admin), ..UserChange::default() };
-        assert_eq!(test.auth.change_user(&admin, bob.id, change).await.unwrap().store_id, None);
+        assert_eq!(test.auth.change_user(&admin, bob.id, change).await.unwrap().user.store_id, None);
         let ended = test.auth.authenticate(pair.access_token.expose()).await;
         assert!(matches!(ended, Err(AuthError::TokenInvalid(TokenFault::SessionEnded))));
         assert_eq!(test.audited_actions().await, ["store.create", "user.create", "user.change"]);
@@ -228,7 +229,7 @@ mod tests {
         let admin = test.sign_in_admin().await;
         let (_, pair) = test.sign_up_shopper("ann.lee").await;
         let disable = UserChange { disabled: Some(true), ..UserChange::default() };
-        assert!(test.auth.change_user(&admin, pair.user.id, disable).await.unwrap().disabled);
+        assert!(test.auth.change_user(&admin, pair.user.id, disable).await.unwrap().user.disabled);
         assert!(test.auth.authenticate(pair.access_token.expose()).await.is_err());
         assert!(test.auth.refresh(&pair.refresh_token.unwrap().expose().into(), None).await.is_err());
         let refused = test.auth.login("ann.lee", &PASSWORD.into(), None).await;
@@ -265,7 +266,7 @@ mod tests {
             UserChange::default(),
             UserChange { role: Some(Role::Clerk), store_id: Some(store), disabled: Some(false) },
         ] {
-            assert_eq!(test.auth.change_user(&admin, bob.id, change).await.unwrap(), bob);
+            assert_eq!(test.auth.change_user(&admin, bob.id, change).await.unwrap().user, bob);
         }
         test.auth.authenticate(pair.access_token.expose()).await.unwrap();
         test.auth.refresh(&pair.refresh_token.unwrap().expose().into(), None).await.unwrap();

@@ -120,7 +120,14 @@ async fn enrol(app: &TestApp, admin: &str, place: usize, class: &Class) -> usize
     let count = photos.len();
     let price = price(place).to_string();
     let texts = [("name", class.name.as_str()), ("price", price.as_str()), ("currency", "EUR")];
-    let added = app.post_form("/api/products", admin, &texts, photos).await.expect(201);
+    let mut added = app.post_form("/api/products", admin, &texts, photos.clone()).await;
+    if added.status == 422 {
+        // Of one class a photo shows a second fruit at its edge; an admin says that it is meant all the same.
+        added.expect_problem(422, "several-products");
+        let texts = [&texts[..], &[("region", "whole")]].concat();
+        added = app.post_form("/api/products", admin, &texts, photos).await;
+    }
+    let added = added.expect(201);
     assert_eq!((&added["images_count"], &added["duplicates_skipped"]), (&json!(count), &json!(0)));
     count
 }

@@ -113,7 +113,7 @@ pub async fn show(caller: Caller, services: Data<Services>, id: ValidPath<UserId
 ///
 /// All its sessions end, unless nothing changes.
 #[utoipa::path(tag = "accounts", params(("id" = UserId, Path)), request_body = ChangeUser,
-    responses((status = 200, body = UserView, description = "The changed account")))]
+    responses((status = 200, body = ListedUser, description = "The changed account")))]
 #[patch("/api/users/{id}")]
 pub async fn change(
     caller: Caller,
