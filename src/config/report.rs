@@ -25,7 +25,7 @@ pub struct SettingView {
     #[schema(examples("limits.image_bytes"))]
     pub name: String,
     /// `null` if it has none, and of a secret.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value)]
     pub value: Option<serde_json::Value>,
     /// Whether the value is never shown.
     pub is_secret: bool,

@@ -5,6 +5,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, Responder, get};
 use futures_util::stream;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::automation::{EventCursor, TaskEvents};
 use crate::domain::{TaskId, TaskLogId};
@@ -12,12 +13,23 @@ use crate::http::Services;
 use crate::http::extract::ValidPath;
 use crate::http::problem::Problem;
 
+/// An event of the stream, as the document describes it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskEvent {
+    /// `task` or `log`.
+    pub event: String,
+    /// Of a line of the log: what `Last-Event-ID` takes.
+    pub id: Option<String>,
+    /// The task or the line of the log, as JSON.
+    pub data: String,
+}
+
 /// Watch a task: an event `task` whenever it changes, and an event `log` for each new line of its log.
 ///
 /// `data` of an event is what `GET /api/automation/tasks/{id}` and `GET /api/automation/logs` show. The stream ends when the task
 /// is over. A client that reconnects with `Last-Event-ID` misses no line.
 #[utoipa::path(tag = "automation", params(("id" = TaskId, Path)),
-    responses((status = 200, body = String, content_type = "text/event-stream", description = "The events")))]
+    responses((status = 200, body = TaskEvent, content_type = "text/event-stream", description = "The events")))]
 #[get("/api/automation/tasks/{id}/events")]
 pub async fn watch(
     services: Data<Services>,
