@@ -44,8 +44,8 @@ async function execute(name, path, operation) {
   let own = name;
   for (const [index, parameter] of (operation.parameters ?? []).entries()) {
     if (!parameter.required) continue;
-    const value = example(parameter, index);
-    await block.locator(`tr[data-param-name="${parameter.name}"][data-param-in="${parameter.in}"] input`).fill(value);
+    const row = block.locator(`tr[data-param-name="${parameter.name}"][data-param-in="${parameter.in}"]`);
+    const value = await enter(row.locator('input, select').first(), example(parameter, index));
     if (parameter.in === 'path') own = own.replace(`{${parameter.name}}`, value);
   }
   for (const mediaType of Object.keys(operation.requestBody?.content ?? {})) {
@@ -62,6 +62,17 @@ async function execute(name, path, operation) {
   for (let waited = 0; !sent.length && waited < 3000; waited += 20) await page.waitForTimeout(20);
   if (sent.length !== 1 || sent[0] !== own) throw new Error(`sent ${JSON.stringify(sent)} and not ${own}`);
   await block.locator('.opblock-summary-control').click();
+}
+
+// Fills a field, or chooses the last of its options where it is a choice; returns what is sent.
+async function enter(field, value) {
+  const options = await field.locator('option').evaluateAll(list => list.map(option => option.value));
+  if (!options.length) {
+    await field.fill(value);
+    return value;
+  }
+  await field.selectOption(options.at(-1));
+  return options.at(-1);
 }
 
 function example(parameter, index) {
