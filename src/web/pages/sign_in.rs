@@ -79,10 +79,7 @@ pub async fn log_in(
     };
     let next = local_address(form.text("next")).unwrap_or("").to_owned();
     match outcome {
-        Ok(pair) => {
-            end_old_session(&request, &services).await?;
-            open_session(&page, &services, pair, if next.is_empty() { "/" } else { &next })
-        }
+        Ok(pair) => exchange_session(&page, &request, &services, pair, &next).await,
         Err(problem) => {
             let form = form.refuse(problem);
             let is_first_start = services.auth.awaits_first_password().await?;
@@ -113,10 +110,7 @@ pub async fn sign_up(
     };
     let next = local_address(form.text("next")).unwrap_or("").to_owned();
     match outcome {
-        Ok(pair) => {
-            end_old_session(&request, &services).await?;
-            open_session(&page, &services, pair, if next.is_empty() { "/" } else { &next })
-        }
+        Ok(pair) => exchange_session(&page, &request, &services, pair, &next).await,
         Err(problem) => {
             let form = form.refuse(problem);
             page.render_with_status(form.status(), &SignUpTemplate { page: &page, form: &form, next: &next })
@@ -132,6 +126,18 @@ pub async fn log_out(page: Page, request: HttpRequest, services: Data<Services>)
         Some(cookie) => page.redirect_with_cookie(&address, &cookie),
         None => page.redirect(&address),
     }
+}
+
+/// Ends the browser's old session, begins that of `pair`, and leads to `next`, or home if that is empty.
+async fn exchange_session(
+    page: &Page,
+    request: &HttpRequest,
+    services: &Services,
+    pair: TokenPair,
+    next: &str,
+) -> PageResult {
+    end_old_session(request, services).await?;
+    open_session(page, services, pair, if next.is_empty() { "/" } else { next })
 }
 
 /// Puts the session of `pair` into the browser, and leads it to `address`.
