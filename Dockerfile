@@ -32,7 +32,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates libgomp1 libopenblas0-pthread libstdc++6 \
+ && apt-get install -y --no-install-recommends ca-certificates ffmpeg libgomp1 libopenblas0-pthread libstdc++6 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin tillsight \
  && install -d -o tillsight -g tillsight -m 0750 /data

@@ -3,8 +3,8 @@
 # system packages with apt (as root, or with sudo once), the rest into target/. Where there is no apt it lists what to install.
 #
 #   deploy/setup.sh           for building and running
-#   deploy/setup.sh --tests   for the tests as well: PostgreSQL's server programs, Chromium for the tests of the pages, Python's
-#                             packages for the tests of the models, cargo-deny and promtool
+#   deploy/setup.sh --tests   for the tests as well: PostgreSQL's server programs, Chromium for the tests of the pages, ffmpeg for
+#                             those of clips, Python's packages for the tests of the models, cargo-deny and promtool
 #   deploy/setup.sh --others    for `make test-others` as well: programs of others that read the API's document, Node
 #   deploy/setup.sh --training  PyTorch as well, for the test of the training
 set -euo pipefail
@@ -134,6 +134,9 @@ if [ $others = yes ]; then
 fi
 if [ $tests = yes ] && [ ! -x /usr/bin/chromium ]; then
   require chromium 'Chromium as /usr/bin/chromium, for the tests of the pages only'
+fi
+if [ $tests = yes ]; then
+  have ffmpeg || require ffmpeg 'ffmpeg, for the tests of imported clips (and for a server that imports clips)'
 fi
 if [ $tests = yes ] && ! deploy/find-postgres.sh >/dev/null; then
   require postgresql "PostgreSQL's server programs (initdb, pg_ctl), for the tests only"

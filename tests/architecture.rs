@@ -142,7 +142,9 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
             "db",
             "domain",
             "integrity",
+            "photo_quality",
             "pool",
+            "regions",
             "telemetry",
         ],
     ),
@@ -268,7 +270,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 24] = [
+const CRATES: [(&str, &[&str]); 25] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("multer", &["http"]),
@@ -292,6 +294,7 @@ const CRATES: [(&str, &[&str]); 24] = [
     ("if_addrs", &["app"]),
     ("rcgen", &["app"]),
     ("rustls", &["app"]),
+    ("rustix", &["automation"]),
     ("zip", &["automation", "cli"]),
 ];
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::manifest_path;
-use crate::automation::pipelines::{Backups, Cleanup, Imports, Pipelines, SalesReports};
+use crate::automation::pipelines::{Backups, Cleanup, Imports, Pipelines, SalesReports, find_ffmpeg};
 use crate::automation::{Automation, HEARTBEAT_PERIOD, JobHandler, MEASURE_PERIOD, SCHEDULER_PERIOD, TaskFiles};
 use crate::background::BackgroundTasks;
 use crate::backup::ShopData;
@@ -77,6 +77,11 @@ pub(super) fn register(
     pipelines: &Arc<dyn JobHandler>,
     workers: usize,
 ) {
+    match find_ffmpeg().filter(|_| workers > 0) {
+        Some(path) => tracing::info!(ffmpeg = %path.display(), "clips can be imported"),
+        None if workers > 0 => tracing::info!("ffmpeg is not installed: clips cannot be imported, everything else can"),
+        None => {}
+    }
     for name in WORKERS.into_iter().take(workers) {
         tasks
             .register(name, "Does jobs of tasks.")

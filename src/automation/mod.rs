@@ -11,6 +11,7 @@
 //!
 //! This module knows nothing of HTTP. The work itself is in [`pipelines`].
 
+mod child_process;
 mod completion;
 mod error;
 mod events;

@@ -15,8 +15,8 @@ use crate::domain::TaskId;
 
 /// Longer than an upload takes.
 const IDLE: Duration = Duration::from_secs(86_400);
-/// The file that an import was created with.
-pub(super) const UPLOAD: &str = "upload.zip";
+/// The file that an import was created with: a ZIP or a clip.
+pub(super) const UPLOAD: &str = "upload";
 
 /// The folder of the files of all tasks; cheap to clone.
 #[derive(Debug, Clone)]

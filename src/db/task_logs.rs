@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sqlx::types::Json;
 
+use super::task_queue::JobRow;
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{JobId, LogAction, LogLevel, PageRequest, Stage, TaskId, TaskLogId, Timestamp};
 
@@ -23,6 +24,13 @@ pub struct TaskLogRow {
     #[sqlx(json)]
     pub metadata: Value,
     pub at: Timestamp,
+}
+
+/// A program that a task started.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct LoggedProcess {
+    pub pid: i64,
+    pub process_name: String,
 }
 
 macro_rules! columns {
@@ -111,6 +119,21 @@ pub async fn list_after(
     const SELECT: &str =
         concat!("SELECT ", columns!(), " FROM task_logs WHERE task_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     run_query!(reader, c => sqlx::query_as(SELECT).bind(task).bind(after).bind(limit).fetch_all(c))
+}
+
+/// The programs that a job has started since it was taken, and whose end is not logged.
+pub async fn list_running_processes(reader: &mut Reader, job: &JobRow) -> Result<Vec<LoggedProcess>, DatabaseError> {
+    // The task and the stage are named for the index.
+    const SELECT: &str = "SELECT s.pid, s.process_name FROM task_logs s \
+        WHERE s.task_id = $1 AND s.stage = $2 AND s.queue_id = $3 AND s.at >= $4 AND s.action = 'start' AND s.pid IS NOT NULL \
+        AND NOT EXISTS (SELECT 1 FROM task_logs e WHERE e.task_id = $1 AND e.stage = $2 AND e.queue_id = $3 \
+          AND e.pid = s.pid AND e.id > s.id) ORDER BY s.id";
+    run_query!(reader, c => sqlx::query_as(SELECT)
+        .bind(job.task_id)
+        .bind(job.stage)
+        .bind(job.id)
+        .bind(job.started_at)
+        .fetch_all(c))
 }
 
 /// Removes lines that are older than `moment`; returns their number.

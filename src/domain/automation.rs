@@ -18,6 +18,17 @@ text_enum! {
 }
 
 text_enum! {
+    /// Where the photos of an import come from.
+    #[derive(Default)]
+    MediaMode, "a media mode":
+    /// From an uploaded ZIP.
+    #[default]
+    Upload = "upload",
+    /// From an uploaded clip of a product that turns.
+    Video = "video",
+}
+
+text_enum! {
     /// How a task stands.
     TaskStatus, "the status of a task":
     /// Nothing of it has been started.

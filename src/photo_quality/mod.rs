@@ -76,6 +76,11 @@ pub fn find_issues(picture: &Photo, region: Region) -> Vec<PhotoIssue> {
     issues
 }
 
+/// Variance of the Laplacian over that of the grey values, on the picture reduced to 256 pixels; `None` if it has one colour.
+pub fn sharpness_of(picture: &Photo) -> Option<f32> {
+    Measurements::of_photo(picture).sharpness
+}
+
 fn issue(code: PhotoIssueCode, value: f32, limit: f32, is_serious: bool) -> PhotoIssue {
     PhotoIssue { code, value, limit, is_serious }
 }

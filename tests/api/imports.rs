@@ -12,7 +12,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::harness::{MODEL, Reply, TestApp, TestDatabase, on_both_databases, package_photo};
 
-const TASKS: &str = "/api/automation/tasks";
+pub const TASKS: &str = "/api/automation/tasks";
 
 /// A ZIP of these files.
 fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -24,7 +24,7 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-async fn post_import(app: &TestApp, admin: &str, settings: &Value, file: Vec<u8>) -> Reply {
+pub async fn post_import(app: &TestApp, admin: &str, settings: &Value, file: Vec<u8>) -> Reply {
     let form = Form::new()
         .part("file", Part::bytes(file).file_name("groceries.zip"))
         .text("type", "import")
@@ -38,12 +38,12 @@ fn whole() -> Value {
     json!({"media_mode": "upload", "whole_photos": true})
 }
 
-async fn import(app: &TestApp, admin: &str, settings: &Value, file: Vec<u8>) -> Value {
+pub async fn import(app: &TestApp, admin: &str, settings: &Value, file: Vec<u8>) -> Value {
     let task = post_import(app, admin, settings, file).await.expect(202);
     wait_until_over(app, admin, &task).await
 }
 
-async fn wait_until_over(app: &TestApp, admin: &str, task: &Value) -> Value {
+pub async fn wait_until_over(app: &TestApp, admin: &str, task: &Value) -> Value {
     let path = format!("{TASKS}/{}", task["id"].as_str().unwrap());
     for _ in 0..1_200 {
         let task = app.get(&path, admin).await.expect(200);
@@ -56,7 +56,7 @@ async fn wait_until_over(app: &TestApp, admin: &str, task: &Value) -> Value {
 }
 
 /// Item and reason of each failed item, in the order of their names.
-async fn failures(app: &TestApp, admin: &str, task: &Value) -> Vec<(String, String)> {
+pub async fn failures(app: &TestApp, admin: &str, task: &Value) -> Vec<(String, String)> {
     let path = format!("{TASKS}/{}/items?status=failed&limit=100", task["id"].as_str().unwrap());
     let items = app.get(&path, admin).await.expect(200);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -66,13 +66,13 @@ async fn failures(app: &TestApp, admin: &str, task: &Value) -> Vec<(String, Stri
     failures
 }
 
-async fn products(app: &TestApp, admin: &str) -> Vec<Value> {
+pub async fn products(app: &TestApp, admin: &str) -> Vec<Value> {
     let mut products = app.get("/api/products?limit=100", admin).await.expect(200)["data"].as_array().unwrap().clone();
     products.sort_by_key(|product| product["name"].as_str().unwrap().to_owned());
     products
 }
 
-async fn recognise(app: &TestApp, admin: &str, photo: Vec<u8>) -> Value {
+pub async fn recognise(app: &TestApp, admin: &str, photo: Vec<u8>) -> Value {
     app.post_picture("/api/recognize?regions=whole", admin, photo).await.expect(200)["items"][0].clone()
 }
 

@@ -15,6 +15,7 @@ mod backups;
 mod catalog;
 mod chains;
 mod checkout;
+mod clips;
 mod clock_set_back;
 mod closings;
 mod concurrency;

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::JobFailure;
-use crate::domain::{CheckDepth, InvalidField, StoreId, TaskType, Timestamp};
+use super::import::check_import_settings;
+use crate::domain::{CheckDepth, InvalidField, StoreId, TaskType};
 
 /// Settings of a back-up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,28 +47,6 @@ impl Default for IntegritySettings {
     }
 }
 
-/// Where the photos of an import come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum MediaMode {
-    /// From an uploaded ZIP.
-    #[default]
-    Upload,
-}
-
-/// Settings of an import.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct ImportSettings {
-    pub media_mode: MediaMode,
-    /// When the products go on sale; without one, each as soon as its first photo is enrolled.
-    pub publish_at: Option<Timestamp>,
-    /// Whether the whole photo shows the product, instead of what stands out from the background.
-    pub whole_photos: bool,
-    /// Whether photos are enrolled that would make recognition wrong.
-    pub insist: bool,
-}
-
 /// A clean-up has no settings of its own: what is kept is a setting of the server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -86,11 +65,12 @@ pub fn check_settings(kind: TaskType, settings: &Value) -> Result<Value, Invalid
             1..=1_000 => Ok(()),
             kept => Err(format!("kept is {kept}; it must be between 1 and 1000")),
         }),
-        TaskType::Import => complete::<ImportSettings>(settings, |_| Ok(())),
+        TaskType::Import => check_import_settings(settings),
     }
 }
 
-fn complete<T: Default + Serialize + DeserializeOwned>(
+/// The settings with the defaults of those that are missing, if `check` finds nothing wrong.
+pub(super) fn complete<T: Default + Serialize + DeserializeOwned>(
     settings: &Value,
     check: impl FnOnce(&T) -> Result<(), String>,
 ) -> Result<Value, InvalidField> {

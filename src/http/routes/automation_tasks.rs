@@ -48,7 +48,8 @@ pub struct TaskForm {
     /// JSON.
     #[schema(examples("{\"media_mode\": \"upload\"}"))]
     settings: Option<String>,
-    /// A ZIP with `products.csv` or `products.json` and photos, or with one folder of photos for each product.
+    /// A ZIP with `products.csv` or `products.json` and photos, or with one folder of photos for each product. With
+    /// `media_mode` `video`: a clip of one product that turns.
     #[schema(format = Binary, value_type = String)]
     file: Vec<u8>,
 }
@@ -131,7 +132,7 @@ pub async fn create(
     match (task.kind == TaskType::Import, upload) {
         (true, Some(upload)) => drop(upload.finish().await?),
         (false, None) => {}
-        (true, None) => return Err(InvalidField::new("file", "is missing; an import needs a ZIP").into()),
+        (true, None) => return Err(InvalidField::new("file", "is missing; an import needs a ZIP or a clip").into()),
         (false, Some(_)) => {
             return Err(InvalidField::new("file", format!("means nothing in a task of type {}", task.kind)).into());
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::product_table::{ImportedProduct, TableRow};
 use crate::automation::{JobFailure, NewItem};
+use crate::domain::ProductId;
 
 const PHOTO_ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
@@ -14,8 +15,14 @@ const PHOTO_ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ItemData {
-    /// A product, and the path of one of its photos in the ZIP.
-    Product { product: ImportedProduct, photo: Option<String> },
+    /// A product, and the path of one of its photos in the ZIP, or the name of a frame.
+    Product {
+        product: ImportedProduct,
+        /// If it was named by its id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        product_id: Option<ProductId>,
+        photo: Option<String>,
+    },
     /// A row of the table that cannot be used, and why.
     WrongRow { reason: String },
 }
@@ -104,11 +111,11 @@ struct Plan {
 impl Plan {
     fn add_product(&mut self, product: &ImportedProduct, photos: Vec<String>) -> Result<(), JobFailure> {
         if photos.is_empty() {
-            let data = ItemData::Product { product: product.clone(), photo: None };
+            let data = ItemData::Product { product: product.clone(), product_id: None, photo: None };
             return self.add(&product.name, &data);
         }
         for path in photos {
-            let data = ItemData::Product { product: product.clone(), photo: Some(path.clone()) };
+            let data = ItemData::Product { product: product.clone(), product_id: None, photo: Some(path.clone()) };
             self.add(&path, &data)?;
         }
         Ok(())
@@ -155,7 +162,7 @@ mod tests {
         let files = paths(&["Tea/1.jpg", "Milk/1.JPG", "Milk/notes.txt", "Milk/front/2.webp", "loose.jpg"]);
         let items = plan_folders(&files, "").unwrap();
         assert_eq!(names(&items), ["Milk/1.JPG", "Milk/front/2.webp", "Tea/1.jpg"]);
-        let ItemData::Product { product, photo } = ItemData::read(&items[1].data).unwrap() else { panic!() };
+        let ItemData::Product { product, photo, .. } = ItemData::read(&items[1].data).unwrap() else { panic!() };
         assert_eq!((product.name.as_str(), photo.as_deref()), ("Milk", Some("Milk/front/2.webp")));
         assert!(plan_folders(&paths(&["loose.jpg"]), "").unwrap_err().reason.contains("neither"));
     }

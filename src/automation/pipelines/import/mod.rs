@@ -1,12 +1,16 @@
-//! Imports: products and photos out of an uploaded ZIP, into the catalogue.
+//! Imports: products and photos out of an uploaded ZIP or clip, into the catalogue.
 //!
-//! `schedule` finds the items, `extract` takes a photo out of the ZIP, `embed` enrols it, `publish` puts its product on sale. A product is
-//! created off sale and is recognisable from its first published photo on. Everything goes through [`Catalog`], whose changes
+//! `schedule` finds the items, `extract` takes a photo out of the ZIP, or frames out of the clip, `embed` enrols it, `publish`
+//! puts its product on sale. A product is created off sale and is recognisable from its first published photo on. Everything goes through [`Catalog`], whose changes
 //! are safe to repeat: a product is created under a key of the task and the row, a photo is known by its content.
 
 mod archive;
+mod clip;
+mod frame_selection;
 mod item_plan;
 mod product_table;
+mod settings;
+mod video;
 
 use std::path::PathBuf;
 
@@ -14,16 +18,19 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::settings::{ImportSettings, read_settings};
 use crate::automation::task_files::{TaskFiles, UPLOAD};
 use crate::automation::{Job, JobFailure, JobOutcome};
 use crate::catalog::{Catalog, CatalogError, NewPhoto, NewPhotos, ProductChange, ProductSearch, RegionChoice};
 use crate::clock::Clock;
 use crate::db::{Database, tasks};
-use crate::domain::{Caller, PageRequest, ProductId, Stage};
+use crate::domain::{Caller, MediaMode, PageRequest, ProductId, Stage};
 use archive::Archive;
 use item_plan::ItemData;
 use product_table::ImportedProduct;
+use settings::ImportSettings;
+
+pub use clip::find_ffmpeg;
+pub(super) use settings::check_import_settings;
 
 /// The table of products has a kilobyte for a product at most.
 const TABLE_BYTES_MAX: u64 = 1 << 27;
@@ -41,12 +48,15 @@ pub struct Imports {
 
 impl Imports {
     pub(super) async fn run(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
-        match job.row.stage {
-            Stage::Schedule => self.find_items(job).await,
-            Stage::Extract => self.extract(job).await,
-            Stage::Embed => self.embed(job).await,
-            Stage::Publish => self.publish(job).await,
-            Stage::Run | Stage::Fetch => Err(JobFailure::lasting("This import has no such stage.")),
+        let mode = ImportSettings::read(&job.task.settings)?.media_mode;
+        match (job.row.stage, mode) {
+            (Stage::Schedule, MediaMode::Upload) => self.find_items(job).await,
+            (Stage::Schedule, MediaMode::Video) => self.plan_clip(job).await,
+            (Stage::Extract, MediaMode::Upload) => self.extract(job).await,
+            (Stage::Extract, MediaMode::Video) => self.extract_frames(job).await,
+            (Stage::Embed, _) => self.embed(job).await,
+            (Stage::Publish, _) => self.publish(job).await,
+            (Stage::Run | Stage::Fetch, _) => Err(JobFailure::lasting("This import has no such stage.")),
         }
     }
 
@@ -83,19 +93,22 @@ impl Imports {
         let (path, bytes_max) = (self.files.folder(job.task.id).join(UPLOAD), self.photo_bytes_max);
         let read = tokio::task::spawn_blocking(move || Archive::open(&path)?.read_file(&name, bytes_max));
         let bytes = read.await.map_err(JobFailure::passing)??;
-        self.files.write(job.task.id, &photo_file(job), bytes).await?;
+        self.files.write(job.task.id, &photo_file(job.row.position), bytes).await?;
         Ok(outcome)
     }
 
     async fn embed(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
-        let settings: ImportSettings = read_settings(&job.task.settings)?;
-        let ItemData::Product { product, photo } = ItemData::read(&job.row.data)? else {
+        let settings = ImportSettings::read(&job.task.settings)?;
+        let ItemData::Product { product, product_id, photo } = ItemData::read(&job.row.data)? else {
             return Err(JobFailure::lasting("The row has no product."));
         };
-        let id = self.find_or_create(job, &product).await?;
+        let id = match product_id {
+            Some(known) => known,
+            None => self.find_or_create(job, &product).await?,
+        };
         let mut message = format!("product \"{}\"", product.name);
         if let Some(name) = &photo {
-            let bytes = self.files.read(job.task.id, &photo_file(job)).await?;
+            let bytes = self.files.read(job.task.id, &photo_file(job.row.position)).await?;
             let region = if settings.whole_photos { RegionChoice::Whole } else { RegionChoice::Auto };
             let photos = NewPhotos {
                 photos: vec![NewPhoto { file_name: Some(name.clone()), bytes: Bytes::from(bytes) }],
@@ -105,7 +118,7 @@ impl Imports {
             // Boxed, because its future is large.
             let added = Box::pin(self.catalog.add_images(&Caller::system(), id, photos, None)).await;
             added.map_err(|error| into_failure(&error))?;
-            self.files.remove_file(job.task.id, &photo_file(job)).await?;
+            self.files.remove_file(job.task.id, &photo_file(job.row.position)).await?;
             message = format!("photo of {message}");
         }
         let not_before = settings.publish_at.filter(|moment| *moment > self.clock.now());
@@ -187,8 +200,8 @@ impl Imports {
 }
 
 /// Where the photo of an item lies between two stages.
-fn photo_file(job: &Job) -> PathBuf {
-    PathBuf::from(format!("photo-{}", job.row.position))
+fn photo_file(position: i64) -> PathBuf {
+    PathBuf::from(format!("photo-{position}"))
 }
 
 /// Whether another attempt may help.
