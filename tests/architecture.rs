@@ -179,6 +179,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
     (
         "web",
         &[
+            "automation",
             "background",
             "clock",
             "config",
@@ -295,7 +296,7 @@ const CRATES: [(&str, &[&str]); 25] = [
     ("rcgen", &["app"]),
     ("rustls", &["app"]),
     ("rustix", &["automation"]),
-    ("zip", &["automation", "cli"]),
+    ("zip", &["automation", "catalog", "cli"]),
 ];
 
 /// File and folder names that do not say what is inside.

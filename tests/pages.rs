@@ -19,3 +19,5 @@ mod kiosk;
 mod kiosk_decisions;
 #[path = "pages/kiosk_shop.rs"]
 mod kiosk_shop;
+#[path = "pages/tasks.rs"]
+mod tasks;
