@@ -179,7 +179,6 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
     (
         "web",
         &[
-            "automation",
             "background",
             "clock",
             "config",
@@ -296,7 +295,7 @@ const CRATES: [(&str, &[&str]); 25] = [
     ("rcgen", &["app"]),
     ("rustls", &["app"]),
     ("rustix", &["automation"]),
-    ("zip", &["automation", "catalog", "cli"]),
+    ("zip", &["automation", "cli"]),
 ];
 
 /// File and folder names that do not say what is inside.

@@ -19,5 +19,3 @@ mod kiosk;
 mod kiosk_decisions;
 #[path = "pages/kiosk_shop.rs"]
 mod kiosk_shop;
-#[path = "pages/tasks.rs"]
-mod tasks;

@@ -8,7 +8,6 @@
 
 mod enrolment_check;
 mod error;
-mod export;
 mod look_alike_report;
 mod look_alike_views;
 mod photo_preview;
@@ -40,7 +39,6 @@ use crate::look_alikes::ReportCache;
 pub use crate::photo_quality::PhotoIssueCode;
 pub use crate::product_photos::RegionChoice;
 pub use error::{CatalogError, PhotoName};
-pub use export::{CatalogExport, ExportError};
 pub use look_alike_report::{name_checks, name_pairs};
 pub use look_alike_views::{LookAlikePage, LookAlikePairView, LookAlikeView, PhotoCheckView, ProductCheckView};
 pub use photo_preview::PhotoPreview;

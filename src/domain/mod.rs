@@ -29,8 +29,7 @@ mod verdict;
 
 pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, DeliveryState, SinkKind};
 pub use automation::{
-    JobStatus, LogAction, LogLevel, MediaMode, MissedRuns, PauseKind, ScheduleKind, Stage, TaskStatus, TaskTab,
-    TaskType,
+    JobStatus, LogAction, LogLevel, MediaMode, MissedRuns, PauseKind, ScheduleKind, Stage, TaskStatus, TaskType,
 };
 pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};
