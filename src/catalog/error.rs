@@ -25,6 +25,11 @@ pub enum CatalogError {
         field: &'static str,
         value: String,
     },
+    /// The barcode of another product means the same article.
+    #[error(
+        "Product \"{product_name}\" has the barcode {product_barcode} already, which means the same article as {barcode}."
+    )]
+    SameArticle { barcode: String, product_name: String, product_barcode: String },
     /// One of the uploaded photos is refused, and with it the whole upload.
     #[error("{photo}: {fault}")]
     BadPhoto { photo: PhotoName, fault: PhotoFault },

@@ -15,6 +15,7 @@ mod photo_warning;
 mod product_change;
 mod product_fields;
 mod product_images;
+mod product_merge;
 mod products;
 #[cfg(test)]
 mod tests;
@@ -45,7 +46,7 @@ pub use photo_preview::PhotoPreview;
 pub use photo_warning::PhotoWarning;
 pub use product_change::ProductChange;
 pub use product_fields::NewProduct;
-pub use view::{EnrolledRegion, EnrolmentStatus, EnrolmentView, ImageView, ProductView};
+pub use view::{ArticleView, EnrolledRegion, EnrolmentStatus, EnrolmentView, ImageView, ProductView};
 
 /// Uploaded photos of one product.
 #[derive(Debug, Clone)]
@@ -72,8 +73,10 @@ pub struct ProductSearch {
     pub name_part: Option<String>,
     /// The whole SKU.
     pub sku: Option<String>,
-    /// The whole barcode.
+    /// The whole barcode, in any form of its article's number.
     pub barcode: Option<String>,
+    /// Only products whose article another product has too.
+    pub shares_article: bool,
 }
 
 /// The catalog service; cheap to clone.

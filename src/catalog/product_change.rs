@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::products::{find_product, into_code_taken};
+use super::products::{find_product, into_code_taken, refuse_same_article};
 use super::view::ProductView;
 use super::{Catalog, CatalogError, append_audit, product_fields};
 use crate::db::bill_revisions;
@@ -39,7 +39,13 @@ impl ProductChange {
         Ok(ProductFields {
             name: product_fields::check_name(self.name.as_deref().unwrap_or(&row.name))?,
             sku: product_fields::check_sku(changed(&self.sku, &row.sku).as_deref())?,
-            barcode: product_fields::check_barcode(changed(&self.barcode, &row.barcode).as_deref())?,
+            // A wrong check digit of before must not keep the price from being changed.
+            barcode: match &self.barcode {
+                Some(new) if new.as_deref().map(str::trim) != row.barcode.as_deref() => {
+                    product_fields::check_barcode(new.as_deref())?
+                }
+                Some(_) | None => row.barcode.clone(),
+            },
             description: product_fields::check_description(changed(&self.description, &row.description).as_deref())?,
             tax_rate: parse_tax_rate("tax_rate_bp", self.tax_rate.unwrap_or(row.tax_rate))?,
             active: self.active.unwrap_or(row.active),
@@ -87,6 +93,10 @@ impl Catalog {
             let reply = request.store_reply(&mut tx, &ProductView::from(row), now).await?;
             tx.commit().await?;
             return Ok(reply);
+        }
+        // Products of one article from before stay as they are until an admin merges them.
+        if fields.barcode != row.barcode {
+            refuse_same_article(&mut tx, id, &fields).await?;
         }
         products::update(&mut tx, id, &fields, now).await.map_err(|error| into_code_taken(error, &fields))?;
         if price != row.price() {

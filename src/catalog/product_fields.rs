@@ -1,7 +1,9 @@
 //! The fields of a product, checked when a client sends them.
 
 use crate::db::products::ProductFields;
-use crate::domain::{Currency, InvalidField, Money, parse_barcode, parse_line, parse_optional_line, parse_tax_rate};
+use crate::domain::{
+    Currency, InvalidField, Money, check_gtin, parse_barcode, parse_line, parse_optional_line, parse_tax_rate,
+};
 
 const MAX_NAME: usize = 200;
 const MAX_SKU: usize = 64;
@@ -54,8 +56,10 @@ pub(super) fn check_sku(value: Option<&str>) -> Result<Option<String>, InvalidFi
 }
 
 pub(super) fn check_barcode(value: Option<&str>) -> Result<Option<String>, InvalidField> {
-    let written = value.map(str::trim).filter(|text| !text.is_empty());
-    written.map(|text| parse_barcode("barcode", text)).transpose()
+    let Some(written) = value.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let code = parse_barcode("barcode", written)?;
+    check_gtin("barcode", &code)?;
+    Ok(Some(code))
 }
 
 /// Unlike the others, a description may have several lines.
@@ -101,6 +105,7 @@ mod tests {
         assert_eq!(with(|new| new.name = " ".to_owned()), "name");
         assert_eq!(with(|new| new.sku = Some("x".repeat(65))), "sku");
         assert_eq!(with(|new| new.barcode = Some("12 34".to_owned())), "barcode");
+        assert_eq!(with(|new| new.barcode = Some("4006381333932".to_owned())), "barcode");
         assert_eq!(with(|new| new.price = Some(-1)), "price");
         assert_eq!(with(|new| new.tax_rate = Some(10_001)), "tax_rate_bp");
         assert_eq!(with(|new| new.currency = Some("EURO".to_owned())), "currency");

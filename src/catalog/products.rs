@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::product_fields::NewProduct;
 use super::product_images::{add_image_ids, enrolled_regions, warning_codes};
 use super::uploaded_photos::photo_hashes;
-use super::view::{EnrolmentStatus, EnrolmentView, ProductView};
+use super::view::{ArticleView, EnrolmentStatus, EnrolmentView, ProductView};
 use super::{Catalog, CatalogError, NewPhotos, ProductSearch, append_audit, stored_field, to_i64};
 use crate::db::bill_revisions;
 use crate::db::catalog_changes;
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
-use crate::db::{DatabaseError, Reader, product_images};
+use crate::db::{DatabaseError, Reader, Tx, product_images};
 use crate::domain::{Caller, ChangeKind, Page, PageRequest, ProductId, parse_line, parse_optional_line};
 use crate::idempotency::{self, IdempotentRequest, Reply};
 
@@ -52,6 +52,7 @@ impl Catalog {
             drop(tx);
             return self.repeat_enrolment(reply).await;
         }
+        refuse_same_article(&mut tx, id, &fields).await?;
         products::insert(&mut tx, id, &fields, now).await.map_err(|error| into_code_taken(error, &fields))?;
         if price.is_some() {
             products::set_price(&mut tx, id, price, now).await?;
@@ -106,6 +107,7 @@ impl Catalog {
             // An empty code is a failed scan, and must not find the first product of the list.
             sku: search.sku.map(|code| parse_line("sku", &code, MAX_FILTER)).transpose()?,
             barcode: search.barcode.map(|code| parse_line("barcode", &code, MAX_FILTER)).transpose()?,
+            shares_article: search.shares_article,
         };
         let mut reader = self.db.read().await?;
         let rows = products::list(&mut reader, &filter, page).await?;
@@ -116,6 +118,18 @@ impl Catalog {
     pub async fn get(&self, id: ProductId) -> Result<ProductView, CatalogError> {
         let mut reader = self.db.read().await?;
         Ok(find_product(&mut reader, id).await?.into())
+    }
+
+    /// The other products whose barcode means the same article, oldest first.
+    pub async fn list_others_of_article(&self, product: &ProductView) -> Result<Vec<ArticleView>, CatalogError> {
+        let Some(barcode) = &product.barcode else { return Ok(Vec::new()) };
+        let rows = products::list_others_of_article(&mut self.db.read().await?, product.id, barcode).await?;
+        Ok(rows.into_iter().map(ArticleView::from).collect())
+    }
+
+    /// Articles that several products have.
+    pub async fn count_shared_articles(&self) -> Result<i64, CatalogError> {
+        Ok(products::count_shared_articles(&mut self.db.read().await?).await?)
     }
 
     /// Removes a product from the catalog. Bills and orders that name it keep it; its SKU, barcode and photos can be used
@@ -153,6 +167,26 @@ impl Catalog {
 pub(super) async fn find_product(reader: &mut Reader, id: ProductId) -> Result<ProductRow, CatalogError> {
     let row = products::find(reader, id).await?;
     row.ok_or_else(|| CatalogError::NotFound { what: "product", id: id.to_string() })
+}
+
+/// Refuses a barcode that means the article of another product. The catalog must be locked, so that nobody adds one meanwhile.
+pub(super) async fn refuse_same_article(
+    tx: &mut Tx,
+    id: ProductId,
+    fields: &ProductFields,
+) -> Result<(), CatalogError> {
+    let Some(barcode) = &fields.barcode else { return Ok(()) };
+    match products::list_others_of_article(tx, id, barcode).await?.into_iter().next() {
+        None => Ok(()),
+        Some(other) if other.barcode == *barcode => {
+            Err(CatalogError::CodeTaken { field: "barcode", value: barcode.clone() })
+        }
+        Some(other) => Err(CatalogError::SameArticle {
+            barcode: barcode.clone(),
+            product_name: other.name,
+            product_barcode: other.barcode,
+        }),
+    }
 }
 
 /// Names the SKU or barcode that another product has, if that is what the database objects to.

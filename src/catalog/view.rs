@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::look_alike_views::{LookAlikeView, PhotoCheckView};
 use super::photo_warning::PhotoWarning;
 use crate::db::product_images::ImageRow;
-use crate::db::products::ProductRow;
+use crate::db::products::{ArticleRow, ProductRow};
 use crate::domain::{Currency, ImageId, ProductId, Region, Timestamp, text_enum};
 use crate::product_photos::RegionSource;
 
@@ -20,7 +20,7 @@ pub struct ProductView {
     pub name: String,
     /// The shop's own number for it.
     pub sku: Option<String>,
-    /// What a scanner reads on it.
+    /// What a scanner reads on it, as it was entered.
     pub barcode: Option<String>,
     /// A few words about it.
     pub description: Option<String>,
@@ -64,6 +64,20 @@ impl From<ProductRow> for ProductView {
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
+    }
+}
+
+/// A product of the same article.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArticleView {
+    pub id: ProductId,
+    pub name: String,
+    pub barcode: String,
+}
+
+impl From<ArticleRow> for ArticleView {
+    fn from(row: ArticleRow) -> Self {
+        Self { id: row.id, name: row.name, barcode: row.barcode }
     }
 }
 

@@ -2,7 +2,7 @@
 //! neither the bill nor what it charges, except what [`super::bill_revisions`] does.
 
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{Currency, Discount, ItemId, ProductId, SessionId, Timestamp};
+use crate::domain::{Currency, Discount, ItemId, ProductId, SessionId, Timestamp, normalize_barcode};
 
 /// A product as it can be sold.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -64,13 +64,15 @@ pub async fn find_sellable(reader: &mut Reader, product: ProductId) -> Result<Op
     run_query!(reader, c => sqlx::query_as(SELECT).bind(product).fetch_optional(c))
 }
 
+/// By any form of its article's number. Of several products of one article, that with the barcode as it is written here.
 pub async fn find_sellable_by_barcode(
     reader: &mut Reader,
     barcode: &str,
 ) -> Result<Option<SellableProduct>, DatabaseError> {
     const SELECT: &str = "SELECT p.id AS product_id, p.name, p.sku, p.barcode, p.tax_rate, r.amount, r.currency FROM products p \
-        LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.barcode = $1 AND p.active AND p.removed_at IS NULL";
-    run_query!(reader, c => sqlx::query_as(SELECT).bind(barcode).fetch_optional(c))
+        LEFT JOIN product_prices r ON r.id = p.price_id WHERE p.barcode_normalized = $1 AND p.active AND p.removed_at IS NULL \
+        ORDER BY CASE WHEN p.barcode = $2 THEN 0 ELSE 1 END, p.id LIMIT 1";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(normalize_barcode(barcode)).bind(barcode).fetch_optional(c))
 }
 
 /// Adds an item to the bill, or to the line of its product, which keeps its name, tax and first price. Returns the line's new

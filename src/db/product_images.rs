@@ -123,6 +123,13 @@ pub async fn delete(tx: &mut Tx, product: ProductId, id: ImageId) -> Result<bool
     Ok(run_query!(tx, c => sqlx::query(DELETE).bind(product).bind(id).execute(c))? == 1)
 }
 
+/// Enrols a photo under another product, with its embeddings.
+pub async fn set_product(tx: &mut Tx, id: ImageId, product: ProductId) -> Result<(), DatabaseError> {
+    const UPDATE: &str = "UPDATE product_images SET product_id = $2 WHERE id = $1";
+    run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(product).execute(c))?;
+    Ok(())
+}
+
 /// The other products that have a photo with this content.
 pub async fn list_other_owners(
     reader: &mut Reader,

@@ -1,13 +1,14 @@
 //! Products and their prices.
 //!
 //! A removed product keeps its row for the bills and orders that name it; every query here leaves removed ones out.
-//! Prices are only added: a product refers to the current one.
+//! Prices are only added: a product refers to the current one. Barcodes are kept as they were entered, and compared by
+//! [`normalize_barcode`].
 
 use serde::Serialize;
 
 use super::like_pattern::containing;
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{Currency, ImageId, Money, PageRequest, PriceId, ProductId, Timestamp};
+use crate::domain::{Currency, ImageId, Money, PageRequest, PriceId, ProductId, Timestamp, normalize_barcode};
 
 /// Ids in one statement.
 const IDS_PER_QUERY: usize = 8;
@@ -59,14 +60,26 @@ pub struct ProductFilter {
     /// Part of the name, case-insensitive, or the whole SKU or barcode.
     pub name_part: Option<String>,
     pub sku: Option<String>,
+    /// In any form of its article's number.
     pub barcode: Option<String>,
+    /// Only products whose article another product has too.
+    pub shares_article: bool,
+}
+
+/// A product that has a barcode.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ArticleRow {
+    pub id: ProductId,
+    pub name: String,
+    /// As it was entered.
+    pub barcode: String,
 }
 
 /// Adds a product without a price. Fails with `products_sku` or `products_barcode` taken.
 pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Timestamp) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO products \
         (id, name, name_folded, sku, barcode, description, price_id, active, created_at, updated_at, removed_at, \
-        tax_rate) VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $8, NULL, $9)";
+        tax_rate, barcode_normalized) VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $8, NULL, $9, $10)";
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(id)
         .bind(&fields.name)
@@ -77,6 +90,7 @@ pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
         .bind(fields.active)
         .bind(now)
         .bind(fields.tax_rate)
+        .bind(fields.barcode.as_deref().map(normalize_barcode))
         .execute(c))?;
     Ok(())
 }
@@ -84,7 +98,8 @@ pub async fn insert(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
 /// Fails with `products_sku` or `products_barcode` taken.
 pub async fn update(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Timestamp) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE products SET name = $2, name_folded = $3, sku = $4, barcode = $5, description = $6, \
-                          active = $7, updated_at = $8, tax_rate = $9 WHERE id = $1 AND removed_at IS NULL";
+                          active = $7, updated_at = $8, tax_rate = $9, \
+                          barcode_normalized = $10 WHERE id = $1 AND removed_at IS NULL";
     run_query!(tx, c => sqlx::query(UPDATE)
         .bind(id)
         .bind(&fields.name)
@@ -95,6 +110,7 @@ pub async fn update(tx: &mut Tx, id: ProductId, fields: &ProductFields, now: Tim
         .bind(fields.active)
         .bind(now)
         .bind(fields.tax_rate)
+        .bind(fields.barcode.as_deref().map(normalize_barcode))
         .execute(c))?;
     Ok(())
 }
@@ -162,18 +178,41 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Vec<ProductRow>, DatabaseError> {
     const SELECT: &str = select!(
-        "($1 IS NULL OR p.id < $1) AND ($2 IS NULL OR p.name_folded LIKE $2 ESCAPE '\\' OR p.sku = $6 OR p.barcode = $6) \
-         AND ($3 IS NULL OR p.sku = $3) AND ($4 IS NULL OR p.barcode = $4) ORDER BY p.id DESC LIMIT $5"
+        "($1 IS NULL OR p.id < $1) AND ($2 IS NULL OR p.name_folded LIKE $2 ESCAPE '\\' OR p.sku = $6 OR p.barcode_normalized = $7) \
+         AND ($3 IS NULL OR p.sku = $3) AND ($4 IS NULL OR p.barcode_normalized = $4) \
+         AND (NOT $8 OR EXISTS (SELECT 1 FROM products o WHERE o.barcode_normalized = p.barcode_normalized \
+         AND o.removed_at IS NULL AND o.id <> p.id)) ORDER BY p.id DESC LIMIT $5"
     );
     let pattern = filter.name_part.as_deref().map(|part| containing(&fold_case(part)));
     run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(page.before)
         .bind(&pattern)
         .bind(&filter.sku)
-        .bind(&filter.barcode)
+        .bind(filter.barcode.as_deref().map(normalize_barcode))
         .bind(page.fetch_limit())
         .bind(&filter.name_part)
+        .bind(filter.name_part.as_deref().map(normalize_barcode))
+        .bind(filter.shares_article)
         .fetch_all(c))
+}
+
+/// The other products, oldest first, whose barcode means the same article.
+pub async fn list_others_of_article(
+    reader: &mut Reader,
+    but: ProductId,
+    barcode: &str,
+) -> Result<Vec<ArticleRow>, DatabaseError> {
+    const SELECT: &str = "SELECT id, name, barcode FROM products \
+                          WHERE barcode_normalized = $1 AND removed_at IS NULL AND id <> $2 ORDER BY id";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(normalize_barcode(barcode)).bind(but).fetch_all(c))
+}
+
+/// Articles that several products have.
+pub async fn count_shared_articles(reader: &mut Reader) -> Result<i64, DatabaseError> {
+    const COUNT: &str = "SELECT COUNT(*) FROM (SELECT barcode_normalized FROM products \
+                         WHERE removed_at IS NULL AND barcode_normalized IS NOT NULL \
+                         GROUP BY barcode_normalized HAVING COUNT(*) > 1) articles";
+    run_query!(reader, c => sqlx::query_as::<_, (i64,)>(COUNT).fetch_one(c))
 }
 
 /// On sale or not.

@@ -5,6 +5,7 @@
 
 mod alert;
 mod automation;
+mod barcode;
 mod catalog_change;
 mod code;
 mod discount;
@@ -31,6 +32,7 @@ pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, De
 pub use automation::{
     JobStatus, LogAction, LogLevel, MediaMode, MissedRuns, PauseKind, ScheduleKind, Stage, TaskStatus, TaskType,
 };
+pub use barcode::{check_gtin, normalize_barcode};
 pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};
 pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};

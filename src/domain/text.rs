@@ -55,8 +55,8 @@ pub fn parse_optional_line(
     value.map(str::trim).filter(|text| !text.is_empty()).map(|text| parse_line(field, text, length_max)).transpose()
 }
 
-/// 1 to 48 printable ASCII characters without spaces. No check digit is required: codes of a store and of weighed goods
-/// often have none.
+/// 1 to 48 printable ASCII characters without spaces. A check digit is looked at only where a product gets the code, by
+/// [`super::check_gtin`].
 pub fn parse_barcode(field: &'static str, value: &str) -> Result<String, InvalidField> {
     let code = parse_line(field, value, 48)?;
     if code.chars().all(|c| c.is_ascii_graphic()) {

@@ -88,6 +88,7 @@ route_table! {
     products::create: Admin, [Taken, SeveralProducts, PoorPhoto, AlreadyEnrolled, IndexBehind];
     products::show: Till;
     products::change: Admin, [Taken, IndexBehind];
+    products::merge: Admin, [TooLarge, IndexBehind];
     products::remove: Admin, [IndexBehind];
     product_images::list: Till;
     product_images::add: Admin, [SeveralProducts, PoorPhoto, AlreadyEnrolled, IndexBehind];

@@ -54,6 +54,7 @@ icons! {
     "mail" => LuMail,
     "maximize" => LuMaximize,
     "menu" => LuMenu,
+    "merge" => LuMerge,
     "minus" => LuMinus,
     "monitor" => LuMonitor,
     "moon" => LuMoon,

@@ -74,6 +74,7 @@ page_table! {
     GET "/admin/products/{id}" Staff => product::show;
     POST "/admin/products/{id}" Admin => product::change;
     POST "/admin/products/{id}/sale" Admin => product::set_on_sale;
+    POST "/admin/products/{id}/merge" Admin => product::merge;
     POST "/admin/products/{id}/remove" Admin => product::remove;
     POST "/admin/products/{id}/photos" Admin => product::add_photos;
     POST "/admin/products/{id}/photos/{image_id}/remove" Admin => product::remove_photo;

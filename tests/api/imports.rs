@@ -86,7 +86,8 @@ async fn a_table_and_its_photos_become_products_that_are_recognised(database: Te
         Tea;T-1;;3,99;EUR;700;;images/tea.jpg\n\
         Twin;M-1;;100;EUR;700;;\n\
         Ghost;G-1;;100;EUR;700;;images/ghost.jpg\n\
-        Broken;X-1;;100;EUR;700;;images/broken.jpg\n";
+        Broken;X-1;;100;EUR;700;;images/broken.jpg\n\
+        Cup;C-1;4006381333932;100;EUR;700;;\n";
     let broken = &package_photo(5, 0)[..200];
     let photos = [package_photo(0, 0), package_photo(0, 1), package_photo(1, 0)];
     let file = zip(&[
@@ -99,15 +100,16 @@ async fn a_table_and_its_photos_become_products_that_are_recognised(database: Te
     ]);
     let done = import(&app, &admin, &whole(), file.clone()).await;
     assert_eq!(done["status"], "completed", "{done}");
-    assert_eq!(done["items"], json!({"waiting": 0, "processing": 0, "completed": 4, "failed": 4}));
+    assert_eq!(done["items"], json!({"waiting": 0, "processing": 0, "completed": 4, "failed": 5}));
     let failed = failures(&app, &admin, &done).await;
     let names: Vec<&str> = failed.iter().map(|(item, _)| item.as_str()).collect();
     assert_eq!(
         names,
-        ["products.csv line 5", "products.csv line 6", "shop/images/broken.jpg", "shop/images/ghost.jpg"]
+        ["Cup", "products.csv line 5", "products.csv line 6", "shop/images/broken.jpg", "shop/images/ghost.jpg"]
     );
-    assert!(failed[0].1.contains("3,99") && failed[1].1.contains("line 2 already"), "{failed:?}");
-    assert!(failed[3].1.contains("not in the ZIP"), "{failed:?}");
+    assert!(failed[0].1.contains("4006381333931"), "the right check digit is told: {failed:?}");
+    assert!(failed[1].1.contains("3,99") && failed[2].1.contains("line 2 already"), "{failed:?}");
+    assert!(failed[4].1.contains("not in the ZIP"), "{failed:?}");
     let made = products(&app, &admin).await;
     let shown: Vec<_> = made
         .iter()

@@ -8,6 +8,7 @@
 mod accounts;
 mod alert_delivery;
 mod alerts;
+mod articles;
 mod audit;
 mod automation;
 mod background;

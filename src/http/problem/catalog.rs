@@ -27,6 +27,7 @@ impl From<CatalogError> for Problem {
             CatalogError::InvalidField(invalid) => invalid.into(),
             CatalogError::NotFound { .. } => Self::new(ProblemKind::NotFound, detail),
             CatalogError::CodeTaken { field, .. } => Self::new(ProblemKind::Taken, detail).with("field", field),
+            CatalogError::SameArticle { .. } => Self::new(ProblemKind::Taken, detail).with("field", "barcode"),
             CatalogError::BadPhoto { photo, fault } => photo_problem(&fault, detail).with_photo(&photo),
             CatalogError::UnusablePhoto { photo, .. } => {
                 Self::new(ProblemKind::UnusableImage, detail).with_photo(&photo)

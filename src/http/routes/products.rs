@@ -25,8 +25,10 @@ pub struct ProductQuery {
     q: Option<String>,
     /// Only the product with this SKU.
     sku: Option<String>,
-    /// Only the product with this barcode.
+    /// Only the product with this barcode, in any form of its article's number (UPC-E, UPC-A, EAN, GTIN-14).
     barcode: Option<String>,
+    /// `true`: only products whose barcode means the article of another product too.
+    shares_article: Option<bool>,
 }
 
 /// A form of a product and its photos.
@@ -39,7 +41,7 @@ pub struct ProductForm {
     /// The shop's own number for the product; unique.
     #[schema(max_length = 64)]
     sku: Option<String>,
-    /// The barcode that a scanner reads; unique.
+    /// The barcode that a scanner reads; unique in all forms of its article's number. The check digit of a GTIN must be right.
     #[schema(max_length = 48, examples("4006381333931"))]
     barcode: Option<String>,
     /// Price in minor units. A product without a price cannot be sold.
@@ -105,8 +107,9 @@ pub async fn list(
     query: ValidQuery<ProductQuery>,
     page: ValidPage,
 ) -> Result<impl Responder, Problem> {
-    let ProductQuery { q, sku, barcode } = query.0;
-    let search = ProductSearch { name_part: q, sku, barcode };
+    let ProductQuery { q, sku, barcode, shares_article } = query.0;
+    let shares_article = shares_article.unwrap_or(false);
+    let search = ProductSearch { name_part: q, sku, barcode, shares_article };
     Ok(HttpResponse::Ok().json(services.catalog.list(search, page.0).await?))
 }
 
@@ -229,6 +232,33 @@ pub async fn change(
     let ChangeProduct { name, sku, barcode, description, price, currency, tax_rate_bp, active } = body.0;
     let change = ProductChange { name, sku, barcode, description, price, currency, tax_rate: tax_rate_bp, active };
     let reply = services.catalog.change(&caller, id.0, change, key.as_deref()).await?;
+    Ok(super::idempotent_reply(StatusCode::OK, reply))
+}
+
+/// Which product goes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MergeProduct {
+    /// The product whose photos move, and which is removed then.
+    product_id: ProductId,
+}
+
+/// Merge another product of the same article into this one.
+///
+/// The other product's photos move to this one, with its barcode, SKU and description where this one has none. Then the other is
+/// removed. Existing bills and orders keep its lines.
+#[utoipa::path(tag = "catalog", request_body = MergeProduct,
+    params(("id" = ProductId, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = ProductView, description = "The product with the photos of both")))]
+#[post("/api/products/{id}/merge")]
+pub async fn merge(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<ProductId>,
+    key: OptionalIdempotencyKey,
+    body: JsonBody<MergeProduct>,
+) -> Result<impl Responder, Problem> {
+    let reply = services.catalog.merge(&caller, id.0, body.0.product_id, key.as_deref()).await?;
     Ok(super::idempotent_reply(StatusCode::OK, reply))
 }
 

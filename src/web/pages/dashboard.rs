@@ -127,6 +127,16 @@ async fn find_attention(page: &Page, services: &Services) -> Result<Vec<Attentio
         let text = page.text1("attention-background", "count", failing);
         attention.push(Attention { tone: "warn", icon: "activity", text, address: "/admin/background" });
     }
+    let shared = services.catalog.count_shared_articles().await?;
+    if shared > 0 {
+        let text = page.text1("attention-same-article", "count", shared);
+        attention.push(Attention {
+            tone: "warn",
+            icon: "barcode",
+            text,
+            address: "/admin/products?shares_article=true",
+        });
+    }
     Ok(attention)
 }
 

@@ -4,8 +4,8 @@ use actix_web::web::Data;
 use askama::Template;
 
 use super::products::{ProductBadge, find_badge, may_change, may_insist, picture_address, read_photos};
-use crate::catalog::{ImageView, PhotoCheckView, ProductChange, ProductView};
-use crate::domain::{Caller, Currency, ImageId, Money, ProductId};
+use crate::catalog::{ArticleView, ImageView, PhotoCheckView, ProductChange, ProductView};
+use crate::domain::{Caller, Currency, ImageId, InvalidField, Money, ProductId};
 use crate::http::Services;
 use crate::http::extract::{UploadForm, ValidPath};
 use crate::http::problem::Problem;
@@ -29,6 +29,8 @@ struct ProductTemplate<'a> {
     photo_form: Form,
     may_insist: bool,
     may_change: bool,
+    /// The other products of the same article, of which one should be left.
+    same_article: Vec<ArticleView>,
     image_bytes: usize,
 }
 
@@ -66,6 +68,7 @@ async fn render(page: &Page, services: &Services, id: ProductId, refused: Refuse
         is_unrecognized: check.as_ref().is_some_and(|check| check.photos > 1 && check.unrecognized.contains(&image.id)),
         id: image.id,
     };
+    let same_article = services.catalog.list_others_of_article(&product).await?;
     let status = [&refused.form, &refused.photo_form].into_iter().flatten().map(Form::status).next();
     let (default_currency, zone) = services.auth.store_defaults();
     let template = ProductTemplate {
@@ -78,6 +81,7 @@ async fn render(page: &Page, services: &Services, id: ProductId, refused: Refuse
         photo_form: refused.photo_form.unwrap_or_default(),
         may_insist: refused.may_insist,
         may_change: may_change(page),
+        same_article,
         image_bytes: services.limits.image_bytes,
         product,
         check,
@@ -148,6 +152,23 @@ pub async fn set_on_sale(
     services.catalog.change(&caller, id.0, change, Some(form.key())).await?;
     let notice = if active { "notice-product-on-sale" } else { "notice-product-off-sale" };
     page.redirect_with_notice(&address(id.0), notice)
+}
+
+/// Merges another product of the same article into this one.
+pub async fn merge(
+    page: Page,
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<ProductId>,
+    form: Form,
+) -> PageResult {
+    let other: ProductId = form.text("product_id").parse().map_err(|_| Problem::from(no_product()))?;
+    services.catalog.merge(&caller, id.0, other, Some(form.key())).await?;
+    page.redirect_with_notice(&address(id.0), "notice-product-merged")
+}
+
+fn no_product() -> InvalidField {
+    InvalidField::new("product_id", "names no product; open the page again")
 }
 
 pub async fn remove(

@@ -29,6 +29,8 @@ struct ProductsTemplate<'a> {
     /// The address of the list, without a cursor.
     base: String,
     may_change: bool,
+    /// Whether only products are listed whose article another one has too.
+    shares_article: bool,
 }
 
 /// A product in the grid.
@@ -63,13 +65,16 @@ struct TeachTemplate<'a> {
 #[derive(Debug, Deserialize)]
 pub struct ListQuery {
     q: Option<String>,
+    shares_article: Option<bool>,
 }
 
 pub async fn list(page: Page, services: Data<Services>, query: ValidQuery<ListQuery>, part: ValidPage) -> PageResult {
     let search = query.0.q.unwrap_or_default();
     let part = PageRequest { limit: PAGE, ..part.0 };
     let name_part = Some(search.trim().to_owned()).filter(|text| !text.is_empty());
-    let found = services.catalog.list(ProductSearch { name_part, ..ProductSearch::default() }, part).await?;
+    let shares_article = query.0.shares_article.unwrap_or(false);
+    let filter = ProductSearch { name_part, shares_article, ..ProductSearch::default() };
+    let found = services.catalog.list(filter, part).await?;
     let card = |product: ProductView| ProductCard {
         picture: product.image_id.map(|image| picture_address(product.id, image)),
         price: product.price.zip(product.currency).map(|(amount, currency)| format::money(Money { amount, currency })),
@@ -78,6 +83,7 @@ pub async fn list(page: Page, services: Data<Services>, query: ValidQuery<ListQu
         name: product.name,
     };
     let base = match search.trim() {
+        "" if shares_article => "/admin/products?shares_article=true&".to_owned(),
         "" => "/admin/products?".to_owned(),
         text => format!("/admin/products?{}&", serialize_query("q", text)),
     };
@@ -88,6 +94,7 @@ pub async fn list(page: Page, services: Data<Services>, query: ValidQuery<ListQu
         next_cursor: found.next_cursor,
         base,
         may_change: may_change(&page),
+        shares_article,
     })
 }
 

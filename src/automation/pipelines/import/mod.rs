@@ -164,9 +164,9 @@ impl Imports {
         let reply = match Box::pin(self.catalog.create(&Caller::system(), new, none, Some(&repeatable))).await {
             Ok(reply) => reply,
             // Another worker was faster, with another key: another task, or a person.
-            Err(CatalogError::CodeTaken { .. }) => {
+            Err(error @ (CatalogError::CodeTaken { .. } | CatalogError::SameArticle { .. })) => {
                 let found = self.find_in_catalog(product).await?;
-                return found.ok_or_else(|| JobFailure::lasting("Another product has this SKU or barcode."));
+                return found.ok_or_else(|| JobFailure::lasting(error));
             }
             Err(error) => return Err(into_failure(&error)),
         };
@@ -191,6 +191,12 @@ impl Imports {
         let has_code = product.sku.is_some() || product.barcode.is_some();
         let page = PageRequest { before: None, limit: 1_000 };
         let found = self.catalog.list(search, page).await.map_err(|error| into_failure(&error))?;
+        // Of products of one article, that with the barcode as it stands in the table.
+        if let Some(exact) =
+            found.data.iter().find(|view| product.sku.is_none() && has_code && view.barcode == product.barcode)
+        {
+            return Ok(Some(exact.id));
+        }
         let mut same = found.data.iter().filter(|view| has_code || view.name == product.name.trim());
         Ok(match (same.next(), same.next()) {
             (Some(only), None) => Some(only.id),
@@ -218,6 +224,7 @@ fn into_failure(error: &CatalogError) -> JobFailure {
         CatalogError::InvalidField(_)
         | CatalogError::NotFound { .. }
         | CatalogError::CodeTaken { .. }
+        | CatalogError::SameArticle { .. }
         | CatalogError::BadPhoto { .. }
         | CatalogError::UnusablePhoto { .. }
         | CatalogError::SeveralProducts { .. }

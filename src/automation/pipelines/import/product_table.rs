@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::automation::JobFailure;
 use crate::catalog::NewProduct;
+use crate::domain::normalize_barcode;
 
 /// The columns, which are also the fields of an object in JSON.
 const COLUMNS: [&str; 8] = ["name", "sku", "barcode", "price", "currency", "tax_rate_bp", "description", "images"];
@@ -173,12 +174,16 @@ fn refuse_repetitions(mut rows: Vec<TableRow>) -> Vec<TableRow> {
     let mut lines: HashMap<(&str, String), u64> = HashMap::new();
     for row in &mut rows {
         let Ok((product, _)) = &row.product else { continue };
-        let codes = [("sku", product.sku.clone()), ("barcode", product.barcode.clone())];
-        let repeated = codes.into_iter().find_map(|(column, code)| {
-            let key = (column, code?);
+        let barcode = product.barcode.as_deref();
+        let codes = [
+            ("sku", product.sku.clone(), product.sku.clone()),
+            ("barcode", product.barcode.clone(), barcode.map(normalize_barcode)),
+        ];
+        let repeated = codes.into_iter().find_map(|(column, written, compared)| {
+            let (written, key) = (written?, (column, compared?));
             let earlier = lines.get(&key).copied();
-            lines.entry(key.clone()).or_insert(row.line);
-            earlier.map(|line| format!("{column} {} is in line {line} already", key.1))
+            lines.entry(key).or_insert(row.line);
+            earlier.map(|line| format!("{column} {written} is in line {line} already"))
         });
         if let Some(reason) = repeated {
             row.product = Err(reason);
@@ -207,6 +212,12 @@ mod tests {
             ("Oat milk", Some(219), Some("EUR"))
         );
         assert_eq!(images, ["a.jpg", "b.jpg"]);
+    }
+
+    #[test]
+    fn two_forms_of_one_barcode_are_a_repetition() {
+        let rows = read_csv(b"name,barcode\nBeans,036000291452\nBeans 400 g,0036000291452\n").unwrap();
+        assert_eq!(reasons(&rows), [(3, "barcode 0036000291452 is in line 2 already".to_owned())]);
     }
 
     #[test]

@@ -39,6 +39,10 @@ attention-numbers = { $count ->
     [one] Receipt numbers of { $count } store are damaged
    *[other] Receipt numbers of { $count } stores are damaged
  }
+attention-same-article = { $count ->
+    [one] { $count } barcode belongs to several products
+   *[other] { $count } barcodes belong to several products
+ }
 attention-background = { $count ->
     [one] { $count } background task fails
    *[other] { $count } background tasks fail

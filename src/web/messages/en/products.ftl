@@ -39,6 +39,12 @@ product-delete-text = { $count ->
     [one] The product and its photo go for good. Orders keep their lines.
    *[other] The product and its { $count } photos go for good. Orders keep their lines.
  }
+products-same-article = These products have the barcode of another product. Open one to merge them.
+product-same-article = “{ $name }” has the same barcode, written { $barcode }. A till can mean only one of the two.
+product-same-article-show = Show it
+product-merge = Merge them here
+product-merge-title = Merge “{ $other }” into “{ $name }”?
+product-merge-text = The photos of “{ $other }” move to “{ $name }”, and “{ $other }” is deleted. Orders keep their lines.
 field-product-name = Name
 field-price = Price
 field-tax-rate = Tax in percent
@@ -71,6 +77,7 @@ camera-close = Close the camera
 camera-none = No camera could be opened. Allow it in the browser, or choose photos.
 notice-product-taught = Taught. Tills recognise it now.
 notice-product-saved = Saved.
+notice-product-merged = Merged. The photos of both are here.
 notice-product-removed = The product is deleted.
 notice-product-on-sale = On sale again.
 notice-product-off-sale = Off sale. Tills no longer recognise it.

@@ -33,6 +33,7 @@ attention-title = 확인이 필요한 일
 attention-none = 확인할 일이 없습니다.
 attention-alerts = 활성 알림 { $count }건
 attention-numbers = 매장 { $count }곳의 영수증 번호가 손상됨
+attention-same-article = 바코드 { $count }개를 여러 상품이 함께 쓰고 있습니다
 attention-background = 백그라운드 작업 { $count }건 실패
 dashboard-turnover = 매출
 dashboard-turnover-1 = 오늘 매출

@@ -34,6 +34,12 @@ product-delete-text = { $count ->
     [0] 상품이 완전히 삭제됩니다. 주문 내역은 남습니다.
    *[other] 상품과 사진 { $count }장이 완전히 삭제됩니다. 주문 내역은 남습니다.
  }
+products-same-article = 다른 상품과 바코드가 같은 상품입니다. 하나를 열어 합치세요.
+product-same-article = “{ $name }”의 바코드({ $barcode })가 같습니다. 계산대는 둘 중 하나만 인식할 수 있습니다.
+product-same-article-show = 상품 보기
+product-merge = 여기로 합치기
+product-merge-title = “{ $other }”을(를) “{ $name }”(으)로 합칠까요?
+product-merge-text = “{ $other }”의 사진이 “{ $name }”(으)로 옮겨지고 “{ $other }”은(는) 삭제됩니다. 주문 내역은 남습니다.
 field-product-name = 이름
 field-price = 가격
 field-tax-rate = 세율(%)
@@ -66,6 +72,7 @@ camera-close = 카메라 닫기
 camera-none = 카메라를 열 수 없습니다. 브라우저에서 허용하거나 사진을 고르세요.
 notice-product-taught = 등록했습니다. 이제 계산대에서 인식합니다.
 notice-product-saved = 저장했습니다.
+notice-product-merged = 합쳤습니다. 두 상품의 사진이 여기 있습니다.
 notice-product-removed = 상품을 삭제했습니다.
 notice-product-on-sale = 다시 판매합니다.
 notice-product-off-sale = 판매를 중지했습니다. 계산대에서 인식하지 않습니다.
