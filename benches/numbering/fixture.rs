@@ -156,6 +156,7 @@ impl Fixture {
                 fiscal: true,
                 address: None,
                 tax_number: None,
+                cash_rounding: None,
                 created_at: now,
             };
             stores::insert(&mut tx, &row).await?;
@@ -218,6 +219,7 @@ impl Fixture {
                 store_address: None,
                 store_tax_number: None,
                 time_zone: TimeZone::utc(),
+                cash_rounding: None,
             },
             prices_include_tax: true,
             kiosk_id: Some(kiosk(store)),

@@ -6,7 +6,8 @@ use super::{Auth, AuthError, StoreView, require_admin};
 use crate::db::stores::StoreRow;
 use crate::db::{Reader, audit, stores, z_reports};
 use crate::domain::{
-    Actor, Caller, Currency, InvalidField, Page, PageRequest, Role, StoreId, TimeZone, parse_line, parse_optional_line,
+    Actor, Caller, Currency, InvalidField, Page, PageRequest, Role, StoreId, TimeZone, parse_cash_step, parse_line,
+    parse_optional_line,
 };
 
 /// Of a store's and of a kiosk's name.
@@ -30,6 +31,8 @@ pub struct NewStore {
     pub address: Option<String>,
     /// Printed on receipts.
     pub tax_number: Option<String>,
+    /// What cash is rounded to, in minor units. Default: as the currency is rounded.
+    pub cash_rounding: Option<i64>,
 }
 
 /// A change of a store. `None` leaves the field as it is.
@@ -45,6 +48,8 @@ pub struct StoreChange {
     pub address: Option<Option<String>>,
     /// `Some(None)` removes it.
     pub tax_number: Option<Option<String>>,
+    /// What cash is rounded to, in minor units; `Some(None)`: as the currency is rounded.
+    pub cash_rounding: Option<Option<i64>>,
 }
 
 impl Auth {
@@ -69,6 +74,7 @@ impl Auth {
             fiscal: new.fiscal.unwrap_or(true),
             address: parse_address(new.address.as_deref())?,
             tax_number: parse_tax_number(new.tax_number.as_deref())?,
+            cash_rounding: parse_cash_rounding(new.cash_rounding)?,
             created_at: now,
         };
         let mut tx = self.0.db.begin().await?;
@@ -120,6 +126,7 @@ impl Auth {
         let time_zone = change.time_zone.map(|name| TimeZone::parse("time_zone", &name)).transpose()?;
         let address = change.address.map(|text| parse_address(text.as_deref())).transpose()?;
         let tax_number = change.tax_number.map(|text| parse_tax_number(text.as_deref())).transpose()?;
+        let cash_rounding = change.cash_rounding.map(parse_cash_rounding).transpose()?;
         let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
         let old = find_served_store(&mut tx, caller, id).await?;
@@ -130,6 +137,7 @@ impl Auth {
             fiscal: change.fiscal.unwrap_or(old.fiscal),
             address: address.unwrap_or_else(|| old.address.clone()),
             tax_number: tax_number.unwrap_or_else(|| old.tax_number.clone()),
+            cash_rounding: cash_rounding.unwrap_or(old.cash_rounding),
             ..old.clone()
         };
         // A closing made concurrently is safe: a repair never changes a number that a closing refers to.
@@ -152,7 +160,8 @@ impl Auth {
 /// The fields that can change.
 fn audit_details(row: &StoreRow) -> Value {
     json!({"name": row.name, "time_zone": row.time_zone, "prices_include_tax": row.prices_include_tax,
-        "fiscal": row.fiscal, "address": row.address, "tax_number": row.tax_number})
+        "fiscal": row.fiscal, "address": row.address, "tax_number": row.tax_number,
+        "cash_rounding": row.cash_rounding})
 }
 
 fn parse_address(text: Option<&str>) -> Result<Option<String>, InvalidField> {
@@ -161,6 +170,10 @@ fn parse_address(text: Option<&str>) -> Result<Option<String>, InvalidField> {
 
 fn parse_tax_number(text: Option<&str>) -> Result<Option<String>, InvalidField> {
     parse_optional_line("tax_number", text, TAX_NUMBER_CHARS_MAX)
+}
+
+fn parse_cash_rounding(step: Option<i64>) -> Result<Option<i64>, InvalidField> {
+    step.map(|step| parse_cash_step("cash_rounding", step)).transpose()
 }
 
 /// The store, if it exists and `caller` serves in it. Otherwise the error is the same for both.

@@ -74,6 +74,9 @@ pub struct StoreView {
     /// Printed on receipts.
     #[schema(examples("DE123456789"))]
     pub tax_number: Option<String>,
+    /// What cash is rounded to, in minor units of the currency; 1 if it is not rounded.
+    #[schema(examples(5))]
+    pub cash_rounding: i64,
     pub created_at: Timestamp,
 }
 
@@ -192,6 +195,7 @@ impl From<&UserRow> for UserView {
 impl From<StoreRow> for StoreView {
     fn from(row: StoreRow) -> Self {
         Self {
+            cash_rounding: row.cash_step(),
             id: row.id,
             name: row.name,
             currency: row.currency,

@@ -5,7 +5,9 @@ use utoipa::ToSchema;
 
 use super::pricing::{PriceProblem, PricedBill, PricedLine};
 use crate::db::checkout_sessions::SessionRow;
-use crate::domain::{Currency, ItemId, KioskId, ProductId, SessionId, SessionStatus, StoreId, Timestamp, UserId};
+use crate::domain::{
+    Currency, ItemId, KioskId, ProductId, SessionId, SessionStatus, StoreId, Timestamp, UserId, cash_rounding,
+};
 use crate::recognition::RecognitionView;
 
 /// A session and its bill.
@@ -36,6 +38,8 @@ pub struct SessionView {
     pub tax_total: i64,
     /// What is due for the lines that have a price, in minor units.
     pub total: i64,
+    /// What is due in cash, in minor units: the total, rounded as the store rounds cash.
+    pub cash_total: i64,
     /// Whether the bill can be confirmed as it is.
     pub confirmable: bool,
     pub created_at: Timestamp,
@@ -108,6 +112,7 @@ impl SessionView {
             discount_total: bill.discount_total,
             tax_total: bill.tax_total,
             total: bill.total,
+            cash_total: bill.total + cash_rounding(bill.total, session.seller.cash_step(session.currency)),
             confirmable: session.status == SessionStatus::Open && bill.is_sellable(),
             created_at: session.created_at,
             last_active_at: session.last_active_at,

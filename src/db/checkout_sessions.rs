@@ -48,7 +48,8 @@ macro_rules! update_session {
             (SELECT t.name FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_name, \
             (SELECT t.address FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_address, \
             (SELECT t.tax_number FROM stores t WHERE t.id = checkout_sessions.store_id) AS store_tax_number, \
-            (SELECT t.time_zone FROM stores t WHERE t.id = checkout_sessions.store_id) AS time_zone"
+            (SELECT t.time_zone FROM stores t WHERE t.id = checkout_sessions.store_id) AS time_zone, \
+            (SELECT t.cash_rounding FROM stores t WHERE t.id = checkout_sessions.store_id) AS cash_rounding"
         )
     };
 }
@@ -78,7 +79,7 @@ pub async fn insert(tx: &mut Tx, row: &SessionRow) -> Result<(), DatabaseError> 
 
 pub async fn find(reader: &mut Reader, id: SessionId) -> Result<Option<SessionRow>, DatabaseError> {
     const SELECT: &str = "SELECT s.id, s.store_id, t.currency, t.name AS store_name, t.address AS store_address, \
-        t.tax_number AS store_tax_number, t.time_zone, s.prices_include_tax, s.kiosk_id, s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, \
+        t.tax_number AS store_tax_number, t.time_zone, t.cash_rounding, s.prices_include_tax, s.kiosk_id, s.shopper_id, s.status, s.version, s.created_at, s.last_active_at, s.discount_rate, s.discount_amount, \
         s.discount_reason FROM checkout_sessions s JOIN stores t ON t.id = s.store_id WHERE s.id = $1";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }

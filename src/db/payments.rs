@@ -13,6 +13,8 @@ pub struct PaymentRow {
     pub method: PaymentMethod,
     /// Minor units of the order's currency.
     pub amount: i64,
+    /// Cash taken is the amount and this, in minor units; 0 for other methods.
+    pub rounding: i64,
     /// Cash handed over, if known.
     pub tendered: Option<i64>,
     pub currency: Currency,
@@ -28,8 +30,8 @@ pub struct PaymentRow {
 
 pub async fn insert(tx: &mut Tx, row: &PaymentRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO payments (id, store_id, series, number, order_id, method, amount, tendered, \
-        currency, reference, made_by, created_at, previous_hash, hash) \
-        VALUES ($1, $2, 'payment', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+        currency, reference, made_by, created_at, previous_hash, hash, rounding) \
+        VALUES ($1, $2, 'payment', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(row.store_id)
@@ -44,19 +46,20 @@ pub async fn insert(tx: &mut Tx, row: &PaymentRow) -> Result<(), DatabaseError> 
         .bind(row.created_at)
         .bind(&row.previous_hash)
         .bind(&row.hash)
+        .bind(row.rounding)
         .execute(c))?;
     Ok(())
 }
 
 pub async fn find(reader: &mut Reader, id: PaymentId) -> Result<Option<PaymentRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
+    const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, rounding, tendered, currency, reference, made_by, \
         created_at, previous_hash, hash FROM payments WHERE id = $1";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Ordered by number.
 pub async fn list_by_order(reader: &mut Reader, order: OrderId) -> Result<Vec<PaymentRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
+    const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, rounding, tendered, currency, reference, made_by, \
         created_at, previous_hash, hash FROM payments WHERE order_id = $1 ORDER BY number";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
 }
@@ -68,7 +71,7 @@ pub async fn list_chain(
     first: i64,
     limit: i64,
 ) -> Result<Vec<PaymentRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, tendered, currency, reference, made_by, \
+    const SELECT: &str = "SELECT id, store_id, number, order_id, method, amount, rounding, tendered, currency, reference, made_by, \
         created_at, previous_hash, hash FROM payments WHERE store_id = $1 AND series = 'payment' AND number >= $2 \
         ORDER BY number LIMIT $3";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))

@@ -13,6 +13,8 @@ pub struct RefundRow {
     pub order_id: OrderId,
     /// Minor units.
     pub amount: i64,
+    /// Cash paid back is the amount and this, in minor units; 0 for other methods.
+    pub rounding: i64,
     /// Tax contained in the amount.
     pub tax: i64,
     pub currency: Currency,
@@ -58,8 +60,8 @@ pub struct RefundedQuantity {
 /// A second void of an order fails with `refunds_one_void` or `refunds_order_id` taken.
 pub async fn insert(tx: &mut Tx, row: &RefundRow, items: &[RefundItemRow]) -> Result<(), DatabaseError> {
     const REFUND: &str = "INSERT INTO refunds (id, store_id, series, number, kind, order_id, amount, tax, currency, \
-        method, reference, reason, made_by, created_at, previous_hash, hash) \
-        VALUES ($1, $2, 'refund', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        method, reference, reason, made_by, created_at, previous_hash, hash, rounding) \
+        VALUES ($1, $2, 'refund', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     const ITEM: &str = "INSERT INTO refund_items (refund_id, line, quantity, amount, tax_rate, tax) \
         VALUES ($1, $2, $3, $4, $5, $6)";
     run_query!(tx, c => sqlx::query(REFUND)
@@ -78,6 +80,7 @@ pub async fn insert(tx: &mut Tx, row: &RefundRow, items: &[RefundItemRow]) -> Re
         .bind(row.created_at)
         .bind(&row.previous_hash)
         .bind(&row.hash)
+        .bind(row.rounding)
         .execute(c))?;
     for item in items {
         run_query!(tx, c => sqlx::query(ITEM)
@@ -93,14 +96,14 @@ pub async fn insert(tx: &mut Tx, row: &RefundRow, items: &[RefundItemRow]) -> Re
 }
 
 pub async fn find(reader: &mut Reader, id: RefundId) -> Result<Option<RefundRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
+    const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, rounding, tax, currency, method, reference, reason, \
         made_by, created_at, previous_hash, hash FROM refunds WHERE id = $1";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Ordered by number.
 pub async fn list_by_order(reader: &mut Reader, order: OrderId) -> Result<Vec<RefundRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
+    const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, rounding, tax, currency, method, reference, reason, \
         made_by, created_at, previous_hash, hash FROM refunds WHERE order_id = $1 ORDER BY number";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(order).fetch_all(c))
 }
@@ -112,7 +115,7 @@ pub async fn list_chain(
     first: i64,
     limit: i64,
 ) -> Result<Vec<RefundRow>, DatabaseError> {
-    const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, tax, currency, method, reference, reason, \
+    const SELECT: &str = "SELECT id, store_id, number, kind, order_id, amount, rounding, tax, currency, method, reference, reason, \
         made_by, created_at, previous_hash, hash FROM refunds WHERE store_id = $1 AND series = 'refund' AND number >= $2 \
         ORDER BY number LIMIT $3";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).bind(first).bind(limit).fetch_all(c))

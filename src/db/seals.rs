@@ -71,8 +71,9 @@ pub fn seal_order(order: &OrderRow, items: &[OrderItemRow]) -> Option<Vec<u8>> {
     Some(lines.finish())
 }
 
+/// A payment that was rounded has its rounding as one more field, so the seals of all others stay what they were.
 pub fn seal_payment(row: &PaymentRow) -> Vec<u8> {
-    Seal::chained_to(&row.previous_hash)
+    let seal = Seal::chained_to(&row.previous_hash)
         .field(row.id.uuid())
         .field(row.store_id.uuid())
         .field(Series::Payment.as_str())
@@ -84,10 +85,15 @@ pub fn seal_payment(row: &PaymentRow) -> Vec<u8> {
         .field(row.currency.code())
         .optional(row.reference.as_deref())
         .field(&row.made_by)
-        .number(row.created_at.micros())
-        .finish()
+        .number(row.created_at.micros());
+    with_rounding(seal, row.rounding).finish()
 }
 
+fn with_rounding(seal: Seal, rounding: i64) -> Seal {
+    if rounding == 0 { seal } else { seal.number(rounding) }
+}
+
+/// A refund that was rounded has its rounding as one more field, as a payment has.
 pub fn seal_refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
     let head = Seal::chained_to(&row.previous_hash)
         .field(row.id.uuid())
@@ -108,7 +114,7 @@ pub fn seal_refund(row: &RefundRow, items: &[RefundItemRow]) -> Vec<u8> {
     let lines = items.iter().fold(head, |seal, item| {
         seal.number(item.line).number(item.quantity).number(item.amount).number(item.tax_rate).number(item.tax)
     });
-    lines.finish()
+    with_rounding(lines, row.rounding).finish()
 }
 
 /// Seals a closing by the version it was made with: version 1 does not name the store. `None` for an unknown version.

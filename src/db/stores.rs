@@ -17,28 +17,44 @@ pub struct StoreRow {
     pub address: Option<String>,
     /// Printed on receipts.
     pub tax_number: Option<String>,
+    /// What cash is rounded to, in minor units; `None` as the currency is rounded.
+    pub cash_rounding: Option<i64>,
     pub created_at: Timestamp,
 }
 
-/// A store as a receipt names it.
+/// A store as a receipt names it, and how it takes cash.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SellerRow {
     pub store_name: String,
     pub store_address: Option<String>,
     pub store_tax_number: Option<String>,
     pub time_zone: TimeZone,
+    /// What cash is rounded to, in minor units; `None` as the currency is rounded.
+    pub cash_rounding: Option<i64>,
+}
+
+impl SellerRow {
+    /// What cash is rounded to in this currency of the store.
+    pub fn cash_step(&self, currency: Currency) -> i64 {
+        self.cash_rounding.unwrap_or_else(|| currency.cash_step())
+    }
 }
 
 impl StoreRow {
+    /// What cash is rounded to, in minor units.
+    pub fn cash_step(&self) -> i64 {
+        self.cash_rounding.unwrap_or_else(|| self.currency.cash_step())
+    }
+
     pub fn into_seller(self) -> SellerRow {
-        let Self { name, address, tax_number, time_zone, .. } = self;
-        SellerRow { store_name: name, store_address: address, store_tax_number: tax_number, time_zone }
+        let Self { name, address, tax_number, time_zone, cash_rounding, .. } = self;
+        SellerRow { store_name: name, store_address: address, store_tax_number: tax_number, time_zone, cash_rounding }
     }
 }
 
 pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO stores (id, name, currency, created_at, time_zone, prices_include_tax, fiscal, \
-                          address, tax_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                          address, tax_number, cash_rounding) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(&row.name)
@@ -49,27 +65,28 @@ pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), DatabaseError> {
         .bind(row.fiscal)
         .bind(&row.address)
         .bind(&row.tax_number)
+        .bind(row.cash_rounding)
         .execute(c))?;
     Ok(())
 }
 
 pub async fn find(reader: &mut Reader, id: StoreId) -> Result<Option<StoreRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, \
-                          created_at FROM stores WHERE id = $1";
+                          cash_rounding, created_at FROM stores WHERE id = $1";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Newest first.
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<StoreRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, \
-                          created_at FROM stores WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
+                          cash_rounding, created_at FROM stores WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// Writes the changeable fields: everything but the currency. False if there is no such store.
 pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE stores SET name = $2, time_zone = $3, prices_include_tax = $4, fiscal = $5, \
-                          address = $6, tax_number = $7 WHERE id = $1";
+                          address = $6, tax_number = $7, cash_rounding = $8 WHERE id = $1";
     Ok(run_query!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
         .bind(&row.name)
@@ -78,6 +95,7 @@ pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, DatabaseError> 
         .bind(row.fiscal)
         .bind(&row.address)
         .bind(&row.tax_number)
+        .bind(row.cash_rounding)
         .execute(c))?
         == 1)
 }

@@ -124,6 +124,18 @@ pub async fn sum_records(
         CAST(0 AS BIGINT) AS tax FROM refunds r \
         WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 AND r.kind = 'refund' \
         GROUP BY r.currency, r.method ORDER BY r.currency, r.method";
+    const PAYMENT_ROUNDING: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payment_rounding' AS section, \
+        p.currency, CAST(NULL AS TEXT) AS method, \
+        CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(p.rounding) AS BIGINT) AS amount, \
+        CAST(0 AS BIGINT) AS tax FROM payments p \
+        WHERE p.store_id = $1 AND p.series = 'payment' AND p.number BETWEEN $2 AND $3 AND p.rounding <> 0 \
+        GROUP BY p.currency ORDER BY p.currency";
+    const PAYOUT_ROUNDING: &str = "SELECT CAST(0 AS BIGINT) AS line, 'payout_rounding' AS section, \
+        r.currency, CAST(NULL AS TEXT) AS method, \
+        CAST(NULL AS BIGINT) AS tax_rate, COUNT(*) AS records, CAST(SUM(r.rounding) AS BIGINT) AS amount, \
+        CAST(0 AS BIGINT) AS tax FROM refunds r \
+        WHERE r.store_id = $1 AND r.series = 'refund' AND r.number BETWEEN $2 AND $3 AND r.rounding <> 0 \
+        GROUP BY r.currency ORDER BY r.currency";
     let queries = [
         (SALES, span.orders),
         (SALES_BY_RATE, span.orders),
@@ -132,6 +144,8 @@ pub async fn sum_records(
         (REFUNDS, span.refunds),
         (REFUNDS_BY_RATE, span.refunds),
         (PAYOUTS, span.refunds),
+        (PAYMENT_ROUNDING, span.payments),
+        (PAYOUT_ROUNDING, span.refunds),
     ];
     // An order that was paid or voided after the counters were read is unpaid here and paid in the next closing.
     let mut lines: Vec<ZReportLineRow> = run_query!(reader, c => sqlx::query_as(UNPAID)

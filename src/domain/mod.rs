@@ -6,6 +6,7 @@
 mod alert;
 mod automation;
 mod barcode;
+mod cash;
 mod catalog_change;
 mod code;
 mod discount;
@@ -33,6 +34,7 @@ pub use automation::{
     JobStatus, LogAction, LogLevel, MediaMode, MissedRuns, PauseKind, ScheduleKind, Stage, TaskStatus, TaskType,
 };
 pub use barcode::{check_gtin, normalize_barcode};
+pub use cash::{cash_rounding, parse_cash_step};
 pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};
 pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};

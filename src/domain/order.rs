@@ -73,4 +73,8 @@ text_enum! {
     Voids = "voids",
     VoidsByRate = "voids_by_rate",
     Payouts = "payouts",
+    /// What cash payments were rounded by.
+    PaymentRounding = "payment_rounding",
+    /// What cash refunds were rounded by.
+    PayoutRounding = "payout_rounding",
 }

@@ -51,7 +51,9 @@ pub(super) async fn read_chain_records(
             rows.map(|row| ChainRecord {
                 number: row.number,
                 seal_matches: seals::seal_payment(&row) == row.hash,
-                sum_matches: row.tendered.is_none_or(|tendered| tendered >= row.amount),
+                sum_matches: row
+                    .tendered
+                    .is_none_or(|tendered| i128::from(tendered) >= i128::from(row.amount) + i128::from(row.rounding)),
                 previous_seal: row.previous_hash,
                 seal: row.hash,
             })

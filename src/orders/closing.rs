@@ -41,7 +41,7 @@ impl Orders {
         // Not before any record that it covers.
         let last = counters.iter().map(|counter| counter.last_at).fold(taken.previous_at, Timestamp::max);
         let now = self.record_time(id, last);
-        let SellerRow { store_name, store_address, store_tax_number, time_zone } = store.into_seller();
+        let SellerRow { store_name, store_address, store_tax_number, time_zone, .. } = store.into_seller();
         let mut row = ZReportRow {
             id: ZReportId::generate(now),
             store_id: id,

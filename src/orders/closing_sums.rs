@@ -1,8 +1,8 @@
 //! The sums of a daily closing, one set per currency, from the lines that are stored with it.
 
-use super::closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, Sums};
+use super::closing_view::{CurrencySums, MethodSums, NumberRange, RateSums, RoundingSums, Sums};
 use crate::db::z_reports::ZReportLineRow;
-use crate::domain::{Currency, ZReportSection};
+use crate::domain::{Currency, PaymentMethod, ZReportSection};
 
 impl NumberRange {
     /// Empty if `last` is below `first`.
@@ -37,7 +37,8 @@ impl CurrencySums {
 
     fn of_currency(currency: Currency, lines: &[ZReportLineRow]) -> Self {
         use ZReportSection::{
-            Discounts, Payments, Payouts, Refunds, RefundsByRate, Sales, SalesByRate, Unpaid, Voids, VoidsByRate,
+            Discounts, PaymentRounding, Payments, PayoutRounding, Payouts, Refunds, RefundsByRate, Sales, SalesByRate,
+            Unpaid, Voids, VoidsByRate,
         };
         let section_lines = |section: ZReportSection| {
             lines.iter().filter(move |line| line.currency == currency && line.section == section)
@@ -52,6 +53,15 @@ impl CurrencySums {
             };
             section_lines(section).filter_map(line_sums).collect()
         };
+        let rounding = |section: ZReportSection| {
+            let Sums { count, amount, .. } = sums(section, None);
+            RoundingSums { count, amount }
+        };
+        let cash = |section: ZReportSection| -> i64 {
+            let lines = section_lines(section).filter(|line| line.method == Some(PaymentMethod::Cash));
+            lines.map(|line| line.amount).sum()
+        };
+        let (payment_rounding, payout_rounding) = (rounding(PaymentRounding), rounding(PayoutRounding));
         let by_rate = [SalesByRate, VoidsByRate, RefundsByRate];
         let mut rates: Vec<i64> =
             by_rate.into_iter().flat_map(section_lines).filter_map(|line| line.tax_rate).collect();
@@ -73,6 +83,9 @@ impl CurrencySums {
             rates: rates.into_iter().map(rate_sums).collect(),
             payments: method_sums(Payments),
             payouts: method_sums(Payouts),
+            payment_rounding,
+            payout_rounding,
+            cash: cash(Payments) + payment_rounding.amount - cash(Payouts) - payout_rounding.amount,
         }
     }
 }

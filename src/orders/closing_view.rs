@@ -137,6 +137,21 @@ pub struct CurrencySums {
     pub payments: Vec<MethodSums>,
     /// Money paid back, by method.
     pub payouts: Vec<MethodSums>,
+    /// What the cash taken is more than the payments, or less, because cash is rounded.
+    pub payment_rounding: RoundingSums,
+    /// What the cash paid back is more than the payouts, or less, because cash is rounded.
+    pub payout_rounding: RoundingSums,
+    /// Cash taken less cash paid back, in minor units, after rounding.
+    pub cash: i64,
+}
+
+/// What cash was rounded by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RoundingSums {
+    /// Records that were rounded.
+    pub count: i64,
+    /// In minor units; below 0 if more was rounded off than up.
+    pub amount: i64,
 }
 
 /// The turnover at one tax rate.

@@ -33,7 +33,7 @@ pub struct OrderEvent {
     pub made_by_name: Option<String>,
     /// The number of the receipt, payment or refund; of a print, 1 is the original.
     pub number: Option<i64>,
-    /// In minor units of the order's currency.
+    /// In minor units of the order's currency; of cash, what was taken or paid back after rounding.
     pub amount: Option<i64>,
     pub method: Option<PaymentMethod>,
     /// Why it was refunded or voided.
@@ -76,7 +76,7 @@ async fn list_events(reader: &mut Reader, caller: &Caller, id: OrderId) -> Resul
     for payment in records.payments {
         events.push(OrderEvent {
             number: Some(payment.number),
-            amount: Some(payment.amount),
+            amount: Some(payment.amount + payment.rounding),
             method: Some(payment.method),
             ..OrderEvent::new(OrderEventKind::Paid, payment.created_at, Some(payment.made_by))
         });
@@ -88,7 +88,7 @@ async fn list_events(reader: &mut Reader, caller: &Caller, id: OrderId) -> Resul
         };
         events.push(OrderEvent {
             number: Some(refund.number),
-            amount: Some(refund.amount),
+            amount: Some(refund.amount + refund.rounding),
             method: refund.method,
             reason: Some(refund.reason),
             ..OrderEvent::new(kind, refund.created_at, Some(refund.made_by))

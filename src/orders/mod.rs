@@ -33,7 +33,7 @@ use crate::domain::{
 use crate::idempotency;
 
 pub use closing_view::{
-    ClosingPreview, CurrencySums, MethodSums, NumberRange, RateSums, Sums, ZReportSummary, ZReportView,
+    ClosingPreview, CurrencySums, MethodSums, NumberRange, RateSums, RoundingSums, Sums, ZReportSummary, ZReportView,
 };
 pub use error::OrderError;
 pub use history::{OrderEvent, OrderEventKind, OrderHistory};
@@ -87,6 +87,7 @@ impl Orders {
     /// Turns a draft into an order with the store's next number, within the caller's transaction. A rollback gives the
     /// number back.
     pub async fn place_order(&self, tx: &mut Tx, draft: OrderDraft) -> Result<OrderView, OrderError> {
+        let cash_step = draft.seller.cash_step(draft.currency);
         let claim_code = generate_code().map_err(|error| OrderError::Randomness(error.to_string()))?;
         // From here on, every other order of the store waits, so only do what needs the number.
         let taken = number_series::take_next_number(tx, draft.store, Series::Order).await?;
@@ -127,6 +128,7 @@ impl Orders {
             balance: OrderBalanceRow { state: OrderState::Confirmed, paid: 0, refunded: 0 },
             payments: Vec::new(),
             refunds: Vec::new(),
+            cash_step,
         });
         Ok(OrderView { claim_code, ..view })
     }

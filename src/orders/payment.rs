@@ -7,9 +7,10 @@ use super::order_state::check_unpaid;
 use super::{OrderError, OrderView, Orders, REFERENCE_LENGTH_MAX, queries};
 use crate::db::orders::{self, OrderRow};
 use crate::db::payments::{self, PaymentRow};
-use crate::db::{Tx, audit, number_series, seals};
+use crate::db::{DatabaseError, Reader, Tx, audit, number_series, seals, stores};
 use crate::domain::{
-    Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, Series, parse_optional_line,
+    Caller, Currency, InvalidField, Money, OrderId, PaymentId, PaymentMethod, Series, StoreId, cash_rounding,
+    parse_optional_line,
 };
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 use crate::telemetry::PAYMENTS_TOTAL;
@@ -23,7 +24,7 @@ pub struct Tender {
     pub method: PaymentMethod,
     /// In minor units.
     pub amount: i64,
-    /// Cash received, at least `amount`; only for cash.
+    /// Cash received, at least what is due in cash; only for cash.
     pub tendered: Option<i64>,
     /// The terminal's or provider's reference.
     pub reference: Option<String>,
@@ -72,8 +73,10 @@ impl Orders {
             return Err(InvalidField::new("payments", "a payment of 0 must be the only payment").into());
         }
         let mut numbers = Vec::with_capacity(tenders.len());
+        let cash_step = find_cash_step(&mut tx, order.store_id, currency).await?;
         for tender in tenders {
-            numbers.push(self.write_payment(&mut tx, caller, &order, tender).await?);
+            let rounding = round_tender(tender, cash_step)?;
+            numbers.push(self.write_payment(&mut tx, caller, &order, tender, rounding).await?);
         }
         let now = self.clock.now();
         let details = json!({"receipt_number": order.number, "amount": paid, "currency": currency,
@@ -96,6 +99,7 @@ impl Orders {
         caller: &Caller,
         order: &OrderRow,
         tender: &Tender,
+        rounding: i64,
     ) -> Result<i64, OrderError> {
         let taken = number_series::take_next_number(tx, order.store_id, Series::Payment).await?;
         let now = self.record_time(order.store_id, taken.previous_at);
@@ -106,6 +110,7 @@ impl Orders {
             order_id: order.id,
             method: tender.method,
             amount: tender.amount,
+            rounding,
             tendered: tender.tendered,
             currency: order.currency,
             reference: tender.reference.clone(),
@@ -138,12 +143,33 @@ fn check_tender(tender: Tender) -> Result<Tender, InvalidField> {
     if tendered.is_some() && method != PaymentMethod::Cash {
         return Err(InvalidField::new("tendered", "is only allowed for cash"));
     }
-    if let Some(cash) = tendered.filter(|cash| !(amount..=Money::AMOUNT_MAX).contains(cash)) {
-        let message = format!("{cash} is not between the amount, {amount}, and {} minor units", Money::AMOUNT_MAX);
-        return Err(InvalidField::new("tendered", message));
-    }
     let reference = parse_optional_line("reference", tender.reference.as_deref(), REFERENCE_LENGTH_MAX)?;
     Ok(Tender { reference, ..tender })
+}
+
+/// What the store rounds cash to, in minor units.
+pub(super) async fn find_cash_step(
+    reader: &mut Reader,
+    store: StoreId,
+    currency: Currency,
+) -> Result<i64, DatabaseError> {
+    let store = stores::find(reader, store).await?;
+    Ok(store.map_or_else(|| currency.cash_step(), |store| store.cash_step()))
+}
+
+/// What a tender is rounded by, if enough cash was received. Only cash is rounded: other methods pay to the minor unit.
+fn round_tender(tender: &Tender, cash_step: i64) -> Result<i64, InvalidField> {
+    if tender.method != PaymentMethod::Cash {
+        return Ok(0);
+    }
+    let rounding = cash_rounding(tender.amount, cash_step);
+    let due = tender.amount + rounding;
+    if let Some(cash) = tender.tendered.filter(|cash| !(due..=Money::AMOUNT_MAX).contains(cash)) {
+        let message =
+            format!("{cash} is not between what is due in cash, {due}, and {} minor units", Money::AMOUNT_MAX);
+        return Err(InvalidField::new("tendered", message));
+    }
+    Ok(rounding)
 }
 
 #[cfg(test)]
@@ -160,8 +186,19 @@ mod tests {
         assert_eq!(field(Vec::new()), "payments");
         assert_eq!(field(tender(PaymentMethod::Card, -1, None)), "amount");
         assert_eq!(field(tender(PaymentMethod::Card, 5, Some(5))), "tendered");
-        assert_eq!(field(tender(PaymentMethod::Cash, 5, Some(4))), "tendered");
+        let short =
+            |amount, cash| round_tender(&tender(PaymentMethod::Cash, amount, Some(cash))[0], 5).unwrap_err().field;
+        assert_eq!((short(5, 4), short(1003, 1004)), ("tendered", "tendered"));
         let valid = check_tenders(tender(PaymentMethod::Cash, 5, Some(10))).unwrap();
         assert_eq!(valid[0].reference, None, "an empty reference is none");
+    }
+
+    #[test]
+    fn only_cash_is_rounded() {
+        let rounded = |method, amount| round_tender(&tender(method, amount, None)[0], 5);
+        assert_eq!(rounded(PaymentMethod::Cash, 1_002), Ok(-2));
+        assert_eq!(rounded(PaymentMethod::Cash, 1_003), Ok(2));
+        assert_eq!(rounded(PaymentMethod::Card, 1_002), Ok(0));
+        assert_eq!(round_tender(&tender(PaymentMethod::Cash, 1_002, Some(1_000))[0], 5), Ok(-2), "is enough");
     }
 }

@@ -1,5 +1,6 @@
 //! Lists and lookups of orders, for staff and for shoppers.
 
+use super::payment::find_cash_step;
 use super::view::{OrderRecords, page_of_summaries};
 use super::{OrderError, OrderSummary, OrderView, Orders};
 use crate::db::orders::{OrderFilter, OrderRow};
@@ -157,7 +158,8 @@ pub(super) async fn load_records(reader: &mut Reader, order: OrderRow) -> Result
         let items = refunds::list_items(reader, refund.id).await?;
         refunds.push((refund, items));
     }
-    Ok(OrderRecords { order, items, balance, payments, refunds })
+    let cash_step = find_cash_step(reader, order.store_id, order.currency).await?;
+    Ok(OrderRecords { order, items, balance, payments, refunds, cash_step })
 }
 
 #[cfg(test)]

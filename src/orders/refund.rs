@@ -4,14 +4,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::order_state::{check_paid, paid_and_refunded};
+use super::payment::find_cash_step;
 use super::refund_plan::{RefundLineRequest, RefundableOrder};
 use super::{OrderError, Orders, REASON_LENGTH_MAX, REFERENCE_LENGTH_MAX, RefundView};
 use crate::db::orders::{self, OrderRow};
 use crate::db::refunds::{self, RefundItemRow, RefundRow};
 use crate::db::{Tx, audit, number_series, seals};
 use crate::domain::{
-    Caller, Currency, InvalidField, Money, OrderId, PaymentMethod, RefundId, RefundKind, Series, parse_line,
-    parse_optional_line,
+    Caller, Currency, InvalidField, Money, OrderId, PaymentMethod, RefundId, RefundKind, Series, cash_rounding,
+    parse_line, parse_optional_line,
 };
 use crate::idempotency::{IdempotentRequest, Reply, retry_transaction};
 use crate::telemetry::REFUNDS_TOTAL;
@@ -139,13 +140,21 @@ impl Orders {
     ) -> Result<Reply, OrderError> {
         let taken = number_series::take_next_number(tx, order.store_id, Series::Refund).await?;
         let now = self.record_time(order.store_id, taken.previous_at);
+        let amount = sum_amounts(&reversal.items);
+        let rounding = match reversal.method {
+            Some(PaymentMethod::Cash) => {
+                cash_rounding(amount, find_cash_step(tx, order.store_id, order.currency).await?)
+            }
+            Some(_) | None => 0,
+        };
         let mut row = RefundRow {
             id: RefundId::generate(now),
             store_id: order.store_id,
             number: taken.number,
             kind: reversal.kind,
             order_id: order.id,
-            amount: sum_amounts(&reversal.items),
+            amount,
+            rounding,
             tax: reversal.items.iter().map(|item| item.tax).sum(),
             currency: order.currency,
             method: reversal.method,

@@ -9,7 +9,7 @@ use crate::db::payments::PaymentRow;
 use crate::db::refunds::{RefundItemRow, RefundRow};
 use crate::domain::{
     Currency, GappedPage, KioskId, OrderId, OrderState, Page, PaymentId, PaymentMethod, ProductId, RefundId,
-    RefundKind, SessionId, StoreId, TimeZone, Timestamp,
+    RefundKind, SessionId, StoreId, TimeZone, Timestamp, cash_rounding,
 };
 
 /// An order with its payments and refunds, as they are stored.
@@ -19,6 +19,8 @@ pub(super) struct OrderRecords {
     pub balance: OrderBalanceRow,
     pub payments: Vec<PaymentRow>,
     pub refunds: Vec<(RefundRow, Vec<RefundItemRow>)>,
+    /// What the store rounds cash to now, in minor units.
+    pub cash_step: i64,
 }
 
 /// An order in a list.
@@ -63,6 +65,8 @@ pub struct OrderView {
     pub kiosk_id: Option<KioskId>,
     /// What is due, in minor units.
     pub total: i64,
+    /// What is due if all of it is paid in cash: the total, rounded as the store rounds cash.
+    pub cash_total: i64,
     pub currency: Currency,
     /// Whether the prices contain the tax; otherwise it was added.
     pub prices_include_tax: bool,
@@ -127,8 +131,10 @@ pub struct PaymentView {
     /// 1, 2, 3 … within the store.
     pub payment_number: i64,
     pub method: PaymentMethod,
-    /// In minor units.
+    /// What it settles of the order, in minor units.
     pub amount: i64,
+    /// Cash taken is `amount` and this: cash is rounded as the store rounds it. 0 for other methods.
+    pub rounding: i64,
     /// Cash received.
     pub tendered: Option<i64>,
     /// Cash given back.
@@ -153,8 +159,10 @@ pub struct RefundView {
     #[schema(value_type = String, examples("refund"))]
     pub kind: RefundKind,
     pub order_id: OrderId,
-    /// In minor units.
+    /// What it takes back of the order, in minor units.
     pub amount: i64,
+    /// Cash paid back is `amount` and this: cash is rounded as the store rounds it. 0 for other methods.
+    pub rounding: i64,
     /// The tax in the amount.
     pub tax: i64,
     pub currency: Currency,
@@ -189,7 +197,7 @@ pub struct RefundItemView {
 
 impl From<OrderRecords> for OrderView {
     fn from(records: OrderRecords) -> Self {
-        let OrderRecords { order, items, balance, payments, refunds } = records;
+        let OrderRecords { order, items, balance, payments, refunds, cash_step } = records;
         let prices_include_tax = order.prices_include_tax;
         Self {
             id: order.id,
@@ -202,6 +210,7 @@ impl From<OrderRecords> for OrderView {
             session_id: order.session_id,
             kiosk_id: order.kiosk_id,
             total: order.total,
+            cash_total: order.total + cash_rounding(order.total, cash_step),
             currency: order.currency,
             prices_include_tax,
             tax_total: tax_total(&items),
@@ -257,8 +266,9 @@ impl From<PaymentRow> for PaymentView {
             payment_number: row.number,
             method: row.method,
             amount: row.amount,
+            rounding: row.rounding,
             tendered: row.tendered,
-            change: row.tendered.map(|tendered| tendered - row.amount),
+            change: row.tendered.map(|tendered| tendered - row.amount - row.rounding),
             reference: row.reference,
             made_by: Some(row.made_by),
             created_at: row.created_at,
@@ -275,6 +285,7 @@ impl RefundView {
             kind: row.kind,
             order_id: row.order_id,
             amount: row.amount,
+            rounding: row.rounding,
             tax: row.tax,
             currency: row.currency,
             method: row.method,

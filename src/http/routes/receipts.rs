@@ -109,16 +109,21 @@ fn receipt_page(receipt: &ReceiptView, copy: Option<String>, claim_address: Opti
     let order = &receipt.order;
     let money = |amount: i64| Money { amount, currency: order.currency }.to_string();
     let payments = order.payments.iter().flat_map(|payment| {
-        let paid = AmountRow::new(payment.method.as_str(), money(payment.amount));
+        let rounding = (payment.rounding != 0).then(|| AmountRow::new("cash rounding", money(payment.rounding)));
+        let paid = AmountRow::new(payment.method.as_str(), money(payment.amount + payment.rounding));
         let tendered = payment.tendered.map(|tendered| AmountRow::new("given", money(tendered)));
         let change = payment.change.map(|change| AmountRow::new("change", money(change)));
-        [Some(paid), tendered, change].into_iter().flatten()
+        [rounding, Some(paid), tendered, change].into_iter().flatten()
     });
-    let refunds = order.refunds.iter().map(|refund| {
+    let refunds = order.refunds.iter().flat_map(|refund| {
         // A void pays no money back, so it has no method.
         let method = refund.method.map(|method| format!(" ({})", method.as_str())).unwrap_or_default();
         let label = format!("{} {}{method}: {}", refund.kind, refund.refund_number, refund.reason);
-        AmountRow::new(label, money(-refund.amount))
+        let rounded = (refund.rounding != 0).then(|| {
+            let paid_back = AmountRow::new("paid back in cash", money(-refund.amount - refund.rounding));
+            [AmountRow::new("cash rounding", money(-refund.rounding)), paid_back]
+        });
+        std::iter::once(AmountRow::new(label, money(-refund.amount))).chain(rounded.into_iter().flatten())
     });
     let taxes = receipt.taxes.iter().map(|tax| {
         AmountRow::new(format!("tax {} of {}", format_percent(tax.tax_rate_bp), money(tax.net)), money(tax.tax))

@@ -35,6 +35,9 @@ pub struct CreateStore {
     /// At most 40 characters; printed on receipts.
     #[schema(max_length = 40, examples("DE123456789"))]
     tax_number: Option<String>,
+    /// What cash is rounded to, in minor units: 5 for 0.05 francs, 1 for not at all. Default: as cash of the currency is rounded.
+    #[schema(minimum = 1, maximum = 100_000)]
+    cash_rounding: Option<i64>,
 }
 
 /// A change of a store. An absent field stays as it is; `null` removes the address or the tax number. Existing orders and
@@ -59,6 +62,11 @@ pub struct ChangeStore {
     #[serde(default, deserialize_with = "some_if_present")]
     #[schema(value_type = Option<String>, max_length = 40)]
     tax_number: Option<Option<String>>,
+    /// What cash is rounded to, in minor units; 1 for not at all, `null` as cash of the currency is rounded. Orders keep their
+    /// totals; cash that was taken or paid back keeps its rounding.
+    #[serde(default, deserialize_with = "some_if_present")]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100_000)]
+    cash_rounding: Option<Option<i64>>,
 }
 
 /// List stores, newest first.
@@ -80,8 +88,9 @@ pub async fn create(
     services: Data<Services>,
     body: JsonBody<CreateStore>,
 ) -> Result<impl Responder, Problem> {
-    let CreateStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number } = body.0;
-    let new = NewStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number };
+    let CreateStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding } =
+        body.0;
+    let new = NewStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding };
     Ok(HttpResponse::Created().json(services.auth.create_store(&caller, new).await?))
 }
 
@@ -105,7 +114,7 @@ pub async fn change(
     id: ValidPath<StoreId>,
     body: JsonBody<ChangeStore>,
 ) -> Result<impl Responder, Problem> {
-    let ChangeStore { name, time_zone, prices_include_tax, fiscal, address, tax_number } = body.0;
-    let change = StoreChange { name, time_zone, prices_include_tax, fiscal, address, tax_number };
+    let ChangeStore { name, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding } = body.0;
+    let change = StoreChange { name, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding };
     Ok(HttpResponse::Ok().json(services.auth.change_store(&caller, id.0, change).await?))
 }

@@ -112,10 +112,12 @@ pub async fn show_receipt(
     // Where no phone could open the page, the code alone.
     let claim = public_address(&request, &services, &format!("/claim?code={}", receipt.claim_code));
     let claim = claim.unwrap_or_else(|| receipt.claim_code.clone());
+    let paid: i64 = receipt.order.payments.iter().map(|payment| payment.amount + payment.rounding).sum();
+    let total = if receipt.order.payments.is_empty() { receipt.order.total } else { paid };
     let template = ReceiptTemplate {
         page: &page,
         number: receipt.order.receipt_number,
-        total: page.money(receipt.order.total, receipt.order.currency),
+        total: page.money(total, receipt.order.currency),
         methods: receipt.order.payments.iter().map(|payment| payment.method.as_str()).collect(),
         claim_code: receipt.claim_code,
         qr_code: QrPath::draw(&claim).map_err(|error| Problem::internal(&error))?,

@@ -141,6 +141,7 @@ pub(super) fn read_store(form: &Form) -> NewStore {
         fiscal: None,
         address: text("address"),
         tax_number: text("tax_number"),
+        cash_rounding: None,
     }
 }
 

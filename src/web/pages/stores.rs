@@ -7,13 +7,14 @@ use askama::Template;
 use super::products::may_change;
 use super::setup::{CURRENCIES, ShownKiosk, read_store, show_kiosk};
 use crate::auth::{KioskChange, KioskStatus, KioskView, StoreChange, StoreView};
-use crate::domain::{Caller, KioskId, PageRequest, StoreId, TimeZone};
+use crate::domain::{Caller, KioskId, Money, PageRequest, StoreId, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ValidPath;
 use crate::http::problem::Problem;
 use crate::http::transport::own_origin;
+use crate::web::amount::parse_amount;
 use crate::web::form::Form;
-use crate::web::format::Moment;
+use crate::web::format::{Moment, plain_amount};
 use crate::web::page::{Page, PageResult};
 
 /// More stores than one server has, and more kiosks than one store has.
@@ -145,6 +146,7 @@ fn fill(store: &StoreView) -> Form {
         ("prices_include_tax", includes.to_owned()),
         ("address", text(&store.address)),
         ("tax_number", text(&store.tax_number)),
+        ("cash_rounding", plain_amount(Money { amount: store.cash_rounding, currency: store.currency })),
     ])
 }
 
@@ -178,6 +180,14 @@ pub async fn change(
     form: Form,
 ) -> PageResult {
     let new = read_store(&form);
+    let store = services.auth.get_store(&caller, id.0).await?;
+    let cash_rounding = match parse_amount("cash_rounding", form.text("cash_rounding"), store.currency) {
+        Ok(step) => step.filter(|step| *step != store.currency.cash_step()),
+        Err(invalid) => {
+            let shown = Shown { store_form: Some(form.refuse(invalid)), ..Shown::default() };
+            return render(&page, &caller, &services, id.0, shown).await;
+        }
+    };
     let change = StoreChange {
         name: Some(new.name),
         time_zone: new.time_zone,
@@ -185,6 +195,7 @@ pub async fn change(
         fiscal: None,
         address: Some(new.address),
         tax_number: Some(new.tax_number),
+        cash_rounding: Some(cash_rounding),
     };
     match services.auth.change_store(&caller, id.0, change).await {
         Ok(_) => page.redirect_with_notice(&address(id.0), "notice-store-saved"),

@@ -77,7 +77,8 @@ export class Payment {
   #choose(method) {
     this.#method = method;
     const { session } = this.#sale;
-    for (const amount of this.#dialog.querySelectorAll("[data-due]")) amount.textContent = formatMoney(session.total, session.currency);
+    const due = method === "cash" ? session.cash_total : session.total;
+    for (const amount of this.#steps.due.querySelectorAll("[data-due]")) amount.textContent = formatMoney(due, session.currency);
     document.getElementById("payment-how").textContent = text(`payBy${method[0].toUpperCase()}${method.slice(1)}`);
     this.#show("due");
   }

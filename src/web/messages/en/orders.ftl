@@ -39,6 +39,8 @@ order-event-voided = Voided
 order-event-printed = Receipt printed
 order-event-claimed = Claimed by a shopper
 order-pay = Record the payment of { $amount }
+order-cash-rounding = Cash rounding
+order-pay-cash = In cash: { $amount }
 order-pay-send = Record the payment
 order-void = Void the order
 order-void-send = Void it
@@ -92,6 +94,9 @@ closing-unpaid = { $count ->
     [one] { $count } order not paid
    *[other] { $count } orders not paid
  }
+closing-payment-rounding = Cash rounding of payments
+closing-payout-rounding = Cash rounding of refunds
+closing-cash = Cash taken less cash paid back
 closing-payouts = Paid back
 notice-order-paid = The payment is recorded.
 notice-order-refunded = The refund is recorded.

@@ -12,6 +12,8 @@ stores-kiosks-waiting = { $count ->
    *[other] { $count } codes not used
  }
 stores-no-kiosk = No kiosk
+field-cash-rounding = Cash is rounded to
+hint-cash-rounding = The smallest coin, for example 0.05; 0.01 if cash is not rounded. Cards are never rounded. Empty: as usual in the currency.
 store-facts = Store
 kiosk-default-name = Till { $count }
 kiosk-enrolled = In use

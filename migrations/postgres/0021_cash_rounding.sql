@@ -1,0 +1,6 @@
+-- What a store rounds cash to, in minor units. NULL: as its currency is rounded.
+ALTER TABLE stores ADD COLUMN cash_rounding BIGINT CHECK (cash_rounding > 0);
+
+-- What the cash that was taken or paid back is more than `amount`, or less; 0 for other methods.
+ALTER TABLE payments ADD COLUMN rounding BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE refunds ADD COLUMN rounding BIGINT NOT NULL DEFAULT 0;
