@@ -6,6 +6,7 @@
 mod certificate;
 mod http_server;
 mod last_writes;
+mod reload;
 mod start_check;
 mod start_error;
 mod task_workers;
@@ -23,7 +24,7 @@ use crate::alerts::{Alerts, DELIVERY_PERIOD, STORAGE_REPORT_PERIOD};
 use crate::audit::AuditLog;
 use crate::auth::{Auth, FirstAdmin};
 use crate::automation::{Automation, TaskFiles};
-use crate::background::{BackgroundTasks, TaskMonitor};
+use crate::background::{BackgroundTasks, Signal, TaskMonitor};
 use crate::backup::{BackupError, LastNumbers};
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
@@ -50,6 +51,7 @@ use crate::telemetry::Metrics;
 use certificate::Certificate;
 pub use certificate::CertificateError;
 use last_writes::write_last_rows;
+pub use reload::ReloadSignals;
 pub use start_check::{refuse_damaged_database, refuse_lost_database};
 pub use start_error::StartError;
 
@@ -71,6 +73,8 @@ pub struct Application {
     server: Server,
     address: SocketAddr,
     certificate: Option<Certificate>,
+    /// Raised to read the certificate again.
+    certificate_signal: Signal,
     readiness: Readiness,
     db: Database,
     index_feed: IndexFeed,
@@ -181,10 +185,13 @@ impl Application {
         // Before anything is registered to run: bad files end the start.
         let certificate = Certificate::open(&settings, &clock)?;
         let mut background = background_tasks(&services, &learner, &last_numbers, &settings, clock.clone());
+        let certificate_signal = Signal::default();
         if let Some(certificate) = &certificate {
             background
                 .register("https: certificate", "Takes a renewed certificate, or renews the self-signed one.")
-                .every(CERTIFICATE_PERIOD, certificate, |certificate| async move { certificate.renew() });
+                .on_signal((certificate_signal.clone(), CERTIFICATE_PERIOD), certificate, |certificate| async move {
+                    certificate.renew()
+                });
         }
         let pipelines = task_workers::pipelines(&services, (&db, &clock, &blobs, files), &settings);
         task_workers::register(&mut background, &automation, &pipelines, settings.automation.workers);
@@ -199,6 +206,7 @@ impl Application {
             server,
             address,
             certificate,
+            certificate_signal,
             readiness,
             db,
             index_feed,
@@ -241,6 +249,11 @@ impl Application {
     /// The first admin that this start found or created.
     pub fn first_admin(&self) -> &FirstAdmin {
         &self.first_admin
+    }
+
+    /// Handles the signals that do not stop a server. Ends when the terminal that it was started in is closed.
+    pub fn handle_reloads(&self, signals: ReloadSignals) -> impl Future<Output = ()> + Send + use<> {
+        signals.handle(self.certificate.is_some().then(|| self.certificate_signal.clone()))
     }
 
     /// Serves until `stop_signal` is ready. Then it refuses new requests, finishes those in flight and closes the database.

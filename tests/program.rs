@@ -240,6 +240,44 @@ async fn acknowledged_writes_survive_a_kill_and_a_stop_is_clean() {
     assert_eq!(snapshots(), 1, "the next start reads one snapshot");
 }
 
+/// Reads the log until it has `text`, for 20 seconds at most, since the test machine may be busy.
+fn wait_for_log(log: &Path, text: &str) -> String {
+    for _ in 0..200 {
+        let logged = std::fs::read_to_string(log).unwrap();
+        if logged.contains(text) {
+            return logged;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("no \"{text}\" in {}", std::fs::read_to_string(log).unwrap());
+}
+
+#[test]
+fn sighup_reads_the_certificate_again_and_a_stop_signal_still_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let start = |arguments: &[&str]| {
+        Server::start_with_log(tillsight(folder.path(), arguments), std::fs::File::create(&log).unwrap().into())
+    };
+    let mut server = start(&["serve", "--tls", "self-signed"]);
+    std::fs::remove_file(folder.path().join("data/self-signed.pem")).unwrap();
+    server.signal("-HUP");
+    wait_for_log(&log, "HTTPS uses a new certificate");
+    assert!(folder.path().join("data/self-signed.pem").exists());
+    server.signal("-INT");
+    assert!(server.process.wait().unwrap().success());
+
+    let mut server = start(&["serve"]);
+    for (signal, told) in
+        [("-HUP", "SIGHUP is ignored"), ("-USR1", "SIGUSR1 is ignored"), ("-USR2", "SIGUSR2 is ignored")]
+    {
+        server.signal(signal);
+        wait_for_log(&log, told);
+    }
+    server.signal("-TERM");
+    assert!(server.process.wait().unwrap().success());
+}
+
 /// `tillsight serve 2>&1 | tee log`, and `tee` ends.
 #[test]
 fn a_server_whose_log_reader_is_gone_still_stops() {

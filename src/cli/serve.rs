@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
-use crate::app::{self, Application, StartError};
+use crate::app::{self, Application, ReloadSignals, StartError};
 use crate::auth::FirstAdmin;
 use crate::clock::Clock;
 use crate::config::{Settings, TlsMode};
@@ -66,6 +66,7 @@ enum TlsOption {
 
 /// Builds the server, prints its address, and runs until SIGTERM or SIGINT.
 pub(super) async fn serve(options: ServeOptions, mut settings: Settings) -> Result<(), CliError> {
+    let reload_signals = ReloadSignals::listen().map_err(CliError::Runtime)?;
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
     // Files that the settings name are more than a certificate that nobody knows.
     if matches!(options.tls, Some(TlsOption::SelfSigned)) && settings.tls_cert.is_none() {
@@ -114,10 +115,12 @@ pub(super) async fn serve(options: ServeOptions, mut settings: Settings) -> Resu
     }
     // If the one-time password could not be printed, nobody could administer the server.
     terminal::finish_output().map_err(CliError::Output)?;
+    let terminal_closed = application.handle_reloads(reload_signals);
     let stop_signal = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = terminal_closed => {}
         }
     };
     Ok(application.run_until(stop_signal).await?)
