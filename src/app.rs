@@ -6,14 +6,15 @@
 mod certificate;
 mod http_server;
 mod last_writes;
+mod model_options;
 mod reload;
+mod running_servers;
 mod start_check;
 mod start_error;
 mod task_workers;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,6 @@ use crate::config::Settings;
 use crate::db::blobs::Blobs;
 use crate::db::{Database, newest_id, sqlite_file};
 use crate::domain::{SinkKind, TimeZone, sort_new_ids_after};
-use crate::embedding::{DecodeLimits, EmbedderOptions};
 use crate::http::extract::BodyBudget;
 use crate::http::{Readiness, Services};
 use crate::index_feed::IndexFeed;
@@ -51,7 +51,10 @@ use crate::telemetry::Metrics;
 use certificate::Certificate;
 pub use certificate::CertificateError;
 use last_writes::write_last_rows;
+pub use model_options::{decode_limits, manifest_path};
+use model_options::{embedder_options, or_cores};
 pub use reload::ReloadSignals;
+use running_servers::Registration;
 pub use start_check::{refuse_damaged_database, refuse_lost_database};
 pub use start_error::StartError;
 
@@ -84,6 +87,7 @@ pub struct Application {
     performance: Performance,
     last_numbers: LastNumbers,
     automation: Automation,
+    registration: Registration,
     background: BackgroundTasks,
     first_admin: FirstAdmin,
     writes_snapshots: bool,
@@ -115,6 +119,7 @@ impl Application {
             .map_err(StartError::Threads)?;
         let auth = Auth::new(db.clone(), clock.clone(), hashing, &settings)?;
         let blobs = Blobs::open(&settings.data_dir)?;
+        let registration = Registration::new((&db, &clock), auth.key_fingerprint(), blobs.folder_id()?);
         let index_feed = IndexFeed::start(db.clone(), blobs.clone(), clock.clone(), model, &settings);
         // In parallel: checking passwords takes a third of a second of CPU, filling the index waits for disk and database.
         let (index_feed, ()) = tokio::try_join!(async { index_feed.await.map_err(StartError::from) }, async {
@@ -185,6 +190,11 @@ impl Application {
         // Before anything is registered to run: bad files end the start.
         let certificate = Certificate::open(&settings, &clock)?;
         let mut background = background_tasks(&services, &learner, &last_numbers, &settings, clock.clone());
+        background
+            .register("servers: heartbeat", "Writes that this server runs, and with which key and photos.")
+            .every(running_servers::HEARTBEAT_PERIOD, &registration, |registration| async move {
+                registration.renew().await
+            });
         let certificate_signal = Signal::default();
         if let Some(certificate) = &certificate {
             background
@@ -197,6 +207,7 @@ impl Application {
         task_workers::register(&mut background, &automation, &pipelines, settings.automation.workers);
         services.background = background.monitor();
         let (server, address) = http_server::bind(services, &settings, certificate.as_ref(), cores)?;
+        registration.register(&settings.data_dir).await?;
         // Last, because a one-time password is shown only once: nothing may fail between creating and printing it. The
         // server does not answer before it runs, so nobody can take the name first.
         automation.ensure_cleanup().await?;
@@ -216,6 +227,7 @@ impl Application {
             performance,
             last_numbers,
             automation,
+            registration,
             background,
             first_admin,
             writes_snapshots: engine.snapshot_s > 0,
@@ -273,7 +285,8 @@ impl Application {
         tasks.stop().await;
         self.db.distrust_connections();
         let (numbers, automation) = ((&self.last_numbers, &self.performance), &self.automation);
-        let last_writes = write_last_rows(numbers, &self.auth, &self.recognition, &self.models, automation);
+        let leases = (&self.models, automation, &self.registration);
+        let last_writes = write_last_rows(numbers, &self.auth, &self.recognition, leases);
         let is_answering = tokio::time::timeout(LAST_WRITES_TIMEOUT, last_writes).await.is_ok();
         if !is_answering {
             tracing::warn!("the database did not answer while the server stopped");
@@ -449,42 +462,4 @@ fn background_tasks(
         }
     }
     tasks
-}
-
-/// `threads`, or `cores` if it is 0.
-fn or_cores(threads: usize, cores: usize) -> usize {
-    if threads == 0 { cores } else { threads }
-}
-
-/// The manifest of the configured model. A relative path that does not exist in the working directory is looked up in the
-/// program's folder.
-pub fn manifest_path(settings: &Settings) -> PathBuf {
-    let manifest = &settings.model;
-    if manifest.is_relative() && !manifest.exists() {
-        let in_program_folder = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(manifest)));
-        if let Some(found) = in_program_folder.filter(|path| path.exists()) {
-            return found;
-        }
-    }
-    manifest.clone()
-}
-
-fn embedder_options(settings: &Settings, cores: usize) -> EmbedderOptions {
-    let engine = &settings.engine;
-    let sessions =
-        if engine.model_sessions == 0 { (cores / engine.threads_per_session).max(1) } else { engine.model_sessions };
-    EmbedderOptions {
-        sessions,
-        threads_per_session: engine.threads_per_session,
-        queue_limit: engine.queue,
-        max_batch: engine.batch,
-        decode_threads: or_cores(engine.decode_threads, cores),
-        max_wait: Duration::from_millis(engine.max_wait_ms),
-        limits: decode_limits(settings),
-    }
-}
-
-/// The largest photo that `settings` allow.
-pub fn decode_limits(settings: &Settings) -> DecodeLimits {
-    DecodeLimits { max_bytes: settings.limits.image_bytes, max_pixels: settings.limits.image_pixels }
 }

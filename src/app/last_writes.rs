@@ -1,5 +1,6 @@
 //! What a server writes when it has stopped serving.
 
+use super::running_servers::Registration;
 use crate::auth::Auth;
 use crate::automation::Automation;
 use crate::backup::LastNumbers;
@@ -12,8 +13,7 @@ pub(super) async fn write_last_rows(
     (last_numbers, performance): (&LastNumbers, &Performance),
     auth: &Auth,
     recognition: &RecognitionService,
-    models: &ModelSwitches,
-    automation: &Automation,
+    (models, automation, registration): (&ModelSwitches, &Automation, &Registration),
 ) {
     let warn = |what: &str, error: &dyn std::fmt::Display| tracing::warn!(%error, "{what} could not be written");
     if let Err(error) = last_numbers.remember().await {
@@ -33,5 +33,8 @@ pub(super) async fn write_last_rows(
     }
     if let Err(error) = automation.release_leases().await {
         tracing::warn!(%error, "the jobs of tasks could not be given back; other servers take them in half a minute");
+    }
+    if let Err(error) = registration.remove().await {
+        warn("that this server has stopped", &error);
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::StartError;
 use crate::backup::{LAST_NUMBERS_FILE, keep_fiscal_stores};
 use crate::config::Settings;
+use crate::db::blobs::Blobs;
 use crate::db::{Database, DatabaseError, number_series, product_images, sqlite_file, users};
 
 /// What is left of a shop in its data folder.
@@ -49,10 +50,9 @@ pub async fn refuse_lost_database(settings: &Settings) -> Result<(), StartError>
 
 /// Traces in the data folder, those of a first start last.
 fn find_traces(data_dir: &Path) -> Vec<Trace> {
-    let is_filled = |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     let mut traces = Vec::new();
     let images = data_dir.join("images");
-    if is_filled(&images) {
+    if Blobs::holds_photos(&images) {
         traces.push(Trace { path: images, of_first_start: false });
     }
     for entry in std::fs::read_dir(data_dir).into_iter().flatten().flatten() {
@@ -139,10 +139,9 @@ pub async fn warn_of_missing_files(db: &Database, settings: &Settings) -> Result
         return Ok(());
     }
     let data_dir = &settings.data_dir;
-    let is_empty = |folder: &Path| std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     let images = data_dir.join("images");
     let photos = product_images::count_on_sale(&mut reader).await?;
-    if photos > 0 && is_empty(&images) {
+    if photos > 0 && !Blobs::holds_photos(&images) {
         tracing::warn!(
             "the folder {} is missing or empty, but the database names {photos} photos: products are still recognised, but no \
              photo can be shown and no other model can be used. Put the folder back from a back-up",

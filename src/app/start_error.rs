@@ -56,6 +56,19 @@ pub enum StartError {
     Photos(#[from] BlobError),
     #[error("the index cannot be filled: {0}")]
     Index(#[from] FollowError),
+    #[error(
+        "this server would sign logins with another key than {other_server}, which runs on the same database, so each would refuse \
+         the logins of the other. Give all servers the same TILLSIGHT_TOKEN_SECRET. If the other was killed just now, start again \
+         in half a minute"
+    )]
+    OtherTokenKey { other_server: String },
+    #[error(
+        "the photos in {} are not those of {other_server}, which runs on the same database, so each would miss the photos of the \
+         other. Mount one folder on all servers and name it with TILLSIGHT_DATA_DIR. If the other was killed just now, start \
+         again in half a minute",
+        folder.display()
+    )]
+    OtherPhotoFolder { folder: PathBuf, other_server: String },
     #[error(transparent)]
     Catalog(#[from] InvalidField),
     #[error("cannot start a thread: {0}")]

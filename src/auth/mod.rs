@@ -67,6 +67,7 @@ struct Inner {
     clock: Clock,
     passwords: Passwords,
     access_tokens: AccessTokens,
+    key_fingerprint: [u8; 32],
     throttle: LoginThrottle,
     refresh_s: i64,
     refresh_grace_s: i64,
@@ -102,6 +103,7 @@ impl Auth {
         Ok(Self(Arc::new(Inner {
             passwords: Passwords::new(pool, &settings.tokens)?,
             access_tokens: AccessTokens::new(&key, clock.clone(), settings.tokens.access_s),
+            key_fingerprint: key.fingerprint("servers", "token key"),
             throttle: LoginThrottle::new(db.clone(), clock.clone(), key, settings),
             refresh_s: settings.tokens.refresh_s,
             refresh_grace_s: settings.tokens.refresh_grace_s,
@@ -115,6 +117,11 @@ impl Auth {
             db,
             clock,
         })))
+    }
+
+    /// A keyed hash of the key that signs logins: equal on servers that accept each other's.
+    pub fn key_fingerprint(&self) -> Vec<u8> {
+        self.0.key_fingerprint.to_vec()
     }
 
     /// Identifies the owner of `bearer`, an access token or a kiosk's key. It is looked up each time, so a disabled account, a

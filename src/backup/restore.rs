@@ -8,7 +8,7 @@ use super::{
     postgres_programs,
 };
 use crate::atomic_file::parent_folder;
-use crate::db::{Backend, Database, number_series, sqlite_file};
+use crate::db::{Backend, Database, DatabaseError, number_series, running_servers, sqlite_file};
 
 /// One to read what is there.
 const CONNECTIONS: u32 = 1;
@@ -46,6 +46,7 @@ pub async fn restore(shop: &ShopData, folder: &Path) -> Result<BackupManifest, B
         }
     }
     check_numbers(shop, &manifest).await?;
+    forget_servers(shop).await?;
     Ok(manifest)
 }
 
@@ -144,6 +145,23 @@ fn restore_sqlite(folder: &Path, file: &Path) -> Result<(), BackupError> {
     files::copy_new(&folder.join(SQLITE_COPY), &temporary, SQLITE_COPY)?;
     std::fs::rename(&temporary, file).map_err(BackupError::at(file))?;
     files::sync_folder(parent)
+}
+
+/// The servers that ran when the back-up was made do not run on the restored database.
+async fn forget_servers(shop: &ShopData) -> Result<(), BackupError> {
+    let db = Database::open(&shop.database_url, CONNECTIONS).await?;
+    let forgotten = async {
+        let mut tx = db.begin().await?;
+        running_servers::delete_all(&mut tx).await?;
+        tx.commit().await
+    };
+    let forgotten = forgotten.await;
+    db.close().await;
+    match forgotten {
+        // The back-up is of a version without that table.
+        Err(DatabaseError::Missing(_)) => Ok(()),
+        forgotten => Ok(forgotten?),
+    }
 }
 
 /// The restored database must know the numbers that the manifest names.

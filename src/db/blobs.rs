@@ -5,7 +5,7 @@
 //! A file that no row names is deleted only when nobody has written it for a while ([`Blobs::remove_idle`]): another upload
 //! of the same content may be about to name it again. An upload that finds its file there already renews the file's time.
 //!
-//! Servers that share a database must share this folder too. File work blocks, so it runs on tokio's blocking threads;
+//! Servers that share a database must share this folder too; they know it by the identifier in it ([`Blobs::folder_id`]). File work blocks, so it runs on tokio's blocking threads;
 //! it must never be done inside a [`Tx`](super::Tx).
 
 use std::fs::{File, Permissions};
@@ -15,9 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::private_folder::make_private_folder;
 use crate::atomic_file::{self, IfExists};
+
+/// The file with the folder's identifier. No folder of photos has such a name.
+const FOLDER_ID: &str = "folder-id";
 
 /// SHA-256 of a photo's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +89,28 @@ impl Blobs {
         let root = data_dir.join("images");
         make_private_folder(&root).map_err(BlobError::at(&root))?;
         Ok(Self { root: root.into() })
+    }
+
+    /// The identifier of the folder, made when it is first asked for: on whatever machine it is mounted, it is the same. Blocks.
+    pub fn folder_id(&self) -> Result<Uuid, BlobError> {
+        let path = self.root.join(FOLDER_ID);
+        let fresh = Uuid::new_v4().to_string();
+        match atomic_file::write(&path, fresh.as_bytes(), Permissions::from_mode(0o600), IfExists::Keep) {
+            Ok(()) => {}
+            // Also if another server was faster.
+            Err(_) if path.exists() => {}
+            Err(error) => return Err(BlobError::at(&path)(error)),
+        }
+        let text = std::fs::read_to_string(&path).map_err(BlobError::at(&path))?;
+        let damaged =
+            |_| std::io::Error::other("it holds no identifier; remove it, and the next start makes a new one");
+        Uuid::parse_str(text.trim()).map_err(damaged).map_err(BlobError::at(&path))
+    }
+
+    /// Whether `images`, a folder of photos, holds any. False if it does not exist.
+    pub fn holds_photos(images: &Path) -> bool {
+        let entries = std::fs::read_dir(images).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| entry.file_name() != FOLDER_ID)
     }
 
     /// Stores `bytes`, whose hash is `hash`; quick if they are stored already. Durable when it returns.

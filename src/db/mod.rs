@@ -57,6 +57,7 @@ pub mod recognition_counts;
 pub mod recognitions;
 pub mod refresh_tokens;
 pub mod refunds;
+pub mod running_servers;
 pub mod sales;
 pub mod sales_statistics;
 pub mod seals;

@@ -86,6 +86,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "numbers: remember",
         "storage",
         "storage: damage",
+        "servers: heartbeat",
         "alerts: storage",
         "database: clean up",
         "metrics",

@@ -1,15 +1,22 @@
 //! Several servers on one database: a change through one counts on all of them, and one may be killed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use reqwest::Method;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
-use crate::harness::{MODEL, Reply, TestApp, TestDatabase, form, on_both_databases, package_photo, say};
+use crate::harness::{
+    MODEL, Reply, TOKEN_SECRET, TestApp, TestDatabase, folder_with_shared_photos, form, on_both_databases,
+    package_photo, say,
+};
 
 /// Polls until the product names that the server recognises in the photo, best first, are as expected. Waits up to 20 s, since
 /// the test machine may be busy.
@@ -109,7 +116,45 @@ async fn servers_with_different_models_use_their_own_embeddings(database: TestDa
     }
 }
 
+/// The error of a start with `secret` and `folder`, in one line.
+async fn refused_start(database: &TestDatabase, secret: &str, folder: &Path) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
+    program.arg("serve").stdout(Stdio::null()).current_dir(folder).kill_on_drop(true);
+    program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret()).env("TILLSIGHT_BIND", "127.0.0.1:0");
+    program.env("TILLSIGHT_DATA_DIR", folder).env("TILLSIGHT_MODEL", MODEL).env("TILLSIGHT_TOKEN_SECRET", secret);
+    program.env("TILLSIGHT_LOG_FILTER", "warn");
+    let output = tokio::time::timeout(Duration::from_secs(60), program.output()).await;
+    let output = output.expect("the start must be refused").unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+async fn a_server_with_another_key_or_other_photos_does_not_start(database: TestDatabase) {
+    const OTHER_SECRET: &str = "another secret of thirty-two bytes";
+    let mut here = TestApp::spawn_program(database.clone(), &[]).await;
+    let shared = folder_with_shared_photos(&database);
+    let refused = refused_start(&database, OTHER_SECRET, shared.path()).await;
+    let here_id = format!("process {}", here.process_id());
+    assert!(refused.contains("TILLSIGHT_TOKEN_SECRET") && refused.contains(&here_id), "{refused}");
+    assert!(!refused.contains(OTHER_SECRET) && !refused.contains(TOKEN_SECRET), "{refused}");
+    let stored = database.count("SELECT COUNT(*) FROM running_servers WHERE LENGTH(token_key) = 32").await;
+    assert_eq!(stored, 1, "a hash of the key, of the one server that runs");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let refused = refused_start(&database, TOKEN_SECRET, elsewhere.path()).await;
+    let folder = elsewhere.path().join("images").display().to_string();
+    assert!(refused.contains(&folder) && refused.contains("TILLSIGHT_DATA_DIR"), "{refused}");
+
+    let mut there = TestApp::spawn_program_in(database.clone(), shared.path(), &[]).await;
+    assert!(there.terminate().await && here.terminate().await);
+    let settings = [("TILLSIGHT_TOKEN_SECRET", OTHER_SECRET)];
+    TestApp::spawn_program_in(database, elsewhere.path(), &settings).await.login_admin().await;
+}
+
 on_both_databases!(
+    a_server_with_another_key_or_other_photos_does_not_start,
     changes_made_through_another_server_are_followed,
     servers_with_different_models_use_their_own_embeddings,
 );
@@ -189,7 +234,7 @@ async fn recognised_names(server: &TestApp, token: &str, photos: &[Vec<u8>]) -> 
 }
 
 async fn three_servers_serve_one_store_and_one_may_be_killed(database: TestDatabase) {
-    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let folders: Vec<_> = (0..3).map(|_| folder_with_shared_photos(&database)).collect();
     let settings = [("TILLSIGHT_ENGINE__FOLLOW_S", "3600")];
     let mut servers = Vec::new();
     for folder in &folders {

@@ -18,6 +18,7 @@ pub use browser::{Browser, assert_leads};
 pub use database::TestDatabase;
 pub use own_postgres::OwnPostgres;
 pub use pictures::{cluttered_frame, jpeg, package_photo, png_of_size, table_frame};
+pub use program::{TOKEN_SECRET, folder_with_shared_photos};
 pub use receiver::{AlertReceiver, ReceivedRequest, ReceiverReply};
 pub use reply::Reply;
 pub use shop::{Shop, order_path};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use secrecy::ExposeSecret;
+use tempfile::TempDir;
 use tillsight::clock::Clock;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -16,7 +17,15 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tillsight");
 /// `sh -c …`: mounts a disk of 16 MB at the first argument and runs the others in this process.
 const MOUNT_AND_RUN: &str = r#"mount -t tmpfs -o size=16m tmpfs "$1" && cd "$1" && shift && exec "$@""#;
 /// Servers on one database must share it.
-const TOKEN_SECRET: &str = "every server of a chain signs with this";
+pub const TOKEN_SECRET: &str = "every server of a chain signs with this";
+
+/// A folder for one more server on `database`, as on another machine: its own but for the photos, which all servers share.
+pub fn folder_with_shared_photos(database: &TestDatabase) -> TempDir {
+    let (folder, photos) = (tempfile::tempdir().unwrap(), database.folder().join("images"));
+    std::fs::create_dir_all(&photos).unwrap();
+    std::os::unix::fs::symlink(photos, folder.path().join("images")).unwrap();
+    folder
+}
 
 impl TestApp {
     /// Starts the program with the test's folder and `settings`.
@@ -64,7 +73,7 @@ impl TestApp {
 
     /// A file on the small disk, as it is seen from outside.
     fn ballast(&self) -> PathBuf {
-        let id = self.process.as_ref().and_then(tokio::process::Child::id).unwrap();
+        let id = self.process_id();
         let folder = self.database.folder().strip_prefix("/").unwrap();
         PathBuf::from(format!("/proc/{id}/root")).join(folder).join("ballast")
     }
@@ -108,9 +117,12 @@ impl TestApp {
         self.process.take().unwrap().wait().await.unwrap().success()
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().and_then(tokio::process::Child::id).unwrap()
+    }
+
     fn signal(&self, name: &str) {
-        let id = self.process.as_ref().and_then(tokio::process::Child::id).unwrap();
-        let sent = std::process::Command::new("kill").args([name, &id.to_string()]).status();
+        let sent = std::process::Command::new("kill").args([name, &self.process_id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 }

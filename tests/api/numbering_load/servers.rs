@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::Size;
 use super::tills::Load;
-use crate::harness::{TestApp, TestDatabase};
+use crate::harness::{TestApp, TestDatabase, folder_with_shared_photos};
 
 /// Share of the confirmations that a server rolls back.
 const ROLLED_BACK: f64 = 0.2;
@@ -22,7 +22,7 @@ const LONGEST_OUTAGE_MS: u64 = 400;
 /// How often it is looked whether the next kill is due.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Servers on one database, each with a folder of its own.
+/// Servers on one database, each with a folder of its own but for the photos.
 pub struct Servers {
     database: TestDatabase,
     seed: u64,
@@ -37,7 +37,7 @@ impl Servers {
     pub async fn start(database: &TestDatabase, count: usize, seed: u64) -> Self {
         let mut folders = vec![(database.folder().to_owned(), None)];
         for _ in 1..count {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = folder_with_shared_photos(database);
             folders.push((folder.path().to_owned(), Some(folder)));
         }
         let mut running = Vec::new();
