@@ -49,7 +49,7 @@ use crate::storage::{self, StorageWatch, WatchedPaths};
 use crate::telemetry::Metrics;
 
 use certificate::Certificate;
-pub use certificate::CertificateError;
+pub use certificate::{CertificateError, Https, check_https};
 use last_writes::write_last_rows;
 pub use model_options::{decode_limits, manifest_path};
 use model_options::{embedder_options, or_cores};

@@ -223,6 +223,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
             "integrity",
             "look_alikes",
             "db",
+            "storage",
             "telemetry",
             "terminal",
             "atomic_file",

@@ -12,9 +12,11 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, date_time_ymd};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -31,6 +33,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const VALID_S: i64 = 397 * 86_400;
 /// A certificate is replaced this long before it ends.
 const RENEW_S: i64 = 30 * 86_400;
+/// A certificate of somebody else that ends within this time should have been renewed: Let's Encrypt renews at 30 days.
+const ENDS_SOON_S: i64 = 14 * 86_400;
 
 /// Where the certificate comes from.
 #[derive(Debug, Clone)]
@@ -112,6 +116,65 @@ impl Source {
             }
         }
     }
+}
+
+/// How browsers reach a server with these settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Https {
+    /// Plain HTTP.
+    Off,
+    /// With the certificate that the server makes.
+    SelfSigned,
+    /// With the certificate in this file, which is valid now.
+    Valid(PathBuf),
+    /// As before, but it ends within the time in which it should be renewed.
+    EndsSoon(PathBuf),
+}
+
+/// Looks at the certificate that the settings name, and makes none.
+///
+/// # Errors
+/// The files cannot be used, or the certificate is not valid now.
+pub fn check_https(settings: &Settings, now: Timestamp) -> Result<Https, CertificateError> {
+    let (Some(certificate), Some(key)) = (&settings.tls_cert, &settings.tls_key) else {
+        return Ok(if settings.tls.is_some() { Https::SelfSigned } else { Https::Off });
+    };
+    let pair = read_pair(certificate, key)?;
+    let leaf = pair.cert.first().ok_or_else(|| CertificateError("there is no certificate".to_owned()))?;
+    if !is_valid_at(leaf, now)? {
+        return Err(CertificateError(format!(
+            "the certificate in {} has ended or has not begun at {now}",
+            certificate.display()
+        )));
+    }
+    let is_valid_later = is_valid_at(leaf, now.plus_seconds(ENDS_SOON_S))?;
+    Ok(if is_valid_later { Https::Valid(certificate.clone()) } else { Https::EndsSoon(certificate.clone()) })
+}
+
+/// Whether `certificate` has begun and not ended. Who signed it and for which name does not matter here.
+fn is_valid_at(certificate: &CertificateDer, moment: Timestamp) -> Result<bool, CertificateError> {
+    let failed = |error: &dyn std::fmt::Display| CertificateError(error.to_string());
+    let mut roots = rustls::RootCertStore::empty();
+    // Verifying needs some authority; the certificate stands for its own.
+    roots.add(certificate.clone().into_owned()).map_err(|error| failed(&error))?;
+    let provider = Arc::new(default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+    let verifier = verifier.build().map_err(|error| failed(&error))?;
+    let name = ServerName::try_from("localhost").map_err(|error| failed(&error))?;
+    let seconds = Duration::from_secs(u64::try_from(moment.seconds()).unwrap_or_default());
+    // The time is looked at before the signature and the name.
+    let verified = verifier.verify_server_cert(certificate, &[], &name, &[], UnixTime::since_unix_epoch(seconds));
+    use rustls::CertificateError as Refusal;
+    let is_about_time = matches!(
+        verified,
+        Err(rustls::Error::InvalidCertificate(
+            Refusal::Expired
+                | Refusal::ExpiredContext { .. }
+                | Refusal::NotValidYet
+                | Refusal::NotValidYetContext { .. }
+        ))
+    );
+    Ok(!is_about_time)
 }
 
 fn read_pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
@@ -235,6 +298,21 @@ mod tests {
         assert_ne!(std::fs::read(&file).unwrap(), first);
         assert!(String::from_utf8(first).unwrap().starts_with("names: 127.0.0.1 ::1 "));
         certificate.server_config().unwrap();
+    }
+
+    #[test]
+    fn a_certificate_that_ended_or_ends_soon_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pair.pem");
+        SelfSigned::make(&file, ["localhost".to_owned()].into(), NOW).unwrap();
+        let named = format!("tls_cert = \"{0}\"\ntls_key = \"{0}\"", file.display());
+        let check = |seconds: i64| check_https(&settings(&named), NOW.plus_seconds(seconds));
+        assert_eq!(check(0).unwrap(), Https::Valid(file.clone()));
+        assert_eq!(check(VALID_S - 86_400).unwrap(), Https::EndsSoon(file.clone()));
+        assert!(check(VALID_S + 86_400).unwrap_err().to_string().contains("has ended"));
+        assert!(check(-3 * 86_400).unwrap_err().to_string().contains("has not begun"));
+        assert_eq!(check_https(&settings(""), NOW).unwrap(), Https::Off);
+        assert_eq!(check_https(&settings("tls = \"self-signed\""), NOW).unwrap(), Https::SelfSigned);
     }
 
     #[test]

@@ -6,13 +6,16 @@
 mod backup;
 mod catalog;
 mod demo;
+mod doctor;
 mod export;
+mod generate;
 mod import;
 mod index;
 mod model;
 mod numbering;
 mod render;
 mod serve;
+mod settings;
 mod task;
 mod user;
 
@@ -37,6 +40,9 @@ pub struct Arguments {
 enum Command {
     /// Start the server. Settings come from tillsight.toml and TILLSIGHT_* variables; docs/reference/settings.md lists them.
     Serve(serve::ServeOptions),
+    /// Check everything that a server needs: model, database, disks, clock, limits, HTTPS, settings. Says what to do. Works also
+    /// if nothing starts. Exit codes: 0 nothing is broken, 1 something is.
+    Doctor(doctor::DoctorOptions),
     /// Migrate the database to this version and exit.
     Migrate(serve::StartOptions),
     /// Write a back-up of the database, photos, models and token key into a new folder, while servers run. It is verified.
@@ -67,6 +73,12 @@ enum Command {
     /// Accounts of people: a new password for one who forgot it. Works while a server runs.
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Print every setting with its default and meaning, as a settings file to edit.
+    Settings(settings::SettingsOptions),
+    /// Print the script that completes commands and options in a shell.
+    Completions(generate::CompletionOptions),
+    /// Write the manual pages of all commands into a folder.
+    Man(generate::ManOptions),
     /// Write rendered photos of packages, one folder per product; tests measure models on them.
     #[command(hide = true)]
     Render {
@@ -138,6 +150,9 @@ pub enum CliError {
         /// 0 to 100.
         health_min: i64,
     },
+    /// `tillsight doctor` found something broken.
+    #[error("doctor: {broken} broken, {warnings} warnings")]
+    DoctorFindings { broken: usize, warnings: usize },
     /// A task could not be read or changed.
     #[error("task: {0}")]
     Task(String),
@@ -191,6 +206,11 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
             serve::restart_with_library_variables();
             block_on(serve::serve(options, Settings::load()?))
         }
+        Command::Doctor(options) => {
+            sigpipe::reset();
+            serve::restart_with_library_variables();
+            block_on(doctor::run(&options, Settings::load()))
+        }
         Command::Migrate(options) => block_on(serve::migrate(options, Settings::load()?)),
         Command::Backup(options) => block_on(backup::back_up(options, Settings::load()?)),
         Command::Restore(options) => block_on(backup::restore(options, Settings::load()?)),
@@ -225,6 +245,16 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
             block_on(task::run(command, Settings::load()?))
         }
         Command::User(command) => block_on(user::run(command, Settings::load()?)),
+        Command::Settings(options) => {
+            sigpipe::reset();
+            settings::run(&options)
+        }
+        Command::Completions(options) => {
+            sigpipe::reset();
+            generate::print_completions(&options);
+            Ok(())
+        }
+        Command::Man(options) => generate::write_man_pages(&options),
         Command::Render { products, views, seed, side, out } => render::write_photos(products, views, seed, side, &out),
     }
 }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgPool;
 use super::pools::{OpenMode, Pools};
 use super::query::run_query;
 use super::reader::Connection;
-use super::{ChangeListener, Channel, DatabaseError, Reader, Tx, deadline};
+use super::{ChangeListener, Channel, DatabaseError, Reader, Tx, deadline, migrations};
 
 /// An open database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl Database {
             },
             Pools::Sqlite { writer, .. } => {
                 let mut connection = writer.acquire().await?;
-                sqlx::migrate!("migrations/sqlite").run(&mut *connection).await.map_err(migration_error)
+                migrations::SQLITE.run(&mut *connection).await.map_err(migration_error)
             }
         }
     }
@@ -151,7 +151,7 @@ async fn migrate_postgres(writers: &PgPool) -> Result<(), DatabaseError> {
     let timeouts = "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', $1, false)";
     let set = sqlx::query(timeouts).bind(deadline::MIGRATION_LOCK_TIMEOUT).execute(&mut *connection);
     deadline::within(deadline::STATEMENT, set).await?;
-    let result = sqlx::migrate!("migrations/postgres").run(&mut *connection).await;
+    let result = migrations::POSTGRES.run(&mut *connection).await;
     deadline::within(deadline::CLOSE, connection.close()).await?;
     result.map_err(migration_error)
 }

@@ -59,7 +59,7 @@ pub use photo_embedding::{DecodedPhoto, EmbedTimings, Embeddings, PhotoEmbedding
 pub use pooling::Pooling;
 pub use preprocess::Preprocessor;
 pub use presets::{PRESETS, Preset};
-pub use runtime::RuntimeError;
+pub use runtime::{RuntimeError, start_runtime};
 pub use self_test::{BatchLimitation, SelfTestReport, test_model};
 pub use tensor_info::{Dimension, TensorInfo};
 pub use thresholds::Thresholds;

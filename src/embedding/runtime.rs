@@ -38,6 +38,14 @@ pub(super) fn environment() -> Result<&'static Environment, RuntimeError> {
     ENVIRONMENT.get_or_init(start).as_ref().map_err(Clone::clone)
 }
 
+/// Finds and starts ONNX Runtime. Returns the library's description of itself, with its version.
+///
+/// # Errors
+/// See [`RuntimeError`].
+pub fn start_runtime() -> Result<&'static str, RuntimeError> {
+    environment().map(|_environment| ort::info())
+}
+
 fn start() -> Result<Environment, RuntimeError> {
     let path = std::env::var_os(PATH_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     let builder = match path {

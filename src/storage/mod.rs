@@ -20,6 +20,7 @@ use crate::background::Signal;
 use crate::db::{Database, DatabaseError, idempotency_keys, users};
 use crate::domain::UserId;
 
+pub use disk::{free_bytes, probe_folder};
 use disk::{is_folder_full, probe_bytes};
 pub use fault::{StorageFault, StorageFaultKind};
 use watched_file::{FileChange, WatchedFile};

@@ -23,6 +23,7 @@ mod closings;
 mod concurrency;
 mod confidence;
 mod discounts_and_tax;
+mod doctor;
 mod empty_views;
 mod enrolment;
 mod harness;
