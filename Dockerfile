@@ -26,9 +26,15 @@ ARG CPU=x86-64-v3
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/cache \
     CARGO_TARGET_DIR="/cache/${CPU}" CXXFLAGS_x86_64_unknown_linux_gnu="-march=${CPU}" cargo build --release --locked \
- && install -D "/cache/${CPU}/release/tillsight" /out/bin/tillsight \
+ && deploy/strip.sh "/cache/${CPU}/release/tillsight" /out/bin /symbols \
  && cp -r models /out/models \
  && cp LICENSE-MIT LICENSE-APACHE /out/
+
+# Debug information is not in the image; keep it for each version, for the lines in a backtrace and for gdb:
+#
+#   docker build --target symbols --output symbols .
+FROM scratch AS symbols
+COPY --from=build /symbols /
 
 FROM debian:bookworm-slim
 RUN apt-get update \

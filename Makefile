@@ -12,7 +12,9 @@ BINARY = $${CARGO_TARGET_DIR:-target}/release/tillsight
 ENTER = . deploy/env.sh &&
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run demo test test-others test-training load bench lint deny
+PREFIX = /opt/tillsight
+
+.PHONY: help setup build install run demo test test-others test-training load bench lint deny
 .NOTPARALLEL:
 
 help:
@@ -27,6 +29,7 @@ help:
 	  'make lint    formatting, and clippy with the lints of this project' \
 	  'make deny    licences, sources and bans of the dependencies; advisories where their database can be fetched' \
 	  'make build   the binary target/release/tillsight' \
+	  'make install  the program without debug information, models, manual pages and completions in PREFIX (/opt/tillsight)' \
 	  'make setup   only what the build needs: CMake, a BLAS, a C++ compiler, the library of ONNX Runtime' \
 	  '' \
 	  'CPU=         FAISS for any x86-64 processor instead of one with AVX2: make CPU= run' \
@@ -37,6 +40,9 @@ setup:
 
 build: setup
 	@$(ENTER) explain_first_build release && cargo build --release --locked
+
+install: build
+	@deploy/install.sh $(PREFIX)
 
 run: build
 	@$(ENTER) exec $(BINARY) serve

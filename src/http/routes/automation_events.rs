@@ -46,6 +46,8 @@ pub async fn watch(
     // A compressed stream would be held back until there is enough to compress.
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, "text/event-stream")).insert_header((CACHE_CONTROL, "no-store"));
+    // nginx would hold events back in its buffer.
+    response.insert_header(("x-accel-buffering", "no"));
     Ok(response.insert_header((CONTENT_ENCODING, "identity")).streaming(Box::pin(events)))
 }
 
