@@ -71,6 +71,9 @@ const CERTIFICATE_PERIOD: Duration = Duration::from_secs(3_600);
 /// How often samples are folded into histograms, whether or not `/metrics` is read.
 const METRICS_PERIOD: Duration = Duration::from_secs(10);
 
+/// How soon a new or renamed store has its name in the metrics.
+const STORE_NAMES_PERIOD: Duration = Duration::from_secs(60);
+
 /// A server that is built and bound to its address, before it runs.
 pub struct Application {
     server: Server,
@@ -401,6 +404,11 @@ fn background_tasks(
             metrics.upkeep();
             Ok::<(), Infallible>(())
         },
+    );
+    tasks.register("metrics: stores", "Reads the names of the stores for the metrics.").every(
+        STORE_NAMES_PERIOD,
+        &(auth.clone(), metrics.clone()),
+        |(auth, metrics)| async move { auth.list_store_names().await.map(|names| metrics.set_store_names(names)) },
     );
     tasks.register("accounts: last seen", "Writes when people and kiosks were last seen.").every(
         last_seen::WRITE_PERIOD,

@@ -234,6 +234,16 @@ async fn acknowledged_writes_survive_a_kill_and_a_stop_is_clean() {
     let listed: Vec<&str> =
         stores["data"].as_array().unwrap().iter().map(|store| store["id"].as_str().unwrap()).collect();
     assert!(acknowledged.iter().all(|id| listed.contains(&id.as_str())), "{stores}");
+    let named = format!("tillsight_store_info{{store=\"{}\",name=\"Store 0\"}} 1", acknowledged[0]);
+    let mut metrics = String::new();
+    for _ in 0..100 {
+        metrics = client.get(format!("{}/metrics", server.url)).send().await.unwrap().text().await.unwrap();
+        if metrics.contains(&named) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(metrics.contains(&named), "{metrics}");
     let snapshots = || {
         let files = std::fs::read_dir(folder.path().join("data")).unwrap();
         files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".snapshot")).count()
@@ -280,6 +290,38 @@ fn sighup_reads_the_certificate_again_and_a_stop_signal_still_stops() {
     }
     server.signal("-TERM");
     assert!(server.process.wait().unwrap().success());
+}
+
+/// Every line of a log for programs is a JSON object, also of the start and of one that fails.
+#[test]
+fn a_json_log_has_every_line_of_the_start_and_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let json = |name: &str, value: &str| {
+        let mut command = tillsight(folder.path(), &["serve"]);
+        command.env("TILLSIGHT_LOG_FORMAT", "json").env(name, value);
+        command
+    };
+    let messages = |text: &str| -> Vec<String> {
+        let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        text.lines().map(|line| parse(line)["message"].as_str().unwrap().to_owned()).collect()
+    };
+    let server = Server::start_with_log(json("TILLSIGHT_CURRENCY", "KRW"), std::fs::File::create(&log).unwrap().into());
+    let password = server.printed.iter().find_map(|line| line.split_once("one-time password: ")).unwrap().1.to_owned();
+    let logged = wait_for_log(&log, "/docs");
+    for line in server.printed.iter().filter(|line| !line.contains(&password) && !line.contains("shown only once")) {
+        assert!(messages(&logged).contains(&line.trim().to_owned()), "{line}: {logged}");
+    }
+    assert!(logged.contains("with a one-time password") && !logged.contains(&password), "{logged}");
+    for (name, value) in [("TILLSIGHT_MODEL", "nowhere.json"), ("TILLSIGHT_LIMITS__PAGE", "0")] {
+        let output = json(name, value).env("TILLSIGHT_LOG_FILTER", "off").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            messages(&text).last().unwrap().contains(if name.ends_with("PAGE") { "limits.page" } else { value }),
+            "{text}"
+        );
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 /// `tillsight serve 2>&1 | tee log`, and `tee` ends.

@@ -53,6 +53,12 @@ pub struct StoreChange {
 }
 
 impl Auth {
+    /// Identifier and name of every store, for the metrics.
+    pub async fn list_store_names(&self) -> Result<Vec<(String, String)>, AuthError> {
+        let rows = stores::list_names(&mut self.0.db.read().await?).await?;
+        Ok(rows.into_iter().map(|row| (row.id.to_string(), row.name)).collect())
+    }
+
     /// Currency and time zone of a new store that names none.
     pub fn store_defaults(&self) -> (Currency, TimeZone) {
         (self.0.currency, self.0.time_zone.clone())

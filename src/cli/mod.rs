@@ -22,10 +22,13 @@ mod user;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use serde_json::json;
 
+use crate::clock::Clock;
 use crate::config::{ConfigError, Settings};
 use crate::db::DatabaseError;
 use crate::index_feed::StoredIndexError;
+use crate::telemetry::{self, logs_are_json};
 use crate::terminal::{self, note};
 
 /// A server for stores whose tills see: recognition, checkout and gap-free receipt numbers.
@@ -195,16 +198,25 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
     result.map_err(|error| if is_check && !error.is_finding() { CliError::CheckFailed(Box::new(error)) } else { error })
 }
 
-/// Prints `error` on standard error, in one line.
+/// Prints `error` on standard error, in one line; if the log is for programs, as one of its events.
 pub fn print_error(error: &CliError) {
-    note!("tillsight: {}", terminal::escape_to_one_line(&error.to_string()));
+    let line = terminal::escape_to_one_line(&error.to_string());
+    if logs_are_json() {
+        // Past the filter of the log: the reason of an end is told whatever else is not.
+        let event =
+            json!({"timestamp": Clock::system().now(), "level": "ERROR", "message": line, "target": "tillsight"});
+        note!("{event}");
+    } else {
+        note!("tillsight: {line}");
+    }
 }
 
 fn run_command(arguments: Arguments) -> Result<(), CliError> {
     match arguments.command {
         Command::Serve(options) => {
             serve::restart_with_library_variables();
-            block_on(serve::serve(options, Settings::load()?))
+            let settings = Settings::load().inspect_err(|_| telemetry::set_log_format(Settings::log_format()))?;
+            block_on(serve::serve(options, settings))
         }
         Command::Doctor(options) => {
             sigpipe::reset();

@@ -13,7 +13,7 @@ use crate::auth::FirstAdmin;
 use crate::clock::Clock;
 use crate::config::{Settings, TlsMode};
 use crate::db::Database;
-use crate::telemetry;
+use crate::telemetry::{self, logs_are_json};
 use crate::terminal::{self, note, say};
 
 /// Variables that libraries read once, when they are loaded, before our code runs.
@@ -64,6 +64,14 @@ enum TlsOption {
     SelfSigned,
 }
 
+/// Prints a line on standard output. If the log is for programs, it has the line too.
+fn announce(line: &str) {
+    say!("{line}");
+    if logs_are_json() {
+        tracing::info!("{}", line.trim_start());
+    }
+}
+
 /// Builds the server, prints its address, and runs until SIGTERM or SIGINT.
 pub(super) async fn serve(options: ServeOptions, mut settings: Settings) -> Result<(), CliError> {
     let reload_signals = ReloadSignals::listen().map_err(CliError::Runtime)?;
@@ -88,30 +96,34 @@ pub(super) async fn serve(options: ServeOptions, mut settings: Settings) -> Resu
              password. To give \"admin\" a new one, run: tillsight user reset-password admin"
         ),
         FirstAdmin::OneTimePasswordUnchanged => {
-            say!("The user \"admin\" has not changed the one-time password yet. If it is lost, run");
-            say!("             tillsight user reset-password admin");
+            announce("The user \"admin\" has not changed the one-time password yet. If it is lost, run");
+            announce("             tillsight user reset-password admin");
         }
         FirstAdmin::FromSettings => {
-            say!("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
+            announce("First admin: \"admin\", with the password from TILLSIGHT_ADMIN_PASSWORD.")
         }
         FirstAdmin::WithOneTimePassword(password) => {
             say!("First admin: \"admin\", one-time password: {}", password.expose_secret());
             say!("             It is shown only once and must be changed at the first login.");
+            // The password is not in the log, whose readers need not be admins.
+            if logs_are_json() {
+                tracing::info!("First admin: \"admin\", with a one-time password, which is on standard output");
+            }
         }
     }
-    say!("tillsight listens on {}", application.url());
-    say!("             Open it in a browser to set up the shop, sign in or start a kiosk.");
+    announce(&format!("tillsight listens on {}", application.url()));
+    announce("             Open it in a browser to set up the shop, sign in or start a kiosk.");
     for url in application.network_urls() {
-        say!("             from other machines: {url}");
+        announce(&format!("             from other machines: {url}"));
     }
     if application.is_self_signed() {
-        say!(
-            "             A browser warns once, because nobody it knows has signed the certificate: choose \"Advanced\", then"
+        announce(
+            "             A browser warns once, because nobody it knows has signed the certificate: choose \"Advanced\", then",
         );
-        say!("             \"Proceed\". It then gives the page the camera.");
+        announce("             \"Proceed\". It then gives the page the camera.");
     }
     if docs {
-        say!("             The API, to read and to try: {}/docs", application.url());
+        announce(&format!("             The API, to read and to try: {}/docs", application.url()));
     }
     // If the one-time password could not be printed, nobody could administer the server.
     terminal::finish_output().map_err(CliError::Output)?;

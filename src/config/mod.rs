@@ -199,6 +199,13 @@ impl Settings {
         std::env::var_os("TILLSIGHT_CONFIG").map_or_else(|| PathBuf::from(DEFAULT_FILE), PathBuf::from)
     }
 
+    /// The wanted format of the log, also if other settings cannot be read.
+    pub fn log_format() -> LogFormat {
+        let environment = Env::prefixed("TILLSIGHT_").only(&["log_format"]);
+        let layers = Self::layers(&Self::file_path()).merge(environment);
+        layers.extract_inner("log_format").unwrap_or(LogFormat::Text)
+    }
+
     /// Merges defaults, file and environment, in this order, and validates the result.
     pub fn load() -> Result<Self, ConfigError> {
         let file = Self::file_path();

@@ -5,9 +5,12 @@
 //! Prometheus' rules (base units, `_total` for counters).
 
 mod names;
+mod process_metrics;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -15,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{LogFormat, Settings};
 
 pub use names::*;
+pub use process_metrics::PROCESS_METRICS;
 
 /// The metrics of orders, receipt numbers and alerts.
 pub const NUMBERING_METRICS: [&str; 12] = [
@@ -38,7 +42,11 @@ const SECONDS: [f64; 17] =
 
 /// The metrics of this process.
 #[derive(Clone)]
-pub struct Metrics(PrometheusHandle);
+pub struct Metrics {
+    handle: PrometheusHandle,
+    /// Identifier and name.
+    stores: Arc<Mutex<Vec<(String, String)>>>,
+}
 
 impl Metrics {
     /// Installs the recorder, once per process; later calls return the same recorder.
@@ -55,13 +63,23 @@ impl Metrics {
             tracing::warn!("another metrics recorder was installed first; /metrics will be empty");
         }
         names::describe();
-        Self(handle)
+        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+        let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+        let labels =
+            [("version", env!("CARGO_PKG_VERSION").to_owned()), ("target", target), ("profile", profile.to_owned())];
+        metrics::gauge!(BUILD_INFO, &labels).set(1.0);
+        Self { handle, stores: Arc::default() }
     }
 
     /// Folds recorded samples into the histograms. Call it every few seconds: otherwise samples accumulate until the metrics
     /// are rendered.
     pub fn upkeep(&self) {
-        self.0.run_upkeep();
+        self.handle.run_upkeep();
+    }
+
+    /// The identifier and the name of every store.
+    pub fn set_store_names(&self, stores: Vec<(String, String)>) {
+        *self.stores.lock().unwrap_or_else(PoisonError::into_inner) = stores;
     }
 
     /// The metrics with these names, in Prometheus' text format.
@@ -71,8 +89,19 @@ impl Metrics {
 
     /// Every metric in Prometheus' text format.
     pub fn render(&self) -> String {
-        self.0.run_upkeep();
-        self.0.render()
+        self.handle.run_upkeep();
+        let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.handle.render() + &render_store_info(&stores) + &process_metrics::render()
+    }
+}
+
+fn render_store_info(stores: &[(String, String)]) -> String {
+    let escape = |name: &str| name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let line = |(id, name): &(String, String)| format!("{STORE_INFO}{{store=\"{id}\",name=\"{}\"}} 1\n", escape(name));
+    let lines: String = stores.iter().map(line).collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!("# HELP {STORE_INFO} {STORE_INFO_HELP}\n# TYPE {STORE_INFO} gauge\n{lines}\n"),
     }
 }
 
@@ -89,6 +118,28 @@ fn select_metrics(text: &str, names: &[&str]) -> String {
     text.lines().filter(is_selected).flat_map(|line| [line, "\n"]).collect()
 }
 
+/// Whether log lines are JSON objects, so that a program reads standard error.
+static JSON_LOGS: AtomicBool = AtomicBool::new(false);
+
+/// Whether everything on standard error is to be a JSON object.
+pub fn logs_are_json() -> bool {
+    JSON_LOGS.load(Ordering::Relaxed)
+}
+
+/// A panic as one line of the log, instead of the lines for people that Rust prints.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("a panic without a message");
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            tracing::error!(panic.place = place, %backtrace, "panicked: {message}");
+        } else {
+            tracing::error!(panic.place = place, "panicked: {message}");
+        }
+    }));
+}
+
 /// Sends log lines to standard error as the settings say. A second call changes nothing.
 pub fn init_logs(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter)
@@ -98,17 +149,34 @@ pub fn init_logs(settings: &Settings) -> Result<(), String> {
     // task that stops the server.
     let logs = logs.log_internal_errors(false);
     let logs = logs.with_ansi(std::io::stderr().is_terminal());
+    set_log_format(settings.log_format);
     // A second initialisation can only come from tests that start several servers in one process.
     let _already_set = match settings.log_format {
         LogFormat::Text => logs.try_init(),
-        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+        LogFormat::Json => {
+            log_panics();
+            logs.json().flatten_event(true).try_init()
+        }
     };
     Ok(())
+}
+
+/// For a start whose settings cannot be read: what is on standard error has `format` all the same.
+pub fn set_log_format(format: LogFormat) {
+    JSON_LOGS.store(format == LogFormat::Json, Ordering::Relaxed);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_stores_are_escaped() {
+        let stores = [("1".to_owned(), "Bob's \"deli\" \\ two\nlines".to_owned())];
+        let text = render_store_info(&stores);
+        assert!(text.contains(r#"{store="1",name="Bob's \"deli\" \\ two\nlines"} 1"#), "{text}");
+        assert_eq!(render_store_info(&[]), "");
+    }
 
     #[test]
     fn lines_are_selected_by_the_whole_name() {

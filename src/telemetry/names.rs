@@ -16,6 +16,7 @@ macro_rules! metrics_named {
 }
 
 metrics_named! {
+    describe_gauge BUILD_INFO = "tillsight_build_info": "Always 1; what runs: `version`, `target` and `profile`.";
     describe_histogram HTTP_SECONDS = "tillsight_http_request_duration_seconds":
         "Seconds from the first byte of a request to the last of its reply, by route and status.";
     describe_counter HTTP_TOTAL = "tillsight_http_requests_total": "Requests answered, by route and status.";
@@ -113,3 +114,8 @@ metrics_named! {
     describe_counter ALERT_DELIVERIES_TOTAL = "tillsight_alert_deliveries_total":
         "Attempts to deliver an alert, by `sink` and `outcome`: delivered, refused, given_up.";
 }
+
+/// Rendered apart from the recorder, which never forgets the series of an old name.
+pub const STORE_INFO: &str = "tillsight_store_info";
+pub(super) const STORE_INFO_HELP: &str =
+    "Always 1; the `name` of each `store`, to join with metrics that have its identifier.";

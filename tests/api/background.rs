@@ -90,6 +90,7 @@ async fn every_task_is_listed_with_its_purpose_and_runs(database: TestDatabase) 
         "alerts: storage",
         "database: clean up",
         "metrics",
+        "metrics: stores",
         "automation: worker 1",
         "automation: worker 2",
         "automation: listen",

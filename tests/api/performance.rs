@@ -164,6 +164,8 @@ async fn promtool_accepts_the_metrics(database: TestDatabase) {
     let path = "/api/monitoring/numbering/jobs/integrity/run-check?deep_check=true";
     shop.app.post(path, &shop.admin, json!({})).await.expect(200);
     let text = shop.app.call(reqwest::Method::GET, "/metrics", None, |request| request).await.bytes;
+    let own = String::from_utf8(text.to_vec()).unwrap();
+    assert!(own.contains("\nprocess_open_fds ") && own.contains("\ntillsight_build_info{version="), "{own}");
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/target/promtool/promtool");
     let tool = if std::path::Path::new(here).exists() { here } else { "promtool" };
     let mut command = Command::new(tool);

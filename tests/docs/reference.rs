@@ -7,6 +7,7 @@ use tillsight::config::{
     AutomationSettings, CheckoutSettings, EngineSettings, Limits, MonitoringSettings, Settings, TokenSettings,
 };
 use tillsight::http::problem::ProblemKind;
+use tillsight::telemetry::PROCESS_METRICS;
 
 use super::pages::root;
 
@@ -117,6 +118,7 @@ fn the_reference_lists_every_metric_and_no_other() {
         .split("= \"tillsight_")
         .skip(1)
         .map(|rest| format!("tillsight_{}", rest.split('"').next().unwrap()))
+        .chain(PROCESS_METRICS.map(|(name, ..)| name.to_owned()))
         .collect();
     assert!(there.len() > 40, "only {} metrics found", there.len());
     let page = read("docs/reference/metrics.md");
