@@ -24,7 +24,7 @@ pub enum RegionChoice {
 
 text_enum! {
     /// Where the region of an enrolled photo comes from.
-    RegionSource, "a source of a region":
+    EnrolledRegionSource, "a source of a region":
     /// What stands out from the background.
     Background = "background",
     /// The whole photo: asked for, or nothing stands out.
@@ -38,7 +38,7 @@ text_enum! {
 pub struct ProductPhoto {
     pub embedding: Embedding,
     pub region: Region,
-    pub source: RegionSource,
+    pub source: EnrolledRegionSource,
     /// What makes the product hard to recognise by it.
     pub issues: Vec<PhotoIssue>,
 }
@@ -79,18 +79,18 @@ pub async fn embed_product_photo(
     Ok(ProductPhoto { embedding, region, source, issues })
 }
 
-fn choose_region(photo: &Photo, choice: RegionChoice) -> Result<(Region, RegionSource), ProductPhotoError> {
+fn choose_region(photo: &Photo, choice: RegionChoice) -> Result<(Region, EnrolledRegionSource), ProductPhotoError> {
     let (width, height) = (photo.original_width(), photo.original_height());
-    let whole = (photo.whole_region(), RegionSource::Whole);
+    let whole = (photo.whole_region(), EnrolledRegionSource::Whole);
     let found = match choice {
         RegionChoice::Whole => return Ok(whole),
-        RegionChoice::Given(region) if region.fits(width, height) => return Ok((region, RegionSource::Given)),
+        RegionChoice::Given(region) if region.fits(width, height) => return Ok((region, EnrolledRegionSource::Given)),
         RegionChoice::Given(_) => return Err(ProductPhotoError::OutsidePhoto { width, height }),
         RegionChoice::Auto | RegionChoice::AutoOrWhole => regions::find_product_region(photo),
     };
     match found {
         ProductRegion::Whole => Ok(whole),
-        ProductRegion::Found(region) => Ok((region, RegionSource::Background)),
+        ProductRegion::Found(region) => Ok((region, EnrolledRegionSource::Background)),
         ProductRegion::Several(_) if choice == RegionChoice::AutoOrWhole => Ok(whole),
         ProductRegion::Several(regions) => Err(ProductPhotoError::Several(regions)),
     }

@@ -19,7 +19,7 @@ use crate::embedding::{
 };
 use crate::photo_quality::PhotoIssue;
 use crate::pool::panic_message;
-use crate::product_photos::{ProductPhoto, ProductPhotoError, RegionChoice, RegionSource, embed_product_photo};
+use crate::product_photos::{EnrolledRegionSource, ProductPhoto, ProductPhotoError, RegionChoice, embed_product_photo};
 
 /// A photo whose header has been checked.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub(super) struct StoredPhoto {
     pub(super) header: PhotoHeader,
     pub(super) size: usize,
     pub(super) region: Region,
-    pub(super) source: RegionSource,
+    pub(super) source: EnrolledRegionSource,
     pub(super) embeddings: ModelEmbeddings,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct StoredPhoto {
 pub(super) struct EmbeddedPhoto {
     photo: CheckedPhoto,
     pub(super) region: Region,
-    source: RegionSource,
+    source: EnrolledRegionSource,
     pub(super) issues: Vec<PhotoIssue>,
     embeddings: ModelEmbeddings,
 }

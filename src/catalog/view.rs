@@ -8,7 +8,7 @@ use super::photo_warning::PhotoWarning;
 use crate::db::product_images::ImageRow;
 use crate::db::products::{ArticleRow, ProductRow};
 use crate::domain::{Currency, ImageId, ProductId, Region, Timestamp, text_enum};
-use crate::product_photos::RegionSource;
+use crate::product_photos::EnrolledRegionSource;
 
 /// Photos of a product from different sides; more make little difference (docs/how-to/photograph-products.md).
 const IMAGES_ADVISED: i64 = 5;
@@ -125,7 +125,7 @@ pub struct EnrolledRegion {
     pub image_id: ImageId,
     /// In pixels of the upright photo.
     pub region: Region,
-    pub source: RegionSource,
+    pub source: EnrolledRegionSource,
 }
 
 text_enum! {

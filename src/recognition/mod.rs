@@ -37,7 +37,7 @@ use crate::regions::{self, FoundRegion, FoundRegions};
 use crate::telemetry::{EVIDENCE_LOST_TOTAL, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
 pub use crate::domain::{Region, Verdict};
-pub use crate::regions::{EmptyViewUse, RegionMethod, RegionMode};
+pub use crate::regions::{DetectionMethod, EmptyViewUse, RegionMode};
 pub use empty_views::{EmptyViewError, EmptyViewSummary};
 pub use error::RecognitionError;
 use verdict_counts::VerdictCounts;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{ProductId, RecognitionId, Region, Verdict, text_enum};
-use crate::regions::{EmptyViewUse, RegionMethod};
+use crate::regions::{DetectionMethod, EmptyViewUse};
 
 text_enum! {
     /// Why the till does not name a product.
@@ -83,7 +83,7 @@ pub struct RecognitionResult {
     pub items: Vec<RecognizedItem>,
     pub picture: PictureSize,
     /// How the regions were found.
-    pub region_method: RegionMethod,
+    pub region_method: DetectionMethod,
     /// What became of the kiosk's empty view; `null` if it has none, or the whole picture was asked for.
     pub empty_view: Option<EmptyViewUse>,
     /// The model that embedded the picture.
@@ -111,7 +111,7 @@ pub struct RecognitionView {
     pub items: Vec<RecognizedItem>,
     pub picture: PictureSize,
     /// How the regions were found.
-    pub region_method: RegionMethod,
+    pub region_method: DetectionMethod,
     /// What became of the kiosk's empty view; `null` if it has none, or the whole picture was asked for.
     pub empty_view: Option<EmptyViewUse>,
     /// The model that embedded the picture.

@@ -1,13 +1,13 @@
 //! Hands and arms: segments of the colour of skin that come in over the picture's edge. They are no products.
 
-use super::segment::Segment;
+use super::mask_segment::MaskSegment;
 
 /// Share of a hand's pixels that have the colour of skin.
 const SKIN_SHARE_MIN: f32 = 0.5;
 /// An arm is cut by the edge over its whole width: contact with the edge, relative to the square root of the area.
 const CONTACT_MIN: f32 = 0.35;
 
-pub(super) fn is_hand(segment: &Segment) -> bool {
+pub(super) fn is_hand(segment: &MaskSegment) -> bool {
     let area = segment.area as f32;
     segment.skin_pixels as f32 >= SKIN_SHARE_MIN * area && segment.edge_pixels as f32 >= CONTACT_MIN * area.sqrt()
 }

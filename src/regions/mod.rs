@@ -17,10 +17,10 @@ mod hands;
 mod lab_picture;
 mod light_change;
 mod mask;
+mod mask_segment;
 mod parts;
 mod product_region;
 mod robust_fit;
-mod segment;
 #[cfg(test)]
 mod tests;
 mod watershed;
@@ -30,7 +30,7 @@ use border_background::BorderBackground;
 use empty_view::ViewComparison;
 use lab_picture::LabPicture;
 use mask::Mask;
-use segment::Segment;
+use mask_segment::MaskSegment;
 
 pub use crop::crop_region;
 pub use empty_view::{EmptyView, UnusableView};
@@ -48,7 +48,7 @@ text_enum! {
 
 text_enum! {
     /// How the regions of a picture were found.
-    RegionMethod, "a way that regions were found":
+    DetectionMethod, "a way that regions were found":
     /// What stands out from the background that the picture's border shows.
     Background = "background",
     /// What differs from the kiosk's empty view; there may be no region.
@@ -81,7 +81,7 @@ pub struct FoundRegion {
 /// The regions of a picture; at least one, unless nothing differs from the empty view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundRegions {
-    pub method: RegionMethod,
+    pub method: DetectionMethod,
     pub regions: Vec<FoundRegion>,
     /// `None` if there is no empty view, or the whole picture is wanted.
     pub empty_view: Option<EmptyViewUse>,
@@ -117,7 +117,7 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
             return FoundRegions {
                 empty_view: Some(EmptyViewUse::Used),
                 shows_empty_view: !mask.set.contains(&true),
-                ..limit_regions(photo, RegionMethod::EmptyView, regions)
+                ..limit_regions(photo, DetectionMethod::EmptyView, regions)
             };
         }
         Some(ViewComparison::CameraMoved) => Some(EmptyViewUse::CameraMoved),
@@ -129,7 +129,7 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
         Some(Foreground { regions, is_studio_picture }) => {
             // White packages on the white of a studio fall into pieces.
             let regions = if is_studio_picture { product_region::join_pieces(regions) } else { regions };
-            limit_regions(photo, RegionMethod::Background, regions)
+            limit_regions(photo, DetectionMethod::Background, regions)
         }
         None => {
             let mut whole = whole_picture(photo);
@@ -141,7 +141,7 @@ pub fn find_regions(photo: &Photo, mode: RegionMode, empty_view: Option<&EmptyVi
     FoundRegions { empty_view, ..found }
 }
 
-fn limit_regions(photo: &Photo, method: RegionMethod, regions: Vec<FoundRegion>) -> FoundRegions {
+fn limit_regions(photo: &Photo, method: DetectionMethod, regions: Vec<FoundRegion>) -> FoundRegions {
     if regions.len() <= REGIONS_MAX {
         return FoundRegions { method, regions, empty_view: None, shows_empty_view: false };
     }
@@ -152,7 +152,7 @@ fn limit_regions(photo: &Photo, method: RegionMethod, regions: Vec<FoundRegion>)
 
 fn whole_picture(photo: &Photo) -> FoundRegions {
     FoundRegions {
-        method: RegionMethod::Whole,
+        method: DetectionMethod::Whole,
         regions: vec![FoundRegion { region: photo.whole_region(), may_be_several: false, is_blank: false }],
         empty_view: None,
         shows_empty_view: false,
@@ -182,7 +182,7 @@ fn find_mask_regions(mask: &Mask, picture: &LabPicture, photo: &Photo) -> Vec<Fo
     let mut segments = watershed::segment_mask(mask, picture, area_min);
     segments.retain(|segment| !hands::is_hand(segment));
     parts::join_parts(&mut segments);
-    let region = |segment: Segment| FoundRegion {
+    let region = |segment: MaskSegment| FoundRegion {
         region: scale_up(&segment, picture, photo),
         may_be_several: segment.may_be_several,
         is_blank: false,
@@ -200,7 +200,7 @@ struct Foreground {
 }
 
 /// The segment's box in pixels of the photo's original.
-fn scale_up(segment: &Segment, picture: &LabPicture, photo: &Photo) -> Region {
+fn scale_up(segment: &MaskSegment, picture: &LabPicture, photo: &Photo) -> Region {
     let scale = |position: usize, from: usize, to: u32| {
         u32::try_from(position as u64 * u64::from(to) / from as u64).unwrap_or(to).min(to)
     };

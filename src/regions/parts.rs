@@ -1,6 +1,6 @@
 //! Joins segments that are parts of one product: a label inside a package, a cap above a bottle, the stem of an apple.
 
-use super::segment::Segment;
+use super::mask_segment::MaskSegment;
 
 /// A segment with this share of its box inside another one's box …
 const ENCLOSED_SHARE: f32 = 0.6;
@@ -12,7 +12,7 @@ const NEIGHBOR_AREA_MAX: f32 = 0.08;
 const NEIGHBOR_GAP_MAX: f32 = 0.04;
 
 /// Joins parts to what they are parts of.
-pub(super) fn join_parts(segments: &mut Vec<Segment>) {
+pub(super) fn join_parts(segments: &mut Vec<MaskSegment>) {
     segments.sort_by_key(|segment| std::cmp::Reverse(segment.area));
     let mut whole = 0;
     while whole < segments.len() {
@@ -27,7 +27,7 @@ pub(super) fn join_parts(segments: &mut Vec<Segment>) {
     }
 }
 
-fn is_part(part: &Segment, whole: &Segment) -> bool {
+fn is_part(part: &MaskSegment, whole: &MaskSegment) -> bool {
     let (area, whole_area) = (part.area as f32, whole.area as f32);
     let is_enclosed = whole.share_inside(part) >= ENCLOSED_SHARE && area <= ENCLOSED_AREA_MAX * whole_area;
     let is_near = whole.gap(part) as f32 <= NEIGHBOR_GAP_MAX * whole.longer_side() as f32;
@@ -38,12 +38,12 @@ fn is_part(part: &Segment, whole: &Segment) -> bool {
 mod tests {
     use super::*;
 
-    fn segment(left: usize, top: usize, right: usize, bottom: usize) -> Segment {
+    fn segment(left: usize, top: usize, right: usize, bottom: usize) -> MaskSegment {
         let area = (right - left) * (bottom - top);
-        Segment { left, top, right, bottom, area, edge_pixels: 0, skin_pixels: 0, may_be_several: false }
+        MaskSegment { left, top, right, bottom, area, edge_pixels: 0, skin_pixels: 0, may_be_several: false }
     }
 
-    fn joined(mut segments: Vec<Segment>) -> usize {
+    fn joined(mut segments: Vec<MaskSegment>) -> usize {
         join_parts(&mut segments);
         segments.len()
     }

@@ -33,7 +33,7 @@ const BLUE: [u8; 3] = [30, 50, 170];
 fn each_thing_on_a_table_is_a_region() {
     let placed = [(60, 80, 90, 140, RED), (300, 100, 70, 70, BLUE), (480, 40, 100, 220, RED)];
     let found = find_regions(&frame(&placed), RegionMode::Auto, None);
-    assert_eq!(found.method, RegionMethod::Background);
+    assert_eq!(found.method, DetectionMethod::Background);
     assert_eq!(found.regions.len(), 3, "{found:?}");
     for (x, y, width, height, _) in placed {
         let expected = Region { x, y, width, height };
@@ -58,7 +58,7 @@ fn shadows_specks_and_hands_are_no_regions() {
 fn an_empty_table_a_close_up_and_a_strip_are_one_region_each() {
     let whole = |photo: &Photo| {
         let found = find_regions(photo, RegionMode::Auto, None);
-        assert_eq!(found.method, RegionMethod::Whole, "{found:?}");
+        assert_eq!(found.method, DetectionMethod::Whole, "{found:?}");
         assert_eq!(found.regions[0].region, Region::whole(photo.width(), photo.height()));
     };
     whole(&frame(&[]));
@@ -132,10 +132,10 @@ fn two_fruits_with_overlapping_boxes_are_two_and_halves_of_a_package_are_one_pro
 fn more_regions_than_are_billed_are_one_that_may_show_several() {
     let placed: Vec<_> = (0..30).map(|n| (20 + n % 10 * 62, 30 + n / 10 * 110, 40, 60, RED)).collect();
     let crowded = find_regions(&frame(&placed), RegionMode::Auto, None);
-    assert_eq!((crowded.method, crowded.regions.len()), (RegionMethod::Whole, 1), "{crowded:?}");
+    assert_eq!((crowded.method, crowded.regions.len()), (DetectionMethod::Whole, 1), "{crowded:?}");
     assert!(crowded.regions[0].may_be_several);
     let full = find_regions(&frame(&placed[..24]), RegionMode::Auto, None);
-    assert_eq!((full.method, full.regions.len()), (RegionMethod::Background, 24), "{full:?}");
+    assert_eq!((full.method, full.regions.len()), (DetectionMethod::Background, 24), "{full:?}");
 }
 
 #[test]

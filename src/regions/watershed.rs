@@ -6,7 +6,7 @@
 use super::distance_transform::{distances_to_outside, pixels_from_high_to_low};
 use super::lab_picture::LabPicture;
 use super::mask::Mask;
-use super::segment::Segment;
+use super::mask_segment::MaskSegment;
 
 /// Two peaks are two segments if the saddle between them is below this share of the lower peak.
 const SADDLE_MAX: f32 = 0.55;
@@ -27,12 +27,12 @@ const SIMILAR_AREA_MIN: f32 = 0.4;
 #[derive(Debug, Clone)]
 struct Basin {
     peak: u32,
-    segment: Segment,
+    segment: MaskSegment,
     color_sum: [f64; 3],
 }
 
 /// The segments of `mask` with at least `area_min` pixels, the widest first.
-pub(super) fn segment_mask(mask: &Mask, picture: &LabPicture, area_min: usize) -> Vec<Segment> {
+pub(super) fn segment_mask(mask: &Mask, picture: &LabPicture, area_min: usize) -> Vec<MaskSegment> {
     let heights = distances_to_outside(mask);
     let mut watershed = Watershed { basins: Vec::new(), parents: Vec::new(), labels: vec![NONE; heights.len()] };
     for pixel in pixels_from_high_to_low(&heights) {
@@ -83,13 +83,17 @@ impl Watershed {
             own = self.basins.len() as u32;
             self.parents.push(own);
             let color_sum = picture.colors[pixel].map(f64::from);
-            self.basins.push(Basin { peak: heights[pixel], segment: Segment::from_pixel(pixel, picture), color_sum });
+            self.basins.push(Basin {
+                peak: heights[pixel],
+                segment: MaskSegment::from_pixel(pixel, picture),
+                color_sum,
+            });
             self.labels[pixel] = own;
             return;
         }
         self.labels[pixel] = own;
         let basin = &mut self.basins[own as usize];
-        basin.segment = basin.segment.join(&Segment::from_pixel(pixel, picture));
+        basin.segment = basin.segment.join(&MaskSegment::from_pixel(pixel, picture));
         for (sum, value) in basin.color_sum.iter_mut().zip(picture.colors[pixel]) {
             *sum += f64::from(value);
         }
@@ -114,12 +118,12 @@ impl Watershed {
         let color_sum = std::array::from_fn(|channel| higher.color_sum[channel] + lower.color_sum[channel]);
         let may_be_several = in_doubt || joined.may_be_several;
         let peak = higher.peak;
-        self.basins[high as usize] = Basin { peak, segment: Segment { may_be_several, ..joined }, color_sum };
+        self.basins[high as usize] = Basin { peak, segment: MaskSegment { may_be_several, ..joined }, color_sum };
         self.parents[low as usize] = high;
         high
     }
 
-    fn into_segments(self, area_min: usize) -> Vec<Segment> {
+    fn into_segments(self, area_min: usize) -> Vec<MaskSegment> {
         let roots = self.basins.iter().zip(self.parents).zip(0..).filter(|((_, parent), own)| parent == own);
         let segments = roots.map(|((basin, _), _)| basin.segment);
         segments.filter(|segment| segment.area >= area_min).collect()
@@ -139,7 +143,7 @@ mod tests {
     const WIDTH: usize = 120;
 
     /// Discs of (x, y, radius, colour) on nothing.
-    fn segments(discs: &[(f32, f32, f32, [f32; 3])]) -> Vec<Segment> {
+    fn segments(discs: &[(f32, f32, f32, [f32; 3])]) -> Vec<MaskSegment> {
         let (mut set, mut colors) = (vec![false; WIDTH * 60], vec![[50.0, 0.0, 0.0]; WIDTH * 60]);
         for (pixel, (set, color)) in set.iter_mut().zip(&mut colors).enumerate() {
             let (x, y) = ((pixel % WIDTH) as f32, (pixel / WIDTH) as f32);

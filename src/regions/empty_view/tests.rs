@@ -1,7 +1,7 @@
 //! Frames of a cluttered and of a plain place: other light, noise, things, a moved camera.
 
 use crate::domain::{Photo, Region};
-use crate::regions::{EmptyView, EmptyViewUse, FoundRegions, RegionMethod, RegionMode, UnusableView, find_regions};
+use crate::regions::{DetectionMethod, EmptyView, EmptyViewUse, FoundRegions, RegionMode, UnusableView, find_regions};
 
 const WIDTH: usize = 640;
 const HEIGHT: usize = 360;
@@ -94,7 +94,7 @@ fn other_light_and_noise_are_nothing() {
         let view = view(&picture);
         for (light, factor) in lights {
             let found = find(&shoot(&picture, factor, 2), &view);
-            assert_eq!((found.method, found.empty_view), (RegionMethod::EmptyView, Some(EmptyViewUse::Used)));
+            assert_eq!((found.method, found.empty_view), (DetectionMethod::EmptyView, Some(EmptyViewUse::Used)));
             assert!(found.regions.is_empty() && found.shows_empty_view, "{name}, {light}: {found:?}");
         }
     }
@@ -135,7 +135,7 @@ fn a_moved_or_covered_camera_is_noticed() {
     let moved = |picture: &Picture, light: f32| {
         let found = find(&shoot(picture, |_, _| light, 5), &view);
         assert_eq!(found.empty_view, Some(EmptyViewUse::CameraMoved), "{found:?}");
-        assert_ne!(found.method, RegionMethod::EmptyView);
+        assert_ne!(found.method, DetectionMethod::EmptyView);
         assert!(!found.regions.is_empty() && !found.shows_empty_view);
     };
     for (right, down) in [(40, 0), (0, 30), (70, 40)] {
@@ -168,7 +168,7 @@ fn other_proportions_are_told_and_another_resolution_is_none() {
     let view = view(&plain());
     let square = Photo::new(300, 300, vec![190; 300 * 300 * 3]).unwrap();
     let found = find(&square, &view);
-    assert_eq!((found.empty_view, found.method), (Some(EmptyViewUse::OtherSize), RegionMethod::Whole));
+    assert_eq!((found.empty_view, found.method), (Some(EmptyViewUse::OtherSize), DetectionMethod::Whole));
     let half: Vec<u8> = (0..320 * 180).flat_map(|pixel| [190 - (pixel % 320 / 10) as u8; 3]).collect();
     let found = find(&Photo::new(320, 180, half).unwrap(), &view);
     assert_eq!((found.empty_view, found.regions.len()), (Some(EmptyViewUse::Used), 0));
@@ -177,7 +177,7 @@ fn other_proportions_are_told_and_another_resolution_is_none() {
 #[test]
 fn the_whole_picture_needs_no_view() {
     let found = find_regions(&shoot(&plain(), |_, _| 1.0, 1), RegionMode::Whole, Some(&view(&plain())));
-    assert_eq!((found.method, found.empty_view), (RegionMethod::Whole, None));
+    assert_eq!((found.method, found.empty_view), (DetectionMethod::Whole, None));
 }
 
 /// The picture as a camera sees it that was turned by `degrees` and zoomed.

@@ -5,7 +5,7 @@ use super::lab_picture::LabPicture;
 
 /// A part of the mask that shows one product, as far as the outline tells.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Segment {
+pub(super) struct MaskSegment {
     pub(super) left: usize,
     pub(super) top: usize,
     /// Exclusive.
@@ -21,7 +21,7 @@ pub(super) struct Segment {
     pub(super) may_be_several: bool,
 }
 
-impl Segment {
+impl MaskSegment {
     /// The segment of one pixel.
     pub(super) fn from_pixel(pixel: usize, picture: &LabPicture) -> Self {
         let (x, y) = (pixel % picture.width, pixel / picture.width);
