@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 
 use super::task_files::{TaskFiles, UPLOAD, make_private_folder};
 use super::{Automation, AutomationError};
@@ -81,12 +82,23 @@ impl TaskUpload {
 }
 
 impl Drop for TaskUpload {
+    /// Removes an abandoned upload on a thread for blocking work: this one serves requests. If the server stops before that thread
+    /// gets to it, the next clean-up removes the folder.
     fn drop(&mut self) {
-        if !self.is_kept
-            && let Err(error) = std::fs::remove_dir_all(&self.folder)
-        {
-            tracing::warn!(folder = %self.folder.display(), %error, "a broken upload stays until the next clean-up");
+        if self.is_kept {
+            return;
         }
+        let folder = std::mem::take(&mut self.folder);
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || remove_folder(&folder))),
+            Err(_) => remove_folder(&folder),
+        }
+    }
+}
+
+fn remove_folder(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "a broken upload stays until the next clean-up");
     }
 }
 
