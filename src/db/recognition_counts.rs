@@ -1,6 +1,6 @@
 //! Counts of verdicts by store and quarter of an hour.
 
-use super::sales_statistics::StoreScope;
+use super::store_scope::{StoreScope, bind_scope};
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{LocalUnit, OffsetSpan, StoreId, Timestamp};
 
@@ -53,11 +53,7 @@ pub async fn sum(
         CAST(SUM(c.ambiguous) AS BIGINT) AS ambiguous, CAST(SUM(c.unknown) AS BIGINT) AS unknown \
         FROM stores t JOIN recognition_counts c ON c.store_id = t.id \
         WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND c.quarter >= $3 AND c.quarter < $4 GROUP BY 1";
-    run_query!(reader, c => sqlx::query_as(SELECT)
-        .bind(scope.time_zone)
-        .bind(scope.store)
-        .bind(span.from)
-        .bind(span.to)
+    run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span)
         .bind(span.offset_us)
         .bind(unit.micros())
         .fetch_all(c))

@@ -1,20 +1,14 @@
 //! Sums of sales by unit of local time and by product.
 //!
-//! The time zone is a filter and an offset: a unit of local time is `(created_at + offset) / length`, which both databases
-//! compute alike. [`crate::domain::OffsetSpan`] says in which spans that holds.
+//! SQLite takes tables in the order of a `CROSS JOIN`: stores, then the records of the period, then their lines. Left to itself
+//! it begins with every line that was ever sold (66 ms instead of 2 ms for a week of 35 000 lines). PostgreSQL chooses freely.
 
+use super::store_scope::{StoreScope, bind_scope};
 use super::{DatabaseError, Reader, run_query};
-use crate::domain::{Currency, ImageId, LocalUnit, OffsetSpan, ProductId, RefundKind, StoreId, TimeZone};
+use crate::domain::{Currency, ImageId, LocalUnit, OffsetSpan, ProductId, RefundKind};
 
 /// Ids in one statement.
 const IDS_PER_QUERY: usize = 8;
-
-/// Which stores to sum up: those in a time zone, or one of them.
-#[derive(Debug, Clone, Copy)]
-pub struct StoreScope<'a> {
-    pub time_zone: &'a TimeZone,
-    pub store: Option<StoreId>,
-}
 
 /// Orders of one currency in one unit of time.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -67,11 +61,7 @@ pub async fn sum_sales(
         CAST(SUM(o.total) AS BIGINT) AS amount FROM stores t JOIN orders o ON o.store_id = t.id \
         WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND o.created_at >= $3 AND o.created_at < $4 \
         GROUP BY 1, 2";
-    run_query!(reader, c => sqlx::query_as(SELECT)
-        .bind(scope.time_zone)
-        .bind(scope.store)
-        .bind(span.from)
-        .bind(span.to)
+    run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span)
         .bind(span.offset_us)
         .bind(unit.micros())
         .fetch_all(c))
@@ -87,11 +77,7 @@ pub async fn sum_reversals(
         CAST(SUM(r.amount) AS BIGINT) AS amount FROM stores t JOIN refunds r ON r.store_id = t.id \
         WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND r.created_at >= $3 AND r.created_at < $4 \
         GROUP BY 1, 2, 3";
-    run_query!(reader, c => sqlx::query_as(SELECT)
-        .bind(scope.time_zone)
-        .bind(scope.store)
-        .bind(span.from)
-        .bind(span.to)
+    run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span)
         .bind(span.offset_us)
         .bind(unit.micros())
         .fetch_all(c))
@@ -106,15 +92,10 @@ pub async fn sum_products(
     const SELECT: &str = "SELECT i.product_id, o.currency, CAST(SUM(i.quantity) AS BIGINT) AS quantity, \
         CAST(SUM(i.line_total - i.discount - i.bill_discount \
           + CASE WHEN o.prices_include_tax THEN 0 ELSE i.tax END) AS BIGINT) AS amount \
-        FROM stores t JOIN orders o ON o.store_id = t.id JOIN order_items i ON i.order_id = o.id \
-        WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND o.created_at >= $3 AND o.created_at < $4 \
+        FROM stores t CROSS JOIN orders o CROSS JOIN order_items i \
+        WHERE o.store_id = t.id AND i.order_id = o.id AND t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND o.created_at >= $3 AND o.created_at < $4 \
         GROUP BY i.product_id, o.currency";
-    run_query!(reader, c => sqlx::query_as(SELECT)
-        .bind(scope.time_zone)
-        .bind(scope.store)
-        .bind(span.from)
-        .bind(span.to)
-        .fetch_all(c))
+    run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span).fetch_all(c))
 }
 
 /// What was refunded or voided of each product, by currency.
@@ -124,16 +105,10 @@ pub async fn sum_returned_products(
     span: OffsetSpan,
 ) -> Result<Vec<ProductSumRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.product_id, r.currency, CAST(SUM(b.quantity) AS BIGINT) AS quantity, \
-        CAST(SUM(b.amount) AS BIGINT) AS amount FROM stores t JOIN refunds r ON r.store_id = t.id \
-        JOIN refund_items b ON b.refund_id = r.id JOIN order_items i ON i.order_id = r.order_id AND i.line = b.line \
-        WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND r.created_at >= $3 AND r.created_at < $4 \
+        CAST(SUM(b.amount) AS BIGINT) AS amount FROM stores t CROSS JOIN refunds r CROSS JOIN refund_items b CROSS JOIN order_items i \
+        WHERE r.store_id = t.id AND b.refund_id = r.id AND i.order_id = r.order_id AND i.line = b.line AND t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND r.created_at >= $3 AND r.created_at < $4 \
         GROUP BY i.product_id, r.currency";
-    run_query!(reader, c => sqlx::query_as(SELECT)
-        .bind(scope.time_zone)
-        .bind(scope.store)
-        .bind(span.from)
-        .bind(span.to)
-        .fetch_all(c))
+    run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span).fetch_all(c))
 }
 
 /// Names and photos of these products.

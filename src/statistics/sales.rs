@@ -9,7 +9,8 @@ use super::sums::{CurrencySums, Sold, Sums};
 use super::{
     CurrencySales, Days, ProductSales, SalesFigures, SalesPoint, SalesView, Statistics, StatisticsError, find_scope,
 };
-use crate::db::sales_statistics::{self, StoreScope};
+use crate::db::sales_statistics;
+use crate::db::store_scope::StoreScope;
 use crate::db::{DatabaseError, Reader, stores};
 use crate::domain::{Caller, Currency, LocalUnit, OffsetSpan, ProductId, StoreId, Timestamp};
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::SalesFigures;
-use crate::db::sales_statistics::{self, ProductSumRow, StoreScope};
+use crate::db::sales_statistics::{self, ProductSumRow};
+use crate::db::store_scope::StoreScope;
 use crate::db::{DatabaseError, Reader};
 use crate::domain::{Currency, LocalUnit, OffsetSpan, ProductId, RefundKind};
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{Days, Statistics, StatisticsError, find_scope};
 use crate::db::recognition_counts::{self, VerdictCountsRow};
-use crate::db::sales_statistics::StoreScope;
+use crate::db::store_scope::StoreScope;
 use crate::db::stores;
 use crate::domain::{Caller, LocalUnit, OffsetSpan, StoreId};
 
