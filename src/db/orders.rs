@@ -168,25 +168,74 @@ pub struct OrderFilter {
     pub to: Option<Timestamp>,
 }
 
+/// The columns of [`OrderSummaryRow`], from orders `o` and their states `s`.
+macro_rules! summary_columns {
+    () => {
+        "o.id, o.store_id, o.store_name, o.number, o.total, o.currency, o.created_at, \
+         (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded "
+    };
+}
+
+/// The orders of [`list`] among those that `$from` names. States are looked up for the orders of the page alone: each is made of
+/// several sums.
+macro_rules! select_page {
+    ($from:literal) => {
+        concat!(
+            "SELECT ",
+            summary_columns!(),
+            "FROM (SELECT o.* FROM ",
+            $from,
+            " AND ($1 IS NULL OR o.store_id = $1) AND ($2 IS NULL OR o.id < $2) AND ($3 IS NULL OR o.number = $3) \
+             AND ($4 IS NULL OR o.created_at >= $4) AND ($5 IS NULL OR o.created_at < $5) ORDER BY o.id DESC LIMIT $6) o \
+             JOIN order_states s ON s.order_id = o.id ORDER BY o.id DESC"
+        )
+    };
+}
+
 /// Newest first.
 pub async fn list(
     reader: &mut Reader,
     filter: OrderFilter,
     page: PageRequest,
 ) -> Result<Vec<ListedOrder<OrderSummaryRow>>, DatabaseError> {
-    const SELECT: &str = "SELECT o.id, o.store_id, o.store_name, o.number, o.total, o.currency, o.created_at, \
-        (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded \
-        FROM orders o JOIN order_states s ON s.order_id = o.id \
-        WHERE ($1 IS NULL OR o.store_id = $1) AND ($2 IS NULL OR o.id < $2) AND ($3 IS NULL OR s.state = $3) \
-        AND ($4 IS NULL OR o.created_at >= $4) AND ($5 IS NULL OR o.created_at < $5) \
-        AND ($6 IS NULL OR o.number = $6) ORDER BY o.id DESC LIMIT $7";
-    run_query!(reader, c => sqlx::query_as(SELECT)
+    const ALL: &str = select_page!("orders o WHERE TRUE");
+    // Through the index of each store's numbers.
+    const OF_NUMBER: &str =
+        select_page!("stores t CROSS JOIN orders o WHERE o.store_id = t.id AND o.series = 'order' AND o.number = $3");
+    // What `order_states` says, in terms that indexes answer.
+    const CONFIRMED: &str = select_page!(
+        "orders o WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id) \
+         AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.kind = 'void')"
+    );
+    const PAID: &str = select_page!(
+        "orders o WHERE EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id) \
+         AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id)"
+    );
+    const PARTLY_REFUNDED: &str = select_page!(
+        "orders o WHERE o.id IN (SELECT r.order_id FROM refunds r WHERE r.kind = 'refund') \
+         AND o.total > (SELECT SUM(r.amount) FROM refunds r WHERE r.order_id = o.id AND r.kind = 'refund')"
+    );
+    const REFUNDED: &str = select_page!(
+        "orders o WHERE o.id IN (SELECT r.order_id FROM refunds r WHERE r.kind = 'refund') \
+         AND o.total <= (SELECT SUM(r.amount) FROM refunds r WHERE r.order_id = o.id AND r.kind = 'refund')"
+    );
+    const VOIDED: &str =
+        select_page!("orders o WHERE o.id IN (SELECT r.order_id FROM refunds r WHERE r.kind = 'void')");
+    let query = match filter.state {
+        None if filter.number.is_some() => OF_NUMBER,
+        None => ALL,
+        Some(OrderState::Confirmed) => CONFIRMED,
+        Some(OrderState::Paid) => PAID,
+        Some(OrderState::PartlyRefunded) => PARTLY_REFUNDED,
+        Some(OrderState::Refunded) => REFUNDED,
+        Some(OrderState::Voided) => VOIDED,
+    };
+    run_query!(reader, c => sqlx::query_as(query)
         .bind(filter.store)
         .bind(page.before)
-        .bind(filter.state)
+        .bind(filter.number)
         .bind(filter.from)
         .bind(filter.to)
-        .bind(filter.number)
         .bind(page.fetch_limit())
         .fetch_all(c))
 }
@@ -198,12 +247,14 @@ pub async fn list_owned(
     filter: OrderFilter,
     page: PageRequest,
 ) -> Result<Vec<ListedOrder<OrderSummaryRow>>, DatabaseError> {
-    const SELECT: &str = "SELECT o.id, o.store_id, o.store_name, o.number, o.total, o.currency, o.created_at, \
-        (SELECT COUNT(*) FROM order_items i WHERE i.order_id = o.id) AS items_count, s.state, s.refunded \
-        FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN order_states s ON s.order_id = o.id \
-        WHERE w.user_id = $1 AND ($2 IS NULL OR w.order_id < $2) AND ($3 IS NULL OR o.store_id = $3) \
-        AND ($4 IS NULL OR s.state = $4) AND ($5 IS NULL OR o.created_at >= $5) \
-        AND ($6 IS NULL OR o.created_at < $6) AND ($7 IS NULL OR o.number = $7) ORDER BY w.order_id DESC LIMIT $8";
+    const SELECT: &str = concat!(
+        "SELECT ",
+        summary_columns!(),
+        "FROM order_owners w JOIN orders o ON o.id = w.order_id JOIN order_states s ON s.order_id = o.id \
+         WHERE w.user_id = $1 AND ($2 IS NULL OR w.order_id < $2) AND ($3 IS NULL OR o.store_id = $3) \
+         AND ($4 IS NULL OR s.state = $4) AND ($5 IS NULL OR o.created_at >= $5) \
+         AND ($6 IS NULL OR o.created_at < $6) AND ($7 IS NULL OR o.number = $7) ORDER BY w.order_id DESC LIMIT $8"
+    );
     run_query!(reader, c => sqlx::query_as(SELECT)
         .bind(owner)
         .bind(page.before)

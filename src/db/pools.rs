@@ -92,7 +92,12 @@ impl Pools {
     async fn open_postgres(url: &str, connections: u32, mode: OpenMode) -> Result<Self, DatabaseError> {
         let options = postgres_options(url)?;
         let reuse = ReusePolicy::default();
-        let read_only = options.clone().options([("default_transaction_read_only", "on")]);
+        let read_only = options.clone().options([
+            ("default_transaction_read_only", "on"),
+            // Lists have optional filters (`$1 IS NULL OR …`). A plan that is to fit them all reads every order, in 50 ms instead
+            // of 1 ms; a plan for the values at hand is made in 0.1 to 2 ms.
+            ("plan_cache_mode", "force_custom_plan"),
+        ]);
         if mode == OpenMode::ReadOnly {
             let readers = connect_postgres(read_only, connections, &reuse).await?;
             return Ok(Self::Postgres { writers: readers.clone(), readers, reuse });
