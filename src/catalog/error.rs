@@ -86,6 +86,11 @@ pub enum CatalogError {
     Embedder(String),
     #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
     KeyReused,
+    #[error(
+        "The request with this Idempotency-Key was carried out before. Its reply was too large to be kept. Read what it \
+         changed; do not send it with another key."
+    )]
+    ReplyNotKept,
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -98,6 +103,7 @@ impl From<IdempotencyError> for CatalogError {
     fn from(error: IdempotencyError) -> Self {
         match error {
             IdempotencyError::KeyReused => Self::KeyReused,
+            IdempotencyError::ReplyNotKept => Self::ReplyNotKept,
             IdempotencyError::Database(error) => Self::Database(error),
         }
     }

@@ -56,6 +56,11 @@ pub enum CheckoutError {
     TotalTooLarge,
     #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
     KeyReused,
+    #[error(
+        "The request with this Idempotency-Key was carried out before. Its reply was too large to be kept. Read what it \
+         changed; do not send it with another key."
+    )]
+    ReplyNotKept,
     #[error(transparent)]
     Recognition(#[from] RecognitionError),
     #[error(transparent)]
@@ -95,6 +100,7 @@ impl CheckoutError {
             | Self::UnsellableItems(_)
             | Self::TotalTooLarge
             | Self::KeyReused
+            | Self::ReplyNotKept
             | Self::Recognition(_)
             | Self::Order(_) => false,
         }
@@ -105,6 +111,7 @@ impl From<IdempotencyError> for CheckoutError {
     fn from(error: IdempotencyError) -> Self {
         match error {
             IdempotencyError::KeyReused => Self::KeyReused,
+            IdempotencyError::ReplyNotKept => Self::ReplyNotKept,
             IdempotencyError::Database(error) => Self::Database(error),
         }
     }

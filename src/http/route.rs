@@ -119,8 +119,10 @@ impl Route {
         }
         match self.idempotency_key {
             KeyUse::Never => {}
-            KeyUse::Optional => kinds.push(ProblemKind::KeyReused),
-            KeyUse::Required => kinds.extend([ProblemKind::KeyMissing, ProblemKind::KeyReused]),
+            KeyUse::Optional => kinds.extend([ProblemKind::KeyReused, ProblemKind::ReplyNotKept]),
+            KeyUse::Required => {
+                kinds.extend([ProblemKind::KeyMissing, ProblemKind::KeyReused, ProblemKind::ReplyNotKept]);
+            }
         }
         if self.method != Method::GET {
             // A bad request, too, is a key that is malformed or would be ignored.

@@ -2,12 +2,13 @@
 //! work.
 //!
 //! Invariants: a reply is stored in the transaction of the work that it reports, so neither exists without the other. A
-//! failed transaction can be retried, since each attempt first looks for the reply of the previous one.
+//! failed transaction can be retried, since each attempt first looks for the reply of the previous one. A reply of more than
+//! [`REPLY_BYTES_MAX`] is not kept, but that its request was carried out is: a repetition changes nothing, and is refused.
 
 mod retry;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::db::idempotency_keys::{self, StoredReply};
@@ -15,6 +16,11 @@ use crate::db::{DatabaseError, Reader, Tx};
 use crate::domain::{Caller, Timestamp};
 
 pub use retry::{DatabaseCause, register_metrics, retry_key_race, retry_transaction, retry_transaction_counted};
+
+/// The largest reply that is kept. A bill of 100 lines has some 45 kB; each change of a bill keeps all of it.
+const REPLY_BYTES_MAX: usize = 64 * 1_024;
+/// The field of what is stored instead of a larger reply; no reply has one of this name.
+const NOT_KEPT: &str = "$reply_not_kept_bytes";
 
 /// The reply to an idempotent request.
 #[derive(Debug, Clone)]
@@ -40,6 +46,11 @@ impl Reply {
 pub enum IdempotencyError {
     #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
     KeyReused,
+    #[error(
+        "The request with this Idempotency-Key was carried out before. Its reply was too large to be kept. Read what it \
+         changed; do not send it with another key."
+    )]
+    ReplyNotKept,
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -73,9 +84,10 @@ impl IdempotentRequest {
         let Some(key) = &self.key else { return Ok(None) };
         match idempotency_keys::find(reader, &self.scope, key).await? {
             None => Ok(None),
-            Some(stored) if stored.request_hash == self.request_hash => {
-                Ok(Some(Reply { body: stored.body, replayed: true }))
-            }
+            Some(stored) if stored.request_hash == self.request_hash => match stored.body.get(NOT_KEPT) {
+                None => Ok(Some(Reply { body: stored.body, replayed: true })),
+                Some(_) => Err(IdempotencyError::ReplyNotKept),
+            },
             Some(_) => Err(IdempotencyError::KeyReused),
         }
     }
@@ -89,7 +101,9 @@ impl IdempotentRequest {
     ) -> Result<Reply, IdempotencyError> {
         let reply = Reply::first(view)?;
         if let Some(key) = &self.key {
-            let stored = StoredReply { request_hash: self.request_hash.clone(), body: reply.body.clone() };
+            let bytes = reply.body.to_string().len();
+            let body = if bytes > REPLY_BYTES_MAX { json!({ NOT_KEPT: bytes }) } else { reply.body.clone() };
+            let stored = StoredReply { request_hash: self.request_hash.clone(), body };
             idempotency_keys::insert(tx, &self.scope, key, &stored, now).await?;
         }
         Ok(reply)

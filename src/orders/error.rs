@@ -24,6 +24,11 @@ pub enum OrderError {
     UnknownClaimCode,
     #[error("This Idempotency-Key was already used for another request. Choose a new key for each new request.")]
     KeyReused,
+    #[error(
+        "The request with this Idempotency-Key was carried out before. Its reply was too large to be kept. Read what it \
+         changed; do not send it with another key."
+    )]
+    ReplyNotKept,
     #[error("The order is already paid. Give money back with POST /api/orders/{0}/refunds.")]
     AlreadyPaid(OrderId),
     #[error("Order {id} was paid ({paid}) and fully refunded ({refunded}). It can no longer be changed.")]
@@ -60,6 +65,7 @@ impl From<IdempotencyError> for OrderError {
     fn from(error: IdempotencyError) -> Self {
         match error {
             IdempotencyError::KeyReused => Self::KeyReused,
+            IdempotencyError::ReplyNotKept => Self::ReplyNotKept,
             IdempotencyError::Database(error) => Self::Database(error),
         }
     }

@@ -246,6 +246,35 @@ async fn a_key_is_refused_where_no_reply_is_kept(database: TestDatabase) {
     shop.send(&Method::POST, "/api/auth/login", "", Some("k"), &login).await.expect(200);
 }
 
+/// 200 products, each on the one bill there is.
+const FILL_BILL: &str = "INSERT INTO billing_items (id, session_id, product_id, quantity, sightings, created_at, name) \
+    SELECT p.id, s.id, p.id, 1, 1, 0, p.name FROM products p CROSS JOIN checkout_sessions s WHERE p.name LIKE 'Product %'";
+const PRODUCTS_SQLITE: &str = "INSERT INTO products (id, name, name_folded, active, created_at, updated_at) \
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) \
+    SELECT unhex(printf('019000000000700080000000%08x', i)), 'Product ' || i, 'product ' || i, 1, 0, 0 FROM n";
+const PRODUCTS_POSTGRES: &str = "INSERT INTO products (id, name, name_folded, active, created_at, updated_at) \
+    SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, 'Product ' || i, 'product ' || i, true, 0, 0 \
+    FROM generate_series(1, 200) i";
+
+async fn a_reply_too_large_to_keep_is_refused_and_its_request_not_repeated(database: TestDatabase) {
+    let shop = Shop::open(database).await;
+    let session = shop.fill_bill(&[]).await;
+    shop.app.database.run_script(PRODUCTS_SQLITE, PRODUCTS_POSTGRES).await;
+    shop.app.database.run_script(FILL_BILL, FILL_BILL).await;
+    let (items, add) = (path(&session, "/items"), json!({"version": 1, "product_id": shop.milk}));
+    let add = Body::Json(add);
+    let first = shop.send(&Method::POST, &items, &shop.kiosk, Some("k"), &add).await;
+    assert!(first.bytes.len() > 65_536, "{} bytes", first.bytes.len());
+    let bill = first.expect(200);
+    let again = shop.send(&Method::POST, &items, &shop.kiosk, Some("k"), &add).await;
+    let again = again.expect_problem(409, "reply-not-kept");
+    assert!(again["detail"].as_str().unwrap().contains("was carried out before"), "{again}");
+    assert_eq!(shop.bill(&session).await["version"], bill["version"], "nothing was added again");
+    let other = Body::Json(json!({"version": 2, "product_id": shop.soap}));
+    let reused = shop.send(&Method::POST, &items, &shop.kiosk, Some("k"), &other).await;
+    reused.expect_problem(422, "idempotency-key-reused");
+}
+
 on_both_databases!(
     every_change_of_a_bill_happens_once_under_its_key,
     every_change_of_an_order_happens_once_under_its_key,
@@ -253,4 +282,5 @@ on_both_databases!(
     a_frame_that_is_sent_twice_is_billed_once,
     a_refusal_does_not_advise_to_bill_twice,
     a_key_is_refused_where_no_reply_is_kept,
+    a_reply_too_large_to_keep_is_refused_and_its_request_not_repeated,
 );

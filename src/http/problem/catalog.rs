@@ -51,6 +51,7 @@ impl From<CatalogError> for Problem {
                     .retry_after(INDEX_RETRY_S)
             }
             CatalogError::KeyReused => Self::new(ProblemKind::KeyReused, detail),
+            CatalogError::ReplyNotKept => Self::new(ProblemKind::ReplyNotKept, detail),
             CatalogError::Busy => Self::new(ProblemKind::Overloaded, detail).retry_after(OVERLOAD_RETRY_S),
             CatalogError::IndexBehind { product_id, cause } => {
                 tracing::error!(error = %detail, "a change of the catalog has not reached the index");

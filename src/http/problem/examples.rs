@@ -92,6 +92,11 @@ impl ProblemKind {
                 "This Idempotency-Key was already used for another request. Choose a new key for each new request.",
                 json!({}),
             ),
+            Self::ReplyNotKept => text(
+                "The request with this Idempotency-Key was carried out before. Its reply was too large to be kept. Read what it \
+                 changed; do not send it with another key.",
+                json!({}),
+            ),
             Self::OrderPaid => text(
                 "Order 01997d3c-8f4e-7b02-a5c1-3f6f0c2b9d10 was paid (2.19 EUR) and fully refunded (2.19 EUR). It can no longer be \
                  changed.",

@@ -53,6 +53,7 @@ problem_kinds! {
     UnsellableItems = "unsellable-items", UNPROCESSABLE_ENTITY, "The bill has items that cannot be sold";
     KeyMissing = "idempotency-key-missing", BAD_REQUEST, "The Idempotency-Key header is missing";
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request";
+    ReplyNotKept = "reply-not-kept", CONFLICT, "The request was carried out before, and its reply was not kept";
     OrderPaid = "order-paid", CONFLICT, "The order is already paid";
     OrderNotPaid = "order-not-paid", CONFLICT, "The order is not paid";
     OrderVoided = "order-voided", CONFLICT, "The order is void";

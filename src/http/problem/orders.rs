@@ -40,6 +40,7 @@ impl From<CheckoutError> for Problem {
             }
             CheckoutError::TotalTooLarge => Self::new(ProblemKind::InvalidField, detail).with("field", "total"),
             CheckoutError::KeyReused => Self::new(ProblemKind::KeyReused, detail),
+            CheckoutError::ReplyNotKept => Self::new(ProblemKind::ReplyNotKept, detail),
             CheckoutError::Recognition(error) => error.into(),
             CheckoutError::Order(error) => error.into(),
             CheckoutError::Database(error) => error.into(),
@@ -57,6 +58,7 @@ impl From<OrderError> for Problem {
             | OrderError::UnknownClaimCode => Self::new(ProblemKind::NotFound, error.to_string()),
             OrderError::NoStore => Self::new(ProblemKind::Forbidden, error.to_string()),
             OrderError::KeyReused => Self::new(ProblemKind::KeyReused, error.to_string()),
+            OrderError::ReplyNotKept => Self::new(ProblemKind::ReplyNotKept, error.to_string()),
             OrderError::AlreadyPaid(_) => Self::new(ProblemKind::OrderPaid, error.to_string()),
             OrderError::PaidAndRefunded { refunded, .. } => {
                 Self::new(ProblemKind::OrderPaid, error.to_string()).with("refunded", refunded.amount)

@@ -232,6 +232,7 @@ fn into_failure(error: &CatalogError) -> JobFailure {
         | CatalogError::PoorPhoto { .. }
         | CatalogError::AlreadyEnrolled { .. }
         | CatalogError::LostOriginal(_)
-        | CatalogError::KeyReused => JobFailure::lasting(error),
+        | CatalogError::KeyReused
+        | CatalogError::ReplyNotKept => JobFailure::lasting(error),
     }
 }

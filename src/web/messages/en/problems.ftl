@@ -34,6 +34,7 @@ problem-session-closed = This bill is closed.
 problem-empty-bill = The bill is empty.
 problem-unsellable-items = Some things on the bill cannot be sold.
 problem-idempotency-key-missing = The request has no key.
+problem-reply-not-kept = This was done already. Open the page anew to see it.
 problem-idempotency-key-reused = This form was already sent with other values. Open it anew.
 problem-order-paid = The order is already paid.
 problem-order-not-paid = The order is not paid yet.

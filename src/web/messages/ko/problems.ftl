@@ -31,6 +31,7 @@ problem-session-closed = 이미 닫힌 계산서입니다.
 problem-empty-bill = 계산서가 비어 있습니다.
 problem-unsellable-items = 판매할 수 없는 상품이 있습니다.
 problem-idempotency-key-missing = 요청에 키가 없습니다.
+problem-reply-not-kept = 이미 처리되었습니다. 화면을 새로 열어 확인하세요.
 problem-idempotency-key-reused = 다른 내용으로 이미 보낸 양식입니다. 새로 여세요.
 problem-order-paid = 이미 결제된 주문입니다.
 problem-order-not-paid = 아직 결제되지 않은 주문입니다.
