@@ -6,6 +6,7 @@
 //!
 //! Who may call what is decided above; this module knows nothing of HTTP.
 
+mod catalogue_evaluation;
 mod enrolment_check;
 mod error;
 mod look_alike_report;
@@ -39,6 +40,7 @@ use crate::look_alikes::ReportCache;
 
 pub use crate::photo_quality::PhotoIssueCode;
 pub use crate::product_photos::RegionChoice;
+pub use catalogue_evaluation::{CatalogueEvaluationView, EvaluationProgress, EvaluationResult};
 pub use error::{CatalogError, PhotoName};
 pub use look_alike_report::{name_checks, name_pairs};
 pub use look_alike_views::{LookAlikePage, LookAlikePairView, LookAlikeView, PhotoCheckView, ProductCheckView};

@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::db::{DatabaseError, Reader, catalog_confidences};
 use crate::domain::VerdictLimits;
 use crate::index_feed::{StoredIndex, StoredIndexError};
-use crate::look_alikes::{LookAlikeReport, LookAlikeSearch};
+use crate::look_alikes::{LookAlikeReport, LookAlikeSearch, ReportProgress};
 use crate::terminal::{note, say};
 
 #[derive(Debug, Subcommand)]
@@ -82,7 +82,8 @@ async fn make_report(
         note!("tillsight: {skipped} photos have no valid embedding of this model and are skipped");
     }
     let confidence = confidence.map(|row| row.content);
-    Ok(LookAlikeSearch::from_stored(index, confidence, stored.thresholds().clone(), limits).report().await?)
+    let search = LookAlikeSearch::from_stored(index, confidence, stored.thresholds().clone(), limits);
+    Ok(search.report(&ReportProgress::default()).await?)
 }
 
 async fn list_look_alikes(

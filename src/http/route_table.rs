@@ -99,6 +99,8 @@ route_table! {
     models::cancel: Admin, [SwitchRefused];
     models::activate: Admin, [SwitchRefused, IndexBehind];
     models::roll_back: Admin, [UnusableModel, SwitchRefused, NotFound];
+    models::begin_evaluation: Admin;
+    models::show_evaluation: Admin;
     // A closed kiosk is refused where `KioskClosed` stands.
     recognition::recognize: Till, [KioskClosed, IndexBehind];
 

@@ -35,14 +35,29 @@ pub struct LeftOutPhoto {
     pub nearest: Option<Neighbour>,
     /// Whether the till would take the photo for that product, or would have to ask.
     pub is_mistaken: bool,
-    /// Whether the till, knowing the other photos, would bill the photo's product or name it first when it asks.
-    pub is_recognized: bool,
+    /// Whether the photo's product comes first, and what the till says then, knowing the product's other photos. `None` if
+    /// no other photo of the product is known.
+    pub judged: Option<JudgedPhoto>,
+    /// What the till would say if it had never seen the product.
+    pub verdict_unseen: Verdict,
+}
+
+/// How the till judges a photo of a product that it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JudgedPhoto {
+    pub is_first: bool,
+    pub verdict: Verdict,
 }
 
 impl LeftOutPhoto {
     /// Whether its product has a copy of the photo, in another size or compression. The photo would find itself.
     pub fn is_copy(&self) -> bool {
         self.own_score.is_some_and(|own| own > COPY_SCORE)
+    }
+
+    /// Whether the till, knowing the other photos, would bill the photo's product or name it first when it asks.
+    pub fn is_recognized(&self) -> bool {
+        self.judged.is_some_and(|judged| judged.is_first && judged.verdict != Verdict::Unknown)
     }
 }
 
@@ -52,12 +67,13 @@ impl LookAlikeSearch {
         let (own, others): (Vec<Hit>, Vec<Hit>) = found.into_iter().partition(|hit| hit.product == photo.product);
         let own = rank_own_product(photo, photos, own.first());
         let mut ranking: Vec<RankedProduct> = others.iter().map(ranked).collect();
+        let verdict_unseen = self.judge_ranking(&ranking, self.rank_confidences(&ranking).as_deref());
         let own_rank = own.map(|own| {
             let rank = ranking.partition_point(|other| other.score >= own.score);
             ranking.insert(rank, own);
             rank
         });
-        let confidences = self.confidence().and_then(|confidence| confidence.of_ranking(&ranking, ranking.len()));
+        let confidences = self.rank_confidences(&ranking);
         let nearest = others.first().map(|hit| Neighbour {
             product: hit.product,
             image: hit.image,
@@ -69,16 +85,27 @@ impl LookAlikeSearch {
             Some(confidence) => confidence >= MISTAKEN_CONFIDENCE_MIN,
             None => is_mistaken_by_score(nearest.score, own_score, &self.thresholds),
         });
-        // As the till judges: see `recognition::verdicts`.
-        let verdict = match confidences.filter(|_| !self.thresholds.own_photos) {
-            Some(confidences) => self.limits.judge(confidences[0].into()),
+        let judged = own_rank.map(|rank| JudgedPhoto {
+            is_first: rank == 0,
+            verdict: self.judge_ranking(&ranking, confidences.as_deref()),
+        });
+        let (image, product) = (photo.image, photo.product);
+        LeftOutPhoto { image, product, own_score, nearest, is_mistaken, judged, verdict_unseen }
+    }
+
+    fn rank_confidences(&self, ranking: &[RankedProduct]) -> Option<Vec<f32>> {
+        self.confidence().and_then(|confidence| confidence.of_ranking(ranking, ranking.len()))
+    }
+
+    /// As the till judges: see `recognition::verdicts`.
+    fn judge_ranking(&self, ranking: &[RankedProduct], confidences: Option<&[f32]>) -> Verdict {
+        match confidences.filter(|_| !self.thresholds.own_photos).and_then(|confidences| confidences.first()) {
+            Some(confidence) => self.limits.judge((*confidence).into()),
             None => {
                 let scores = ranking.iter().map(|ranked| ranked.score);
                 Verdict::from_scores(scores, self.thresholds.score, self.thresholds.margin)
             }
-        };
-        let is_recognized = own_rank == Some(0) && verdict != Verdict::Unknown;
-        LeftOutPhoto { image: photo.image, product: photo.product, own_score, nearest, is_mistaken, is_recognized }
+        }
     }
 }
 

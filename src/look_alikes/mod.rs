@@ -3,7 +3,7 @@
 //! A photo is left out and searched for: would the till recognise it by its product's
 //! other photos, or take it for another product (`left_out_photo`)?
 //! For the photos of one product, the answers say whether they are enough (`photo_check`). For the whole catalogue, they give
-//! the pairs of products that the till will take for each other (`report`).
+//! the pairs of products that the till will take for each other, and how often it would be right (`report`).
 //!
 //! Invariants: only the index is searched, in batches so short that a till's search waits for some ten milliseconds at most. An
 //! answer holds for one model and one revision of its index. Nothing is written.
@@ -12,8 +12,10 @@ mod left_out_photo;
 mod photo_check;
 mod report;
 mod report_cache;
+mod report_progress;
 #[cfg(test)]
 mod tests;
+mod verdict_counts;
 
 use std::sync::Arc;
 
@@ -24,10 +26,12 @@ use crate::embedding::Thresholds;
 use crate::index::{IndexError, IndexRow, VectorIndex};
 
 pub use crate::confidence::COPY_SCORE;
-pub use left_out_photo::{LeftOutPhoto, Neighbour};
+pub use left_out_photo::{JudgedPhoto, LeftOutPhoto, Neighbour};
 pub use photo_check::{PHOTOS_CHECKED_MAX, PhotoCheck};
 pub use report::{LookAlikePair, LookAlikeReport, ProductCount};
 pub use report_cache::{CachedReport, ReportCache};
+pub use report_progress::ReportProgress;
+pub use verdict_counts::VerdictCounts;
 
 /// Photos that are searched for at a time: 33 ms of one thread in an index of 100 000 photos.
 const SEARCHES_PER_BATCH: usize = 16;

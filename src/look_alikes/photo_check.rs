@@ -32,7 +32,7 @@ impl PhotoCheck {
     pub fn from_answers(photos: usize, answers: &[LeftOutPhoto]) -> Self {
         let checked: Vec<&LeftOutPhoto> = answers.iter().filter(|answer| !answer.is_copy()).collect();
         let unrecognized: Vec<ImageId> =
-            checked.iter().filter(|answer| !answer.is_recognized).map(|answer| answer.image).collect();
+            checked.iter().filter(|answer| !answer.is_recognized()).map(|answer| answer.image).collect();
         let worst = checked.iter().filter_map(|answer| Some((answer, answer.nearest?)));
         let worst = worst.max_by(|(one, nearest), (other, other_nearest)| {
             one.is_mistaken.cmp(&other.is_mistaken).then_with(|| nearest.compare_strength(other_nearest))

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::photo_check::are_enough;
-use super::{LeftOutPhoto, LookAlikeSearch, Neighbour};
+use super::{LeftOutPhoto, LookAlikeSearch, Neighbour, ReportProgress, VerdictCounts};
 use crate::domain::{ImageId, ProductId};
 use crate::index::{IndexError, IndexRow};
 
@@ -56,6 +56,8 @@ pub struct LookAlikeReport {
     pub photos: usize,
     /// Photos that were left out in turn.
     pub photos_checked: usize,
+    /// How the till would judge them.
+    pub verdicts: VerdictCounts,
     /// Strongest first.
     pub pairs: Vec<LookAlikePair>,
     pub products: HashMap<ProductId, ProductCount>,
@@ -77,11 +79,11 @@ impl LookAlikeReport {
 }
 
 impl LookAlikeSearch {
-    /// Checks photos of the whole catalogue.
+    /// Checks photos of the whole catalogue, and tells `progress` how far it is.
     ///
     /// # Errors
     /// The index does not answer.
-    pub async fn report(&self) -> Result<LookAlikeReport, IndexError> {
+    pub async fn report(&self, progress: &ReportProgress) -> Result<LookAlikeReport, IndexError> {
         let revision = self.index.stats().await.revision;
         let mut products: HashMap<ProductId, ProductCount> = HashMap::new();
         let mut after = ImageId::NIL;
@@ -90,6 +92,8 @@ impl LookAlikeSearch {
         }
         let photos = products.values().map(|count| count.photos).sum();
         let checked_per_product = (REPORT_PHOTOS_MAX / products.len().max(1)).clamp(1, PHOTOS_PER_PRODUCT_MAX);
+        progress.begin(products.values().map(|count| count.photos.min(checked_per_product)).sum());
+        let mut verdicts = VerdictCounts::default();
         let mut seen: HashMap<ProductId, usize> = HashMap::new();
         let mut strongest: HashMap<[ProductId; 2], LookAlikePair> = HashMap::new();
         let mut after = ImageId::NIL;
@@ -104,9 +108,11 @@ impl LookAlikeSearch {
             for answer in self.leave_out(&rows).await?.iter().filter(|answer| !answer.is_copy()) {
                 let count = products.entry(answer.product).or_default();
                 count.checked += 1;
-                count.recognized += usize::from(answer.is_recognized);
+                count.recognized += usize::from(answer.is_recognized());
+                verdicts.add(answer);
                 keep_strongest(&mut strongest, answer);
             }
+            progress.add(rows.len());
         }
         let mut pairs: Vec<LookAlikePair> = strongest.into_values().collect();
         // By id where all else is equal, so that the same catalogue gives the same pages.
@@ -115,7 +121,7 @@ impl LookAlikeSearch {
         });
         pairs.truncate(PAIRS_MAX);
         let photos_checked = products.values().map(|count| count.checked).sum();
-        Ok(LookAlikeReport { revision, photos, photos_checked, pairs, products })
+        Ok(LookAlikeReport { revision, photos, photos_checked, verdicts, pairs, products })
     }
 
     /// The rows after `after`, which is moved to the last of them; `None` at the end.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{LookAlikeReport, LookAlikeSearch};
+use super::{LookAlikeReport, LookAlikeSearch, ReportProgress};
 use crate::active_model::{ActiveModel, ModelSlot};
 use crate::background::Signal;
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ const PAUSE_FACTOR: u32 = 5;
 pub struct CachedReport {
     pub report: Arc<LookAlikeReport>,
     pub made_at: Timestamp,
-    model: ModelId,
+    pub model: ModelId,
     /// The revision that the confidence was learned from, if one was.
     confidence_revision: Option<i64>,
 }
@@ -41,6 +41,7 @@ pub struct ReportCache {
     signal: Signal,
     finished: Arc<watch::Sender<Option<CachedReport>>>,
     request: Arc<Mutex<ReportRequest>>,
+    progress: Arc<ReportProgress>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +53,8 @@ struct ReportRequest {
 impl ReportCache {
     pub fn new(active: ModelSlot, clock: Clock, limits: VerdictLimits) -> Self {
         let finished = Arc::new(watch::Sender::new(None));
-        Self { active, clock, limits, signal: Signal::default(), finished, request: Arc::default() }
+        let (request, progress) = (Arc::default(), Arc::default());
+        Self { active, clock, limits, signal: Signal::default(), finished, request, progress }
     }
 
     /// Raised when a report is requested.
@@ -73,11 +75,30 @@ impl ReportCache {
                 && self.is_of_active_model(cached)
         };
         if !is_new(&finished.borrow()) {
-            self.request().is_pending = true;
-            self.signal.raise();
+            self.request_report();
             // After the time-out, an older report is the answer.
             drop(tokio::time::timeout(WAIT_MAX, finished.wait_for(is_new)).await);
         }
+        self.last()
+    }
+
+    /// Has a new report made, also of a catalogue that has not changed.
+    pub fn request_report(&self) {
+        let mut request = self.request();
+        if !request.is_pending {
+            request.is_pending = true;
+            self.progress.begin(0);
+        }
+        self.signal.raise();
+    }
+
+    /// How far the requested report is: photos that were checked, and photos that will be. `None` if none is requested.
+    pub fn progress(&self) -> Option<(usize, usize)> {
+        self.request().is_pending.then(|| self.progress.read())
+    }
+
+    /// The last report on the model in use, whatever has changed since.
+    pub fn last(&self) -> Option<CachedReport> {
         self.finished.borrow().clone().filter(|cached| self.is_of_active_model(cached))
     }
 
@@ -96,7 +117,7 @@ impl ReportCache {
         let began = Instant::now();
         let active = self.active.current();
         let confidence_revision = confidence_revision(&active);
-        let report = LookAlikeSearch::of_active_model(&active, self.limits).report().await?;
+        let report = LookAlikeSearch::of_active_model(&active, self.limits).report(&self.progress).await?;
         tracing::info!(
             index.revision = report.revision,
             photos = report.photos,

@@ -106,6 +106,7 @@ page_table! {
     POST "/admin/models/activate" Admin => models::activate;
     POST "/admin/models/cancel" Admin => models::cancel;
     POST "/admin/models/rollback" Admin => models::roll_back;
+    POST "/admin/models/evaluate" Admin => models::evaluate;
 
     // The admin: dashboard, numbering, alerts, people.
     GET "/admin" Staff => dashboard::show;

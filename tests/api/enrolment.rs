@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use tillsight::demo::packages;
 use tokio::process::Command;
 
-use crate::harness::{MODEL, Reply, TestApp, TestDatabase, jpeg, on_both_databases, package_photo, table_frame};
+use crate::harness::{
+    ADMIN_PASSWORD, Browser, MODEL, Reply, TestApp, TestDatabase, assert_leads, jpeg, on_both_databases, package_photo,
+    table_frame,
+};
 
 struct Shop {
     app: TestApp,
@@ -259,6 +262,7 @@ async fn the_report_lists_products_that_look_alike(database: TestDatabase) {
     let count = checked["not_enough_count"].as_u64().unwrap();
     assert_eq!((code, &checked["products_count"]), (Some(i32::from(count > 0)), &json!(6)), "{checked}");
     assert_eq!(checked["products"].as_array().unwrap().len() as u64, count.min(1));
+    assert_evaluation(&shop, &pairs).await;
 
     let path = format!("/api/products/{}/images/{}", products[0], text(&strays[0]));
     shop.app.delete(&path, &shop.admin).await.expect(204);
@@ -270,6 +274,36 @@ async fn the_report_lists_products_that_look_alike(database: TestDatabase) {
     shop.app.get(PATH, &clerk).await.expect(200);
     let kiosk = shop.app.enrol_kiosk(&shop.admin, &store).await;
     shop.app.get(PATH, &kiosk).await.expect_problem(403, "forbidden");
+}
+
+/// The evaluation of the same catalogue: two of 32 photos are another product's, and the pairs are those of the report.
+async fn assert_evaluation(shop: &Shop, pairs: &[Value]) {
+    const EVALUATION: &str = "/api/models/evaluation";
+    let mut browser = Browser::new(&shop.app);
+    browser.sign_in("admin", ADMIN_PASSWORD).await;
+    assert_leads(&browser.submit("/admin/models/evaluate", &[]).await, "/admin/models#evaluation");
+    let begun = shop.app.post(EVALUATION, &shop.admin, json!({})).await.expect(202);
+    assert!(begun["progress"]["photos_checked"].as_u64() <= Some(32), "{begun}");
+    let began = Instant::now();
+    let result = loop {
+        let evaluation = shop.get(EVALUATION).await.expect(200);
+        if evaluation["progress"].is_null() {
+            break evaluation["result"].clone();
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "the evaluation does not end: {evaluation}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let count = |name: &str| result[name].as_u64().unwrap();
+    assert_eq!((count("index_revision"), count("photos_checked"), count("known")), (8, 32, 32), "{result}");
+    assert!((25..=30).contains(&count("first")), "all but the strays: {result}");
+    assert!(count("billed") + count("billed_wrongly") + count("asked") <= 32, "{result}");
+    assert_eq!(count("unseen"), 32);
+    assert!(count("unseen_billed") <= 8 && count("unseen_billed") + count("unseen_asked") > 0, "{result}");
+    assert_eq!(result["worst_pairs"].as_array().unwrap()[..], pairs[..pairs.len().min(10)]);
+    let page = browser.get("/admin/models").await.text().await.unwrap();
+    let product = format!("href=\"/admin/products/{}\"", text(&pairs[0]["other_product_id"]));
+    assert!(page.contains(&product) && page.contains("32 of 32 photos were checked"), "{page}");
+    assert!(page.contains(&format!("{} of 32 photos", count("first"))), "{page}");
 }
 
 async fn values_that_nobody_can_see_are_refused(database: TestDatabase) {

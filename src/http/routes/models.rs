@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, Responder, delete, get, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::catalog::CatalogueEvaluationView;
 use crate::domain::{Caller, InvalidField};
 use crate::http::Services;
 use crate::http::extract::JsonBody;
@@ -94,4 +95,24 @@ pub async fn cancel(caller: Caller, services: Data<Services>) -> Result<impl Res
 #[post("/api/models/rollback")]
 pub async fn roll_back(caller: Caller, services: Data<Services>) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Accepted().json(services.models.roll_back(&caller).await?))
+}
+
+/// Evaluate the model in use on the catalogue's own photos, in the background.
+///
+/// Each photo of a sample is searched for in the rest of the catalogue, once with its product's other photos and once without
+/// its product. `GET` of the same path shows how far it is, and the result. Each server evaluates by itself.
+#[utoipa::path(tag = "models",
+    responses((status = 202, body = CatalogueEvaluationView, description = "The evaluation that has begun")))]
+#[post("/api/models/evaluation")]
+pub async fn begin_evaluation(services: Data<Services>) -> Result<impl Responder, Problem> {
+    services.catalog.begin_evaluation();
+    Ok(HttpResponse::Accepted().json(services.catalog.evaluation().await?))
+}
+
+/// Show how good the model in use is on the catalogue's own photos.
+#[utoipa::path(tag = "models",
+    responses((status = 200, body = CatalogueEvaluationView, description = "Progress and result of the evaluation")))]
+#[get("/api/models/evaluation")]
+pub async fn show_evaluation(services: Data<Services>) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Ok().json(services.catalog.evaluation().await?))
 }

@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use askama::Template;
 
+use crate::catalog::{CatalogueEvaluationView, EvaluationResult};
 use crate::domain::{Caller, SwitchState, TimeZone};
 use crate::http::Services;
 use crate::http::problem::Problem;
@@ -18,7 +19,18 @@ struct ModelsTemplate<'a> {
     models: &'a ModelsView,
     switch: Option<Progress<'a>>,
     history: Vec<Past<'a>>,
+    evaluation: &'a CatalogueEvaluationView,
+    result: Option<ShownResult<'a>>,
     form: &'a Form,
+}
+
+/// What the last evaluation found.
+struct ShownResult<'a> {
+    result: &'a EvaluationResult,
+    at: Moment,
+    first: String,
+    billed_wrongly: String,
+    unseen_billed: String,
 }
 
 /// The open switch.
@@ -35,6 +47,13 @@ struct Past<'a> {
     switch: &'a SwitchView,
     at: Moment,
     tone: &'static str,
+}
+
+impl ModelsTemplate<'_> {
+    /// Of a confidence that may not be learned yet.
+    fn likelihood(&self, confidence: &Option<f32>) -> String {
+        confidence.map_or_else(|| "–".to_owned(), |confidence| self.page.percent(f64::from(confidence)))
+    }
 }
 
 pub async fn show(page: Page, services: Data<Services>) -> PageResult {
@@ -55,13 +74,35 @@ async fn render(page: &Page, services: &Services, form: &Form) -> PageResult {
             switch,
         }
     });
-    let template = ModelsTemplate { page, switch, history, models: &models, form };
+    let evaluation = services.catalog.evaluation().await?;
+    let result = evaluation.result.as_ref().map(|result| view_result(page, result, &zone));
+    let template = ModelsTemplate { page, switch, history, models: &models, evaluation: &evaluation, result, form };
     page.render_with_status(form.status(), &template)
 }
 
 fn view_past<'a>(page: &Page, switch: &'a SwitchView, zone: &TimeZone) -> Past<'a> {
     let tone = if switch.state == SwitchState::Active { "good" } else { "idle" };
     Past { at: page.moment(switch.changed_at, zone), tone, switch }
+}
+
+fn view_result<'a>(page: &Page, result: &'a EvaluationResult, zone: &TimeZone) -> ShownResult<'a> {
+    let share = |count: usize, all: usize| match all {
+        0 => "–".to_owned(),
+        all => page.percent(count as f64 / all as f64),
+    };
+    ShownResult {
+        at: page.moment(result.made_at, zone),
+        first: share(result.first, result.known),
+        billed_wrongly: share(result.billed_wrongly, result.known),
+        unseen_billed: share(result.unseen_billed, result.unseen),
+        result,
+    }
+}
+
+/// Begins an evaluation on the catalogue; one that is going on goes on.
+pub async fn evaluate(page: Page, services: Data<Services>) -> PageResult {
+    services.catalog.begin_evaluation();
+    page.redirect("/admin/models#evaluation")
 }
 
 /// Begins a switch, which waits for a decision when it is ready.
