@@ -12,9 +12,9 @@
 //!   duplicate, and the whole confirmation is repeated. Without that index each collision would be two receipts with one
 //!   number.
 //!
-//! Sessions are made beforehand and not measured. All of a database's contestants work on the same one, each in stores
-//! of its own, and take turns within a round; medians over the rounds are printed. Databases wait for the disk at every
-//! commit, as in production. PostgreSQL is the one that `TILLSIGHT_TEST_POSTGRES_URL` names (an account that may create
+//! Beside the rate over HTTP stand the median and the 95th percentile of one confirmation's time. Sessions are made
+//! beforehand and not measured. All of a database's contestants work on the same one, each in stores of its own, and take
+//! turns within a round; medians over the rounds are printed. Databases wait for the disk at every commit, as in production. PostgreSQL is the one that `TILLSIGHT_TEST_POSTGRES_URL` names (an account that may create
 //! databases), or a throwaway one. Target: at least 300 with 8 clients on each database. `cargo bench --bench numbering --
 //! --help` lists the options.
 
@@ -23,6 +23,8 @@ mod bare_sqlite;
 mod fixture;
 mod load;
 mod naive;
+#[path = "../support/program.rs"]
+mod program;
 mod report;
 mod server;
 mod service;
@@ -41,7 +43,6 @@ use server::Server;
 use service::Service;
 use tokio::runtime::{Builder, Runtime};
 
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tillsight-small.json");
 /// Names a PostgreSQL server.
 const POSTGRES: &str = "TILLSIGHT_TEST_POSTGRES_URL";
 /// The naive way gets one in so many of the confirmations: its rate is clear long before.

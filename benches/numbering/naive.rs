@@ -28,7 +28,7 @@ pub struct NaiveResult {
 pub fn run(fixture: &Fixture, runtime: &Runtime, batch: Batch, clients: usize) -> NaiveResult {
     let collisions = AtomicUsize::new(0);
     let counter = &collisions;
-    let rate = closed_loop(runtime, batch, clients, |session| async move {
+    let load = closed_loop(runtime, batch, clients, |session| async move {
         loop {
             match confirm(&fixture.db, &fixture.clock, batch.store(session), session).await {
                 Ok(()) => return,
@@ -40,7 +40,7 @@ pub fn run(fixture: &Fixture, runtime: &Runtime, batch: Batch, clients: usize) -
             }
         }
     });
-    NaiveResult { rate, collisions: collisions.into_inner() as f64 / batch.count as f64 }
+    NaiveResult { rate: load.rate, collisions: collisions.into_inner() as f64 / batch.count as f64 }
 }
 
 async fn confirm(db: &Database, clock: &Clock, store_number: u64, session: u64) -> Result<(), DatabaseError> {

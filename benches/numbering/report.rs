@@ -4,30 +4,34 @@ use serde_json::{Map, Value};
 
 use super::Options;
 use super::fixture::{PRODUCTS, STORES};
+use super::load::Load;
 use super::naive::NaiveResult;
 
-/// What one round gave for one number of clients, in confirmations per second.
+/// What one round gave for one number of clients; `bare` in confirmations per second.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Row {
     pub clients: usize,
     pub bare: f64,
-    pub service: f64,
-    pub http: f64,
+    pub service: Load,
+    pub http: Load,
     pub naive: NaiveResult,
 }
 
 /// The figures of a row: key in JSON, head of the column, digits after the point.
-const FIGURES: [(&str, &str, usize); 5] = [
+const FIGURES: [(&str, &str, usize); 7] = [
     ("bare_per_s", "bare/s", 0),
     ("service_per_s", "service/s", 0),
     ("http_per_s", "HTTP/s", 0),
+    ("http_p50_ms", "HTTP p50 ms", 1),
+    ("http_p95_ms", "HTTP p95 ms", 1),
     ("naive_per_s", "naive/s", 0),
     ("naive_collisions_per_order", "collisions", 2),
 ];
 
 impl Row {
     fn figures(&self) -> [f64; FIGURES.len()] {
-        [self.bare, self.service, self.http, self.naive.rate, self.naive.collisions]
+        let (http, naive) = (self.http, self.naive);
+        [self.bare, self.service.rate, http.rate, http.p50_ms, http.p95_ms, naive.rate, naive.collisions]
     }
 }
 

@@ -13,9 +13,9 @@ use tillsight::performance::Performance;
 use tillsight::recognition::RecognitionService;
 use tokio::runtime::Runtime;
 
-use super::MODEL;
 use super::fixture::{Batch, Fixture, uuid};
-use super::load::closed_loop;
+use super::load::{Load, closed_loop};
+use super::program::MODEL;
 use super::support::DIM;
 
 /// The service, as the server builds it.
@@ -44,7 +44,7 @@ impl Service {
         reply.body.to_string()
     }
 
-    pub fn run(&self, runtime: &Runtime, batch: Batch, clients: usize) -> f64 {
+    pub fn run(&self, runtime: &Runtime, batch: Batch, clients: usize) -> Load {
         closed_loop(runtime, batch, clients, |session| async move {
             let (caller, id) = (batch.caller(session), SessionId::from(uuid(session)));
             let confirmed = self.0.confirm_session(&caller, id, 1, &format!("bill-{session}")).await;
