@@ -74,6 +74,15 @@ impl Action {
             Self::Void => "void",
         }
     }
+
+    /// The message that says it was done.
+    fn notice(self) -> &'static str {
+        match self {
+            Self::Pay => "notice-order-paid",
+            Self::Refund => "notice-order-refunded",
+            Self::Void => "notice-order-voided",
+        }
+    }
 }
 
 pub async fn show(page: Page, caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> PageResult {
@@ -156,21 +165,23 @@ pub async fn pay(
     id: ValidPath<OrderId>,
     form: Form,
 ) -> PageResult {
-    let order = services.orders.get_order(&caller, id.0).await?;
-    let paid = async {
-        let method = read_method(&form)?;
-        let tendered = parse_amount("tendered", form.text("tendered"), order.currency)?;
-        let reference = form.optional("reference").map(str::to_owned);
-        let tender = Tender {
-            method,
-            amount: order.total,
-            tendered: tendered.filter(|_| method == PaymentMethod::Cash),
-            reference,
-        };
-        services.orders.pay_order(&caller, id.0, order.currency, vec![tender], form.key()).await.map_err(Problem::from)
-    };
-    let outcome = paid.await.map(|_| "notice-order-paid");
+    let outcome = take_payment(&caller, &services, id.0, &form).await;
     answer(&page, &caller, &services, id.0, form, Action::Pay, outcome).await
+}
+
+/// Takes what is due by the form's method.
+async fn take_payment(caller: &Caller, services: &Services, id: OrderId, form: &Form) -> Result<(), Problem> {
+    let order = services.orders.get_order(caller, id).await?;
+    let method = read_method(form)?;
+    let tendered = parse_amount("tendered", form.text("tendered"), order.currency)?;
+    let tender = Tender {
+        method,
+        amount: order.total,
+        tendered: tendered.filter(|_| method == PaymentMethod::Cash),
+        reference: form.optional("reference").map(str::to_owned),
+    };
+    services.orders.pay_order(caller, id, order.currency, vec![tender], form.key()).await?;
+    Ok(())
 }
 
 pub async fn refund(
@@ -180,22 +191,25 @@ pub async fn refund(
     id: ValidPath<OrderId>,
     form: Form,
 ) -> PageResult {
-    let order = services.orders.get_order(&caller, id.0).await?;
-    let refunded = async {
-        let request = RefundRequest {
-            currency: order.currency,
-            method: read_method(&form)?,
-            reference: form.optional("reference").map(str::to_owned),
-            reason: form.text("reason").to_owned(),
-            lines: match form.text("what") {
-                "rest" => None,
-                _ => Some(read_lines(&order, &form)?),
-            },
-        };
-        services.orders.refund_order(&caller, id.0, request, form.key()).await.map_err(Problem::from)
-    };
-    let outcome = refunded.await.map(|_| "notice-order-refunded");
+    let outcome = give_back(&caller, &services, id.0, &form).await;
     answer(&page, &caller, &services, id.0, form, Action::Refund, outcome).await
+}
+
+/// Gives back the form's pieces, or all that is left.
+async fn give_back(caller: &Caller, services: &Services, id: OrderId, form: &Form) -> Result<(), Problem> {
+    let order = services.orders.get_order(caller, id).await?;
+    let request = RefundRequest {
+        currency: order.currency,
+        method: read_method(form)?,
+        reference: form.optional("reference").map(str::to_owned),
+        reason: form.text("reason").to_owned(),
+        lines: match form.text("what") {
+            "rest" => None,
+            _ => Some(read_lines(&order, form)?),
+        },
+    };
+    services.orders.refund_order(caller, id, request, form.key()).await?;
+    Ok(())
 }
 
 /// The pieces of each line that come back.
@@ -228,7 +242,7 @@ pub async fn void(
     form: Form,
 ) -> PageResult {
     let voided = services.orders.void_order(&caller, id.0, form.text("reason"), form.key()).await;
-    let outcome = voided.map(|_| "notice-order-voided").map_err(Problem::from);
+    let outcome = voided.map(drop).map_err(Problem::from);
     answer(&page, &caller, &services, id.0, form, Action::Void, outcome).await
 }
 
@@ -239,10 +253,10 @@ async fn answer(
     id: OrderId,
     form: Form,
     action: Action,
-    outcome: Result<&'static str, Problem>,
+    outcome: Result<(), Problem>,
 ) -> PageResult {
     match outcome {
-        Ok(notice) => page.redirect_with_notice(&format!("/admin/orders/{id}"), notice),
+        Ok(()) => page.redirect_with_notice(&format!("/admin/orders/{id}"), action.notice()),
         Err(problem) => render(page, caller, services, id, &form.refuse(problem), Some(action)).await,
     }
 }
