@@ -43,7 +43,7 @@ use crate::models::{CLEANUP_PERIOD, ConfidenceLearner, FirstModel, ModelSwitches
 use crate::orders::Orders;
 use crate::performance::{self, Performance};
 use crate::pool::Pool;
-use crate::recognition::RecognitionService;
+use crate::recognition::{EVIDENCE_MEASURE_PERIOD, RecognitionService};
 use crate::statistics::Statistics;
 use crate::storage::{self, StorageWatch, WatchedPaths};
 use crate::telemetry::Metrics;
@@ -419,6 +419,11 @@ fn background_tasks(
         last_seen::WRITE_PERIOD,
         recognition,
         |recognition| async move { recognition.write_counts().await },
+    );
+    tasks.register("recognition: measure", "Measures the stored evidence of recognitions for the metrics.").every(
+        EVIDENCE_MEASURE_PERIOD,
+        recognition,
+        |recognition| async move { recognition.measure_evidence().await },
     );
     let recognition = recognition.clone();
     tasks.register("database: clean up", "Removes old idempotency replies, statistics and login failures.").every(

@@ -49,6 +49,24 @@ pub async fn delete_oldest_before(tx: &mut Tx, moment: Timestamp, limit: i64) ->
     run_query!(tx, c => sqlx::query(DELETE).bind(moment).bind(limit).execute(c))
 }
 
+/// How much evidence there is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvidenceSize {
+    pub rows: i64,
+    /// Estimated from the newest thousand rows: adding up a table of gigabytes would read it whole.
+    pub bytes: f64,
+}
+
+pub async fn measure(reader: &mut Reader) -> Result<EvidenceSize, DatabaseError> {
+    // Columns of fixed size and the row's own overhead take some 150 bytes.
+    const MEASURE: &str = "SELECT total.count AS rows, total.count * COALESCE(newest.bytes, 0.0) AS bytes \
+        FROM (SELECT COUNT(*) AS count FROM recognitions) total, \
+        (SELECT CAST(AVG(LENGTH(CAST(r.items AS TEXT)) + 150) AS DOUBLE PRECISION) AS bytes \
+         FROM (SELECT items FROM recognitions ORDER BY id DESC LIMIT 1000) r) newest";
+    let (rows, bytes) = run_query!(reader, c => sqlx::query_as::<_, (i64, f64)>(MEASURE).fetch_one(c))?;
+    Ok(EvidenceSize { rows, bytes })
+}
+
 pub async fn find(reader: &mut Reader, id: RecognitionId) -> Result<Option<RecognitionRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, actor, session_id, model, index_revision, items, latency_us, created_at \
                           FROM recognitions WHERE id = $1";

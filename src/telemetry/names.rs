@@ -32,6 +32,9 @@ metrics_named! {
     describe_counter VERDICTS_TOTAL = "tillsight_verdicts_total": "Verdicts on regions, by verdict.";
     describe_counter EVIDENCE_LOST_TOTAL = "tillsight_recognition_evidence_lost_total":
         "Recognitions whose evidence could not be stored.";
+    describe_gauge EVIDENCE_ROWS = "tillsight_recognition_evidence_rows": "Recognitions whose evidence is stored.";
+    describe_gauge EVIDENCE_BYTES = "tillsight_recognition_evidence_bytes":
+        "Bytes of the stored evidence, estimated from the newest rows.";
     describe_counter EMBED_REQUESTS_TOTAL = "tillsight_embed_requests_total":
         "Photos by `outcome`: done, failed, abandoned (the caller left first), refused (the queue was full).";
     describe_histogram EMBED_QUEUE_SECONDS = "tillsight_embed_queue_seconds":

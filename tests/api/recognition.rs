@@ -199,7 +199,29 @@ async fn bad_pictures_are_refused_and_the_server_goes_on(database: TestDatabase)
     assert_eq!(app.database.count("SELECT COUNT(*) FROM recognitions").await, 5);
 }
 
+async fn the_stored_evidence_is_measured(database: TestDatabase) {
+    let app = TestApp::spawn_program(database.clone(), &[]).await;
+    let admin = app.login_admin().await;
+    for _ in 0..3 {
+        app.post_picture(PATH, &admin, jpeg([9, 90, 200])).await.expect(200);
+    }
+    app.kill();
+    // It is measured at the start and then every ten minutes.
+    let app = TestApp::spawn_program(database, &[]).await;
+    let mut rows = 0.0;
+    for _ in 0..200 {
+        rows = app.read_metric("tillsight_recognition_evidence_rows").await;
+        if rows > 0.0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let bytes = app.read_metric("tillsight_recognition_evidence_bytes").await;
+    assert!(rows == 3.0 && (600.0..6_000.0).contains(&bytes), "{rows} rows, {bytes} bytes");
+}
+
 on_both_databases!(
+    the_stored_evidence_is_measured,
     a_picture_comes_as_a_form_or_as_the_body,
     each_product_in_a_picture_has_a_verdict_and_is_billed,
     an_enrolment_photo_of_several_things_is_refused_unless_a_region_is_given,
