@@ -1,8 +1,9 @@
 //! The command line: commands, their options, and exit codes.
 //!
 //! Exit codes: 0 done, 1 failed (one line on standard error says why), 2 invalid arguments. Scripts use the checks
-//! `numbering check`, `index verify` and `catalog check`: there, 1 means findings and 2 that the check could not be done.
+//! `numbering check`, `audit verify`, `index verify` and `catalog check`: there, 1 means findings and 2 that the check could not be done.
 
+mod audit;
 mod backup;
 mod catalog;
 mod demo;
@@ -70,6 +71,9 @@ enum Command {
     /// Receipt numbers and hash chains: check and repair them.
     #[command(subcommand)]
     Numbering(numbering::NumberingCommand),
+    /// The audit log: whether records were changed or removed.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Tasks in the background: clean-ups, back-ups, reports, checks. Works while a server runs, which does the work.
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -156,6 +160,12 @@ pub enum CliError {
     /// `tillsight doctor` found something broken.
     #[error("doctor: {broken} broken, {warnings} warnings")]
     DoctorFindings { broken: usize, warnings: usize },
+    /// The audit log could not be checked.
+    #[error("audit: {0}")]
+    Audit(String),
+    /// The audit log was checked, and it has faults.
+    #[error("audit: the log is not what was written. A back-up from before shows what it was")]
+    AuditFindings,
     /// A task could not be read or changed.
     #[error("task: {0}")]
     Task(String),
@@ -183,7 +193,10 @@ impl CliError {
         if let Self::Index(error) = self {
             return error.is_finding();
         }
-        matches!(self, Self::NumberingFindings { .. } | Self::IndexFindings(_) | Self::CatalogFindings(_))
+        matches!(
+            self,
+            Self::NumberingFindings { .. } | Self::AuditFindings | Self::IndexFindings(_) | Self::CatalogFindings(_)
+        )
     }
 }
 
@@ -191,6 +204,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
     let is_check = matches!(
         arguments.command,
         Command::Numbering(numbering::NumberingCommand::Check(_))
+            | Command::Audit(audit::AuditCommand::Verify(_))
             | Command::Index(index::IndexCommand::Verify(_))
             | Command::Catalog(catalog::CatalogCommand::Check(_))
     );
@@ -256,6 +270,7 @@ fn run_command(arguments: Arguments) -> Result<(), CliError> {
             sigpipe::reset();
             block_on(task::run(command, Settings::load()?))
         }
+        Command::Audit(command) => block_on(audit::run(command, Settings::load()?)),
         Command::User(command) => block_on(user::run(command, Settings::load()?)),
         Command::Settings(options) => {
             sigpipe::reset();

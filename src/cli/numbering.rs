@@ -260,7 +260,7 @@ fn print_repair(repair: &RepairView) {
 fn print_report(store: Option<&str>, report: &ReportView) {
     let name = match report.store_id {
         Some(id) => format!("store {} ({id})", store.unwrap_or("without a name")),
-        None => "lines without a store".to_owned(),
+        None => "what belongs to no store".to_owned(),
     };
     let (health, records) = (report.health, report.records);
     let placeholders = match report.placeholders {

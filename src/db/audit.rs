@@ -72,6 +72,20 @@ pub async fn append(tx: &mut Tx, entry: AuditEntry<'_>) -> Result<(), DatabaseEr
     Ok(())
 }
 
+/// Number and seal of the newest record.
+#[derive(Debug, Clone)]
+pub struct AuditHead {
+    /// 0 before the first record.
+    pub seq: i64,
+    pub hash: Vec<u8>,
+}
+
+pub async fn read_head(reader: &mut Reader) -> Result<AuditHead, DatabaseError> {
+    const SELECT: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
+    let (seq, hash) = run_query!(reader, c => sqlx::query_as::<_, (i64, Vec<u8>)>(SELECT).fetch_one(c))?;
+    Ok(AuditHead { seq, hash })
+}
+
 /// Records after number `after`, oldest first.
 pub async fn list(reader: &mut Reader, after: i64, limit: i64) -> Result<Vec<AuditRecord>, DatabaseError> {
     const SELECT: &str = "SELECT seq, at, actor, action, subject, details, address, hash FROM audit_log \

@@ -47,10 +47,14 @@ pub enum FindingKind {
     /// Lines exist whose record is missing; counts the records, which have no number any more.
     #[serde(rename = "stray_lines")]
     OrphanLines,
+    /// The record of the audit log, or the one before it, was changed after it was written. The series says nothing.
+    AuditChanged,
+    /// The record of the audit log was removed. The series says nothing.
+    AuditMissing,
 }
 
 impl FindingKind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Gap,
         Self::Duplicate,
         Self::OutOfRange,
@@ -67,6 +71,8 @@ impl FindingKind {
         Self::NoOrder,
         Self::NoStore,
         Self::OrphanLines,
+        Self::AuditChanged,
+        Self::AuditMissing,
     ];
 
     /// Whether the quick check finds it too.
@@ -86,7 +92,9 @@ impl FindingKind {
             | Self::BrokenLink
             | Self::Unreadable
             | Self::NoStore
-            | Self::OutOfRange => 25,
+            | Self::OutOfRange
+            | Self::AuditChanged
+            | Self::AuditMissing => 25,
             Self::CounterBehind | Self::CounterSeal => 20,
             Self::Gap | Self::WrongSum | Self::WrongPayment | Self::Overrefund | Self::NoOrder => 15,
             Self::CounterAhead => 10,
@@ -125,6 +133,11 @@ impl FindingKind {
             Self::NoOrder => ("belongs to no order of the store", "belong to no order of the store"),
             Self::NoStore => ("belongs to a store that is missing", "belong to a store that is missing"),
             Self::OrphanLines => ("is missing, but its lines exist", "are missing, but their lines exist"),
+            Self::AuditChanged => (
+                "or the one before it was changed after it was written",
+                "or those before them were changed after they were written",
+            ),
+            Self::AuditMissing => ("was removed", "were removed"),
         }
     }
 }
@@ -154,7 +167,7 @@ impl Finding {
         let Self { kind, count, .. } = *self;
         let (singular, plural) = kind.predicates();
         let predicate = if count == 1 { singular } else { plural };
-        let noun = series_noun(self.series, count);
+        let noun = self.noun();
         if kind == FindingKind::NoStore {
             return format!("The records{of_store} exist, but the store's own row is missing.");
         }
@@ -165,6 +178,14 @@ impl Finding {
         let more = if self.numbers.len() > RANGES_IN_SENTENCE_MAX { " and more" } else { "" };
         let counted = if kind == FindingKind::Gap { " missing" } else { "" };
         format!("{noun} {}{more}{of_store} {predicate} ({count}{counted} in total).", ranges.join(", "))
+    }
+
+    fn noun(&self) -> &'static str {
+        match (self.kind, self.count) {
+            (FindingKind::AuditChanged | FindingKind::AuditMissing, 1) => "Audit record",
+            (FindingKind::AuditChanged | FindingKind::AuditMissing, _) => "Audit records",
+            (_, count) => series_noun(self.series, count),
+        }
     }
 }
 
@@ -301,6 +322,8 @@ mod tests {
         assert_eq!(gap, "Receipt 4 of store Main Street is missing (1 missing in total).");
         let seals = finding(FindingKind::BrokenSeal, vec![span(3, 3), span(6, 8)], 4).sentence(None);
         assert_eq!(seals, "Receipts 3, 6–8 were changed after they were written (4 in total).");
+        let removed = finding(FindingKind::AuditMissing, vec![span(2, 3)], 2).sentence(None);
+        assert_eq!(removed, "Audit records 2–3 were removed (2 in total).");
         let orphans = finding(FindingKind::OrphanLines, Vec::new(), 4).sentence(None);
         assert_eq!(orphans, "4 receipts are missing, but their lines exist.");
         let no_store = finding(FindingKind::NoStore, Vec::new(), 1).sentence(store);

@@ -1,7 +1,8 @@
 //! Integrity of receipt numbers and hash chains: checks, their reports and schedule, and repairs.
 //!
 //! The quick check reads only numbers: gaps, duplicates, counters that are not at the last record. The deep check also
-//! recomputes every seal, follows the chains, and compares lines with totals and refunds with payments. Both hold no lock:
+//! recomputes every seal, follows the chains, those of the audit log too, and compares lines with totals and refunds with
+//! payments. Both hold no lock:
 //! records never change, and records written meanwhile have higher numbers and are left to the next check. Memory is
 //! bounded, whatever the size of a store and whatever is found.
 //!
@@ -11,6 +12,7 @@
 //! A check cannot see that the end of a chain was cut off together with its counter. Daily closings that are kept elsewhere
 //! show that.
 
+mod audit_chain;
 mod chain;
 mod chain_records;
 mod finding;
@@ -114,7 +116,7 @@ impl Integrity {
     }
 
     /// Checks one store or all of them, and calls `on_report` with each report and the name of its store. A deep check of
-    /// all stores ends with a report on lines whose record is missing, which has no store.
+    /// all stores ends with a report on lines whose record is missing and on the audit log, which has no store.
     pub async fn check_stores(
         &self,
         depth: CheckDepth,
@@ -140,7 +142,7 @@ impl Integrity {
             }
         }
         if depth == CheckDepth::Deep {
-            on_report(None, self.check_orphan_lines(requested_by, retention).await?);
+            on_report(None, self.check_database(requested_by, retention).await?);
         }
         Ok(())
     }
@@ -170,7 +172,8 @@ impl Integrity {
         self.write_report(depth, id, requested_by, started, (findings, counts), retention).await
     }
 
-    async fn check_orphan_lines(
+    /// What belongs to no store: lines whose record is missing, and the audit log.
+    async fn check_database(
         &self,
         requested_by: &str,
         retention: ReportRetention,
@@ -178,6 +181,7 @@ impl Integrity {
         let started = self.clock.now();
         let mut findings = Findings::default();
         let records = orphan_lines::find_orphan_lines(&self.db, &mut findings).await?;
+        audit_chain::check_audit_log(&self.db, &mut findings).await?;
         let counts = RecordCounts { records, placeholders: 0 };
         self.write_report(CheckDepth::Deep, StoreId::NIL, requested_by, started, (findings, counts), retention).await
     }
@@ -263,6 +267,13 @@ impl Integrity {
         let mut reader = self.db.read().await?;
         let name = store_name(&mut reader, store).await?;
         Ok(latest_reports(&mut reader, store).await?.into_view(store, name))
+    }
+
+    /// Checks the audit log alone; nothing is saved.
+    pub async fn check_audit_log(&self) -> Result<Vec<Finding>, IntegrityError> {
+        let mut findings = Findings::default();
+        audit_chain::check_audit_log(&self.db, &mut findings).await?;
+        Ok(findings.finish())
     }
 
     /// The newest report on lines whose record is missing.

@@ -67,7 +67,7 @@ impl Integrity {
             }
         }
         if depth == CheckDepth::Deep {
-            self.check_orphan_lines(SCHEDULE, ReportRetention::History).await?;
+            self.check_database(SCHEDULE, ReportRetention::History).await?;
         }
         match failure {
             // The lease runs out, and the check runs again.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{TestApp, TestDatabase, on_both_databases};
+use crate::imports::{run_tillsight, tillsight};
 
 const PATH: &str = "/api/audit";
 
@@ -65,4 +66,33 @@ async fn the_audit_log_is_filtered_and_paged(database: TestDatabase) {
     app.get(PATH, &clerk).await.expect_problem(403, "forbidden");
 }
 
-on_both_databases!(the_audit_log_is_filtered_and_paged);
+async fn an_edited_and_a_removed_record_are_found(database: TestDatabase) {
+    const DEEP: &str = "/api/monitoring/numbering/jobs/integrity/run-check?deep_check=true";
+    let app = TestApp::spawn(database.clone()).await;
+    let admin = app.login_admin().await;
+    let store = app.create_store(&admin).await;
+    app.create_clerk(&admin, &store).await;
+    app.create_product(&admin, &[("name", "Oat milk, \"fresh\""), ("price", "219"), ("currency", "EUR")]).await;
+    assert_eq!(app.post(DEEP, &admin, json!({})).await.expect(200)["with_findings"], 0);
+    assert!(tillsight(&database, &["audit", "verify"]).await.starts_with("No record"));
+
+    database.execute("UPDATE audit_log SET actor = 'system' WHERE seq = 3").await;
+    database.execute("DELETE FROM audit_log WHERE seq = 5").await;
+    let run = app.post(DEEP, &admin, json!({})).await.expect(200);
+    let span = |number| json!([{"first": number, "last": number}]);
+    let expected = json!([
+        {"kind": "audit_changed", "series": "order", "count": 1, "numbers": span(3)},
+        {"kind": "audit_missing", "series": "order", "count": 1, "numbers": span(5)},
+    ]);
+    assert_eq!((&run["with_findings"], &run["reports"][0]["findings"]), (&json!(1), &expected), "{run}");
+    let output = run_tillsight(&database, &["audit", "verify"]).await;
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("Audit record 3 or the one before it was changed") && told.contains("Audit record 5 was removed")
+    );
+    let unread = run_tillsight(&TestDatabase::sqlite(), &["audit", "verify"]).await;
+    assert_eq!(unread.status.code(), Some(2), "there is no database");
+}
+
+on_both_databases!(the_audit_log_is_filtered_and_paged, an_edited_and_a_removed_record_are_found);

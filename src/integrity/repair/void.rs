@@ -47,7 +47,9 @@ pub(super) async fn plan_placeholders(
             | FindingKind::Overrefund
             | FindingKind::NoOrder
             | FindingKind::NoStore
-            | FindingKind::OrphanLines => {
+            | FindingKind::OrphanLines
+            | FindingKind::AuditChanged
+            | FindingKind::AuditMissing => {
                 finding.numbers.truncate(LISTED_RANGES_MAX);
                 plan.summary.unrepaired.push(finding);
             }
