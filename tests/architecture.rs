@@ -23,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
     ("storage", &["background", "domain", "db"]),
     ("backup", &["atomic_file", "clock", "domain", "db"]),
     ("last_seen", &["domain", "db"]),
-    ("auth", &["clock", "config", "domain", "telemetry", "pool", "db", "last_seen"]),
+    ("auth", &["clock", "config", "domain", "telemetry", "pool", "db", "idempotency", "last_seen"]),
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
     ("photo_quality", &["domain", "regions"]),

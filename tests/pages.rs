@@ -17,5 +17,7 @@ mod harness;
 mod kiosk;
 #[path = "pages/kiosk_decisions.rs"]
 mod kiosk_decisions;
+#[path = "pages/kiosk_help.rs"]
+mod kiosk_help;
 #[path = "pages/kiosk_shop.rs"]
 mod kiosk_shop;

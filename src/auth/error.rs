@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::db::DatabaseError;
 use crate::domain::InvalidField;
+use crate::idempotency::{DatabaseCause, IdempotencyError};
 use crate::pool::PoolError;
 
 /// An error of the accounts service. Its text is for the client and contains no secret.
@@ -74,6 +75,22 @@ pub enum AuthError {
     /// A defect or a failure of the machine. The text is for the log, never for the client.
     #[error("the accounts service failed: {0}")]
     Internal(String),
+}
+
+impl From<IdempotencyError> for AuthError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Database(error) => Self::Database(error),
+            // The key of a form stands for all that the form says.
+            IdempotencyError::KeyReused => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl DatabaseCause for AuthError {
+    fn database_error(&self) -> Option<&DatabaseError> {
+        if let Self::Database(error) = self { Some(error) } else { None }
+    }
 }
 
 /// Why a token is refused.

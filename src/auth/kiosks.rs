@@ -13,34 +13,98 @@ use super::{
     Auth, AuthError, EnrolledKiosk, KioskChange, KioskEmptyView, KioskView, NewKiosk, OwnKiosk, require_admin, secrets,
 };
 use crate::db::kiosks::KioskRow;
-use crate::db::{audit, kiosk_empty_views, kiosks, last_seen};
+use crate::db::{Tx, audit, kiosk_empty_views, kiosks, last_seen};
 use crate::domain::{Actor, Caller, KioskId, Page, PageRequest, Role, StoreId, Timestamp, parse_line};
+use crate::idempotency::{IdempotentRequest, Reply, retry_key_race};
 
 impl Auth {
     /// Creates a kiosk and its enrolment code. For admins.
     pub async fn create_kiosk(&self, caller: &Caller, store: StoreId, name: &str) -> Result<NewKiosk, AuthError> {
         require_admin(caller)?;
+        let name = parse_line("name", name, NAME_CHARS_MAX)?;
+        let mut tx = self.0.db.begin().await?;
+        let new = self.insert_kiosk(&mut tx, caller, store, name).await?;
+        tx.commit().await?;
+        Ok(new)
+    }
+
+    /// Creates a kiosk with a form that may be sent several times under its key. A code cannot be shown again, since only its hash
+    /// is kept: another sending gets a new code for the same kiosk, and the one before no longer counts. `None` if the kiosk is
+    /// in use or was revoked by then. For admins.
+    pub async fn create_kiosk_by_form(
+        &self,
+        caller: &Caller,
+        store: StoreId,
+        name: &str,
+        form_key: &str,
+    ) -> Result<Option<NewKiosk>, AuthError> {
+        require_admin(caller)?;
+        let name = parse_line("name", name, NAME_CHARS_MAX)?;
+        // With the back button and another name it is another kiosk.
+        let key = format!("{form_key} {store} {name}");
+        let request = IdempotentRequest::new("kiosk.create", caller, Some(&key), "");
+        retry_key_race(async || {
+            let mut tx = self.0.db.begin().await?;
+            let new = match request.find_reply(&mut tx).await? {
+                Some(reply) => self.renew_code(&mut tx, caller, store, &reply).await?,
+                None => {
+                    let new = self.insert_kiosk(&mut tx, caller, store, name.clone()).await?;
+                    request.store_reply(&mut tx, &json!({"id": new.kiosk.id}), new.kiosk.created_at).await?;
+                    Some(new)
+                }
+            };
+            tx.commit().await?;
+            Ok(new)
+        })
+        .await
+    }
+
+    async fn insert_kiosk(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        store: StoreId,
+        name: String,
+    ) -> Result<NewKiosk, AuthError> {
         let now = self.0.clock.now();
-        let code = secrets::new_enrolment_code()?;
-        let hash = secrets::hash_code(&code)
-            .ok_or_else(|| AuthError::Internal("a new enrolment code is malformed".to_owned()))?;
+        let (code, hash) = new_code()?;
         let row = KioskRow {
             id: KioskId::generate(now),
             store_id: store,
-            name: parse_line("name", name, NAME_CHARS_MAX)?,
+            name,
             enrolment_expires_at: Some(now.plus_seconds(self.0.enrolment_s)),
             enrolled_at: None,
             revoked_at: None,
             closed_at: None,
+            staff_called_at: None,
             created_at: now,
         };
-        let mut tx = self.0.db.begin().await?;
-        find_served_store(&mut tx, caller, store).await?;
-        kiosks::insert(&mut tx, &row, &hash).await?;
+        find_served_store(tx, caller, store).await?;
+        kiosks::insert(tx, &row, &hash).await?;
         let (subject, details) = (row.id.to_string(), json!({"store_id": store, "name": row.name}));
-        audit::append(&mut tx, audit::AuditEntry { at: now, caller, action: "kiosk.create", subject, details }).await?;
-        tx.commit().await?;
+        audit::append(tx, audit::AuditEntry { at: now, caller, action: "kiosk.create", subject, details }).await?;
         Ok(NewKiosk { kiosk: KioskView::from_row(row, now), enrolment_code: code.into() })
+    }
+
+    /// A new code for the kiosk that an earlier sending created.
+    async fn renew_code(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        store: StoreId,
+        created: &Reply,
+    ) -> Result<Option<NewKiosk>, AuthError> {
+        let id = created.body["id"].as_str().and_then(|id| id.parse().ok());
+        let id: KioskId = id.ok_or_else(|| AuthError::Internal("a kept reply names no kiosk".to_owned()))?;
+        let now = self.0.clock.now();
+        let (code, hash) = new_code()?;
+        if !kiosks::renew_code(tx, id, &hash, now.plus_seconds(self.0.enrolment_s)).await? {
+            return Ok(None);
+        }
+        let row = kiosks::find(tx, store, id).await?.ok_or_else(|| kiosk_not_found(id))?;
+        let (subject, details) = (id.to_string(), json!({"store_id": store, "name": row.name}));
+        audit::append(tx, audit::AuditEntry { at: now, caller, action: "kiosk.renew-code", subject, details }).await?;
+        Ok(Some(NewKiosk { kiosk: KioskView::from_row(row, now), enrolment_code: code.into() }))
     }
 
     /// Kiosks of a store, newest first. For the store's staff.
@@ -77,7 +141,8 @@ impl Auth {
         let views = kiosk_empty_views::list_summaries(&mut reader, store.id).await?;
         let empty_view = views.into_iter().find(|view| view.kiosk_id == id).map(KioskEmptyView::from);
         let (name, store_id, store_name, currency) = (row.name, store.id, store.name, store.currency);
-        Ok(OwnKiosk { id, name, store_id, store_name, currency, closed_at: row.closed_at, empty_view })
+        let (closed_at, staff_called_at) = (row.closed_at, row.staff_called_at);
+        Ok(OwnKiosk { id, name, store_id, store_name, currency, closed_at, staff_called_at, empty_view })
     }
 
     /// Renames a kiosk, closes or opens it. A closed kiosk begins nothing, but ends what it began. For admins.
@@ -158,16 +223,24 @@ impl Auth {
 }
 
 /// Admits clerks, admins and the server itself. [`find_served_store`] checks the store.
-fn require_staff(caller: &Caller) -> Result<(), AuthError> {
+pub(super) fn require_staff(caller: &Caller) -> Result<(), AuthError> {
     match caller.actor {
         Actor::System | Actor::CommandLine | Actor::Person { role: Role::Admin | Role::Clerk, .. } => Ok(()),
         Actor::Person { role: Role::User, .. } | Actor::Kiosk { .. } => {
-            Err(AuthError::Forbidden("Only staff can list kiosks."))
+            Err(AuthError::Forbidden("Only staff can do this."))
         }
     }
 }
 
-fn kiosk_not_found(id: KioskId) -> AuthError {
+/// A code and its hash.
+fn new_code() -> Result<(String, Vec<u8>), AuthError> {
+    let code = secrets::new_enrolment_code()?;
+    let hash = secrets::hash_code(&code);
+    let hash = hash.ok_or_else(|| AuthError::Internal("a new enrolment code is malformed".to_owned()))?;
+    Ok((code, hash))
+}
+
+pub(super) fn kiosk_not_found(id: KioskId) -> AuthError {
     AuthError::NotFound { what: "kiosk", id: id.to_string() }
 }
 

@@ -25,6 +25,7 @@ mod passwords;
 mod secrets;
 mod sessions;
 mod sign_in;
+mod staff_calls;
 mod stores;
 #[cfg(test)]
 mod test_support;
@@ -42,8 +43,8 @@ pub use secrets::IssuedSecret;
 pub use stores::{NewStore, StoreChange};
 pub use users::{NewUser, UserChange, UserSearch};
 pub use views::{
-    EnrolledKiosk, KioskChange, KioskEmptyView, KioskStatus, KioskView, ListedUser, NewKiosk, OwnKiosk, StoreView,
-    TokenPair, UserView,
+    EnrolledKiosk, KioskChange, KioskEmptyView, KioskStatus, KioskView, ListedUser, NewKiosk, OwnKiosk, StaffCallView,
+    StoreView, TokenPair, UserView,
 };
 
 use crate::clock::Clock;

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::secrets::IssuedSecret;
 use crate::db::kiosk_empty_views::EmptyViewSummaryRow;
 use crate::db::kiosks::KioskRow;
+use crate::db::staff_calls::StaffCallRow;
 use crate::db::stores::StoreRow;
 use crate::db::users::UserRow;
 use crate::domain::{Currency, KioskId, Role, StoreId, TimeZone, Timestamp, UserId};
@@ -108,6 +109,8 @@ pub struct KioskView {
     pub revoked_at: Option<Timestamp>,
     /// Since when an admin keeps it closed; `null` if it is open. A closed kiosk begins nothing.
     pub closed_at: Option<Timestamp>,
+    /// Since when it calls for staff; `null` if it does not.
+    pub staff_called_at: Option<Timestamp>,
     /// When it last sent a request, to half a minute; `null` if it never did. Only in lists.
     pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
@@ -174,8 +177,31 @@ pub struct OwnKiosk {
     pub currency: Currency,
     /// Since when an admin keeps it closed; `null` if it is open.
     pub closed_at: Option<Timestamp>,
+    /// Since when it calls for staff; `null` if it does not, or if staff have ended the call.
+    pub staff_called_at: Option<Timestamp>,
     /// What its camera sees when nothing lies before it; `null` if that was not set.
     pub empty_view: Option<KioskEmptyView>,
+}
+
+/// A kiosk that calls for staff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct StaffCallView {
+    pub kiosk_id: KioskId,
+    #[schema(examples("Till 1"))]
+    pub kiosk_name: String,
+    pub store_id: StoreId,
+    #[schema(examples("Main Street"))]
+    pub store_name: String,
+    /// The store's.
+    pub time_zone: TimeZone,
+    pub called_at: Timestamp,
+}
+
+impl From<StaffCallRow> for StaffCallView {
+    fn from(row: StaffCallRow) -> Self {
+        let StaffCallRow { kiosk_id, kiosk_name, store_id, store_name, time_zone, called_at } = row;
+        Self { kiosk_id, kiosk_name, store_id, store_name, time_zone, called_at }
+    }
 }
 
 impl From<&UserRow> for UserView {
@@ -227,6 +253,7 @@ impl KioskView {
             enrolled_at: row.enrolled_at,
             revoked_at: row.revoked_at,
             closed_at: row.closed_at,
+            staff_called_at: row.staff_called_at,
             last_seen_at: None,
             created_at: row.created_at,
             empty_view: None,

@@ -17,12 +17,14 @@ pub struct KioskRow {
     pub revoked_at: Option<Timestamp>,
     /// Since when an admin keeps it closed; `None` if it is open.
     pub closed_at: Option<Timestamp>,
+    /// Since when it calls for staff; `None` if it does not.
+    pub staff_called_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
 macro_rules! columns {
     () => {
-        "id, store_id, name, enrolment_expires_at, enrolled_at, revoked_at, closed_at, created_at"
+        "id, store_id, name, enrolment_expires_at, enrolled_at, revoked_at, closed_at, staff_called_at, created_at"
     };
 }
 
@@ -119,9 +121,22 @@ pub async fn update(tx: &mut Tx, id: KioskId, name: &str, closed_at: Option<Time
     Ok(())
 }
 
-/// Revokes a device's key and its unused code. False if it was revoked before.
+/// Replaces the code of a device that has not enrolled. False if it has, or was revoked.
+pub async fn renew_code(
+    tx: &mut Tx,
+    id: KioskId,
+    enrolment_hash: &[u8],
+    expires_at: Timestamp,
+) -> Result<bool, DatabaseError> {
+    const UPDATE: &str = "UPDATE kiosks SET enrolment_hash = $2, enrolment_expires_at = $3 \
+                          WHERE id = $1 AND enrolled_at IS NULL AND revoked_at IS NULL";
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(enrolment_hash).bind(expires_at).execute(c))? == 1)
+}
+
+/// Revokes a device's key and its unused code, and ends its call for staff. False if it was revoked before.
 pub async fn revoke(tx: &mut Tx, id: KioskId, at: Timestamp) -> Result<bool, DatabaseError> {
-    const UPDATE: &str = "UPDATE kiosks SET revoked_at = $2, enrolment_hash = NULL, enrolment_expires_at = NULL \
+    const UPDATE: &str = "UPDATE kiosks SET revoked_at = $2, enrolment_hash = NULL, enrolment_expires_at = NULL, \
+                              staff_called_at = NULL \
                           WHERE id = $1 AND revoked_at IS NULL";
     Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(at).execute(c))? == 1)
 }

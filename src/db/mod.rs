@@ -62,6 +62,7 @@ pub mod running_servers;
 pub mod sales;
 pub mod sales_statistics;
 pub mod seals;
+pub mod staff_calls;
 pub mod store_scope;
 pub mod stores;
 pub mod task_items;

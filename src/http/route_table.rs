@@ -17,7 +17,7 @@ use super::routes::{
     alerts, api_document, audit, auth, automation_events, automation_pauses, automation_schedules, automation_tasks,
     background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes, models, mypage, orders,
     payments_and_refunds, performance, photo_previews, product_images, products, receipts, recognition, search,
-    session_discounts, sessions, settings, statistics, storage, stores, users,
+    session_discounts, sessions, settings, staff_calls, statistics, storage, stores, users,
 };
 
 macro_rules! route_table {
@@ -73,6 +73,10 @@ route_table! {
     kiosks::change: Admin;
     kiosks::revoke: Admin;
     kiosks::show_own: Kiosk;
+    staff_calls::call: Kiosk;
+    staff_calls::take_back: Kiosk;
+    staff_calls::list: Staff;
+    staff_calls::end: Staff;
     kiosks::enrol: Public, [EnrolmentRefused, Throttled, Unavailable];
     // Before `set`, whose path matches `me` too.
     kiosk_empty_views::set_own: Kiosk;

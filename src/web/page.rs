@@ -204,6 +204,11 @@ impl Page {
         format::moment(self.language, *at.borrow(), self.now, zone)
     }
 
+    /// `14:05`, in a store's zone.
+    pub fn clock_time(&self, at: impl Borrow<Timestamp>, zone: &TimeZone) -> String {
+        zone.format(*at.borrow(), "%H:%M")
+    }
+
     pub fn navigation(&self) -> Vec<Entry> {
         self.visitor
             .as_ref()

@@ -55,6 +55,7 @@ page_table! {
     GET "/kiosk" Public => kiosk::show;
     POST "/kiosk" Public => kiosk::enrol;
     GET "/kiosk/receipts/{id}" Till => kiosk::show_receipt;
+    GET "/kiosk/sessions/{id}/join" Till => kiosk::show_join_code;
 
     // The shopper.
     GET "/mypage" Person => mypage::show;
@@ -94,6 +95,7 @@ page_table! {
     POST "/admin/stores/{id}/kiosks" Admin => stores::create_kiosk;
     POST "/admin/stores/{id}/kiosks/{kiosk_id}/revoke" Admin => stores::revoke_kiosk;
     POST "/admin/stores/{id}/kiosks/{kiosk_id}/closed" Admin => stores::set_kiosk_closed;
+    POST "/admin/stores/{id}/kiosks/{kiosk_id}/staff-call" Staff => stores::end_staff_call;
     GET "/admin/people" Admin => people::list;
     POST "/admin/people" Admin => people::invite;
     GET "/admin/people/{id}" Admin => people::show;

@@ -60,6 +60,7 @@ mod schedules;
 mod servers;
 mod settings_and_search;
 mod snapshot;
+mod staff_calls;
 mod statistics;
 mod storage;
 mod stores_and_kiosks;

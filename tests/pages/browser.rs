@@ -29,6 +29,16 @@ pub struct TestBrowser {
 impl TestBrowser {
     /// Starts Chromium, whose camera shows the file `camera`. Without Chromium, reports `test` as skipped.
     pub async fn launch(test: &str, camera: &Path) -> Option<Self> {
+        let file = format!("--use-file-for-fake-video-capture={}", camera.display());
+        Self::launch_with(test, &["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", &file]).await
+    }
+
+    /// [`Self::launch`] on a machine without a camera.
+    pub async fn launch_without_camera(test: &str) -> Option<Self> {
+        Self::launch_with(test, &[]).await
+    }
+
+    async fn launch_with(test: &str, camera: &[&str]) -> Option<Self> {
         if !Path::new(EXECUTABLE).exists() {
             skip(test, "Chromium is missing; deploy/setup.sh --tests installs it");
             return None;
@@ -40,8 +50,7 @@ impl TestBrowser {
             .args(["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"])
             .args(["--no-first-run", "--disable-extensions", "--hide-scrollbars", "--mute-audio"])
             .args(["--window-size=1280,800", "--remote-debugging-port=0", "--lang=en-US"])
-            .args(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
-            .arg(format!("--use-file-for-fake-video-capture={}", camera.display()))
+            .args(camera)
             // A page in the background would be slowed down.
             .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
             .arg("--disable-backgrounding-occluded-windows")
@@ -160,6 +169,36 @@ impl TestPage {
     pub async fn type_into(&self, selector: &str, text: &str) {
         self.click(selector).await;
         self.call("Input.insertText", json!({"text": text})).await;
+    }
+
+    /// Chooses files in a file input, as the browser's dialog does.
+    pub async fn choose_files(&self, selector: &str, files: &[PathBuf]) {
+        let expression = format!("document.querySelector({})", json!(selector));
+        self.wait_until(&expression).await;
+        let input = self.call("Runtime.evaluate", json!({"expression": expression})).await;
+        let params = json!({"files": files, "objectId": input["result"]["objectId"]});
+        self.call("DOM.setFileInputFiles", params).await;
+    }
+
+    /// Waits until the page shows `text`, wherever it stands.
+    pub async fn wait_for_text(&self, text: &str) {
+        self.wait_until(&format!("document.body.innerText.includes({})", json!(text))).await;
+    }
+
+    /// Clicks the button or link that says `text`.
+    pub async fn click_text(&self, text: &str) {
+        let find = format!(
+            "[...document.querySelectorAll('button, a, summary')].find((one) => one.checkVisibility() && \
+             one.innerText.trim() === {text}) ?? [...document.querySelectorAll('button, a, summary')].find((one) => \
+             one.checkVisibility() && one.innerText.includes({text}))",
+            text = json!(text)
+        );
+        self.wait_until(&find).await;
+        self.evaluate(&format!("({find}).dataset.clicked = 'next'")).await;
+        self.click("[data-clicked=next]").await;
+        // Where the page was not left.
+        let _left =
+            self.try_evaluate("document.querySelector('[data-clicked]')?.removeAttribute('data-clicked')").await;
     }
 
     /// Cuts or mends the page's connection.

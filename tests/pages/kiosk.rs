@@ -17,7 +17,7 @@ async fn bill(page: &TestPage) -> Value {
     .await
 }
 
-async fn wait_for_bill(page: &TestPage, expected: Value) {
+pub async fn wait_for_bill(page: &TestPage, expected: Value) {
     let condition = format!(
         "JSON.stringify([...document.querySelectorAll('#lines .line:not(.removed)')].map((line) => \
          [line.querySelector('[data-part=name]').textContent, Number(line.querySelector('[data-part=quantity]').textContent)])) \
@@ -32,7 +32,7 @@ async fn wait_for_empty_view(page: &TestPage) {
         .await;
 }
 
-async fn set_empty_view(page: &TestPage) {
+pub async fn set_empty_view(page: &TestPage) {
     page.click("#open-settings").await;
     page.click("#set-empty-view").await;
     page.wait_until("document.getElementById('no-empty-view') === null").await;

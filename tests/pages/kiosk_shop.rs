@@ -31,7 +31,10 @@ pub fn table(cards: &[(usize, u32)]) -> RgbImage {
 
 impl KioskShop {
     pub async fn open(database: TestDatabase) -> Self {
-        let app = TestApp::spawn(database).await;
+        Self::open_on_server(TestApp::spawn(database).await).await
+    }
+
+    pub async fn open_on_server(app: TestApp) -> Self {
         let admin = app.login_admin().await;
         let body = json!({"name": "Main Street", "currency": "EUR"});
         let store = app.post("/api/stores", &admin, body).await.expect(201);
@@ -67,13 +70,20 @@ impl KioskShop {
 
     /// A browser's page that was made a kiosk with a code, and whose camera runs.
     pub async fn enrol(&self, browser: &TestBrowser) -> TestPage {
+        let page = self.start_kiosk(browser).await;
+        page.wait_until("document.getElementById('camera')?.videoWidth > 0").await;
+        page
+    }
+
+    /// A browser's page that was made a kiosk with a code.
+    pub async fn start_kiosk(&self, browser: &TestBrowser) -> TestPage {
         let page = browser.open(&format!("{}/kiosk?code={}", self.app.url, self.new_code().await)).await;
         if let Ok(language) = std::env::var(LANGUAGE) {
             page.set_cookie(&self.app.url, "language", &language).await;
         }
         page.capture("kiosk-enrol").await;
         page.click("form[action=\"/kiosk\"] button.primary").await;
-        page.wait_until("document.getElementById('camera')?.videoWidth > 0").await;
+        page.wait_until("document.getElementById('kiosk')").await;
         page
     }
 

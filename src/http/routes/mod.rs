@@ -30,6 +30,7 @@ pub mod search;
 pub mod session_discounts;
 pub mod sessions;
 pub mod settings;
+pub mod staff_calls;
 pub mod statistics;
 pub mod storage;
 pub mod stores;

@@ -42,13 +42,13 @@ function follow(root, path) {
   return path.reduce((at, index) => at?.children[index], root);
 }
 
-/** An element with data-refresh="SECONDS" is refreshed while the page is seen; a checkbox with data-refresh-switch stops it. */
+/** An element with data-refresh="SECONDS" is refreshed while the page is seen, from data-refresh-from where a form's answer shows it; a checkbox with data-refresh-switch stops it. */
 export function bindRefresh(root) {
   for (const element of root.querySelectorAll("[data-refresh][id]")) {
-    const { id } = element;
+    const { id, dataset } = element;
     setInterval(() => {
       const on = document.querySelector("[data-refresh-switch]")?.checked ?? true;
-      if (on && !document.hidden && !document.querySelector("dialog[open]")) refresh([id]);
-    }, Number(element.dataset.refresh) * 1000);
+      if (on && !document.hidden && !document.querySelector("dialog[open]")) refresh([id], dataset.refreshFrom ?? location.href);
+    }, Number(dataset.refresh) * 1000);
   }
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::background::is_failing;
-use crate::auth::{Identity, StoreView};
+use crate::auth::{Identity, StaffCallView, StoreView};
 use crate::domain::{Caller, Currency, PageRequest, Role, StoreId, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
@@ -34,6 +34,7 @@ struct DashboardTemplate<'a> {
     periods: [i64; 4],
     stores: Vec<StoreView>,
     store: String,
+    staff_calls: Vec<StaffCallView>,
     attention: Vec<Attention>,
     sales: Vec<SalesBlock>,
     matched: Option<f64>,
@@ -68,6 +69,12 @@ impl DashboardTemplate<'_> {
         self.page.text(&format!("period-{days}"))
     }
 
+    fn call_text(&self, call: &StaffCallView) -> String {
+        let since = self.page.clock_time(call.called_at, &call.time_zone);
+        let kiosk = ("kiosk", call.kiosk_name.clone());
+        self.page.text_with("attention-staff-call", &[kiosk, ("store", call.store_name.clone()), ("since", since)])
+    }
+
     fn turnover_label(&self) -> String {
         self.page.text(&format!("dashboard-turnover-{}", self.days))
     }
@@ -94,6 +101,7 @@ pub async fn show(
         periods: PERIODS,
         stores,
         store: store.map(|id| id.to_string()).unwrap_or_default(),
+        staff_calls: services.auth.list_staff_calls(&caller).await?,
         attention,
         sales: blocks,
         matched,

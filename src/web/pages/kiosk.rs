@@ -10,13 +10,14 @@ use serde::Deserialize;
 
 use super::sign_in::require_safe_transport;
 use crate::auth::OwnKiosk;
-use crate::domain::{Caller, OrderId};
+use crate::domain::{Caller, OrderId, SessionId};
 use crate::http::Services;
 use crate::http::access_control::identify_visitor;
 use crate::http::browser::CookieOwner;
 use crate::http::extract::{ClientAddress, ValidPath, ValidQuery};
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, ProblemKind};
 use crate::http::transport::public_address;
+use crate::orders::OrderEventKind;
 use crate::qr_code::QrPath;
 use crate::web::form::Form;
 use crate::web::page::{Page, PageResult};
@@ -26,6 +27,8 @@ use crate::web::page::{Page, PageResult};
 struct ScreenTemplate<'a> {
     page: &'a Page,
     kiosk: OwnKiosk,
+    /// Whether a shopper's phone can open a page of this server.
+    can_join: bool,
 }
 
 #[derive(Template)]
@@ -46,6 +49,15 @@ struct ReceiptTemplate<'a> {
     total: String,
     methods: Vec<&'static str>,
     claim_code: String,
+    qr_code: QrPath,
+    /// A shopper who joined the bill has the receipt already.
+    is_kept: bool,
+}
+
+#[derive(Template)]
+#[template(path = "kiosk_join.html")]
+struct JoinTemplate<'a> {
+    page: &'a Page,
     qr_code: QrPath,
 }
 
@@ -69,7 +81,8 @@ pub async fn show(
         return page.render(&template);
     };
     let caller = Caller { actor: identity.actor, address: None };
-    page.render(&ScreenTemplate { page: &page, kiosk: services.auth.get_own_kiosk(&caller).await? })
+    let can_join = public_address(&request, &services, "/").is_some();
+    page.render(&ScreenTemplate { page: &page, kiosk: services.auth.get_own_kiosk(&caller).await?, can_join })
 }
 
 /// Makes this browser a kiosk. A code is good for one device, so a form that is sent twice is refused the second time; the
@@ -109,6 +122,7 @@ pub async fn show_receipt(
     id: ValidPath<OrderId>,
 ) -> PageResult {
     let receipt = services.orders.get_receipt(&caller, id.0).await?;
+    let history = services.orders.get_history(&caller, id.0).await?.data;
     // Where no phone could open the page, the code alone.
     let claim = public_address(&request, &services, &format!("/claim?code={}", receipt.claim_code));
     let claim = claim.unwrap_or_else(|| receipt.claim_code.clone());
@@ -121,6 +135,25 @@ pub async fn show_receipt(
         methods: receipt.order.payments.iter().map(|payment| payment.method.as_str()).collect(),
         claim_code: receipt.claim_code,
         qr_code: QrPath::draw(&claim).map_err(|error| Problem::internal(&error))?,
+        is_kept: history.iter().any(|event| event.kind == OrderEventKind::Claimed),
     };
     page.render(&template)
+}
+
+/// The QR code that leads a shopper's phone to the bill on the screen.
+pub async fn show_join_code(
+    page: Page,
+    request: HttpRequest,
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<SessionId>,
+) -> PageResult {
+    let session = services.checkout.get_session(&caller, id.0).await?;
+    let address = public_address(&request, &services, &format!("/join/{}", session.id));
+    let address = address.ok_or_else(|| {
+        let detail = "No phone could open a page of this server: it needs HTTPS or the setting public_url.";
+        Problem::new(ProblemKind::NotFound, detail)
+    })?;
+    let qr_code = QrPath::draw(&address).map_err(|error| Problem::internal(&error))?;
+    page.render(&JoinTemplate { page: &page, qr_code })
 }

@@ -7,6 +7,7 @@ use askama::Template;
 use secrecy::ExposeSecret;
 
 use super::sign_in::{open_session, require_safe_transport};
+use super::stores::find_newest_store;
 use crate::auth::{AuthError, KioskStatus, NewKiosk, NewStore, StoreView, TokenPair};
 use crate::catalog::ProductSearch;
 use crate::domain::{Caller, PageRequest, StoreId, TimeZone};
@@ -155,8 +156,9 @@ pub async fn create_kiosk(
 ) -> PageResult {
     let progress = find_progress(&caller, &services).await?;
     let Some(store) = progress.store.as_ref().map(|store| store.id) else { return page.redirect("/setup") };
-    match services.auth.create_kiosk(&caller, store, form.text("name")).await {
-        Ok(kiosk) => {
+    match services.auth.create_kiosk_by_form(&caller, store, form.text("name"), form.key()).await {
+        Ok(None) => page.redirect("/setup"),
+        Ok(Some(kiosk)) => {
             let origin = own_origin(&request, page.transport, &services.trusted_proxies).unwrap_or_default();
             let shown = show_kiosk(kiosk, &origin)?;
             render(&page, &services, progress, StepForms::default(), Some(shown))
@@ -209,14 +211,12 @@ fn render(
 }
 
 async fn find_progress(caller: &Caller, services: &Services) -> Result<Progress, Problem> {
-    // The oldest is the first one made, but a shop that sets up has few; the newest will do.
-    let one = PageRequest { before: None, limit: 1 };
-    let store = services.auth.list_stores(caller, one).await?.data.into_iter().next();
+    let store = find_newest_store(services, caller).await?;
     let has_kiosk = match &store {
         Some(store) => has_enrolled_kiosk(caller, services, store.id).await?,
         None => false,
     };
-    let products = services.catalog.list(ProductSearch::default(), one).await?;
+    let products = services.catalog.list(ProductSearch::default(), PageRequest { before: None, limit: 1 }).await?;
     Ok(Progress { store, has_kiosk, has_product: !products.data.is_empty() })
 }
 

@@ -62,12 +62,20 @@ struct KioskLine {
     can_revoke: bool,
     /// Whether an admin keeps it closed; `None` where that means nothing.
     closed: Option<bool>,
+    /// Since when it calls for staff.
+    staff_called: Option<String>,
 }
 
 /// The stores that the caller may see.
 pub(super) async fn list_stores(services: &Services, caller: &Caller) -> Result<Vec<StoreView>, Problem> {
     let all = PageRequest { before: None, limit: LISTED_MAX };
     Ok(services.auth.list_stores(caller, all).await?.data)
+}
+
+/// The newest store that the caller may see: in a shop that is being set up, the only one.
+pub(super) async fn find_newest_store(services: &Services, caller: &Caller) -> Result<Option<StoreView>, Problem> {
+    let one = PageRequest { before: None, limit: 1 };
+    Ok(services.auth.list_stores(caller, one).await?.data.into_iter().next())
 }
 
 pub async fn list(page: Page, caller: Caller, services: Data<Services>) -> PageResult {
@@ -167,6 +175,7 @@ fn view_kiosk(page: &Page, kiosk: &KioskView, zone: &TimeZone) -> KioskLine {
         since: page.moment(at.unwrap_or(kiosk.created_at), zone),
         camera_moved: view.is_some_and(|view| view.camera_moved_at.is_some()),
         has_empty_view: view.is_some(),
+        staff_called: kiosk.staff_called_at.map(|at| page.clock_time(at, zone)),
         closed: (kiosk.status == KioskStatus::Enrolled).then_some(kiosk.closed_at.is_some()),
         can_revoke: matches!(kiosk.status, KioskStatus::Enrolled | KioskStatus::Pending),
     }
@@ -215,11 +224,12 @@ pub async fn create_kiosk(
     id: ValidPath<StoreId>,
     form: Form,
 ) -> PageResult {
-    let shown = match services.auth.create_kiosk(&caller, id.0, form.text("name")).await {
-        Ok(kiosk) => {
+    let shown = match services.auth.create_kiosk_by_form(&caller, id.0, form.text("name"), form.key()).await {
+        Ok(Some(kiosk)) => {
             let origin = own_origin(&request, page.transport, &services.trusted_proxies).unwrap_or_default();
             Shown { new_kiosk: Some(show_kiosk(kiosk, &origin)?), ..Shown::default() }
         }
+        Ok(None) => return page.redirect(&address(id.0)),
         Err(error) => Shown { kiosk_form: Some(form.refuse(error)), ..Shown::default() },
     };
     render(&page, &caller, &services, id.0, shown).await
@@ -251,6 +261,21 @@ pub async fn set_kiosk_closed(
     services.auth.change_kiosk(&caller, store, kiosk, change).await?;
     let notice = if closed { "notice-kiosk-closed" } else { "notice-kiosk-opened" };
     page.redirect_with_notice(&address(store), notice)
+}
+
+/// Ends a kiosk's call for staff.
+pub async fn end_staff_call(
+    page: Page,
+    caller: Caller,
+    services: Data<Services>,
+    path: ValidPath<(StoreId, KioskId)>,
+    form: Form,
+) -> PageResult {
+    let (store, kiosk) = path.0;
+    services.auth.end_staff_call(&caller, store, kiosk).await?;
+    // Back to where the button was.
+    let back = if form.text("from") == "dashboard" { "/admin".to_owned() } else { address(store) };
+    page.redirect_with_notice(&back, "notice-staff-call-ended")
 }
 
 fn address(id: StoreId) -> String {

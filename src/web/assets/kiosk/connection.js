@@ -21,10 +21,13 @@ export function stateAfterError(error) {
 export class Connection {
   state = "open";
   #onChange;
+  #onKiosk;
   #timer;
 
-  constructor(onChange) {
+  /** `onChange(state)` is told of another state, `onKiosk(kiosk, askedAt)` of what the server says about this kiosk. */
+  constructor(onChange, onKiosk) {
     this.#onChange = onChange;
+    this.#onKiosk = onKiosk;
     addEventListener("online", () => this.check());
     addEventListener("offline", () => this.#enter("offline"));
     this.#schedule();
@@ -42,9 +45,11 @@ export class Connection {
   }
 
   async check() {
+    const askedAt = performance.now();
     try {
       const kiosk = await call("GET", CHECK);
       this.#enter(kiosk.closed_at ? "closed" : "open");
+      this.#onKiosk(kiosk, askedAt);
     } catch (error) {
       this.#enter(stateAfterError(error) ?? "offline");
     }

@@ -5,6 +5,7 @@ import { newKey, Offline, Problem } from "./api.js";
 import { BillView } from "./bill_view.js";
 import { Connection } from "./connection.js";
 import { IdleReset } from "./idle.js";
+import { Join } from "./join.js";
 import { fadeBoxes, showBoxes } from "./overlay.js";
 import { Payment } from "./payment.js";
 import { ProductSearch } from "./product_search.js";
@@ -13,6 +14,7 @@ import { Sale } from "./sale.js";
 import { listenForScans } from "./scanner.js";
 import { keepScreenOn } from "./screen_lock.js";
 import { Settings } from "./settings.js";
+import { StaffCall } from "./staff_call.js";
 import { text } from "./texts.js";
 import { answerThing, expectThing, followThings, leaveThings, nextQuestion, productsInView } from "./things.js";
 import { ViewChange } from "./view_change.js";
@@ -25,7 +27,6 @@ const screen = document.getElementById("kiosk");
 const stage = document.getElementById("stage");
 const hint = document.getElementById("hint");
 const undo = document.getElementById("undo");
-const staffCalled = document.getElementById("staff-called");
 
 let things = JSON.parse(sessionStorage.getItem(MEMORY) ?? "[]");
 let lastAddition = null;
@@ -37,19 +38,25 @@ const bill = new BillView((lineId, quantity) => run(sale.setQuantity(lineId, qua
 const sale = new Sale(
   (session) => {
     bill.show(session, screen.dataset.currency);
+    join.show(session);
     if (session === null) startWithNothing();
     showConnection();
   },
   (error) => connection.noteError(error),
 );
-const connection = new Connection((state) => {
-  showConnection();
-  if (state === "open") {
-    payment.heal();
-    view.forgetSent();
-    run(sale.refresh());
-  }
-});
+const connection = new Connection(
+  (state) => {
+    showConnection();
+    if (state === "open") {
+      payment.heal();
+      view.forgetSent();
+      run(sale.refresh());
+    }
+  },
+  (kiosk, askedAt) => staffCall.note(kiosk, askedAt),
+);
+const staffCall = new StaffCall(() => connection.check(), (error) => connection.noteError(error));
+const join = new Join(sale, (error) => report(error), () => toast(text("joined")));
 const payment = new Payment(sale, (error) => connection.noteError(error), () => toast(text("refused")));
 const questions = new QuestionView((key, candidate) => {
   if (candidate) addByHand({ product_id: candidate.product_id }, key);
@@ -70,9 +77,10 @@ new IdleReset(
   document.getElementById("idle"),
   () => (!sale.isEmpty || things.some((thing) => thing.status === "asked") || search.isOpen) &&
     (!payment.isOpen || payment.isUndecided) &&
-    !staffCalled.open,
+    !staffCall.isOpen,
   () => {
     search.close();
+    join.close();
     payment.leave();
     run(sale.cancel());
   },
@@ -94,7 +102,7 @@ for (const button of document.querySelectorAll("[data-action=search]")) button.a
 for (const button of document.querySelectorAll("[data-action=call-staff]")) {
   button.addEventListener("click", () => {
     search.close();
-    staffCalled.showModal();
+    staffCall.begin();
   });
 }
 document.getElementById("dismiss-unknown").addEventListener("click", () => answer(questions.key, null));

@@ -31,6 +31,7 @@ compared-to-days = { $change } to the { $days } days before
 
 attention-title = Needs attention
 attention-none = Nothing needs attention.
+attention-staff-call = { $kiosk } ({ $store }) calls for staff since { $since }
 attention-alerts = { $count ->
     [one] { $count } alert is active
    *[other] { $count } alerts are active

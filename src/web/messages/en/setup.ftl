@@ -15,6 +15,7 @@ setup-store-first = Create the store first.
 setup-kiosk = The first kiosk
 setup-kiosk-lead = A kiosk is a tablet or computer with a camera at the till. You get a code to type on it.
 setup-kiosk-create = Get a code
+setup-kiosk-open = Open the kiosk
 setup-kiosk-default = Till 1
 setup-product = The first product
 setup-product-lead = Show the camera a product from five sides. It is recognised right away.

@@ -31,6 +31,7 @@ compared-to-days = 이전 { $days }일보다 { $change }
 
 attention-title = 확인이 필요한 일
 attention-none = 확인할 일이 없습니다.
+attention-staff-call = { $kiosk }({ $store })에서 { $since }부터 직원을 부르고 있습니다
 attention-alerts = 활성 알림 { $count }건
 attention-numbers = 매장 { $count }곳의 영수증 번호가 손상됨
 attention-same-article = 바코드 { $count }개를 여러 상품이 함께 쓰고 있습니다

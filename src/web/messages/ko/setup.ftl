@@ -15,6 +15,7 @@ setup-store-first = 먼저 매장을 만드세요.
 setup-kiosk = 첫 키오스크
 setup-kiosk-lead = 키오스크는 계산대에 두는 카메라 달린 태블릿이나 컴퓨터입니다. 그 기기에 입력할 코드를 드립니다.
 setup-kiosk-create = 코드 받기
+setup-kiosk-open = 키오스크 열기
 setup-kiosk-default = 계산대 1
 setup-product = 첫 상품
 setup-product-lead = 상품을 다섯 방향에서 카메라에 보여 주세요. 바로 인식됩니다.
