@@ -1,5 +1,6 @@
 //! Browser sessions: cookies, origins, ways back, language, and how a problem is shown.
 
+use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::harness::{ADMIN_PASSWORD, Browser, TestApp, TestDatabase, assert_leads, on_both_databases};
@@ -159,22 +160,37 @@ async fn a_shop_is_set_up_in_the_browser(database: TestDatabase) {
     let app = TestApp::spawn(database).await;
     let mut browser = Browser::new(&app);
     browser.sign_in("admin", ADMIN_PASSWORD).await;
+    assert_leads(&browser.get("/").await, "/setup");
     let wrong = [("name", "Main Street"), ("currency", "EURO"), ("time_zone", "Europe/Berlin")];
     let refused = browser.submit("/setup/store", &wrong).await;
     assert_eq!(refused.status(), 422);
     let page = refused.text().await.unwrap();
     assert!(page.contains("value=\"Main Street\"") && page.contains("id=\"currency-fault\""), "{page}");
     let right =
-        [("name", "Main Street"), ("currency", "eur"), ("time_zone", "Europe/Berlin"), ("address", "1 Main Street")];
+        [("name", "Main Street"), ("currency", "krw"), ("time_zone", "Europe/Berlin"), ("address", "1 Main Street")];
     for _twice in 0..2 {
         assert_eq!(browser.submit("/setup/store", &right).await.status(), 303);
     }
     assert_eq!(app.database.count("SELECT COUNT(*) FROM stores").await, 1);
-    let page = browser.submit("/setup/kiosk", &[("name", "Till 1")]).await.text().await.unwrap();
+    assert_leads(&browser.get("/").await, "/admin");
+    let teach = browser.get("/admin/products/new").await.text().await.unwrap();
+    assert!(teach.contains("value=\"KRW\""), "{teach}");
+    // Twice at once, as by a double click, and again: one kiosk, whose newest code counts.
+    let form = [("form_key", "f0b1"), ("name", "Till 1")];
+    let mut second = Browser::new(&app);
+    second.cookies = browser.cookies.clone();
+    let (one, two) = futures_util::join!(browser.submit("/setup/kiosk", &form), second.submit("/setup/kiosk", &form));
+    assert_eq!((one.status(), two.status()), (StatusCode::OK, StatusCode::OK));
+    let page = browser.submit("/setup/kiosk", &form).await.text().await.unwrap();
+    assert_eq!(app.database.count("SELECT COUNT(*) FROM kiosks").await, 1);
     let code = page.split("id=\"enrolment-code\">").nth(1).unwrap().split('<').next().unwrap();
     assert!(page.contains(&format!("/kiosk?code={code}")) && page.contains("class=\"qr\""), "{page}");
     app.post_anonymously("/api/kiosks/enrol", json!({"code": code})).await.expect(200);
     assert!(!browser.get("/setup").await.text().await.unwrap().contains("action=\"/setup/kiosk\""));
+    assert_leads(&browser.submit("/setup/kiosk", &form).await, "/setup");
+    // Another name is another kiosk.
+    browser.submit("/setup/kiosk", &[("form_key", "f0b1"), ("name", "Till 2")]).await;
+    assert_eq!(app.database.count("SELECT COUNT(*) FROM kiosks").await, 2);
 }
 
 on_both_databases!(

@@ -15,7 +15,11 @@ class Picker {
     this.photos = [];
     this.waiting = [];
     this.isAsking = false;
-    bindDrop(root.querySelector(".drop-zone"), (files) => this.take(files));
+    const zone = root.querySelector(".drop-zone");
+    bindDrop(zone, (files) => this.take(files));
+    // The browser's own field would say "No file chosen" beside the photos: it is emptied after each choice.
+    zone.querySelector("input[type=file]").classList.add("visually-hidden");
+    zone.querySelector("label").classList.add("button");
     openCamera(root, (files) => this.take(files), this.text("NoCamera"));
   }
 

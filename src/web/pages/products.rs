@@ -4,6 +4,7 @@ use actix_web::web::Data;
 use askama::Template;
 use serde::Deserialize;
 
+use super::stores::find_newest_store;
 use crate::catalog::{NewPhoto, NewPhotos, NewProduct, ProductSearch, ProductView, RegionChoice};
 use crate::domain::{Caller, Currency, ImageId, Money, PageRequest, ProductId, Role};
 use crate::http::Services;
@@ -123,8 +124,9 @@ pub(super) fn find_badge(product: &ProductView) -> Option<ProductBadge> {
     Some(ProductBadge { tone, key, count })
 }
 
-pub async fn show_teach(page: Page, services: Data<Services>) -> PageResult {
-    let (currency, _) = services.auth.store_defaults();
+pub async fn show_teach(page: Page, caller: Caller, services: Data<Services>) -> PageResult {
+    let store = find_newest_store(&services, &caller).await?;
+    let currency = store.map_or_else(|| services.auth.store_defaults().0, |store| store.currency);
     let form = Form::filled([("currency", currency.code().to_owned())]);
     render_teach(&page, &services, &form, false)
 }
