@@ -272,6 +272,7 @@ fn seller(store: usize) -> SellerRow {
         store_address: None,
         store_tax_number: None,
         time_zone: TimeZone::parse("time_zone", TIME_ZONES[store]).expect("a time zone"),
+        cash_rounding: None,
     }
 }
 
