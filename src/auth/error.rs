@@ -81,8 +81,8 @@ impl From<IdempotencyError> for AuthError {
     fn from(error: IdempotencyError) -> Self {
         match error {
             IdempotencyError::Database(error) => Self::Database(error),
-            // The key of a form stands for all that the form says.
-            IdempotencyError::KeyReused => Self::Internal(error.to_string()),
+            // The key of a form stands for all that the form says, and what is kept is an id.
+            IdempotencyError::KeyReused | IdempotencyError::ReplyNotKept => Self::Internal(error.to_string()),
         }
     }
 }
