@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::manifest_path;
-use crate::automation::pipelines::{Backups, Cleanup, Imports, Pipelines, SalesReports, find_ffmpeg};
+use crate::automation::pipelines::{
+    Backups, Cleanup, Imports, OpenArchives, Pipelines, SalesReports, find_ffmpeg,
+};
 use crate::automation::{Automation, HEARTBEAT_PERIOD, JobHandler, MEASURE_PERIOD, SCHEDULER_PERIOD, TaskFiles};
 use crate::background::BackgroundTasks;
 use crate::backup::ShopData;
@@ -42,6 +44,7 @@ pub(super) fn pipelines(
             clock: clock.clone(),
             catalog: services.catalog.clone(),
             files: files.clone(),
+            archives: OpenArchives::default(),
             photo_bytes_max: settings.limits.image_bytes as u64,
             import_bytes_max: settings.automation.import_bytes,
         },

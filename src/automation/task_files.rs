@@ -4,6 +4,7 @@
 //! blocking threads.
 
 use std::fs::Permissions;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,7 +43,14 @@ impl TaskFiles {
             atomic_file::write(&path, &bytes, Permissions::from_mode(0o600), IfExists::Replace)
         });
         let written = written.await.map_err(JobFailure::passing)?;
-        written.map_err(|error| JobFailure::passing(format!("{}: {error}", name.display())))
+        written.map_err(|error| {
+            if [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind()) {
+                return JobFailure::passing(
+                    "The disk of the data folder is full. Free some space, then retry the item.",
+                );
+            }
+            JobFailure::passing(format!("{}: {error}", name.display()))
+        })
     }
 
     /// Reads a file that an earlier stage wrote.
@@ -50,7 +58,7 @@ impl TaskFiles {
         let path = self.folder(task).join(name);
         let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await.map_err(JobFailure::passing)?;
         read.map_err(|error| {
-            if error.kind() == std::io::ErrorKind::NotFound {
+            if error.kind() == ErrorKind::NotFound {
                 // A retry of this stage cannot bring it back.
                 return JobFailure::lasting("The task's files are gone, or in the data folder of another server.");
             }
@@ -62,7 +70,7 @@ impl TaskFiles {
     pub(super) async fn remove_file(&self, task: TaskId, name: &Path) -> Result<(), JobFailure> {
         let path = self.folder(task).join(name);
         let removed = tokio::task::spawn_blocking(move || match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         });
         removed.await.map_err(JobFailure::passing)?.map_err(JobFailure::passing)
@@ -80,7 +88,7 @@ impl TaskFiles {
         let folder = self.folder(task);
         let failed = |error: &dyn std::fmt::Display| AutomationError::File(format!("The task's files stay: {error}"));
         let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         });
         removed.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
@@ -90,7 +98,7 @@ impl TaskFiles {
 fn list_idle(root: &Path) -> std::io::Result<Vec<TaskId>> {
     let entries = match std::fs::read_dir(root) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let mut tasks = Vec::new();

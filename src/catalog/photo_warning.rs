@@ -29,7 +29,7 @@ pub struct PhotoWarning {
     pub product_id: Option<ProductId>,
     /// Whether the upload is refused unless the caller insists.
     #[serde(skip)]
-    pub(super) is_serious: bool,
+    pub is_serious: bool,
 }
 
 impl PhotoWarning {

@@ -83,7 +83,10 @@ impl Archive {
         let mut bytes = Vec::new();
         // One byte more tells a file that is too long; the size in the directory may be a lie.
         let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|error| JobFailure::lasting(format!("\"{}\" is damaged: {error}.", shorten(name))))?;
+        read.map_err(|error| {
+            tracing::info!(%error, "a file of a ZIP cannot be unpacked");
+            JobFailure::lasting(format!("\"{}\" is damaged in the ZIP. Pack the file again.", shorten(name)))
+        })?;
         if bytes.len() as u64 > bytes_max {
             let reason = format!("\"{}\" has more than the {bytes_max} bytes allowed.", shorten(name));
             return Err(JobFailure::lasting(reason));
@@ -93,7 +96,16 @@ impl Archive {
 }
 
 fn unreadable(what: &str, error: &ZipError) -> JobFailure {
-    JobFailure::lasting(format!("{} cannot be read as a ZIP: {error}.", shorten(what)))
+    let what = shorten(what);
+    if matches!(error, ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_)) {
+        return JobFailure::lasting(format!(
+            "{what} cannot be read as a ZIP: it is packed in a way that is not supported. Pack it as a plain ZIP."
+        ));
+    }
+    tracing::info!(%error, "an uploaded ZIP cannot be read");
+    JobFailure::lasting(format!(
+        "{what} cannot be read as a ZIP: it is another kind of file, damaged, or not complete."
+    ))
 }
 
 /// Whether a path consists of plain names.

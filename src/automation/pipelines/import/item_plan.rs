@@ -9,7 +9,11 @@ use super::product_table::{ImportedProduct, TableRow};
 use crate::automation::{JobFailure, NewItem};
 use crate::domain::ProductId;
 
-const PHOTO_ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+/// What phones and programs write as pictures. Those that cannot be enrolled are told as failed items.
+const PHOTO_ENDINGS: [&str; 13] =
+    ["jpg", "jpeg", "jfif", "png", "webp", "heic", "heif", "avif", "gif", "bmp", "tif", "tiff", "dng"];
+/// Of the name of an item, which is a path or the name of a product.
+const NAME_CHARS_MAX: usize = 300;
 
 /// What the jobs of an item are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +127,8 @@ impl Plan {
 
     /// A photo may show several products, and two products may have one name.
     fn add(&mut self, name: &str, data: &ItemData) -> Result<(), JobFailure> {
-        let mut unique = name.to_owned();
+        let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+        let mut unique = name.clone();
         let mut count = 1;
         while !self.names.insert(unique.clone()) {
             count += 1;
@@ -159,9 +164,10 @@ mod tests {
 
     #[test]
     fn folders_are_products_and_their_photos_items() {
-        let files = paths(&["Tea/1.jpg", "Milk/1.JPG", "Milk/notes.txt", "Milk/front/2.webp", "loose.jpg"]);
+        let files =
+            paths(&["Tea/1.jpg", "Milk/1.JPG", "Milk/notes.txt", "Milk/front/2.webp", "Tea/2.HEIC", "loose.jpg"]);
         let items = plan_folders(&files, "").unwrap();
-        assert_eq!(names(&items), ["Milk/1.JPG", "Milk/front/2.webp", "Tea/1.jpg"]);
+        assert_eq!(names(&items), ["Milk/1.JPG", "Milk/front/2.webp", "Tea/1.jpg", "Tea/2.HEIC"]);
         let ItemData::Product { product, photo, .. } = ItemData::read(&items[1].data).unwrap() else { panic!() };
         assert_eq!((product.name.as_str(), photo.as_deref()), ("Milk", Some("Milk/front/2.webp")));
         assert!(plan_folders(&paths(&["loose.jpg"]), "").unwrap_err().reason.contains("neither"));

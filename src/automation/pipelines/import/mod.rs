@@ -8,6 +8,7 @@ mod archive;
 mod clip;
 mod frame_selection;
 mod item_plan;
+mod open_archives;
 mod product_table;
 mod settings;
 mod video;
@@ -26,6 +27,7 @@ use crate::db::{Database, tasks};
 use crate::domain::{Caller, MediaMode, PageRequest, ProductId, Stage};
 use archive::Archive;
 use item_plan::ItemData;
+pub use open_archives::OpenArchives;
 use product_table::ImportedProduct;
 use settings::ImportSettings;
 
@@ -40,6 +42,7 @@ pub struct Imports {
     pub clock: Clock,
     pub catalog: Catalog,
     pub files: TaskFiles,
+    pub archives: OpenArchives,
     /// The most bytes of one photo.
     pub photo_bytes_max: u64,
     /// The most bytes of all files of an import together.
@@ -91,8 +94,7 @@ impl Imports {
         };
         let Some(name) = photo else { return Ok(outcome) };
         let (path, bytes_max) = (self.files.folder(job.task.id).join(UPLOAD), self.photo_bytes_max);
-        let read = tokio::task::spawn_blocking(move || Archive::open(&path)?.read_file(&name, bytes_max));
-        let bytes = read.await.map_err(JobFailure::passing)??;
+        let bytes = self.archives.read_file(path, name, bytes_max).await?;
         self.files.write(job.task.id, &photo_file(job.row.position), bytes).await?;
         Ok(outcome)
     }
@@ -210,9 +212,23 @@ fn photo_file(position: i64) -> PathBuf {
     PathBuf::from(format!("photo-{position}"))
 }
 
-/// Whether another attempt may help.
+/// Whether another attempt may help, and what to do. The item names the photo already.
 fn into_failure(error: &CatalogError) -> JobFailure {
     match error {
+        CatalogError::BadPhoto { fault, .. } => JobFailure::lasting(fault),
+        CatalogError::UnusablePhoto { reason, .. } => JobFailure::lasting(reason),
+        CatalogError::SeveralProducts { regions, .. } => JobFailure::lasting(format!(
+            "the photo shows {} separate things. Photograph the product alone, or import with \"whole_photos\"",
+            regions.len()
+        )),
+        CatalogError::PoorPhoto { warnings, .. } => {
+            let serious = warnings.iter().find(|warning| warning.is_serious);
+            let what = serious.map_or("", |warning| warning.message.as_str());
+            JobFailure::lasting(format!("{what} To enrol it all the same, import with \"insist\"."))
+        }
+        CatalogError::AlreadyEnrolled { product_name, .. } => JobFailure::lasting(format!(
+            "product \"{product_name}\" has this photo already. Remove it there first, or import with \"insist\""
+        )),
         CatalogError::Busy
         | CatalogError::IndexBehind { .. }
         | CatalogError::DiskFull(_)
@@ -225,12 +241,7 @@ fn into_failure(error: &CatalogError) -> JobFailure {
         | CatalogError::NotFound { .. }
         | CatalogError::CodeTaken { .. }
         | CatalogError::SameArticle { .. }
-        | CatalogError::BadPhoto { .. }
-        | CatalogError::UnusablePhoto { .. }
-        | CatalogError::SeveralProducts { .. }
         | CatalogError::TooManyImages { .. }
-        | CatalogError::PoorPhoto { .. }
-        | CatalogError::AlreadyEnrolled { .. }
         | CatalogError::LostOriginal(_)
         | CatalogError::KeyReused
         | CatalogError::ReplyNotKept => JobFailure::lasting(error),

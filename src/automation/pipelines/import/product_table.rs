@@ -68,7 +68,8 @@ pub(super) fn read_csv(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
     for record in reader.byte_records() {
         match record {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
+                let start = record.position().map_or(0, csv::Position::byte);
+                let line = line_of(bytes, usize::try_from(start).unwrap_or(usize::MAX));
                 rows.push(TableRow { line, product: read_record(&record, &columns) });
             }
             // Only reading fails, and the bytes are in memory.
@@ -86,6 +87,20 @@ pub(super) fn read_json(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
     Ok(refuse_repetitions(rows.collect()))
 }
 
+/// The line of a record that is said to begin at `start`: the reader counts the ends of empty lines, and the second half of
+/// a CR LF, to the record after them.
+fn line_of(bytes: &[u8], start: usize) -> u64 {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let skipped = rest.iter().take_while(|byte| [b'\r', b'\n'].contains(byte)).count();
+    let before = bytes.get(..start + skipped).unwrap_or(bytes);
+    let ends = before.iter().enumerate().filter(|(at, byte)| match byte {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    });
+    ends.count() as u64 + 1
+}
+
 fn delimiter_of(header: &[u8]) -> u8 {
     let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
     [b',', b';', b'\t'].into_iter().max_by_key(|delimiter| (count(*delimiter), *delimiter == b',')).unwrap_or(b',')
@@ -98,6 +113,9 @@ fn wrong_line(line: u64, what: &str) -> JobFailure {
 fn check_header(header: &csv::ByteRecord) -> Result<Vec<&'static str>, JobFailure> {
     let mut columns = Vec::new();
     for cell in header {
+        if std::str::from_utf8(cell).is_err() {
+            return Err(wrong_line(1, "it is not UTF-8 text; save the table as CSV in UTF-8"));
+        }
         let written = String::from_utf8_lossy(cell).trim().to_lowercase();
         let Some(column) = COLUMNS.into_iter().find(|known| *known == written) else {
             let what = format!("there is no column \"{written}\"; the columns are {}", COLUMNS.join(", "));
@@ -235,12 +253,25 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_counted_as_an_editor_counts_them() {
+        let lines = |table: &[u8]| reasons(&read_csv(table).unwrap()).iter().map(|(line, _)| *line).collect::<Vec<_>>();
+        assert_eq!(lines(b"name,price\nMilk,x\nTea,1\n\n\nJam,x"), [2, 6]);
+        assert_eq!(lines(b"name,price\r\nMilk,x\r\nTea,1\r\n\r\nJam,x\r\n"), [2, 5]);
+        assert_eq!(lines(b"name,price\rMilk,x\rTea,1\rJam,x\r"), [2, 4]);
+        assert_eq!(lines(b"name,price\r\n\"two\r\nlines\",1\r\nJam,x\r\n"), [4]);
+    }
+
+    #[test]
     fn a_wrong_header_is_told_with_the_columns() {
         let refuse = |table: &str| read_csv(table.as_bytes()).unwrap_err().reason;
         assert!(refuse("name,colour\nMilk,white\n").contains("line 1: there is no column \"colour\""));
         assert!(refuse("sku,price\nA,1\n").contains("name is missing"));
         assert!(refuse("name,name\nA,B\n").contains("twice"));
         assert!(refuse("").contains("line 1"));
+        let latin_1 = read_csv(b"name,gr\xF6\xDFe\nMilk,1\n").unwrap_err().reason;
+        assert!(latin_1.contains("line 1") && latin_1.contains("UTF-8"), "{latin_1}");
+        let utf_16 = read_csv(b"\xFF\xFEn\0a\0m\0e\0\n\0").unwrap_err().reason;
+        assert!(utf_16.contains("UTF-8"), "{utf_16}");
     }
 
     #[test]
