@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::manifest_path;
-use crate::automation::pipelines::{
-    Backups, Cleanup, Imports, OpenArchives, Pipelines, SalesReports, find_ffmpeg,
-};
+use crate::automation::pipelines::{Backups, Cleanup, Imports, OpenArchives, Pipelines, SalesReports, find_ffmpeg};
 use crate::automation::{Automation, HEARTBEAT_PERIOD, JobHandler, MEASURE_PERIOD, SCHEDULER_PERIOD, TaskFiles};
 use crate::background::BackgroundTasks;
 use crate::backup::ShopData;

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestDatabase, on_both_databases};
+use crate::harness::{TestDatabase, environment_number, on_both_databases};
 use crate::integrity::numbering;
 use servers::Servers;
 use tally::Acknowledged;
@@ -40,23 +40,14 @@ impl Size {
     /// The one for every day, changed by the environment.
     fn from_environment() -> Self {
         let size = Self {
-            clients: number("CLIENTS", 64),
-            stores: number("STORES", 5),
-            confirms: number("CONFIRMS", 2_000),
-            kills: number("KILLS", 4),
-            seed: number("SEED", 20_261_121) as u64,
+            clients: environment_number("NUMBERING_LOAD_CLIENTS", 64),
+            stores: environment_number("NUMBERING_LOAD_STORES", 5),
+            confirms: environment_number("NUMBERING_LOAD_CONFIRMS", 2_000),
+            kills: environment_number("NUMBERING_LOAD_KILLS", 4),
+            seed: environment_number("NUMBERING_LOAD_SEED", 20_261_121) as u64,
         };
         assert!(size.stores > 0 && size.clients >= size.stores, "each store needs a till: {size:?}");
         size
-    }
-}
-
-/// A part of the size: what the environment says, or else `usual`.
-fn number(name: &str, usual: usize) -> usize {
-    let name = format!("NUMBERING_LOAD_{name}");
-    match std::env::var(&name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is \"{text}\", which is no number")),
-        Err(_) => usual,
     }
 }
 

@@ -11,9 +11,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::app::{MODEL, client};
-use super::{ADMIN_PASSWORD, TestApp, TestDatabase};
+use super::{ADMIN_PASSWORD, TestApp, TestDatabase, server_program};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_tillsight");
 /// `sh -c …`: mounts a disk of 16 MB at the first argument and runs the others in this process.
 const MOUNT_AND_RUN: &str = r#"mount -t tmpfs -o size=16m tmpfs "$1" && cd "$1" && shift && exec "$@""#;
 /// Servers on one database must share it.
@@ -36,7 +35,7 @@ impl TestApp {
 
     /// Starts the program with a folder of its own, as on another machine, and `settings`.
     pub async fn spawn_program_in(database: TestDatabase, folder: &Path, settings: &[(&str, &str)]) -> Self {
-        Self::spawn_command(Command::new(PROGRAM), database, folder, settings).await
+        Self::spawn_command(Command::new(server_program()), database, folder, settings).await
     }
 
     /// Starts the program with the test's folder on a disk of 16 MB that only the program sees. `None` if this machine does
@@ -52,7 +51,7 @@ impl TestApp {
         if !allowed.await.is_ok_and(|status| status.success()) {
             return None;
         }
-        program.arg(PROGRAM);
+        program.arg(server_program());
         Some(Self::spawn_command(program, database, &folder, settings).await)
     }
 
