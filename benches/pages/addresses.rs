@@ -69,6 +69,8 @@ pub fn addresses(pattern: &str, examples: &Examples) -> Vec<String> {
     };
     match pattern {
         "/docs" | "/docs/{_:.*}" | "/assets/{version}/{file:.+}" => Vec::new(),
+        // A QR code, which is drawn only where a phone could open its address.
+        "/kiosk/sessions/{id}/join" => Vec::new(),
         "/kiosk/receipts/{id}" => vec![format!("/kiosk/receipts/{order}")],
         "/mypage" => with(&["state=refunded".to_owned(), format!("receipt={receipt_number}")]),
         "/mypage/orders/{id}" => vec![format!("/mypage/orders/{shopper_order}")],
