@@ -271,7 +271,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 25] = [
+const CRATES: [(&str, &[&str]); 27] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("multer", &["http"]),
@@ -295,7 +295,9 @@ const CRATES: [(&str, &[&str]); 25] = [
     ("if_addrs", &["app"]),
     ("rcgen", &["app"]),
     ("rustls", &["app"]),
-    ("rustix", &["automation"]),
+    ("rustix", &["app", "automation", "storage"]),
+    ("procfs", &["telemetry", "cli"]),
+    ("clap_mangen", &["cli"]),
     ("zip", &["automation", "cli"]),
 ];
 
