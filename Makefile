@@ -12,9 +12,13 @@ BINARY = $${CARGO_TARGET_DIR:-target}/release/tillsight
 ENTER = . deploy/env.sh &&
 
 .DEFAULT_GOAL = help
+<<<<<<< HEAD
 PREFIX = /opt/tillsight
 
 .PHONY: help setup build install run demo test test-others test-training load bench lint deny
+=======
+.PHONY: help setup build run demo test test-others test-training screenshots load bench lint deny
+>>>>>>> 0767fb0 (Check every page by axe-core, keyboard, large text and without motion)
 .NOTPARALLEL:
 
 help:
@@ -22,7 +26,8 @@ help:
 	  'make run     build the server and start it on http://127.0.0.1:8000 (SQLite in ./data); Ctrl-C stops it' \
 	  'make demo    a made-up store: products enrolled, a kiosk played, a receipt printed' \
 	  'make test    all tests on SQLite and on a throwaway PostgreSQL' \
-	  'make test-others  the API with a validator, generated requests, generated clients and a browser (fetches them, 500 MB)' \
+	  'make test-others  the API with a validator, generated requests and clients; every page by axe-core, keyboard, large text (fetches 500 MB)' \
+  'make screenshots  a picture of every page, in light and dark, into target/screenshots, and those of the README' \
   'make test-training  the training of the models on little (fetches PyTorch, 3 GB)' \
 	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a fifth of it' \
 	  'make bench   the benchmarks; docs/benchmarks.md tells how to measure the Python peers beside them' \
@@ -57,6 +62,10 @@ test:
 test-others:
 	@deploy/setup.sh --others
 	@deploy/test.sh --test others -- --test-threads 2
+
+screenshots:
+	@deploy/setup.sh --others
+	@deploy/test.sh --test screenshots
 
 test-training:
 	@deploy/setup.sh --training

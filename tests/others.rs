@@ -6,15 +6,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "pages/camera.rs"]
+#[expect(dead_code, reason = "another test shows other pictures")]
+mod camera;
+mod filled_shop;
+#[path = "api/harness/mod.rs"]
+#[expect(dead_code, unused_imports, unused_macros, reason = "the tests of the API use the rest")]
+mod harness;
 #[path = "others/programs.rs"]
 mod programs;
 #[path = "others/shop.rs"]
 mod shop;
-#[path = "api/harness/skip.rs"]
-mod skip;
 
 use std::path::Path;
 
+use filled_shop::{Extent, FilledShop};
+use harness::say;
 use programs::{chromium, node, python, run};
 use shop::Shop;
 
@@ -47,7 +54,7 @@ fn fuzz(test: &str, token: impl Fn(&Shop) -> Option<String>) {
     }
     let output = run(schemathesis.current_dir(shop.folder()));
     let summary = output.lines().rev().take(12).collect::<Vec<_>>();
-    skip::say(&format!("{test}:\n{}", summary.into_iter().rev().collect::<Vec<_>>().join("\n")));
+    say(&format!("{test}:\n{}", summary.into_iter().rev().collect::<Vec<_>>().join("\n")));
     shop.assert_alive();
 }
 
@@ -109,8 +116,25 @@ fn the_page_of_the_document_sends_each_operation_to_its_own_path() {
     let shop = Shop::open();
     std::fs::copy(script("docs_page.mjs"), programs::FOLDER.join("docs_page.mjs")).unwrap();
     let output = run(node.arg("docs_page.mjs").arg(&shop.url).arg(chromium).arg(shop.photo()));
-    skip::say(output.trim_end());
+    say(output.trim_end());
     assert!(output.trim_end().ends_with("operations sent their own request"), "{output}");
+}
+
+/// axe-core finds nothing serious on any page, in light and dark; each works by keyboard, with text of twice the size, and without
+/// motion.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_accessible() {
+    const NAME: &str = "every_page_is_accessible";
+    let (Some(mut node), Some(chromium)) = (node(NAME), chromium(NAME)) else { return };
+    let shop = FilledShop::open(&Extent { days: 3, products: 6, photos_per_product: 2, sales_percent: 40 }).await;
+    let plan = shop.write_plan(&chromium).await;
+    for file in ["accessibility.mjs", "browser.mjs", "keyboard.mjs", "reflow.mjs", "kiosk.mjs"] {
+        std::fs::copy(script(file), programs::FOLDER.join(file)).unwrap();
+    }
+    node.arg("accessibility.mjs").arg(plan);
+    let output = tokio::task::spawn_blocking(move || run(&mut node)).await.unwrap();
+    say(output.trim_end());
+    assert!(output.trim_end().ends_with("pages are accessible"), "{output}");
 }
 
 fn script(name: &str) -> std::path::PathBuf {

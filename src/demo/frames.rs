@@ -23,19 +23,19 @@ const PLACES_TRIED: usize = 300;
 const RENDERED_SIDE_PX: u32 = 480;
 
 /// A frame and where its products are.
-pub(super) struct KioskFrame {
-    pub(super) picture: RgbImage,
+pub struct KioskFrame {
+    pub picture: RgbImage,
     /// One for each product.
-    pub(super) places: Vec<Region>,
+    pub places: Vec<Region>,
 }
 
 /// The table with nothing on it, as the kiosk's empty view shows it.
-pub(super) fn empty_view() -> RgbImage {
+pub fn empty_view() -> RgbImage {
     draw_table(1.0, 0)
 }
 
 /// Puts `packages` on the table, at heights and places that `seed` chooses.
-pub(super) fn kiosk_frame(packages: &[&Package], seed: u64) -> KioskFrame {
+pub fn kiosk_frame(packages: &[&Package], seed: u64) -> KioskFrame {
     let mut rng = Pcg64Mcg::seed_from_u64(seed ^ 0x5eed);
     let mut picture = draw_table(rng.random_range(LIGHT), seed);
     let mut places = Vec::new();

@@ -4,7 +4,7 @@
 //! pictures come from [`packages`].
 
 mod client;
-mod frames;
+pub mod frames;
 pub mod packages;
 mod play;
 mod print;

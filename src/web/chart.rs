@@ -6,14 +6,18 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// Width and height of the view box; the style sheet scales the picture.
-const SIZE: (u32, u32) = (720, 260);
+/// Width of the view box, of a chart that is read on a desk, and on a phone; the style sheet scales the picture.
+pub const WIDE: u32 = 720;
+pub const NARROW: u32 = 400;
+const HEIGHT: u32 = 260;
 /// Place-holders of the style sheet (`.chart-picture [fill="#010101"]`).
 const GRID: RGBColor = RGBColor(1, 1, 1);
 const TEXT: RGBColor = RGBColor(2, 2, 2);
-/// The width below a chart that its labels share, and what a character of one takes.
-const LABELS_WIDTH: usize = 620;
+/// The width that the labels below a chart do not have, and what a character of one takes.
+const LABELS_MARGIN: u32 = 100;
 const CHARACTER_WIDTH: usize = 9;
+/// How many bars fill a chart if they are as wide as they may be; twice that stands between them.
+const BARS_ACROSS: f64 = 20.0;
 
 /// What a series means, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +81,8 @@ pub struct Chart {
     /// The unit of the values, above their axis.
     pub unit: String,
     pub series: Vec<Series>,
+    /// [`WIDE`] or [`NARROW`].
+    pub width: u32,
 }
 
 impl Chart {
@@ -97,13 +103,14 @@ impl Chart {
     /// The picture; empty if it cannot be drawn, since the table holds the figures.
     pub fn draw(&self) -> String {
         let mut svg = String::new();
-        let outcome = self.draw_on(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area());
+        let outcome = self.draw_on(&SVGBackend::with_string(&mut svg, (self.width, HEIGHT)).into_drawing_area());
         if let Err(error) = outcome {
             tracing::error!(chart = %self.title, %error, "a chart cannot be drawn");
             return String::new();
         }
         // The size is the style sheet's business.
-        svg.replacen("width=\"720\" height=\"260\"", "class=\"plot\"", 1)
+        let size = format!("width=\"{}\" height=\"{HEIGHT}\"", self.width);
+        svg.replacen(&size, if self.width == WIDE { "class=\"plot\"" } else { "class=\"plot narrow\"" }, 1)
     }
 
     fn draw_on(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), String> {
@@ -116,14 +123,14 @@ impl Chart {
             .margin_top(14)
             .x_label_area_size(30)
             .y_label_area_size(64)
-            .build_cartesian_2d(0.0..count as f64, low..high)
+            .build_cartesian_2d(-0.5..count as f64 - 0.5, low..high)
             .map_err(says)?;
         // Only as many labels as do not overlap.
         let longest = self.labels.iter().map(|label| label.chars().count()).max().unwrap_or_default();
-        let step = count.div_ceil((LABELS_WIDTH / ((longest + 2) * CHARACTER_WIDTH)).max(1));
+        let step = count.div_ceil(((self.width - LABELS_MARGIN) as usize / ((longest + 2) * CHARACTER_WIDTH)).max(1));
         let label = |x: &f64| {
             let at = x.floor().max(0.0) as usize;
-            let is_shown = at.is_multiple_of(step) && x.fract() == 0.0;
+            let is_shown = at.is_multiple_of(step) && *x >= 0.0 && x.fract() == 0.0;
             self.labels.get(at).filter(|_| is_shown).cloned().unwrap_or_default()
         };
         let value = |y: &f64| {
@@ -145,6 +152,8 @@ impl Chart {
         match self.kind {
             ChartKind::Bars => {
                 let mut floor = vec![0.0; count];
+                // Few bars stay bars.
+                let half = (count as f64 / BARS_ACROSS).min(0.38);
                 for series in &self.series {
                     let color = series.tone.color().filled();
                     let bars: Vec<_> = series
@@ -155,7 +164,7 @@ impl Chart {
                         .map(|(at, value)| {
                             let (x, from) = (at as f64, floor[at]);
                             floor[at] += value;
-                            Rectangle::new([(x + 0.12, from), (x + 0.88, floor[at])], color)
+                            Rectangle::new([(x - half, from), (x + half, floor[at])], color)
                         })
                         .collect();
                     chart.draw_series(bars).map_err(says)?;
@@ -163,8 +172,7 @@ impl Chart {
             }
             ChartKind::Lines => {
                 for series in &self.series {
-                    let points =
-                        series.values.iter().take(count).enumerate().map(|(at, value)| (at as f64 + 0.5, *value));
+                    let points = series.values.iter().take(count).enumerate().map(|(at, value)| (at as f64, *value));
                     chart.draw_series(LineSeries::new(points, series.tone.color().stroke_width(2))).map_err(says)?;
                 }
             }
@@ -215,6 +223,7 @@ mod tests {
             labels: (0..values.len()).map(|hour| format!("{hour}:00")).collect(),
             unit: "€".to_owned(),
             series: vec![series("<matched>", Tone::Good), series("asked", Tone::Warn)],
+            width: WIDE,
         }
     }
 

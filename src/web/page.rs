@@ -220,6 +220,8 @@ impl Page {
     /// Whether a menu's entry is the page that is open, or the nearest above it.
     pub fn is_current(&self, path: &str) -> bool {
         let open = self.address.split('?').next().unwrap_or_default();
+        // Closings are found among the orders.
+        let open = if is_within(open, "/admin/closings") { "/admin/orders" } else { open };
         let nearest = self.navigation().into_iter().map(|entry| entry.path).filter(|path| is_within(open, path));
         nearest.max_by_key(|path| path.len()) == Some(path)
     }

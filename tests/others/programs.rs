@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use super::skip::skip;
+use crate::harness::skip;
 
 /// Where `deploy/setup.sh --others` puts the packages.
 pub static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/others"));

@@ -20,9 +20,11 @@ for (const button of document.querySelectorAll("button[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
-// A menu that was unfolded on a phone closes when one leaves it.
+// A menu that was unfolded on a phone closes by Escape, and the focus is where it was opened.
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    for (const fold of document.querySelectorAll(".menu-fold[open]")) fold.open = false;
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  for (const fold of document.querySelectorAll(".menu-fold[open]")) {
+    fold.open = false;
+    fold.querySelector("summary").focus();
   }
 });

@@ -11,7 +11,7 @@ use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::Problem;
 use crate::statistics::{CurrencySales, ProductSales, VerdictFigures, VerdictsView};
-use crate::web::chart::{Chart, ChartKind, Series, Tone};
+use crate::web::chart::{Chart, ChartKind, Series, Tone, WIDE};
 use crate::web::page::{Page, PageResult};
 
 /// The most stores that can be chosen from.
@@ -156,6 +156,7 @@ fn sales_block(page: &Page, days: i64, sales: CurrencySales) -> SalesBlock {
     let chart = Chart {
         title: page.text(key),
         kind: ChartKind::Bars,
+        width: WIDE,
         label_title: page.text(if days == 1 { "chart-hour" } else { "chart-day" }),
         labels: points.iter().map(|point| point_label(page, &point.begins)).collect(),
         unit: currency.symbol().to_owned(),
@@ -193,6 +194,7 @@ fn verdict_chart(page: &Page, days: i64, verdicts: &VerdictsView) -> Chart {
     Chart {
         title: page.text(key),
         kind: ChartKind::Bars,
+        width: WIDE,
         label_title: page.text(if days == 1 { "chart-hour" } else { "chart-day" }),
         labels: verdicts.points.iter().map(|point| point_label(page, &point.begins)).collect(),
         unit: String::new(),

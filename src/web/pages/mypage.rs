@@ -10,7 +10,7 @@ use crate::http::Services;
 use crate::http::extract::{ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemKind};
 use crate::orders::{MonthSpending, OrderSearch, OrderSummary, OrderView};
-use crate::web::chart::{Chart, ChartKind, Series, Tone};
+use crate::web::chart::{Chart, ChartKind, NARROW, Series, Tone};
 use crate::web::page::{Page, PageResult};
 
 /// Months of the chart.
@@ -110,23 +110,52 @@ fn main_currency(spending: &[MonthSpending]) -> Option<Currency> {
 fn draw_spending(page: &Page, spending: &[MonthSpending], currency: Currency) -> Chart {
     // Newest first; a chart reads from left to right.
     let months: Vec<_> = spending.iter().filter(|month| month.currency == currency).rev().collect();
+    let labels = months_to_show(&months.iter().map(|month| month.month.as_str()).collect::<Vec<_>>());
+    let net = |label: &String| months.iter().find(|month| month.month == *label).map_or(0, |month| month.net);
     let unit = 10_f64.powi(i32::try_from(currency.minor_digits()).unwrap_or_default());
     Chart {
         title: page.text("mypage-spending"),
         kind: ChartKind::Bars,
         label_title: page.text("mypage-month"),
-        labels: months.iter().map(|month| month.month.clone()).collect(),
         unit: currency.symbol(),
         series: vec![Series {
             name: page.text("mypage-spent"),
             tone: Tone::Accent,
-            values: months.iter().map(|month| month.net as f64 / unit).collect(),
-            texts: months.iter().map(|month| page.money(month.net, currency)).collect(),
+            values: labels.iter().map(|label| net(label) as f64 / unit).collect(),
+            texts: labels.iter().map(|label| page.money(net(label), currency)).collect(),
         }],
+        labels,
+        width: NARROW,
     }
+}
+
+/// These months (`2026-01`, oldest first), with those between and before them in which nothing was bought: half a year at least.
+fn months_to_show(bought: &[&str]) -> Vec<String> {
+    let count = |month: &str| {
+        let (year, month) = month.split_once('-')?;
+        Some(year.parse::<i32>().ok()? * 12 + month.parse::<i32>().ok()? - 1)
+    };
+    let (first, last) = (bought.first().and_then(|month| count(month)), bought.last().and_then(|month| count(month)));
+    let (Some(first), Some(last)) = (first, last) else { return Vec::new() };
+    let name = |at: i32| format!("{:04}-{:02}", at.div_euclid(12), at.rem_euclid(12) + 1);
+    (first.min(last - 5)..=last).map(name).collect()
 }
 
 pub(super) fn require_user_id(caller: &Caller) -> Result<UserId, Problem> {
     let detail = "Only a signed-in person has a page of their own.";
     caller.actor.user_id().ok_or_else(|| Problem::new(ProblemKind::Forbidden, detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::months_to_show;
+
+    #[test]
+    fn months_without_a_purchase_are_shown_too() {
+        let half_a_year = ["2025-09", "2025-10", "2025-11", "2025-12", "2026-01", "2026-02"];
+        assert_eq!(months_to_show(&["2026-02"]), half_a_year);
+        assert_eq!(months_to_show(&["2025-12", "2026-02"]), half_a_year);
+        assert_eq!(months_to_show(&["2025-01", "2026-02"]).len(), 14);
+        assert!(months_to_show(&[]).is_empty());
+    }
 }

@@ -13,7 +13,7 @@ use crate::http::extract::ValidQuery;
 use crate::http::problem::{Problem, ProblemKind};
 use crate::integrity::{RepairMethod, RepairRequest, RepairView, ReportView, StoreIntegrityView};
 use crate::performance::{HourPerformance, StatsView, StorePerformance, Window};
-use crate::web::chart::{Chart, ChartKind, Series as ChartSeries, Tone};
+use crate::web::chart::{Chart, ChartKind, Series as ChartSeries, Tone, WIDE};
 use crate::web::form::Form;
 use crate::web::format;
 use crate::web::page::{Page, PageResult};
@@ -165,6 +165,7 @@ fn trend_charts(page: &Page, hours: &[HourPerformance], zone: &TimeZone) -> [Cha
     let chart = |key: &str, kind: ChartKind, unit: &str, series: Vec<ChartSeries>| Chart {
         title: page.text(key),
         kind,
+        width: WIDE,
         label_title: page.text("chart-hour"),
         labels: labels.clone(),
         unit: unit.to_owned(),

@@ -24,6 +24,7 @@ struct OrderTemplate<'a> {
     page: &'a Page,
     order: &'a OrderView,
     receipt: &'a ReceiptView,
+    zone: &'a TimeZone,
     tone: &'static str,
     lines: Vec<Line<'a>>,
     events: Vec<Event>,
@@ -124,6 +125,7 @@ async fn render(
         open,
         order,
         receipt: &receipt,
+        zone: &zone,
     };
     page.render_with_status(form.status(), &template)
 }
