@@ -17,7 +17,7 @@ use crate::domain::{Caller, Timestamp};
 
 pub use retry::{DatabaseCause, register_metrics, retry_key_race, retry_transaction, retry_transaction_counted};
 
-/// The largest reply that is kept. A bill of 100 lines has some 45 kB; each change of a bill keeps all of it.
+/// The largest reply that is kept. A bill of 200 lines has some 60 kB, and each of its changes keeps all of it.
 const REPLY_BYTES_MAX: usize = 64 * 1_024;
 /// The field of what is stored instead of a larger reply; no reply has one of this name.
 const NOT_KEPT: &str = "$reply_not_kept_bytes";

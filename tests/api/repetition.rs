@@ -246,15 +246,15 @@ async fn a_key_is_refused_where_no_reply_is_kept(database: TestDatabase) {
     shop.send(&Method::POST, "/api/auth/login", "", Some("k"), &login).await.expect(200);
 }
 
-/// 200 products, each on the one bill there is.
+/// 300 products, each on the one bill there is.
 const FILL_BILL: &str = "INSERT INTO billing_items (id, session_id, product_id, quantity, sightings, created_at, name) \
     SELECT p.id, s.id, p.id, 1, 1, 0, p.name FROM products p CROSS JOIN checkout_sessions s WHERE p.name LIKE 'Product %'";
 const PRODUCTS_SQLITE: &str = "INSERT INTO products (id, name, name_folded, active, created_at, updated_at) \
-    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) \
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) \
     SELECT unhex(printf('019000000000700080000000%08x', i)), 'Product ' || i, 'product ' || i, 1, 0, 0 FROM n";
 const PRODUCTS_POSTGRES: &str = "INSERT INTO products (id, name, name_folded, active, created_at, updated_at) \
     SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, 'Product ' || i, 'product ' || i, true, 0, 0 \
-    FROM generate_series(1, 200) i";
+    FROM generate_series(1, 300) i";
 
 async fn a_reply_too_large_to_keep_is_refused_and_its_request_not_repeated(database: TestDatabase) {
     let shop = Shop::open(database).await;
