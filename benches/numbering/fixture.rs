@@ -168,6 +168,7 @@ impl Fixture {
                 enrolled_at: None,
                 revoked_at: None,
                 closed_at: None,
+                staff_called_at: None,
                 created_at: now,
             };
             // As a kiosk enrols; its key is known by its SHA-256.
