@@ -58,14 +58,14 @@ impl Automation {
     }
 
     async fn take_job(&self) -> Result<Option<(Job, TakenJob)>, DatabaseError> {
-        let lease = self.lease();
         let mut tx = self.0.db.begin().await?;
+        let lease = self.lease();
         let Some(row) = task_queue::take(&mut tx, lease).await? else { return Ok(None) };
         log::write(
             &mut tx,
             row.task_id,
             LogEntry::of_job(&row, LogLevel::Info, LogAction::Start, "started"),
-            lease.now,
+            row.started_at.unwrap_or(lease.now),
         )
         .await?;
         // The row refers to its task, so the task is there.

@@ -92,7 +92,8 @@ pub async fn notify_workers(tx: &mut Tx) -> Result<(), DatabaseError> {
 macro_rules! take {
     ($lock:literal) => {
         concat!(
-            "UPDATE task_queue SET status = 'processing', locked_by = $1, locked_until = $2, started_at = $3, \
+            "UPDATE task_queue SET status = 'processing', locked_by = $1, locked_until = $2, \
+             started_at = CASE WHEN created_at > $3 THEN created_at ELSE $3 END, \
              attempts = attempts + 1 WHERE status = 'waiting' AND id = (SELECT q.id FROM task_queue q \
                WHERE q.status = 'waiting' AND q.due_at <= $3 AND NOT EXISTS (SELECT 1 FROM task_pauses p \
                  WHERE (p.kind = 'stage' AND p.name = q.stage) OR (p.kind = 'type' AND p.name = q.type)) \
@@ -104,7 +105,8 @@ macro_rules! take {
     };
 }
 
-/// Takes the job that is due next, if there is one.
+/// Takes the job that is due next, if there is one. It does not start before it was queued, whatever this server's clock says:
+/// the end of the stage before has that time.
 pub async fn take(tx: &mut Tx, lease: Lease) -> Result<Option<JobRow>, DatabaseError> {
     // On SQLite a transaction is the only writer anyway.
     const SQLITE: &str = take!("");
