@@ -21,3 +21,5 @@ mod kiosk_decisions;
 mod kiosk_help;
 #[path = "pages/kiosk_shop.rs"]
 mod kiosk_shop;
+#[path = "pages/walk.rs"]
+mod walk;

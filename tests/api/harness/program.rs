@@ -77,32 +77,45 @@ impl TestApp {
         PathBuf::from(format!("/proc/{id}/root")).join(folder).join("ballast")
     }
 
-    async fn spawn_command(
+    async fn spawn_command(program: Command, database: TestDatabase, folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let program = Self::prepare_program(program, &database, folder, settings);
+        Self::run_program(program, database).await.0
+    }
+
+    /// The command with the settings of a test.
+    pub fn prepare_program(
         mut program: Command,
-        database: TestDatabase,
+        database: &TestDatabase,
         folder: &Path,
         settings: &[(&str, &str)],
-    ) -> Self {
+    ) -> Command {
         program.arg("serve").kill_on_drop(true).stdout(Stdio::piped()).current_dir(folder);
         program.env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);
         program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
         program.env("TILLSIGHT_DATA_DIR", folder).env("TILLSIGHT_MODEL", MODEL);
         program.env("TILLSIGHT_TOKEN_SECRET", TOKEN_SECRET).env("TILLSIGHT_LOG_FILTER", "warn");
         program.envs(settings.iter().copied());
+        program
+    }
+
+    /// Starts the program; returns also what it printed before the line with its address.
+    pub async fn run_program(mut program: Command, database: TestDatabase) -> (Self, Vec<String>) {
         let mut process = program.spawn().unwrap();
+        let mut greeting = Vec::new();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let url = loop {
             let line = lines.next_line().await.unwrap().expect("the program says where it listens");
             if let Some((_, url)) = line.split_once("listens on ") {
                 break url.to_owned();
             }
+            greeting.push(line);
         };
         // Read the rest of its output: a closed pipe would end the program.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let (http, clock, overlay) = (client(), Clock::system(), String::new());
         let app = Self { url, clock, database, http, overlay, process: Some(process), running: None };
         app.wait_until_ready().await;
-        app
+        (app, greeting)
     }
 
     /// Kills the program as `kill -9` does.
