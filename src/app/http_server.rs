@@ -46,6 +46,8 @@ pub(super) fn bind(
             .configure(|config| web::configure(config, docs))
     })
     .workers(workers)
+    // A reply is written as head and body: without this the body waits 40 ms until the client has acknowledged the head.
+    .tcp_nodelay(true)
     .max_connections(settings.limits.connections.div_ceil(workers))
     .client_request_timeout(REQUEST_HEAD_TIMEOUT)
     // Drops the work of clients that disconnected.
