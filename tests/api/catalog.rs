@@ -412,7 +412,7 @@ async fn a_thumbnail_is_made_once_and_shows_the_product(database: TestDatabase) 
     assert_eq!(thumbnail.headers["cache-control"], "private, no-cache");
     let picture = image::load_from_memory(&thumbnail.bytes).unwrap();
     let longer = ["width", "height"].map(|side| made["regions"][0]["region"][side].as_u64().unwrap()).into_iter().max();
-    assert_eq!(Some(u64::from(picture.width().max(picture.height()))), longer.map(|longer| longer.min(200)));
+    assert_eq!(Some(u64::from(picture.width().max(picture.height()))), longer.map(|longer| longer.min(176)));
     assert!(thumbnail.bytes.len() < 20_000, "{}", thumbnail.bytes.len());
     let region = &made["regions"][0]["region"];
     let ratio = |width: f64, height: f64| width / height;

@@ -74,7 +74,7 @@ pub async fn add(
 pub enum PhotoSize {
     /// As it was uploaded.
     Original,
-    /// The part that shows the product, as a JPEG of at most 200 × 200 pixels.
+    /// The part that shows the product, as a JPEG of at most 176 × 176 pixels.
     Thumbnail,
 }
 
@@ -82,7 +82,7 @@ pub enum PhotoSize {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PhotoQuery {
-    /// `original` (default) or `thumbnail`: the part that shows the product, as a JPEG of at most 200 × 200 pixels.
+    /// `original` (default) or `thumbnail`: the part that shows the product, as a JPEG of at most 176 × 176 pixels.
     #[param(inline)]
     size: Option<PhotoSize>,
 }
