@@ -81,7 +81,7 @@ pub fn addresses(pattern: &str, examples: &Examples) -> Vec<String> {
         "/admin/products/{id}" => vec![format!("/admin/products/{product}")],
         "/admin/orders" => with(&[
             format!("receipt_number={receipt_number}"),
-            format!("day={day}"),
+            format!("day={day}&store_id={store}"),
             format!("shopper={shopper_name}"),
             "state=refunded".to_owned(),
             "state=confirmed".to_owned(),
