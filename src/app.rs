@@ -24,6 +24,7 @@ use crate::active_model::{IncomingModel, StartedModel};
 use crate::alerts::{Alerts, DELIVERY_PERIOD, STORAGE_REPORT_PERIOD};
 use crate::audit::AuditLog;
 use crate::auth::{Auth, FirstAdmin};
+use crate::automation::pipelines::ImportDrafts;
 use crate::automation::{Automation, TaskFiles};
 use crate::background::{BackgroundTasks, Signal, TaskMonitor};
 use crate::backup::{BackupError, LastNumbers};
@@ -162,6 +163,13 @@ impl Application {
         let files = TaskFiles::new(&settings.data_dir);
         let time_zone = TimeZone::parse("time_zone", &settings.time_zone)?;
         let automation = Automation::new(db.clone(), clock.clone(), files.clone(), time_zone);
+        let import_drafts = ImportDrafts {
+            automation: automation.clone(),
+            catalog: catalog.clone(),
+            files: files.clone(),
+            import_bytes_max: settings.automation.import_bytes,
+            photo_bytes_max: settings.limits.image_bytes as u64,
+        };
         let mut services = Services {
             clock: clock.clone(),
             auth: auth.clone(),
@@ -177,6 +185,7 @@ impl Application {
             statistics: Statistics::new(db.clone(), clock.clone()),
             audit: AuditLog::new(db.clone()),
             automation: automation.clone(),
+            import_drafts,
             upload_bytes_max: settings.automation.upload_bytes,
             background: TaskMonitor::default(),
             metrics,

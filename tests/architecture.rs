@@ -179,6 +179,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
     (
         "web",
         &[
+            "automation",
             "background",
             "clock",
             "config",
@@ -298,7 +299,7 @@ const CRATES: [(&str, &[&str]); 27] = [
     ("rustix", &["app", "automation", "storage"]),
     ("procfs", &["telemetry", "cli"]),
     ("clap_mangen", &["cli"]),
-    ("zip", &["automation", "cli"]),
+    ("zip", &["automation", "catalog", "cli"]),
 ];
 
 /// File and folder names that do not say what is inside.

@@ -21,5 +21,7 @@ mod kiosk_decisions;
 mod kiosk_help;
 #[path = "pages/kiosk_shop.rs"]
 mod kiosk_shop;
+#[path = "pages/tasks.rs"]
+mod tasks;
 #[path = "pages/walk.rs"]
 mod walk;

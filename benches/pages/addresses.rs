@@ -95,6 +95,10 @@ pub fn addresses(pattern: &str, examples: &Examples) -> Vec<String> {
         "/admin/numbering" => {
             with(&["tab=performance".to_owned(), "tab=integrity".to_owned(), format!("tab=integrity&store_id={store}")])
         }
+        // The task that cleans up, which every database has.
+        "/admin/tasks/{id}" => vec!["/admin/tasks/00000000-0000-7000-8000-000000000001".to_owned()],
+        // What these show lies in an upload, or is one form.
+        "/admin/tasks/import/{id}" | "/admin/tasks/{id}/items/{item_id}/photo" | "/admin/schedules/{id}" => Vec::new(),
         "/admin/alerts/{id}" => vec![format!("/admin/alerts/{alert}")],
         "/admin/audit" => with(&[
             format!("actor={shopper_name}"),

@@ -199,6 +199,32 @@ impl Automation {
         Ok(ScheduleView::new(row, task.title))
     }
 
+    pub async fn find_schedule(&self, id: ScheduleId) -> Result<ScheduleView, AutomationError> {
+        let mut reader = self.0.db.read().await?;
+        let row = find_schedule(&mut reader, id).await?;
+        let task = require_task(&mut reader, row.task_id).await?;
+        Ok(ScheduleView::new(row, task.title))
+    }
+
+    /// Gives a schedule other moments, from now on, and switches it on.
+    pub async fn change_schedule(
+        &self,
+        caller: &Caller,
+        id: ScheduleId,
+        schedule: NewSchedule,
+    ) -> Result<ScheduleView, AutomationError> {
+        let mut tx = self.0.db.begin().await?;
+        let old = find_schedule(&mut tx, id).await?;
+        let task = require_task(&mut tx, old.task_id).await?;
+        let ScheduleRow { kind, rule, time_zone, missed, enabled, next_at, .. } =
+            self.schedule_row(caller, old.task_id, schedule)?;
+        let row = ScheduleRow { kind, rule, time_zone, missed, enabled, next_at, ..old };
+        task_schedules::change(&mut tx, &row).await?;
+        self.append_audit(&mut tx, caller, "task.reschedule", (task.id, json!(row.rule))).await?;
+        tx.commit().await?;
+        Ok(ScheduleView::new(row, task.title))
+    }
+
     /// Deletes a schedule; its task stays.
     pub async fn delete_schedule(&self, caller: &Caller, id: ScheduleId) -> Result<(), AutomationError> {
         let mut tx = self.0.db.begin().await?;

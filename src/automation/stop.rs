@@ -5,6 +5,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::log::{self, LogEntry};
+use super::overview::name_actor;
 use super::tasks::lock_task;
 use super::{Automation, AutomationError};
 use crate::db::{task_items, task_logs, task_queue, task_schedules, tasks};
@@ -29,9 +30,8 @@ impl Automation {
     /// off. The server of a job ends the programs that the job has started, when it learns that the job is lost.
     pub async fn stop_task(&self, caller: &Caller, task: TaskId) -> Result<StopReport, AutomationError> {
         let now = self.0.clock.now();
-        let who = caller.actor.label();
-        let reason = format!("stopped by {who}");
         let mut tx = self.0.db.begin().await?;
+        let reason = format!("stopped by {}", name_actor(&mut tx, &caller.actor).await?);
         let row = lock_task(&mut tx, task).await?;
         let deleted_waiting = task_items::delete_waiting(&mut tx, task).await?;
         let stopped = task_items::fail_processing(&mut tx, task, &reason, now).await?;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::completion::close_if_done;
 use super::log::{self, LogEntry};
+use super::overview::name_actor;
 use super::stages::stages_of;
 use super::{Automation, AutomationError, JobView, TaskLogView, TaskView};
 use crate::db::audit::{self, AuditEntry};
@@ -118,6 +119,21 @@ impl Automation {
         Ok(Page::from_rows(rows, page, |row| row.id.uuid()).map(TaskLogView::from))
     }
 
+    /// Queues another run of a task that exists, to begin now.
+    pub async fn run_task(&self, caller: &Caller, task: TaskId) -> Result<TaskView, AutomationError> {
+        let now = self.0.clock.now();
+        let mut tx = self.0.db.begin().await?;
+        let row = lock_task(&mut tx, task).await?;
+        let is_queued = queue_run(&mut tx, &row, (&now.to_string(), now), now).await?;
+        if is_queued && row.status != TaskStatus::Processing {
+            tasks::set_status(&mut tx, task, TaskStatus::Waiting, None).await?;
+        }
+        self.append_audit(&mut tx, caller, "task.run", (task, json!({}))).await?;
+        tx.commit().await?;
+        self.wake_workers();
+        self.find_task(task).await
+    }
+
     /// Begins failed items again where they failed: all, or the one with the job `job`.
     pub async fn retry_task(
         &self,
@@ -133,7 +149,8 @@ impl Automation {
             return Err(nothing_failed(row, job));
         }
         tasks::set_status(&mut tx, task, TaskStatus::Processing, None).await?;
-        let message = format!("{} begins {retried} failed items again", caller.actor.label());
+        let who = name_actor(&mut tx, &caller.actor).await?;
+        let message = format!("{who} begins {retried} failed items again");
         log::write(&mut tx, task, LogEntry::of_task(LogLevel::Info, LogAction::Retry, message), now).await?;
         self.append_audit(&mut tx, caller, "task.retry", (task, json!({"items": retried}))).await?;
         task_queue::notify_workers(&mut tx).await?;
@@ -159,7 +176,8 @@ impl Automation {
         if row.status != TaskStatus::Stopped {
             close_if_done(&mut tx, task, now).await?;
         }
-        let message = format!("{} discards {discarded} failed items", caller.actor.label());
+        let who = name_actor(&mut tx, &caller.actor).await?;
+        let message = format!("{who} discards {discarded} failed items");
         log::write(&mut tx, task, LogEntry::of_task(LogLevel::Info, LogAction::Skip, message), now).await?;
         self.append_audit(&mut tx, caller, "task.discard", (task, json!({"items": discarded}))).await?;
         tx.commit().await?;

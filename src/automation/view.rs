@@ -81,11 +81,15 @@ pub struct JobView {
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
+    /// Whether it is about a photo of an upload.
+    #[serde(skip)]
+    pub is_photo: bool,
 }
 
 impl From<JobRow> for JobView {
     fn from(row: JobRow) -> Self {
         Self {
+            is_photo: row.data.pointer("/product/photo").is_some_and(Value::is_string),
             id: row.id,
             task_id: row.task_id,
             kind: row.kind,

@@ -9,6 +9,7 @@
 mod catalogue_evaluation;
 mod enrolment_check;
 mod error;
+mod export;
 mod look_alike_report;
 mod look_alike_views;
 mod photo_preview;
@@ -42,6 +43,7 @@ pub use crate::photo_quality::PhotoIssueCode;
 pub use crate::product_photos::RegionChoice;
 pub use catalogue_evaluation::{CatalogueEvaluationView, EvaluationProgress, EvaluationResult};
 pub use error::{CatalogError, PhotoName};
+pub use export::{CatalogExport, ExportError};
 pub use look_alike_report::{name_checks, name_pairs};
 pub use look_alike_views::{LookAlikePage, LookAlikePairView, LookAlikeView, PhotoCheckView, ProductCheckView};
 pub use photo_preview::PhotoPreview;

@@ -11,7 +11,7 @@ use crate::db::bill_revisions;
 use crate::db::catalog_changes;
 use crate::db::products::{self, ProductFields, ProductFilter, ProductRow};
 use crate::db::{DatabaseError, Reader, Tx, product_images};
-use crate::domain::{Caller, ChangeKind, Page, PageRequest, ProductId, parse_line, parse_optional_line};
+use crate::domain::{Caller, ChangeKind, InvalidField, Page, PageRequest, ProductId, parse_line, parse_optional_line};
 use crate::idempotency::{self, IdempotentRequest, Reply};
 
 /// The operation of [`Catalog::create`] in the scope of idempotency keys.
@@ -92,6 +92,11 @@ impl Catalog {
         let reply = request.store_reply(&mut tx, &view, now).await?;
         let index_revision = self.commit(tx, id, seq).await?;
         self.complete_enrolment(reply, index_revision).await
+    }
+
+    /// Whether a product could be added as it is written, its codes apart: another product may have them.
+    pub fn check_fields(&self, new: &NewProduct) -> Result<(), InvalidField> {
+        new.check(self.default_currency).map(drop)
     }
 
     /// The product that [`Self::create`] made under this key, if its reply is still kept.

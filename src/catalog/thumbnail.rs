@@ -30,14 +30,23 @@ impl Catalog {
         }
         let original = self.blobs.get(row.content_hash).await?;
         let original = original.ok_or_else(|| CatalogError::LostOriginal(id.to_string()))?;
+        let jpeg = self.shrink(original, row.region).await?;
+        self.thumbnails.put(id, jpeg.clone()).await?;
+        Ok(jpeg)
+    }
+
+    /// A photo that is not enrolled, small, as a JPEG.
+    pub async fn shrink_photo(&self, photo: Vec<u8>) -> Result<Vec<u8>, CatalogError> {
+        self.shrink(photo, None).await
+    }
+
+    async fn shrink(&self, original: Vec<u8>, region: Option<Region>) -> Result<Vec<u8>, CatalogError> {
         let embedder = Arc::clone(&self.active.current().embedder);
         let permit = embedder.admit(Priority::Background).await.map_err(|_| CatalogError::Busy)?;
         let photo = embedder.decode(&permit, original).await.map_err(decoding_failure)?.photo;
-        let shrink = move || shrink(&photo, row.region);
+        let shrink = move || shrink(&photo, region);
         let (jpeg, _queue) = embedder.run_on_decode_threads(&permit, shrink).await.map_err(decoding_failure)?;
-        let jpeg = jpeg.map_err(CatalogError::Embedder)?;
-        self.thumbnails.put(id, jpeg.clone()).await?;
-        Ok(jpeg)
+        jpeg.map_err(CatalogError::Embedder)
     }
 }
 

@@ -67,6 +67,7 @@ pub mod store_scope;
 pub mod stores;
 pub mod task_items;
 pub mod task_logs;
+pub mod task_overview;
 pub mod task_queue;
 pub mod task_schedules;
 pub mod tasks;

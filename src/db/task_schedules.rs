@@ -118,6 +118,22 @@ pub async fn set_enabled(
     Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(id).bind(enabled).bind(next_at).execute(c))? == 1)
 }
 
+/// Changes when a schedule runs next and from then on.
+pub async fn change(tx: &mut Tx, row: &ScheduleRow) -> Result<bool, DatabaseError> {
+    const UPDATE: &str = "UPDATE task_schedules SET kind = $2, rule = $3, time_zone = $4, missed = $5, enabled = $6, \
+        next_at = $7 WHERE id = $1";
+    let changed = run_query!(tx, c => sqlx::query(UPDATE)
+        .bind(row.id)
+        .bind(row.kind)
+        .bind(Json(&row.rule))
+        .bind(row.time_zone.name())
+        .bind(row.missed)
+        .bind(row.enabled)
+        .bind(row.next_at)
+        .execute(c))?;
+    Ok(changed == 1)
+}
+
 /// Switches all schedules of a task off; returns the number of those that were on.
 pub async fn disable_all(tx: &mut Tx, task: TaskId) -> Result<u64, DatabaseError> {
     const UPDATE: &str = "UPDATE task_schedules SET enabled = FALSE, next_at = NULL WHERE task_id = $1 AND enabled";

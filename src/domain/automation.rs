@@ -60,6 +60,33 @@ text_enum! {
 }
 
 text_enum! {
+    /// A tab of the page of tasks: where items of a task are.
+    TaskTab, "a tab":
+    /// Items are looked for, or the one run of the task waits or is done.
+    Scheduled = "scheduled",
+    Fetch = "fetch",
+    Extract = "extract",
+    Embed = "embed",
+    Publish = "publish",
+    /// Items failed, and nobody stopped the task.
+    Failed = "failed",
+    /// No item is open, or somebody stopped the task.
+    Completed = "completed",
+}
+
+impl TaskTab {
+    pub fn of_stage(stage: Stage) -> Self {
+        match stage {
+            Stage::Run | Stage::Schedule => Self::Scheduled,
+            Stage::Fetch => Self::Fetch,
+            Stage::Extract => Self::Extract,
+            Stage::Embed => Self::Embed,
+            Stage::Publish => Self::Publish,
+        }
+    }
+}
+
+text_enum! {
     /// How a job of the queue stands.
     JobStatus, "the status of a job":
     Waiting = "waiting",

@@ -31,7 +31,8 @@ mod verdict;
 
 pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, DeliveryState, SinkKind};
 pub use automation::{
-    JobStatus, LogAction, LogLevel, MediaMode, MissedRuns, PauseKind, ScheduleKind, Stage, TaskStatus, TaskType,
+    JobStatus, LogAction, LogLevel, MediaMode, MissedRuns, PauseKind, ScheduleKind, Stage, TaskStatus, TaskTab,
+    TaskType,
 };
 pub use barcode::{check_gtin, normalize_barcode};
 pub use cash::{cash_rounding, parse_cash_step};

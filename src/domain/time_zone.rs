@@ -62,6 +62,17 @@ impl TimeZone {
         self.to_local(moment).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
 
+    /// A time of the clock in this zone such as `2026-01-05T13:00`; one that occurs twice counts the first time, one that is
+    /// left out is moved on.
+    pub fn parse_local(&self, field: &'static str, text: &str) -> Result<Timestamp, InvalidField> {
+        let local: Option<jiff::civil::DateTime> = text.trim().parse().ok();
+        let moment = local.and_then(|local| local.to_zoned(self.rules.clone()).ok());
+        moment.map(|moment| Timestamp::from_micros(moment.timestamp().as_microsecond())).ok_or_else(|| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
+            InvalidField::new(field, format!("\"{shown}\" is not a date and time such as 2026-01-05T13:00"))
+        })
+    }
+
     /// The first moment of a day of the calendar (`2026-01-05`); `None` if there is no such day.
     pub fn start_of_date(&self, date: &str) -> Option<Timestamp> {
         let day: jiff::civil::Date = date.parse().ok().filter(|day: &jiff::civil::Date| day.to_string() == date)?;

@@ -27,6 +27,7 @@ use crate::alerts::Alerts;
 use crate::audit::AuditLog;
 use crate::auth::Auth;
 use crate::automation::Automation;
+use crate::automation::pipelines::ImportDrafts;
 use crate::background::TaskMonitor;
 use crate::catalog::Catalog;
 use crate::checkout::Checkout;
@@ -59,6 +60,7 @@ pub struct Services {
     pub statistics: Statistics,
     pub audit: AuditLog,
     pub automation: Automation,
+    pub import_drafts: ImportDrafts,
     /// The most bytes of a file that a task is created with.
     pub upload_bytes_max: u64,
     pub background: TaskMonitor,

@@ -2,6 +2,7 @@
 
 use actix_web::http::Method;
 use url::form_urlencoded;
+use utoipa::openapi::content::Content;
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, Required};
 
@@ -15,6 +16,8 @@ pub enum BodyKind {
     Json,
     /// Photos, in a form or bare.
     Photos,
+    /// Files that go to the disk as they arrive.
+    Files,
 }
 
 /// Whether an operation takes an `Idempotency-Key`.
@@ -132,7 +135,7 @@ impl Route {
             [ProblemKind::BadRequest, ProblemKind::TooLarge, ProblemKind::BodyTimeout, ProblemKind::InvalidField];
         match self.body {
             BodyKind::Nothing => {}
-            BodyKind::Json => kinds.extend(of_a_body.into_iter().chain([ProblemKind::Overloaded])),
+            BodyKind::Files | BodyKind::Json => kinds.extend(of_a_body.into_iter().chain([ProblemKind::Overloaded])),
             BodyKind::Photos => kinds.extend(of_a_body.into_iter().chain([
                 ProblemKind::Overloaded,
                 ProblemKind::NotAnImage,
@@ -166,8 +169,15 @@ fn body_kind(operation: &Operation) -> BodyKind {
     match &operation.request_body {
         None | Some(RefOr::Ref(_)) => BodyKind::Nothing,
         Some(RefOr::T(body)) if body.content.contains_key("application/json") => BodyKind::Json,
+        // The only form whose files are no photos.
+        Some(RefOr::T(body)) if body.content.values().any(|content| is_import_form(content)) => BodyKind::Files,
         Some(RefOr::T(_)) => BodyKind::Photos,
     }
+}
+
+fn is_import_form(content: &RefOr<Content>) -> bool {
+    let RefOr::T(Content { schema: Some(RefOr::Ref(form)), .. }) = content else { return false };
+    form.ref_location.ends_with("/ImportForm")
 }
 
 fn method(method: &HttpMethod) -> Method {

@@ -14,10 +14,11 @@ use super::policy::Policy;
 use super::problem::ProblemKind;
 use super::route::Route;
 use super::routes::{
-    alerts, api_document, audit, auth, automation_events, automation_pauses, automation_schedules, automation_tasks,
-    background, closings, health, integrity, kiosk_empty_views, kiosks, look_alikes, models, mypage, orders,
-    payments_and_refunds, performance, photo_previews, product_images, products, receipts, recognition, search,
-    session_discounts, sessions, settings, staff_calls, statistics, storage, stores, users,
+    alerts, api_document, audit, auth, automation_events, automation_export, automation_imports, automation_pauses,
+    automation_schedules, automation_tasks, background, closings, health, integrity, kiosk_empty_views, kiosks,
+    look_alikes, models, mypage, orders, payments_and_refunds, performance, photo_previews, product_images, products,
+    receipts, recognition, search, session_discounts, sessions, settings, staff_calls, statistics, storage, stores,
+    users,
 };
 
 macro_rules! route_table {
@@ -178,9 +179,16 @@ route_table! {
     automation_tasks::queue: Admin;
     automation_tasks::logs: Admin;
     automation_tasks::stop: Admin, [NotFound];
+    automation_tasks::run: Admin;
+    automation_imports::create: Admin;
+    automation_imports::show: Admin;
+    automation_imports::start: Admin;
+    automation_imports::discard: Admin;
+    automation_export::download: Admin;
     automation_schedules::list: Admin;
     automation_schedules::create: Admin, [NotFound];
     automation_schedules::change: Admin;
+    automation_schedules::replace: Admin;
     automation_schedules::remove: Admin;
     automation_pauses::list: Admin;
     automation_pauses::pause: Admin;

@@ -101,6 +101,11 @@ impl Form {
         self.values.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether a field that may occur several times has this value.
+    pub fn has_value(&self, name: &str, value: &str) -> bool {
+        self.texts(name).any(|one| one == value)
+    }
+
     pub fn secret(&self, name: &str) -> SecretString {
         self.text(name).into()
     }

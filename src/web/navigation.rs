@@ -21,10 +21,12 @@ const fn entry(path: &'static str, label: &'static str, icon: &'static str) -> E
 }
 
 /// For staff, in the order in which they are needed.
-const STAFF: [Entry; 12] = [
+const STAFF: [Entry; 14] = [
     entry("/admin", "nav-dashboard", "dashboard"),
     entry("/admin/products", "nav-products", "package"),
     entry("/admin/orders", "nav-orders", "receipt"),
+    entry("/admin/tasks", "nav-tasks", "boxes"),
+    entry("/admin/schedules", "nav-schedules", "clock"),
     entry("/admin/numbering", "nav-numbering", "hash"),
     entry("/admin/alerts", "nav-alerts", "bell"),
     entry("/admin/stores", "nav-stores", "store"),

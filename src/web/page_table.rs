@@ -10,8 +10,9 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::assets;
 use super::pages::{
-    account, alerts, audit, background, claims, closings, dashboard, home, kiosk, models, mypage, numbering, order,
-    orders, password, people, preferences, product, products, search, settings, setup, sign_in, stores,
+    account, alerts, audit, background, claims, closings, dashboard, home, imports, kiosk, models, mypage, numbering,
+    order, orders, password, people, preferences, product, products, schedules, search, settings, setup, sign_in,
+    stores, task, tasks,
 };
 use crate::http::policy::Policy;
 use crate::http::route::Route;
@@ -109,6 +110,30 @@ page_table! {
     POST "/admin/models/cancel" Admin => models::cancel;
     POST "/admin/models/rollback" Admin => models::roll_back;
     POST "/admin/models/evaluate" Admin => models::evaluate;
+
+    // The admin: tasks.
+    GET "/admin/tasks" Admin => tasks::list;
+    POST "/admin/tasks" Admin => tasks::create;
+    POST "/admin/tasks/pause" Admin => tasks::pause;
+    GET "/admin/tasks/import" Admin => imports::show_new;
+    POST "/admin/tasks/import" Admin => imports::upload;
+    GET "/admin/tasks/import/{id}" Admin => imports::show_draft;
+    POST "/admin/tasks/import/{id}" Admin => imports::start;
+    POST "/admin/tasks/import/{id}/discard" Admin => imports::discard;
+    GET "/admin/tasks/{id}" Admin => task::show;
+    GET "/admin/tasks/{id}/items/{item_id}/photo" Admin => task::show_photo;
+    POST "/admin/tasks/{id}/retry" Admin => task::retry;
+    POST "/admin/tasks/{id}/discard" Admin => task::discard;
+    POST "/admin/tasks/{id}/stop" Admin => task::stop;
+    POST "/admin/tasks/{id}/run" Admin => task::run;
+    POST "/admin/tasks/{id}/remove" Admin => task::remove;
+    GET "/admin/schedules" Admin => schedules::list;
+    POST "/admin/schedules" Admin => schedules::create;
+    GET "/admin/schedules/{id}" Admin => schedules::show;
+    POST "/admin/schedules/{id}" Admin => schedules::change;
+    POST "/admin/schedules/{id}/enabled" Admin => schedules::set_enabled;
+    POST "/admin/schedules/{id}/run" Admin => schedules::run;
+    POST "/admin/schedules/{id}/remove" Admin => schedules::remove;
 
     // The admin: dashboard, numbering, alerts, people.
     GET "/admin" Staff => dashboard::show;

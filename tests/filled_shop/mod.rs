@@ -51,6 +51,7 @@ pub struct FilledShop {
     open_order: String,
     alert: String,
     task: String,
+    schedule: String,
     /// An open bill that a shopper can join.
     session: String,
     /// The id of the clerk.
@@ -81,6 +82,7 @@ impl FilledShop {
             open_order: String::new(),
             alert: String::new(),
             task: String::new(),
+            schedule: String::new(),
             session: String::new(),
             clerk_id: String::new(),
             camera: FakeCamera::new(&empty_view()),

@@ -124,6 +124,8 @@ impl FilledShop {
         self.session = id(&self.app.post("/api/sessions", &self.kiosk, json!({})).await.expect(201));
         self.damage_the_second_store().await;
         self.task = self.queue_import().await;
+        let path = "/api/automation/schedules";
+        self.schedule = id(&self.app.get(path, &self.admin).await.expect(200)["data"][0]);
     }
 
     async fn damage_the_second_store(&mut self) {

@@ -11,10 +11,13 @@ use super::FilledShop;
 
 /// Seen elsewhere: the first start on a server that nobody has used, and the parts that the kiosk's scripts show within its screen.
 /// Not pages of ours: files, and the API's documentation by Swagger UI.
-const NO_VISITS: [&str; 6] = [
+const NO_VISITS: [&str; 8] = [
     "/setup/password",
     "/kiosk/receipts/{id}",
     "/kiosk/sessions/{id}/join",
+    // An upload that was not started, and a picture.
+    "/admin/tasks/import/{id}",
+    "/admin/tasks/{id}/items/{item_id}/photo",
     "/assets/{version}/{file:.+}",
     "/docs",
     "/docs/{_:.*}",
@@ -68,6 +71,7 @@ impl FilledShop {
             "/admin/people/{id}" => &self.clerk_id,
             "/admin/alerts/{id}" => &self.alert,
             "/admin/tasks/{id}" => &self.task,
+            "/admin/schedules/{id}" => &self.schedule,
             "/admin/search" => return "/admin/search?q=a".to_owned(),
             _ => {
                 assert!(!pattern.contains('{'), "say in tests/filled_shop/visits.rs which {pattern} is looked at");

@@ -201,6 +201,24 @@ impl TestPage {
             self.try_evaluate("document.querySelector('[data-clicked]')?.removeAttribute('data-clicked')").await;
     }
 
+    /// Drags files from the desktop onto an element and drops them.
+    pub async fn drop_files(&self, selector: &str, files: &[&Path]) {
+        let element = format!("document.querySelector({})", json!(selector));
+        self.wait_until(&format!("{element}?.checkVisibility()")).await;
+        let middle = self
+            .evaluate(&format!(
+                "(() => {{ const element = {element}; element.scrollIntoView({{ block: 'center' }}); \
+                 const box = element.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
+            ))
+            .await;
+        let paths: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let data = json!({"items": [], "files": paths, "dragOperationsMask": 1});
+            let event = json!({"type": kind, "x": middle[0], "y": middle[1], "data": data});
+            self.call("Input.dispatchDragEvent", event).await;
+        }
+    }
+
     /// Cuts or mends the page's connection.
     pub async fn set_offline(&self, offline: bool) {
         let conditions = json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});

@@ -14,7 +14,7 @@ pub const TWIN: usize = 5;
 /// One that nobody taught.
 pub const UNKNOWN: usize = 8;
 
-/// If set, pictures of the kiosk are in this language.
+/// If set, pictures are in this language.
 const LANGUAGE: &str = "TILLSIGHT_TEST_LANGUAGE";
 
 pub struct KioskShop {
@@ -78,13 +78,18 @@ impl KioskShop {
     /// A browser's page that was made a kiosk with a code.
     pub async fn start_kiosk(&self, browser: &TestBrowser) -> TestPage {
         let page = browser.open(&format!("{}/kiosk?code={}", self.app.url, self.new_code().await)).await;
-        if let Ok(language) = std::env::var(LANGUAGE) {
-            page.set_cookie(&self.app.url, "language", &language).await;
-        }
+        self.choose_language(&page).await;
         page.capture("kiosk-enrol").await;
         page.click("form[action=\"/kiosk\"] button.primary").await;
         page.wait_until("document.getElementById('kiosk')").await;
         page
+    }
+
+    /// Pictures are in the language that is wanted.
+    pub async fn choose_language(&self, page: &TestPage) {
+        if let Ok(language) = std::env::var(LANGUAGE) {
+            page.set_cookie(&self.app.url, "language", &language).await;
+        }
     }
 
     /// The store's orders, newest first.

@@ -19,7 +19,7 @@ use crate::integrity::Integrity;
 
 pub use backup::Backups;
 pub use cleanup::Cleanup;
-pub use import::{Imports, OpenArchives, find_ffmpeg};
+pub use import::{BrokenRow, ImportDraft, ImportDrafts, Imports, OpenArchives, SkippedPart, find_ffmpeg};
 pub use report::SalesReports;
 pub use settings::check_settings;
 

@@ -1,5 +1,6 @@
 //! The body of a new task: JSON, or a form of texts with a file, which goes to the disk as it arrives.
 
+use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -43,7 +44,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for TaskBody<T> {
         let (request, payload, media_type) = (request.clone(), payload.take(), media_type.to_owned());
         Box::pin(async move {
             let services = services(&request)?;
-            let (texts, upload) = read_form(&services, &media_type, payload).await?;
+            let read = |form| read_fields(&services, form);
+            let (texts, upload) = read_stream(&services, &media_type, payload, read).await?;
             let body = serde_json::from_value(Value::Object(texts)).map_err(|error| {
                 Problem::new(ProblemKind::InvalidField, format!("The form has a wrong field: {error}."))
             })?;
@@ -54,12 +56,21 @@ impl<T: DeserializeOwned + 'static> FromRequest for TaskBody<T> {
 
 type Form = (Map<String, Value>, Option<TaskUpload>);
 
-async fn read_form(services: &Services, media_type: &str, body: Payload) -> Result<Form, Problem> {
+/// Reads a form while its body arrives. A large body may take long, but each chunk must come in time.
+pub(super) async fn read_stream<T, F>(
+    services: &Services,
+    media_type: &str,
+    body: Payload,
+    read: impl FnOnce(Multipart<'static>) -> F,
+) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
     let boundary = multer::parse_boundary(media_type).map_err(|error| describe_form_error(&error))?;
     // The reader wants a stream that can move between threads, which a body of actix cannot.
     let (sender, mut receiver) = mpsc::channel(1);
     let chunks = poll_fn(move |context| receiver.poll_recv(context));
-    let reading = pin!(read_fields(services, Multipart::new(chunks, boundary)));
+    let reading = pin!(read(Multipart::new(chunks, boundary)));
     let forwarding = pin!(forward(body, sender, Duration::from_secs(services.limits.body_timeout_s)));
     match select(reading, forwarding).await {
         Either::Left((form, _)) => form,
@@ -68,7 +79,6 @@ async fn read_form(services: &Services, media_type: &str, body: Payload) -> Resu
     }
 }
 
-/// Passes the body on one chunk at a time. A large file may take long, but each chunk must come in time.
 async fn forward(mut body: Payload, sender: mpsc::Sender<io::Result<Bytes>>, timeout: Duration) -> Result<(), Problem> {
     loop {
         let chunk = tokio::time::timeout(timeout, body.next()).await.map_err(|_| {
@@ -83,7 +93,7 @@ async fn forward(mut body: Payload, sender: mpsc::Sender<io::Result<Bytes>>, tim
     }
 }
 
-async fn read_fields(services: &Services, mut fields: Multipart<'_>) -> Result<Form, Problem> {
+async fn read_fields(services: &Services, mut fields: Multipart<'static>) -> Result<Form, Problem> {
     let (mut texts, mut upload) = (Map::new(), None);
     while let Some(mut field) = fields.next_field().await.map_err(|error| describe_form_error(&error))? {
         let name = excerpt(field.name().unwrap_or_default());
@@ -103,20 +113,24 @@ async fn read_fields(services: &Services, mut fields: Multipart<'_>) -> Result<F
 
 async fn receive(services: &Services, field: &mut Field<'_>) -> Result<TaskUpload, Problem> {
     let mut upload = services.automation.begin_upload().await?;
-    let bytes_max = services.upload_bytes_max;
     while let Some(chunk) = field.chunk().await.map_err(|error| describe_form_error(&error))? {
-        if upload.bytes() + chunk.len() as u64 > bytes_max {
-            let detail =
-                format!("The file has more than the {bytes_max} bytes allowed (setting automation.upload_bytes).");
-            let problem = Problem::new(ProblemKind::TooLarge, detail).with("field", "file");
-            return Err(problem.with("limit_bytes", bytes_max));
-        }
-        upload.write(chunk).await?;
+        add_chunk(services, &mut upload, chunk).await?;
     }
     Ok(upload)
 }
 
-async fn read_text(field: &mut Field<'_>, name: &str, bytes_max: usize) -> Result<String, Problem> {
+/// Adds to an upload, within its limit.
+pub(super) async fn add_chunk(services: &Services, upload: &mut TaskUpload, chunk: Bytes) -> Result<(), Problem> {
+    let bytes_max = services.upload_bytes_max;
+    if upload.bytes() + chunk.len() as u64 > bytes_max {
+        let detail = format!("The file has more than the {bytes_max} bytes allowed (setting automation.upload_bytes).");
+        let problem = Problem::new(ProblemKind::TooLarge, detail).with("field", "file");
+        return Err(problem.with("limit_bytes", bytes_max));
+    }
+    Ok(upload.write(chunk).await?)
+}
+
+pub(super) async fn read_text(field: &mut Field<'_>, name: &str, bytes_max: usize) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| describe_form_error(&error))? {
         if bytes.len() + chunk.len() > bytes_max {

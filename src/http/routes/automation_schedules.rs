@@ -1,7 +1,7 @@
 //! Schedules of tasks.
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, Responder, delete, get, patch, post};
+use actix_web::{HttpResponse, Responder, delete, get, patch, post, put};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -46,6 +46,12 @@ pub struct CreateSchedule {
 }
 
 impl CreateSchedule {
+    fn take_schedule(&mut self) -> Result<NewSchedule, InvalidField> {
+        let rule = self.take_rule()?;
+        let time_zone = self.time_zone.as_deref().map(|zone| TimeZone::parse("time_zone", zone)).transpose()?;
+        Ok(NewSchedule { rule, time_zone, missed: self.missed.unwrap_or(MissedRuns::RunOnce) })
+    }
+
     /// The fields of the kind; one that is missing or belongs to another kind is refused.
     fn take_rule(&mut self) -> Result<ScheduleRule, InvalidField> {
         let kind = self.kind;
@@ -109,9 +115,7 @@ pub async fn create(
     body: JsonBody<CreateSchedule>,
 ) -> Result<impl Responder, Problem> {
     let mut body = body.0;
-    let rule = body.take_rule()?;
-    let time_zone = body.time_zone.as_deref().map(|zone| TimeZone::parse("time_zone", zone)).transpose()?;
-    let schedule = NewSchedule { rule, time_zone, missed: body.missed.unwrap_or(MissedRuns::RunOnce) };
+    let schedule = body.take_schedule()?;
     let automation = &services.automation;
     let view = match (body.task_id, body.task) {
         (Some(task), None) => automation.schedule_task(&caller, task, schedule).await?,
@@ -154,6 +158,24 @@ pub async fn change(
     body: JsonBody<ChangeSchedule>,
 ) -> Result<impl Responder, Problem> {
     Ok(HttpResponse::Ok().json(services.automation.enable_schedule(&caller, id.0, body.0.enabled).await?))
+}
+
+/// Plan the runs of a schedule anew, from now on; it is switched on. `task_id` and `task` are left out: it keeps its task.
+#[utoipa::path(tag = "automation", params(("id" = ScheduleId, Path)), request_body = CreateSchedule,
+    responses((status = 200, body = ScheduleView, description = "The schedule with its next runs")))]
+#[put("/api/automation/schedules/{id}")]
+pub async fn replace(
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<ScheduleId>,
+    body: JsonBody<CreateSchedule>,
+) -> Result<impl Responder, Problem> {
+    let mut body = body.0;
+    if body.task_id.is_some() || body.task.is_some() {
+        return Err(InvalidField::new("task_id", "cannot be changed; delete the schedule and create another").into());
+    }
+    let schedule = body.take_schedule()?;
+    Ok(HttpResponse::Ok().json(services.automation.change_schedule(&caller, id.0, schedule).await?))
 }
 
 /// Delete a schedule. Its task stays.

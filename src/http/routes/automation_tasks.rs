@@ -174,6 +174,14 @@ pub async fn items(
     Ok(HttpResponse::Ok().json(services.automation.list_items(id.0, query.0.status, page.0).await?))
 }
 
+/// Run a task that exists once more, now.
+#[utoipa::path(tag = "automation", params(("id" = TaskId, Path)),
+    responses((status = 202, body = TaskView, description = "The task")))]
+#[post("/api/automation/tasks/{id}/run")]
+pub async fn run(caller: Caller, services: Data<Services>, id: ValidPath<TaskId>) -> Result<impl Responder, Problem> {
+    Ok(HttpResponse::Accepted().json(services.automation.run_task(&caller, id.0).await?))
+}
+
 /// Begin failed items again, where they failed: all of them, or one.
 #[utoipa::path(tag = "automation", params(("id" = TaskId, Path)), request_body = FailedItems,
     responses((status = 200, body = TaskView, description = "The task")))]

@@ -6,6 +6,8 @@ pub mod api_document;
 pub mod audit;
 pub mod auth;
 pub mod automation_events;
+pub mod automation_export;
+pub mod automation_imports;
 pub mod automation_pauses;
 pub mod automation_schedules;
 pub mod automation_tasks;

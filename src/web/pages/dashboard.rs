@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::background::is_failing;
 use crate::auth::{Identity, StaffCallView, StoreView};
-use crate::domain::{Caller, Currency, PageRequest, Role, StoreId, TimeZone};
+use crate::domain::{Caller, Currency, PageRequest, Role, StoreId, TaskTab, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::Problem;
@@ -129,6 +129,17 @@ async fn find_attention(page: &Page, services: &Services) -> Result<Vec<Attentio
     if damaged > 0 {
         let text = page.text1("attention-numbers", "count", damaged);
         attention.push(Attention { tone: "bad", icon: "hash", text, address: "/admin/numbering?tab=integrity" });
+    }
+    let tabs = services.automation.count_tabs().await?;
+    let failed = tabs.iter().find(|(tab, _)| *tab == TaskTab::Failed).map_or(0, |(_, tasks)| *tasks);
+    if failed > 0 {
+        let text = page.text1("attention-tasks", "count", failed);
+        attention.push(Attention { tone: "bad", icon: "boxes", text, address: "/admin/tasks?tab=failed" });
+    }
+    let pauses = services.automation.list_pauses().await?.len();
+    if pauses > 0 {
+        let text = page.text1("attention-pauses", "count", pauses);
+        attention.push(Attention { tone: "warn", icon: "pause", text, address: "/admin/tasks" });
     }
     let failing = services.background.status().iter().filter(|task| is_failing(task)).count();
     if failing > 0 {

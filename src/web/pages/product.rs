@@ -4,8 +4,9 @@ use actix_web::web::Data;
 use askama::Template;
 
 use super::products::{ProductBadge, find_badge, may_change, may_insist, picture_address, read_photos};
+use crate::automation::TaskView;
 use crate::catalog::{ArticleView, ImageView, PhotoCheckView, ProductChange, ProductView};
-use crate::domain::{Caller, Currency, ImageId, InvalidField, Money, ProductId};
+use crate::domain::{Caller, Currency, ImageId, InvalidField, Money, ProductId, Timestamp};
 use crate::http::Services;
 use crate::http::extract::{UploadForm, ValidPath};
 use crate::http::problem::Problem;
@@ -25,6 +26,10 @@ struct ProductTemplate<'a> {
     photos: Vec<PhotoCard>,
     /// How well the photos tell the product from others; `None` if the index did not answer.
     check: Option<PhotoCheckView>,
+    /// The task that made it.
+    maker: Option<TaskView>,
+    /// When it goes on sale, if its task says so and that is to come.
+    on_sale_from: Option<Moment>,
     form: Form,
     photo_form: Form,
     may_insist: bool,
@@ -69,6 +74,12 @@ async fn render(page: &Page, services: &Services, id: ProductId, refused: Refuse
         id: image.id,
     };
     let same_article = services.catalog.list_others_of_article(&product).await?;
+    let maker = match may_change(page) {
+        true => services.automation.find_maker(id).await?,
+        false => None,
+    };
+    let publish_at = maker.as_ref().and_then(|task| serde_json::from_value(task.settings["publish_at"].clone()).ok());
+    let publish_at = publish_at.filter(|at: &Timestamp| !product.active && *at > page.now);
     let status = [&refused.form, &refused.photo_form].into_iter().flatten().map(Form::status).next();
     let (default_currency, zone) = services.auth.store_defaults();
     let template = ProductTemplate {
@@ -85,6 +96,8 @@ async fn render(page: &Page, services: &Services, id: ProductId, refused: Refuse
         image_bytes: services.limits.image_bytes,
         product,
         check,
+        maker,
+        on_sale_from: publish_at.map(|at| page.moment(at, &zone)),
     };
     page.render_with_status(status.unwrap_or_default(), &template)
 }

@@ -69,7 +69,8 @@ pub(super) fn plan_rows(rows: Vec<TableRow>, folder: &str, table: &str) -> Resul
     let mut plan = Plan::default();
     for row in rows {
         match row.product {
-            Err(reason) => {
+            Err(fault) => {
+                let reason = fault.to_string();
                 let name = format!("{} line {}", table.rsplit('/').next().unwrap_or(table), row.line);
                 plan.add(&name, &ItemData::WrongRow { reason })?;
             }
@@ -82,8 +83,11 @@ pub(super) fn plan_rows(rows: Vec<TableRow>, folder: &str, table: &str) -> Resul
     Ok(plan.items)
 }
 
-/// Items from folders of photos, each named for its product.
-pub(super) fn plan_folders(files: &[String], folder: &str) -> Result<Vec<NewItem>, JobFailure> {
+/// The photos of each folder that is named for a product.
+pub(super) fn group_folders<'a>(
+    files: &'a [String],
+    folder: &str,
+) -> Result<BTreeMap<&'a str, Vec<String>>, JobFailure> {
     let mut products: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for path in files.iter().filter(|path| is_photo(path)) {
         let Some((name, _)) = path.strip_prefix(folder).and_then(|rest| rest.split_once('/')) else { continue };
@@ -94,6 +98,12 @@ pub(super) fn plan_folders(files: &[String], folder: &str) -> Result<Vec<NewItem
             "The ZIP has neither products.csv or products.json, nor folders of photos named for products.",
         ));
     }
+    Ok(products)
+}
+
+/// Items from folders of photos, each named for its product.
+pub(super) fn plan_folders(files: &[String], folder: &str) -> Result<Vec<NewItem>, JobFailure> {
+    let products = group_folders(files, folder)?;
     let mut plan = Plan::default();
     for (name, photos) in products {
         plan.add_product(&ImportedProduct { name: name.to_owned(), ..ImportedProduct::default() }, photos)?;
@@ -101,7 +111,7 @@ pub(super) fn plan_folders(files: &[String], folder: &str) -> Result<Vec<NewItem
     Ok(plan.items)
 }
 
-fn is_photo(path: &str) -> bool {
+pub(super) fn is_photo(path: &str) -> bool {
     let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).unwrap_or_default();
     PHOTO_ENDINGS.contains(&ending.as_str())
 }
@@ -142,6 +152,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::product_table::RowFault;
     use super::*;
 
     fn paths(list: &[&str]) -> Vec<String> {
@@ -177,7 +188,10 @@ mod tests {
     fn every_item_has_a_name_of_its_own() {
         let milk = ImportedProduct { name: "Milk".to_owned(), ..ImportedProduct::default() };
         let row = |line, photos: &[&str]| TableRow { line, product: Ok((milk.clone(), paths(photos))) };
-        let wrong = TableRow { line: 5, product: Err("name is empty".to_owned()) };
+        let wrong = TableRow {
+            line: 5,
+            product: Err(RowFault { column: None, value: None, reason: "name is empty".to_owned() }),
+        };
         let rows = vec![row(2, &["a.jpg"]), row(3, &["a.jpg"]), row(4, &[]), wrong];
         let items = plan_rows(rows, "shop/", "shop/products.csv").unwrap();
         assert_eq!(names(&items), ["shop/a.jpg", "shop/a.jpg (2)", "Milk", "products.csv line 5"]);

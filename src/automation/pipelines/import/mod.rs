@@ -6,11 +6,13 @@
 
 mod archive;
 mod clip;
+mod drafts;
 mod frame_selection;
 mod item_plan;
 mod open_archives;
 mod product_table;
 mod settings;
+mod upload_contents;
 mod video;
 
 use std::path::PathBuf;
@@ -25,17 +27,15 @@ use crate::catalog::{Catalog, CatalogError, NewPhoto, NewPhotos, ProductChange, 
 use crate::clock::Clock;
 use crate::db::{Database, tasks};
 use crate::domain::{Caller, MediaMode, PageRequest, ProductId, Stage};
-use archive::Archive;
 use item_plan::ItemData;
 pub use open_archives::OpenArchives;
 use product_table::ImportedProduct;
 use settings::ImportSettings;
+use upload_contents::UploadContents;
 
 pub use clip::find_ffmpeg;
+pub use drafts::{BrokenRow, ImportDraft, ImportDrafts, SkippedPart};
 pub(super) use settings::check_import_settings;
-
-/// The table of products has a kilobyte for a product at most.
-const TABLE_BYTES_MAX: u64 = 1 << 27;
 
 pub struct Imports {
     pub db: Database,
@@ -65,18 +65,8 @@ impl Imports {
 
     async fn find_items(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
         let (path, bytes_max) = (self.files.folder(job.task.id).join(UPLOAD), self.import_bytes_max);
-        let found = tokio::task::spawn_blocking(move || {
-            let mut archive = Archive::open(&path)?;
-            let files = archive.list_files(bytes_max)?;
-            let folder = item_plan::common_folder(&files);
-            let Some(table) = item_plan::find_table(&files, &folder) else {
-                return item_plan::plan_folders(&files, &folder);
-            };
-            let bytes = archive.read_file(table, TABLE_BYTES_MAX)?;
-            let is_json = table.ends_with(".json");
-            let rows = if is_json { product_table::read_json(&bytes) } else { product_table::read_csv(&bytes) };
-            item_plan::plan_rows(rows?, &folder, table)
-        });
+        let catalog = self.catalog.clone();
+        let found = tokio::task::spawn_blocking(move || UploadContents::read(&path, bytes_max, &catalog)?.plan());
         let items = found.await.map_err(JobFailure::passing)??;
         Ok(JobOutcome::Items { message: format!("{} items found", items.len()), items })
     }

@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use crate::automation::JobFailure;
 use crate::catalog::NewProduct;
-use crate::domain::normalize_barcode;
+use crate::domain::{InvalidField, normalize_barcode};
 
 /// The columns, which are also the fields of an object in JSON.
 const COLUMNS: [&str; 8] = ["name", "sku", "barcode", "price", "currency", "tax_rate_bp", "description", "images"];
 /// What separates the paths of photos.
 const PATH_SEPARATOR: char = ';';
+/// The most characters of a wrong value that are repeated.
+const VALUE_CHARS_MAX: usize = 120;
 
 /// A product as the table, or the name of a folder, describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +54,51 @@ impl ImportedProduct {
 pub(super) struct TableRow {
     /// Of a CSV, counted from 1 with the header; of JSON, the number of the object.
     pub line: u64,
-    pub product: Result<(ImportedProduct, Vec<String>), String>,
+    pub product: Result<(ImportedProduct, Vec<String>), RowFault>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RowFault {
+    /// The column, unless it is the row as a whole.
+    pub column: Option<&'static str>,
+    /// What is written there.
+    pub value: Option<String>,
+    /// What is wrong with it and what would be right, without a full stop.
+    pub reason: String,
+}
+
+impl RowFault {
+    fn of_row(reason: impl Into<String>) -> Self {
+        Self { column: None, value: None, reason: reason.into() }
+    }
+
+    fn at(column: &'static str, value: &str, reason: String) -> Self {
+        let value = Some(value.chars().take(VALUE_CHARS_MAX).collect()).filter(|value: &String| !value.is_empty());
+        Self { column: Some(column), value, reason }
+    }
+
+    /// What the catalogue would refuse.
+    pub(super) fn of_field(product: &ImportedProduct, refused: &InvalidField) -> Self {
+        let number = |value: Option<i64>| value.map(|value| value.to_string());
+        let value = match refused.field {
+            "name" => Some(product.name.clone()),
+            "sku" => product.sku.clone(),
+            "barcode" => product.barcode.clone(),
+            "price" => number(product.price),
+            "currency" => product.currency.clone(),
+            "tax_rate_bp" => number(product.tax_rate_bp),
+            "description" => product.description.clone(),
+            _ => None,
+        };
+        Self::at(refused.field, &value.unwrap_or_default(), refused.to_string())
+    }
+}
+
+impl std::fmt::Display for RowFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
 }
 
 /// Reads a CSV with a header: UTF-8 with or without a byte-order mark, separated by commas, semicolons or tabs.
@@ -129,20 +175,22 @@ fn check_header(header: &csv::ByteRecord) -> Result<Vec<&'static str>, JobFailur
     if columns.contains(&"name") { Ok(columns) } else { Err(wrong_line(1, "the column name is missing")) }
 }
 
-fn read_record(record: &csv::ByteRecord, columns: &[&str]) -> Result<(ImportedProduct, Vec<String>), String> {
+fn read_record(record: &csv::ByteRecord, columns: &[&'static str]) -> Result<(ImportedProduct, Vec<String>), RowFault> {
     if record.len() != columns.len() {
-        return Err(format!("has {} cells; the header has {}", record.len(), columns.len()));
+        return Err(RowFault::of_row(format!("has {} cells; the header has {}", record.len(), columns.len())));
     }
     let mut cells = HashMap::new();
     for (column, cell) in columns.iter().zip(record) {
-        let text = std::str::from_utf8(cell)
-            .map_err(|_| format!("{column} is not UTF-8 text; save the table as CSV in UTF-8"))?;
+        let text = std::str::from_utf8(cell).map_err(|_| {
+            let reason = format!("{column} is not UTF-8 text; save the table as CSV in UTF-8");
+            RowFault::at(column, &String::from_utf8_lossy(cell), reason)
+        })?;
         cells.insert(*column, text.trim().to_owned());
     }
     let mut take = |column: &str| cells.remove(column).filter(|text| !text.is_empty());
     let images = take("images").unwrap_or_default();
     let product = ImportedProduct {
-        name: take("name").ok_or("name is empty")?,
+        name: take("name").ok_or_else(name_is_empty)?,
         sku: take("sku"),
         barcode: take("barcode"),
         price: take("price").map(|text| parse_number("price", &text)).transpose()?,
@@ -153,14 +201,18 @@ fn read_record(record: &csv::ByteRecord, columns: &[&str]) -> Result<(ImportedPr
     Ok((product, split_paths(&images)))
 }
 
-fn parse_number(column: &str, text: &str) -> Result<i64, String> {
+fn name_is_empty() -> RowFault {
+    RowFault::at("name", "", "name is empty".to_owned())
+}
+
+fn parse_number(column: &'static str, text: &str) -> Result<i64, RowFault> {
     text.parse().map_err(|_| {
         let unit = if column == "price" {
             "whole minor units, such as 219 for 2.19"
         } else {
             "basis points, such as 1900 for 19 %"
         };
-        format!("{column} is \"{text}\"; write {unit}")
+        RowFault::at(column, text, format!("{column} is \"{text}\"; write {unit}"))
     })
 }
 
@@ -169,27 +221,32 @@ fn split_paths(text: &str) -> Vec<String> {
     paths.filter(|path| !path.is_empty()).map(str::to_owned).collect()
 }
 
-fn read_object(mut object: Value) -> Result<(ImportedProduct, Vec<String>), String> {
-    let fields = object.as_object_mut().ok_or("is not an object")?;
+fn read_object(mut object: Value) -> Result<(ImportedProduct, Vec<String>), RowFault> {
+    let fields = object.as_object_mut().ok_or_else(|| RowFault::of_row("is not an object"))?;
     let images = match fields.remove("images") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(text)) => split_paths(&text),
         Some(Value::Array(list)) => {
             let paths: Option<Vec<String>> = list.iter().map(|path| path.as_str().map(str::to_owned)).collect();
-            paths.ok_or("images must be a list of paths")?
+            paths.ok_or_else(|| RowFault::at("images", "", "images must be a list of paths".to_owned()))?
         }
-        Some(other) => return Err(format!("images is {other}; write a list of paths")),
+        Some(other) => {
+            let text = other.to_string();
+            return Err(RowFault::at("images", &text, format!("images is {text}; write a list of paths")));
+        }
     };
     if let Some(unknown) = fields.keys().find(|field| !COLUMNS.contains(&field.as_str())) {
-        return Err(format!("there is no field \"{unknown}\"; the fields are {}", COLUMNS.join(", ")));
+        let reason = format!("there is no field \"{unknown}\"; the fields are {}", COLUMNS.join(", "));
+        return Err(RowFault::of_row(reason));
     }
-    let product: ImportedProduct = serde_json::from_value(object).map_err(|error| error.to_string())?;
-    if product.name.trim().is_empty() { Err("name is empty".to_owned()) } else { Ok((product, images)) }
+    let product: ImportedProduct =
+        serde_json::from_value(object).map_err(|error| RowFault::of_row(error.to_string()))?;
+    if product.name.trim().is_empty() { Err(name_is_empty()) } else { Ok((product, images)) }
 }
 
 /// A code that an earlier row has makes a row wrong.
 fn refuse_repetitions(mut rows: Vec<TableRow>) -> Vec<TableRow> {
-    let mut lines: HashMap<(&str, String), u64> = HashMap::new();
+    let mut lines: HashMap<(&'static str, String), u64> = HashMap::new();
     for row in &mut rows {
         let Ok((product, _)) = &row.product else { continue };
         let barcode = product.barcode.as_deref();
@@ -201,10 +258,10 @@ fn refuse_repetitions(mut rows: Vec<TableRow>) -> Vec<TableRow> {
             let (written, key) = (written?, (column, compared?));
             let earlier = lines.get(&key).copied();
             lines.entry(key).or_insert(row.line);
-            earlier.map(|line| format!("{column} {written} is in line {line} already"))
+            earlier.map(|line| RowFault::at(column, &written, format!("{column} {written} is in line {line} already")))
         });
-        if let Some(reason) = repeated {
-            row.product = Err(reason);
+        if let Some(fault) = repeated {
+            row.product = Err(fault);
         }
     }
     rows
@@ -215,7 +272,7 @@ mod tests {
     use super::*;
 
     fn reasons(rows: &[TableRow]) -> Vec<(u64, String)> {
-        rows.iter().filter_map(|row| Some((row.line, row.product.clone().err()?))).collect()
+        rows.iter().filter_map(|row| Some((row.line, row.product.clone().err()?.reason))).collect()
     }
 
     #[test]
@@ -249,6 +306,8 @@ mod tests {
             (6, "name is not UTF-8 text; save the table as CSV in UTF-8"),
         ];
         assert_eq!(reasons(&rows), expected.map(|(line, reason)| (line, reason.to_owned())));
+        let fault = rows[1].product.clone().unwrap_err();
+        assert_eq!((fault.column, fault.value.as_deref()), (Some("price"), Some("2.50")));
         assert_eq!(rows.iter().filter(|row| row.product.is_ok()).count(), 2);
     }
 
