@@ -415,8 +415,10 @@ fn the_doctor_finds_a_healthy_machine_healthy_before_and_after_the_first_start()
     }
     assert!(before.1["database"][1].contains("does not exist yet"), "{before:?}");
     assert!(after.1["database"][1].contains("can be written"), "{after:?}");
-    let text = tillsight(folder.path(), &["doctor"]).output().unwrap().stdout;
+    // The shipped model is found from any folder.
+    let text = tillsight(folder.path(), &["doctor"]).env_remove("TILLSIGHT_MODEL").output().unwrap().stdout;
     let text = String::from_utf8_lossy(&text);
+    assert!(text.contains("\ngood     model "), "{text}");
     assert!(text.lines().count() == 12 && text.starts_with("good     settings "), "{text}");
 }
 
@@ -452,6 +454,28 @@ fn the_doctor_names_each_thing_that_is_broken_and_what_to_do() {
     command.envs(reached);
     let (code, checks) = diagnose(command);
     assert!(code == Some(0) && checks["https"][0] == "warning" && checks["https"][2].contains("--tls"), "{checks:?}");
+}
+
+/// A shell's usual limit is lower than the connections that the settings allow.
+#[test]
+fn the_limit_of_open_files_is_raised_at_the_start_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let start = |limits: &str| {
+        let mut command = Command::new("sh");
+        let script = format!("{limits} && exec \"$0\" serve");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_tillsight")]).current_dir(folder.path());
+        command.env("TILLSIGHT_MODEL", MODEL).env("TILLSIGHT_BIND", "127.0.0.1:0");
+        command.env("TILLSIGHT_LIMITS__CONNECTIONS", "1000").env_remove("TILLSIGHT_TEST_POSTGRES_URL");
+        Server::start_with_log(command, std::fs::File::create(&log).unwrap().into())
+    };
+    let server = start("ulimit -Sn 256 && ulimit -Hn 2000");
+    wait_for_log(&log, "up to 1160 files may be open instead of 256");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
+    assert!(limits.lines().any(|line| line.starts_with("Max open files") && line.contains(" 1160 ")), "{limits}");
+    drop(server);
+    let _server = start("ulimit -n 512");
+    wait_for_log(&log, "only 512 files may be open, and limits.connections = 1000 needs 1160");
 }
 
 /// Limits of the process, and disks that only it sees. `sh` sets them before the program.

@@ -11,17 +11,22 @@ pub(super) fn or_cores(threads: usize, cores: usize) -> usize {
     if threads == 0 { cores } else { threads }
 }
 
+/// The program's folder; above it, where it is installed (`bin` beside `models`); and above that, the checkout of a build in
+/// `target/release`.
+const FOLDERS_ABOVE_PROGRAM: usize = 3;
+
 /// The manifest of the configured model. A relative path that does not exist in the working directory is looked up in the
-/// program's folder.
+/// program's folder and the two above it.
 pub fn manifest_path(settings: &Settings) -> PathBuf {
     let manifest = &settings.model;
-    if manifest.is_relative() && !manifest.exists() {
-        let in_program_folder = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(manifest)));
-        if let Some(found) = in_program_folder.filter(|path| path.exists()) {
-            return found;
-        }
+    if manifest.is_absolute() || manifest.exists() {
+        return manifest.clone();
     }
-    manifest.clone()
+    let program = std::env::current_exe().unwrap_or_default();
+    let mut folders = program.ancestors().skip(1).take(FOLDERS_ABOVE_PROGRAM);
+    folders
+        .find_map(|folder| Some(folder.join(manifest)).filter(|path| path.exists()))
+        .unwrap_or_else(|| manifest.clone())
 }
 
 pub(super) fn embedder_options(settings: &Settings, cores: usize) -> EmbedderOptions {

@@ -76,6 +76,7 @@ fn announce(line: &str) {
 pub(super) async fn serve(options: ServeOptions, mut settings: Settings) -> Result<(), CliError> {
     let reload_signals = ReloadSignals::listen().map_err(CliError::Runtime)?;
     telemetry::init_logs(&settings).map_err(StartError::Logs)?;
+    app::raise_open_files(&settings);
     // Files that the settings name are more than a certificate that nobody knows.
     if matches!(options.tls, Some(TlsOption::SelfSigned)) && settings.tls_cert.is_none() {
         settings.tls = Some(TlsMode::SelfSigned);

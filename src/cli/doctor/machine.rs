@@ -2,14 +2,13 @@
 
 use std::process::Command;
 
-use procfs::process::{Limit, LimitValue, Limits, Process};
+use procfs::process::{LimitValue, Process};
 use procfs::{Current as _, Meminfo};
 
 use super::check::Check;
+use crate::app::{open_files_allowed, open_files_needed, open_files_needed_least};
 use crate::config::Settings;
 
-/// Open files beside those of clients and the database: the libraries, the index, logs, photos being written.
-const OTHER_FILES: u64 = 128;
 /// The model, its sessions and a small index: 270 MB were measured under load.
 const OWN_BYTES: u64 = 400 << 20;
 /// Threads of ONNX Runtime, SQLite and the asynchronous runtime beside the pools.
@@ -17,20 +16,20 @@ const OTHER_THREADS: u64 = 64;
 
 pub(super) fn check_open_files(settings: &Settings) -> Check {
     const NAME: &str = "open files";
-    let limits = &settings.limits;
-    let needed = limits.connections as u64 + 2 * u64::from(limits.database_connections) + OTHER_FILES;
-    let Some(allowed) = hard_limit(|limits| limits.max_open_files) else {
-        return Check::good(NAME, "this system does not tell its limit");
+    let needed = open_files_needed(settings);
+    // The server raises its own limit so far.
+    let Some(allowed) = open_files_allowed() else {
+        return Check::good(NAME, "there is no limit");
     };
-    let finding = format!("{allowed} are allowed, and limits.connections = {} needs {needed}", limits.connections);
+    let connections = settings.limits.connections;
+    let finding = format!("{allowed} are allowed, and limits.connections = {connections} needs {needed}");
     if allowed >= needed {
         return Check::good(NAME, finding);
     }
     let advice = format!(
         "Raise it (ulimit -n {needed}; LimitNOFILE={needed} for systemd; --ulimit nofile={needed} for Docker), or lower limits.connections."
     );
-    // Too few for a shop with a handful of tills.
-    if allowed < OTHER_FILES + 2 * u64::from(limits.database_connections) {
+    if allowed < open_files_needed_least(settings) {
         return Check::broken(NAME, finding, advice);
     }
     Check::warning(NAME, finding, advice)
@@ -73,7 +72,7 @@ pub(super) fn check_threads(settings: &Settings) -> Check {
     ];
     let all: usize = pools.iter().map(|(_, threads)| threads).sum();
     let needed = all as u64 + OTHER_THREADS;
-    if let Some(allowed) = hard_limit(|limits| limits.max_processes).filter(|allowed| *allowed < needed) {
+    if let Some(allowed) = processes_allowed().filter(|allowed| *allowed < needed) {
         let finding = format!("{allowed} processes and threads are allowed, and the server starts about {needed}");
         return Check::broken(
             NAME,
@@ -101,9 +100,9 @@ pub(super) fn check_ffmpeg() -> Check {
     }
 }
 
-/// A limit of this process that cannot be raised without privileges; `None` if there is none.
-fn hard_limit(choose: impl Fn(Limits) -> Limit) -> Option<u64> {
-    match choose(Process::myself().ok()?.limits().ok()?).hard_limit {
+/// The most processes and threads of this user; `None` if there is no limit.
+fn processes_allowed() -> Option<u64> {
+    match Process::myself().ok()?.limits().ok()?.max_processes.hard_limit {
         LimitValue::Value(most) => Some(most),
         LimitValue::Unlimited => None,
     }
