@@ -29,7 +29,7 @@ help:
 	  'make test-others  the API with a validator, generated requests and clients; every page by axe-core, keyboard, large text (fetches 500 MB)' \
   'make screenshots  a picture of every page, in light and dark, into target/screenshots, and those of the README' \
   'make test-training  the training of the models on little (fetches PyTorch, 3 GB)' \
-	  'make load    receipt numbers in full: 10 000 confirmations while servers are killed; `make test` has a fifth of it' \
+	  'make load    in full: 10 000 confirmations, 2 000 jobs, 2 640 photos imported, while servers are killed' \
 	  'make bench   the benchmarks; docs/benchmarks.md tells how to measure the Python peers beside them' \
 	  'make lint    formatting, and clippy with the lints of this project' \
 	  'make deny    licences, sources and bans of the dependencies; advisories where their database can be fetched' \
@@ -73,7 +73,8 @@ test-training:
 
 load:
 	@deploy/setup.sh --tests
-	@NUMBERING_LOAD_CONFIRMS=10000 NUMBERING_LOAD_KILLS=12 deploy/test.sh --test api numbering_load -- --test-threads 1
+	@NUMBERING_LOAD_CONFIRMS=10000 NUMBERING_LOAD_KILLS=12 IMPORT_LOAD_PRODUCTS=81 IMPORT_LOAD_RECOGNITIONS=200 \
+	  deploy/test.sh --test api -- numbering_load queue_load import_load --test-threads 1
 
 bench: setup
 	@$(ENTER) explain_first_build release && cargo bench --locked

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestApp, TestDatabase, on_both_databases, say, skip};
 
-const GROCERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/grocery");
+pub const GROCERY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/grocery");
 /// Training photos that each product is enrolled with.
 const ENROLLED: usize = 10;
 /// Requests under way at the same time.
@@ -19,14 +19,14 @@ const AT_ONCE: usize = 8;
 const ON_THE_BILL: usize = 5;
 
 /// A class of the data set and its photos.
-struct Class {
-    name: String,
-    train: Vec<PathBuf>,
-    val: Vec<PathBuf>,
+pub struct Class {
+    pub name: String,
+    pub train: Vec<PathBuf>,
+    pub val: Vec<PathBuf>,
 }
 
 /// The data set as its tables list it.
-fn classes(folder: &Path) -> Vec<Class> {
+pub fn classes(folder: &Path) -> Vec<Class> {
     let table = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
     let rows = |text: &str| {
         text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>()

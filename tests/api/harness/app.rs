@@ -157,6 +157,18 @@ impl TestApp {
         Ok(reply)
     }
 
+    /// Opens the events of a task, those after `last_event` if there is one.
+    pub async fn open_events(
+        &self,
+        task_path: &str,
+        token: &str,
+        last_event: Option<&str>,
+    ) -> reqwest::Result<reqwest::Response> {
+        let request = self.http.get(format!("{}{task_path}/events", self.url)).bearer_auth(token);
+        let request = last_event.into_iter().fold(request, |request, id| request.header("last-event-id", id));
+        request.send().await?.error_for_status()
+    }
+
     pub async fn get(&self, path: &str, token: &str) -> Reply {
         self.call(Method::GET, path, Some(token), |request| request).await
     }
