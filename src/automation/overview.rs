@@ -6,7 +6,7 @@ use super::{Automation, AutomationError, TaskView};
 use crate::db::task_items::{self, QueueDepth};
 use crate::db::task_overview::{self, MadeProduct, StageCount};
 use crate::db::tasks::{self, TaskFilter, TaskRow};
-use crate::db::{DatabaseError, Reader, actor_names};
+use crate::db::{DatabaseError, Reader, actor_names, task_schedules};
 use crate::domain::{Actor, JobId, JobStatus, Page, PageRequest, ProductId, TaskId, TaskTab, Timestamp};
 
 /// Tasks whose titles are searched.
@@ -17,6 +17,8 @@ const SEARCHED_MAX: i64 = 1_000;
 pub struct TaskOverview {
     pub task: TaskView,
     pub stages: Vec<StageCount>,
+    /// The next run that a schedule of it plans.
+    pub next_run_at: Option<Timestamp>,
 }
 
 impl TaskOverview {
@@ -120,7 +122,8 @@ async fn overview(reader: &mut Reader, row: TaskRow) -> Result<TaskOverview, Dat
         .into_iter()
         .map(|status| (status, stages.iter().filter(|count| count.status == status).map(|count| count.items).sum()))
         .collect();
-    Ok(TaskOverview { task: TaskView::new(row, &counts), stages })
+    let next_run_at = task_schedules::find_next_of_task(reader, row.id).await?;
+    Ok(TaskOverview { task: TaskView::new(row, &counts), stages, next_run_at })
 }
 
 /// How a log line names who did something.

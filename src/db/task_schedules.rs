@@ -145,6 +145,14 @@ pub async fn delete(tx: &mut Tx, id: ScheduleId) -> Result<bool, DatabaseError> 
     Ok(run_query!(tx, c => sqlx::query(DELETE).bind(id).execute(c))? == 1)
 }
 
+/// The planned moment of the next run of a task.
+pub async fn find_next_of_task(reader: &mut Reader, task: TaskId) -> Result<Option<Timestamp>, DatabaseError> {
+    const SELECT: &str = "SELECT next_at FROM task_schedules WHERE task_id = $1 AND enabled AND next_at IS NOT NULL \
+        ORDER BY next_at LIMIT 1";
+    let found: Option<(Timestamp,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(task).fetch_optional(c))?;
+    Ok(found.map(|(next_at,)| next_at))
+}
+
 /// The planned moment of the longest overdue run.
 pub async fn find_earliest_due(reader: &mut Reader) -> Result<Option<Timestamp>, DatabaseError> {
     const SELECT: &str =

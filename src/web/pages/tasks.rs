@@ -177,7 +177,8 @@ pub(super) fn view_line(page: &Page, overview: &TaskOverview, zone: &TimeZone) -
     let task = &overview.task;
     let next = overview.next_retry_at().map(|at| ("task-next-retry", at)).or_else(|| {
         // What is due now needs no mention.
-        overview.due_at().filter(|at| *at > page.now).map(|at| ("task-next-due", at))
+        let due = overview.due_at().filter(|at| *at > page.now).map(|at| ("task-next-due", at));
+        due.or_else(|| overview.next_run_at.map(|at| ("task-next-run", at)))
     });
     TaskLine {
         id: task.id,

@@ -19,6 +19,7 @@ task-finished = Ended
 task-next = Next
 task-next-retry = next try { $when }
 task-next-due = begins { $when }
+task-next-run = next run { $when }
 task-progress = Progress
 task-done-of = { $done } of { $total }
 task-failed-items = { $count } failed

@@ -13,6 +13,7 @@ task-finished = 끝난 시각
 task-next = 다음
 task-next-retry = { $when } 재시도
 task-next-due = { $when } 시작
+task-next-run = { $when } 실행
 task-progress = 진행
 task-done-of = { $done } / { $total }
 task-failed-items = { $count }개 실패
