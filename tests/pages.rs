@@ -10,6 +10,8 @@ mod browser;
 mod camera;
 #[path = "pages/devtools.rs"]
 mod devtools;
+#[expect(dead_code, reason = "the tests of accessibility and the screenshots use the rest")]
+mod filled_shop;
 #[path = "api/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of the API use the rest")]
 mod harness;
@@ -21,6 +23,8 @@ mod kiosk_decisions;
 mod kiosk_help;
 #[path = "pages/kiosk_shop.rs"]
 mod kiosk_shop;
+#[path = "pages/page_weight.rs"]
+mod page_weight;
 #[path = "pages/tasks.rs"]
 mod tasks;
 #[path = "pages/walk.rs"]

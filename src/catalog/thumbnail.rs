@@ -13,10 +13,10 @@ use crate::domain::{ImageId, Photo, ProductId, Region};
 use crate::embedding::EmbedError;
 use crate::pool::Priority;
 
-/// Pixels of the longer side, as wide as a picture of the grid of products on a phone. With this quality some five kilobytes:
+/// Pixels of the longer side, as wide as a picture of the grid of products on a phone. With this quality four to five kilobytes:
 /// a full grid of 24 with all that its page loads stays below 150 kB.
 const SIDE: u32 = 176;
-const QUALITY: u8 = 70;
+const QUALITY: u8 = 60;
 
 impl Catalog {
     /// A thumbnail of a photo. A till's photo is decoded before one of these.

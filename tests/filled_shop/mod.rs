@@ -128,7 +128,7 @@ impl FilledShop {
     }
 
     /// The cookies of one browser for each role.
-    async fn sign_in_everybody(&self) -> Value {
+    pub async fn sign_in_everybody(&self) -> Value {
         let mut everybody = json!({"stranger": []});
         for (role, username, password) in
             [("admin", "admin", ADMIN_PASSWORD), ("clerk", CLERK, OWN_PASSWORD), ("shopper", SHOPPER, PASSWORD)]

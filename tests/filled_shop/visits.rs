@@ -38,7 +38,7 @@ const MORE: [(&str, &str); 10] = [
 
 impl FilledShop {
     /// One entry for each page and role: name, address, role, expected status.
-    pub(super) fn visits(&self) -> Vec<Value> {
+    pub fn visits(&self) -> Vec<Value> {
         let mut visits = Vec::new();
         for page in PAGES.iter().filter(|page| page.method == "GET" && !NO_VISITS.contains(&page.pattern.as_str())) {
             let name = name(&page.pattern);

@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const EXECUTABLE: &str = "/usr/bin/chromium";
 /// Pixels of a kiosk's screen.
 const SCREEN: (u32, u32) = (1280, 800);
+/// After the last picture, for what tells of its loading.
+const SETTLING: Duration = Duration::from_millis(150);
 /// If set, [`TestPage::capture`] writes pictures into this folder.
 const SCREENSHOTS: &str = "TILLSIGHT_TEST_SCREENSHOTS";
 
@@ -94,6 +96,19 @@ pub struct TestPage {
     session: String,
 }
 
+/// What was loaded for a page.
+#[derive(Debug)]
+pub struct Loading {
+    /// Every address that was asked for.
+    pub addresses: Vec<String>,
+    /// Those that were refused, with their status.
+    pub refused: Vec<String>,
+    /// Bytes over the network, heads included.
+    pub bytes: u64,
+    /// The page's `Content-Security-Policy`.
+    pub policy: String,
+}
+
 impl TestPage {
     async fn call(&self, method: &str, params: Value) -> Value {
         self.devtools.call(Some(&self.session), method, params).await.unwrap_or_else(|error| panic!("{error}"))
@@ -119,6 +134,39 @@ impl TestPage {
     pub async fn goto(&self, url: &str) {
         self.call("Page.navigate", json!({"url": url})).await;
         self.wait_until("document.readyState === 'complete' && location.href !== 'about:blank'").await;
+    }
+
+    /// Opens an address with nothing kept from before, on a screen so high that all pictures are shown, and tells what was
+    /// loaded.
+    pub async fn load(&self, url: &str) -> Loading {
+        self.devtools.keep_network_events();
+        self.call("Network.setCacheDisabled", json!({"cacheDisabled": true})).await;
+        self.set_size(SCREEN.0, 6 * SCREEN.1).await;
+        self.call("Page.navigate", json!({"url": "about:blank"})).await;
+        self.devtools.forget_events(&self.session);
+        self.goto(url).await;
+        self.wait_until("[...document.images].every((image) => image.complete)").await;
+        tokio::time::sleep(SETTLING).await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut loading = Loading { addresses: Vec::new(), refused: Vec::new(), bytes: 0, policy: String::new() };
+        for sent in self.devtools.events(&self.session, "Network.requestWillBeSent") {
+            loading.addresses.push(text(&sent["request"]["url"]));
+        }
+        for received in self.devtools.events(&self.session, "Network.responseReceived") {
+            let response = &received["response"];
+            if response["status"].as_u64().is_some_and(|status| status >= 400) {
+                loading.refused.push(format!("{} {}", response["status"], text(&response["url"])));
+            }
+            if received["type"] == "Document" {
+                let headers = response["headers"].as_object().unwrap();
+                let policy = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-security-policy"));
+                loading.policy = policy.map(|(_, value)| text(value)).unwrap_or_default();
+            }
+        }
+        for finished in self.devtools.events(&self.session, "Network.loadingFinished") {
+            loading.bytes += finished["encodedDataLength"].as_f64().unwrap() as u64;
+        }
+        loading
     }
 
     async fn try_evaluate(&self, expression: &str) -> Result<Value, String> {

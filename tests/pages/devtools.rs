@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ pub struct DevTools {
     commands: mpsc::UnboundedSender<String>,
     pending: PendingReplies,
     events: Events,
+    keeps_network: Arc<AtomicBool>,
     next_id: Arc<AtomicU64>,
 }
 
@@ -37,6 +38,7 @@ impl DevTools {
         let (mut sink, mut stream) = socket.split();
         let (commands, mut sent) = mpsc::unbounded_channel::<String>();
         let (pending, events) = (PendingReplies::default(), Events::default());
+        let keeps_network = Arc::new(AtomicBool::new(false));
         tokio::spawn(async move {
             while let Some(command) = sent.recv().await {
                 if sink.send(Message::text(command)).await.is_err() {
@@ -44,7 +46,7 @@ impl DevTools {
                 }
             }
         });
-        let (replies, seen) = (Arc::clone(&pending), Arc::clone(&events));
+        let (replies, seen, keeps) = (Arc::clone(&pending), Arc::clone(&events), Arc::clone(&keeps_network));
         tokio::spawn(async move {
             while let Some(Ok(message)) = stream.next().await {
                 let Ok(message) = serde_json::from_str::<Value>(message.to_text().unwrap_or_default()) else {
@@ -52,13 +54,12 @@ impl DevTools {
                 };
                 match message["id"].as_u64().and_then(|id| replies.lock().unwrap().remove(&id)) {
                     Some(reply) => drop(reply.send(message)),
-                    // Every byte of the network is told of too.
-                    None if message["method"].as_str().is_some_and(|method| method.starts_with("Network.")) => {}
+                    None if is_network(&message) && !keeps.load(Ordering::Relaxed) => {}
                     None => seen.lock().unwrap().push(message),
                 }
             }
         });
-        Self { commands, pending, events, next_id: Arc::default() }
+        Self { commands, pending, events, keeps_network, next_id: Arc::default() }
     }
 
     /// The result of a command to a page, or without a session to the browser.
@@ -85,6 +86,21 @@ impl DevTools {
         let of_page = events.iter().filter(|event| event["sessionId"] == session && event["method"] == method);
         of_page.map(|event| event["params"].clone()).collect()
     }
+
+    /// Keeps from now on what pages tell of the network.
+    pub fn keep_network_events(&self) {
+        self.keeps_network.store(true, Ordering::Relaxed);
+    }
+
+    /// Forgets what a page has told.
+    pub fn forget_events(&self, session: &str) {
+        self.events.lock().unwrap().retain(|event| event["sessionId"] != session);
+    }
+}
+
+/// Every piece of everything that comes over the network is told of.
+fn is_network(event: &Value) -> bool {
+    event["method"].as_str().is_some_and(|method| method.starts_with("Network."))
 }
 
 async fn wait_for_address(profile: &Path) -> String {
