@@ -139,7 +139,8 @@ async fn teach(base: &str, photos: &[Taught]) -> Shop {
     let code = text(&admin.post(&kiosks, json!({"name": "Kiosk"})).await.expect("a kiosk"), "enrolment_code");
     let kiosk_key = text(&anybody.post("/api/kiosks/enrol", json!({"code": code})).await.expect("a key"), "key");
     let signup = json!({"username": SHOPPER, "password": PASSWORD});
-    let shopper = anybody.post("/api/auth/signup", signup).await.expect("a shopper");
+    let signed_up = anybody.post("/api/auth/signup", signup).await.expect("a shopper");
+    let shopper = anybody.with_bearer(&text(&signed_up, "access_token")).get("/api/auth/me").await.expect("a shopper");
     let first = format!("{PASSWORD}, once");
     let body = json!({"username": CLERK, "password": first, "role": "clerk", "store_id": stores[0]});
     let clerk = admin.post("/api/users", body).await.expect("a clerk");
@@ -243,7 +244,7 @@ async fn sell(db: &Database, shop: &Shop, shoppers: &[UserId], orders: usize, no
         if day != last_day {
             last_day = day;
             for store in &shop.stores {
-                let key = format!("closing-{day}");
+                let key = format!("closing-{day}-{store}");
                 service
                     .close_day(&clerk_of(shop, *store), *store, &key)
                     .await
