@@ -51,10 +51,10 @@ pub fn plain_amount(money: Money) -> String {
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// `91.3 %` of a share between 0 and 1.
+/// `91.3%` of a share between 0 and 1.
 pub fn percent(share: f64) -> String {
     let text = format!("{:.1}", share * 100.0);
-    format!("{}\u{a0}%", text.strip_suffix(".0").unwrap_or(&text))
+    format!("{}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 /// Date and time of a moment in `zone`.
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(euro(3_000, "KRW"), "₩3,000");
         assert_eq!(euro(1_200, "SEK"), "SEK\u{a0}12.00");
         assert_eq!(number(-1_234_567), "−1,234,567");
-        assert_eq!((percent(0.913).as_str(), percent(1.0).as_str()), ("91.3\u{a0}%", "100\u{a0}%"));
+        assert_eq!((percent(0.913).as_str(), percent(1.0).as_str()), ("91.3%", "100%"));
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub struct FilledShop {
     alert: String,
     task: String,
     schedule: String,
+    draft: String,
     /// An open bill that a shopper can join.
     session: String,
     /// The id of the clerk.
@@ -83,6 +84,7 @@ impl FilledShop {
             alert: String::new(),
             task: String::new(),
             schedule: String::new(),
+            draft: String::new(),
             session: String::new(),
             clerk_id: String::new(),
             camera: FakeCamera::new(&empty_view()),

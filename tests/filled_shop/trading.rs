@@ -124,6 +124,7 @@ impl FilledShop {
         self.session = id(&self.app.post("/api/sessions", &self.kiosk, json!({})).await.expect(201));
         self.damage_the_second_store().await;
         self.task = self.queue_import().await;
+        self.draft = self.upload_draft().await;
         let path = "/api/automation/schedules";
         self.schedule = id(&self.app.get(path, &self.admin).await.expect(200)["data"][0]);
     }
@@ -150,19 +151,29 @@ impl FilledShop {
     async fn queue_import(&self) -> String {
         let pause = json!({"kind": "stage", "name": "embed"});
         self.app.post("/api/automation/pause", &self.admin, pause).await.expect(200);
+        let settings = json!({"media_mode": "upload", "whole_photos": true});
+        let form = Form::new().part("file", self.zip_photos()).text("type", "import").text("title", "Spring range");
+        let form = form.text("settings", settings.to_string());
+        let fill = |request: RequestBuilder| request.multipart(form);
+        let path = "/api/automation/tasks";
+        id(&self.app.call(Method::POST, path, Some(&self.admin), fill).await.expect(202))
+    }
+
+    /// An upload that waits to be looked through. Returns its id.
+    async fn upload_draft(&self) -> String {
+        let form = Form::new().part("file", self.zip_photos());
+        let fill = |request: RequestBuilder| request.multipart(form);
+        id(&self.app.call(Method::POST, "/api/automation/imports", Some(&self.admin), fill).await.expect(201))
+    }
+
+    fn zip_photos(&self) -> Part {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         for index in 0..4.min(self.packages.len()) {
             let photo = encode_jpeg(&render_photo(&self.packages[index], 90, 160)).unwrap();
             writer.start_file(format!("Spring range {index}/front.jpg"), SimpleFileOptions::default()).unwrap();
             writer.write_all(&photo).unwrap();
         }
-        let file = Part::bytes(writer.finish().unwrap().into_inner()).file_name("spring.zip");
-        let settings = json!({"media_mode": "upload", "whole_photos": true});
-        let form = Form::new().part("file", file).text("type", "import").text("title", "Spring range");
-        let form = form.text("settings", settings.to_string());
-        let fill = |request: RequestBuilder| request.multipart(form);
-        let path = "/api/automation/tasks";
-        id(&self.app.call(Method::POST, path, Some(&self.admin), fill).await.expect(202))
+        Part::bytes(writer.finish().unwrap().into_inner()).file_name("spring.zip")
     }
 
     /// `POST` with a new Idempotency-Key; it must create something.

@@ -20,6 +20,12 @@ for (const button of document.querySelectorAll("button[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
+// A new store is most likely where the browser is.
+for (const zone of document.querySelectorAll("form:has(#currencies) [name=time_zone]")) {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone.value === "UTC" && [...zone.list.options].some((option) => option.value === here)) zone.value = here;
+}
+
 // A menu that was unfolded on a phone closes by Escape, and the focus is where it was opened.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;

@@ -244,7 +244,7 @@ fn relative_change(page: &Page, days: i64, now: i64, before: i64) -> String {
 /// The same of shares, in points of a percentage.
 fn points_change(page: &Page, days: i64, now: Option<f64>, before: Option<f64>) -> String {
     let Some((now, before)) = now.zip(before) else { return String::new() };
-    compare(page, days, &arrow(((now - before) * 100.0).round(), "pp"))
+    compare(page, days, &arrow(((now - before) * 100.0).round(), "\u{a0}pp"))
 }
 
 fn arrow(change: f64, unit: &str) -> String {
@@ -255,7 +255,7 @@ fn arrow(change: f64, unit: &str) -> String {
     } else {
         "="
     };
-    format!("{sign} {}\u{a0}{unit}", change.abs())
+    format!("{sign} {}{unit}", change.abs())
 }
 
 fn compare(page: &Page, days: i64, change: &str) -> String {
