@@ -25,16 +25,18 @@ function markStops() {
 function inspectFocus() {
   const element = document.activeElement;
   if (!element || element === document.body) return null;
-  const shown = [element, element.closest('tr'), element.closest('label')].filter(Boolean);
+  // A field that only its label shows.
+  const label = element.classList.contains('visually-hidden') ? element.labels?.[0] : null;
+  const shown = label ? [label] : [element, element.closest('tr'), element.closest('label')].filter(Boolean);
   const hasRing = shown.some((one) => {
     const style = getComputedStyle(one);
     return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
   });
-  const box = (element.closest('label') ?? element).getBoundingClientRect();
+  const box = (label ?? element.closest('label') ?? element).getBoundingClientRect();
   const inView = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
   const at = document.elementFromPoint(
     Math.min(Math.max(box.left + box.width / 2, 1), innerWidth - 1), Math.min(Math.max(box.top + box.height / 2, 1), innerHeight - 1));
-  const isCovered = at && !element.contains(at) && !at.contains(element) && !at.closest('label')?.contains(element);
+  const isCovered = at && !(label ?? element).contains(at) && !at.contains(element) && !at.closest('label')?.contains(element);
   return {
     stop: element.dataset.stop === undefined ? null : Number(element.dataset.stop),
     name: `${element.tagName.toLowerCase()} "${element.textContent.trim().slice(0, 40)}" ${element.id}`,
