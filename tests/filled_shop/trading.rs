@@ -124,6 +124,7 @@ impl FilledShop {
         self.session = id(&self.app.post("/api/sessions", &self.kiosk, json!({})).await.expect(201));
         self.damage_the_second_store().await;
         self.task = self.queue_import().await;
+        self.await_import().await;
         self.draft = self.upload_draft().await;
         let path = "/api/automation/schedules";
         self.schedule = id(&self.app.get(path, &self.admin).await.expect(200)["data"][0]);
@@ -174,6 +175,23 @@ impl FilledShop {
             writer.write_all(&photo).unwrap();
         }
         Part::bytes(writer.finish().unwrap().into_inner()).file_name("spring.zip")
+    }
+
+    /// Until nothing of the import moves for two seconds: a page that changes while it is looked at cannot be walked by keyboard.
+    /// Under the test's clock, an item that is to be tried again waits for ever.
+    async fn await_import(&self) {
+        let path = format!("/api/automation/tasks/{}/items", self.task);
+        let (mut last, mut same) = (Value::Null, 0);
+        for _ in 0..600 {
+            let items = self.app.get(&path, &self.admin).await.expect(200);
+            same = if items == last { same + 1 } else { 0 };
+            if same == 20 {
+                return;
+            }
+            last = items;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("the import goes on after a minute: {last}");
     }
 
     /// `POST` with a new Idempotency-Key; it must create something.
