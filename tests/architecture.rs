@@ -272,7 +272,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 27] = [
+const CRATES: [(&str, &[&str]); 28] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("multer", &["http"]),
@@ -282,7 +282,7 @@ const CRATES: [(&str, &[&str]); 27] = [
     ("faiss", &["index"]),
     ("rayon", &["index"]),
     ("async_rwlock", &["index"]),
-    ("reqwest", &["demo", "alerts"]),
+    ("reqwest", &["demo", "alerts", "automation"]),
     ("hdrhistogram", &["performance"]),
     ("hmac", &["alerts"]),
     ("jiff", &["domain"]),
@@ -299,6 +299,7 @@ const CRATES: [(&str, &[&str]); 27] = [
     ("rustix", &["app", "automation", "storage"]),
     ("procfs", &["telemetry", "cli"]),
     ("clap_mangen", &["cli"]),
+    ("texting_robots", &["automation"]),
     ("zip", &["automation", "catalog", "cli"]),
 ];
 

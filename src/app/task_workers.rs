@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::manifest_path;
-use crate::automation::pipelines::{Backups, Cleanup, Imports, OpenArchives, Pipelines, SalesReports, find_ffmpeg};
+use crate::automation::pipelines::{
+    Backups, Cleanup, Downloader, Imports, OpenArchives, Pipelines, SalesReports, find_ffmpeg,
+};
 use crate::automation::{Automation, HEARTBEAT_PERIOD, JobHandler, MEASURE_PERIOD, SCHEDULER_PERIOD, TaskFiles};
 use crate::background::BackgroundTasks;
 use crate::backup::ShopData;
@@ -45,6 +47,7 @@ pub(super) fn pipelines(
             archives: OpenArchives::default(),
             photo_bytes_max: settings.limits.image_bytes as u64,
             import_bytes_max: settings.automation.import_bytes,
+            downloader: Downloader::new(&settings.automation.download),
         },
         reports: SalesReports { db: db.clone(), alerts: services.alerts.clone(), files },
         integrity: services.integrity.clone(),

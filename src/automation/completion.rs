@@ -22,7 +22,7 @@ impl Automation {
         outcome: &JobOutcome,
     ) -> Result<&'static str, DatabaseError> {
         let now = self.0.clock.now();
-        let next = stage_after(stages_of(job.task.kind), job.row.stage);
+        let next = stage_after(stages_of(job.task.kind, &job.task.settings), job.row.stage);
         let mut not_before = None;
         let (message, metadata, items) = match (outcome, next) {
             (JobOutcome::Completed { message, metadata }, _) => (message, metadata.clone(), Vec::new()),

@@ -218,7 +218,7 @@ pub(super) async fn queue_run(
     (item, due_at): (&str, Timestamp),
     now: Timestamp,
 ) -> Result<bool, DatabaseError> {
-    let stage = stages_of(task.kind).first().copied().unwrap_or(Stage::Run);
+    let stage = stages_of(task.kind, &task.settings).first().copied().unwrap_or(Stage::Run);
     let row = JobRow {
         id: JobId::generate(now),
         task_id: task.id,

@@ -18,7 +18,7 @@ use figment::value::UncasedStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-pub use automation::{AutomationSettings, WORKERS_MAX};
+pub use automation::{AutomationSettings, DownloadSettings, WORKERS_MAX};
 pub use limits::{CheckoutSettings, EngineSettings, Limits, RecognitionSettings, TokenSettings};
 pub use monitoring::{AlertRuleSettings, MonitoringSettings};
 pub use report::{SettingSource, SettingView, SettingsReport};

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigError, MonitoringSettings, RecognitionSettings, Settings, WORKERS_MAX};
+use super::{ConfigError, DownloadSettings, MonitoringSettings, RecognitionSettings, Settings, WORKERS_MAX};
 use crate::domain::{Currency, TimeZone};
 
 /// The key size of HMAC-SHA-256; shorter secrets can be guessed.
@@ -100,8 +100,31 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
     in_range("automation.evidence_kept_days", settings.automation.evidence_kept_days, 1, 36_500)?;
     in_range("automation.upload_bytes", settings.automation.upload_bytes.cast_signed(), 1_024, 1 << 40)?;
     in_range("automation.import_bytes", settings.automation.import_bytes.cast_signed(), 1_024, 1 << 42)?;
+    validate_downloads(&settings.automation.download)?;
     in_range("automation.history_kept_days", settings.automation.history_kept_days, 1, 36_500)?;
     validate_monitoring(&settings.monitoring)
+}
+
+fn validate_downloads(settings: &DownloadSettings) -> Result<(), ConfigError> {
+    in_range("automation.download.delay_ms", settings.delay_ms as i64, 0, 60_000)?;
+    in_range("automation.download.timeout_s", settings.timeout_s as i64, 1, 300)?;
+    let invalid = |name, reason| Err(ConfigError::Invalid { name, reason });
+    if let Some(wrong) = settings.hosts.iter().find(|host| host.contains(['/', ':']) || host.is_empty()) {
+        let reason = format!("\"{wrong}\" is no name of a server; write it as images.example.com, or * for all");
+        return invalid("automation.download.hosts", reason);
+    }
+    let has_port = |server: &String| server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if let Some(wrong) = settings.private_servers.iter().find(|server| !has_port(server) || server.contains('/')) {
+        let reason =
+            format!("\"{wrong}\" is no server with its port; write it as pictures.shop:8080 or 192.168.1.20:80");
+        return invalid("automation.download.private_servers", reason);
+    }
+    let is_header = |contact: &String| contact.chars().all(|letter| letter.is_ascii_graphic());
+    if let Some(wrong) = settings.contact.as_ref().filter(|contact| !is_header(contact)) {
+        let reason = format!("\"{wrong}\" is no address of the web or of mail");
+        return invalid("automation.download.contact", reason);
+    }
+    Ok(())
 }
 
 fn validate_recognition(settings: &RecognitionSettings) -> Result<(), ConfigError> {

@@ -26,6 +26,8 @@ text_enum! {
     Upload = "upload",
     /// From an uploaded clip of a product that turns.
     Video = "video",
+    /// From the web.
+    Crawl = "crawl",
 }
 
 text_enum! {

@@ -24,6 +24,7 @@ mod concurrency;
 mod confidence;
 mod discounts_and_tax;
 mod doctor;
+mod downloads;
 mod empty_views;
 mod enrolment;
 mod harness;

@@ -19,9 +19,9 @@ use crate::integrity::Integrity;
 
 pub use backup::Backups;
 pub use cleanup::Cleanup;
-pub use import::{BrokenRow, ImportDraft, ImportDrafts, Imports, OpenArchives, SkippedPart, find_ffmpeg};
+pub use import::{BrokenRow, Downloader, ImportDraft, ImportDrafts, Imports, OpenArchives, SkippedPart, find_ffmpeg};
 pub use report::SalesReports;
-pub use settings::check_settings;
+pub use settings::{check_settings, needs_file};
 
 /// Does the jobs of every type of task.
 pub struct Pipelines {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::JobFailure;
-use super::import::check_import_settings;
+use super::import;
 use crate::domain::{CheckDepth, InvalidField, StoreId, TaskType};
 
 /// Settings of a back-up.
@@ -65,8 +65,13 @@ pub fn check_settings(kind: TaskType, settings: &Value) -> Result<Value, Invalid
             1..=1_000 => Ok(()),
             kept => Err(format!("kept is {kept}; it must be between 1 and 1000")),
         }),
-        TaskType::Import => check_import_settings(settings),
+        TaskType::Import => import::check_import_settings(settings),
     }
+}
+
+/// Whether a task with these settings, which were checked, needs a file, and without one means nothing.
+pub fn needs_file(kind: TaskType, settings: &Value) -> bool {
+    kind == TaskType::Import && import::needs_file(settings)
 }
 
 /// The settings with the defaults of those that are missing, if `check` finds nothing wrong.

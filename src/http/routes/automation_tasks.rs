@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::automation::pipelines::check_settings;
+use crate::automation::pipelines::{check_settings, needs_file};
 use crate::automation::{JobView, NewTask, StopReport, TaskFilter, TaskLogFilter, TaskLogView, TaskView};
 use crate::domain::{
     Caller, InvalidField, JobId, JobStatus, LogAction, LogLevel, Page, Stage, TaskId, TaskStatus, TaskType, Timestamp,
@@ -49,7 +49,7 @@ pub struct TaskForm {
     #[schema(examples("{\"media_mode\": \"upload\"}"))]
     settings: Option<String>,
     /// A ZIP with `products.csv` or `products.json` and photos, or with one folder of photos for each product. With
-    /// `media_mode` `video`: a clip of one product that turns.
+    /// `media_mode` `video`: a clip of one product that turns. With `crawl`: a table by itself, with addresses of photos.
     #[schema(format = Binary, value_type = String)]
     file: Vec<u8>,
 }
@@ -115,7 +115,8 @@ pub struct StopTask {
 
 /// Create a task and queue it. A server with a free worker begins it at once.
 ///
-/// An import is sent as a form with its `file`; the other types have none and may be sent as JSON.
+/// An import is sent as a form with its `file`. The other types have none and may be sent as JSON, as may an import whose settings
+/// list `products` with addresses of their photos (`media_mode` `crawl`).
 #[utoipa::path(tag = "automation",
     request_body(content((CreateTask = "application/json"), (TaskForm = "multipart/form-data"))),
     responses((status = 202, body = TaskView, description = "The queued task")))]
@@ -129,12 +130,18 @@ pub async fn create(
     let automation = &services.automation;
     let id = upload.as_ref().map_or_else(|| automation.new_task_id(), |upload| upload.task);
     let task = body.check(id)?;
-    match (task.kind == TaskType::Import, upload) {
+    match (needs_file(task.kind, &task.settings), upload) {
         (true, Some(upload)) => drop(upload.finish().await?),
         (false, None) => {}
-        (true, None) => return Err(InvalidField::new("file", "is missing; an import needs a ZIP or a clip").into()),
+        (true, None) => {
+            return Err(InvalidField::new(
+                "file",
+                "is missing; an import needs a ZIP, a clip, or a table of addresses",
+            )
+            .into());
+        }
         (false, Some(_)) => {
-            return Err(InvalidField::new("file", format!("means nothing in a task of type {}", task.kind)).into());
+            return Err(InvalidField::new("file", format!("means nothing in this task of type {}", task.kind)).into());
         }
     }
     Ok(HttpResponse::Accepted().json(automation.create_task(&caller, task).await?))

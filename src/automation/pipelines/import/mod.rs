@@ -1,11 +1,14 @@
-//! Imports: products and photos out of an uploaded ZIP or clip, into the catalogue.
+//! Imports: products and photos out of an uploaded ZIP or clip, or from the web, into the catalogue.
 //!
-//! `schedule` finds the items, `extract` takes a photo out of the ZIP, or frames out of the clip, `embed` enrols it, `publish`
-//! puts its product on sale. A product is created off sale and is recognisable from its first published photo on. Everything goes through [`Catalog`], whose changes
-//! are safe to repeat: a product is created under a key of the task and the row, a photo is known by its content.
+//! `schedule` finds the items, `extract` takes a photo out of the ZIP, or frames out of the clip, `fetch` downloads one, `embed`
+//! enrols it, `publish` puts its product on sale. A product is created off sale and is recognisable from its first published
+//! photo on. Everything goes through [`Catalog`], whose changes are safe to repeat: a product is created under a key of the
+//! task and the row, a photo is known by its content.
 
 mod archive;
 mod clip;
+mod crawl;
+mod download;
 mod drafts;
 mod frame_selection;
 mod item_plan;
@@ -34,8 +37,9 @@ use settings::ImportSettings;
 use upload_contents::UploadContents;
 
 pub use clip::find_ffmpeg;
+pub use download::Downloader;
 pub use drafts::{BrokenRow, ImportDraft, ImportDrafts, SkippedPart};
-pub(super) use settings::check_import_settings;
+pub(super) use settings::{check_import_settings, needs_file};
 
 pub struct Imports {
     pub db: Database,
@@ -47,6 +51,7 @@ pub struct Imports {
     pub photo_bytes_max: u64,
     /// The most bytes of all files of an import together.
     pub import_bytes_max: u64,
+    pub downloader: Downloader,
 }
 
 impl Imports {
@@ -55,11 +60,15 @@ impl Imports {
         match (job.row.stage, mode) {
             (Stage::Schedule, MediaMode::Upload) => self.find_items(job).await,
             (Stage::Schedule, MediaMode::Video) => self.plan_clip(job).await,
+            (Stage::Schedule, MediaMode::Crawl) => self.plan_downloads(job).await,
+            (Stage::Fetch, MediaMode::Crawl) => self.fetch(job).await,
             (Stage::Extract, MediaMode::Upload) => self.extract(job).await,
             (Stage::Extract, MediaMode::Video) => self.extract_frames(job).await,
             (Stage::Embed, _) => self.embed(job).await,
             (Stage::Publish, _) => self.publish(job).await,
-            (Stage::Run | Stage::Fetch, _) => Err(JobFailure::lasting("This import has no such stage.")),
+            (Stage::Run | Stage::Fetch | Stage::Extract, _) => {
+                Err(JobFailure::lasting("This import has no such stage."))
+            }
         }
     }
 

@@ -129,8 +129,13 @@ pub(super) fn read_csv(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
 pub(super) fn read_json(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
     let list: Vec<Value> = serde_json::from_slice(bytes)
         .map_err(|error| JobFailure::lasting(format!("products.json is not a list of objects: {error}.")))?;
+    Ok(read_objects(list))
+}
+
+/// Reads objects with the columns as their fields.
+pub(super) fn read_objects(list: Vec<Value>) -> Vec<TableRow> {
     let rows = list.into_iter().zip(1..).map(|(object, line)| TableRow { line, product: read_object(object) });
-    Ok(refuse_repetitions(rows.collect()))
+    refuse_repetitions(rows.collect())
 }
 
 /// The line of a record that is said to begin at `start`: the reader counts the ends of empty lines, and the second half of
@@ -223,7 +228,8 @@ fn split_paths(text: &str) -> Vec<String> {
 
 fn read_object(mut object: Value) -> Result<(ImportedProduct, Vec<String>), RowFault> {
     let fields = object.as_object_mut().ok_or_else(|| RowFault::of_row("is not an object"))?;
-    let images = match fields.remove("images") {
+    // Where photos come from the web, people write `urls`.
+    let images = match fields.remove("images").or_else(|| fields.remove("urls")) {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(text)) => split_paths(&text),
         Some(Value::Array(list)) => {

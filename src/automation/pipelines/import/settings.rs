@@ -124,6 +124,42 @@ impl VideoSettings {
     }
 }
 
+/// Photos from the web, of products that are listed here or in an uploaded table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CrawlSettings {
+    media_mode: MediaMode,
+    publish_at: Option<Timestamp>,
+    whole_photos: bool,
+    insist: bool,
+    /// Objects as in `products.json`, with addresses of photos.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<Value>,
+}
+
+impl Default for CrawlSettings {
+    fn default() -> Self {
+        Self {
+            media_mode: MediaMode::Crawl,
+            publish_at: None,
+            whole_photos: false,
+            insist: false,
+            products: Vec::new(),
+        }
+    }
+}
+
+impl CrawlSettings {
+    pub(super) fn read(settings: &Value) -> Result<Self, JobFailure> {
+        read_settings(settings)
+    }
+}
+
+/// Whether an import needs a file: all do but one that lists its products in the settings, which may have none.
+pub(in crate::automation::pipelines) fn needs_file(settings: &Value) -> bool {
+    settings.get("products").is_none()
+}
+
 /// Checks the settings of an import and completes them with their defaults.
 pub(in crate::automation::pipelines) fn check_import_settings(settings: &Value) -> Result<Value, InvalidField> {
     let mode = match settings.get("media_mode") {
@@ -134,6 +170,7 @@ pub(in crate::automation::pipelines) fn check_import_settings(settings: &Value) 
     match mode {
         MediaMode::Upload => complete::<UploadSettings>(settings, |_| Ok(())),
         MediaMode::Video => complete(settings, VideoSettings::check),
+        MediaMode::Crawl => complete::<CrawlSettings>(settings, |_| Ok(())),
     }
 }
 
@@ -154,6 +191,10 @@ mod tests {
         assert!(refuse(json!({"name": "Cola"})).contains("name"), "an upload has many products");
         assert!(refuse(json!({"media_mode": "video"})).contains("name is missing"));
         assert!(refuse(json!({"media_mode": "video", "name": "Cola", "frames": 0})).contains("frames is 0"));
+        let listed =
+            json!({"media_mode": "crawl", "products": [{"name": "Cola", "urls": ["https://shop.example/1.jpg"]}]});
+        assert!(!needs_file(&check_import_settings(&listed).unwrap()));
+        assert!(needs_file(&check_import_settings(&json!({"media_mode": "crawl", "products": []})).unwrap()));
         assert!(refuse(json!({"media_mode": "telepathy"})).contains("telepathy"));
         let id = "01997d3c-0000-7000-8000-000000000000";
         assert!(check_import_settings(&json!({"media_mode": "video", "product_id": id})).is_ok());

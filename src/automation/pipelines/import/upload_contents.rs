@@ -13,7 +13,7 @@ use crate::automation::{JobFailure, NewItem};
 use crate::catalog::Catalog;
 
 /// The table of products has a kilobyte for a product at most.
-const TABLE_BYTES_MAX: u64 = 1 << 27;
+pub(super) const TABLE_BYTES_MAX: u64 = 1 << 27;
 
 pub(super) struct UploadContents {
     files: Vec<String>,
