@@ -12,13 +12,14 @@ use tillsight::telemetry::PROCESS_METRICS;
 use super::pages::root;
 
 /// Groups of settings, which have no row of their own.
-const GROUPS: [&str; 11] = [
+const GROUPS: [&str; 12] = [
     "automation",
     "limits",
     "tokens",
     "engine",
     "recognition",
     "checkout",
+    "automation.download",
     "monitoring",
     "monitoring.rules",
     "monitoring.rules.failure_rate",
