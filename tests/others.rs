@@ -126,7 +126,8 @@ fn the_page_of_the_document_sends_each_operation_to_its_own_path() {
 async fn every_page_is_accessible() {
     const NAME: &str = "every_page_is_accessible";
     let (Some(mut node), Some(chromium)) = (node(NAME), chromium(NAME)) else { return };
-    let shop = FilledShop::open(&Extent { days: 3, products: 6, photos_per_product: 2, sales_percent: 40 }).await;
+    let extent = Extent { days: 3, products: 6, photos_per_product: 2, sales_percent: 40 };
+    let shop = Box::pin(FilledShop::open(&extent)).await;
     let plan = shop.write_plan(&chromium).await;
     for file in ["accessibility.mjs", "browser.mjs", "keyboard.mjs", "reflow.mjs", "kiosk.mjs"] {
         std::fs::copy(script(file), programs::FOLDER.join(file)).unwrap();

@@ -24,7 +24,8 @@ use programs::{chromium, node, run};
 async fn screenshots_of_every_page() {
     const NAME: &str = "screenshots_of_every_page";
     let (Some(mut node), Some(chromium)) = (node(NAME), chromium(NAME)) else { return };
-    let shop = FilledShop::open(&Extent { days: 30, products: 24, photos_per_product: 5, sales_percent: 100 }).await;
+    let extent = Extent { days: 30, products: 24, photos_per_product: 5, sales_percent: 100 };
+    let shop = Box::pin(FilledShop::open(&extent)).await;
     let plan = shop.write_plan(&chromium).await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for script in ["screenshots.mjs", "browser.mjs", "kiosk.mjs"] {

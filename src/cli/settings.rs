@@ -55,7 +55,10 @@ fn commented_file(defaults: &SettingsReport) -> String {
         push_comment(&mut file, &format!("{}{range}", row.meaning));
         let setting = defaults.data.iter().find(|setting| setting.name == row.name);
         // JSON's texts, numbers and lists are also TOML's.
-        let value = setting.and_then(|setting| setting.value.as_ref()).map(ToString::to_string);
+        let value = setting
+            .and_then(|setting| setting.value.as_ref())
+            .filter(|value| !value.is_null())
+            .map(ToString::to_string);
         // The program does not show secrets, not even a default one.
         let value = value.or_else(|| row.default.map(|text| format!("\"{text}\"")));
         let _in_memory = writeln!(file, "#{key} ={}", value.map(|value| format!(" {value}")).unwrap_or_default());

@@ -57,8 +57,8 @@ pub async fn list_tab(reader: &mut Reader, tab: TaskTab, page: PageRequest) -> R
             run_query!(reader, c => sqlx::query_as(OVER).bind(page.before).bind(limit).fetch_all(c))
         }
         TaskTab::Scheduled | TaskTab::Fetch | TaskTab::Extract | TaskTab::Embed | TaskTab::Publish => {
-            let stages = Stage::ALL.into_iter().filter(|stage| TaskTab::of_stage(*stage) == tab);
-            let (first, last) = (stages.clone().next(), stages.last());
+            let mut stages = Stage::ALL.into_iter().filter(|stage| TaskTab::of_stage(*stage) == tab);
+            let (first, last) = (stages.clone().next(), stages.next_back());
             run_query!(reader, c => sqlx::query_as(STAGE)
                 .bind(page.before)
                 .bind(limit)

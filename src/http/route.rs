@@ -170,7 +170,7 @@ fn body_kind(operation: &Operation) -> BodyKind {
         None | Some(RefOr::Ref(_)) => BodyKind::Nothing,
         Some(RefOr::T(body)) if body.content.contains_key("application/json") => BodyKind::Json,
         // The only form whose files are no photos.
-        Some(RefOr::T(body)) if body.content.values().any(|content| is_import_form(content)) => BodyKind::Files,
+        Some(RefOr::T(body)) if body.content.values().any(is_import_form) => BodyKind::Files,
         Some(RefOr::T(_)) => BodyKind::Photos,
     }
 }

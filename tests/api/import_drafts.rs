@@ -111,7 +111,8 @@ async fn uploads_that_cannot_be_used_are_refused_and_removed(database: TestDatab
     let admin = app.login_admin().await;
     let table: &[u8] = b"name\nMilk\n";
     let zipped = zip(&[("products.csv", table)]);
-    let cases: [(&str, Vec<(&str, &[u8])>); 6] = [
+    type Files<'a> = Vec<(&'a str, &'a [u8])>;
+    let cases: [(&str, Files); 6] = [
         ("Choose a ZIP or a folder", vec![("", b"")]),
         ("cannot be read as a ZIP", vec![("a.zip", b"no zip")]),
         ("not both", vec![("a.zip", &zipped), ("b/products.csv", table)]),

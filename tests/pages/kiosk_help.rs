@@ -58,7 +58,7 @@ async fn join_by_phone(browser: &TestBrowser, kiosk: &TestPage, url: &str) {
 
     let phone = browser.open(&format!("{url}{path}")).await;
     phone.click("a[href^=\"/signup\"]").await;
-    phone.type_into("#username", "ann.lee").await;
+    phone.type_into("form[action=\"/signup\"] #username", "ann.lee").await;
     phone.type_into("#password", "my own oat milk receipts").await;
     phone.click("form[action=\"/signup\"] button.primary").await;
     phone.click(&format!("form[action=\"{path}\"] button.primary")).await;

@@ -20,7 +20,7 @@ async fn every_page_is_light_and_loads_nothing_from_elsewhere() {
     let camera = FakeCamera::new(&table(&[]));
     let test = "page_weight::every_page_is_light_and_loads_nothing_from_elsewhere";
     let Some(browser) = TestBrowser::launch(test, &camera.file()).await else { return };
-    let shop = FilledShop::open(&EXTENT).await;
+    let shop = Box::pin(FilledShop::open(&EXTENT)).await;
     let origin = shop.app.url.clone();
     // Each page once: the last visit of a name is of the one who may do most there.
     let visits = shop.visits().into_iter().filter(|visit| visit["status"] == 200);

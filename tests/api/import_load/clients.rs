@@ -133,7 +133,7 @@ pub async fn watch(server: Server, admin: String, path: String) -> Watched {
             watched.connections += 1;
             let mut text = String::new();
             while let Ok(Some(chunk)) = stream.chunk().await {
-                text.push_str(&String::from_utf8(chunk.to_vec()).unwrap());
+                text.push_str(std::str::from_utf8(&chunk).unwrap());
                 while let Some((event, rest)) =
                     text.split_once("\n\n").map(|(event, rest)| (event.to_owned(), rest.to_owned()))
                 {
