@@ -12,13 +12,9 @@ BINARY = $${CARGO_TARGET_DIR:-target}/release/tillsight
 ENTER = . deploy/env.sh &&
 
 .DEFAULT_GOAL = help
-<<<<<<< HEAD
 PREFIX = /opt/tillsight
 
-.PHONY: help setup build install run demo test test-others test-training load bench lint deny
-=======
-.PHONY: help setup build run demo test test-others test-training screenshots load bench lint deny
->>>>>>> 0767fb0 (Check every page by axe-core, keyboard, large text and without motion)
+.PHONY: help setup build install run demo test test-others test-training screenshots load bench lint deny
 .NOTPARALLEL:
 
 help:
