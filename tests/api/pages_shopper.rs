@@ -35,7 +35,7 @@ async fn a_receipt_is_claimed_and_shown(database: TestDatabase) {
     }
     let list = ann.get("/mypage").await.text().await.unwrap();
     assert!(
-        list.contains(&format!("/mypage/orders/{id}")) && list.contains("<svg class=\"plot\"") && list.contains("Paid"),
+        list.contains(&format!("/mypage/orders/{id}")) && list.contains("<svg class=\"plot") && list.contains("Paid"),
         "{list}"
     );
     assert!(ann.get("/mypage?receipt=99").await.text().await.unwrap().contains("No order matches."));
