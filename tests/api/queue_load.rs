@@ -171,6 +171,9 @@ async fn servers_that_are_killed_lose_and_repeat_no_job(database: TestDatabase) 
 
 async fn every_effect_is_there_once(database: &TestDatabase, size: Size, reports: &[Value]) {
     let count = async |sql| usize::try_from(database.count(sql).await).unwrap();
+    const FAILED: &str = "SELECT stage || ', attempt ' || CAST(attempts AS TEXT) || ': ' || COALESCE(error, '') \
+        FROM task_queue WHERE status = 'failed'";
+    assert_eq!(database.texts(FAILED).await, Vec::<String>::new(), "none fails");
     assert_eq!(count("SELECT COUNT(*) FROM task_queue WHERE status = 'completed'").await, size.jobs(), "none is lost");
     assert_eq!(count("SELECT COUNT(*) FROM task_queue").await, size.jobs(), "none is there twice");
     assert_eq!(count("SELECT COUNT(*) FROM tasks WHERE status = 'completed'").await, 1 + size.others);

@@ -132,6 +132,18 @@ impl TestDatabase {
         }
     }
 
+    /// The texts of a query with one column.
+    pub async fn texts(&self, sql: &'static str) -> Vec<String> {
+        let url = self.url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let pool = SqlitePool::connect(url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+        } else {
+            let pool = PgPool::connect(url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+        }
+    }
+
     /// Every row of every table, except `order_performance`, which the server writes periodically.
     #[expect(
         clippy::disallowed_methods,
