@@ -69,16 +69,13 @@ pub async fn log_in(
     address: ClientAddress,
     form: Form,
 ) -> PageResult {
-    let outcome = match require_safe_transport(&page) {
-        Ok(()) => services
-            .auth
-            .login(form.text("username"), &form.secret("password"), address.0.as_deref())
-            .await
-            .map_err(Problem::from),
-        Err(problem) => Err(problem),
+    let outcome = async {
+        require_safe_transport(&page)?;
+        let password = form.secret("password");
+        services.auth.login(form.text("username"), &password, address.0.as_deref()).await.map_err(Problem::from)
     };
     let next = local_address(form.text("next")).unwrap_or("").to_owned();
-    match outcome {
+    match outcome.await {
         Ok(pair) => exchange_session(&page, &request, &services, pair, &next).await,
         Err(problem) => {
             let form = form.refuse(problem);
@@ -100,16 +97,13 @@ pub async fn sign_up(
     address: ClientAddress,
     form: Form,
 ) -> PageResult {
-    let outcome = match require_safe_transport(&page) {
-        Ok(()) => services
-            .auth
-            .sign_up(form.text("username"), &form.secret("password"), address.0.as_deref())
-            .await
-            .map_err(Problem::from),
-        Err(problem) => Err(problem),
+    let outcome = async {
+        require_safe_transport(&page)?;
+        let password = form.secret("password");
+        services.auth.sign_up(form.text("username"), &password, address.0.as_deref()).await.map_err(Problem::from)
     };
     let next = local_address(form.text("next")).unwrap_or("").to_owned();
-    match outcome {
+    match outcome.await {
         Ok(pair) => exchange_session(&page, &request, &services, pair, &next).await,
         Err(problem) => {
             let form = form.refuse(problem);
