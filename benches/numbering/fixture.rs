@@ -157,6 +157,7 @@ impl Fixture {
                 address: None,
                 tax_number: None,
                 cash_rounding: None,
+                day_starts_min: 0,
                 created_at: now,
             };
             stores::insert(&mut tx, &row).await?;

@@ -6,8 +6,8 @@ use super::{Auth, AuthError, StoreView, require_admin};
 use crate::db::stores::StoreRow;
 use crate::db::{Reader, audit, stores, z_reports};
 use crate::domain::{
-    Actor, Caller, Currency, InvalidField, Page, PageRequest, Role, StoreId, TimeZone, parse_cash_step, parse_line,
-    parse_optional_line,
+    Actor, Caller, Currency, InvalidField, Page, PageRequest, Role, StoreId, TimeZone, format_day_start,
+    parse_cash_step, parse_day_start, parse_line, parse_optional_line,
 };
 
 /// Of a store's and of a kiosk's name.
@@ -33,6 +33,8 @@ pub struct NewStore {
     pub tax_number: Option<String>,
     /// What cash is rounded to, in minor units. Default: as the currency is rounded.
     pub cash_rounding: Option<i64>,
+    /// When business days begin, such as `05:00`. Default: midnight.
+    pub day_starts_at: Option<String>,
 }
 
 /// A change of a store. `None` leaves the field as it is.
@@ -50,6 +52,8 @@ pub struct StoreChange {
     pub tax_number: Option<Option<String>>,
     /// What cash is rounded to, in minor units; `Some(None)`: as the currency is rounded.
     pub cash_rounding: Option<Option<i64>>,
+    /// When business days begin, such as `05:00`.
+    pub day_starts_at: Option<String>,
 }
 
 impl Auth {
@@ -81,6 +85,7 @@ impl Auth {
             address: parse_address(new.address.as_deref())?,
             tax_number: parse_tax_number(new.tax_number.as_deref())?,
             cash_rounding: parse_cash_rounding(new.cash_rounding)?,
+            day_starts_min: parse_day_starts_at(new.day_starts_at.as_deref())?.unwrap_or(0),
             created_at: now,
         };
         let mut tx = self.0.db.begin().await?;
@@ -132,6 +137,7 @@ impl Auth {
         let time_zone = change.time_zone.map(|name| TimeZone::parse("time_zone", &name)).transpose()?;
         let address = change.address.map(|text| parse_address(text.as_deref())).transpose()?;
         let tax_number = change.tax_number.map(|text| parse_tax_number(text.as_deref())).transpose()?;
+        let day_starts_min = parse_day_starts_at(change.day_starts_at.as_deref())?;
         let cash_rounding = change.cash_rounding.map(parse_cash_rounding).transpose()?;
         let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
@@ -144,6 +150,7 @@ impl Auth {
             address: address.unwrap_or_else(|| old.address.clone()),
             tax_number: tax_number.unwrap_or_else(|| old.tax_number.clone()),
             cash_rounding: cash_rounding.unwrap_or(old.cash_rounding),
+            day_starts_min: day_starts_min.unwrap_or(old.day_starts_min),
             ..old.clone()
         };
         // A closing made concurrently is safe: a repair never changes a number that a closing refers to.
@@ -167,7 +174,8 @@ impl Auth {
 fn audit_details(row: &StoreRow) -> Value {
     json!({"name": row.name, "time_zone": row.time_zone, "prices_include_tax": row.prices_include_tax,
         "fiscal": row.fiscal, "address": row.address, "tax_number": row.tax_number,
-        "cash_rounding": row.cash_rounding})
+        "cash_rounding": row.cash_rounding,
+        "day_starts_at": format_day_start(row.day_starts_min)})
 }
 
 fn parse_address(text: Option<&str>) -> Result<Option<String>, InvalidField> {
@@ -180,6 +188,10 @@ fn parse_tax_number(text: Option<&str>) -> Result<Option<String>, InvalidField> 
 
 fn parse_cash_rounding(step: Option<i64>) -> Result<Option<i64>, InvalidField> {
     step.map(|step| parse_cash_step("cash_rounding", step)).transpose()
+}
+
+fn parse_day_starts_at(time: Option<&str>) -> Result<Option<i64>, InvalidField> {
+    time.map(|time| parse_day_start("day_starts_at", time)).transpose()
 }
 
 /// The store, if it exists and `caller` serves in it. Otherwise the error is the same for both.

@@ -9,7 +9,7 @@ use crate::db::kiosks::KioskRow;
 use crate::db::staff_calls::StaffCallRow;
 use crate::db::stores::StoreRow;
 use crate::db::users::UserRow;
-use crate::domain::{Currency, KioskId, Role, StoreId, TimeZone, Timestamp, UserId};
+use crate::domain::{Currency, KioskId, Role, StoreId, TimeZone, Timestamp, UserId, format_day_start};
 
 /// A person's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -63,7 +63,7 @@ pub struct StoreView {
     pub name: String,
     /// The currency of all bills.
     pub currency: Currency,
-    /// Days and months begin in this time zone.
+    /// Days and months are those of this time zone.
     pub time_zone: TimeZone,
     /// Whether prices include the tax; otherwise it is added.
     pub prices_include_tax: bool,
@@ -78,6 +78,9 @@ pub struct StoreView {
     /// What cash is rounded to, in minor units of the currency; 1 if it is not rounded.
     #[schema(examples(5))]
     pub cash_rounding: i64,
+    /// When its business days begin, in its time zone.
+    #[schema(examples("00:00"))]
+    pub day_starts_at: String,
     pub created_at: Timestamp,
 }
 
@@ -222,6 +225,7 @@ impl From<StoreRow> for StoreView {
     fn from(row: StoreRow) -> Self {
         Self {
             cash_rounding: row.cash_step(),
+            day_starts_at: format_day_start(row.day_starts_min),
             id: row.id,
             name: row.name,
             currency: row.currency,

@@ -49,10 +49,11 @@ pub async fn sum(
     span: OffsetSpan,
     unit: LocalUnit,
 ) -> Result<Vec<UnitCountsRow>, DatabaseError> {
-    const SELECT: &str = "SELECT (c.quarter + $5) / $6 AS unit, CAST(SUM(c.matched) AS BIGINT) AS matched, \
+    const SELECT: &str = "SELECT (c.quarter + $6) / $7 AS unit, CAST(SUM(c.matched) AS BIGINT) AS matched, \
         CAST(SUM(c.ambiguous) AS BIGINT) AS ambiguous, CAST(SUM(c.unknown) AS BIGINT) AS unknown \
         FROM stores t JOIN recognition_counts c ON c.store_id = t.id \
-        WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND c.quarter >= $3 AND c.quarter < $4 GROUP BY 1";
+        WHERE t.time_zone = $1 AND t.day_starts_min = $5 \
+        AND ($2 IS NULL OR t.id = $2) AND c.quarter >= $3 AND c.quarter < $4 GROUP BY 1";
     run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span)
         .bind(span.offset_us)
         .bind(unit.micros())

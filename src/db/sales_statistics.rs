@@ -57,9 +57,10 @@ pub async fn sum_sales(
     span: OffsetSpan,
     unit: LocalUnit,
 ) -> Result<Vec<SalesRow>, DatabaseError> {
-    const SELECT: &str = "SELECT o.currency, (o.created_at + $5) / $6 AS unit, COUNT(*) AS records, \
+    const SELECT: &str = "SELECT o.currency, (o.created_at + $6) / $7 AS unit, COUNT(*) AS records, \
         CAST(SUM(o.total) AS BIGINT) AS amount FROM stores t JOIN orders o ON o.store_id = t.id \
-        WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND o.created_at >= $3 AND o.created_at < $4 \
+        WHERE t.time_zone = $1 AND t.day_starts_min = $5 \
+        AND ($2 IS NULL OR t.id = $2) AND o.created_at >= $3 AND o.created_at < $4 \
         GROUP BY 1, 2";
     run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span)
         .bind(span.offset_us)
@@ -73,9 +74,10 @@ pub async fn sum_reversals(
     span: OffsetSpan,
     unit: LocalUnit,
 ) -> Result<Vec<ReversalRow>, DatabaseError> {
-    const SELECT: &str = "SELECT r.kind, r.currency, (r.created_at + $5) / $6 AS unit, COUNT(*) AS records, \
+    const SELECT: &str = "SELECT r.kind, r.currency, (r.created_at + $6) / $7 AS unit, COUNT(*) AS records, \
         CAST(SUM(r.amount) AS BIGINT) AS amount FROM stores t JOIN refunds r ON r.store_id = t.id \
-        WHERE t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND r.created_at >= $3 AND r.created_at < $4 \
+        WHERE t.time_zone = $1 AND t.day_starts_min = $5 \
+        AND ($2 IS NULL OR t.id = $2) AND r.created_at >= $3 AND r.created_at < $4 \
         GROUP BY 1, 2, 3";
     run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span)
         .bind(span.offset_us)
@@ -93,7 +95,8 @@ pub async fn sum_products(
         CAST(SUM(i.line_total - i.discount - i.bill_discount \
           + CASE WHEN o.prices_include_tax THEN 0 ELSE i.tax END) AS BIGINT) AS amount \
         FROM stores t CROSS JOIN orders o CROSS JOIN order_items i \
-        WHERE o.store_id = t.id AND i.order_id = o.id AND t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND o.created_at >= $3 AND o.created_at < $4 \
+        WHERE o.store_id = t.id AND i.order_id = o.id AND t.time_zone = $1 AND t.day_starts_min = $5 \
+        AND ($2 IS NULL OR t.id = $2) AND o.created_at >= $3 AND o.created_at < $4 \
         GROUP BY i.product_id, o.currency";
     run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span).fetch_all(c))
 }
@@ -106,7 +109,8 @@ pub async fn sum_returned_products(
 ) -> Result<Vec<ProductSumRow>, DatabaseError> {
     const SELECT: &str = "SELECT i.product_id, r.currency, CAST(SUM(b.quantity) AS BIGINT) AS quantity, \
         CAST(SUM(b.amount) AS BIGINT) AS amount FROM stores t CROSS JOIN refunds r CROSS JOIN refund_items b CROSS JOIN order_items i \
-        WHERE r.store_id = t.id AND b.refund_id = r.id AND i.order_id = r.order_id AND i.line = b.line AND t.time_zone = $1 AND ($2 IS NULL OR t.id = $2) AND r.created_at >= $3 AND r.created_at < $4 \
+        WHERE r.store_id = t.id AND b.refund_id = r.id AND i.order_id = r.order_id AND i.line = b.line AND t.time_zone = $1 AND t.day_starts_min = $5 \
+        AND ($2 IS NULL OR t.id = $2) AND r.created_at >= $3 AND r.created_at < $4 \
         GROUP BY i.product_id, r.currency";
     run_query!(reader, c => bind_scope!(sqlx::query_as(SELECT), scope, span).fetch_all(c))
 }

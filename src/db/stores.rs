@@ -1,7 +1,7 @@
 //! Stores, the shops of a chain.
 
 use super::{DatabaseError, Reader, Tx, run_query};
-use crate::domain::{Currency, PageRequest, StoreId, TimeZone, Timestamp};
+use crate::domain::{BusinessDays, Currency, PageRequest, StoreId, TimeZone, Timestamp};
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct StoreRow {
@@ -19,6 +19,8 @@ pub struct StoreRow {
     pub tax_number: Option<String>,
     /// What cash is rounded to, in minor units; `None` as the currency is rounded.
     pub cash_rounding: Option<i64>,
+    /// Minutes after midnight at which its business days begin.
+    pub day_starts_min: i64,
     pub created_at: Timestamp,
 }
 
@@ -41,6 +43,10 @@ impl SellerRow {
 }
 
 impl StoreRow {
+    pub fn business_days(&self) -> BusinessDays {
+        BusinessDays::new(self.time_zone.clone(), self.day_starts_min)
+    }
+
     /// What cash is rounded to, in minor units.
     pub fn cash_step(&self) -> i64 {
         self.cash_rounding.unwrap_or_else(|| self.currency.cash_step())
@@ -54,7 +60,8 @@ impl StoreRow {
 
 pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), DatabaseError> {
     const INSERT: &str = "INSERT INTO stores (id, name, currency, created_at, time_zone, prices_include_tax, fiscal, \
-                          address, tax_number, cash_rounding) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+                          address, tax_number, cash_rounding, day_starts_min) \
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     run_query!(tx, c => sqlx::query(INSERT)
         .bind(row.id)
         .bind(&row.name)
@@ -66,27 +73,28 @@ pub async fn insert(tx: &mut Tx, row: &StoreRow) -> Result<(), DatabaseError> {
         .bind(&row.address)
         .bind(&row.tax_number)
         .bind(row.cash_rounding)
+        .bind(row.day_starts_min)
         .execute(c))?;
     Ok(())
 }
 
 pub async fn find(reader: &mut Reader, id: StoreId) -> Result<Option<StoreRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, \
-                          cash_rounding, created_at FROM stores WHERE id = $1";
+                          cash_rounding, day_starts_min, created_at FROM stores WHERE id = $1";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(id).fetch_optional(c))
 }
 
 /// Newest first.
 pub async fn list(reader: &mut Reader, page: PageRequest) -> Result<Vec<StoreRow>, DatabaseError> {
     const SELECT: &str = "SELECT id, name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, \
-                          cash_rounding, created_at FROM stores WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
+                          cash_rounding, day_starts_min, created_at FROM stores WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(page.before).bind(page.fetch_limit()).fetch_all(c))
 }
 
 /// Writes the changeable fields: everything but the currency. False if there is no such store.
 pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, DatabaseError> {
     const UPDATE: &str = "UPDATE stores SET name = $2, time_zone = $3, prices_include_tax = $4, fiscal = $5, \
-                          address = $6, tax_number = $7, cash_rounding = $8 WHERE id = $1";
+                          address = $6, tax_number = $7, cash_rounding = $8, day_starts_min = $9 WHERE id = $1";
     Ok(run_query!(tx, c => sqlx::query(UPDATE)
         .bind(row.id)
         .bind(&row.name)
@@ -96,6 +104,7 @@ pub async fn update(tx: &mut Tx, row: &StoreRow) -> Result<bool, DatabaseError> 
         .bind(&row.address)
         .bind(&row.tax_number)
         .bind(row.cash_rounding)
+        .bind(row.day_starts_min)
         .execute(c))?
         == 1)
 }
@@ -113,9 +122,12 @@ pub async fn list_names(reader: &mut Reader) -> Result<Vec<StoreNameRow>, Databa
     run_query!(reader, c => sqlx::query_as(SELECT).fetch_all(c))
 }
 
-/// The time zones of the stores, or of one of them.
-pub async fn list_time_zones(reader: &mut Reader, only: Option<StoreId>) -> Result<Vec<TimeZone>, DatabaseError> {
-    const SELECT: &str = "SELECT DISTINCT time_zone FROM stores WHERE $1 IS NULL OR id = $1";
-    let rows: Vec<(TimeZone,)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(only).fetch_all(c))?;
-    Ok(rows.into_iter().map(|(zone,)| zone).collect())
+/// The days of the stores, or of one of them.
+pub async fn list_business_days(
+    reader: &mut Reader,
+    only: Option<StoreId>,
+) -> Result<Vec<BusinessDays>, DatabaseError> {
+    const SELECT: &str = "SELECT DISTINCT time_zone, day_starts_min FROM stores WHERE $1 IS NULL OR id = $1";
+    let rows: Vec<(TimeZone, i64)> = run_query!(reader, c => sqlx::query_as(SELECT).bind(only).fetch_all(c))?;
+    Ok(rows.into_iter().map(|(zone, starts_min)| BusinessDays::new(zone, starts_min)).collect())
 }

@@ -6,7 +6,7 @@
 use jiff::ToSpan;
 use jiff::civil::date;
 
-use super::{InvalidField, TimeZone, Timestamp};
+use super::{TimeZone, Timestamp};
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
@@ -63,30 +63,10 @@ impl OffsetSpan {
 }
 
 impl TimeZone {
-    /// Midnight at the beginning of the day of `moment`.
-    pub fn start_of_day(&self, moment: Timestamp) -> Timestamp {
-        let start = self.to_local(moment).start_of_day();
-        start.map_or(moment, |start| Timestamp::from_micros(start.timestamp().as_microsecond()))
-    }
-
     /// The same local time `days` later, or earlier if they are negative.
     pub fn shift_days(&self, moment: Timestamp, days: i64) -> Timestamp {
         let shifted = self.to_local(moment).checked_add(days.days());
         shifted.map_or(moment, |shifted| Timestamp::from_micros(shifted.timestamp().as_microsecond()))
-    }
-
-    /// The first moment of a day such as `2026-01-05`, and that of the next day.
-    pub fn parse_day(&self, field: &'static str, text: &str) -> Result<(Timestamp, Timestamp), InvalidField> {
-        let day: Option<jiff::civil::Date> = (text.len() == 10).then(|| text.parse().ok()).flatten();
-        let shown: String = text.chars().take(20).collect();
-        let day =
-            day.ok_or_else(|| InvalidField::new(field, format!("\"{shown}\" is not a day such as 2026-01-05")))?;
-        let start = |day: jiff::civil::Date| {
-            let start = day.to_zoned(self.rules().clone()).ok()?.start_of_day().ok()?;
-            Some(Timestamp::from_micros(start.timestamp().as_microsecond()))
-        };
-        let period = start(day).zip(day.tomorrow().ok().and_then(start));
-        period.ok_or_else(|| InvalidField::new(field, format!("\"{shown}\" is outside the calendar")))
     }
 
     /// The period from `from` to `to`, cut where the offset changes.
@@ -116,11 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn days_begin_at_local_midnight_also_when_the_clocks_change() {
+    fn periods_are_cut_where_the_clocks_change() {
         let berlin = TimeZone::parse("time_zone", "Europe/Berlin").unwrap();
         // The clocks went forward on 2026-03-29.
         let monday = at("2026-03-30T10:00:00Z");
-        assert_eq!(berlin.start_of_day(monday), at("2026-03-29T22:00:00Z"));
         assert_eq!(berlin.shift_days(monday, -7), at("2026-03-23T11:00:00Z"));
         let spans = berlin.spans(at("2026-03-28T23:00:00Z"), at("2026-03-29T22:00:00Z"));
         let expected = [
@@ -133,20 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_parsed_in_its_zone() {
-        let seoul = TimeZone::parse("time_zone", "Asia/Seoul").unwrap();
-        let period = (at("2026-01-04T15:00:00Z"), at("2026-01-05T15:00:00Z"));
-        assert_eq!(seoul.parse_day("day", "2026-01-05").unwrap(), period);
-        for wrong in ["", "today", "2026-02-30", "2026-1-5", "20260105", "2026-01-05T00:00", "-009999-01-01"] {
-            assert_eq!(seoul.parse_day("day", wrong).unwrap_err().field, "day", "{wrong}");
-        }
-    }
-
-    #[test]
     fn a_zone_without_changes_is_one_span() {
         let kathmandu = TimeZone::parse("time_zone", "Asia/Kathmandu").unwrap();
-        let today = kathmandu.start_of_day(at("2026-01-05T12:00:00Z"));
-        assert_eq!(today, at("2026-01-04T18:15:00Z"));
+        let today = at("2026-01-04T18:15:00Z");
         let spans = kathmandu.spans(today, kathmandu.shift_days(today, 1));
         assert_eq!(spans.len(), 1);
         let hours: Vec<_> = spans[0].units(LocalUnit::Hour).map(|hour| LocalUnit::Hour.label(hour)).collect();

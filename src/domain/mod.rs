@@ -6,6 +6,7 @@
 mod alert;
 mod automation;
 mod barcode;
+mod business_day;
 mod cash;
 mod catalog_change;
 mod code;
@@ -35,6 +36,7 @@ pub use automation::{
     TaskType,
 };
 pub use barcode::{check_gtin, normalize_barcode};
+pub use business_day::{BusinessDays, format_day_start, parse_day_start};
 pub use cash::{cash_rounding, parse_cash_step};
 pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};

@@ -73,25 +73,6 @@ impl TimeZone {
         })
     }
 
-    /// The first moment of a day of the calendar (`2026-01-05`); `None` if there is no such day.
-    pub fn start_of_date(&self, date: &str) -> Option<Timestamp> {
-        let day: jiff::civil::Date = date.parse().ok().filter(|day: &jiff::civil::Date| day.to_string() == date)?;
-        let first = day.to_zoned(self.rules.clone()).ok()?;
-        Some(Timestamp::from_micros(first.timestamp().as_microsecond()))
-    }
-
-    /// The first moment after a day of the calendar.
-    pub fn end_of_date(&self, date: &str) -> Option<Timestamp> {
-        let day: jiff::civil::Date = date.parse().ok()?;
-        self.start_of_date(&day.tomorrow().ok()?.to_string())
-    }
-
-    /// The day before that of `moment`.
-    pub fn day_before(&self, moment: Timestamp) -> String {
-        let day = self.to_local(moment).date();
-        day.yesterday().unwrap_or(day).to_string()
-    }
-
     pub(super) fn rules(&self) -> &jiff::tz::TimeZone {
         &self.rules
     }
@@ -152,18 +133,6 @@ mod tests {
         let berlin = TimeZone::parse("time_zone", "Europe/Berlin").unwrap();
         let july = Timestamp::from_micros(1_783_000_000_000_000);
         assert!(berlin.format_local(july).ends_with("+02:00"), "{}", berlin.format_local(july));
-    }
-
-    #[test]
-    fn days_are_as_long_as_the_zone_says() {
-        let berlin = TimeZone::parse("time_zone", "Europe/Berlin").unwrap();
-        let hours = |date: &str| {
-            let (start, end) = (berlin.start_of_date(date).unwrap(), berlin.end_of_date(date).unwrap());
-            (end.seconds() - start.seconds()) / 3_600
-        };
-        assert_eq!([hours("2026-03-28"), hours("2026-03-29"), hours("2026-10-25")], [24, 23, 25]);
-        assert_eq!(berlin.day_before(berlin.start_of_date("2026-03-01").unwrap()), "2026-02-28");
-        assert!(berlin.start_of_date("2026-02-30").is_none() && berlin.start_of_date("20260228").is_none());
     }
 
     #[test]

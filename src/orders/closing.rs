@@ -41,6 +41,7 @@ impl Orders {
         // Not before any record that it covers.
         let last = counters.iter().map(|counter| counter.last_at).fold(taken.previous_at, Timestamp::max);
         let now = self.record_time(id, last);
+        let business_day = store.business_days().date_of(now);
         let SellerRow { store_name, store_address, store_tax_number, time_zone, .. } = store.into_seller();
         let mut row = ZReportRow {
             id: ZReportId::generate(now),
@@ -49,7 +50,7 @@ impl Orders {
             store_address,
             store_tax_number,
             number: taken.number,
-            business_day: time_zone.date_of(now),
+            business_day,
             time_zone,
             opened_at: previous.map(|previous| previous.closed_at),
             closed_at: now,
@@ -86,7 +87,7 @@ impl Orders {
         let previous = find_previous_closing(&mut reader, &store, number).await?;
         let range = closing_range(previous.as_ref(), &counters);
         let lines = z_reports::sum_records(&mut reader, id, range).await?;
-        let business_day = store.time_zone.date_of(self.clock.now());
+        let business_day = store.business_days().date_of(self.clock.now());
         let opened_at = previous.map(|previous| previous.closed_at);
         Ok(ClosingPreview::new(number, business_day, opened_at, range, &lines))
     }

@@ -12,7 +12,7 @@ pub struct ZReportSummary {
     pub id: ZReportId,
     /// 1, 2, 3 … within the store.
     pub z_number: i64,
-    /// The day of the closing in the store's time zone.
+    /// The business day of the store in which it was made.
     #[schema(examples("2026-01-05"))]
     pub business_day: String,
     pub closed_at: Timestamp,
@@ -45,7 +45,7 @@ pub struct ZReportView {
     pub store_tax_number: Option<String>,
     /// The store's time zone at the closing.
     pub time_zone: TimeZone,
-    /// The day of the closing in that time zone.
+    /// The business day of the store in which it was made.
     #[schema(examples("2026-01-05"))]
     pub business_day: String,
     /// When the previous closing was made; `null` for the first.
@@ -70,7 +70,7 @@ pub struct ZReportView {
 pub struct ClosingPreview {
     /// The number that it would get.
     pub z_number: i64,
-    /// Today in the store's time zone.
+    /// The present business day of the store.
     #[schema(examples("2026-01-05"))]
     pub business_day: String,
     /// When the previous closing was made; `null` for the first.

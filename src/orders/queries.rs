@@ -6,7 +6,7 @@ use super::{OrderError, OrderSummary, OrderView, Orders};
 use crate::db::orders::{OrderFilter, OrderRow};
 use crate::db::{DatabaseError, Reader, orders, payments, refunds, stores, users};
 use crate::domain::{
-    Actor, Caller, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId, TimeZone,
+    Actor, BusinessDays, Caller, GappedPage, InvalidField, OrderId, OrderState, Page, PageRequest, Role, StoreId,
     Timestamp, UserId, parse_username,
 };
 
@@ -26,7 +26,7 @@ pub struct OrderSearch {
 #[derive(Debug, Clone, Default)]
 pub struct StaffSearch {
     pub orders: OrderSearch,
-    /// Confirmed on this day, in the time zone of the store or stores: `2026-01-05`.
+    /// Confirmed on this business day of the store or stores: `2026-01-05`.
     pub day: Option<String>,
     /// The username of the shopper who owns them.
     pub shopper: Option<String>,
@@ -122,18 +122,18 @@ impl Orders {
     }
 }
 
-/// The period of a day in the time zone that the stores share.
+/// The period of a business day that the stores share.
 async fn find_day(
     reader: &mut Reader,
     store: Option<StoreId>,
     day: &str,
 ) -> Result<(Timestamp, Timestamp), OrderError> {
-    let zones = stores::list_time_zones(reader, store).await?;
-    match zones.as_slice() {
-        [] => Ok(TimeZone::utc().parse_day("day", day)?),
-        [zone] => Ok(zone.parse_day("day", day)?),
+    let calendars = stores::list_business_days(reader, store).await?;
+    match calendars.as_slice() {
+        [] => Ok(BusinessDays::utc().parse_day("day", day)?),
+        [days] => Ok(days.parse_day("day", day)?),
         _ => {
-            let reason = "needs store_id, since the stores are in different time zones";
+            let reason = "needs store_id, since the days of the stores begin at different times";
             Err(InvalidField::new("day", reason).into())
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,12 +11,12 @@ use super::attempt_counts::AttemptCounts;
 use super::{MINUTE_S, Performance};
 use crate::db::order_performance::{self, MinuteRow};
 use crate::db::{Database, DatabaseError, stores};
-use crate::domain::{InvalidField, StoreId, TimeZone, Timestamp};
+use crate::domain::{InvalidField, StoreId, Timestamp};
 
 /// Rows that are read at a time.
 const PAGE_SIZE: i64 = 1_000;
 const WINDOW_S_MAX: i64 = 7 * 86_400;
-/// The longest local day, with any change of the clocks.
+/// The longest business day, with any change of the clocks.
 const DAY_S_MAX: i64 = 26 * 3_600;
 
 /// A sliding window: the minutes that began within the last seconds.
@@ -82,7 +83,7 @@ pub struct StorePerformance {
     pub p99_ms: Option<f64>,
     /// Longest duration.
     pub max_ms: Option<f64>,
-    /// Orders created since midnight in the store's time zone; in the total, the sum over the stores.
+    /// Orders created in the store's present business day; in the total, the sum over the stores.
     pub orders_today: Option<i64>,
 }
 
@@ -128,7 +129,7 @@ impl Performance {
         // Rows in memory replace what this server wrote, so that reading needs no flush.
         let own_rows = self.rows_in_memory(since, only_store)?;
         let mut counts_by_store: BTreeMap<StoreId, StoreCounts> = BTreeMap::new();
-        let mut names_and_zones: BTreeMap<StoreId, Option<(String, TimeZone)>> = BTreeMap::new();
+        let mut stores: BTreeMap<StoreId, Option<StoreToday>> = BTreeMap::new();
         let mut after = None;
         let mut last = false;
         while !last {
@@ -145,12 +146,13 @@ impl Performance {
                 rows.extend(own_rows.values().map(|row| (self.server_id, row.clone())));
             }
             for (_, row) in &rows {
-                let name_and_zone = match names_and_zones.entry(row.store_id) {
+                let store = match stores.entry(row.store_id) {
                     Entry::Occupied(entry) => entry.into_mut(),
-                    Entry::Vacant(entry) => entry.insert(find_name_and_zone(&self.db, row.store_id).await?),
+                    Entry::Vacant(entry) => entry.insert(find_store_today(&self.db, row.store_id, now).await?),
                 };
-                let zone = name_and_zone.as_ref().map(|(_, zone)| zone);
-                if let Err(error) = add_row(counts_by_store.entry(row.store_id).or_default(), row, (begin, now), zone) {
+                let is_today = store.as_ref().is_none_or(|store| store.today.contains(&row.minute));
+                let counts = counts_by_store.entry(row.store_id).or_default();
+                if let Err(error) = add_row(counts, row, (begin, now), is_today) {
                     // One unreadable row must not hide the others.
                     tracing::warn!(error = %error, "a row of the order statistics cannot be read and is skipped");
                 }
@@ -164,19 +166,29 @@ impl Performance {
             }
             total.window.add_row(&counts.window.to_row(now, store)?)?;
             total.orders_today += counts.orders_today;
-            let name = names_and_zones.remove(&store).flatten().map(|(name, _)| name);
+            let name = stores.remove(&store).flatten().map(|store| store.name);
             data.push(store_performance(Some(store).filter(|id| *id != StoreId::NIL), name, &counts, today));
         }
         Ok(StatsView { window_s: window.seconds, at: now, total: store_performance(None, None, &total, today), data })
     }
 }
 
-async fn find_name_and_zone(db: &Database, id: StoreId) -> Result<Option<(String, TimeZone)>, DatabaseError> {
+/// A store's name and its present business day.
+#[derive(Debug)]
+struct StoreToday {
+    name: String,
+    today: Range<Timestamp>,
+}
+
+async fn find_store_today(db: &Database, id: StoreId, now: Timestamp) -> Result<Option<StoreToday>, DatabaseError> {
     if id == StoreId::NIL {
         return Ok(None);
     }
     let found = stores::find(&mut db.read().await?, id).await?;
-    Ok(found.map(|row| (row.name, row.time_zone)))
+    Ok(found.map(|row| {
+        let days = row.business_days();
+        StoreToday { name: row.name, today: days.start_of_day(now, 0)..days.start_of_day(now, 1) }
+    }))
 }
 
 /// Adds a row to the counts of its store.
@@ -184,13 +196,13 @@ fn add_row(
     counts: &mut StoreCounts,
     row: &MinuteRow,
     (begin, now): (Timestamp, Timestamp),
-    zone: Option<&TimeZone>,
+    is_today: bool,
 ) -> Result<(), DatabaseError> {
     // A minute after the next one was counted before the clock was set back.
     if row.minute > begin && row.minute <= now.plus_seconds(MINUTE_S) {
         counts.window.add_row(row)?;
     }
-    if zone.is_none_or(|zone| zone.date_of(row.minute) == zone.date_of(now)) {
+    if is_today {
         counts.orders_today += row.succeeded;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Statistics for the people who run a shop: sales by hour, day and product, verdicts of recognition.
 //!
-//! Invariants: days are those of the store's time zone. A refund or void counts when it was made, as in a daily closing, so
+//! Invariants: days are the business days of the store. A refund or void counts when it was made, as in a daily closing, so
 //! figures of past days never change. Amounts of different currencies are never added up.
 
 mod past_days;
@@ -11,7 +11,7 @@ mod verdicts;
 
 use crate::clock::Clock;
 use crate::db::{Database, DatabaseError, Reader, stores};
-use crate::domain::{Actor, Caller, InvalidField, LocalUnit, Role, StoreId, TimeZone, Timestamp};
+use crate::domain::{Actor, BusinessDays, Caller, InvalidField, LocalUnit, Role, StoreId, Timestamp};
 
 use past_days::PastDays;
 pub use sales_view::{CurrencySales, ProductSales, SalesFigures, SalesPoint, SalesView};
@@ -62,16 +62,14 @@ impl Days {
         if self.0 == 1 { LocalUnit::Hour } else { LocalUnit::Day }
     }
 
-    /// From the first midnight to the next one.
-    fn current(self, zone: &TimeZone, now: Timestamp) -> (Timestamp, Timestamp) {
-        let today = zone.start_of_day(now);
-        (zone.shift_days(today, 1 - self.0), zone.shift_days(today, 1))
+    /// From the beginning of the first day to the end of the last one.
+    fn current(self, days: &BusinessDays, now: Timestamp) -> (Timestamp, Timestamp) {
+        (days.start_of_day(now, 1 - self.0), days.start_of_day(now, 1))
     }
 
     /// The days before, up to the present time of day, so that half a day is not compared with a whole one.
-    fn previous(self, zone: &TimeZone, now: Timestamp) -> (Timestamp, Timestamp) {
-        let today = zone.start_of_day(now);
-        (zone.shift_days(today, 1 - 2 * self.0), zone.shift_days(now, -self.0))
+    fn previous(self, days: &BusinessDays, now: Timestamp) -> (Timestamp, Timestamp) {
+        (days.start_of_day(now, 1 - 2 * self.0), days.zone().shift_days(now, -self.0))
     }
 }
 
@@ -97,11 +95,12 @@ async fn find_scope(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::TimeZone;
 
     #[test]
     fn half_a_day_is_compared_with_half_a_day() {
         let at = |text: &str| serde_json::from_value::<Timestamp>(serde_json::json!(text)).unwrap();
-        let seoul = TimeZone::parse("time_zone", "Asia/Seoul").unwrap();
+        let seoul = BusinessDays::new(TimeZone::parse("time_zone", "Asia/Seoul").unwrap(), 0);
         let noon = at("2026-01-05T03:00:00Z");
         let today = Days::new(1).unwrap();
         assert_eq!(today.current(&seoul, noon), (at("2026-01-04T15:00:00Z"), at("2026-01-05T15:00:00Z")));

@@ -16,9 +16,10 @@ const VALID_S: i64 = 600;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct PastDaysKey {
     pub time_zone: String,
+    pub day_starts_min: i64,
     pub store: Option<StoreId>,
     pub from: Timestamp,
-    /// Midnight at the beginning of today.
+    /// The beginning of today.
     pub to: Timestamp,
 }
 
@@ -56,6 +57,7 @@ mod tests {
         let (past, now) = (PastDays::default(), Timestamp::from_micros(1_767_614_400_000_000));
         let key = |days: i64| PastDaysKey {
             time_zone: "UTC".to_owned(),
+            day_starts_min: 0,
             store: None,
             from: now.plus_seconds(-days * 86_400),
             to: now,

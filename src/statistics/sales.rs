@@ -30,17 +30,17 @@ impl Statistics {
         let store = find_scope(&mut reader, caller, store).await?;
         let (mut current, mut previous) = (Sums::default(), Sums::default());
         let mut labels: Vec<String> = Vec::new();
-        for zone in &stores::list_time_zones(&mut reader, store).await? {
-            let scope = StoreScope { time_zone: zone, store };
-            let (from, to) = days.current(zone, now);
-            let today = zone.start_of_day(now);
-            labels
-                .extend(zone.spans(from, to).iter().flat_map(|span| span.units(unit)).map(|number| unit.label(number)));
+        for calendar in &stores::list_business_days(&mut reader, store).await? {
+            let scope = StoreScope { days: calendar, store };
+            let (from, to) = days.current(calendar, now);
+            let today = calendar.start_of_day(now, 0);
+            let spans = calendar.spans(from, to, unit);
+            labels.extend(spans.iter().flat_map(|span| span.units(unit)).map(|number| unit.label(number)));
             if from < today {
                 current.merge(&*self.sum_past_days(&mut reader, scope, (from, today), unit).await?);
             }
             current.merge(&sum_period(&mut reader, scope, (today, to), unit).await?);
-            let (from, to) = days.previous(zone, now);
+            let (from, to) = days.previous(calendar, now);
             let span = OffsetSpan { from, to, offset_us: 0 };
             previous.add_records(&mut reader, scope, span, LocalUnit::Whole).await?;
         }
@@ -66,8 +66,8 @@ impl Statistics {
         (from, to): (Timestamp, Timestamp),
         unit: LocalUnit,
     ) -> Result<Arc<Sums>, DatabaseError> {
-        let (now, time_zone) = (self.clock.now(), scope.time_zone.name().to_owned());
-        let key = PastDaysKey { time_zone, store: scope.store, from, to };
+        let (now, time_zone) = (self.clock.now(), scope.days.zone().name().to_owned());
+        let key = PastDaysKey { time_zone, day_starts_min: scope.days.starts_min(), store: scope.store, from, to };
         if let Some(sums) = self.past_days.find(&key, now) {
             return Ok(sums);
         }
@@ -84,7 +84,7 @@ async fn sum_period(
     unit: LocalUnit,
 ) -> Result<Sums, DatabaseError> {
     let mut sums = Sums::default();
-    for span in scope.time_zone.spans(from, to) {
+    for span in scope.days.spans(from, to, unit) {
         sums.add_records(reader, scope, span, unit).await?;
     }
     sums.add_products(reader, scope, OffsetSpan { from, to, offset_us: 0 }).await?;

@@ -66,10 +66,10 @@ impl Statistics {
         let store = find_scope(&mut reader, caller, store).await?;
         let (mut current, mut previous) = (VerdictFigures::default(), VerdictFigures::default());
         let mut points: BTreeMap<String, VerdictFigures> = BTreeMap::new();
-        for zone in &stores::list_time_zones(&mut reader, store).await? {
-            let scope = StoreScope { time_zone: zone, store };
-            let (from, to) = days.current(zone, now);
-            for span in zone.spans(from, to) {
+        for calendar in &stores::list_business_days(&mut reader, store).await? {
+            let scope = StoreScope { days: calendar, store };
+            let (from, to) = days.current(calendar, now);
+            for span in calendar.spans(from, to, unit) {
                 for number in span.units(unit) {
                     points.entry(unit.label(number)).or_default();
                 }
@@ -78,7 +78,7 @@ impl Statistics {
                     points.entry(unit.label(row.unit)).or_default().add(row.counts);
                 }
             }
-            let (from, to) = days.previous(zone, now);
+            let (from, to) = days.previous(calendar, now);
             let span = OffsetSpan { from, to, offset_us: 0 };
             for row in recognition_counts::sum(&mut reader, scope, span, LocalUnit::Whole).await? {
                 previous.add(row.counts);

@@ -16,7 +16,7 @@ fn task_path(task: &Value) -> String {
 }
 
 /// The task, once none of its items is open.
-async fn wait_until_over(app: &TestApp, admin: &str, task: &Value) -> Value {
+pub async fn wait_until_over(app: &TestApp, admin: &str, task: &Value) -> Value {
     for _ in 0..600 {
         let task = app.get(&task_path(task), admin).await.expect(200);
         if !["waiting", "processing"].contains(&task["status"].as_str().unwrap()) {
@@ -27,7 +27,7 @@ async fn wait_until_over(app: &TestApp, admin: &str, task: &Value) -> Value {
     panic!("not over: {}", app.get(&task_path(task), admin).await.expect(200));
 }
 
-async fn queue_task(app: &TestApp, admin: &str, body: Value) -> Value {
+pub async fn queue_task(app: &TestApp, admin: &str, body: Value) -> Value {
     app.post(TASKS, admin, body).await.expect(202)
 }
 

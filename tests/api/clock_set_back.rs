@@ -74,6 +74,7 @@ async fn lists_stay_newest_first_over_a_restart_with_an_earlier_clock(database: 
         address: None,
         tax_number: None,
         cash_rounding: None,
+        day_starts_min: 0,
         created_at: Timestamp::from_micros(4_900_000_000_000_000),
     };
     let opened = Database::connect(database.url(), 2).await.unwrap();

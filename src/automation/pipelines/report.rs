@@ -54,16 +54,15 @@ impl SalesReports {
         Ok(JobOutcome::Completed { message, metadata: json!({"files": written}) })
     }
 
-    /// The sales of `date`, or else of the day before `planned`, in the store's time zone.
+    /// The sales of the business day `date`, or else of the one before `planned`.
     async fn collect(&self, store: StoreRow, date: Option<&str>, planned: Timestamp) -> Result<DailySales, JobFailure> {
-        let zone = &store.time_zone;
-        let date = date.map_or_else(|| zone.day_before(planned), str::to_owned);
-        let period = zone.start_of_date(&date).zip(zone.end_of_date(&date));
-        let (from, to) = period.ok_or_else(|| JobFailure::lasting(format!("\"{date}\" is not a date.")))?;
+        let days = store.business_days();
+        let date = date.map_or_else(|| days.day_before(planned), str::to_owned);
+        let (from, to) = days.parse_day("date", &date).map_err(|wrong| JobFailure::lasting(format!("{wrong}.")))?;
         let mut reader = self.db.snapshot().await?;
         let totals = sales::total_by_currency(&mut reader, store.id, from, to).await?;
         let products = sales::list_products(&mut reader, store.id, from, to).await?;
-        let time_zone = zone.name().to_owned();
+        let time_zone = store.time_zone.name().to_owned();
         Ok(DailySales {
             kind: "daily-sales",
             store_id: store.id,

@@ -26,7 +26,7 @@ impl Default for BackupSettings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ReportSettings {
-    /// The day as `2026-01-31`; without one, the day before the run, in the store's time zone.
+    /// The day as `2026-01-31`; without one, the store's business day before the one of the run.
     pub date: Option<String>,
     /// Only this store; without one, all stores.
     pub store_id: Option<StoreId>,
@@ -97,7 +97,7 @@ pub(super) fn read_settings<T: DeserializeOwned>(settings: &Value) -> Result<T, 
 
 /// A day of the calendar.
 fn is_date(text: &str) -> bool {
-    crate::domain::TimeZone::utc().start_of_date(text).is_some()
+    crate::domain::BusinessDays::utc().parse_day("date", text).is_ok()
 }
 
 #[cfg(test)]

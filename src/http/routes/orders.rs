@@ -39,7 +39,7 @@ impl From<OrderQuery> for OrderSearch {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct StaffOrderQuery {
-    /// Only orders confirmed on this day, in the store's time zone: `2026-01-05`.
+    /// Only orders confirmed on this business day of the store: `2026-01-05`.
     #[param(format = Date)]
     day: Option<String>,
     /// Only orders of the shopper with this username.

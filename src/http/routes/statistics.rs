@@ -26,7 +26,7 @@ pub struct StatisticsQuery {
 /// Get sales of the last days, by currency: turnover, orders, average basket, the days before, each hour or day, and the products with the
 /// largest turnover.
 ///
-/// Days are those of the store's time zone. A refund or void counts when it was made.
+/// Days are the business days of the store. A refund or void counts when it was made.
 #[utoipa::path(tag = "statistics", params(StatisticsQuery),
     responses((status = 200, body = SalesView, description = "The sales")))]
 #[get("/api/statistics/sales")]
@@ -41,7 +41,7 @@ pub async fn sales(
 
 /// Get how often recognition matched, asked and did not know, on the last days.
 ///
-/// Days are those of the store's time zone. The last half minute is missing, and so are pictures of admins.
+/// Days are the business days of the store. The last half minute is missing, and so are pictures of admins.
 #[utoipa::path(tag = "statistics", params(StatisticsQuery),
     responses((status = 200, body = VerdictsView, description = "The verdicts")))]
 #[get("/api/statistics/recognitions")]

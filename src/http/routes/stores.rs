@@ -22,7 +22,7 @@ pub struct CreateStore {
     /// ISO 4217 code of the bills. It cannot be changed later. Default: the server's currency.
     #[schema(pattern = "^[A-Z]{3}$", examples("EUR"))]
     currency: Option<String>,
-    /// IANA name of the time zone in which days and months begin. Default: the server's time zone.
+    /// IANA name of the time zone whose days and months are the store's. Default: the server's time zone.
     #[schema(examples("Europe/Berlin"))]
     time_zone: Option<String>,
     /// Whether prices include the tax; otherwise it is added. Default: true.
@@ -38,6 +38,10 @@ pub struct CreateStore {
     /// What cash is rounded to, in minor units: 5 for 0.05 francs, 1 for not at all. Default: as cash of the currency is rounded.
     #[schema(minimum = 1, maximum = 100_000)]
     cash_rounding: Option<i64>,
+    /// When a business day begins, from 00:00 to 12:00 in the store's time zone: what is sold before it counts for the day before in
+    /// closings, statistics and searches by day. Default: 00:00.
+    #[schema(pattern = "^[0-9]{2}:[0-9]{2}$", examples("05:00"))]
+    day_starts_at: Option<String>,
 }
 
 /// A change of a store. An absent field stays as it is; `null` removes the address or the tax number. Existing orders and
@@ -67,6 +71,10 @@ pub struct ChangeStore {
     #[serde(default, deserialize_with = "some_if_present")]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100_000)]
     cash_rounding: Option<Option<i64>>,
+    /// When a business day begins, from 00:00 to 12:00 in the store's time zone. Statistics and searches show all days by the new time
+    /// at once; closings keep the day that they were made for.
+    #[schema(pattern = "^[0-9]{2}:[0-9]{2}$", examples("05:00"))]
+    day_starts_at: Option<String>,
 }
 
 /// List stores, newest first.
@@ -88,9 +96,28 @@ pub async fn create(
     services: Data<Services>,
     body: JsonBody<CreateStore>,
 ) -> Result<impl Responder, Problem> {
-    let CreateStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding } =
-        body.0;
-    let new = NewStore { name, currency, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding };
+    let CreateStore {
+        name,
+        currency,
+        time_zone,
+        prices_include_tax,
+        fiscal,
+        address,
+        tax_number,
+        cash_rounding,
+        day_starts_at,
+    } = body.0;
+    let new = NewStore {
+        name,
+        currency,
+        time_zone,
+        prices_include_tax,
+        fiscal,
+        address,
+        tax_number,
+        cash_rounding,
+        day_starts_at,
+    };
     Ok(HttpResponse::Created().json(services.auth.create_store(&caller, new).await?))
 }
 
@@ -114,7 +141,9 @@ pub async fn change(
     id: ValidPath<StoreId>,
     body: JsonBody<ChangeStore>,
 ) -> Result<impl Responder, Problem> {
-    let ChangeStore { name, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding } = body.0;
-    let change = StoreChange { name, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding };
+    let ChangeStore { name, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding, day_starts_at } =
+        body.0;
+    let change =
+        StoreChange { name, time_zone, prices_include_tax, fiscal, address, tax_number, cash_rounding, day_starts_at };
     Ok(HttpResponse::Ok().json(services.auth.change_store(&caller, id.0, change).await?))
 }

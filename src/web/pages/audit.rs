@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::audit::{AuditRecordView, AuditSearch};
-use crate::domain::TimeZone;
+use crate::domain::{BusinessDays, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::web::form::Form;
@@ -89,7 +89,8 @@ pub async fn show(page: Page, services: Data<Services>, query: ValidQuery<AuditQ
     ]);
     let mut records = (Vec::new(), None);
     let found = async {
-        let from = given(&since).map(|day| zone.parse_day("since", &day)).transpose()?.map(|(start, _)| start);
+        let days = BusinessDays::new(zone.clone(), 0);
+        let from = given(&since).map(|day| days.parse_day("since", &day)).transpose()?.map(|(start, _)| start);
         let search = AuditSearch {
             actor: given(&actor),
             action: given(&action),

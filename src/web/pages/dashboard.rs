@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::background::is_failing;
 use crate::auth::{Identity, StaffCallView, StoreView};
-use crate::domain::{Caller, Currency, PageRequest, Role, StoreId, TaskTab, TimeZone};
+use crate::domain::{BusinessDays, Caller, Currency, PageRequest, Role, StoreId, TaskTab};
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::Problem;
@@ -222,9 +222,9 @@ pub(super) fn point_label(page: &Page, begins: &str) -> String {
     if let Some((_, hour)) = begins.split_once('T') {
         return hour.to_owned();
     }
-    let utc = TimeZone::utc();
+    let utc = BusinessDays::utc();
     utc.parse_day("day", begins)
-        .map_or_else(|_| begins.to_owned(), |(start, _)| utc.format(start, &page.text("pattern-day")))
+        .map_or_else(|_| begins.to_owned(), |(start, _)| utc.zone().format(start, &page.text("pattern-day")))
 }
 
 fn matched_share(figures: VerdictFigures) -> Option<f64> {

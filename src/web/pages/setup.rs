@@ -143,6 +143,7 @@ pub(super) fn read_store(form: &Form) -> NewStore {
         address: text("address"),
         tax_number: text("tax_number"),
         cash_rounding: None,
+        day_starts_at: None,
     }
 }
 

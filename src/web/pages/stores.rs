@@ -154,6 +154,7 @@ fn fill(store: &StoreView) -> Form {
         ("prices_include_tax", includes.to_owned()),
         ("address", text(&store.address)),
         ("tax_number", text(&store.tax_number)),
+        ("day_starts_at", store.day_starts_at.clone()),
         ("cash_rounding", plain_amount(Money { amount: store.cash_rounding, currency: store.currency })),
     ])
 }
@@ -205,6 +206,7 @@ pub async fn change(
         address: Some(new.address),
         tax_number: Some(new.tax_number),
         cash_rounding: Some(cash_rounding),
+        day_starts_at: form.optional("day_starts_at").map(str::to_owned),
     };
     match services.auth.change_store(&caller, id.0, change).await {
         Ok(_) => page.redirect_with_notice(&address(id.0), "notice-store-saved"),
