@@ -223,6 +223,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
             "index_feed",
             "integrity",
             "look_alikes",
+            "orders",
             "db",
             "storage",
             "telemetry",

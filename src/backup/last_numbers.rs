@@ -169,10 +169,22 @@ async fn find_forgotten(
         // If somebody only set the counter back, the number is refused as a duplicate, and the checks find it.
         let state = number_checks::read_series_state(reader, given.store_id, given.series).await?;
         if state.highest.is_none_or(|highest| highest < given.number) {
-            return Ok(Some(forgotten_text(given, counter, data_dir)));
+            let mut text = forgotten_text(given, counter, data_dir);
+            if state.highest.is_none() {
+                text.push_str(&begin_text(given));
+            }
+            return Ok(Some(text));
         }
     }
     Ok(None)
+}
+
+/// How to go on with a series that the database knows nothing of, not even where it began.
+fn begin_text(GivenNumber { store_id, series, .. }: &GivenNumber) -> String {
+    format!(
+        ". If the series began at another number than 1, first run `tillsight numbering begin --store {store_id} --series {series} \
+         --first-number NUMBER`"
+    )
 }
 
 fn forgotten_text(given: &GivenNumber, counter: i64, data_dir: &Path) -> String {

@@ -1,6 +1,7 @@
-//! `tillsight numbering …`: checks and repairs receipt numbers and hash chains in the database itself.
+//! `tillsight numbering …`: checks and repairs receipt numbers and hash chains in the database itself, and lets a series begin at
+//! another number than 1.
 //!
-//! Works while servers run, and on a copy. A check with `--keep` and a repair with `--apply` write to the database; without
+//! Works while servers run, and on a copy. A check with `--keep`, a repair with `--apply` and a begin write to the database; without
 //! these options it is opened for reading only, so that a copy that is evidence stays unchanged byte for byte.
 
 use std::path::{Path, PathBuf};
@@ -14,11 +15,13 @@ use super::{CliError, describe_database_error};
 use crate::backup::{self, BackupError};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::db::{Database, DatabaseError, stores};
+use crate::db::stores::{self, StoreNameRow};
+use crate::db::{Database, DatabaseError};
 use crate::domain::{Caller, CheckDepth, GivenNumber, GivenNumbers, Series, StoreId};
 use crate::integrity::{
     Integrity, IntegrityError, RepairError, RepairMethod, RepairRequest, RepairView, ReportRetention, ReportView,
 };
+use crate::orders::Orders;
 use crate::terminal::{self, say};
 
 /// One to read and one to write reports.
@@ -31,6 +34,21 @@ pub(super) enum NumberingCommand {
     /// Show what a repair would change; with --apply, change it. First look for lost records in a backup: a repair cannot be
     /// undone.
     Repair(RepairOptions),
+    /// Let a number series begin at another number than 1, for a shop that goes on with the numbers of another till: once, before its
+    /// first record.
+    Begin(BeginOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BeginOptions {
+    /// The store, by its id or name.
+    #[arg(long)]
+    store: String,
+    #[arg(long, value_parser = word_parser(Series::ALL, Series::as_str))]
+    series: Series,
+    /// The number of the first record.
+    #[arg(long, value_name = "NUMBER")]
+    first_number: i64,
 }
 
 #[derive(Debug, Args)]
@@ -94,7 +112,7 @@ fn parse_last_number(text: &str) -> Result<(String, i64), String> {
 #[derive(Debug, Args)]
 pub(super) struct RepairOptions {
     /// void: missing numbers get void placeholders, and a counter that is behind its records is moved forward. renumber: records
-    /// get the numbers 1, 2, 3 … and new seals; only for stores that are not fiscal, and not if a daily closing names a record.
+    /// get consecutive numbers and new seals; only for stores that are not fiscal, and not if a daily closing names a record.
     #[arg(value_parser = word_parser(RepairMethod::ALL, RepairMethod::as_str))]
     method: RepairMethod,
     /// The store to repair.
@@ -126,32 +144,56 @@ pub(super) async fn run(command: NumberingCommand, settings: Settings) -> Result
     let writes = match &command {
         NumberingCommand::Check(options) => options.keep,
         NumberingCommand::Repair(options) => options.apply,
+        NumberingCommand::Begin(_) => true,
     };
     let db = match writes {
         true => Database::open(&settings.database_url, CONNECTIONS).await,
         false => Database::connect_to_read(&settings.database_url, CONNECTIONS).await,
     };
     let db = db.map_err(failed)?;
-    let options = match &command {
-        NumberingCommand::Check(options) => &options.given,
-        NumberingCommand::Repair(options) => &options.given,
-    };
-    let given = collect_given_numbers(&db, options, &settings.data_dir).await;
-    let given = match given {
-        Ok(given) => given,
-        Err(error) => {
-            db.close().await;
-            return Err(error);
-        }
-    };
-    let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring);
-    integrity.set_given_numbers(given);
-    let result = match command {
-        NumberingCommand::Check(options) => check(&options, &integrity).await,
-        NumberingCommand::Repair(options) => repair(options, &integrity).await,
-    };
+    let result = run_with(&db, command, settings).await;
     db.close().await;
     result
+}
+
+async fn run_with(db: &Database, command: NumberingCommand, settings: Settings) -> Result<(), CliError> {
+    match command {
+        NumberingCommand::Check(options) => check(&options, &open_integrity(db, &options.given, settings).await?).await,
+        NumberingCommand::Repair(options) => {
+            let integrity = open_integrity(db, &options.given, settings).await?;
+            repair(options, &integrity).await
+        }
+        NumberingCommand::Begin(options) => begin(db, &options).await,
+    }
+}
+
+async fn open_integrity(db: &Database, given: &GivenOptions, settings: Settings) -> Result<Integrity, CliError> {
+    let given = collect_given_numbers(db, given, &settings.data_dir).await?;
+    let integrity = Integrity::new(db.clone(), Clock::system(), settings.monitoring);
+    integrity.set_given_numbers(given);
+    Ok(integrity)
+}
+
+async fn begin(db: &Database, options: &BeginOptions) -> Result<(), CliError> {
+    let known = stores::list_names(&mut db.read().await.map_err(database_failed)?).await.map_err(database_failed)?;
+    let store = find_named_store(&known, &options.store)?;
+    let orders = Orders::new(db.clone(), Clock::system());
+    let begun = orders.begin_series(&Caller::command_line(), store.id, options.series, options.first_number).await;
+    let begun = begun.map_err(|error| CliError::Numbering(error.to_string()))?;
+    say!("The {} numbers of store \"{}\" begin at {}.", begun.series, store.name, begun.first_number);
+    Ok(())
+}
+
+fn find_named_store<'a>(known: &'a [StoreNameRow], name: &str) -> Result<&'a StoreNameRow, CliError> {
+    let id: Option<StoreId> = name.parse().ok();
+    let mut matching = known.iter().filter(|store| Some(store.id) == id || store.name == name);
+    match (matching.next(), matching.next()) {
+        (Some(store), None) => Ok(store),
+        (None, _) => Err(CliError::Numbering(format!("no store has the id or name \"{name}\""))),
+        (Some(_), Some(_)) => {
+            Err(CliError::Numbering(format!("several stores have the name \"{name}\"; give the id of one")))
+        }
+    }
 }
 
 fn database_failed(error: DatabaseError) -> CliError {
@@ -179,16 +221,7 @@ async fn collect_given_numbers(
     }
     let known = stores::list_names(&mut reader).await.map_err(database_failed)?;
     for (series, (name, number)) in options.last_numbers() {
-        let id: Option<StoreId> = name.parse().ok();
-        let mut matching = known.iter().filter(|store| Some(store.id) == id || store.name == *name);
-        let store = match (matching.next(), matching.next()) {
-            (Some(store), None) => store,
-            (None, _) => return Err(CliError::Numbering(format!("no store has the id or name \"{name}\""))),
-            (Some(_), Some(_)) => {
-                let text = format!("several stores have the name \"{name}\"; give the id of one");
-                return Err(CliError::Numbering(text));
-            }
-        };
+        let store = find_named_store(&known, name)?;
         let (store_id, store) = (store.id, store.name.clone());
         given.merge([GivenNumber { store_id, store, series, number: *number }]);
     }

@@ -35,6 +35,20 @@ pub struct SeriesState {
     pub highest: Option<i64>,
     /// The highest number that a closing names, or that is known from outside the database.
     pub closed: Option<i64>,
+    /// The number at which the series begins; `None` without a counter.
+    pub first: Option<i64>,
+}
+
+impl SeriesState {
+    /// The number of the first record.
+    pub fn first_number(&self) -> i64 {
+        self.first.unwrap_or(1)
+    }
+
+    /// The highest number that was given out.
+    pub fn last_number(&self) -> i64 {
+        self.counter.max(self.highest).max(self.closed).unwrap_or(0)
+    }
 }
 
 /// How many records and placeholders have a number.
@@ -77,7 +91,8 @@ pub async fn read_series_state(
         " WHERE store_id = $1 AND series = $2 UNION ALL \
          SELECT MAX(number) AS number FROM void_placeholders WHERE store_id = $1 AND series = $2) AS n) AS highest, \
          (SELECT MAX(CASE $2 WHEN 'order' THEN last_order WHEN 'payment' THEN last_payment WHEN 'refund' THEN last_refund \
-           ELSE number END) FROM z_reports WHERE store_id = $1) AS closed"
+           ELSE number END) FROM z_reports WHERE store_id = $1) AS closed, \
+         (SELECT MIN(first_number) FROM number_series WHERE store_id = $1 AND series = $2) AS first"
     );
     let row = run_query!(reader, c => sqlx::query_as(query).bind(store).bind(series).fetch_optional(c))?;
     Ok(row.unwrap_or_default())

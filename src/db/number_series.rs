@@ -1,8 +1,9 @@
 //! Receipt numbers: one counter per store and series, a row of a table and never a database sequence.
 //!
 //! A number is taken in the transaction that writes its record. The row stays locked until that transaction ends, so the
-//! next one waits; a rollback gives the number back. So the numbers are 1, 2, 3 … without gaps or duplicates. The row also holds the
-//! time of the last record, so that records are dated in the order of their numbers even if the clock is set back.
+//! next one waits; a rollback gives the number back. So the numbers are 1, 2, 3 … without gaps or duplicates, or begin at a
+//! `first_number` that was set before the first record. The row also holds the time of the last record, so that records are
+//! dated in the order of their numbers even if the clock is set back.
 
 use super::{DatabaseError, Reader, Tx, run_query};
 use crate::domain::{GivenNumber, GivenNumbers, Seal, Series, StoreId, Timestamp};
@@ -10,9 +11,9 @@ use crate::domain::{GivenNumber, GivenNumbers, Seal, Series, StoreId, Timestamp}
 /// A number that was taken, and the seal of the record before it.
 #[derive(Debug, Clone)]
 pub struct TakenNumber {
-    /// 1, 2, 3 …
+    /// The first number of the series (usually 1), or the one after the last record's.
     pub number: i64,
-    /// Seal of the record before; [`Seal::FIRST`] for number 1.
+    /// Seal of the record before; [`Seal::FIRST`] for the first record.
     pub previous_hash: Vec<u8>,
     /// When the store's last record was made, of whichever series: the next one is dated after it.
     pub previous_at: Timestamp,
@@ -71,9 +72,27 @@ pub async fn set_counter(
     Ok(())
 }
 
+/// Lets a series begin at `first`. False if a number was given, or if it was set before.
+pub async fn set_first_number(tx: &mut Tx, store: StoreId, series: Series, first: i64) -> Result<bool, DatabaseError> {
+    const UPSERT: &str = "INSERT INTO number_series (store_id, series, last_number, last_hash, first_number) \
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (store_id, series) \
+        DO UPDATE SET last_number = excluded.last_number, first_number = excluded.first_number \
+        WHERE number_series.last_number = 0 AND number_series.first_number = 1";
+    let written = run_query!(tx, c => sqlx::query(UPSERT)
+        .bind(store)
+        .bind(series)
+        .bind(first - 1)
+        .bind(&Seal::FIRST[..])
+        .bind(first)
+        .execute(c))?;
+    Ok(written == 1)
+}
+
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct SeriesRow {
     pub series: Series,
+    /// The number of its first record.
+    pub first_number: i64,
     pub last_number: i64,
     /// Seal of the record with that number.
     pub last_hash: Vec<u8>,
@@ -82,7 +101,7 @@ pub struct SeriesRow {
 }
 
 pub async fn list(reader: &mut Reader, store: StoreId) -> Result<Vec<SeriesRow>, DatabaseError> {
-    const SELECT: &str = "SELECT series, last_number, last_hash, last_at FROM number_series \
+    const SELECT: &str = "SELECT series, first_number, last_number, last_hash, last_at FROM number_series \
         WHERE store_id = $1 AND series IN ('order', 'payment', 'refund', 'closing') ORDER BY series";
     run_query!(reader, c => sqlx::query_as(SELECT).bind(store).fetch_all(c))
 }

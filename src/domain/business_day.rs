@@ -26,7 +26,8 @@ pub struct BusinessDays {
 
 /// The time at which business days begin, in minutes after midnight, from a text such as `05:00`.
 pub fn parse_day_start(field: &'static str, text: &str) -> Result<i64, InvalidField> {
-    let number = |part: &str| (part.len() == 2).then(|| part.parse::<i64>().ok()).flatten();
+    let is_number = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |part: &str| is_number(part).then(|| part.parse::<i64>().ok()).flatten();
     let parts = text.trim().split_once(':').and_then(|(hours, minutes)| Some((number(hours)?, number(minutes)?)));
     let starts = parts.filter(|(_, minutes)| (0..60).contains(minutes)).map(|(hours, minutes)| hours * 60 + minutes);
     starts.filter(|starts| (0..=STARTS_MIN_MAX).contains(starts)).ok_or_else(|| {
@@ -223,7 +224,7 @@ mod tests {
     fn a_day_begins_at_midnight_up_to_noon() {
         assert_eq!(parse_day_start("day_starts_at", "05:30"), Ok(330));
         assert_eq!(format_day_start(330), "05:30");
-        for wrong in ["", "5", "5:00", "12:01", "24:00", "05:60", "-1:00", "05:00:00", "٠٥:٠٠"] {
+        for wrong in ["", "5", "5:00", "12:01", "24:00", "05:60", "-1:00", "+5:00", "05:00:00", "٠٥:٠٠"] {
             let refused = parse_day_start("day_starts_at", wrong).unwrap_err();
             assert!(refused.message.contains("05:00"), "{wrong}: {refused}");
         }

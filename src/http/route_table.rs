@@ -16,9 +16,9 @@ use super::route::Route;
 use super::routes::{
     alerts, api_document, audit, auth, automation_events, automation_export, automation_imports, automation_pauses,
     automation_schedules, automation_tasks, background, closings, health, integrity, kiosk_empty_views, kiosks,
-    look_alikes, models, mypage, orders, payments_and_refunds, performance, photo_previews, product_images, products,
-    receipts, recognition, search, session_discounts, sessions, settings, staff_calls, statistics, storage, stores,
-    users,
+    look_alikes, models, mypage, number_series, orders, payments_and_refunds, performance, photo_previews,
+    product_images, products, receipts, recognition, search, session_discounts, sessions, settings, staff_calls,
+    statistics, storage, stores, users,
 };
 
 macro_rules! route_table {
@@ -136,6 +136,8 @@ route_table! {
     // Before `show`, whose path matches `preview` too.
     closings::preview: Staff;
     closings::show: Staff, [UnreadableRecord];
+    number_series::list: Staff;
+    number_series::begin: Admin, [SeriesBegun];
 
     mypage::list: Person;
     mypage::show: Person, [UnreadableRecord];

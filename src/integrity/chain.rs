@@ -23,8 +23,7 @@ pub(super) async fn check_chain(
     findings: &mut Findings,
 ) -> Result<(), DatabaseError> {
     let last = state.highest.unwrap_or(0);
-    let mut chain =
-        ChainCheck { series, state, previous: PreviousNumber { number: 0, seals: vec![Seal::FIRST.to_vec()] } };
+    let mut chain = ChainCheck { series, state, previous: PreviousNumber::before(state.first_number()) };
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
         let range = RecordRange { store, first, last };
@@ -125,6 +124,13 @@ struct PreviousNumber {
     seals: Vec<Vec<u8>>,
 }
 
+impl PreviousNumber {
+    /// What a series that begins at `first` follows.
+    fn before(first: i64) -> Self {
+        Self { number: first - 1, seals: vec![Seal::FIRST.to_vec()] }
+    }
+}
+
 impl ChainCheck<'_> {
     fn check_page(&mut self, page: ChainPage, findings: &mut Findings) {
         let series = self.series;
@@ -178,7 +184,13 @@ mod tests {
     /// Kinds and first numbers found in a chain whose counter is at its last record with `counter_hash`.
     fn check(records: Vec<ChainRecord>, counter_hash: &str) -> Vec<(FindingKind, i64)> {
         let counter = records.last().map(|record| record.number);
-        let state = SeriesState { counter, counter_hash: Some(counter_hash.into()), highest: counter, closed: None };
+        let state = SeriesState {
+            counter,
+            counter_hash: Some(counter_hash.into()),
+            highest: counter,
+            closed: None,
+            first: None,
+        };
         let previous = PreviousNumber { number: 0, seals: vec![b"first".to_vec()] };
         let mut findings = Findings::default();
         let mut chain = ChainCheck { series: Series::Order, state: &state, previous };

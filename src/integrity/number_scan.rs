@@ -1,5 +1,5 @@
-//! The quick check of a series: each number from 1 to the highest belongs to one record or void placeholder, and the counter
-//! is at the highest.
+//! The quick check of a series: each number from the first, usually 1, to the highest belongs to one record or void placeholder,
+//! and the counter is at the highest.
 
 use super::finding::{FindingKind, Findings};
 use crate::db::number_checks::{self, RecordRange, SeriesState};
@@ -34,7 +34,7 @@ pub(super) async fn scan_series(
     state: &SeriesState,
     findings: &mut Findings,
 ) -> Result<RecordCounts, DatabaseError> {
-    let mut scan = NumberScan::default();
+    let mut scan = NumberScan::new(state.first_number());
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
         let range = RecordRange { store, first, last: state.highest.unwrap_or(0) };
@@ -52,7 +52,7 @@ pub(super) async fn scan_series_with(
     state: &SeriesState,
     findings: &mut Findings,
 ) -> Result<(), DatabaseError> {
-    let mut scan = NumberScan::default();
+    let mut scan = NumberScan::new(state.first_number());
     let mut next = Some(i64::MIN);
     while let Some(first) = next {
         let range = RecordRange { store, first, last: state.highest.unwrap_or(0) };
@@ -62,14 +62,20 @@ pub(super) async fn scan_series_with(
     Ok(())
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct NumberScan {
-    /// The highest number so far, at least 0.
+    /// The number at which the series begins.
+    first: i64,
+    /// The highest number so far, at least that before the first one.
     highest: i64,
     counts: RecordCounts,
 }
 
 impl NumberScan {
+    fn new(first: i64) -> Self {
+        Self { first, highest: first - 1, counts: RecordCounts::default() }
+    }
+
     /// Returns the first number of the next page.
     async fn read_page(
         &mut self,
@@ -91,7 +97,7 @@ impl NumberScan {
         if copies > 1 {
             findings.add(FindingKind::Duplicate, series, number);
         }
-        if number < 1 {
+        if number < self.first {
             findings.add(FindingKind::OutOfRange, series, number);
             return;
         }
@@ -103,7 +109,7 @@ impl NumberScan {
     }
 
     fn finish(&self, series: Series, state: &SeriesState, findings: &mut Findings) {
-        let counter = state.counter.unwrap_or(0).max(0);
+        let counter = state.counter.unwrap_or(0).max(self.first - 1);
         if counter > self.highest {
             findings.add_span(FindingKind::Gap, series, self.highest + 1, counter);
             findings.add_span(FindingKind::CounterAhead, series, self.highest + 1, counter);
@@ -127,12 +133,16 @@ mod tests {
 
     /// The findings for numbers with their copies and a counter: kind, first and last number.
     fn scan(numbers: &[(i64, i64)], counter: Option<i64>) -> Vec<(FindingKind, i64, i64)> {
-        let (mut scan, mut findings) = (NumberScan::default(), Findings::default());
+        scan_from(1, numbers, counter)
+    }
+
+    fn scan_from(first: i64, numbers: &[(i64, i64)], counter: Option<i64>) -> Vec<(FindingKind, i64, i64)> {
+        let (mut scan, mut findings) = (NumberScan::new(first), Findings::default());
         for (number, copies) in numbers {
             scan.check_number(Series::Order, *number, *copies, &mut findings);
         }
         let highest = numbers.last().map(|(number, _)| *number);
-        let state = SeriesState { counter, counter_hash: None, highest, closed: None };
+        let state = SeriesState { counter, counter_hash: None, highest, closed: None, first: Some(first) };
         scan.finish(Series::Order, &state, &mut findings);
         let spans = |finding: super::super::Finding| {
             finding.numbers.into_iter().map(move |NumberSpan { first, last }| (finding.kind, first, last))
@@ -158,5 +168,13 @@ mod tests {
         assert_eq!(scan(&[(i64::MIN, 1), (1, 1)], Some(1)), [(OutOfRange, i64::MIN, i64::MIN)]);
         let far = scan(&[(1, 1), (i64::MAX, 1)], Some(1));
         assert_eq!(far, [(Gap, 2, i64::MAX - 1), (CounterBehind, 2, i64::MAX)]);
+    }
+
+    #[test]
+    fn a_series_is_counted_from_its_first_number() {
+        assert_eq!(scan_from(4_711, &[(4_711, 1), (4_712, 1)], Some(4_712)), []);
+        assert_eq!(scan_from(4_711, &[], Some(4_710)), [], "before its first record");
+        assert_eq!(scan_from(4_711, &[(4_713, 1)], Some(4_713)), [(FindingKind::Gap, 4_711, 4_712)]);
+        assert_eq!(scan_from(4_711, &[(7, 1)], Some(4_710)), [(FindingKind::OutOfRange, 7, 7)]);
     }
 }

@@ -35,7 +35,7 @@ impl Orders {
             return Ok(reply);
         }
         let counters = number_series::list(&mut tx, id).await?;
-        let previous = find_previous_closing(&mut tx, &store, taken.number).await?;
+        let previous = find_previous_closing(&mut tx, &store, taken.number, &counters).await?;
         let range = closing_range(previous.as_ref(), &counters);
         let lines = z_reports::sum_records(&mut tx, id, range).await?;
         // Not before any record that it covers.
@@ -84,7 +84,7 @@ impl Orders {
         let store = find_served_store(&mut reader, caller, id).await?;
         let counters = number_series::list(&mut reader, id).await?;
         let number = last_number(&counters, Series::Closing) + 1;
-        let previous = find_previous_closing(&mut reader, &store, number).await?;
+        let previous = find_previous_closing(&mut reader, &store, number, &counters).await?;
         let range = closing_range(previous.as_ref(), &counters);
         let lines = z_reports::sum_records(&mut reader, id, range).await?;
         let business_day = store.business_days().date_of(self.clock.now());
@@ -114,7 +114,11 @@ impl Orders {
     }
 }
 
-async fn find_served_store(reader: &mut Reader, caller: &Caller, id: StoreId) -> Result<StoreRow, OrderError> {
+pub(super) async fn find_served_store(
+    reader: &mut Reader,
+    caller: &Caller,
+    id: StoreId,
+) -> Result<StoreRow, OrderError> {
     let store = stores::find(reader, id).await?.filter(|_| caller.actor.serves(id));
     store.ok_or(OrderError::StoreNotFound(id))
 }
@@ -125,9 +129,10 @@ async fn find_previous_closing(
     reader: &mut Reader,
     store: &StoreRow,
     number: i64,
+    counters: &[SeriesRow],
 ) -> Result<Option<ZReportRow>, OrderError> {
     let previous = z_reports::find_previous(reader, store.id, number).await?;
-    let first = previous.as_ref().map_or(0, |row| row.number).saturating_add(1);
+    let first = previous.as_ref().map_or(first_number(counters, Series::Closing), |row| row.number.saturating_add(1));
     let missing = number.saturating_sub(first);
     if missing > 0 && void_placeholders::count(reader, store.id, Series::Closing, first, number - 1).await? < missing {
         return Err(missing_closing(number - 1, &store.name).into());
@@ -146,13 +151,20 @@ fn last_number(counters: &[SeriesRow], series: Series) -> i64 {
     counters.iter().find(|row| row.series == series).map_or(0, |row| row.last_number)
 }
 
+fn first_number(counters: &[SeriesRow], series: Series) -> i64 {
+    counters.iter().find(|row| row.series == series).map_or(1, |row| row.first_number)
+}
+
 /// The numbers after the previous closing up to the counters.
 fn closing_range(previous: Option<&ZReportRow>, counters: &[SeriesRow]) -> ClosingRange {
     let last = |series: Series| last_number(counters, series);
-    let first = |last_closed: fn(&ZReportRow) -> i64| previous.map_or(0, last_closed) + 1;
+    // Never below the first number: the series may begin after the first closing.
+    let first = |series: Series, last_closed: fn(&ZReportRow) -> i64| {
+        previous.map_or(1, |row| last_closed(row) + 1).max(first_number(counters, series))
+    };
     ClosingRange {
-        orders: (first(|row| row.last_order), last(Series::Order)),
-        refunds: (first(|row| row.last_refund), last(Series::Refund)),
-        payments: (first(|row| row.last_payment), last(Series::Payment)),
+        orders: (first(Series::Order, |row| row.last_order), last(Series::Order)),
+        refunds: (first(Series::Refund, |row| row.last_refund), last(Series::Refund)),
+        payments: (first(Series::Payment, |row| row.last_payment), last(Series::Payment)),
     }
 }

@@ -1,7 +1,7 @@
 //! Why an order cannot be placed, shown, paid, refunded or voided, or a day cannot be closed.
 
 use crate::db::DatabaseError;
-use crate::domain::{Currency, InvalidField, Money, OrderId, StoreId};
+use crate::domain::{Currency, InvalidField, Money, OrderId, Series, StoreId};
 use crate::idempotency::{DatabaseCause, IdempotencyError};
 
 /// A refusal or failure of the orders service.
@@ -47,6 +47,12 @@ pub enum OrderError {
     TooManyPieces { line: i64, requested: i64, left: i64 },
     #[error("Line {line}: {requested} was requested, but only {left} can still be refunded.")]
     LineRefundTooLarge { line: i64, requested: Money, left: Money },
+    /// A series begins at a number before its first record, and only once.
+    #[error(
+        "The {series} numbers of store \"{store}\" already begin at {first} and go on with {next}. The first number is set once, \
+         before the first record; later the numbers between would be a gap."
+    )]
+    SeriesBegun { store: String, series: Series, first: i64, next: i64 },
     #[error("{requested} was requested, but only {left} of the order can still be refunded.")]
     RefundTooLarge { requested: Money, left: Money },
     #[error("The stored record of order {id} cannot be read: {reason}")]

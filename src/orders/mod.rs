@@ -19,6 +19,7 @@ mod queries;
 mod receipt;
 mod refund;
 mod refund_plan;
+mod series;
 mod spending;
 mod view;
 mod void;
@@ -42,6 +43,7 @@ pub use queries::{OrderSearch, StaffSearch};
 pub use receipt::{PrintedReceipt, ReceiptTax, ReceiptView};
 pub use refund::RefundRequest;
 pub use refund_plan::RefundLineRequest;
+pub use series::{SeriesList, SeriesView};
 pub use spending::MonthSpending;
 pub use view::{OrderItemView, OrderSummary, OrderView, PaymentView, RefundItemView, RefundView};
 

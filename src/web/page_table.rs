@@ -93,6 +93,7 @@ page_table! {
     POST "/admin/stores" Admin => stores::create;
     GET "/admin/stores/{id}" Staff => stores::show;
     POST "/admin/stores/{id}" Admin => stores::change;
+    POST "/admin/stores/{id}/series" Admin => stores::begin_series;
     POST "/admin/stores/{id}/kiosks" Admin => stores::create_kiosk;
     POST "/admin/stores/{id}/kiosks/{kiosk_id}/revoke" Admin => stores::revoke_kiosk;
     POST "/admin/stores/{id}/kiosks/{kiosk_id}/closed" Admin => stores::set_kiosk_closed;

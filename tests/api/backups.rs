@@ -18,7 +18,7 @@ use crate::harness::{MODEL, Shop, TestApp, TestDatabase, form, on_both_databases
 const TILLS: usize = 4;
 
 /// `tillsight …` with the database and a data folder: exit code, standard output, standard error.
-async fn tillsight(database: &TestDatabase, folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub async fn tillsight(database: &TestDatabase, folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tillsight"));
     program.args(arguments).stdin(Stdio::null()).current_dir(folder);
     program.env("TILLSIGHT_DATABASE_URL", database.url().expose_secret());
@@ -28,14 +28,14 @@ async fn tillsight(database: &TestDatabase, folder: &Path, arguments: &[&str]) -
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-async fn tillsight_done(database: &TestDatabase, folder: &Path, arguments: &[&str]) -> String {
+pub async fn tillsight_done(database: &TestDatabase, folder: &Path, arguments: &[&str]) -> String {
     let (code, out, error) = tillsight(database, folder, arguments).await;
     assert_eq!(code, 0, "{arguments:?}: {out}{error}");
     out
 }
 
 /// A new, empty database of the same kind.
-async fn another(database: &TestDatabase) -> TestDatabase {
+pub async fn another(database: &TestDatabase) -> TestDatabase {
     if database.kind() == "sqlite" { TestDatabase::sqlite() } else { TestDatabase::postgres().await }
 }
 

@@ -40,6 +40,7 @@ mod kept_terms;
 mod lockout;
 mod model_switch;
 mod mypage;
+mod number_series;
 mod numbering;
 mod numbering_load;
 mod order_life;

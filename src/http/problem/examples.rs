@@ -60,6 +60,11 @@ impl ProblemKind {
             Self::LastAdmin => {
                 text("\"ann\" is the last active admin. Make another account an admin first.", json!({}))
             }
+            Self::SeriesBegun => text(
+                "The order numbers of store \"Main Street\" already begin at 1 and go on with 97. The first number is set once, \
+                 before the first record; later the numbers between would be a gap.",
+                json!({"first_number": 1}),
+            ),
             Self::StaysFiscal => {
                 text("Store \"Main Street\" has daily closings, so it must stay fiscal.", json!({"field": "fiscal"}))
             }

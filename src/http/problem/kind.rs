@@ -60,6 +60,7 @@ problem_kinds! {
     AmountMismatch = "amount-mismatch", UNPROCESSABLE_ENTITY, "The payments do not add up to the amount due";
     WrongCurrency = "wrong-currency", UNPROCESSABLE_ENTITY, "The order is in another currency";
     RefundTooLarge = "refund-too-large", CONFLICT, "The refund exceeds what is left of the order";
+    SeriesBegun = "series-begun", CONFLICT, "The number series has begun";
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body or image is too large";
     NotAnImage = "not-an-image", UNSUPPORTED_MEDIA_TYPE, "The file is not a JPEG, PNG or WebP image";
     BrokenImage = "broken-image", UNPROCESSABLE_ENTITY, "The image is damaged or incomplete";

@@ -80,6 +80,9 @@ impl From<OrderError> for Problem {
             OrderError::LineRefundTooLarge { left, .. } | OrderError::RefundTooLarge { left, .. } => {
                 Self::new(ProblemKind::RefundTooLarge, error.to_string()).with("left", left.amount)
             }
+            OrderError::SeriesBegun { first, .. } => {
+                Self::new(ProblemKind::SeriesBegun, error.to_string()).with("first_number", first)
+            }
             OrderError::Unreadable { id, .. } => {
                 tracing::error!(order.id = %id, %error, "a stored order cannot be read");
                 let detail = format!(

@@ -20,6 +20,7 @@ pub mod kiosks;
 pub mod look_alikes;
 pub mod models;
 pub mod mypage;
+pub mod number_series;
 pub mod orders;
 pub mod payments_and_refunds;
 pub mod performance;

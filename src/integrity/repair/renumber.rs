@@ -1,5 +1,6 @@
-//! The method `renumber`: the records of a series get the numbers 1, 2, 3 … in their present order, and new seals from the
-//! first changed record on. Only for stores that are not fiscal, and only for numbers that no closing names.
+//! The method `renumber`: the records of a series get consecutive numbers from its first number on (usually 1) in their present
+//! order, and new seals from the first changed record on. Only for stores that are not fiscal, and only for numbers that no closing
+//! names.
 
 use std::collections::HashSet;
 
@@ -29,16 +30,17 @@ pub(super) async fn plan_renumbering(
     if placeholders > 0 {
         return Err(RepairError::HasPlaceholders { series, count: placeholders });
     }
-    let has_numbers_below_one = findings.iter().any(|finding| finding.kind == FindingKind::OutOfRange);
+    let first_number = state.first_number();
+    let has_numbers_below_first = findings.iter().any(|finding| finding.kind == FindingKind::OutOfRange);
     let faults = findings.iter().filter(|finding| matches!(finding.kind, FindingKind::Gap | FindingKind::Duplicate));
     let first_fault = faults.filter_map(|finding| finding.numbers.first()).map(|span| span.first).min();
-    // Up to this number, each number belongs to exactly one record.
-    let intact = match (has_numbers_below_one, first_fault) {
-        (true, _) => 0,
+    // From the first up to this number, each number belongs to exactly one record.
+    let intact = match (has_numbers_below_first, first_fault) {
+        (true, _) => first_number - 1,
         (false, Some(first)) => first - 1,
-        (false, None) => state.highest.unwrap_or(0),
+        (false, None) => state.highest.unwrap_or(first_number - 1),
     };
-    let from = if has_numbers_below_one { i64::MIN } else { intact.saturating_add(1) };
+    let from = if has_numbers_below_first { i64::MIN } else { intact.saturating_add(1) };
     let rows = number_repairs::list_records(reader, store, series, from, RENUMBERED_MAX + 1).await?;
     if rows.len() as i64 > RENUMBERED_MAX {
         return Err(RepairError::TooManyRecords(series));
@@ -49,9 +51,14 @@ pub(super) async fn plan_renumbering(
         plan.summary.counter = Some(CounterMove { from: counter, to: last });
     }
     refuse_copies(series, &rows)?;
-    refuse_closed_numbers(reader, store, series, &rows, intact, plan.summary.counter).await?;
-    let previous =
-        if intact > 0 { number_repairs::find_last_record(reader, store, series, intact).await? } else { None };
+    if let Some(number) = lowest_changed_number(&rows, first_number, intact, plan.summary.counter) {
+        refuse_closed_numbers(reader, store, series, number).await?;
+    }
+    let previous = if intact >= first_number {
+        number_repairs::find_last_record(reader, store, series, intact).await?
+    } else {
+        None
+    };
     let previous_seal = previous.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash);
     let last_seal = plan_rewrites(reader, series, &rows, intact, previous_seal, &mut plan).await?;
     if plan.summary.counter.is_some() || !plan.rewrites.is_empty() {
@@ -69,19 +76,26 @@ fn refuse_copies(series: Series, rows: &[NumberedRecordRow]) -> Result<(), Repai
     }
 }
 
-/// A number that a closing names must keep its record.
+/// The lowest number that gets another record or none.
+fn lowest_changed_number(
+    rows: &[NumberedRecordRow],
+    first_number: i64,
+    intact: i64,
+    counter: Option<CounterMove>,
+) -> Option<i64> {
+    let first_moved = with_new_numbers(rows, intact).find(|(row, to)| row.number != *to);
+    let first_moved = first_moved.map(|(row, to)| if row.number < first_number { to } else { to.min(row.number) });
+    let first_taken_back = counter.filter(|counter| counter.to < counter.from).map(|counter| counter.to + 1);
+    first_moved.into_iter().chain(first_taken_back).min()
+}
+
+/// A number that a closing names must keep its record. `number` and all above it change.
 async fn refuse_closed_numbers(
     reader: &mut Reader,
     store: StoreId,
     series: Series,
-    rows: &[NumberedRecordRow],
-    intact: i64,
-    counter: Option<CounterMove>,
+    number: i64,
 ) -> Result<(), RepairError> {
-    let first_moved = with_new_numbers(rows, intact).find(|(row, to)| row.number != *to);
-    let first_moved = first_moved.map(|(row, to)| if row.number < 1 { to } else { to.min(row.number) });
-    let first_taken_back = counter.filter(|counter| counter.to < counter.from).map(|counter| counter.to + 1);
-    let Some(number) = first_moved.into_iter().chain(first_taken_back).min() else { return Ok(()) };
     let last = number_repairs::read_last_closed_number(reader, store, series).await?;
     if number <= last { Err(RepairError::Closed { series, number, last }) } else { Ok(()) }
 }

@@ -7,11 +7,12 @@ use askama::Template;
 use super::products::may_change;
 use super::setup::{CURRENCIES, ShownKiosk, read_store, show_kiosk};
 use crate::auth::{KioskChange, KioskStatus, KioskView, StoreChange, StoreView};
-use crate::domain::{Caller, KioskId, Money, PageRequest, StoreId, TimeZone};
+use crate::domain::{Caller, InvalidField, KioskId, Money, PageRequest, StoreId, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ValidPath;
 use crate::http::problem::Problem;
 use crate::http::transport::own_origin;
+use crate::orders::SeriesView;
 use crate::web::amount::parse_amount;
 use crate::web::form::Form;
 use crate::web::format::{Moment, plain_amount};
@@ -48,6 +49,10 @@ struct StoreTemplate<'a> {
     may_change: bool,
     store_form: Form,
     kiosk_form: Form,
+    series: Vec<SeriesView>,
+    /// Whether one of them can still begin at another number.
+    can_begin: bool,
+    series_form: Form,
     zones: Vec<String>,
 }
 
@@ -123,13 +128,16 @@ pub async fn show(page: Page, caller: Caller, services: Data<Services>, id: Vali
 struct Shown {
     store_form: Option<Form>,
     kiosk_form: Option<Form>,
+    series_form: Option<Form>,
     new_kiosk: Option<ShownKiosk>,
 }
 
 async fn render(page: &Page, caller: &Caller, services: &Services, id: StoreId, shown: Shown) -> PageResult {
     let store = services.auth.get_store(caller, id).await?;
     let kiosks = list_kiosks(services, caller, id).await?;
-    let status = [&shown.store_form, &shown.kiosk_form].into_iter().flatten().map(Form::status).next();
+    let series = services.orders.list_series(caller, id).await?.data;
+    let status =
+        [&shown.store_form, &shown.kiosk_form, &shown.series_form].into_iter().flatten().map(Form::status).next();
     let next_name = page.text1("kiosk-default-name", "count", kiosks.len() + 1);
     let template = StoreTemplate {
         page,
@@ -138,6 +146,9 @@ async fn render(page: &Page, caller: &Caller, services: &Services, id: StoreId, 
         may_change: may_change(page),
         store_form: shown.store_form.unwrap_or_else(|| fill(&store)),
         kiosk_form: shown.kiosk_form.unwrap_or_else(|| Form::filled([("name", next_name)])),
+        can_begin: series.iter().any(|series| series.can_begin),
+        series,
+        series_form: shown.series_form.unwrap_or_default(),
         zones: TimeZone::names(),
         store: &store,
     };
@@ -212,6 +223,31 @@ pub async fn change(
         Ok(_) => page.redirect_with_notice(&address(id.0), "notice-store-saved"),
         Err(error) => {
             let shown = Shown { store_form: Some(form.refuse(error)), ..Shown::default() };
+            render(&page, &caller, &services, id.0, shown).await
+        }
+    }
+}
+
+/// Lets a number series begin at the number that follows those of another till.
+pub async fn begin_series(
+    page: Page,
+    caller: Caller,
+    services: Data<Services>,
+    id: ValidPath<StoreId>,
+    form: Form,
+) -> PageResult {
+    let begun = async {
+        let series = form.text("series").parse();
+        let series = series.map_err(|_| InvalidField::new("series", "is missing: choose which numbers"))?;
+        let text = form.text("first_number").trim();
+        let first = text.parse();
+        let first = first.map_err(|_| InvalidField::new("first_number", format!("\"{text}\" is no whole number")))?;
+        services.orders.begin_series(&caller, id.0, series, first).await.map_err(Problem::from)
+    };
+    match begun.await {
+        Ok(_) => page.redirect_with_notice(&address(id.0), "notice-store-saved"),
+        Err(problem) => {
+            let shown = Shown { series_form: Some(form.refuse(problem)), ..Shown::default() };
             render(&page, &caller, &services, id.0, shown).await
         }
     }

@@ -128,10 +128,6 @@ repair-placeholders = { $count ->
 repair-counter = the counter moves from { $from } to { $to }
 repair-apply = Repair now
 repair-ask = The numbers become void for ever. This cannot be undone.
-series-order = Receipts
-series-refund = Refunds
-series-payment = Payments
-series-closing = Closings
 
 alerts-test = Send a test message
 alerts-tested = Test message

@@ -27,6 +27,7 @@ problem-method-not-allowed = This page cannot do that.
 problem-body-timeout = The connection was too slow.
 problem-taken = This is already taken. Choose another one.
 problem-last-admin = At least one admin must remain.
+problem-series-begun = The series has begun. Its first number cannot be set any more.
 problem-stays-fiscal = A store with daily closings stays fiscal.
 problem-repair-refused = The numbers cannot be repaired this way.
 problem-stale-version = Somebody else changed this in the meantime.

@@ -107,10 +107,6 @@ repair-placeholders = 무효가 될 번호 { $count }개:
 repair-counter = 카운터가 { $from }에서 { $to }(으)로 이동
 repair-apply = 지금 복구
 repair-ask = 이 번호들은 영구히 무효가 됩니다. 되돌릴 수 없습니다.
-series-order = 영수증
-series-refund = 환불
-series-payment = 결제
-series-closing = 마감
 
 alerts-test = 시험 메시지 보내기
 alerts-tested = 시험 메시지

@@ -24,6 +24,7 @@ problem-method-not-allowed = 이 화면에서는 할 수 없는 작업입니다.
 problem-body-timeout = 연결이 너무 느립니다.
 problem-taken = 이미 사용 중입니다. 다른 것을 고르세요.
 problem-last-admin = 관리자가 한 명 이상 있어야 합니다.
+problem-series-begun = 번호가 이미 시작되었습니다. 첫 번호를 더 이상 정할 수 없습니다.
 problem-stays-fiscal = 일일 마감이 있는 매장은 번호를 바꿀 수 없습니다.
 problem-repair-refused = 이 방법으로는 번호를 고칠 수 없습니다.
 problem-stale-version = 그 사이에 다른 사람이 바꾸었습니다.
