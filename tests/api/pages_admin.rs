@@ -124,6 +124,22 @@ async fn stores_kiosks_and_people_are_managed(database: TestDatabase) {
     let store = place(&browser.submit("/admin/stores", &[("name", "High Street"), ("currency", "EUR")]).await);
     let renamed = [("name", "Low Street"), ("time_zone", "Europe/Berlin"), ("prices_include_tax", "no")];
     assert_eq!(place(&browser.submit(&store, &renamed).await), store);
+    let terms = [("name", "Low Street"), ("cash_rounding", "0,05"), ("day_starts_at", "05:00")];
+    assert_eq!(place(&browser.submit(&store, &terms).await), store);
+    let begun = [("series", "order"), ("first_number", "4711")];
+    assert_eq!(place(&browser.submit(&format!("{store}/series"), &begun).await), store);
+    let page = browser.get(&store).await.text().await.unwrap();
+    assert!(
+        page.contains("value=\"0.05\"") && page.contains("value=\"05:00\"") && page.contains("Next: 4711"),
+        "{page}"
+    );
+    let again = browser.submit(&format!("{store}/series"), &begun).await;
+    assert_eq!(again.status(), 409);
+    assert!(again.text().await.unwrap().contains("begins at 4711"));
+    let wrong = [("name", "Low Street"), ("cash_rounding", "five")];
+    let refused = browser.submit(&store, &wrong).await;
+    assert_eq!(refused.status(), 422);
+    assert!(refused.text().await.unwrap().contains("cash_rounding-fault"));
     let with_code = browser.submit(&format!("{store}/kiosks"), &[("name", "Till 7")]).await.text().await.unwrap();
     assert!(with_code.contains("Low Street") && with_code.contains("id=\"enrolment-code\""), "{with_code}");
     assert!(with_code.contains("class=\"qr\""));
@@ -156,6 +172,34 @@ async fn stores_kiosks_and_people_are_managed(database: TestDatabase) {
     assert!(refused.text().await.unwrap().contains("last-admin"));
 }
 
+/// Two products of before with one article: the dashboard names them, each page the other, and a button merges them.
+async fn products_of_one_article_are_named_and_merged(database: TestDatabase) {
+    let shop = Shop::open(database.clone()).await;
+    let mut browser = sign_in(&shop).await;
+    assert!(!browser.get("/admin").await.text().await.unwrap().contains("shares_article"));
+    database
+        .execute(
+            "UPDATE products SET barcode = '036000291452', barcode_normalized = '00036000291452' WHERE name = 'Soap'",
+        )
+        .await;
+    database
+        .execute(
+            "UPDATE products SET barcode = '0036000291452', barcode_normalized = '00036000291452' WHERE name <> 'Soap'",
+        )
+        .await;
+    let dashboard = browser.get("/admin").await.text().await.unwrap();
+    assert!(dashboard.contains("1 barcode belongs to several products"), "{dashboard}");
+    let list = browser.get("/admin/products?shares_article=true").await.text().await.unwrap();
+    assert!(list.contains("Soap") && list.contains("Open one to merge them"), "{list}");
+    let soap = format!("/admin/products/{}", shop.soap);
+    let page = browser.get(&soap).await.text().await.unwrap();
+    assert!(page.contains("written 0036000291452") && page.contains("Merge them here"), "{page}");
+    let merged = browser.submit(&format!("{soap}/merge"), &[("product_id", &shop.milk), ("form_key", "merge-1")]).await;
+    assert_eq!(place(&merged), soap);
+    assert!(!browser.get(&soap).await.text().await.unwrap().contains("Merge them here"));
+    assert_eq!(browser.get(&format!("/admin/products/{}", shop.milk)).await.status(), 404);
+}
+
 async fn models_are_shown_and_a_refusal_is_a_sentence(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let mut browser = sign_in(&shop).await;
@@ -172,5 +216,6 @@ on_both_databases!(
     a_product_is_taught_changed_and_removed_without_scripts,
     an_order_is_found_paid_refunded_by_line_and_closed,
     stores_kiosks_and_people_are_managed,
+    products_of_one_article_are_named_and_merged,
     models_are_shown_and_a_refusal_is_a_sentence,
 );
