@@ -5,19 +5,31 @@ use super::{Currency, InvalidField};
 /// More than any coin: the largest of the table is 500.
 const STEP_MAX: i64 = 100_000;
 
-/// What cash amounts are multiples of, in minor units. From CLDR's `supplementalData.xml` (`cashRounding` of CAD, CHF and DKK;
-/// `cashDigits` 0 of the others), and, where CLDR is silent or behind, from the central banks: AUD (1992), HUF (2008), MYR (2008),
-/// NZD (2006). A country that rounds a currency without having to, such as Finland the euro, is a shop's own choice.
-const CASH_STEPS: [(&str, i64); 19] = [
+/// What cash amounts are multiples of, in minor units. From CLDR 45 (`supplementalData.xml`: the step `cashRounding`, or the
+/// whole unit where `cashDigits` or `digits` is 0), and, where CLDR is silent or behind, from the central banks: AUD (1992),
+/// HUF (2008), MYR (2008), NZD (2006). A country that rounds a currency without having to, such as Finland the euro, is a shop's
+/// own choice.
+const CASH_STEPS: [(&str, i64); 35] = [
+    ("AFN", 100),
+    ("ALL", 100),
     ("AMD", 100),
     ("AUD", 5),
     ("CAD", 5),
     ("CHF", 5),
+    ("COP", 100),
     ("CRC", 100),
     ("CZK", 100),
     ("DKK", 50),
     ("GYD", 100),
     ("HUF", 500),
+    ("IDR", 100),
+    ("IQD", 1_000),
+    ("IRR", 100),
+    ("KPW", 100),
+    ("LAK", 100),
+    ("LBP", 100),
+    ("MGA", 100),
+    ("MMK", 100),
     ("MNT", 100),
     ("MUR", 100),
     ("MYR", 5),
@@ -26,8 +38,13 @@ const CASH_STEPS: [(&str, i64); 19] = [
     ("PKR", 100),
     ("RSD", 100),
     ("SEK", 100),
+    ("SLL", 100),
+    ("SOS", 100),
+    ("SYP", 100),
     ("TWD", 100),
     ("TZS", 100),
+    ("UZS", 100),
+    ("YER", 100),
 ];
 
 impl Currency {
@@ -60,12 +77,56 @@ mod tests {
         Currency::parse("currency", code).unwrap().cash_step()
     }
 
+    /// `currencyData/fractions` of CLDR 45: decimals of cash (`cashDigits`, else `digits`) and `cashRounding`, of each currency that
+    /// ISO 4217 gives more decimals or that has a rounding. VEF and the like are no currencies any more.
+    const CLDR_45: [(&str, u32, i64); 32] = [
+        ("AFN", 0, 0),
+        ("ALL", 0, 0),
+        ("AMD", 0, 0),
+        ("CAD", 2, 5),
+        ("CHF", 2, 5),
+        ("COP", 0, 0),
+        ("CRC", 0, 0),
+        ("CZK", 0, 0),
+        ("DKK", 2, 50),
+        ("GYD", 0, 0),
+        ("HUF", 0, 0),
+        ("IDR", 0, 0),
+        ("IQD", 0, 0),
+        ("IRR", 0, 0),
+        ("KPW", 0, 0),
+        ("LAK", 0, 0),
+        ("LBP", 0, 0),
+        ("MGA", 0, 0),
+        ("MMK", 0, 0),
+        ("MNT", 0, 0),
+        ("MUR", 0, 0),
+        ("NOK", 0, 0),
+        ("PKR", 0, 0),
+        ("RSD", 0, 0),
+        ("SEK", 0, 0),
+        ("SLL", 0, 0),
+        ("SOS", 0, 0),
+        ("SYP", 0, 0),
+        ("TWD", 0, 0),
+        ("TZS", 0, 0),
+        ("UZS", 0, 0),
+        ("YER", 0, 0),
+    ];
+    /// Where the central bank says more than CLDR.
+    const CENTRAL_BANKS: [&str; 4] = ["AUD", "HUF", "MYR", "NZD"];
+
     #[test]
     fn currencies_have_the_step_of_their_smallest_coin() {
-        assert_eq!(["CHF", "DKK", "SEK", "NZD", "EUR", "KRW"].map(step), [5, 50, 100, 10, 1, 1]);
-        for (code, step) in CASH_STEPS {
+        assert_eq!(["CHF", "DKK", "SEK", "NZD", "HUF", "EUR", "KRW"].map(step), [5, 50, 100, 10, 500, 1, 1]);
+        for (code, digits, rounding) in CLDR_45.into_iter().filter(|(code, ..)| !CENTRAL_BANKS.contains(code)) {
             let currency = Currency::parse("currency", code).unwrap();
-            assert!(step > 1 && currency.cash_step() == step && currency.minor_digits() == 2, "{code}");
+            assert_eq!(step(code), rounding.max(1) * 10_i64.pow(currency.minor_digits() - digits), "{code}");
+        }
+        for (code, _) in CASH_STEPS {
+            let is_of_cldr = CLDR_45.iter().any(|(of_cldr, ..)| *of_cldr == code);
+            assert!(is_of_cldr || CENTRAL_BANKS.contains(&code), "{code}");
+            assert!(step(code) > 1, "{code}");
         }
     }
 

@@ -135,7 +135,7 @@ async fn stores_kiosks_and_people_are_managed(database: TestDatabase) {
     );
     let again = browser.submit(&format!("{store}/series"), &begun).await;
     assert_eq!(again.status(), 409);
-    assert!(again.text().await.unwrap().contains("begins at 4711"));
+    assert!(again.text().await.unwrap().contains("already begin at 4711"));
     let wrong = [("name", "Low Street"), ("cash_rounding", "five")];
     let refused = browser.submit(&store, &wrong).await;
     assert_eq!(refused.status(), 422);
