@@ -1,4 +1,4 @@
-//! `tillsight import DIR|ZIP`: products and photos into the catalogue, by a running server.
+//! `tillsight import FILE|DIR`: products and photos into the catalogue, by a running server.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::import_settings::ImportSettingsOptions;
 use super::{CliError, describe_database_error};
 use crate::automation::pipelines::check_settings;
 use crate::automation::{Automation, AutomationError, NewTask, TaskFiles, TaskView};
@@ -28,18 +28,15 @@ const PERIOD: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(super) struct ImportOptions {
-    /// A ZIP or a folder with products.csv or products.json and photos, or with one folder of photos for each product.
-    #[arg(value_name = "DIR|ZIP")]
+    /// A ZIP or a folder with products.csv or products.json and photos, or with one folder of photos for each product; a clip of one
+    /// product; or a table, products.csv or products.json, with addresses of photos in the web.
+    #[arg(value_name = "FILE|DIR")]
     source: PathBuf,
     /// For people. Default: the name of the source.
     #[arg(long)]
     title: Option<String>,
-    /// The whole photo shows the product, instead of what stands out from the background.
-    #[arg(long)]
-    whole_photos: bool,
-    /// Enrol photos that would make recognition wrong all the same.
-    #[arg(long)]
-    insist: bool,
+    #[command(flatten)]
+    settings: ImportSettingsOptions,
 }
 
 pub(super) async fn run(options: ImportOptions, settings: Settings) -> Result<(), CliError> {
@@ -49,8 +46,9 @@ pub(super) async fn run(options: ImportOptions, settings: Settings) -> Result<()
         .map_err(|error| CliError::Task(describe_database_error(&error)))?;
     let time_zone =
         TimeZone::parse("time_zone", &settings.time_zone).map_err(|error| CliError::Task(error.to_string()))?;
-    let automation = Automation::new(db.clone(), Clock::system(), TaskFiles::new(&settings.data_dir), time_zone);
-    let task = begin(&options, &automation).await?;
+    let automation =
+        Automation::new(db.clone(), Clock::system(), TaskFiles::new(&settings.data_dir), time_zone.clone());
+    let task = begin(&options, &automation, &time_zone).await?;
     say!("Import {} is queued; a running server does it. It goes on if this command is interrupted.", task);
     let view = watch(&automation, task).await.map_err(failed)?;
     let items = view.items;
@@ -69,15 +67,15 @@ pub(super) async fn run(options: ImportOptions, settings: Settings) -> Result<()
     }
 }
 
-async fn begin(options: &ImportOptions, automation: &Automation) -> Result<TaskId, CliError> {
+async fn begin(options: &ImportOptions, automation: &Automation, time_zone: &TimeZone) -> Result<TaskId, CliError> {
     let failed = |error: AutomationError| CliError::Task(error.to_string());
+    let settings = options.settings.for_source(&options.source, time_zone)?;
+    let settings = check_settings(TaskType::Import, &settings).map_err(|error| CliError::Task(error.to_string()))?;
     let source = options.source.clone();
     let packed = tokio::task::spawn_blocking(move || open_source(&source)).await;
     let mut zip = packed
         .map_err(|error| CliError::Task(error.to_string()))?
         .map_err(|error| CliError::File(options.source.clone(), error))?;
-    let given = json!({"whole_photos": options.whole_photos, "insist": options.insist});
-    let settings = check_settings(TaskType::Import, &given).map_err(|error| CliError::Task(error.to_string()))?;
     let name = options.source.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let title = options.title.clone().unwrap_or_else(|| format!("Import of {name}"));
     let mut upload = automation.begin_upload().await.map_err(failed)?;

@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod generate;
 mod import;
+mod import_settings;
 mod index;
 mod model;
 mod numbering;
