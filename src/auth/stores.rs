@@ -173,7 +173,7 @@ impl Auth {
 /// The fields that can change.
 fn audit_details(row: &StoreRow) -> Value {
     json!({"name": row.name, "time_zone": row.time_zone, "prices_include_tax": row.prices_include_tax,
-        "fiscal": row.fiscal, "address": row.address, "tax_number": row.tax_number,
+        "fiscal": row.fiscal, "address": row.address, "tax_number": row.tax_number, "currency": row.currency,
         "cash_rounding": row.cash_rounding,
         "day_starts_at": format_day_start(row.day_starts_min)})
 }

@@ -44,7 +44,8 @@ impl Checkout {
                 Some(item) if billing_items::set_discount(tx, session.id, item, discount).await? => {}
                 Some(item) => return Err(CheckoutError::ItemNotFound(item)),
             }
-            let (at, subject, details) = (self.clock.now(), session.id.to_string(), details.clone());
+            let (at, subject, mut details) = (self.clock.now(), session.id.to_string(), details.clone());
+            details["currency"] = json!(session.currency);
             let entry = audit::AuditEntry { at, caller: change.caller, action: "session.discount", subject, details };
             Ok(audit::append(tx, entry).await?)
         };

@@ -60,6 +60,20 @@ pub fn find(language: Language, key: &str, args: Option<&FluentArgs>) -> Option<
     Some(text)
 }
 
+/// The text of `key`, if there is one and `args` has everything that it names.
+pub fn find_complete(language: Language, key: &str, args: &FluentArgs) -> Option<String> {
+    let bundle = BUNDLES.get(language.tag())?;
+    let pattern = bundle.get_message(key)?.value()?;
+    let mut faults = Vec::new();
+    let text = bundle.format_pattern(pattern, Some(args), &mut faults).into_owned();
+    faults.is_empty().then_some(text)
+}
+
+#[cfg(test)]
+pub fn has(language: Language, key: &str) -> bool {
+    BUNDLES.get(language.tag()).is_some_and(|bundle| bundle.has_message(key))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -170,12 +170,12 @@ impl Page {
     }
 
     pub fn text_with(&self, key: &str, arguments: &[(&str, String)]) -> String {
-        let mut args = FluentArgs::new();
-        for (name, value) in arguments {
-            let is_count = *name == "count";
-            args.set(*name, if is_count { FluentValue::try_number(value) } else { FluentValue::from(value.as_str()) });
-        }
-        messages::text(self.language, key, Some(&args))
+        messages::text(self.language, key, Some(&fluent_args(arguments)))
+    }
+
+    /// A message, if there is one and `arguments` has everything that it names.
+    pub fn find_text_with(&self, key: &str, arguments: &[(&str, String)]) -> Option<String> {
+        messages::find_complete(self.language, key, &fluent_args(arguments))
     }
 
     /// What the last request did.
@@ -260,6 +260,15 @@ impl Page {
     pub fn text_of(&self, prefix: &str, word: &str) -> String {
         self.text(&format!("{prefix}{}", word.replace('_', "-")))
     }
+}
+
+fn fluent_args<'a>(arguments: &'a [(&'a str, String)]) -> FluentArgs<'a> {
+    let mut args = FluentArgs::new();
+    for (name, value) in arguments {
+        let is_count = *name == "count";
+        args.set(*name, if is_count { FluentValue::try_number(value) } else { FluentValue::from(value.as_str()) });
+    }
+    args
 }
 
 fn is_within(open: &str, path: &str) -> bool {

@@ -111,6 +111,9 @@ async fn an_order_is_found_paid_refunded_by_line_and_closed(database: TestDataba
     let closing = place(&closed);
     assert_eq!(closing, format!("/admin/closings/{}/1", shop.store));
     assert!(browser.get(&closing).await.text().await.unwrap().contains("Z report 1"));
+    let log = browser.get("/admin/audit").await.text().await.unwrap();
+    assert!(log.contains("Refunded €1.29 of receipt 1") && log.contains("<dt>Method</dt><dd>cash</dd>"), "{log}");
+    assert!(log.contains("Closed the day 2026-01-05 (report 1)"), "{log}");
 }
 
 async fn stores_kiosks_and_people_are_managed(database: TestDatabase) {

@@ -119,9 +119,10 @@ async fn background_audit_and_settings_are_read(database: TestDatabase) {
     let mut browser = admin_browser(&app).await;
     assert!(text(&mut browser, "/admin/background").await.contains("catalog: follow"));
     let log = text(&mut browser, "/admin/audit").await;
-    assert!(log.contains("store.change") && log.contains("High &#60;Street&#62;") && log.contains("admin"));
+    assert!(log.contains("<code>store.change</code>") && log.contains("Changed the store High &#60;Street&#62;"), "{log}");
+    assert!(log.contains("<dt>A business day begins at</dt><dd>00:00</dd>"), "{log}");
     let filtered = text(&mut browser, "/admin/audit?action=store&actor=admin").await;
-    assert!(filtered.contains("store.create") && !filtered.contains("<code>user.create"));
+    assert!(filtered.contains("Opened the store") && !filtered.contains("<code>user.create"));
     assert!(text(&mut browser, "/admin/audit?actor=nobody").await.contains("No record"));
     assert_eq!(browser.get("/admin/audit?since=yesterday").await.status(), 422);
     let settings = text(&mut browser, "/admin/settings").await;

@@ -5,8 +5,10 @@ use askama::Template;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use super::audit_record::{AuditReader, ShownField};
+use super::stores::list_stores;
 use crate::audit::{AuditRecordView, AuditSearch};
-use crate::domain::{BusinessDays, TimeZone};
+use crate::domain::{BusinessDays, Caller, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::web::form::Form;
@@ -15,8 +17,8 @@ use crate::web::page::{Page, PageResult};
 const PAGE_LENGTH: i64 = 50;
 const SUMMARY_CHARS: usize = 80;
 /// The first parts of the actions' names, for the filter.
-const SUBJECTS: [&str; 10] =
-    ["user", "store", "kiosk", "product", "order", "receipt", "alert", "numbering", "model", "session"];
+const SUBJECTS: [&str; 11] =
+    ["user", "store", "kiosk", "product", "order", "receipt", "alert", "numbering", "model", "session", "task"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -46,8 +48,9 @@ struct AuditTemplate<'a> {
 /// A record with the addresses that it leads to.
 struct ShownRecord {
     record: AuditRecordView,
-    /// The names of what was changed, and the values.
-    details: Vec<(String, String)>,
+    /// What was done; without it, the page shows the action's code.
+    sentence: Option<String>,
+    fields: Vec<ShownField>,
     /// What else the same person did.
     actor_address: String,
     /// What else was done to the same thing.
@@ -55,18 +58,20 @@ struct ShownRecord {
 }
 
 impl ShownRecord {
-    fn new(record: AuditRecordView) -> Self {
+    fn new(reader: AuditReader<'_>, record: AuditRecordView) -> Self {
         Self {
-            details: details(&record),
+            sentence: reader.sentence(&record),
+            fields: reader.fields(&record),
             actor_address: list_address("actor", &record.actor),
             subject_address: list_address("subject", &record.subject),
             record,
         }
     }
 
-    /// The first details, for the line of a closed disclosure.
+    /// The first fields, for the line of a closed disclosure.
     fn summary(&self) -> String {
-        let shown: Vec<String> = self.details.iter().take(2).map(|(name, value)| format!("{name}: {value}")).collect();
+        let shown: Vec<String> =
+            self.fields.iter().take(2).map(|field| format!("{}: {}", field.name, field.value)).collect();
         let summary: String = shown.join(" · ").chars().take(SUMMARY_CHARS).collect();
         if summary.is_empty() { "…".to_owned() } else { summary }
     }
@@ -77,7 +82,8 @@ fn list_address(filter: &str, value: &str) -> String {
     format!("/admin/audit?{query}")
 }
 
-pub async fn show(page: Page, services: Data<Services>, query: ValidQuery<AuditQuery>) -> PageResult {
+pub async fn show(page: Page, caller: Caller, services: Data<Services>, query: ValidQuery<AuditQuery>) -> PageResult {
+    let stores = list_stores(&services, &caller).await?;
     let zone = services.auth.store_defaults().1;
     let AuditQuery { actor, action, subject, since, cursor } = query.0;
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -113,17 +119,11 @@ pub async fn show(page: Page, services: Data<Services>, query: ValidQuery<AuditQ
     let base = if query.is_empty() { "/admin/audit?".to_owned() } else { format!("/admin/audit?{query}&") };
     let status = form.status();
     let (records, next_cursor) = records;
-    let records = records.into_iter().map(ShownRecord::new).collect();
+    let reader = AuditReader { page: &page, zone: &zone, stores: &stores };
+    let records = records.into_iter().map(|record| ShownRecord::new(reader, record)).collect();
     let subjects = &SUBJECTS;
     page.render_with_status(
         status,
         &AuditTemplate { page: &page, zone, form, subjects, records, next_cursor, base, is_filtered },
     )
-}
-
-/// The record's details, one `name: value` after another.
-fn details(record: &AuditRecordView) -> Vec<(String, String)> {
-    let Some(fields) = record.details.as_object() else { return Vec::new() };
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), text(value))).collect()
 }

@@ -3,6 +3,7 @@
 pub(super) mod account;
 pub(super) mod alerts;
 pub(super) mod audit;
+mod audit_record;
 pub(super) mod background;
 pub(super) mod claims;
 pub(super) mod closings;

@@ -182,26 +182,6 @@ task-running = Running
 task-failing = Failing
 task-idle = Not yet
 
-audit-lead = Who did what, to what, when. Records are chained and never change.
-audit-when = When
-audit-who = Who
-audit-what = What
-audit-details = Details
-audit-since = Since
-audit-same-subject = Everything about this
-audit-empty = No record
-audit-empty-text = Nothing in the log fits these filters.
-audit-of-user = People
-audit-of-store = Stores
-audit-of-kiosk = Kiosks
-audit-of-product = Products
-audit-of-order = Orders
-audit-of-receipt = Receipts
-audit-of-alert = Alerts
-audit-of-numbering = Receipt numbers
-audit-of-model = Models
-audit-of-session = Bills
-
 settings-lead = Read only. Settings are changed in the settings file or by variables, and count after a restart.
 settings-changed = Changed here
 settings-none-changed = Nothing is changed; every setting has its default.

@@ -161,26 +161,6 @@ task-running = 실행 중
 task-failing = 실패
 task-idle = 아직 없음
 
-audit-lead = 누가 언제 무엇을 했는지 보여 줍니다. 기록은 서로 이어져 있고 바뀌지 않습니다.
-audit-when = 언제
-audit-who = 누가
-audit-what = 무엇을
-audit-details = 자세히
-audit-since = 시작일
-audit-same-subject = 이 대상의 모든 기록
-audit-empty = 기록이 없습니다
-audit-empty-text = 이 조건에 맞는 기록이 없습니다.
-audit-of-user = 사용자
-audit-of-store = 매장
-audit-of-kiosk = 키오스크
-audit-of-product = 상품
-audit-of-order = 주문
-audit-of-receipt = 영수증
-audit-of-alert = 알림
-audit-of-numbering = 영수증 번호
-audit-of-model = 인식 모델
-audit-of-session = 계산서
-
 settings-lead = 읽기 전용입니다. 설정은 설정 파일이나 환경 변수로 바꾸며, 다시 시작하면 적용됩니다.
 settings-changed = 바꾼 설정
 settings-none-changed = 바꾼 설정이 없습니다. 모두 기본값입니다.
