@@ -24,6 +24,8 @@ pub struct SeriesView {
     pub series: Series,
     /// The number of its first record.
     pub first_number: i64,
+    /// The number of its last record; `null` before the first.
+    pub last_number: Option<i64>,
     /// The number of its next record.
     pub next_number: i64,
     /// Whether the number at which it begins can still be set.
@@ -39,8 +41,13 @@ pub struct SeriesList {
 impl SeriesView {
     fn new(series: Series, row: Option<&SeriesRow>) -> Self {
         let (first_number, last_number) = row.map_or((1, 0), |row| (row.first_number, row.last_number));
-        let can_begin = first_number == 1 && last_number == 0;
-        Self { series, first_number, next_number: last_number.saturating_add(1), can_begin }
+        Self {
+            series,
+            first_number,
+            last_number: Some(last_number).filter(|last| *last >= first_number),
+            next_number: last_number.saturating_add(1),
+            can_begin: first_number == 1 && last_number == 0,
+        }
     }
 }
 
@@ -81,6 +88,6 @@ impl Orders {
         audit::append(&mut tx, audit::AuditEntry { at, caller, action: "store.begin_series", subject, details })
             .await?;
         tx.commit().await?;
-        Ok(SeriesView { series, first_number: first, next_number: first, can_begin: false })
+        Ok(SeriesView { series, first_number: first, last_number: None, next_number: first, can_begin: false })
     }
 }

@@ -78,7 +78,9 @@ async fn a_missing_number_is_written_out_and_repaired_in_two_steps(database: Tes
     let repaired = browser.submit("/admin/numbering/repair", &apply).await;
     assert_leads(&repaired, "/admin/numbering?tab=integrity&notice=notice-repaired");
     assert_eq!(database.count("SELECT COUNT(*) FROM void_placeholders").await, 1);
-    assert!(text(&mut browser, "/admin/numbering").await.contains("No gaps, no duplicates."));
+    let overview = text(&mut browser, "/admin/numbering").await;
+    assert!(overview.contains("No gaps, no duplicates.") && overview.contains("Last numbers: Receipts "), "{overview}");
+    assert!(overview.contains("Refunds and voids –"), "{overview}");
     assert!(text(&mut browser, "/admin/numbering?tab=performance").await.contains("95th percentile"));
 }
 
@@ -119,7 +121,11 @@ async fn background_audit_and_settings_are_read(database: TestDatabase) {
     let mut browser = admin_browser(&app).await;
     assert!(text(&mut browser, "/admin/background").await.contains("catalog: follow"));
     let log = text(&mut browser, "/admin/audit").await;
-    assert!(log.contains("<code>store.change</code>") && log.contains("Changed the store High &#60;Street&#62;"), "{log}");
+    assert!(
+        log.contains("<code>store.change</code>") && log.contains("Changed the store High &#60;Street&#62;"),
+        "{log}"
+    );
+    assert!(log.contains("<dt>Name</dt><dd>Test store → High &#60;Street&#62;</dd>"), "{log}");
     assert!(log.contains("<dt>A business day begins at</dt><dd>00:00</dd>"), "{log}");
     let filtered = text(&mut browser, "/admin/audit?action=store&actor=admin").await;
     assert!(filtered.contains("Opened the store") && !filtered.contains("<code>user.create"));

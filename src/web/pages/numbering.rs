@@ -12,6 +12,7 @@ use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::{Problem, ProblemKind};
 use crate::integrity::{RepairMethod, RepairRequest, RepairView, ReportView, StoreIntegrityView};
+use crate::orders::SeriesView;
 use crate::performance::{HourPerformance, StatsView, StorePerformance, Window};
 use crate::web::chart::{Chart, ChartKind, Series as ChartSeries, Tone, WIDE};
 use crate::web::form::Form;
@@ -43,6 +44,8 @@ struct NumberingTemplate<'a> {
     zone: TimeZone,
     form: Form,
     stores: Vec<StoreIntegrityView>,
+    /// The number series of the stores; only in the overview.
+    series: Vec<(StoreId, Vec<SeriesView>)>,
     /// Of lines whose record is missing.
     orphan_lines: Option<ReportView>,
     stats: StatsView,
@@ -105,6 +108,16 @@ impl NumberingTemplate<'_> {
         format!("/admin/numbering?tab=integrity&store_id={}&", history.store_id)
     }
 
+    /// `Receipts 4712 · Payments 900`; empty where nothing is known.
+    fn last_numbers(&self, store: &StoreIntegrityView) -> String {
+        let of_store = self.series.iter().filter(|(id, _)| *id == store.store_id).flat_map(|(_, series)| series);
+        let shown = of_store.map(|one| {
+            let last = one.last_number.map_or_else(|| "–".to_owned(), |last| last.to_string());
+            format!("{} {last}", self.page.text_of("series-", one.series.as_str()))
+        });
+        shown.collect::<Vec<_>>().join(" · ")
+    }
+
     fn percent(&self, share: impl Borrow<Option<f64>>) -> String {
         share.borrow().map_or_else(|| "–".to_owned(), format::percent)
     }
@@ -114,14 +127,33 @@ impl NumberingTemplate<'_> {
     }
 }
 
-pub async fn show(page: Page, services: Data<Services>, query: ValidQuery<NumberingQuery>) -> PageResult {
+pub async fn show(
+    page: Page,
+    caller: Caller,
+    services: Data<Services>,
+    query: ValidQuery<NumberingQuery>,
+) -> PageResult {
     let tab = TABS.into_iter().find(|tab| *tab == query.0.tab).unwrap_or(TABS[0]);
     let history = match query.0.store_id.parse() {
         Ok(store) if tab == "integrity" => Some(read_history(&services, store, &query.0.cursor).await?),
         Ok(_) | Err(_) => None,
     };
-    let template = NumberingTemplate { history, ..read_state(&page, &services, tab).await? };
+    let state = read_state(&page, &services, tab).await?;
+    let series = if tab == "overview" { list_series(&services, &caller, &state.stores).await? } else { Vec::new() };
+    let template = NumberingTemplate { history, series, ..state };
     page.render(&template)
+}
+
+async fn list_series(
+    services: &Services,
+    caller: &Caller,
+    stores: &[StoreIntegrityView],
+) -> Result<Vec<(StoreId, Vec<SeriesView>)>, Problem> {
+    let mut series = Vec::with_capacity(stores.len());
+    for store in stores {
+        series.push((store.store_id, services.orders.list_series(caller, store.store_id).await?.data));
+    }
+    Ok(series)
 }
 
 async fn read_history(services: &Services, store: StoreId, cursor: &str) -> Result<History, Problem> {
@@ -150,6 +182,7 @@ async fn read_state<'a>(
         zone: services.auth.store_defaults().1,
         form: Form::empty(),
         stores: services.integrity.list_all_store_integrity().await?,
+        series: Vec::new(),
         orphan_lines: services.integrity.get_orphan_report().await?.filter(|report| !report.findings.is_empty()),
         stats: services.performance.stats(Window::new(DAY_S)?, None).await?,
         alerts: services.alerts.list_active().await?,

@@ -86,6 +86,7 @@ numbering-empty = No store yet
 numbering-empty-text = Every store has its own receipt numbers, without gaps. Their health shows here.
 numbering-unchecked = Not checked yet
 numbering-no-gaps = No gaps, no duplicates.
+numbering-last-numbers = Last numbers: { $numbers }
 numbering-last-day = The last 24 hours, on all servers.
 numbering-mean = Mean
 numbering-p95 = 95th percentile

@@ -71,6 +71,7 @@ numbering-empty = 아직 매장이 없습니다
 numbering-empty-text = 매장마다 빠짐없는 영수증 번호가 있습니다. 그 상태가 여기에 나타납니다.
 numbering-unchecked = 아직 검사하지 않음
 numbering-no-gaps = 빠진 번호도 중복도 없습니다.
+numbering-last-numbers = 마지막 번호: { $numbers }
 numbering-last-day = 최근 24시간, 모든 서버.
 numbering-mean = 평균
 numbering-p95 = 95백분위
