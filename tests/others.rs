@@ -21,7 +21,7 @@ mod shop;
 use std::path::Path;
 
 use filled_shop::{Extent, FilledShop};
-use harness::say;
+use harness::{AlertReceiver, say};
 use programs::{chromium, node, python, run};
 use shop::Shop;
 
@@ -107,6 +107,32 @@ fn a_generated_typescript_client_plays_a_sale() {
     run(compiler.args(["--skipLibCheck", "--types", "node", "--outDir", "built", "sale.ts"]));
     let output = run(sale.arg("built/sale.js").arg(&shop.url).arg(shop.photos()));
     assert!(output.ends_with("paid, receipt 1\n"), "{output}");
+}
+
+/// The reference library of Standard Webhooks reads each secret as tillsight does, and accepts messages by either of two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_webhooks_accepts_messages_by_the_new_and_the_previous_secret() {
+    const NAME: &str = "standard_webhooks_accepts_messages_by_the_new_and_the_previous_secret";
+    const NEW: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    // 32 bytes, so that its base64 ends with a sign that fills it up.
+    const PREVIOUS: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDtzuJZpFxTm4=";
+    let Some(mut node) = node(NAME) else { return };
+    let receiver = AlertReceiver::start().await;
+    let address = receiver.url.clone();
+    let sent = tokio::task::spawn_blocking(move || {
+        let shop = Shop::open_with(&[
+            ("TILLSIGHT_MONITORING__WEBHOOK_URL", &address),
+            ("TILLSIGHT_MONITORING__WEBHOOK_SECRET", NEW),
+            ("TILLSIGHT_MONITORING__WEBHOOK_SECRET_PREVIOUS", PREVIOUS),
+        ]);
+        shop.post("/api/monitoring/numbering/alerts/test", &shop.admin, serde_json::json!({}))
+    });
+    assert_eq!(sent.await.unwrap()["data"][0]["delivered"], true);
+    let received = receiver.take_requests().pop().unwrap();
+    std::fs::copy(script("webhook.mjs"), programs::FOLDER.join("webhook.mjs")).unwrap();
+    let headers = serde_json::to_string(&received.headers).unwrap();
+    let output = run(node.args(["webhook.mjs", &headers, &received.body, NEW, PREVIOUS]));
+    assert!(output.trim_end().ends_with("2 secrets accept the message, another one does not"), "{output}");
 }
 
 #[test]

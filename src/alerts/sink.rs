@@ -14,22 +14,20 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use crate::background::Signal;
-use crate::config::MonitoringSettings;
+use crate::config::{MonitoringSettings, parse_webhook_secret};
 use crate::domain::{SinkKind, Timestamp};
 use crate::telemetry::ALERT_DELIVERIES_TOTAL;
 
 /// The most bytes of a response that are read.
 const RESPONSE_BYTES_MAX: usize = 200;
-/// The prefix of keys in Standard Webhooks; base64 follows.
-const KEY_PREFIX: &str = "whsec_";
 
 /// Why the sinks cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     #[error("The HTTP client for alerts could not be created: {0}")]
     Client(String),
-    #[error("The setting monitoring.webhook_secret begins with whsec_, but base64 does not follow: {0}")]
-    Key(base64::DecodeError),
+    #[error("a secret of the webhook {0}")]
+    Key(String),
 }
 
 /// A receiver's response to a message.
@@ -49,12 +47,19 @@ impl DeliveryResponse {
     }
 }
 
+/// A receiver of signed messages.
+struct Webhook {
+    url: SecretString,
+    /// The one in use and, while receivers change to it, the one before.
+    keys: Vec<Vec<u8>>,
+}
+
 /// The configured receivers; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Sinks {
     client: reqwest::Client,
     slack: Option<Arc<SecretString>>,
-    webhook: Option<(Arc<SecretString>, Arc<Vec<u8>>)>,
+    webhook: Option<Arc<Webhook>>,
     slack_signal: Signal,
     webhook_signal: Signal,
 }
@@ -67,8 +72,9 @@ impl Sinks {
             .user_agent(concat!("tillsight/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| SinkError::Client(error.without_url().to_string()))?;
-        let key = settings.webhook_secret.as_ref().map(signing_key).transpose()?;
-        let webhook = settings.webhook_url.clone().zip(key);
+        let secrets = settings.webhook_secret.iter().chain(&settings.webhook_secret_previous);
+        let keys: Vec<_> = secrets.map(parse_webhook_secret).collect::<Result<_, _>>().map_err(SinkError::Key)?;
+        let webhook = settings.webhook_url.clone().map(|url| Webhook { url, keys });
         for sink in SinkKind::ALL.map(SinkKind::as_str) {
             for outcome in ["delivered", "refused", "given_up"] {
                 // Makes the counter exist at 0.
@@ -78,7 +84,7 @@ impl Sinks {
         Ok(Self {
             client,
             slack: settings.slack_url.clone().map(Arc::new),
-            webhook: webhook.map(|(url, key)| (Arc::new(url), Arc::new(key))),
+            webhook: webhook.map(Arc::new),
             slack_signal: Signal::default(),
             webhook_signal: Signal::default(),
         })
@@ -93,8 +99,8 @@ impl Sinks {
     /// The parts of the address that must not be logged: many servers repeat the path in their response.
     fn secret_parts(&self, kind: SinkKind) -> Vec<String> {
         let url = match kind {
-            SinkKind::Slack => self.slack.as_ref(),
-            SinkKind::Webhook => self.webhook.as_ref().map(|(url, _)| url),
+            SinkKind::Slack => self.slack.as_deref(),
+            SinkKind::Webhook => self.webhook.as_ref().map(|webhook| &webhook.url),
         };
         let Some(url) = url.and_then(|url| url::Url::parse(url.expose_secret()).ok()) else { return Vec::new() };
         let path = url.path().split('/');
@@ -120,12 +126,12 @@ impl Sinks {
     pub async fn send(&self, kind: SinkKind, id: &str, body: &str, now: Timestamp) -> DeliveryResponse {
         let request = match (kind, &self.slack, &self.webhook) {
             (SinkKind::Slack, Some(url), _) => self.client.post(url.expose_secret()),
-            (SinkKind::Webhook, _, Some((url, key))) => self
+            (SinkKind::Webhook, _, Some(webhook)) => self
                 .client
-                .post(url.expose_secret())
+                .post(webhook.url.expose_secret())
                 .header("webhook-id", id)
                 .header("webhook-timestamp", now.seconds())
-                .header("webhook-signature", signature(key, id, now.seconds(), body)),
+                .header("webhook-signature", list_signatures(&webhook.keys, id, now.seconds(), body)),
             (SinkKind::Slack | SinkKind::Webhook, _, _) => {
                 return DeliveryResponse::refused("the settings no longer name this receiver");
             }
@@ -193,12 +199,9 @@ fn describe_error(error: &reqwest::Error) -> String {
     }
 }
 
-/// The bytes of a key: base64 after `whsec_`, any other text as it is.
-fn signing_key(secret: &SecretString) -> Result<Vec<u8>, SinkError> {
-    match secret.expose_secret().strip_prefix(KEY_PREFIX) {
-        Some(encoded) => STANDARD.decode(encoded).map_err(SinkError::Key),
-        None => Ok(secret.expose_secret().as_bytes().to_vec()),
-    }
+/// A signature with each key, separated by spaces. A receiver accepts a message if it knows one of the keys.
+fn list_signatures(keys: &[Vec<u8>], id: &str, seconds: i64, body: &str) -> String {
+    keys.iter().map(|key| signature(key, id, seconds, body)).collect::<Vec<_>>().join(" ")
 }
 
 /// `v1,` and the base64 of HMAC-SHA-256 over `id.seconds.body`.
@@ -229,14 +232,13 @@ mod tests {
     #[test]
     fn the_signature_matches_the_example_of_the_specification() {
         // From the tests of the reference libraries, in the specification's repository.
-        let key = signing_key(&SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
-        let signed = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
-        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    }
-
-    #[test]
-    fn a_key_with_the_prefix_but_without_base64_is_refused_and_not_shown() {
-        let error = signing_key(&SecretString::from("whsec_not base64 at all")).unwrap_err().to_string();
-        assert!(error.contains("webhook_secret") && !error.contains("not base64 at all"), "{error}");
+        let key = parse_webhook_secret(&SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
+        let sign = |keys: &[Vec<u8>]| {
+            list_signatures(keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#)
+        };
+        let expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(sign(std::slice::from_ref(&key)), expected);
+        let both = sign(&[vec![7; 24], key]);
+        assert!(both.starts_with("v1,") && both.ends_with(&format!("= {expected}")), "{both}");
     }
 }

@@ -8,6 +8,7 @@ mod limits;
 mod monitoring;
 mod report;
 mod validate;
+mod webhook_secret;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use automation::{AutomationSettings, DownloadSettings, WORKERS_MAX};
 pub use limits::{CheckoutSettings, EngineSettings, Limits, RecognitionSettings, TokenSettings};
 pub use monitoring::{AlertRuleSettings, MonitoringSettings};
 pub use report::{SettingSource, SettingView, SettingsReport};
+pub use webhook_secret::parse_webhook_secret;
 
 /// The settings file, unless `TILLSIGHT_CONFIG` names another one; it may be missing.
 pub const DEFAULT_FILE: &str = "tillsight.toml";
@@ -30,13 +32,14 @@ pub const DEFAULT_FILE: &str = "tillsight.toml";
 const NOT_SETTINGS: [&str; 3] = ["config", "test_postgres_url", "skipped_tests"];
 
 /// Settings whose values are never shown or parsed.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     "admin_password",
     "token_secret",
     "database_url",
     "monitoring.slack_url",
     "monitoring.webhook_url",
     "monitoring.webhook_secret",
+    "monitoring.webhook_secret_previous",
 ];
 
 /// Where the server runs. In production, the start is stricter.

@@ -36,9 +36,12 @@ pub struct MonitoringSettings {
     /// URL that alerts are posted to; secret, because it may contain a password.
     #[serde(skip_serializing)]
     pub webhook_url: Option<SecretString>,
-    /// Key that signs the posts to `webhook_url`, at least 24 bytes.
+    /// Key that signs the posts to `webhook_url`: `whsec_` and base64.
     #[serde(skip_serializing)]
     pub webhook_secret: Option<SecretString>,
+    /// The key before a change: it signs as well, until all receivers know the new one.
+    #[serde(skip_serializing)]
+    pub webhook_secret_previous: Option<SecretString>,
     /// Seconds that a receiver may take to reply.
     pub delivery_timeout_s: u64,
 }
@@ -61,6 +64,7 @@ impl Default for MonitoringSettings {
             slack_url: None,
             webhook_url: None,
             webhook_secret: None,
+            webhook_secret_previous: None,
             delivery_timeout_s: 10,
         }
     }

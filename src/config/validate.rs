@@ -2,13 +2,12 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::webhook_secret::parse_webhook_secret;
 use super::{ConfigError, DownloadSettings, MonitoringSettings, RecognitionSettings, Settings, WORKERS_MAX};
 use crate::domain::{Currency, TimeZone};
 
 /// The key size of HMAC-SHA-256; shorter secrets can be guessed.
 const SECRET_BYTES_MIN: usize = 32;
-/// The minimum of the specification Standard Webhooks.
-const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
 
 /// # Errors
 /// The first invalid setting.
@@ -169,25 +168,30 @@ fn validate_monitoring(settings: &MonitoringSettings) -> Result<(), ConfigError>
         });
     }
     parse_url("monitoring.webhook_url", settings.webhook_url.as_ref())?;
-    let key = settings.webhook_secret.as_ref().map(|secret| key_bytes(secret.expose_secret()));
-    match key {
-        None if settings.webhook_url.is_some() => Err(ConfigError::Invalid {
-            name: "monitoring.webhook_secret",
-            reason: "is missing: it signs the posts to monitoring.webhook_url".to_owned(),
-        }),
-        Some(length) if length < WEBHOOK_SECRET_BYTES_MIN => Err(ConfigError::Invalid {
-            name: "monitoring.webhook_secret",
-            reason: format!("has {length} bytes; at least {WEBHOOK_SECRET_BYTES_MIN} random ones are needed"),
-        }),
-        Some(_) | None => Ok(()),
-    }
+    validate_webhook_secrets(settings)
 }
 
-/// Bytes of a webhook's key; after `whsec_` it is base64, three bytes in four letters.
-fn key_bytes(secret: &str) -> usize {
-    match secret.strip_prefix("whsec_") {
-        Some(encoded) => encoded.trim_end_matches('=').len() * 3 / 4,
-        None => secret.len(),
+fn validate_webhook_secrets(settings: &MonitoringSettings) -> Result<(), ConfigError> {
+    let parse = |name, secret: &Option<SecretString>| {
+        let key = secret.as_ref().map(parse_webhook_secret).transpose();
+        key.map_err(|reason| ConfigError::Invalid { name, reason })
+    };
+    let key = parse("monitoring.webhook_secret", &settings.webhook_secret)?;
+    let previous = parse("monitoring.webhook_secret_previous", &settings.webhook_secret_previous)?;
+    let invalid = |name, reason: &str| Err(ConfigError::Invalid { name, reason: reason.to_owned() });
+    match (key, previous) {
+        (None, Some(_)) => invalid(
+            "monitoring.webhook_secret",
+            "is missing: monitoring.webhook_secret_previous is only the one before it",
+        ),
+        (None, None) if settings.webhook_url.is_some() => {
+            invalid("monitoring.webhook_secret", "is missing: it signs the posts to monitoring.webhook_url")
+        }
+        (Some(key), Some(previous)) if key == previous => invalid(
+            "monitoring.webhook_secret_previous",
+            "is the same key as monitoring.webhook_secret; leave it out, or give monitoring.webhook_secret the new one",
+        ),
+        (Some(_), _) | (None, None) => Ok(()),
     }
 }
 
@@ -231,6 +235,8 @@ fn in_range(name: &'static str, value: i64, min: i64, max: i64) -> Result<(), Co
 mod tests {
     use super::*;
 
+    const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
     fn error_of(overlay: &str) -> String {
         Settings::from_toml(overlay).unwrap_err().to_string()
     }
@@ -247,7 +253,18 @@ mod tests {
             assert!(slack(url).is_ok(), "{url}");
         }
         let webhook = "[monitoring]\nwebhook_url = \"http://relay.internal/x\"\nwebhook_secret = ";
-        assert!(Settings::from_toml(&format!("{webhook}\"{}\"", "k".repeat(24))).is_ok(), "it is signed");
+        assert!(Settings::from_toml(&format!("{webhook}\"{KEY}\"")).is_ok(), "it is signed");
+    }
+
+    #[test]
+    fn the_previous_webhook_secret_belongs_to_another_new_one() {
+        let previous = format!("[monitoring]\nwebhook_secret_previous = \"{KEY}\"");
+        assert!(error_of(&previous).contains("monitoring.webhook_secret: is missing"));
+        assert!(error_of(&format!("{previous}\nwebhook_secret = \"{KEY}\"")).contains("is the same key"));
+        let other = KEY.replace("Mf", "Nf");
+        assert!(Settings::from_toml(&format!("{previous}\nwebhook_secret = \"{other}\"")).is_ok());
+        let plain = error_of("[monitoring]\nwebhook_secret_previous = \"twenty-four bytes or more\"");
+        assert!(plain.contains("monitoring.webhook_secret_previous: must begin with whsec_"), "{plain}");
     }
 
     #[test]
@@ -268,9 +285,8 @@ mod tests {
         assert!(error_of("[monitoring.rules.failure_rate]\nthreshold = nan").contains("failure_rate"));
         let receiver = "webhook_url = \"https://user:pass@example.org/x\"";
         assert!(error_of(&format!("[monitoring]\n{receiver}")).contains("monitoring.webhook_secret: is missing"));
-        assert!(error_of(&format!("[monitoring]\n{receiver}\nwebhook_secret = \"short\"")).contains("5 bytes"));
         let short = "webhook_secret = \"whsec_vsez0ZkEZnDLohzxWTdAlA==\"";
-        assert!(error_of(&format!("[monitoring]\n{receiver}\n{short}")).contains("16 bytes"));
+        assert!(error_of(&format!("[monitoring]\n{receiver}\n{short}")).contains("a key of 16 bytes"));
         let address = error_of("[monitoring]\nslack_url = \"ftp://host/secret-part\"");
         assert!(address.contains("monitoring.slack_url") && !address.contains("secret-part"), "{address}");
         assert!(error_of("[tokens]\nargon2_memory_kib = 1024").contains("argon2_memory_kib"));

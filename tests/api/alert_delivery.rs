@@ -127,6 +127,7 @@ async fn a_webhook_is_signed_over_its_body(database: TestDatabase) {
     let at = received.headers["webhook-timestamp"].clone();
     assert_eq!(at, app.clock.now().seconds().to_string());
     assert!(is_signed(&received, SECRET));
+    assert_eq!(received.headers["webhook-signature"].split(' ').count(), 1);
     let mut changed = received.clone();
     changed.body = changed.body.replace("warning", "nothing");
     assert!(!is_signed(&changed, SECRET), "the signature is over the body");
@@ -141,7 +142,19 @@ fn is_signed(received: &ReceivedRequest, secret: &str) -> bool {
     let (id, at) = (&received.headers["webhook-id"], &received.headers["webhook-timestamp"]);
     let mut sum = Hmac::<Sha256>::new_from_slice(&key).unwrap();
     sum.update(format!("{id}.{at}.{}", received.body).as_bytes());
-    received.headers["webhook-signature"] == format!("v1,{}", STANDARD.encode(sum.finalize().into_bytes()))
+    let expected = format!("v1,{}", STANDARD.encode(sum.finalize().into_bytes()));
+    received.headers["webhook-signature"].split(' ').any(|signature| signature == expected)
+}
+
+/// While receivers change to a new secret, they may know either.
+async fn a_webhook_is_signed_with_the_previous_secret_as_well(database: TestDatabase) {
+    let previous = "whsec_plJ3nmyCDGBKInavdOK15jsl6Zf8VyUJ";
+    let (_app, monitor) = start_with_alert(database, &format!("webhook_secret_previous = \"{previous}\"")).await;
+    monitor.alerts.deliver_due().await.unwrap();
+    let received = monitor.receiver.take_requests().pop().unwrap();
+    assert!(is_signed(&received, SECRET) && is_signed(&received, previous));
+    assert_eq!(received.headers["webhook-signature"].split(' ').count(), 2);
+    assert!(!is_signed(&received, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"));
 }
 
 async fn the_end_of_an_alert_is_delivered_after_its_beginning(database: TestDatabase) {
@@ -228,6 +241,7 @@ on_both_databases!(
     a_receiver_may_postpone_messages_for_a_day,
     slack_must_answer_ok,
     a_webhook_is_signed_over_its_body,
+    a_webhook_is_signed_with_the_previous_secret_as_well,
     the_end_of_an_alert_is_delivered_after_its_beginning,
     a_message_claimed_by_a_dead_server_is_delivered_by_another,
 );

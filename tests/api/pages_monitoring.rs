@@ -3,7 +3,7 @@
 use serde_json::json;
 use tillsight::performance::AttemptOutcome;
 
-use crate::alerts::Monitor;
+use crate::alerts::{Monitor, SECRET};
 use crate::harness::{
     ADMIN_PASSWORD, AlertReceiver, Browser, ONLY_ON_DEMAND, Shop, TestApp, TestDatabase, assert_leads, delete_order,
     on_both_databases,
@@ -113,7 +113,7 @@ async fn an_alert_is_shown_with_its_runbook_taken_care_of_and_resolved(database:
 
 async fn background_audit_and_settings_are_read(database: TestDatabase) {
     let receiver = AlertReceiver::start().await;
-    let hook = format!("webhook_url = \"{}\"\nwebhook_secret = \"twenty-four bytes or more\"", receiver.url);
+    let hook = format!("webhook_url = \"{}\"\nwebhook_secret = \"{SECRET}\"", receiver.url);
     let app = TestApp::spawn_with(database, &format!("[monitoring]\n{hook}")).await;
     let admin = app.login_admin().await;
     let store = app.create_store(&admin).await;

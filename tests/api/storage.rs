@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+use crate::alerts::SECRET;
 use crate::harness::{
     ADMIN_PASSWORD, AlertReceiver, MODEL, Reply, Shop, TestApp, TestDatabase, execute_unconstrained, on_both_databases,
     package_photo, skip,
@@ -61,8 +62,7 @@ enum Loss {
 async fn the_file_is_lost(loss: Loss) {
     let database = TestDatabase::sqlite();
     let receiver = AlertReceiver::start().await;
-    let overlay =
-        format!("[monitoring]\nwebhook_url = \"{}\"\nwebhook_secret = \"a secret of twenty-four bytes\"", receiver.url);
+    let overlay = format!("[monitoring]\nwebhook_url = \"{}\"\nwebhook_secret = \"{SECRET}\"", receiver.url);
     let shop = Shop::open_on_server(
         TestApp::spawn_with(database.clone(), &overlay).await,
         json!({"name": "Corner", "currency": "EUR"}),
@@ -227,7 +227,7 @@ async fn a_full_disk_is_told_without_the_database() {
     let receiver = AlertReceiver::start().await;
     let settings = [
         ("TILLSIGHT_MONITORING__WEBHOOK_URL", receiver.url.as_str()),
-        ("TILLSIGHT_MONITORING__WEBHOOK_SECRET", "a secret of twenty-four bytes"),
+        ("TILLSIGHT_MONITORING__WEBHOOK_SECRET", SECRET),
     ];
     let Some(app) = TestApp::spawn_program_on_small_disk(TestDatabase::sqlite(), &settings).await else {
         let name = "storage::sqlite_alone::a_full_disk_is_told_without_the_database";

@@ -26,11 +26,17 @@ pub struct Shop {
 
 impl Shop {
     pub fn open() -> Self {
+        Self::open_with(&[])
+    }
+
+    /// With variables that hold settings.
+    pub fn open_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let render = ["render", "--products", "1", "--views", "7", "--seed", "3", "--out", "rendered"];
         assert!(program(folder.path()).args(render).status().unwrap().success());
         let mut command = program(folder.path());
         command.arg("serve").env("TILLSIGHT_BIND", "127.0.0.1:0").env("TILLSIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD);
+        command.envs(settings.iter().copied());
         let mut server = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
         let url = lines.find_map(|line| line.split_once("listens on ").map(|(_, url)| url.to_owned())).unwrap();
@@ -99,7 +105,7 @@ impl Shop {
         std::fs::write(self.folder().join("schemathesis.toml"), config).unwrap();
     }
 
-    fn post(&self, path: &str, token: &str, body: Value) -> Value {
+    pub fn post(&self, path: &str, token: &str, body: Value) -> Value {
         self.send(self.request(Method::POST, path, token).json(&body))
     }
 
