@@ -27,6 +27,13 @@ pub struct DecodeLimits {
     pub max_pixels: u64,
 }
 
+impl DecodeLimits {
+    /// The most that a decoder may allocate.
+    fn memory_bytes(&self) -> u64 {
+        self.max_pixels.saturating_mul(BYTES_PER_PIXEL_MAX).saturating_add(DECODER_OVERHEAD_BYTES)
+    }
+}
+
 impl Default for DecodeLimits {
     /// 16 MiB and 32 megapixels: above what phones and kiosk cameras deliver (12 to 24 megapixels).
     fn default() -> Self {
@@ -109,8 +116,12 @@ pub enum DecodeError {
     #[error("the photo has {width} × {height} pixels; at most {limit} pixels are allowed")]
     TooManyPixels { width: u32, height: u32, limit: u64 },
     /// Its pixels have more bits than usual, or the file more tables.
-    #[error("the photo needs more memory than is allowed for its pixels: send it as a JPEG, or with 8 bits per colour")]
-    TooMuchMemory,
+    #[error(
+        "the photo is too large: decoding it takes more than {} MiB of memory, which is the limit; send it as a JPEG, or as a PNG \
+         with 8 bits per colour",
+        limit_bytes >> 20
+    )]
+    TooMuchMemory { limit_bytes: u64 },
     /// The file is damaged, cut off, or of a kind that the decoder does not support.
     #[error("the {format} photo is damaged: {reason}")]
     Broken { format: PhotoFormat, reason: String },
@@ -123,9 +134,9 @@ impl From<DecodeError> for PhotoFault {
     fn from(error: DecodeError) -> Self {
         let detail = error.to_string();
         match error {
-            DecodeError::TooManyBytes { .. } | DecodeError::TooManyPixels { .. } | DecodeError::TooMuchMemory => {
-                Self::TooLarge(detail)
-            }
+            DecodeError::TooManyBytes { .. }
+            | DecodeError::TooManyPixels { .. }
+            | DecodeError::TooMuchMemory { .. } => Self::TooLarge(detail),
             DecodeError::UnknownFormat | DecodeError::Heic => Self::NotAnImage(detail),
             DecodeError::Empty | DecodeError::Broken { .. } | DecodeError::Crashed { .. } => Self::Broken(detail),
         }
@@ -156,7 +167,7 @@ pub fn read_photo_header(bytes: &[u8], limits: &DecodeLimits) -> Result<PhotoHea
 pub fn decode_photo(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, DecodeError> {
     let (PhotoHeader { format, width, height }, mut decoder) = open(bytes, limits)?;
     let broken = |reason: String| DecodeError::Broken { format, reason };
-    let refused = |error| refuse(format, error);
+    let refused = |error| refuse(format, error, limits);
     if format == PhotoFormat::Jpeg {
         jpeg::check_structure(bytes).map_err(broken)?;
     }
@@ -199,10 +210,9 @@ fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<(PhotoHeader, impl
     let bytes = if format == PhotoFormat::Jpeg { huffman_tables::complete_tables(bytes) } else { Cow::Borrowed(bytes) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
     let mut memory = Limits::default();
-    memory.max_alloc =
-        Some(limits.max_pixels.saturating_mul(BYTES_PER_PIXEL_MAX).saturating_add(DECODER_OVERHEAD_BYTES));
+    memory.max_alloc = Some(limits.memory_bytes());
     reader.limits(memory);
-    let decoder = reader.into_decoder().map_err(|error| refuse(format, error))?;
+    let decoder = reader.into_decoder().map_err(|error| refuse(format, error, limits))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         return Err(DecodeError::TooManyPixels { width, height, limit: limits.max_pixels });
@@ -216,9 +226,9 @@ fn is_heic(bytes: &[u8]) -> bool {
     bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|brand| BRANDS.contains(&brand))
 }
 
-fn refuse(format: PhotoFormat, error: ImageError) -> DecodeError {
+fn refuse(format: PhotoFormat, error: ImageError, limits: &DecodeLimits) -> DecodeError {
     let reason = match error {
-        ImageError::Limits(_) => return DecodeError::TooMuchMemory,
+        ImageError::Limits(_) => return DecodeError::TooMuchMemory { limit_bytes: limits.memory_bytes() },
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => "the file is cut off",
         ImageError::Unsupported(_) => "it is of a rare kind that is not supported",
         // The decoder's own words help nobody at a till.

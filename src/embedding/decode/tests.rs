@@ -183,7 +183,10 @@ fn a_deep_picture_within_the_limit_of_pixels_is_decoded_or_refused_for_its_memor
     let bytes = bytes.into_inner();
     let limits = DecodeLimits { max_pixels: 490_000, ..DecodeLimits::default() };
     assert!(has_color(&decode_photo(&bytes, &limits).unwrap(), 4, 4, [191; 3]));
-    assert!(matches!(refuse(PhotoFormat::Png, too_little_memory(&bytes)), DecodeError::TooMuchMemory));
+    let refused = refuse(PhotoFormat::Png, too_little_memory(&bytes), &limits);
+    assert_eq!(refused, DecodeError::TooMuchMemory { limit_bytes: 490_000 * 8 + (16 << 20) });
+    assert!(refused.to_string().contains("more than 19 MiB"), "{refused}");
+    assert!(matches!(PhotoFault::from(refused), PhotoFault::TooLarge(_)));
 }
 
 fn too_little_memory(png: &[u8]) -> ImageError {
@@ -208,6 +211,29 @@ fn a_jpeg_without_huffman_tables_is_decoded_with_those_of_the_standard() {
     assert_eq!(decode_photo(&bare, &limits).unwrap(), decode_photo(&whole, &limits).unwrap());
     let large = encode(&sample(2_400, 2_200), ImageFormat::Jpeg);
     assert_eq!(decode_photo(&large, &limits).unwrap().width(), 1_200);
+}
+
+/// Some cameras write zeros, fill bytes or their own data between segments; decoders skip up to the next marker.
+#[test]
+fn bytes_between_the_segments_of_a_jpeg_are_skipped() {
+    let limits = DecodeLimits::default();
+    for whole in [encode(&sample(64, 48), ImageFormat::Jpeg), encode(&sample(2_400, 2_200), ImageFormat::Jpeg)] {
+        let photo = decode_photo(&whole, &limits).unwrap();
+        let mut segments = vec![2];
+        while whole[segments[segments.len() - 1] + 1] != 0xDA {
+            let start = segments[segments.len() - 1];
+            segments.push(start + 2 + usize::from(u16::from_be_bytes([whole[start + 2], whole[start + 3]])));
+        }
+        assert!(segments.len() > 5);
+        for junk in [&[0; 3][..], &[0xFF; 3], b"camera 7", &[1, 0xFF, 0, 2], &[0xFF, 0, 0xFF, 0], &[0; 5_000]] {
+            // A JPEG is known by the marker right after its start.
+            for start in &segments[1..] {
+                let file = [&whole[..*start], junk, &whole[*start..]].concat();
+                let decoded = decode_photo(&file, &limits).unwrap_or_else(|error| panic!("{start} {junk:?}: {error}"));
+                assert!(decoded == photo, "{start} {junk:?}");
+            }
+        }
+    }
 }
 
 #[test]
