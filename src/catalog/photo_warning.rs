@@ -27,6 +27,8 @@ pub struct PhotoWarning {
     pub limit: f64,
     /// The other product of a `copy`.
     pub product_id: Option<ProductId>,
+    /// Its name.
+    pub product_name: Option<String>,
     /// Whether the upload is refused unless the caller insists.
     #[serde(skip)]
     pub is_serious: bool,
@@ -44,6 +46,7 @@ impl PhotoWarning {
             value: round(issue.value),
             limit: round(issue.limit),
             product_id: other.map(|(id, _)| id),
+            product_name: other.map(|(_, name)| name.to_owned()),
             is_serious: issue.is_serious,
         }
     }

@@ -102,6 +102,11 @@ impl FindingKind {
         }
     }
 
+    /// As in JSON.
+    pub fn word(self) -> String {
+        serde_json::to_value(self).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
     /// The predicate of a sentence about one number and about several: "Receipt 4 …", "Receipts 4–6 …".
     fn predicates(self) -> (&'static str, &'static str) {
         match self {

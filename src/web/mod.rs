@@ -6,6 +6,7 @@
 pub mod amount;
 mod assets;
 pub mod chart;
+pub mod finding_text;
 pub mod form;
 pub mod format;
 mod icons;

@@ -63,8 +63,12 @@ async fn a_missing_number_is_written_out_and_repaired_in_two_steps(database: Tes
     assert_leads(&checked, "/admin/numbering?tab=integrity&notice=notice-check-findings");
     for tab in ["overview", "integrity"] {
         let page = text(&mut browser, &format!("/admin/numbering?tab={tab}")).await;
-        assert!(page.contains("is missing"), "{tab}");
+        assert!(page.contains("Receipt 3: missing (1 in total)"), "{tab}: {page}");
     }
+    browser.submit("/preferences", &[("language", "ko")]).await;
+    let korean = text(&mut browser, "/admin/numbering").await;
+    assert!(korean.contains("영수증 3번: 번호가 빠졌습니다(모두 1건)"), "{korean}");
+    browser.submit("/preferences", &[("language", "en")]).await;
     assert!(text(&mut browser, "/admin").await.contains("Receipt numbers of 1 store are damaged"));
     let history = format!("/admin/numbering?tab=integrity&store_id={}", shop.store);
     assert!(text(&mut browser, &history).await.contains("id=\"history\""));

@@ -24,7 +24,11 @@ class Picker {
   }
 
   take(files) {
-    for (const file of files.filter((file) => TYPES.includes(file.type))) {
+    for (const file of files) {
+      if (!TYPES.includes(file.type)) {
+        toast(`${file.name}: ${this.text("NotAPhoto")}`);
+        continue;
+      }
       if (file.size > Number(this.root.dataset.maxBytes)) {
         toast(`${file.name}: ${this.text("Large")}`);
         continue;
@@ -87,13 +91,23 @@ class Picker {
       await photo.picture.decode().catch(() => {});
       draw(photo, answer.region);
       const several = answer.things.length > 1;
-      const words = several ? [this.text("Several")] : answer.warnings.map((warning) => warning.message);
+      const words = several ? [this.text("Several")] : answer.warnings.map((warning) => this.describe(warning));
       this.say(photo, answer.refused ? "bad" : words.length ? "warn" : "good", words[0] ?? this.text("Good"));
     } else if (status === 415 || status === 422 || status === 413) {
-      this.say(photo, "bad", answer?.detail ?? this.text("Unchecked"));
+      this.say(photo, "bad", this.textOf("Problem", answer?.type?.split(":").pop()) ?? answer?.detail ?? this.text("Unchecked"));
     } else {
       this.say(photo, "idle", this.text("Unchecked"));
     }
+  }
+
+  // The server's sentences are English; those of a code that the page does not know stay.
+  describe({ code, message, product_name: name }) {
+    return this.textOf("Issue", code)?.replace("{name}", name ?? "") ?? message;
+  }
+
+  // The page's text of a code such as `too-dark`, if it has one.
+  textOf(kind, code = "") {
+    return this.text(kind + code.replace(/(?:^|-)(\w)/g, (_, letter) => letter.toUpperCase()));
   }
 
   say(photo, tone, text) {

@@ -60,8 +60,8 @@ struct ShownAlert {
 }
 
 impl ShownAlert {
-    fn new(alert: AlertView) -> Self {
-        let runbook = render_runbook(&RunbookSection::of(alert.rule).text);
+    fn new(alert: AlertView, page: &Page) -> Self {
+        let runbook = render_runbook(&RunbookSection::in_language(alert.rule, page.language.tag()).text);
         Self { alert, runbook }
     }
 
@@ -94,7 +94,7 @@ async fn render_list(page: &Page, services: &Services, cursor: &str, tested: Opt
     let request = PageRequest { before: cursor.parse().ok(), limit: PAGE_LENGTH };
     let active = services.alerts.list_active().await?;
     let history = services.alerts.list_history(request).await?;
-    let shown = |alerts: Vec<AlertView>| alerts.into_iter().map(ShownAlert::new).collect();
+    let shown = |alerts: Vec<AlertView>| alerts.into_iter().map(|alert| ShownAlert::new(alert, page)).collect();
     let template = AlertsTemplate {
         page,
         zone: services.auth.store_defaults().1,
@@ -112,7 +112,8 @@ pub async fn show_one(page: Page, services: Data<Services>, id: ValidPath<AlertI
     let alert = services.alerts.get_alert(id).await?;
     let deliveries = services.alerts.list_deliveries(id).await?;
     let zone = services.auth.store_defaults().1;
-    page.render(&AlertTemplate { page: &page, zone, alert: ShownAlert::new(alert), deliveries, form: Form::empty() })
+    let alert = ShownAlert::new(alert, &page);
+    page.render(&AlertTemplate { page: &page, zone, alert, deliveries, form: Form::empty() })
 }
 
 /// Acknowledges or resolves the alert that the form names.

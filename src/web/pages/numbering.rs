@@ -11,10 +11,11 @@ use crate::domain::{Caller, CheckDepth, Page as List, PageRequest, Series, Store
 use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::{Problem, ProblemKind};
-use crate::integrity::{RepairMethod, RepairRequest, RepairView, ReportView, StoreIntegrityView};
+use crate::integrity::{Finding, RepairMethod, RepairRequest, RepairView, ReportView, StoreIntegrityView};
 use crate::orders::SeriesView;
 use crate::performance::{HourPerformance, StatsView, StorePerformance, Window};
 use crate::web::chart::{Chart, ChartKind, Series as ChartSeries, Tone, WIDE};
+use crate::web::finding_text::describe_finding;
 use crate::web::form::Form;
 use crate::web::format;
 use crate::web::page::{Page, PageResult};
@@ -79,6 +80,10 @@ impl NumberingTemplate<'_> {
         let findings = self.stores.iter().flat_map(|store| &store.findings);
         i64::try_from(findings.count() + self.orphan_lines.iter().map(|report| report.findings.len()).sum::<usize>())
             .unwrap_or(i64::MAX)
+    }
+
+    fn describe(&self, finding: &Finding) -> String {
+        describe_finding(self.page, finding)
     }
 
     /// The tone of a health between 0 and 100.

@@ -68,6 +68,7 @@ photo-several = Shows several things. Show one.
 photo-checking = Looking …
 photo-unchecked = Is checked when you send it.
 photo-too-large = is too large
+photo-not-a-photo = is not a JPEG, PNG or WebP photo. An iPhone takes JPEG with Settings > Camera > Formats > Most Compatible.
 photo-send-failed = The server cannot be reached. Your photos are still here; try again.
 camera-use = Use the camera
 camera-hint = Turn the product a little between the photos.
@@ -83,3 +84,11 @@ notice-product-on-sale = On sale again.
 notice-product-off-sale = Off sale. Tills no longer recognise it.
 notice-photos-added = The photos are added.
 notice-photo-removed = The photo is removed.
+
+# What is wrong with a photo, by its code.
+photo-issue-blank = Shows one colour and nothing else. Photograph the product itself.
+photo-issue-too-small = The product is too small in the photo. Go closer.
+photo-issue-blurred = Blurred. Hold the camera still until it is in focus, and take it again.
+photo-issue-too-dark = Too dark. Take it again with more light.
+photo-issue-too-bright = Too bright. Take it again with less light, or on a darker table.
+photo-issue-copy = Looks the same as a photo of “{ $name }”. Send one that shows the difference.

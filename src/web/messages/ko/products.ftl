@@ -63,6 +63,7 @@ photo-several = 여러 물건이 보입니다. 하나만 보여 주세요.
 photo-checking = 확인 중 …
 photo-unchecked = 보낼 때 확인합니다.
 photo-too-large = 파일이 너무 큽니다
+photo-not-a-photo = JPEG, PNG, WebP 사진이 아닙니다. 아이폰은 설정 > 카메라 > 포맷 > 높은 호환성을 선택하세요.
 photo-send-failed = 서버에 연결할 수 없습니다. 사진은 그대로 있으니 다시 시도하세요.
 camera-use = 카메라 사용
 camera-hint = 사진 사이에 상품을 조금씩 돌려 주세요.
@@ -78,3 +79,11 @@ notice-product-on-sale = 다시 판매합니다.
 notice-product-off-sale = 판매를 중지했습니다. 계산대에서 인식하지 않습니다.
 notice-photos-added = 사진을 추가했습니다.
 notice-photo-removed = 사진을 제거했습니다.
+
+# 사진의 문제점.
+photo-issue-blank = 한 가지 색만 보입니다. 상품 자체를 찍으세요.
+photo-issue-too-small = 사진에서 상품이 너무 작습니다. 더 가까이에서 찍으세요.
+photo-issue-blurred = 흐립니다. 초점이 맞을 때까지 카메라를 움직이지 말고 다시 찍으세요.
+photo-issue-too-dark = 너무 어둡습니다. 더 밝은 곳에서 다시 찍으세요.
+photo-issue-too-bright = 너무 밝습니다. 빛을 줄이거나 더 어두운 바닥에서 다시 찍으세요.
+photo-issue-copy = “{ $name }” 사진과 똑같아 보입니다. 차이가 보이는 사진을 보내세요.
