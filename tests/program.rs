@@ -57,6 +57,30 @@ fn a_failed_start_prints_one_line() {
 }
 
 #[test]
+fn a_wrong_setting_is_told_with_its_variable_or_file_and_what_would_be_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("till.toml"), "[limits]\npage = \"7\"").unwrap();
+    let serve =
+        |name: &str, value: &str| error_line(&tillsight(folder.path(), &["serve"]).env(name, value).output().unwrap());
+    assert_eq!(
+        serve("TILLSIGHT_LIMITS__PAGE", "7.5"),
+        "tillsight: setting limits.page must be a whole number, not 7.5 (in TILLSIGHT_LIMITS__PAGE)"
+    );
+    let file = serve("TILLSIGHT_CONFIG", "till.toml");
+    assert!(file.contains("setting limits.page must be a whole number, not the text \"7\" (in "), "{file}");
+    assert!(file.ends_with("till.toml)"), "{file}");
+    assert!(serve("TILLSIGHT_LOG_FILTER", "loud==").contains("\"loud==\" is not a level (error, warn"));
+    // The secret of a shop must not end in a log because it was mistyped.
+    let secret = serve("TILLSIGHT_MONITORING__WEBHOOK_SECRET", "plain text of a shop");
+    assert!(
+        secret.contains("monitoring.webhook_secret: must begin with whsec_") && !secret.contains("plain"),
+        "{secret}"
+    );
+    let database = serve("TILLSIGHT_DATABASE_URL", "sqlite:///dev/null/x.db");
+    assert!(!database.contains("code:") && !database.contains("os error"), "{database}");
+}
+
+#[test]
 fn a_model_that_differs_from_its_manifest_fails_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let manifest: Value = serde_json::from_slice(&std::fs::read(MODEL).unwrap()).unwrap();
@@ -77,7 +101,8 @@ fn a_model_that_differs_from_its_manifest_fails_the_start() {
     assert!(start(&|manifest| manifest["input"]["width"] = json!(0)).contains("width"));
     assert!(start(&|manifest| manifest["colour"] = json!("rgb")).contains("colour"));
     assert!(
-        start(&|manifest| manifest["thresholds"]["score"] = json!("0.5")).contains("thresholds.score: invalid type")
+        start(&|manifest| manifest["thresholds"]["score"] = json!("0.5"))
+            .contains("the field thresholds.score must be a number, not the text \"0.5\"")
     );
     std::fs::write(folder.path().join("copy.onnx"), b"not a model").unwrap();
     let hash = hex::encode(Sha256::digest(b"not a model"));

@@ -22,13 +22,16 @@ pub(super) fn message_body(sink: SinkKind, event: AlertEvent, alert: &AlertRow, 
     }
 }
 
-/// Slack reads `&`, `<` and `>` as markup; escaped, the name of a store cannot notify a channel.
+/// For people: without the alert's key and other identifiers, which the webhook's body has. Slack reads `&`, `<` and `>` as markup; escaped, the name of a store cannot notify a channel.
 fn slack_text(event: AlertEvent, alert: &AlertRow) -> String {
     let message = alert.message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let headline = match event {
         AlertEvent::Fired => format!("[{}] {message}", alert.severity),
-        AlertEvent::Escalated => format!("[{}] not acknowledged since {}: {message}", alert.severity, alert.fired_at),
+        AlertEvent::Escalated => {
+            let since = Timestamp::from_micros(alert.fired_at.seconds() * 1_000_000);
+            format!("[{}] not acknowledged since {since}: {message}", alert.severity)
+        }
         AlertEvent::Resolved => format!("[resolved] {message}"),
     };
-    format!("{headline}\n{}\n{}", alert.key, alert.rule.runbook())
+    format!("{headline}\nWhat to do: /admin/alerts, or {}", alert.rule.runbook())
 }

@@ -9,7 +9,7 @@ use crate::automation::AutomationError;
 use crate::backup::BackupError;
 use crate::db::DatabaseError;
 use crate::db::blobs::BlobError;
-use crate::domain::InvalidField;
+use crate::domain::{InvalidField, describe_io_error};
 use crate::index_feed::FollowError;
 use crate::models::SwitchError;
 
@@ -73,7 +73,7 @@ pub enum StartError {
     Catalog(#[from] InvalidField),
     #[error("cannot start a thread: {0}")]
     Threads(std::io::Error),
-    #[error("cannot listen on {address}: {error}; choose another address with TILLSIGHT_BIND")]
+    #[error("cannot listen on {address}: {}; choose another address with TILLSIGHT_BIND", describe_io_error(error))]
     Bind { address: std::net::SocketAddr, error: std::io::Error },
     /// The server stopped without a stop signal.
     #[error("the HTTP server failed: {0}")]

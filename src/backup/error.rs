@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::db::DatabaseError;
+use crate::domain::describe_io_error;
 
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
@@ -12,7 +13,7 @@ pub enum BackupError {
     /// The database has forgotten numbers that were given.
     #[error("{0}")]
     Forgotten(String),
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), describe_io_error(error))]
     File { path: PathBuf, error: std::io::Error },
     #[error("database: {0}")]
     Database(#[from] DatabaseError),

@@ -62,7 +62,7 @@ pub(super) async fn run(options: ImportOptions, settings: Settings) -> Result<()
     match view.status {
         TaskStatus::Completed => Ok(()),
         TaskStatus::Waiting | TaskStatus::Processing | TaskStatus::Failed | TaskStatus::Stopped => {
-            Err(CliError::Task(format!("import {task} is {}", view.status)))
+            Err(CliError::Task(format!("the import is {}; `tillsight task show {task}` tells more", view.status)))
         }
     }
 }

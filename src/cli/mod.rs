@@ -29,6 +29,7 @@ use serde_json::json;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Settings};
 use crate::db::DatabaseError;
+use crate::domain::describe_io_error;
 use crate::index_feed::StoredIndexError;
 use crate::telemetry::{self, logs_are_json};
 use crate::terminal::{self, note};
@@ -178,7 +179,7 @@ pub enum CliError {
     CheckFailed(Box<CliError>),
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
-    #[error("{0}: {1}")]
+    #[error("{}: {}", .0.display(), describe_io_error(.1))]
     File(PathBuf, std::io::Error),
     #[error("cannot start the asynchronous runtime: {0}")]
     Runtime(std::io::Error),

@@ -14,7 +14,10 @@ use crate::automation::{Automation, AutomationError, NewTask, TaskFiles, TaskFil
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::Database;
-use crate::domain::{Caller, LogAction, LogLevel, PageRequest, Stage, TaskId, TaskStatus, TaskType, TimeZone};
+use crate::domain::{
+    Caller, InvalidField, LogAction, LogLevel, PageRequest, Stage, TaskId, TaskStatus, TaskType, TimeZone,
+    describe_json_syntax,
+};
 use crate::terminal::{self, say};
 
 /// One for reading and one for a transaction.
@@ -165,7 +168,7 @@ async fn queue_task(
     options: &RunOptions,
 ) -> Result<TaskView, AutomationError> {
     let given: Value = serde_json::from_str(&options.settings)
-        .map_err(|error| crate::domain::InvalidField::new("settings", format!("is not JSON: {error}")))?;
+        .map_err(|error| InvalidField::new("settings", describe_json_syntax(&error)))?;
     let settings = check_settings(options.kind, &given)?;
     let title = options.title.clone().unwrap_or_else(|| options.kind.to_string());
     let task = NewTask { id: automation.new_task_id(), kind: options.kind, title, settings };

@@ -6,6 +6,7 @@
 mod automation;
 mod limits;
 mod monitoring;
+mod read_error;
 mod report;
 mod validate;
 mod webhook_secret;
@@ -183,9 +184,10 @@ impl Default for Defaults {
 /// Why the settings cannot be used: one line for the person who starts the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("settings file {0} (from TILLSIGHT_CONFIG) does not exist")]
+    #[error("settings file {} (from TILLSIGHT_CONFIG) does not exist, or is not a file", .0.display())]
     NoFile(PathBuf),
-    #[error("setting {0}")]
+    /// The file or a value in it cannot be read.
+    #[error("{0}")]
     Unreadable(String),
     /// The value parses but is invalid.
     #[error("setting {name}: {reason}")]
@@ -220,14 +222,14 @@ impl Settings {
             Env::prefixed("TILLSIGHT_").ignore(&NOT_SETTINGS).filter(move |key| !is_secret(key)).split("__");
         // Secrets are not parsed: a password of digits is a text, and a quotation mark in it is part of it.
         let secrets = SECRETS.iter().filter_map(|name| {
-            let value = std::env::var(secret_variable(name)).ok()?;
+            let value = std::env::var(variable_of(name)).ok()?;
             Some((*name, value))
         });
         let layers = secrets.fold(Self::layers(&file).merge(environment), |layers, secret| {
             layers.merge(Serialized::global(secret.0, secret.1))
         });
         let mut settings = Self::from_figment(&layers)?;
-        settings.report = SettingsReport::new(&layers, |name| std::env::var_os(secret_variable(name)).is_some());
+        settings.report = SettingsReport::new(&layers, |name| std::env::var_os(variable_of(name)).is_some());
         Ok(settings)
     }
 
@@ -244,26 +246,16 @@ impl Settings {
     }
 
     fn from_figment(figment: &Figment) -> Result<Self, ConfigError> {
-        let settings: Self = figment.extract().map_err(|error| ConfigError::Unreadable(describe_error(&error)))?;
+        let settings: Self =
+            figment.extract().map_err(|error| ConfigError::Unreadable(read_error::describe(figment, &error)))?;
         validate::validate(&settings)?;
         Ok(settings)
     }
 }
 
-/// The variable of a secret setting.
-fn secret_variable(name: &str) -> String {
+/// The variable of a setting.
+fn variable_of(name: &str) -> String {
     format!("TILLSIGHT_{}", name.to_uppercase().replace('.', "__"))
-}
-
-/// Figment's error in plain words: `limits.image_bytes: found string "many", expected u64 (from …)`.
-fn describe_error(error: &figment::Error) -> String {
-    let source = error.metadata.as_ref().map(|meta| format!(" (from {})", meta.name)).unwrap_or_default();
-    let path = error.path.join(".");
-    if SECRETS.contains(&path.as_str()) {
-        return format!("{path}: must be a text{source}");
-    }
-    let subject = if path.is_empty() { String::new() } else { format!("{path}: ") };
-    format!("{subject}{}{source}", error.kind)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::private_folder::make_private_folder;
 use crate::atomic_file::{self, IfExists};
+use crate::domain::describe_io_error;
 
 /// The file with the folder's identifier. No folder of photos has such a name.
 const FOLDER_ID: &str = "folder-id";
@@ -60,7 +61,7 @@ pub enum BlobError {
     /// The hash of the content is not the one in the file's name.
     #[error("file {} is damaged: its content does not match the SHA-256 in its name", .0.display())]
     Damaged(PathBuf),
-    #[error("file {}: {error}", path.display())]
+    #[error("file {}: {}", path.display(), describe_io_error(error))]
     Io { path: PathBuf, error: std::io::Error },
     /// The blocking task was cancelled or panicked.
     #[error("the thread that handles files has failed")]

@@ -1,5 +1,7 @@
 //! `DatabaseError`: the kinds of failure that services tell apart.
 
+use crate::domain::describe_io_error;
+
 /// A failure of the database. A missing row is not one.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DatabaseError {
@@ -68,13 +70,57 @@ impl From<sqlx::Error> for DatabaseError {
             return from_database(refusal.as_ref());
         }
         if matches!(error, Error::Io(_) | Error::Tls(_) | Error::PoolClosed | Error::WorkerCrashed) {
-            return Self::Unavailable(error.to_string());
+            return Self::Unavailable(describe(&error));
         }
         if matches!(error, Error::PoolTimedOut) {
-            return Self::TimedOut(error.to_string());
+            return Self::TimedOut(describe(&error));
         }
         Self::Unexpected(error.to_string())
     }
+}
+
+/// A failure that is no defect, in plain words: an address, a file or a machine is not as it should be.
+pub(super) fn describe(error: &sqlx::Error) -> String {
+    use sqlx::Error;
+    if let Error::Database(refusal) = error {
+        return describe_refusal(refusal.as_ref());
+    }
+    if let Error::Io(reason) = error {
+        return describe_io_error(reason);
+    }
+    if let Error::Tls(reason) = error {
+        return format!("no encrypted connection came about: {reason}");
+    }
+    if matches!(error, Error::PoolTimedOut) {
+        return "no connection became free in time".to_owned();
+    }
+    if matches!(error, Error::PoolClosed | Error::WorkerCrashed) {
+        return "its connections are closed".to_owned();
+    }
+    error.to_string()
+}
+
+/// SQLite's texts are for programmers. PostgreSQL's are for whoever runs it, and name the user and the database.
+fn describe_refusal(refusal: &dyn sqlx::error::DatabaseError) -> String {
+    if !is_sqlite(refusal) {
+        return refusal.message().to_owned();
+    }
+    // The lower byte of an extended code is the primary one: https://www.sqlite.org/rescode.html
+    let code = refusal.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
+    match code & 0xFF {
+        5 | 6 => "another program is writing to it".to_owned(),
+        8 => "it may only be read: see that this user may write to the file and its folder".to_owned(),
+        10 => "the disk failed to read or write it".to_owned(),
+        11 => format!("its contents are damaged ({})", refusal.message()),
+        13 => "the disk is full".to_owned(),
+        14 => "it cannot be opened: see that its folder exists, and that this user may read and write there".to_owned(),
+        26 => "the file is not a database".to_owned(),
+        _ => refusal.message().to_owned(),
+    }
+}
+
+fn is_sqlite(refusal: &dyn sqlx::error::DatabaseError) -> bool {
+    refusal.as_error().is::<sqlx::sqlite::SqliteError>()
 }
 
 /// SQLSTATE for PostgreSQL, the primary or extended result code for SQLite.
@@ -94,10 +140,10 @@ fn from_database(refusal: &dyn sqlx::error::DatabaseError) -> DatabaseError {
         // PostgreSQL: connection exceptions, shutdown in progress, starting up, too many connections; and 55000 (object not in
         // prerequisite state), which our statements only get from a database that allows no connections.
         Some("08000" | "08003" | "08006" | "57P01" | "57P02" | "57P03" | "53300" | "55000") => {
-            DatabaseError::Unavailable(refusal.message().to_owned())
+            DatabaseError::Unavailable(describe_refusal(refusal))
         }
         // SQLite: the file cannot be opened, or was moved away.
-        Some("14" | "1032") => DatabaseError::Unavailable(refusal.message().to_owned()),
+        Some("14" | "1032") => DatabaseError::Unavailable(describe_refusal(refusal)),
         // PostgreSQL: disk full. SQLite: full, and no room for the index of the write-ahead log.
         Some("53100" | "13" | "4874") => DatabaseError::DiskFull,
         // PostgreSQL: no such table, database or schema.

@@ -16,7 +16,8 @@ use sqlx::sqlite::{
 };
 
 use super::private_folder::make_private_folder;
-use super::{DatabaseError, deadline};
+use super::{DatabaseError, deadline, error};
+use crate::domain::describe_io_error;
 
 /// Longer than for PostgreSQL, because a burst of writers queues for its single connection.
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +27,9 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long that ping waits. Shorter than the wait for a connection, which then has time to make a new one.
 const REUSE_PING_TIMEOUT: Duration = Duration::from_secs(1);
+
+const POSTGRES_ADDRESS_FAULT: &str = "the address of PostgreSQL is not one such as postgres://USER:PASSWORD@HOST:5432/NAME; in the \
+                                      password, write %40 for @, %2F for /, %3A for : and %25 for %";
 
 #[derive(Debug, Clone)]
 pub(super) enum Pools {
@@ -119,8 +123,7 @@ impl Pools {
         if let Some(folder) = options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty())
             && mode == OpenMode::Create
         {
-            make_private_folder(folder)
-                .map_err(|error| DatabaseError::Unavailable(format!("folder {}: {error}", folder.display())))?;
+            make_private_folder(folder).map_err(|error| DatabaseError::Unavailable(describe_folder(folder, &error)))?;
         }
         if mode == OpenMode::Create {
             // Only here: a connection that is opened later must not make an empty file in the place of a lost one.
@@ -152,8 +155,8 @@ impl Pools {
 }
 
 fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| DatabaseError::Unavailable(format!("the address of PostgreSQL is malformed: {error}")))?;
+    let options =
+        PgConnectOptions::from_str(url).map_err(|_| DatabaseError::Unavailable(POSTGRES_ADDRESS_FAULT.to_owned()))?;
     // sqlx would never try TLS with `allow`, and a server that takes TLS alone would refuse it.
     let is_allow = matches!(options.get_ssl_mode(), PgSslMode::Allow);
     let options = if is_allow { options.ssl_mode(PgSslMode::Prefer) } else { options };
@@ -195,7 +198,7 @@ async fn connect_postgres(
     let address = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or(""));
     let failed = |error: sqlx::Error| {
         let advice = tls_advice(&error);
-        DatabaseError::Unavailable(format!("PostgreSQL at {address}: {error}{advice}"))
+        DatabaseError::Unavailable(format!("PostgreSQL at {address}: {}{advice}", error::describe(&error)))
     };
     match postgres_pool(connections, reuse).connect_with(options.clone()).await {
         Ok(pool) => Ok(pool),
@@ -232,8 +235,9 @@ fn is_certificate_error(error: &sqlx::Error) -> bool {
 }
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(|error| DatabaseError::Unavailable(format!("the SQLite address \"{url}\" is malformed: {error}")))?;
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| {
+        DatabaseError::Unavailable(format!("\"{url}\" is not an address such as sqlite://data/tillsight.db"))
+    })?;
     Ok(options.foreign_keys(true).synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY_TIMEOUT))
 }
 
@@ -262,8 +266,12 @@ fn read_file_id(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
+fn describe_folder(folder: &Path, error: &std::io::Error) -> String {
+    format!("the folder {} cannot be made: {}", folder.display(), describe_io_error(error))
+}
+
 fn sqlite_refused(file: &Path, error: sqlx::Error) -> DatabaseError {
-    let text = format!("SQLite file {}: {error}", file.display());
+    let text = format!("SQLite file {}: {}", file.display(), error::describe(&error));
     let is_damage = matches!(DatabaseError::from(error), DatabaseError::Damaged(_));
     if is_damage { DatabaseError::Damaged(text) } else { DatabaseError::Unavailable(text) }
 }

@@ -13,6 +13,7 @@ mod code;
 mod discount;
 mod given_numbers;
 mod ids;
+mod io_fault;
 mod local_period;
 mod model_switch;
 mod money;
@@ -28,6 +29,7 @@ mod text;
 mod text_enum;
 mod time;
 mod time_zone;
+mod value_fault;
 mod verdict;
 
 pub use alert::{AlertEvent, AlertRule, AlertSeverity, AlertState, CheckDepth, DeliveryState, SinkKind};
@@ -47,6 +49,7 @@ pub use ids::{
     PlaceholderId, PriceId, ProductId, RecognitionId, RefundId, ScheduleId, SessionId, StoreId, SwitchId, TaskId,
     TaskLogId, TokenId, UserId, ZReportId, sort_new_ids_after,
 };
+pub use io_fault::describe_io_error;
 pub use local_period::{LocalUnit, OffsetSpan};
 pub use model_switch::SwitchState;
 pub use money::{Currency, Money};
@@ -62,4 +65,5 @@ pub use text::{InvalidField, parse_barcode, parse_line, parse_optional_line, par
 pub(crate) use text_enum::text_enum;
 pub use time::Timestamp;
 pub use time_zone::TimeZone;
+pub use value_fault::{ValueFault, describe_json_syntax, list_alternatives};
 pub use verdict::{Verdict, VerdictLimits};

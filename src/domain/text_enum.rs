@@ -1,7 +1,7 @@
 //! `text_enum!`: an enum whose values are one word each, the same in the database, in JSON and in print.
 
 /// Declares such an enum with `as_str`, `ALL`, `FromStr` and `Display`. The quoted noun goes into the error text: `"shells"
-/// is not a payment method`. How the word is stored in a database: `db::column_types`.
+/// is not a payment method; there are …`. How the word is stored in a database: `db::column_types`.
 ///
 /// The word is a `tt`: utoipa does not see through a `literal` and would put the variant's name into the OpenAPI document.
 macro_rules! text_enum {
@@ -29,7 +29,7 @@ macro_rules! text_enum {
             fn from_str(word: &str) -> Result<Self, String> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(format!(concat!("\"{}\" is not ", $noun), word)),
+                    _ => Err(format!(concat!("\"{}\" is not ", $noun, "; there are {}"), word, [$($word),+].join(", "))),
                 }
             }
         }
@@ -57,6 +57,7 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused_by_value() {
-        assert_eq!("shells".parse::<PaymentMethod>().unwrap_err(), "\"shells\" is not a payment method");
+        let refused = "shells".parse::<PaymentMethod>().unwrap_err();
+        assert!(refused.starts_with("\"shells\" is not a payment method; there are cash, "), "{refused}");
     }
 }

@@ -65,7 +65,9 @@ impl<'de> Deserialize<'de> for Timestamp {
         if !has_rfc3339_shape(&text) {
             return Err(D::Error::custom("a time is written as in RFC 3339, for example 2026-01-31T09:30:00Z"));
         }
-        let moment: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
+        let moment: jiff::Timestamp = text
+            .parse()
+            .map_err(|_| D::Error::custom(format_args!("\"{text}\" is no moment of the calendar and the clock")))?;
         Ok(Self(moment.as_microsecond()))
     }
 }

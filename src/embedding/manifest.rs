@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::pooling::Pooling;
 use super::{ModelError, ModelId, Thresholds};
 use crate::atomic_file;
+use crate::domain::{ValueFault, describe_io_error, describe_json_syntax};
 
 const SIDE_PX_MAX: u32 = 2_048;
 const DIM_MAX: usize = 8_192;
@@ -120,7 +121,10 @@ impl Manifest {
             } else {
                 ""
             };
-            ModelError::UnreadableManifest { path: path.to_owned(), reason: format!("{error}{hint}") }
+            ModelError::UnreadableManifest {
+                path: path.to_owned(),
+                reason: format!("{}{hint}", describe_io_error(&error)),
+            }
         })?;
         Self::parse(&text, path)
     }
@@ -133,12 +137,14 @@ impl Manifest {
     /// Parses and checks a manifest's `text`; `path` is for the messages.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ModelError> {
         let mut json = serde_json::Deserializer::from_str(strip_byte_order_mark(text));
+        let describe = |path: &str, error: &serde_json::Error| match error.is_data() {
+            true => ValueFault::from_text(&error.to_string()).describe("the field", path.trim_matches('.')),
+            false => format!("it {}", describe_json_syntax(error)),
+        };
+        let parsed = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| describe(&error.path().to_string(), error.inner()));
         let parsed =
-            serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {
-                "." => error.inner().to_string(),
-                field => format!("{field}: {}", error.inner()),
-            });
-        let parsed = parsed.and_then(|manifest: Self| json.end().map(|()| manifest).map_err(|error| error.to_string()));
+            parsed.and_then(|manifest: Self| json.end().map(|()| manifest).map_err(|error| describe("", &error)));
         let manifest = parsed.map_err(|reason| ModelError::InvalidManifest { path: path.to_owned(), reason })?;
         manifest.check(path)?;
         Ok(manifest)

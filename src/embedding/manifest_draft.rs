@@ -16,6 +16,7 @@ use super::session::{Graph, UNKNOWN_SIZE_SHAPE, check_input, check_output, pictu
 use super::tensor_info::{TensorInfo, format_shape};
 use super::{ModelError, Refusal, Thresholds, self_test};
 use crate::atomic_file;
+use crate::domain::describe_io_error;
 
 /// The most bytes that a protocol-buffers message can hold.
 pub(super) const MODEL_BYTES_MAX: u64 = 2 << 30;
@@ -61,7 +62,7 @@ pub fn draft_model(file: &Path, preset: &Preset, overrides: &ManifestOverrides) 
 
 pub(super) fn read_model_file(file: &Path) -> Result<Vec<u8>, ModelError> {
     atomic_file::read_limited(file, MODEL_BYTES_MAX)
-        .map_err(|error| ModelError::UnreadableFile { path: file.to_owned(), reason: error.to_string() })
+        .map_err(|error| ModelError::UnreadableFile { path: file.to_owned(), reason: describe_io_error(&error) })
 }
 
 /// Drafts the manifest of a loaded `graph`, which came from `file` with the SHA-256 `hash`.

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::manifest_draft::MODEL_BYTES_MAX;
 use super::{Manifest, ModelError};
 use crate::atomic_file;
+use crate::domain::describe_io_error;
 
 /// Digits of the embedding hash that a [`ModelId`] shows.
 const ID_DIGITS: usize = 12;
@@ -60,9 +61,12 @@ impl Model {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let manifest = Manifest::read(path)?;
         let file = path.with_file_name(&manifest.file);
-        let bytes = atomic_file::read_limited(&file, MODEL_BYTES_MAX).map_err(|error| {
-            ModelError::UnreadableModelFile { path: file.clone(), manifest: path.to_owned(), reason: error.to_string() }
-        })?;
+        let bytes =
+            atomic_file::read_limited(&file, MODEL_BYTES_MAX).map_err(|error| ModelError::UnreadableModelFile {
+                path: file.clone(),
+                manifest: path.to_owned(),
+                reason: describe_io_error(&error),
+            })?;
         let found = sha256(&bytes);
         if !found.eq_ignore_ascii_case(&manifest.sha256) {
             let expected = manifest.sha256;

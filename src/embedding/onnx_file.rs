@@ -118,8 +118,7 @@ impl OnnxFile {
         if bytes.starts_with(LFS_POINTER) {
             return Err(not_onnx("it is a Git LFS pointer; run `git lfs pull` to fetch the file"));
         }
-        let model = ModelProto::decode(bytes)
-            .map_err(|error| not_onnx(&format!("it is cut off or of another kind: {error}")))?;
+        let model = ModelProto::decode(bytes).map_err(|_| not_onnx("it is cut off or of another kind"))?;
         let graph = model.graph.ok_or_else(|| not_onnx("it contains no graph"))?;
         let mut file = Self {
             ir_version: model.ir_version,

@@ -142,8 +142,13 @@ fn log_panics() {
 
 /// Sends log lines to standard error as the settings say. A second call changes nothing.
 pub fn init_logs(settings: &Settings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.log_filter)
-        .map_err(|error| format!("setting log_filter: \"{}\": {error}", settings.log_filter))?;
+    let filter = EnvFilter::try_new(&settings.log_filter).map_err(|_| {
+        format!(
+            "setting log_filter: \"{}\" is not a level (error, warn, info, debug or trace), or a list such as \
+                 info,tillsight::checkout=debug",
+            settings.log_filter
+        )
+    })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // If standard error is closed, lines are lost without a panic: `eprintln!` would panic in whoever logs, for example the
     // task that stops the server.

@@ -118,6 +118,8 @@ async fn slack_must_answer_ok(database: TestDatabase) {
     assert!(received.iter().all(|received| !received.headers.contains_key("webhook-signature")));
     let text = received[0].json()["text"].as_str().unwrap().to_owned();
     assert!(text.starts_with("[warning] 10 of 10 orders of store Test store failed"), "{text}");
+    assert!(text.ends_with("\nWhat to do: /admin/alerts, or deploy/RUNBOOK.md#order-failure-rate"), "{text}");
+    assert!(!text.contains(&store), "people read no identifiers: {text}");
 }
 
 async fn a_webhook_is_signed_over_its_body(database: TestDatabase) {

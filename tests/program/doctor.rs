@@ -113,8 +113,8 @@ fn the_doctor_notices_low_limits_and_disks_that_are_full_or_read_only() {
     }
     std::fs::create_dir(folder.path().join("small")).unwrap();
     for (then, told, advised) in [
-        ("true", "No space left", "Free some space"),
-        ("mount -o remount,ro small", "Read-only file system", "Mount the disk"),
+        ("true", "the disk is full", "Free some space"),
+        ("mount -o remount,ro small", "its disk may only be read", "Mount the disk"),
     ] {
         let mut command = within("unshare", &namespace, &format!("mount -t tmpfs -o size=512k tmpfs small && {then}"));
         command.env("TILLSIGHT_DATA_DIR", "small").env("TILLSIGHT_DATABASE_URL", "sqlite://data/tillsight.db");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::JobFailure;
 use super::import;
-use crate::domain::{CheckDepth, InvalidField, StoreId, TaskType};
+use crate::domain::{CheckDepth, InvalidField, StoreId, TaskType, ValueFault};
 
 /// Settings of a back-up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,7 +83,10 @@ pub(super) fn complete<T: Default + Serialize + DeserializeOwned>(
     let parsed = if settings.is_null() {
         T::default()
     } else {
-        serde_json::from_value(settings.clone()).map_err(|error| invalid(error.to_string()))?
+        serde_path_to_error::deserialize(settings).map_err(|error| {
+            let path = error.path().to_string();
+            invalid(ValueFault::from_text(&error.inner().to_string()).describe("the setting", path.trim_matches('.')))
+        })?
     };
     check(&parsed).map_err(invalid)?;
     serde_json::to_value(parsed).map_err(|error| invalid(error.to_string()))

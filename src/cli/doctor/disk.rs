@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::check::Check;
 use crate::config::Settings;
 use crate::db::sqlite_file;
+use crate::domain::describe_io_error;
 use crate::storage::{free_bytes, probe_folder};
 
 /// A year of 1 000 receipts a day, with their evidence.
@@ -62,7 +63,7 @@ fn refuse(name: &'static str, subject: &str, folder: &Path, error: &std::io::Err
     } else {
         format!("Let this user write to {folder} (chown), or name another folder.")
     };
-    Check::broken(name, format!("{subject} cannot be written to: {error}"), advice)
+    Check::broken(name, format!("{subject} cannot be written to: {}", describe_io_error(error)), advice)
 }
 
 /// The folder, or the nearest above it that exists.

@@ -7,6 +7,7 @@ use super::check::Check;
 use crate::app::{Https, check_https};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::domain::describe_io_error;
 
 pub(super) fn check_address(settings: &Settings) -> Check {
     const NAME: &str = "address";
@@ -15,7 +16,7 @@ pub(super) fn check_address(settings: &Settings) -> Check {
         Ok(_) => return Check::good(NAME, format!("{bind} is free")),
         Err(error) => error,
     };
-    let finding = format!("cannot listen on {bind}: {error}");
+    let finding = format!("cannot listen on {bind}: {}", describe_io_error(&error));
     if error.kind() == ErrorKind::AddrInUse {
         let advice =
             "Right if the server runs. Else stop the other program (ss -ltnp names it) or change TILLSIGHT_BIND.";

@@ -8,7 +8,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::body::{check_length, read_body, read_with_timeout, services};
 use super::body_budget::BodyReservation;
-use crate::http::problem::{Problem, ProblemKind};
+use crate::domain::{ValueFault, describe_json_syntax};
+use crate::http::problem::{Problem, ProblemKind, excerpt};
 
 /// A JSON body of type `T`. An empty body counts as `{}`, so a request whose fields are all optional needs none.
 #[derive(Debug)]
@@ -43,23 +44,28 @@ fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         let detail = "The JSON body is not an object. Send one: {\"field\": value, …}.";
         return Err(Problem::new(ProblemKind::InvalidField, detail));
     }
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            let reason = without_type_names(&error.to_string());
-            Problem::new(ProblemKind::InvalidField, format!("The JSON body has a wrong field: {reason}."))
-        }
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            Problem::new(ProblemKind::BadRequest, format!("The body is not valid JSON: {error}."))
-        }
-    })
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        refuse_value(&path, error.inner())
+    })?;
+    json.end().map_err(|error| refuse_value("", &error))?;
+    Ok(parsed)
 }
 
-/// Serde's text without the names of our types: `expected struct NewStore` becomes `expected an object`.
-fn without_type_names(text: &str) -> String {
-    const EXPECTED: &str = "expected struct ";
-    let Some((before, after)) = text.split_once(EXPECTED) else { return text.to_owned() };
-    let name_end = after.find(' ').unwrap_or(after.len());
-    format!("{before}expected an object{}", &after[name_end..])
+/// Why `T` does not take the JSON at `path`; a path of "." is the whole.
+pub(super) fn refuse_value(path: &str, error: &serde_json::Error) -> Problem {
+    if !error.is_data() {
+        return Problem::new(ProblemKind::BadRequest, format!("The body {}.", describe_json_syntax(error)));
+    }
+    let path = excerpt(path.trim_matches('.'));
+    let fault = ValueFault::from_text(&error.to_string());
+    let problem = Problem::new(ProblemKind::InvalidField, format!("{}.", fault.describe("The field", &path)));
+    match fault {
+        ValueFault::Missing(name) if path.is_empty() => problem.with("field", name),
+        _ if path.is_empty() => problem,
+        _ => problem.with("field", path),
+    }
 }
 
 #[cfg(test)]
@@ -83,12 +89,12 @@ mod tests {
             assert_eq!(refused.kind(), ProblemKind::InvalidField);
             assert!(refused.to_string().contains("not an object"), "{refused}");
         }
-        let text = "parts: invalid type: integer `7`, expected struct NewPart at line 1 column 12";
-        assert_eq!(
-            without_type_names(text),
-            "parts: invalid type: integer `7`, expected an object at line 1 column 12"
-        );
-        assert!(refuse("{}").to_string().contains("version"));
-        assert!(refuse("{\"version\":1,\"total\":5}").to_string().contains("total"));
+        let told = |body: &str| refuse(body).to_string();
+        assert!(told("{\"version\": \"x\"}").contains("The field version must be a whole number, not the text \"x\"."));
+        assert!(told("{}").contains("The field version is missing."), "{}", told("{}"));
+        let unknown = told("{\"version\":1,\"total\":5}");
+        assert!(unknown.contains("The field total does not exist; there are version."), "{unknown}");
+        assert!(told("{\"version\": 1,}").contains("The body is not valid JSON at line 1, column 15."));
+        assert!(told("{\"version\": 1} x").contains("The body is not valid JSON at line 1, column 16."));
     }
 }

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::body::services;
-use crate::domain::PageRequest;
+use crate::domain::{PageRequest, ValueFault};
 use crate::http::problem::{Problem, ProblemKind, excerpt};
 
 /// Ids in the path. A malformed one gets the reply of an unknown one: 404.
@@ -51,11 +51,13 @@ fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(parameters())).map_err(|error| {
         let name = error.path().to_string();
         let Some((_, value)) = parameters().find(|(parameter, _)| *parameter == name) else {
-            // A parameter is missing; the error names it.
-            return Problem::new(ProblemKind::BadRequest, format!("The query string is wrong: {}.", error.inner()));
+            // A parameter is missing or repeated; the error names it.
+            let fault = ValueFault::from_text(&error.inner().to_string());
+            return Problem::new(ProblemKind::BadRequest, format!("{}.", fault.describe("The query parameter", "")));
         };
         let value = excerpt(&value);
-        let detail = format!("The query parameter {name} cannot be \"{value}\": {}.", error.inner());
+        let fault = ValueFault::from_text(&error.inner().to_string()).with_text_value(&value);
+        let detail = format!("{}.", fault.describe("The query parameter", &name));
         Problem::new(ProblemKind::BadRequest, detail).with("field", name).with("value", value)
     })
 }
@@ -131,10 +133,10 @@ mod tests {
     #[test]
     fn a_refusal_names_the_parameter_and_its_value() {
         let refuse = |query: &str| parse_query::<VersionQuery>(query).unwrap_err().to_string();
-        assert!(refuse("version=seven+%26").contains("parameter version cannot be \"seven &\""));
-        assert!(refuse("version=1&deeply=true").contains("parameter deeply cannot be \"true\""));
-        assert!(refuse("").contains("missing field `version`"));
-        assert!(refuse("version=1&version=2").contains("duplicate field `version`"));
+        assert!(refuse("version=seven+%26").contains("parameter version must be a whole number, not \"seven &\"."));
+        assert!(refuse("version=1&deeply=true").contains("parameter deeply does not exist; there are version."));
+        assert!(refuse("").contains("parameter version is missing."));
+        assert!(refuse("version=1&version=2").contains("parameter version is there more than once."));
         assert!(refuse(&format!("version={}", "x".repeat(5_000))).len() < 300);
     }
 }

@@ -17,9 +17,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::body::services;
-use super::json::JsonBody;
+use super::json::{JsonBody, refuse_value};
 use super::multipart::describe_form_error;
 use crate::automation::TaskUpload;
+use crate::domain::describe_json_syntax;
 use crate::http::Services;
 use crate::http::problem::{Problem, ProblemKind, excerpt};
 
@@ -46,9 +47,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for TaskBody<T> {
             let services = services(&request)?;
             let read = |form| read_fields(&services, form);
             let (texts, upload) = read_stream(&services, &media_type, payload, read).await?;
-            let body = serde_json::from_value(Value::Object(texts)).map_err(|error| {
-                Problem::new(ProblemKind::InvalidField, format!("The form has a wrong field: {error}."))
-            })?;
+            let body = serde_path_to_error::deserialize(Value::Object(texts))
+                .map_err(|error| refuse_value(&error.path().to_string(), error.inner()))?;
             Ok(Self { body, upload })
         })
     }
@@ -145,7 +145,7 @@ pub(super) async fn read_text(field: &mut Field<'_>, name: &str, bytes_max: usiz
 
 fn parse_settings(text: &str) -> Result<Value, Problem> {
     serde_json::from_str(text).map_err(|error| {
-        let detail = format!("The field settings is not valid JSON: {error}.");
+        let detail = format!("The field settings {}.", describe_json_syntax(&error));
         Problem::new(ProblemKind::InvalidField, detail).with("field", "settings")
     })
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::automation::JobFailure;
 use crate::catalog::NewProduct;
-use crate::domain::{InvalidField, normalize_barcode};
+use crate::domain::{InvalidField, ValueFault, describe_json_syntax, normalize_barcode};
 
 /// The columns, which are also the fields of an object in JSON.
 const COLUMNS: [&str; 8] = ["name", "sku", "barcode", "price", "currency", "tax_rate_bp", "description", "images"];
@@ -127,9 +127,16 @@ pub(super) fn read_csv(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
 
 /// Reads a list of objects with the columns as their fields; `images` may be a list.
 pub(super) fn read_json(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
-    let list: Vec<Value> = serde_json::from_slice(bytes)
-        .map_err(|error| JobFailure::lasting(format!("products.json is not a list of objects: {error}.")))?;
+    let list: Vec<Value> =
+        serde_json::from_slice(bytes).map_err(|error| JobFailure::lasting(describe_json_table(&error)))?;
     Ok(read_objects(list))
+}
+
+fn describe_json_table(error: &serde_json::Error) -> String {
+    match error.is_data() {
+        true => "products.json is not a list of objects, one for each product.".to_owned(),
+        false => format!("products.json {}.", describe_json_syntax(error)),
+    }
 }
 
 /// Reads objects with the columns as their fields.
@@ -245,8 +252,11 @@ fn read_object(mut object: Value) -> Result<(ImportedProduct, Vec<String>), RowF
         let reason = format!("there is no field \"{unknown}\"; the fields are {}", COLUMNS.join(", "));
         return Err(RowFault::of_row(reason));
     }
-    let product: ImportedProduct =
-        serde_json::from_value(object).map_err(|error| RowFault::of_row(error.to_string()))?;
+    let product: ImportedProduct = serde_path_to_error::deserialize(object).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = ValueFault::from_text(&error.inner().to_string()).describe("field", path.trim_matches('.'));
+        RowFault::of_row(reason)
+    })?;
     if product.name.trim().is_empty() { Err(name_is_empty()) } else { Ok((product, images)) }
 }
 
