@@ -61,11 +61,10 @@ pub(super) fn refuse_value(path: &str, error: &serde_json::Error) -> Problem {
     let path = excerpt(path.trim_matches('.'));
     let fault = ValueFault::from_text(&error.to_string());
     let problem = Problem::new(ProblemKind::InvalidField, format!("{}.", fault.describe("The field", &path)));
-    match fault {
-        ValueFault::Missing(name) if path.is_empty() => problem.with("field", name),
-        _ if path.is_empty() => problem,
-        _ => problem.with("field", path),
+    if !path.is_empty() {
+        return problem.with("field", path);
     }
+    if let ValueFault::Missing(name) = fault { problem.with("field", name) } else { problem }
 }
 
 #[cfg(test)]
