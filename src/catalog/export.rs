@@ -2,7 +2,7 @@
 //!
 //! The ZIP is made one photo at a time while somebody takes it, so it needs neither a file nor the memory for a catalogue.
 //! Embeddings are those of the model in use, as a NumPy array with a table that says which row belongs to which photo: for
-//! programs of others; the import computes its own.
+//! programs of others; the import computes its own. No cell of the tables is a formula to a spreadsheet.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use crate::db::blobs::{BlobError, Blobs};
 use crate::db::product_images::{self, ImageEmbeddingRow, ImageRow};
 use crate::db::products::{self, ProductFilter, ProductRow};
 use crate::db::{Database, DatabaseError};
-use crate::domain::PageRequest;
+use crate::domain::{PageRequest, write_cell};
 
 const PAGE: i64 = 500;
 
@@ -225,7 +225,7 @@ fn to_csv<const N: usize>(header: &[&str; N], rows: &[[String; N]]) -> io::Resul
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
-        writer.write_record(row)?;
+        writer.write_record(row.iter().map(|cell| write_cell(cell).into_owned()))?;
     }
     writer.into_inner().map_err(io::Error::other)
 }

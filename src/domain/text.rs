@@ -1,5 +1,7 @@
 //! Parsing of text from outside: trimmed, of bounded length, visible, without control characters.
 
+use std::borrow::Cow;
+
 /// An input value that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
@@ -44,6 +46,22 @@ fn is_invisible(c: char) -> bool {
             | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
             | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}'
             | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// The text of a cell of a CSV: what spreadsheets would take for a formula gets an apostrophe before it, which they do not show.
+/// [`read_cell`] takes it off again.
+pub fn write_cell(text: &str) -> Cow<'_, str> {
+    if looks_like_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// The text of a cell that [`write_cell`] or a person's spreadsheet has written.
+pub fn read_cell(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|rest| looks_like_formula(rest)).unwrap_or(text)
+}
+
+/// Whether it begins as formulas do. Apostrophes before that do not count, so that a text with one keeps it through both.
+fn looks_like_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 /// Like [`parse_line`]; an empty text is none.
@@ -100,6 +118,17 @@ mod tests {
         }
         assert!(parse_line("name", "می\u{200C}خواهم", 20).is_ok());
         assert!(parse_line("name", "👨\u{200D}🍳", 20).is_ok());
+    }
+
+    #[test]
+    fn a_cell_is_no_formula_and_is_read_as_it_was() {
+        for formula in ["=HYPERLINK(\"http://evil.example\")", "+49", "-10 %", "@home", "\t=1", "'=1"] {
+            let cell = write_cell(formula);
+            assert!(cell.starts_with('\'') && read_cell(&cell) == formula, "{cell}");
+        }
+        for text in ["Oat milk", "'s Hertogenbosch", "", "2 = 1 + 1"] {
+            assert_eq!((write_cell(text).as_ref(), read_cell(text)), (text, text));
+        }
     }
 
     #[test]

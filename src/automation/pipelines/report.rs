@@ -12,7 +12,7 @@ use crate::automation::{Job, JobFailure, JobOutcome};
 use crate::db::sales::{self, SalesTotal, SoldProduct};
 use crate::db::stores::StoreRow;
 use crate::db::{Database, stores};
-use crate::domain::{StoreId, Timestamp};
+use crate::domain::{StoreId, Timestamp, write_cell};
 
 pub struct SalesReports {
     pub db: Database,
@@ -112,9 +112,43 @@ fn to_csv(sales: &DailySales) -> Result<Vec<u8>, String> {
         let numbers = [product.quantity, product.amount, product.tax].map(|number| number.to_string());
         let [quantity, amount, tax] = &numbers;
         let sku = product.sku.as_deref().unwrap_or_default();
-        let texts = [&sales.date, &sales.store, sku, &product.name, product.currency.code()];
-        let row = texts.into_iter().chain([quantity.as_str(), amount, tax]);
+        let texts = [&sales.date, &sales.store, sku, &product.name, product.currency.code()].map(write_cell);
+        let row = texts.iter().map(AsRef::as_ref).chain([quantity.as_str(), amount, tax]);
         writer.write_record(row).map_err(|error| error.to_string())?;
     }
     writer.into_inner().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Currency;
+
+    #[test]
+    fn a_name_is_no_formula_in_the_table() {
+        let product = SoldProduct {
+            sku: Some("-1".to_owned()),
+            name: "=HYPERLINK(\"http://evil.example\")".to_owned(),
+            currency: Currency::parse("currency", "EUR").unwrap(),
+            quantity: -1,
+            amount: -219,
+            tax: 0,
+        };
+        let at = Timestamp::from_micros(0);
+        let text = |text: &str| text.to_owned();
+        let sales = DailySales {
+            kind: "daily-sales",
+            store_id: StoreId::NIL,
+            store: text("@Main"),
+            time_zone: text("UTC"),
+            date: text("2026-01-05"),
+            from: at,
+            to: at,
+            totals: Vec::new(),
+            products: vec![product],
+        };
+        let csv = String::from_utf8(to_csv(&sales).unwrap()).unwrap();
+        let expected = "2026-01-05,'@Main,'-1,\"'=HYPERLINK(\"\"http://evil.example\"\")\",EUR,-1,-219,0";
+        assert_eq!(csv.lines().nth(1), Some(expected));
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::automation::JobFailure;
 use crate::catalog::NewProduct;
-use crate::domain::{InvalidField, ValueFault, describe_json_syntax, normalize_barcode};
+use crate::domain::{InvalidField, ValueFault, describe_json_syntax, normalize_barcode, read_cell};
 
 /// The columns, which are also the fields of an object in JSON.
 const COLUMNS: [&str; 8] = ["name", "sku", "barcode", "price", "currency", "tax_rate_bp", "description", "images"];
@@ -197,7 +197,7 @@ fn read_record(record: &csv::ByteRecord, columns: &[&'static str]) -> Result<(Im
             let reason = format!("{column} is not UTF-8 text; save the table as CSV in UTF-8");
             RowFault::at(column, &String::from_utf8_lossy(cell), reason)
         })?;
-        cells.insert(*column, text.trim().to_owned());
+        cells.insert(*column, read_cell(text.trim()).to_owned());
     }
     let mut take = |column: &str| cells.remove(column).filter(|text| !text.is_empty());
     let images = take("images").unwrap_or_default();
