@@ -141,6 +141,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
             "config",
             "db",
             "domain",
+            "idempotency",
             "integrity",
             "photo_quality",
             "pool",

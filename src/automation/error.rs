@@ -2,6 +2,7 @@
 
 use crate::db::DatabaseError;
 use crate::domain::InvalidField;
+use crate::idempotency::{DatabaseCause, IdempotencyError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum AutomationError {
@@ -29,4 +30,22 @@ pub enum AutomationError {
     DiskFull(String),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl From<IdempotencyError> for AutomationError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Database(error) => Self::Database(error),
+            // The key of a form names all that it asks for, and its reply is an id.
+            IdempotencyError::KeyReused | IdempotencyError::ReplyNotKept => {
+                Self::Database(DatabaseError::Unexpected(error.to_string()))
+            }
+        }
+    }
+}
+
+impl DatabaseCause for AutomationError {
+    fn database_error(&self) -> Option<&DatabaseError> {
+        if let Self::Database(error) = self { Some(error) } else { None }
+    }
 }

@@ -15,6 +15,7 @@ mod child_process;
 mod completion;
 mod error;
 mod events;
+mod forms;
 mod heartbeat;
 mod job;
 mod listen;

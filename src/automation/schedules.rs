@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::tasks::{lock_task, require_task};
 use super::{Automation, AutomationError, NewTask};
 use crate::db::task_schedules::{self, ScheduleRow};
-use crate::db::{DatabaseError, Reader, tasks};
+use crate::db::tasks::{self, TaskRow};
+use crate::db::{DatabaseError, Reader, Tx};
 use crate::domain::{
     Caller, MissedRuns, Page, PageRequest, ScheduleId, ScheduleKind, ScheduleRule, TaskId, TaskType, TimeZone,
     Timestamp,
@@ -129,14 +130,24 @@ impl Automation {
         let task = self.new_row(caller, task)?;
         let row = self.schedule_row(caller, task.id, schedule)?;
         let mut tx = self.0.db.begin().await?;
-        self.insert_task(&mut tx, caller, &task).await?;
-        task_schedules::insert(&mut tx, &row).await?;
-        self.append_audit(&mut tx, caller, "task.schedule", (task.id, json!(row.rule))).await?;
+        self.insert_scheduled(&mut tx, caller, &task, &row).await?;
         tx.commit().await?;
         Ok(ScheduleView::new(row, task.title))
     }
 
-    fn schedule_row(
+    pub(super) async fn insert_scheduled(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        task: &TaskRow,
+        schedule: &ScheduleRow,
+    ) -> Result<(), AutomationError> {
+        self.insert_task(tx, caller, task).await?;
+        task_schedules::insert(tx, schedule).await?;
+        Ok(self.append_audit(tx, caller, "task.schedule", (task.id, schedule.rule.clone())).await?)
+    }
+
+    pub(super) fn schedule_row(
         &self,
         caller: &Caller,
         task: TaskId,

@@ -39,11 +39,21 @@ impl Automation {
     pub async fn create_task(&self, caller: &Caller, task: NewTask) -> Result<TaskView, AutomationError> {
         let row = self.new_row(caller, task)?;
         let mut tx = self.0.db.begin().await?;
-        self.insert_task(&mut tx, caller, &row).await?;
-        queue_run(&mut tx, &row, ("", row.created_at), row.created_at).await?;
+        self.insert_and_queue(&mut tx, caller, &row).await?;
         tx.commit().await?;
         self.wake_workers();
         self.find_task(row.id).await
+    }
+
+    pub(super) async fn insert_and_queue(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        row: &TaskRow,
+    ) -> Result<(), AutomationError> {
+        self.insert_task(tx, caller, row).await?;
+        queue_run(tx, row, ("", row.created_at), row.created_at).await?;
+        Ok(())
     }
 
     pub(super) fn new_row(&self, caller: &Caller, task: NewTask) -> Result<TaskRow, InvalidField> {
@@ -121,17 +131,26 @@ impl Automation {
 
     /// Queues another run of a task that exists, to begin now.
     pub async fn run_task(&self, caller: &Caller, task: TaskId) -> Result<TaskView, AutomationError> {
-        let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
-        let row = lock_task(&mut tx, task).await?;
-        let is_queued = queue_run(&mut tx, &row, (&now.to_string(), now), now).await?;
-        if is_queued && row.status != TaskStatus::Processing {
-            tasks::set_status(&mut tx, task, TaskStatus::Waiting, None).await?;
-        }
-        self.append_audit(&mut tx, caller, "task.run", (task, json!({}))).await?;
+        self.queue_run_now(&mut tx, caller, task).await?;
         tx.commit().await?;
         self.wake_workers();
         self.find_task(task).await
+    }
+
+    pub(super) async fn queue_run_now(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        task: TaskId,
+    ) -> Result<(), AutomationError> {
+        let now = self.0.clock.now();
+        let row = lock_task(tx, task).await?;
+        let is_queued = queue_run(tx, &row, (&now.to_string(), now), now).await?;
+        if is_queued && row.status != TaskStatus::Processing {
+            tasks::set_status(tx, task, TaskStatus::Waiting, None).await?;
+        }
+        Ok(self.append_audit(tx, caller, "task.run", (task, json!({}))).await?)
     }
 
     /// Begins failed items again where they failed: all, or the one with the job `job`.

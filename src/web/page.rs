@@ -16,6 +16,7 @@ use askama::Template;
 use fluent_bundle::{FluentArgs, FluentValue};
 use url::form_urlencoded;
 
+use super::form::Form;
 use super::format::{self, Moment};
 use super::language::Language;
 use super::navigation::{self, Entry};
@@ -176,6 +177,11 @@ impl Page {
     /// A message, if there is one and `arguments` has everything that it names.
     pub fn find_text_with(&self, key: &str, arguments: &[(&str, String)]) -> Option<String> {
         messages::find_complete(self.language, key, &fluent_args(arguments))
+    }
+
+    /// The hidden key of a form that is only a button.
+    pub fn form_key(&self) -> String {
+        Form::empty().key().to_owned()
     }
 
     /// What the last request did.

@@ -28,8 +28,13 @@ async fn a_schedule_is_made_changed_run_and_removed(database: TestDatabase) {
     let refused = refused.text().await.unwrap();
     assert!(refused.contains("at least one day") && refused.contains("value=\"Nightly\""), "{refused}");
     let mut right = fields.to_vec();
-    right.extend([("weekdays", "monday"), ("weekdays", "friday")]);
-    assert_eq!(browser.submit("/admin/schedules", &right).await.status(), 303);
+    right.extend([("weekdays", "monday"), ("weekdays", "friday"), ("form_key", "5")]);
+    // Sent twice, it is one schedule.
+    for _ in 0..2 {
+        assert_eq!(browser.submit("/admin/schedules", &right).await.status(), 303);
+    }
+    let nightly = "SELECT COUNT(*) FROM task_schedules s JOIN tasks t ON t.id = s.task_id WHERE t.title = 'Nightly'";
+    assert_eq!(app.database.count(nightly).await, 1);
     let page = browser.get("/admin/schedules").await.text().await.unwrap();
     assert!(page.contains("Monday, Friday at 22:15") && page.contains("waits for the next time"), "{page}");
     // 2026-01-05 is a Monday; the times are those of Berlin.
@@ -63,7 +68,10 @@ async fn a_schedule_is_made_changed_run_and_removed(database: TestDatabase) {
     assert_eq!(find(&read().await)["enabled"], false);
     assert_eq!(browser.submit(&format!("{path}/enabled"), &[("enabled", "yes")]).await.status(), 303);
     assert_eq!(find(&read().await)["enabled"], true);
-    assert_eq!(browser.submit(&format!("{path}/run"), &[]).await.status(), 303);
+    // Sent twice, it is one run.
+    for _ in 0..2 {
+        assert_eq!(browser.submit(&format!("{path}/run"), &[("form_key", "7")]).await.status(), 303);
+    }
     let task = format!("/api/automation/tasks/{}/items", schedule["task_id"].as_str().unwrap());
     assert_eq!(app.get(&task, &admin).await.expect(200)["data"].as_array().unwrap().len(), 1);
     assert_eq!(browser.submit(&format!("{path}/remove"), &[]).await.status(), 303);
@@ -77,12 +85,21 @@ async fn a_stage_is_paused_and_resumed(database: TestDatabase) {
     browser.sign_in("admin", ADMIN_PASSWORD).await;
     let pause = [("kind", "type"), ("name", "report"), ("paused", "yes")];
     assert_eq!(browser.submit("/admin/tasks/pause", &pause).await.status(), 303);
-    let queued = browser.submit("/admin/tasks", &[("type", "report"), ("title", "Sales of today")]).await;
+    let fields = [("type", "report"), ("title", "Sales of today"), ("form_key", "7")];
+    let queued = browser.submit("/admin/tasks", &fields).await;
     assert_eq!(queued.status(), 303);
+    let again = browser.submit("/admin/tasks", &fields).await;
+    assert_eq!(again.headers()["location"], queued.headers()["location"], "sent twice, it is one task");
+    let long = "x".repeat(201);
+    let refused = browser.submit("/admin/tasks", &[("type", "report"), ("title", long.as_str())]).await;
+    assert_eq!(refused.status(), 422);
+    assert!(refused.text().await.unwrap().contains("id=\"title-fault\""), "at the field");
     let page = browser.get("/admin/tasks?tab=scheduled").await.text().await.unwrap();
     assert!(page.contains("Sales report: paused by admin") && page.contains("Sales of today"), "{page}");
     assert!(browser.get("/admin").await.text().await.unwrap().contains("is paused"));
     let task = queued.headers()["location"].to_str().unwrap().split('?').next().unwrap().to_owned();
+    let wrong = browser.submit(&format!("{task}/discard"), &[("item_id", "7")]).await;
+    assert_eq!(wrong.status(), 422, "not all items");
     // Stopped before it began; the page says what that did.
     assert_eq!(browser.submit(&format!("{task}/stop"), &[]).await.status(), 303);
     let page = browser.get(&task).await.text().await.unwrap();

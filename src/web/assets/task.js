@@ -8,15 +8,24 @@ const PARTS = ["task-head", "task-progress", "task-products", "task-items", "tas
 const PAUSE_MS = 1000;
 
 let timer = null;
-let isOver = false;
+/** Whether something happened that the page does not show. */
+let isStale = false;
 
 function schedule() {
-  timer ??= setTimeout(async () => {
-    // A dialog belongs to a button that would be replaced.
-    if (!document.hidden && !document.querySelector("dialog[open]")) await refresh(PARTS);
-    timer = null;
-    if (!isOver && document.hidden) document.addEventListener("visibilitychange", schedule, { once: true });
-  }, PAUSE_MS);
+  isStale = true;
+  timer ??= setTimeout(show, PAUSE_MS);
+}
+
+async function show() {
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", schedule, { once: true });
+  } else if (!document.querySelector("dialog[open]")) {
+    // Not while a dialog is open: it belongs to a button that would be replaced.
+    isStale = false;
+    await refresh(PARTS);
+  }
+  timer = null;
+  if (isStale && !document.hidden) schedule();
 }
 
 function watch(address) {
@@ -24,9 +33,8 @@ function watch(address) {
   source.addEventListener("log", schedule);
   source.addEventListener("task", (event) => {
     const task = JSON.parse(event.data);
-    isOver = !["waiting", "processing"].includes(task.status);
     // The stream would be opened again by itself.
-    if (isOver) source.close();
+    if (!["waiting", "processing"].includes(task.status)) source.close();
     schedule();
   });
 }

@@ -4,7 +4,6 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::orders::tone;
 use crate::domain::{Caller, Currency, InvalidField, OrderId, OrderState, PaymentMethod, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ValidPath;
@@ -114,7 +113,7 @@ async fn render(
     let can_refund = matches!(order.state, OrderState::Paid | OrderState::PartlyRefunded);
     let template = OrderTemplate {
         page,
-        tone: tone(order.state),
+        tone: page.order_tone(order.state),
         lines: lines.collect(),
         events: history.data.iter().map(|event| view_event(page, event, order.currency, &zone)).collect(),
         methods: PaymentMethod::ALL,

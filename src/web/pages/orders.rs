@@ -133,20 +133,11 @@ fn view_order(page: &Page, stores: &[StoreView], default_zone: &TimeZone, order:
         at: page.moment(order.created_at, zone),
         total: page.money(order.total, order.currency),
         items: order.items_count,
-        tone: tone(order.state),
+        tone: page.order_tone(order.state),
         state: order.state,
     }
 }
 
 fn zone_of(stores: &[StoreView], id: StoreId) -> Option<&TimeZone> {
     stores.iter().find(|store| store.id == id).map(|store| &store.time_zone)
-}
-
-/// Colour and icon of a state.
-pub(super) fn tone(state: OrderState) -> &'static str {
-    match state {
-        OrderState::Paid => "good",
-        OrderState::Confirmed | OrderState::PartlyRefunded => "warn",
-        OrderState::Refunded | OrderState::Voided => "idle",
-    }
 }

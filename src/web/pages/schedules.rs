@@ -151,7 +151,7 @@ async fn try_create(page: &Page, services: &Services, caller: &Caller, form: &Fo
     let title = form.optional("title").map_or_else(|| page.text_of("task-type-", kind.as_str()), str::to_owned);
     let settings = check_settings(kind, &serde_json::json!({}))?;
     let task = NewTask { id: services.automation.new_task_id(), kind, title, settings };
-    services.automation.create_scheduled_task(caller, task, schedule).await?;
+    services.automation.create_scheduled_task_by_form(caller, task, schedule, form.key()).await?;
     Ok(())
 }
 
@@ -243,10 +243,10 @@ pub async fn run(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<ScheduleId>,
-    _form: Form,
+    form: Form,
 ) -> PageResult {
     let schedule = services.automation.find_schedule(id.0).await?;
-    services.automation.run_task(&caller, schedule.task_id).await?;
+    services.automation.run_task_by_form(&caller, schedule.task_id, form.key()).await?;
     page.redirect_with_notice(LIST, "notice-task-queued")
 }
 

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::tasks::{Progress, TaskState, open_items};
 use crate::automation::{JobView, MadeProduct, StageCount, TaskLogFilter, TaskLogView, TaskOverview};
 use crate::domain::{
-    Caller, JobId, JobStatus, LogAction, LogLevel, PageRequest, Stage, TaskId, TaskStatus, TaskType, TimeZone,
-    Timestamp,
+    Caller, InvalidField, JobId, JobStatus, LogAction, LogLevel, PageRequest, Stage, TaskId, TaskStatus, TaskType,
+    TimeZone, Timestamp,
 };
 use crate::http::Services;
 use crate::http::extract::{ValidPath, ValidQuery};
@@ -270,7 +270,7 @@ pub async fn retry(
     id: ValidPath<TaskId>,
     form: Form,
 ) -> PageResult {
-    services.automation.retry_task(&caller, id.0, form.text("item_id").parse().ok()).await?;
+    services.automation.retry_task(&caller, id.0, read_item(&form)?).await?;
     page.redirect_with_notice(&address(id.0), "notice-task-retried")
 }
 
@@ -281,8 +281,14 @@ pub async fn discard(
     id: ValidPath<TaskId>,
     form: Form,
 ) -> PageResult {
-    services.automation.discard_items(&caller, id.0, form.text("item_id").parse().ok()).await?;
+    services.automation.discard_items(&caller, id.0, read_item(&form)?).await?;
     page.redirect_with_notice(&address(id.0), "notice-items-discarded")
+}
+
+/// The item that a form is about; without one, it is about all.
+fn read_item(form: &Form) -> Result<Option<JobId>, InvalidField> {
+    let item = form.optional("item_id").map(str::parse).transpose();
+    item.map_err(|_| InvalidField::new("item_id", "names no item; open the page again"))
 }
 
 pub async fn stop(
@@ -301,9 +307,9 @@ pub async fn run(
     caller: Caller,
     services: Data<Services>,
     id: ValidPath<TaskId>,
-    _form: Form,
+    form: Form,
 ) -> PageResult {
-    services.automation.run_task(&caller, id.0).await?;
+    services.automation.run_task_by_form(&caller, id.0, form.key()).await?;
     page.redirect_with_notice(&address(id.0), "notice-task-queued")
 }
 

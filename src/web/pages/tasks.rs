@@ -4,6 +4,7 @@ use actix_web::web::Data;
 use askama::Template;
 use serde::Deserialize;
 
+use super::task;
 use crate::automation::pipelines::check_settings;
 use crate::automation::{ItemCounts, NewTask, PauseView, TaskOverview, TaskView};
 use crate::domain::{
@@ -215,11 +216,12 @@ fn list_switches(pauses: &[PauseView]) -> Vec<PauseSwitch> {
 
 /// Runs a task of a type that needs no file.
 pub async fn create(page: Page, caller: Caller, services: Data<Services>, form: Form) -> PageResult {
-    match read_task(&page, &services, &form) {
-        Ok(task) => {
-            let task = services.automation.create_task(&caller, task).await?;
-            page.redirect_with_notice(&format!("/admin/tasks/{}", task.id), "notice-task-queued")
-        }
+    let created = async {
+        let task = read_task(&page, &services, &form)?;
+        services.automation.create_task_by_form(&caller, task, form.key()).await
+    };
+    match created.await {
+        Ok(task) => page.redirect_with_notice(&task::address(task), "notice-task-queued"),
         Err(error) => {
             let part = PageRequest { before: None, limit: ROWS };
             render(&page, &services, None, part, &form.refuse(error)).await
