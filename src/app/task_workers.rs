@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::manifest_path;
-use crate::automation::pipelines::{
-    Backups, Cleanup, Downloader, Imports, OpenArchives, Pipelines, SalesReports, find_ffmpeg,
-};
+use crate::automation::pipelines::{Backups, Cleanup, Downloader, Imports, Pipelines, SalesReports, find_ffmpeg};
 use crate::automation::{Automation, HEARTBEAT_PERIOD, JobHandler, MEASURE_PERIOD, SCHEDULER_PERIOD, TaskFiles};
 use crate::background::BackgroundTasks;
 use crate::backup::ShopData;
@@ -44,7 +42,7 @@ pub(super) fn pipelines(
             clock: clock.clone(),
             catalog: services.catalog.clone(),
             files: files.clone(),
-            archives: OpenArchives::default(),
+            archives: services.import_drafts.archives.clone(),
             photo_bytes_max: settings.limits.image_bytes as u64,
             import_bytes_max: settings.automation.import_bytes,
             downloader: Downloader::new(&settings.automation.download),
@@ -109,6 +107,6 @@ pub(super) fn register(
     tasks
         .register("automation: leases", "Keeps the leases of running jobs, and takes jobs from servers that died.")
         .on_signal((automation.heartbeat_signal(), HEARTBEAT_PERIOD), automation, |automation| async move {
-            automation.beat().await
+            automation.renew_and_rescue().await
         });
 }

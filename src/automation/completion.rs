@@ -10,6 +10,9 @@ use crate::db::task_queue::{self, JobEnd, JobRow, TakenJob};
 use crate::db::{DatabaseError, Tx, task_items, tasks};
 use crate::domain::{JobId, JobStatus, LogAction, LogLevel, Stage, TaskId, TaskStatus, Timestamp};
 
+/// Items that are queued in one transaction. On SQLite a transaction is the only writer, and one of 50 000 items would keep tills
+/// waiting for seconds.
+const ITEMS_AT_ONCE: usize = 1_000;
 /// The job was stopped, or another server has it.
 const LOST: &str = "lost";
 
@@ -37,14 +40,20 @@ impl Automation {
                 (message, Value::Null, Vec::new())
             }
         };
-        let hands_over = !matches!(outcome, JobOutcome::Completed { .. }) && next.is_some();
+        let (early, items) = items.split_at(items.len().saturating_sub(ITEMS_AT_ONCE));
+        for part in early.chunks(ITEMS_AT_ONCE) {
+            if !self.queue_part(job, taken, (part, next), now).await? {
+                return Ok(LOST);
+            }
+        }
+        let is_handed_over = !matches!(outcome, JobOutcome::Completed { .. }) && next.is_some();
         let mut tx = self.0.db.begin().await?;
-        if !is_open(&mut tx, job.task.id).await? {
+        if !lock_open_task(&mut tx, job.task.id).await? {
             return Ok(LOST);
         }
         let end = JobEnd {
             status: JobStatus::Completed,
-            is_current: !hands_over,
+            is_current: !is_handed_over,
             failures: job.row.failures,
             due_at: job.row.due_at,
             error: None,
@@ -60,24 +69,47 @@ impl Automation {
             now,
         )
         .await?;
-        if let Some(stage) = next.filter(|_| hands_over) {
-            for item in &items {
-                let mut row = waiting_job(job, item, stage, now);
-                row.due_at = not_before.map_or(row.due_at, |earliest| earliest.max(row.due_at));
-                task_queue::insert(&mut tx, &row).await?;
-            }
-            if items.len() > 1 {
-                task_queue::notify_workers(&mut tx).await?;
-            }
+        let mut queued = 0;
+        for item in items {
+            let Some(stage) = next else { break };
+            let mut row = waiting_job(job, item, stage, now);
+            row.due_at = not_before.map_or(row.due_at, |earliest| earliest.max(row.due_at));
+            queued += u64::from(queue_item(&mut tx, &row, job.row.created_at).await?);
         }
-        if items.is_empty() {
+        // The worker that queued one goes on with it.
+        if queued > 1 {
+            task_queue::notify_workers(&mut tx).await?;
+        }
+        if queued == 0 && early.is_empty() {
             close_if_done(&mut tx, job.task.id, now).await?;
         }
         tx.commit().await?;
-        if items.len() > 1 {
+        if queued > 1 {
             self.wake_workers();
         }
         Ok("completed")
+    }
+
+    /// Queues some of many items before the job that has found them ends; false if the job is lost.
+    async fn queue_part(
+        &self,
+        job: &Job,
+        taken: TakenJob,
+        (part, next): (&[NewItem], Option<Stage>),
+        now: Timestamp,
+    ) -> Result<bool, DatabaseError> {
+        let Some(stage) = next else { return Ok(true) };
+        let mut tx = self.0.db.begin().await?;
+        if !lock_open_task(&mut tx, job.task.id).await? || !task_queue::renew(&mut tx, taken, self.lease()).await? {
+            return Ok(false);
+        }
+        for item in part {
+            queue_item(&mut tx, &waiting_job(job, item, stage, now), job.row.created_at).await?;
+        }
+        task_queue::notify_workers(&mut tx).await?;
+        tx.commit().await?;
+        self.wake_workers();
+        Ok(true)
     }
 
     /// Records that a job failed: it is tried again later, or given up. Returns the word for the metrics.
@@ -89,19 +121,29 @@ impl Automation {
     ) -> Result<&'static str, DatabaseError> {
         let now = self.0.clock.now();
         let mut tx = self.0.db.begin().await?;
-        if !is_open(&mut tx, job.task.id).await? {
+        if !lock_open_task(&mut tx, job.task.id).await? {
             return Ok(LOST);
         }
         let delay = usize::try_from(job.row.failures).ok().and_then(|failures| JOB_RETRIES.get(failures));
         let delay = delay.filter(|_| !failure.is_lasting).map(|delay| delay.as_secs().cast_signed());
-        let outcome = end_failed(&mut tx, &job.row, taken, (&failure.reason, delay), now).await?;
+        let outcome = record_failure(&mut tx, &job.row, taken, (&failure.reason, delay), now).await?;
         tx.commit().await?;
         Ok(outcome)
     }
 }
 
+/// Queues the next job of an item, or begins an item anew that a run from before `run_began` has ended. False if neither was
+/// to be done.
+async fn queue_item(tx: &mut Tx, row: &JobRow, run_began: Timestamp) -> Result<bool, DatabaseError> {
+    if task_queue::insert(tx, row).await? {
+        return Ok(true);
+    }
+    let is_over = task_queue::supersede(tx, row.task_id, &row.item, run_began).await?;
+    Ok(is_over && task_queue::insert(tx, row).await?)
+}
+
 /// Ends a job that failed. With `delay`, in seconds, it is tried again; without, it is given up.
-pub(super) async fn end_failed(
+pub(super) async fn record_failure(
     tx: &mut Tx,
     job: &JobRow,
     taken: TakenJob,
@@ -133,7 +175,7 @@ pub(super) async fn end_failed(
 }
 
 /// Locks the task; false if it was stopped or deleted.
-pub(super) async fn is_open(tx: &mut Tx, task: TaskId) -> Result<bool, DatabaseError> {
+pub(super) async fn lock_open_task(tx: &mut Tx, task: TaskId) -> Result<bool, DatabaseError> {
     Ok(tasks::lock(tx, task).await?.is_some_and(|status| status != TaskStatus::Stopped))
 }
 

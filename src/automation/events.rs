@@ -1,9 +1,15 @@
 //! What is new about a task, for those who watch it.
+//!
+//! A line gets its id before its transaction commits, so a line may appear after others with higher ids. Each look therefore
+//! begins some seconds before the newest line, and leaves out the lines that were told.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{Automation, AutomationError, TaskLogView, TaskView};
-use crate::db::task_logs::{self, TaskLogFilter};
+use crate::db::task_logs::{self, TaskLogFilter, TaskLogRow};
 use crate::domain::{PageRequest, TaskId, TaskLogId, TaskStatus};
 
 /// How soon a watcher hears of a change, and how often the database is read for each watcher.
@@ -12,13 +18,17 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// stops must end it.
 const SILENT_PERIODS_MAX: u32 = 5;
 /// Lines that are read at a time.
-const LINES_MAX: i64 = 200;
+const LINES_MAX: i64 = 1_000;
+/// Longer than a transaction takes, unless the database fails.
+const OVERLAP_MS: u128 = 5_000;
 
 /// What a watcher has seen.
 #[derive(Debug, Clone)]
 pub struct EventCursor {
     task: TaskId,
-    last_line: TaskLogId,
+    newest_line: TaskLogId,
+    /// The lines of the overlap that were told.
+    told: BTreeSet<TaskLogId>,
     last_view: Option<TaskView>,
     is_over: bool,
 }
@@ -37,7 +47,7 @@ impl Automation {
     pub async fn watch_task(&self, task: TaskId, after: Option<TaskLogId>) -> Result<EventCursor, AutomationError> {
         let mut reader = self.0.db.read().await?;
         super::tasks::require_task(&mut reader, task).await?;
-        let last_line = match after {
+        let newest_line = match after {
             Some(line) => line,
             None => {
                 let filter = TaskLogFilter { task: Some(task), ..TaskLogFilter::default() };
@@ -45,7 +55,11 @@ impl Automation {
                 newest.first().map_or(TaskLogId::NIL, |line| line.id)
             }
         };
-        Ok(EventCursor { task, last_line, last_view: None, is_over: false })
+        let mut cursor = EventCursor { task, newest_line, told: BTreeSet::new(), last_view: None, is_over: false };
+        // What lies before the line was told to whoever names it, or is of no interest.
+        let overlap = task_logs::list_between(&mut reader, task, cursor.overlap_start(), newest_line).await?;
+        cursor.told.extend(overlap);
+        Ok(cursor)
     }
 
     /// Waits for something new, but not for long; `None` when the task is over and everything was told.
@@ -57,11 +71,9 @@ impl Automation {
             }
             // The task first: when it is over, its log is complete.
             let view = self.find_task(cursor.task).await?;
-            let lines =
-                task_logs::list_after(&mut self.0.db.read().await?, cursor.task, cursor.last_line, LINES_MAX).await?;
-            cursor.last_line = lines.last().map_or(cursor.last_line, |line| line.id);
+            let (lines, are_all) = self.read_new_lines(cursor).await?;
             let is_open = matches!(view.status, TaskStatus::Waiting | TaskStatus::Processing);
-            cursor.is_over = !is_open && lines.len() < usize::try_from(LINES_MAX).unwrap_or(usize::MAX);
+            cursor.is_over = !is_open && are_all;
             let task = (cursor.last_view.as_ref() != Some(&view)).then(|| view.clone());
             cursor.last_view = Some(view);
             silent_periods += 1;
@@ -71,5 +83,35 @@ impl Automation {
             }
         }
         Ok(None)
+    }
+
+    /// The lines that were not told yet, oldest first, and whether these are all.
+    async fn read_new_lines(&self, cursor: &mut EventCursor) -> Result<(Vec<TaskLogRow>, bool), AutomationError> {
+        let mut reader = self.0.db.read().await?;
+        let mut after = cursor.overlap_start();
+        loop {
+            let mut lines = task_logs::list_after(&mut reader, cursor.task, after, LINES_MAX).await?;
+            let are_all = lines.len() < usize::try_from(LINES_MAX).unwrap_or(usize::MAX);
+            after = lines.last().map_or(after, |line| line.id);
+            lines.retain(|line| !cursor.told.contains(&line.id));
+            if !lines.is_empty() || are_all {
+                cursor.tell(&lines);
+                return Ok((lines, are_all));
+            }
+        }
+    }
+}
+
+impl EventCursor {
+    fn overlap_start(&self) -> TaskLogId {
+        // The first 48 bits are the time.
+        let newest_ms = self.newest_line.uuid().as_u128() >> 80;
+        TaskLogId::from(Uuid::from_u128(newest_ms.saturating_sub(OVERLAP_MS) << 80))
+    }
+
+    fn tell(&mut self, lines: &[TaskLogRow]) {
+        self.told.extend(lines.iter().map(|line| line.id));
+        self.newest_line = self.told.last().map_or(self.newest_line, |newest| self.newest_line.max(*newest));
+        self.told = self.told.split_off(&self.overlap_start());
     }
 }

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 use futures_util::future::{AbortHandle, Abortable};
 
 use super::Automation;
-use super::completion::{end_failed, is_open};
+use super::completion::{lock_open_task, record_failure};
 use super::worker::LEASE_S;
 use crate::background::Signal;
 use crate::backoff::JOB_RETRIES;
 use crate::db::task_queue::{self, TakenJob};
 use crate::db::{DatabaseError, leases};
-use crate::domain::JobId;
 use crate::telemetry::TASK_LEASES_LOST_TOTAL;
 
 /// How often leases are renewed and those of dead servers looked for; also how long a worker on another server may take to
@@ -22,13 +21,12 @@ pub const HEARTBEAT_PERIOD: Duration = Duration::from_secs(2);
 /// Jobs of dead servers that are rescued at a time.
 const RESCUED_MAX: i64 = 100;
 
-/// The jobs that this server works on.
+/// The jobs that this server works on, each as it was taken: one that was lost and taken again is two until the first is dropped.
 #[derive(Debug, Default)]
-pub(super) struct RunningJobs(Mutex<HashMap<JobId, RunningJob>>);
+pub(super) struct RunningJobs(Mutex<HashMap<TakenJob, RunningJob>>);
 
 #[derive(Debug, Clone)]
 struct RunningJob {
-    taken: TakenJob,
     abort: AbortHandle,
     renewed_at: Instant,
 }
@@ -37,16 +35,16 @@ impl RunningJobs {
     /// Does `work` while this server holds `job`; `None` if it was lost meanwhile, and the work dropped.
     pub(super) async fn run_while_held<T>(&self, job: TakenJob, work: impl Future<Output = T>) -> Option<T> {
         let (abort, registration) = AbortHandle::new_pair();
-        self.lock().insert(job.id, RunningJob { taken: job, abort, renewed_at: Instant::now() });
-        let _removal = Removal { jobs: self, id: job.id };
+        self.lock().insert(job, RunningJob { abort, renewed_at: Instant::now() });
+        let _removal = Removal { jobs: self, job };
         Abortable::new(work, registration).await.ok()
     }
 
-    fn list(&self) -> Vec<RunningJob> {
-        self.lock().values().cloned().collect()
+    fn list(&self) -> Vec<(TakenJob, RunningJob)> {
+        self.lock().iter().map(|(taken, job)| (*taken, job.clone())).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, RunningJob>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TakenJob, RunningJob>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -54,12 +52,12 @@ impl RunningJobs {
 /// Removes a job from the list, also if the worker is aborted.
 struct Removal<'a> {
     jobs: &'a RunningJobs,
-    id: JobId,
+    job: TakenJob,
 }
 
 impl Drop for Removal<'_> {
     fn drop(&mut self) {
-        self.jobs.lock().remove(&self.id);
+        self.jobs.lock().remove(&self.job);
     }
 }
 
@@ -71,7 +69,7 @@ impl Automation {
 
     /// Renews the leases of this server's jobs, and ends the work on those that it has lost. Then makes the jobs of dead
     /// servers wait again.
-    pub async fn beat(&self) -> Result<(), DatabaseError> {
+    pub async fn renew_and_rescue(&self) -> Result<(), DatabaseError> {
         let renewed = self.renew_leases().await;
         if renewed.is_err() {
             self.end_expired();
@@ -79,22 +77,16 @@ impl Automation {
         renewed.and(self.rescue_jobs().await.map(drop))
     }
 
+    /// Each in a transaction of its own: stopping a task locks its jobs in another order, and would wait for one while this
+    /// one waits for another.
     async fn renew_leases(&self) -> Result<(), DatabaseError> {
-        let running = self.0.running.list();
-        if running.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.0.db.begin().await?;
-        let (mut kept, mut lost) = (Vec::new(), Vec::new());
-        for job in running {
-            let is_kept = task_queue::renew(&mut tx, job.taken, self.lease()).await?;
-            if is_kept { kept.push(job) } else { lost.push(job) }
-        }
-        tx.commit().await?;
-        lost.iter().for_each(|job| job.abort.abort());
-        let mut running = self.0.running.lock();
-        for job in kept {
-            if let Some(job) = running.get_mut(&job.taken.id) {
+        for (taken, job) in self.0.running.list() {
+            let mut tx = self.0.db.begin().await?;
+            let is_kept = task_queue::renew(&mut tx, taken, self.lease()).await?;
+            tx.commit().await?;
+            if !is_kept {
+                job.abort.abort();
+            } else if let Some(job) = self.0.running.lock().get_mut(&taken) {
                 job.renewed_at = Instant::now();
             }
         }
@@ -104,7 +96,7 @@ impl Automation {
     /// Ends the work on jobs whose leases may have expired while the database did not answer.
     fn end_expired(&self) {
         let lease = Duration::from_secs(LEASE_S.unsigned_abs());
-        for job in self.0.running.list().iter().filter(|job| job.renewed_at.elapsed() >= lease) {
+        for (_, job) in self.0.running.list().iter().filter(|(_, job)| job.renewed_at.elapsed() >= lease) {
             job.abort.abort();
         }
     }
@@ -118,12 +110,12 @@ impl Automation {
             let (job, now) = (found.job, self.0.clock.now());
             let taken = TakenJob { id: job.id, holder: found.locked_by, attempts: job.attempts };
             let mut tx = self.0.db.begin().await?;
-            if !is_open(&mut tx, job.task_id).await? {
+            if !lock_open_task(&mut tx, job.task_id).await? {
                 continue;
             }
             let may_retry = usize::try_from(job.failures).is_ok_and(|failures| failures < JOB_RETRIES.len());
             let reason = "The server that worked on it has not been heard of for half a minute.";
-            end_failed(&mut tx, &job, taken, (reason, may_retry.then_some(0)), now).await?;
+            record_failure(&mut tx, &job, taken, (reason, may_retry.then_some(0)), now).await?;
             tx.commit().await?;
             metrics::counter!(TASK_LEASES_LOST_TOTAL).increment(1);
             rescued += 1;
@@ -141,5 +133,29 @@ impl Automation {
         leases::release(&mut tx, self.0.server_id).await?;
         task_queue::notify_workers(&mut tx).await?;
         tx.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{JobId, Timestamp};
+
+    #[tokio::test]
+    async fn a_job_that_was_lost_and_taken_again_stays_listed_when_the_first_work_is_dropped() {
+        let jobs = RunningJobs::default();
+        let (id, holder) = (JobId::generate(Timestamp::from_micros(1)), Uuid::nil());
+        let taken = |attempts| TakenJob { id, holder, attempts };
+        let mut first = Box::pin(jobs.run_while_held(taken(1), std::future::pending::<()>()));
+        let mut second = Box::pin(jobs.run_while_held(taken(2), std::future::pending::<()>()));
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        drop(first);
+        let listed: Vec<_> = jobs.list().into_iter().map(|(taken, _)| taken).collect();
+        assert_eq!(listed, [taken(2)]);
+        jobs.list()[0].1.abort.abort();
+        assert!(second.await.is_none() && jobs.list().is_empty());
     }
 }

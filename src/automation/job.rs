@@ -36,7 +36,7 @@ pub struct NewItem {
     pub data: Value,
 }
 
-/// What comes of a job that was done.
+/// The outcome of a job that did not fail.
 #[derive(Debug, Clone)]
 pub enum JobOutcome {
     /// The item is done: a sentence for the log, and figures.

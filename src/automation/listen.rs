@@ -19,7 +19,7 @@ impl Automation {
                 Ok(None) => return,
                 Ok(Some(mut listener)) => {
                     // Notifications before the connection are not repeated.
-                    self.look_at_once();
+                    self.wake_all();
                     let Err(_lost) = runs.run(self.forward_notifications(&mut listener)).await;
                 }
                 Err(_unreachable) => {}
@@ -33,11 +33,11 @@ impl Automation {
     async fn forward_notifications(&self, listener: &mut ChangeListener) -> Result<Infallible, DatabaseError> {
         loop {
             listener.next().await?;
-            self.look_at_once();
+            self.wake_all();
         }
     }
 
-    fn look_at_once(&self) {
+    fn wake_all(&self) {
         self.wake_workers();
         self.0.heartbeat.raise();
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::completion::is_open;
+use super::completion::lock_open_task;
 use super::{Job, JobFailure};
 use crate::db::task_logs::{self, LoggedProcess, TaskLogRow};
 use crate::db::task_queue::JobRow;
@@ -72,7 +72,7 @@ pub(super) async fn program_started(
     now: Timestamp,
 ) -> Result<(), JobFailure> {
     let mut tx = db.begin().await?;
-    if !is_open(&mut tx, job.task.id).await? {
+    if !lock_open_task(&mut tx, job.task.id).await? {
         return Err(JobFailure::lasting("The task was stopped."));
     }
     let message = format!("{} started", process.process_name);

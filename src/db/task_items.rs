@@ -85,7 +85,17 @@ pub async fn fail_processing(
     run_query!(tx, c => sqlx::query_as(UPDATE).bind(task).bind(reason).bind(now).fetch_all(c))
 }
 
-/// Adds the number of completed items whose rows are older than `moment` to their tasks; call it before [`delete_completed`].
+/// The moment before which the oldest `count` completed rows ended, or more that ended at once with the last of them; `None` if
+/// there are fewer.
+pub async fn find_end_of_oldest(reader: &mut Reader, count: i64) -> Result<Option<Timestamp>, DatabaseError> {
+    const SELECT: &str = "SELECT finished_at FROM task_queue WHERE status = 'completed' AND finished_at IS NOT NULL \
+        ORDER BY finished_at LIMIT 1 OFFSET $1";
+    let found: Option<(Timestamp,)> =
+        run_query!(reader, c => sqlx::query_as(SELECT).bind(count - 1).fetch_optional(c))?;
+    Ok(found.map(|(last,)| Timestamp::from_micros(last.micros() + 1)))
+}
+
+/// Adds the number of completed items whose rows are older than `moment` to their tasks; call it before [`delete_history`].
 pub async fn count_cleared(tx: &mut Tx, moment: Timestamp) -> Result<(), DatabaseError> {
     const UPDATE: &str = "UPDATE tasks SET cleared_items = cleared_items + (SELECT COUNT(*) FROM task_queue q \
           WHERE q.task_id = tasks.id AND q.is_current AND q.status = 'completed' AND q.finished_at < $1) \
@@ -93,10 +103,15 @@ pub async fn count_cleared(tx: &mut Tx, moment: Timestamp) -> Result<(), Databas
     run_query!(tx, c => sqlx::query(UPDATE).bind(moment).execute(c)).map(|_rows: u64| ())
 }
 
-/// Removes the rows that were completed before `moment`; returns their number.
-pub async fn delete_completed(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
-    const DELETE: &str = "DELETE FROM task_queue WHERE status = 'completed' AND finished_at < $1";
-    run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
+/// Removes the rows that were completed before `moment`, and those of failures that a later run replaced; returns their number.
+pub async fn delete_history(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
+    // Two statements, so that each reads an index of its status.
+    const DELETE_COMPLETED: &str = "DELETE FROM task_queue WHERE status = 'completed' AND finished_at < $1";
+    const DELETE_FAILED: &str =
+        "DELETE FROM task_queue WHERE status = 'failed' AND NOT is_current AND finished_at < $1";
+    let completed = run_query!(tx, c => sqlx::query(DELETE_COMPLETED).bind(moment).execute(c))?;
+    let failed = run_query!(tx, c => sqlx::query(DELETE_FAILED).bind(moment).execute(c))?;
+    Ok(completed + failed)
 }
 
 /// A stage or a type whose jobs are not taken.

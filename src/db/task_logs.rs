@@ -121,6 +121,19 @@ pub async fn list_after(
     run_query!(reader, c => sqlx::query_as(SELECT).bind(task).bind(after).bind(limit).fetch_all(c))
 }
 
+/// The lines of a task after the line `after` up to the line `until`.
+pub async fn list_between(
+    reader: &mut Reader,
+    task: TaskId,
+    after: TaskLogId,
+    until: TaskLogId,
+) -> Result<Vec<TaskLogId>, DatabaseError> {
+    const SELECT: &str = "SELECT id FROM task_logs WHERE task_id = $1 AND id > $2 AND id <= $3";
+    let found: Vec<(TaskLogId,)> =
+        run_query!(reader, c => sqlx::query_as(SELECT).bind(task).bind(after).bind(until).fetch_all(c))?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
 /// The programs that a job has started since it was taken, and whose end is not logged.
 pub async fn list_running_processes(reader: &mut Reader, job: &JobRow) -> Result<Vec<LoggedProcess>, DatabaseError> {
     // The task and the stage are named for the index.
@@ -136,8 +149,9 @@ pub async fn list_running_processes(reader: &mut Reader, job: &JobRow) -> Result
         .fetch_all(c))
 }
 
-/// Removes lines that are older than `moment`; returns their number.
-pub async fn delete_before(tx: &mut Tx, moment: Timestamp) -> Result<u64, DatabaseError> {
-    const DELETE: &str = "DELETE FROM task_logs WHERE at < $1";
-    run_query!(tx, c => sqlx::query(DELETE).bind(moment).execute(c))
+/// Removes at most `limit` lines that are older than `moment`; returns their number.
+pub async fn delete_before(tx: &mut Tx, moment: Timestamp, limit: i64) -> Result<u64, DatabaseError> {
+    const DELETE: &str =
+        "DELETE FROM task_logs WHERE id IN (SELECT id FROM task_logs WHERE at < $1 ORDER BY id LIMIT $2)";
+    run_query!(tx, c => sqlx::query(DELETE).bind(moment).bind(limit).execute(c))
 }

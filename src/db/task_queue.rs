@@ -2,8 +2,10 @@
 //!
 //! Taking a job is one statement. A job belongs to the server in `locked_by` until `locked_until`, which the server keeps
 //! moving on while it works. A worker names the job as it took it ([`TakenJob`]) for every later change: if the job was taken
-//! away meanwhile, nothing changes. A change of a task's jobs holds the task's row ([`super::tasks::lock`]), so that a job
-//! never ends while its task is stopped.
+//! away meanwhile, nothing changes. Whoever ends or adds jobs of a task holds the task's row ([`super::tasks::lock`]), so that a
+//! job never ends while its task is stopped. Taking, renewing and giving back do not.
+//!
+//! Jobs of the stage `run` come first: they are single, and a check or a back-up must not wait for a long import.
 
 use serde_json::Value;
 use sqlx::types::Json;
@@ -48,7 +50,7 @@ macro_rules! columns {
 pub(super) use columns;
 
 /// A job as a worker took it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TakenJob {
     pub id: JobId,
     pub holder: Uuid,
@@ -84,9 +86,31 @@ pub async fn insert(tx: &mut Tx, row: &JobRow) -> Result<bool, DatabaseError> {
     Ok(inserted == 1)
 }
 
+/// Makes the newest row of an item history, so that the item can begin anew; false if it is still open, or was queued at
+/// `run_began` or later.
+pub async fn supersede(tx: &mut Tx, task: TaskId, item: &str, run_began: Timestamp) -> Result<bool, DatabaseError> {
+    const UPDATE: &str = "UPDATE task_queue SET is_current = FALSE \
+        WHERE task_id = $1 AND item = $2 AND is_current AND status IN ('completed', 'failed') AND created_at < $3";
+    Ok(run_query!(tx, c => sqlx::query(UPDATE).bind(task).bind(item).bind(run_began).execute(c))? == 1)
+}
+
 /// Wakes the workers of all servers when the transaction commits.
 pub async fn notify_workers(tx: &mut Tx) -> Result<(), DatabaseError> {
     change_listener::notify(tx, change_listener::Channel::Tasks).await
+}
+
+macro_rules! select_due {
+    ($condition:literal, $lock:literal) => {
+        concat!(
+            "(SELECT q.id FROM task_queue q WHERE q.status = 'waiting' AND ",
+            $condition,
+            " AND q.due_at <= $3 AND NOT EXISTS (SELECT 1 FROM task_pauses p \
+              WHERE (p.kind = 'stage' AND p.name = q.stage) OR (p.kind = 'type' AND p.name = q.type)) \
+              ORDER BY q.due_at, q.position, q.id LIMIT 1",
+            $lock,
+            ")"
+        )
+    };
 }
 
 macro_rules! take {
@@ -94,11 +118,10 @@ macro_rules! take {
         concat!(
             "UPDATE task_queue SET status = 'processing', locked_by = $1, locked_until = $2, \
              started_at = CASE WHEN created_at > $3 THEN created_at ELSE $3 END, \
-             attempts = attempts + 1 WHERE status = 'waiting' AND id = (SELECT q.id FROM task_queue q \
-               WHERE q.status = 'waiting' AND q.due_at <= $3 AND NOT EXISTS (SELECT 1 FROM task_pauses p \
-                 WHERE (p.kind = 'stage' AND p.name = q.stage) OR (p.kind = 'type' AND p.name = q.type)) \
-               ORDER BY q.due_at, q.position, q.id LIMIT 1",
-            $lock,
+             attempts = attempts + 1 WHERE status = 'waiting' AND id = COALESCE(",
+            select_due!("q.stage = 'run'", $lock),
+            ", ",
+            select_due!("q.stage <> 'run'", $lock),
             ") RETURNING ",
             columns!()
         )

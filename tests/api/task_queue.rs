@@ -14,7 +14,8 @@ use tillsight::clock::Clock;
 use tillsight::db::task_logs::TaskLogFilter;
 use tillsight::db::{Database, DatabaseError};
 use tillsight::domain::{
-    Caller, JobStatus, LogAction, PageRequest, PauseKind, Stage, TaskId, TaskStatus, TaskType, TimeZone, Timestamp,
+    Caller, JobStatus, LogAction, PageRequest, PauseKind, Stage, TaskId, TaskLogId, TaskStatus, TaskType, TimeZone,
+    Timestamp,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -38,6 +39,9 @@ impl Recorder {
 
     async fn do_job(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
         self.begun.lock().unwrap().push((job.row.item.clone(), job.row.stage));
+        if job.row.stage == Stage::Run {
+            return Ok(JobOutcome::Completed { message: "done".to_owned(), metadata: Value::Null });
+        }
         let names = |list: &str| job.task.settings[list].as_array().cloned().unwrap_or_default();
         if job.row.stage == Stage::Schedule {
             let count = job.task.settings["count"].as_i64().unwrap();
@@ -152,6 +156,19 @@ async fn each_item_goes_through_its_stages_in_order(database: TestDatabase) {
     assert_eq!(queue.work().await.unwrap(), 0);
 }
 
+async fn a_check_does_not_wait_for_an_import_that_was_queued_before(database: TestDatabase) {
+    let queue = Queue::open(&database).await;
+    queue.create(json!({"count": 2})).await;
+    assert!(queue.automation.work_once(&*queue.recorder).await.unwrap());
+    queue.clock.advance(1);
+    let (id, title) = (queue.automation.new_task_id(), "Check".to_owned());
+    let task = NewTask { id, kind: TaskType::Integrity, title, settings: json!({}) };
+    queue.automation.create_task(&queue.caller, task).await.unwrap();
+    assert_eq!(queue.work().await.unwrap(), 7);
+    let stages: Vec<_> = queue.recorder.begun().iter().map(|(_, stage)| *stage).take(3).collect();
+    assert_eq!(stages, [Stage::Schedule, Stage::Run, Stage::Extract]);
+}
+
 async fn a_failed_item_is_retried_after_5_10_and_30_seconds_and_then_given_up(database: TestDatabase) {
     let queue = Queue::open(&database).await;
     let settings = json!({"count": 3, "failing": ["photo 2"], "broken": ["photo 3"]});
@@ -201,6 +218,46 @@ async fn a_task_all_of_whose_items_failed_has_failed(database: TestDatabase) {
     assert_eq!(queue.task(empty).await.status, TaskStatus::Completed, "there was nothing to do");
 }
 
+async fn a_second_run_begins_the_items_anew_and_ends(database: TestDatabase) {
+    let queue = Queue::open(&database).await;
+    let id = queue.create(json!({"count": 2, "broken": ["photo 2"]})).await;
+    queue.work().await.unwrap();
+    queue.clock.advance(1);
+    queue.automation.run_task(&queue.caller, id).await.unwrap();
+    assert_eq!(queue.work().await.unwrap(), 6, "one to find the items, three and two of them");
+    let task = queue.task(id).await;
+    assert_eq!((task.status, counts(&task)), (TaskStatus::Completed, (0, 0, 1, 1)), "{task:?}");
+    // Items that are still open go on as they are, and the run leaves nothing open behind.
+    queue.automation.pause(&queue.caller, PauseKind::Stage, "publish").await.unwrap();
+    for _ in 0..2 {
+        queue.clock.advance(1);
+        queue.automation.run_task(&queue.caller, id).await.unwrap();
+        queue.work().await.unwrap();
+    }
+    let item = &queue.items(id).await.into_iter().find(|item| item.item == "photo 1").unwrap();
+    assert_eq!((item.stage, item.status), (Stage::Publish, JobStatus::Waiting));
+    queue.automation.resume(&queue.caller, PauseKind::Stage, "publish").await.unwrap();
+    queue.work().await.unwrap();
+    let task = queue.task(id).await;
+    assert_eq!((task.status, counts(&task)), (TaskStatus::Completed, (0, 0, 1, 1)), "{task:?}");
+}
+
+/// Items beyond the first thousand are queued in further transactions; a second attempt repeats none of them.
+async fn many_items_are_queued_in_parts_and_once(database: TestDatabase) {
+    let queue = Queue::open(&database).await;
+    queue.automation.pause(&queue.caller, PauseKind::Stage, "extract").await.unwrap();
+    let id = queue.create(json!({"count": 2_300})).await;
+    assert_eq!(queue.work().await.unwrap(), 1);
+    assert_eq!(counts(&queue.task(id).await), (2_300, 0, 0, 0));
+    // The server died before it recorded the end of the job, and an item was done meanwhile.
+    let died =
+        "UPDATE task_queue SET status = 'waiting', is_current = TRUE, finished_at = NULL WHERE stage = 'schedule'";
+    database.execute(died).await;
+    database.execute("UPDATE task_queue SET status = 'completed' WHERE item = 'photo 1'").await;
+    assert_eq!(queue.work().await.unwrap(), 1);
+    assert_eq!(counts(&queue.task(id).await), (2_299, 0, 1, 0));
+}
+
 async fn the_job_of_a_dead_server_is_done_by_another_and_recorded_once(database: TestDatabase) {
     let dead = Queue::open(&database).await;
     let db = Database::connect(database.url(), 8).await.unwrap();
@@ -211,7 +268,7 @@ async fn the_job_of_a_dead_server_is_done_by_another_and_recorded_once(database:
     dead.clock.advance(29);
     assert_eq!(alive.automation.rescue_jobs().await.unwrap(), 0, "the lease lasts half a minute");
     // A living server renews it.
-    dead.automation.beat().await.unwrap();
+    dead.automation.renew_and_rescue().await.unwrap();
     dead.clock.advance(29);
     assert_eq!(alive.automation.rescue_jobs().await.unwrap(), 0);
     dead.clock.advance(2);
@@ -222,7 +279,7 @@ async fn the_job_of_a_dead_server_is_done_by_another_and_recorded_once(database:
     // The first server was only slow: its next heartbeat tells it that it has lost the job.
     // It would take the job again.
     alive.automation.pause(&alive.caller, PauseKind::Stage, "embed").await.unwrap();
-    dead.automation.beat().await.unwrap();
+    dead.automation.renew_and_rescue().await.unwrap();
     worker.await.unwrap().unwrap();
     assert_eq!(alive.items(id).await[0].status, JobStatus::Waiting, "it has recorded nothing");
     assert_eq!(alive.actions(id, Some(Stage::Embed)).await, [LogAction::Start, LogAction::Retry]);
@@ -284,7 +341,7 @@ async fn a_stopped_task_ends_at_once_and_stays_stopped(database: TestDatabase) {
     assert!(matches!(running, AutomationError::StillRunning { .. }), "{running}");
     let report = queue.automation.stop_task(&queue.caller, id).await.unwrap();
     assert_eq!((report.success, report.stopped_processing, report.deleted_waiting), (true, 1, 2), "{report:?}");
-    queue.automation.beat().await.unwrap();
+    queue.automation.renew_and_rescue().await.unwrap();
     tokio::time::timeout(Duration::from_secs(5), worker).await.unwrap().unwrap().unwrap();
     let task = queue.task(id).await;
     assert_eq!((task.status, counts(&task)), (TaskStatus::Stopped, (0, 0, 2, 1)), "{task:?}");
@@ -294,6 +351,25 @@ async fn a_stopped_task_ends_at_once_and_stays_stopped(database: TestDatabase) {
     assert_eq!((again.stopped_processing, again.deleted_waiting), (0, 0), "nothing is left to stop");
     queue.automation.delete_task(&queue.caller, id).await.unwrap();
     assert!(matches!(queue.automation.find_task(id).await.unwrap_err(), AutomationError::NotFound { .. }));
+}
+
+/// A line whose transaction commits after one that was begun later.
+async fn a_line_that_appears_late_is_told_to_those_who_watch(database: TestDatabase) {
+    let queue = Queue::open(&database).await;
+    queue.automation.pause(&queue.caller, PauseKind::Stage, "embed").await.unwrap();
+    let id = queue.create(json!({"count": 1})).await;
+    queue.work().await.unwrap();
+    database.execute("CREATE TABLE late AS SELECT * FROM task_logs WHERE stage = 'extract' AND action = 'start'").await;
+    database.execute("DELETE FROM task_logs WHERE stage = 'extract' AND action = 'start'").await;
+    let mut cursor = queue.automation.watch_task(id, Some(TaskLogId::NIL)).await.unwrap();
+    let mut next = async || -> Vec<_> {
+        let events = queue.automation.next_events(&mut cursor).await.unwrap().unwrap();
+        events.log.iter().map(|line| (line.stage.unwrap(), line.action)).collect()
+    };
+    let (start, complete) = (LogAction::Start, LogAction::Complete);
+    assert_eq!(next().await, [(Stage::Schedule, start), (Stage::Schedule, complete), (Stage::Extract, complete)]);
+    database.execute("INSERT INTO task_logs SELECT * FROM late").await;
+    assert_eq!(next().await, [(Stage::Extract, start)], "and the others once");
 }
 
 /// Several workers on several servers; each is aborted at random moments, as if its process were killed.
@@ -360,12 +436,16 @@ async fn many_workers_that_die_lose_and_repeat_nothing(database: TestDatabase) {
 
 on_both_databases!(
     each_item_goes_through_its_stages_in_order,
+    a_check_does_not_wait_for_an_import_that_was_queued_before,
     a_failed_item_is_retried_after_5_10_and_30_seconds_and_then_given_up,
     a_task_all_of_whose_items_failed_has_failed,
+    a_second_run_begins_the_items_anew_and_ends,
+    many_items_are_queued_in_parts_and_once,
     the_job_of_a_dead_server_is_done_by_another_and_recorded_once,
     a_job_that_kills_its_servers_is_given_up,
     a_server_that_stops_gives_its_jobs_back,
     paused_stages_and_types_are_not_begun,
     a_stopped_task_ends_at_once_and_stays_stopped,
+    a_line_that_appears_late_is_told_to_those_who_watch,
     many_workers_that_die_lose_and_repeat_nothing,
 );

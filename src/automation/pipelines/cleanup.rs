@@ -13,7 +13,7 @@ use crate::db::blobs::Blobs;
 use crate::db::{Database, DatabaseError, recognitions, refresh_tokens, task_items, task_logs, tasks};
 use crate::domain::Timestamp;
 
-/// Rows of the evidence that one transaction removes.
+/// Rows that one transaction removes.
 const BATCH: i64 = 2_000;
 const DAY_S: i64 = 86_400;
 
@@ -86,11 +86,26 @@ impl Cleanup {
     }
 
     async fn remove_history(&self, before: Timestamp) -> Result<(u64, u64), DatabaseError> {
-        let mut tx = self.db.begin().await?;
-        task_items::count_cleared(&mut tx, before).await?;
-        let jobs = task_items::delete_completed(&mut tx, before).await?;
-        let log_lines = task_logs::delete_before(&mut tx, before).await?;
-        tx.commit().await?;
-        Ok((jobs, log_lines))
+        let (mut jobs, mut log_lines) = (0, 0);
+        loop {
+            let mut tx = self.db.begin().await?;
+            let end = task_items::find_end_of_oldest(&mut tx, BATCH).await?;
+            let end = end.map_or(before, |end| end.min(before));
+            task_items::count_cleared(&mut tx, end).await?;
+            jobs += task_items::delete_history(&mut tx, end).await?;
+            tx.commit().await?;
+            if end == before {
+                break;
+            }
+        }
+        loop {
+            let mut tx = self.db.begin().await?;
+            let batch = task_logs::delete_before(&mut tx, before, BATCH).await?;
+            tx.commit().await?;
+            log_lines += batch;
+            if batch < BATCH.unsigned_abs() {
+                return Ok((jobs, log_lines));
+            }
+        }
     }
 }
