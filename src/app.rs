@@ -25,7 +25,7 @@ use crate::active_model::{IncomingModel, StartedModel};
 use crate::alerts::{Alerts, DELIVERY_PERIOD, STORAGE_REPORT_PERIOD};
 use crate::audit::AuditLog;
 use crate::auth::{Auth, FirstAdmin};
-use crate::automation::pipelines::ImportDrafts;
+use crate::automation::pipelines::{ImportDrafts, OpenArchives};
 use crate::automation::{Automation, TaskFiles};
 use crate::background::{BackgroundTasks, Signal, TaskMonitor};
 use crate::backup::{BackupError, LastNumbers};
@@ -171,6 +171,7 @@ impl Application {
             files: files.clone(),
             import_bytes_max: settings.automation.import_bytes,
             photo_bytes_max: settings.limits.image_bytes as u64,
+            archives: OpenArchives::default(),
         };
         let mut services = Services {
             clock: clock.clone(),

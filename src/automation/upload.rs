@@ -90,9 +90,16 @@ impl TaskUpload {
         if self.pending_bytes >= BUFFER_BYTES { self.flush(false).await } else { Ok(()) }
     }
 
-    /// Makes the file durable. The task can be created now.
+    /// Makes the file durable, and the folders that name it. The task can be created now.
     pub async fn finish(mut self) -> Result<TaskId, AutomationError> {
         self.flush(true).await?;
+        let folder = self.folder.clone();
+        let synced = tokio::task::spawn_blocking(move || {
+            let parent = crate::atomic_file::parent_folder(&folder);
+            [folder.as_path(), parent].into_iter().try_for_each(|folder| File::open(folder)?.sync_all())
+        });
+        let synced = synced.await.map_err(|error| AutomationError::File(error.to_string()))?;
+        synced.map_err(|error| file_error(&error))?;
         self.is_kept = true;
         Ok(self.task)
     }

@@ -106,6 +106,28 @@ impl Integrity {
     ) -> Result<CheckView, IntegrityError> {
         let permit = tokio::time::timeout(CHECK_WAIT_MAX, self.check_permit.acquire()).await;
         let _permit = permit.ok().and_then(Result::ok).ok_or(IntegrityError::Busy)?;
+        self.check(depth, store, requested_by).await
+    }
+
+    /// Like [`Self::run_check`], but waits as long as it takes. For callers that nobody waits for.
+    pub async fn run_check_when_free(
+        &self,
+        depth: CheckDepth,
+        store: Option<StoreId>,
+        requested_by: &str,
+    ) -> Result<CheckView, IntegrityError> {
+        // The semaphore is never closed.
+        let _permit = self.check_permit.acquire().await.map_err(|_closed| IntegrityError::Busy)?;
+        self.check(depth, store, requested_by).await
+    }
+
+    /// The caller holds the permit.
+    async fn check(
+        &self,
+        depth: CheckDepth,
+        store: Option<StoreId>,
+        requested_by: &str,
+    ) -> Result<CheckView, IntegrityError> {
         let mut view = CheckView::new(depth);
         let started = self.clock.now();
         let add = |_: Option<&str>, report| view.add(report, REPORTS_IN_REPLY_MAX);

@@ -179,6 +179,38 @@ async fn products_go_on_sale_when_they_are_to(database: TestDatabase) {
     assert_eq!(item["candidates"][0]["product_name"], "Oat milk");
 }
 
+/// The server died after the enrolment of a photo and before that was recorded.
+async fn a_photo_that_was_enrolled_before_its_server_died_goes_on(database: TestDatabase) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.login_admin().await;
+    let publish = json!({"kind": "stage", "name": "publish"});
+    app.post("/api/automation/pause", &admin, publish.clone()).await.expect(200);
+    let file = zip(&[("Oat milk/1.jpg", &package_photo(0, 0))]);
+    let task = post_import(&app, &admin, &whole(), file).await.expect(202);
+    let id = task["id"].as_str().unwrap();
+    let is_enrolled = "SELECT COUNT(*) FROM task_queue WHERE stage = 'publish'";
+    for _ in 0..400 {
+        if app.database.count(is_enrolled).await == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    app.post("/api/automation/pause", &admin, json!({"kind": "stage", "name": "embed"})).await.expect(200);
+    app.database.execute("DELETE FROM task_queue WHERE stage = 'publish'").await;
+    let again = "UPDATE task_queue SET status = 'waiting', is_current = TRUE, finished_at = NULL WHERE stage = 'embed'";
+    app.database.execute(again).await;
+    for body in [json!({"kind": "stage", "name": "embed"}), publish] {
+        app.post("/api/automation/resume", &admin, body).await.expect(200);
+    }
+    let done = wait_until_over(&app, &admin, &task).await;
+    assert_eq!((&done["status"], &done["items"]["completed"]), (&json!("completed"), &json!(1)), "{done}");
+    let made = &products(&app, &admin).await[0];
+    assert_eq!((&made["active"], &made["images_count"]), (&json!(true), &json!(1)), "{made}");
+    let files = std::fs::read_dir(app.database.folder().join("tasks").join(id)).unwrap();
+    let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["upload"], "the photo between the stages is removed");
+}
+
 async fn hostile_and_useless_uploads_are_refused(database: TestDatabase) {
     let limits = "[automation]\nupload_bytes = 100000\nimport_bytes = 200000";
     let app = TestApp::spawn_with(database, limits).await;
@@ -289,7 +321,7 @@ async fn what_was_exported_is_imported_as_it_was(database: TestDatabase) {
     std::fs::create_dir_all(folder.join("Soap")).unwrap();
     let photos = [package_photo(0, 0), package_photo(0, 1), package_photo(1, 0)];
     let table = "name,sku,price,currency,tax_rate_bp,description,images\n\
-        \"Oat milk, fresh\",M-1,219,EUR,700,\"two\nlines\",a.jpg;b.jpg\nSoap,S-1,250,EUR,1900,,Soap/1.jpg\nBag,,10,EUR,0,,\n";
+        \"Oat milk, fresh\",M-1,219,EUR,700,\"two\nlines\",a.jpg;b.jpg\nSoap,S-1,250,EUR,1900,,Soap/1.jpg\n=Bag+1,-7,10,EUR,0,@shop,\n";
     std::fs::write(folder.join("products.csv"), table).unwrap();
     for (name, photo) in ["a.jpg", "b.jpg", "Soap/1.jpg"].iter().zip(&photos) {
         std::fs::write(folder.join(name), photo).unwrap();
@@ -319,6 +351,7 @@ on_both_databases!(
     a_table_and_its_photos_become_products_that_are_recognised,
     folders_named_for_products_are_imported,
     products_go_on_sale_when_they_are_to,
+    a_photo_that_was_enrolled_before_its_server_died_goes_on,
     hostile_and_useless_uploads_are_refused,
     what_was_exported_is_imported_as_it_was,
     a_disk_that_fills_holds_an_import_up_and_loses_nothing,

@@ -1,5 +1,6 @@
 //! Back-ups on a schedule: one folder for each, the oldest removed.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -23,11 +24,8 @@ impl Backups {
         let settings: BackupSettings = read_settings(&job.task.settings)?;
         let folder = self.folder.join(folder_name(job.task.id, &self.clock.now().to_string()));
         let (shop, clock, target) = (self.shop.clone(), self.clock.clone(), folder.clone());
-        // Copying and hashing files blocks for as long as the disk takes.
-        let runtime = tokio::runtime::Handle::current();
-        let written =
-            tokio::task::spawn_blocking(move || runtime.block_on(backup::back_up(&shop, &clock, &target))).await;
-        let manifest = written.map_err(JobFailure::passing)?.map_err(JobFailure::passing)?;
+        let written = run_blocking(async move || backup::back_up(&shop, &clock, &target).await).await?;
+        let manifest = written.map_err(JobFailure::passing)?;
         let (parent, task, kept) = (self.folder.clone(), job.task.id, settings.kept);
         let removed = tokio::task::spawn_blocking(move || remove_oldest(&parent, task, kept)).await;
         let removed = removed.map_err(JobFailure::passing)?.map_err(|error| {
@@ -37,6 +35,26 @@ impl Backups {
         let message = format!("{} written and verified: {files} files, {bytes} bytes", folder.display());
         Ok(JobOutcome::Completed { message, metadata: json!({"files": files, "bytes": bytes, "removed": removed}) })
     }
+}
+
+/// Does work that now and then blocks, as copying and hashing files do, on a thread for that.
+///
+/// # Cancel safety
+/// If the future is dropped, the work ends when it waits next.
+async fn run_blocking<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 'static) -> Result<T, JobFailure> {
+    let (job, job_dropped) = tokio::sync::oneshot::channel::<Infallible>();
+    let runtime = tokio::runtime::Handle::current();
+    let done = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                done = work() => Ok(done),
+                _dropped = job_dropped => Err(JobFailure::passing("The task was stopped.")),
+            }
+        })
+    });
+    let done = done.await.map_err(JobFailure::passing)?;
+    drop(job);
+    done
 }
 
 /// `2026-01-05T12-00-00Z-01997d3c…`: sorts by time, and names the task, whose own back-ups alone are removed.
@@ -67,6 +85,25 @@ fn remove_oldest(folder: &Path, task: TaskId, kept: usize) -> std::io::Result<us
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+
+    #[tokio::test]
+    async fn work_ends_with_the_job_that_waits_for_it() {
+        let (work, mut work_dropped) = tokio::sync::oneshot::channel::<()>();
+        let waiting = run_blocking(async move || {
+            let _dropped_with_the_work = work;
+            std::future::pending::<()>().await;
+        });
+        let mut waiting = Box::pin(waiting);
+        tokio::select! {
+            _ = &mut waiting => panic!("it never ends by itself"),
+            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {}
+        }
+        assert!(work_dropped.try_recv().is_err());
+        drop(waiting);
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(5), work_dropped).await;
+        assert!(ended.unwrap().is_err(), "dropped, and not completed");
+        assert_eq!(run_blocking(async || 7).await.unwrap(), 7);
+    }
 
     #[test]
     fn only_the_oldest_back_ups_of_the_task_are_removed() {

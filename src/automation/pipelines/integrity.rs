@@ -10,7 +10,7 @@ use crate::integrity::{Integrity, IntegrityError};
 pub(super) async fn run(integrity: &Integrity, job: &Job) -> Result<JobOutcome, JobFailure> {
     let settings: IntegritySettings = read_settings(&job.task.settings)?;
     let requested_by = format!("task:{}", job.task.id);
-    let checked = integrity.run_check(settings.depth, settings.store_id, &requested_by).await;
+    let checked = integrity.run_check_when_free(settings.depth, settings.store_id, &requested_by).await;
     let view = checked.map_err(|error| match error {
         IntegrityError::StoreNotFound(_) => JobFailure::lasting(error),
         IntegrityError::Busy | IntegrityError::Database(_) => JobFailure::passing(error),

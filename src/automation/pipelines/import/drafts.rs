@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::archive::Archive;
 use super::item_plan::ItemData;
+use super::open_archives::OpenArchives;
 use super::upload_contents::UploadContents;
 use crate::automation::pipelines::check_settings;
 use crate::automation::task_files::{TaskFiles, UPLOAD};
@@ -78,6 +78,7 @@ pub struct ImportDrafts {
     pub automation: Automation,
     pub catalog: Catalog,
     pub files: TaskFiles,
+    pub archives: OpenArchives,
     /// The most bytes of all files of an import together.
     pub import_bytes_max: u64,
     /// The most bytes of one photo.
@@ -127,9 +128,8 @@ impl ImportDrafts {
     pub async fn read_photo(&self, task: TaskId, job: JobId) -> Result<Option<Vec<u8>>, AutomationError> {
         let data = self.automation.find_item_data(task, job).await?;
         let Ok(ItemData::Product { photo: Some(path), .. }) = ItemData::read(&data) else { return Ok(None) };
-        let (upload, bytes_max) = (self.files.folder(task).join(UPLOAD), self.photo_bytes_max);
-        let read = tokio::task::spawn_blocking(move || Archive::open(&upload)?.read_file(&path, bytes_max)).await;
-        Ok(read.map_err(|error| AutomationError::File(error.to_string()))?.ok())
+        let upload = self.files.folder(task).join(UPLOAD);
+        Ok(self.archives.read_file(upload, path, self.photo_bytes_max).await.ok())
     }
 
     /// Fails unless there is an upload that is no task yet.
@@ -137,11 +137,14 @@ impl ImportDrafts {
         let path = self.files.folder(id).join(UPLOAD);
         let exists = tokio::task::spawn_blocking(move || path.is_file()).await;
         let exists = exists.map_err(|error| AutomationError::File(error.to_string()))?;
-        let is_started = self.automation.find_task(id).await.is_ok();
-        if exists && !is_started {
-            return Ok(());
+        let missing = AutomationError::NotFound { what: "import draft", id: id.to_string() };
+        match self.automation.find_task(id).await {
+            Ok(_started) => Err(missing),
+            Err(AutomationError::NotFound { .. }) if exists => Ok(()),
+            Err(AutomationError::NotFound { .. }) => Err(missing),
+            // Not known: a started import must not lose its upload.
+            Err(error) => Err(error),
         }
-        Err(AutomationError::NotFound { what: "import draft", id: id.to_string() })
     }
 
     async fn read(&self, id: TaskId) -> Result<ImportDraft, AutomationError> {

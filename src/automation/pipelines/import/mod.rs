@@ -19,6 +19,7 @@ mod upload_contents;
 mod video;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -40,6 +41,9 @@ pub use clip::find_ffmpeg;
 pub use download::Downloader;
 pub use drafts::{BrokenRow, ImportDraft, ImportDrafts, SkippedPart};
 pub(super) use settings::{check_import_settings, needs_file};
+
+/// How long a photo waits before it asks busy decoders again.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Imports {
     pub db: Database,
@@ -116,10 +120,7 @@ impl Imports {
                 region,
                 insist: settings.insist,
             };
-            // Boxed, because its future is large.
-            let added = Box::pin(self.catalog.add_images(&Caller::system(), id, photos, None)).await;
-            added.map_err(|error| into_failure(&error))?;
-            self.files.remove_file(job.task.id, &photo_file(job.row.position)).await?;
+            self.enrol(id, photos).await?;
             message = format!("photo of {message}");
         }
         let not_before = settings.publish_at.filter(|moment| *moment > self.clock.now());
@@ -127,11 +128,25 @@ impl Imports {
         Ok(JobOutcome::NextStage { message: format!("{message} enrolled"), data, not_before })
     }
 
+    /// Enrols photos of a product; waits while tills keep the decoders busy, which is no failure of the photo.
+    async fn enrol(&self, product: ProductId, photos: NewPhotos) -> Result<(), JobFailure> {
+        loop {
+            // Boxed, because its future is large.
+            match Box::pin(self.catalog.add_images(&Caller::system(), product, photos.clone(), None)).await {
+                Ok(_) => return Ok(()),
+                Err(CatalogError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
+                Err(error) => return Err(into_failure(&error)),
+            }
+        }
+    }
+
     /// A product that was in the catalogue before stays on sale, or off it, as it is.
     async fn publish(&self, job: &Job) -> Result<JobOutcome, JobFailure> {
         let ItemData::Product { product, .. } = ItemData::read(&job.row.data)? else {
             return Err(JobFailure::lasting("The row has no product."));
         };
+        // Not before the enrolment is recorded: it may be done again until then.
+        self.files.remove_file(job.task.id, &photo_file(job.row.position)).await?;
         let made = tasks::find_product(&mut self.db.read().await?, job.task.id, &product.key()).await?;
         let Some(id) = made else {
             let message = format!("product \"{}\" was in the catalogue before", product.name);

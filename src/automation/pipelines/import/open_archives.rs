@@ -1,4 +1,4 @@
-//! The ZIPs of imports at work stay open between two photos: reading the directory of a ZIP with 50 000 files takes 70 ms, more
+//! The ZIPs of imports at work, and of those whose photos are looked at, stay open between two photos: reading the directory of a ZIP with 50 000 files takes 70 ms, more
 //! than one photo does otherwise.
 //!
 //! A ZIP that nothing was read from for a minute is closed, so that the space of a deleted one is free again.
@@ -20,7 +20,7 @@ pub struct OpenArchives(Arc<Mutex<State>>);
 struct State {
     open: Vec<OpenArchive>,
     /// Whether a task will close them.
-    is_watched: bool,
+    has_closer: bool,
 }
 
 struct OpenArchive {
@@ -35,7 +35,7 @@ impl OpenArchives {
         let archives = self.clone();
         let read = tokio::task::spawn_blocking(move || archives.read_blocking(&path, &name, bytes_max));
         let read = read.await.map_err(JobFailure::passing)?;
-        self.close_later();
+        self.schedule_closing();
         read
     }
 
@@ -52,8 +52,8 @@ impl OpenArchives {
         read
     }
 
-    fn close_later(&self) {
-        if std::mem::replace(&mut self.lock().is_watched, true) {
+    fn schedule_closing(&self) {
+        if std::mem::replace(&mut self.lock().has_closer, true) {
             return;
         }
         let archives = self.clone();
@@ -71,8 +71,8 @@ impl OpenArchives {
     fn close_idle(&self, idle: Duration) -> bool {
         let mut state = self.lock();
         state.open.retain(|open| open.used_at.elapsed() < idle);
-        state.is_watched = !state.open.is_empty();
-        !state.is_watched
+        state.has_closer = !state.open.is_empty();
+        !state.has_closer
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -41,7 +41,7 @@ pub struct Downloader {
 /// What is known of a server. Whoever asks it holds the lock: one request at a time.
 #[derive(Default)]
 struct Server {
-    asked_at: Option<Instant>,
+    last_request_at: Option<Instant>,
     rules: Option<(Instant, Rules)>,
 }
 
@@ -91,13 +91,13 @@ impl Downloader {
                 return Err(JobFailure::lasting(reason));
             }
             let delay = rules.map_or(self.delay, |rules| rules.delay(self.delay));
-            if let Some(asked_at) = server.asked_at {
-                tokio::time::sleep(delay.saturating_sub(asked_at.elapsed())).await;
+            if let Some(last_request_at) = server.last_request_at {
+                tokio::time::sleep(delay.saturating_sub(last_request_at.elapsed())).await;
             }
-            server.asked_at = Some(Instant::now());
-            match tokio::time::timeout(self.timeout, self.ask_for_picture(&target, bytes_max)).await {
-                Ok(Ok(Followed::Picture(bytes))) => return Ok(bytes),
-                Ok(Ok(Followed::Redirect(location))) => next = location,
+            server.last_request_at = Some(Instant::now());
+            match tokio::time::timeout(self.timeout, self.request_picture(&target, bytes_max)).await {
+                Ok(Ok(PictureReply::Picture(bytes))) => return Ok(bytes),
+                Ok(Ok(PictureReply::Redirect(location))) => next = location,
                 Ok(Err(failure)) => return Err(failure),
                 Err(_) => {
                     let seconds = self.timeout.as_secs();
@@ -151,14 +151,14 @@ impl Downloader {
             Answer::Status(status) => return Err(failed(status.as_str())),
         };
         server.rules = Some((Instant::now(), rules));
-        server.asked_at = Some(Instant::now());
+        server.last_request_at = Some(Instant::now());
         Ok(())
     }
 
-    async fn ask_for_picture(&self, target: &Target, bytes_max: u64) -> Result<Followed, JobFailure> {
+    async fn request_picture(&self, target: &Target, bytes_max: u64) -> Result<PictureReply, JobFailure> {
         let response = self.send(target).await?;
         if let Some(location) = redirect_of(target, &response)? {
-            return Ok(Followed::Redirect(location));
+            return Ok(PictureReply::Redirect(location));
         }
         let media_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("unnamed");
@@ -172,7 +172,7 @@ impl Downloader {
         };
         match image::guess_format(&bytes) {
             Ok(image::ImageFormat::Jpeg | image::ImageFormat::Png | image::ImageFormat::WebP) => {
-                Ok(Followed::Picture(bytes))
+                Ok(PictureReply::Picture(bytes))
             }
             Ok(_) | Err(_) => Err(JobFailure::lasting(format!(
                 "{} sent no picture that can be read, but content of type {media_type}. JPEG, PNG and WebP can be.",
@@ -196,7 +196,7 @@ impl Downloader {
     }
 }
 
-enum Followed {
+enum PictureReply {
     Picture(Vec<u8>),
     Redirect(String),
 }
