@@ -45,6 +45,16 @@ struct Server {
     rules: Option<(Instant, Rules)>,
 }
 
+impl Server {
+    /// Waits until the server may be asked again, which it then is.
+    async fn wait_for_turn(&mut self, delay: Duration) {
+        if let Some(last_request_at) = self.last_request_at {
+            tokio::time::sleep(delay.saturating_sub(last_request_at.elapsed())).await;
+        }
+        self.last_request_at = Some(Instant::now());
+    }
+}
+
 /// What a server answered.
 enum Answer {
     Body(Vec<u8>),
@@ -91,10 +101,7 @@ impl Downloader {
                 return Err(JobFailure::lasting(reason));
             }
             let delay = rules.map_or(self.delay, |rules| rules.delay(self.delay));
-            if let Some(last_request_at) = server.last_request_at {
-                tokio::time::sleep(delay.saturating_sub(last_request_at.elapsed())).await;
-            }
-            server.last_request_at = Some(Instant::now());
+            server.wait_for_turn(delay).await;
             match tokio::time::timeout(self.timeout, self.request_picture(&target, bytes_max)).await {
                 Ok(Ok(PictureReply::Picture(bytes))) => return Ok(bytes),
                 Ok(Ok(PictureReply::Redirect(location))) => next = location,
@@ -132,6 +139,8 @@ impl Downloader {
         robots_url.set_path("/robots.txt");
         robots_url.set_query(None);
         robots_url.set_fragment(None);
+        // A server that fails is asked again for each picture, and must not be asked faster than one that answers.
+        server.wait_for_turn(self.delay).await;
         let reading = async {
             let mut next = robots_url.to_string();
             for _ in 0..=REDIRECTS_MAX {
@@ -151,7 +160,6 @@ impl Downloader {
             Answer::Status(status) => return Err(failed(status.as_str())),
         };
         server.rules = Some((Instant::now(), rules));
-        server.last_request_at = Some(Instant::now());
         Ok(())
     }
 
@@ -247,4 +255,37 @@ async fn read_answer(mut response: Response, (what, bytes_max): (&str, u64)) -> 
 /// Whether another attempt may be answered otherwise.
 fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_fails_is_not_asked_faster() {
+        const DELAY_MS: u64 = 300;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _request = stream.read(&mut [0; 4_096]).await.unwrap();
+                let answer = b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+            }
+        });
+        let settings = DownloadSettings {
+            delay_ms: DELAY_MS,
+            private_servers: vec![server.clone()],
+            ..DownloadSettings::default()
+        };
+        let (downloader, began) = (Downloader::new(&settings), Instant::now());
+        for _ in 0..3 {
+            let failed = downloader.download(&format!("http://{server}/milk.jpg"), 1_000).await.unwrap_err();
+            assert!(failed.reason.contains("robots.txt") && !failed.is_lasting, "{failed}");
+        }
+        assert!(began.elapsed() >= Duration::from_millis(2 * DELAY_MS), "{:?}", began.elapsed());
+    }
 }
