@@ -7,7 +7,7 @@
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::ORIGIN;
+use actix_web::http::header::{ORIGIN, REFERER};
 
 use super::Services;
 use super::problem::{Problem, ProblemKind};
@@ -87,13 +87,22 @@ pub fn require_own_origin(request: &HttpRequest, services: &Services) -> Result<
     let transport = Transport::of(request, &services.trusted_proxies);
     let own = own_origin(request, transport, &services.trusted_proxies);
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let is_own = match text(ORIGIN.as_str()) {
-        Some(origin) => own.as_deref() == Some(normal_origin(origin).as_str()),
-        None => text("sec-fetch-site") == Some("same-origin"),
+    let is_own = match (text(ORIGIN.as_str()), text("sec-fetch-site"), text(REFERER.as_str())) {
+        (Some(origin), _, _) => own.as_deref() == Some(normal_origin(origin).as_str()),
+        (None, Some(site), _) => site == "same-origin",
+        // Text browsers (w3m, Lynx) send neither.
+        (None, None, Some(page)) => own.is_some() && own == origin_of(page),
+        (None, None, None) => false,
     };
     if is_own {
         return Ok(());
     }
     let detail = "The request did not come from a page of this server. Open the page here and send it again.";
     Err(Problem::new(ProblemKind::Forbidden, detail))
+}
+
+/// The origin of an address.
+fn origin_of(address: &str) -> Option<String> {
+    let origin = url::Url::parse(address).ok()?.origin();
+    origin.is_tuple().then(|| normal_origin(&origin.ascii_serialization()))
 }

@@ -84,6 +84,13 @@ async fn a_change_must_come_from_a_page_of_this_server(database: TestDatabase) {
     }
     assert_eq!(post(Some(&app.url), None).await.unwrap().status(), 201);
     assert_eq!(post(None, Some("same-origin")).await.unwrap().status(), 201);
+    // Text browsers say only which page a form was on.
+    let post_from = |page: String| {
+        let request = browser.client.post(format!("{}/api/stores", app.url)).header("cookie", browser.cookie_header());
+        request.header("referer", page).json(&json!({"name": "Station"})).send()
+    };
+    assert_eq!(post_from("https://evil.example/?http://127.0.0.1".to_owned()).await.unwrap().status(), 403);
+    assert_eq!(post_from(format!("{}/admin/stores", app.url)).await.unwrap().status(), 201);
 }
 
 async fn nobody_signs_in_over_plain_http_from_elsewhere(database: TestDatabase) {
