@@ -68,7 +68,9 @@ pub fn date(language: Language, at: Timestamp, zone: &TimeZone) -> String {
 }
 
 pub fn moment(language: Language, at: Timestamp, now: Timestamp, zone: &TimeZone) -> Moment {
-    Moment { iso: at.to_string(), exact: exact_time(language, at, zone), relative: relative(language, at, now, zone) }
+    // HTML knows no more than milliseconds.
+    let iso = Timestamp::from_micros(at.micros() - at.micros().rem_euclid(1_000)).to_string();
+    Moment { iso, exact: exact_time(language, at, zone), relative: relative(language, at, now, zone) }
 }
 
 /// `just now`, `5 minutes ago`, `in 2 hours`; the date from a month on.
