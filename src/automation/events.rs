@@ -103,6 +103,16 @@ impl Automation {
 }
 
 impl EventCursor {
+    /// The newest line that was told.
+    pub fn newest_line(&self) -> TaskLogId {
+        self.newest_line
+    }
+
+    /// Whether everything was told about a task that is over.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     fn overlap_start(&self) -> TaskLogId {
         // The first 48 bits are the time.
         let newest_ms = self.newest_line.uuid().as_u128() >> 80;

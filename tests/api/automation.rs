@@ -157,6 +157,18 @@ async fn progress_is_streamed_until_the_task_is_over(database: TestDatabase) {
     let rest = read_events(&app, &admin, &task, Some(&start)).await;
     let lines: Vec<_> = rest.iter().filter(|(name, _)| name == "log").map(|(_, line)| &line["action"]).collect();
     assert_eq!(lines, ["complete"]);
+    // One that saw no line yet misses none either; one that saw the end is told to stop.
+    let all = read_events(&app, &admin, &task, Some("00000000-0000-0000-0000-000000000000")).await;
+    assert_eq!(all.iter().filter(|(name, _)| name == "log").count(), 2, "{all:?}");
+    let end = rest.iter().find(|(name, _)| name == "log").unwrap().1["id"].as_str().unwrap().to_owned();
+    let watch = |last_event: String| {
+        let request = reqwest::Client::new().get(format!("{}{}/events", app.url, task_path(&task))).bearer_auth(&admin);
+        request.header("last-event-id", last_event).send()
+    };
+    let told = watch(end.clone()).await.unwrap();
+    let told = (told.status().as_u16(), told.text().await.unwrap());
+    assert!(told.0 == 200 && told.1.starts_with(&format!("id: {end}/over\nevent: task\n")), "{told:?}");
+    assert_eq!(watch(format!("{end}/over")).await.unwrap().status(), 204);
 }
 
 async fn a_clean_up_removes_old_evidence_and_history_and_nothing_younger(database: TestDatabase) {

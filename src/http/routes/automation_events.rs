@@ -3,7 +3,7 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, Responder, get};
-use futures_util::stream;
+use futures_util::{StreamExt, future, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,13 +13,16 @@ use crate::http::Services;
 use crate::http::extract::ValidPath;
 use crate::http::problem::Problem;
 
+/// Behind the id of the last event of a stream: whoever sends that back was told everything.
+const OVER: &str = "/over";
+
 /// An event of the stream, as the document describes it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TaskEvent {
     /// `task` or `log`.
     pub event: String,
-    /// Of a line of the log: what `Last-Event-ID` takes.
-    pub id: Option<String>,
+    /// What `Last-Event-ID` takes.
+    pub id: String,
     /// The task or the line of the log, as JSON.
     pub data: String,
 }
@@ -27,9 +30,11 @@ pub struct TaskEvent {
 /// Watch a task: an event `task` whenever it changes, and an event `log` for each new line of its log.
 ///
 /// `data` of an event is what `GET /api/automation/tasks/{id}` and `GET /api/automation/logs` show. The stream ends when the task
-/// is over. A client that reconnects with `Last-Event-ID` misses no line.
+/// is over. A client that reconnects with `Last-Event-ID` misses no line; one that has the last event is answered 204, which
+/// tells an `EventSource` to stop.
 #[utoipa::path(tag = "automation", params(("id" = TaskId, Path)),
-    responses((status = 200, body = TaskEvent, content_type = "text/event-stream", description = "The events")))]
+    responses((status = 200, body = TaskEvent, content_type = "text/event-stream", description = "The events"),
+        (status = 204, description = "The task is over, and the client was told so")))]
 #[get("/api/automation/tasks/{id}/events")]
 pub async fn watch(
     services: Data<Services>,
@@ -37,12 +42,21 @@ pub async fn watch(
     request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
     let last_event = request.headers().get("last-event-id").and_then(|header| header.to_str().ok());
-    let after: Option<TaskLogId> = last_event.and_then(|id| id.parse().ok());
-    let cursor = services.automation.watch_task(id.0, after).await?;
-    let events = stream::unfold((services, cursor), |(services, mut cursor)| async move {
+    let last_line = last_event.map(|id| id.strip_suffix(OVER).unwrap_or(id));
+    let after: Option<TaskLogId> = last_line.and_then(|line| line.parse().ok());
+    let mut cursor = services.automation.watch_task(id.0, after).await?;
+    // The first events come at once.
+    let first = services.automation.next_events(&mut cursor).await?;
+    let was_told = after.is_some() && last_event != last_line;
+    if was_told && cursor.is_over() && first.as_ref().is_none_or(|events| events.log.is_empty()) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let first = first.map(|events| Ok::<_, actix_web::Error>(format_events(&events, &cursor)));
+    let later = stream::unfold((services, cursor), |(services, mut cursor)| async move {
         let bytes = next_bytes(&services, &mut cursor).await?;
-        Some((Ok::<_, actix_web::Error>(bytes), (services, cursor)))
+        Some((Ok(bytes), (services, cursor)))
     });
+    let events = stream::once(future::ready(first)).filter_map(future::ready).chain(later);
     // A compressed stream would be held back until there is enough to compress.
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, "text/event-stream")).insert_header((CACHE_CONTROL, "no-store"));
@@ -57,7 +71,7 @@ async fn next_bytes(services: &Services, cursor: &mut EventCursor) -> Option<Byt
         return None;
     }
     match services.automation.next_events(cursor).await {
-        Ok(events) => Some(format_events(&events?)),
+        Ok(events) => Some(format_events(&events?, cursor)),
         Err(error) => {
             tracing::warn!(%error, "a watched task cannot be read");
             None
@@ -65,14 +79,14 @@ async fn next_bytes(services: &Services, cursor: &mut EventCursor) -> Option<Byt
     }
 }
 
-fn format_events(events: &TaskEvents) -> Bytes {
+fn format_events(events: &TaskEvents, cursor: &EventCursor) -> Bytes {
     let mut text = String::new();
     for line in &events.log {
-        text.push_str(&format!("id: {}\n", line.id));
-        push_event(&mut text, "log", line);
+        push_event(&mut text, &line.id.to_string(), "log", line);
     }
     if let Some(task) = &events.task {
-        push_event(&mut text, "task", task);
+        let end = if cursor.is_over() { OVER } else { "" };
+        push_event(&mut text, &format!("{}{end}", cursor.newest_line()), "task", task);
     }
     if text.is_empty() {
         // A comment: nothing new, but the connection is alive.
@@ -82,7 +96,7 @@ fn format_events(events: &TaskEvents) -> Bytes {
 }
 
 /// JSON has no line ends, so one `data` line holds it.
-fn push_event(text: &mut String, name: &str, data: &impl Serialize) {
+fn push_event(text: &mut String, id: &str, name: &str, data: &impl Serialize) {
     let json = serde_json::to_string(data).unwrap_or_default();
-    text.push_str(&format!("event: {name}\ndata: {json}\n\n"));
+    text.push_str(&format!("id: {id}\nevent: {name}\ndata: {json}\n\n"));
 }
