@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 46] = [
+const MAY_IMPORT: [(&str, &[&str]); 45] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -24,7 +24,6 @@ const MAY_IMPORT: [(&str, &[&str]); 46] = [
     ("backup", &["atomic_file", "clock", "domain", "db"]),
     ("last_seen", &["domain", "db"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db", "idempotency", "last_seen"]),
-    ("barcodes", &["domain"]),
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
     ("photo_quality", &["domain", "regions"]),
@@ -98,7 +97,6 @@ const MAY_IMPORT: [(&str, &[&str]); 46] = [
             "embedding",
             "index",
             "active_model",
-            "barcodes",
             "confidence",
             "last_seen",
             "regions",
@@ -276,7 +274,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 29] = [
+const CRATES: [(&str, &[&str]); 28] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("multer", &["http"]),
@@ -300,7 +298,6 @@ const CRATES: [(&str, &[&str]); 29] = [
     ("if_addrs", &["app"]),
     ("rcgen", &["app"]),
     ("rustls", &["app"]),
-    ("rxing", &["barcodes"]),
     ("rustix", &["app", "automation", "storage"]),
     ("procfs", &["telemetry", "cli"]),
     ("clap_mangen", &["cli"]),

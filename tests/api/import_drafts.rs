@@ -106,6 +106,34 @@ async fn broken_rows_are_told_before_anything_changes(database: TestDatabase) {
     assert_eq!(app.get("/api/products", &admin).await.expect(200)["data"][0]["name"], "Oat milk");
 }
 
+async fn a_zip_of_another_system_gives_the_products_that_its_table_names(database: TestDatabase) {
+    let app = TestApp::spawn(database).await;
+    let admin = app.login_admin().await;
+    let table = "name;sku;price;images;\r\nMüsli;M-1;219;Bilder\\MÜSLI.jpg;\r\nSoap;S-1;250;gone.jpg;\r\n;;;;\r\n";
+    let photo = package_photo(0, 0);
+    let files: [(&str, &[u8]); 3] = [
+        (".\\shop\\Products.CSV", table.as_bytes()),
+        // As macOS writes it: the letter and its dots apart.
+        ("shop\\Bilder\\Mu\u{308}sli.jpg", &photo),
+        ("__MACOSX/shop/._Products.CSV", b"x"),
+    ];
+    let draft = post_draft(&app, &admin, &[("shop.zip", &zip(&files))]).await.expect(201);
+    assert_eq!((&draft["products"], &draft["photos"], &draft["broken_rows_count"]), (&json!(2), &json!(1), &json!(1)));
+    let start = format!("{DRAFTS}/{}/start", draft["id"].as_str().unwrap());
+    app.post(&start, &admin, json!({"settings": {"whole_photos": true, "insist": true}})).await.expect(202);
+    let done = wait_until_over(&app, &admin, &format!("{TASKS}/{}", draft["id"].as_str().unwrap())).await;
+    assert_eq!(done["items"], json!({"waiting": 0, "processing": 0, "completed": 2, "failed": 1}), "{done}");
+    let products = app.get("/api/products", &admin).await.expect(200);
+    let mut products: Vec<_> = products["data"].as_array().unwrap().iter().collect();
+    products.sort_by_key(|product| product["sku"].to_string());
+    let found: Vec<_> = products.iter().map(|product| [&product["name"], &product["images_count"]]).collect();
+    assert_eq!(json!(found), json!([["Müsli", 1], ["Soap", 0]]), "the soap comes without its photo, as the draft says");
+
+    let misnamed: [(&str, &[u8]); 2] = [("catalog.csv", b"name\nMilk\n"), ("images/milk.jpg", &photo)];
+    let refused = post_draft(&app, &admin, &[("shop.zip", &zip(&misnamed))]).await.expect_problem(422, "invalid-field");
+    assert!(refused["detail"].as_str().unwrap().contains("catalog.csv"), "{refused}");
+}
+
 async fn uploads_that_cannot_be_used_are_refused_and_removed(database: TestDatabase) {
     let app = TestApp::spawn_with(database, "[automation]\nupload_bytes = 100000").await;
     let admin = app.login_admin().await;
@@ -222,6 +250,7 @@ async fn an_import_goes_without_scripts(database: TestDatabase) {
 
 on_both_databases!(
     broken_rows_are_told_before_anything_changes,
+    a_zip_of_another_system_gives_the_products_that_its_table_names,
     uploads_that_cannot_be_used_are_refused_and_removed,
     the_export_is_a_zip_that_an_import_takes,
     an_import_goes_without_scripts,

@@ -1,15 +1,18 @@
 //! An uploaded ZIP: checked as a whole before anything of it is used, and read one file at a time.
 //!
 //! A ZIP is not trusted. What its directory says is checked first: number and sizes of the files, names that climb out,
-//! links, encryption, files that share their bytes. A file that turns out longer than it is said to be is cut off.
+//! links, encryption, unknown compression, files that share their bytes. A file that turns out longer than it is said to be is cut
+//! off.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Component, Path};
 
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
+use super::archive_paths::normalize_entry;
 use crate::automation::JobFailure;
 
 /// Far more than an import has; listing them takes some megabytes.
@@ -18,6 +21,8 @@ const FILES_MAX: usize = 200_000;
 /// An open ZIP.
 pub(super) struct Archive {
     zip: ZipArchive<BufReader<File>>,
+    /// The files by their paths as we write them; read when a file has another path in the ZIP.
+    normalized: Option<HashMap<String, usize>>,
 }
 
 impl Archive {
@@ -31,7 +36,7 @@ impl Archive {
             JobFailure::passing(format!("The uploaded ZIP cannot be opened: {error}."))
         })?;
         let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| unreadable("The upload", &error))?;
-        Ok(Self { zip })
+        Ok(Self { zip, normalized: None })
     }
 
     /// The paths of all files, in the order of the ZIP's directory. Refuses a ZIP that is not what it should be, or whose
@@ -47,19 +52,27 @@ impl Archive {
         let (mut files, mut bytes) = (Vec::with_capacity(self.zip.len()), 0_u64);
         for index in 0..self.zip.len() {
             let entry = self.zip.by_index_data(index).map_err(|error| unreadable("The upload", &error))?;
-            let name = entry.name().map_err(|error| unreadable("The upload", &error))?.into_owned();
+            let name = entry.name().map_err(|error| unreadable("The upload", &error))?;
+            let name = normalize_entry(entry.name_raw(), &name);
             let refuse = |what: &str| Err(JobFailure::lasting(format!("The ZIP has \"{}\", {what}.", shorten(&name))));
+            // `./`, with which tar's programs begin.
+            if name.is_empty() {
+                continue;
+            }
             if entry.is_symlink() {
                 return refuse("which is a link. Pack the files themselves");
             }
             if !is_inside(&name) {
                 return refuse("whose path leads out of the ZIP");
             }
-            if entry.is_dir() || is_hidden(&name) {
+            if name.ends_with('/') || is_hidden(&name) {
                 continue;
             }
             if entry.encrypted() {
                 return refuse("which is encrypted. Pack the files without a password");
+            }
+            if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+                return refuse("which is compressed in a way that is not supported. Pack it as a plain ZIP (Deflate)");
             }
             bytes = bytes.saturating_add(entry.size());
             if bytes > bytes_max {
@@ -73,13 +86,10 @@ impl Archive {
 
     /// The content of a file, which must not have more than `bytes_max` bytes.
     pub(super) fn read_file(&mut self, name: &str, bytes_max: u64) -> Result<Vec<u8>, JobFailure> {
-        let file = match self.zip.by_name(name) {
-            Ok(file) => file,
-            Err(ZipError::FileNotFound) => {
-                return Err(JobFailure::lasting(format!("\"{}\" is not in the ZIP.", shorten(name))));
-            }
-            Err(error) => return Err(unreadable(name, &error)),
+        let Some(index) = self.find(name) else {
+            return Err(JobFailure::lasting(format!("\"{}\" is not in the ZIP.", shorten(name))));
         };
+        let file = self.zip.by_index(index).map_err(|error| unreadable(name, &error))?;
         let mut bytes = Vec::new();
         // One byte more tells a file that is too long; the size in the directory may be a lie.
         let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes);
@@ -92,6 +102,21 @@ impl Archive {
             return Err(JobFailure::lasting(reason));
         }
         Ok(bytes)
+    }
+
+    fn find(&mut self, path: &str) -> Option<usize> {
+        if let Some(index) = self.zip.index_for_name_raw(path.as_bytes()) {
+            return Some(index);
+        }
+        let zip = &self.zip;
+        let normalized = self.normalized.get_or_insert_with(|| {
+            let entry = |index| {
+                let entry = zip.by_index_data(index).ok()?;
+                Some((normalize_entry(entry.name_raw(), &entry.name().ok()?), index))
+            };
+            (0..zip.len()).filter_map(entry).collect()
+        });
+        normalized.get(path).copied()
     }
 }
 
@@ -111,7 +136,7 @@ fn unreadable(what: &str, error: &ZipError) -> JobFailure {
 /// Whether a path consists of plain names.
 fn is_inside(name: &str) -> bool {
     let is_plain = |component: Component| matches!(component, Component::Normal(_) | Component::CurDir);
-    !name.is_empty() && !name.contains(['\\', '\0']) && Path::new(name).components().all(is_plain)
+    !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(is_plain)
 }
 
 /// What systems add by themselves.
@@ -159,6 +184,36 @@ mod tests {
         assert!(archive.read_file("images/milk.jpg", 4).unwrap_err().reason.contains("4 bytes"));
         assert!(archive.read_file("images/soap.jpg", 9).unwrap_err().reason.contains("images/soap.jpg"));
         assert!(archive.list_files(14).unwrap_err().reason.contains("14 bytes"));
+    }
+
+    #[test]
+    fn paths_of_other_systems_are_found_by_ours() {
+        let mut archive = open(|writer| {
+            add(writer, "./", b"");
+            add(writer, "shop\\", b"");
+            add(writer, "shop\\products.csv", b"name\nMilk\n");
+            add(writer, "./shop/Mu\u{308}sli.jpg", b"12345");
+        });
+        assert_eq!(archive.list_files(100).unwrap(), ["shop/products.csv", "shop/M\u{FC}sli.jpg"]);
+        assert_eq!(archive.read_file("shop/M\u{FC}sli.jpg", 5).unwrap(), b"12345");
+        assert_eq!(archive.read_file("shop/products.csv", 50).unwrap(), b"name\nMilk\n");
+    }
+
+    #[test]
+    fn unknown_compression_is_told_from_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        let mut writer = ZipWriter::new(File::create(&path).unwrap());
+        add(&mut writer, "milk.jpg", b"12345");
+        writer.finish().unwrap();
+        // Method 14 is LZMA: in the file's header, and in the directory.
+        let mut bytes = std::fs::read(&path).unwrap();
+        let directory = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        bytes[8] = 14;
+        bytes[directory + 10] = 14;
+        std::fs::write(&path, bytes).unwrap();
+        let refused = Archive::open(&path).unwrap().list_files(100).unwrap_err();
+        assert!(refused.reason.contains("milk.jpg") && refused.reason.contains("Deflate"), "{refused}");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::domain::ProductId;
 /// What phones and programs write as pictures. Those that cannot be enrolled are told as failed items.
 const PHOTO_ENDINGS: [&str; 13] =
     ["jpg", "jpeg", "jfif", "png", "webp", "heic", "heif", "avif", "gif", "bmp", "tif", "tiff", "dng"];
+const TABLE_NAMES: [&str; 2] = ["products.csv", "products.json"];
+/// What spreadsheets write.
+const TABLE_ENDINGS: [&str; 6] = ["csv", "tsv", "xlsx", "xls", "ods", "numbers"];
 /// Of the name of an item, which is a path or the name of a product.
 const NAME_CHARS_MAX: usize = 300;
 
@@ -56,16 +59,33 @@ pub(super) fn common_folder(files: &[String]) -> String {
 
 /// The path of the table in a ZIP, if it has one.
 pub(super) fn find_table<'a>(files: &'a [String], folder: &str) -> Option<&'a str> {
-    let names = ["products.csv", "products.json"].map(|name| format!("{folder}{name}"));
-    names.iter().find_map(|name| files.iter().find(|path| *path == name)).map(String::as_str)
+    TABLE_NAMES.iter().find_map(|name| {
+        let is_it = |path: &&String| path.strip_prefix(folder).is_some_and(|rest| rest.eq_ignore_ascii_case(name));
+        files.iter().find(is_it).map(String::as_str)
+    })
 }
 
 fn is_table(path: &str) -> bool {
-    ["products.csv", "products.json"].contains(&path.rsplit('/').next().unwrap_or_default())
+    let name = path.rsplit('/').next().unwrap_or_default();
+    TABLE_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Items from the rows of a table, whose paths of photos are relative to `folder`.
-pub(super) fn plan_rows(rows: Vec<TableRow>, folder: &str, table: &str) -> Result<Vec<NewItem>, JobFailure> {
+/// A table that has another name than it should: without it, its folders of photos would become products.
+pub(super) fn find_misnamed_table(files: &[String]) -> Option<&str> {
+    let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned()).unwrap_or_default();
+    let with_photos: HashSet<String> = files.iter().filter(|path| is_photo(path)).map(|path| folder(path)).collect();
+    let is_misnamed = |path: &&String| has_ending(path, &TABLE_ENDINGS) && !with_photos.contains(&folder(path));
+    files.iter().find(is_misnamed).map(String::as_str)
+}
+
+/// Items from the rows of a table, whose paths of photos are relative to `folder`. A product none of whose photos `exists` comes
+/// without them.
+pub(super) fn plan_rows(
+    rows: Vec<TableRow>,
+    folder: &str,
+    table: &str,
+    exists: impl Fn(&str) -> bool,
+) -> Result<Vec<NewItem>, JobFailure> {
     let mut plan = Plan::default();
     for row in rows {
         match row.product {
@@ -75,8 +95,12 @@ pub(super) fn plan_rows(rows: Vec<TableRow>, folder: &str, table: &str) -> Resul
                 plan.add(&name, &ItemData::WrongRow { reason })?;
             }
             Ok((product, photos)) => {
-                let paths = photos.into_iter().map(|path| format!("{folder}{path}"));
-                plan.add_product(&product, paths.collect())?;
+                let paths: Vec<String> = photos.into_iter().map(|path| format!("{folder}{path}")).collect();
+                let are_missing = !paths.is_empty() && !paths.iter().any(|path| exists(path));
+                plan.add_product(&product, paths)?;
+                if are_missing {
+                    plan.add_product(&product, Vec::new())?;
+                }
             }
         }
     }
@@ -112,8 +136,12 @@ pub(super) fn plan_folders(files: &[String], folder: &str) -> Result<Vec<NewItem
 }
 
 pub(super) fn is_photo(path: &str) -> bool {
+    has_ending(path, &PHOTO_ENDINGS)
+}
+
+fn has_ending(path: &str, endings: &[&str]) -> bool {
     let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).unwrap_or_default();
-    PHOTO_ENDINGS.contains(&ending.as_str())
+    endings.contains(&ending.as_str())
 }
 
 #[derive(Default)]
@@ -193,8 +221,21 @@ mod tests {
             product: Err(RowFault { column: None, value: None, reason: "name is empty".to_owned() }),
         };
         let rows = vec![row(2, &["a.jpg"]), row(3, &["a.jpg"]), row(4, &[]), wrong];
-        let items = plan_rows(rows, "shop/", "shop/products.csv").unwrap();
+        let items = plan_rows(rows.clone(), "shop/", "shop/products.csv", |_| true).unwrap();
         assert_eq!(names(&items), ["shop/a.jpg", "shop/a.jpg (2)", "Milk", "products.csv line 5"]);
         assert_eq!(items.iter().map(|item| item.position).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        let without_photos = plan_rows(rows[..1].to_vec(), "shop/", "shop/products.csv", |_| false).unwrap();
+        assert_eq!(names(&without_photos), ["shop/a.jpg", "Milk"]);
+    }
+
+    #[test]
+    fn a_table_is_found_in_capitals_and_one_with_another_name_is_told() {
+        let files = paths(&["shop/Products.CSV", "shop/images/a.jpg"]);
+        assert_eq!(common_folder(&files), "shop/");
+        assert_eq!(find_table(&files, "shop/"), Some("shop/Products.CSV"));
+        for table in ["catalog.csv", "shop/prices.xlsx"] {
+            assert_eq!(find_misnamed_table(&paths(&["shop/images/a.jpg", table])), Some(table));
+        }
+        assert_eq!(find_misnamed_table(&paths(&["Milk/a.jpg", "Milk/notes.csv", "readme.txt"])), None);
     }
 }

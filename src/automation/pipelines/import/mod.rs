@@ -6,6 +6,7 @@
 //! task and the row, a photo is known by its content.
 
 mod archive;
+mod archive_paths;
 mod clip;
 mod crawl;
 mod download;
@@ -15,6 +16,7 @@ mod item_plan;
 mod open_archives;
 mod product_table;
 mod settings;
+mod table_cells;
 mod upload_contents;
 mod video;
 

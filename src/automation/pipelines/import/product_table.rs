@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::table_cells::{check_code, describe_length, parse_number, read_text};
 use crate::automation::JobFailure;
 use crate::catalog::NewProduct;
-use crate::domain::{InvalidField, ValueFault, describe_json_syntax, normalize_barcode, read_cell};
+use crate::domain::{InvalidField, ValueFault, describe_json_syntax, normalize_barcode};
 
 /// The columns, which are also the fields of an object in JSON.
 const COLUMNS: [&str; 8] = ["name", "sku", "barcode", "price", "currency", "tax_rate_bp", "description", "images"];
@@ -73,7 +74,7 @@ impl RowFault {
         Self { column: None, value: None, reason: reason.into() }
     }
 
-    fn at(column: &'static str, value: &str, reason: String) -> Self {
+    pub(super) fn at(column: &'static str, value: &str, reason: String) -> Self {
         let value = Some(value.chars().take(VALUE_CHARS_MAX).collect()).filter(|value: &String| !value.is_empty());
         Self { column: Some(column), value, reason }
     }
@@ -113,6 +114,8 @@ pub(super) fn read_csv(bytes: &[u8]) -> Result<Vec<TableRow>, JobFailure> {
     let mut rows = Vec::new();
     for record in reader.byte_records() {
         match record {
+            // Spreadsheets write rows that were emptied.
+            Ok(record) if record.iter().all(|cell| cell.trim_ascii().is_empty()) => {}
             Ok(record) => {
                 let start = record.position().map_or(0, csv::Position::byte);
                 let line = line_of(bytes, usize::try_from(start).unwrap_or(usize::MAX));
@@ -168,43 +171,57 @@ fn wrong_line(line: u64, what: &str) -> JobFailure {
     JobFailure::lasting(format!("products.csv line {line}: {what}."))
 }
 
-fn check_header(header: &csv::ByteRecord) -> Result<Vec<&'static str>, JobFailure> {
+/// The columns in their order; a column without a name, as spreadsheets write beside a table, is `None`.
+fn check_header(header: &csv::ByteRecord) -> Result<Vec<Option<&'static str>>, JobFailure> {
     let mut columns = Vec::new();
     for cell in header {
         if std::str::from_utf8(cell).is_err() {
             return Err(wrong_line(1, "it is not UTF-8 text; save the table as CSV in UTF-8"));
         }
         let written = String::from_utf8_lossy(cell).trim().to_lowercase();
+        if written.is_empty() {
+            columns.push(None);
+            continue;
+        }
         let Some(column) = COLUMNS.into_iter().find(|known| *known == written) else {
             let what = format!("there is no column \"{written}\"; the columns are {}", COLUMNS.join(", "));
             return Err(wrong_line(1, &what));
         };
-        if columns.contains(&column) {
+        if columns.contains(&Some(column)) {
             return Err(wrong_line(1, &format!("the column {column} occurs twice")));
         }
-        columns.push(column);
+        columns.push(Some(column));
     }
-    if columns.contains(&"name") { Ok(columns) } else { Err(wrong_line(1, "the column name is missing")) }
+    if columns.contains(&Some("name")) { Ok(columns) } else { Err(wrong_line(1, "the column name is missing")) }
 }
 
-fn read_record(record: &csv::ByteRecord, columns: &[&'static str]) -> Result<(ImportedProduct, Vec<String>), RowFault> {
+fn read_record(
+    record: &csv::ByteRecord,
+    columns: &[Option<&'static str>],
+) -> Result<(ImportedProduct, Vec<String>), RowFault> {
     if record.len() != columns.len() {
-        return Err(RowFault::of_row(format!("has {} cells; the header has {}", record.len(), columns.len())));
+        return Err(RowFault::of_row(describe_length(record, columns.len())));
     }
     let mut cells = HashMap::new();
-    for (column, cell) in columns.iter().zip(record) {
+    for ((column, cell), number) in columns.iter().zip(record).zip(1..) {
+        let Some(column) = column else {
+            if cell.trim_ascii().is_empty() {
+                continue;
+            }
+            return Err(RowFault::of_row(format!("has a value in column {number}, which has no name in the header")));
+        };
         let text = std::str::from_utf8(cell).map_err(|_| {
             let reason = format!("{column} is not UTF-8 text; save the table as CSV in UTF-8");
             RowFault::at(column, &String::from_utf8_lossy(cell), reason)
         })?;
-        cells.insert(*column, read_cell(text.trim()).to_owned());
+        cells.insert(*column, read_text(text));
     }
     let mut take = |column: &str| cells.remove(column).filter(|text| !text.is_empty());
     let images = take("images").unwrap_or_default();
     let product = ImportedProduct {
         name: take("name").ok_or_else(name_is_empty)?,
-        sku: take("sku"),
-        barcode: take("barcode"),
+        sku: take("sku").map(|text| check_code("sku", text)).transpose()?,
+        barcode: take("barcode").map(|text| check_code("barcode", text)).transpose()?,
         price: take("price").map(|text| parse_number("price", &text)).transpose()?,
         currency: take("currency"),
         tax_rate_bp: take("tax_rate_bp").map(|text| parse_number("tax_rate_bp", &text)).transpose()?,
@@ -215,17 +232,6 @@ fn read_record(record: &csv::ByteRecord, columns: &[&'static str]) -> Result<(Im
 
 fn name_is_empty() -> RowFault {
     RowFault::at("name", "", "name is empty".to_owned())
-}
-
-fn parse_number(column: &'static str, text: &str) -> Result<i64, RowFault> {
-    text.parse().map_err(|_| {
-        let unit = if column == "price" {
-            "whole minor units, such as 219 for 2.19"
-        } else {
-            "basis points, such as 1900 for 19 %"
-        };
-        RowFault::at(column, text, format!("{column} is \"{text}\"; write {unit}"))
-    })
 }
 
 fn split_paths(text: &str) -> Vec<String> {
@@ -295,7 +301,14 @@ mod tests {
     fn a_table_may_have_a_mark_and_semicolons() {
         let table = "\u{FEFF}Name;price;currency;images\nOat milk;219;EUR;a.jpg; ./b.jpg\n";
         let quoted = "\u{FEFF}Name;price;currency;images\nOat milk;219;EUR;\"a.jpg; ./b.jpg\"\n";
-        assert_eq!(reasons(&read_csv(table.as_bytes()).unwrap()), [(2, "has 5 cells; the header has 4".to_owned())]);
+        assert_eq!(
+            reasons(&read_csv(table.as_bytes()).unwrap()),
+            [(
+                2,
+                "has 5 cells; the header has 4; a cell that contains the separator must stand in quotation marks"
+                    .to_owned()
+            )]
+        );
         let rows = read_csv(quoted.as_bytes()).unwrap();
         let (product, images) = rows[0].product.clone().unwrap();
         assert_eq!(
@@ -325,6 +338,19 @@ mod tests {
         let fault = rows[1].product.clone().unwrap_err();
         assert_eq!((fault.column, fault.value.as_deref()), (Some("price"), Some("2.50")));
         assert_eq!(rows.iter().filter(|row| row.product.is_ok()).count(), 2);
+    }
+
+    #[test]
+    fn what_spreadsheets_leave_around_a_table_does_not_count() {
+        let rows = read_csv(b"name,price,,\nMilk,219,,\n,,,\nTea,100,,x\n \nJam,5,,\n").unwrap();
+        assert_eq!(rows.len(), 3);
+        assert_eq!(reasons(&rows), [(4, "has a value in column 4, which has no name in the header".to_owned())]);
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_not_closed_is_told() {
+        let told = reasons(&read_csv(b"name,price\n\"Milk,219\nTea,100\n").unwrap());
+        assert!(told[0].0 == 2 && told[0].1.contains("not closed"), "{told:?}");
     }
 
     #[test]

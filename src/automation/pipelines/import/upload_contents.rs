@@ -2,10 +2,11 @@
 //!
 //! Read the same way before an import starts and when it has: what the check shows is what the import does.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::archive::Archive;
+use super::archive_paths::normalize_path;
 use super::drafts::{BrokenRow, SkippedPart, UploadReport};
 use super::item_plan::{self, is_photo};
 use super::product_table::{self, ImportedProduct, RowFault, TableRow};
@@ -31,23 +32,33 @@ impl UploadContents {
         let files = archive.list_files(bytes_max)?;
         let folder = item_plan::common_folder(&files);
         let Some(table) = item_plan::find_table(&files, &folder).map(str::to_owned) else {
+            if let Some(misnamed) = item_plan::find_misnamed_table(&files) {
+                return Err(JobFailure::lasting(format!(
+                    "The ZIP has \"{misnamed}\", but no products.csv. Give the table that name; save a spreadsheet as CSV in \
+                     UTF-8."
+                )));
+            }
             return Ok(Self { files, folder, table: None });
         };
         let bytes = archive.read_file(&table, TABLE_BYTES_MAX)?;
-        let is_json = table.ends_with(".json");
+        let is_json = table.to_lowercase().ends_with(".json");
         let mut rows = if is_json { product_table::read_json(&bytes)? } else { product_table::read_csv(&bytes)? };
         for row in &mut rows {
             if let Some(fault) = find_refusal(row, catalog) {
                 row.product = Err(fault);
             }
         }
+        find_photos(&mut rows, &files, &folder);
         Ok(Self { files, folder, table: Some((table, rows)) })
     }
 
     /// The items of the import.
     pub(super) fn plan(self) -> Result<Vec<NewItem>, JobFailure> {
         match self.table {
-            Some((table, rows)) => item_plan::plan_rows(rows, &self.folder, &table),
+            Some((table, rows)) => {
+                let present: HashSet<&str> = self.files.iter().map(String::as_str).collect();
+                item_plan::plan_rows(rows, &self.folder, &table, |path| present.contains(path))
+            }
             None => item_plan::plan_folders(&self.files, &self.folder),
         }
     }
@@ -93,6 +104,24 @@ impl UploadContents {
             unused_photos: all.saturating_sub(photos),
             ..UploadReport::default()
         })
+    }
+}
+
+/// Gives the photos of each row their paths in the upload: tables may write `\`, and capitals where the files have none.
+fn find_photos(rows: &mut [TableRow], files: &[String], folder: &str) {
+    let paths = || files.iter().filter_map(|path| path.strip_prefix(folder));
+    let by_lowercase: HashMap<String, &str> = paths().map(|path| (path.to_lowercase(), path)).collect();
+    let paths: HashSet<&str> = paths().collect();
+    for row in rows {
+        let Ok((_, photos)) = &mut row.product else { continue };
+        for photo in photos.iter_mut().filter(|photo| !paths.contains(photo.as_str())) {
+            let written = normalize_path(photo);
+            if paths.contains(written.as_str()) {
+                *photo = written;
+            } else if let Some(path) = by_lowercase.get(&written.to_lowercase()) {
+                (*path).clone_into(photo);
+            }
+        }
     }
 }
 
