@@ -199,16 +199,30 @@ impl TestPage {
 
     /// Waits until the element is shown and can be used, and clicks its middle as a mouse does.
     pub async fn click(&self, selector: &str) {
+        let middle = self.find_middle(selector).await;
+        self.click_at(&middle, 1).await;
+    }
+
+    /// [`Self::click`], as an impatient person does: twice at the same place.
+    pub async fn double_click(&self, selector: &str) {
+        let middle = self.find_middle(selector).await;
+        self.click_at(&middle, 1).await;
+        self.click_at(&middle, 2).await;
+    }
+
+    async fn find_middle(&self, selector: &str) -> Value {
         let element = format!("document.querySelector({})", json!(selector));
         self.wait_until(&format!("{element}?.checkVisibility() && !{element}.disabled")).await;
-        let middle = self
-            .evaluate(&format!(
-                "(() => {{ const element = {element}; element.scrollIntoView({{ block: 'center' }}); \
-                 const box = element.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
-            ))
-            .await;
+        self.evaluate(&format!(
+            "(() => {{ const element = {element}; element.scrollIntoView({{ block: 'center' }}); \
+             const box = element.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
+        ))
+        .await
+    }
+
+    async fn click_at(&self, point: &Value, count: u32) {
         for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({"type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1});
+            let event = json!({"type": kind, "x": point[0], "y": point[1], "button": "left", "clickCount": count});
             self.call("Input.dispatchMouseEvent", event).await;
         }
     }

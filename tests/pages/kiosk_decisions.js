@@ -6,6 +6,7 @@
   const [{ countdownSeconds }, { ScanCollector }, { stateAfterError }, { Offline, Problem }] = await Promise.all(
     ["idle", "scanner", "connection", "api"].map(script),
   );
+  const { DoubleClickFilter } = await script("../double_click");
   let checks = 0;
   const equal = (is, expected, what) => {
     checks += 1;
@@ -111,5 +112,15 @@
     ["offline", "refused", "closed", null, null],
     "what an error says of the connection",
   );
+
+  // The second click of a double click presses nothing that came in between.
+  const filter = new DoubleClickFilter();
+  const presses = [["cash", 0], ["paid", 300], ["paid", 800], ["paid", 1_500], ["paid", 1_600], [null, 1_700], ["next", 1_750]];
+  equal(
+    presses.map(([control, now]) => filter.isRest({ control, x: 100, y: 100, now })),
+    [false, true, true, false, false, true, true],
+    "a double tap on what changes",
+  );
+  equal(filter.isRest({ control: "undo", x: 200, y: 100, now: 1_800 }), false, "another place");
   return checks;
 })();

@@ -1,10 +1,12 @@
 // What every page does beyond plain HTML. Each part works alone; without scripts the pages work too.
 
 import { bindAsks } from "./dialog.js";
+import { bindDoubleClicks } from "./double_click.js";
 import { bindGuards } from "./forms.js";
 import { bindRefresh } from "./fragments.js";
 import { bindToasts } from "./toast.js";
 
+bindDoubleClicks();
 bindAsks(document);
 bindGuards(document);
 bindRefresh(document);
