@@ -6,7 +6,7 @@
   const [{ countdownSeconds }, { ScanCollector }, { stateAfterError }, { Offline, Problem }] = await Promise.all(
     ["idle", "scanner", "connection", "api"].map(script),
   );
-  const { DoubleClickFilter } = await script("../double_click");
+  const [{ FolderPictures }, { DoubleClickFilter }] = await Promise.all([script("folder_pictures"), script("../double_click")]);
   let checks = 0;
   const equal = (is, expected, what) => {
     checks += 1;
@@ -122,5 +122,24 @@
     "a double tap on what changes",
   );
   equal(filter.isRest({ control: "undo", x: 200, y: 100, now: 1_800 }), false, "another place");
+
+  // Pictures from a folder are shown once; while something is asked, the next one waits.
+  const picture = await new OffscreenCanvas(8, 8).convertToBlob();
+  const files = ["2.png", "10.png", "1.png"].map((name) => new File([picture], name, { type: "image/png" }));
+  const broken = new File(["no picture"], "11.png", { type: "image/png" });
+  let isBusy = true;
+  const shown = [];
+  const folder = new FolderPictures(new Image(), () => isBusy, ({ number, isAtEnd }) => shown.push([number, isAtEnd]), 20);
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  await folder.open([...files, broken]);
+  await pause(100);
+  equal(shown, [[1, false]], "the first waits");
+  isBusy = false;
+  while (shown.length < 4) await pause(20);
+  await pause(100);
+  equal(shown, [[1, false], [2, false], [3, false], [3, true]], "each once; the last stays");
+  await folder.next();
+  equal(shown.pop(), [1, false], "again by hand");
+  folder.stop();
   return checks;
 })();

@@ -1,4 +1,5 @@
-// Pictures from a folder in place of a camera: one after another, each as if it lay before the camera.
+// Pictures from a folder in place of a camera: one after another, each as if it lay before the camera. They are shown once: a
+// second round would bill everything again, and begins only by hand.
 
 import { encodePicture, takeSample } from "./camera.js";
 
@@ -9,9 +10,29 @@ export class FolderPictures {
   #position = -1;
   #bitmap = null;
   #timer;
+  #isBusy;
+  #onPicture;
+  #shownMs;
 
-  constructor(element) {
+  /** `isBusy()` tells whether the next picture must wait; `onPicture(folder)` is called when another one is shown. */
+  constructor(element, isBusy, onPicture, shownMs = SHOWN_MS) {
     this.element = element;
+    this.#isBusy = isBusy;
+    this.#onPicture = onPicture;
+    this.#shownMs = shownMs;
+  }
+
+  get count() {
+    return this.#files.length;
+  }
+
+  /** The number of the picture that is shown, from 1. */
+  get number() {
+    return this.#position + 1;
+  }
+
+  get isAtEnd() {
+    return this.number === this.count;
   }
 
   get ready() {
@@ -31,21 +52,31 @@ export class FolderPictures {
     return this.#files.length;
   }
 
-  /** Shows the next picture, and the first one after the last. One that is no picture is skipped. */
+  /** Shows the next picture, and the first one after the last. A file that is no picture is left out. */
   async next() {
     clearTimeout(this.#timer);
-    for (let tried = 0; tried < this.#files.length; tried += 1) {
-      this.#position = (this.#position + 1) % this.#files.length;
-      const file = this.#files[this.#position];
+    const index = this.isAtEnd ? 0 : this.#position + 1;
+    while (index < this.#files.length) {
+      const file = this.#files[index];
       const bitmap = await createImageBitmap(file).catch(() => null);
-      if (bitmap === null) continue;
+      if (bitmap === null) {
+        this.#files.splice(index, 1);
+        continue;
+      }
       this.#bitmap?.close();
       this.#bitmap = bitmap;
       URL.revokeObjectURL(this.element.src);
       this.element.src = URL.createObjectURL(file);
+      this.#position = index;
       break;
     }
-    if (this.#files.length > 1) this.#timer = setTimeout(() => this.next(), SHOWN_MS);
+    this.#onPicture(this);
+    this.#scheduleNext();
+  }
+
+  #scheduleNext() {
+    if (this.isAtEnd) return;
+    this.#timer = setTimeout(() => (this.#isBusy() ? this.#scheduleNext() : this.next()), this.#shownMs);
   }
 
   stop() {

@@ -15,7 +15,11 @@ export function showBoxes(things, picture) {
       element.style.top = percent(region.y, picture.height);
       element.style.width = percent(region.width, picture.width);
       element.style.height = percent(region.height, picture.height);
-      // The name stays inside the picture.
+      // The name stays inside the picture: it begins where the box begins, or ends where it ends.
+      const isAtRight = region.x + region.width / 2 > picture.width / 2;
+      const room = isAtRight ? region.x + region.width : picture.width - region.x;
+      parts.label.style.maxWidth = `${(100 * room) / region.width}%`;
+      element.classList.toggle("at-right", isAtRight);
       element.classList.toggle("at-top", region.y < picture.height * 0.1);
       parts.name.textContent = status === "billed" ? nameOf(item) : text(status === "asked" ? "boxAsked" : "boxDismissed");
       return element;

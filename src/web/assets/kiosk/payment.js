@@ -62,6 +62,8 @@ export class Payment {
   }
 
   open() {
+    const { total, currency } = this.#sale.session;
+    this.#showDue(this.#steps.method, total, currency);
     this.#show("method");
     this.#dialog.showModal();
   }
@@ -78,9 +80,13 @@ export class Payment {
     this.#method = method;
     const { session } = this.#sale;
     const due = method === "cash" ? session.cash_total : session.total;
-    for (const amount of this.#steps.due.querySelectorAll("[data-due]")) amount.textContent = formatMoney(due, session.currency);
+    this.#showDue(this.#steps.due, due, session.currency);
     document.getElementById("payment-how").textContent = text(`payBy${method[0].toUpperCase()}${method.slice(1)}`);
     this.#show("due");
+  }
+
+  #showDue(step, due, currency) {
+    step.querySelector("[data-due]").textContent = formatMoney(due, currency);
   }
 
   #begin() {

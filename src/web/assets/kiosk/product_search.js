@@ -6,6 +6,7 @@ import { showProduct } from "./product_pictures.js";
 import { fromTemplate, text } from "./texts.js";
 
 const PAUSE_MS = 250;
+const RETRY_MS = 2_000;
 const RESULTS = 12;
 
 export class ProductSearch {
@@ -38,6 +39,8 @@ export class ProductSearch {
 
   open() {
     this.#field.value = "";
+    this.#results.replaceChildren();
+    this.#message.textContent = "";
     this.#dialog.showModal();
     this.#field.focus();
     this.#search();
@@ -48,6 +51,7 @@ export class ProductSearch {
   }
 
   async #search() {
+    clearTimeout(this.#timer);
     const asked = (this.#asked += 1);
     const name = this.#field.value.trim();
     try {
@@ -58,7 +62,11 @@ export class ProductSearch {
       this.#results.replaceChildren(...products.map((product) => this.#makeResult(product)));
       this.#message.textContent = products.length === 0 ? text("searchNothing", { name }) : "";
     } catch {
+      if (asked !== this.#asked || !this.isOpen) return;
+      this.#results.replaceChildren();
       this.#message.textContent = text("searchFailed");
+      // Until the server is back.
+      this.#timer = setTimeout(() => this.#search(), RETRY_MS);
     }
   }
 

@@ -9,6 +9,8 @@ export class Settings {
   #dialog = document.getElementById("settings");
   #video = document.getElementById("camera");
   #image = document.getElementById("folder-picture");
+  #nextPicture = document.getElementById("next-picture");
+  #pictureNumber = document.getElementById("picture-number");
   #choice = document.getElementById("camera-choice");
   #zoom = document.getElementById("zoom");
   #noCamera = document.getElementById("no-camera");
@@ -20,7 +22,7 @@ export class Settings {
   constructor({ onSource, onEmptyView }) {
     this.#onSource = onSource;
     this.#camera = new Camera(this.#video, (error) => this.#showCamera(error));
-    this.#folder = new FolderPictures(this.#image);
+    this.#folder = new FolderPictures(this.#image, isSomethingAsked, (folder) => this.#showPictureNumber(folder));
     this.source = this.#camera;
     document.getElementById("open-settings").addEventListener("click", () => this.#open());
     this.#choice.addEventListener("change", () => this.#useCamera(this.#choice.value));
@@ -28,7 +30,7 @@ export class Settings {
     for (const field of document.querySelectorAll("[data-folder]")) {
       field.addEventListener("change", () => this.#useFolder(field.files));
     }
-    document.getElementById("next-picture").addEventListener("click", () => this.#folder.next());
+    this.#nextPicture.addEventListener("click", () => this.#folder.next());
     document.getElementById("use-camera").addEventListener("click", () => this.#useCamera());
     document.getElementById("retry-camera").addEventListener("click", () => this.#useCamera());
     document.getElementById("set-empty-view").addEventListener("click", () => this.#setEmptyView(onEmptyView));
@@ -80,6 +82,11 @@ export class Settings {
     this.#onSource();
   }
 
+  #showPictureNumber({ number, count, isAtEnd }) {
+    this.#pictureNumber.textContent = text("pictureNumber", { number, count });
+    this.#nextPicture.classList.toggle("again", isAtEnd);
+  }
+
   #showCamera(error) {
     if (this.source !== this.#camera) return;
     this.#noCamera.hidden = error === null;
@@ -100,4 +107,9 @@ export class Settings {
       this.#emptyViewMessage.textContent = text(error instanceof Problem ? "emptyViewRefused" : "emptyViewFailed");
     }
   }
+}
+
+/** Whether the shopper is busy with a question or a dialog, which the next picture would take away. */
+function isSomethingAsked() {
+  return document.hidden || document.querySelector("dialog[open]") !== null || !document.getElementById("question").hidden;
 }

@@ -17,6 +17,8 @@ kiosk-camera-retry = Try again
 kiosk-folder-open = Pictures from a folder
 kiosk-use-camera = Use the camera
 kiosk-next-picture = Next picture
+kiosk-first-picture = From the first again
+kiosk-picture-number = { $number } of { $count }
 
 kiosk-hint-ready = Put your things in view
 kiosk-hint-not-seen = Not recognised. Hold it nearer, or scan its barcode
@@ -91,7 +93,7 @@ kiosk-next-shopper = Next shopper
 kiosk-search-title = Find a product
 kiosk-search-label = Scan it now, or type its name or barcode
 kiosk-search-nothing = No product is called “{ $name }”.
-kiosk-search-failed = The search does not work now. Try again, or call staff.
+kiosk-search-failed = The search does not work now. It is tried again by itself; or call staff.
 
 kiosk-cancel-title = Start over?
 kiosk-cancel-text = Everything is taken off the bill.

@@ -17,6 +17,8 @@ kiosk-camera-retry = 다시 시도
 kiosk-folder-open = 폴더의 사진 사용
 kiosk-use-camera = 카메라 사용
 kiosk-next-picture = 다음 사진
+kiosk-first-picture = 처음부터 다시
+kiosk-picture-number = { $number } / { $count }
 
 kiosk-hint-ready = 상품을 카메라 앞에 놓아 주세요
 kiosk-hint-not-seen = 인식하지 못했습니다. 더 가까이 대거나 바코드를 찍어 주세요
@@ -91,7 +93,7 @@ kiosk-next-shopper = 다음 손님
 kiosk-search-title = 상품 찾기
 kiosk-search-label = 지금 바코드를 찍거나, 이름이나 바코드를 입력하세요
 kiosk-search-nothing = “{ $name }” 상품이 없습니다.
-kiosk-search-failed = 지금은 검색할 수 없습니다. 다시 시도하거나 직원을 불러 주세요.
+kiosk-search-failed = 지금은 검색할 수 없습니다. 자동으로 다시 시도합니다. 급하면 직원을 불러 주세요.
 
 kiosk-cancel-title = 처음부터 할까요?
 kiosk-cancel-text = 계산서의 상품을 모두 뺍니다.
