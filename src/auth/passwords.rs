@@ -2,6 +2,9 @@
 //!
 //! For an unknown user the password is verified against a dummy hash, so the response time does not reveal which names
 //! exist.
+//!
+//! A one-time password is a code that people read and type, so a password that looks like a code is also tried as the code that
+//! was meant. That depends on the password alone: a look-up of names by time learns nothing from it.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -10,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::AuthError;
 use super::secrets::random_bytes;
 use crate::config::TokenSettings;
+use crate::domain::parse_code;
 use crate::pool::Pool;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +59,21 @@ impl Passwords {
         let (params, password) = (self.params.clone(), password.clone());
         let user_exists = hash.is_some();
         let hash = hash.unwrap_or(&self.dummy_hash).clone();
-        let check = self.pool.run(move || verify_hash(&params, password.expose_secret(), hash.expose_secret()));
+        let check = self.pool.run(move || verify_typed(&params, password.expose_secret(), hash.expose_secret()));
         match check.await? {
             Ok(_) if !user_exists => Ok(PasswordCheck::Wrong),
             other => other,
         }
+    }
+}
+
+fn verify_typed(current: &Params, typed: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
+    let check = verify_hash(current, typed, hash)?;
+    let meant = parse_code(typed).filter(|code| check == PasswordCheck::Wrong && code != typed);
+    match meant.map(|code| verify_hash(current, &code, hash)).transpose()? {
+        // What was typed is not what a new hash would be made of; a one-time password is replaced at once anyway.
+        Some(PasswordCheck::Correct | PasswordCheck::NeedsRehash) => Ok(PasswordCheck::Correct),
+        Some(PasswordCheck::Wrong) | None => Ok(check),
     }
 }
 
@@ -111,6 +125,21 @@ mod tests {
         assert_eq!(passwords.verify(&right, Some(&hash)).await.unwrap(), PasswordCheck::Correct);
         assert_eq!(passwords.verify(&"a till that saw".into(), Some(&hash)).await.unwrap(), PasswordCheck::Wrong);
         assert_eq!(passwords.verify(&right, None).await.unwrap(), PasswordCheck::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_code_may_be_typed_in_any_case_and_without_dashes() {
+        let passwords = passwords(19_456);
+        let hash = passwords.hash(&"7K2M9-QX4TD-0H5VN-WB8CR".into()).await.unwrap();
+        for typed in ["7K2M9-QX4TD-0H5VN-WB8CR", " 7k2m9-qx4td-oh5vn-wb8cr ", "7k2m9qx4td0h5vnwb8cr"] {
+            assert_eq!(passwords.verify(&typed.into(), Some(&hash)).await.unwrap(), PasswordCheck::Correct, "{typed}");
+        }
+        let other = passwords.verify(&"7k2m9-qx4td-0h5vn-wb8cs".into(), Some(&hash)).await.unwrap();
+        assert_eq!(other, PasswordCheck::Wrong);
+        // A password of one's own stays as it is.
+        let hash = passwords.hash(&"harvesttrombonepaper".into()).await.unwrap();
+        let upper = passwords.verify(&"HARVESTTROMBONEPAPER".into(), Some(&hash)).await.unwrap();
+        assert_eq!(upper, PasswordCheck::Wrong);
     }
 
     #[tokio::test]

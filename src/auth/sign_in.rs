@@ -1,7 +1,7 @@
 //! Sign-up, sign-in and password changes.
 //!
-//! An unknown name, a wrong password and a disabled account get the same reply after the same work: one look-up, one
-//! Argon2id, one recorded failure.
+//! An unknown name, a wrong password and a disabled account get the same reply after the same work: one look-up, the
+//! same hashing, one recorded failure.
 
 use secrecy::{ExposeSecret, SecretString};
 

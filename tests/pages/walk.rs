@@ -44,7 +44,8 @@ async fn start_empty_server() -> (TestApp, String) {
 
 /// From the one-time password to a kiosk's code.
 async fn set_the_shop_up(admin: &TestPage, one_time_password: &str) -> String {
-    admin.type_into("#one_time_password", one_time_password).await;
+    // Typed as a phone's keyboard offers it.
+    admin.type_into("#one_time_password", &one_time_password.to_lowercase()).await;
     admin.type_into("#new_password", ADMIN_PASSWORD).await;
     admin.capture("walk-first-start").await;
     admin.click("form[action=\"/setup/password\"] button.primary").await;
