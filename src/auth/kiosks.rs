@@ -140,9 +140,9 @@ impl Auth {
         let store = find_served_store(&mut reader, caller, row.store_id).await?;
         let views = kiosk_empty_views::list_summaries(&mut reader, store.id).await?;
         let empty_view = views.into_iter().find(|view| view.kiosk_id == id).map(KioskEmptyView::from);
-        let (name, store_id, store_name, currency) = (row.name, store.id, store.name, store.currency);
-        let (closed_at, staff_called_at) = (row.closed_at, row.staff_called_at);
-        Ok(OwnKiosk { id, name, store_id, store_name, currency, closed_at, staff_called_at, empty_view })
+        let (name, store_id, store_name, time_zone) = (row.name, store.id, store.name, store.time_zone);
+        let (currency, closed_at, staff_called_at) = (store.currency, row.closed_at, row.staff_called_at);
+        Ok(OwnKiosk { id, name, store_id, store_name, time_zone, currency, closed_at, staff_called_at, empty_view })
     }
 
     /// Renames a kiosk, closes or opens it. A closed kiosk begins nothing, but ends what it began. For admins.

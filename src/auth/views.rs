@@ -176,6 +176,8 @@ pub struct OwnKiosk {
     pub name: String,
     pub store_id: StoreId,
     pub store_name: String,
+    /// The store's.
+    pub time_zone: TimeZone,
     /// The currency of its bills.
     pub currency: Currency,
     /// Since when an admin keeps it closed; `null` if it is open.

@@ -21,7 +21,7 @@ fn write_picture(folder: &tempfile::TempDir, name: &str, picture: &RgbImage) -> 
 /// Staff see the call without a reload, and end it; the kiosk goes on. A call can be taken back.
 async fn call_for_staff(kiosk: &TestPage, staff: &TestPage, url: &str) {
     kiosk.click(".bill-actions [data-action=call-staff]").await;
-    kiosk.wait_for_text("Staff were called at").await;
+    kiosk.wait_for_text("Staff were called at 12:00").await;
     kiosk.capture("kiosk-staff-called").await;
     staff.wait_for_text("Calls for staff since 12:00").await;
     staff.capture("store-staff-called").await;

@@ -83,7 +83,9 @@ export class StaffCall {
   }
 
   #showCalled(kiosk) {
-    const time = new Date(kiosk.staff_called_at).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+    // As staff see it: by the store's clock, whatever the device's says.
+    const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: kiosk.time_zone };
+    const time = new Date(kiosk.staff_called_at).toLocaleTimeString(document.documentElement.lang, clock);
     this.#show("staffCalledSince", { time });
   }
 
