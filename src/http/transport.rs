@@ -70,14 +70,16 @@ pub fn own_origin(request: &HttpRequest, transport: Transport, trusted_proxies: 
 }
 
 /// The address of a page of this server for somebody else's device, for QR codes: under the setting `public_url`, else as this
-/// browser reached the server. `None` over plain HTTP, where nobody can sign in from elsewhere.
+/// browser reached the server. `None` over plain HTTP, where nobody can sign in from elsewhere, and at an address that only this
+/// machine has.
 pub fn public_address(request: &HttpRequest, services: &Services, path: &str) -> Option<String> {
     if let Some(url) = &services.public_url {
         return Some(format!("{}{path}", url.trim_end_matches('/')));
     }
     let transport = Transport::of(request, &services.trusted_proxies);
     let origin = own_origin(request, transport, &services.trusted_proxies)?;
-    (transport == Transport::Secure).then(|| format!("{origin}{path}"))
+    let is_reachable = transport == Transport::Secure && !is_loopback_origin(&origin);
+    is_reachable.then(|| format!("{origin}{path}"))
 }
 
 /// An origin in lower case and without the scheme's usual port.
@@ -99,6 +101,10 @@ fn host_name(host: &str) -> &str {
         Some(rest) => rest.split_once(']').map_or(host, |(name, _port)| name),
         None => host.split_once(':').map_or(host, |(name, _port)| name),
     }
+}
+
+fn is_loopback_origin(origin: &str) -> bool {
+    origin.split_once("://").is_some_and(|(_scheme, host)| is_loopback_name(host_name(host)))
 }
 
 fn is_loopback_name(name: &str) -> bool {
@@ -141,6 +147,16 @@ mod tests {
         // The client's own entry stands before the proxy's.
         assert_eq!(judge(false, "10.0.0.1", true, &[("x-forwarded-proto", "https, http")]), Transport::Plain);
         assert_eq!(judge(true, "10.0.0.1", true, &[("x-forwarded-proto", "http")]), Transport::Plain);
+    }
+
+    #[test]
+    fn an_origin_that_only_this_machine_has_is_known() {
+        for origin in ["https://127.0.0.1:8443", "https://localhost", "https://[::1]:8443"] {
+            assert!(is_loopback_origin(origin), "{origin}");
+        }
+        for origin in ["https://shop.example", "https://192.0.2.7:8443", "https://localhost.example"] {
+            assert!(!is_loopback_origin(origin), "{origin}");
+        }
     }
 
     #[test]

@@ -163,6 +163,8 @@ impl Refusal {
                     super::language::Language::Korean => (page.problem_text(self.kind), reason),
                 }
             }
+            // The message says all of it.
+            (ProblemKind::EnrolmentRefused, _) => (page.problem_text(self.kind), String::new()),
             (kind, _) => (page.problem_text(kind), self.detail.clone()),
         };
         FormFault { text, detail, urn: self.kind.urn() }

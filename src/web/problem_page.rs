@@ -1,5 +1,6 @@
 //! A problem as a page: what happened in a shop's words, the next step as a button, the rest for whoever calls support.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use url::form_urlencoded;
@@ -13,6 +14,8 @@ use crate::http::problem::{Problem, ProblemKind};
 struct ProblemTemplate<'a> {
     page: &'a Page,
     title: String,
+    /// What to do.
+    hint: String,
     detail: &'a str,
     status: u16,
     urn: String,
@@ -32,6 +35,7 @@ pub(super) fn show(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let template = ProblemTemplate {
         page: &page,
         title: page.problem_text(problem.kind()),
+        hint: page.text(find_hint(problem.kind().status(), request.path())),
         detail: problem.detail(),
         status: problem.kind().status().as_u16(),
         urn: problem.kind().urn(),
@@ -46,6 +50,18 @@ pub(super) fn show(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         }
     }
     response
+}
+
+/// The message that says what to do.
+fn find_hint(status: StatusCode, path: &str) -> &'static str {
+    match status {
+        // A receipt's QR code, opened by somebody who is signed in as staff.
+        StatusCode::FORBIDDEN if path == "/claim" || path.starts_with("/join/") => "problem-hint-shoppers-only",
+        StatusCode::FORBIDDEN => "problem-hint-forbidden",
+        StatusCode::NOT_FOUND => "problem-hint-not-found",
+        status if status.is_server_error() => "problem-hint-server",
+        _ => "problem-hint-other",
+    }
 }
 
 /// The address with the way back in `next`: the page itself, or where it was opened if the request changed something.

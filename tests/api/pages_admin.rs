@@ -2,9 +2,10 @@
 //! form is wrong.
 
 use reqwest::multipart::{Form, Part};
+use serde_json::json;
 
 use crate::harness::{
-    ADMIN_PASSWORD, Browser, Shop, TestDatabase, assert_leads, jpeg, on_both_databases, package_photo,
+    ADMIN_PASSWORD, Browser, Shop, TestApp, TestDatabase, assert_leads, jpeg, on_both_databases, package_photo,
 };
 
 async fn sign_in(shop: &Shop) -> Browser<'_> {
@@ -117,7 +118,8 @@ async fn an_order_is_found_paid_refunded_by_line_and_closed(database: TestDataba
 }
 
 async fn stores_kiosks_and_people_are_managed(database: TestDatabase) {
-    let shop = Shop::open(database).await;
+    let app = TestApp::spawn_with(database, "public_url = \"https://shop.example\"").await;
+    let shop = Shop::open_on_server(app, json!({"name": "Main Street", "currency": "EUR"})).await;
     let mut browser = sign_in(&shop).await;
     let unnamed = [("name", " "), ("currency", "EUR"), ("address", "1 High Street")];
     let refused = browser.submit("/admin/stores", &unnamed).await;

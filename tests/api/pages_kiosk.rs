@@ -21,6 +21,7 @@ async fn a_browser_becomes_a_kiosk_with_a_code(database: TestDatabase) {
     assert_eq!((wrong.status().as_u16(), browser.cookies.len()), (401, 0));
     let page = wrong.text().await.unwrap();
     assert!(page.contains("id=\"code-fault\"") && page.contains("ABCDE-ABCDE-ABCDE-ABCDE"), "{page}");
+    assert_eq!(page.matches("wrong, used").count(), 1, "{page}");
 
     let enrolled = browser.submit("/kiosk", &[("code", &code)]).await;
     let cookie = enrolled.headers()["set-cookie"].to_str().unwrap().to_owned();

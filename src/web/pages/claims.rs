@@ -51,7 +51,7 @@ pub async fn claim(page: Page, caller: Caller, services: Data<Services>, form: F
             let problem = Problem::from(error);
             // At the field, and in other words than "there is nothing here".
             let problem = if problem.kind() == ProblemKind::NotFound {
-                let detail = "claim: is on no receipt, or another shopper has it";
+                let detail = "claim: This code is on no receipt, or another shopper has it. Check what you typed.";
                 Problem::new(ProblemKind::InvalidField, detail).with("field", "claim")
             } else {
                 problem

@@ -1,10 +1,10 @@
 //! The first start: the admin's password from the one-time password, then a store, a kiosk and a product. After the password
 //! nothing forces the other steps; each can be skipped and found again in the menu.
 
+use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Data;
 use askama::Template;
-use secrecy::ExposeSecret;
 
 use super::sign_in::{open_session, require_safe_transport};
 use super::stores::find_newest_store;
@@ -14,7 +14,7 @@ use crate::domain::{Caller, PageRequest, StoreId, TimeZone};
 use crate::http::Services;
 use crate::http::extract::ClientAddress;
 use crate::http::problem::{Problem, ProblemKind};
-use crate::http::transport::own_origin;
+use crate::http::transport::public_address;
 use crate::qr_code::QrPath;
 use crate::web::form::Form;
 use crate::web::page::{Page, PageResult};
@@ -54,7 +54,8 @@ struct SetupTemplate<'a> {
 pub(super) struct ShownKiosk {
     pub name: String,
     pub code: String,
-    pub qr_code: QrPath,
+    /// `None` where no other device can open a page of this server.
+    pub qr_code: Option<QrPath>,
 }
 
 /// What already exists.
@@ -90,8 +91,6 @@ async fn replace_password(
 ) -> Result<TokenPair, Problem> {
     require_safe_transport(page)?;
     let one_time = form.secret("one_time_password");
-    // Pasted with the spaces around it.
-    let one_time = one_time.expose_secret().trim().into();
     let first = match services.auth.login(FIRST_ADMIN, &one_time, address.as_deref()).await {
         Err(AuthError::WrongCredentials) => {
             let detail = "one_time_password: is not the password that the server printed at its first start; `tillsight user \
@@ -150,7 +149,7 @@ pub(super) fn read_store(form: &Form) -> NewStore {
 /// Shows the new kiosk's code. Without a redirect, since the code is shown only once; an unused code expires by itself.
 pub async fn create_kiosk(
     page: Page,
-    request: actix_web::HttpRequest,
+    request: HttpRequest,
     caller: Caller,
     services: Data<Services>,
     form: Form,
@@ -160,8 +159,7 @@ pub async fn create_kiosk(
     match services.auth.create_kiosk_by_form(&caller, store, form.text("name"), form.key()).await {
         Ok(None) => page.redirect("/setup"),
         Ok(Some(kiosk)) => {
-            let origin = own_origin(&request, page.transport, &services.trusted_proxies).unwrap_or_default();
-            let shown = show_kiosk(kiosk, &origin)?;
+            let shown = show_kiosk(&request, &services, kiosk)?;
             render(&page, &services, progress, StepForms::default(), Some(shown))
         }
         Err(error) => {
@@ -171,10 +169,11 @@ pub async fn create_kiosk(
     }
 }
 
-pub(super) fn show_kiosk(kiosk: NewKiosk, origin: &str) -> Result<ShownKiosk, Problem> {
+pub(super) fn show_kiosk(request: &HttpRequest, services: &Services, kiosk: NewKiosk) -> Result<ShownKiosk, Problem> {
     let code = kiosk.enrolment_code.expose().to_owned();
-    let address = format!("{origin}/kiosk?code={code}");
-    let qr_code = QrPath::draw(&address).map_err(|error| Problem::internal(&error))?;
+    let address = public_address(request, services, &format!("/kiosk?code={code}"));
+    let qr_code = address.map(|address| QrPath::draw(&address)).transpose();
+    let qr_code = qr_code.map_err(|error| Problem::internal(&error))?;
     Ok(ShownKiosk { name: kiosk.kiosk.name, code, qr_code })
 }
 

@@ -11,7 +11,6 @@ use crate::domain::{Caller, InvalidField, KioskId, Money, PageRequest, StoreId, 
 use crate::http::Services;
 use crate::http::extract::ValidPath;
 use crate::http::problem::Problem;
-use crate::http::transport::own_origin;
 use crate::orders::SeriesView;
 use crate::web::amount::parse_amount;
 use crate::web::form::Form;
@@ -263,10 +262,7 @@ pub async fn create_kiosk(
     form: Form,
 ) -> PageResult {
     let shown = match services.auth.create_kiosk_by_form(&caller, id.0, form.text("name"), form.key()).await {
-        Ok(Some(kiosk)) => {
-            let origin = own_origin(&request, page.transport, &services.trusted_proxies).unwrap_or_default();
-            Shown { new_kiosk: Some(show_kiosk(kiosk, &origin)?), ..Shown::default() }
-        }
+        Ok(Some(kiosk)) => Shown { new_kiosk: Some(show_kiosk(&request, &services, kiosk)?), ..Shown::default() },
         Ok(None) => return page.redirect(&address(id.0)),
         Err(error) => Shown { kiosk_form: Some(form.refuse(error)), ..Shown::default() },
     };

@@ -10,6 +10,7 @@ problem-retry = Try again in { $count ->
    *[other] { $count } seconds
  }.
 problem-hint-forbidden = Your account is not allowed to see this. Ask an admin if you need it.
+problem-hint-shoppers-only = Receipts are kept on the accounts of shoppers, and yours is an account of the staff. Sign in with a shopper’s account.
 problem-hint-not-found = It may have been removed, or the address has a typing error.
 problem-hint-server = This is not your fault. Nothing was changed. Try again, or call support.
 problem-hint-other = Nothing was changed.
@@ -18,7 +19,7 @@ problem-unknown-parameter = The address is not quite right.
 problem-invalid-field = Something in the form is not right.
 problem-not-authenticated = Please sign in.
 problem-wrong-credentials = The username or the password is wrong.
-problem-enrolment-refused = The code is wrong, used or too old.
+problem-enrolment-refused = The code is wrong, used or too old. Ask an admin for a new one.
 problem-forbidden = You are not allowed to do this.
 problem-password-change-required = Please change your one-time password first.
 problem-kiosk-closed = This kiosk is closed. An admin can open it.
