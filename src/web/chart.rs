@@ -6,6 +6,10 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use super::format;
+use super::language::Language;
+use crate::domain::{Currency, Money};
+
 /// Width of the view box, of a chart that is read on a desk, and on a phone; the style sheet scales the picture.
 pub const WIDE: u32 = 720;
 pub const NARROW: u32 = 400;
@@ -59,12 +63,22 @@ pub enum ChartKind {
     Lines,
 }
 
+/// What the values are, which decides how their axis is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Count,
+    Milliseconds,
+    /// Values in whole units of the currency, `1.5` for €1.50.
+    Money(Currency),
+}
+
 /// A series of values, one per label of its chart.
 #[derive(Debug, Clone)]
 pub struct Series {
     pub name: String,
     pub tone: Tone,
-    pub values: Vec<f64>,
+    /// `None` where there was nothing to measure: a line is broken there.
+    pub values: Vec<Option<f64>>,
     /// The same values as the table shows them.
     pub texts: Vec<String>,
 }
@@ -78,8 +92,8 @@ pub struct Chart {
     /// What the labels are: `Hour`, `Month`.
     pub label_title: String,
     pub labels: Vec<String>,
-    /// The unit of the values, above their axis.
-    pub unit: String,
+    pub unit: Unit,
+    pub language: Language,
     pub series: Vec<Series>,
     /// [`WIDE`] or [`NARROW`].
     pub width: u32,
@@ -88,7 +102,8 @@ pub struct Chart {
 impl Chart {
     /// Whether there is nothing to see.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty() || self.series.iter().all(|series| series.values.iter().all(|value| *value == 0.0))
+        self.labels.is_empty()
+            || self.series.iter().all(|series| series.values.iter().flatten().all(|value| *value == 0.0))
     }
 
     /// The rows of the table: a label and the text of each series.
@@ -133,9 +148,7 @@ impl Chart {
             let is_shown = at.is_multiple_of(step) && *x >= 0.0 && x.fract() == 0.0;
             self.labels.get(at).filter(|_| is_shown).cloned().unwrap_or_default()
         };
-        let value = |y: &f64| {
-            if self.unit.is_empty() { short_number(*y) } else { format!("{} {}", short_number(*y), self.unit) }
-        };
+        let value = |y: &f64| self.unit.label(self.language, *y);
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -163,7 +176,7 @@ impl Chart {
                         .enumerate()
                         .map(|(at, value)| {
                             let (x, from) = (at as f64, floor[at]);
-                            floor[at] += value;
+                            floor[at] += value.unwrap_or_default();
                             Rectangle::new([(x - half, from), (x + half, floor[at])], color)
                         })
                         .collect();
@@ -172,8 +185,21 @@ impl Chart {
             }
             ChartKind::Lines => {
                 for series in &self.series {
-                    let points = series.values.iter().take(count).enumerate().map(|(at, value)| (at as f64, *value));
-                    chart.draw_series(LineSeries::new(points, series.tone.color().stroke_width(2))).map_err(says)?;
+                    let color = series.tone.color();
+                    let points: Vec<_> = series
+                        .values
+                        .iter()
+                        .take(count)
+                        .enumerate()
+                        .map(|(at, value)| value.map(|value| (at as f64, value)))
+                        .collect();
+                    for line in points.split(Option::is_none) {
+                        let line = LineSeries::new(line.iter().flatten().copied(), color.stroke_width(2));
+                        chart.draw_series(line).map_err(says)?;
+                    }
+                    // One between two gaps is seen too.
+                    let dots = points.iter().flatten().map(|point| Circle::new(*point, 3, color.filled()));
+                    chart.draw_series(dots).map_err(says)?;
                 }
             }
         }
@@ -182,24 +208,48 @@ impl Chart {
 
     /// The values that the axis spans: always from zero, so that a small change looks small.
     fn range(&self) -> (f64, f64) {
-        let value = |series: &Series, at: usize| series.values.get(at).copied().unwrap_or_default();
+        let value = |series: &Series, at: usize| series.values.get(at).copied().flatten().unwrap_or_default();
         let tops = (0..self.labels.len()).map(|at| match self.kind {
             ChartKind::Bars => self.series.iter().map(|series| value(series, at)).sum(),
             ChartKind::Lines => self.series.iter().map(|series| value(series, at)).fold(0.0, f64::max),
         });
         let high = tops.fold(0.0, f64::max);
-        let low = self.series.iter().flat_map(|series| &series.values).copied().fold(0.0, f64::min);
+        let low = self.series.iter().flat_map(|series| &series.values).flatten().copied().fold(0.0, f64::min);
         (low * 1.05, if high > 0.0 { high * 1.08 } else { 1.0 })
     }
 }
 
-/// `1.2k`, `3M`, `0.25`.
-fn short_number(value: f64) -> String {
-    let (scaled, suffix) = match value.abs() {
-        size if size >= 1e6 => (value / 1e6, "M"),
-        size if size >= 1e4 => (value / 1e3, "k"),
-        _ => (value, ""),
+impl Unit {
+    /// A value on the axis.
+    fn label(self, language: Language, value: f64) -> String {
+        match self {
+            Self::Count => short_number(language, value),
+            Self::Milliseconds => format!("{}\u{a0}ms", short_number(language, value)),
+            Self::Money(currency) => money_label(language, currency, value),
+        }
+    }
+}
+
+/// `€0.50`, `€2`, `€12.3k`; the symbol stands where whole amounts have it.
+fn money_label(language: Language, currency: Currency, value: f64) -> String {
+    if value.fract() != 0.0 && value.abs() < 1e3 {
+        let unit = 10_f64.powi(i32::try_from(currency.minor_digits()).unwrap_or_default());
+        return format::money(Money { amount: (value * unit).round() as i64, currency });
+    }
+    let sign = if value < 0.0 { "−" } else { "" };
+    let symbol = currency.symbol();
+    let space = if symbol == currency.code() { "\u{a0}" } else { "" };
+    format!("{sign}{symbol}{space}{}", short_number(language, value.abs()))
+}
+
+/// `12.3k` and `3M`, in Korean `1.2만` and `3억`; `0.25`.
+fn short_number(language: Language, value: f64) -> String {
+    let steps = match language {
+        Language::English => [(1e6, 1e6, "M"), (1e4, 1e3, "k")],
+        Language::Korean => [(1e8, 1e8, "억"), (1e4, 1e4, "만")],
     };
+    let step = steps.into_iter().find(|(from, _, _)| value.abs() >= *from);
+    let (scaled, suffix) = step.map_or((value, ""), |(_, unit, suffix)| (value / unit, suffix));
     let text = format!("{scaled:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     format!("{text}{suffix}")
@@ -209,11 +259,15 @@ fn short_number(value: f64) -> String {
 mod tests {
     use super::*;
 
+    fn euro() -> Currency {
+        Currency::parse("currency", "EUR").unwrap()
+    }
+
     fn chart(kind: ChartKind, values: &[f64]) -> Chart {
         let series = |name: &str, tone| Series {
             name: name.to_owned(),
             tone,
-            values: values.to_vec(),
+            values: values.iter().copied().map(Some).collect(),
             texts: values.iter().map(ToString::to_string).collect(),
         };
         Chart {
@@ -221,7 +275,8 @@ mod tests {
             kind,
             label_title: "Hour".to_owned(),
             labels: (0..values.len()).map(|hour| format!("{hour}:00")).collect(),
-            unit: "€".to_owned(),
+            unit: Unit::Money(euro()),
+            language: Language::English,
             series: vec![series("<matched>", Tone::Good), series("asked", Tone::Warn)],
             width: WIDE,
         }
@@ -248,10 +303,35 @@ mod tests {
     }
 
     #[test]
-    fn numbers_on_axes_are_short() {
-        let cases = [(0.0, "0"), (0.25, "0.25"), (950.0, "950"), (12_300.0, "12.3k"), (3_000_000.0, "3M")];
-        for (value, text) in cases {
-            assert_eq!(short_number(value), text);
+    fn numbers_on_axes_are_short_and_as_the_language_writes_them() {
+        let english = [(0.0, "0"), (0.25, "0.25"), (950.0, "950"), (12_300.0, "12.3k"), (3_000_000.0, "3M")];
+        let korean = [(950.0, "950"), (12_300.0, "1.23만"), (3_000_000.0, "300만"), (250_000_000.0, "2.5억")];
+        for (language, cases) in [(Language::English, &english[..]), (Language::Korean, &korean[..])] {
+            for (value, text) in cases {
+                assert_eq!(short_number(language, *value), *text);
+            }
         }
+    }
+
+    #[test]
+    fn money_on_axes_is_written_as_elsewhere() {
+        let label =
+            |code: &str, value| Unit::Money(Currency::parse("currency", code).unwrap()).label(Language::English, value);
+        assert_eq!(label("EUR", 0.4), "€0.40");
+        assert_eq!(label("EUR", 20.0), "€20");
+        assert_eq!(label("KRW", 12_500.0), "₩12.5k");
+        assert_eq!(label("SEK", 20.0), "SEK\u{a0}20");
+        assert_eq!(Unit::Milliseconds.label(Language::English, 12.0), "12\u{a0}ms");
+    }
+
+    #[test]
+    fn a_line_is_broken_where_nothing_was_measured() {
+        let mut chart = chart(ChartKind::Lines, &[1.0, 5.0, 2.5, 3.0, 4.0]);
+        chart.series.truncate(1);
+        let lines =
+            |chart: &Chart| chart.draw().matches("<polyline fill=\"none\" opacity=\"1\" stroke=\"#040404\"").count();
+        assert_eq!(lines(&chart), 1);
+        chart.series[0].values[2] = None;
+        assert_eq!(lines(&chart), 2);
     }
 }

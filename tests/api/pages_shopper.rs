@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Browser, Shop, TestApp, TestDatabase, assert_leads, on_both_databases, order_path};
+use crate::harness::{
+    ADMIN_PASSWORD, Browser, Shop, TestApp, TestDatabase, assert_leads, on_both_databases, order_path,
+};
 
 const PASSWORD: &str = "apples and oranges";
 
@@ -38,13 +40,20 @@ async fn a_receipt_is_claimed_and_shown(database: TestDatabase) {
         list.contains(&format!("/mypage/orders/{id}")) && list.contains("<svg class=\"plot") && list.contains("Paid"),
         "{list}"
     );
-    assert!(ann.get("/mypage?receipt=99").await.text().await.unwrap().contains("No order matches."));
+    for none in ["99", "abc", "0"] {
+        let found = ann.get(&format!("/mypage?receipt={none}")).await.text().await.unwrap();
+        assert!(found.contains("No order matches."), "{none}: {found}");
+    }
     assert!(ann.get("/mypage?state=nonsense&cursor=").await.status().as_u16() < 500);
     let page = ann.get(&format!("/mypage/orders/{id}")).await.text().await.unwrap();
     assert!(page.contains("What happened") && page.contains("€"), "{page}");
     let mut bob = sign_up(&shop, "bob").await;
     assert_eq!(bob.get(&format!("/mypage/orders/{id}")).await.status(), 404);
     assert_eq!(bob.submit("/claim", &[("claim", code)]).await.status(), 422, "it is ann's");
+    let mut staff = Browser::new(&shop.app);
+    staff.sign_in("admin", ADMIN_PASSWORD).await;
+    let refused = staff.get(&format!("/claim?code={code}")).await.text().await.unwrap();
+    assert!(refused.contains("Sign in with a shopper’s account."), "{refused}");
 }
 
 async fn an_open_bill_is_collected(database: TestDatabase) {

@@ -11,7 +11,7 @@ use crate::http::Services;
 use crate::http::extract::ValidQuery;
 use crate::http::problem::Problem;
 use crate::statistics::{CurrencySales, ProductSales, VerdictFigures, VerdictsView};
-use crate::web::chart::{Chart, ChartKind, Series, Tone, WIDE};
+use crate::web::chart::{Chart, ChartKind, Series, Tone, Unit, WIDE};
 use crate::web::page::{Page, PageResult};
 
 /// The most stores that can be chosen from.
@@ -170,11 +170,12 @@ fn sales_block(page: &Page, days: i64, sales: CurrencySales) -> SalesBlock {
         width: WIDE,
         label_title: page.text(if days == 1 { "chart-hour" } else { "chart-day" }),
         labels: points.iter().map(|point| point_label(page, &point.begins)).collect(),
-        unit: currency.symbol().to_owned(),
+        unit: Unit::Money(currency),
+        language: page.language,
         series: vec![Series {
             name: page.text("dashboard-turnover"),
             tone: Tone::Accent,
-            values: points.iter().map(|point| point.turnover as f64 / scale).collect(),
+            values: points.iter().map(|point| Some(point.turnover as f64 / scale)).collect(),
             texts: points.iter().map(|point| page.money(point.turnover, currency)).collect(),
         }],
     };
@@ -198,7 +199,7 @@ fn verdict_chart(page: &Page, days: i64, verdicts: &VerdictsView) -> Chart {
             name: page.text(key),
             tone,
             texts: values.iter().map(|value| page.number(value)).collect(),
-            values: values.iter().map(|value| *value as f64).collect(),
+            values: values.iter().map(|value| Some(*value as f64)).collect(),
         }
     };
     let key = if days == 1 { "dashboard-verdicts-by-hour" } else { "dashboard-verdicts-by-day" };
@@ -208,7 +209,8 @@ fn verdict_chart(page: &Page, days: i64, verdicts: &VerdictsView) -> Chart {
         width: WIDE,
         label_title: page.text(if days == 1 { "chart-hour" } else { "chart-day" }),
         labels: verdicts.points.iter().map(|point| point_label(page, &point.begins)).collect(),
-        unit: String::new(),
+        unit: Unit::Count,
+        language: page.language,
         series: vec![
             series("verdict-matched", Tone::Good, |figures| figures.matched),
             series("verdict-ambiguous", Tone::Warn, |figures| figures.ambiguous),

@@ -10,11 +10,13 @@ use crate::http::Services;
 use crate::http::extract::{ValidPage, ValidPath, ValidQuery};
 use crate::http::problem::{Problem, ProblemKind};
 use crate::orders::{MonthSpending, OrderSearch, OrderSummary, OrderView};
-use crate::web::chart::{Chart, ChartKind, NARROW, Series, Tone};
+use crate::web::chart::{Chart, ChartKind, NARROW, Series, Tone, Unit};
 use crate::web::page::{Page, PageResult};
 
 /// Months of the chart.
 const MONTHS: i64 = 12;
+/// A number that no receipt has.
+const NO_RECEIPT: i64 = i64::MAX;
 
 /// The filters of the list.
 #[derive(Debug, Default, Deserialize)]
@@ -60,7 +62,7 @@ pub async fn show(
     let filter = filter.0;
     let search = OrderSearch {
         state: filter.state.parse().ok(),
-        receipt_number: filter.receipt.trim().parse().ok().filter(|number| *number > 0),
+        receipt_number: Some(filter.receipt.trim()).filter(|text| !text.is_empty()).map(read_receipt_number),
         ..OrderSearch::default()
     };
     let is_filtered = search.state.is_some() || search.receipt_number.is_some();
@@ -93,6 +95,11 @@ pub async fn show(
     })
 }
 
+/// What is no number finds no order, rather than all of them.
+fn read_receipt_number(text: &str) -> i64 {
+    text.parse().ok().filter(|number| *number > 0).unwrap_or(NO_RECEIPT)
+}
+
 pub async fn show_order(page: Page, caller: Caller, services: Data<Services>, id: ValidPath<OrderId>) -> PageResult {
     let order = services.orders.get_shopper_order(require_user_id(&caller)?, id.0).await?;
     let zone = order.time_zone.clone().unwrap_or_else(TimeZone::utc);
@@ -110,23 +117,31 @@ fn main_currency(spending: &[MonthSpending]) -> Option<Currency> {
 fn draw_spending(page: &Page, spending: &[MonthSpending], currency: Currency) -> Chart {
     // Newest first; a chart reads from left to right.
     let months: Vec<_> = spending.iter().filter(|month| month.currency == currency).rev().collect();
-    let labels = months_to_show(&months.iter().map(|month| month.month.as_str()).collect::<Vec<_>>());
-    let net = |label: &String| months.iter().find(|month| month.month == *label).map_or(0, |month| month.net);
+    let shown = months_to_show(&months.iter().map(|month| month.month.as_str()).collect::<Vec<_>>());
+    let net = |name: &String| months.iter().find(|month| month.month == *name).map_or(0, |month| month.net);
     let unit = 10_f64.powi(i32::try_from(currency.minor_digits()).unwrap_or_default());
     Chart {
         title: page.text("mypage-spending"),
         kind: ChartKind::Bars,
         label_title: page.text("mypage-month"),
-        unit: currency.symbol(),
+        unit: Unit::Money(currency),
+        language: page.language,
         series: vec![Series {
             name: page.text("mypage-spent"),
             tone: Tone::Accent,
-            values: labels.iter().map(|label| net(label) as f64 / unit).collect(),
-            texts: labels.iter().map(|label| page.money(net(label), currency)).collect(),
+            values: shown.iter().map(|name| Some(net(name) as f64 / unit)).collect(),
+            texts: shown.iter().map(|name| page.money(net(name), currency)).collect(),
         }],
-        labels,
+        labels: shown.iter().map(|name| month_label(page, name)).collect(),
         width: NARROW,
     }
+}
+
+/// `Jan 2026` of `2026-01`.
+fn month_label(page: &Page, name: &str) -> String {
+    let utc = TimeZone::utc();
+    utc.start_of_date(&format!("{name}-01"))
+        .map_or_else(|| name.to_owned(), |start| utc.format(start, &page.text("pattern-month")))
 }
 
 /// These months (`2026-01`, oldest first), with those between and before them in which nothing was bought: half a year at least.

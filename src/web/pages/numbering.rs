@@ -14,7 +14,7 @@ use crate::http::problem::{Problem, ProblemKind};
 use crate::integrity::{Finding, RepairMethod, RepairRequest, RepairView, ReportView, StoreIntegrityView};
 use crate::orders::SeriesView;
 use crate::performance::{HourPerformance, StatsView, StorePerformance, Window};
-use crate::web::chart::{Chart, ChartKind, Series as ChartSeries, Tone, WIDE};
+use crate::web::chart::{Chart, ChartKind, Series as ChartSeries, Tone, Unit, WIDE};
 use crate::web::finding_text::describe_finding;
 use crate::web::form::Form;
 use crate::web::format;
@@ -200,32 +200,33 @@ async fn read_state<'a>(
 /// How long orders took, and how many there were.
 fn trend_charts(page: &Page, hours: &[HourPerformance], zone: &TimeZone) -> [Chart; 2] {
     let labels: Vec<String> = hours.iter().map(|hour| zone.format(hour.begins, "%H:%M")).collect();
-    let chart = |key: &str, kind: ChartKind, unit: &str, series: Vec<ChartSeries>| Chart {
+    let chart = |key: &str, kind: ChartKind, unit: Unit, series: Vec<ChartSeries>| Chart {
         title: page.text(key),
         kind,
         width: WIDE,
         label_title: page.text("chart-hour"),
         labels: labels.clone(),
-        unit: unit.to_owned(),
+        unit,
+        language: page.language,
         series,
     };
     let times = |key: &str, tone: Tone, value: fn(&HourPerformance) -> Option<f64>| ChartSeries {
         name: page.text(key),
         tone,
-        values: hours.iter().map(|hour| value(hour).unwrap_or(0.0)).collect(),
+        values: hours.iter().map(value).collect(),
         texts: hours.iter().map(|hour| value(hour).map_or_else(|| "–".to_owned(), millis)).collect(),
     };
     let counts = |key: &str, tone: Tone, value: fn(&HourPerformance) -> i64| ChartSeries {
         name: page.text(key),
         tone,
-        values: hours.iter().map(|hour| value(hour) as f64).collect(),
+        values: hours.iter().map(|hour| Some(value(hour) as f64)).collect(),
         texts: hours.iter().map(|hour| page.number(value(hour))).collect(),
     };
     [
         chart(
             "numbering-trend-times",
             ChartKind::Lines,
-            "ms",
+            Unit::Milliseconds,
             vec![
                 times("numbering-mean", Tone::Accent, |hour| hour.mean_ms),
                 times("numbering-p95", Tone::Warn, |hour| hour.p95_ms),
@@ -234,7 +235,7 @@ fn trend_charts(page: &Page, hours: &[HourPerformance], zone: &TimeZone) -> [Cha
         chart(
             "numbering-trend-counts",
             ChartKind::Bars,
-            "",
+            Unit::Count,
             vec![
                 counts("numbering-attempts", Tone::Good, |hour| hour.attempts - hour.failed),
                 counts("numbering-failed", Tone::Bad, |hour| hour.failed),

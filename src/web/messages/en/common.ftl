@@ -30,6 +30,7 @@ chart-empty = Nothing to show yet.
 # Dates, in the syntax of strftime.
 pattern-date-time = %-d %b %Y, %H:%M
 pattern-date = %-d %b %Y
+pattern-month = %b %Y
 time-now = just now
 time-minutes-ago = { $count ->
     [one] { $count } minute ago

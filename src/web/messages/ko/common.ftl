@@ -30,6 +30,7 @@ chart-empty = 아직 표시할 내용이 없습니다.
 # 날짜. strftime 형식.
 pattern-date-time = %Y년 %-m월 %-d일 %H:%M
 pattern-date = %Y년 %-m월 %-d일
+pattern-month = %Y년 %-m월
 time-now = 방금
 time-minutes-ago = { $count }분 전
 time-hours-ago = { $count }시간 전
