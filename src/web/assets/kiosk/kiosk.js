@@ -136,6 +136,11 @@ async function sendPicture(source, now) {
   sentView.markSent(now);
   try {
     const blob = await source.takePicture();
+    // The bill stays as it is while one pays.
+    if (payment.isOpen) {
+      sentView.forgetSent();
+      return;
+    }
     const { recognition, picture: answered } = await sale.sendPicture(blob, productsInView(things));
     connection.noteAnswer();
     if (answered !== blob) sentView.forgetSent();

@@ -36,7 +36,7 @@ export class Payment {
     on("next", () => this.#end());
     this.#dialog.addEventListener("cancel", (event) => {
       // Escape closes what can be left: not an order on its way, and the receipt only for the next shopper.
-      if (!this.#steps.method.hidden) return;
+      if (!this.#steps.method.hidden || !this.#steps.waiting.hidden) return;
       event.preventDefault();
       if (!this.#steps.due.hidden) this.#show("method");
       if (!this.#steps.done.hidden) this.#end();
@@ -61,11 +61,20 @@ export class Payment {
     if (this.isOpen && !this.#steps.failed.hidden) this.#send();
   }
 
-  open() {
-    const { total, currency } = this.#sale.session;
-    this.#showDue(this.#steps.method, total, currency);
-    this.#show("method");
+  /** Asks for the method. What is paid is what is shown: a picture that is under way is waited for. */
+  async open() {
+    this.#show("waiting");
     this.#dialog.showModal();
+    await this.#sale.settle();
+    const { session } = this.#sale;
+    // Left meanwhile, or opened once more.
+    if (!this.isOpen || this.#steps.waiting.hidden) return;
+    if (!session?.confirmable) {
+      this.#dialog.close();
+      return;
+    }
+    this.#showDue(this.#steps.method, session.total, session.currency);
+    this.#show("method");
   }
 
   /** Goes on with a payment of before a reload. Returns whether there was one. */

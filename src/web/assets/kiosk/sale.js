@@ -99,6 +99,11 @@ export class Sale {
     return line ? this.setQuantity(line.id, line.quantity - quantity) : Promise.resolve();
   }
 
+  /** Resolves when nothing is under way that could change the bill. */
+  settle() {
+    return this.#inTurn(async () => {});
+  }
+
   /** Ends the bill without a sale. */
   cancel() {
     return this.#inTurn(async () => {

@@ -67,6 +67,7 @@ kiosk-refused-text = The server no longer accepts it. An admin can set it up aga
 kiosk-enrol-again = Set up again
 
 kiosk-payment = Payment
+kiosk-payment-waiting = One moment: the last thing is being put on your bill
 kiosk-payment-choose = How would you like to pay?
 kiosk-method-card = Card
 kiosk-method-wallet = Phone

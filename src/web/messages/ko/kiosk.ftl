@@ -67,6 +67,7 @@ kiosk-refused-text = 서버가 이 키오스크를 받지 않습니다. 관리�
 kiosk-enrol-again = 다시 설정
 
 kiosk-payment = 결제
+kiosk-payment-waiting = 잠시만 기다려 주세요. 마지막 상품을 계산서에 올리고 있습니다
 kiosk-payment-choose = 어떻게 결제하시겠어요?
 kiosk-method-card = 카드
 kiosk-method-wallet = 휴대폰
