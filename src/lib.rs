@@ -14,6 +14,7 @@ pub mod automation;
 pub mod background;
 pub mod backoff;
 pub mod backup;
+pub mod barcodes;
 pub mod catalog;
 pub mod checkout;
 pub mod cli;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules that it may import, from the foundation up.
-const MAY_IMPORT: [(&str, &[&str]); 45] = [
+const MAY_IMPORT: [(&str, &[&str]); 46] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
@@ -24,6 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
     ("backup", &["atomic_file", "clock", "domain", "db"]),
     ("last_seen", &["domain", "db"]),
     ("auth", &["clock", "config", "domain", "telemetry", "pool", "db", "idempotency", "last_seen"]),
+    ("barcodes", &["domain"]),
     ("confidence", &["domain"]),
     ("regions", &["domain"]),
     ("photo_quality", &["domain", "regions"]),
@@ -97,6 +98,7 @@ const MAY_IMPORT: [(&str, &[&str]); 45] = [
             "embedding",
             "index",
             "active_model",
+            "barcodes",
             "confidence",
             "last_seen",
             "regions",
@@ -274,7 +276,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 28] = [
+const CRATES: [(&str, &[&str]); 29] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("multer", &["http"]),
@@ -298,6 +300,7 @@ const CRATES: [(&str, &[&str]); 28] = [
     ("if_addrs", &["app"]),
     ("rcgen", &["app"]),
     ("rustls", &["app"]),
+    ("rxing", &["barcodes"]),
     ("rustix", &["app", "automation", "storage"]),
     ("procfs", &["telemetry", "cli"]),
     ("clap_mangen", &["cli"]),

@@ -137,7 +137,7 @@ impl Checkout {
                 continue;
             }
             if let Some(product) = billing_items::find_sellable(tx, best.product_id).await? {
-                self.add_product(tx, session, &product, 1, Some(f64::from(best.score))).await?;
+                self.add_product(tx, session, &product, 1, best.score.map(f64::from)).await?;
                 added += 1;
             }
         }

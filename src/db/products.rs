@@ -207,6 +207,16 @@ pub async fn list_others_of_article(
     run_query!(reader, c => sqlx::query_as(SELECT).bind(normalize_barcode(barcode)).bind(but).fetch_all(c))
 }
 
+/// The products on sale whose barcode, in the form of [`normalize_barcode`], is `article`; at most two.
+pub async fn list_of_article_on_sale(
+    reader: &mut Reader,
+    article: &str,
+) -> Result<Vec<(ProductId, String)>, DatabaseError> {
+    const SELECT: &str = "SELECT id, name FROM products \
+                          WHERE barcode_normalized = $1 AND active AND removed_at IS NULL ORDER BY id LIMIT 2";
+    run_query!(reader, c => sqlx::query_as(SELECT).bind(article).fetch_all(c))
+}
+
 /// Articles that several products have.
 pub async fn count_shared_articles(reader: &mut Reader) -> Result<i64, DatabaseError> {
     const COUNT: &str = "SELECT COUNT(*) FROM (SELECT barcode_normalized FROM products \

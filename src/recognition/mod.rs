@@ -1,7 +1,7 @@
 //! Recognition: from a picture to one verdict per region.
 //!
-//! Admission → decode → find and cut the regions → embed all → search all → best score per product → names → verdicts, one
-//! per region. Searches share the index's read lock, so none waits for another. Invariants: once a product's removal from the
+//! Admission → decode → find and cut the regions, read barcodes → embed all → search all → best score per product → names → verdicts,
+//! one per region. Searches share the index's read lock, so none waits for another. Invariants: once a product's removal from the
 //! catalog is committed, it is never named, even if the index still has it; a verdict is judged over the candidates that are
 //! shown; an index that has lost its place in the catalog's log answers nothing rather than something wrong.
 //!
@@ -24,6 +24,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::active_model::ModelSlot;
+use crate::barcodes::read_barcodes;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::db::recognitions::{self, RecognitionRow};
@@ -124,12 +125,13 @@ impl RecognitionService {
             let view = stored_view.as_ref().map(|stored| &stored.view);
             let found = regions::find_regions(&decoded.photo, mode, view);
             let renewed = stored_view.as_ref().and_then(|stored| stored.renewed_view(&found, &decoded.photo));
-            let pictures =
+            let pictures: Vec<Arc<Photo>> =
                 found.regions.iter().map(|found| regions::crop_region(&decoded.photo, found.region)).collect();
-            (found, pictures, stored_view, renewed)
+            let barcodes = read_barcodes(&pictures);
+            (found, pictures, barcodes, stored_view, renewed)
         };
-        let (found, queue) = embedder.run_on_decode_threads(&permit, find).await?;
-        let (found, pictures, stored_view, renewed): (FoundRegions, Vec<Arc<Photo>>, _, _) = found;
+        let (result, queue) = embedder.run_on_decode_threads(&permit, find).await?;
+        let (found, pictures, barcodes, stored_view, renewed) = result;
         spent.queue += queue;
         let finding_regions = regions_began.elapsed() - queue;
         let embedded = embedder.embed(&permit, pictures).await?;
@@ -143,16 +145,21 @@ impl RecognitionService {
         drop(permit);
 
         let names = self.names_on_sale(&hits).await?;
+        let articles = self.articles_on_sale(&barcodes).await?;
         let index_revision = match hits.first() {
             Some(hits) => hits.revision,
             None => index.stats().await.revision,
         };
-        let judge = |(found, hits): (FoundRegion, Hits)| {
-            let item = self.rule.judge(&found, hits.hits, &names, embedder.thresholds(), confidence);
+        let judge = |((found, hits), barcode): ((FoundRegion, Hits), Option<String>)| {
+            let mut item = self.rule.judge(&found, hits.hits, &names, embedder.thresholds(), confidence);
+            if let Some(product) = barcode.as_ref().and_then(|barcode| articles.get(barcode)) {
+                self.rule.name_by_barcode(&mut item, &found, product);
+            }
+            item.barcode = barcode;
             metrics::counter!(VERDICTS_TOTAL, "verdict" => item.verdict.as_str()).increment(1);
             item
         };
-        let items: Vec<RecognizedItem> = found.regions.into_iter().zip(hits).map(judge).collect();
+        let items: Vec<RecognizedItem> = found.regions.into_iter().zip(hits).zip(barcodes).map(judge).collect();
         self.count_verdicts(&caller.actor, &items);
         let timings = StageTimings::new(&spent, finding_regions, search, began.elapsed());
         timings.record();
@@ -189,6 +196,24 @@ impl RecognitionService {
         metrics::gauge!(EVIDENCE_ROWS).set(size.rows as f64);
         metrics::gauge!(EVIDENCE_BYTES).set(size.bytes);
         Ok(())
+    }
+
+    /// The product on sale of each barcode that was read, unless several products share it.
+    async fn articles_on_sale(
+        &self,
+        barcodes: &[Option<String>],
+    ) -> Result<HashMap<String, (ProductId, String)>, RecognitionError> {
+        let mut articles = HashMap::new();
+        for barcode in barcodes.iter().flatten() {
+            if articles.contains_key(barcode) {
+                continue;
+            }
+            let sold = products::list_of_article_on_sale(&mut self.db.read().await?, barcode).await?;
+            if let Ok([product]) = <[(ProductId, String); 1]>::try_from(sold) {
+                articles.insert(barcode.clone(), product);
+            }
+        }
+        Ok(articles)
     }
 
     /// The names of the candidates that were found and are still on sale.

@@ -39,6 +39,7 @@ async fn a_picture_that_the_model_returns_nan_for_is_refused_and_the_next_one_is
             verdict: Verdict::Unknown,
             reason: Some(VerdictReason::Blank),
             region,
+            barcode: None,
             candidates: Vec::new()
         }]
     );

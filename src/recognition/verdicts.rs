@@ -1,7 +1,7 @@
 //! The verdict on one region, from what the search found there.
 //!
-//! A confidence learned from the catalogue decides, as the settings say. The manifest's thresholds decide while there is none, and
-//! always if they were chosen on the shop's own photos.
+//! A product's barcode in the region decides. Otherwise a confidence learned from the catalogue does, as the settings say; the
+//! manifest's thresholds while there is none, and always if they were chosen on the shop's own photos.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ impl VerdictRule {
             Some(Candidate {
                 product_id: hit.product,
                 product_name: names.get(&hit.product)?.clone(),
-                score: hit.score,
+                score: Some(hit.score),
                 confidence: confidences.as_ref().and_then(|confidences| confidences.get(rank).copied()),
             })
         });
@@ -59,7 +59,7 @@ impl VerdictRule {
         let verdict = match &confidences {
             Some(confidences) => self.limits.judge(confidences[0].into()),
             None => {
-                let scores = candidates.iter().map(|candidate| candidate.score);
+                let scores = candidates.iter().filter_map(|candidate| candidate.score);
                 Verdict::from_scores(scores, thresholds.score, thresholds.margin)
             }
         };
@@ -69,7 +69,28 @@ impl VerdictRule {
             Verdict::Unknown if found.is_blank => (verdict, Some(VerdictReason::Blank)),
             Verdict::Matched | Verdict::Unknown => (verdict, None),
         };
-        RecognizedItem { verdict, reason, region: found.region, candidates }
+        RecognizedItem { verdict, reason, region: found.region, barcode: None, candidates }
+    }
+
+    /// Names the product whose barcode was read, whatever was seen. A region that may show several products stays as it is: the
+    /// others would not be billed.
+    pub(super) fn name_by_barcode(
+        &self,
+        item: &mut RecognizedItem,
+        found: &FoundRegion,
+        (id, name): &(ProductId, String),
+    ) {
+        if found.may_be_several {
+            return;
+        }
+        let seen = item.candidates.iter().position(|candidate| candidate.product_id == *id);
+        let candidate = match seen {
+            Some(rank) => item.candidates.remove(rank),
+            None => Candidate { product_id: *id, product_name: name.clone(), score: None, confidence: None },
+        };
+        item.candidates.insert(0, candidate);
+        item.candidates.truncate(self.candidates);
+        (item.verdict, item.reason) = (Verdict::Matched, Some(VerdictReason::Barcode));
     }
 }
 

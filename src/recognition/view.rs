@@ -7,7 +7,7 @@ use crate::domain::{ProductId, RecognitionId, Region, Verdict, text_enum};
 use crate::regions::{DetectionMethod, EmptyViewUse};
 
 text_enum! {
-    /// Why the till does not name a product.
+    /// Why the till does not go by looks, or does not name a product.
     VerdictReason, "a reason for a verdict":
     /// The first two candidates are too close to call.
     LookAlikes = "look-alikes",
@@ -17,6 +17,8 @@ text_enum! {
     Several = "several",
     /// The picture shows one colour and nothing else.
     Blank = "blank",
+    /// The product's barcode was read in the region: it is named whatever it looks like.
+    Barcode = "barcode",
 }
 
 /// A product that a region may show.
@@ -26,9 +28,9 @@ pub struct Candidate {
     pub product_id: ProductId,
     /// What people call it.
     pub product_name: String,
-    /// Cosine to the most alike of its enrolled photos, −1 to 1.
+    /// Cosine to the most alike of its enrolled photos, −1 to 1. `null` if its barcode was read and others look more like it.
     #[schema(examples(0.83))]
-    pub score: f32,
+    pub score: Option<f32>,
     /// Probability that it is this product, 0 to 1, learned from the catalogue's photos. Those of all candidates add up to 1 at
     /// most; the rest is the probability that it is none of them. `null` while the catalogue is too small to learn from: fewer
     /// than 20 photos of 5 products with two photos or more.
@@ -40,11 +42,14 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RecognizedItem {
     pub verdict: Verdict,
-    /// Why the verdict is `ambiguous`; of an `unknown` one only `blank`, otherwise `null`.
+    /// Why the verdict is `ambiguous`; of a `matched` one only `barcode`, of an `unknown` one only `blank`, otherwise `null`.
     pub reason: Option<VerdictReason>,
+    /// The one barcode that was read in the region, as fourteen digits (GTIN), whether it is of a product or not.
+    #[schema(examples("04006381333931"))]
+    pub barcode: Option<String>,
     /// Where the thing is, in pixels of the upright picture.
     pub region: Region,
-    /// Products it may be, best first.
+    /// Products it may be, best first; before them the one whose barcode was read.
     pub candidates: Vec<Candidate>,
 }
 
@@ -66,7 +71,7 @@ pub struct StageTimings {
     pub decode: f64,
     /// Waiting: to be admitted, for a thread, for the model.
     pub queue: f64,
-    /// Finding the regions and cutting them out.
+    /// Finding the regions, cutting them out, and reading barcodes.
     pub regions: f64,
     /// The run of the model.
     pub infer: f64,

@@ -13,6 +13,7 @@ mod audit;
 mod automation;
 mod background;
 mod backups;
+mod barcodes_in_pictures;
 mod business_days;
 mod cash_rounding;
 mod catalog;

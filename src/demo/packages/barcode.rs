@@ -25,7 +25,7 @@ pub(super) fn in_store_ean13(catalogue: u64, product: u64) -> String {
 }
 
 /// The 95 modules of a barcode, `true` if dark; empty if `code` is not thirteen digits.
-pub(super) fn ean13_modules(code: &str) -> Vec<bool> {
+pub fn ean13_modules(code: &str) -> Vec<bool> {
     let digits: Vec<usize> = code.bytes().filter(u8::is_ascii_digit).map(|d| usize::from(d - b'0')).collect();
     if digits.len() != 13 {
         return Vec::new();

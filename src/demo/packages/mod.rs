@@ -28,6 +28,7 @@ mod vec3;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageError, RgbImage};
 
+pub use barcode::ean13_modules;
 pub use catalogue::{CURRENCY, MAX_PRODUCTS, Package, catalogue};
 pub use render::{render_cutout, render_photo};
 
