@@ -23,7 +23,7 @@ const SECRET_NAMES: [&str; 2] = ["password", "code"];
 /// A form, empty or as it was sent.
 #[derive(Debug)]
 pub struct Form {
-    values: Vec<(String, String)>,
+    pub(super) values: Vec<(String, String)>,
     refusal: Option<Refusal>,
     key: String,
 }
@@ -43,6 +43,8 @@ pub struct FormFault {
     pub text: String,
     /// What exactly is wrong, in English; empty if `text` says it all.
     pub detail: String,
+    /// Whether `text` alone does not tell what to mend, and the detail must be read as well.
+    pub needs_detail: bool,
     /// The problem's type, for whoever calls support.
     pub urn: String,
 }
@@ -165,9 +167,14 @@ impl Refusal {
             }
             // The message says all of it.
             (ProblemKind::EnrolmentRefused, _) => (page.problem_text(self.kind), String::new()),
+            (ProblemKind::StaleVersion, Some(_)) => {
+                let value = if self.detail.is_empty() { "–" } else { &self.detail };
+                (page.text1("field-changed-meanwhile", "value", value), String::new())
+            }
             (kind, _) => (page.problem_text(kind), self.detail.clone()),
         };
-        FormFault { text, detail, urn: self.kind.urn() }
+        let needs_detail = self.kind == ProblemKind::InvalidField && !detail.is_empty();
+        FormFault { text, detail, needs_detail, urn: self.kind.urn() }
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod amount;
 mod assets;
 pub mod chart;
+mod edit_conflict;
 pub mod finding_text;
 pub mod form;
 pub mod format;

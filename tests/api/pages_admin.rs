@@ -73,6 +73,37 @@ async fn a_product_is_taught_changed_and_removed_without_scripts(database: TestD
     assert_eq!(browser.get(&product).await.status(), 404);
 }
 
+async fn two_people_with_the_same_form_do_not_undo_each_others_changes(database: TestDatabase) {
+    let shop = Shop::open(database).await;
+    let mut browser = sign_in(&shop).await;
+    let product = format!("/admin/products/{}", shop.milk);
+    let page = browser.get(&product).await.text().await.unwrap();
+    let name = "Milk & <b>honey</b>";
+    assert!(page.contains("name=\"shown_price\" value=\"1.29\"") && page.contains("name=\"shown_name\""), "{page}");
+    // Both opened the page; one changes the price, then the other the name.
+    let form = |name: &'static str, price: &'static str, shown_name: &'static str, shown_price: &'static str| {
+        let rest = [("currency", "EUR"), ("tax_rate_bp", "7"), ("shown_currency", "EUR"), ("shown_tax_rate_bp", "7")];
+        let changed = [("name", name), ("price", price), ("shown_name", shown_name), ("shown_price", shown_price)];
+        changed.into_iter().chain(rest).collect::<Vec<_>>()
+    };
+    assert_eq!(place(&browser.submit(&product, &form(name, "1.49", name, "1.29")).await), product);
+    assert_eq!(place(&browser.submit(&product, &form("Honey milk", "1.29", name, "1.29")).await), product);
+    let page = browser.get(&product).await.text().await.unwrap();
+    assert!(
+        page.contains("value=\"Honey milk\"") && page.contains("name=\"price\" type=\"text\" value=\"1.49\""),
+        "{page}"
+    );
+    // A price that both change is refused once, and says what it is.
+    let late = browser.submit(&product, &form(name, "0.99", name, "1.29")).await;
+    assert_eq!(late.status(), 409);
+    let late = late.text().await.unwrap();
+    assert!(late.contains("id=\"price-fault\"") && late.contains("1.49") && late.contains("value=\"0.99\""), "{late}");
+    assert!(late.contains("name=\"shown_price\" value=\"1.49\"") && late.contains("value=\"Honey milk\""), "{late}");
+    let again = form("Honey milk", "0.99", "Honey milk", "1.49");
+    assert_eq!(place(&browser.submit(&product, &again).await), product);
+    assert!(browser.get(&product).await.text().await.unwrap().contains("value=\"0.99\""));
+}
+
 async fn an_order_is_found_paid_refunded_by_line_and_closed(database: TestDatabase) {
     let shop = Shop::open(database).await;
     let mut browser = sign_in(&shop).await;
@@ -219,6 +250,7 @@ async fn models_are_shown_and_a_refusal_is_a_sentence(database: TestDatabase) {
 
 on_both_databases!(
     a_product_is_taught_changed_and_removed_without_scripts,
+    two_people_with_the_same_form_do_not_undo_each_others_changes,
     an_order_is_found_paid_refunded_by_line_and_closed,
     stores_kiosks_and_people_are_managed,
     products_of_one_article_are_named_and_merged,

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use askama::Template;
 
-use super::products::{ProductBadge, find_badge, may_change, may_insist, picture_address, read_photos};
+use super::products::{PHOTOS_WANTED, ProductBadge, find_badge, may_change, may_insist, picture_address, read_photos};
 use crate::automation::TaskView;
 use crate::catalog::{ArticleView, ImageView, PhotoCheckView, ProductChange, ProductView};
 use crate::domain::{Caller, Currency, ImageId, InvalidField, Money, ProductId, Timestamp};
@@ -26,6 +26,8 @@ struct ProductTemplate<'a> {
     photos: Vec<PhotoCard>,
     /// How well the photos tell the product from others; `None` if the index did not answer.
     check: Option<PhotoCheckView>,
+    /// What would make them enough.
+    advice: Option<&'static str>,
     /// The task that made it.
     maker: Option<TaskView>,
     /// When it goes on sale, if its task says so and that is to come.
@@ -95,6 +97,7 @@ async fn render(page: &Page, services: &Services, id: ProductId, refused: Refuse
         same_article,
         image_bytes: services.limits.image_bytes,
         product,
+        advice: check.as_ref().and_then(find_advice),
         check,
         maker,
         on_sale_from: publish_at.map(|at| page.moment(at, &zone)),
@@ -102,11 +105,21 @@ async fn render(page: &Page, services: &Services, id: ProductId, refused: Refuse
     page.render_with_status(status.unwrap_or_default(), &template)
 }
 
+/// The message that says which photos to add, if there are not enough.
+fn find_advice(check: &PhotoCheckView) -> Option<&'static str> {
+    match (check.photos, check.checked) {
+        _ if check.enough => None,
+        (..PHOTOS_WANTED, _) => Some("product-advice-more"),
+        (_, ..PHOTOS_WANTED) => Some("product-advice-alike"),
+        _ => Some("product-advice-sides"),
+    }
+}
+
 fn fill(product: &ProductView, default_currency: Currency) -> Form {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let currency = product.currency.unwrap_or(default_currency);
     let price = product.price.map(|amount| format::plain_amount(Money { amount, currency }));
-    Form::filled([
+    Form::of_stored([
         ("name", product.name.clone()),
         ("sku", text(&product.sku)),
         ("barcode", text(&product.barcode)),
@@ -124,6 +137,13 @@ pub async fn change(
     id: ValidPath<ProductId>,
     form: Form,
 ) -> PageResult {
+    let stored = services.catalog.get(id.0).await?;
+    let form = match form.check_conflict(&fill(&stored, services.auth.store_defaults().0)) {
+        Ok(form) => form,
+        Err(refused) => {
+            return render(&page, &services, id.0, Refused { form: Some(refused), ..Refused::default() }).await;
+        }
+    };
     let changed = async {
         let change = read_change(&form)?;
         services.catalog.change(&caller, id.0, change, Some(form.key())).await.map_err(Problem::from)
@@ -136,18 +156,21 @@ pub async fn change(
     }
 }
 
+/// What was touched in the form.
 fn read_change(form: &Form) -> Result<ProductChange, Problem> {
-    let text = |name: &str| Some(form.optional(name).map(str::to_owned));
+    let text = |name: &str| form.is_touched(name).then(|| form.optional(name).map(str::to_owned));
     let currency = Currency::parse("currency", &form.text("currency").trim().to_uppercase())?;
     let price = parse_amount("price", form.text("price"), currency)?;
+    let tax_rate = parse_percent("tax_rate_bp", form.text("tax_rate_bp"))?.unwrap_or(0);
+    let is_price_touched = form.is_touched("price") || form.is_touched("currency");
     Ok(ProductChange {
-        name: Some(form.text("name").to_owned()),
+        name: form.is_touched("name").then(|| form.text("name").to_owned()),
         sku: text("sku"),
         barcode: text("barcode"),
         description: text("description"),
-        price: Some(price),
-        currency: price.map(|_| currency.code().to_owned()),
-        tax_rate: Some(parse_percent("tax_rate_bp", form.text("tax_rate_bp"))?.unwrap_or(0)),
+        price: is_price_touched.then_some(price),
+        currency: price.filter(|_| is_price_touched).map(|_| currency.code().to_owned()),
+        tax_rate: form.is_touched("tax_rate_bp").then_some(tax_rate),
         active: None,
     })
 }

@@ -16,7 +16,7 @@ use crate::web::format;
 use crate::web::page::{Page, PageResult, with_notice};
 
 /// Photos that a new product is to have.
-const PHOTOS_WANTED: i64 = 5;
+pub(super) const PHOTOS_WANTED: i64 = 5;
 /// Products on a page of the grid.
 const PAGE: i64 = 24;
 

@@ -157,7 +157,7 @@ async fn render(page: &Page, caller: &Caller, services: &Services, id: StoreId, 
 fn fill(store: &StoreView) -> Form {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let includes = if store.prices_include_tax { "yes" } else { "no" };
-    Form::filled([
+    Form::of_stored([
         ("name", store.name.clone()),
         ("currency", store.currency.code().to_owned()),
         ("time_zone", store.time_zone.name().to_owned()),
@@ -199,8 +199,15 @@ pub async fn change(
     id: ValidPath<StoreId>,
     form: Form,
 ) -> PageResult {
-    let new = read_store(&form);
     let store = services.auth.get_store(&caller, id.0).await?;
+    let form = match form.check_conflict(&fill(&store)) {
+        Ok(form) => form,
+        Err(refused) => {
+            let shown = Shown { store_form: Some(refused), ..Shown::default() };
+            return render(&page, &caller, &services, id.0, shown).await;
+        }
+    };
+    let new = read_store(&form);
     let cash_rounding = match parse_amount("cash_rounding", form.text("cash_rounding"), store.currency) {
         Ok(step) => step.filter(|step| *step != store.currency.cash_step()),
         Err(invalid) => {
@@ -208,15 +215,16 @@ pub async fn change(
             return render(&page, &caller, &services, id.0, shown).await;
         }
     };
+    let touched = |name| form.is_touched(name);
     let change = StoreChange {
-        name: Some(new.name),
-        time_zone: new.time_zone,
-        prices_include_tax: new.prices_include_tax,
+        name: touched("name").then_some(new.name),
+        time_zone: new.time_zone.filter(|_| touched("time_zone")),
+        prices_include_tax: new.prices_include_tax.filter(|_| touched("prices_include_tax")),
         fiscal: None,
-        address: Some(new.address),
-        tax_number: Some(new.tax_number),
-        cash_rounding: Some(cash_rounding),
-        day_starts_at: form.optional("day_starts_at").map(str::to_owned),
+        address: touched("address").then_some(new.address),
+        tax_number: touched("tax_number").then_some(new.tax_number),
+        cash_rounding: touched("cash_rounding").then_some(cash_rounding),
+        day_starts_at: form.optional("day_starts_at").filter(|_| touched("day_starts_at")).map(str::to_owned),
     };
     match services.auth.change_store(&caller, id.0, change).await {
         Ok(_) => page.redirect_with_notice(&address(id.0), "notice-store-saved"),

@@ -21,6 +21,7 @@ theme-dark = Theme: dark
 action-cancel = Cancel
 action-back = Back
 action-copy = Copy
+field-changed-meanwhile = Somebody changed this to “{ $value }” in the meantime. Save again to keep yours.
 field-optional = optional
 pager-label = Further pages
 pager-next = Next page
@@ -32,6 +33,7 @@ pattern-date-time = %-d %b %Y, %H:%M
 pattern-date = %-d %b %Y
 pattern-month = %b %Y
 time-now = just now
+time-soon = in a moment
 time-minutes-ago = { $count ->
     [one] { $count } minute ago
    *[other] { $count } minutes ago

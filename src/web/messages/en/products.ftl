@@ -29,6 +29,9 @@ product-photos = { $count ->
  }
 product-photos-none = Without photos this product is sold by barcode or by hand.
 product-recognised = { $count } of { $asked } photos are recognised by the others.
+product-advice-more = Add photos of other sides: five that differ tell most products apart.
+product-advice-alike = Some photos are almost the same. Add photos of other sides.
+product-advice-sides = Add photos of the sides that only one photo shows.
 product-most-alike = Most alike:
 product-last-seen = Last recognised:
 product-take-off = Take off sale
@@ -70,6 +73,7 @@ photo-unchecked = Is checked when you send it.
 photo-too-large = is too large
 photo-not-a-photo = is not a JPEG, PNG or WebP photo. An iPhone takes JPEG with Settings > Camera > Formats > Most Compatible.
 photo-send-failed = The server cannot be reached. Your photos are still here; try again.
+photo-signed-out = You are signed out. Sign in in another tab, then send the photos again from here.
 camera-use = Use the camera
 camera-hint = Turn the product a little between the photos.
 camera-burst = Take 5 photos

@@ -25,6 +25,9 @@ product-photos = { $count ->
  }
 product-photos-none = 사진이 없으면 바코드나 직접 선택으로 판매합니다.
 product-recognised = 사진 { $asked }장 중 { $count }장이 다른 사진으로 인식됩니다.
+product-advice-more = 다른 면의 사진을 추가하세요. 서로 다른 사진 다섯 장이면 대부분의 상품이 구별됩니다.
+product-advice-alike = 거의 같은 사진이 있습니다. 다른 면의 사진을 추가하세요.
+product-advice-sides = 사진 한 장에만 보이는 면의 사진을 추가하세요.
 product-most-alike = 가장 비슷한 상품:
 product-last-seen = 마지막 인식:
 product-take-off = 판매 중지
@@ -65,6 +68,7 @@ photo-unchecked = 보낼 때 확인합니다.
 photo-too-large = 파일이 너무 큽니다
 photo-not-a-photo = JPEG, PNG, WebP 사진이 아닙니다. 아이폰은 설정 > 카메라 > 포맷 > 높은 호환성을 선택하세요.
 photo-send-failed = 서버에 연결할 수 없습니다. 사진은 그대로 있으니 다시 시도하세요.
+photo-signed-out = 로그아웃되었습니다. 다른 탭에서 로그인한 뒤 여기서 사진을 다시 보내세요.
 camera-use = 카메라 사용
 camera-hint = 사진 사이에 상품을 조금씩 돌려 주세요.
 camera-burst = 5장 연속 촬영
