@@ -24,6 +24,7 @@ mod overview;
 mod pauses;
 pub mod pipelines;
 mod queue_metrics;
+mod report_files;
 mod scheduler;
 mod schedules;
 mod stages;

@@ -12,7 +12,7 @@ use super::assets;
 use super::pages::{
     account, alerts, audit, background, claims, closings, dashboard, home, imports, kiosk, models, mypage, numbering,
     order, orders, password, people, preferences, product, products, schedules, search, settings, setup, sign_in,
-    stores, task, tasks,
+    stores, task, task_reports, tasks,
 };
 use crate::http::policy::Policy;
 use crate::http::route::Route;
@@ -123,6 +123,7 @@ page_table! {
     POST "/admin/tasks/import/{id}/discard" Admin => imports::discard;
     GET "/admin/tasks/{id}" Admin => task::show;
     GET "/admin/tasks/{id}/items/{item_id}/photo" Admin => task::show_photo;
+    GET "/admin/tasks/{id}/reports/{name}" Admin => task_reports::download;
     POST "/admin/tasks/{id}/retry" Admin => task::retry;
     POST "/admin/tasks/{id}/discard" Admin => task::discard;
     POST "/admin/tasks/{id}/stop" Admin => task::stop;

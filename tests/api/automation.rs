@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::alerts::Monitor;
-use crate::harness::{Shop, TestApp, TestDatabase, on_both_databases, package_photo};
+use crate::harness::{ADMIN_PASSWORD, Browser, Shop, TestApp, TestDatabase, on_both_databases, package_photo};
 
 const TASKS: &str = "/api/automation/tasks";
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000000";
@@ -237,6 +237,18 @@ async fn a_report_has_the_sales_of_the_day_by_product(database: TestDatabase) {
     let csv = file("csv");
     assert_eq!(csv.lines().next(), Some("date,store,sku,name,currency,quantity,amount_minor,tax_minor"));
     assert_eq!(csv.lines().count(), 2, "{csv}");
+    // An admin finds it on the task's page.
+    let mut browser = Browser::new(app);
+    browser.sign_in("admin", ADMIN_PASSWORD).await;
+    let page = format!("/admin/tasks/{}", done["id"].as_str().unwrap());
+    let shown = browser.get(&page).await.text().await.unwrap();
+    let link = shown.split('"').find(|part| part.contains("/reports/") && part.ends_with(".csv")).unwrap();
+    let sent = browser.get(link).await;
+    assert!(sent.headers()["content-disposition"].to_str().unwrap().contains("2026-01-05"), "{sent:?}");
+    assert_eq!(sent.text().await.unwrap(), csv);
+    for other in ["upload", "sales-2026-01-05-none.csv", "..%2F..%2Ftoken.key"] {
+        assert_eq!(browser.get(&format!("{page}/reports/{other}")).await.status(), 404, "{other}");
+    }
     let other = queue_task(app, &admin, json!({"type": "report", "settings": {"store_id": UNKNOWN}})).await;
     let other = wait_until_over(app, &admin, &other).await;
     assert_eq!(other["status"], "failed");

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::settings::{ReportSettings, read_settings};
 use crate::alerts::Alerts;
+use crate::automation::report_files::REPORT_PREFIX;
 use crate::automation::task_files::TaskFiles;
 use crate::automation::{Job, JobFailure, JobOutcome};
 use crate::db::sales::{self, SalesTotal, SoldProduct};
@@ -82,7 +83,7 @@ impl SalesReports {
             |error: &dyn std::fmt::Display| JobFailure::passing(format!("The report cannot be written: {error}"));
         let json = serde_json::to_vec_pretty(sales).map_err(|error| failed(&error))?;
         let csv = to_csv(sales).map_err(|error| failed(&error))?;
-        let stem = format!("sales-{}-{}", sales.date, sales.store_id);
+        let stem = format!("{REPORT_PREFIX}{}-{}", sales.date, sales.store_id);
         let mut names = Vec::new();
         for (extension, bytes) in [("json", json), ("csv", csv)] {
             let name = format!("{stem}.{extension}");

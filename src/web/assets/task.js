@@ -3,7 +3,7 @@
 
 import { refresh } from "./fragments.js";
 
-const PARTS = ["task-head", "task-progress", "task-products", "task-items", "task-log"];
+const PARTS = ["task-head", "task-progress", "task-reports", "task-products", "task-items", "task-log"];
 /** At most so often, however much happens. */
 const PAUSE_MS = 1000;
 

@@ -28,4 +28,5 @@ pub(super) mod setup;
 pub(super) mod sign_in;
 pub(super) mod stores;
 pub(super) mod task;
+pub(super) mod task_reports;
 pub(super) mod tasks;

@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use askama::Template;
 use serde::Deserialize;
 
+use super::task_reports::{ReportLine, list_reports};
 use super::tasks::{Progress, TaskState, open_items};
 use crate::automation::{JobView, MadeProduct, StageCount, TaskLogFilter, TaskLogView, TaskOverview};
 use crate::domain::{
@@ -50,6 +51,7 @@ struct TaskTemplate<'a> {
     stop: Option<ShownStop>,
     items: Vec<ShownItem>,
     items_cursor: Option<String>,
+    reports: Vec<ReportLine>,
     products: Vec<MadeProduct>,
     products_count: i64,
     log: Vec<ShownLine>,
@@ -151,6 +153,7 @@ fn query_of(values: &[(&str, &str)]) -> String {
 
 pub async fn show(
     page: Page,
+    caller: Caller,
     services: Data<Services>,
     id: ValidPath<TaskId>,
     query: ValidQuery<TaskQuery>,
@@ -183,6 +186,7 @@ pub async fn show(
         stop: find_stop(&services, task.id, task.status).await?,
         items: items.data.into_iter().map(|job| view_item(&page, job, &zone)).collect(),
         items_cursor: items.next_cursor,
+        reports: list_reports(&services, &caller, task.id, task.kind).await?,
         products,
         products_count,
         log: log.data.into_iter().map(|line| view_line(&page, line, &zone)).collect(),

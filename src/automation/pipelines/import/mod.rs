@@ -228,22 +228,26 @@ fn photo_file(position: i64) -> PathBuf {
     PathBuf::from(format!("photo-{position}"))
 }
 
+/// The choice of the import's page, and its setting.
+const INSIST: &str = "\"Also take photos that are blurred, dark or look like another product\" (insist)";
+
 /// Whether another attempt may help, and what to do. The item names the photo already.
 fn into_failure(error: &CatalogError) -> JobFailure {
     match error {
         CatalogError::BadPhoto { fault, .. } => JobFailure::lasting(fault),
         CatalogError::UnusablePhoto { reason, .. } => JobFailure::lasting(reason),
         CatalogError::SeveralProducts { regions, .. } => JobFailure::lasting(format!(
-            "the photo shows {} separate things. Photograph the product alone, or import with \"whole_photos\"",
+            "the photo shows {} separate things. Photograph the product alone, or import it again with \
+             \"The whole photo shows the product\" (whole_photos)",
             regions.len()
         )),
         CatalogError::PoorPhoto { warnings, .. } => {
             let serious = warnings.iter().find(|warning| warning.is_serious);
             let what = serious.map_or("", |warning| warning.message.as_str());
-            JobFailure::lasting(format!("{what} To enrol it all the same, import with \"insist\"."))
+            JobFailure::lasting(format!("{what} To enrol it all the same, import it again with {INSIST}."))
         }
         CatalogError::AlreadyEnrolled { product_name, .. } => JobFailure::lasting(format!(
-            "product \"{product_name}\" has this photo already. Remove it there first, or import with \"insist\""
+            "product \"{product_name}\" has this photo already. Remove it there first, or import it again with {INSIST}"
         )),
         CatalogError::Busy
         | CatalogError::IndexBehind { .. }
