@@ -1,11 +1,12 @@
 //! A problem as a page: what happened in a shop's words, the next step as a button, the rest for whoever calls support.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{REFERER, RETRY_AFTER};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
-use url::form_urlencoded;
+use url::{Position, Url, form_urlencoded};
 
-use super::page::{Page, redirect};
+use super::page::{Page, local_address, redirect};
 use crate::http::instrumentation::RequestId;
 use crate::http::problem::{Problem, ProblemKind};
 
@@ -45,7 +46,7 @@ pub(super) fn show(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let plain = problem.error_response();
     let Ok(mut response) = page.render_with_status(problem.kind().status(), &template) else { return plain };
     for (name, value) in plain.headers() {
-        if name == actix_web::http::header::RETRY_AFTER {
+        if name == RETRY_AFTER {
             response.headers_mut().insert(name.clone(), value.clone());
         }
     }
@@ -64,12 +65,19 @@ fn find_hint(status: StatusCode, path: &str) -> &'static str {
     }
 }
 
-/// The address with the way back in `next`: the page itself, or where it was opened if the request changed something.
+/// The address with the way back in `next`: the page itself, or the page whose form was sent. What was typed there is lost, and
+/// the page says so.
 fn with_next(address: &str, request: &HttpRequest) -> String {
-    if !request.method().is_safe() {
-        return address.to_owned();
-    }
-    let next = request.uri().path_and_query().map_or("/", |next| next.as_str());
+    let is_form = !request.method().is_safe();
+    let form_page = || {
+        let page = Url::parse(request.headers().get(REFERER)?.to_str().ok()?).ok()?;
+        Some(page[Position::BeforePath..Position::AfterQuery].to_owned())
+    };
+    let next = match is_form {
+        true => form_page().filter(|page| local_address(page).is_some()),
+        false => request.uri().path_and_query().map(|next| next.as_str().to_owned()),
+    };
+    let Some(next) = next else { return address.to_owned() };
     let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    format!("{address}?next={next}")
+    format!("{address}?next={next}{}", if is_form { "&unsaved=true" } else { "" })
 }

@@ -35,6 +35,14 @@ async fn a_stranger_is_led_to_sign_in_and_back(database: TestDatabase) {
     }
     assert_leads(&browser.submit("/logout", &[]).await, "/login?notice=notice-signed-out");
     assert_leads(&browser.get("/setup").await, "/login?next=%2Fsetup");
+    // A form that is sent after the session has ended leads back to its page, and says that nothing was saved.
+    let form = browser.client.post(format!("{}/admin/products/7", app.url)).header("origin", &app.url);
+    let form = form.header("referer", format!("{}/admin/products/7?q=milk", app.url)).header("accept", "text/html");
+    let sent = form.header("content-type", "application/x-www-form-urlencoded").body("name=Milk").send().await.unwrap();
+    assert_leads(&sent, "/login?next=%2Fadmin%2Fproducts%2F7%3Fq%3Dmilk&unsaved=true");
+    let login = browser.client.get(format!("{}/login?next=%2Fadmin&unsaved=true", app.url)).send().await.unwrap();
+    let login = login.text().await.unwrap();
+    assert!(login.contains("nothing was saved") && login.contains("value=\"/admin\""), "{login}");
 }
 
 async fn a_cookie_ends_with_its_session_and_serves_the_api_too(database: TestDatabase) {

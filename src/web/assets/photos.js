@@ -162,7 +162,9 @@ async function send(form, picker) {
     return;
   }
   if (response.redirected) {
-    location.assign(response.url);
+    // Leaving the page would lose the photos.
+    if (new URL(response.url).pathname === "/login") toast(picker.text("SignedOut"));
+    else location.assign(response.url);
     return;
   }
   const page = new DOMParser().parseFromString(await response.text(), "text/html");

@@ -22,6 +22,8 @@ struct LoginTemplate<'a> {
     /// The page that asked for signing in.
     next: &'a str,
     is_first_start: bool,
+    /// Whether a form was sent when the session had ended.
+    is_unsaved: bool,
 }
 
 #[derive(Template)]
@@ -37,6 +39,8 @@ struct SignUpTemplate<'a> {
 pub struct NextQuery {
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    unsaved: bool,
 }
 
 impl NextQuery {
@@ -59,7 +63,8 @@ pub async fn show_login(
     if is_first_start && next.starts_with("/setup") {
         return page.redirect("/setup/password");
     }
-    page.render(&LoginTemplate { page: &page, form: &Form::empty(), next, is_first_start })
+    let is_unsaved = query.0.unsaved;
+    page.render(&LoginTemplate { page: &page, form: &Form::empty(), next, is_first_start, is_unsaved })
 }
 
 pub async fn log_in(
@@ -80,7 +85,7 @@ pub async fn log_in(
         Err(problem) => {
             let form = form.refuse(problem);
             let is_first_start = services.auth.awaits_first_password().await?;
-            let template = LoginTemplate { page: &page, form: &form, next: &next, is_first_start };
+            let template = LoginTemplate { page: &page, form: &form, next: &next, is_first_start, is_unsaved: false };
             page.render_with_status(form.status(), &template)
         }
     }

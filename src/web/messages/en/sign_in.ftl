@@ -26,3 +26,4 @@ https-self-signed = Start the server with a certificate of its own:
 https-certificate = Or give it your certificate:
 https-proxy = Or put a proxy with HTTPS before it, and name the proxy:
 https-loopback = Or open the page on the server itself:
+session-ended = You were signed out meanwhile, so nothing was saved. Sign in to go back to the page.

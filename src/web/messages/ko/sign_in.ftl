@@ -26,3 +26,4 @@ https-self-signed = 서버가 직접 만든 인증서로 시작하기:
 https-certificate = 또는 가지고 있는 인증서 지정하기:
 https-proxy = 또는 HTTPS 프록시를 앞에 두고 그 주소를 알려 주기:
 https-loopback = 또는 서버 컴퓨터에서 직접 열기:
+session-ended = 그사이 로그아웃되어 저장되지 않았습니다. 로그인하면 그 페이지로 돌아갑니다.
