@@ -39,6 +39,7 @@ impl ScheduleRule {
     pub fn first_after(&self, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, InvalidField> {
         match self {
             Self::Once { at } if *at <= now => {
+                let at = zone.format(*at, "%Y-%m-%d %H:%M");
                 return Err(InvalidField::new("at", format!("{at} is past; choose a later time")));
             }
             Self::Once { .. } => {}

@@ -2,6 +2,9 @@
 
 use crate::domain::{Currency, InvalidField};
 
+/// In basis points.
+const PERCENT_100: i64 = 10_000;
+
 /// Minor units of an amount, or `None` of an empty text.
 ///
 /// # Errors
@@ -20,11 +23,16 @@ pub fn parse_amount(field: &'static str, text: &str, currency: Currency) -> Resu
 /// Basis points of a rate in percent, or `None` of an empty text.
 ///
 /// # Errors
-/// The text is no rate.
+/// The text is no rate from 0 to 100 percent.
 pub fn parse_percent(field: &'static str, text: &str) -> Result<Option<i64>, InvalidField> {
     let text = text.trim().trim_end_matches('%').trim_end();
-    parse_decimal(text, 2)
-        .map_err(|()| InvalidField::new(field, format!("\"{text}\" is no rate in percent, for example 19 or 7.5")))
+    match parse_decimal(text, 2) {
+        Ok(rate) if rate.is_none_or(|rate| rate <= PERCENT_100) => Ok(rate),
+        Ok(_) => {
+            Err(InvalidField::new(field, format!("\"{text}\" is more than 100 percent; type 19 or 7.5, for example")))
+        }
+        Err(()) => Err(InvalidField::new(field, format!("\"{text}\" is no rate in percent, for example 19 or 7.5"))),
+    }
 }
 
 /// `19`, `7.5` of basis points.
@@ -77,6 +85,7 @@ mod tests {
         assert_eq!(parse_percent("tax", "19 %").unwrap(), Some(1_900));
         assert_eq!(parse_percent("tax", "7.5").unwrap(), Some(750));
         assert!(parse_percent("tax", "nineteen").is_err());
+        assert!(parse_percent("tax", "700").unwrap_err().message.contains("100 percent"));
         assert_eq!((plain_percent(1_900).as_str(), plain_percent(825).as_str()), ("19", "8.25"));
     }
 }

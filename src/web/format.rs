@@ -73,10 +73,11 @@ pub fn moment(language: Language, at: Timestamp, now: Timestamp, zone: &TimeZone
     Moment { iso, exact: exact_time(language, at, zone), relative: relative(language, at, now, zone) }
 }
 
-/// `just now`, `5 minutes ago`, `in 2 hours`; the date from a month on.
+/// `just now`, `in a moment`, `5 minutes ago`, `in 2 hours`; the date from a month on.
 fn relative(language: Language, at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let seconds = now.seconds() - at.seconds();
     let (count, unit) = match seconds.unsigned_abs() {
+        1..60 if seconds < 0 => return messages::text(language, "time-soon", None),
         0..60 => return messages::text(language, "time-now", None),
         seconds @ 60..3_600 => (seconds / 60, "minutes"),
         seconds @ 3_600..86_400 => (seconds / 3_600, "hours"),
@@ -118,6 +119,7 @@ mod tests {
         assert_eq!(shown.iso, "2026-01-05T11:55:00Z");
         let korean = moment(Language::Korean, NOW.plus_seconds(7_200), NOW, &seoul);
         assert_eq!((korean.relative.as_str(), korean.exact.as_str()), ("2시간 후", "2026년 1월 5일 23:00"));
+        assert_eq!(moment(Language::English, NOW.plus_seconds(20), NOW, &seoul).relative, "in a moment");
         let old = moment(Language::English, NOW.plus_seconds(-90 * 86_400), NOW, &seoul);
         assert_eq!(old.relative, "7 Oct 2025");
     }

@@ -19,6 +19,7 @@ export function bindAsks(root) {
     if (!button || button.dataset.asked) return;
     event.preventDefault();
     event.stopPropagation();
+    if (button.form && !button.form.reportValidity()) return;
     if (await ask(button.dataset.askTitle, button.dataset.askText, button.textContent.trim())) {
       button.dataset.asked = "yes";
       button.form?.requestSubmit(button);

@@ -226,7 +226,7 @@ fn read_lines(order: &OrderView, form: &Form) -> Result<Vec<RefundLineRequest>, 
         }
     }
     if lines.is_empty() {
-        return Err(InvalidField::new("pieces", "are missing: say how many pieces of which line come back"));
+        return Err(InvalidField::new("pieces", "say how many pieces of which line come back"));
     }
     Ok(lines)
 }

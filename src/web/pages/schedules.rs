@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use askama::Template;
 
+use super::stores::find_newest_store;
 use super::tasks::{RUNNABLE, read_runnable};
 use crate::automation::pipelines::check_settings;
 use crate::automation::{JobView, NewSchedule, NewTask, ScheduleView};
@@ -59,8 +60,9 @@ struct LastRun {
     error: Option<String>,
 }
 
-pub async fn list(page: Page, services: Data<Services>, part: ValidPage) -> PageResult {
-    let zone = services.auth.store_defaults().1;
+pub async fn list(page: Page, caller: Caller, services: Data<Services>, part: ValidPage) -> PageResult {
+    let store = find_newest_store(&services, &caller).await?;
+    let zone = store.map_or_else(|| services.auth.store_defaults().1, |store| store.time_zone);
     let form = Form::filled([
         ("kind", ScheduleKind::Daily.to_string()),
         ("time", "03:00".to_owned()),

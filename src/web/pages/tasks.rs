@@ -142,6 +142,12 @@ impl TasksTemplate<'_> {
         }
     }
 
+    /// The switches under the message of their heading.
+    fn switches_by_kind(&self) -> [(&'static str, Vec<&PauseSwitch>); 2] {
+        let of = |kind: PauseKind| self.switches.iter().filter(|switch| switch.kind == kind).collect();
+        [("task-pause-types", of(PauseKind::Type)), ("task-pause-stages", of(PauseKind::Stage))]
+    }
+
     fn base(&self) -> String {
         self.tab.map_or_else(|| "/admin/tasks?".to_owned(), |tab| format!("/admin/tasks?tab={tab}&"))
     }
