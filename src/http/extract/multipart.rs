@@ -132,11 +132,29 @@ pub(super) fn describe_form_error(error: &multer::Error) -> Problem {
         error,
         multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteHeaders | multer::Error::IncompleteStream
     );
-    let detail = if is_cut_off {
+    let is_another_body = matches!(error, multer::Error::NoMultipart | multer::Error::DecodeContentType(_));
+    let detail = if is_another_body {
+        "The body is not a form. Send it as multipart/form-data, with its boundary in the Content-Type header."
+    } else if is_cut_off {
         "The multipart form ends before its last boundary."
     } else {
         "The multipart form is malformed. Name its boundary in the Content-Type header, send each field with a \
          Content-Disposition header and a name, and end the form with its boundary."
     };
     Problem::new(ProblemKind::BadRequest, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_body_is_told_from_a_malformed_form() {
+        let refuse =
+            |media_type: &str| describe_form_error(&multer::parse_boundary(media_type).unwrap_err()).to_string();
+        for another in ["application/json", "", "image"] {
+            assert!(refuse(another).contains("The body is not a form."), "{another}");
+        }
+        assert!(refuse("multipart/form-data").contains("Name its boundary"));
+    }
 }
