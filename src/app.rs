@@ -173,6 +173,8 @@ impl Application {
             photo_bytes_max: settings.limits.image_bytes as u64,
             archives: OpenArchives::default(),
         };
+        // Before anything is registered to run: bad files end the start.
+        let certificate = Certificate::open(&settings, &clock)?;
         let mut services = Services {
             clock: clock.clone(),
             auth: auth.clone(),
@@ -199,11 +201,10 @@ impl Application {
             bodies: BodyBudget::new(settings.limits.bodies_bytes),
             trusted_proxies: settings.trusted_proxies.clone(),
             public_url: settings.public_url.clone(),
+            is_https: certificate.is_some(),
             public_docs: settings.public_docs,
             public_metrics: settings.public_metrics,
         };
-        // Before anything is registered to run: bad files end the start.
-        let certificate = Certificate::open(&settings, &clock)?;
         let mut background = background_tasks(&services, &learner, &last_numbers, &settings, clock.clone());
         background
             .register("servers: heartbeat", "Writes that this server runs, and with which key and photos.")

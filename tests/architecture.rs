@@ -276,9 +276,12 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 29] = [
+const CRATES: [(&str, &[&str]); 32] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
+    ("actix_http", &["app"]),
+    ("actix_server", &["app"]),
+    ("actix_service", &["app"]),
     ("multer", &["http"]),
     ("sqlx", &["db"]),
     ("ort", &["embedding"]),

@@ -25,6 +25,12 @@ pub enum AuthError {
         /// At least 1.
         retry_after_s: i64,
     },
+    /// An address has created as many accounts as it may within a time.
+    #[error("Too many accounts were created from your network. Try again in {retry_after_s} seconds.")]
+    TooManySignUps {
+        /// At least 1.
+        retry_after_s: i64,
+    },
     #[error("{0}")]
     TokenInvalid(TokenFault),
     /// The text says who may do it.

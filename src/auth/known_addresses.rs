@@ -3,19 +3,15 @@
 //! An account is known at an address for 30 days after its last login or refresh there, and at 32 addresses at most, so that whoever
 //! could sign in from many has no more guesses for it later. Addresses are stored as keyed hashes only.
 
-use std::net::{IpAddr, Ipv6Addr};
-
 use super::AuthError;
 use super::token_key::TokenKey;
 use crate::db::{Reader, Tx, known_addresses};
-use crate::domain::Timestamp;
+use crate::domain::{self, Timestamp};
 
 /// 30 days.
 const KNOWN_S: i64 = 30 * 86_400;
 /// Of one account.
 const ADDRESSES_MAX: i64 = 32;
-/// A provider gives a household, a shop or a server one /64 at least, and its devices choose the rest as they like.
-const IPV6_NETWORK_MASK: u128 = u128::MAX << 64;
 
 #[derive(Clone)]
 pub(super) struct KnownAddresses {
@@ -73,24 +69,7 @@ fn lifetime(now: Timestamp) -> (Timestamp, Timestamp) {
     (now.plus_seconds(-KNOWN_S), now.plus_seconds(KNOWN_S))
 }
 
-/// What counts as one address: an IPv4 address or the /64 of an IPv6 address. A text that is no address counts as it is.
+/// What counts as one address. A text that is no address counts as it is.
 pub(super) fn network_of(address: &str) -> String {
-    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(address)) => address.to_string(),
-        Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK_MASK).to_string(),
-        Err(_) => address.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_addresses_of_an_ipv6_network_count_as_one() {
-        assert_eq!(network_of("2001:db8:1:2::3"), network_of("2001:db8:1:2:ffff:ffff:ffff:ffff"));
-        assert_ne!(network_of("2001:db8:1:2::3"), network_of("2001:db8:1:3::3"));
-        assert_ne!(network_of("192.0.2.1"), network_of("192.0.2.2"));
-        assert_eq!(network_of("::ffff:192.0.2.1"), "192.0.2.1");
-    }
+    address.parse().map_or_else(|_| address.to_owned(), |address| domain::network_of(address).to_string())
 }

@@ -6,6 +6,7 @@
 //! | login from another address | the account at all such addresses | `limits.login_failures` |
 //! | | the address | five times as many |
 //! | sign-up, enrolment | the address, for each of the two | five times as many |
+//! | | sign-ups that succeed: the address | `limits.sign_ups` |
 //! | change of a password | the account | `limits.login_failures` |
 //!
 //! Invariants:
@@ -49,6 +50,7 @@ pub(super) struct LoginThrottle {
     key: TokenKey,
     known_addresses: KnownAddresses,
     account_limit: i64,
+    sign_ups_max: i64,
     window_s: i64,
     locks: Arc<Locks>,
     failures: Arc<AtomicU64>,
@@ -122,6 +124,7 @@ impl LoginThrottle {
             clock,
             key,
             account_limit: settings.limits.login_failures,
+            sign_ups_max: settings.limits.sign_ups,
             window_s: settings.limits.login_window_s,
             locks: Arc::new(locks),
             failures: Arc::new(AtomicU64::new(0)),
@@ -169,6 +172,33 @@ impl LoginThrottle {
         address: Option<&str>,
     ) -> Result<AdmittedAttempt<'_>, AuthError> {
         self.admit_stranger(None, address.map(|address| self.address_budget(attempt.as_str(), address))).await
+    }
+
+    /// # Errors
+    /// [`AuthError::TooManySignUps`]: so many have succeeded from the address.
+    pub(super) async fn admit_sign_up(&self, address: Option<&str>) -> Result<AdmittedAttempt<'_>, AuthError> {
+        let attempt = self.admit_anonymous(AnonymousAttempt::SignUp, address).await?;
+        if let Some(address) = address {
+            let accounts = self.sign_up_budget(address);
+            self.check(&mut self.db.read().await?, &accounts).await.map_err(|error| match error {
+                AuthError::Throttled { retry_after_s } => AuthError::TooManySignUps { retry_after_s },
+                other => other,
+            })?;
+        }
+        Ok(attempt)
+    }
+
+    /// Counts an account that somebody at `address` creates with `tx`.
+    pub(super) async fn record_sign_up(
+        &self,
+        tx: &mut Tx,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        match address {
+            Some(address) => Ok(login_failures::insert(tx, &self.sign_up_budget(address).subject, now).await?),
+            None => Ok(()),
+        }
     }
 
     async fn admit_owner(&self, account: Budget, role: Option<Role>) -> Result<AdmittedAttempt<'_>, AuthError> {
@@ -300,6 +330,11 @@ impl LoginThrottle {
 
     fn account_budget(&self, kind: &str, account: &str) -> Budget {
         Budget { subject: self.key.fingerprint(kind, account), failures_max: self.account_limit }
+    }
+
+    fn sign_up_budget(&self, address: &str) -> Budget {
+        let subject = self.key.fingerprint("created accounts address", &network_of(address));
+        Budget { subject, failures_max: self.sign_ups_max }
     }
 
     fn address_budget(&self, kind: &str, address: &str) -> Budget {

@@ -6,13 +6,13 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::full_disk::{NO_SESSION, is_disk_full};
-use super::login_throttle::{AnonymousAttempt, NamedAccount};
+use super::login_throttle::NamedAccount;
 use super::passwords::PasswordCheck;
 use super::{Auth, AuthError, TokenPair, UserView, password_policy};
 use crate::db::users::UserRow;
 use crate::db::{Tx, audit, refresh_tokens, users};
 use crate::domain::{Actor, Caller, InvalidField, Role, UserId, parse_username};
-use crate::telemetry::LOGINS_TOTAL;
+use crate::telemetry::{LOGINS_TOTAL, SIGN_UPS_TOTAL};
 
 impl Auth {
     /// Creates a shopper's account and signs in. A taken name counts as a failure of the address, since this is the one
@@ -23,9 +23,26 @@ impl Auth {
         password: &SecretString,
         address: Option<&str>,
     ) -> Result<TokenPair, AuthError> {
+        let outcome = self.try_sign_up(name, password, address).await;
+        let label = match &outcome {
+            Ok(_) => "ok",
+            Err(AuthError::UsernameTaken(_) | AuthError::Invalid(_)) => "refused",
+            Err(AuthError::Throttled { .. } | AuthError::TooManySignUps { .. }) => "throttled",
+            Err(_) => "failed",
+        };
+        metrics::counter!(SIGN_UPS_TOTAL, "outcome" => label).increment(1);
+        outcome
+    }
+
+    async fn try_sign_up(
+        &self,
+        name: &str,
+        password: &SecretString,
+        address: Option<&str>,
+    ) -> Result<TokenPair, AuthError> {
         let name = parse_username("username", name)?;
         password_policy::check("password", password, &name)?;
-        let attempt = self.0.throttle.admit_anonymous(AnonymousAttempt::SignUp, address).await?;
+        let attempt = self.0.throttle.admit_sign_up(address).await?;
         let password_hash = self.0.passwords.hash(password).await?;
         let now = self.0.clock.now();
         let row = UserRow {
@@ -47,6 +64,7 @@ impl Auth {
             }
             return Err(error);
         }
+        self.0.throttle.record_sign_up(&mut tx, address, now).await?;
         self.0.throttle.remember_address(&mut tx, &row.username, address, now).await?;
         let pair = self.open_session(&mut tx, &row, now).await?;
         tx.commit().await?;

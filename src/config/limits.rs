@@ -30,9 +30,13 @@ pub struct Limits {
     pub database_connections: u32,
     /// Open connections of all clients.
     pub connections: usize,
+    /// Open connections of one address on which neither a kiosk nor staff has sent a request; half of `connections` at most.
+    pub connections_per_address: usize,
     /// Login failures of one account, and of one address times five, within `login_window_s` before 429.
     pub login_failures: i64,
-    /// Seconds over which login failures are counted.
+    /// Accounts that one address may create within `login_window_s` before 429.
+    pub sign_ups: i64,
+    /// Seconds over which login failures and sign-ups are counted.
     pub login_window_s: i64,
 }
 
@@ -50,7 +54,9 @@ impl Default for Limits {
             page: 100,
             database_connections: 16,
             connections: 4_096,
+            connections_per_address: 512,
             login_failures: 10,
+            sign_ups: 60,
             login_window_s: 900,
         }
     }

@@ -66,6 +66,8 @@ pub(super) fn validate(settings: &Settings) -> Result<(), ConfigError> {
     in_range("limits.page", settings.limits.page, 1, 1_000)?;
     in_range("limits.database_connections", i64::from(settings.limits.database_connections), 1, 1_000)?;
     in_range("limits.connections", settings.limits.connections as i64, 1, 1_000_000)?;
+    in_range("limits.connections_per_address", settings.limits.connections_per_address as i64, 1, 1_000_000)?;
+    in_range("limits.sign_ups", settings.limits.sign_ups, 1, 100_000)?;
     in_range("limits.login_failures", settings.limits.login_failures, 1, 1_000)?;
     in_range("limits.login_window_s", settings.limits.login_window_s, 1, 86_400)?;
     in_range("tokens.access_s", settings.tokens.access_s, 1, 86_400)?;

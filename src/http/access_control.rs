@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use utoipa::Path;
 
 use super::Services;
 use super::browser::{CookieOwner, KIOSK_HEADER, require_own_origin};
+use super::connection_share::check_share;
 use super::extract::client_address;
 use super::idempotency;
 use super::pages::Pages;
@@ -45,7 +46,9 @@ pub async fn authorize(
     let show_problem = pages
         .filter(|pages| pages.shows_problem(request.request(), route_pattern(&request).as_deref()))
         .map(|pages| pages.show_problem);
-    match check_access(&request, pages).await {
+    let access = check_access(&request, pages).await;
+    let share = check_share(access.as_ref().ok().and_then(Option::as_ref));
+    match share.and(access) {
         Ok(identity) => {
             if let Some(identity) = identity {
                 let address = client_address_of(&request);
@@ -72,6 +75,9 @@ pub async fn authorize(
             }
             if problem.kind() == ProblemKind::MethodNotAllowed {
                 add_allow_header(&request, &mut response);
+            }
+            if problem.kind() == ProblemKind::TooManyConnections {
+                response.head_mut().set_connection_type(ConnectionType::Close);
             }
             Ok(request.into_response(response).map_into_right_body())
         }

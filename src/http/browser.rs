@@ -39,7 +39,7 @@ impl CookieOwner {
 
     /// The secret that the browser sent.
     pub fn read_cookie(self, request: &HttpRequest, services: &Services) -> Option<String> {
-        let name = self.cookie_name(Transport::of(request, &services.trusted_proxies))?;
+        let name = self.cookie_name(Transport::of(request, services))?;
         request.cookie(name).map(|cookie| cookie.value().to_owned()).filter(|value| !value.is_empty())
     }
 
@@ -84,7 +84,7 @@ pub fn require_own_origin(request: &HttpRequest, services: &Services) -> Result<
     if request.method().is_safe() {
         return Ok(());
     }
-    let transport = Transport::of(request, &services.trusted_proxies);
+    let transport = Transport::of(request, services);
     let own = own_origin(request, transport, &services.trusted_proxies);
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let is_own = match (text(ORIGIN.as_str()), text("sec-fetch-site"), text(REFERER.as_str())) {

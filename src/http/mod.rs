@@ -6,6 +6,7 @@
 
 pub mod access_control;
 pub mod browser;
+pub mod connection_share;
 pub mod extract;
 pub mod idempotency;
 pub mod instrumentation;
@@ -75,6 +76,8 @@ pub struct Services {
     pub trusted_proxies: Vec<IpAddr>,
     /// The address under which other devices reach this server, if the settings name it.
     pub public_url: Option<String>,
+    /// Whether clients speak HTTPS with this server itself.
+    pub is_https: bool,
     /// Whether `/docs` and `/api/openapi.json` are served.
     pub public_docs: bool,
     /// Whether `/metrics` is served.

@@ -106,7 +106,7 @@ impl Route {
 
     /// Every kind of problem that the operation can answer with: those that follow from how it is called, and its own.
     pub fn problems(&self) -> Vec<ProblemKind> {
-        let mut kinds = vec![ProblemKind::UnknownParameter, ProblemKind::Internal];
+        let mut kinds = vec![ProblemKind::UnknownParameter, ProblemKind::TooManyConnections, ProblemKind::Internal];
         if self.policy != Policy::Public {
             // The caller is looked up in the database.
             kinds.extend([ProblemKind::NotAuthenticated, ProblemKind::Forbidden, ProblemKind::Unavailable]);

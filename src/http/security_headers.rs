@@ -16,12 +16,12 @@ pub async fn add_security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let proxies = request.app_data::<Data<Services>>().map(|services| services.trusted_proxies.clone());
-    let transport = Transport::of(request.request(), &proxies.unwrap_or_default());
+    let services = request.app_data::<Data<Services>>();
+    let transport = services.map(|services| Transport::of(request.request(), services));
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     // RFC 6797: only over HTTPS, where nobody on the way can have added it.
-    if transport == Transport::Secure {
+    if transport == Some(Transport::Secure) {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     let defaults = [

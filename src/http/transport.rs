@@ -26,10 +26,10 @@ pub enum Transport {
 }
 
 impl Transport {
-    pub fn of(request: &HttpRequest, trusted_proxies: &[IpAddr]) -> Self {
+    pub fn of(request: &HttpRequest, services: &Services) -> Self {
         let Some(peer) = request.peer_addr().map(|peer| peer.ip().to_canonical()) else { return Self::Plain };
-        let is_trusted_proxy = trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer);
-        Self::judge(request.app_config().secure(), peer, is_trusted_proxy, request.headers())
+        let is_trusted_proxy = services.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer);
+        Self::judge(services.is_https, peer, is_trusted_proxy, request.headers())
     }
 
     fn judge(is_tls: bool, peer: IpAddr, is_trusted_proxy: bool, headers: &HeaderMap) -> Self {
@@ -76,7 +76,7 @@ pub fn public_address(request: &HttpRequest, services: &Services, path: &str) ->
     if let Some(url) = &services.public_url {
         return Some(format!("{}{path}", url.trim_end_matches('/')));
     }
-    let transport = Transport::of(request, &services.trusted_proxies);
+    let transport = Transport::of(request, services);
     let origin = own_origin(request, transport, &services.trusted_proxies)?;
     let is_reachable = transport == Transport::Secure && !is_loopback_origin(&origin);
     is_reachable.then(|| format!("{origin}{path}"))

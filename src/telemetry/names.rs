@@ -20,7 +20,13 @@ metrics_named! {
     describe_histogram HTTP_SECONDS = "tillsight_http_request_duration_seconds":
         "Seconds from the first byte of a request to the last of its reply, by route and status.";
     describe_counter HTTP_TOTAL = "tillsight_http_requests_total": "Requests answered, by route and status.";
+    describe_gauge ANONYMOUS_CONNECTIONS = "tillsight_anonymous_connections":
+        "Open connections on which neither a kiosk nor staff has sent a request; without those of trusted proxies.";
+    describe_counter CONNECTIONS_REFUSED_TOTAL = "tillsight_connections_refused_total":
+        "Refusals because an address had too many connections open, by `outcome`: answered (429), closed (without a reply).";
     describe_counter LOGINS_TOTAL = "tillsight_logins_total": "Logins, by outcome.";
+    describe_counter SIGN_UPS_TOTAL = "tillsight_sign_ups_total":
+        "Sign-ups of shoppers, by `outcome`: ok, refused (the name or the password), throttled, failed.";
     describe_counter POOL_JOBS_TOTAL = "tillsight_pool_jobs_total":
         "Jobs by `pool` and `outcome`: done, panicked, abandoned (the caller left first), refused (the queue was full).";
     describe_histogram POOL_QUEUE_SECONDS = "tillsight_pool_queue_seconds":

@@ -116,7 +116,7 @@ impl Page {
             theme: theme.unwrap_or(Theme::System),
             address,
             visitor: request.extensions().get::<Identity>().cloned(),
-            transport: Transport::of(request, &services.trusted_proxies),
+            transport: Transport::of(request, services),
             now: services.clock.now(),
             notice,
         })

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_PASSWORD, Reply, TestApp, TestDatabase, on_both_databases};
+use crate::harness::{ADMIN_PASSWORD, Browser, Reply, TestApp, TestDatabase, on_both_databases};
 
 const PASSWORD: &str = "a till that sees";
 /// Requests come from where `X-Forwarded-For` says. An account may fail twice, an address ten times.
@@ -121,7 +121,42 @@ async fn a_forged_entry_before_one_that_is_no_address_is_not_believed(database: 
     app.call(Method::POST, "/api/auth/login", None, fill).await.expect_problem(401, "wrong-credentials");
 }
 
+/// 491 accounts in six seconds came from one address.
+async fn an_address_creates_so_many_accounts_and_others_are_not_affected(database: TestDatabase) {
+    let mut app = TestApp::spawn_with(database, &format!("{BEHIND_A_PROXY}\nlimits.sign_ups = 3")).await;
+    let shopper = |name: &str| json!({"username": name, "password": PASSWORD});
+    for attempt in 0..3 {
+        let name = format!("shopper{attempt}");
+        post_from(&app, "2001:db8:1:2::3", "/api/auth/signup", shopper(&name)).await.expect(201);
+    }
+    // The database knows it, and one of the address's network is the same address.
+    app.restart().await;
+    let refused = post_from(&app, "2001:db8:1:2:ffff::9", "/api/auth/signup", shopper("shopper3")).await;
+    assert_eq!(refused.headers["retry-after"], "900");
+    let problem = refused.expect_problem(429, "throttled");
+    assert!(problem["detail"].as_str().unwrap().contains("accounts"), "{problem}");
+    let mut browser = Browser::new(&app);
+    browser.client = behind_proxy("2001:db8:1:2::4");
+    let origin = app.url.replace("http:", "https:");
+    let page = browser.submit_from(&origin, "/signup", &[("username", "shopper3"), ("password", PASSWORD)]).await;
+    assert_eq!(page.status(), 429);
+    post_from(&app, SHOP, "/api/auth/signup", shopper("shopper3")).await.expect(201);
+    // Whoever has an account signs in.
+    login_from(&app, "2001:db8:1:2::3", "shopper0", PASSWORD).await.expect(200);
+    app.clock.advance(901);
+    post_from(&app, "2001:db8:1:2::3", "/api/auth/signup", shopper("shopper4")).await.expect(201);
+}
+
+/// A browser that speaks HTTPS with the proxy.
+fn behind_proxy(forwarded_for: &'static str) -> reqwest::Client {
+    let mut headers = reqwest::header::HeaderMap::new();
+    headers.insert("x-forwarded-for", forwarded_for.parse().unwrap());
+    headers.insert("x-forwarded-proto", "https".parse().unwrap());
+    reqwest::Client::builder().default_headers(headers).build().unwrap()
+}
+
 on_both_databases!(
+    an_address_creates_so_many_accounts_and_others_are_not_affected,
     strangers_at_the_address_of_the_shop_stop_neither_its_staff_nor_its_kiosks,
     strangers_everywhere_lock_an_account_but_not_where_it_is_known,
     each_client_behind_a_proxy_is_told_apart_in_every_form_of_address,

@@ -29,6 +29,7 @@ mod doctor;
 mod downloads;
 mod empty_views;
 mod enrolment;
+mod floods;
 mod harness;
 mod import_drafts;
 mod import_load;

@@ -17,7 +17,7 @@ impl From<AuthError> for Problem {
             AuthError::WrongCurrentPassword => {
                 Self::new(ProblemKind::InvalidField, detail).with("field", "current_password")
             }
-            AuthError::Throttled { retry_after_s } => {
+            AuthError::Throttled { retry_after_s } | AuthError::TooManySignUps { retry_after_s } => {
                 Self::new(ProblemKind::Throttled, detail).retry_after(u64::try_from(retry_after_s).unwrap_or(1))
             }
             AuthError::TokenInvalid(_) => Self::new(ProblemKind::NotAuthenticated, detail),

@@ -155,6 +155,10 @@ impl ProblemKind {
             Self::TaskRunning => text("Task \"New photos\" is still being worked on. Stop it first.", json!({})),
             Self::NothingFailed => text("Task \"New photos\" has no failed item.", json!({})),
             Self::Throttled => text("Too many failed attempts. Try again in 60 seconds.", json!({"retry_after_s": 60})),
+            Self::TooManyConnections => text(
+                "Your network has more than 512 connections to this server open at once. Try again in 5 seconds.",
+                json!({"retry_after_s": 5}),
+            ),
             Self::Overloaded => text(
                 "The server is receiving too many large uploads. Try again in a second.",
                 json!({"retry_after_s": 1}),

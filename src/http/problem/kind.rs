@@ -72,7 +72,8 @@ problem_kinds! {
     SwitchRefused = "switch-refused", CONFLICT, "The model cannot be switched now";
     TaskRunning = "task-running", CONFLICT, "The task is still being worked on";
     NothingFailed = "nothing-failed", CONFLICT, "The task has no such failed item";
-    Throttled = "throttled", TOO_MANY_REQUESTS, "Too many failed attempts";
+    Throttled = "throttled", TOO_MANY_REQUESTS, "Too many attempts";
+    TooManyConnections = "too-many-connections", TOO_MANY_REQUESTS, "The network has too many connections open";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "The server is overloaded";
     IndexBehind = "index-behind", SERVICE_UNAVAILABLE, "The index is behind the catalog";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The server or its database is unavailable";

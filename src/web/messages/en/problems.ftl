@@ -54,6 +54,7 @@ problem-poor-photo = This photo would make recognition worse.
 problem-unusable-model = This model cannot be used.
 problem-switch-refused = The model cannot be switched now.
 problem-throttled = Too many attempts. Please wait a moment.
+problem-too-many-connections = Your network has too many connections open. Please try again in a moment.
 problem-overloaded = The server is very busy. Please try again.
 problem-index-behind = Recognition is catching up. Please try again.
 problem-unavailable = The server cannot answer right now.

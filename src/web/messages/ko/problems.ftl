@@ -51,6 +51,7 @@ problem-poor-photo = 인식을 나쁘게 하는 사진입니다.
 problem-unusable-model = 쓸 수 없는 모델입니다.
 problem-switch-refused = 지금은 모델을 바꿀 수 없습니다.
 problem-throttled = 시도가 너무 많습니다. 잠시 기다려 주세요.
+problem-too-many-connections = 이 네트워크에서 열린 연결이 너무 많습니다. 잠시 후 다시 시도하세요.
 problem-overloaded = 서버가 바쁩니다. 다시 시도하세요.
 problem-index-behind = 인식을 준비하고 있습니다. 다시 시도하세요.
 problem-unavailable = 지금은 서버가 응답할 수 없습니다.
