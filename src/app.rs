@@ -111,6 +111,7 @@ impl Application {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let db = Database::connect(&settings.database_url, settings.limits.database_connections).await?;
         db.migrate().await?;
+        db.normalize_names().await?;
         // Lists are ordered by id, also if the clock was set back while no server ran.
         if let Some(newest) = newest_id::find(&mut db.read().await?).await? {
             sort_new_ids_after(newest);

@@ -276,7 +276,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 32] = [
+const CRATES: [(&str, &[&str]); 33] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("actix_http", &["app"]),
@@ -293,6 +293,7 @@ const CRATES: [(&str, &[&str]); 32] = [
     ("hdrhistogram", &["performance"]),
     ("hmac", &["alerts"]),
     ("jiff", &["domain"]),
+    ("unicode_normalization", &["automation", "domain"]),
     ("cronexpr", &["domain"]),
     ("askama", &["web", "receipt_page"]),
     ("qrcode", &["qr_code"]),

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::passwords::normalize;
 use crate::domain::InvalidField;
 
 const CHARS_MIN: usize = 12;
@@ -49,6 +50,7 @@ static COMMON_PASSWORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| COMM
 /// Whether `username` may have `password`. The error names `field`.
 pub(super) fn check(field: &'static str, password: &SecretString, username: &str) -> Result<(), InvalidField> {
     let refused = |message: String| Err(InvalidField::new(field, message));
+    let password = normalize(password);
     let text = password.expose_secret();
     let length = text.chars().count();
     if length < CHARS_MIN {
@@ -129,6 +131,8 @@ mod tests {
 
     #[test]
     fn a_password_that_contains_the_username_is_refused() {
+        let decomposed = SecretString::from("my name is \u{1112}\u{1161}\u{11ab}\u{1112}\u{1161}\u{11ab}!");
+        assert!(check("password", &decomposed, "한한").unwrap_err().message.contains("username"));
         assert!(check_password("my name is Ann.Lee!").unwrap_err().contains("username"));
     }
 

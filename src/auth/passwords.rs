@@ -5,6 +5,9 @@
 //!
 //! A one-time password is a code that people read and type, so a password that looks like a code is also tried as the code that
 //! was meant. That depends on the password alone: a look-up of names by time learns nothing from it.
+//!
+//! A password is hashed in NFC, so that it is the same from every keyboard. Hashes of before are of what was typed: both forms
+//! are tried where they differ, and the hash is renewed at the next login.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -13,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::AuthError;
 use super::secrets::random_bytes;
 use crate::config::TokenSettings;
-use crate::domain::parse_code;
+use crate::domain::{parse_code, to_nfc};
 use crate::pool::Pool;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub(super) enum PasswordCheck {
     /// Also for an unknown user.
     Wrong,
     Correct,
-    /// Correct, but hashed with weaker parameters than the current ones.
+    /// Correct, but hashed with weaker parameters than the current ones, or not in NFC.
     NeedsRehash,
 }
 
@@ -42,7 +45,7 @@ impl Passwords {
 
     /// The hash of a password as a PHC string.
     pub(super) async fn hash(&self, password: &SecretString) -> Result<SecretString, AuthError> {
-        let (params, password) = (self.params.clone(), password.clone());
+        let (params, password) = (self.params.clone(), normalize(password));
         let hashed = self.pool.run(move || {
             let hash: Result<PasswordHash, _> = Argon2::from(params).hash_password(password.expose_secret().as_bytes());
             hash.map(|hash| SecretString::from(hash.to_string()))
@@ -59,7 +62,7 @@ impl Passwords {
         let (params, password) = (self.params.clone(), password.clone());
         let user_exists = hash.is_some();
         let hash = hash.unwrap_or(&self.dummy_hash).clone();
-        let check = self.pool.run(move || verify_typed(&params, password.expose_secret(), hash.expose_secret()));
+        let check = self.pool.run(move || verify_typed(&params, &password, hash.expose_secret()));
         match check.await? {
             Ok(_) if !user_exists => Ok(PasswordCheck::Wrong),
             other => other,
@@ -67,14 +70,34 @@ impl Passwords {
     }
 }
 
-fn verify_typed(current: &Params, typed: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
-    let check = verify_hash(current, typed, hash)?;
+/// The password as it is hashed, looked for in lists and compared.
+pub(super) fn normalize(password: &SecretString) -> SecretString {
+    SecretString::from(to_nfc(password.expose_secret()))
+}
+
+fn verify_typed(current: &Params, typed: &SecretString, hash: &str) -> Result<PasswordCheck, AuthError> {
+    let check = verify_forms(current, typed, hash)?;
+    let typed = typed.expose_secret();
     let meant = parse_code(typed).filter(|code| check == PasswordCheck::Wrong && code != typed);
     match meant.map(|code| verify_hash(current, &code, hash)).transpose()? {
         // What was typed is not what a new hash would be made of; a one-time password is replaced at once anyway.
         Some(PasswordCheck::Correct | PasswordCheck::NeedsRehash) => Ok(PasswordCheck::Correct),
         Some(PasswordCheck::Wrong) | None => Ok(check),
     }
+}
+
+/// Tries both forms even if the first one is correct: how long it takes depends on what was typed alone.
+fn verify_forms(current: &Params, typed: &SecretString, hash: &str) -> Result<PasswordCheck, AuthError> {
+    let normalized = normalize(typed);
+    let check = verify_hash(current, normalized.expose_secret(), hash)?;
+    if normalized.expose_secret() == typed.expose_secret() {
+        return Ok(check);
+    }
+    Ok(match (check, verify_hash(current, typed.expose_secret(), hash)?) {
+        (PasswordCheck::Wrong, PasswordCheck::Correct) => PasswordCheck::NeedsRehash,
+        (PasswordCheck::Wrong, as_typed) => as_typed,
+        (check, _) => check,
+    })
 }
 
 fn verify_hash(current: &Params, password: &str, hash: &str) -> Result<PasswordCheck, AuthError> {
@@ -150,6 +173,26 @@ mod tests {
         assert_eq!(passwords(32_768).verify(&"wrong".into(), Some(&old)).await.unwrap(), PasswordCheck::Wrong);
         let new = passwords(32_768).hash(&right).await.unwrap();
         assert_eq!(passwords(19_456).verify(&right, Some(&new)).await.unwrap(), PasswordCheck::Correct);
+    }
+
+    /// `é` as one letter, and as `e` with an accent; `한` as a syllable, and as its letters.
+    #[tokio::test]
+    async fn a_password_is_one_in_both_forms_and_older_hashes_hold_as_they_were_typed() {
+        let passwords = passwords(19_456);
+        let composed = SecretString::from("le café a une 한 table");
+        let decomposed = SecretString::from("le cafe\u{301} a une \u{1112}\u{1161}\u{11ab} table");
+        for (chosen, typed) in [(&composed, &decomposed), (&decomposed, &composed), (&decomposed, &decomposed)] {
+            let hash = passwords.hash(chosen).await.unwrap();
+            assert_eq!(passwords.verify(typed, Some(&hash)).await.unwrap(), PasswordCheck::Correct);
+        }
+        let older = Argon2::from(passwords.params.clone()).hash_password(decomposed.expose_secret().as_bytes());
+        let older: PasswordHash = older.unwrap();
+        let older = SecretString::from(older.to_string());
+        assert_eq!(passwords.verify(&decomposed, Some(&older)).await.unwrap(), PasswordCheck::NeedsRehash);
+        assert_eq!(passwords.verify(&composed, Some(&older)).await.unwrap(), PasswordCheck::Wrong);
+        assert_eq!(passwords.verify(&decomposed, None).await.unwrap(), PasswordCheck::Wrong);
+        let other = SecretString::from("le cafe\u{301} a deux tables");
+        assert_eq!(passwords.verify(&other, Some(&older)).await.unwrap(), PasswordCheck::Wrong);
     }
 
     #[tokio::test]

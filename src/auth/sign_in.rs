@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::full_disk::{NO_SESSION, is_disk_full};
 use super::login_throttle::NamedAccount;
-use super::passwords::PasswordCheck;
+use super::passwords::{PasswordCheck, normalize};
 use super::{Auth, AuthError, TokenPair, UserView, password_policy};
 use crate::db::users::UserRow;
 use crate::db::{Tx, audit, refresh_tokens, users};
@@ -155,7 +155,7 @@ impl Auth {
         let not_found = || AuthError::NotFound { what: "user", id: id.to_string() };
         let user = users::find(&mut self.0.db.read().await?, id).await?.ok_or_else(not_found)?;
         password_policy::check("new_password", new, &user.username)?;
-        if current.expose_secret() == new.expose_secret() {
+        if normalize(current).expose_secret() == normalize(new).expose_secret() {
             return Err(InvalidField::new("new_password", "is the current password; choose another one").into());
         }
         let attempt = self.0.throttle.admit_password_change(&user).await?;

@@ -2,7 +2,7 @@
 
 use crate::db::products::ProductFields;
 use crate::domain::{
-    Currency, InvalidField, Money, check_gtin, parse_barcode, parse_line, parse_optional_line, parse_tax_rate,
+    Currency, InvalidField, Money, check_gtin, parse_barcode, parse_line, parse_optional_line, parse_tax_rate, to_nfc,
 };
 
 const MAX_NAME: usize = 200;
@@ -64,7 +64,7 @@ pub(super) fn check_barcode(value: Option<&str>) -> Result<Option<String>, Inval
 
 /// Unlike the others, a description may have several lines.
 pub(super) fn check_description(value: Option<&str>) -> Result<Option<String>, InvalidField> {
-    let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()).map(to_nfc) else { return Ok(None) };
     let length = text.chars().count();
     if length > MAX_DESCRIPTION {
         let message = format!("has {length} characters; at most {MAX_DESCRIPTION} are allowed");
@@ -74,7 +74,7 @@ pub(super) fn check_description(value: Option<&str>) -> Result<Option<String>, I
     if text.chars().any(|c| c.is_control() && !line_break(c)) {
         return Err(InvalidField::new("description", "must not contain control characters other than line breaks"));
     }
-    Ok(Some(text.to_owned()))
+    Ok(Some(text))
 }
 
 #[cfg(test)]

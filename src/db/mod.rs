@@ -64,6 +64,7 @@ pub mod sales_statistics;
 pub mod seals;
 pub mod staff_calls;
 pub mod store_scope;
+mod stored_names;
 pub mod stores;
 pub mod task_items;
 pub mod task_logs;

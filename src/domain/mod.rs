@@ -63,7 +63,9 @@ pub use role::{Actor, Caller, Role};
 pub use schedule::ScheduleRule;
 pub use seal::Seal;
 pub use series::Series;
-pub use text::{InvalidField, parse_barcode, parse_line, parse_optional_line, parse_username, read_cell, write_cell};
+pub use text::{
+    InvalidField, parse_barcode, parse_line, parse_optional_line, parse_username, read_cell, to_nfc, write_cell,
+};
 pub(crate) use text_enum::text_enum;
 pub use time::Timestamp;
 pub use time_zone::TimeZone;

@@ -1,6 +1,8 @@
-//! Parsing of text from outside: trimmed, of bounded length, visible, without control characters.
+//! Parsing of text from outside: trimmed, of bounded length, visible, without control characters, in Unicode's form NFC.
 
 use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// An input value that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,9 +20,15 @@ impl InvalidField {
     }
 }
 
-/// One line of text: trimmed, not empty, at most `length_max` characters, no control characters.
+/// The text in Unicode's form NFC. `é` can be typed as one letter or as `e` and an accent, `한` as a syllable or as its three
+/// letters; they look alike, and are one text to whoever types them.
+pub fn to_nfc(text: &str) -> String {
+    if is_nfc(text) { text.to_owned() } else { text.nfc().collect() }
+}
+
+/// One line of text in NFC: trimmed, not empty, at most `length_max` characters, no control characters.
 pub fn parse_line(field: &'static str, value: &str, length_max: usize) -> Result<String, InvalidField> {
-    let trimmed = value.trim();
+    let trimmed = to_nfc(value.trim());
     let length = trimmed.chars().count();
     if trimmed.is_empty() {
         return Err(InvalidField::new(field, "must not be empty"));
@@ -34,7 +42,7 @@ pub fn parse_line(field: &'static str, value: &str, length_max: usize) -> Result
     if trimmed.chars().all(is_invisible) {
         return Err(InvalidField::new(field, "must hold something that can be seen, not only invisible characters"));
     }
-    Ok(trimmed.to_owned())
+    Ok(trimmed)
 }
 
 /// White space, what Unicode calls `Default_Ignorable_Code_Point` (zero-width spaces and joiners, directions, fillers, selectors,
@@ -128,6 +136,14 @@ mod tests {
         }
         for text in ["Oat milk", "'s Hertogenbosch", "", "2 = 1 + 1"] {
             assert_eq!((write_cell(text).as_ref(), read_cell(text)), (text, text));
+        }
+    }
+
+    #[test]
+    fn a_text_is_one_in_every_form_in_which_it_is_typed() {
+        for (typed, composed) in [("Cafe\u{301}", "Café"), ("\u{1112}\u{1161}\u{11ab}", "한"), ("Å", "Å")] {
+            assert_eq!(parse_line("name", typed, 4).unwrap(), composed);
+            assert_eq!(parse_username("username", &typed.repeat(3)).unwrap(), composed.to_lowercase().repeat(3));
         }
     }
 

@@ -74,4 +74,5 @@ mod statistics;
 mod storage;
 mod stores_and_kiosks;
 mod task_queue;
+mod unicode_forms;
 mod unsearchable_images;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::table_cells::{check_code, describe_length, parse_number, read_text};
 use crate::automation::JobFailure;
 use crate::catalog::NewProduct;
-use crate::domain::{InvalidField, ValueFault, describe_json_syntax, normalize_barcode};
+use crate::domain::{InvalidField, ValueFault, describe_json_syntax, normalize_barcode, to_nfc};
 
 /// The columns, which are also the fields of an object in JSON.
 const COLUMNS: [&str; 8] = ["name", "sku", "barcode", "price", "currency", "tax_rate_bp", "description", "images"];
@@ -214,7 +214,7 @@ fn read_record(
             let reason = format!("{column} is not UTF-8 text; save the table as CSV in UTF-8");
             RowFault::at(column, &String::from_utf8_lossy(cell), reason)
         })?;
-        cells.insert(*column, read_text(text));
+        cells.insert(*column, to_nfc(&read_text(text)));
     }
     let mut take = |column: &str| cells.remove(column).filter(|text| !text.is_empty());
     let images = take("images").unwrap_or_default();
@@ -258,11 +258,13 @@ fn read_object(mut object: Value) -> Result<(ImportedProduct, Vec<String>), RowF
         let reason = format!("there is no field \"{unknown}\"; the fields are {}", COLUMNS.join(", "));
         return Err(RowFault::of_row(reason));
     }
-    let product: ImportedProduct = serde_path_to_error::deserialize(object).map_err(|error| {
+    let mut product: ImportedProduct = serde_path_to_error::deserialize(object).map_err(|error| {
         let path = error.path().to_string();
         let reason = ValueFault::from_text(&error.inner().to_string()).describe("field", path.trim_matches('.'));
         RowFault::of_row(reason)
     })?;
+    product.name = to_nfc(&product.name);
+    let images = images.iter().map(|path| to_nfc(path)).collect();
     if product.name.trim().is_empty() { Err(name_is_empty()) } else { Ok((product, images)) }
 }
 
