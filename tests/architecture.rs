@@ -276,7 +276,7 @@ const ANYTHING_BUT_CLI: [&str; 31] = [
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "db::DatabaseError")];
 
 /// Crates that only some modules may use.
-const CRATES: [(&str, &[&str]); 33] = [
+const CRATES: [(&str, &[&str]); 34] = [
     ("backon", &["backoff"]),
     ("actix_web", &["http", "web", "app"]),
     ("actix_http", &["app"]),
@@ -292,6 +292,7 @@ const CRATES: [(&str, &[&str]); 33] = [
     ("reqwest", &["demo", "alerts", "automation"]),
     ("hdrhistogram", &["performance"]),
     ("hmac", &["alerts"]),
+    ("encoding_rs", &["automation", "domain"]),
     ("jiff", &["domain"]),
     ("unicode_normalization", &["automation", "domain"]),
     ("cronexpr", &["domain"]),

@@ -11,6 +11,7 @@ mod cash;
 mod catalog_change;
 mod code;
 mod discount;
+mod file_name;
 mod given_numbers;
 mod ids;
 mod io_fault;
@@ -44,6 +45,7 @@ pub use cash::{cash_rounding, parse_cash_step};
 pub use catalog_change::ChangeKind;
 pub use code::{generate_code, parse_code};
 pub use discount::{Discount, RATE_BP_MAX, parse_tax_rate};
+pub use file_name::decode_file_name;
 pub use given_numbers::{GivenNumber, GivenNumbers};
 pub use ids::{
     AlertId, AttemptId, DeliveryId, ImageId, IntegrityReportId, ItemId, JobId, KioskId, OrderId, PaymentId,

@@ -30,6 +30,7 @@ mod downloads;
 mod empty_views;
 mod enrolment;
 mod floods;
+mod forms;
 mod harness;
 mod import_drafts;
 mod import_load;

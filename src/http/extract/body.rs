@@ -20,6 +20,11 @@ pub(super) fn services(request: &HttpRequest) -> Result<Data<Services>, Problem>
     services.ok_or_else(|| Problem::internal(&"the services are not registered with the HTTP server"))
 }
 
+/// Whether a `Content-Type` is that of a form of parts. Its letters count in either case.
+pub(super) fn is_multipart(media_type: &str) -> bool {
+    media_type.trim_start().get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"))
+}
+
 /// Stops `reading` after `timeout_s`, so that a client that sends a byte a minute does not hold memory for ever.
 pub(super) async fn read_with_timeout<T>(
     timeout_s: u64,

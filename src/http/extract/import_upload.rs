@@ -9,8 +9,9 @@ use actix_web::{FromRequest, HttpRequest};
 use multer::{Field, Multipart};
 
 use super::body::services;
+use super::form_part::PartNames;
 use super::multipart::describe_form_error;
-use super::task_form::{add_chunk, read_stream, read_text};
+use super::task_form::{add_chunk, next_chunk, read_stream, read_text};
 use crate::automation::TaskUpload;
 use crate::http::Services;
 use crate::http::problem::{Problem, ProblemKind, excerpt};
@@ -53,9 +54,10 @@ struct Received {
 async fn read_fields(services: &Services, mut fields: Multipart<'static>) -> Result<ImportUpload, Problem> {
     let (mut received, mut texts) = (Received::default(), Vec::new());
     while let Some(mut field) = fields.next_field().await.map_err(|error| describe_form_error(&error))? {
-        let name = excerpt(field.name().unwrap_or_default());
+        let names = PartNames::read(&field);
+        let name = excerpt(&names.field);
         if name == "file" {
-            received.take_file(services, &mut field).await?;
+            received.take_file(services, &names, &mut field).await?;
         } else if texts.len() < TEXTS_MAX {
             let text = read_text(&mut field, &name, services.limits.json_bytes).await?;
             texts.push((name, text));
@@ -69,11 +71,15 @@ async fn read_fields(services: &Services, mut fields: Multipart<'static>) -> Res
 }
 
 impl Received {
-    async fn take_file(&mut self, services: &Services, field: &mut Field<'_>) -> Result<(), Problem> {
-        let path = field.file_name().unwrap_or_default().to_owned();
+    async fn take_file(
+        &mut self,
+        services: &Services,
+        names: &PartNames,
+        field: &mut Field<'_>,
+    ) -> Result<(), Problem> {
+        let path = names.file.as_deref().unwrap_or_default();
         let mut chunk = next_chunk(field).await?;
         if path.is_empty() && chunk.as_ref().is_none_or(Bytes::is_empty) {
-            // A browser sends this where nothing was chosen.
             return Ok(());
         }
         let is_zip = path.is_empty() || path.to_lowercase().ends_with(".zip");
@@ -92,7 +98,7 @@ impl Received {
         }
         let Some(upload) = &mut self.upload else { return Ok(()) };
         if self.is_folder {
-            upload.begin_file(&path).await?;
+            upload.begin_file(path).await?;
         }
         while let Some(bytes) = chunk {
             add_chunk(services, upload, bytes).await?;
@@ -100,10 +106,6 @@ impl Received {
         }
         Ok(())
     }
-}
-
-async fn next_chunk(field: &mut Field<'_>) -> Result<Option<Bytes>, Problem> {
-    field.chunk().await.map_err(|error| describe_form_error(&error))
 }
 
 fn refuse(detail: impl Into<String>) -> Problem {

@@ -6,6 +6,7 @@ mod body;
 mod body_budget;
 mod client_address;
 mod form;
+mod form_part;
 mod import_upload;
 mod json;
 mod multipart;

@@ -13,6 +13,7 @@ use multer::{Constraints, Field, Multipart, SizeLimit};
 use tokio::sync::mpsc;
 
 use super::body_budget::BodyReservation;
+use super::form_part::PartNames;
 use super::upload::{FORM_OVERHEAD, Upload, UploadForm};
 use crate::config::Limits;
 use crate::http::problem::{Problem, ProblemKind, excerpt};
@@ -69,9 +70,15 @@ async fn read_fields(mut fields: Multipart<'_>, limits: &Limits) -> Result<Uploa
     let mut form = UploadForm::default();
     let mut images_bytes = 0;
     while let Some(mut field) = fields.next_field().await.map_err(|error| describe(&error, limits))? {
-        let name = excerpt(field.name().unwrap_or_default());
-        let file_name = field.file_name().map(excerpt);
+        let names = PartNames::read(&field);
+        let name = excerpt(&names.field);
         if name == "images" || name == "image" {
+            let label = format!("{name}[{}]", form.images.len());
+            let limit_bytes = limits.image_bytes.min(limits.upload_bytes - images_bytes);
+            let bytes = read_field(&mut field, &label, limit_bytes, limits).await?;
+            if names.is_unnamed_file() && bytes.is_empty() {
+                continue;
+            }
             if form.images.len() == limits.images_per_upload {
                 let detail = format!(
                     "One upload holds at most {} photos. Send the rest in another upload.",
@@ -79,12 +86,12 @@ async fn read_fields(mut fields: Multipart<'_>, limits: &Limits) -> Result<Uploa
                 );
                 return Err(Problem::new(ProblemKind::TooLarge, detail).with("field", "images"));
             }
-            let label = format!("{name}[{}]", form.images.len());
-            let limit_bytes = limits.image_bytes.min(limits.upload_bytes - images_bytes);
-            let bytes = read_field(&mut field, &label, limit_bytes, limits).await?;
             images_bytes += bytes.len();
+            let file_name = names.file.as_deref().filter(|name| !name.is_empty()).map(excerpt);
             form.images.push(Upload { file_name, bytes });
-        } else if file_name.is_some() {
+        } else if names.is_unnamed_file() && read_field(&mut field, &name, 0, limits).await.is_ok() {
+            // Nothing was chosen.
+        } else if names.file.is_some() {
             let detail = format!("The field {name} takes no files. Send photos in the field \"images\" or \"image\".");
             return Err(Problem::new(ProblemKind::InvalidField, detail).with("field", name));
         } else {

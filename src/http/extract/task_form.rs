@@ -16,7 +16,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
-use super::body::services;
+use super::body::{is_multipart, services};
+use super::form_part::PartNames;
 use super::json::{JsonBody, refuse_value};
 use super::multipart::describe_form_error;
 use crate::automation::TaskUpload;
@@ -38,7 +39,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for TaskBody<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !media_type.starts_with("multipart/") {
+        if !is_multipart(media_type) {
             let json = JsonBody::<T>::from_request(request, payload);
             return Box::pin(async move { Ok(Self { body: json.await?.0, upload: None }) });
         }
@@ -96,9 +97,10 @@ async fn forward(mut body: Payload, sender: mpsc::Sender<io::Result<Bytes>>, tim
 async fn read_fields(services: &Services, mut fields: Multipart<'static>) -> Result<Form, Problem> {
     let (mut texts, mut upload) = (Map::new(), None);
     while let Some(mut field) = fields.next_field().await.map_err(|error| describe_form_error(&error))? {
-        let name = excerpt(field.name().unwrap_or_default());
+        let names = PartNames::read(&field);
+        let name = excerpt(&names.field);
         if name == "file" && upload.is_none() {
-            upload = Some(receive(services, &mut field).await?);
+            upload = receive(services, &names, &mut field).await?;
         } else if texts.len() < FIELDS_MAX && !texts.contains_key(&name) && name != "file" {
             let text = read_text(&mut field, &name, services.limits.json_bytes).await?;
             let value = if name == "settings" { parse_settings(&text)? } else { json!(text) };
@@ -111,12 +113,22 @@ async fn read_fields(services: &Services, mut fields: Multipart<'static>) -> Res
     Ok((texts, upload))
 }
 
-async fn receive(services: &Services, field: &mut Field<'_>) -> Result<TaskUpload, Problem> {
-    let mut upload = services.automation.begin_upload().await?;
-    while let Some(chunk) = field.chunk().await.map_err(|error| describe_form_error(&error))? {
-        add_chunk(services, &mut upload, chunk).await?;
+/// `None`: a browser's file input where nothing was chosen.
+async fn receive(services: &Services, names: &PartNames, field: &mut Field<'_>) -> Result<Option<TaskUpload>, Problem> {
+    let mut chunk = next_chunk(field).await?;
+    if names.is_unnamed_file() && chunk.as_ref().is_none_or(Bytes::is_empty) {
+        return Ok(None);
     }
-    Ok(upload)
+    let mut upload = services.automation.begin_upload().await?;
+    while let Some(bytes) = chunk {
+        add_chunk(services, &mut upload, bytes).await?;
+        chunk = next_chunk(field).await?;
+    }
+    Ok(Some(upload))
+}
+
+pub(super) async fn next_chunk(field: &mut Field<'_>) -> Result<Option<Bytes>, Problem> {
+    field.chunk().await.map_err(|error| describe_form_error(&error))
 }
 
 /// Adds to an upload, within its limit.
@@ -132,7 +144,7 @@ pub(super) async fn add_chunk(services: &Services, upload: &mut TaskUpload, chun
 
 pub(super) async fn read_text(field: &mut Field<'_>, name: &str, bytes_max: usize) -> Result<String, Problem> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| describe_form_error(&error))? {
+    while let Some(chunk) = next_chunk(field).await? {
         if bytes.len() + chunk.len() > bytes_max {
             let detail = format!("{name} has more than the {bytes_max} bytes allowed.");
             return Err(Problem::new(ProblemKind::TooLarge, detail).with("field", name).with("limit_bytes", bytes_max));

@@ -7,7 +7,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 
-use super::body::{check_length, read_body, read_with_timeout, services};
+use super::body::{check_length, is_multipart, read_body, read_with_timeout, services};
 use super::body_budget::BodyReservation;
 use super::multipart::read_form;
 use crate::config::Limits;
@@ -99,7 +99,7 @@ impl FromRequest for ImageBody {
             check_length(&request, limits.image_bytes + FORM_OVERHEAD)?;
             let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
             let mut reservation = BodyReservation::new(&services.bodies);
-            let image = if media_type.starts_with("multipart/") {
+            let image = if is_multipart(media_type) {
                 // Reads a second image, so that the refusal can say what is wrong.
                 let two_images =
                     Limits { upload_bytes: 2 * limits.image_bytes, images_per_upload: 2, ..limits.clone() };

@@ -172,9 +172,9 @@ async fn create(caller: &Caller, services: &Services, form: &Form, upload: Uploa
     Ok(reply.body["id"].as_str().unwrap_or_default().to_owned())
 }
 
-/// The photos of a form. A browser sends an empty file where none was chosen.
+/// The photos of a form.
 pub(super) fn read_photos(form: &Form, upload: UploadForm) -> NewPhotos {
-    let chosen = upload.images.into_iter().filter(|photo| !photo.bytes.is_empty());
-    let photos = chosen.map(|photo| NewPhoto { file_name: photo.file_name, bytes: photo.bytes }).collect();
+    let photos =
+        upload.images.into_iter().map(|photo| NewPhoto { file_name: photo.file_name, bytes: photo.bytes }).collect();
     NewPhotos { photos, region: RegionChoice::Auto, insist: form.is_checked("insist") }
 }
