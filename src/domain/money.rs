@@ -9,6 +9,28 @@ use super::InvalidField;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Currency(iso_currency::Currency);
 
+/// The signs that CLDR has in English. Those of the narrow form are left out: `$` alone is the US dollar, `£` the pound sterling.
+const SIGNS: [(&str, &str); 18] = [
+    ("AUD", "A$"),
+    ("BRL", "R$"),
+    ("CAD", "CA$"),
+    ("CNY", "CN¥"),
+    ("EUR", "€"),
+    ("GBP", "£"),
+    ("HKD", "HK$"),
+    ("ILS", "₪"),
+    ("INR", "₹"),
+    ("JPY", "¥"),
+    ("KRW", "₩"),
+    ("MXN", "MX$"),
+    ("NZD", "NZ$"),
+    ("PHP", "₱"),
+    ("TWD", "NT$"),
+    ("USD", "$"),
+    ("VND", "₫"),
+    ("XCD", "EC$"),
+];
+
 impl Currency {
     /// From a three-letter code in upper case.
     pub fn parse(field: &'static str, code: &str) -> Result<Self, InvalidField> {
@@ -21,10 +43,9 @@ impl Currency {
         self.0.code()
     }
 
-    /// `€`, `₩`; the code where the symbol is a word (`SEK`).
-    pub fn symbol(self) -> String {
-        let symbol = self.0.symbol().symbol;
-        if symbol.chars().all(char::is_alphabetic) { self.code().to_owned() } else { symbol }
+    /// `€`, `₩`, `A$`; the code where English has no sign for the currency (`SEK`, `CHF`).
+    pub fn symbol(self) -> &'static str {
+        SIGNS.iter().find(|(code, _)| *code == self.code()).map_or(self.code(), |(_, sign)| *sign)
     }
 
     /// Digits after the decimal point: 2 for EUR, 0 for KRW.

@@ -107,6 +107,7 @@ mod tests {
         assert_eq!(euro(-5, "EUR"), "−€0.05");
         assert_eq!(euro(3_000, "KRW"), "₩3,000");
         assert_eq!(euro(1_200, "SEK"), "SEK\u{a0}12.00");
+        assert_eq!((euro(655, "CHF"), euro(655, "AUD")), ("CHF\u{a0}6.55".to_owned(), "A$6.55".to_owned()));
         assert_eq!(number(-1_234_567), "−1,234,567");
         assert_eq!((percent(0.913).as_str(), percent(1.0).as_str()), ("91.3%", "100%"));
     }
