@@ -44,10 +44,14 @@ impl AuditReader<'_> {
         let currency = find_currency(present);
         let fields = present.as_object().into_iter().flatten();
         let shown = fields.filter_map(|(name, value)| {
+            // Money names its currency.
+            if name == "currency" && present.get("amount").is_some_and(Value::is_i64) {
+                return None;
+            }
             let value = match before {
                 Some(before) if before.get(name) == Some(value) => return None,
                 Some(before) => self.change(name, before.get(name).unwrap_or(&Value::Null), value, currency),
-                None if value.is_null() => return None,
+                None if is_empty(value) => return None,
                 None => self.value(name, value, currency),
             };
             Some(ShownField { name: self.field_name(name), value })
@@ -125,6 +129,10 @@ fn states(details: &Value) -> (Option<&Value>, &Value) {
         (Some(from), Some(to)) if from.is_object() && to.is_object() => (Some(from), to),
         _ => (None, details),
     }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn find_currency(details: &Value) -> Option<Currency> {
