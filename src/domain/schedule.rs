@@ -54,7 +54,7 @@ impl ScheduleRule {
                     return Err(InvalidField::new("day", format!("{day} is not a day of a month; 1 to 31 are")));
                 }
             }
-            Self::Cron { expression } => drop(parse_cron(expression, "UTC")?),
+            Self::Cron { expression } => drop(parse_cron(expression)?),
         }
         self.next_after(zone, now).ok_or_else(|| {
             let reason = "the schedule names no moment in the next four years, for example a 31 February";
@@ -123,7 +123,7 @@ fn parse_weekdays(names: &[String]) -> Result<Vec<Weekday>, InvalidField> {
     names.iter().map(find).collect()
 }
 
-fn parse_cron(expression: &str, zone: &str) -> Result<cronexpr::Crontab, InvalidField> {
+fn parse_cron(expression: &str) -> Result<cronexpr::Crontab, InvalidField> {
     let invalid = |reason: String| InvalidField::new("expression", reason);
     let fields = expression.split_whitespace().count();
     if fields != 5 {
@@ -132,7 +132,7 @@ fn parse_cron(expression: &str, zone: &str) -> Result<cronexpr::Crontab, Invalid
             "\"{shown}\" has {fields} fields; it needs five: minute, hour, day of the month, month, day of the week"
         )));
     }
-    cronexpr::parse_crontab(&format!("{expression} {zone}"))
+    cronexpr::parse_crontab(&format!("{expression} UTC"))
         .map_err(|_| invalid(format!("\"{}\" is not a cron expression such as 30 3 * * MON-FRI", shorten(expression))))
 }
 
@@ -158,21 +158,45 @@ fn next_month(zone: &TimeZone, after: Timestamp, time: Time, day: i8) -> Option<
 
 fn next_of_cron(zone: &TimeZone, after: Timestamp, expression: &str) -> Option<Timestamp> {
     let hours = expression.split_whitespace().nth(1)?;
+    // Never in a zone of its own: there `cronexpr` does not return near a clock change of half an hour.
+    let crontab = parse_cron(expression).ok()?;
     if hours.starts_with('*') {
-        let found = parse_cron(expression, zone.name()).ok()?.find_next(to_jiff(after)).ok()?;
-        return Some(from_zoned(&found));
+        return next_by_passing_time(zone, after, &crontab);
     }
     // As if the wall's clock never changed; then each time is looked up in the zone.
-    let crontab = parse_cron(expression, "UTC").ok()?;
     let mut local = zone.to_local(after).datetime();
     loop {
-        let as_utc = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        local = crontab.find_next(as_utc.timestamp()).ok()?.datetime();
+        local = next_local(&crontab, local)?;
         match moment_in(zone, local) {
             Some(moment) if moment > after => return Some(moment),
             Some(_) | None => {}
         }
     }
+}
+
+/// Between two changes of the zone's clocks, a clock goes as regularly as in UTC.
+fn next_by_passing_time(zone: &TimeZone, after: Timestamp, crontab: &cronexpr::Crontab) -> Option<Timestamp> {
+    let start = to_jiff(after);
+    let mut offset = zone.rules().to_offset(start);
+    let mut local = offset.to_datetime(start);
+    let mut changes = zone.rules().following(start);
+    loop {
+        let found = offset.to_timestamp(next_local(crontab, local)?).ok()?;
+        match changes.next() {
+            Some(change) if change.timestamp() <= found => {
+                offset = change.offset();
+                // A minute before, since the moment of the change may be the next one.
+                local = offset.to_datetime(change.timestamp()).checked_sub(1.minute()).ok()?;
+            }
+            Some(_) | None => return Some(Timestamp::from_micros(found.as_microsecond())),
+        }
+    }
+}
+
+/// The next time that the expression names, on a clock that is never changed.
+fn next_local(crontab: &cronexpr::Crontab, local: DateTime) -> Option<DateTime> {
+    let as_utc = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(crontab.find_next(as_utc.timestamp()).ok()?.datetime())
 }
 
 /// Of a time that does not exist, the one as long after the gap; of one that occurs twice, the first.
@@ -229,6 +253,19 @@ mod tests {
             let runs = often.list_next(&zone("Europe/Berlin"), at(day), 144);
             assert!(runs.windows(2).all(|pair| pair[1].seconds() - pair[0].seconds() == 600), "{runs:?}");
         }
+    }
+
+    #[test]
+    fn clocks_that_change_by_half_an_hour_end_no_search() {
+        let runs = local(
+            r#"{"kind": "cron", "expression": "30 */2 * * *"}"#,
+            "Australia/Lord_Howe",
+            "2026-04-04T12:00:00Z",
+            4,
+        );
+        let times: Vec<&str> = runs.iter().map(|run| &run[8..]).collect();
+        // Between two and half past one, half an hour passed twice.
+        assert_eq!(times, ["05 00:30:00 +11:00", "05 02:30:00 +10:30", "05 04:30:00 +10:30", "05 06:30:00 +10:30"]);
     }
 
     #[test]
