@@ -224,7 +224,7 @@ pub async fn change(
         address: touched("address").then_some(new.address),
         tax_number: touched("tax_number").then_some(new.tax_number),
         cash_rounding: touched("cash_rounding").then_some(cash_rounding),
-        day_starts_at: form.optional("day_starts_at").filter(|_| touched("day_starts_at")).map(str::to_owned),
+        day_starts_at: touched("day_starts_at").then(|| form.optional("day_starts_at").unwrap_or("00:00").to_owned()),
     };
     match services.auth.change_store(&caller, id.0, change).await {
         Ok(_) => page.redirect_with_notice(&address(id.0), "notice-store-saved"),
