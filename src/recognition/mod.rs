@@ -34,7 +34,7 @@ use crate::embedding::EmbedTimings;
 use crate::index::Hits;
 use crate::last_seen::LastSeen;
 use crate::pool::Priority;
-use crate::regions::{self, FoundRegion, FoundRegions};
+use crate::regions::{self, FoundRegion};
 use crate::telemetry::{EVIDENCE_BYTES, EVIDENCE_LOST_TOTAL, EVIDENCE_ROWS, RECOGNITION_SECONDS, VERDICTS_TOTAL};
 
 pub use crate::domain::{Region, Verdict};

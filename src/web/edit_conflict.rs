@@ -49,7 +49,7 @@ impl Form {
                 self.set(&format!("{PREFIX}{name}"), stored.text(name));
             }
         }
-        let problem = Problem::new(ProblemKind::StaleVersion, stored.text(&name)).with("field", name);
+        let problem = Problem::new(ProblemKind::StaleVersion, stored.text(&name).to_owned()).with("field", name);
         Err(self.refuse(problem))
     }
 

@@ -140,8 +140,8 @@ fn draw_spending(page: &Page, spending: &[MonthSpending], currency: Currency) ->
 /// `Jan 2026` of `2026-01`.
 fn month_label(page: &Page, name: &str) -> String {
     let utc = TimeZone::utc();
-    utc.start_of_date(&format!("{name}-01"))
-        .map_or_else(|| name.to_owned(), |start| utc.format(start, &page.text("pattern-month")))
+    utc.parse_local("month", &format!("{name}-01T00:00"))
+        .map_or_else(|_| name.to_owned(), |start| utc.format(start, &page.text("pattern-month")))
 }
 
 /// These months (`2026-01`, oldest first), with those between and before them in which nothing was bought: half a year at least.
