@@ -109,7 +109,7 @@ impl NumberScan {
     }
 
     fn finish(&self, series: Series, state: &SeriesState, findings: &mut Findings) {
-        let counter = state.counter.unwrap_or(0).max(self.first - 1);
+        let counter = state.counter.unwrap_or(0).max(0);
         if counter > self.highest {
             findings.add_span(FindingKind::Gap, series, self.highest + 1, counter);
             findings.add_span(FindingKind::CounterAhead, series, self.highest + 1, counter);
@@ -174,6 +174,11 @@ mod tests {
     fn a_series_is_counted_from_its_first_number() {
         assert_eq!(scan_from(4_711, &[(4_711, 1), (4_712, 1)], Some(4_712)), []);
         assert_eq!(scan_from(4_711, &[], Some(4_710)), [], "before its first record");
+        assert_eq!(
+            scan_from(4_711, &[], Some(0)),
+            [(FindingKind::CounterBehind, 1, 4_710)],
+            "it would give the number 1"
+        );
         assert_eq!(scan_from(4_711, &[(4_713, 1)], Some(4_713)), [(FindingKind::Gap, 4_711, 4_712)]);
         assert_eq!(scan_from(4_711, &[(7, 1)], Some(4_710)), [(FindingKind::OutOfRange, 7, 7)]);
     }

@@ -30,7 +30,7 @@ pub(super) async fn plan_placeholders(
             // will name.
             FindingKind::CounterAhead => {}
             FindingKind::CounterBehind => {
-                let to = state.highest.max(state.closed).unwrap_or(0);
+                let to = state.highest.max(state.closed).unwrap_or(0).max(state.first_number() - 1);
                 let last = number_repairs::find_last_record(reader, store, series, to).await?;
                 plan.summary.counter = Some(CounterMove { from: state.counter.unwrap_or(0), to });
                 plan.counter = Some((to, last.map_or_else(|| Seal::FIRST.to_vec(), |row| row.hash)));
