@@ -7,9 +7,6 @@ use figment::{Error, Figment, Source};
 use super::{SECRETS, variable_of};
 use crate::domain::ValueFault;
 
-/// Longer lists of names are not read; `tillsight settings` prints them all with their meaning.
-const NAMES_MAX: usize = 15;
-
 /// One line that names the setting, its value, where it is set, and what would be valid.
 pub(super) fn describe(figment: &Figment, error: &Error) -> String {
     let path = error.path.join(".");
@@ -80,8 +77,7 @@ fn describe_unknown(path: &str, name: &str, known: &[String]) -> String {
     let is_close = |known: &&String| known.starts_with(name) || name.starts_with(known.as_str());
     let advice = match known.iter().find(is_close) {
         Some(close) => format!("did you mean {close}?"),
-        None if known.len() <= NAMES_MAX => format!("there are {}", known.join(", ")),
-        None => "`tillsight settings` prints all there are".to_owned(),
+        None => format!("there are {}", known.join(", ")),
     };
     format!("setting {path} does not exist; {advice}")
 }
@@ -146,7 +142,7 @@ mod tests {
             ("public_docs = \"yes\"", "must be true or false, not the text \"yes\""),
             ("limits = 7", "setting limits must be a section of settings, not 7"),
             ("bindd = 1", "setting bindd does not exist; did you mean bind?"),
-            ("colour = 1", "setting colour does not exist; `tillsight settings` prints all there are"),
+            ("colour = 1", "setting colour does not exist; there are bind, tls, tls_cert, "),
             ("[limits]\npages = 7", "setting limits.pages does not exist; did you mean page?"),
             ("[automation.download]\nport = 7", "does not exist; there are hosts, "),
         ];

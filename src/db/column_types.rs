@@ -186,6 +186,9 @@ mod tests {
         };
         assert_eq!(read("critical").await, Ok(AlertSeverity::Critical));
         let error = read("mild").await.unwrap_err();
-        assert!(error.ends_with("alerts.severity: \"mild\" is not an alert severity"), "{error}");
+        assert!(
+            error.ends_with("alerts.severity: \"mild\" is not an alert severity; there are warning, critical"),
+            "{error}"
+        );
     }
 }

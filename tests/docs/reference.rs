@@ -46,10 +46,10 @@ fn rows(page: &str) -> BTreeMap<String, Vec<String>> {
 fn settings_of(group: Option<&str>) -> Vec<String> {
     let table = group.map(|group| format!("[{group}]\n")).unwrap_or_default();
     let told = Settings::from_toml(&format!("{table}no_such_setting = 1")).unwrap_err().to_string();
-    let expected = told.split("expected").nth(1).unwrap_or_else(|| panic!("{told}"));
+    let known = told.split("there are ").nth(1).unwrap_or_else(|| panic!("{told}"));
     let is_name =
         |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c));
-    let names = expected.split('`').filter(is_name);
+    let names = known.split(", ").filter(is_name);
     names.map(|name| group.map_or_else(|| name.to_owned(), |group| format!("{group}.{name}"))).collect()
 }
 
