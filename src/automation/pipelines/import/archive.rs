@@ -9,7 +9,9 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Component, Path};
 
+use zip::read::Config;
 use zip::result::ZipError;
+use zip::unstable::read::ZipIterable;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::archive_paths::normalize_entry;
@@ -35,17 +37,22 @@ impl Archive {
             }
             JobFailure::passing(format!("The uploaded ZIP cannot be opened: {error}."))
         })?;
-        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| unreadable("The upload", &error))?;
+        let mut reader = BufReader::new(file);
+        // Before the whole directory is read into memory: two gigabytes of ZIP have room for 20 million empty files. What this
+        // cannot read, the next call refuses.
+        if let Ok(directory) = ZipIterable::try_new(&mut reader, Config::default())
+            && directory.len() > FILES_MAX
+        {
+            let count = directory.len();
+            return Err(JobFailure::lasting(format!("The ZIP has {count} files; at most {FILES_MAX} are allowed.")));
+        }
+        let zip = ZipArchive::new(reader).map_err(|error| unreadable("The upload", &error))?;
         Ok(Self { zip, normalized: None })
     }
 
     /// The paths of all files, in the order of the ZIP's directory. Refuses a ZIP that is not what it should be, or whose
     /// files have more than `bytes_max` bytes together.
     pub(super) fn list_files(&mut self, bytes_max: u64) -> Result<Vec<String>, JobFailure> {
-        if self.zip.len() > FILES_MAX {
-            let count = self.zip.len();
-            return Err(JobFailure::lasting(format!("The ZIP has {count} files; at most {FILES_MAX} are allowed.")));
-        }
         if self.zip.has_overlapping_files().map_err(|error| unreadable("The upload", &error))? {
             return Err(JobFailure::lasting("The ZIP has files that share their bytes, as ZIP bombs do."));
         }
@@ -235,6 +242,24 @@ mod tests {
         let mut archive = open(|writer| add(writer, "bomb.jpg", &zeros));
         assert!(archive.list_files(1 << 19).unwrap_err().is_lasting);
         assert!(archive.read_file("bomb.jpg", 1 << 10).unwrap_err().reason.contains("1024"));
+    }
+
+    #[test]
+    fn a_zip_with_too_many_files_is_refused_before_they_are_read() {
+        let count = FILES_MAX as u64 + 1;
+        let mut bytes = [&b"PK\x01\x02"[..], &[0; 42]].concat().repeat(FILES_MAX + 1);
+        let directory_bytes = bytes.len() as u64;
+        // The end of a ZIP64: the size of this record, versions and disks, the counts, the size and the start of the directory.
+        bytes.extend([&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat());
+        [count, count, directory_bytes, 0].iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+        // Where it is, and the end that programs without ZIP64 read.
+        bytes.extend([&b"PK\x06\x07\0\0\0\0"[..], &directory_bytes.to_le_bytes(), &1_u32.to_le_bytes()].concat());
+        bytes.extend([&b"PK\x05\x06"[..], &[0; 4], &[0xFF; 12], &[0; 2]].concat());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        std::fs::write(&path, bytes).unwrap();
+        let refused = Archive::open(&path).err().unwrap();
+        assert!(refused.is_lasting && refused.reason.contains("200001 files"), "{refused}");
     }
 
     #[test]
