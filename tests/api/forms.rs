@@ -38,13 +38,14 @@ async fn names_in_capitals_and_empty_file_inputs_are_taken(database: TestDatabas
     let app = TestApp::spawn(database).await;
     let admin = app.login_admin().await;
     let photo = package_photo(0, 0);
-    let milk: [Part; 4] = [
+    let milk: [Part; 5] = [
         ("name", b"", "우유".as_bytes()),
+        ("region", b"", b"whole"),
         ("images", b"FileName=\"milk.jpg\"", &photo),
         ("images", NOTHING_CHOSEN, b""),
         ("invoice", NOTHING_CHOSEN, b""),
     ];
-    let added = post(&app, &admin, "/api/products?region=whole", &milk).await.expect(201);
+    let added = post(&app, &admin, "/api/products", &milk).await.expect(201);
     assert_eq!((&added["product_name"], &added["images_count"]), (&"우유".into(), &1.into()));
     let one: [Part; 2] = [("image", b"filename=a.jpg", &photo), ("image", NOTHING_CHOSEN, b"")];
     post(&app, &admin, "/api/recognize?regions=whole", &one).await.expect(200);
