@@ -125,15 +125,23 @@ fn parse_weekdays(names: &[String]) -> Result<Vec<Weekday>, InvalidField> {
 
 fn parse_cron(expression: &str) -> Result<cronexpr::Crontab, InvalidField> {
     let invalid = |reason: String| InvalidField::new("expression", reason);
-    let fields = expression.split_whitespace().count();
-    if fields != 5 {
-        let shown = shorten(expression);
+    let shown = shorten(expression);
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    let &[_, _, day, _, weekday] = fields.as_slice() else {
         return Err(invalid(format!(
-            "\"{shown}\" has {fields} fields; it needs five: minute, hour, day of the month, month, day of the week"
+            "\"{shown}\" has {} fields; it needs five: minute, hour, day of the month, month, day of the week",
+            fields.len()
+        )));
+    };
+    // `cronexpr` leaves out December: it looks for a later month on the day after.
+    if [day, weekday].iter().any(|field| field.contains(['L', 'l'])) {
+        return Err(invalid(format!(
+            "\"{shown}\" names a last day with L, which is not supported; the kind monthly with day 31 means the last day of each \
+             month"
         )));
     }
     cronexpr::parse_crontab(&format!("{expression} UTC"))
-        .map_err(|_| invalid(format!("\"{}\" is not a cron expression such as 30 3 * * MON-FRI", shorten(expression))))
+        .map_err(|_| invalid(format!("\"{shown}\" is not a cron expression such as 30 3 * * MON-FRI")))
 }
 
 fn shorten(text: &str) -> String {
@@ -306,5 +314,7 @@ mod tests {
         assert!(refuse(r#"{"kind": "cron", "expression": "0 0 31 2 *"}"#).contains("31 February"));
         assert!(refuse(r#"{"kind": "cron", "expression": "61 * * * *"}"#).contains("61"));
         assert!(refuse(r#"{"kind": "cron", "expression": "* * *"}"#).contains("3 fields"));
+        assert!(refuse(r#"{"kind": "cron", "expression": "0 0 L * *"}"#).contains("day 31"));
+        assert!(refuse(r#"{"kind": "cron", "expression": "0 0 * * 5L"}"#).contains("5L"));
     }
 }
