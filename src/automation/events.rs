@@ -40,6 +40,8 @@ pub struct TaskEvents {
     pub task: Option<TaskView>,
     /// New lines of its log, oldest first.
     pub log: Vec<TaskLogView>,
+    /// The newest line that was told before these.
+    pub told_before: TaskLogId,
 }
 
 impl Automation {
@@ -71,6 +73,7 @@ impl Automation {
             }
             // The task first: when it is over, its log is complete.
             let view = self.find_task(cursor.task).await?;
+            let told_before = cursor.newest_line;
             let (lines, are_all) = self.read_new_lines(cursor).await?;
             let is_open = matches!(view.status, TaskStatus::Waiting | TaskStatus::Processing);
             cursor.is_over = !is_open && are_all;
@@ -79,7 +82,7 @@ impl Automation {
             silent_periods += 1;
             if task.is_some() || !lines.is_empty() || silent_periods >= SILENT_PERIODS_MAX {
                 let log = lines.into_iter().map(TaskLogView::from).collect();
-                return Ok(Some(TaskEvents { task, log }));
+                return Ok(Some(TaskEvents { task, log, told_before }));
             }
         }
         Ok(None)

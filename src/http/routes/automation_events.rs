@@ -82,7 +82,8 @@ async fn next_bytes(services: &Services, cursor: &mut EventCursor) -> Option<Byt
 fn format_events(events: &TaskEvents, cursor: &EventCursor) -> Bytes {
     let mut text = String::new();
     for line in &events.log {
-        push_event(&mut text, &line.id.to_string(), "log", line);
+        // A line that appears late does not bring those back that were told before it.
+        push_event(&mut text, &line.id.max(events.told_before).to_string(), "log", line);
     }
     if let Some(task) = &events.task {
         let end = if cursor.is_over() { OVER } else { "" };

@@ -121,6 +121,7 @@ pub struct Watched {
     pub completed: Vec<i64>,
     /// Identifiers of the lines of the log.
     pub lines: Vec<String>,
+    pub last_event: Option<String>,
     pub connections: usize,
 }
 
@@ -129,7 +130,7 @@ pub async fn watch(server: Server, admin: String, path: String) -> Watched {
     let mut watched = Watched::default();
     loop {
         let app = server.app();
-        if let Ok(mut stream) = app.open_events(&path, &admin, watched.lines.last().map(String::as_str)).await {
+        if let Ok(mut stream) = app.open_events(&path, &admin, watched.last_event.as_deref()).await {
             watched.connections += 1;
             let mut text = String::new();
             while let Ok(Some(chunk)) = stream.chunk().await {
@@ -152,12 +153,15 @@ pub async fn watch(server: Server, admin: String, path: String) -> Watched {
 fn read_event(event: &str, watched: &mut Watched) -> bool {
     let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
     if let Some(id) = field("id: ") {
-        watched.lines.push(id);
+        watched.last_event = Some(id);
     }
-    if field("event: ").as_deref() != Some("task") {
+    let Some(data) = field("data: ") else { return false };
+    let data: Value = serde_json::from_str(&data).unwrap();
+    if field("event: ").as_deref() == Some("log") {
+        watched.lines.push(data["id"].as_str().unwrap().to_owned());
         return false;
     }
-    let task: Value = serde_json::from_str(&field("data: ").unwrap()).unwrap();
+    let task = data;
     watched.completed.push(task["items"]["completed"].as_i64().unwrap());
     !["waiting", "processing"].contains(&task["status"].as_str().unwrap())
 }
