@@ -16,7 +16,7 @@ async fn sign_in(shop: &Shop) -> Browser<'_> {
 
 fn photo_form(fields: &[(&'static str, &'static str)], photos: &[Vec<u8>]) -> Form {
     let form = fields.iter().fold(Form::new(), |form, (name, value)| form.text(*name, *value));
-    let part = |photo: &Vec<u8>| Part::bytes(photo.clone()).file_name("photo.jpg");
+    let part = |photo: &Vec<u8>| Part::bytes(photo.clone()).file_name(if photo.is_empty() { "" } else { "photo.jpg" });
     photos.iter().fold(form, |form, photo| form.part("images", part(photo)))
 }
 
