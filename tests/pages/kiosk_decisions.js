@@ -124,7 +124,9 @@
   equal(filter.isRest({ control: "undo", x: 200, y: 100, now: 1_800 }), false, "another place");
 
   // Pictures from a folder are shown once; while something is asked, the next one waits.
-  const picture = await new OffscreenCanvas(8, 8).convertToBlob();
+  const canvas = new OffscreenCanvas(8, 8);
+  canvas.getContext("2d");
+  const picture = await canvas.convertToBlob();
   const files = ["2.png", "10.png", "1.png"].map((name) => new File([picture], name, { type: "image/png" }));
   const broken = new File(["no picture"], "11.png", { type: "image/png" });
   let isBusy = true;
