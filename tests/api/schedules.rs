@@ -213,7 +213,7 @@ async fn wrong_schedules_are_refused_with_what_is_wrong(database: TestDatabase) 
         problem["detail"].as_str().unwrap().to_owned()
     };
     let past = refuse(json!({"kind": "once", "at": "2026-01-05T11:59:59Z"}), "at").await;
-    assert!(past.contains("2026-01-05T11:59:59Z") && past.contains("past"), "{past}");
+    assert!(past.contains("2026-01-05 11:59") && past.contains("past"), "{past}");
     let never = refuse(json!({"kind": "cron", "expression": "0 12 31 FEB *"}), "expression").await;
     assert!(never.contains("31 February"), "{never}");
     refuse(json!({"kind": "cron", "expression": "every day"}), "expression").await;
