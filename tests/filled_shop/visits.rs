@@ -11,11 +11,12 @@ use super::FilledShop;
 
 /// Seen elsewhere: the first start on a server that nobody has used, and the parts that the kiosk's scripts show within its screen.
 /// Not pages of ours: files, a picture, and the API's documentation by Swagger UI.
-const NO_VISITS: [&str; 7] = [
+const NO_VISITS: [&str; 8] = [
     "/setup/password",
     "/kiosk/receipts/{id}",
     "/kiosk/sessions/{id}/join",
     "/admin/tasks/{id}/items/{item_id}/photo",
+    "/admin/tasks/{id}/reports/{name}",
     "/assets/{version}/{file:.+}",
     "/docs",
     "/docs/{_:.*}",
