@@ -123,7 +123,7 @@ async fn a_shopper_finds_orders_by_store_time_and_state(database: TestDatabase) 
         let refused = refused.expect_problem(400, "bad-request");
         assert_eq!((&refused["field"], &refused["value"]), (&json!(field), &json!(value)), "{refused}");
         let detail = refused["detail"].as_str().unwrap();
-        assert!(detail.starts_with(&format!("The query parameter {field} ")) && detail.contains(value), "{detail}");
+        assert!(detail.starts_with(&format!("The query parameter {field}")), "{detail}");
     }
     let backwards = "/api/mypage/orders?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z";
     assert_eq!(shop.app.get(backwards, &ann).await.expect_problem(422, "invalid-field")["field"], "to");
