@@ -52,7 +52,7 @@ fn main() {
     let mut random = Pcg64Mcg::seed_from_u64(SEED);
     let packages = catalogue(SEED, 2 * PAIRS);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let model = Model::load(Path::new("models/tillsight-small.json")).expect("the shipped model");
+    let model = Model::open(Path::new("models/tillsight-small.json")).expect("the shipped model");
     let embedder = Embedder::start(&model, EmbedderOptions::default()).expect("a model that runs");
     let embed = |jpeg: Vec<u8>| runtime.block_on(embedder.embed_photo(jpeg)).expect("an embedding").embedding;
     println!("{PAIRS} pairs, {VIEWS} pictures of each, {SIDE} x {SIDE} pixels; seed {SEED}");
@@ -73,8 +73,7 @@ fn main() {
                 let barcode = read_barcodes(&[photo]).remove(0);
                 times.push(began.elapsed());
                 let seen = embed(jpeg);
-                let score = |photo: &[f32]| seen.iter().zip(photo).map(|(one, other)| one * other).sum::<f32>();
-                let nearest = usize::from(score(&photos[1]) > score(&photos[0]));
+                let nearest = usize::from(seen.cosine(&photos[1]) > seen.cosine(&photos[0]));
                 let known = codes.iter().position(|code| Some(normalize_barcode(code)) == barcode);
                 read += usize::from(known == Some(shown));
                 misread += usize::from(barcode.is_some() && known != Some(shown));

@@ -180,10 +180,10 @@ impl LoginThrottle {
         let attempt = self.admit_anonymous(AnonymousAttempt::SignUp, address).await?;
         if let Some(address) = address {
             let accounts = self.sign_up_budget(address);
-            self.check(&mut self.db.read().await?, &accounts).await.map_err(|error| match error {
-                AuthError::Throttled { retry_after_s } => AuthError::TooManySignUps { retry_after_s },
-                other => other,
-            })?;
+            match self.check(&mut self.db.read().await?, &accounts).await {
+                Err(AuthError::Throttled { retry_after_s }) => return Err(AuthError::TooManySignUps { retry_after_s }),
+                checked => checked?,
+            }
         }
         Ok(attempt)
     }
