@@ -136,8 +136,8 @@ async fn standard_webhooks_accepts_messages_by_the_new_and_the_previous_secret()
 }
 
 #[test]
-fn the_page_of_the_document_sends_each_operation_to_its_own_path() {
-    const NAME: &str = "the_page_of_the_document_sends_each_operation_to_its_own_path";
+fn each_operation_is_sent_to_its_own_path_by_the_page_of_the_document() {
+    const NAME: &str = "each_operation_is_sent_to_its_own_path_by_the_page_of_the_document";
     let (Some(mut node), Some(chromium)) = (node(NAME), chromium(NAME)) else { return };
     let shop = Shop::open();
     std::fs::copy(script("docs_page.mjs"), programs::FOLDER.join("docs_page.mjs")).unwrap();
